@@ -1,0 +1,29 @@
+//! Everything of Pillion that needs no PHP. The extension converts PHP values, calls in here, and
+//! converts back; the `pillion` program stands on the same rooms.
+//!
+//! # Layout
+//!
+//! * [`config`] one table that describes each setting; INI, environment, YAML and defaults resolved.
+//! * [`logging`] structured lines that PHP's thread never waits for.
+//! * [`metrics`] typed handles for what the rooms count.
+//! * [`host`] what the processes of one machine share: directories, locks, presence, segments, steward.
+//! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
+//! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
+//! * [`velox`] builds: request, key, flight, client.
+//! * `builder` (feature) a build server that speaks Velox's protocol.
+//!
+//! Doors: `velox → artifacts → host`, `builder → artifacts`. `config`, `logging`, `metrics`, `host`
+//! and `runtime` know none of the rooms above them.
+
+pub mod artifacts;
+#[cfg(feature = "builder")]
+pub mod builder;
+pub mod config;
+pub mod error;
+pub mod host;
+pub mod logging;
+pub mod metrics;
+pub mod runtime;
+pub mod velox;
+
+pub use error::{Error, Result};
