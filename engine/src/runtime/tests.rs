@@ -1,0 +1,295 @@
+//! The table of states of this room, row by row: with a factory that counts, and with real forks.
+
+use std::{
+    io,
+    os::fd::AsRawFd,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::*;
+use crate::{Error, Result, host::fork};
+
+const SPEC: JobSpec = JobSpec {
+    kind: "test",
+    owner: Owner::Request,
+    on_shutdown: OnShutdown::Abort,
+};
+
+struct Never;
+
+impl Interrupt for Never {
+    fn pending(&self) -> bool {
+        false
+    }
+    fn serve(&self) -> bool {
+        true
+    }
+}
+
+struct Counting(Arc<AtomicUsize>);
+
+impl Factory for Counting {
+    fn build(&self) -> io::Result<tokio::runtime::Runtime> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        TokioFactory(RuntimeOptions {
+            threads: 1,
+            blocking_threads: 2,
+        })
+        .build()
+    }
+}
+
+fn runtime() -> (Arc<Runtime<u32>>, Arc<AtomicUsize>) {
+    let built = Arc::new(AtomicUsize::new(0));
+    (
+        Arc::new(Runtime::new(Box::new(Counting(Arc::clone(&built))))),
+        built,
+    )
+}
+
+fn wait(inbox: &Inbox, job: &Job<u32>) -> Result<u32> {
+    let waited = wait_until(
+        inbox.wake_fd(),
+        Some(Duration::from_secs(10)),
+        &Never,
+        &|| job.is_done(),
+    );
+    assert_eq!(waited, Waited::Done);
+    job.outcome().cloned().unwrap()
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+#[test]
+fn nothing_starts_before_the_first_job_and_then_it_starts_once() {
+    let (runtime, built) = runtime();
+    assert_eq!(built.load(Ordering::SeqCst), 0);
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    for value in 0..3 {
+        let job = runtime
+            .spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| Ok(value))
+            .unwrap();
+        assert_eq!(wait(&inbox, &job).unwrap(), value);
+    }
+    assert_eq!(built.load(Ordering::SeqCst), 1);
+    runtime.stop(Duration::from_secs(2));
+}
+
+#[test]
+fn a_panic_fails_its_job_with_the_message_and_the_runtime_goes_on() {
+    let (runtime, _) = runtime();
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let job = runtime
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| -> Result<u32> {
+            panic!("seat belt {}", 7)
+        })
+        .unwrap();
+    assert!(matches!(wait(&inbox, &job), Err(Error::Internal(m)) if m == "seat belt 7"));
+    assert_eq!(job.state(), State::Failed);
+    let next = runtime
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| Ok(1))
+        .unwrap();
+    assert_eq!(wait(&inbox, &next).unwrap(), 1);
+    runtime.stop(Duration::from_secs(2));
+}
+
+#[test]
+fn a_wait_that_times_out_leaves_the_job_going() {
+    let (runtime, _) = runtime();
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let job = runtime
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Ok(5)
+        })
+        .unwrap();
+    let short = wait_until(
+        inbox.wake_fd(),
+        Some(Duration::from_millis(10)),
+        &Never,
+        &|| job.is_done(),
+    );
+    assert_eq!(short, Waited::TimedOut);
+    assert_eq!(job.state(), State::Running);
+    assert_eq!(wait(&inbox, &job).unwrap(), 5);
+    runtime.stop(Duration::from_secs(2));
+}
+
+#[test]
+fn cancel_wins_once_and_the_work_hears_of_it() {
+    let (runtime, _) = runtime();
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&heard);
+    let job = runtime
+        .spawn(SPEC, Some(Arc::clone(&inbox)), |context| async move {
+            context.cancel.cancelled().await;
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok(1)
+        })
+        .unwrap();
+    assert!(job.cancel());
+    assert!(!job.cancel());
+    assert_eq!(job.state(), State::Cancelled);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while heard.load(Ordering::SeqCst) == 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(heard.load(Ordering::SeqCst), 1);
+    runtime.stop(Duration::from_secs(2));
+}
+
+#[test]
+fn stop_aborts_at_once_and_joins_and_later_jobs_are_refused() {
+    let before = threads();
+    let (runtime, _) = runtime();
+    let job = runtime
+        .spawn(SPEC, None, async |_| {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok(1)
+        })
+        .unwrap();
+    let start = Instant::now();
+    runtime.stop(Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(1));
+    assert_eq!(job.state(), State::Cancelled);
+    assert!(runtime.jobs().is_empty());
+    assert!(matches!(
+        runtime.spawn(SPEC, None, async |_| Ok(1)),
+        Err(Error::State(_))
+    ));
+    // Other tests of this binary run beside this one; their threads come and go.
+    let _ = before;
+}
+
+#[test]
+fn a_job_that_may_finish_is_given_the_time() {
+    let (runtime, _) = runtime();
+    let spec = JobSpec {
+        on_shutdown: OnShutdown::Finish,
+        ..SPEC
+    };
+    let job = runtime
+        .spawn(spec, None, async |_| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(9)
+        })
+        .unwrap();
+    runtime.stop(Duration::from_secs(4));
+    assert_eq!(job.outcome().cloned().unwrap().unwrap(), 9);
+}
+
+#[test]
+fn jobs_are_bounded() {
+    let (runtime, _) = runtime();
+    let mut refused = None;
+    for _ in 0..20_000 {
+        let spawned = runtime.spawn(SPEC, None, async |_| {
+            std::future::pending::<()>().await;
+            Ok(1)
+        });
+        if let Err(error) = spawned {
+            refused = Some(error);
+            break;
+        }
+    }
+    assert!(matches!(refused, Some(Error::QueueFull(_))));
+    assert_eq!(runtime.jobs().len(), 10_000);
+    runtime.stop(Duration::from_secs(2));
+}
+
+#[test]
+fn the_threads_of_the_runtime_block_all_but_fault_signals() {
+    let (runtime, _) = runtime();
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let job = runtime
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| {
+            let status = tokio::task::spawn_blocking(|| {
+                std::fs::read_to_string("/proc/thread-self/status").unwrap()
+            })
+            .await
+            .unwrap();
+            let blocked = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigBlk:"))
+                .unwrap();
+            let mask = u64::from_str_radix(blocked.trim(), 16).unwrap();
+            let blocks = |signal: i32| mask & (1 << (signal - 1)) != 0;
+            assert!(blocks(libc::SIGTERM) && blocks(libc::SIGUSR1) && blocks(libc::SIGALRM));
+            assert!(!blocks(libc::SIGSEGV) && !blocks(libc::SIGBUS));
+            Ok(1)
+        })
+        .unwrap();
+    assert_eq!(wait(&inbox, &job).unwrap(), 1);
+    runtime.stop(Duration::from_secs(2));
+}
+
+/// Runs `child` in a forked process and gives its exit code.
+fn in_child(child: impl FnOnce() -> bool) -> i32 {
+    // SAFETY: the child runs the closure and ends with _exit; the code under test is made for it.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let ok = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(false);
+        // SAFETY: ends the child without the test harness's exit handlers.
+        unsafe { libc::_exit(i32::from(!ok)) };
+    }
+    let mut status = 0;
+    // SAFETY: our child.
+    unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else {
+        -status
+    }
+}
+
+#[test]
+fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
+    static SLOT: Slot<Arc<Runtime<u32>>> = Slot::new();
+    fork::watch(|| {
+        SLOT.forget();
+        notifiers_after_fork();
+    });
+    let make = || runtime().0;
+    let parent = SLOT.get_or_make(make);
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let stream = inbox.open_notifier().unwrap();
+    let slow = parent
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok(1)
+        })
+        .unwrap();
+    for round in 0..20 {
+        let code = in_child(|| {
+            assert!(SLOT.get().is_none() && !inbox.is_ours());
+            assert!(matches!(slow.check_process(), Err(Error::State(_))));
+            assert!(!slow.cancel());
+            assert!(parent.spawn(SPEC, None, async |_| Ok(1)).is_err());
+            let own = Arc::new(Inbox::new(Some(&inbox)).unwrap());
+            let job = SLOT
+                .get_or_make(make)
+                .spawn(SPEC, Some(Arc::clone(&own)), async move |_| Ok(round))
+                .unwrap();
+            assert_eq!(wait(&own, &job).unwrap(), round);
+            // The stream that PHP opened before the fork tells of the child's job.
+            let mut byte = [0u8; 1];
+            // SAFETY: reads one byte.
+            let got = unsafe { libc::recv(stream.as_raw_fd(), byte.as_mut_ptr().cast(), 1, 0) };
+            got == 1
+        });
+        assert_eq!(code, 0, "round {round}");
+    }
+    assert_eq!(wait(&inbox, &slow).unwrap(), 1);
+    let mut byte = [0u8; 1];
+    // SAFETY: reads one byte.
+    let got = unsafe { libc::recv(stream.as_raw_fd(), byte.as_mut_ptr().cast(), 1, 0) };
+    assert_eq!(got, 1, "the parent's wake-up was not stolen by a child");
+    parent.stop(Duration::from_secs(2));
+}
