@@ -1,0 +1,33 @@
+# The commands of this project; each is a script, or one line of cargo. `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench build stubs-check docs lint clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
+	@HOST='$(HOST)' scripts/demo.sh
+
+test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, hosts)
+	@STAGE='$(STAGE)' scripts/test.sh
+
+bench: ## our numbers beside those of the peers, in one run
+	@scripts/bench.sh
+
+build: ## target/release/libpillion.so, for the PHP of PATH
+	@scripts/setup.sh base
+	cargo build --release
+
+stubs-check: ## do the stubs say what the extension has?
+	@scripts/stubs-check.sh
+
+docs: ## the Rust docs, in target/doc
+	cargo doc --workspace --all-features --no-deps --document-private-items
+
+lint: ## formatting, lints, syntax
+	@STAGE=lint scripts/test.sh
+
+clean: ## removes what was built in this checkout; compiled dependencies and hosts stay in the user's cache
+	rm -rf target
+	git clean -fdXq tests-php

@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# What every script of this folder shares; sourced, never run.
+#
+# Whatever takes long to make lives outside of the checkout, in one cache for the user, keyed by version: so a
+# fresh clone starts warm. Standard output belongs to results (paths, counts); all chatter goes to standard error.
+
+set -euo pipefail
+
+PILLION_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PILLION_CACHE=${PILLION_CACHE:-${XDG_CACHE_HOME:-${HOME:?must name your home directory}/.cache}/pillion}
+PILLION_TARGET_CACHE=${PILLION_TARGET_CACHE:-$PILLION_CACHE/target}
+export PILLION_ROOT PILLION_CACHE PILLION_TARGET_CACHE
+
+# Where installers put toolchains of their own; they count for less than what PATH names. A Go that setup.sh
+# unpacked counts for more, for it did so only because PATH's was too old or missing.
+PATH=$PILLION_CACHE/go/bin:$PATH:$HOME/.cargo/bin:/usr/local/go/bin
+export PATH
+
+say() {
+    printf 'pillion: %s\n' "$*" >&2
+}
+
+die() {
+    printf 'pillion: %s\n' "$*" >&2
+    exit 1
+}
+
+# at_least 1.95.0 1.89: is the first version the second or newer?
+at_least() {
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+# with_lock NAME COMMAND...: no two runs of this user build the same thing at the same time; the second one
+# waits, and should then look whether its work is done already. The lock file is never removed: a removed one
+# could be locked by two.
+with_lock() {
+    local name=$1
+    shift
+    mkdir -p "$PILLION_CACHE/locks"
+    (
+        exec 9>"$PILLION_CACHE/locks/$name"
+        if ! flock --nonblock 9; then
+            say "$name: another run is at it; waiting"
+            flock 9
+        fi
+        # Children must not inherit the lock: a server left running would hold it.
+        "$@" 9>&-
+    )
+}
+
+# scratch_for PATH: a new directory on the same file system as PATH, to build in and to rename from.
+scratch_for() {
+    mkdir -p "$(dirname "$1")"
+    mktemp -d "$(dirname "$1")/.$(basename "$1").XXXXXX"
+}
+
+# install_at BUILT PATH: what is at PATH is always whole; what was there before is gone only afterwards.
+install_at() {
+    local old=
+    if [ -d "$2" ]; then
+        old=$(scratch_for "$2")
+        mv "$2" "$old/old"
+    fi
+    mv -T "$1" "$2"
+    [ -z "$old" ] || rm -rf "$old"
+}
+
+# quietly LOG COMMAND...: output goes to LOG, and its end is shown only when the command fails.
+quietly() {
+    local log=$1
+    shift
+    if ! "$@" >"$log" 2>&1; then
+        say "failed: $*"
+        tail -n 40 "$log" >&2
+        say "all of it: $log"
+        return 1
+    fi
+}
+
+# root COMMAND...: as root, or one line that says what to run as root.
+root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    elif command -v sudo >/dev/null && [ -t 0 ]; then
+        sudo "$@"
+    else
+        die "this needs root; run as root, then start again: $*"
+    fi
+}
+
+# The archive that this machine's own packages come from.
+debian_archive() {
+    # shellcheck disable=SC1091,SC2016
+    apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v own="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")" '$2 == own && $3 == "main" { print $1; exit }'
+}
+
+# other_suite DIR TYPE SUITE: reads the index of another Debian suite (TYPE deb or deb-src), from the same archive
+# and with the same keys as this machine's packages, and leaves in the array OTHER_SUITE the options by which
+# apt-get and apt-cache use that suite only. All of it lives in DIR: the machine's apt never hears of the suite.
+other_suite() {
+    local dir=$1 uri
+    uri=$(debian_archive)
+    if [ -z "$uri" ]; then
+        say "no Debian archive among the apt sources of this machine"
+        return 1
+    fi
+    mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+    echo "$2 [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $3 main" >"$dir/source.list"
+    OTHER_SUITE=(-o "Dir::Etc::SourceList=$dir/source.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache" -o Acquire::Retries=3)
+    # Only root can hand the download to apt's own user, who can't reach a private folder.
+    OTHER_SUITE+=(-o APT::Sandbox::User=root)
+    quietly "$dir/update.log" apt-get "${OTHER_SUITE[@]}" update
+}
+
+# use_php nts|zts: which PHP runs, and which one the extension is built for. PHP and PHP_CONFIG are what
+# ext-php-rs's build looks at; each PHP has compiled dependencies of its own, kept outside of the checkout.
+use_php() {
+    local prefix
+    case $1 in
+        nts)
+            PHP=/usr/bin/php8.2 PHP_CONFIG=/usr/bin/php-config8.2 PHP_FPM=/usr/sbin/php-fpm8.2
+            ;;
+        zts)
+            prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh")
+            PHP=$prefix/bin/php PHP_CONFIG=$prefix/bin/php-config PHP_FPM=$prefix/sbin/php-fpm
+            ;;
+        *) die "use_php: nts or zts, not '$1'" ;;
+    esac
+    CARGO_TARGET_DIR=$PILLION_TARGET_CACHE/$1
+    # Incremental data is large, and of no use to a checkout that is built once.
+    CARGO_INCREMENTAL=0
+    export PHP PHP_CONFIG PHP_FPM CARGO_TARGET_DIR CARGO_INCREMENTAL
+}

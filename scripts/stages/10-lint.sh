@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# What can be judged without running: formatting, lints, the Rust docs, and the syntax of PHP and shell.
+
+. "$(dirname "$0")/../lib.sh"
+. "$PILLION_ROOT/scripts/checks.sh"
+use_php nts
+cd "$PILLION_ROOT"
+
+# Tracked files, and those not added yet.
+ours() {
+    git ls-files -z --cached --others --exclude-standard -- "$@"
+}
+
+php_syntax() {
+    ours '*.php' | xargs -0 -r -n 1 -P "$(nproc)" "$PHP" -n -l
+}
+
+shell_syntax() {
+    ours '*.sh' .ci/run | xargs -0 -n 1 bash -n
+}
+
+check 'cargo fmt' cargo fmt --all --check
+check 'Cargo.lock is up to date' cargo metadata --locked --format-version 1 --quiet
+check 'clippy' nice cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+check 'rustdoc' env RUSTDOCFLAGS='-D warnings' nice cargo doc --workspace --all-features --no-deps --document-private-items --quiet
+check 'PHP syntax' php_syntax
+check 'shell syntax' shell_syntax
+verdict

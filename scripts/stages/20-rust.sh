@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The Rust tests of everything that needs no PHP.
+
+. "$(dirname "$0")/../lib.sh"
+. "$PILLION_ROOT/scripts/checks.sh"
+use_php nts
+cd "$PILLION_ROOT"
+
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+status=0
+nice cargo test --no-fail-fast -p pillion-engine -p pillion-cli -p pillion-testkit 2>&1 | tee "$output" || status=$?
+while read -r ok bad; do
+    add_counts "$ok" "$bad"
+done < <(sed -nE 's/^test result: [a-zA-Z]+\. ([0-9]+) passed; ([0-9]+) failed;.*/\1 \2/p' "$output")
+# A test binary that doesn't compile, or dies, says no result.
+[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || add_counts 0 1
+[ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || add_counts 0 1
+verdict

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Runs the stages of `scripts/stages` one after the other, installing and building what they need, and closes with
+# one line on standard output: `N passed, N failed`. All else goes to standard error. `test.sh NAME...` (or STAGE=NAME)
+# runs some stages only: by number, by name, or by both.
+#
+# A stage is an executable that prints what it likes and, at the end, `PILLION-STAGE passed=N failed=N`. One that never
+# says so, or that exits with an error though nothing failed, counts as one failure.
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/checks.sh"
+
+read -ra chosen <<<"${*:-${STAGE:-}}"
+
+stages() {
+    local stage name wanted
+    for stage in "$PILLION_ROOT"/scripts/stages/*.sh; do
+        name=$(basename "$stage" .sh)
+        for wanted in "${chosen[@]:-$name}"; do
+            case $wanted in
+                "$name" | "${name%%-*}" | "${name#*-}") echo "$stage" ;;
+            esac
+        done
+    done
+}
+
+selected=$(stages)
+[ -n "$selected" ] || die "no stage '${chosen[*]}'; there are: $(cd "$PILLION_ROOT/scripts/stages" && echo *)"
+"$PILLION_ROOT/scripts/setup.sh" base test
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+table=
+while read -r stage; do
+    name=$(basename "$stage" .sh) started=$SECONDS status=0
+    say "stage $name"
+    "$stage" </dev/null 2>&1 | tee "$scratch/output" >&2 || status=$?
+    read -r stage_passed stage_failed < <(counts_in "$scratch/output")
+    [ "$status" -eq 0 ] || [ "$stage_failed" -gt 0 ] || stage_failed=1
+    add_counts "$stage_passed" "$stage_failed"
+    table+=$(printf '%-12s %5d passed %5d failed %5d s' "$name" "$stage_passed" "$stage_failed" $((SECONDS - started)))$'\n'
+done <<<"$selected"
+
+printf '\n%s\n' "$table" >&2
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
