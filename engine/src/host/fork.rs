@@ -22,15 +22,20 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::Acquire)
 }
 
-/// Installs the handler for forked children, once for each load of the library, and `hook`, which
-/// runs in the child after the lock descriptors are closed. `hook` must be async-signal-safe.
-pub fn watch(hook: fn()) {
-    CHILD_HOOK.store(hook as *mut (), Ordering::Release);
+/// Installs the handlers, once for each load of the library.
+pub fn install() {
     if !REGISTERED.swap(true, Ordering::AcqRel) {
         // SAFETY: the handlers touch atomics and call close(2) only. The library is linked with
         // `-z nodelete`, so they stay mapped for as long as the process lives.
         unsafe { libc::pthread_atfork(Some(before), None, Some(in_child)) };
     }
+}
+
+/// Sets what runs in a forked child after the lock descriptors are closed, and installs the handlers.
+/// `hook` must be async-signal-safe. There is one; a later one takes its place.
+pub fn on_child(hook: fn()) {
+    CHILD_HOOK.store(hook as *mut (), Ordering::Release);
+    install();
 }
 
 /// Counts the forks this process has begun. A descriptor that was opened before a fork and noted
@@ -54,7 +59,7 @@ extern "C" fn in_child() {
     }
     let hook = CHILD_HOOK.load(Ordering::Acquire);
     if !hook.is_null() {
-        // SAFETY: only `watch` stores here, and only a `fn()`.
+        // SAFETY: only `on_child` stores here, and only a `fn()`.
         let hook: fn() = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
         hook();
     }

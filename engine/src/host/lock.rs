@@ -223,7 +223,7 @@ mod tests {
     fn the_lock_of_a_killed_process_is_free_though_its_forked_child_lives() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.lock");
-        fork::watch(|| {});
+        fork::install();
         let (read, write) = std::io::pipe().unwrap();
         // SAFETY: the child uses only what is safe after a fork and ends with _exit or a signal.
         let holder = unsafe { libc::fork() };

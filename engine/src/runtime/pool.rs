@@ -152,13 +152,12 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         let Engine::Started(runtime) = engine else {
             return;
         };
-        for job in self.jobs() {
-            if job.spec().on_shutdown != OnShutdown::Finish {
-                job.cancel();
-            }
+        let may_finish = |job: &Arc<Job<T>>| job.spec().on_shutdown == OnShutdown::Finish;
+        for job in self.jobs().iter().filter(|job| !may_finish(job)) {
+            job.cancel();
         }
         // Half of the time for those that may finish, so that joining has the other half.
-        while !self.table().is_empty() && start.elapsed() < ceiling / 2 {
+        while start.elapsed() < ceiling / 2 && self.jobs().iter().any(may_finish) {
             std::thread::sleep(Duration::from_millis(1));
         }
         runtime.shutdown_timeout(ceiling.saturating_sub(start.elapsed()));
