@@ -1,5 +1,16 @@
-//! What the processes of one host share: directories, locks, presence, the steward's duties.
-//! Unrelated processes meet here, so nothing in this room may trust that its peer still lives.
+//! What the processes of one host share: directories, locks, presence, the steward's duties and one
+//! secret. Unrelated processes meet here, so nothing in this room may trust that its peer still lives.
+//!
+//! `run_dir` (on tmpfs): `presence/`, `steward.lock`, segments. `state_dir` (outlives a restart of
+//! the service): `secret`, and what other rooms keep.
 
+pub mod clock;
+pub mod dirs;
 pub mod fork;
 pub mod lock;
+pub mod presence;
+pub mod secret;
+pub mod steward;
+
+pub use dirs::{DirOptions, Dirs};
+pub use presence::{Presence, PresenceInfo};

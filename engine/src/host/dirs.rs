@@ -1,0 +1,326 @@
+//! The two directories of the host, resolved after the process has its final user. Both are checked
+//! before use: owned by us (or root, or shared through the group), no symbolic link, not open to
+//! strangers. Runs once a process, on the thread that first needs it.
+
+use std::{
+    ffi::CString,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result, error::IoContext};
+
+/// What a tmpfs has to have left before segments are put there.
+const ROOM: u64 = 16 << 20;
+
+/// Where the directories may come from.
+pub struct DirOptions<'a> {
+    /// `pillion.state_dir`.
+    pub state_dir: Option<PathBuf>,
+    /// `pillion.run_dir`.
+    pub run_dir: Option<PathBuf>,
+    /// `pillion.group`: the directories are 2770 and belong to it, instead of 0700.
+    pub group: Option<String>,
+    /// The environment: `STATE_DIRECTORY`, `RUNTIME_DIRECTORY`, `XDG_STATE_HOME`, `HOME`.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The system's temporary directory, the last resort.
+    pub temporary: PathBuf,
+}
+
+/// The resolved directories; both exist and were checked.
+#[derive(Debug, Clone)]
+pub struct Dirs {
+    /// Outlives a restart of the service.
+    pub state: PathBuf,
+    /// On tmpfs where there is one.
+    pub run: PathBuf,
+    /// Said once in the log: what is not as it should be.
+    pub warnings: Vec<String>,
+}
+
+impl Dirs {
+    /// Finds and makes both directories.
+    ///
+    /// # Errors
+    /// A directory that the settings name can't be made or isn't ours; or no candidate works.
+    pub fn resolve(options: &DirOptions<'_>) -> Result<Self> {
+        let gid = options.group.as_deref().map(group_id).transpose()?;
+        let mut warnings = Vec::new();
+        let state = state_dir(options, gid, &mut warnings)?;
+        let run = run_dir(options, gid, &state, &mut warnings)?;
+        Ok(Self {
+            state,
+            run,
+            warnings,
+        })
+    }
+}
+
+fn state_dir(
+    options: &DirOptions<'_>,
+    gid: Option<u32>,
+    warnings: &mut Vec<String>,
+) -> Result<PathBuf> {
+    if let Some(named) = &options.state_dir {
+        return prepare(named, gid).map_err(|error| named_dir("state_dir", &error));
+    }
+    let uid = effective_uid();
+    let home = (options.env)("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from((options.env)("HOME")?).join(".local/state")));
+    let candidates = [
+        service_dir((options.env)("STATE_DIRECTORY")),
+        Some(PathBuf::from(format!("/var/lib/pillion/{uid}"))),
+        home.filter(|home| home.is_absolute())
+            .map(|home| home.join("pillion")),
+    ];
+    for candidate in candidates.into_iter().flatten() {
+        if let Ok(ready) = prepare(&candidate, gid) {
+            return Ok(ready);
+        }
+    }
+    let last = options.temporary.join(format!("pillion-{uid}"));
+    warnings.push(format!(
+        "state is kept in {}, which services often have emptied: set pillion.state_dir",
+        last.display()
+    ));
+    prepare(&last, gid)
+}
+
+fn run_dir(
+    options: &DirOptions<'_>,
+    gid: Option<u32>,
+    state: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<PathBuf> {
+    if let Some(named) = &options.run_dir {
+        return prepare(named, gid).map_err(|error| named_dir("run_dir", &error));
+    }
+    let shared = match &options.group {
+        Some(group) => format!("/dev/shm/pillion-group-{group}"),
+        None => format!("/dev/shm/pillion-{}", effective_uid()),
+    };
+    let candidates = [
+        service_dir((options.env)("RUNTIME_DIRECTORY")),
+        Path::new("/dev/shm")
+            .is_dir()
+            .then(|| PathBuf::from(shared)),
+    ];
+    for candidate in candidates.into_iter().flatten() {
+        match prepare(&candidate, gid) {
+            Ok(ready) if room(&ready) >= ROOM => return Ok(ready),
+            Ok(ready) => warnings.push(format!(
+                "{} has less than {} MiB left: segments are kept in state_dir",
+                ready.display(),
+                ROOM >> 20
+            )),
+            Err(error) => warnings.push(error.to_string()),
+        }
+    }
+    prepare(&state.join("run"), gid)
+}
+
+/// systemd gives a list with colons; the first is the service's own, and we take a folder in it.
+fn service_dir(value: Option<String>) -> Option<PathBuf> {
+    let first = PathBuf::from(value?.split(':').next()?.to_owned());
+    first.is_absolute().then(|| first.join("pillion"))
+}
+
+/// Makes the directory where it is missing, and checks it.
+fn prepare(path: &Path, gid: Option<u32>) -> Result<PathBuf> {
+    if !path.is_absolute() {
+        return Err(Error::Config(format!(
+            "{} is not an absolute path",
+            path.display()
+        )));
+    }
+    let mode = if gid.is_some() { 0o2770 } else { 0o700 };
+    if let Some(parent) = path.parent() {
+        // Parents of ours (`/var/lib/pillion`) may be passed through by other users.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(parent)
+            .context(|| format!("making {}", parent.display()))?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => own(path, gid, mode).context(|| format!("making {}", path.display()))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(Error::io(format!("making {}", path.display()), error)),
+    }
+    check(path, gid)?;
+    Ok(path.to_owned())
+}
+
+fn own(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
+    if let Some(gid) = gid {
+        std::os::unix::fs::lchown(path, None, Some(gid))?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+fn check(path: &Path, gid: Option<u32>) -> Result<()> {
+    let refuse = |why: &str| {
+        Err(Error::Config(format!(
+            "{} can't be used: {why}",
+            path.display()
+        )))
+    };
+    let found = path
+        .symlink_metadata()
+        .context(|| format!("looking at {}", path.display()))?;
+    if found.is_symlink() {
+        return refuse("it is a symbolic link");
+    }
+    if !found.is_dir() {
+        return refuse("it is not a directory");
+    }
+    let ours = found.uid() == effective_uid();
+    match gid {
+        Some(gid) if found.gid() != gid => return refuse("it does not belong to pillion.group"),
+        None if !ours => {
+            return refuse("it belongs to another user; pillion.group lets users share");
+        }
+        _ => {}
+    }
+    let strangers = if gid.is_some() { 0o007 } else { 0o077 };
+    if found.mode() & strangers != 0 {
+        return refuse("others may enter it; 0700 (or 2770 with pillion.group) would be right");
+    }
+    // SAFETY: a path that ends with NUL; no other pointers.
+    let writable = CString::new(path.as_os_str().as_bytes())
+        .is_ok_and(|c| unsafe { libc::access(c.as_ptr(), libc::W_OK | libc::X_OK) } == 0);
+    if !writable {
+        return refuse("it is not writable");
+    }
+    Ok(())
+}
+
+fn named_dir(setting: &str, error: &Error) -> Error {
+    Error::Config(format!("pillion.{setting}: {error}"))
+}
+
+fn group_id(name: &str) -> Result<u32> {
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    groups
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            Some((fields.next()?, fields.nth(1)?))
+        })
+        .find(|(group, _)| *group == name)
+        .and_then(|(_, id)| id.parse().ok())
+        .ok_or_else(|| {
+            Error::Config(format!(
+                "pillion.group: there is no group {name} in /etc/group; a name or a number would be right"
+            ))
+        })
+}
+
+fn effective_uid() -> u32 {
+    // SAFETY: always succeeds.
+    unsafe { libc::geteuid() }
+}
+
+/// Bytes left for us on the file system of `path`; 0 where that can't be told.
+#[must_use]
+pub fn room(path: &Path) -> u64 {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
+        return 0;
+    };
+    let mut stat = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: fills the struct where it succeeds.
+    unsafe {
+        if libc::statvfs(path.as_ptr(), stat.as_mut_ptr()) != 0 {
+            return 0;
+        }
+        let stat = stat.assume_init();
+        (stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options<'a>(base: &Path, env: &'a dyn Fn(&str) -> Option<String>) -> DirOptions<'a> {
+        DirOptions {
+            state_dir: Some(base.join("state")),
+            run_dir: Some(base.join("run")),
+            group: None,
+            env,
+            temporary: base.to_owned(),
+        }
+    }
+
+    #[test]
+    fn named_directories_are_made_for_us_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let dirs = Dirs::resolve(&options(base.path(), &|_| None)).unwrap();
+        for dir in [&dirs.state, &dirs.run] {
+            assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
+        }
+        assert!(dirs.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_planted_link_an_open_directory_and_a_file_are_refused_by_name() {
+        let base = tempfile::tempdir().unwrap();
+        let state = base.path().join("state");
+        let refused = || {
+            Dirs::resolve(&options(base.path(), &|_| None))
+                .unwrap_err()
+                .to_string()
+        };
+        std::os::unix::fs::symlink("/etc", &state).unwrap();
+        assert!(
+            refused().starts_with("pillion.state_dir: ") && refused().contains("symbolic link")
+        );
+        fs::remove_file(&state).unwrap();
+        fs::create_dir(&state).unwrap();
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(refused().contains("0700"));
+        fs::remove_dir(&state).unwrap();
+        fs::write(&state, "").unwrap();
+        assert!(refused().contains("not a directory"));
+    }
+
+    #[test]
+    fn the_services_directories_come_first() {
+        let base = tempfile::tempdir().unwrap();
+        let service = base.path().join("lib").display().to_string();
+        let run = base.path().join("rt").display().to_string();
+        let env = |name: &str| match name {
+            "STATE_DIRECTORY" => Some(format!("{service}:/other")),
+            "RUNTIME_DIRECTORY" => Some(run.clone()),
+            _ => None,
+        };
+        let dirs = Dirs::resolve(&DirOptions {
+            state_dir: None,
+            run_dir: None,
+            ..options(base.path(), &env)
+        })
+        .unwrap();
+        assert_eq!(dirs.state, base.path().join("lib/pillion"));
+        assert_eq!(dirs.run, base.path().join("rt/pillion"));
+    }
+
+    #[test]
+    fn an_unknown_group_is_told() {
+        let base = tempfile::tempdir().unwrap();
+        let error = Dirs::resolve(&DirOptions {
+            group: Some("no-such-group".into()),
+            ..options(base.path(), &|_| None)
+        })
+        .unwrap_err();
+        assert!(error.to_string().contains("no-such-group"));
+    }
+}

@@ -1,0 +1,133 @@
+//! One secret a host, for tickets and signatures: made once, by a link that fails for all but the
+//! first. Any thread.
+
+use std::{
+    fmt::{self, Write as _},
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use crate::{Error, Result, error::IoContext};
+
+/// 32 random bytes; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret([u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    /// The bytes, for a signature.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Reads the host's secret from `<state_dir>/secret`; makes it where there is none.
+    ///
+    /// # Errors
+    /// The file can't be made, or holds something else than 64 hex digits.
+    pub fn of_host(state_dir: &Path) -> Result<Self> {
+        let path = state_dir.join("secret");
+        for _ in 0..2 {
+            match read(&path) {
+                Ok(text) => return Self::parse(&text, &path),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => make(state_dir, &path)?,
+                Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
+            }
+        }
+        Err(Error::State(format!("{} vanished", path.display())))
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        let mut bytes = [0u8; 32];
+        let text = text.trim();
+        let mut digits = text.as_bytes().chunks_exact(2);
+        for (byte, pair) in bytes.iter_mut().zip(&mut digits) {
+            let pair = std::str::from_utf8(pair).unwrap_or("");
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| bad(path))?;
+        }
+        if text.len() == 64 {
+            Ok(Self(bytes))
+        } else {
+            Err(bad(path))
+        }
+    }
+}
+
+fn bad(path: &Path) -> Error {
+    Error::Config(format!(
+        "{} does not hold 64 hex digits; remove it, and a new secret is made",
+        path.display()
+    ))
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        .open(path)?;
+    let mut text = String::new();
+    file.take(1024).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes a whole file beside it and links that: the first one wins, and none is ever seen half.
+fn make(state_dir: &Path, path: &Path) -> Result<()> {
+    let mut random = [0u8; 40];
+    getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+    let hex = random.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    let (name, secret) = hex.split_at(16);
+    let temporary = state_dir.join(format!(".secret-{name}"));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| {
+            file.write_all(secret.as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| match fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        });
+    let _ = fs::remove_file(&temporary);
+    written.context(|| format!("making {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_secret_stays_for_everybody() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets: Vec<Secret> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| Secret::of_host(dir.path()).unwrap()))
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(secrets.windows(2).all(|pair| pair[0] == pair[1]));
+        assert_ne!(secrets[0].bytes(), &[0; 32]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(format!("{:?}", secrets[0]), "Secret(…)");
+    }
+
+    #[test]
+    fn a_damaged_secret_is_told_and_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("secret"), "zz").unwrap();
+        assert!(Secret::of_host(dir.path()).is_err());
+        assert_eq!(fs::read_to_string(dir.path().join("secret")).unwrap(), "zz");
+    }
+}
