@@ -1,1 +1,41 @@
-//! Not built yet.
+//! What can be set, and what holds. One [`table`] describes each setting; [`resolve`] takes INI over
+//! environment over the YAML file named by `pillion.config` over defaults, and remembers where each
+//! value came from. It never fails: a bad value becomes a [`Problem`] with its exact place, the
+//! capability it belongs to counts as off, and everything else works.
+//!
+//! Runs once at module start on PHP's thread (and in the `pillion` program's main). Reads nothing by
+//! itself but the one file, through [`Sources`]; opens no descriptor that stays open.
+//!
+//! # Layout
+//!
+//! * [`table`] the settings; [`kind`] their types, and how a text becomes a value.
+//! * [`duration`], [`size`], [`secret`], [`expand`] the parts of values.
+//! * [`yaml`] the file as text values with lines; [`file`] walks it along the table.
+//! * [`resolve`] who wins; [`checks`] what no single value can tell.
+//! * [`settings`] the outcome as the rooms use it; [`docs`] the page for people.
+
+mod checks;
+pub mod docs;
+pub mod duration;
+pub mod expand;
+pub mod file;
+pub mod kind;
+pub mod problem;
+mod resolve;
+pub mod secret;
+pub mod settings;
+pub mod size;
+mod suggest;
+pub mod table;
+#[cfg(test)]
+mod tests;
+pub mod yaml;
+
+pub use problem::{Problem, Severity};
+pub use resolve::{Resolved, ResolvedValue, Source, Sources, resolve};
+pub use secret::{MASK, Secret, ServerUrl, mask_url};
+pub use settings::{
+    CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings, LogTarget, RetrySettings,
+    RuntimeSettings, Settings, VeloxSettings,
+};
+pub use table::{Capability, Permission, Setting, TABLE};

@@ -1,0 +1,51 @@
+//! What no single value can tell: settings that contradict each other, and combinations that work
+//! but that somebody should know of.
+
+use super::{
+    duration,
+    problem::{Problem, Severity},
+    settings::Settings,
+    table::{self, Capability},
+};
+
+/// Looks at the whole. `place` tells where the value of a setting came from.
+pub(super) fn check(
+    settings: &Settings,
+    place: &dyn Fn(&table::Setting) -> String,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let at = |name: &str| table::find(name).map(place).unwrap_or_default();
+    let velox = &settings.velox;
+    let retry = &velox.retry;
+    if retry.max_delay < retry.initial_delay {
+        problems.push(Problem {
+            place: at("velox.retry.max_delay"),
+            value: duration::format(retry.max_delay),
+            wrong: format!(
+                "is less than {} of {}",
+                duration::format(retry.initial_delay),
+                at("velox.retry.initial_delay")
+            ),
+            right: "a first pause that is not longer than the longest one".into(),
+            capability: Capability::Velox,
+            severity: Severity::Error,
+        });
+    }
+    if let Some(url) = &velox.server_url
+        && velox.auth_token.is_some()
+        && url.is_clear_text()
+    {
+        problems.push(Problem {
+            place: at("velox.server_url"),
+            value: url.to_string(),
+            wrong: format!(
+                "sends the token of {} over the network in clear text",
+                at("velox.auth_token")
+            ),
+            right: "an https URL, or a server on this machine".into(),
+            capability: Capability::Velox,
+            severity: Severity::Warning,
+        });
+    }
+    problems
+}

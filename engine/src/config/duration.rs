@@ -1,0 +1,200 @@
+//! Durations as Go writes them (`1h30m`, `500ms`, `1.5h`, `0`), because that is what a `.rr.yaml`
+//! holds. A bare number is seconds: in Go's own decoder it would be nanoseconds, which nobody who
+//! writes `build_timeout: 300` means. Integer arithmetic only, so nothing is rounded on the way.
+
+use std::{fmt::Write as _, time::Duration};
+
+/// What a duration may end with, in nanoseconds. Longer names first, so that `ms` is not read as `m`.
+const UNITS: [(&str, u128); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+/// Go keeps durations in 63 bits of nanoseconds; about 292 years.
+const LONGEST: u128 = i64::MAX as u128;
+
+/// Reads a duration; `None` where `text` is not one, is negative, or is longer than Go can hold.
+/// Source of the grammar: Go's `time.ParseDuration`.
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if let Some((nanos, "")) = number(rest, 1_000_000_000) {
+        return to_duration(nanos);
+    }
+    let mut total = 0_u128;
+    loop {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (digits, tail) = rest.split_at(end);
+        let (unit, scale) = UNITS.into_iter().find(|(unit, _)| {
+            tail.strip_prefix(unit)
+                .is_some_and(|next| !next.starts_with(|c: char| c.is_alphabetic()))
+        })?;
+        let (nanos, "") = number(digits, scale)? else {
+            return None;
+        };
+        total = total.checked_add(nanos)?;
+        rest = tail.strip_prefix(unit)?;
+        if rest.is_empty() {
+            return to_duration(total);
+        }
+    }
+}
+
+/// Reads digits with an optional fraction, in units of `scale`; returns what follows them too.
+fn number(text: &str, scale: u128) -> Option<(u128, &str)> {
+    let (whole, rest) = digits(text);
+    let (fraction, rest) = rest.strip_prefix('.').map_or(("", rest), digits);
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0_u128;
+    for digit in whole.bytes() {
+        value = value
+            .checked_mul(10)?
+            .checked_add(u128::from(digit - b'0'))?;
+    }
+    value = value.checked_mul(scale)?;
+    let mut weight = scale;
+    for digit in fraction.bytes() {
+        weight /= 10;
+        value = value.checked_add(u128::from(digit - b'0') * weight)?;
+    }
+    Some((value, rest))
+}
+
+fn digits(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+fn to_duration(nanos: u128) -> Option<Duration> {
+    (nanos <= LONGEST)
+        .then(|| u64::try_from(nanos).ok())
+        .flatten()
+        .map(Duration::from_nanos)
+}
+
+/// Writes a duration in the shortest form that [`parse`] reads back unchanged: `1h30m`, `500ms`, `0s`.
+#[must_use]
+pub fn format(duration: Duration) -> String {
+    let mut out = String::new();
+    let seconds = duration.as_secs();
+    let nanos = duration.subsec_nanos();
+    for (count, unit) in [
+        (seconds / 3600, 'h'),
+        (seconds / 60 % 60, 'm'),
+        (seconds % 60, 's'),
+    ] {
+        if count > 0 {
+            let _ = write!(out, "{count}{unit}");
+        }
+    }
+    for (scale, unit) in [(1_000_000, "ms"), (1_000, "µs"), (1, "ns")] {
+        if nanos > 0 && nanos.is_multiple_of(scale) {
+            let _ = write!(out, "{}{unit}", nanos / scale);
+            break;
+        }
+    }
+    if out.is_empty() {
+        out.push_str("0s");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_read_as_go_reads_them() {
+        for (text, nanos) in [
+            ("0", 0),
+            ("0s", 0),
+            ("5m", 300_000_000_000),
+            ("1h30m", 5_400_000_000_000),
+            ("1.5h", 5_400_000_000_000),
+            ("500ms", 500_000_000),
+            (".5s", 500_000_000),
+            ("1.s", 1_000_000_000),
+            ("+5s", 5_000_000_000),
+            ("1us", 1_000),
+            ("1µs", 1_000),
+            ("1μs", 1_000),
+            ("3h0m0.000000001s", 10_800_000_000_001),
+            ("9223372036854775807ns", i64::MAX as u64),
+        ] {
+            assert_eq!(parse(text), Some(Duration::from_nanos(nanos)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_number_is_seconds() {
+        assert_eq!(parse("90"), Some(Duration::from_secs(90)));
+        assert_eq!(parse("1.5"), Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for text in [
+            "",
+            " ",
+            "-5s",
+            "5 m",
+            "5minutes",
+            "5x",
+            "h",
+            ".s",
+            ".",
+            "+",
+            "1..5s",
+            "1h 30m",
+            "1m30",
+            "5M",
+            "7d",
+            "1e3s",
+            "٣s",
+            "9223372036854775808ns",
+            "99999999999999999999999999999999999h",
+            "1.1.1s",
+            "5ms5",
+            "--1s",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_duration_survives_writing_and_reading(nanos in 0..=i64::MAX as u64) {
+            let duration = Duration::from_nanos(nanos);
+            prop_assert_eq!(parse(&format(duration)), Some(duration));
+        }
+
+        #[test]
+        fn round_durations_survive_too(hours in 0_u64..1000, minutes in 0_u64..60, millis in 0_u64..1000) {
+            let duration = Duration::from_millis((hours * 60 + minutes) * 60_000 + millis);
+            prop_assert_eq!(parse(&format(duration)), Some(duration));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn text_near_the_grammar_is_read_or_refused(text in "[0-9.+-]{0,25}(ns|us|µs|ms|s|m|h|)([0-9.]{0,4}(ms|s|m|)){0,3}") {
+            if let Some(duration) = parse(&text) {
+                prop_assert_eq!(parse(&format(duration)), Some(duration));
+            }
+        }
+    }
+}

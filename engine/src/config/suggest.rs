@@ -1,0 +1,93 @@
+//! "Did you mean": the known key that is most likely meant by an unknown one.
+
+/// Keys of the Velox plugin's later version, and what they are called here.
+const RENAMED: [(&str, &str); 3] = [
+    ("directory", "dir"),
+    ("max_size_gb", "max_size_mb"),
+    ("max_age_days", "ttl_days"),
+];
+
+/// The likely one of `known`, where there is one.
+pub fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer than any key: a distance would only cost time.
+    if unknown.len() > 64 {
+        return None;
+    }
+    let unknown = unknown.to_ascii_lowercase().replace('-', "_");
+    let renamed = RENAMED.iter().find(|(old, _)| *old == unknown);
+    known
+        .filter_map(|key| {
+            if renamed.is_some_and(|(_, new)| *new == key) {
+                return Some((0, key));
+            }
+            let distance = distance(&unknown, key);
+            let close = distance <= key.len().max(3) / 3;
+            let part = unknown.len() >= 3 && (key.contains(&unknown) || unknown.contains(key));
+            (close || part).then_some((distance, key))
+        })
+        .min()
+        .map(|(_, key)| key)
+}
+
+/// Levenshtein's distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = *cell;
+            left = substituted.min(*cell + 1).min(left + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_finds_its_key() {
+        let keys = [
+            "enabled",
+            "dir",
+            "ttl_days",
+            "max_size_mb",
+            "max_entries",
+            "cleanup_interval",
+        ];
+        for (typed, meant) in [
+            ("ttl_dayss", Some("ttl_days")),
+            ("ttl-days", Some("ttl_days")),
+            ("Dir", Some("dir")),
+            ("directory", Some("dir")),
+            ("max_size", Some("max_size_mb")),
+            ("max_size_gb", Some("max_size_mb")),
+            ("enable", Some("enabled")),
+            ("interval", Some("cleanup_interval")),
+            ("eviction_policy", None),
+            ("x", None),
+        ] {
+            assert_eq!(closest(typed, keys.into_iter()), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn the_distance_counts_edits() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("abc", "abc", 0),
+        ] {
+            assert_eq!(distance(a, b), edits, "{a} {b}");
+            assert_eq!(distance(b, a), edits, "{b} {a}");
+        }
+    }
+}

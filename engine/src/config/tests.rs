@@ -1,0 +1,639 @@
+//! The table held against its promises: every setting has a bad value that is told well, and a good
+//! one that arrives; sources win in their order; no file can do worse than be refused.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A setting, a bad value, a piece of what must be said about it, and a good value that is not the default.
+const SAMPLES: &[(&str, &str, &str, &str)] = &[
+    ("config", "/missing.yaml", "can't be read", "/rr.yaml"),
+    ("threads", "0", "out of range", "2"),
+    ("shutdown_timeout", "9s", "0s to 8s", "3s"),
+    ("state_dir", "var/pillion", "absolute", "/srv/state"),
+    ("run_dir", "./run", "absolute", "/srv/run"),
+    ("group", "www data", "white space", "www-data"),
+    ("log", "stdout", "standard output", "/var/log/pillion.log"),
+    (
+        "log_level",
+        "loud",
+        "off, error, warn, info, debug, trace",
+        "debug",
+    ),
+    ("log_format", "xml", "text, json, logfmt", "json"),
+    (
+        "velox.server_url",
+        "velox:9000",
+        "http://127.0.0.1:9000",
+        "http://127.0.0.1:9000",
+    ),
+    (
+        "velox.build_timeout",
+        "5 minutes",
+        "is not a duration",
+        "10m",
+    ),
+    ("velox.request_timeout", "1ms", "out of range", "20s"),
+    ("velox.max_concurrent_builds", "many", "whole number", "7"),
+    (
+        "velox.path_map",
+        "/tmp=relative",
+        "\"relative\"",
+        "/a=/b, /c",
+    ),
+    ("velox.auth_token", "two words", "white space", "t0ken"),
+    ("velox.ca_file", "ca.pem", "absolute", "/etc/ca.pem"),
+    ("velox.mutable_ttl", "-1h", "is not a duration", "0"),
+    ("velox.cache.enabled", "maybe", "on or off", "no"),
+    ("velox.cache.dir", "a\0b", "NUL", "/srv/cache"),
+    ("velox.cache.ttl_days", "0", "from 1", "30"),
+    ("velox.cache.max_size_mb", "99", "from 100", "6G"),
+    ("velox.cache.max_entries", "63", "from 64", "1000000"),
+    ("velox.cache.cleanup_interval", "59s", "from 1m", "2h"),
+    ("velox.retry.max_attempts", "0", "from 1", "5"),
+    ("velox.retry.initial_delay", "0", "from 1ms", "2s"),
+    ("velox.retry.max_delay", "soon", "is not a duration", "1m"),
+    ("velox.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
+];
+
+/// What a process sees, owned by the test.
+#[derive(Default)]
+struct World {
+    ini: HashMap<String, String>,
+    env: HashMap<String, String>,
+    files: HashMap<PathBuf, String>,
+}
+
+impl World {
+    fn ini(mut self, name: &str, value: &str) -> Self {
+        self.ini.insert(name.into(), value.into());
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Puts a file where the settings find it.
+    fn file(mut self, text: &str) -> Self {
+        self.files.insert("/etc/rr.yaml".into(), text.into());
+        self.ini("pillion.config", "/etc/rr.yaml")
+    }
+
+    fn resolve(&self) -> Resolved {
+        resolve(&Sources {
+            ini: &|name| self.ini.get(name).cloned(),
+            env: &|name| self.env.get(name).cloned(),
+            read_file: &|path| {
+                let missing = || io::Error::from(io::ErrorKind::NotFound);
+                self.files.get(path).cloned().ok_or_else(missing)
+            },
+            cwd: Path::new("/work/dir"),
+        })
+    }
+}
+
+fn told(resolved: &Resolved) -> String {
+    let lines: Vec<String> = resolved.problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn value<'a>(resolved: &'a Resolved, name: &str) -> &'a ResolvedValue {
+    resolved
+        .values
+        .iter()
+        .find(|value| value.name == name)
+        .unwrap()
+}
+
+/// A value below its dotted path, as YAML.
+fn yaml(path: &str, value: &str) -> String {
+    let mut out = String::new();
+    for (depth, key) in path.split('.').enumerate() {
+        out.push_str(&format!("\n{}{key}:", "  ".repeat(depth)));
+    }
+    out + " " + &serde_json::to_string(value).unwrap()
+}
+
+#[test]
+fn every_setting_has_a_sample() {
+    let sampled: Vec<&str> = SAMPLES.iter().map(|sample| sample.0).collect();
+    let known: Vec<&str> = TABLE.iter().map(|setting| setting.name).collect();
+    assert_eq!(sampled, known);
+}
+
+#[test]
+fn nobody_says_anything_and_the_documented_defaults_hold() {
+    let resolved = World::default().resolve();
+    assert_eq!(told(&resolved), "");
+    let Settings {
+        runtime,
+        host,
+        log,
+        velox,
+    } = resolved.settings;
+    assert_eq!(
+        (runtime.threads, runtime.shutdown_timeout),
+        (1, Duration::from_secs(2))
+    );
+    assert_eq!(
+        (host.state_dir, host.run_dir, host.group),
+        (None, None, None)
+    );
+    assert_eq!(log.target, LogTarget::Stderr);
+    assert_eq!(
+        (log.level, log.format),
+        (log::LevelFilter::Info, LogFormat::Text)
+    );
+    assert_eq!(velox.server_url, None);
+    assert_eq!(velox.build_timeout, Duration::from_secs(300));
+    assert_eq!(velox.request_timeout, Duration::from_secs(10));
+    assert_eq!(velox.max_concurrent_builds, 5);
+    assert_eq!(velox.path_map, [("/tmp".into(), "/tmp".into())]);
+    assert_eq!(velox.mutable_ttl, Duration::from_secs(3600));
+    assert!(velox.cache.enabled);
+    assert_eq!(
+        velox.cache.dir,
+        CacheDir::InStateDir(".rr-cache/velox-binaries".into())
+    );
+    assert_eq!(velox.cache.ttl, Duration::from_secs(7 * 86_400));
+    assert_eq!(velox.cache.max_size_bytes, 5000 << 20);
+    assert_eq!(velox.cache.max_entries, 16_384);
+    assert_eq!(velox.cache.cleanup_interval, Duration::from_secs(3600));
+    assert_eq!(velox.retry.max_attempts, 3);
+    assert_eq!(velox.retry.initial_delay, Duration::from_secs(1));
+    assert_eq!(velox.retry.max_delay, Duration::from_secs(10));
+    assert!((velox.retry.backoff_multiplier - 2.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn each_bad_value_is_told_with_its_place_in_ini_environment_and_file() {
+    for &(name, bad, said, _) in SAMPLES {
+        let setting = table::find(name).unwrap();
+        let ini = World::default().ini(&setting.ini_name(), bad);
+        let env = World::default().env(&setting.env_name(), bad);
+        let mut worlds = vec![
+            (ini, format!("{} (INI)", setting.ini_name())),
+            (env, format!("{} (environment)", setting.env_name())),
+        ];
+        let refused_in_file = !matches!(setting.kind, kind::Kind::Path(_) | kind::Kind::PathMap)
+            || bad.contains('\0');
+        if setting.is_in_file() && refused_in_file {
+            let text = yaml(&setting.yaml_path(), bad);
+            let line = text.lines().count();
+            let place = format!("{} in /etc/rr.yaml line {line}", setting.yaml_path());
+            worlds.push((World::default().file(&text), place));
+        }
+        for (world, place) in worlds {
+            let resolved = world.resolve();
+            let told = told(&resolved);
+            assert!(told.starts_with(&place), "{name}: {told}");
+            assert!(told.contains(said), "{name}: {told}");
+            assert_eq!(resolved.problems.len(), 1, "{name}: {told}");
+            assert_eq!(resolved.settings, Settings::default(), "{name}");
+            let off = setting.capability.name();
+            assert!(resolved.capability_off(off).is_some(), "{name}");
+            if setting.is_secret() {
+                assert!(!told.contains(bad), "{told}");
+            } else {
+                let shown = format!("{bad:?}");
+                assert!(told.contains(&shown), "{name}: {told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_good_value_arrives_from_each_source() {
+    for &(name, _, _, good) in SAMPLES {
+        let setting = table::find(name).unwrap();
+        let mut worlds = vec![
+            (World::default().ini(&setting.ini_name(), good), Source::Ini),
+            (
+                World::default().env(&setting.env_name(), good),
+                Source::Env(setting.env_name()),
+            ),
+        ];
+        if setting.is_in_file() {
+            let text = yaml(&setting.yaml_path(), good);
+            worlds.push((
+                World::default().file(&text),
+                Source::Yaml("/etc/rr.yaml".into()),
+            ));
+        }
+        for (mut world, source) in worlds {
+            world
+                .files
+                .insert("/rr.yaml".into(), "pillion: {threads: 3}".into());
+            let resolved = world.resolve();
+            assert_eq!(told(&resolved), "", "{name}");
+            assert_ne!(
+                resolved.settings,
+                Settings::default(),
+                "{name} from {source}"
+            );
+            assert_eq!(value(&resolved, name).source, source);
+        }
+    }
+}
+
+#[test]
+fn off_in_ini_is_an_empty_text_and_still_means_no() {
+    let world = World::default()
+        .ini("pillion.velox_cache_enabled", "")
+        .ini("pillion.threads", " ");
+    let resolved = world.env("PILLION_THREADS", "4").resolve();
+    assert!(!resolved.settings.velox.cache.enabled);
+    assert_eq!(resolved.settings.runtime.threads, 4);
+}
+
+#[test]
+fn a_bad_value_does_not_fall_through_to_a_lower_source() {
+    let world = World::default().ini("pillion.velox_build_timeout", "x");
+    let resolved = world.env("PILLION_VELOX_BUILD_TIMEOUT", "7m").resolve();
+    assert_eq!(
+        resolved.settings.velox.build_timeout,
+        Duration::from_secs(300)
+    );
+    assert!(value(&resolved, "velox.build_timeout").is_bad);
+    assert!(resolved.capability_off("velox").is_some());
+    assert!(resolved.capability_off("runtime").is_none());
+}
+
+#[test]
+fn a_bad_value_in_the_file_harms_nobody_where_it_is_overridden() {
+    let world = World::default().file("velox: {build_timeout: x}");
+    let resolved = world.ini("pillion.velox_build_timeout", "7m").resolve();
+    assert_eq!(told(&resolved), "");
+}
+
+#[test]
+fn pauses_that_contradict_each_other_are_both_named() {
+    let world = World::default().file("velox:\n  retry:\n    max_delay: 500ms");
+    let told = told(
+        &world
+            .ini("pillion.velox_retry_initial_delay", "20s")
+            .resolve(),
+    );
+    assert!(
+        told.contains("velox.retry.max_delay in /etc/rr.yaml line 3: \"500ms\""),
+        "{told}"
+    );
+    assert!(
+        told.contains("20s of pillion.velox_retry_initial_delay (INI)"),
+        "{told}"
+    );
+    let alone = World::default()
+        .ini("pillion.velox_retry_initial_delay", "20s")
+        .resolve();
+    assert!(
+        alone
+            .capability_off("velox")
+            .unwrap()
+            .to_string()
+            .contains("velox.retry.max_delay (default)")
+    );
+}
+
+#[test]
+fn a_token_over_plain_http_is_a_warning_and_works() {
+    let world = World::default().ini("pillion.velox_auth_token", "t0ken");
+    let resolved = world
+        .ini("pillion.velox_server_url", "http://velox.example")
+        .resolve();
+    assert!(
+        told(&resolved).contains("clear text"),
+        "{}",
+        told(&resolved)
+    );
+    assert!(resolved.capability_off("velox").is_none());
+    assert_eq!(resolved.errors().count(), 0);
+}
+
+#[test]
+fn secrets_are_seen_nowhere() {
+    let world = World::default()
+        .ini("pillion.velox_auth_token", "hunter2")
+        .ini(
+            "pillion.velox_server_url",
+            "http://ann:hunter2@velox.example",
+        );
+    let resolved = world.resolve();
+    let all = format!("{resolved:?} {}", told(&resolved));
+    assert!(!all.contains("hunter2"), "{all}");
+    assert_eq!(value(&resolved, "velox.auth_token").value, MASK);
+    assert_eq!(
+        resolved.settings.velox.auth_token.unwrap().expose(),
+        "hunter2"
+    );
+    for broken in [
+        "http:/ann:hunter2@velox",
+        "ann:hunter2@velox",
+        "http://ann:hunter2@ve lox",
+    ] {
+        let resolved = World::default()
+            .ini("pillion.velox_server_url", broken)
+            .resolve();
+        let all = format!("{resolved:?} {}", told(&resolved));
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+}
+
+#[test]
+fn roadrunners_own_file_is_read_and_its_other_sections_left_alone() {
+    let world = World::default()
+        .env("VELOX_HOST", "velox")
+        .env("TOKEN", "007")
+        .file(
+            "version: \"3\"
+rpc:
+  listen: tcp://127.0.0.1:6001
+server: {command: \"php worker.php\", env: [{A: .nan}, !odd b]}
+http:
+  middleware: [\"gzip\", \"velox\", \"sendfile\"]
+velox:
+  server_url: \"https://${VELOX_HOST}:9000\"
+  build_timeout: 1h30m
+  request_timeout: 30
+  auth_token: ${TOKEN}
+  max_concurrent_builds: 010
+  ca_file: tls/ca.pem
+  cache: &c
+    enabled: yes
+    dir: ./cache/../bin
+    ttl_days: 14
+  retry: {max_attempts: \"4\", backoff_multiplier: 3}
+  path_map:
+    /tmp: /mnt/velox
+    /srv/builds:
+logs: {level: debug}
+",
+        );
+    let resolved = world.resolve();
+    assert_eq!(told(&resolved), "");
+    let velox = resolved.settings.velox;
+    assert_eq!(
+        velox.server_url.unwrap().as_url().as_str(),
+        "https://velox:9000/"
+    );
+    assert_eq!(velox.build_timeout, Duration::from_secs(5400));
+    assert_eq!(velox.request_timeout, Duration::from_secs(30));
+    assert_eq!(velox.auth_token.unwrap().expose(), "007");
+    assert_eq!(velox.max_concurrent_builds, 10);
+    assert_eq!(velox.ca_file, Some("/etc/tls/ca.pem".into()));
+    assert_eq!(
+        velox.cache.dir,
+        CacheDir::Absolute("/etc/cache/../bin".into())
+    );
+    assert_eq!(velox.retry.max_attempts, 4);
+    let pairs = [("/tmp", "/mnt/velox"), ("/srv/builds", "/srv/builds")];
+    assert_eq!(velox.path_map, pairs.map(|(a, b)| (a.into(), b.into())));
+}
+
+#[test]
+fn an_unquoted_token_of_digits_keeps_its_zeros() {
+    let resolved = World::default()
+        .file("velox:\n  auth_token: 000123\n")
+        .resolve();
+    assert_eq!(
+        resolved.settings.velox.auth_token.unwrap().expose(),
+        "000123"
+    );
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_with_the_key_that_is_meant() {
+    let file = "velox:\n  cache:\n    ttl_dayss: 3\n    directory: x\n  eviction: lru\npillion:\n  thread: 2\n";
+    let resolved = World::default().file(file).resolve();
+    let told = told(&resolved);
+    for line in [
+        "velox.cache.ttl_dayss in /etc/rr.yaml line 3: is no known setting, and has no effect; right would be velox.cache.ttl_days",
+        "line 4: is no known setting, and has no effect; right would be velox.cache.dir",
+        "velox.eviction in /etc/rr.yaml line 5",
+        "right would be pillion.threads",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
+    assert_eq!(resolved.errors().count(), 0);
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_an_error_that_names_it() {
+    let resolved = World::default()
+        .file("velox:\n  auth_token: ${VELOX_TOKEN}\n")
+        .resolve();
+    let problem = resolved.capability_off("velox").unwrap().to_string();
+    assert!(
+        problem.contains("line 2") && problem.contains("VELOX_TOKEN"),
+        "{problem}"
+    );
+    let empty = World::default()
+        .file("velox: {auth_token: \"${VELOX_TOKEN:-}\", server_url: ~}")
+        .resolve();
+    assert_eq!(told(&empty), "");
+    assert_eq!(empty.settings, Settings::default());
+}
+
+#[test]
+fn a_value_of_the_wrong_shape_is_told_and_the_rest_works() {
+    let file = "velox:\n  build_timeout: [1, 2]\n  cache: 5\n  retry:\n    max_attempts: {a: 1}\n  request_timeout: 20s\n";
+    let resolved = World::default().file(file).resolve();
+    let told = told(&resolved);
+    for piece in [
+        "line 2: is a list",
+        "velox.cache in /etc/rr.yaml line 3: is no section",
+        "line 5: is a section",
+    ] {
+        assert!(told.contains(piece), "{piece}\n{told}");
+    }
+    assert_eq!(
+        resolved.settings.velox.request_timeout,
+        Duration::from_secs(20)
+    );
+}
+
+#[test]
+fn a_relative_config_path_stands_on_the_working_directory() {
+    let mut world = World::default().ini("pillion.config", "./sub/rr.yaml");
+    world.files.insert(
+        "/work/dir/sub/rr.yaml".into(),
+        "velox: {cache: {dir: bin}}".into(),
+    );
+    let dir = world.resolve().settings.velox.cache.dir;
+    assert_eq!(dir, CacheDir::Absolute("/work/dir/sub/bin".into()));
+    assert_eq!(
+        CacheDir::InStateDir("x".into()).resolve(Path::new("/var")),
+        Path::new("/var/x")
+    );
+}
+
+#[test]
+fn the_systems_temporary_directory_is_the_default_path_map() {
+    let resolved = World::default().env("TMPDIR", "/scratch").resolve();
+    assert_eq!(
+        resolved.settings.velox.path_map,
+        [("/scratch".into(), "/scratch".into())]
+    );
+    assert_eq!(value(&resolved, "velox.path_map").source, Source::Default);
+}
+
+#[test]
+fn no_file_does_worse_than_be_refused_in_little_time() {
+    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned()
+        + &('b'..='k')
+            .map(|c| {
+                let before = char::from_u32(c as u32 - 1).unwrap();
+                format!("{c}: &{c} [{}]\n", vec![format!("*{before}"); 9].join(","))
+            })
+            .collect::<String>()
+        + "velox: *k\n";
+    let hostile = [
+        bomb,
+        "velox:\n\tserver_url: x".into(),
+        "velox: [[[".into(),
+        format!("velox: {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!(
+            "velox:\n{}",
+            (0..5000)
+                .map(|i| " ".repeat(i) + "a:\n")
+                .collect::<String>()
+        ),
+        "- just\n- a list".into(),
+        "velox: {a: 1, a: 2}".into(),
+        "velox: 1\n---\nvelox: 2".into(),
+        "x".repeat(2 << 20),
+        "velox: &a {b: *a}".into(),
+        "? {x: 1}\n: 3".into(),
+        "velox: \"\\ud800\"".into(),
+        "\u{0}".into(),
+        "%YAML 9.9\n---\nvelox: {threads: !!int x}".into(),
+        format!(
+            "velox: {{{}}}",
+            (0..30_000).map(|i| format!("k{i}: 1,")).collect::<String>()
+        ),
+    ];
+    for text in hostile {
+        let start = Instant::now();
+        let resolved = World::default().file(&text).resolve();
+        let head: String = text.chars().take(60).collect();
+        assert!(!resolved.problems.is_empty(), "{head}");
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "{head}: {:?}",
+            start.elapsed()
+        );
+        assert!(
+            resolved.problems.iter().all(|p| p.to_string().len() < 1000),
+            "{head}"
+        );
+    }
+    let long = format!("velox:\n  server_url: \"{}\"", "y".repeat(1 << 19));
+    let told = told(&World::default().file(&long).resolve());
+    assert!(
+        told.contains("longer than 4096") && told.len() < 600,
+        "{told}"
+    );
+}
+
+#[test]
+fn a_real_file_is_read_and_what_is_none_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::write(at("good"), "velox:\n").unwrap();
+    assert_eq!(file::read(&at("good")).unwrap(), "velox:\n");
+    std::fs::write(at("latin1"), b"velox: \xe9").unwrap();
+    assert!(
+        file::read(&at("latin1"))
+            .unwrap_err()
+            .to_string()
+            .contains("UTF-8")
+    );
+    std::fs::write(at("huge"), vec![b' '; yaml::LARGEST_FILE + 1]).unwrap();
+    assert!(
+        file::read(&at("huge"))
+            .unwrap_err()
+            .to_string()
+            .contains("larger")
+    );
+    assert!(file::read(dir.path()).is_err());
+    let pipe = std::ffi::CString::new(at("pipe").to_str().unwrap()).unwrap();
+    // SAFETY: a plain system call with a valid path.
+    assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
+    assert!(
+        file::read(&at("pipe"))
+            .unwrap_err()
+            .to_string()
+            .contains("regular")
+    );
+}
+
+#[test]
+fn the_configuration_page_is_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    if std::env::var_os("PILLION_WRITE_DOCS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, docs::render()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        committed == docs::render(),
+        "run: PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page"
+    );
+}
+
+#[test]
+fn names_follow_from_the_dotted_name_and_never_collide() {
+    let setting = table::find("velox.cache.ttl_days").unwrap();
+    assert_eq!(setting.ini_name(), "pillion.velox_cache_ttl_days");
+    assert_eq!(setting.env_name(), "PILLION_VELOX_CACHE_TTL_DAYS");
+    let names: BTreeSet<String> = TABLE.iter().map(Setting::ini_name).collect();
+    assert_eq!(names.len(), TABLE.len());
+}
+
+proptest! {
+    #[test]
+    fn ini_wins_over_environment_over_file_over_default(
+        ini in proptest::option::of(1_u32..60),
+        env in proptest::option::of(1_u32..60),
+        file in proptest::option::of(1_u32..60),
+        name in proptest::sample::select(vec!["threads", "velox.max_concurrent_builds", "velox.retry.max_attempts", "velox.cache.ttl_days"]),
+    ) {
+        let setting = table::find(name).unwrap();
+        let text = file.map(|n| yaml(&setting.yaml_path(), &n.to_string())).unwrap_or_default();
+        let mut world = World::default().file(&text);
+        if let Some(n) = ini { world = world.ini(&setting.ini_name(), &n.to_string()); }
+        if let Some(n) = env { world = world.env(&setting.env_name(), &n.to_string()); }
+        let expected = match (ini, env, file) {
+            (Some(n), ..) => (n.to_string(), Source::Ini),
+            (None, Some(n), _) => (n.to_string(), Source::Env(setting.env_name())),
+            (None, None, Some(n)) => (n.to_string(), Source::Yaml("/etc/rr.yaml".into())),
+            (None, None, None) => (setting.default.unwrap().into(), Source::Default),
+        };
+        let resolved = world.resolve();
+        let got = value(&resolved, name);
+        prop_assert_eq!((got.value.clone(), got.source.clone()), expected);
+        prop_assert!(resolved.problems.is_empty());
+    }
+
+    #[test]
+    fn no_text_makes_the_resolver_panic(text in "[ \\n\\-:{}\\[\\]&*!|>a-c$\"']{0,60}") {
+        let _ = World::default().file(&format!("velox:{text}")).resolve();
+    }
+
+    #[test]
+    fn what_is_shown_reads_back_the_same(name in proptest::sample::select(SAMPLES.to_vec())) {
+        let setting = table::find(name.0).unwrap();
+        prop_assume!(!setting.is_secret() && setting.is_in_file());
+        let first = World::default().ini(&setting.ini_name(), name.3).resolve();
+        let again = World::default().ini(&setting.ini_name(), &value(&first, name.0).value).resolve();
+        prop_assert_eq!(first.settings, again.settings);
+    }
+}

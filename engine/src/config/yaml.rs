@@ -1,0 +1,240 @@
+//! The YAML file as text values with their line numbers. Scalars stay as they were written, so that
+//! a token of digits keeps its leading zeros and `yes` means the same as in INI. Only the wanted
+//! sections are kept; RoadRunner's own are parsed and forgotten. Size, depth, aliases and events are
+//! bounded, because the file may be anybody's.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Spanned;
+
+/// The largest file that is read, in bytes.
+pub const LARGEST_FILE: usize = 1 << 20;
+
+/// One node with the line where it stands, counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// What it holds.
+    pub content: Content,
+    /// Line of the value; of its use, where it is an alias.
+    pub line: u64,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing, or `~`.
+    Null,
+    /// A scalar as it was written, without quotes.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// Keys with their line, and values, in the order of the file.
+    Map(Vec<(String, u64, Node)>),
+}
+
+/// Why a file can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where, if the parser knows.
+    pub line: Option<u64>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Reads the sections of a file that settings may stand in, in its order. A file that is empty has none.
+///
+/// # Errors
+/// The file is no YAML, too large, too deep, or its top level is no map.
+pub fn sections(text: &str) -> Result<Vec<(String, Node)>, Unreadable> {
+    if text.len() > LARGEST_FILE {
+        return Err(Unreadable {
+            line: None,
+            message: format!("is larger than {LARGEST_FILE} bytes"),
+        });
+    }
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_events: 200_000,
+            max_nodes: 100_000,
+            max_depth: 32,
+            flow_nesting_limit: 32,
+            max_aliases: 1_000,
+            max_anchors: 1_000,
+            max_recorded_anchor_events: 100_000,
+            max_recorded_anchor_bytes: 4 << 20,
+            max_documents: 1,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 100_000,
+            max_replay_stack_depth: 8,
+        },
+        non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
+    };
+    let top: Top = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let line = error
+            .location()
+            .map(|at| at.line())
+            .filter(|line| *line > 0);
+        Unreadable {
+            line,
+            message: plain(&error.to_string()),
+        }
+    })?;
+    Ok(top
+        .0
+        .into_iter()
+        .map(|(name, node)| (name, node.into_node(text)))
+        .collect())
+}
+
+/// The parser's message on one line, of bounded length, without the place that stands before it.
+fn plain(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let end = first.rfind(" at line ").unwrap_or(first.len());
+    first.chars().take(end.min(200)).collect()
+}
+
+/// The sections in which settings may stand; the others are not even kept in memory.
+const KEPT: &[&str] = &["velox", "pillion"];
+
+struct Top(Vec<(String, Spanned<Raw>)>);
+
+impl<'de> Deserialize<'de> for Top {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Sections;
+        impl<'de> Visitor<'de> for Sections {
+            type Value = Top;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of sections")
+            }
+
+            fn visit_unit<E>(self) -> Result<Top, E> {
+                Ok(Top(Vec::new()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
+                let mut kept = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if KEPT.contains(&name.as_str()) {
+                        kept.push((name, map.next_value()?));
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(Top(kept))
+            }
+        }
+        deserializer.deserialize_any(Sections)
+    }
+}
+
+enum Raw {
+    Null,
+    Text(String),
+    /// A number or a boolean: what was written is cut out of the file afterwards.
+    Typed(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+trait IntoNode {
+    fn into_node(self, file: &str) -> Node;
+}
+
+impl IntoNode for Spanned<Raw> {
+    fn into_node(self, file: &str) -> Node {
+        let content = match self.value {
+            Raw::Null => Content::Null,
+            Raw::Text(text) => Content::Text(text),
+            Raw::Typed(value) => {
+                let span = self.defined.span();
+                let written = span
+                    .byte_offset()
+                    .zip(span.byte_len())
+                    .and_then(|(start, len)| {
+                        let start = usize::try_from(start).ok()?;
+                        file.get(start..start.checked_add(usize::try_from(len).ok()?)?)
+                    })
+                    .map(str::trim)
+                    .filter(|text| !text.is_empty() && !text.contains(['"', '\'', '\n']));
+                Content::Text(written.map_or(value, str::to_owned))
+            }
+            Raw::List(items) => {
+                Content::List(items.into_iter().map(|item| item.into_node(file)).collect())
+            }
+            Raw::Map(entries) => Content::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key.value, key.referenced.line(), value.into_node(file)))
+                    .collect(),
+            ),
+        };
+        Node {
+            content,
+            line: self.referenced.line(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Typed(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
