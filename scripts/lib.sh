@@ -5,6 +5,7 @@
 # fresh clone starts warm. Standard output belongs to results (paths, counts); all chatter goes to standard error.
 
 set -euo pipefail
+shopt -s inherit_errexit
 
 PILLION_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PILLION_CACHE=${PILLION_CACHE:-${XDG_CACHE_HOME:-${HOME:?must name your home directory}/.cache}/pillion}
@@ -116,8 +117,47 @@ other_suite() {
     quietly "$dir/update.log" apt-get "${OTHER_SUITE[@]}" update
 }
 
+# Compiled code is kept outside of the checkout, a folder for each: cargo judges by the time of a file and its path
+# inside the workspace, and would take one checkout's code for another's if they shared. A new checkout starts from
+# what an other one has compiled (a gone one's folder is taken over, a living one's copied), less our own crates.
+target_home() {
+    local home=$PILLION_TARGET_CACHE/${PILLION_ROOT##*/}-$(printf '%s' "$PILLION_ROOT" | sha256sum | cut -c 1-8)
+    [ -e "$home/checkout" ] || with_lock targets new_target_home "$home"
+    touch "$home/checkout"
+    printf '%s' "$home"
+}
+
+new_target_home() {
+    local home=$1 other root newest= scratch
+    [ ! -e "$home/checkout" ] || return 0
+    scratch=$(scratch_for "$home")
+    while read -r other; do
+        root=$(cat "$other") other=${other%/checkout}
+        if [ -d "$root" ]; then
+            newest=${newest:-$other}
+        elif [ -d "$scratch/home" ]; then
+            rm -rf "$other"
+        else
+            mv "$other" "$scratch/home"
+        fi
+    done < <(ls -t "$PILLION_TARGET_CACHE"/*/checkout 2>/dev/null || true)
+    if [ ! -d "$scratch/home" ] && [ -n "$newest" ]; then
+        cp -a --reflink=auto "$newest" "$scratch/home"
+    fi
+    # Code of old dependencies piles up; past this size, all is compiled anew.
+    if [ -d "$scratch/home" ] && [ "$(du -s --block-size=1G "$scratch/home" | cut -f 1)" -gt 12 ]; then
+        rm -rf "$scratch/home"
+    fi
+    mkdir -p "$scratch/home"
+    rm -rf "$scratch"/home/*/*/.fingerprint/pillion*
+    printf '%s\n' "$PILLION_ROOT" >"$scratch/home/checkout"
+    rm -rf "$home"
+    mv -T "$scratch/home" "$home"
+    rmdir "$scratch"
+}
+
 # use_php nts|zts: which PHP runs, and which one the extension is built for. PHP and PHP_CONFIG are what
-# ext-php-rs's build looks at; each PHP has compiled dependencies of its own, kept outside of the checkout.
+# ext-php-rs's build looks at; each PHP needs compiled dependencies of its own.
 use_php() {
     local prefix
     case $1 in
@@ -130,7 +170,7 @@ use_php() {
             ;;
         *) die "use_php: nts or zts, not '$1'" ;;
     esac
-    CARGO_TARGET_DIR=$PILLION_TARGET_CACHE/$1
+    CARGO_TARGET_DIR=$(target_home)/$1
     # Incremental data is large, and of no use to a checkout that is built once.
     CARGO_INCREMENTAL=0
     export PHP PHP_CONFIG PHP_FPM CARGO_TARGET_DIR CARGO_INCREMENTAL

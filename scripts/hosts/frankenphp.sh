@@ -10,8 +10,8 @@ version=$(awk '$1 == "github.com/dunglas/frankenphp/caddy" { print substr($2, 2)
 [ -n "$version" ] || die "$module/go.mod does not name the version of github.com/dunglas/frankenphp/caddy"
 php=$("$PILLION_ROOT/scripts/hosts/php-zts.sh" "$@")
 readonly version php
-readonly name=frankenphp-$version-${php##*/}
-readonly binary=$PILLION_CACHE/$name/frankenphp
+readonly key=frankenphp-$version-${php##*/}
+readonly binary=$PILLION_CACHE/$key/frankenphp
 
 build() {
     [ ! -x "$binary" ] || return 0
@@ -36,5 +36,5 @@ build() {
     mv "$scratch/frankenphp" "$binary"
 }
 
-[ -x "$binary" ] || with_lock "$name" build
+[ -x "$binary" ] || with_lock "$key" build
 printf '%s\n' "$binary"

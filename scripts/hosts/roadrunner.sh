@@ -34,8 +34,8 @@ content() {
 }
 
 digest=$(content | sha256sum | cut -c 1-8)
-readonly digest name=roadrunner-${version#v}-$digest
-readonly binary=$PILLION_CACHE/$name/rr
+readonly digest key=roadrunner-${version#v}-$digest
+readonly binary=$PILLION_CACHE/$key/rr
 
 # The server says nowhere which port it took, so it is given one; a port that is taken is seen by its dying.
 start_server() {
@@ -83,5 +83,5 @@ build() {
     mv "$scratch/rr" "$binary"
 }
 
-[ -x "$binary" ] || with_lock "$name" build
+[ -x "$binary" ] || with_lock "$key" build
 printf '%s\n' "$binary"

@@ -30,8 +30,8 @@ run() {
     own_directories
     : >"$results"
     say "phpt with $("$PHP" -n -r 'echo PHP_VERSION, PHP_ZTS ? " ZTS" : " NTS";')"
-    TEST_PHP_EXECUTABLE=$PHP NO_INTERACTION=1 nice "$PHP" -n "$(runner)" -q -j"$(nproc)" --show-diff --set-timeout 120 \
-        -W "$results" -n -d "extension=$extension" "$tests" || true
+    TEST_PHP_EXECUTABLE=$PHP NO_INTERACTION=1 "$PHP" -n "$(runner)" -q -j"$(nproc)" --no-color --no-progress \
+        --show-diff --set-timeout 120 -W "$results" -n -d "extension=$extension" "$tests" || true
     asked=$(find "$tests" -name '*.phpt' | wc -l)
     settled=$(count 'PASSED|SKIPPED|XFAILED')
     # All others failed, were malformed, leaked, or were never come to; no test at all is a failure too.
