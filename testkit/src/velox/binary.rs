@@ -1,0 +1,159 @@
+//! Binaries that look like what Go builds, of any size, made of arithmetic: the same configuration and build counter
+//! give the same bytes, any others give different ones. They carry the right magic and a header that says how long
+//! the file has to be, and they are not meant to be run.
+
+use std::io::{self, Read};
+
+use super::wire::fnv64a;
+
+/// The smallest binary: a header and something that differs.
+pub const SMALLEST: u64 = 128;
+
+/// A binary's content, made while it is read.
+#[derive(Debug, Clone)]
+pub struct Binary {
+    header: Vec<u8>,
+    seed: u64,
+    size: u64,
+    at: u64,
+}
+
+impl Binary {
+    /// The binary of build number `count` (from 1) of the configuration `hash`, for a platform in Go's words: PE for
+    /// `windows`, Mach-O for `darwin`, ELF for all others. `size` is in bytes, at least [`SMALLEST`].
+    pub fn new(hash: &str, count: u64, size: u64, os: &str, arch: &str) -> Self {
+        let size = size.max(SMALLEST);
+        let header = match os {
+            "windows" => b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0".to_vec(),
+            "darwin" => mach_header(arch),
+            _ => elf_header(arch, size),
+        };
+        Self {
+            header,
+            seed: fnv64a(format!("{hash}/{count}").as_bytes()),
+            size,
+            at: 0,
+        }
+    }
+
+    /// The length of the whole content in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+impl Read for Binary {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.size - self.at).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        let mut filled = 0;
+        while filled < wanted {
+            let header = usize::try_from(self.at)
+                .ok()
+                .and_then(|at| self.header.get(at..))
+                .unwrap_or_default();
+            // Eight bytes a step: tests without optimisation make binaries of many megabytes with this.
+            let word = mix(self.seed.wrapping_add(self.at / 8)).to_le_bytes();
+            let source = if header.is_empty() {
+                word.get((self.at % 8) as usize..).unwrap_or_default()
+            } else {
+                header
+            };
+            let length = source.len().min(wanted - filled);
+            let target = buffer.iter_mut().skip(filled).take(length);
+            target.zip(source).for_each(|(to, from)| *to = *from);
+            filled += length;
+            self.at += length as u64;
+        }
+        Ok(filled)
+    }
+}
+
+/// SplitMix64's finaliser: neighbouring inputs give unrelated outputs, so that gzip cannot shrink the content.
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// An ELF64 header and one loadable segment that spans the file (System V ABI, chapters 4 and 5).
+fn elf_header(arch: &str, size: u64) -> Vec<u8> {
+    let machine: u16 = match arch {
+        "arm64" => 183,
+        "386" => 3,
+        "arm" => 40,
+        "riscv64" => 243,
+        _ => 62,
+    };
+    let mut header = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    header.extend(2_u16.to_le_bytes());
+    header.extend(machine.to_le_bytes());
+    header.extend(1_u32.to_le_bytes());
+    // Entry, program headers at 64, no section headers.
+    header.extend(
+        [0x40_0078_u64, 64, 0]
+            .iter()
+            .flat_map(|word| word.to_le_bytes()),
+    );
+    header.extend(0_u32.to_le_bytes());
+    header.extend(
+        [64_u16, 56, 1, 64, 0, 0]
+            .iter()
+            .flat_map(|half| half.to_le_bytes()),
+    );
+    header.extend([1_u32, 5].iter().flat_map(|word| word.to_le_bytes()));
+    header.extend(
+        [0, 0x40_0000, 0x40_0000, size, size, 4096]
+            .iter()
+            .flat_map(|word: &u64| word.to_le_bytes()),
+    );
+    header
+}
+
+/// A 64-bit Mach-O header of an executable without load commands.
+fn mach_header(arch: &str) -> Vec<u8> {
+    let processor: u32 = if arch == "arm64" {
+        0x0100_000c
+    } else {
+        0x0100_0007
+    };
+    [0xfeed_facf, processor, 0, 2, 0, 0, 0, 0]
+        .iter()
+        .flat_map(|word: &u32| word.to_le_bytes())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hash: &str, count: u64, os: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        Binary::new(hash, count, 1000, os, "amd64")
+            .read_to_end(&mut out)
+            .unwrap();
+        out
+    }
+
+    #[test]
+    fn the_content_follows_from_configuration_and_counter() {
+        assert_eq!(bytes("a", 1, "linux"), bytes("a", 1, "linux"));
+        assert_ne!(bytes("a", 1, "linux"), bytes("a", 2, "linux"));
+        assert_ne!(bytes("a", 1, "linux"), bytes("b", 1, "linux"));
+        assert_eq!(bytes("a", 1, "linux").len(), 1000);
+    }
+
+    #[test]
+    fn each_platform_has_its_magic() {
+        assert!(bytes("a", 1, "linux").starts_with(b"\x7fELF"));
+        assert!(bytes("a", 1, "darwin").starts_with(&[0xcf, 0xfa, 0xed, 0xfe]));
+        assert!(bytes("a", 1, "windows").starts_with(b"MZ"));
+    }
+
+    #[test]
+    fn an_elf_header_says_how_long_the_file_has_to_be() {
+        let file = bytes("a", 1, "linux");
+        assert_eq!(u64::from_le_bytes(file[96..104].try_into().unwrap()), 1000);
+    }
+}

@@ -1,0 +1,223 @@
+//! What happens to one request: refused, answered at once, or worked on. The decision is made under the lock and
+//! without waiting; the work is a future, and dropping it is what "the client left" means, as in the real server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::answer::Answer;
+use super::behaviour::Behaviour;
+use super::connect::{self, Call};
+use super::message::Pair;
+use super::progress::{self, Track};
+use super::state::{Slot, State};
+use super::work::Work;
+use crate::http::{Delivery, Request, Response};
+
+/// What is to be sent, and what is to be done once it is.
+pub(super) struct Reply {
+    pub(super) response: Response,
+    pub(super) delivery: Delivery,
+    /// A file that vanishes as soon as the client knows of it.
+    pub(super) then_delete: Option<PathBuf>,
+}
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Self {
+            response,
+            delivery: Delivery::default(),
+            then_delete: None,
+        }
+    }
+}
+
+/// What becomes of a request.
+pub(super) enum Begun {
+    Reply(Box<Reply>),
+    /// Nothing is ever answered.
+    Silence,
+    Work(Box<Work>),
+}
+
+impl From<Response> for Begun {
+    fn from(response: Response) -> Self {
+        Self::Reply(Box::new(response.into()))
+    }
+}
+
+/// Decides on a request that is not for the control endpoint. `number` is the one that [`State::seen`] gave.
+pub(super) fn begin(state: &Arc<State>, request: &Request, number: u64) -> Begun {
+    let progress = request.path().strip_prefix(progress::BUILDS);
+    if request.path() != connect::BUILD && progress.is_none() {
+        return super::not_found().into();
+    }
+    let (token, spaces) = {
+        let inner = state.lock();
+        (inner.settings.auth_token.clone(), inner.settings.spaces)
+    };
+    if !token.is_empty() && request.header("authorization") != Some(&format!("Bearer {token}")) {
+        return connect::error(401, "unauthenticated", "missing or wrong bearer token")
+            .with("WWW-Authenticate", "Bearer")
+            .into();
+    }
+    if let Some(id) = progress {
+        state.lock().counters.progress_requests += 1;
+        return progress::answer(state, id).map_or(Begun::Silence, Begun::from);
+    }
+    state.lock().counters.build_requests += 1;
+    match connect::accept(request, spaces) {
+        Ok(call) => begin_build(state, call, number),
+        Err(refusal) => refusal.into(),
+    }
+}
+
+/// In the order of the real server: the flight, the cache, the source, the build.
+fn begin_build(state: &Arc<State>, call: Call, number: u64) -> Begun {
+    let Call {
+        request,
+        timeout,
+        style,
+    } = call;
+    let platform = request.platform.clone().unwrap_or_else(host);
+    let hash = super::wire::hash(&request, &platform);
+    state.note(number, |seen| seen.hash = Some(hash.clone()));
+    let mut inner = state.lock();
+    if inner.in_flight.contains(&hash) {
+        inner.counters.conflicts += 1;
+        return busy(&hash).into();
+    }
+    let told = inner.rules.choose(&request, Instant::now());
+    let behaviour = told.unwrap_or_default();
+    let cached = inner
+        .cache
+        .get(&hash)
+        .filter(|_| !request.force_rebuild && behaviour.answer == Answer::default());
+    if let Some(path) = cached {
+        let response = connect::answer(
+            path,
+            "cached output, logs are available only on the first build",
+            style,
+        );
+        inner.counters.cache_hits += 1;
+        return Begun::Reply(Box::new(Reply {
+            response,
+            delivery: behaviour.delivery,
+            then_delete: None,
+        }));
+    }
+    let takes = match behaviour.delay_ms {
+        Some(ms) => Duration::from_millis(ms),
+        None if behaviour.answer.is_a_build() => inner.settings.delay,
+        None => Duration::ZERO,
+    };
+    let failure = if behaviour.answer == Answer::default() {
+        let settings = &inner.settings;
+        unknown_version(&settings.unknown_versions, &request.rr_version)
+            .or_else(|| no_windows(settings.windows, &platform))
+            .map(|message| (message, Duration::ZERO))
+            .or_else(|| {
+                unknown_tag(&settings.unknown_tags, &request.plugins)
+                    .map(|message| (message, takes))
+            })
+    } else {
+        None
+    };
+    let (behaviour, takes) = match failure {
+        Some((message, takes)) => (
+            Behaviour {
+                answer: Answer::failure(&message),
+                ..behaviour
+            },
+            takes,
+        ),
+        None => (behaviour, takes),
+    };
+    let mut occupied: Option<(Slot, u64)> = None;
+    if behaviour.answer.is_a_build() {
+        let track = Track {
+            number,
+            request_id: request.request_id,
+            started: Instant::now(),
+            takes,
+            ended: None,
+        };
+        occupied = Some(inner.occupy(state, &hash, track));
+    }
+    if behaviour.answer == Answer::Busy {
+        inner.counters.conflicts += 1;
+    }
+    let (slot, count) = occupied.unzip();
+    let size = inner.settings.size;
+    let work = Work {
+        state: Arc::clone(state),
+        hash,
+        count: count.unwrap_or(1),
+        slot,
+        platform,
+        behaviour,
+        takes,
+        timeout,
+        style,
+        size,
+    };
+    Begun::Work(Box::new(work))
+}
+
+/// The answer to a build that is in flight already.
+pub(super) fn busy(hash: &str) -> Response {
+    connect::error(
+        409,
+        "already_exists",
+        &format!("build {hash} is already in progress"),
+    )
+}
+
+fn unknown_version(unknown: &[String], version: &str) -> Option<String> {
+    unknown.iter().any(|one| one == version).then(|| {
+        let reference = match version {
+            tag if tag.starts_with('v') => format!("refs/tags/{tag}"),
+            commit if commit.len() == 40 => commit.to_owned(),
+            branch => format!("refs/heads/{branch}"),
+        };
+        format!("downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/{reference}.zip, got 404")
+    })
+}
+
+fn no_windows(allowed: bool, platform: &Pair) -> Option<String> {
+    let windows = platform.first.eq_ignore_ascii_case("windows");
+    (windows && !allowed)
+        .then(|| "building plugins: velox v3 does not support Windows targets".to_owned())
+}
+
+fn unknown_tag(unknown: &[String], plugins: &[Pair]) -> Option<String> {
+    let is_unknown = |plugin: &&Pair| {
+        unknown.iter().any(|one| {
+            *one == plugin.second || *one == format!("{}@{}", plugin.first, plugin.second)
+        })
+    };
+    let module = &plugins.iter().find(is_unknown)?.first;
+    let stderr = format!("go: module {module}: not a known dependency\n");
+    Some(format!(
+        "building plugins: verifyResolvedVersions: go list -m {module}: go failed: exit status 1\n--- stderr (last {} bytes) ---\n{stderr}",
+        stderr.len(),
+    ))
+}
+
+/// This machine in Go's words.
+fn host() -> Pair {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        other => other,
+    };
+    Pair {
+        first: os.to_owned(),
+        second: arch.to_owned(),
+    }
+}
