@@ -2,6 +2,7 @@
 
 mod canonical;
 mod fields;
+mod flight;
 mod moving;
 mod request;
 
