@@ -1,0 +1,240 @@
+//! Reads the server's answers and says what each means. Connect's JSON over HTTP
+//! (connectrpc.com/docs/protocol, "Unary response" and "Error codes"); the messages are those of
+//! Velox's own server. A compile error and an unknown version are a 500 `internal` there, told from
+//! passing faults by how the message begins.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    flight::tail,
+    trouble::{Reason, Trouble},
+};
+use crate::{
+    Error,
+    error::{BuildFailure, Violation},
+};
+
+/// The lines of a compiler's output that go into an exception's message.
+const TOLD_LINES: usize = 20;
+const TOLD_BYTES: usize = 4096;
+
+/// A finished build whose binary is a file of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct PathAnswer {
+    /// Absolute, on the server's file system.
+    #[serde(default)]
+    pub(super) path: String,
+    /// The compiler's output, where the server gives it.
+    #[serde(default)]
+    pub(super) logs: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Failure {
+    code: String,
+    message: String,
+    details: Vec<Value>,
+}
+
+/// Whether a content type is JSON, whatever its parameters.
+pub(super) fn is_json(content_type: &str) -> bool {
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/json")
+}
+
+/// A 200 with JSON.
+pub(super) fn path(body: &[u8]) -> Result<PathAnswer, Trouble> {
+    let answer: PathAnswer = serde_json::from_slice(body).map_err(|error| {
+        Trouble::Passing(
+            Reason::Download,
+            Error::Remote(format!(
+                "velox server answered 200 with JSON that can't be read: {error}"
+            )),
+        )
+    })?;
+    if answer.path.is_empty() {
+        return Err(Trouble::remote(
+            "velox server answered 200 without a path to the binary",
+        ));
+    }
+    Ok(answer)
+}
+
+/// Any answer that is not 200. `place` is the server's address, without secrets.
+pub(super) fn failure(place: &str, status: u16, location: Option<&str>, body: &[u8]) -> Trouble {
+    let failure: Option<Failure> = serde_json::from_slice(body)
+        .ok()
+        .filter(|failure: &Failure| !failure.code.is_empty());
+    if let Some(failure) = &failure {
+        let code = failure.code.as_str();
+        if status == 409 || code == "already_exists" {
+            return Trouble::Busy;
+        }
+        if code == "invalid_argument" {
+            return Trouble::Final(Error::InvalidRequest(violations(failure)));
+        }
+    }
+    let said = failure.as_ref().map_or_else(
+        || foreign(body),
+        |failure| format!("{}: {}", failure.code, failure.message.trim_end()),
+    );
+    match status {
+        409 => Trouble::Busy,
+        401 | 403 => Trouble::remote(format!(
+            "velox server at {place} refused us with {status}: velox.auth_token is missing or wrong ({said})"
+        )),
+        300..=399 => Trouble::remote(format!(
+            "velox server at {place} answered {status} and pointed to {}: redirects are not followed, velox.server_url has to name the server itself",
+            location.unwrap_or("nothing")
+        )),
+        408 | 429 => passing(place, status, &said),
+        400..=498 => Trouble::remote(format!(
+            "what answers at {place} is no Velox server, velox.server_url is probably wrong: {status} {said}"
+        )),
+        501 | 505 => Trouble::remote(format!("velox server at {place} answered {status}: {said}")),
+        499 | 500..=599 => match failure {
+            Some(failure) if failure.code == "internal" => internal(status, &failure.message),
+            _ => passing(place, status, &said),
+        },
+        _ => Trouble::remote(format!("velox server at {place} answered {status}: {said}")),
+    }
+}
+
+fn passing(place: &str, status: u16, said: &str) -> Trouble {
+    Trouble::Passing(
+        Reason::Server,
+        Error::Remote(format!("velox server at {place} answered {status}: {said}")),
+    )
+}
+
+/// The server's own word, or a fault that may pass.
+fn internal(status: u16, message: &str) -> Trouble {
+    let error = Error::BuildFailed(build_failure(status, message));
+    let interrupted = message.contains("context canceled")
+        || message.contains("context deadline exceeded")
+        || message.contains("signal: killed");
+    let about_the_build = message.starts_with("building plugins:")
+        || (message.starts_with("downloading template: expected 3xx")
+            && message.trim_end().ends_with("got 404"));
+    if about_the_build && !interrupted {
+        Trouble::Final(error)
+    } else {
+        Trouble::Passing(Reason::Server, error)
+    }
+}
+
+/// Splits a message into what the server says and what the compiler said, which comes last.
+pub(super) fn build_failure(status: u16, message: &str) -> BuildFailure {
+    let message = message.trim_end();
+    let (head, logs) = match message.split_once("\n--- stderr (") {
+        Some((head, rest)) => (head, rest.split_once('\n').map_or("", |(_, logs)| logs)),
+        None if message.lines().count() <= TOLD_LINES && message.len() <= TOLD_BYTES => {
+            (message, "")
+        }
+        None => (message.lines().next().unwrap_or_default(), message),
+    };
+    let lines: Vec<&str> = logs.lines().collect();
+    let last = lines.split_at(lines.len().saturating_sub(TOLD_LINES)).1;
+    let last = last.join("\n");
+    let head = tail(head, TOLD_BYTES).trim_end();
+    let message = format!("velox server returned: {head}\n{}", tail(&last, TOLD_BYTES));
+    let message = message.trim_end().to_owned();
+    BuildFailure {
+        message,
+        logs: logs.to_owned(),
+        http_status: status,
+    }
+}
+
+/// What a proxy or another server said, on one line.
+fn foreign(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..body.len().min(400)).unwrap_or_default());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() {
+        "an empty body".into()
+    } else {
+        words
+            .join(" ")
+            .chars()
+            .filter(|letter| !letter.is_control())
+            .collect()
+    }
+}
+
+/// The violations of `buf.validate.Violations` in its `debug` form; else what the message says.
+fn violations(failure: &Failure) -> Vec<Violation> {
+    let mut all: Vec<Violation> = failure
+        .details
+        .iter()
+        .filter_map(|detail| detail.get("debug")?.get("violations")?.as_array())
+        .flatten()
+        .filter_map(|violation| {
+            Some(Violation {
+                field: field(violation.get("field")?.get("elements")?.as_array()?),
+                message: violation.get("message")?.as_str()?.to_owned(),
+            })
+        })
+        .collect();
+    if all.is_empty() {
+        let text = failure
+            .message
+            .trim_start_matches("validation errors:")
+            .trim_start_matches("validation error:");
+        let lines = text
+            .lines()
+            .map(|line| line.trim().trim_start_matches("- "));
+        all = lines
+            .filter(|line| !line.is_empty())
+            .map(|line| match line.split_once(": ") {
+                Some((field, message)) if !field.contains(' ') => Violation {
+                    field: field.into(),
+                    message: message.into(),
+                },
+                _ => Violation {
+                    field: "request".into(),
+                    message: line.into(),
+                },
+            })
+            .collect();
+    }
+    if all.is_empty() {
+        all.push(Violation {
+            field: "request".into(),
+            message: "velox server refused it without a word".into(),
+        });
+    }
+    all
+}
+
+/// `plugins[0].module_name`
+fn field(elements: &[Value]) -> String {
+    let mut out = String::new();
+    for element in elements {
+        if !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(
+            element
+                .get("fieldName")
+                .and_then(Value::as_str)
+                .unwrap_or("?"),
+        );
+        // protojson writes 64-bit numbers as texts.
+        if let Some(index) = element.get("index") {
+            let index = index
+                .as_str()
+                .map_or_else(|| index.to_string(), str::to_owned);
+            out.push_str(&format!("[{index}]"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

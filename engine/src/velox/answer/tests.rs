@@ -1,0 +1,183 @@
+//! The real server's answers, word for word, and those of what may stand in its place.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PLACE: &str = "http://127.0.0.1:9000";
+
+fn of(status: u16, body: &str) -> Trouble {
+    failure(PLACE, status, None, body.as_bytes())
+}
+
+fn internal_error(message: &str) -> Trouble {
+    of(
+        500,
+        &serde_json::json!({"code": "internal", "message": message}).to_string(),
+    )
+}
+
+#[test]
+fn a_path_is_read_whatever_stands_around_it() {
+    let answer = path(br#"{"path":"/tmp/a/rr",  "logs":"cached output", "new": 1}"#).unwrap();
+    assert_eq!(
+        (answer.path.as_str(), answer.logs.as_str()),
+        ("/tmp/a/rr", "cached output")
+    );
+    assert!(matches!(path(b"{}"), Err(Trouble::Final(Error::Remote(_)))));
+    assert!(matches!(
+        path(br#"{"path":"/tm"#),
+        Err(Trouble::Passing(Reason::Download, _))
+    ));
+}
+
+#[test]
+fn a_build_in_flight_means_ask_again() {
+    let body =
+        r#"{"code":"already_exists","message":"build 41a9aa019b2890cc is already in progress"}"#;
+    assert!(matches!(of(409, body), Trouble::Busy));
+}
+
+#[test]
+fn the_servers_own_validation_is_told_field_by_field() {
+    let body = r#"{"code":"invalid_argument","message":"validation errors:\n - plugins[0].tag: value is required\n - rr_version: value is required","details":[{"type":"buf.validate.Violations","value":"x","debug":{"violations":[{"field":{"elements":[{"fieldNumber":5,"fieldName":"plugins","index":"0"},{"fieldNumber":2,"fieldName":"tag"}]},"message":"value is required"},{"field":{"elements":[{"fieldName":"rr_version"}]},"message":"value is required"}]}}]}"#;
+    let expected = [
+        "plugins[0].tag: value is required",
+        "rr_version: value is required",
+    ];
+    let plain = r#"{"code":"invalid_argument","message":"validation errors:\n - plugins[0].tag: value is required\n - rr_version: value is required"}"#;
+    for body in [body, plain] {
+        let Trouble::Final(Error::InvalidRequest(all)) = of(400, body) else {
+            panic!()
+        };
+        let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(all, expected);
+    }
+    let broken = r#"{"code":"invalid_argument","message":"unmarshal message: unmarshal into *requestV1.BuildRequest: proto: unexpected EOF"}"#;
+    let Trouble::Final(Error::InvalidRequest(all)) = of(400, broken) else {
+        panic!()
+    };
+    assert_eq!(all[0].field, "request");
+    assert!(all[0].message.ends_with("unexpected EOF"));
+}
+
+#[test]
+fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
+    let tag = "building plugins: verifyResolvedVersions: go list -m github.com/roadrunner-server/logger/v5: go failed: exit status 1\n--- stderr (last 74 bytes) ---\ngo: module github.com/roadrunner-server/logger/v5: not a known dependency\n";
+    let version = "downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/refs/tags/v2025.9.9.zip, got 404";
+    let windows = "building plugins: velox v3 does not support Windows targets";
+    for (message, end) in [
+        (
+            tag,
+            "\ngo: module github.com/roadrunner-server/logger/v5: not a known dependency",
+        ),
+        (version, "v2025.9.9.zip, got 404"),
+        (
+            windows,
+            "velox server returned: building plugins: velox v3 does not support Windows targets",
+        ),
+    ] {
+        let Trouble::Final(Error::BuildFailed(build)) = internal_error(message) else {
+            panic!()
+        };
+        assert!(
+            build.message.starts_with("velox server returned: "),
+            "{}",
+            build.message
+        );
+        assert!(build.message.ends_with(end), "{}", build.message);
+        assert_eq!(build.http_status, 500);
+    }
+    let Trouble::Final(Error::BuildFailed(build)) = internal_error(tag) else {
+        panic!()
+    };
+    assert_eq!(
+        build.logs,
+        "go: module github.com/roadrunner-server/logger/v5: not a known dependency"
+    );
+}
+
+#[test]
+fn a_long_log_is_kept_and_its_end_is_told() {
+    let mut message =
+        "building plugins: go build: exit status 1\n--- stderr (last 8192 bytes) ---\n".to_owned();
+    for line in 0..100 {
+        message.push_str(&format!("line {line}\n"));
+    }
+    let Trouble::Final(Error::BuildFailed(build)) = internal_error(&message) else {
+        panic!()
+    };
+    assert!(build.message.ends_with("line 98\nline 99"));
+    assert!(!build.message.contains("line 79\n"));
+    assert!(
+        build
+            .message
+            .starts_with("velox server returned: building plugins: go build: exit status 1\n")
+    );
+    assert!(build.logs.starts_with("line 0\n"));
+}
+
+#[test]
+fn faults_that_may_pass_are_tried_again() {
+    for message in [
+        "downloading template: expected 3xx redirect from https://x, got 502",
+        "downloading template: dial tcp: i/o timeout",
+        "generating cache hash: x",
+        "building plugins: go build: context deadline exceeded",
+        "building plugins: go: signal: killed",
+        "something new",
+    ] {
+        assert!(
+            matches!(
+                internal_error(message),
+                Trouble::Passing(Reason::Server, Error::BuildFailed(_))
+            ),
+            "{message}"
+        );
+    }
+    for status in [408, 429, 500, 502, 503, 504] {
+        assert!(
+            matches!(
+                of(status, "<html>"),
+                Trouble::Passing(Reason::Server, Error::Remote(_))
+            ),
+            "{status}"
+        );
+    }
+    assert!(matches!(
+        of(503, r#"{"code":"unavailable","message":"x"}"#),
+        Trouble::Passing(..)
+    ));
+}
+
+#[test]
+fn a_wrong_address_and_a_missing_token_name_the_setting() {
+    let said = |trouble: Trouble| match trouble {
+        Trouble::Final(Error::Remote(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    for status in [401, 403] {
+        assert!(said(of(status, "")).contains("velox.auth_token"));
+    }
+    for status in [400, 404, 405, 415] {
+        assert!(said(of(status, "<html>not here</html>")).contains("velox.server_url"));
+    }
+    let moved = said(failure(PLACE, 302, Some("https://elsewhere/"), b""));
+    assert!(moved.contains("https://elsewhere/") && moved.contains("velox.server_url"));
+    assert!(said(of(501, "")).contains("501"));
+    assert!(said(of(204, "")).contains("204"));
+}
+
+proptest! {
+    #[test]
+    fn any_answer_gets_a_meaning(status in 100..600u16, body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = failure(PLACE, status, None, &body);
+        let _ = path(&body);
+    }
+
+    #[test]
+    fn any_message_makes_a_failure(message in ".{0,300}(\n--- stderr \\(.{0,9})?(\n.{0,40}){0,30}") {
+        let failure = build_failure(500, &message);
+        prop_assert!(failure.message.starts_with("velox server returned: "));
+    }
+}

@@ -1,0 +1,260 @@
+//! Whether bytes are an executable for the asked platform, whole: a wrong or cut binary must never be
+//! kept. Looks at the first 4 KiB. ELF: System V ABI chapters 4 and 5; PE: Microsoft's PE/COFF
+//! specification; Mach-O: `mach-o/loader.h`; WebAssembly: core specification, binary format.
+
+/// How much of a file's start is looked at.
+pub(super) const HEAD: usize = 4096;
+
+/// Why a file is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// It is something else.
+    Wrong(String),
+    /// It ends too early.
+    Cut(String),
+}
+
+/// Checks a file's start and size against a platform in Go's words.
+pub(super) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
+    if size == 0 {
+        return Err(Unfit::Cut("it is empty".into()));
+    }
+    let wrong = |format: &str| {
+        let start: Vec<String> = head
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Err(Unfit::Wrong(format!(
+            "it is no {format} executable for {os}/{arch}: it starts with {}",
+            start.join(" ")
+        )))
+    };
+    match os {
+        "windows" if head.starts_with(b"MZ") => processor(pe_machine(head), PE, os, arch),
+        "windows" => wrong("PE"),
+        "darwin" | "ios" if head.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) => {
+            let machine = Bytes { head, big: false }.word(4);
+            processor(machine.map(u64::from), MACH, os, arch)
+        }
+        // A universal binary holds several processors.
+        "darwin" | "ios" if head.starts_with(&[0xca, 0xfe, 0xba, 0xbe]) => Ok(()),
+        "darwin" | "ios" => wrong("Mach-O"),
+        "js" | "wasip1" if head.starts_with(b"\0asm") => Ok(()),
+        "js" | "wasip1" => wrong("WebAssembly"),
+        // Their formats are their own.
+        "plan9" | "aix" => Ok(()),
+        _ if head.starts_with(b"\x7fELF") => elf(head, size, os, arch),
+        _ => wrong("ELF"),
+    }
+}
+
+const ELF: [(&str, u64); 5] = [
+    ("amd64", 62),
+    ("arm64", 183),
+    ("386", 3),
+    ("arm", 40),
+    ("riscv64", 243),
+];
+const PE: [(&str, u64); 3] = [("amd64", 0x8664), ("arm64", 0xaa64), ("386", 0x14c)];
+const MACH: [(&str, u64); 2] = [("amd64", 0x0100_0007), ("arm64", 0x0100_000c)];
+
+/// A processor that the table does not know is left unchecked.
+fn processor<const N: usize>(
+    found: Option<u64>,
+    table: [(&str, u64); N],
+    os: &str,
+    arch: &str,
+) -> Result<(), Unfit> {
+    let asked = table.iter().find(|(name, _)| *name == arch);
+    let (Some(found), Some((_, asked))) = (found, asked) else {
+        return Ok(());
+    };
+    if found == *asked {
+        return Ok(());
+    }
+    let other = table
+        .iter()
+        .find(|(_, code)| *code == found)
+        .map_or("another processor", |(name, _)| name);
+    Err(Unfit::Wrong(format!(
+        "it is built for {other}, and {os}/{arch} was asked for"
+    )))
+}
+
+fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
+    let (wide, big) = (head.get(4) == Some(&2), head.get(5) == Some(&2));
+    let bytes = Bytes { head, big };
+    processor(bytes.half(18).map(u64::from), ELF, os, arch)?;
+    let short = |end: u64| {
+        Err(Unfit::Cut(format!(
+            "it has {size} bytes, and its header speaks of {end}"
+        )))
+    };
+    let header = if wide {
+        [32, 54, 56, 40, 58, 60]
+    } else {
+        [28, 42, 44, 32, 46, 48]
+    };
+    let [
+        segments,
+        segment_size,
+        segment_count,
+        sections,
+        section_size,
+        section_count,
+    ] = header;
+    let half = |at| bytes.half(at).map(u64::from).unwrap_or_default();
+    let long = |at: usize| bytes.address(at, wide).unwrap_or_default();
+    let end = long(sections).saturating_add(half(section_size) * half(section_count));
+    if end > size {
+        return short(end);
+    }
+    for number in 0..half(segment_count) {
+        let at = long(segments).saturating_add(number * half(segment_size));
+        let Ok(at) = usize::try_from(at) else { break };
+        let (offset, length) = if wide { (8, 32) } else { (4, 16) };
+        let offset = bytes.address(at.saturating_add(offset), wide);
+        let length = bytes.address(at.saturating_add(length), wide);
+        let (Some(offset), Some(length)) = (offset, length) else {
+            break;
+        };
+        let end = offset.saturating_add(length);
+        if end > size {
+            return short(end);
+        }
+    }
+    Ok(())
+}
+
+fn pe_machine(head: &[u8]) -> Option<u64> {
+    let bytes = Bytes { head, big: false };
+    let at = usize::try_from(bytes.word(0x3c)?).ok()?;
+    let signature = head.get(at..at.checked_add(4)?)?;
+    (signature == b"PE\0\0").then(|| bytes.half(at + 4).map(u64::from))?
+}
+
+/// Numbers out of a file's start.
+struct Bytes<'a> {
+    head: &'a [u8],
+    big: bool,
+}
+
+impl Bytes<'_> {
+    fn number(&self, at: usize, length: usize) -> Option<u64> {
+        let bytes = self.head.get(at..at.checked_add(length)?)?;
+        let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+        Some(if self.big {
+            bytes.iter().fold(0, add)
+        } else {
+            bytes.iter().rev().fold(0, add)
+        })
+    }
+
+    fn half(&self, at: usize) -> Option<u16> {
+        self.number(at, 2)?.try_into().ok()
+    }
+
+    fn word(&self, at: usize) -> Option<u32> {
+        self.number(at, 4)?.try_into().ok()
+    }
+
+    fn address(&self, at: usize, wide: bool) -> Option<u64> {
+        self.number(at, if wide { 8 } else { 4 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn elf64(machine: u16, segment_end: u64) -> Vec<u8> {
+        let mut head = vec![0; 120];
+        head[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        head[18..20].copy_from_slice(&machine.to_le_bytes());
+        head[32..40].copy_from_slice(&64u64.to_le_bytes());
+        head[54..56].copy_from_slice(&56u16.to_le_bytes());
+        head[56..58].copy_from_slice(&1u16.to_le_bytes());
+        head[96..104].copy_from_slice(&segment_end.to_le_bytes());
+        head
+    }
+
+    #[test]
+    fn this_very_test_is_an_executable_for_this_host() {
+        let bytes = std::fs::read("/proc/self/exe").unwrap();
+        let head = &bytes[..HEAD];
+        let (os, arch) = (crate::velox::host_os(), crate::velox::host_arch());
+        let size = bytes.len() as u64;
+        assert_eq!(check(head, size, os, arch), Ok(()));
+        assert!(matches!(
+            check(head, size - 1, os, arch),
+            Err(Unfit::Cut(_))
+        ));
+        assert!(matches!(
+            check(head, size, "windows", arch),
+            Err(Unfit::Wrong(_))
+        ));
+    }
+
+    #[test]
+    fn each_platform_has_its_format_and_its_processor() {
+        let mach = [0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1];
+        let mut pe = vec![0; 0x80];
+        pe[..2].copy_from_slice(b"MZ");
+        pe[0x3c] = 0x40;
+        pe[0x40..0x46].copy_from_slice(b"PE\0\0\x64\x86");
+        assert_eq!(check(&elf64(62, 100), 120, "linux", "amd64"), Ok(()));
+        assert_eq!(check(&elf64(62, 100), 120, "freebsd", "amd64"), Ok(()));
+        assert_eq!(check(&mach, 8, "darwin", "arm64"), Ok(()));
+        assert_eq!(check(&pe, 128, "windows", "amd64"), Ok(()));
+        assert_eq!(check(b"\0asm", 4, "wasip1", "wasm"), Ok(()));
+        assert_eq!(
+            check(&elf64(183, 100), 120, "linux", "amd64"),
+            Err(Unfit::Wrong(
+                "it is built for arm64, and linux/amd64 was asked for".into()
+            ))
+        );
+        for (head, os, arch) in [
+            (&mach[..], "darwin", "amd64"),
+            (&pe[..], "windows", "arm64"),
+            (&pe[..], "linux", "amd64"),
+        ] {
+            assert!(matches!(check(head, 128, os, arch), Err(Unfit::Wrong(_))));
+        }
+    }
+
+    #[test]
+    fn an_empty_or_cut_file_is_told_apart_from_a_wrong_one() {
+        assert!(matches!(
+            check(b"", 0, "linux", "amd64"),
+            Err(Unfit::Cut(_))
+        ));
+        let cut = check(&elf64(62, 121), 120, "linux", "amd64");
+        assert_eq!(
+            cut,
+            Err(Unfit::Cut(
+                "it has 120 bytes, and its header speaks of 121".into()
+            ))
+        );
+        let page = check(b"<html>", 6, "linux", "amd64");
+        assert_eq!(
+            page,
+            Err(Unfit::Wrong(
+                "it is no ELF executable for linux/amd64: it starts with 3c 68 74 6d 6c 3e".into()
+            ))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_an_answer(head in prop::collection::vec(any::<u8>(), 0..300), magic in 0..4usize, size: u64) {
+            let mut file = [&b"\x7fELF\x02\x01"[..], b"\x7fELF\x01\x02", b"MZ", b"\xcf\xfa\xed\xfe"][magic].to_vec();
+            file.extend(head);
+            for os in ["linux", "windows", "darwin"] {
+                let _ = check(&file, size, os, "amd64");
+            }
+        }
+    }
+}

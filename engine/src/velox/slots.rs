@@ -1,0 +1,116 @@
+//! How many builds run on the host at once: whoever holds one of the first N lock files may build. N
+//! is asked anew at each try, because it is the smallest that a living process of the host wants.
+//! There is no queue: who waits looks again after a pause.
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::retry::Jitter;
+use crate::{
+    Error, Result,
+    error::IoContext,
+    host::lock::{Kind, Lock},
+};
+
+/// Slots that are never exceeded, so that the directory has a bound.
+const MOST: usize = 1024;
+
+/// The host's limit on builds.
+pub type Limit = Arc<dyn Fn() -> usize + Send + Sync>;
+
+/// The lock files.
+#[derive(Clone)]
+pub(super) struct Slots {
+    dir: PathBuf,
+    limit: Limit,
+}
+
+impl Slots {
+    pub(super) fn new(dir: PathBuf, limit: Limit) -> Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o770)
+            .create(&dir)
+            .context(|| format!("making {}", dir.display()))?;
+        Ok(Self { dir, limit })
+    }
+
+    /// Waits for a slot. Cancel-safe: a dropped call leaves nothing held.
+    pub(super) async fn take(&self, jitter: &mut Jitter) -> Result<Lock> {
+        loop {
+            let slots = self.clone();
+            let held = tokio::task::spawn_blocking(move || attempt(&slots.dir, (slots.limit)()));
+            let held = held
+                .await
+                .map_err(|_| Error::State("the process is shutting down".into()))?;
+            if let Some(lock) = held? {
+                return Ok(lock);
+            }
+            let pause = jitter.between(Duration::from_millis(100), Duration::from_millis(250));
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
+    for number in 0..limit.clamp(1, MOST) {
+        let path = dir.join(format!("{number:03}.lock"));
+        let lock = Lock::attempt(&path, Kind::Exclusive)
+            .context(|| format!("locking {}", path.display()))?;
+        if lock.is_some() {
+            return Ok(lock);
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn as_many_as_the_limit_build_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let held: Vec<Lock> = (0..3)
+            .map(|_| attempt(dir.path(), 3).unwrap().unwrap())
+            .collect();
+        assert!(attempt(dir.path(), 3).unwrap().is_none());
+        assert!(attempt(dir.path(), 4).unwrap().is_some());
+        drop(held);
+        assert!(attempt(dir.path(), 0).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_rises_lets_the_next_one_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let limit = Arc::new(AtomicUsize::new(1));
+        let asked = Arc::clone(&limit);
+        let slots = Slots::new(
+            dir.path().join("slots"),
+            Arc::new(move || asked.load(Ordering::Relaxed)),
+        )
+        .unwrap();
+        let mut jitter = Jitter::seeded(1);
+        let _first = slots.take(&mut jitter).await.unwrap();
+        let short = Duration::from_millis(300);
+        assert!(
+            tokio::time::timeout(short, slots.take(&mut jitter))
+                .await
+                .is_err()
+        );
+        limit.store(2, Ordering::Relaxed);
+        let long = Duration::from_secs(5);
+        assert!(
+            tokio::time::timeout(long, slots.take(&mut jitter))
+                .await
+                .is_ok()
+        );
+    }
+}
