@@ -1,0 +1,60 @@
+//! One number that any thread may change at any time. The only place that knows where numbers live.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A count, or a float by its bits; who owns the cell knows which.
+#[derive(Debug)]
+pub struct Cell(AtomicU64);
+
+impl Default for Cell {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cell {
+    /// Zero, which is zero as a float too.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds to a count; wraps after 2^64.
+    #[inline]
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Relaxed);
+    }
+
+    /// Reads a count.
+    #[inline]
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Adds to a float.
+    #[inline]
+    pub fn add_float(&self, by: f64) {
+        let sum = |bits| Some((f64::from_bits(bits) + by).to_bits());
+        // The closure never declines, so there is no failure to look at.
+        let _ = self.0.fetch_update(Relaxed, Relaxed, sum);
+    }
+
+    /// Sets a float.
+    #[inline]
+    pub fn set_float(&self, value: f64) {
+        self.0.store(value.to_bits(), Relaxed);
+    }
+
+    /// Reads a float.
+    #[inline]
+    #[must_use]
+    pub fn get_float(&self) -> f64 {
+        f64::from_bits(self.get())
+    }
+
+    /// Back to zero.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
