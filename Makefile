@@ -1,5 +1,6 @@
 # The commands of this project; each is a script, or one line of cargo. `make help` lists them.
 
+SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench build stubs-check docs lint clean
 
@@ -9,7 +10,7 @@ help: ## what there is
 demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
 
-test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, hosts)
+test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts)
 	@STAGE='$(STAGE)' scripts/test.sh
 
 bench: ## our numbers beside those of the peers, in one run
@@ -17,13 +18,13 @@ bench: ## our numbers beside those of the peers, in one run
 
 build: ## target/release/libpillion.so, for the PHP of PATH
 	@scripts/setup.sh base
-	cargo build --release
+	@. scripts/lib.sh && cargo build --release
 
 stubs-check: ## do the stubs say what the extension has?
 	@scripts/stubs-check.sh
 
 docs: ## the Rust docs, in target/doc
-	cargo doc --workspace --all-features --no-deps --document-private-items
+	@. scripts/lib.sh && cargo doc --workspace --all-features --no-deps --document-private-items
 
 lint: ## formatting, lints, syntax
 	@STAGE=lint scripts/test.sh

@@ -66,8 +66,10 @@ final class Description
             }
         }
         foreach ($class->getMethods() as $method) {
-            // A private constructor only says that there is none to call; an extension has other ways to say so.
-            if ($method->getDeclaringClass()->getName() === $name && !$method->isPrivate()) {
+            // A class that can't be made with `new` says so by a private constructor in a stub, and by one that throws
+            // in the extension.
+            $closed = $method->isPrivate() || ($method->isConstructor() && 0 === $method->getNumberOfParameters());
+            if ($method->getDeclaringClass()->getName() === $name && !$closed) {
                 $modifiers = implode(' ', Reflection::getModifierNames($method->getModifiers()));
                 $this->add("$name::{$method->getName()}()", "method $modifiers $name::" . self::signature($method), $method);
             }

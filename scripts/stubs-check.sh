@@ -4,6 +4,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
+"$PILLION_ROOT/scripts/setup.sh" base
 extension=$("$PILLION_ROOT/scripts/build.sh" "${1:-nts}")
 use_php "${1:-nts}"
 scratch=$(mktemp -d)

@@ -25,7 +25,10 @@ stages() {
 
 selected=$(stages)
 [ -n "$selected" ] || die "no stage '${chosen[*]}'; there are: $(cd "$PILLION_ROOT/scripts/stages" && echo *)"
-"$PILLION_ROOT/scripts/setup.sh" base test
+"$PILLION_ROOT/scripts/setup.sh" base test || {
+    echo '0 passed, 1 failed'
+    exit 1
+}
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
