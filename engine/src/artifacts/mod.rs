@@ -1,1 +1,39 @@
-//! Not built yet.
+//! Built binaries on disk, and the mmap'd index that finds them in nanoseconds from every process
+//! of the host. The disk is the truth; the index is its shadow and can be rebuilt from it. When the
+//! two disagree, or anything is broken, the answer is a miss and a line in the log, never a wrong
+//! binary.
+//!
+//! # Layout
+//!
+//! * `key`, `record`, `clock`, `rfc3339`: plain values.
+//! * `disk`, `folder`, `temp`, `entry`: the files, step by step from open directories.
+//! * `index`: the table in shared memory.
+//! * `store`: the door; `staging` and `copy` on the way in, `commit` and `evict` in and out.
+
+mod clock;
+mod commit;
+mod copy;
+mod counters;
+mod disk;
+mod entry;
+mod evict;
+mod failpoint;
+mod folder;
+mod index;
+mod key;
+mod record;
+mod rfc3339;
+mod scan;
+mod staging;
+mod store;
+mod temp;
+#[cfg(test)]
+mod tests;
+
+pub use clock::Clock;
+pub use commit::CommitMeta;
+pub use entry::{BadEntry, Entry, parse_entry};
+pub use key::{BadKey, ConfigDigest, Key};
+pub use record::Record;
+pub use staging::Staging;
+pub use store::{Store, StoreOptions};

@@ -1,0 +1,79 @@
+//! Wall-clock milliseconds for expiry and last use. The coarse clock is read without a system call
+//! (vDSO) and is a few milliseconds late at most, which nobody can tell from a TTL of days.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::host::clock::unix_ms;
+
+/// Where the time comes from.
+#[derive(Debug, Clone, Default)]
+pub enum Clock {
+    /// The system's coarse wall clock.
+    #[default]
+    System,
+    /// A clock that a test owns: Unix milliseconds.
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// A clock that stands at `ms`, and the hand that moves it.
+    #[must_use]
+    pub fn manual(ms: u64) -> (Self, Arc<AtomicU64>) {
+        let hand = Arc::new(AtomicU64::new(ms));
+        (Self::Manual(Arc::clone(&hand)), hand)
+    }
+
+    /// Unix milliseconds.
+    #[inline]
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        match self {
+            Self::System => coarse_ms(),
+            Self::Manual(hand) => hand.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[inline]
+fn coarse_ms() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid timespec to write to.
+    if unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) } != 0 {
+        return unix_ms();
+    }
+    (time.tv_sec as u64)
+        .wrapping_mul(1000)
+        .wrapping_add(time.tv_nsec as u64 / 1_000_000)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn coarse_ms() -> u64 {
+    unix_ms()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coarse_clock_agrees_with_the_ordinary_one() {
+        let precise = unix_ms();
+        let coarse = Clock::System.now_ms();
+        assert!(coarse.abs_diff(precise) < 1000, "{coarse} and {precise}");
+    }
+
+    #[test]
+    fn a_manual_clock_goes_where_its_hand_is_put() {
+        let (clock, hand) = Clock::manual(5);
+        assert_eq!(clock.now_ms(), 5);
+        hand.store(9, Ordering::Relaxed);
+        assert_eq!(clock.now_ms(), 9);
+    }
+}

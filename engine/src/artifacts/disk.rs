@@ -1,0 +1,172 @@
+//! The layout on disk, which is the truth about artifacts:
+//!
+//! ```text
+//! <dir>/ab/cd/<key>.<first 8 digits of the sha256>.bin   the binary, 0755
+//! <dir>/ab/cd/<key>.json                                 the entry; its rename is the one commit
+//! <dir>/ab/cd/<key>.bin                                  a hard link for readers of the old layout
+//! <dir>/.pillion/tmp/                                    files on their way
+//! ```
+//!
+//! `.pillion/` is shared with other rooms; names in it that aren't ours are left alone. Each step is
+//! taken from the directory anew, so that nothing here holds descriptors, and a directory that was
+//! removed under way comes back with the next artifact. Threads that may wait for a disk.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Entry, Key, Record,
+    entry::{self, MAX_BYTES},
+    folder::Folder,
+    temp::Temp,
+};
+
+/// Ours in the cache directory.
+pub(super) const CONTROL: &str = ".pillion";
+const TEMPORARY: &str = "tmp";
+
+/// A cache directory.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    dir: PathBuf,
+}
+
+impl Disk {
+    /// Nothing is opened yet.
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The directory itself.
+    pub(super) fn root(&self) -> io::Result<Folder> {
+        Folder::at(&self.dir)
+    }
+
+    /// The directory itself, made where it is missing: for us and our group, less the umask.
+    pub(super) fn make_root(&self) -> io::Result<Folder> {
+        match self.root() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut builder = DirBuilder::new();
+                builder.recursive(true).mode(0o770).create(&self.dir)?;
+                self.root()
+            }
+            root => root,
+        }
+    }
+
+    /// Stands for this directory in the index's name: its path, device and inode, so that a path
+    /// that means another directory elsewhere (in a container, say) has another index.
+    pub(super) fn identity(&self) -> io::Result<u64> {
+        let (device, inode) = self.root()?.identity()?;
+        let mut text = self.dir.as_os_str().as_bytes().to_vec();
+        text.extend(device.to_le_bytes());
+        text.extend(inode.to_le_bytes());
+        Ok(super::ConfigDigest::of(&text).0)
+    }
+
+    /// The folder of a key; `None`: no such folder yet.
+    pub(super) fn place(&self, key: Key) -> io::Result<Option<Folder>> {
+        let mut folder = self.root();
+        for name in key.folders() {
+            folder = folder.and_then(|folder| folder.folder(&name));
+        }
+        absent(folder)
+    }
+
+    /// The folder of a key, made where it is missing.
+    pub(super) fn make_place(&self, key: Key) -> io::Result<Folder> {
+        let [outer, inner] = key.folders();
+        self.make_root()?.make_folder(&outer)?.make_folder(&inner)
+    }
+
+    /// Our own folder in the cache directory, made where it is missing.
+    pub(super) fn make_control(&self) -> io::Result<Folder> {
+        self.make_root()?.make_folder(CONTROL)
+    }
+
+    /// The folder for files on their way; `None`: there is none yet.
+    pub(super) fn temporaries(&self) -> io::Result<Option<Folder>> {
+        absent(
+            self.root()
+                .and_then(|root| root.folder(CONTROL))
+                .and_then(|control| control.folder(TEMPORARY)),
+        )
+    }
+
+    pub(super) fn temporary_path(&self) -> PathBuf {
+        self.dir.join(CONTROL).join(TEMPORARY)
+    }
+
+    /// A new file on its way.
+    pub(super) fn temp(&self) -> io::Result<Temp> {
+        let folder = self.make_control()?.make_folder(TEMPORARY)?;
+        Temp::new(folder, &self.temporary_path())
+    }
+
+    /// The entry of a key, if it stands on disk whole: readable, and its binary there in its size.
+    pub(super) fn entry(&self, key: Key) -> io::Result<Option<Entry>> {
+        let Some(place) = self.place(key)? else {
+            return Ok(None);
+        };
+        whole(&place, key, entry::parse_entry, |entry| &entry.record)
+    }
+
+    /// As [`Disk::entry`], without the configuration.
+    pub(super) fn record(&self, key: Key) -> io::Result<Option<Record>> {
+        let Some(place) = self.place(key)? else {
+            return Ok(None);
+        };
+        whole(&place, key, entry::parse_record, |record| record)
+    }
+}
+
+/// `<key>.json`
+pub(super) fn entry_name(key: Key) -> String {
+    format!("{key}.json")
+}
+
+/// `<key>.bin`
+pub(super) fn link_name(key: Key) -> String {
+    format!("{key}.bin")
+}
+
+fn whole<T>(
+    place: &Folder,
+    key: Key,
+    parse: impl FnOnce(&[u8]) -> Result<T, entry::BadEntry>,
+    record: impl Fn(&T) -> &Record,
+) -> io::Result<Option<T>> {
+    let Some(bytes) = place.read(&entry_name(key), MAX_BYTES)? else {
+        return Ok(None);
+    };
+    let parsed = match parse(&bytes) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
+            return Ok(None);
+        }
+    };
+    let found = record(&parsed);
+    let size = place.file_size(&found.file_name())?;
+    if found.key != key || size != Some(found.size) {
+        log::warn!(cache_key:% = key, expected = found.size, found:? = size; "cache entry without its binary");
+        return Ok(None);
+    }
+    Ok(Some(parsed))
+}
+
+fn absent(folder: io::Result<Folder>) -> io::Result<Option<Folder>> {
+    match folder {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,217 @@
+//! `<key>.json`, the entry of an artifact on disk: its appearing under that name is the commit, and
+//! the index can be rebuilt from these files. Anybody may have written one, so reading is
+//! defensive and bounded. Pure functions; any thread that may wait for a disk.
+
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::Value;
+
+use super::{
+    ConfigDigest, Key, Record,
+    record::{hex, parse_sha256},
+    rfc3339,
+};
+
+/// The version of the format that is written; a reader refuses another one.
+const VERSION: u32 = 1;
+/// No configuration that a build server takes comes near it: bytes of a whole entry.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+
+/// An entry as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What the index holds; `accessed_ms` is the time of the commit.
+    pub record: Record,
+    /// The build configuration.
+    pub config: Value,
+}
+
+/// Why bytes are no entry.
+#[derive(Debug, thiserror::Error)]
+pub enum BadEntry {
+    /// More bytes than any entry has.
+    #[error("it has more than {MAX_BYTES} bytes")]
+    TooLong,
+    /// No JSON, or JSON of another shape.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// Made by another version of the format.
+    #[error("version is {0}, not {VERSION}")]
+    Version(u32),
+    /// A field whose content is wrong; its name.
+    #[error("`{0}` is malformed or contradicts the other fields")]
+    Field(&'static str),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document<C> {
+    version: u32,
+    key: String,
+    sha256: String,
+    size: u64,
+    file: String,
+    created_at: String,
+    expires_at: String,
+    build_seconds: f64,
+    digest: String,
+    config: C,
+}
+
+/// Reads an entry.
+///
+/// # Errors
+/// [`BadEntry`]; never panics, whatever the bytes.
+pub fn parse_entry(bytes: &[u8]) -> Result<Entry, BadEntry> {
+    let document: Document<Value> = parse(bytes)?;
+    Ok(Entry {
+        record: record(&document)?,
+        config: document.config,
+    })
+}
+
+/// Reads what the index needs and passes over the configuration without keeping it.
+pub(super) fn parse_record(bytes: &[u8]) -> Result<Record, BadEntry> {
+    record(&parse::<IgnoredAny>(bytes)?)
+}
+
+/// The bytes of an entry: indented JSON, since people read these files.
+pub(super) fn format(record: &Record, config: &Value) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec_pretty(&Document {
+        version: VERSION,
+        key: record.key.to_string(),
+        sha256: hex(&record.sha256),
+        size: record.size,
+        file: record.file_name(),
+        created_at: rfc3339::format(record.created_ms),
+        expires_at: rfc3339::format(record.expires_ms),
+        build_seconds: f64::from(record.build_ms) / 1000.0,
+        digest: record.digest.to_string(),
+        config,
+    })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn parse<'a, C: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Document<C>, BadEntry> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(BadEntry::TooLong);
+    }
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+fn record<C>(document: &Document<C>) -> Result<Record, BadEntry> {
+    if document.version != VERSION {
+        return Err(BadEntry::Version(document.version));
+    }
+    let field = BadEntry::Field;
+    let created_ms = rfc3339::parse(&document.created_at).ok_or(field("created_at"))?;
+    let record = Record {
+        key: Key::parse(document.key.as_bytes()).ok_or(field("key"))?,
+        sha256: parse_sha256(&document.sha256).ok_or(field("sha256"))?,
+        size: document.size,
+        created_ms,
+        expires_ms: rfc3339::parse(&document.expires_at).ok_or(field("expires_at"))?,
+        accessed_ms: created_ms,
+        build_ms: milliseconds(document.build_seconds).ok_or(field("build_seconds"))?,
+        digest: ConfigDigest::parse(&document.digest).ok_or(field("digest"))?,
+    };
+    // The name is derived and never taken from the file: it could lead anywhere.
+    if document.file != record.file_name() {
+        return Err(field("file"));
+    }
+    Ok(record)
+}
+
+/// Seconds as whole milliseconds; `None` for what is no duration.
+fn milliseconds(seconds: f64) -> Option<u32> {
+    (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1000.0).round() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::record::tests::sample, *};
+    use proptest::prelude::*;
+
+    fn config() -> Value {
+        serde_json::json!({"rr_version": "v2025.1.2", "os": "linux", "plugins": []})
+    }
+
+    #[test]
+    fn an_entry_reads_back_as_it_was_written() {
+        let mut record = sample(3);
+        record.accessed_ms = record.created_ms;
+        let bytes = format(&record, &config()).unwrap();
+        let entry = parse_entry(&bytes).unwrap();
+        assert_eq!(entry.record, record);
+        assert_eq!(entry.config, config());
+        assert_eq!(parse_record(&bytes).unwrap(), record);
+    }
+
+    #[test]
+    fn an_entry_that_never_expires_reads_back_so() {
+        let mut record = sample(3);
+        record.expires_ms = u64::MAX;
+        let bytes = format(&record, &config()).unwrap();
+        assert_eq!(parse_record(&bytes).unwrap().expires_ms, u64::MAX);
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        let good: Value = serde_json::from_slice(&format(&sample(3), &config()).unwrap()).unwrap();
+        for (name, bad) in [
+            ("key", Value::from("../../etc/passwd")),
+            ("sha256", Value::from("00")),
+            ("file", Value::from("../../../bin/sh")),
+            ("created_at", Value::from("yesterday")),
+            ("expires_at", Value::from("")),
+            ("build_seconds", Value::from(-1)),
+            ("digest", Value::from("xyz")),
+        ] {
+            let mut document = good.clone();
+            document[name] = bad;
+            let error = parse_record(document.to_string().as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(name), "{name}: {error}");
+        }
+        let mut newer = good;
+        newer["version"] = Value::from(2);
+        assert!(matches!(
+            parse_entry(newer.to_string().as_bytes()),
+            Err(BadEntry::Version(2))
+        ));
+    }
+
+    #[test]
+    fn a_checksum_that_contradicts_the_file_name_is_refused() {
+        let mut document: Value =
+            serde_json::from_slice(&format(&sample(3), &config()).unwrap()).unwrap();
+        document["sha256"] = Value::from(hex(&sample(4).sha256));
+        assert!(parse_record(document.to_string().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_truncated_or_endless_entry_is_refused() {
+        let bytes = format(&sample(3), &config()).unwrap();
+        for end in 0..bytes.len() - 2 {
+            assert!(parse_entry(&bytes[..end]).is_err(), "{end} bytes");
+        }
+        let endless = vec![b' '; MAX_BYTES as usize + 1];
+        assert!(matches!(parse_entry(&endless), Err(BadEntry::TooLong)));
+        let deep = [b"{\"config\":".as_slice(), &b"[".repeat(100_000)].concat();
+        assert!(parse_entry(&deep).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes: Vec<u8>) {
+            let _ = parse_entry(&bytes);
+        }
+
+        #[test]
+        fn no_flipped_bit_makes_it_panic(at in 0usize..400, bit in 0u8..8) {
+            let mut bytes = format(&sample(3), &config()).unwrap();
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << bit;
+            }
+            let _ = parse_entry(&bytes);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Who has to go: what has expired, then what was used least recently, until entries and bytes are
+//! within their bounds. What was made or found within the grace stays, since somebody may be about
+//! to serve it. Threads that may wait.
+
+use std::collections::BinaryHeap;
+
+use super::{Key, Record, Store, index::Writer};
+
+/// Evicted at most on the way of one commit; the cleaning does the rest.
+const BESIDE_A_COMMIT: usize = 16;
+
+impl Store {
+    /// Makes a place in a full index for a record of that key: among those that live where it
+    /// could, the expired one, or the least recently used one, goes. If all were used just now, one of
+    /// them leaves the index and stays on disk.
+    pub(super) fn make_place(&self, writer: &Writer<'_>, key: Key) {
+        let now_ms = self.clock.now_ms();
+        let oldest = writer
+            .neighbours(key)
+            .min_by_key(|record| (!record.is_expired(now_ms), record.accessed_ms));
+        let Some(victim) = oldest else {
+            return;
+        };
+        if victim.is_recent(now_ms, self.options.grace) {
+            writer.remove(victim.key);
+            return;
+        }
+        if let Err(error) = self.evict(writer, victim.key) {
+            log::warn!(cache_key:% = victim.key, error:%; "eviction failed");
+        }
+    }
+
+    /// Evicts some of what a commit has made too much.
+    pub(super) fn evict_surplus(&self, writer: &Writer<'_>) {
+        for record in self.surplus(self.clock.now_ms(), BESIDE_A_COMMIT) {
+            if let Err(error) = self.evict(writer, record.key) {
+                log::warn!(cache_key:% = record.key, error:%; "eviction failed");
+            }
+        }
+    }
+
+    /// The least recently used records that are beyond the bounds, at most `limit`.
+    pub(super) fn surplus(&self, now_ms: u64, limit: usize) -> Vec<Record> {
+        let mut entries = self
+            .index
+            .len()
+            .saturating_sub(self.options.max_entries.into());
+        let mut bytes = self
+            .index
+            .total_size()
+            .saturating_sub(self.options.max_size);
+        if entries == 0 && bytes == 0 {
+            return Vec::new();
+        }
+        let candidates = self
+            .index
+            .records()
+            .filter(|record| !record.is_recent(now_ms, self.options.grace));
+        let mut oldest = smallest(candidates, limit, |record| (record.accessed_ms, record.key));
+        oldest.retain(|record| {
+            let needed = entries > 0 || bytes > 0;
+            entries = entries.saturating_sub(1);
+            bytes = bytes.saturating_sub(record.size);
+            needed
+        });
+        oldest
+    }
+}
+
+/// The `limit` smallest in their order, in memory for `limit` and not for all.
+pub(super) fn smallest<K: Ord + Copy>(
+    records: impl Iterator<Item = Record>,
+    limit: usize,
+    by: impl Fn(&Record) -> K,
+) -> Vec<Record> {
+    struct Ranked<K>(K, Record);
+    impl<K: Ord> PartialEq for Ranked<K> {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+    impl<K: Ord> Eq for Ranked<K> {}
+    impl<K: Ord> PartialOrd for Ranked<K> {
+        fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+    impl<K: Ord> Ord for Ranked<K> {
+        fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+            self.0.cmp(&other.0)
+        }
+    }
+    let mut heap: BinaryHeap<Ranked<K>> = BinaryHeap::new();
+    for record in records {
+        heap.push(Ranked(by(&record), record));
+        if heap.len() > limit {
+            heap.pop();
+        }
+    }
+    let sorted = heap.into_sorted_vec();
+    sorted.into_iter().map(|ranked| ranked.1).collect()
+}

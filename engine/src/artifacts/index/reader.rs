@@ -1,0 +1,169 @@
+//! Lookups: no lock, no system call, no allocation. A slot that is being written, or whose words
+//! don't belong together, is a miss and never a wrong record. PHP's thread.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use super::{
+    Index,
+    layout::{self, Body, LIVE, SLOT_WORDS, Tags, load, mix, store, word},
+};
+use crate::artifacts::{Key, Record};
+
+/// Looks at a slot that a living writer is in the middle of; a dead one must not hold us up.
+const LOOKS: usize = 8;
+/// Uses that follow each other faster are not noted, so that readers rarely write.
+const TOUCH_MS: u64 = 1000;
+
+/// What a slot holds at this moment.
+pub(super) enum Slot {
+    Empty,
+    Live(Record),
+    /// Being written, by a process that may have died over it.
+    Busy,
+    /// Words that no writer stored together.
+    Torn,
+}
+
+impl Index {
+    /// The record of that key, expired or not.
+    #[inline]
+    pub(in crate::artifacts) fn get(&self, key: Key) -> Option<Record> {
+        self.locate(key).map(|(_, record)| record)
+    }
+
+    /// The record of that key and its slot.
+    #[inline]
+    pub(super) fn locate(&self, key: Key) -> Option<(usize, Record)> {
+        let hash = mix(key);
+        let tag = Tags::tag(hash);
+        for group in self.geometry.probe(hash) {
+            let tags = self.tags(group)?;
+            let mut matches = tags.matches(tag);
+            while matches != 0 {
+                let slot = group * layout::GROUP_SLOTS + matches.trailing_zeros() as usize / 8;
+                if let Some(record) = self.read_key(slot, key) {
+                    return Some((slot, record));
+                }
+                matches &= matches - 1;
+            }
+            if tags.passed() == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// As [`Index::get`] for what has not expired, and notes the use.
+    #[inline]
+    pub(in crate::artifacts) fn find(
+        &self,
+        key: Key,
+        now_ms: u64,
+        accept: impl FnOnce(&Record) -> bool,
+    ) -> Option<Record> {
+        let (slot, mut record) = self.locate(key)?;
+        if record.is_expired(now_ms) || !accept(&record) {
+            return None;
+        }
+        if now_ms.saturating_sub(record.accessed_ms) >= TOUCH_MS {
+            self.touch(slot, now_ms);
+            record.accessed_ms = now_ms;
+        }
+        Some(record)
+    }
+
+    /// Notes a use. Where the slot got another record meanwhile, that one counts as used.
+    #[inline]
+    pub(super) fn touch(&self, slot: usize, now_ms: u64) {
+        if let (true, Some(words)) = (self.segment.is_writable(), self.slot(slot)) {
+            let [.., accessed, _, _] = words;
+            store(accessed, now_ms, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn read_key(&self, slot: usize, key: Key) -> Option<Record> {
+        let words = self.slot(slot)?;
+        let [_, named, ..] = words;
+        // Most false tags end here, without reading the rest.
+        if load(named, Ordering::Relaxed) != key.0 {
+            return None;
+        }
+        match self.read(words) {
+            Slot::Live(record) if record.key == key => Some(record),
+            Slot::Torn => {
+                self.want_rescan();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// What stands in that slot.
+    pub(super) fn read_slot(&self, slot: usize) -> Slot {
+        self.slot(slot)
+            .map_or(Slot::Empty, |words| self.read(words))
+    }
+
+    #[inline]
+    fn read(&self, words: &[AtomicU64; SLOT_WORDS]) -> Slot {
+        let [head, rest @ ..] = words;
+        for _ in 0..LOOKS {
+            let before = load(head, Ordering::Acquire);
+            if before & 1 != 0 {
+                std::hint::spin_loop();
+                continue;
+            }
+            if before >> 32 != LIVE {
+                return Slot::Empty;
+            }
+            let body: Body = rest.each_ref().map(|word| load(word, Ordering::Relaxed));
+            // The words above are read before the sequence is read again.
+            fence(Ordering::Acquire);
+            if load(head, Ordering::Relaxed) == before {
+                return layout::decode(&body).map_or(Slot::Torn, Slot::Live);
+            }
+        }
+        Slot::Busy
+    }
+
+    /// Every record, in the order of slots. Those that change meanwhile may be missed.
+    pub(in crate::artifacts) fn records(&self) -> impl Iterator<Item = Record> {
+        (0..self.geometry.slots()).filter_map(|slot| match self.read_slot(slot) {
+            Slot::Live(record) => Some(record),
+            _ => None,
+        })
+    }
+
+    #[inline]
+    pub(super) fn tags(&self, group: usize) -> Option<Tags> {
+        let word = self.segment.words().get(self.geometry.tags(group))?;
+        Some(Tags(load(word, Ordering::Acquire)))
+    }
+
+    #[inline]
+    pub(super) fn slot(&self, slot: usize) -> Option<&[AtomicU64; SLOT_WORDS]> {
+        let at = self.geometry.slot(slot);
+        self.segment.words().get(at..)?.first_chunk()
+    }
+
+    #[inline]
+    pub(super) fn header(&self, at: usize) -> u64 {
+        self.segment
+            .words()
+            .get(at)
+            .map_or(0, |word| load(word, Ordering::Acquire))
+    }
+
+    /// Has the next tidying compare the index with the disk.
+    #[cold]
+    pub(in crate::artifacts) fn want_rescan(&self) {
+        self.set_header(word::RESCAN, 1);
+    }
+
+    pub(super) fn set_header(&self, at: usize, value: u64) {
+        if let (true, Some(word)) = (self.segment.is_writable(), self.segment.words().get(at)) {
+            store(word, value, Ordering::Release);
+        }
+    }
+}

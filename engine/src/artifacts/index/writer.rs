@@ -1,0 +1,235 @@
+//! Changes to the index, one writer at a time on the host. Before a change the key is noted in the
+//! header, before the disk changes too; who finds such a note when taking the lock knows that its
+//! writer died, and looks the key up on disk. Readers are never kept out. Threads that may wait.
+
+use std::sync::atomic::{Ordering, fence};
+
+use super::{
+    Index,
+    layout::{self, GROUP_SLOTS, LIVE, Tags, load, mix, store, word},
+    lock::Held,
+    reader::Slot,
+};
+use crate::artifacts::{Key, Record, failpoint};
+
+/// The right to change the index, for as long as it lives.
+pub(in crate::artifacts) struct Writer<'a> {
+    pub(super) index: &'a Index,
+    pub(super) _held: Held<'a>,
+}
+
+/// Which of the two places of the journal: one change may evict another record on its way.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::artifacts) enum Note {
+    Change,
+    Victim,
+}
+
+/// What became of a record that was to be stored.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::artifacts) enum Stored {
+    /// It is in the index now.
+    Done,
+    /// There is no place for it, in the index or near its home.
+    Full,
+}
+
+impl Writer<'_> {
+    /// The keys that a dead writer was about to change.
+    pub(in crate::artifacts) fn interrupted(&self) -> Vec<Key> {
+        let open = word::JOURNAL
+            .iter()
+            .filter(|(_, open)| self.index.header(*open) != 0);
+        open.map(|(key, _)| Key(self.index.header(*key))).collect()
+    }
+
+    /// Notes a key for as long as it changes on disk and here.
+    pub(in crate::artifacts) fn noting<T>(
+        &self,
+        key: Key,
+        note: Note,
+        change: impl FnOnce() -> T,
+    ) -> T {
+        let [first, second] = word::JOURNAL;
+        let (at, open) = match note {
+            Note::Change => first,
+            Note::Victim => second,
+        };
+        self.index.set_header(at, key.0);
+        self.index.set_header(open, 1);
+        failpoint::reach("journal noted");
+        let done = change();
+        self.index.set_header(open, 0);
+        done
+    }
+
+    /// What [`Writer::interrupted`] named is repaired.
+    pub(in crate::artifacts) fn repaired(&self) {
+        for (_, open) in word::JOURNAL {
+            self.index.set_header(open, 0);
+        }
+    }
+
+    /// Stores a record, over the one of that key where there is one. A use that was noted is kept.
+    pub(in crate::artifacts) fn store(&self, record: &Record) -> Stored {
+        if let Some((slot, old)) = self.index.locate(record.key) {
+            let accessed_ms = old.accessed_ms.max(record.accessed_ms);
+            self.write(
+                slot,
+                Some(&Record {
+                    accessed_ms,
+                    ..*record
+                }),
+            );
+            self.count(0, record.size.wrapping_sub(old.size));
+            return Stored::Done;
+        }
+        if self.index.len() >= u64::from(self.index.geometry.capacity) {
+            return Stored::Full;
+        }
+        let hash = mix(record.key);
+        let Some((group, free)) = self.free(hash) else {
+            return Stored::Full;
+        };
+        // Those on the way are told first: a search that ends too early is a false miss, one that
+        // goes on in vain is only slow.
+        self.pass(hash, group, 1);
+        failpoint::reach("groups told");
+        self.write(group * GROUP_SLOTS + free, Some(record));
+        self.tag(group, free, Tags::tag(hash));
+        self.count(1, record.size);
+        Stored::Done
+    }
+
+    /// Takes a record out.
+    pub(in crate::artifacts) fn remove(&self, key: Key) -> Option<Record> {
+        let (slot, record) = self.index.locate(key)?;
+        let group = slot / GROUP_SLOTS;
+        self.tag(group, slot % GROUP_SLOTS, 0);
+        failpoint::reach("tag removed");
+        self.write(slot, None);
+        self.pass(mix(key), group, -1);
+        self.count(-1, 0u64.wrapping_sub(record.size));
+        Some(record)
+    }
+
+    /// Makes the tags, the counts and the sums anew from the slots, and empties broken slots.
+    /// Readers find at every moment what they would have found before.
+    pub(in crate::artifacts) fn reindex(&self) {
+        let geometry = self.index.geometry;
+        let mut tags = vec![Tags(0); geometry.groups];
+        let (mut entries, mut bytes) = (0u64, 0u64);
+        for slot in 0..geometry.slots() {
+            let group = slot / GROUP_SLOTS;
+            let record = match self.index.read_slot(slot) {
+                Slot::Live(record) if self.is_reachable(&record, group) => record,
+                Slot::Empty => continue,
+                _ => {
+                    self.write(slot, None);
+                    continue;
+                }
+            };
+            let hash = mix(record.key);
+            if let Some(word) = tags.get_mut(group) {
+                *word = word.with(slot % GROUP_SLOTS, Tags::tag(hash));
+            }
+            for passed in geometry.probe(hash).take_while(|at| *at != group) {
+                if let Some(word) = tags.get_mut(passed) {
+                    *word = word.pass(1);
+                }
+            }
+            entries += 1;
+            bytes = bytes.saturating_add(record.size);
+        }
+        for (group, tags) in tags.into_iter().enumerate() {
+            self.set_tags(group, tags);
+        }
+        self.index.set_header(word::ENTRIES, entries);
+        self.index.set_header(word::BYTES, bytes);
+    }
+
+    /// Whether a search for that record comes through that group.
+    fn is_reachable(&self, record: &Record, group: usize) -> bool {
+        let mut way = self.index.geometry.probe(mix(record.key));
+        way.any(|at| at == group)
+    }
+
+    /// The records among which one has to go if there is to be a place for that key.
+    pub(in crate::artifacts) fn neighbours(&self, key: Key) -> impl Iterator<Item = Record> {
+        let groups = self.index.geometry.probe(mix(key));
+        groups
+            .flat_map(|group| (0..GROUP_SLOTS).map(move |slot| group * GROUP_SLOTS + slot))
+            .filter_map(|slot| match self.index.read_slot(slot) {
+                Slot::Live(record) => Some(record),
+                _ => None,
+            })
+    }
+
+    fn free(&self, hash: u64) -> Option<(usize, usize)> {
+        self.index
+            .geometry
+            .probe(hash)
+            .find_map(|group| Some((group, self.index.tags(group)?.free()?)))
+    }
+
+    /// Writes a slot, or empties it.
+    fn write(&self, slot: usize, record: Option<&Record>) {
+        let Some([head, rest @ ..]) = self.index.slot(slot) else {
+            return;
+        };
+        let sequence = load(head, Ordering::Relaxed) as u32;
+        // A dead writer may have left it odd.
+        let odd = sequence | 1;
+        let state = load(head, Ordering::Relaxed) & !u64::from(u32::MAX);
+        store(head, state | u64::from(odd), Ordering::Relaxed);
+        // Readers that see a word from below see the odd sequence too.
+        fence(Ordering::Release);
+        let body = record.map_or([0; layout::SLOT_WORDS - 1], layout::encode);
+        for (word, value) in rest.iter().zip(body) {
+            store(word, value, Ordering::Relaxed);
+            failpoint::reach("slot half written");
+        }
+        let state = if record.is_some() { LIVE << 32 } else { 0 };
+        let even = u64::from(odd.wrapping_add(1));
+        store(head, state | even, Ordering::Release);
+    }
+
+    fn tag(&self, group: usize, slot: usize, tag: u8) {
+        if let Some(tags) = self.index.tags(group) {
+            self.set_tags(group, tags.with(slot, tag));
+        }
+    }
+
+    /// One more or one less that belongs to `hash` lives behind these groups.
+    fn pass(&self, hash: u64, group: usize, by: i8) {
+        for passed in self
+            .index
+            .geometry
+            .probe(hash)
+            .take_while(|at| *at != group)
+        {
+            if let Some(tags) = self.index.tags(passed) {
+                self.set_tags(passed, tags.pass(by));
+            }
+        }
+    }
+
+    fn set_tags(&self, group: usize, tags: Tags) {
+        self.index
+            .set_header(self.index.geometry.tags(group), tags.0);
+    }
+
+    fn count(&self, entries: i64, bytes: u64) {
+        let index = self.index;
+        let now = index.header(word::ENTRIES).saturating_add_signed(entries);
+        index.set_header(word::ENTRIES, now);
+        index.set_header(word::BYTES, index.header(word::BYTES).wrapping_add(bytes));
+        self.changed();
+    }
+
+    fn changed(&self) {
+        let changes = self.index.header(word::CHANGES);
+        self.index
+            .set_header(word::CHANGES, changes.wrapping_add(1));
+    }
+}

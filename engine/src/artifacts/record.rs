@@ -1,0 +1,153 @@
+//! What the index knows of an artifact, small enough to be copied out of a slot on PHP's thread.
+//! Everything else stands in the entry on disk. Pure values; any thread.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use super::{ConfigDigest, Key};
+
+/// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its name.
+    pub key: Key,
+    /// Of the binary's bytes, taken while they were written.
+    pub sha256: [u8; 32],
+    /// Of the binary.
+    pub size: u64,
+    /// When it was committed.
+    pub created_ms: u64,
+    /// From when on it is a miss; `u64::MAX`: never.
+    pub expires_ms: u64,
+    /// When it was last found, to a second.
+    pub accessed_ms: u64,
+    /// How long the build took, in milliseconds; 0 where nobody knows.
+    pub build_ms: u32,
+    /// Of the exact configuration.
+    pub digest: ConfigDigest,
+}
+
+impl Record {
+    /// Whether it is a miss at that time.
+    #[inline]
+    #[must_use]
+    pub const fn is_expired(&self, now_ms: u64) -> bool {
+        self.expires_ms <= now_ms
+    }
+
+    /// Name of its binary: the key, and the first 8 digits of the SHA-256, so that a replaced
+    /// binary never changes under somebody who serves it.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        binary_name(self.key, &self.sha256)
+    }
+
+    /// Path of its binary below the cache directory.
+    #[must_use]
+    pub fn relative_path(&self) -> PathBuf {
+        let [outer, inner] = self.key.folders();
+        PathBuf::from(outer).join(inner).join(self.file_name())
+    }
+
+    /// The SHA-256 as 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn sha256_hex(&self) -> String {
+        hex(&self.sha256)
+    }
+
+    /// Created or found no longer than `grace` ago, so that somebody may be about to serve it.
+    pub(super) fn is_recent(&self, now_ms: u64, grace: Duration) -> bool {
+        let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.created_ms.max(self.accessed_ms).saturating_add(grace) > now_ms
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("key", &self.key)
+            .field("sha256", &self.sha256_hex())
+            .field("size", &self.size)
+            .field("created_ms", &self.created_ms)
+            .field("expires_ms", &self.expires_ms)
+            .field("accessed_ms", &self.accessed_ms)
+            .field("build_ms", &self.build_ms)
+            .field("digest", &self.digest)
+            .finish()
+    }
+}
+
+/// `<key>.<first 8 digits of the SHA-256>.bin`
+pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = sha256;
+    format!("{key}.{a:02x}{b:02x}{c:02x}{d:02x}.bin")
+}
+
+/// Lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Reads 64 lower-case hexadecimal digits.
+pub(super) fn parse_sha256(text: &str) -> Option<[u8; 32]> {
+    let mut sha256 = [0; 32];
+    let (quarters, rest) = text.as_bytes().as_chunks::<16>();
+    if quarters.len() != 4 || !rest.is_empty() {
+        return None;
+    }
+    for (target, quarter) in sha256.chunks_exact_mut(8).zip(quarters) {
+        target.copy_from_slice(&Key::parse(quarter)?.0.to_be_bytes());
+    }
+    Some(sha256)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    /// A record that nobody could mistake for another one.
+    pub(in crate::artifacts) fn sample(seed: u64) -> Record {
+        Record {
+            key: Key(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)),
+            sha256: Sha256::digest(seed.to_le_bytes()).into(),
+            size: 1000 + seed,
+            created_ms: 1_700_000_000_000 + seed,
+            expires_ms: 1_900_000_000_000 + seed,
+            accessed_ms: 1_700_000_001_000 + seed,
+            build_ms: seed as u32,
+            digest: ConfigDigest(!seed),
+        }
+    }
+
+    #[test]
+    fn the_path_is_made_of_the_key_and_the_checksum() {
+        let mut record = sample(1);
+        record.key = Key(0xab01_0000_0000_00ff);
+        record.sha256[..4].copy_from_slice(&[0x0a, 0xbc, 0, 1]);
+        assert_eq!(
+            record.relative_path().to_str(),
+            Some("ab/01/ab010000000000ff.0abc0001.bin")
+        );
+    }
+
+    #[test]
+    fn a_checksum_reads_back_and_a_shorter_or_longer_one_is_refused() {
+        let sha256 = sample(7).sha256;
+        let text = hex(&sha256);
+        assert_eq!(parse_sha256(&text), Some(sha256));
+        assert_eq!(parse_sha256(&text[1..]), None);
+        assert_eq!(parse_sha256(&format!("{text}0")), None);
+        assert_eq!(parse_sha256(&text.to_uppercase()), None);
+    }
+
+    #[test]
+    fn expiry_is_reached_at_its_very_millisecond() {
+        let record = sample(1);
+        assert!(!record.is_expired(record.expires_ms - 1));
+        assert!(record.is_expired(record.expires_ms));
+    }
+}
