@@ -14,6 +14,9 @@ case ${1:-} in
 esac
 
 use_php "$php"
-nice cargo build --release --quiet --manifest-path "$PILLION_ROOT/Cargo.toml" --package "$package" >&2
+mkdir -p "$CARGO_TARGET_DIR"
+# Warnings are the lints' affair.
+quietly "$CARGO_TARGET_DIR/build-$package.log" \
+    nice cargo build --release --quiet --manifest-path "$PILLION_ROOT/Cargo.toml" --package "$package"
 [ -e "$CARGO_TARGET_DIR/release/$file" ] || die "package $package does not make $file"
 printf '%s\n' "$CARGO_TARGET_DIR/release/$file"

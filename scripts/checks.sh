@@ -35,6 +35,17 @@ counts_in() {
     sed -nE 's/^PILLION-STAGE passed=([0-9]+) failed=([0-9]+)$/\1 \2/p' "$1" | tail -n 1 | grep . || echo 0 1
 }
 
+# bounded SECONDS COMMAND...: at most that long; then the command and all that it started are ended. So they are too
+# when the terminal says Ctrl-C, which reaches this shell only.
+bounded() {
+    local child
+    timeout --kill-after=20 "$@" </dev/null &
+    child=$!
+    # shellcheck disable=SC2064
+    trap "kill $child 2>/dev/null" INT TERM
+    wait "$child"
+}
+
 # own_directories: Pillion's state and run directories for what is started from here on, new and empty, so that the
 # user's real ones are never touched; gone when the script ends. The second lies in memory, where it has one.
 own_directories() {

@@ -11,6 +11,7 @@ PILLION_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PILLION_CACHE=${PILLION_CACHE:-${XDG_CACHE_HOME:-${HOME:?must name your home directory}/.cache}/pillion}
 PILLION_TARGET_CACHE=${PILLION_TARGET_CACHE:-$PILLION_CACHE/target}
 export PILLION_ROOT PILLION_CACHE PILLION_TARGET_CACHE
+export CARGO_NET_RETRY=${CARGO_NET_RETRY:-5}
 
 # Where installers put toolchains of their own; they count for less than what PATH names. A Go that setup.sh
 # unpacked counts for more, for it did so only because PATH's was too old or missing.
@@ -49,21 +50,20 @@ with_lock() {
     )
 }
 
-# scratch_for PATH: a new directory on the same file system as PATH, to build in and to rename from.
+# scratch_for PATH: a new directory on the same file system as PATH, to build in and to rename from. Call it with the
+# lock held: what a killed run left in its own is swept away.
 scratch_for() {
     mkdir -p "$(dirname "$1")"
+    rm -rf "$(dirname "$1")/.$(basename "$1")".??????
     mktemp -d "$(dirname "$1")/.$(basename "$1").XXXXXX"
 }
 
 # install_at BUILT PATH: what is at PATH is always whole; what was there before is gone only afterwards.
 install_at() {
-    local old=
-    if [ -d "$2" ]; then
-        old=$(scratch_for "$2")
-        mv "$2" "$old/old"
-    fi
+    rm -rf "$2.old"
+    [ ! -d "$2" ] || mv -T "$2" "$2.old"
     mv -T "$1" "$2"
-    [ -z "$old" ] || rm -rf "$old"
+    rm -rf "$2.old"
 }
 
 # quietly LOG COMMAND...: output goes to LOG, and its end is shown only when the command fails.
@@ -151,8 +151,7 @@ new_target_home() {
     mkdir -p "$scratch/home"
     rm -rf "$scratch"/home/*/*/.fingerprint/pillion*
     printf '%s\n' "$PILLION_ROOT" >"$scratch/home/checkout"
-    rm -rf "$home"
-    mv -T "$scratch/home" "$home"
+    install_at "$scratch/home" "$home"
     rmdir "$scratch"
 }
 

@@ -37,22 +37,15 @@ digest=$(content | sha256sum | cut -c 1-8)
 readonly digest key=roadrunner-${version#v}-$digest
 readonly binary=$PILLION_CACHE/$key/rr
 
-# The server says nowhere which port it took, so it is given one; a port that is taken is seen by its dying.
+# Starts the server on a port that the system chooses; it says which one when it is ready.
 start_server() {
-    local port
-    for _ in {1..5}; do
-        port=$((20000 + RANDOM % 12000))
-        "$program" velox --listen "127.0.0.1:$port" >"$scratch/server.log" 2>&1 &
-        server=$!
-        for _ in {1..100}; do
-            kill -0 "$server" 2>/dev/null || continue 2
-            ! curl --silent --output /dev/null "http://127.0.0.1:$port/" || {
-                address=http://127.0.0.1:$port
-                return 0
-            }
-            sleep 0.1
-        done
-        kill "$server"
+    "$program" velox --listen 127.0.0.1:0 --dir "$scratch/velox" >"$scratch/ready" 2>"$scratch/server.log" &
+    server=$!
+    for _ in {1..100}; do
+        address=$(sed -n 's/^listening on //p' "$scratch/ready")
+        [ -z "$address" ] || return 0
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
     done
     cat "$scratch/server.log" >&2
     return 1
@@ -60,12 +53,12 @@ start_server() {
 
 build() {
     [ ! -x "$binary" ] || return 0
-    local program server address status path
+    local status path
+    # Not local: the trap and start_server use them.
+    server='' address=''
     program=${PILLION_BIN:-$("$PILLION_ROOT/scripts/build.sh" pillion)}
     scratch=$(scratch_for "$(dirname "$binary")")
-    trap 'kill "$server" 2>/dev/null; rm -rf "$scratch"' EXIT
-    export STATE_DIRECTORY=$scratch/state RUNTIME_DIRECTORY=$scratch/run
-    mkdir -m 700 "$STATE_DIRECTORY" "$RUNTIME_DIRECTORY"
+    trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$scratch"' EXIT
     start_server || die "$program velox does not answer"
     say "RoadRunner $version: building it (about a minute)"
     status=$(request "$(cat /proc/sys/kernel/random/uuid)" |

@@ -6,13 +6,14 @@
 use_php nts
 cd "$PILLION_ROOT"
 
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+own_directories
+output=$STATE_DIRECTORY.output
+trap 'rm -f "$output"; forget_directories' EXIT
 readonly crates=(-p pillion-engine -p pillion-cli -p pillion-testkit)
 # Compiling yields to whatever else runs on the machine; tests, many of which measure time, do not.
 status=0
 nice cargo test --no-run --quiet "${crates[@]}" || true
-cargo test --no-fail-fast "${crates[@]}" 2>&1 | tee "$output" || status=$?
+bounded 1800 cargo test --no-fail-fast "${crates[@]}" 2>&1 | tee "$output" || status=$?
 while read -r ok bad; do
     add_counts "$ok" "$bad"
 done < <(sed -nE 's/^test result: [a-zA-Z]+\. ([0-9]+) passed; ([0-9]+) failed;.*/\1 \2/p' "$output")

@@ -34,8 +34,7 @@ run() {
     host=$(basename "$(dirname "$1")") output=$(mktemp)
     say "host $host"
     own_directories
-    # A time limit for the whole group of processes; what they leave running is theirs to end before.
-    timeout --kill-after=20 600 "$1" </dev/null 2>&1 | tee "$output" || status=$?
+    bounded 600 "$1" 2>&1 | tee "$output" || status=$?
     read -r host_passed host_failed < <(counts_in "$output")
     [ "$status" -eq 0 ] || [ "$host_failed" -gt 0 ] || host_failed=1
     printf '%s: %d passed, %d failed, exit code %d\n' "$host" "$host_passed" "$host_failed" "$status" >&2
