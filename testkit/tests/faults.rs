@@ -90,14 +90,14 @@ fn a_conflict_can_be_pretended_a_few_times_or_for_a_while() {
     let server = server(Options::default().behave(Behaviour::from(Answer::Busy).times(2)));
     let statuses: Vec<u16> = (0..4).map(|_| build(&server, &request()).status).collect();
     assert_eq!(statuses, [409, 409, 200, 200]);
-    let while_it_lasts = Behaviour::from(Answer::Busy).lasting(Duration::from_millis(300));
+    let while_it_lasts = Behaviour::from(Answer::Busy).lasting(Duration::from_secs(1));
     server.behave(while_it_lasts.when(When {
         rr_version: Some("v1.*".into()),
         ..When::default()
     }));
     assert_eq!(build(&server, &versioned("v1.0.0")).status, 409);
     assert_eq!(build(&server, &versioned("v1.0.1")).status, 409);
-    std::thread::sleep(Duration::from_millis(310));
+    std::thread::sleep(Duration::from_millis(1010));
     assert_eq!(build(&server, &versioned("v1.0.0")).status, 200);
     assert_eq!(server.counters().conflicts, 4);
     assert_eq!(server.counters().builds_started, 2);

@@ -135,6 +135,15 @@ fn dropping_a_server_closes_its_port_cancels_its_builds_and_removes_its_files() 
     assert_eq!(held.read(&mut [0]).unwrap_or(0), 0);
     assert!(TcpStream::connect(address).is_err());
     assert!(!root.exists());
+    for _ in 0..50 {
+        let server = FakeVelox::start_apart(Options::default()).unwrap();
+        let address = server.addr();
+        drop(server);
+        assert!(
+            TcpStream::connect(address).is_err(),
+            "closed when drop returns"
+        );
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn progress_tells_state_time_and_lines_of_each_build() {
     let script = Script {
         progress: Some(Progress::On),
         progress_lines: Some(lines),
-        delay_ms: Some(400),
+        delay_ms: Some(1000),
         ..Script::default()
     };
     let server = server(Options {
@@ -33,7 +33,7 @@ fn progress_tells_state_time_and_lines_of_each_build() {
         (&json!("building"), &json!("a"))
     );
     assert!(
-        early["elapsed"].as_f64().unwrap() < 0.4 && early["lines"].as_array().unwrap().len() < 4
+        early["elapsed"].as_f64().unwrap() < 1.0 && early["lines"].as_array().unwrap().len() < 4
     );
     stream.read_exact(&mut [0; 12]).unwrap();
     let late = get(&server, PROGRESS).json();

@@ -9,11 +9,16 @@ use super::wire::fnv64a;
 /// The smallest binary: a header and something that differs.
 pub const SMALLEST: u64 = 128;
 
+/// After so many bytes the content repeats. Longer than gzip's window, so that it cannot be packed; a prime, so that a
+/// copy with a block left out or put in twice is a different file.
+const PERIOD: u64 = 65_521;
+
 /// A binary's content, made while it is read.
 #[derive(Debug, Clone)]
 pub struct Binary {
     header: Vec<u8>,
-    seed: u64,
+    /// One period: tests without optimisation copy it faster than they could compute on.
+    pattern: Vec<u8>,
     size: u64,
     at: u64,
 }
@@ -28,9 +33,14 @@ impl Binary {
             "darwin" => mach_header(arch),
             _ => elf_header(arch, size),
         };
+        let seed = fnv64a(format!("{hash}/{count}").as_bytes());
+        let mut pattern: Vec<u8> = (0..=PERIOD / 8)
+            .flat_map(|word| mix(seed.wrapping_add(word)).to_le_bytes())
+            .collect();
+        pattern.truncate(PERIOD as usize);
         Self {
             header,
-            seed: fnv64a(format!("{hash}/{count}").as_bytes()),
+            pattern,
             size,
             at: 0,
         }
@@ -44,32 +54,23 @@ impl Binary {
 
 impl Read for Binary {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.size - self.at).unwrap_or(usize::MAX);
-        let wanted = left.min(buffer.len());
-        let mut filled = 0;
-        while filled < wanted {
-            let header = usize::try_from(self.at)
-                .ok()
-                .and_then(|at| self.header.get(at..))
-                .unwrap_or_default();
-            // Eight bytes a step: tests without optimisation make binaries of many megabytes with this.
-            let word = mix(self.seed.wrapping_add(self.at / 8)).to_le_bytes();
-            let source = if header.is_empty() {
-                word.get((self.at % 8) as usize..).unwrap_or_default()
-            } else {
-                header
-            };
-            let length = source.len().min(wanted - filled);
-            let target = buffer.iter_mut().skip(filled).take(length);
-            target.zip(source).for_each(|(to, from)| *to = *from);
-            filled += length;
-            self.at += length as u64;
-        }
-        Ok(filled)
+        let header = usize::try_from(self.at)
+            .ok()
+            .and_then(|at| self.header.get(at..))
+            .unwrap_or_default();
+        let source = if header.is_empty() {
+            let at = (self.at % PERIOD) as usize;
+            self.pattern.get(at..).unwrap_or_default()
+        } else {
+            header
+        };
+        let read = source.take(self.size - self.at).read(buffer)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 
-/// SplitMix64's finaliser: neighbouring inputs give unrelated outputs, so that gzip cannot shrink the content.
+/// SplitMix64's finaliser: neighbouring inputs give unrelated outputs.
 fn mix(value: u64) -> u64 {
     let value = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -142,6 +143,17 @@ mod tests {
         assert_ne!(bytes("a", 1, "linux"), bytes("a", 2, "linux"));
         assert_ne!(bytes("a", 1, "linux"), bytes("b", 1, "linux"));
         assert_eq!(bytes("a", 1, "linux").len(), 1000);
+    }
+
+    #[test]
+    fn the_content_cannot_be_packed_and_repeats_at_no_round_length() {
+        let mut out = Vec::new();
+        Binary::new("a", 1, 300_000, "linux", "amd64")
+            .read_to_end(&mut out)
+            .unwrap();
+        let packed = flate2::read::GzEncoder::new(&out[..], flate2::Compression::best());
+        assert!(io::copy(&mut { packed }, &mut io::sink()).unwrap() > 299_000);
+        assert_ne!(out[65_536..131_072], out[131_072..196_608]);
     }
 
     #[test]
