@@ -1,0 +1,184 @@
+//! One build from configuration to kept binary: look up, write the module, tidy, verify, compile, keep.
+//! Everything happens in a directory of its own, which is gone afterwards whatever the end. One task.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{
+    configuration::Configuration,
+    failure::{Failure, Stage},
+    go::Go,
+    keep::Keep,
+    module::Plan,
+    progress::{Progress, State},
+    protocol::Plugin,
+    stop::Stop,
+    toolchain::{Module, Targets, Toolchain},
+};
+
+/// What all builds of a server share.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    /// Where each build gets its directory.
+    pub(super) work: PathBuf,
+    pub(super) keep: Keep,
+    pub(super) targets: Targets,
+}
+
+impl Workshop {
+    /// Builds, keeps the binary, and gives its path.
+    ///
+    /// # Errors
+    /// Whatever stands in [`Failure`].
+    pub(super) async fn build(
+        &self,
+        configuration: &Configuration,
+        go: Option<Go>,
+        progress: &Progress,
+        stop: &mut Stop,
+    ) -> Result<PathBuf, Failure> {
+        progress.enter(State::Preparing);
+        let go = go.ok_or_else(|| {
+            Failure::build(
+                "there is no `go` in PATH of the build server; Go 1.26.1 or newer is needed for the newest RoadRunner releases: install it from go.dev/dl, or start the server with a PATH that has it",
+            )
+        })?;
+        let room = Room::make(&self.work, configuration).map_err(|error| {
+            Failure::server(format!("the build server can't make a directory in {}: {error}", self.work.display()))
+        })?;
+        let module = room.0.join("module");
+        let environment = [
+            ("TMPDIR", room.0.join("tmp").into_os_string()),
+            ("GOOS", configuration.platform.os.clone().into()),
+            ("GOARCH", configuration.platform.arch.clone().into()),
+            ("CGO_ENABLED", if configuration.race { "1" } else { "0" }.into()),
+        ];
+        let go = environment.into_iter().fold(go, |go, (name, value)| go.with(name, value));
+        let mut toolchain = Toolchain { go, dir: &module, progress, stop };
+        let outcome = self.make(configuration, &mut toolchain, progress).await;
+        let built = match outcome {
+            Ok(file) => self.keep(configuration, file).await,
+            Err(failure) => Err(failure),
+        };
+        room.remove().await;
+        built
+    }
+
+    async fn make(
+        &self,
+        configuration: &Configuration,
+        toolchain: &mut Toolchain<'_>,
+        progress: &Progress,
+    ) -> Result<PathBuf, Failure> {
+        // Commands that look something up want to stand in a module.
+        write(toolchain.dir, "go.mod", "module rr\n")?;
+        let release = toolchain.release(&configuration.rr_version).await?;
+        let version = toolchain.fit_for(&release).await?;
+        toolchain.can_target(&configuration.platform, &version, &self.targets).await?;
+        let plugins = toolchain.pin(&configuration.plugins).await?;
+        let plan = Plan::new(release, plugins.clone(), &configuration.replaces, &configuration.excludes);
+        write(toolchain.dir, "go.mod", &plan.go_mod())?;
+        write(toolchain.dir, "main.go", &plan.main_go())?;
+
+        progress.enter(State::Downloading);
+        let tidied = toolchain.run(&["mod", "tidy"]).await;
+        tidied.map_err(|error| Failure::go(Stage::Plugins, "go mod tidy", error))?;
+        verify(configuration, &plugins, &toolchain.resolved(&plugins).await?)?;
+
+        progress.enter(State::Compiling);
+        let output = toolchain.dir.join(configuration.binary_name());
+        let output_text = output.to_string_lossy().into_owned();
+        // Nothing of this machine and of this moment may get into the binary: no paths, no revision
+        // control, no build id.
+        let mut args = vec!["build", "-v", "-trimpath", "-buildvcs=false"];
+        if configuration.debug {
+            args.extend(["-gcflags", "all=-N -l", "-tags", "debug", "-ldflags", "-buildid="]);
+        } else {
+            args.extend(["-ldflags", "-s -w -buildid="]);
+        }
+        if configuration.race {
+            args.push("-race");
+        }
+        args.extend(["-o", &output_text, "."]);
+        let compiled = toolchain.run(&args).await;
+        compiled.map_err(|error| Failure::go(Stage::Plugins, "compile", error))?;
+        Ok(output)
+    }
+
+    async fn keep(&self, configuration: &Configuration, file: PathBuf) -> Result<PathBuf, Failure> {
+        if !is_executable(&file) {
+            return Err(Failure::build("compile: go left no executable; is one of the modules not a program's part?"));
+        }
+        // Hashing and syncing some 25 MB: a tenth of a second, between awaits of a single build.
+        self.keep.put(configuration, &file, SystemTime::now()).map_err(|error| {
+            Failure::server(format!("the build server can't keep the binary in its directory: {error}"))
+        })
+    }
+}
+
+/// A plugin that tidying moved to another version is an error: nobody gets what was not asked for.
+fn verify(configuration: &Configuration, pinned: &[Plugin], resolved: &[Module]) -> Result<(), Failure> {
+    for (asked, pinned) in configuration.plugins.iter().zip(pinned) {
+        let found = resolved.iter().find(|module| module.path == pinned.module_name);
+        let version = found.map_or("", |module| module.version.as_str());
+        // A directory in the place of a module has no version, and `latest` promises none.
+        if version.is_empty() || version == pinned.tag || asked.tag == "latest" {
+            continue;
+        }
+        let meaning = if asked.tag == pinned.tag { String::new() } else { format!(", which is {}", pinned.tag) };
+        return Err(Failure::build(format!(
+            "plugin {} resolved to {version} (you requested {}{meaning}); another plugin needs the newer one: ask for {version}, or force yours with an entry in `replaces`",
+            asked.module_name, asked.tag,
+        )));
+    }
+    Ok(())
+}
+
+fn write(dir: &Path, name: &str, text: &str) -> Result<(), Failure> {
+    let file = dir.join(name);
+    fs::write(&file, text).map_err(|error| Failure::server(format!("the build server can't write {}: {error}", file.display())))
+}
+
+/// ELF, PE or Mach-O: what a client will look for as well. Others (`js/wasm`, `aix`) go by size alone.
+fn is_executable(file: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut magic));
+    read.is_ok() && magic != [0; 4]
+}
+
+/// The directory of one build.
+struct Room(PathBuf);
+
+impl Room {
+    fn make(work: &Path, configuration: &Configuration) -> io::Result<Self> {
+        let fingerprint = configuration.fingerprint();
+        let dir = work.join(fingerprint.get(..32).unwrap_or_default());
+        if dir.exists() {
+            fs::remove_dir_all(&dir)?;
+        }
+        let room = Self(dir);
+        for part in ["module", "tmp"] {
+            fs::create_dir_all(room.0.join(part))?;
+        }
+        Ok(room)
+    }
+
+    /// Thousands of files may lie there after a stop: not on a thread that serves others.
+    async fn remove(self) {
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("{}: the directory of a build can't be removed: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Tells a build to stop, and why: whoever drops the handle, the clock, or the server's end. The first
+//! reason stands. One task builds and listens; any other may ask.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+/// Why a build was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Nobody waits for it any more.
+    ClientGone,
+    /// It took longer than this server allows.
+    TooLong,
+    /// It took longer than its client allowed (`Connect-Timeout-Ms`).
+    ClientDeadline,
+    /// The server ends.
+    Shutdown,
+}
+
+/// Held by who waits: dropping it stops the build.
+#[derive(Debug)]
+pub(super) struct Waiter(watch::Sender<Option<Why>>);
+
+impl Waiter {
+    /// A waiter and what the build listens to. `shutdown` turns true when the server ends.
+    pub(super) fn new(shutdown: watch::Receiver<bool>) -> (Self, Stop) {
+        let (sender, waiter) = watch::channel(None);
+        (Self(sender), Stop { waiter, shutdown, deadlines: Vec::new() })
+    }
+
+    /// The build ended by itself: nothing is left to stop.
+    pub(super) fn served(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.send_replace(Some(Why::ClientGone));
+    }
+}
+
+/// The build's ear.
+#[derive(Debug)]
+pub(super) struct Stop {
+    waiter: watch::Receiver<Option<Why>>,
+    shutdown: watch::Receiver<bool>,
+    deadlines: Vec<(Instant, Why)>,
+}
+
+impl Stop {
+    /// From now on it may take so long.
+    pub(super) fn limit(&mut self, time: Duration, why: Why) {
+        // A deadline that the clock cannot express is none.
+        if let Some(at) = Instant::now().checked_add(time) {
+            self.deadlines.push((at, why));
+        }
+    }
+
+    /// Whether a stop was asked for already.
+    pub(super) fn asked(&self) -> Option<Why> {
+        let now = Instant::now();
+        let late = self.deadlines.iter().find(|(at, _)| *at <= now).map(|(_, why)| *why);
+        let shutdown = self.shutdown.borrow().then_some(Why::Shutdown);
+        (*self.waiter.borrow()).or(shutdown).or(late)
+    }
+
+    /// Waits until a stop is asked for. Cancel-safe.
+    pub(super) async fn asked_for(&mut self) -> Why {
+        if let Some(why) = self.asked() {
+            return why;
+        }
+        let next = self.deadlines.iter().min_by_key(|(at, _)| *at).copied();
+        let clock = async {
+            match next {
+                Some((at, why)) => {
+                    sleep_until(at).await;
+                    why
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.waiter.changed() => Why::ClientGone,
+            // A closed channel is a server that is gone.
+            _ = self.shutdown.wait_for(|ends| *ends) => Why::Shutdown,
+            why = clock => why,
+        }
+    }
+}

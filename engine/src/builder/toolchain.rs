@@ -1,0 +1,219 @@
+//! Questions to the Go toolchain before a build: which version it is, what it can target, what a
+//! RoadRunner release or a moving tag stands for. Answers come from `go` itself, so that proxies,
+//! private modules and toolchain switching work as its owner set them up. Runs in build tasks.
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::Deserialize;
+
+use super::{
+    failure::{Failure, Stage},
+    go::{Go, GoError},
+    progress::Progress,
+    protocol::{Plugin, Platform},
+    releases::{self, Release},
+    stop::Stop,
+};
+
+/// One `go` and all that a command of a build needs.
+#[derive(Debug)]
+pub(super) struct Toolchain<'a> {
+    pub(super) go: Go,
+    /// The directory of the build's module.
+    pub(super) dir: &'a Path,
+    pub(super) progress: &'a Progress,
+    pub(super) stop: &'a mut Stop,
+}
+
+/// Go versions whose targets were asked for, with the targets; a server meets one or two of them.
+#[derive(Debug, Default)]
+pub(super) struct Targets(Mutex<Vec<(String, Vec<String>)>>);
+
+/// What `go list -m -json` tells of a module.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(super) struct Module {
+    pub(super) path: String,
+    pub(super) version: String,
+    go_mod: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE", default)]
+struct Env {
+    goversion: String,
+    gotoolchain: String,
+}
+
+impl Toolchain<'_> {
+    /// One command; its standard output.
+    pub(super) async fn run(&mut self, args: &[&str]) -> Result<Vec<u8>, GoError> {
+        self.go.run(self.dir, args, self.progress, self.stop).await
+    }
+
+    /// Refuses a Go that is too old for the release and may not fetch a newer one; gives its version.
+    ///
+    /// # Errors
+    /// The version that is needed and the one that is there.
+    pub(super) async fn fit_for(&mut self, release: &Release) -> Result<String, Failure> {
+        let output = self.run(&["env", "-json", "GOVERSION", "GOTOOLCHAIN"]).await;
+        let output = output.map_err(|error| Failure::go(Stage::Server, "go env", error))?;
+        let env: Env = serde_json::from_slice(&output).unwrap_or_default();
+        // Since 1.21 go fetches a newer toolchain by itself, unless it is told not to.
+        let may_switch = env.gotoolchain != "local" && !older(&env.goversion, "1.21");
+        if !may_switch && older(&env.goversion, &release.go) {
+            return Err(Failure::build(format!(
+                "Go {} or newer is needed for RoadRunner {}, and the `go` in PATH of the build server is {}",
+                release.go,
+                release.name,
+                if env.goversion.is_empty() { "older than 1.16" } else { &env.goversion },
+            )));
+        }
+        Ok(env.goversion)
+    }
+
+    /// Refuses a target that this Go does not know.
+    ///
+    /// # Errors
+    /// The target, and those of the same system that there are.
+    pub(super) async fn can_target(
+        &mut self,
+        platform: &Platform,
+        version: &str,
+        known: &Targets,
+    ) -> Result<(), Failure> {
+        let target = format!("{}/{}", platform.os, platform.arch);
+        let remembered = known.of(version);
+        let targets = match remembered {
+            Some(targets) => targets,
+            None => {
+                let output = self.run(&["tool", "dist", "list"]).await;
+                let output = output.map_err(|error| Failure::go(Stage::Server, "go tool dist list", error))?;
+                known.remember(version, String::from_utf8_lossy(&output).lines().map(str::to_owned).collect())
+            }
+        };
+        if targets.contains(&target) {
+            return Ok(());
+        }
+        let near: Vec<&str> = targets
+            .iter()
+            .filter(|known| known.split('/').next() == Some(&platform.os))
+            .map(String::as_str)
+            .collect();
+        let hint = if near.is_empty() { "`go tool dist list` shows all".to_owned() } else { format!("there are {}", near.join(", ")) };
+        Err(Failure::build(format!("unsupported GOOS/GOARCH pair {target}; {hint}")))
+    }
+
+    /// The release that `rr_version` names: from the table, or from the `go.mod` that the module proxy
+    /// serves.
+    ///
+    /// # Errors
+    /// In the real server's wording for a version that there is not.
+    pub(super) async fn release(&mut self, rr_version: &str) -> Result<Release, Failure> {
+        if let Some(release) = Release::known(rr_version) {
+            return Ok(release);
+        }
+        let mut said = String::new();
+        if super::grammar::version_query(rr_version).is_ok() {
+            for module in releases::modules_of(rr_version) {
+                let query = format!("{module}@{rr_version}");
+                match self.run(&["list", "-m", "-json", &query]).await {
+                    Ok(output) => {
+                        let found: Module = serde_json::from_slice(&output).unwrap_or_default();
+                        let text = tokio::fs::read_to_string(&found.go_mod).await.unwrap_or_default();
+                        return Release::from_go_mod(rr_version, &text).map_err(Failure::template);
+                    }
+                    Err(GoError::Failed(_, stderr)) => said += &String::from_utf8_lossy(&stderr),
+                    Err(other) => return Err(Failure::go(Stage::Template, "go list -m", other)),
+                }
+            }
+        }
+        Err(Failure::unknown_release(rr_version, &said))
+    }
+
+    /// Replaces branches, commits and `latest` by the versions that they stand for now.
+    ///
+    /// # Errors
+    /// What `go` said of a tag that it can't find.
+    pub(super) async fn pin(&mut self, plugins: &[Plugin]) -> Result<Vec<Plugin>, Failure> {
+        let mut pinned = Vec::with_capacity(plugins.len());
+        for Plugin { module_name, tag } in plugins {
+            if super::grammar::canonical_version(tag) && super::grammar::version_fits_path(tag, module_name) {
+                pinned.push(Plugin { module_name: module_name.clone(), tag: tag.clone() });
+                continue;
+            }
+            let query = format!("{module_name}@{tag}");
+            let output = self.run(&["list", "-m", "-json", &query]).await;
+            let output = output.map_err(|error| Failure::go(Stage::Plugins, &format!("go list -m {query}"), error))?;
+            let found: Module = serde_json::from_slice(&output).unwrap_or_default();
+            if !super::grammar::canonical_version(&found.version) {
+                return Err(Failure::build(format!("go list -m {query} names no version but {:?}", found.version)));
+            }
+            self.progress.line(&format!("{query} is {}", found.version));
+            pinned.push(Plugin { module_name: module_name.clone(), tag: found.version });
+        }
+        Ok(pinned)
+    }
+
+    /// What the modules resolved to after tidying.
+    ///
+    /// # Errors
+    /// What `go` said.
+    pub(super) async fn resolved(&mut self, plugins: &[Plugin]) -> Result<Vec<Module>, Failure> {
+        let mut args = vec!["list", "-m", "-json"];
+        args.extend(plugins.iter().map(|plugin| plugin.module_name.as_str()));
+        let output = self.run(&args).await;
+        let output =
+            output.map_err(|error| Failure::go(Stage::Plugins, "verifyResolvedVersions: go list -m", error))?;
+        Ok(serde_json::Deserializer::from_slice(&output).into_iter().flatten().collect())
+    }
+}
+
+impl Targets {
+    fn of(&self, version: &str) -> Option<Vec<String>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(other, _)| other == version).map(|(_, targets)| targets.clone())
+    }
+
+    fn remember(&self, version: &str, targets: Vec<String>) -> Vec<String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.truncate(8);
+        known.insert(0, (version.to_owned(), targets.clone()));
+        targets
+    }
+}
+
+/// Whether one Go version is older than another: `go1.25.3` than `1.26`. Pre-releases count as their
+/// release, so that a newer toolchain under test is not refused.
+pub(super) fn older(have: &str, need: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u32> {
+        let plain = version.trim_start_matches("go");
+        let plain: String = plain.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        plain.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+    };
+    // A build from Go's own source tree: "devel …".
+    if have.contains("devel") {
+        return false;
+    }
+    let (have, need) = (numbers(have), numbers(need));
+    let at = |list: &[u32], index: usize| list.get(index).copied().unwrap_or(0);
+    (0..3).map(|index| (at(&have, index), at(&need, index))).find(|(have, need)| have != need).is_some_and(|(h, n)| h < n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::older;
+
+    #[test]
+    fn go_versions_are_compared_by_their_numbers() {
+        for (have, need) in [("go1.9", "1.26.1"), ("go1.26.0", "1.26.1"), ("go1.26", "1.26.1"), ("", "1.26"), ("go1.25.9", "1.26")] {
+            assert!(older(have, need), "{have} {need}");
+        }
+        for (have, need) in [("go1.26.8", "1.26.1"), ("go1.26", "1.26"), ("go1.27rc1", "1.27"), ("go2.0", "1.99"), ("devel go1.20-x", "1.26"), ("go1.26.1 X:nocoverageredesign", "1.26.1")] {
+            assert!(!older(have, need), "{have} {need}");
+        }
+    }
+}
