@@ -18,7 +18,8 @@ impl Tokens {
     /// # Errors
     /// The file can't be read, or does not hold one line of printable ASCII without blanks.
     pub fn add_file(&mut self, file: &Path) -> Result<()> {
-        let text = fs::read_to_string(file).context(|| format!("--auth-token-file {}", file.display()))?;
+        let text =
+            fs::read_to_string(file).context(|| format!("--auth-token-file {}", file.display()))?;
         let token = text.trim_end_matches(['\r', '\n']);
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::Config(format!(
@@ -38,7 +39,9 @@ impl Tokens {
 
     /// Whether an `Authorization` header lets its sender in.
     pub(super) fn accept(&self, header: Option<&HeaderValue>) -> bool {
-        let offered = header.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+        let offered = header
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '));
         let token = match offered {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => "",
@@ -66,7 +69,12 @@ mod tests {
         let tokens = tokens("s3cret\n").unwrap();
         let accept = |header: &'static str| tokens.accept(Some(&HeaderValue::from_static(header)));
         assert!(accept("Bearer s3cret") && accept("bearer s3cret"));
-        assert!(!accept("Bearer s3cre") && !accept("Bearer ") && !accept("Basic s3cret") && !accept("s3cret"));
+        assert!(
+            !accept("Bearer s3cre")
+                && !accept("Bearer ")
+                && !accept("Basic s3cret")
+                && !accept("s3cret")
+        );
         assert!(!tokens.accept(None));
         assert!(!format!("{tokens:?}").contains("s3cret"));
     }

@@ -55,9 +55,20 @@ impl Builds {
     /// Nothing is built yet. `shutdown` turns true when the server ends.
     pub(super) fn new(options: Options, shutdown: watch::Receiver<bool>) -> Self {
         let keep = Keep::new(&options.dir, options.keep);
-        let workshop = Workshop { work: options.dir.join("work"), keep, targets: Targets::default() };
+        let workshop = Workshop {
+            work: options.dir.join("work"),
+            keep,
+            targets: Targets::default(),
+        };
         let slots = Semaphore::new(options.max_builds);
-        Self { options, workshop, slots, waiting: AtomicUsize::new(0), state: Mutex::default(), shutdown }
+        Self {
+            options,
+            workshop,
+            slots,
+            waiting: AtomicUsize::new(0),
+            state: Mutex::default(),
+            shutdown,
+        }
     }
 
     /// Answers one request; `deadline` is what the client allows. Dropping the future stops the build.
@@ -69,14 +80,21 @@ impl Builds {
         request: BuildRequest,
         deadline: Option<Duration>,
     ) -> Result<BuildAnswer, Refusal> {
-        let policy = Policy { local_replaces: self.options.allow_local_replaces };
+        let policy = Policy {
+            local_replaces: self.options.allow_local_replaces,
+        };
         let violations = validate::check(&request, policy);
         if !violations.is_empty() {
             return Err(Refusal::invalid(violations));
         }
         let (id, force) = (request.request_id.clone(), request.force_rebuild);
         let configuration = Configuration::new(request, &host_platform());
-        let busy = || Refusal::new(Code::AlreadyExists, format!("build {} is already in progress", configuration.hash()));
+        let busy = || {
+            Refusal::new(
+                Code::AlreadyExists,
+                format!("build {} is already in progress", configuration.hash()),
+            )
+        };
         if self.is_in_flight(&configuration) {
             return Err(busy());
         }
@@ -97,12 +115,20 @@ impl Builds {
         let task = tokio::spawn(async move { flight.fly(configuration, stop).await });
         let outcome = task.await;
         waiter.served();
-        outcome.unwrap_or_else(|error| Err(Refusal::internal(format!("the build task ended abnormally: {error}"))))
+        outcome.unwrap_or_else(|error| {
+            Err(Refusal::internal(format!(
+                "the build task ended abnormally: {error}"
+            )))
+        })
     }
 
     /// The progress of a build by its request's id.
     pub(super) fn report(&self, id: &str) -> Option<Report> {
-        let progress = self.table().progress.get(id).map(|(progress, _)| Arc::clone(progress))?;
+        let progress = self
+            .table()
+            .progress
+            .get(id)
+            .map(|(progress, _)| Arc::clone(progress))?;
         Some(progress.report())
     }
 
@@ -113,29 +139,47 @@ impl Builds {
 
     /// Forgets old progress and removes old binaries. Blocks on the file system.
     pub(super) fn clean(&self) {
-        self.table().progress.retain(|_, (_, ended)| ended.is_none_or(|at| at.elapsed() < REMEMBERED));
+        self.table()
+            .progress
+            .retain(|_, (_, ended)| ended.is_none_or(|at| at.elapsed() < REMEMBERED));
         self.workshop.keep.clean(SystemTime::now());
     }
 
     fn kept(&self, configuration: &Configuration) -> Option<BuildAnswer> {
         let path = self.workshop.keep.find(configuration, SystemTime::now())?;
-        Some(BuildAnswer { path: path.to_string_lossy().into_owned(), logs: CACHED.to_owned() })
+        Some(BuildAnswer {
+            path: path.to_string_lossy().into_owned(),
+            logs: CACHED.to_owned(),
+        })
     }
 
     fn is_in_flight(&self, configuration: &Configuration) -> bool {
-        self.table().in_flight.contains(&configuration.fingerprint())
+        self.table()
+            .in_flight
+            .contains(&configuration.fingerprint())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run(&self, configuration: &Configuration, progress: &Progress, stop: &mut Stop) -> Result<BuildAnswer, Failure> {
+    async fn run(
+        &self,
+        configuration: &Configuration,
+        progress: &Progress,
+        stop: &mut Stop,
+    ) -> Result<BuildAnswer, Failure> {
         let _slot = self.slot(stop).await?;
         stop.limit(self.options.build_timeout, Why::TooLong);
         let go = Go::find(self.options.environment.iter().cloned(), &self.options.dir);
-        let path = self.workshop.build(configuration, go, progress, stop).await?;
-        Ok(BuildAnswer { path: path.to_string_lossy().into_owned(), logs: progress.log() })
+        let path = self
+            .workshop
+            .build(configuration, go, progress, stop)
+            .await?;
+        Ok(BuildAnswer {
+            path: path.to_string_lossy().into_owned(),
+            logs: progress.log(),
+        })
     }
 
     async fn slot(&self, stop: &mut Stop) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
@@ -178,14 +222,28 @@ impl Flight {
             table.progress.retain(|_, (_, ended)| ended.is_none());
         }
         table.in_flight.push(fingerprint.clone());
-        table.progress.insert(id.to_owned(), (Arc::clone(&progress), None));
+        table
+            .progress
+            .insert(id.to_owned(), (Arc::clone(&progress), None));
         drop(table);
-        Some(Self { builds: Arc::clone(builds), fingerprint, id: id.to_owned(), progress })
+        Some(Self {
+            builds: Arc::clone(builds),
+            fingerprint,
+            id: id.to_owned(),
+            progress,
+        })
     }
 
-    async fn fly(self, configuration: Configuration, mut stop: Stop) -> Result<BuildAnswer, Refusal> {
+    async fn fly(
+        self,
+        configuration: Configuration,
+        mut stop: Stop,
+    ) -> Result<BuildAnswer, Refusal> {
         let started = Instant::now();
-        let outcome = self.builds.run(&configuration, &self.progress, &mut stop).await;
+        let outcome = self
+            .builds
+            .run(&configuration, &self.progress, &mut stop)
+            .await;
         let outcome = outcome.map_err(Failure::refusal);
         let (id, hash) = (self.id.as_str(), configuration.hash());
         let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
@@ -227,7 +285,10 @@ struct Counted<'a> {
 
 impl<'a> Counted<'a> {
     fn new(counter: &'a AtomicUsize) -> Self {
-        Self { counter, before: counter.fetch_add(1, Ordering::Relaxed) }
+        Self {
+            counter,
+            before: counter.fetch_add(1, Ordering::Relaxed),
+        }
     }
 }
 
@@ -252,5 +313,8 @@ fn host_platform() -> Platform {
         "loongarch64" => "loong64",
         other => other,
     };
-    Platform { os: os.to_owned(), arch: arch.to_owned() }
+    Platform {
+        os: os.to_owned(),
+        arch: arch.to_owned(),
+    }
 }

@@ -25,17 +25,39 @@ pub(super) struct Configuration {
 impl Configuration {
     /// Takes what decides about the binary; `host` stands in for a platform left open.
     pub(super) fn new(request: BuildRequest, host: &Platform) -> Self {
-        let BuildRequest { rr_version, target_platform, mut plugins, mut replaces, mut excludes, race, debug, .. } =
-            request;
+        let BuildRequest {
+            rr_version,
+            target_platform,
+            mut plugins,
+            mut replaces,
+            mut excludes,
+            race,
+            debug,
+            ..
+        } = request;
         plugins.sort();
         replaces.sort_by(|a, b| a.old.cmp(&b.old));
         excludes.sort();
-        let or_host = |asked: String, host: &str| if asked.is_empty() { host.to_owned() } else { asked };
+        let or_host = |asked: String, host: &str| {
+            if asked.is_empty() {
+                host.to_owned()
+            } else {
+                asked
+            }
+        };
         let platform = Platform {
             os: or_host(target_platform.os, &host.os),
             arch: or_host(target_platform.arch, &host.arch),
         };
-        Self { rr_version, platform, plugins, replaces, excludes, race, debug }
+        Self {
+            rr_version,
+            platform,
+            plugins,
+            replaces,
+            excludes,
+            race,
+            debug,
+        }
     }
 
     /// The build's name, as the real server makes it: FNV-1a over the deterministic protobuf
@@ -66,27 +88,43 @@ impl Configuration {
             }
         }
         let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        format!("{:x}", out.into_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv))
+        format!(
+            "{:x}",
+            out.into_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv)
+        )
     }
 
     /// What tells two configurations apart for certain: SHA-256 of their JSON, hexadecimal.
     pub(super) fn fingerprint(&self) -> String {
         let json = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(json)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Whether the same configuration may mean another binary tomorrow: a branch, `latest`, a
     /// directory that is edited.
     pub(super) fn moves(&self) -> bool {
-        let version = |text: &str| text.split_once('@').is_none_or(|(_, version)| grammar::moves(version));
+        let version = |text: &str| {
+            text.split_once('@')
+                .is_none_or(|(_, version)| grammar::moves(version))
+        };
         grammar::moves(&self.rr_version)
-            || self.plugins.iter().any(|plugin| grammar::moves(&plugin.tag))
+            || self
+                .plugins
+                .iter()
+                .any(|plugin| grammar::moves(&plugin.tag))
             || self.replaces.iter().any(|replace| version(&replace.new))
     }
 
     /// The executable's name.
     pub(super) fn binary_name(&self) -> &'static str {
-        if self.platform.os == "windows" { "rr.exe" } else { "rr" }
+        if self.platform.os == "windows" {
+            "rr.exe"
+        } else {
+            "rr"
+        }
     }
 }
 
@@ -96,7 +134,13 @@ mod tests {
 
     pub(super) fn configuration(body: &str) -> Configuration {
         let request = BuildRequest::from_json(body.as_bytes()).unwrap();
-        Configuration::new(request, &Platform { os: "linux".into(), arch: "amd64".into() })
+        Configuration::new(
+            request,
+            &Platform {
+                os: "linux".into(),
+                arch: "amd64".into(),
+            },
+        )
     }
 
     const TWO: &str = r#"{"rr_version":"v2025.1.2","plugins":[
@@ -111,7 +155,11 @@ mod tests {
     #[test]
     fn order_id_and_force_make_no_other_build_but_each_option_does() {
         let of = |body: &str| configuration(body);
-        let same = TWO.replacen('{', r#"{"requestId":"x","forceRebuild":true,"targetPlatform":{"os":"linux"},"#, 1);
+        let same = TWO.replacen(
+            '{',
+            r#"{"requestId":"x","forceRebuild":true,"targetPlatform":{"os":"linux"},"#,
+            1,
+        );
         assert_eq!(of(&same), of(TWO));
         let mut seen = vec![of(TWO).fingerprint()];
         for extra in [
@@ -134,9 +182,16 @@ mod tests {
         for tag in ["latest", "master", "v5", "0123abc", "feature/x"] {
             assert!(configuration(&TWO.replace("v5.2.7", tag)).moves(), "{tag}");
         }
-        assert!(!configuration(&TWO.replace("v5.2.7", &"0123456789abcdef".repeat(3)[..40])).moves());
+        assert!(
+            !configuration(&TWO.replace("v5.2.7", &"0123456789abcdef".repeat(3)[..40])).moves()
+        );
         let replaced = |new: &str| {
-            configuration(&TWO.replacen('{', &format!(r#"{{"replaces":[{{"old":"a.b/c","new":"{new}"}}],"#), 1)).moves()
+            configuration(&TWO.replacen(
+                '{',
+                &format!(r#"{{"replaces":[{{"old":"a.b/c","new":"{new}"}}],"#),
+                1,
+            ))
+            .moves()
         };
         assert!(replaced("/srv/c") && replaced("d.e/f@main") && !replaced("d.e/f@v1.0.0"));
     }

@@ -37,9 +37,30 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Variables that reach `go`, besides those that start with `GO` or `CGO_`: where it finds programs,
 /// caches, proxies, certificates and credentials for private modules.
 const INHERITED: [&str; 24] = [
-    "PATH", "HOME", "USER", "LOGNAME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-    "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC",
-    "SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_CONFIG_GLOBAL", "CC", "CXX",
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NETRC",
+    "SSH_AUTH_SOCK",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSL_CAINFO",
+    "GIT_CONFIG_GLOBAL",
+    "CC",
+    "CXX",
 ];
 
 /// The toolchain of this machine.
@@ -63,16 +84,27 @@ pub(super) enum GoError {
 impl Go {
     /// Finds `go` in the `PATH` of `variables`, which are also what it may inherit. `home` is where
     /// its caches go when there is no home directory.
-    pub(super) fn find(variables: impl Iterator<Item = (OsString, OsString)>, home: &Path) -> Option<Self> {
+    pub(super) fn find(
+        variables: impl Iterator<Item = (OsString, OsString)>,
+        home: &Path,
+    ) -> Option<Self> {
         let inherit = |name: &OsStr| {
-            name.to_str()
-                .is_some_and(|name| INHERITED.contains(&name) || name.starts_with("GO") || name.starts_with("CGO_"))
+            name.to_str().is_some_and(|name| {
+                INHERITED.contains(&name) || name.starts_with("GO") || name.starts_with("CGO_")
+            })
         };
         let mut environment: Vec<_> = variables.filter(|(name, _)| inherit(name)).collect();
         let path = value(&environment, "PATH")?;
-        let program = std::env::split_paths(path).map(|dir| dir.join("go")).find(|file| executable(file))?;
-        let flags = value(&environment, "GOFLAGS").and_then(OsStr::to_str).unwrap_or_default();
-        let flags: Vec<&str> = flags.split_whitespace().filter(|flag| !flag.contains("-mod=")).collect();
+        let program = std::env::split_paths(path)
+            .map(|dir| dir.join("go"))
+            .find(|file| executable(file))?;
+        let flags = value(&environment, "GOFLAGS")
+            .and_then(OsStr::to_str)
+            .unwrap_or_default();
+        let flags: Vec<&str> = flags
+            .split_whitespace()
+            .filter(|flag| !flag.contains("-mod="))
+            .collect();
         let flags = [flags.as_slice(), &["-mod=mod"]].concat().join(" ");
         let mut set = |name: &str, value: &OsStr| {
             environment.retain(|(other, _)| other != name);
@@ -84,23 +116,24 @@ impl Go {
         set("GOWORK", "off".as_ref());
         set("LC_ALL", "C".as_ref());
         for (name, below) in [("GOPATH", "go"), ("GOCACHE", "go-build")] {
-            if value(&environment, "HOME").is_none_or(OsStr::is_empty) && value(&environment, name).is_none() {
+            if value(&environment, "HOME").is_none_or(OsStr::is_empty)
+                && value(&environment, name).is_none()
+            {
                 environment.push((name.into(), home.join(below).into()));
             }
         }
-        Some(Self { program, environment })
-    }
-
-    /// The value of a variable that `go` will see.
-    pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {
-        value(&self.environment, name)
+        Some(Self {
+            program,
+            environment,
+        })
     }
 
     /// The same toolchain with one variable set for its commands.
     #[must_use]
     pub(super) fn with(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.retain(|(other, _)| other != name);
-        self.environment.push((name.into(), value.as_ref().to_owned()));
+        self.environment
+            .push((name.into(), value.as_ref().to_owned()));
         self
     }
 
@@ -125,7 +158,10 @@ impl Go {
         let mut output = Vec::new();
         let ended = {
             let talk = async {
-                tokio::join!(read_all(stdout, &mut output), read_lines(stderr, progress, &mut said));
+                tokio::join!(
+                    read_all(stdout, &mut output),
+                    read_lines(stderr, progress, &mut said)
+                );
             };
             tokio::pin!(talk);
             let ended = tokio::select! {
@@ -169,27 +205,36 @@ impl Go {
         // no memory of ours. It ties the child to the thread that forks it: a runtime's worker, which
         // lives as long as the server does.
         unsafe {
-            command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            });
+            command.pre_exec(
+                || match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
+                    0 => Ok(()),
+                    _ => Err(io::Error::last_os_error()),
+                },
+            );
         }
         command
     }
 }
 
 fn value<'a>(environment: &'a [(OsString, OsString)], name: &str) -> Option<&'a OsStr> {
-    environment.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+    environment
+        .iter()
+        .find(|(other, _)| other == name)
+        .map(|(_, value)| value.as_os_str())
 }
 
 fn executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(file)
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Waits for the command's end, and for all that it said. A helper that outlives it and keeps the
 /// pipes open (git's credential cache does) is not waited for.
-async fn wait(child: &mut Child, mut talk: Pin<&mut impl Future<Output = ()>>) -> io::Result<ExitStatus> {
+async fn wait(
+    child: &mut Child,
+    mut talk: Pin<&mut impl Future<Output = ()>>,
+) -> io::Result<ExitStatus> {
     tokio::select! {
         () = &mut talk => child.wait().await,
         status = child.wait() => {
@@ -201,7 +246,10 @@ async fn wait(child: &mut Child, mut talk: Pin<&mut impl Future<Output = ()>>) -
 
 /// Tells all processes of a command's group; a command that was collected has none any more.
 fn signal(child: &Child, number: libc::c_int) {
-    let group = child.id().and_then(|id| libc::pid_t::try_from(id).ok()).filter(|id| *id > 1);
+    let group = child
+        .id()
+        .and_then(|id| libc::pid_t::try_from(id).ok())
+        .filter(|id| *id > 1);
     if let Some(group) = group {
         // SAFETY: kill reads no memory. The number is that of a child which was not collected yet,
         // and a negative one below -1 addresses its group and nobody else.

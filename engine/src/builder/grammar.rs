@@ -22,7 +22,9 @@ pub(super) fn module_path(path: &str) -> Result<(), String> {
         return Err(format!("must be a Go module path of 1 to {LONGEST} bytes"));
     }
     let wrong = |why: &str| Err(format!("{path:?} is not a Go module path: {why}"));
-    let (first, rest) = path.split_once('/').map_or((path, None), |(a, b)| (a, Some(b)));
+    let (first, rest) = path
+        .split_once('/')
+        .map_or((path, None), |(a, b)| (a, Some(b)));
     let host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
     if !first.contains('.') {
         return wrong("the part before the first slash must be a host name with a dot");
@@ -36,7 +38,9 @@ pub(super) fn module_path(path: &str) -> Result<(), String> {
         }
     }
     if major_suffix(path).is_none() {
-        return wrong("a last part like /v2 has a number from 2 on, without zeros before it (and gopkg.in paths end in .v1)");
+        return wrong(
+            "a last part like /v2 has a number from 2 on, without zeros before it (and gopkg.in paths end in .v1)",
+        );
     }
     Ok(())
 }
@@ -53,7 +57,10 @@ fn path_element(element: &str) -> Result<(), String> {
         return Err(format!("the part {element:?} starts or ends with a dot"));
     }
     let short = element.split_once('.').map_or(element, |(short, _)| short);
-    if DEVICES.iter().any(|device| short.eq_ignore_ascii_case(device)) {
+    if DEVICES
+        .iter()
+        .any(|device| short.eq_ignore_ascii_case(device))
+    {
         return Err(format!("{short:?} is the name of a Windows device"));
     }
     let tail = short.rsplit_once('~').map_or("", |(_, tail)| tail);
@@ -73,7 +80,9 @@ pub(super) fn major_suffix(path: &str) -> Option<&str> {
     }
     let last = path.rsplit_once('/').map_or("", |(_, last)| last);
     match last.strip_prefix('v') {
-        Some(digits) if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.') => {
+        Some(digits)
+            if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.') =>
+        {
             (number(digits) && digits != "0" && digits != "1").then_some(last)
         }
         _ => Some(""),
@@ -99,12 +108,16 @@ pub(super) fn version_fits_path(version: &str, path: &str) -> bool {
 /// Whether that is a semantic version in Go's canonical form: three numbers without zeros before
 /// them, an optional pre-release, no build part but `+incompatible`.
 pub(super) fn canonical_version(version: &str) -> bool {
-    let Some(rest) = version.strip_prefix('v') else { return false };
+    let Some(rest) = version.strip_prefix('v') else {
+        return false;
+    };
     if version.len() > LONGEST {
         return false;
     }
     let rest = rest.strip_suffix("+incompatible").unwrap_or(rest);
-    let (numbers, pre) = rest.split_once('-').map_or((rest, None), |(n, pre)| (n, Some(pre)));
+    let (numbers, pre) = rest
+        .split_once('-')
+        .map_or((rest, None), |(n, pre)| (n, Some(pre)));
     let ident = |c: char| c.is_ascii_alphanumeric() || c == '-';
     numbers.split('.').count() == 3
         && numbers.split('.').all(number)
@@ -123,10 +136,17 @@ pub(super) fn canonical_version(version: &str) -> bool {
 /// What is wrong, as the end of a sentence that names the field.
 pub(super) fn version_query(query: &str) -> Result<(), String> {
     if query.is_empty() || query.len() > LONGEST {
-        return Err(format!("must be a version, branch, tag or commit of 1 to {LONGEST} bytes"));
+        return Err(format!(
+            "must be a version, branch, tag or commit of 1 to {LONGEST} bytes"
+        ));
     }
-    let wrong = |why: &str| Err(format!("{query:?} is not a version, branch, tag or commit: {why}"));
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/' | '~');
+    let wrong = |why: &str| {
+        Err(format!(
+            "{query:?} is not a version, branch, tag or commit: {why}"
+        ))
+    };
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '/' | '~');
     if !query.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return wrong("it must start with a letter or a digit");
     }
@@ -150,7 +170,10 @@ pub(super) fn moves(query: &str) -> bool {
 
 /// Whether that is a word as Go names operating systems and processors: `linux`, `386`.
 pub(super) fn platform_word(word: &str) -> bool {
-    (1..=32).contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    (1..=32).contains(&word.len())
+        && word
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
 /// The real server's own rule for `rr_version`: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
@@ -163,7 +186,10 @@ pub(super) fn rr_version(version: &str) -> bool {
 
 fn starts_like_a_version(version: &str) -> bool {
     // `.` of that expression matches anything but a line break.
-    let Some(rest) = version.strip_prefix('v').filter(|rest| !rest.contains('\n')) else {
+    let Some(rest) = version
+        .strip_prefix('v')
+        .filter(|rest| !rest.contains('\n'))
+    else {
         return false;
     };
     let mut parts = rest.splitn(3, '.');
@@ -172,7 +198,9 @@ fn starts_like_a_version(version: &str) -> bool {
     };
     digits(parts.next())
         && digits(parts.next())
-        && parts.next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()))
+        && parts
+            .next()
+            .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn number(text: &str) -> bool {

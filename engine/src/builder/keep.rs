@@ -33,7 +33,10 @@ pub struct KeepLimits {
 
 impl Default for KeepLimits {
     fn default() -> Self {
-        Self { max_age: Duration::from_secs(7 * 24 * 3600), max_bytes: 5 << 30 }
+        Self {
+            max_age: Duration::from_secs(7 * 24 * 3600),
+            max_bytes: 5 << 30,
+        }
     }
 }
 
@@ -59,17 +62,22 @@ pub(super) struct Keep {
 impl Keep {
     /// A store in a directory that is there.
     pub(super) fn new(dir: &Path, limits: KeepLimits) -> Self {
-        Self { dir: dir.to_owned(), limits }
+        Self {
+            dir: dir.to_owned(),
+            limits,
+        }
     }
 
     /// The binary of that very configuration, if it is kept and whole, and marks it as used.
     pub(super) fn find(&self, configuration: &Configuration, now: SystemTime) -> Option<PathBuf> {
         let dir = self.dir_of(configuration);
-        let record = read_record(&dir).filter(|record| record.fingerprint == configuration.fingerprint())?;
+        let record =
+            read_record(&dir).filter(|record| record.fingerprint == configuration.fingerprint())?;
         let built = SystemTime::UNIX_EPOCH + Duration::from_secs(record.built_at);
         let age = now.duration_since(built).unwrap_or_default();
         let binary = dir.join(configuration.binary_name());
-        let whole = fs::metadata(&binary).is_ok_and(|meta| meta.is_file() && meta.len() == record.size);
+        let whole =
+            fs::metadata(&binary).is_ok_and(|meta| meta.is_file() && meta.len() == record.size);
         if !whole || (configuration.moves() && age >= MOVING) {
             return None;
         }
@@ -83,9 +91,17 @@ impl Keep {
     ///
     /// # Errors
     /// What the file system refused.
-    pub(super) fn put(&self, configuration: &Configuration, file: &Path, now: SystemTime) -> io::Result<PathBuf> {
+    pub(super) fn put(
+        &self,
+        configuration: &Configuration,
+        file: &Path,
+        now: SystemTime,
+    ) -> io::Result<PathBuf> {
         let dir = self.dir_of(configuration);
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(&dir)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&dir)?;
         fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
         let (sha256, size) = digest(file)?;
         let record = Record {
@@ -93,7 +109,10 @@ impl Keep {
             configuration: serde_json::to_value(configuration).unwrap_or_default(),
             sha256,
             size,
-            built_at: now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+            built_at: now
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs(),
         };
         // Between the two renames the sizes may differ: a miss, and no wrong binary.
         let binary = dir.join(configuration.binary_name());
@@ -113,7 +132,11 @@ impl Keep {
             let dir = entry.path();
             if let (Some(record), Ok(meta)) = (read_record(&dir), fs::metadata(dir.join(RECORD))) {
                 let used = meta.modified().unwrap_or(now);
-                kept.push((now.duration_since(used).unwrap_or_default(), record.size, dir));
+                kept.push((
+                    now.duration_since(used).unwrap_or_default(),
+                    record.size,
+                    dir,
+                ));
             }
         }
         kept.sort();
@@ -125,7 +148,11 @@ impl Keep {
             }
             total -= size;
             match fs::remove_dir_all(&dir) {
-                Ok(()) => log::info!("{}: removed, unused for {} s", dir.display(), unused.as_secs()),
+                Ok(()) => log::info!(
+                    "{}: removed, unused for {} s",
+                    dir.display(),
+                    unused.as_secs()
+                ),
                 Err(error) => log::warn!("{}: can't be removed: {error}", dir.display()),
             }
         }
@@ -137,9 +164,10 @@ impl Keep {
         let (hash, fingerprint) = (configuration.hash(), configuration.fingerprint());
         let dir = self.dir.join(&hash);
         match read_record(&dir) {
-            Some(record) if record.fingerprint != fingerprint => {
-                self.dir.join(format!("{hash}-{}", fingerprint.get(..16).unwrap_or_default()))
-            }
+            Some(record) if record.fingerprint != fingerprint => self.dir.join(format!(
+                "{hash}-{}",
+                fingerprint.get(..16).unwrap_or_default()
+            )),
             _ => dir,
         }
     }
@@ -161,7 +189,14 @@ fn digest(file: &Path) -> io::Result<(String, u64)> {
         size += length as u64;
     }
     from.sync_all()?;
-    Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), size))
+    Ok((
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+        size,
+    ))
 }
 
 #[cfg(test)]

@@ -36,7 +36,12 @@ mod violation;
 mod wire;
 
 use std::{
-    ffi::OsString, fs, io, os::unix::fs::{DirBuilderExt, MetadataExt}, path::{Path, PathBuf}, sync::Arc, time::Duration,
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use hyper::service::service_fn;
@@ -106,16 +111,28 @@ impl Server {
         let lock = options.dir.join("server.lock");
         let lock = Lock::attempt(&lock, Kind::Exclusive).context(|| lock.display().to_string())?;
         let lock = lock.ok_or_else(|| {
-            Error::State(format!("{}: another build server is running in this directory", options.dir.display()))
+            Error::State(format!(
+                "{}: another build server is running in this directory",
+                options.dir.display()
+            ))
         })?;
         let work = options.dir.join("work");
         if let Err(error) = fs::remove_dir_all(&work)
             && error.kind() != io::ErrorKind::NotFound
         {
-            return Err(Error::io(format!("{}: can't be emptied", work.display()), error));
+            return Err(Error::io(
+                format!("{}: can't be emptied", work.display()),
+                error,
+            ));
         }
-        fs::DirBuilder::new().mode(0o700).create(&work).context(|| work.display().to_string())?;
-        Ok(Self { options, _lock: lock })
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&work)
+            .context(|| work.display().to_string())?;
+        Ok(Self {
+            options,
+            _lock: lock,
+        })
     }
 
     /// Serves until `stop` is ready; then stops the builds, and returns when they are gone.
@@ -126,7 +143,10 @@ impl Server {
         let (shutdown, ends) = watch::channel(false);
         let tokens = self.options.tokens.clone();
         let builds = Arc::new(builds::Builds::new(self.options, ends.clone()));
-        let service = Arc::new(service::Service { builds: Arc::clone(&builds), tokens });
+        let service = Arc::new(service::Service {
+            builds: Arc::clone(&builds),
+            tokens,
+        });
         let connections = Arc::new(Semaphore::new(CONNECTIONS));
         let mut cleaning = interval(CLEANING);
         tokio::pin!(stop);
@@ -169,7 +189,8 @@ async fn accept(
     connections: &Arc<Semaphore>,
 ) -> Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await;
-    let permit = permit.map_err(|_| Error::Internal("the connections' semaphore is closed".into()))?;
+    let permit =
+        permit.map_err(|_| Error::Internal("the connections' semaphore is closed".into()))?;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return Ok((stream, permit)),
@@ -186,14 +207,23 @@ async fn accept(
 async fn serve(stream: TcpStream, service: Arc<service::Service>, mut ends: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
-    http.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256);
     let answer = service_fn(move |request| Arc::clone(&service).answer(request));
     let connection = http.serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
+    let end = async { ends.wait_for(|ends| *ends).await.map(drop) };
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        _ = ends.wait_for(|ends| *ends) => {
+        ended = connection.as_mut() => Some(ended),
+        _ = end => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -207,7 +237,11 @@ async fn serve(stream: TcpStream, service: Arc<service::Service>, mut ends: watc
 /// read: clients take the binaries from here.
 fn own_directory(dir: &Path) -> Result<PathBuf> {
     let name = dir.display();
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(dir).context(|| format!("--dir {name}"))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(dir)
+        .context(|| format!("--dir {name}"))?;
     let meta = fs::symlink_metadata(dir).context(|| format!("--dir {name}"))?;
     // SAFETY: geteuid reads nothing of ours and cannot fail.
     let user = unsafe { libc::geteuid() };

@@ -48,17 +48,30 @@ impl Workshop {
             )
         })?;
         let room = Room::make(&self.work, configuration).map_err(|error| {
-            Failure::server(format!("the build server can't make a directory in {}: {error}", self.work.display()))
+            Failure::server(format!(
+                "the build server can't make a directory in {}: {error}",
+                self.work.display()
+            ))
         })?;
         let module = room.0.join("module");
         let environment = [
             ("TMPDIR", room.0.join("tmp").into_os_string()),
             ("GOOS", configuration.platform.os.clone().into()),
             ("GOARCH", configuration.platform.arch.clone().into()),
-            ("CGO_ENABLED", if configuration.race { "1" } else { "0" }.into()),
+            (
+                "CGO_ENABLED",
+                if configuration.race { "1" } else { "0" }.into(),
+            ),
         ];
-        let go = environment.into_iter().fold(go, |go, (name, value)| go.with(name, value));
-        let mut toolchain = Toolchain { go, dir: &module, progress, stop };
+        let go = environment
+            .into_iter()
+            .fold(go, |go, (name, value)| go.with(name, value));
+        let mut toolchain = Toolchain {
+            go,
+            dir: &module,
+            progress,
+            stop,
+        };
         let outcome = self.make(configuration, &mut toolchain, progress).await;
         let built = match outcome {
             Ok(file) => self.keep(configuration, file).await,
@@ -78,16 +91,27 @@ impl Workshop {
         write(toolchain.dir, "go.mod", "module rr\n")?;
         let release = toolchain.release(&configuration.rr_version).await?;
         let version = toolchain.fit_for(&release).await?;
-        toolchain.can_target(&configuration.platform, &version, &self.targets).await?;
+        toolchain
+            .can_target(&configuration.platform, &version, &self.targets)
+            .await?;
         let plugins = toolchain.pin(&configuration.plugins).await?;
-        let plan = Plan::new(release, plugins.clone(), &configuration.replaces, &configuration.excludes);
+        let plan = Plan::new(
+            release,
+            plugins.clone(),
+            &configuration.replaces,
+            &configuration.excludes,
+        );
         write(toolchain.dir, "go.mod", &plan.go_mod())?;
         write(toolchain.dir, "main.go", &plan.main_go())?;
 
         progress.enter(State::Downloading);
         let tidied = toolchain.run(&["mod", "tidy"]).await;
         tidied.map_err(|error| Failure::go(Stage::Plugins, "go mod tidy", error))?;
-        verify(configuration, &plugins, &toolchain.resolved(&plugins).await?)?;
+        verify(
+            configuration,
+            &plugins,
+            &toolchain.resolved(&plugins).await?,
+        )?;
 
         progress.enter(State::Compiling);
         let output = toolchain.dir.join(configuration.binary_name());
@@ -96,7 +120,14 @@ impl Workshop {
         // control, no build id.
         let mut args = vec!["build", "-v", "-trimpath", "-buildvcs=false"];
         if configuration.debug {
-            args.extend(["-gcflags", "all=-N -l", "-tags", "debug", "-ldflags", "-buildid="]);
+            args.extend([
+                "-gcflags",
+                "all=-N -l",
+                "-tags",
+                "debug",
+                "-ldflags",
+                "-buildid=",
+            ]);
         } else {
             args.extend(["-ldflags", "-s -w -buildid="]);
         }
@@ -111,25 +142,41 @@ impl Workshop {
 
     async fn keep(&self, configuration: &Configuration, file: PathBuf) -> Result<PathBuf, Failure> {
         if !is_executable(&file) {
-            return Err(Failure::build("compile: go left no executable; is one of the modules not a program's part?"));
+            return Err(Failure::build(
+                "compile: go left no executable; is one of the modules not a program's part?",
+            ));
         }
         // Hashing and syncing some 25 MB: a tenth of a second, between awaits of a single build.
-        self.keep.put(configuration, &file, SystemTime::now()).map_err(|error| {
-            Failure::server(format!("the build server can't keep the binary in its directory: {error}"))
-        })
+        self.keep
+            .put(configuration, &file, SystemTime::now())
+            .map_err(|error| {
+                Failure::server(format!(
+                    "the build server can't keep the binary in its directory: {error}"
+                ))
+            })
     }
 }
 
 /// A plugin that tidying moved to another version is an error: nobody gets what was not asked for.
-fn verify(configuration: &Configuration, pinned: &[Plugin], resolved: &[Module]) -> Result<(), Failure> {
+fn verify(
+    configuration: &Configuration,
+    pinned: &[Plugin],
+    resolved: &[Module],
+) -> Result<(), Failure> {
     for (asked, pinned) in configuration.plugins.iter().zip(pinned) {
-        let found = resolved.iter().find(|module| module.path == pinned.module_name);
+        let found = resolved
+            .iter()
+            .find(|module| module.path == pinned.module_name);
         let version = found.map_or("", |module| module.version.as_str());
         // A directory in the place of a module has no version, and `latest` promises none.
         if version.is_empty() || version == pinned.tag || asked.tag == "latest" {
             continue;
         }
-        let meaning = if asked.tag == pinned.tag { String::new() } else { format!(", which is {}", pinned.tag) };
+        let meaning = if asked.tag == pinned.tag {
+            String::new()
+        } else {
+            format!(", which is {}", pinned.tag)
+        };
         return Err(Failure::build(format!(
             "plugin {} resolved to {version} (you requested {}{meaning}); another plugin needs the newer one: ask for {version}, or force yours with an entry in `replaces`",
             asked.module_name, asked.tag,
@@ -140,7 +187,12 @@ fn verify(configuration: &Configuration, pinned: &[Plugin], resolved: &[Module])
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let file = dir.join(name);
-    fs::write(&file, text).map_err(|error| Failure::server(format!("the build server can't write {}: {error}", file.display())))
+    fs::write(&file, text).map_err(|error| {
+        Failure::server(format!(
+            "the build server can't write {}: {error}",
+            file.display()
+        ))
+    })
 }
 
 /// ELF, PE or Mach-O: what a client will look for as well. Others (`js/wasm`, `aix`) go by size alone.
@@ -178,7 +230,10 @@ impl Drop for Room {
         if let Err(error) = fs::remove_dir_all(&self.0)
             && error.kind() != io::ErrorKind::NotFound
         {
-            log::warn!("{}: the directory of a build can't be removed: {error}", self.0.display());
+            log::warn!(
+                "{}: the directory of a build can't be removed: {error}",
+                self.0.display()
+            );
         }
     }
 }

@@ -64,8 +64,17 @@ pub(super) struct Report {
 impl Progress {
     /// A build that was just asked for.
     pub(super) fn new(request_id: &str) -> Self {
-        let inner = Inner { state: State::Queued, took: None, lines: VecDeque::new(), log: Tail::new(LOG_BYTES) };
-        Self { request_id: request_id.to_owned(), started: Instant::now(), inner: Mutex::new(inner) }
+        let inner = Inner {
+            state: State::Queued,
+            took: None,
+            lines: VecDeque::new(),
+            log: Tail::new(LOG_BYTES),
+        };
+        Self {
+            request_id: request_id.to_owned(),
+            started: Instant::now(),
+            inner: Mutex::new(inner),
+        }
     }
 
     /// The next state. `Done` and `Failed` stop the clock.
@@ -89,18 +98,30 @@ impl Progress {
         if inner.lines.len() == LINES {
             inner.lines.pop_front();
         }
-        let end = line.floor_char_boundary(LINE_BYTES);
-        inner.lines.push_back(line.get(..end).unwrap_or_default().to_owned());
+        let whole = |end: &usize| line.is_char_boundary(*end);
+        let end = (0..=LINE_BYTES.min(line.len()))
+            .rev()
+            .find(whole)
+            .unwrap_or(0);
+        inner
+            .lines
+            .push_back(line.get(..end).unwrap_or_default().to_owned());
     }
 
     /// The moment's picture.
     pub(super) fn report(&self) -> Report {
         let inner = self.lock();
-        let elapsed = inner.took.unwrap_or_else(|| self.started.elapsed()).as_millis();
+        let elapsed = inner
+            .took
+            .unwrap_or_else(|| self.started.elapsed())
+            .as_millis();
         Report {
             request_id: self.request_id.clone(),
             state: inner.state,
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a build fit many times over")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds of a build fit many times over"
+            )]
             elapsed: elapsed as f64 / 1000.0,
             lines: inner.lines.iter().cloned().collect(),
         }
@@ -126,7 +147,10 @@ pub(super) struct Tail {
 impl Tail {
     /// Keeps the last `keep` bytes.
     pub(super) fn new(keep: usize) -> Self {
-        Self { keep, bytes: Vec::new() }
+        Self {
+            keep,
+            bytes: Vec::new(),
+        }
     }
 
     /// Adds to the end. Memory stays below twice what is kept, plus the addition.
@@ -139,7 +163,9 @@ impl Tail {
 
     /// What is kept.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.bytes.len().saturating_sub(self.keep)..).unwrap_or_default()
+        self.bytes
+            .get(self.bytes.len().saturating_sub(self.keep)..)
+            .unwrap_or_default()
     }
 }
 
@@ -178,6 +204,9 @@ mod tests {
     #[test]
     fn a_report_is_told_in_the_words_that_clients_know() {
         let json = serde_json::to_string(&Progress::new("7").report()).unwrap();
-        assert_eq!(json, r#"{"request_id":"7","state":"queued","elapsed":0.0,"lines":[]}"#);
+        assert_eq!(
+            json,
+            r#"{"request_id":"7","state":"queued","elapsed":0.0,"lines":[]}"#
+        );
     }
 }

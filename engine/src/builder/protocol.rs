@@ -80,7 +80,9 @@ pub(super) struct Exclude {
     pub(super) version: String,
 }
 
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
@@ -90,23 +92,40 @@ impl BuildRequest {
     /// # Errors
     /// `invalid_argument`, worded as the real server does where a JSON parser can know it.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, Refusal> {
-        let refuse = |why: String| Err(Refusal::new(Code::InvalidArgument, format!("unmarshal message: {why}")));
+        let refuse = |why: String| {
+            Err(Refusal::new(
+                Code::InvalidArgument,
+                format!("unmarshal message: {why}"),
+            ))
+        };
         if body.is_empty() {
             return refuse("zero-length payload is not a valid JSON object".into());
         }
-        let why = match (serde_json::from_slice(body), body.trim_ascii_start().first()) {
+        let why = match (
+            serde_json::from_slice(body),
+            body.trim_ascii_start().first(),
+        ) {
             (Ok(request), Some(b'{')) => return Ok(request),
             // serde takes a list for a struct, protojson does not.
-            (Ok(_), other) => format!("unexpected token {}", char::from(other.copied().unwrap_or(b' '))),
+            (Ok(_), other) => format!(
+                "unexpected token {}",
+                char::from(other.copied().unwrap_or(b' '))
+            ),
             (Err(error), _) if error.is_eof() => "unexpected EOF".into(),
             (Err(error), _) => {
                 let place = format!(" at line {} column {}", error.line(), error.column());
                 let text = error.to_string().replace(&place, "");
-                let syntax = if error.is_syntax() { "syntax error " } else { "" };
+                let syntax = if error.is_syntax() {
+                    "syntax error "
+                } else {
+                    ""
+                };
                 format!("{syntax}(line {}:{}): {text}", error.line(), error.column())
             }
         };
-        refuse(format!("unmarshal into *requestV1.BuildRequest: proto: {why}"))
+        refuse(format!(
+            "unmarshal into *requestV1.BuildRequest: proto: {why}"
+        ))
     }
 }
 
@@ -163,7 +182,11 @@ pub(super) struct Refusal {
 impl Refusal {
     /// An error without details.
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), violations: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            violations: Vec::new(),
+        }
     }
 
     /// What went wrong on this machine, or in the build.
@@ -175,9 +198,17 @@ impl Refusal {
     pub(super) fn invalid(violations: Vec<Violation>) -> Self {
         let message = match violations.as_slice() {
             [one] => format!("validation error: {one}"),
-            many => many.iter().fold("validation errors:".to_owned(), |all, one| format!("{all}\n - {one}")),
+            many => many
+                .iter()
+                .fold("validation errors:".to_owned(), |all, one| {
+                    format!("{all}\n - {one}")
+                }),
         };
-        Self { code: Code::InvalidArgument, message, violations }
+        Self {
+            code: Code::InvalidArgument,
+            message,
+            violations,
+        }
     }
 
     /// The body, byte for byte as Go's encoder writes it.
@@ -200,7 +231,13 @@ fn escaped_as_go_does(json: &str) -> Cow<'_, str> {
     if !json.contains(special) {
         return Cow::Borrowed(json);
     }
-    let escape = |c: char| if special(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    let escape = |c: char| {
+        if special(c) {
+            format!("\\u{:04x}", u32::from(c))
+        } else {
+            c.to_string()
+        }
+    };
     Cow::Owned(json.chars().map(escape).collect())
 }
 

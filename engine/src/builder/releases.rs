@@ -29,6 +29,7 @@ pub(super) struct Release {
 }
 
 /// Release, Go, and the versions of [`PARTS`], as the release's `go.mod` has them.
+#[rustfmt::skip]
 const KNOWN: [(&str, &str, [&str; 4]); 29] = [
     ("v2024.1.0", "1.22.2", ["v4.8.0", "v2.4.4", "v4.5.0", "v4.3.0"]),
     ("v2024.1.1", "1.22.2", ["v4.8.1", "v2.4.4", "v4.5.1", "v4.3.1"]),
@@ -67,7 +68,10 @@ impl Release {
         let (_, go, versions) = KNOWN.iter().find(|(known, ..)| *known == tag)?;
         let pins = PARTS.iter().zip(versions).map(|(part, version)| {
             let major = version.split('.').next().unwrap_or_default();
-            Pin { module: format!("{OWNER}/{part}/{major}"), version: (*version).to_owned() }
+            Pin {
+                module: format!("{OWNER}/{part}/{major}"),
+                version: (*version).to_owned(),
+            }
         });
         Self::assemble(tag, go, pins.collect())
     }
@@ -81,7 +85,10 @@ impl Release {
         let mut pins = Vec::new();
         for line in text.lines() {
             let line = line.split("//").next().unwrap_or_default().trim();
-            let mut words = line.strip_prefix("require ").unwrap_or(line).split_whitespace();
+            let mut words = line
+                .strip_prefix("require ")
+                .unwrap_or(line)
+                .split_whitespace();
             match (words.next(), words.next(), words.next()) {
                 (Some("go"), Some(version), None) => go = Some(version),
                 (Some(module), Some(version), None)
@@ -89,26 +96,42 @@ impl Release {
                         && grammar::module_path(module).is_ok()
                         && grammar::canonical_version(version) =>
                 {
-                    pins.push(Pin { module: module.to_owned(), version: version.to_owned() });
+                    pins.push(Pin {
+                        module: module.to_owned(),
+                        version: version.to_owned(),
+                    });
                 }
                 _ => {}
             }
         }
-        let go = go.filter(|go| go.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric())));
+        let go = go.filter(|go| {
+            go.split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        });
         let go = go.ok_or_else(|| format!("the go.mod of RoadRunner {tag} names no Go version"))?;
-        Self::assemble(tag, go, pins)
-            .ok_or_else(|| format!("the go.mod of RoadRunner {tag} does not pin all of {}", PARTS.join(", ")))
+        Self::assemble(tag, go, pins).ok_or_else(|| {
+            format!(
+                "the go.mod of RoadRunner {tag} does not pin all of {}",
+                PARTS.join(", ")
+            )
+        })
     }
 
     fn assemble(tag: &str, go: &str, mut pins: Vec<Pin>) -> Option<Self> {
         let mut take = |part: &str| {
-            let at = pins.iter().position(|pin| is_part(&pin.module) == Some(part))?;
+            let at = pins
+                .iter()
+                .position(|pin| is_part(&pin.module) == Some(part))?;
             Some(pins.swap_remove(at))
         };
         let [config, endure, informer, resetter] = PARTS.map(&mut take);
         let digit = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_digit());
         Some(Self {
-            name: tag.strip_prefix('v').filter(digit).unwrap_or(tag).to_owned(),
+            name: tag
+                .strip_prefix('v')
+                .filter(digit)
+                .unwrap_or(tag)
+                .to_owned(),
             go: go.to_owned(),
             config: config?,
             endure: endure?,
@@ -129,7 +152,10 @@ pub(super) fn is_part(module: &str) -> Option<&'static str> {
 /// tell its major version: the newest lines are asked.
 pub(super) fn modules_of(rr_version: &str) -> Vec<String> {
     let module = |major: &str| format!("{OWNER}/roadrunner/{major}");
-    match rr_version.strip_prefix('v').and_then(|rest| rest.split('.').next()) {
+    match rr_version
+        .strip_prefix('v')
+        .and_then(|rest| rest.split('.').next())
+    {
         Some("0" | "1") => vec![format!("{OWNER}/roadrunner")],
         Some(major) => vec![module(&format!("v{major}"))],
         None => ["v2025", "v3", "v2026"].map(module).to_vec(),
@@ -148,13 +174,19 @@ mod tests {
 
     fn pin(part: &str, version: &str) -> Pin {
         let major = version.split('.').next().unwrap();
-        Pin { module: format!("github.com/roadrunner-server/{part}/{major}"), version: version.into() }
+        Pin {
+            module: format!("github.com/roadrunner-server/{part}/{major}"),
+            version: version.into(),
+        }
     }
 
     #[test]
     fn a_known_release_pins_its_four_parts() {
         let release = Release::known("v2025.1.9").unwrap();
-        assert_eq!((release.name.as_str(), release.go.as_str()), ("2025.1.9", "1.26.1"));
+        assert_eq!(
+            (release.name.as_str(), release.go.as_str()),
+            ("2025.1.9", "1.26.1")
+        );
         assert_eq!(release.config, pin("config", "v5.1.9"));
         assert_eq!(release.endure, pin("endure", "v2.6.2"));
         assert_eq!(release.informer, pin("informer", "v5.1.9"));
@@ -164,13 +196,23 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_well_formed_and_newer_than_the_one_before() {
-        let number = |tag: &str| -> Vec<u32> { tag[1..].split('.').map(|part| part.parse().unwrap()).collect() };
+        let number = |tag: &str| -> Vec<u32> {
+            tag[1..]
+                .split('.')
+                .map(|part| part.parse().unwrap())
+                .collect()
+        };
         for pair in KNOWN.windows(2) {
             assert!(number(pair[0].0) < number(pair[1].0), "{}", pair[1].0);
         }
         for (tag, ..) in KNOWN {
             let release = Release::known(tag).unwrap();
-            for pin in [release.config, release.endure, release.informer, release.resetter] {
+            for pin in [
+                release.config,
+                release.endure,
+                release.informer,
+                release.resetter,
+            ] {
                 assert_eq!(grammar::module_path(&pin.module), Ok(()));
                 assert!(grammar::canonical_version(&pin.version));
                 assert!(grammar::version_fits_path(&pin.version, &pin.module));
@@ -186,24 +228,44 @@ mod tests {
             \tgithub.com/roadrunner-server/config/v6 v6.0.0-beta.4\n\tgithub.com/roadrunner-server/informer/v6 v6.0.1 // x\n\
             \tgithub.com/roadrunner-server/resetter/v6 v6.1.0\n\tgithub.com/roadrunner-server/http/v6 v6.0.0\n)\n";
         let release = Release::from_go_mod("master", text).unwrap();
-        assert_eq!((release.name.as_str(), release.go.as_str()), ("master", "1.27"));
+        assert_eq!(
+            (release.name.as_str(), release.go.as_str()),
+            ("master", "1.27")
+        );
         assert_eq!(release.config, pin("config", "v6.0.0-beta.4"));
         assert_eq!(release.informer, pin("informer", "v6.0.1"));
         let without = text.replace("resetter", "other");
-        assert!(Release::from_go_mod("v3.0.0", &without).unwrap_err().contains("resetter"));
-        assert!(Release::from_go_mod("v3.0.0", &text.replace("go 1.27", "")).unwrap_err().contains("no Go version"));
+        assert!(
+            Release::from_go_mod("v3.0.0", &without)
+                .unwrap_err()
+                .contains("resetter")
+        );
+        assert!(
+            Release::from_go_mod("v3.0.0", &text.replace("go 1.27", ""))
+                .unwrap_err()
+                .contains("no Go version")
+        );
     }
 
     #[test]
     fn the_major_version_tells_the_module_to_ask() {
-        assert_eq!(modules_of("v2023.3.12"), ["github.com/roadrunner-server/roadrunner/v2023"]);
-        assert_eq!(modules_of("v1.9.0"), ["github.com/roadrunner-server/roadrunner"]);
+        assert_eq!(
+            modules_of("v2023.3.12"),
+            ["github.com/roadrunner-server/roadrunner/v2023"]
+        );
+        assert_eq!(
+            modules_of("v1.9.0"),
+            ["github.com/roadrunner-server/roadrunner"]
+        );
         assert!(modules_of("master").len() > 1);
     }
 
     #[test]
     fn a_part_is_known_by_its_name_and_not_by_its_major_version() {
-        assert_eq!(is_part("github.com/roadrunner-server/informer/v4"), Some("informer"));
+        assert_eq!(
+            is_part("github.com/roadrunner-server/informer/v4"),
+            Some("informer")
+        );
         assert_eq!(is_part("github.com/roadrunner-server/http/v5"), None);
         assert_eq!(is_part("example.com/informer/v4"), None);
     }

@@ -29,7 +29,14 @@ impl Waiter {
     /// A waiter and what the build listens to. `shutdown` turns true when the server ends.
     pub(super) fn new(shutdown: watch::Receiver<bool>) -> (Self, Stop) {
         let (sender, waiter) = watch::channel(None);
-        (Self(sender), Stop { waiter, shutdown, deadlines: Vec::new() })
+        (
+            Self(sender),
+            Stop {
+                waiter,
+                shutdown,
+                deadlines: Vec::new(),
+            },
+        )
     }
 
     /// The build ended by itself: nothing is left to stop.
@@ -64,7 +71,11 @@ impl Stop {
     /// Whether a stop was asked for already.
     pub(super) fn asked(&self) -> Option<Why> {
         let now = Instant::now();
-        let late = self.deadlines.iter().find(|(at, _)| *at <= now).map(|(_, why)| *why);
+        let late = self
+            .deadlines
+            .iter()
+            .find(|(at, _)| *at <= now)
+            .map(|(_, why)| *why);
         let shutdown = self.shutdown.borrow().then_some(Why::Shutdown);
         (*self.waiter.borrow()).or(shutdown).or(late)
     }

@@ -13,7 +13,7 @@ use super::{
     failure::{Failure, Stage},
     go::{Go, GoError},
     progress::Progress,
-    protocol::{Plugin, Platform},
+    protocol::{Platform, Plugin},
     releases::{self, Release},
     stop::Stop,
 };
@@ -59,7 +59,9 @@ impl Toolchain<'_> {
     /// # Errors
     /// The version that is needed and the one that is there.
     pub(super) async fn fit_for(&mut self, release: &Release) -> Result<String, Failure> {
-        let output = self.run(&["env", "-json", "GOVERSION", "GOTOOLCHAIN"]).await;
+        let output = self
+            .run(&["env", "-json", "GOVERSION", "GOTOOLCHAIN"])
+            .await;
         let output = output.map_err(|error| Failure::go(Stage::Server, "go env", error))?;
         let env: Env = serde_json::from_slice(&output).unwrap_or_default();
         // Since 1.21 go fetches a newer toolchain by itself, unless it is told not to.
@@ -69,7 +71,11 @@ impl Toolchain<'_> {
                 "Go {} or newer is needed for RoadRunner {}, and the `go` in PATH of the build server is {}",
                 release.go,
                 release.name,
-                if env.goversion.is_empty() { "older than 1.16" } else { &env.goversion },
+                if env.goversion.is_empty() {
+                    "older than 1.16"
+                } else {
+                    &env.goversion
+                },
             )));
         }
         Ok(env.goversion)
@@ -91,8 +97,15 @@ impl Toolchain<'_> {
             Some(targets) => targets,
             None => {
                 let output = self.run(&["tool", "dist", "list"]).await;
-                let output = output.map_err(|error| Failure::go(Stage::Server, "go tool dist list", error))?;
-                known.remember(version, String::from_utf8_lossy(&output).lines().map(str::to_owned).collect())
+                let output = output
+                    .map_err(|error| Failure::go(Stage::Server, "go tool dist list", error))?;
+                known.remember(
+                    version,
+                    String::from_utf8_lossy(&output)
+                        .lines()
+                        .map(str::to_owned)
+                        .collect(),
+                )
             }
         };
         if targets.contains(&target) {
@@ -103,8 +116,14 @@ impl Toolchain<'_> {
             .filter(|known| known.split('/').next() == Some(&platform.os))
             .map(String::as_str)
             .collect();
-        let hint = if near.is_empty() { "`go tool dist list` shows all".to_owned() } else { format!("there are {}", near.join(", ")) };
-        Err(Failure::build(format!("unsupported GOOS/GOARCH pair {target}; {hint}")))
+        let hint = if near.is_empty() {
+            "`go tool dist list` shows all".to_owned()
+        } else {
+            format!("there are {}", near.join(", "))
+        };
+        Err(Failure::build(format!(
+            "unsupported GOOS/GOARCH pair {target}; {hint}"
+        )))
     }
 
     /// The release that `rr_version` names: from the table, or from the `go.mod` that the module proxy
@@ -123,7 +142,7 @@ impl Toolchain<'_> {
                 match self.run(&["list", "-m", "-json", &query]).await {
                     Ok(output) => {
                         let found: Module = serde_json::from_slice(&output).unwrap_or_default();
-                        let text = tokio::fs::read_to_string(&found.go_mod).await.unwrap_or_default();
+                        let text = std::fs::read_to_string(&found.go_mod).unwrap_or_default();
                         return Release::from_go_mod(rr_version, &text).map_err(Failure::template);
                     }
                     Err(GoError::Failed(_, stderr)) => said += &String::from_utf8_lossy(&stderr),
@@ -141,19 +160,32 @@ impl Toolchain<'_> {
     pub(super) async fn pin(&mut self, plugins: &[Plugin]) -> Result<Vec<Plugin>, Failure> {
         let mut pinned = Vec::with_capacity(plugins.len());
         for Plugin { module_name, tag } in plugins {
-            if super::grammar::canonical_version(tag) && super::grammar::version_fits_path(tag, module_name) {
-                pinned.push(Plugin { module_name: module_name.clone(), tag: tag.clone() });
+            if super::grammar::canonical_version(tag)
+                && super::grammar::version_fits_path(tag, module_name)
+            {
+                pinned.push(Plugin {
+                    module_name: module_name.clone(),
+                    tag: tag.clone(),
+                });
                 continue;
             }
             let query = format!("{module_name}@{tag}");
             let output = self.run(&["list", "-m", "-json", &query]).await;
-            let output = output.map_err(|error| Failure::go(Stage::Plugins, &format!("go list -m {query}"), error))?;
+            let output = output.map_err(|error| {
+                Failure::go(Stage::Plugins, &format!("go list -m {query}"), error)
+            })?;
             let found: Module = serde_json::from_slice(&output).unwrap_or_default();
             if !super::grammar::canonical_version(&found.version) {
-                return Err(Failure::build(format!("go list -m {query} names no version but {:?}", found.version)));
+                return Err(Failure::build(format!(
+                    "go list -m {query} names no version but {:?}",
+                    found.version
+                )));
             }
             self.progress.line(&format!("{query} is {}", found.version));
-            pinned.push(Plugin { module_name: module_name.clone(), tag: found.version });
+            pinned.push(Plugin {
+                module_name: module_name.clone(),
+                tag: found.version,
+            });
         }
         Ok(pinned)
     }
@@ -166,16 +198,23 @@ impl Toolchain<'_> {
         let mut args = vec!["list", "-m", "-json"];
         args.extend(plugins.iter().map(|plugin| plugin.module_name.as_str()));
         let output = self.run(&args).await;
-        let output =
-            output.map_err(|error| Failure::go(Stage::Plugins, "verifyResolvedVersions: go list -m", error))?;
-        Ok(serde_json::Deserializer::from_slice(&output).into_iter().flatten().collect())
+        let output = output.map_err(|error| {
+            Failure::go(Stage::Plugins, "verifyResolvedVersions: go list -m", error)
+        })?;
+        Ok(serde_json::Deserializer::from_slice(&output)
+            .into_iter()
+            .flatten()
+            .collect())
     }
 }
 
 impl Targets {
     fn of(&self, version: &str) -> Option<Vec<String>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(other, _)| other == version).map(|(_, targets)| targets.clone())
+        known
+            .iter()
+            .find(|(other, _)| other == version)
+            .map(|(_, targets)| targets.clone())
     }
 
     fn remember(&self, version: &str, targets: Vec<String>) -> Vec<String> {
@@ -191,8 +230,14 @@ impl Targets {
 pub(super) fn older(have: &str, need: &str) -> bool {
     let numbers = |version: &str| -> Vec<u32> {
         let plain = version.trim_start_matches("go");
-        let plain: String = plain.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-        plain.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+        let plain: String = plain
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
+        plain
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0))
+            .collect()
     };
     // A build from Go's own source tree: "devel …".
     if have.contains("devel") {
@@ -200,7 +245,10 @@ pub(super) fn older(have: &str, need: &str) -> bool {
     }
     let (have, need) = (numbers(have), numbers(need));
     let at = |list: &[u32], index: usize| list.get(index).copied().unwrap_or(0);
-    (0..3).map(|index| (at(&have, index), at(&need, index))).find(|(have, need)| have != need).is_some_and(|(h, n)| h < n)
+    (0..3)
+        .map(|index| (at(&have, index), at(&need, index)))
+        .find(|(have, need)| have != need)
+        .is_some_and(|(h, n)| h < n)
 }
 
 #[cfg(test)]
@@ -209,10 +257,23 @@ mod tests {
 
     #[test]
     fn go_versions_are_compared_by_their_numbers() {
-        for (have, need) in [("go1.9", "1.26.1"), ("go1.26.0", "1.26.1"), ("go1.26", "1.26.1"), ("", "1.26"), ("go1.25.9", "1.26")] {
+        for (have, need) in [
+            ("go1.9", "1.26.1"),
+            ("go1.26.0", "1.26.1"),
+            ("go1.26", "1.26.1"),
+            ("", "1.26"),
+            ("go1.25.9", "1.26"),
+        ] {
             assert!(older(have, need), "{have} {need}");
         }
-        for (have, need) in [("go1.26.8", "1.26.1"), ("go1.26", "1.26"), ("go1.27rc1", "1.27"), ("go2.0", "1.99"), ("devel go1.20-x", "1.26"), ("go1.26.1 X:nocoverageredesign", "1.26.1")] {
+        for (have, need) in [
+            ("go1.26.8", "1.26.1"),
+            ("go1.26", "1.26"),
+            ("go1.27rc1", "1.27"),
+            ("go2.0", "1.99"),
+            ("devel go1.20-x", "1.26"),
+            ("go1.26.1 X:nocoverageredesign", "1.26.1"),
+        ] {
             assert!(!older(have, need), "{have} {need}");
         }
     }

@@ -27,7 +27,11 @@ pub(super) fn check(request: &BuildRequest, policy: Policy) -> Vec<Violation> {
     let mut found = Found(Vec::new());
     let id = Step::text(1, "request_id");
     match request.request_id.as_str() {
-        "" => found.add(&[id], Rule::UuidEmpty, "value is empty, which is not a valid UUID"),
+        "" => found.add(
+            &[id],
+            Rule::UuidEmpty,
+            "value is empty, which is not a valid UUID",
+        ),
         text if !uuid(text) => found.add(&[id], Rule::Uuid, "must be a valid UUID"),
         _ => {}
     }
@@ -44,20 +48,35 @@ pub(super) fn check(request: &BuildRequest, policy: Policy) -> Vec<Violation> {
     let platform = &request.target_platform;
     for (number, name, word) in [(1, "os", &platform.os), (2, "arch", &platform.arch)] {
         if !word.is_empty() && !grammar::platform_word(word) {
-            let field = [Step::message(4, "target_platform"), Step::text(number, name)];
-            let example = if name == "os" { "linux, darwin, windows" } else { "amd64, arm64" };
-            let message = format!("{word:?} is no platform of Go's; lower-case letters and digits, such as {example}");
+            let field = [
+                Step::message(4, "target_platform"),
+                Step::text(number, name),
+            ];
+            let example = if name == "os" {
+                "linux, darwin, windows"
+            } else {
+                "amd64, arm64"
+            };
+            let message = format!(
+                "{word:?} is no platform of Go's; lower-case letters and digits, such as {example}"
+            );
             found.add(&field, Rule::Go("go.platform"), message);
         }
     }
     if request.plugins.is_empty() {
         found.required(&[PLUGINS]);
     }
-    for (list, length) in
-        [(PLUGINS, request.plugins.len()), (REPLACES, request.replaces.len()), (EXCLUDES, request.excludes.len())]
-    {
+    for (list, length) in [
+        (PLUGINS, request.plugins.len()),
+        (REPLACES, request.replaces.len()),
+        (EXCLUDES, request.excludes.len()),
+    ] {
         if length > MOST {
-            found.add(&[list], Rule::Go("go.too_many"), format!("has {length} entries; at most {MOST} are taken"));
+            found.add(
+                &[list],
+                Rule::Go("go.too_many"),
+                format!("has {length} entries; at most {MOST} are taken"),
+            );
             return found.0;
         }
     }
@@ -78,7 +97,11 @@ struct Found(Vec<Violation>);
 
 impl Found {
     fn add(&mut self, field: &[Step], rule: Rule, message: impl Into<String>) {
-        self.0.push(Violation { field: field.to_vec(), rule, message: message.into() });
+        self.0.push(Violation {
+            field: field.to_vec(),
+            rule,
+            message: message.into(),
+        });
     }
 
     fn required(&mut self, field: &[Step]) {
@@ -86,7 +109,13 @@ impl Found {
     }
 
     /// One required text with the grammar it must have.
-    fn text(&mut self, field: &[Step], text: &str, rule: &'static str, grammar: impl Fn(&str) -> Result<(), String>) {
+    fn text(
+        &mut self,
+        field: &[Step],
+        text: &str,
+        rule: &'static str,
+        grammar: impl Fn(&str) -> Result<(), String>,
+    ) {
         if text.is_empty() {
             self.required(field);
         } else if let Err(message) = grammar(text) {
@@ -96,11 +125,16 @@ impl Found {
 
     fn plugin(&mut self, at: Step, plugin: &Plugin, earlier: &[Plugin]) {
         let (name, tag) = (Step::text(1, "module_name"), Step::text(2, "tag"));
-        let twice = earlier.iter().find(|other| other.module_name == plugin.module_name && other.tag != plugin.tag);
+        let twice = earlier
+            .iter()
+            .find(|other| other.module_name == plugin.module_name && other.tag != plugin.tag);
         self.text(&[at, name], &plugin.module_name, "go.module_path", |path| {
             grammar::module_path(path)?;
             match twice {
-                Some(other) => Err(format!("{path} is asked for twice, as {} and as {}", other.tag, plugin.tag)),
+                Some(other) => Err(format!(
+                    "{path} is asked for twice, as {} and as {}",
+                    other.tag, plugin.tag
+                )),
                 None => Ok(()),
             }
         });
@@ -113,36 +147,61 @@ impl Found {
             {
                 return Ok(());
             }
-            Err(format!("{version} can't be a version of {}: its path ends in {suffix}", plugin.module_name))
+            Err(format!(
+                "{version} can't be a version of {}: its path ends in {suffix}",
+                plugin.module_name
+            ))
         });
     }
 
     fn replace(&mut self, at: Step, replace: &Replace, policy: Policy) {
-        self.text(&[at, Step::text(1, "new")], &replace.new, "go.replace", |new| {
-            if new.starts_with(['/', '.']) {
-                return local_directory(new, policy);
-            }
-            let Some((path, version)) = new.split_once('@') else {
-                return Err(format!("{new:?} needs a version (module@version), or must be an absolute directory"));
-            };
-            grammar::module_path(path)?;
-            grammar::version_query(version)
-        });
-        self.text(&[at, Step::text(2, "old")], &replace.old, "go.replace", |old| match old.split_once('@') {
-            Some((path, version)) => pinned(path, version),
-            None => grammar::module_path(old),
-        });
+        self.text(
+            &[at, Step::text(1, "new")],
+            &replace.new,
+            "go.replace",
+            |new| {
+                if new.starts_with(['/', '.']) {
+                    return local_directory(new, policy);
+                }
+                let Some((path, version)) = new.split_once('@') else {
+                    return Err(format!(
+                        "{new:?} needs a version (module@version), or must be an absolute directory"
+                    ));
+                };
+                grammar::module_path(path)?;
+                grammar::version_query(version)
+            },
+        );
+        self.text(
+            &[at, Step::text(2, "old")],
+            &replace.old,
+            "go.replace",
+            |old| match old.split_once('@') {
+                Some((path, version)) => pinned(path, version),
+                None => grammar::module_path(old),
+            },
+        );
     }
 
     fn exclude(&mut self, at: Step, exclude: &Exclude) {
-        self.text(&[at, Step::text(1, "module")], &exclude.module, "go.module_path", grammar::module_path);
-        self.text(&[at, Step::text(2, "version")], &exclude.version, "go.version", |version| {
-            match grammar::module_path(&exclude.module) {
-                Ok(()) => pinned(&exclude.module, version),
-                // Told already, at the module's own field.
-                Err(_) => Ok(()),
-            }
-        });
+        self.text(
+            &[at, Step::text(1, "module")],
+            &exclude.module,
+            "go.module_path",
+            grammar::module_path,
+        );
+        self.text(
+            &[at, Step::text(2, "version")],
+            &exclude.version,
+            "go.version",
+            |version| {
+                match grammar::module_path(&exclude.module) {
+                    Ok(()) => pinned(&exclude.module, version),
+                    // Told already, at the module's own field.
+                    Err(_) => Ok(()),
+                }
+            },
+        );
     }
 }
 
@@ -152,10 +211,13 @@ fn pinned(path: &str, version: &str) -> Result<(), String> {
     if grammar::canonical_version(version) && grammar::version_fits_path(version, path) {
         return Ok(());
     }
-    Err(format!("{version:?} must be a full version of {path}, such as {}", match grammar::major_suffix(path) {
-        Some("") | None => "v1.2.3".to_owned(),
-        Some(suffix) => format!("{suffix}.2.3"),
-    }))
+    Err(format!(
+        "{version:?} must be a full version of {path}, such as {}",
+        match grammar::major_suffix(path) {
+            Some("") | None => "v1.2.3".to_owned(),
+            Some(suffix) => format!("{suffix}.2.3"),
+        }
+    ))
 }
 
 /// A directory of this machine. Relative ones would be relative to a directory that lives only while
@@ -167,9 +229,15 @@ fn local_directory(path: &str, policy: Policy) -> Result<(), String> {
         ));
     }
     if !path.starts_with('/') {
-        return Err(format!("{path:?} must be an absolute directory of the build server"));
+        return Err(format!(
+            "{path:?} must be an absolute directory of the build server"
+        ));
     }
-    if path.len() > 4096 || path.chars().any(|c| c.is_control() || matches!(c, '"' | '\\' | '`')) {
+    if path.len() > 4096
+        || path
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '"' | '\\' | '`'))
+    {
         return Err(format!("{path:?} has characters that a go.mod can't carry"));
     }
     Ok(())

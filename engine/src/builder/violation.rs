@@ -26,25 +26,44 @@ pub(super) struct Step {
 impl Step {
     /// A text field.
     pub(super) const fn text(number: u64, name: &'static str) -> Self {
-        Self { number, name, kind: TYPE_STRING, index: None }
+        Self {
+            number,
+            name,
+            kind: TYPE_STRING,
+            index: None,
+        }
     }
 
     /// A field that is a message, or a whole list of them.
     pub(super) const fn message(number: u64, name: &'static str) -> Self {
-        Self { number, name, kind: TYPE_MESSAGE, index: None }
+        Self {
+            number,
+            name,
+            kind: TYPE_MESSAGE,
+            index: None,
+        }
     }
 
     /// One element of that list.
     pub(super) const fn at(self, index: usize) -> Self {
-        Self { index: Some(index), ..self }
+        Self {
+            index: Some(index),
+            ..self
+        }
     }
 
     const fn flag(number: u64, name: &'static str) -> Self {
-        Self { number, name, kind: TYPE_BOOL, index: None }
+        Self {
+            number,
+            name,
+            kind: TYPE_BOOL,
+            index: None,
+        }
     }
 
     fn json(&self) -> Value {
-        let mut step = json!({"fieldNumber": self.number, "fieldName": self.name, "fieldType": self.kind.0});
+        let mut step =
+            json!({"fieldNumber": self.number, "fieldName": self.name, "fieldType": self.kind.0});
         if let (Some(index), Some(fields)) = (self.index, step.as_object_mut()) {
             // A 64-bit number, which protojson writes as text.
             fields.insert("index".into(), index.to_string().into());
@@ -82,7 +101,9 @@ impl Rule {
     /// Where the rule stands in protovalidate's `FieldRules`.
     fn path(self) -> Vec<Step> {
         match self {
-            Self::UuidEmpty | Self::Uuid => vec![Step::message(14, "string"), Step::flag(22, "uuid")],
+            Self::UuidEmpty | Self::Uuid => {
+                vec![Step::message(14, "string"), Step::flag(22, "uuid")]
+            }
             Self::Required => vec![Step::flag(25, "required")],
             Self::RrVersion => vec![Step::message(23, "cel").at(0)],
             Self::Go(_) => Vec::new(),
@@ -120,11 +141,15 @@ pub(super) fn details(violations: &[Violation]) -> Value {
     for violation in violations {
         bytes.message(1, |inner| encode(violation, inner));
     }
-    let steps = |steps: &[Step]| json!({"elements": steps.iter().map(Step::json).collect::<Vec<_>>()});
+    let steps =
+        |steps: &[Step]| json!({"elements": steps.iter().map(Step::json).collect::<Vec<_>>()});
     let list: Vec<Value> = violations
         .iter()
         .map(|violation| {
-            let (rule, mut value) = (violation.rule.path(), json!({"field": steps(&violation.field)}));
+            let (rule, mut value) = (
+                violation.rule.path(),
+                json!({"field": steps(&violation.field)}),
+            );
             if let Some(fields) = value.as_object_mut() {
                 if !rule.is_empty() {
                     fields.insert("rule".into(), steps(&rule));
