@@ -78,19 +78,6 @@ quietly() {
     fi
 }
 
-# root COMMAND...: as root, or one line that says what to run as root.
-root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        sudo -n "$@"
-    elif command -v sudo >/dev/null && [ -t 0 ]; then
-        sudo "$@"
-    else
-        die "this needs root; run as root, then start again: $*"
-    fi
-}
-
 # The archive that this machine's own packages come from.
 debian_archive() {
     # shellcheck disable=SC1091,SC2016

@@ -39,21 +39,37 @@ missing() {
     done
 }
 
+# As root; where that can't be, one line says what to run (for the sake of $packages).
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif sudo -n true 2>/dev/null || { command -v sudo >/dev/null && [ -t 0 ]; }; then
+        sudo "$@"
+    else
+        die "packages are missing; run as root: apt-get update && apt-get install -y --no-install-recommends $packages"
+    fi
+}
+
+apt_get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 -qq "$@" >&2
+}
+
 # The index is read once a run at most.
-apt_updated=
+packages='' updated=''
 update() {
-    [ -z "$apt_updated" ] || return 0
+    [ -z "$updated" ] || return 0
     say "reading the package index"
-    root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq update >&2
-    apt_updated=1
+    apt_get update
+    updated=1
 }
 
 # --no-remove: a machine's other software is never taken away for ours.
 apt_install() {
+    packages=$*
     update
-    say "installing $*"
-    root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
-        -qq -y --no-remove --no-install-recommends install "$@" >&2
+    say "installing $packages"
+    apt_get install -y --no-remove --no-install-recommends "$@"
 }
 
 version_of() { # rustc 1.95.0 (…), go version go1.26.8 linux/amd64 -> the number; empty where it can't be run
@@ -68,7 +84,8 @@ rust_is_new_enough() {
 
 rust_toolchain() {
     ! rust_is_new_enough || return 0
-    local packages='rustc-web cargo-web rust-web-clippy rustfmt-web' lacking
+    local lacking
+    packages='rustc-web cargo-web rust-web-clippy rustfmt-web'
     lacking="Rust $rust_needed or newer is needed, found $(version_of rustc --version | grep . || echo none)"
     if command -v rustup >/dev/null; then
         die "$lacking; run: rustup toolchain install stable && rustup default stable"
