@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 
 use log::LevelFilter;
 use pillion_engine::{
-    config::{LogFormat, LogSettings, LogTarget},
+    config::{LogFormat, LogSettings, LogTarget, Sources, resolve},
     logging,
 };
 
@@ -72,7 +72,7 @@ fn the_facade_follows_its_settings_and_survives_forks() {
     // theirs would hang, and one that wrote the parent's queue would write lines twice.
     logging::start_writer();
     let stop = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
+    let failed = std::thread::scope(|scope| {
         for thread in 0..3 {
             let stop = &stop;
             scope.spawn(move || {
@@ -85,8 +85,8 @@ fn the_facade_follows_its_settings_and_survives_forks() {
                 }
             });
         }
-        for fork in 0..60 {
-            let good = in_child(|| {
+        let failed = (0..60).find(|fork| {
+            !in_child(|| {
                 logging::after_fork();
                 log::info!(target: "pillion::test", fork; "child speaks");
                 logging::start_writer();
@@ -94,11 +94,12 @@ fn the_facade_follows_its_settings_and_survives_forks() {
                 let flushed = logging::flush(SOON);
                 logging::stop_writer(SOON);
                 flushed
-            });
-            assert!(good, "child {fork}");
-        }
+            })
+        });
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        failed
     });
+    assert_eq!(failed, None, "the child of this fork hung or lost a line");
     assert!(logging::flush(SOON));
     let text_now = text();
     assert_eq!(text_now.matches("\"child speaks\"").count(), 60);
@@ -142,4 +143,24 @@ fn the_facade_follows_its_settings_and_survives_forks() {
         logging::drain_php(10).is_empty()
     });
     assert!(nothing_of_the_parents);
+
+    // What is wrong with the settings is told in the same log.
+    resolve(&Sources {
+        ini: &|name| (name == "pillion.velox_build_timeout").then(|| "5 minutes".into()),
+        env: &|_| None,
+        read_file: &|_| Ok(String::new()),
+        cwd: Path::new("/"),
+    })
+    .log_problems();
+    let told = logging::drain_php(10);
+    let told: serde_json::Value = serde_json::from_str(&told[0].text).unwrap();
+    assert_eq!(
+        (&told["level"], &told["event"]),
+        (&"error".into(), &"bad setting".into())
+    );
+    assert_eq!(told["place"], "pillion.velox_build_timeout (INI)");
+    assert_eq!(
+        (&told["value"], &told["wrong"]),
+        (&"5 minutes".into(), &"is not a duration".into())
+    );
 }

@@ -43,6 +43,9 @@ pub fn read(path: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::other("is not UTF-8 text"))
 }
 
+/// How many unknown keys of a file are told one by one.
+const MOST_UNKNOWN_KEYS: usize = 20;
+
 /// What a file says: the value of each setting it names, or why that one is bad.
 #[derive(Default)]
 pub(super) struct Entries {
@@ -70,6 +73,7 @@ pub(super) fn load(path: &Path, place: &str, sources: &Sources<'_>) -> Entries {
             .map_or_else(|| sources.cwd.to_owned(), Path::to_owned),
         env: sources.env,
         entries: Entries::default(),
+        unknown_keys: 0,
     };
     let unusable = |place: String, value: String, wrong: String, right: &str| Problem {
         place,
@@ -100,6 +104,7 @@ pub(super) fn load(path: &Path, place: &str, sources: &Sources<'_>) -> Entries {
                 for (name, node) in sections {
                     walk.node(&name, &node);
                 }
+                walk.tell_of_more();
             }
         },
     }
@@ -111,6 +116,7 @@ struct Walk<'a> {
     dir: PathBuf,
     env: &'a dyn Fn(&str) -> Option<String>,
     entries: Entries,
+    unknown_keys: usize,
 }
 
 impl Walk<'_> {
@@ -152,6 +158,10 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, path: &str, key: &str, line: u64) {
+        self.unknown_keys += 1;
+        if self.unknown_keys > MOST_UNKNOWN_KEYS {
+            return;
+        }
         let prefix = format!("{path}.");
         let known: Vec<String> = in_file()
             .filter_map(|setting| setting.yaml_path().strip_prefix(&prefix).map(str::to_owned))
@@ -169,6 +179,21 @@ impl Walk<'_> {
             capability: Capability::Config,
             severity: Severity::Warning,
         });
+    }
+
+    /// One warning for all unknown keys that have none of their own.
+    fn tell_of_more(&mut self) {
+        let more = self.unknown_keys.saturating_sub(MOST_UNKNOWN_KEYS);
+        if more > 0 {
+            self.entries.problems.push(Problem {
+                place: self.path.display().to_string(),
+                value: String::new(),
+                wrong: format!("has {more} more keys that are no known settings"),
+                right: String::new(),
+                capability: Capability::Config,
+                severity: Severity::Warning,
+            });
+        }
     }
 
     fn setting(&mut self, setting: &'static Setting, node: &Node) {

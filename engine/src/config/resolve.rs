@@ -95,6 +95,25 @@ impl Resolved {
         })
     }
 
+    /// Writes each problem to the log, once the log's own settings are in force.
+    pub fn log_problems(&self) {
+        for problem in &self.problems {
+            let (event, level) = match problem.severity {
+                Severity::Error => ("bad setting", log::Level::Error),
+                Severity::Warning => ("doubtful setting", log::Level::Warn),
+            };
+            log::log!(
+                target: "pillion::config", level,
+                place = problem.place.as_str(),
+                value = problem.value.as_str(),
+                wrong = problem.wrong.as_str(),
+                right = problem.right.as_str(),
+                capability = problem.capability.name();
+                "{event}"
+            );
+        }
+    }
+
     /// What is wrong enough to switch something off.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.problems

@@ -56,18 +56,18 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, Unreadable> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            max_events: 200_000,
-            max_nodes: 100_000,
+            max_events: 50_000,
+            max_nodes: 25_000,
             max_depth: 32,
             flow_nesting_limit: 32,
             max_aliases: 1_000,
             max_anchors: 1_000,
-            max_recorded_anchor_events: 100_000,
+            max_recorded_anchor_events: 20_000,
             max_recorded_anchor_bytes: 4 << 20,
             max_documents: 1,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 100_000,
+            max_total_replayed_events: 20_000,
             max_replay_stack_depth: 8,
         },
         non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
@@ -89,11 +89,21 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, Unreadable> {
         .collect())
 }
 
-/// The parser's message on one line, of bounded length, without the place that stands before it.
+/// The parser's message on one line, of bounded length, without the place that stands before it and
+/// without advice to programmers.
 fn plain(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
-    let end = first.rfind(" at line ").unwrap_or(first.len());
-    first.chars().take(end.min(200)).collect()
+    let end = [" at line ", ", set DuplicateKeyPolicy"]
+        .iter()
+        .filter_map(|rest| first.find(rest))
+        .min()
+        .unwrap_or(first.len());
+    first
+        .get(..end)
+        .unwrap_or(first)
+        .chars()
+        .take(200)
+        .collect()
 }
 
 /// The sections in which settings may stand; the others are not even kept in memory.
