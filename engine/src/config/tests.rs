@@ -96,7 +96,7 @@ impl World {
                 let missing = || io::Error::from(io::ErrorKind::NotFound);
                 self.files.get(path).cloned().ok_or_else(missing)
             },
-            cwd: Path::new("/work/dir"),
+            cwd: Path::new("/srv/app"),
         })
     }
 }
@@ -464,11 +464,11 @@ fn a_value_of_the_wrong_shape_is_told_and_the_rest_works() {
 fn a_relative_config_path_stands_on_the_working_directory() {
     let mut world = World::default().ini("pillion.config", "./sub/rr.yaml");
     world.files.insert(
-        "/work/dir/sub/rr.yaml".into(),
+        "/srv/app/sub/rr.yaml".into(),
         "velox: {cache: {dir: bin}}".into(),
     );
     let dir = world.resolve().settings.velox.cache.dir;
-    assert_eq!(dir, CacheDir::Absolute("/work/dir/sub/bin".into()));
+    assert_eq!(dir, CacheDir::Absolute("/srv/app/sub/bin".into()));
     assert_eq!(
         CacheDir::InStateDir("x".into()).resolve(Path::new("/var")),
         Path::new("/var/x")
