@@ -2,7 +2,9 @@
 
 mod answer;
 mod beneath;
+mod body;
 mod canonical;
+mod client;
 mod fields;
 mod flight;
 mod magic;

@@ -1,0 +1,257 @@
+//! A body of bytes on its way to disk. The network part runs on the runtime, the disk part on a blocking
+//! thread, and a channel of a few pieces between them makes the sender wait for the disk. Gzip is known
+//! by its first two bytes, whatever the headers say (RFC 1952); what it unpacks to is bounded.
+
+use std::{
+    io::{self, Read, Write},
+    time::Duration,
+};
+
+use flate2::read::MultiGzDecoder;
+use tokio::sync::mpsc;
+
+use super::trouble::{Reason, Trouble};
+use crate::Error;
+
+/// Pieces under way between network and disk.
+const PIECES: usize = 8;
+const BLOCK: usize = 64 << 10;
+
+/// Streams a response into `sink`, unpacked. `silence` bounds the wait for each piece, `most` the bytes
+/// that are written. A dropped call stops the writing at once.
+pub(super) async fn receive<S: Write + Send + 'static>(
+    mut response: reqwest::Response,
+    silence: Duration,
+    most: u64,
+    sink: S,
+) -> Result<S, Trouble> {
+    if response
+        .content_length()
+        .is_some_and(|length| length > most)
+    {
+        return Err(too_large(most));
+    }
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let writer = tokio::task::spawn_blocking(move || write(receiver, sink, most));
+    loop {
+        let piece = tokio::time::timeout(silence, response.chunk()).await;
+        let piece = match piece {
+            Ok(Ok(piece)) => piece,
+            Ok(Err(error)) => return Err(cut(&chain(&error))),
+            Err(_) => {
+                return Err(cut(&format!(
+                    "nothing came for {} s",
+                    silence.as_secs_f64()
+                )));
+            }
+        };
+        let last = piece.is_none();
+        // A writer that has gone says why below.
+        if sender.send(piece).await.is_err() || last {
+            break;
+        }
+    }
+    drop(sender);
+    writer
+        .await
+        .map_err(|_| Trouble::Final(Error::State("the process is shutting down".into())))?
+}
+
+/// An error with all its causes, the innermost last.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut out = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !out.contains(&text) {
+            out.push_str(": ");
+            out.push_str(&text);
+        }
+        source = cause.source();
+    }
+    out
+}
+
+fn cut(why: &str) -> Trouble {
+    let error = Error::Remote(format!("velox server's answer did not arrive whole: {why}"));
+    Trouble::Passing(Reason::Download, error)
+}
+
+fn too_large(most: u64) -> Trouble {
+    Trouble::remote(format!(
+        "velox server's answer is larger than the {most} bytes that are taken"
+    ))
+}
+
+fn write<B: AsRef<[u8]>, S: Write>(
+    pieces: mpsc::Receiver<Option<B>>,
+    sink: S,
+    most: u64,
+) -> Result<S, Trouble> {
+    unpack(Pieces::new(pieces), sink, most)
+}
+
+/// Copies a body into `sink`, unpacked where it is gzip.
+pub(super) fn unpack<S: Write>(mut body: impl Read, sink: S, most: u64) -> Result<S, Trouble> {
+    let mut start = [0; 2];
+    let mut length = 0;
+    while let Some(rest) = start.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match body.read(rest) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) => return Err(cut(&error.to_string())),
+        }
+    }
+    let start = start.get(..length).unwrap_or_default();
+    let whole = start.chain(body);
+    if start == [0x1f, 0x8b] {
+        copy(MultiGzDecoder::new(whole), sink, most)
+    } else {
+        copy(whole, sink, most)
+    }
+}
+
+fn copy<S: Write>(mut from: impl Read, mut sink: S, most: u64) -> Result<S, Trouble> {
+    let mut buffer = vec![0; BLOCK];
+    let mut left = most;
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(0) => return Ok(sink),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(cut(&error.to_string())),
+        };
+        left = left
+            .checked_sub(count as u64)
+            .ok_or_else(|| too_large(most))?;
+        sink.write_all(buffer.get(..count).unwrap_or_default())
+            .map_err(|error| Trouble::Unkept(Error::io("writing the binary", error)))?;
+    }
+}
+
+/// Reads what comes through the channel. `None` in it is the proper end.
+struct Pieces<B> {
+    receiver: mpsc::Receiver<Option<B>>,
+    piece: Option<B>,
+    at: usize,
+    ended: bool,
+}
+
+impl<B: AsRef<[u8]>> Pieces<B> {
+    fn new(receiver: mpsc::Receiver<Option<B>>) -> Self {
+        Self {
+            receiver,
+            piece: None,
+            at: 0,
+            ended: false,
+        }
+    }
+}
+
+impl<B: AsRef<[u8]>> Read for Pieces<B> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let rest = self
+                .piece
+                .as_ref()
+                .and_then(|piece| piece.as_ref().get(self.at..));
+            if let Some(mut rest) = rest.filter(|rest| !rest.is_empty()) {
+                let count = rest.read(buffer)?;
+                self.at += count;
+                return Ok(count);
+            }
+            if self.ended || buffer.is_empty() {
+                return Ok(0);
+            }
+            match self.receiver.blocking_recv() {
+                Some(Some(piece)) => (self.piece, self.at) = (Some(piece), 0),
+                Some(None) => self.ended = true,
+                None => return Err(io::Error::other("the transfer was broken off")),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn through(pieces: Vec<&[u8]>, ended: bool) -> Result<Vec<u8>, Trouble> {
+        let (sender, receiver) = mpsc::channel(pieces.len() + 1);
+        for piece in pieces {
+            sender.try_send(Some(piece.to_vec())).unwrap();
+        }
+        if ended {
+            sender.try_send(None).unwrap();
+        }
+        drop(sender);
+        write(receiver, Vec::new(), 1000)
+    }
+
+    #[test]
+    fn a_gzip_body_is_unpacked_wherever_it_is_cut_into_pieces() {
+        let packed = gzip(b"hello");
+        for at in 0..packed.len() {
+            let (left, right) = packed.split_at(at);
+            assert_eq!(through(vec![left, right], true).unwrap(), b"hello");
+        }
+        assert_eq!(through(vec![b"he", b"", b"llo"], true).unwrap(), b"hello");
+        assert_eq!(through(vec![], true).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_is_tried_again() {
+        let packed = gzip(&[7; 500]);
+        let short = &packed[..packed.len() - 9];
+        for broken in [through(vec![short], true), through(vec![b"x"], false)] {
+            assert!(matches!(broken, Err(Trouble::Passing(Reason::Download, _))));
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_stopped_at_the_bound() {
+        let packed = gzip(&[0; 1001]);
+        assert!(matches!(
+            through(vec![&packed], true),
+            Err(Trouble::Final(Error::Remote(_)))
+        ));
+        assert!(through(vec![&gzip(&[0; 1000])], true).is_ok());
+        assert!(through(vec![&[1; 1001]], true).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_is_our_own_trouble() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert!(matches!(
+            unpack(&b"xyz"[..], Full, 10),
+            Err(Trouble::Unkept(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_arrive_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), magic: bool) {
+            let mut body = if magic { vec![0x1f, 0x8b, 8] } else { vec![0] };
+            body.extend(bytes);
+            let arrived = through(vec![&body], true);
+            prop_assert!(magic || arrived.unwrap() == body);
+        }
+    }
+}
