@@ -1,0 +1,132 @@
+//! How far a build is: what its pilot tells callers, other processes and people.
+
+use serde_json::{Value, json};
+
+use super::{identity::Identity, request::Request};
+use crate::host::clock;
+
+/// The last lines of a build's log that are passed on.
+const MOST_LINES: usize = 20;
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for a slot, or for a build that goes before.
+    #[default]
+    Queued,
+    /// The server builds.
+    Building,
+    /// Pausing before the next attempt.
+    Retrying,
+    /// The binary is on its way to us.
+    Downloading,
+}
+
+impl Phase {
+    /// The word for it in answers and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Building => "building",
+            Self::Retrying => "retrying",
+            Self::Downloading => "downloading",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Queued, Self::Building, Self::Retrying, Self::Downloading]
+            .into_iter()
+            .find(|phase| phase.name() == name)
+    }
+
+    /// The label of `velox_client_disconnects_total`.
+    pub(super) fn stage(self) -> &'static str {
+        match self {
+            Self::Queued => "queue",
+            Self::Building | Self::Retrying => "build",
+            Self::Downloading => "stream",
+        }
+    }
+}
+
+/// A build under way.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// What is being done.
+    pub phase: Phase,
+    /// Attempts at the server until now.
+    pub attempt: u32,
+    /// When it began, in Unix milliseconds.
+    pub started_ms: u64,
+    /// The last lines of the build's log, where the server tells them.
+    pub lines: Vec<String>,
+    what: What,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct What {
+    key: String,
+    rr_version: String,
+    os: String,
+    arch: String,
+    forced: bool,
+}
+
+impl Progress {
+    /// A build that begins now.
+    pub(super) fn begin(request: &Request, identity: &Identity) -> Self {
+        Self {
+            started_ms: clock::unix_ms(),
+            what: What {
+                key: identity.key.to_string(),
+                rr_version: request.rr_version.clone(),
+                os: request.os.clone(),
+                arch: request.arch.clone(),
+                forced: request.force_rebuild,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// With other lines.
+    pub(super) fn with_lines(mut self, mut lines: Vec<String>) -> Self {
+        let surplus = lines.len().saturating_sub(MOST_LINES);
+        self.lines = lines.split_off(surplus);
+        self
+    }
+
+    /// For files and for PHP. Times are float seconds.
+    pub(super) fn to_json(&self) -> Value {
+        let elapsed = clock::unix_ms().saturating_sub(self.started_ms);
+        json!({
+            "key": self.what.key,
+            "rr_version": self.what.rr_version,
+            "os": self.what.os,
+            "arch": self.what.arch,
+            "force_rebuild": self.what.forced,
+            "state": self.phase.name(),
+            "attempt": self.attempt,
+            "started": self.started_ms as f64 / 1000.0,
+            "elapsed": elapsed as f64 / 1000.0,
+            "lines": self.lines,
+            "pid": std::process::id(),
+        })
+    }
+
+    /// As another process told it.
+    pub(super) fn mirror(&self, told: &Value) -> Self {
+        let phase = told.get("state").and_then(Value::as_str).and_then(Phase::named);
+        let attempt = told.get("attempt").and_then(Value::as_u64);
+        let lines = told.get("lines").and_then(Value::as_array);
+        let lines = lines.into_iter().flatten().filter_map(Value::as_str);
+        Self {
+            phase: phase.unwrap_or(self.phase),
+            attempt: attempt.map_or(self.attempt, |attempt| {
+                attempt.try_into().unwrap_or(u32::MAX)
+            }),
+            ..self.clone()
+        }
+        .with_lines(lines.map(str::to_owned).collect())
+    }
+}
