@@ -77,7 +77,9 @@ impl Locals {
         let mut pilots = self.pilots();
         // A forced build is good for everybody; but if there is another one, it is probably earlier.
         let errand = match forced {
-            false if !pilots.contains_key(&(id, false)) && pilots.contains_key(&(id, true)) => (id, true),
+            false if !pilots.contains_key(&(id, false)) && pilots.contains_key(&(id, true)) => {
+                (id, true)
+            }
             forced => (id, forced),
         };
         let mut pilot = None;
@@ -121,7 +123,12 @@ impl Locals {
         let pilots = self.pilots();
         pilots
             .values()
-            .map(|seats| (seats.request_ids.clone(), seats.shared.view.borrow().clone()))
+            .map(|seats| {
+                (
+                    seats.request_ids.clone(),
+                    seats.shared.view.borrow().clone(),
+                )
+            })
             .collect()
     }
 
@@ -158,7 +165,12 @@ impl Pilot {
     pub(super) fn newcomers(&self) -> Vec<String> {
         let mut pilots = self.locals.pilots();
         self.seats(&mut pilots).map_or_else(Vec::new, |seats| {
-            let new = seats.request_ids.iter().skip(seats.noted).cloned().collect();
+            let new = seats
+                .request_ids
+                .iter()
+                .skip(seats.noted)
+                .cloned()
+                .collect();
             seats.noted = seats.request_ids.len();
             new
         })
@@ -180,13 +192,17 @@ impl Pilot {
     /// Whether a caller is left.
     pub(super) fn is_wanted(&self) -> bool {
         let mut pilots = self.locals.pilots();
-        self.seats(&mut pilots).is_some_and(|seats| seats.callers > 0)
+        self.seats(&mut pilots)
+            .is_some_and(|seats| seats.callers > 0)
     }
 
     /// Takes the errand off the list if no caller is left. From then on callers get a new pilot.
     pub(super) fn retire(&self) -> bool {
         let mut pilots = self.locals.pilots();
-        if self.seats(&mut pilots).is_some_and(|seats| seats.callers > 0) {
+        if self
+            .seats(&mut pilots)
+            .is_some_and(|seats| seats.callers > 0)
+        {
             return false;
         }
         self.remove(&mut pilots);

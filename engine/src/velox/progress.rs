@@ -35,9 +35,14 @@ impl Phase {
     }
 
     fn named(name: &str) -> Option<Self> {
-        [Self::Queued, Self::Building, Self::Retrying, Self::Downloading]
-            .into_iter()
-            .find(|phase| phase.name() == name)
+        [
+            Self::Queued,
+            Self::Building,
+            Self::Retrying,
+            Self::Downloading,
+        ]
+        .into_iter()
+        .find(|phase| phase.name() == name)
     }
 
     /// The label of `velox_client_disconnects_total`.
@@ -61,11 +66,11 @@ pub struct Progress {
     pub started_ms: u64,
     /// The last lines of the build's log, where the server tells them.
     pub lines: Vec<String>,
-    what: What,
+    pub(super) what: What,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-struct What {
+pub(super) struct What {
     key: String,
     rr_version: String,
     os: String,
@@ -116,7 +121,10 @@ impl Progress {
 
     /// As another process told it.
     pub(super) fn mirror(&self, told: &Value) -> Self {
-        let phase = told.get("state").and_then(Value::as_str).and_then(Phase::named);
+        let phase = told
+            .get("state")
+            .and_then(Value::as_str)
+            .and_then(Phase::named);
         let attempt = told.get("attempt").and_then(Value::as_u64);
         let lines = told.get("lines").and_then(Value::as_array);
         let lines = lines.into_iter().flatten().filter_map(Value::as_str);

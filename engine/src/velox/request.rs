@@ -2,11 +2,13 @@
 //! once, before any I/O. What the real server accepts is accepted: names in both spellings, unknown
 //! fields ignored, `null` as absence (protobuf's JSON mapping; the rules of Velox's `request.proto`).
 
-use std::io;
-
 use serde_json::{Map, Value, json};
 
-use super::fields::{Fields, kind};
+use super::{
+    fields::{Fields, kind},
+    platform::{host_arch, host_os},
+    rules::{is_rr_version, is_uuid, uuid},
+};
 use crate::{Error, Result, error::Violation};
 
 /// What to build, checked.
@@ -243,90 +245,6 @@ fn platform(fields: &mut Fields<'_>) -> (String, String) {
     }
     fields.extend(wrong);
     (os, arch)
-}
-
-/// Velox's rule: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
-fn is_rr_version(text: &str) -> bool {
-    if text == "master" {
-        return true;
-    }
-    if (7..=40).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    {
-        return true;
-    }
-    let Some(rest) = text.strip_prefix('v') else {
-        return false;
-    };
-    let mut parts = rest.splitn(3, '.');
-    let number = |part: Option<&str>| {
-        part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    number(parts.next())
-        && number(parts.next())
-        && parts
-            .next()
-            .is_some_and(|part| part.starts_with(|first: char| first.is_ascii_digit()))
-}
-
-/// protovalidate's rule for `string.uuid`: 36 characters, hexadecimal of either case and dashes.
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                byte == b'-'
-            } else {
-                byte.is_ascii_hexdigit()
-            }
-        })
-}
-
-/// A random UUID (RFC 9562, version 4).
-fn uuid() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::io("reading random numbers", io::Error::other(error)))?;
-    let bits = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    Ok(format!(
-        "{}-{}-{}-{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32)
-    ))
-}
-
-/// This host's operating system in Go's words.
-#[must_use]
-pub fn host_os() -> &'static str {
-    match std::env::consts::OS {
-        "macos" => "darwin",
-        other => other,
-    }
-}
-
-/// This host's processor in Go's words.
-#[must_use]
-pub fn host_arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        "loongarch64" => "loong64",
-        "powerpc64" => {
-            if cfg!(target_endian = "little") {
-                "ppc64le"
-            } else {
-                "ppc64"
-            }
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

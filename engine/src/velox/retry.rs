@@ -4,69 +4,43 @@
 
 use std::time::Duration;
 
-/// The `velox.retry` settings.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RetryOptions {
-    /// Attempts in all, 1 or more.
-    pub max_attempts: u32,
-    /// The ceiling of the first pause.
-    pub initial_delay: Duration,
-    /// The ceiling of every pause.
-    pub max_delay: Duration,
-    /// What the ceiling grows by from pause to pause, 1.0 or more.
-    pub backoff_multiplier: f64,
-}
+use crate::config::RetrySettings;
 
-impl Default for RetryOptions {
-    fn default() -> Self {
-        Self {
-            max_attempts: 3,
-            initial_delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(10),
-            backoff_multiplier: 2.0,
-        }
-    }
-}
-
-impl RetryOptions {
-    /// The ceiling of the pause after that many failed attempts, from 1.
-    #[must_use]
-    pub fn ceiling(&self, failed: u32) -> Duration {
-        let growth = self
-            .backoff_multiplier
-            .max(1.0)
-            .powi(i32::try_from(failed.saturating_sub(1)).unwrap_or(i32::MAX));
-        let seconds = self.initial_delay.as_secs_f64() * growth;
-        // Beyond the ceiling, infinite included.
-        if seconds < self.max_delay.as_secs_f64() {
-            Duration::from_secs_f64(seconds)
-        } else {
-            self.max_delay
-        }
+/// The ceiling of the pause after that many failed attempts, from 1.
+#[must_use]
+pub(super) fn ceiling(retry: &RetrySettings, failed: u32) -> Duration {
+    let growth = retry
+        .backoff_multiplier
+        .max(1.0)
+        .powi(i32::try_from(failed.saturating_sub(1)).unwrap_or(i32::MAX));
+    let seconds = retry.initial_delay.as_secs_f64() * growth;
+    if seconds < retry.max_delay.as_secs_f64() {
+        Duration::from_secs_f64(seconds)
+    } else {
+        retry.max_delay
     }
 }
 
 /// Random numbers for pauses: fast, and good enough for nothing else (splitmix64).
 #[derive(Debug, Clone)]
-pub struct Jitter(u64);
+pub(super) struct Jitter(u64);
 
 impl Jitter {
-    /// With a seed of the caller's.
-    #[must_use]
-    pub fn seeded(seed: u64) -> Self {
+    /// With a seed of a test's.
+    #[cfg(test)]
+    pub(super) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
     /// With a seed of the system's. Without one all processes would pause alike, which is no error.
-    #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut seed = [0; 8];
         let _ = getrandom::fill(&mut seed);
         Self(u64::from_le_bytes(seed))
     }
 
     /// Evenly between the two.
-    pub fn between(&mut self, least: Duration, most: Duration) -> Duration {
+    pub(super) fn between(&mut self, least: Duration, most: Duration) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -78,29 +52,28 @@ impl Jitter {
     }
 }
 
-impl Default for Jitter {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_ceilings_are_those_that_the_plugin_documents() {
-        let options = RetryOptions::default();
+        let retry = RetrySettings {
+            max_attempts: 3,
+            initial_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(10),
+            backoff_multiplier: 2.0,
+        };
         let seconds: Vec<u64> = (1..8)
-            .map(|failed| options.ceiling(failed).as_secs())
+            .map(|failed| ceiling(&retry, failed).as_secs())
             .collect();
         assert_eq!(seconds, [1, 2, 4, 8, 10, 10, 10]);
-        assert_eq!(options.ceiling(u32::MAX), options.max_delay);
-        let steep = RetryOptions {
+        assert_eq!(ceiling(&retry, u32::MAX), retry.max_delay);
+        let steep = RetrySettings {
             backoff_multiplier: f64::INFINITY,
-            ..options
+            ..retry
         };
-        assert_eq!(steep.ceiling(2), options.max_delay);
+        assert_eq!(ceiling(&steep, 2), steep.max_delay);
     }
 
     #[test]

@@ -18,11 +18,11 @@ use crate::Error;
 
 /// One root: where the server says its files are, and where they are for us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathRoot {
+pub(super) struct PathRoot {
     /// Prefix of the server's paths.
-    pub server: PathBuf,
+    pub(super) server: PathBuf,
     /// The same directory here.
-    pub local: PathBuf,
+    pub(super) local: PathBuf,
 }
 
 /// A file that may be copied.
@@ -92,7 +92,8 @@ pub(super) fn fits(head: &[u8], size: u64, wanted: Wanted<'_>, what: &str) -> Re
     })
 }
 
-fn head(file: &File) -> io::Result<Vec<u8>> {
+/// A file's first bytes.
+pub(super) fn head(file: &File) -> io::Result<Vec<u8>> {
     let mut head = vec![0; HEAD];
     let mut length = 0;
     while let Some(rest) = head.get_mut(length..).filter(|rest| !rest.is_empty()) {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::table::FlightId;
 use crate::{
     Error, Result,
+    artifacts::{ConfigDigest, Key, Record},
     error::{BuildFailure, IoContext, Violation},
 };
 
@@ -28,24 +29,62 @@ const MAX_LOG: usize = 1 << 20;
 const ENDING: &str = "outcome";
 
 /// A binary that a flight has brought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landed {
-    /// The key it is stored under, 16 hex digits.
-    pub key: String,
-    /// The configuration's digest, 16 hex digits.
-    pub digest: String,
-    /// Where it lies.
+    /// What is known of it.
+    pub record: Record,
+    /// Where it lies: in the cache, or in a place for binaries that are not kept.
     pub path: PathBuf,
-    /// SHA-256 in hex.
-    pub sha256: String,
-    /// Bytes.
-    pub size: u64,
-    /// Milliseconds since the epoch.
-    pub created_ms: u64,
-    /// Milliseconds since the epoch.
-    pub expires_ms: u64,
-    /// How long the build took, in milliseconds.
-    pub build_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Brought {
+    key: String,
+    digest: String,
+    path: PathBuf,
+    sha256: String,
+    size: u64,
+    created_ms: u64,
+    expires_ms: u64,
+    build_ms: u32,
+}
+
+impl Brought {
+    fn of(landed: &Landed) -> Self {
+        let record = &landed.record;
+        Self {
+            key: record.key.to_string(),
+            digest: record.digest.to_string(),
+            path: landed.path.clone(),
+            sha256: record.sha256_hex(),
+            size: record.size,
+            created_ms: record.created_ms,
+            expires_ms: record.expires_ms,
+            build_ms: record.build_ms,
+        }
+    }
+
+    fn into_landed(self) -> Option<Landed> {
+        let mut sha256 = [0; 32];
+        let quarters = sha256.chunks_exact_mut(8).enumerate();
+        for (at, quarter) in quarters {
+            let digits = self.sha256.as_bytes().get(at * 16..at * 16 + 16)?;
+            quarter.copy_from_slice(&Key::parse(digits)?.0.to_be_bytes());
+        }
+        Some(Landed {
+            record: Record {
+                key: Key::parse(self.key.as_bytes())?,
+                sha256,
+                size: self.size,
+                created_ms: self.created_ms,
+                expires_ms: self.expires_ms,
+                accessed_ms: self.created_ms,
+                build_ms: self.build_ms,
+                digest: ConfigDigest::parse(&self.digest)?,
+            },
+            path: self.path,
+        })
+    }
 }
 
 /// The end of one attempt.
@@ -61,7 +100,7 @@ pub struct Outcome {
 struct Page {
     request_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ok: Option<Landed>,
+    ok: Option<Brought>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
@@ -95,7 +134,7 @@ fn path(dir: &Path, id: FlightId, attempt: u64) -> PathBuf {
 pub(super) fn publish(dir: &Path, id: FlightId, attempt: u64, outcome: &Outcome) -> Result<()> {
     let page = Page {
         request_ids: outcome.request_ids.clone(),
-        ok: outcome.result.as_ref().ok().cloned(),
+        ok: outcome.result.as_ref().ok().map(Brought::of),
         error: outcome.result.as_ref().err().map(Failure::of),
     };
     let bytes = serde_json::to_vec(&page)
@@ -150,7 +189,7 @@ fn decode(path: &Path) -> Option<Outcome> {
     let bytes = read_small(path).ok()??;
     let page: Page = serde_json::from_slice(&bytes).ok()?;
     let result = match (page.ok, page.error) {
-        (Some(landed), None) => Ok(landed),
+        (Some(brought), None) => Ok(brought.into_landed()?),
         (None, Some(failure)) => Err(failure.into_error()),
         _ => return None,
     };

@@ -5,7 +5,10 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::*;
-use crate::error::BuildFailure;
+use crate::{
+    artifacts::{ConfigDigest, Key, Record},
+    error::BuildFailure,
+};
 
 const ID: FlightId = FlightId { key: 1, digest: 2 };
 const OTHER: FlightId = FlightId { key: 1, digest: 3 };
@@ -32,14 +35,17 @@ fn wait(flights: &Flights, id: FlightId, forced: bool) -> Waiter {
 
 fn landed() -> Landed {
     Landed {
-        key: "0000000000000001".into(),
-        digest: "0000000000000002".into(),
+        record: Record {
+            key: Key(1),
+            sha256: std::array::from_fn(|at| at as u8),
+            size: 5,
+            created_ms: 1,
+            expires_ms: 2,
+            accessed_ms: 1,
+            build_ms: 3,
+            digest: ConfigDigest(2),
+        },
         path: "/cache/a.bin".into(),
-        sha256: "00".repeat(32),
-        size: 5,
-        created_ms: 1,
-        expires_ms: 2,
-        build_ms: 3,
     }
 }
 

@@ -1,0 +1,386 @@
+//! The door of this room: a request goes in, an artifact comes out. A hit is answered on the spot, also
+//! while the server is down; everything else takes a seat in a flight. One such object a process.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{
+    client::Client,
+    flight::{Flights, Landed},
+    identity::{Explanation, Identity, explain},
+    keep::Keeper,
+    local::{Caller, Locals},
+    pilot,
+    progress::Progress,
+    request::Request,
+    slots::{Limit, Slots},
+    source::PathRoot,
+    work::Work,
+};
+use crate::{
+    Error, Result,
+    artifacts::{Record, Store},
+    config::VeloxSettings,
+    host::clock,
+    metrics::velox as metrics,
+    runtime::CancelToken,
+};
+
+/// The largest binary that is taken.
+const MOST_BYTES: u64 = 1 << 30;
+/// What a caller waits beyond `build_timeout`, so that the build's own deadline is what it hears of.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Directories that the processes of the host share.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Segments and locks, where the cache directory can't hold them.
+    pub run_dir: PathBuf,
+    /// Binaries that the cache does not keep; made when it is needed.
+    pub spare_dir: PathBuf,
+}
+
+/// Builds of one process.
+#[derive(Clone)]
+pub struct Velox {
+    inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) settings: VeloxSettings,
+    pub(super) keeper: Keeper,
+    pub(super) roots: Vec<PathRoot>,
+    pub(super) most: u64,
+    pub(super) locals: Arc<Locals>,
+    places: Places,
+    limit: Limit,
+    shared: OnceLock<Shared>,
+    client: tokio::sync::OnceCell<Client>,
+}
+
+/// What lies in files that the host shares; missing where no directory for it can be had.
+struct Shared {
+    flights: Option<Flights>,
+    slots: Option<Slots>,
+}
+
+/// Where an artifact came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// It was there.
+    Hit,
+    /// It was built for this request, or for another one at the same time.
+    Miss,
+}
+
+impl CacheStatus {
+    /// `HIT` or `MISS`, as headers say it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "HIT",
+            Self::Miss => "MISS",
+        }
+    }
+}
+
+/// What a request is answered with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Artifact {
+    /// What is known of it.
+    pub record: Record,
+    /// Where its binary lies.
+    pub path: PathBuf,
+    /// The request that asked for it, complete.
+    pub config: Value,
+    /// Where it came from.
+    pub cache_status: CacheStatus,
+}
+
+impl Velox {
+    /// Nothing is opened and nothing is started. `store` is missing where the cache is off or can't be
+    /// opened; builds work without. `limit` is asked for the host's number of builds at one time.
+    #[must_use]
+    pub fn new(
+        settings: VeloxSettings,
+        store: Option<Arc<Store>>,
+        places: Places,
+        limit: Limit,
+    ) -> Self {
+        let keeper = Keeper::new(
+            store,
+            places.spare_dir.clone(),
+            places.run_dir.clone(),
+            &settings,
+        );
+        let roots = settings
+            .path_map
+            .iter()
+            .map(|(server, local)| PathRoot {
+                server: server.clone(),
+                local: local.clone(),
+            })
+            .collect();
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                keeper,
+                roots,
+                most: MOST_BYTES,
+                locals: Arc::new(Locals::default()),
+                places,
+                limit,
+                shared: OnceLock::new(),
+                client: tokio::sync::OnceCell::new(),
+            }),
+        }
+    }
+
+    /// Reads and checks a request, and counts it where it is wrong.
+    ///
+    /// # Errors
+    /// As [`Request::from_json`].
+    pub fn check(value: &Value) -> Result<Request> {
+        Request::from_json(value).inspect_err(|_| metrics::ERRORS.inc(&["validation"]))
+    }
+
+    /// What the index knows of this configuration; no I/O. Whether the file still stands is for whoever
+    /// opens it to find out.
+    #[must_use]
+    pub fn find(&self, request: &Request) -> Option<Artifact> {
+        let store = self.inner.keeper.cache()?;
+        let record = Identity::of(request).lookup(store)?;
+        Some(Artifact {
+            path: store.path(&record),
+            record,
+            config: request.config(),
+            cache_status: CacheStatus::Hit,
+        })
+    }
+
+    /// The beginning of every build: says in the log that it was asked for, and answers at once where an
+    /// artifact is there, its file looked at. `None`: go on with [`Velox::fly`]. A few system calls, on
+    /// any thread.
+    #[must_use]
+    pub fn begin(&self, request: &Request) -> Option<Artifact> {
+        log::info!(
+            request_id = request.request_id,
+            os = request.os,
+            arch = request.arch,
+            rr_version = request.rr_version,
+            plugins_count = request.plugins.len(),
+            force_rebuild = request.force_rebuild;
+            "build request received"
+        );
+        if request.force_rebuild {
+            metrics::FORCE_REBUILDS.inc();
+            return None;
+        }
+        let begun = Instant::now();
+        let artifact = self
+            .find(request)
+            .filter(|artifact| self.stands(&artifact.record));
+        metrics::CACHE_LOOKUP.observe(&[], begun.elapsed().as_secs_f64());
+        match &artifact {
+            Some(Artifact { record, .. }) => {
+                metrics::CACHE_HITS.inc();
+                let age = clock::unix_ms().saturating_sub(record.created_ms) / 1000;
+                log::info!(
+                    request_id = request.request_id,
+                    cache_key:% = record.key,
+                    cache_age = age,
+                    file_size = record.size;
+                    "cache hit"
+                );
+            }
+            None => {
+                metrics::CACHE_MISSES.inc();
+                log::debug!(request_id = request.request_id; "cache miss");
+            }
+        }
+        artifact
+    }
+
+    fn stands(&self, record: &Record) -> bool {
+        let cache = self.inner.keeper.cache();
+        cache.is_some_and(|store| store.open_binary(record).is_ok_and(|file| file.is_some()))
+    }
+
+    /// Brings an artifact that is not there: builds it, or joins whoever builds it on this host. Needs
+    /// the runtime. Dropped or cancelled, it leaves its seat; when nobody sits in the flight any more, the
+    /// request to the server is stopped. `progress` is called on the runtime with each change.
+    ///
+    /// # Errors
+    /// [`Error::Config`] without a server; [`Error::BuildFailed`], [`Error::InvalidRequest`] by the
+    /// server's word; [`Error::Remote`], [`Error::Timeout`] (`build_timeout`), [`Error::QueueFull`],
+    /// [`Error::Cancelled`], [`Error::Io`].
+    pub async fn fly(
+        &self,
+        request: Request,
+        cancel: &CancelToken,
+        progress: impl Fn(&Progress) + Send,
+    ) -> Result<Artifact> {
+        self.inner.client().await?;
+        let request = Arc::new(request);
+        let identity = Identity::of(&request);
+        let begin = Progress::begin(&request, &identity);
+        let (caller, pilot) = self.inner.locals.join(
+            identity.flight(),
+            request.force_rebuild,
+            &request.request_id,
+            &begin,
+        );
+        if let Some(pilot) = pilot {
+            let work = Work {
+                request: Arc::clone(&request),
+                identity,
+                forced: request.force_rebuild,
+            };
+            tokio::spawn(pilot::fly(Arc::clone(&self.inner), work, pilot));
+        }
+        let limit = self.inner.settings.build_timeout;
+        let landed = tokio::select! {
+            biased;
+            landed = wait(caller, progress) => landed?,
+            () = cancel.cancelled() => {
+                return Err(Error::Cancelled("the build was cancelled".into()));
+            }
+            () = tokio::time::sleep(limit + SLACK) => return Err(pilot::timed_out(limit)),
+        };
+        Ok(Artifact {
+            record: landed.record,
+            path: landed.path,
+            config: request.config(),
+            cache_status: CacheStatus::Miss,
+        })
+    }
+
+    /// [`Velox::begin`], then [`Velox::fly`] where it has to be.
+    ///
+    /// # Errors
+    /// As [`Velox::fly`].
+    pub async fn build(
+        &self,
+        request: Request,
+        cancel: &CancelToken,
+        progress: impl Fn(&Progress) + Send,
+    ) -> Result<Artifact> {
+        let (velox, asked) = (self.clone(), request.clone());
+        let hit = tokio::task::spawn_blocking(move || velox.begin(&asked)).await;
+        if let Ok(Some(artifact)) = hit {
+            return Ok(artifact);
+        }
+        self.fly(request, cancel, progress).await
+    }
+
+    /// Says what a lookup would find, and why.
+    #[must_use]
+    pub fn explain(&self, request: &Request) -> Explanation {
+        let store = self.inner.keeper.cache().map(AsRef::as_ref);
+        explain(store, request, clock::unix_ms())
+    }
+
+    /// Takes smaller binaries only.
+    #[cfg(test)]
+    pub(super) fn bound(&mut self, most: u64) {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.most = most;
+        }
+    }
+
+    pub(super) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+async fn wait(mut caller: Caller, progress: impl Fn(&Progress)) -> Result<Landed> {
+    loop {
+        {
+            let view = caller.view.borrow_and_update();
+            if let Some(end) = &view.end {
+                return end.clone();
+            }
+            progress(&view.progress);
+        }
+        if caller.view.changed().await.is_err() {
+            let view = caller.view.borrow();
+            let closed = || Err(Error::State("the process is shutting down".into()));
+            return view.end.clone().unwrap_or_else(closed);
+        }
+    }
+}
+
+impl Artifact {
+    /// What the file is called for whoever downloads it: `roadrunner-linux-amd64`.
+    #[must_use]
+    pub fn filename(&self) -> String {
+        let part = |name: &str| {
+            let platform = self.config.get("target_platform");
+            let value = platform.and_then(|platform| platform.get(name));
+            value
+                .and_then(Value::as_str)
+                .unwrap_or("unknown")
+                .to_owned()
+        };
+        let os = part("os");
+        let ending = if os == "windows" { ".exe" } else { "" };
+        format!("roadrunner-{os}-{}{ending}", part("arch"))
+    }
+}
+
+impl Inner {
+    /// The client, made at its first use.
+    pub(super) async fn client(&self) -> Result<&Client> {
+        let make = || async {
+            let settings = self.settings.clone();
+            // Certificates are read from disk.
+            tokio::task::spawn_blocking(move || Client::new(&settings))
+                .await
+                .unwrap_or_else(|_| Err(Error::State("the process is shutting down".into())))
+        };
+        self.client.get_or_try_init(make).await
+    }
+
+    pub(super) fn flights(&self) -> Option<&Flights> {
+        self.shared().flights.as_ref()
+    }
+
+    pub(super) fn slots(&self) -> Option<&Slots> {
+        self.shared().slots.as_ref()
+    }
+
+    /// Beside the cache, because whoever shares it has to share flights too; else in the run directory.
+    fn shared(&self) -> &Shared {
+        self.shared.get_or_init(|| {
+            let cache = self.keeper.cache().filter(|store| store.is_writable());
+            let beside = cache.map(|store| store.dir().join(".pillion"));
+            let candidates = beside
+                .into_iter()
+                .chain([self.places.run_dir.join("velox")]);
+            for dir in candidates {
+                let flights = Flights::new(dir.join("flights"));
+                let slots = Slots::new(dir.join("slots"), Arc::clone(&self.limit));
+                match (flights, slots) {
+                    (Ok(flights), Ok(slots)) => {
+                        return Shared {
+                            flights: Some(flights),
+                            slots: Some(slots),
+                        };
+                    }
+                    (Err(error), _) | (_, Err(error)) => {
+                        log::warn!(error:%; "flight directory unusable");
+                    }
+                }
+            }
+            Shared {
+                flights: None,
+                slots: None,
+            }
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! Lookups by key and digest, and what is said of them.
+
+use std::time::Duration;
+
+use super::*;
+use crate::artifacts::{Clock, CommitMeta, StoreOptions};
+
+fn request(module: &str, tag: &str) -> Request {
+    Request::from_json(&json!({
+        "rr_version": "v2025.1.2",
+        "target_platform": {"os": "linux", "arch": "amd64"},
+        "plugins": [{"module_name": module, "tag": tag}],
+    }))
+    .unwrap()
+}
+
+struct Cache {
+    _dir: tempfile::TempDir,
+    store: Store,
+    now: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+fn cache() -> Cache {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, now) = Clock::manual(1000);
+    let options = StoreOptions::new(dir.path().join("cache"), dir.path());
+    let store = Store::attach(options, clock).unwrap();
+    store.prepare().unwrap();
+    Cache {
+        _dir: dir,
+        store,
+        now,
+    }
+}
+
+impl Cache {
+    fn keep(&self, request: &Request) -> Key {
+        let identity = Identity::of(request);
+        let key = identity.place(&self.store, self.now_ms()).unwrap();
+        let mut staging = self.store.stage().unwrap();
+        std::io::Write::write_all(&mut staging, b"binary").unwrap();
+        let meta = CommitMeta {
+            key,
+            digest: identity.digest,
+            config: request.config(),
+            build_ms: 0,
+            ttl: Duration::from_millis(100),
+            replace: false,
+        };
+        self.store.commit(staging, meta).unwrap().key
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.now.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn pass(&self, ms: u64) {
+        self.now.fetch_add(ms, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn reason(&self, request: &Request) -> &'static str {
+        explain(Some(&self.store), request, self.now_ms())
+            .reason
+            .name()
+    }
+}
+
+#[test]
+fn configurations_that_share_a_key_never_get_each_others_binary() {
+    let cache = cache();
+    let (lower, upper) = (request("a/m", "v1.0.0"), request("A/M", "v1.0.0"));
+    let (first, second) = (Identity::of(&lower), Identity::of(&upper));
+    assert_eq!(first.key, second.key);
+    assert_eq!(cache.keep(&lower), first.key);
+    assert_eq!(second.lookup(&cache.store), None);
+    assert_eq!(cache.reason(&upper), "other_configuration");
+    assert_eq!(cache.keep(&upper), second.extended_key);
+    assert_eq!(first.lookup(&cache.store).unwrap().key, first.key);
+    assert_eq!(
+        second.lookup(&cache.store).unwrap().key,
+        second.extended_key
+    );
+    assert_eq!(cache.reason(&upper), "hit");
+    let told = explain(Some(&cache.store), &upper, cache.now_ms()).to_json();
+    assert_eq!(told["stored_key"], second.extended_key.to_string());
+    assert_eq!(told["key"], first.key.to_string());
+    // The first one goes; the second one stays where it is.
+    cache.store.forget(first.key).unwrap();
+    assert_eq!(
+        second.place(&cache.store, cache.now_ms()).unwrap(),
+        second.extended_key
+    );
+    assert!(
+        second
+            .lookup_disk(&cache.store, cache.now_ms())
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_miss_says_why() {
+    let cache = cache();
+    let (fixed, moving) = (request("m", "v1.0.0"), request("m", "latest"));
+    assert_eq!(cache.reason(&fixed), "absent");
+    cache.keep(&fixed);
+    cache.keep(&moving);
+    assert_eq!(
+        (cache.reason(&fixed), cache.reason(&moving)),
+        ("hit", "hit")
+    );
+    cache.pass(100);
+    assert_eq!(cache.reason(&fixed), "expired");
+    assert_eq!(cache.reason(&moving), "moving_ref_expired");
+    assert_eq!(explain(None, &fixed, 0).reason, Reason::CacheOff);
+    let told = explain(Some(&cache.store), &moving, cache.now_ms()).to_json();
+    assert_eq!(told["moving_ref"], "latest");
+    assert_eq!(told["hit"], false);
+}
+
+#[test]
+fn both_old_shapes_of_a_configuration_have_the_digest_of_the_request() {
+    let request = request("github.com/A/m", "v1.0.0");
+    let digest = Some(Canonical::of(&request).digest());
+    let mut config = request.config();
+    config["request_id"] = "build-1".into();
+    assert_eq!(digest_of_config(&config), digest);
+    let flat = json!({
+        "rr_version": "v2025.1.2", "os": "linux", "arch": "amd64",
+        "plugins": [{"module_name": "github.com/A/m", "tag": "v1.0.0"}],
+    });
+    assert_eq!(digest_of_config(&flat), digest);
+    assert_eq!(digest_of_config(&json!({"command": "make"})), None);
+}

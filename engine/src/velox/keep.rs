@@ -1,0 +1,155 @@
+//! Where a binary is kept: in the cache, or, where that is off, full or not writable, in a place of its own
+//! for an hour, because a cache's trouble never fails a build. The second place is a store like the
+//! first, made when it is first needed; nothing is ever looked up in it. Blocking threads.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use once_cell::sync::OnceCell;
+
+use super::{
+    flight::Landed, identity::Identity, moving::moving_ref, request::Request, trouble::Trouble,
+};
+use crate::{
+    Result,
+    artifacts::{CommitMeta, Staging, Store, StoreOptions},
+    config::VeloxSettings,
+    host::clock,
+    metrics,
+};
+
+/// How long a binary that is not kept stays for those who asked for it.
+const SPARE_TTL: Duration = Duration::from_secs(3600);
+const SPARE_ENTRIES: u32 = 256;
+
+/// Which of the two places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shelf {
+    Cache,
+    Spare,
+}
+
+/// Both places.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    cache: Option<Arc<Store>>,
+    spare: OnceCell<Store>,
+    spare_options: StoreOptions,
+    ttl: Duration,
+    mutable_ttl: Duration,
+}
+
+/// What is to be known of a binary when it is put away.
+#[derive(Debug, Clone)]
+pub(super) struct Parcel {
+    pub(super) request: Arc<Request>,
+    pub(super) identity: Identity,
+    pub(super) forced: bool,
+    pub(super) build: Duration,
+}
+
+impl Keeper {
+    /// `spare_dir` is made when it is needed; `run_dir` is for its index.
+    pub(super) fn new(
+        cache: Option<Arc<Store>>,
+        spare_dir: PathBuf,
+        run_dir: PathBuf,
+        settings: &VeloxSettings,
+    ) -> Self {
+        Self {
+            cache,
+            spare: OnceCell::new(),
+            spare_options: StoreOptions {
+                max_entries: SPARE_ENTRIES,
+                ttl: SPARE_TTL,
+                ..StoreOptions::new(spare_dir, run_dir)
+            },
+            ttl: settings.cache.ttl,
+            mutable_ttl: settings.mutable_ttl,
+        }
+    }
+
+    /// The cache, if there is one.
+    pub(super) fn cache(&self) -> Option<&Arc<Store>> {
+        self.cache.as_ref()
+    }
+
+    /// Where an artifact of this request belongs.
+    pub(super) fn shelf(&self, request: &Request) -> Shelf {
+        let writable = self.cache.as_ref().is_some_and(|store| store.is_writable());
+        if writable && !self.lifetime(request).is_zero() {
+            Shelf::Cache
+        } else {
+            Shelf::Spare
+        }
+    }
+
+    fn lifetime(&self, request: &Request) -> Duration {
+        match moving_ref(request) {
+            Some(_) => self.ttl.min(self.mutable_ttl),
+            None => self.ttl,
+        }
+    }
+
+    fn store(&self, shelf: Shelf) -> Result<&Store, Trouble> {
+        match (shelf, &self.cache) {
+            (Shelf::Cache, Some(store)) => Ok(store),
+            _ => self
+                .spare
+                .get_or_try_init(|| Store::open(self.spare_options.clone()))
+                .map_err(Trouble::Final),
+        }
+    }
+
+    /// Begins a binary of at most `most` bytes.
+    pub(super) fn stage(&self, shelf: Shelf, most: u64) -> Result<Staging, Trouble> {
+        let staging = self
+            .store(shelf)?
+            .stage()
+            .map_err(|error| unkept(shelf, error))?;
+        Ok(staging.limited(most))
+    }
+
+    /// Puts a whole binary away.
+    pub(super) fn commit(
+        &self,
+        shelf: Shelf,
+        staging: Staging,
+        parcel: &Parcel,
+    ) -> Result<Landed, Trouble> {
+        let begun = std::time::Instant::now();
+        let store = self.store(shelf)?;
+        let identity = &parcel.identity;
+        let (key, ttl) = match shelf {
+            Shelf::Cache => {
+                let key = identity.place(store, clock::unix_ms());
+                let key = key.map_err(|error| unkept(shelf, error))?;
+                (key, self.lifetime(&parcel.request))
+            }
+            Shelf::Spare => (identity.key, SPARE_TTL),
+        };
+        let meta = CommitMeta {
+            key,
+            digest: identity.digest,
+            config: parcel.request.config(),
+            build_ms: parcel.build.as_millis().try_into().unwrap_or(u32::MAX),
+            ttl,
+            replace: parcel.forced || shelf == Shelf::Spare,
+        };
+        let record = store
+            .commit(staging, meta)
+            .map_err(|error| unkept(shelf, error))?;
+        metrics::velox::CACHE_WRITE.observe(&[], begun.elapsed().as_secs_f64());
+        Ok(Landed {
+            path: store.path(&record),
+            record,
+        })
+    }
+}
+
+/// Trouble with the cache is met by going to the spare place; trouble there is the end.
+pub(super) fn unkept(shelf: Shelf, error: crate::Error) -> Trouble {
+    match shelf {
+        Shelf::Cache => Trouble::Unkept(error),
+        Shelf::Spare => Trouble::Final(error),
+    }
+}

@@ -1,0 +1,224 @@
+//! Each row of the real server's table of answers, and the ways to a hit.
+
+use pillion_testkit::{Answer, Behaviour, Gzip};
+use sha2::Digest;
+
+use super::*;
+
+#[tokio::test]
+async fn a_fresh_build_is_kept_and_found_again_without_the_server() {
+    let mut host = Host::new(Options::default());
+    let velox = host.velox();
+    let built = build(&velox, request("http")).await.unwrap();
+    assert_eq!(built.cache_status, CacheStatus::Miss);
+    assert_eq!(built.filename(), "roadrunner-linux-amd64");
+    let bytes = std::fs::read(&built.path).unwrap();
+    assert_eq!(bytes.len() as u64, built.record.size);
+    let digest: [u8; 32] = sha2::Sha256::digest(&bytes).into();
+    assert_eq!(digest, built.record.sha256);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&built.path).unwrap());
+    assert_eq!(mode & 0o777, 0o755);
+    assert_eq!(host.counters().builds_started, 1);
+    // The server goes; another process asks.
+    host.settings.server_url = None;
+    let hit = build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(
+        (hit.cache_status, hit.record),
+        (
+            CacheStatus::Hit,
+            velox.find(&request("http")).unwrap().record
+        )
+    );
+    assert!(
+        matches!(build(&host.velox(), request("grpc")).await, Err(Error::Config(text)) if text.contains("velox.server_url"))
+    );
+}
+
+#[tokio::test]
+async fn a_lost_binary_is_built_again() {
+    let host = Host::new(Options::default());
+    let velox = host.velox();
+    let first = build(&velox, request("http")).await.unwrap();
+    std::fs::remove_file(&first.path).unwrap();
+    let second = build(&velox, request("http")).await.unwrap();
+    assert_eq!(second.cache_status, CacheStatus::Miss);
+    assert!(second.path.exists());
+}
+
+#[tokio::test]
+async fn the_servers_cached_answer_is_as_good() {
+    let host = Host::new(Options::default());
+    let first = build(&host.velox_with(None, 5), request("http"))
+        .await
+        .unwrap();
+    let second = build(&host.velox_with(None, 5), request("http"))
+        .await
+        .unwrap();
+    assert_eq!(first.record.sha256, second.record.sha256);
+    assert_eq!(
+        (host.counters().builds_started, host.counters().cache_hits),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_forced_build_replaces_and_the_fresh_file_survives() {
+    let host = Host::new(Options::default());
+    let velox = host.velox();
+    let first = build(&velox, request("http")).await.unwrap();
+    let second = build(&velox, forced("http")).await.unwrap();
+    assert_ne!(first.record.sha256, second.record.sha256);
+    let hit = build(&velox, request("http")).await.unwrap();
+    assert_eq!(
+        (hit.cache_status, &hit.path),
+        (CacheStatus::Hit, &second.path)
+    );
+    assert!(second.path.exists());
+}
+
+#[tokio::test]
+async fn a_build_in_flight_elsewhere_is_waited_for() {
+    let host = Host::new(Options::default().behave(Behaviour {
+        times: Some(4),
+        ..Answer::Busy.into()
+    }));
+    build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(
+        (host.counters().conflicts, host.counters().builds_started),
+        (4, 1)
+    );
+}
+
+#[tokio::test]
+async fn the_servers_own_validation_comes_back_as_ours() {
+    let host = Host::new(Options::default());
+    let mut bad = request("http");
+    bad.plugins.clear();
+    let Err(Error::InvalidRequest(all)) = build(&host.velox(), bad).await else {
+        panic!()
+    };
+    assert_eq!(all[0].to_string(), "plugins: value is required");
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn what_the_server_says_of_a_build_is_final() {
+    let host = Host::new(Options::default());
+    let mut version = request("http");
+    version.rr_version = "v2025.9.9".into();
+    let mut tag = request("logger");
+    tag.plugins[0].tag = "v5.999.999".into();
+    let mut windows = request("rpc");
+    windows.os = "windows".into();
+    for (asked, end) in [
+        (version, "v2025.9.9.zip, got 404"),
+        (
+            tag,
+            "\ngo: module github.com/roadrunner-server/logger/v5: not a known dependency",
+        ),
+        (
+            windows,
+            "building plugins: velox v3 does not support Windows targets",
+        ),
+    ] {
+        let before = host.counters().build_requests;
+        let Err(Error::BuildFailed(failure)) = build(&host.velox(), asked).await else {
+            panic!()
+        };
+        assert!(failure.message.ends_with(end), "{}", failure.message);
+        assert_eq!(failure.http_status, 500);
+        assert_eq!(host.counters().build_requests - before, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_address_and_a_wrong_token_name_their_setting() {
+    let mut host = Host::new(Options::default());
+    let right = host.settings.server_url.clone();
+    host.settings.server_url =
+        Some(ServerUrl::parse(&format!("{}/else/", host.server.url())).unwrap());
+    assert!(remote(build(&host.velox(), request("http")).await).contains("velox.server_url"));
+    host.settings.server_url = right;
+    host.server.apply(&pillion_testkit::Script {
+        auth_token: Some("secret".into()),
+        ..Default::default()
+    });
+    let refused = remote(build(&host.velox(), request("http")).await);
+    assert!(refused.contains("velox.auth_token") && !refused.contains("secret"));
+    host.settings.auth_token = Some(Secret::new("secret"));
+    build(&host.velox(), request("http")).await.unwrap();
+    host.server
+        .behave(Answer::redirect("http://elsewhere.example/"));
+    assert!(
+        remote(build(&host.velox(), request("grpc")).await).contains("redirects are not followed")
+    );
+}
+
+#[tokio::test]
+async fn a_body_of_bytes_is_taken_packed_or_not() {
+    for (gzip, module) in [(Gzip::No, "a"), (Gzip::Body, "b"), (Gzip::Encoding, "c")] {
+        let host = Host::new(Options::default().behave(Answer::Bytes {
+            size: Some(300_000),
+            gzip,
+            keep: None,
+            content_type: None,
+        }));
+        let built = build(&host.velox(), request(module)).await.unwrap();
+        assert_eq!(built.record.size, 300_000);
+        assert!(std::fs::read(&built.path).unwrap().starts_with(b"\x7fELF"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_the_real_server_wants() {
+    let host = Host::new(Options::default());
+    build(&host.velox(), request("http")).await.unwrap();
+    let seen = host.counters().recent[0].clone();
+    assert_eq!(seen.headers["content-type"], "application/json");
+    assert_eq!(seen.headers["connect-protocol-version"], "1");
+    assert!(!seen.headers.contains_key("authorization"));
+    let body: Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(
+        body["target_platform"],
+        json!({"os": "linux", "arch": "amd64"})
+    );
+    assert_eq!(body["force_rebuild"], false);
+    assert_eq!(body["request_id"].as_str().unwrap().len(), 36);
+}
+
+#[tokio::test]
+async fn without_a_writable_cache_builds_work_and_are_not_kept() {
+    let host = Host::new(Options::default());
+    let velox = host.velox_with(None, 5);
+    let first = build(&velox, request("http")).await.unwrap();
+    assert!(first.path.starts_with(host.dir.path().join("spare")) && first.path.exists());
+    assert_eq!(
+        build(&velox, request("http")).await.unwrap().cache_status,
+        CacheStatus::Miss
+    );
+    // A cache too small for the binary is the same.
+    let mut options = StoreOptions::new(host.dir.path().join("small"), host.dir.path());
+    options.max_size = 1000;
+    let small = host.velox_with(Some(Arc::new(Store::open(options).unwrap())), 5);
+    let spared = build(&small, request("grpc")).await.unwrap();
+    assert!(spared.path.starts_with(host.dir.path().join("spare")));
+    assert!(small.find(&request("grpc")).is_none());
+}
+
+#[tokio::test]
+async fn moving_references_are_kept_for_a_while_only() {
+    let mut host = Host::new(Options::default());
+    let mut moving = request("http");
+    moving.plugins[0].tag = "latest".into();
+    let built = build(&host.velox(), moving.clone()).await.unwrap();
+    assert_eq!(built.record.expires_ms - built.record.created_ms, 3_600_000);
+    let fixed = build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(
+        fixed.record.expires_ms - fixed.record.created_ms,
+        7 * 86_400_000
+    );
+    host.settings.mutable_ttl = Duration::ZERO;
+    moving.plugins[0].tag = "master".into();
+    build(&host.velox(), moving.clone()).await.unwrap();
+    assert!(host.velox().find(&moving).is_none());
+}

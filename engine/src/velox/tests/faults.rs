@@ -1,0 +1,256 @@
+//! Each fault that a network, a proxy, a disk or a hostile server can play.
+
+use pillion_testkit::{Answer, Behaviour, Delivery, FileFault, Gzip};
+
+use super::*;
+
+fn once(behaviour: impl Into<Behaviour>) -> Behaviour {
+    Behaviour {
+        times: Some(1),
+        ..behaviour.into()
+    }
+}
+
+fn drop_at(bytes: u64) -> Delivery {
+    Delivery {
+        drop_at: Some(bytes),
+        ..Delivery::default()
+    }
+}
+
+#[tokio::test]
+async fn faults_that_pass_are_outlived() {
+    let table: Vec<Behaviour> = vec![
+        once(Answer::proxy_error(502)),
+        once(Answer::proxy_error(503)),
+        once(Answer::proxy_error(504)),
+        once(Answer::failure(
+            "downloading template: dial tcp: i/o timeout",
+        )),
+        once(Answer::json("{\"path\":\"/tmp/x")),
+        once(drop_at(0)),
+        once(drop_at(20)),
+        once(drop_at(120)),
+        once(Delivery {
+            reset: true,
+            ..drop_at(60)
+        }),
+        once(Answer::file(FileFault::Vanishes)),
+        once(Answer::file(FileFault::Missing)),
+        once(Answer::file(FileFault::Empty)),
+        once(Answer::file(FileFault::Truncated)),
+        once(Answer::Bytes {
+            size: Some(300_000),
+            gzip: Gzip::Body,
+            keep: Some(9000),
+            content_type: None,
+        }),
+        once(Answer::Bytes {
+            size: Some(300_000),
+            gzip: Gzip::No,
+            keep: Some(9000),
+            content_type: None,
+        }),
+        Behaviour {
+            delivery: drop_at(9000),
+            ..once(Answer::Bytes {
+                size: Some(300_000),
+                gzip: Gzip::No,
+                keep: None,
+                content_type: None,
+            })
+        },
+        Behaviour {
+            delivery: Delivery {
+                content_length: Some(400_000),
+                ..Delivery::default()
+            },
+            ..once(Answer::Bytes {
+                size: Some(300_000),
+                gzip: Gzip::No,
+                keep: None,
+                content_type: None,
+            })
+        },
+    ];
+    for behaviour in table {
+        let told = format!("{behaviour:?}");
+        let host = Host::new(Options::default().behave(behaviour));
+        let built = build(&host.velox(), request("http")).await.expect(&told);
+        let size = std::fs::metadata(&built.path).unwrap().len();
+        assert_eq!(size, built.record.size, "{told}");
+        assert_eq!(host.counters().build_requests, 2, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stays_broken_is_given_up_after_the_set_attempts() {
+    let host = Host::new(Options::default().behave(Answer::proxy_error(502)));
+    let said = remote(build(&host.velox(), request("http")).await);
+    assert!(
+        said.contains("answered 502") && said.ends_with("(given up after 3 attempts)"),
+        "{said}"
+    );
+    assert_eq!(host.counters().build_requests, 3);
+    let host = Host::new(Options::default().behave(Answer::failure("generating cache hash: x")));
+    let Err(Error::BuildFailed(failure)) = build(&host.velox(), request("http")).await else {
+        panic!()
+    };
+    assert_eq!(
+        (failure.http_status, host.counters().build_requests),
+        (500, 3)
+    );
+}
+
+#[tokio::test]
+async fn nobody_listening_is_told_with_the_address() {
+    let mut host = Host::new(Options::default());
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    host.settings.server_url = Some(ServerUrl::parse(&format!("http://user:pass@{free}")).unwrap());
+    let said = remote(build(&host.velox(), request("http")).await);
+    assert!(
+        said.contains(&free.to_string()) && said.contains("can't be reached"),
+        "{said}"
+    );
+    assert!(!said.contains("pass"), "{said}");
+}
+
+#[tokio::test]
+async fn a_vanished_file_is_asked_for_once_more_by_force() {
+    let host = Host::new(Options::default().behave(Answer::file(FileFault::Vanishes)));
+    let said = remote(build(&host.velox(), request("http")).await);
+    assert!(
+        said.contains("is not there") && said.contains("velox.path_map"),
+        "{said}"
+    );
+    let bodies: Vec<Value> = host
+        .counters()
+        .recent
+        .iter()
+        .map(|seen| serde_json::from_str(&seen.body).unwrap())
+        .collect();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(
+        (&bodies[0]["force_rebuild"], &bodies[1]["force_rebuild"]),
+        (&json!(false), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn files_that_can_not_be_trusted_are_refused() {
+    for (fault, words) in [
+        (FileFault::Outside, "velox.path_map"),
+        (FileFault::DotDot, "velox.path_map"),
+        (FileFault::Symlink, "symbolic link"),
+        (FileFault::SymlinkedDirectory, "symbolic link"),
+        (FileFault::Directory, "not a regular file"),
+        (FileFault::Fifo, "not a regular file"),
+        (FileFault::NoMagic, "no ELF executable"),
+        (FileFault::WorldWritable, "everybody may write"),
+    ] {
+        let host = Host::new(Options::default().behave(Answer::file(fault)));
+        let velox = host.velox();
+        let said = remote(build(&velox, request("http")).await);
+        assert!(said.contains(words), "{fault:?}: {said}");
+        assert!(velox.find(&request("http")).is_none());
+        assert_eq!(host.counters().build_requests, 1, "{fault:?}");
+    }
+    for fault in [FileFault::GroupWritable, FileFault::NotExecutable] {
+        let host = Host::new(Options::default().behave(Answer::file(fault)));
+        let built = build(&host.velox(), request("http")).await.unwrap();
+        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&built.path).unwrap());
+        assert_eq!(mode & 0o777, 0o755, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_without_end_and_bombs_stop_at_the_bound() {
+    for answer in [Answer::Bomb { size: 1 << 30 }, Answer::Endless] {
+        let host = Host::new(Options::default().behave(answer));
+        let mut velox = host.velox();
+        velox.bound(1 << 20);
+        let said = remote(build(&velox, request("http")).await);
+        assert!(said.contains("larger than the 1048576 bytes"), "{said}");
+        assert_eq!(host.counters().build_requests, 1);
+        let cache = host.dir.path().join("cache/.pillion/tmp");
+        assert!(std::fs::read_dir(cache).map_or(0, Iterator::count) == 0);
+    }
+}
+
+#[tokio::test]
+async fn a_page_instead_of_a_binary_is_told() {
+    let host = Host::new(Options::default().behave(Answer::Raw {
+        status: 200,
+        headers: [("Content-Type".to_owned(), "text/html".to_owned())].into(),
+        body: "<!doctype html><p>Welcome to nginx".into(),
+    }));
+    let said = remote(build(&host.velox(), request("http")).await);
+    assert!(said.contains("no ELF executable for linux/amd64"), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_in_its_answer_is_left() {
+    let mut host = Host::new(Options::default().behave(Behaviour {
+        delivery: Delivery {
+            stall_at: Some(9000),
+            ..Delivery::default()
+        },
+        ..once(Answer::Bytes {
+            size: Some(300_000),
+            gzip: Gzip::No,
+            keep: None,
+            content_type: None,
+        })
+    }));
+    host.settings.request_timeout = Duration::from_millis(200);
+    build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(host.counters().build_requests, 2);
+}
+
+#[tokio::test]
+async fn a_build_may_take_longer_than_the_request_timeout_and_not_than_its_own() {
+    let mut host = Host::new(Options::default().delay(Duration::from_millis(600)));
+    host.settings.request_timeout = Duration::from_millis(100);
+    build(&host.velox(), request("http")).await.unwrap();
+    host.settings.build_timeout = Duration::from_millis(300);
+    let late = build(&host.velox(), request("grpc")).await;
+    assert!(
+        matches!(&late, Err(Error::Timeout(text)) if text == "build exceeded 300ms timeout"),
+        "{late:?}"
+    );
+    until("the request is stopped", || {
+        host.counters().builds_cancelled == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slow_but_steady_answer_is_waited_for() {
+    let mut host = Host::new(Options::default().behave(Delivery {
+        drip_ms: Some(2),
+        ..Delivery::default()
+    }));
+    host.settings.request_timeout = Duration::from_millis(500);
+    build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_build_is_an_error_like_others() {
+    let host = Host::new(Options::default());
+    let velox = host.velox_with(Some(host.store()), 5);
+    let panicking = Velox::new(
+        host.settings.clone(),
+        Some(host.store()),
+        Places {
+            run_dir: host.dir.path().join("run"),
+            spare_dir: host.dir.path().join("spare"),
+        },
+        Arc::new(|| panic!("no limit")),
+    );
+    assert!(build(&panicking, request("http")).await.is_err());
+    build(&velox, request("http")).await.unwrap();
+}

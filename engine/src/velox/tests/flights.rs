@@ -1,0 +1,235 @@
+//! Who shares a build within one process and between several: each `Velox` here stands for a process,
+//! since all that they share lies in files.
+
+use std::time::Instant;
+
+use pillion_testkit::{Answer, Behaviour};
+
+use super::*;
+
+const WHILE: Duration = Duration::from_millis(400);
+
+#[tokio::test]
+async fn callers_of_one_process_and_of_others_share_one_build() {
+    let host = Host::new(Options::default().delay(WHILE));
+    let processes = [host.velox(), host.velox(), host.velox()];
+    let mut tasks = Vec::new();
+    for velox in &processes {
+        for _ in 0..10 {
+            tasks.push(begin(velox, request("http")).0);
+        }
+    }
+    let mut shas = Vec::new();
+    for task in tasks {
+        let artifact = task.await.unwrap().unwrap();
+        assert_eq!(artifact.cache_status, CacheStatus::Miss);
+        shas.push(artifact.record.sha256);
+    }
+    shas.dedup();
+    assert_eq!(shas.len(), 1);
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn different_configurations_build_at_the_same_time() {
+    let host = Host::new(Options::default().delay(WHILE));
+    let velox = host.velox();
+    let tasks: Vec<_> = ["a", "b", "c", "d"]
+        .map(|module| begin(&velox, request(module)).0)
+        .into();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(
+        (
+            host.counters().builds_started,
+            host.counters().max_in_flight
+        ),
+        (4, 4)
+    );
+}
+
+#[tokio::test]
+async fn the_hosts_limit_holds_for_all_processes() {
+    let host = Host::new(Options::default().delay(Duration::from_millis(200)));
+    let processes = [
+        host.velox_with(Some(host.store()), 2),
+        host.velox_with(Some(host.store()), 2),
+    ];
+    let tasks: Vec<_> = ["a", "b", "c", "d", "e", "f"]
+        .into_iter()
+        .zip(processes.iter().cycle())
+        .map(|(module, velox)| begin(velox, request(module)).0)
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(
+        (
+            host.counters().builds_started,
+            host.counters().max_in_flight
+        ),
+        (6, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_failing_build_fails_for_all_from_one_request() {
+    let failure =
+        "building plugins: go build: exit status 1\n--- stderr (last 9 bytes) ---\nundefined\n";
+    let host = Host::new(
+        Options::default()
+            .delay(WHILE)
+            .behave(Answer::failure(failure)),
+    );
+    let processes = [host.velox(), host.velox()];
+    let tasks: Vec<_> = (0..20)
+        .map(|n| begin(&processes[n % 2], request("http")).0)
+        .collect();
+    for task in tasks {
+        let Err(Error::BuildFailed(build)) = task.await.unwrap() else {
+            panic!()
+        };
+        assert!(build.message.ends_with("undefined"));
+        assert_eq!((build.logs.as_str(), build.http_status), ("undefined", 500));
+    }
+    assert_eq!(host.counters().build_requests, 1);
+    // Who asks afterwards is told anew.
+    assert!(build(&host.velox(), request("http")).await.is_err());
+    assert_eq!(host.counters().build_requests, 2);
+}
+
+#[tokio::test]
+async fn the_last_callers_leaving_stops_the_request() {
+    let host = Host::new(Options::default().behave(Answer::Hang));
+    let processes = [host.velox(), host.velox()];
+    let (first, stop_first) = begin(&processes[0], request("http"));
+    until("a build", || host.counters().in_flight == 1).await;
+    let (second, stop_second) = begin(&processes[1], request("http"));
+    until("two callers", || {
+        let builds = processes[0].builds();
+        builds
+            .first()
+            .is_some_and(|flying| flying["request_ids"].as_array().unwrap().len() == 2)
+    })
+    .await;
+    stop_first.cancel();
+    assert!(matches!(first.await.unwrap(), Err(Error::Cancelled(_))));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        (host.counters().in_flight, host.counters().build_requests),
+        (1, 1)
+    );
+    stop_second.cancel();
+    let left = Instant::now();
+    assert!(matches!(second.await.unwrap(), Err(Error::Cancelled(_))));
+    until("the request is stopped", || {
+        host.counters().builds_cancelled == 1
+    })
+    .await;
+    assert!(left.elapsed() < Duration::from_secs(2));
+    until("nothing in flight", || processes[0].builds().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_dropped_build_is_a_caller_that_has_left() {
+    let host = Host::new(Options::default().behave(Answer::Hang));
+    let velox = host.velox();
+    let (task, _cancel) = begin(&velox, request("http"));
+    until("a build", || host.counters().in_flight == 1).await;
+    task.abort();
+    until("the request is stopped", || {
+        host.counters().builds_cancelled == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forced_build_follows_one_that_is_not_and_is_joined_by_all() {
+    let host = Host::new(Options::default().delay(WHILE));
+    let (one, other) = (host.velox(), host.velox());
+    let (plain, _) = begin(&one, request("http"));
+    until("a build", || host.counters().in_flight == 1).await;
+    let (first, _) = begin(&one, forced("http"));
+    let (second, _) = begin(&other, forced("http"));
+    let plain = plain.await.unwrap().unwrap();
+    until("the forced build", || host.counters().in_flight == 1).await;
+    let first = first.await.unwrap().unwrap();
+    let second = second.await.unwrap().unwrap();
+    assert_ne!(plain.record.sha256, first.record.sha256);
+    assert_eq!(first.record.sha256, second.record.sha256);
+    assert_eq!(
+        (host.counters().builds_started, host.counters().conflicts),
+        (2, 0)
+    );
+    assert_eq!(
+        one.find(&request("http")).unwrap().record.sha256,
+        first.record.sha256
+    );
+}
+
+#[tokio::test]
+async fn a_runtime_that_ends_hands_its_flight_over_within_a_second() {
+    let host = Host::new(Options::default().behave(Behaviour {
+        times: Some(1),
+        ..Answer::Hang.into()
+    }));
+    let (dying, heir) = (host.velox(), host.velox());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    {
+        let _inside = runtime.enter();
+        begin(&dying, request("http"));
+    }
+    until("a build", || host.counters().in_flight == 1).await;
+    let (task, _) = begin(&heir, request("http"));
+    until("a waiter", || {
+        heir.builds()
+            .iter()
+            .any(|flying| flying["request_ids"].as_array().unwrap().len() == 2)
+    })
+    .await;
+    let gone = Instant::now();
+    runtime.shutdown_background();
+    until("the heir asks", || host.counters().build_requests == 2).await;
+    assert!(
+        gone.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        gone.elapsed()
+    );
+    task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_table_that_a_stopped_process_holds_does_not_stop_builds() {
+    let host = Host::new(Options::default());
+    let velox = host.velox();
+    build(&velox, request("http")).await.unwrap();
+    let table = host.dir.path().join("cache/.pillion/flights/table.lock");
+    let _held = crate::host::lock::Lock::attempt(&table, crate::host::lock::Kind::Exclusive)
+        .unwrap()
+        .unwrap();
+    build(&velox, request("grpc")).await.unwrap();
+}
+
+#[tokio::test]
+async fn flight_files_do_not_grow_with_builds() {
+    let host = Host::new(Options::default());
+    let velox = host.velox();
+    let count = || {
+        std::fs::read_dir(host.dir.path().join("cache/.pillion/flights"))
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().extension().unwrap() != "outcome")
+            .count()
+    };
+    build(&velox, request("a")).await.unwrap();
+    let before = count();
+    for module in ["b", "c", "d", "e"] {
+        build(&velox, request(module)).await.unwrap();
+    }
+    // At most one slot more for each that was in use at the same time, and these were not.
+    assert!(count() <= before + 4 * 4, "{}", count());
+}

@@ -1,0 +1,147 @@
+//! Whole builds against a fake Velox server: what it answers, how it fails, and who shares what.
+
+mod answers;
+mod faults;
+mod flights;
+mod processes;
+mod told;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use pillion_testkit::{FakeVelox, Options};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    Error, Result,
+    artifacts::{Store, StoreOptions},
+    config::{CacheDir, CacheSettings, RetrySettings, Secret, ServerUrl, VeloxSettings},
+    runtime::CancelToken,
+};
+
+/// A host with a fake server and a cache directory.
+struct Host {
+    dir: tempfile::TempDir,
+    server: FakeVelox,
+    settings: VeloxSettings,
+}
+
+/// Settings with pauses that a test can wait for.
+fn settings(url: &str, root: PathBuf) -> VeloxSettings {
+    VeloxSettings {
+        server_url: Some(ServerUrl::parse(url).unwrap()),
+        build_timeout: Duration::from_secs(20),
+        request_timeout: Duration::from_secs(2),
+        max_concurrent_builds: 5,
+        path_map: vec![(root.clone(), root)],
+        auth_token: None,
+        ca_file: None,
+        mutable_ttl: Duration::from_secs(3600),
+        cache: CacheSettings {
+            enabled: true,
+            dir: CacheDir::InStateDir("unused".into()),
+            ttl: Duration::from_secs(7 * 86_400),
+            max_size_bytes: 1 << 30,
+            max_entries: 64,
+            cleanup_interval: Duration::from_secs(3600),
+        },
+        retry: RetrySettings {
+            max_attempts: 3,
+            initial_delay: Duration::from_millis(20),
+            max_delay: Duration::from_millis(100),
+            backoff_multiplier: 2.0,
+        },
+    }
+}
+
+impl Host {
+    fn new(options: Options) -> Self {
+        let server = FakeVelox::start_apart(options).unwrap();
+        let settings = settings(&server.url(), server.root().to_owned());
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            server,
+            settings,
+        }
+    }
+
+    fn store(&self) -> Arc<Store> {
+        let mut options = StoreOptions::new(self.dir.path().join("cache"), self.dir.path());
+        options.max_entries = 64;
+        Arc::new(Store::open(options).unwrap())
+    }
+
+    /// A process of its own, as far as this room can tell.
+    fn velox(&self) -> Velox {
+        self.velox_with(Some(self.store()), self.settings.max_concurrent_builds)
+    }
+
+    fn velox_with(&self, store: Option<Arc<Store>>, limit: usize) -> Velox {
+        let places = Places {
+            run_dir: self.dir.path().join("run"),
+            spare_dir: self.dir.path().join("spare"),
+        };
+        std::fs::create_dir_all(&places.run_dir).unwrap();
+        Velox::new(
+            self.settings.clone(),
+            store,
+            places,
+            Arc::new(move || limit),
+        )
+    }
+
+    fn counters(&self) -> pillion_testkit::Counters {
+        self.server.counters()
+    }
+}
+
+fn request_json(module: &str) -> Value {
+    json!({
+        "rr_version": "v2025.1.9",
+        "target_platform": {"os": "linux", "arch": "amd64"},
+        "plugins": [{"module_name": format!("github.com/roadrunner-server/{module}/v5"), "tag": "v5.3.0"}],
+    })
+}
+
+fn request(module: &str) -> Request {
+    Request::from_json(&request_json(module)).unwrap()
+}
+
+fn forced(module: &str) -> Request {
+    let mut request = request(module);
+    request.force_rebuild = true;
+    request
+}
+
+async fn build(velox: &Velox, request: Request) -> Result<Artifact> {
+    velox.build(request, &CancelToken::new(), |_| {}).await
+}
+
+/// A build in a task of its own, and what stops it.
+fn begin(
+    velox: &Velox,
+    request: Request,
+) -> (tokio::task::JoinHandle<Result<Artifact>>, CancelToken) {
+    let (velox, cancel) = (velox.clone(), CancelToken::new());
+    let token = cancel.clone();
+    let task = tokio::spawn(async move { velox.build(request, &token, |_| {}).await });
+    (task, cancel)
+}
+
+/// Waits until something holds, for ten seconds at most.
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not within ten seconds: {what}");
+}
+
+fn remote(result: Result<Artifact>) -> String {
+    match result {
+        Err(Error::Remote(message)) => message,
+        other => panic!("no remote error: {other:?}"),
+    }
+}

@@ -1,0 +1,117 @@
+//! What callers, other processes and people are told of a build.
+
+use std::sync::Mutex;
+
+use pillion_testkit::{Answer, Progress as Endpoint, Script};
+
+use super::*;
+
+fn with_progress(delay: u64) -> Options {
+    Options {
+        script: Script {
+            progress: Some(Endpoint::On),
+            delay_ms: Some(delay),
+            ..Script::default()
+        },
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_ours_tells_its_lines_to_all_who_wait() {
+    let host = Host::new(with_progress(2500));
+    let (leads, waits) = (host.velox(), host.velox());
+    let asked = request("http");
+    let id = asked.request_id.clone();
+    let (task, _) = begin(&leads, asked);
+    until("a build", || host.counters().in_flight == 1).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&seen);
+    let waiter = {
+        let waits = waits.clone();
+        tokio::spawn(async move {
+            let note = |progress: &Progress| notes.lock().unwrap().push(progress.clone());
+            waits
+                .build(request("http"), &CancelToken::new(), note)
+                .await
+        })
+    };
+    until("the last line", || {
+        let status = waits.status(&id);
+        status.is_some_and(|status| {
+            status["lines"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|line| line == "linking rr")
+        })
+    })
+    .await;
+    let status = leads.status(&id).unwrap();
+    assert_eq!(status["state"], "building");
+    assert_eq!(status["os"], "linux");
+    assert!(status["elapsed"].as_f64().unwrap() > 0.4);
+    assert_eq!(leads.builds().len(), 1);
+    assert_eq!(waits.builds().len(), 1);
+    task.await.unwrap().unwrap();
+    waiter.await.unwrap().unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(
+        seen.iter()
+            .any(|progress| progress.phase == Phase::Building && !progress.lines.is_empty())
+    );
+    until("its end is known", || {
+        waits
+            .status(&id)
+            .is_some_and(|status| status["state"] == "done")
+    })
+    .await;
+    assert_eq!(waits.status("nobody"), None);
+}
+
+#[tokio::test]
+async fn the_real_server_is_asked_for_progress_once_and_never_again() {
+    let host = Host::new(Options::default().delay(Duration::from_millis(1800)));
+    let velox = host.velox();
+    build(&velox, request("http")).await.unwrap();
+    build(&velox, request("grpc")).await.unwrap();
+    assert_eq!(host.counters().progress_requests, 1);
+}
+
+#[tokio::test]
+async fn broken_progress_harms_no_build() {
+    for endpoint in [Endpoint::Broken, Endpoint::Garbage, Endpoint::Hang] {
+        let mut options = with_progress(1300);
+        options.script.progress = Some(endpoint);
+        let host = Host::new(options);
+        build(&host.velox(), request("http")).await.unwrap();
+        assert!(host.counters().progress_requests > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_build_is_known_for_a_while() {
+    let host = Host::new(Options::default().behave(Answer::failure("building plugins: no")));
+    let velox = host.velox();
+    let asked = request("http");
+    let id = asked.request_id.clone();
+    assert!(build(&velox, asked).await.is_err());
+    let status = host.velox().status(&id).unwrap();
+    assert_eq!(
+        (&status["state"], &status["error"]),
+        (&json!("failed"), &json!("build_failed"))
+    );
+    assert!(
+        status["message"]
+            .as_str()
+            .unwrap()
+            .ends_with("building plugins: no")
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_counted() {
+    let before = crate::metrics::velox::ERRORS.get(&["validation"]);
+    assert!(Velox::check(&json!({})).is_err());
+    assert!(crate::metrics::velox::ERRORS.get(&["validation"]) > before);
+}
