@@ -19,6 +19,17 @@ use crate::{
 const TOLD_LINES: usize = 20;
 const TOLD_BYTES: usize = 4096;
 
+/// What a message says when the server was stopped, or its network is to blame, and not the build.
+const PASSING: [&str; 7] = [
+    "context canceled",
+    "context deadline exceeded",
+    "signal: killed",
+    "dial tcp",
+    "i/o timeout",
+    "connection reset by peer",
+    "TLS handshake timeout",
+];
+
 /// A finished build whose binary is a file of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct PathAnswer {
@@ -98,7 +109,7 @@ pub(super) fn failure(place: &str, status: u16, location: Option<&str>, body: &[
             "what answers at {place} is no Velox server, velox.server_url is probably wrong: {status} {said}"
         )),
         501 | 505 => Trouble::remote(format!("velox server at {place} answered {status}: {said}")),
-        499 | 500..=599 => match failure {
+        499..=599 => match failure {
             Some(failure) if failure.code == "internal" => internal(status, &failure.message),
             _ => passing(place, status, &said),
         },
@@ -116,9 +127,7 @@ fn passing(place: &str, status: u16, said: &str) -> Trouble {
 /// The server's own word, or a fault that may pass.
 fn internal(status: u16, message: &str) -> Trouble {
     let error = Error::BuildFailed(build_failure(status, message));
-    let interrupted = message.contains("context canceled")
-        || message.contains("context deadline exceeded")
-        || message.contains("signal: killed");
+    let interrupted = PASSING.iter().any(|words| message.contains(words));
     let about_the_build = message.starts_with("building plugins:")
         || (message.starts_with("downloading template: expected 3xx")
             && message.trim_end().ends_with("got 404"));

@@ -2,7 +2,6 @@
 //! while the server is down; everything else takes a seat in a flight. One such object a process.
 
 use std::{
-    path::PathBuf,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -10,15 +9,17 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    client::Client,
-    flight::{Flights, Landed},
+    artifact::{Artifact, CacheStatus},
+    flight::Landed,
     identity::{Explanation, Identity, explain},
+    inner::{Inner, Places},
     keep::Keeper,
+    lead::timed_out,
     local::{Caller, Locals},
     pilot,
     progress::Progress,
     request::Request,
-    slots::{Limit, Slots},
+    slots::Limit,
     source::PathRoot,
     work::Work,
 };
@@ -36,70 +37,10 @@ const MOST_BYTES: u64 = 1 << 30;
 /// What a caller waits beyond `build_timeout`, so that the build's own deadline is what it hears of.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Directories that the processes of the host share.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// Segments and locks, where the cache directory can't hold them.
-    pub run_dir: PathBuf,
-    /// Binaries that the cache does not keep; made when it is needed.
-    pub spare_dir: PathBuf,
-}
-
 /// Builds of one process.
 #[derive(Clone)]
 pub struct Velox {
     inner: Arc<Inner>,
-}
-
-pub(super) struct Inner {
-    pub(super) settings: VeloxSettings,
-    pub(super) keeper: Keeper,
-    pub(super) roots: Vec<PathRoot>,
-    pub(super) most: u64,
-    pub(super) locals: Arc<Locals>,
-    places: Places,
-    limit: Limit,
-    shared: OnceLock<Shared>,
-    client: tokio::sync::OnceCell<Client>,
-}
-
-/// What lies in files that the host shares; missing where no directory for it can be had.
-struct Shared {
-    flights: Option<Flights>,
-    slots: Option<Slots>,
-}
-
-/// Where an artifact came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheStatus {
-    /// It was there.
-    Hit,
-    /// It was built for this request, or for another one at the same time.
-    Miss,
-}
-
-impl CacheStatus {
-    /// `HIT` or `MISS`, as headers say it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "HIT",
-            Self::Miss => "MISS",
-        }
-    }
-}
-
-/// What a request is answered with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Artifact {
-    /// What is known of it.
-    pub record: Record,
-    /// Where its binary lies.
-    pub path: PathBuf,
-    /// The request that asked for it, complete.
-    pub config: Value,
-    /// Where it came from.
-    pub cache_status: CacheStatus,
 }
 
 impl Velox {
@@ -112,12 +53,7 @@ impl Velox {
         places: Places,
         limit: Limit,
     ) -> Self {
-        let keeper = Keeper::new(
-            store,
-            places.spare_dir.clone(),
-            places.run_dir.clone(),
-            &settings,
-        );
+        let keeper = Keeper::new(store, places.spare_dir, places.run_dir.clone(), &settings);
         let roots = settings
             .path_map
             .iter()
@@ -133,7 +69,7 @@ impl Velox {
                 roots,
                 most: MOST_BYTES,
                 locals: Arc::new(Locals::default()),
-                places,
+                run_dir: places.run_dir,
                 limit,
                 shared: OnceLock::new(),
                 client: tokio::sync::OnceCell::new(),
@@ -188,7 +124,6 @@ impl Velox {
         metrics::CACHE_LOOKUP.observe(&[], begun.elapsed().as_secs_f64());
         match &artifact {
             Some(Artifact { record, .. }) => {
-                metrics::CACHE_HITS.inc();
                 let age = clock::unix_ms().saturating_sub(record.created_ms) / 1000;
                 log::info!(
                     request_id = request.request_id,
@@ -199,7 +134,6 @@ impl Velox {
                 );
             }
             None => {
-                metrics::CACHE_MISSES.inc();
                 log::debug!(request_id = request.request_id; "cache miss");
             }
         }
@@ -250,14 +184,9 @@ impl Velox {
             () = cancel.cancelled() => {
                 return Err(Error::Cancelled("the build was cancelled".into()));
             }
-            () = tokio::time::sleep(limit + SLACK) => return Err(pilot::timed_out(limit)),
+            () = tokio::time::sleep(limit + SLACK) => return Err(timed_out(limit)),
         };
-        Ok(Artifact {
-            record: landed.record,
-            path: landed.path,
-            config: request.config(),
-            cache_status: CacheStatus::Miss,
-        })
+        Ok(Artifact::landed(landed, &request))
     }
 
     /// [`Velox::begin`], then [`Velox::fly`] where it has to be.
@@ -276,6 +205,14 @@ impl Velox {
             return Ok(artifact);
         }
         self.fly(request, cancel, progress).await
+    }
+
+    /// Removes what builds have left that nobody needs any more: old outcomes, binaries that were not to
+    /// be kept. Cheap where there is nothing; a duty of the steward's. May wait for a disk.
+    pub fn sweep(&self) {
+        if let Some(flights) = self.inner.flights() {
+            flights.sweep(std::time::SystemTime::now());
+        }
     }
 
     /// Says what a lookup would find, and why.
@@ -312,75 +249,5 @@ async fn wait(mut caller: Caller, progress: impl Fn(&Progress)) -> Result<Landed
             let closed = || Err(Error::State("the process is shutting down".into()));
             return view.end.clone().unwrap_or_else(closed);
         }
-    }
-}
-
-impl Artifact {
-    /// What the file is called for whoever downloads it: `roadrunner-linux-amd64`.
-    #[must_use]
-    pub fn filename(&self) -> String {
-        let part = |name: &str| {
-            let platform = self.config.get("target_platform");
-            let value = platform.and_then(|platform| platform.get(name));
-            value
-                .and_then(Value::as_str)
-                .unwrap_or("unknown")
-                .to_owned()
-        };
-        let os = part("os");
-        let ending = if os == "windows" { ".exe" } else { "" };
-        format!("roadrunner-{os}-{}{ending}", part("arch"))
-    }
-}
-
-impl Inner {
-    /// The client, made at its first use.
-    pub(super) async fn client(&self) -> Result<&Client> {
-        let make = || async {
-            let settings = self.settings.clone();
-            // Certificates are read from disk.
-            tokio::task::spawn_blocking(move || Client::new(&settings))
-                .await
-                .unwrap_or_else(|_| Err(Error::State("the process is shutting down".into())))
-        };
-        self.client.get_or_try_init(make).await
-    }
-
-    pub(super) fn flights(&self) -> Option<&Flights> {
-        self.shared().flights.as_ref()
-    }
-
-    pub(super) fn slots(&self) -> Option<&Slots> {
-        self.shared().slots.as_ref()
-    }
-
-    /// Beside the cache, because whoever shares it has to share flights too; else in the run directory.
-    fn shared(&self) -> &Shared {
-        self.shared.get_or_init(|| {
-            let cache = self.keeper.cache().filter(|store| store.is_writable());
-            let beside = cache.map(|store| store.dir().join(".pillion"));
-            let candidates = beside
-                .into_iter()
-                .chain([self.places.run_dir.join("velox")]);
-            for dir in candidates {
-                let flights = Flights::new(dir.join("flights"));
-                let slots = Slots::new(dir.join("slots"), Arc::clone(&self.limit));
-                match (flights, slots) {
-                    (Ok(flights), Ok(slots)) => {
-                        return Shared {
-                            flights: Some(flights),
-                            slots: Some(slots),
-                        };
-                    }
-                    (Err(error), _) | (_, Err(error)) => {
-                        log::warn!(error:%; "flight directory unusable");
-                    }
-                }
-            }
-            Shared {
-                flights: None,
-                slots: None,
-            }
-        })
     }
 }

@@ -234,15 +234,17 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>> {
 fn refused_certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(cause) = next {
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let tls = cause.downcast_ref::<rustls::Error>().or(inner);
-        if let Some(error @ rustls::Error::InvalidCertificate(_)) = tls {
+        if let Some(error @ rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
             return Some(error.to_string());
         }
-        next = cause.source();
+        // An I/O error gives its inner error's source as its own, and hides the inner one itself.
+        let inner = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
     }
     None
 }

@@ -20,11 +20,7 @@
 //! a stranger in it. Blocking threads; every call returns within a moment.
 
 use std::{
-    fs,
-    io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -36,20 +32,29 @@ use crate::{
     host::lock::{Kind, Lock},
 };
 
+mod failure;
+mod files;
+mod leader;
 mod outcome;
+mod slot;
 mod table;
+mod waiter;
 
-pub use outcome::{Landed, Outcome};
-pub(crate) use outcome::{kind, tail};
-use table::{Entry, Slot, Table};
-pub use table::{FlightId, SLOTS};
+pub(super) use failure::{kind, tail};
+pub(super) use files::make_dir;
+pub(super) use leader::Leader;
+pub(super) use outcome::{Landed, Outcome};
+pub(super) use table::{FlightId, SLOTS};
+pub(super) use waiter::{Sight, Waiter};
+
+use leader::{ids, progress};
+use slot::Slot;
+use table::Table;
 
 /// How long one step waits for the table. The step is tried again later.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Leaders that may die in one flight. Beyond it the build itself is taken for the cause.
-const MAX_DEATHS: u32 = 10;
-/// The largest list of request ids of a flight.
-const MAX_IDS: u64 = 64 << 10;
+/// How long one who only looks waits for it.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The flights of the host.
 #[derive(Debug, Clone)]
@@ -70,30 +75,13 @@ pub enum Boarding {
     Busy,
 }
 
-/// What a waiter sees.
-#[derive(Debug)]
-pub enum Sight {
-    /// Still in the air; what the leader last told of it.
-    Flying(Option<Value>),
-    /// It has ended.
-    Landed(Outcome),
-    /// Its leader has died, and we are in its place.
-    Lead(Leader),
-    /// The table knows nothing of it any more: board anew.
-    Lost,
-}
-
 impl Flights {
     /// Uses `dir`, and makes it where it is missing.
     ///
     /// # Errors
     /// [`Error::Io`]: it can't be made.
     pub fn new(dir: PathBuf) -> Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o770)
-            .create(&dir)
-            .context(|| format!("making {}", dir.display()))?;
+        make_dir(&dir).context(|| format!("making {}", dir.display()))?;
         Ok(Self { dir })
     }
 
@@ -144,16 +132,20 @@ impl Flights {
     /// What is in the air on this host: the leaders' own words, with the request ids of all who asked.
     #[must_use]
     pub fn flying(&self) -> Vec<Value> {
-        let Ok(Some(table)) = Table::open(&self.dir, PATIENCE) else {
-            return Vec::new();
+        let table = Table::open(&self.dir, GLANCE).ok().flatten();
+        let entries = match &table {
+            Some(table) => table.entries().collect(),
+            None => Table::glance(&self.dir),
         };
         let mut all = Vec::new();
-        for (number, entry) in table.entries().filter(|(_, entry)| !entry.is_empty()) {
+        for (number, entry) in entries.into_iter().filter(|(_, entry)| !entry.is_empty()) {
             let slot = Slot::new(&self.dir, number);
             let Some(mut progress) = progress(&slot, entry.attempt) else {
                 continue;
             };
-            if Lock::is_held(&slot.lead()).unwrap_or(false) {
+            // Without the table a look at the lock could make others think that it is held.
+            let lives = table.is_none() || Lock::is_held(&slot.lead()).unwrap_or(false);
+            if lives {
                 if let Some(progress) = progress.as_object_mut() {
                     progress.insert("request_ids".into(), ids(&slot).into());
                 }
@@ -191,230 +183,6 @@ fn free(dir: &Path, table: &Table) -> Result<(Slot, Lock)> {
     Err(Error::QueueFull(format!(
         "{SLOTS} builds are in flight on this host; ask again when some of them have ended"
     )))
-}
-
-fn progress(slot: &Slot, attempt: u64) -> Option<Value> {
-    let bytes = outcome::read_small(&slot.progress()).ok()??;
-    let value: Value = serde_json::from_slice(&bytes).ok()?;
-    (value.get("flight")?.as_str()? == format!("{attempt:016x}")).then_some(value)
-}
-
-fn ids(slot: &Slot) -> Vec<String> {
-    let bytes = outcome::read_small(&slot.ids()).ok().flatten();
-    let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
-    let mut ids: Vec<String> = text.lines().map(str::to_owned).collect();
-    ids.sort();
-    ids.dedup();
-    ids
-}
-
-fn note(slot: &Slot, request_ids: &[String]) -> Result<()> {
-    let path = slot.ids();
-    let mut lines = request_ids.join("\n");
-    lines.push('\n');
-    fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o660)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(&path)
-        .and_then(|mut file| {
-            if file.metadata()?.len() > MAX_IDS {
-                return Ok(());
-            }
-            file.write_all(lines.as_bytes())
-        })
-        .context(|| format!("writing {}", path.display()))
-}
-
-/// The one process that builds. Dropped without [`Leader::land`], it has died for all who wait.
-#[derive(Debug)]
-pub struct Leader {
-    dir: PathBuf,
-    slot: Slot,
-    entry: Entry,
-    lead: Mutex<Option<Lock>>,
-}
-
-impl Leader {
-    fn begin(
-        table: &mut Table,
-        dir: &Path,
-        slot: Slot,
-        lead: Lock,
-        (id, forced, deaths): (FlightId, bool, u32),
-    ) -> Result<Self> {
-        let entry = Entry {
-            id,
-            attempt: attempt()?,
-            forced,
-            pid: std::process::id(),
-            deaths,
-        };
-        if deaths == 0 {
-            let _ = fs::remove_file(slot.ids());
-        }
-        table.write(slot.number, entry)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            slot,
-            entry,
-            lead: Mutex::new(Some(lead)),
-        })
-    }
-
-    /// Whether somebody in it has asked for a forced build.
-    #[must_use]
-    pub fn is_forced(&self) -> bool {
-        self.entry.forced
-    }
-
-    /// The number of this attempt: the word by which progress and outcome belong together.
-    #[must_use]
-    pub fn attempt(&self) -> u64 {
-        self.entry.attempt
-    }
-
-    /// Adds to the list of those who asked.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn note(&self, request_ids: &[String]) -> Result<()> {
-        note(&self.slot, request_ids)
-    }
-
-    /// Tells the host how far it is. `progress` is a JSON object; the attempt is added as `flight`.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn tell(&self, mut progress: Value) -> Result<()> {
-        if let Some(progress) = progress.as_object_mut() {
-            progress.insert("flight".into(), format!("{:016x}", self.attempt()).into());
-        }
-        let path = self.slot.progress();
-        outcome::replace(&path, progress.to_string().as_bytes())
-            .context(|| format!("writing {}", path.display()))
-    }
-
-    /// Publishes the outcome to all who wait, and lets go.
-    ///
-    /// # Errors
-    /// [`Error::Io`]: it can't be written. Those who wait will then build themselves.
-    pub fn land(&self, result: &Result<Landed>) -> Result<()> {
-        let outcome = Outcome {
-            result: result.clone(),
-            request_ids: ids(&self.slot),
-        };
-        let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
-        let _ = fs::remove_file(self.slot.progress());
-        self.let_go();
-        outcome::sweep(&self.dir, SystemTime::now());
-        published
-    }
-
-    /// Gives the flight up if no other process waits for it and `retire`, which is asked last and under
-    /// all locks, says that nobody in this one does. `true`: it is over.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn abandon(&self, retire: impl FnOnce() -> bool) -> Result<bool> {
-        let Some(mut table) = Table::open(&self.dir, Duration::ZERO)? else {
-            return Ok(false);
-        };
-        let alone = Slot::take(&self.slot.wait(), Kind::Exclusive)?;
-        if alone.is_none() || !retire() {
-            return Ok(false);
-        }
-        // The lock is what counts: a record that stays is one of a slot that nobody leads.
-        let _ = table.write(self.slot.number, Entry::default());
-        let _ = fs::remove_file(self.slot.progress());
-        self.let_go();
-        Ok(true)
-    }
-
-    fn let_go(&self) {
-        self.lead
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-    }
-}
-
-/// A process that waits for another one's build.
-#[derive(Debug)]
-pub struct Waiter {
-    dir: PathBuf,
-    slot: Slot,
-    id: FlightId,
-    forced: bool,
-    attempt: u64,
-    _wait: Lock,
-}
-
-impl Waiter {
-    /// Adds to the list of those who asked.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn note(&self, request_ids: &[String]) -> Result<()> {
-        note(&self.slot, request_ids)
-    }
-
-    /// Looks how it stands. After [`Sight::Lead`], [`Sight::Landed`] and [`Sight::Lost`] this waiter
-    /// is of no more use.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn look(&mut self) -> Result<Sight> {
-        if let Some(outcome) = outcome::look(&self.dir, self.id, self.attempt) {
-            return Ok(Sight::Landed(outcome));
-        }
-        let Some(mut table) = Table::open(&self.dir, Duration::ZERO)? else {
-            return Ok(Sight::Flying(None));
-        };
-        let entry = table.entry(self.slot.number);
-        if entry.id != self.id || entry.is_empty() {
-            return Ok(Sight::Lost);
-        }
-        let lead = Slot::take(&self.slot.lead(), Kind::Exclusive)?;
-        if lead.is_none() && entry.attempt == self.attempt {
-            return Ok(Sight::Flying(progress(&self.slot, entry.attempt)));
-        }
-        // A leader writes the outcome before it lets go, so that of ours is there by now, or never.
-        if let Some(outcome) = outcome::look(&self.dir, self.id, self.attempt) {
-            return Ok(Sight::Landed(outcome));
-        }
-        if self.forced && !entry.forced {
-            return Ok(Sight::Lost);
-        }
-        let Some(lead) = lead else {
-            // Another one has taken over; its outcome will be ours.
-            self.attempt = entry.attempt;
-            return Ok(Sight::Flying(progress(&self.slot, entry.attempt)));
-        };
-        if let Some(outcome) = outcome::look(&self.dir, self.id, entry.attempt) {
-            return Ok(Sight::Landed(outcome));
-        }
-        let deaths = entry.deaths + 1;
-        let seat = (self.id, entry.forced, deaths);
-        let leader = Leader::begin(&mut table, &self.dir, self.slot.clone(), lead, seat)?;
-        if deaths > MAX_DEATHS {
-            leader.land(&Err(Error::Internal(format!(
-                "{deaths} processes have died while they built this configuration; it is not tried again"
-            ))))?;
-            self.attempt = leader.attempt();
-            return Ok(Sight::Flying(None));
-        }
-        Ok(Sight::Lead(leader))
-    }
-}
-
-/// A number for an attempt, never 0.
-fn attempt() -> Result<u64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::io("reading random numbers", std::io::Error::other(error)))?;
-    Ok(u64::from_le_bytes(bytes) | 1)
 }
 
 #[cfg(test)]

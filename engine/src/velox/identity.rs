@@ -12,10 +12,10 @@ use crate::{
 /// The names of one configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
+    /// The bytes that the names are made of.
+    pub canonical: Canonical,
     /// The plugin's key.
     pub key: Key,
-    /// The key to use where another configuration has [`Identity::key`].
-    pub extended_key: Key,
     /// What tells configurations of one key apart.
     pub digest: ConfigDigest,
 }
@@ -27,9 +27,15 @@ impl Identity {
         let canonical = Canonical::of(request);
         Self {
             key: canonical.key(),
-            extended_key: canonical.extended_key(),
             digest: canonical.digest(),
+            canonical,
         }
+    }
+
+    /// The key to use where another configuration has [`Identity::key`].
+    #[must_use]
+    pub fn extended_key(&self) -> Key {
+        self.canonical.extended_key()
     }
 
     pub(super) fn flight(&self) -> FlightId {
@@ -43,17 +49,18 @@ impl Identity {
     #[must_use]
     pub fn lookup(&self, store: &Store) -> Option<Record> {
         store.find_exact(self.key, self.digest).or_else(|| {
+            let key = self.extended_key();
             // Looked at first, so that a plain miss counts once.
             store
-                .peek(self.extended_key)
+                .peek(key)
                 .filter(|record| record.digest == self.digest)
-                .and_then(|_| store.find_exact(self.extended_key, self.digest))
+                .and_then(|_| store.find_exact(key, self.digest))
         })
     }
 
     /// The same from the disk, for an index that has missed something. May wait for a disk.
     pub(super) fn lookup_disk(&self, store: &Store, now_ms: u64) -> Result<Option<Record>> {
-        for key in [self.key, self.extended_key] {
+        for key in [self.key, self.extended_key()] {
             let record = store.read_disk(key)?;
             let own = |record: &Record| record.digest == self.digest && !record.is_expired(now_ms);
             if let Some(record) = record.filter(own) {
@@ -78,10 +85,10 @@ impl Identity {
         {
             return Ok(self.key);
         }
-        let extended = living(self.extended_key)?;
+        let extended = living(self.extended_key())?;
         let moved = extended.is_some_and(|record| record.digest == self.digest);
         Ok(if moved || plain.is_some() {
-            self.extended_key
+            self.extended_key()
         } else {
             self.key
         })
@@ -123,8 +130,6 @@ impl Reason {
 /// What `Velox\explain` tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// The bytes that the key is the hash of.
-    pub canonical: String,
     /// The names.
     pub identity: Identity,
     /// What the index holds for this configuration, expired or not.
@@ -143,7 +148,7 @@ pub fn explain(store: Option<&Store>, request: &Request, now_ms: u64) -> Explana
     let mut record = None;
     let mut reason = Reason::CacheOff;
     if let Some(store) = store {
-        let [plain, extended] = [identity.key, identity.extended_key].map(|key| store.peek(key));
+        let [plain, extended] = [identity.key, identity.extended_key()].map(|key| store.peek(key));
         let taken = plain
             .is_some_and(|record| record.digest != identity.digest && !record.is_expired(now_ms));
         let own = |record: &Record| record.digest == identity.digest;
@@ -165,7 +170,6 @@ pub fn explain(store: Option<&Store>, request: &Request, now_ms: u64) -> Explana
         };
     }
     Explanation {
-        canonical: Canonical::of(request).json,
         identity,
         record,
         reason,
@@ -181,11 +185,11 @@ impl Explanation {
         let other = self.reason == Reason::OtherConfiguration;
         let used = match &self.record {
             Some(record) => record.key,
-            None if other => self.identity.extended_key,
+            None if other => self.identity.extended_key(),
             None => self.identity.key,
         };
         json!({
-            "canonical": self.canonical,
+            "canonical": self.identity.canonical.json,
             "key": self.identity.key.to_string(),
             "stored_key": used.to_string(),
             "hit": self.reason == Reason::Hit,
@@ -195,23 +199,6 @@ impl Explanation {
             "expires": self.record.as_ref().map(|record| seconds(record.expires_ms)),
         })
     }
-}
-
-/// The digest of a recorded configuration: a whole request, as [`Request::config`] makes it, or the
-/// flat form of the Velox plugin's page (`os` and `arch` beside `rr_version`). For caches that were
-/// written before digests were. `None`: it is no request.
-#[must_use]
-pub fn digest_of_config(config: &Value) -> Option<ConfigDigest> {
-    let mut config = config.as_object()?.clone();
-    if !config.contains_key("target_platform") {
-        let part = |name: &str| config.get(name).cloned().unwrap_or_default();
-        let platform = json!({"os": part("os"), "arch": part("arch")});
-        config.insert("target_platform".into(), platform);
-    }
-    // Ids of those days need not be UUIDs.
-    config.remove("request_id");
-    let request = Request::from_json(&Value::Object(config)).ok()?;
-    Some(Canonical::of(&request).digest())
 }
 
 #[cfg(test)]

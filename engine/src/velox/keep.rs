@@ -14,7 +14,6 @@ use crate::{
     artifacts::{CommitMeta, Staging, Store, StoreOptions},
     config::VeloxSettings,
     host::clock,
-    metrics,
 };
 
 /// How long a binary that is not kept stays for those who asked for it.
@@ -116,7 +115,6 @@ impl Keeper {
         staging: Staging,
         parcel: &Parcel,
     ) -> Result<Landed, Trouble> {
-        let begun = std::time::Instant::now();
         let store = self.store(shelf)?;
         let identity = &parcel.identity;
         let (key, ttl) = match shelf {
@@ -138,10 +136,10 @@ impl Keeper {
         let record = store
             .commit(staging, meta)
             .map_err(|error| unkept(shelf, error))?;
-        metrics::velox::CACHE_WRITE.observe(&[], begun.elapsed().as_secs_f64());
         Ok(Landed {
             path: store.path(&record),
             record,
+            built: true,
         })
     }
 }

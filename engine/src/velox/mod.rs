@@ -6,22 +6,29 @@
 //!
 //! * `request` (with `fields`, `rules`, `platform`) what PHP or JSON gives, checked; `canonical`,
 //!   `identity`, `moving` what it is called, and whether its artifact is there.
-//! * `builds` the door: a hit at once, or a seat in a flight.
-//! * `local` the callers of one process share a `pilot`; `flight` the pilots of the host share a build.
-//! * `work` one build: a slot (`slots`), the server (`client`, `answer`, `trouble`, `retry`), its file
-//!   (`source`, `beneath`, `magic`) or body (`body`), and a place to keep it (`keep`).
+//! * `builds` the door: a hit at once, or a seat in a flight; `inner` what lies behind it, `artifact` what
+//!   comes out.
+//! * `local` the callers of one process share a `pilot`; `flight` the pilots of the host share a build,
+//!   which one of them has the `lead` of.
+//! * `work` one build: a slot (`slots`), and attempts with pauses (`retry`) by what went wrong (`trouble`).
+//! * `fetch` one attempt: the server (`client`, `answer`), its file (`source`, `beneath`, `magic`) or body
+//!   (`body`), and a place to keep it (`keep`).
 //! * `progress`, `status` what is told meanwhile.
 
 mod answer;
+mod artifact;
 mod beneath;
 mod body;
 mod builds;
 mod canonical;
 mod client;
+mod fetch;
 mod fields;
 mod flight;
 mod identity;
+mod inner;
 mod keep;
+mod lead;
 mod local;
 mod magic;
 mod moving;
@@ -37,9 +44,11 @@ mod status;
 mod trouble;
 mod work;
 
-pub use builds::{Artifact, CacheStatus, Places, Velox};
+pub use artifact::{Artifact, CacheStatus};
+pub use builds::Velox;
 pub use canonical::Canonical;
-pub use identity::{Explanation, Identity, Reason, digest_of_config, explain};
+pub use identity::{Explanation, Identity, Reason, explain};
+pub use inner::Places;
 pub use moving::moving_ref;
 pub use platform::{host_arch, host_os};
 pub use progress::{Phase, Progress};

@@ -3,14 +3,12 @@
 //! There is no queue: who waits looks again after a pause.
 
 use std::{
-    fs,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use super::retry::Jitter;
+use super::{flight::make_dir, retry::Jitter};
 use crate::{
     Error, Result,
     error::IoContext,
@@ -32,11 +30,7 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) fn new(dir: PathBuf, limit: Limit) -> Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o770)
-            .create(&dir)
-            .context(|| format!("making {}", dir.display()))?;
+        make_dir(&dir).context(|| format!("making {}", dir.display()))?;
         Ok(Self { dir, limit })
     }
 

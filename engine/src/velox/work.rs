@@ -8,24 +8,18 @@ use std::{
 };
 
 use super::{
-    body,
-    builds::Inner,
-    client::{Client, Reply},
+    fetch::Attempt,
     flight::Landed,
     identity::Identity,
-    keep::{Parcel, Shelf, unkept},
+    inner::Inner,
+    keep::Shelf,
     progress::{Phase, Progress},
     request::Request,
     retry::{Jitter, ceiling},
-    source::{self, Wanted},
     trouble::{Reason, Trouble},
 };
-use crate::{
-    Error, Result, artifacts::Staging, host::clock, metrics::velox as metrics, runtime::CancelToken,
-};
+use crate::{Error, Result, host::clock, metrics::velox as metrics};
 
-/// How often a server of ours is asked how far it is.
-const ASK_PROGRESS: Duration = Duration::from_millis(500);
 /// The least pause before asking again for a build that is in flight at the server.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,13 +29,6 @@ pub(super) struct Work {
     pub(super) request: Arc<Request>,
     pub(super) identity: Identity,
     pub(super) forced: bool,
-}
-
-/// One attempt's circumstances.
-#[derive(Clone, Copy)]
-struct Attempt {
-    force: bool,
-    shelf: Shelf,
 }
 
 impl Work {
@@ -135,7 +122,11 @@ impl Work {
                     let record = record?;
                     let whole = store.open_binary(&record).is_ok_and(|file| file.is_some());
                     let path = store.path(&record);
-                    whole.then_some(Landed { record, path })
+                    whole.then_some(Landed {
+                        record,
+                        path,
+                        built: false,
+                    })
                 }
                 Err(error) => {
                     log::warn!(cache_key:% = identity.key, error:%; "cache read failed");
@@ -146,136 +137,11 @@ impl Work {
         tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 
-    async fn attempt(
-        &self,
-        inner: &Arc<Inner>,
-        client: &Client,
-        attempt: Attempt,
-        begun: Instant,
-        progress: &Progress,
-        tell: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<Landed, Trouble> {
-        let reply = tokio::select! {
-            reply = client.ask(&self.request, attempt.force) => reply?,
-            () = watch(client, &self.request.request_id, progress, tell) => return Err(Trouble::Busy),
-        };
-        tell(Progress {
-            phase: Phase::Downloading,
-            ..progress.clone()
-        });
-        let staging = match reply {
-            Reply::Path(answer) => {
-                log::debug!(request_id = self.request.request_id, path = answer.path; "binary found");
-                self.copy(inner, answer.path, attempt.shelf).await?
-            }
-            Reply::Body(response) => {
-                let sink = self.stage(inner, attempt.shelf).await?;
-                let received = body::receive(response, client.silence(), inner.most, sink).await;
-                received.map_err(|trouble| match trouble {
-                    Trouble::Unkept(error) => unkept(attempt.shelf, error),
-                    other => other,
-                })?
-            }
-        };
-        log::debug!(request_id = self.request.request_id, bytes = staging.size(); "binary received");
-        let parcel = Parcel {
-            request: Arc::clone(&self.request),
-            identity: self.identity.clone(),
-            forced: self.forced,
-            build: begun.elapsed(),
-        };
-        let inner = Arc::clone(inner);
-        blocking(move || {
-            check(&staging, &parcel.request, inner.most)?;
-            inner.keeper.commit(attempt.shelf, staging, &parcel)
-        })
-        .await
-    }
-
-    async fn stage(&self, inner: &Arc<Inner>, shelf: Shelf) -> Result<Staging, Trouble> {
-        let inner = Arc::clone(inner);
-        blocking(move || inner.keeper.stage(shelf, inner.most)).await
-    }
-
-    /// Copies the file of a path answer, until it is whole or nobody wants it any more.
-    async fn copy(
-        &self,
-        inner: &Arc<Inner>,
-        path: String,
-        shelf: Shelf,
-    ) -> Result<Staging, Trouble> {
-        let cancel = CancelToken::new();
-        let _when_dropped = CancelOnDrop(cancel.clone());
-        let (inner, request) = (Arc::clone(inner), Arc::clone(&self.request));
-        blocking(move || {
-            let wanted = wanted(&request, inner.most);
-            let found = source::open(&path, &inner.roots, wanted)?;
-            let mut staging = inner.keeper.stage(shelf, inner.most)?;
-            staging
-                .copy_from(&found.file, found.size, || cancel.is_cancelled())
-                .map_err(|error| match &error {
-                    Error::Io { source, .. }
-                        if source.kind() == std::io::ErrorKind::UnexpectedEof =>
-                    {
-                        Trouble::Stale(error)
-                    }
-                    Error::Io { .. } => unkept(shelf, error),
-                    _ => Trouble::Final(error),
-                })?;
-            Ok(staging)
-        })
-        .await
-    }
-
     fn count(&self, landed: &Landed, begun: Instant) {
         let platform = [self.request.os.as_str(), self.request.arch.as_str()];
         metrics::BUILD_DURATION.observe(&platform, begun.elapsed().as_secs_f64());
         metrics::BINARY_SIZE.observe(&platform, landed.record.size as f64);
     }
-}
-
-fn wanted(request: &Request, most: u64) -> Wanted<'_> {
-    Wanted {
-        os: &request.os,
-        arch: &request.arch,
-        most,
-    }
-}
-
-/// Looks at what has arrived, and not at where it came from: that may have changed meanwhile.
-fn check(staging: &Staging, request: &Request, most: u64) -> Result<(), Trouble> {
-    let head = source::head(staging.file())
-        .map_err(|error| Trouble::Unkept(Error::io("reading the binary again", error)))?;
-    source::fits(&head, staging.size(), wanted(request, most), "a binary")
-}
-
-/// Runs for as long as the server builds, and tells what a server of ours tells.
-async fn watch(
-    client: &Client,
-    request_id: &str,
-    progress: &Progress,
-    tell: &(dyn Fn(Progress) + Send + Sync),
-) {
-    while client.tells_progress() {
-        tokio::time::sleep(ASK_PROGRESS).await;
-        if let Some(told) = client.progress(request_id).await {
-            tell(progress.clone().with_lines(told.lines));
-        }
-    }
-    std::future::pending().await
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
-) -> Result<T, Trouble> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| {
-        Err(Trouble::Final(if error.is_panic() {
-            Error::Internal("a build's file work panicked".into())
-        } else {
-            Error::State("the process is shutting down".into())
-        }))
-    })
 }
 
 fn exhausted(error: Error, attempts: u32) -> Error {
@@ -284,13 +150,5 @@ fn exhausted(error: Error, attempts: u32) -> Error {
             Error::Remote(format!("{message} (given up after {attempts} attempts)"))
         }
         other => other,
-    }
-}
-
-struct CancelOnDrop(CancelToken);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
     }
 }

@@ -125,6 +125,7 @@ fn faults_that_may_pass_are_tried_again() {
         "generating cache hash: x",
         "building plugins: go build: context deadline exceeded",
         "building plugins: go: signal: killed",
+        "building plugins: go mod tidy: go failed: exit status 1\n--- stderr (last 60 bytes) ---\ndial tcp: lookup proxy on 127.0.0.53:53: i/o timeout\n",
         "something new",
     ] {
         assert!(

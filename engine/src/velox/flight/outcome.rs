@@ -4,28 +4,25 @@
 
 use std::{
     fs,
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::table::FlightId;
+use super::{
+    failure::Failure,
+    files::{read_small, replace},
+    table::FlightId,
+};
 use crate::{
     Error, Result,
     artifacts::{ConfigDigest, Key, Record},
-    error::{BuildFailure, IoContext, Violation},
+    error::IoContext,
 };
 
 /// How long waiters may take to read it.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// A larger file is none of ours.
-const MAX_BYTES: u64 = 4 << 20;
-/// What is kept of a compiler's log, from its end.
-const MAX_LOG: usize = 1 << 20;
 const ENDING: &str = "outcome";
 
 /// A binary that a flight has brought.
@@ -35,6 +32,8 @@ pub struct Landed {
     pub record: Record,
     /// Where it lies: in the cache, or in a place for binaries that are not kept.
     pub path: PathBuf,
+    /// Whether it was built in this flight, and not there already.
+    pub built: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +46,7 @@ struct Brought {
     created_ms: u64,
     expires_ms: u64,
     build_ms: u32,
+    built: bool,
 }
 
 impl Brought {
@@ -61,6 +61,7 @@ impl Brought {
             created_ms: record.created_ms,
             expires_ms: record.expires_ms,
             build_ms: record.build_ms,
+            built: landed.built,
         }
     }
 
@@ -83,6 +84,7 @@ impl Brought {
                 digest: ConfigDigest::parse(&self.digest)?,
             },
             path: self.path,
+            built: self.built,
         })
     }
 }
@@ -105,24 +107,6 @@ struct Page {
     error: Option<Failure>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Failure {
-    kind: String,
-    message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    logs: String,
-    #[serde(skip_serializing_if = "is_zero")]
-    http_status: u16,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    violations: Vec<(String, String)>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
-fn is_zero(number: &u16) -> bool {
-    *number == 0
-}
-
 fn path(dir: &Path, id: FlightId, attempt: u64) -> PathBuf {
     dir.join(format!(
         "{:016x}{:016x}-{attempt:016x}.{ENDING}",
@@ -141,43 +125,6 @@ pub(super) fn publish(dir: &Path, id: FlightId, attempt: u64, outcome: &Outcome)
         .map_err(|error| Error::Internal(format!("encoding the end of a build: {error}")))?;
     let path = path(dir, id, attempt);
     replace(&path, &bytes).context(|| format!("writing {}", path.display()))
-}
-
-/// Writes a small file so that a reader sees all of it or the one before.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o660)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-/// Reads a small file of ours. `None`: it is not there.
-pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(path);
-    let file = match file {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other("too large"));
-    }
-    Ok(Some(bytes))
 }
 
 /// The end of that attempt, if it has ended in an orderly way.
@@ -229,84 +176,4 @@ fn files(dir: &Path) -> impl Iterator<Item = fs::DirEntry> {
             let ending = path.extension().unwrap_or_default();
             ending == ENDING || ending == "tmp"
         })
-}
-
-impl Failure {
-    fn of(error: &Error) -> Self {
-        let mut failure = Self {
-            kind: kind(error).into(),
-            message: match error {
-                Error::Internal(message) => message.clone(),
-                _ => error.to_string(),
-            },
-            ..Self::default()
-        };
-        match error {
-            Error::BuildFailed(build) => {
-                failure.logs = tail(&build.logs, MAX_LOG).to_owned();
-                failure.http_status = build.http_status;
-            }
-            Error::InvalidRequest(violations) => {
-                failure.violations = violations
-                    .iter()
-                    .map(|one| (one.field.clone(), one.message.clone()))
-                    .collect();
-            }
-            _ => {}
-        }
-        failure
-    }
-
-    fn into_error(self) -> Error {
-        let message = self.message;
-        match self.kind.as_str() {
-            "config" => Error::Config(message),
-            "invalid_request" => Error::InvalidRequest(
-                self.violations
-                    .into_iter()
-                    .map(|(field, message)| Violation { field, message })
-                    .collect(),
-            ),
-            "build_failed" => Error::BuildFailed(BuildFailure {
-                message,
-                logs: self.logs,
-                http_status: self.http_status,
-            }),
-            "timeout" => Error::Timeout(message),
-            "cancelled" => Error::Cancelled(message),
-            "queue_full" => Error::QueueFull(message),
-            "remote" => Error::Remote(message),
-            "state" => Error::State(message),
-            "io" => Error::Io {
-                context: "another process that built for us met this".into(),
-                source: Arc::new(io::Error::other(message)),
-            },
-            _ => Error::Internal(message),
-        }
-    }
-}
-
-/// A stable name for an error, for files and logs.
-pub(crate) fn kind(error: &Error) -> &'static str {
-    match error {
-        Error::Config(_) => "config",
-        Error::InvalidRequest(_) => "invalid_request",
-        Error::BuildFailed(_) => "build_failed",
-        Error::Timeout(_) => "timeout",
-        Error::Cancelled(_) => "cancelled",
-        Error::QueueFull(_) => "queue_full",
-        Error::Remote(_) => "remote",
-        Error::State(_) => "state",
-        Error::Io { .. } => "io",
-        Error::Internal(_) => "internal",
-    }
-}
-
-/// The last `limit` bytes of a text, from a character's start.
-pub(crate) fn tail(text: &str, limit: usize) -> &str {
-    let mut from = text.len().saturating_sub(limit);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    text.get(from..).unwrap_or_default()
 }

@@ -21,10 +21,11 @@ use std::{
     fs::{File, OpenOptions},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
+use super::files::open_shared;
 use crate::{
     Result,
     error::IoContext,
@@ -137,14 +138,8 @@ impl Table {
             .context(|| format!("locking {}", path.display()))?;
         let Some(lock) = lock else { return Ok(None) };
         let path = dir.join("table.v1");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o660)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(&path)
+        let mut options = OpenOptions::new();
+        let file = open_shared(&path, options.read(true).write(true).truncate(false))
             .context(|| format!("opening {}", path.display()))?;
         let entries = read(&file).context(|| format!("reading {}", path.display()))?;
         Ok(Some(Self {
@@ -152,6 +147,16 @@ impl Table {
             entries,
             _lock: lock,
         }))
+    }
+
+    /// Reads it without the lock. A record that is just being written reads as an empty one.
+    pub(super) fn glance(dir: &Path) -> Vec<(usize, Entry)> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+            .open(dir.join("table.v1"));
+        let entries = file.and_then(|file| read(&file)).unwrap_or_default();
+        entries.into_iter().enumerate().collect()
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = (usize, Entry)> {
@@ -185,51 +190,6 @@ fn read(file: &File) -> io::Result<Vec<Entry>> {
         }
     }
     Ok(bytes.chunks(RECORD).map(Entry::decode).collect())
-}
-
-/// The files of one slot.
-#[derive(Debug, Clone)]
-pub(super) struct Slot {
-    dir: PathBuf,
-    pub(super) number: usize,
-}
-
-impl Slot {
-    pub(super) fn new(dir: &Path, number: usize) -> Self {
-        Self {
-            dir: dir.to_owned(),
-            number,
-        }
-    }
-
-    fn file(&self, ending: &str) -> PathBuf {
-        self.dir.join(format!("{:03}.{ending}", self.number))
-    }
-
-    /// Held by the leader, alone.
-    pub(super) fn lead(&self) -> PathBuf {
-        self.file("lead")
-    }
-
-    /// Held by all who wait, together.
-    pub(super) fn wait(&self) -> PathBuf {
-        self.file("wait")
-    }
-
-    /// How far the flight is.
-    pub(super) fn progress(&self) -> PathBuf {
-        self.file("json")
-    }
-
-    /// The request ids of all who asked, a line each.
-    pub(super) fn ids(&self) -> PathBuf {
-        self.file("ids")
-    }
-
-    /// Takes a lock of this slot. The caller holds the table.
-    pub(super) fn take(path: &Path, kind: Kind) -> Result<Option<Lock>> {
-        Lock::attempt(path, kind).context(|| format!("locking {}", path.display()))
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::*;
+use super::{waiter::MAX_DEATHS, *};
 use crate::{
     artifacts::{ConfigDigest, Key, Record},
     error::BuildFailure,
@@ -46,6 +46,7 @@ fn landed() -> Landed {
             digest: ConfigDigest(2),
         },
         path: "/cache/a.bin".into(),
+        built: true,
     }
 }
 
@@ -182,7 +183,7 @@ fn a_waiter_in_a_wiped_table_asks_anew() {
     let (dir, flights) = flights();
     let _leader = lead(&flights, ID, false);
     let mut waiter = wait(&flights, ID, false);
-    fs::remove_file(dir.path().join("flights/table.v1")).unwrap();
+    std::fs::remove_file(dir.path().join("flights/table.v1")).unwrap();
     assert!(matches!(waiter.look().unwrap(), Sight::Lost));
 }
 

@@ -74,21 +74,21 @@ fn configurations_that_share_a_key_never_get_each_others_binary() {
     assert_eq!(cache.keep(&lower), first.key);
     assert_eq!(second.lookup(&cache.store), None);
     assert_eq!(cache.reason(&upper), "other_configuration");
-    assert_eq!(cache.keep(&upper), second.extended_key);
+    assert_eq!(cache.keep(&upper), second.extended_key());
     assert_eq!(first.lookup(&cache.store).unwrap().key, first.key);
     assert_eq!(
         second.lookup(&cache.store).unwrap().key,
-        second.extended_key
+        second.extended_key()
     );
     assert_eq!(cache.reason(&upper), "hit");
     let told = explain(Some(&cache.store), &upper, cache.now_ms()).to_json();
-    assert_eq!(told["stored_key"], second.extended_key.to_string());
+    assert_eq!(told["stored_key"], second.extended_key().to_string());
     assert_eq!(told["key"], first.key.to_string());
     // The first one goes; the second one stays where it is.
     cache.store.forget(first.key).unwrap();
     assert_eq!(
         second.place(&cache.store, cache.now_ms()).unwrap(),
-        second.extended_key
+        second.extended_key()
     );
     assert!(
         second
@@ -116,19 +116,4 @@ fn a_miss_says_why() {
     let told = explain(Some(&cache.store), &moving, cache.now_ms()).to_json();
     assert_eq!(told["moving_ref"], "latest");
     assert_eq!(told["hit"], false);
-}
-
-#[test]
-fn both_old_shapes_of_a_configuration_have_the_digest_of_the_request() {
-    let request = request("github.com/A/m", "v1.0.0");
-    let digest = Some(Canonical::of(&request).digest());
-    let mut config = request.config();
-    config["request_id"] = "build-1".into();
-    assert_eq!(digest_of_config(&config), digest);
-    let flat = json!({
-        "rr_version": "v2025.1.2", "os": "linux", "arch": "amd64",
-        "plugins": [{"module_name": "github.com/A/m", "tag": "v1.0.0"}],
-    });
-    assert_eq!(digest_of_config(&flat), digest);
-    assert_eq!(digest_of_config(&json!({"command": "make"})), None);
 }

@@ -4,6 +4,7 @@ mod answers;
 mod faults;
 mod flights;
 mod processes;
+mod tls;
 mod told;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -1,0 +1,112 @@
+//! Errors on their way from the process that built to those that waited: each kind has a stable word.
+
+use std::{io, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    error::{BuildFailure, Violation},
+};
+
+/// What is kept of a compiler's log, from its end.
+const MAX_LOG: usize = 1 << 20;
+
+/// An error as it stands in a file.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Failure {
+    kind: String,
+    message: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    logs: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    http_status: u16,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<(String, String)>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+}
+
+impl Failure {
+    pub(super) fn of(error: &Error) -> Self {
+        let mut failure = Self {
+            kind: kind(error).into(),
+            message: match error {
+                Error::Internal(message) => message.clone(),
+                _ => error.to_string(),
+            },
+            ..Self::default()
+        };
+        match error {
+            Error::BuildFailed(build) => {
+                failure.logs = tail(&build.logs, MAX_LOG).to_owned();
+                failure.http_status = build.http_status;
+            }
+            Error::InvalidRequest(violations) => {
+                failure.violations = violations
+                    .iter()
+                    .map(|one| (one.field.clone(), one.message.clone()))
+                    .collect();
+            }
+            _ => {}
+        }
+        failure
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        let message = self.message;
+        match self.kind.as_str() {
+            "config" => Error::Config(message),
+            "invalid_request" => Error::InvalidRequest(
+                self.violations
+                    .into_iter()
+                    .map(|(field, message)| Violation { field, message })
+                    .collect(),
+            ),
+            "build_failed" => Error::BuildFailed(BuildFailure {
+                message,
+                logs: self.logs,
+                http_status: self.http_status,
+            }),
+            "timeout" => Error::Timeout(message),
+            "cancelled" => Error::Cancelled(message),
+            "queue_full" => Error::QueueFull(message),
+            "remote" => Error::Remote(message),
+            "state" => Error::State(message),
+            "io" => Error::Io {
+                context: "another process that built for us met this".into(),
+                source: Arc::new(io::Error::other(message)),
+            },
+            _ => Error::Internal(message),
+        }
+    }
+}
+
+/// A stable name for an error, for files and logs.
+pub(crate) fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Config(_) => "config",
+        Error::InvalidRequest(_) => "invalid_request",
+        Error::BuildFailed(_) => "build_failed",
+        Error::Timeout(_) => "timeout",
+        Error::Cancelled(_) => "cancelled",
+        Error::QueueFull(_) => "queue_full",
+        Error::Remote(_) => "remote",
+        Error::State(_) => "state",
+        Error::Io { .. } => "io",
+        Error::Internal(_) => "internal",
+    }
+}
+
+/// The last `limit` bytes of a text, from a character's start.
+pub(crate) fn tail(text: &str, limit: usize) -> &str {
+    let mut from = text.len().saturating_sub(limit);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    text.get(from..).unwrap_or_default()
+}

@@ -1,0 +1,173 @@
+//! Leading a flight: the build runs within its deadline, the host is told how far it is, and it is
+//! given up when nobody waits any more. Runs on the runtime, as part of a pilot's task.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use super::{
+    flight::{Landed, Leader},
+    inner::Inner,
+    local::Pilot,
+    progress::Progress,
+    work::Work,
+};
+use crate::{Error, Result, config::duration, metrics::velox as metrics};
+
+/// How often the host is told what is new.
+const TELL: Duration = Duration::from_millis(250);
+
+/// Builds, for the host where there is a `leader`, else for this process alone. `None`: nobody wants it
+/// any more, and the request to the server was stopped.
+pub(super) async fn lead(
+    inner: &Arc<Inner>,
+    mut work: Work,
+    pilot: &Arc<Pilot>,
+    leader: Option<Leader>,
+) -> Option<Result<Landed>> {
+    let leader = leader.map(Arc::new);
+    work.forced |= leader.as_ref().is_some_and(|leader| leader.is_forced());
+    pilot.forget_newcomers();
+    report(pilot, leader.as_ref(), None).await;
+    let begun = Instant::now();
+    let end = {
+        let _active = Active::new();
+        let mut building = pin!(build(inner, &work, pilot));
+        let mut ticker = tokio::time::interval(TELL);
+        ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = pilot.told();
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut building => break end,
+                () = pilot.left() => {}
+                _ = ticker.tick() => {}
+            }
+            if !pilot.is_wanted() && given_up(pilot, leader.as_ref()).await {
+                let stage = pilot.told().phase.stage();
+                metrics::CLIENT_DISCONNECTS.inc(&[stage]);
+                log::warn!(request_id = work.request.request_id, stage; "client disconnected");
+                return None;
+            }
+            told = report(pilot, leader.as_ref(), Some(told)).await;
+        }
+    };
+    count(&work, &end, begun);
+    // What is about this process alone is no outcome: its end hands the flight on.
+    let own = matches!(end, Err(Error::State(_) | Error::Cancelled(_)));
+    if let Some(leader) = leader.filter(|_| !own) {
+        let told = end.clone();
+        let published = tokio::task::spawn_blocking(move || leader.land(&told)).await;
+        if let Ok(Err(error)) = published {
+            log::warn!(cache_key:% = work.identity.key, error:%; "outcome not published");
+        }
+    }
+    Some(end)
+}
+
+/// The build within its deadline. A panic in it is an error like others, so that those who wait don't
+/// run into it one after the other.
+async fn build(inner: &Arc<Inner>, work: &Work, pilot: &Arc<Pilot>) -> Result<Landed> {
+    let teller = Arc::clone(pilot);
+    let tell = move |progress: Progress| teller.tell(progress);
+    let mut running = pin!(work.run(inner, pilot.told(), &tell));
+    let caught = std::future::poll_fn(|cx| {
+        let poll = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+        poll.unwrap_or_else(|panic| {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned());
+            let message = message.unwrap_or_else(|| "a build panicked".into());
+            log::error!(message = message.as_str(); "build panicked");
+            Poll::Ready(Err(Error::Internal(message)))
+        })
+    });
+    let limit = inner.settings.build_timeout;
+    tokio::time::timeout(limit, caught)
+        .await
+        .unwrap_or_else(|_| Err(timed_out(limit)))
+}
+
+/// The deadline's error.
+pub(super) fn timed_out(limit: Duration) -> Error {
+    Error::Timeout(format!(
+        "build exceeded {} timeout",
+        duration::format(limit)
+    ))
+}
+
+fn count(work: &Work, end: &Result<Landed>, begun: Instant) {
+    let request_id = work.request.request_id.as_str();
+    let seconds = begun.elapsed().as_secs_f64();
+    let status = match end {
+        Ok(landed) if !landed.built => return,
+        Ok(landed) => {
+            let bytes = landed.record.size;
+            log::info!(request_id, build_duration = seconds, bytes_written = bytes; "build completed");
+            "success"
+        }
+        Err(error) => {
+            log::error!(request_id, cache_key:% = work.identity.key, build_duration = seconds, error:%; "build failed");
+            let timeout = matches!(error, Error::Timeout(_));
+            metrics::ERRORS.inc(&[if timeout { "timeout" } else { "velox_server" }]);
+            if timeout { "timeout" } else { "error" }
+        }
+    };
+    metrics::BUILDS.inc(&[status, "miss"]);
+}
+
+/// Tells the host what is new since `before`, and who came.
+async fn report(
+    pilot: &Arc<Pilot>,
+    leader: Option<&Arc<Leader>>,
+    before: Option<Progress>,
+) -> Progress {
+    let now = pilot.told();
+    let Some(leader) = leader else { return now };
+    let changed = before.as_ref() != Some(&now);
+    let newcomers = pilot.newcomers();
+    if changed || !newcomers.is_empty() {
+        let (leader, told) = (Arc::clone(leader), now.to_json());
+        let write = move || -> Result<()> {
+            if !newcomers.is_empty() {
+                leader.note(&newcomers)?;
+            }
+            leader.tell(told)
+        };
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
+            log::debug!(error:%; "progress not told");
+        }
+    }
+    now
+}
+
+/// Whether nobody on the host waits any more; then the flight is over.
+async fn given_up(pilot: &Arc<Pilot>, leader: Option<&Arc<Leader>>) -> bool {
+    let Some(leader) = leader else {
+        return pilot.retire();
+    };
+    let (pilot, leader) = (Arc::clone(pilot), Arc::clone(leader));
+    let asked = tokio::task::spawn_blocking(move || leader.abandon(|| pilot.retire())).await;
+    matches!(asked, Ok(Ok(true)))
+}
+
+/// Counts a build while it lives, however it ends.
+struct Active;
+
+impl Active {
+    fn new() -> Self {
+        metrics::BUILDS_ACTIVE.add(1.0);
+        Self
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        metrics::BUILDS_ACTIVE.add(-1.0);
+    }
+}

@@ -1,0 +1,93 @@
+//! Executables of all kinds, cut ones, and what is none.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn elf64(machine: u16, segment_end: u64) -> Vec<u8> {
+    let mut head = vec![0; 120];
+    head[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    head[18..20].copy_from_slice(&machine.to_le_bytes());
+    head[32..40].copy_from_slice(&64u64.to_le_bytes());
+    head[54..56].copy_from_slice(&56u16.to_le_bytes());
+    head[56..58].copy_from_slice(&1u16.to_le_bytes());
+    head[96..104].copy_from_slice(&segment_end.to_le_bytes());
+    head
+}
+
+#[test]
+fn this_very_test_is_an_executable_for_this_host() {
+    let bytes = std::fs::read("/proc/self/exe").unwrap();
+    let head = &bytes[..HEAD];
+    let (os, arch) = (crate::velox::host_os(), crate::velox::host_arch());
+    let size = bytes.len() as u64;
+    assert_eq!(check(head, size, os, arch), Ok(()));
+    assert!(matches!(
+        check(head, size - 1, os, arch),
+        Err(Unfit::Cut(_))
+    ));
+    assert!(matches!(
+        check(head, size, "windows", arch),
+        Err(Unfit::Wrong(_))
+    ));
+}
+
+#[test]
+fn each_platform_has_its_format_and_its_processor() {
+    let mach = [0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1];
+    let mut pe = vec![0; 0x80];
+    pe[..2].copy_from_slice(b"MZ");
+    pe[0x3c] = 0x40;
+    pe[0x40..0x46].copy_from_slice(b"PE\0\0\x64\x86");
+    assert_eq!(check(&elf64(62, 100), 120, "linux", "amd64"), Ok(()));
+    assert_eq!(check(&elf64(62, 100), 120, "freebsd", "amd64"), Ok(()));
+    assert_eq!(check(&mach, 8, "darwin", "arm64"), Ok(()));
+    assert_eq!(check(&pe, 128, "windows", "amd64"), Ok(()));
+    assert_eq!(check(b"\0asm", 4, "wasip1", "wasm"), Ok(()));
+    assert_eq!(
+        check(&elf64(183, 100), 120, "linux", "amd64"),
+        Err(Unfit::Wrong(
+            "it is built for arm64, and linux/amd64 was asked for".into()
+        ))
+    );
+    for (head, os, arch) in [
+        (&mach[..], "darwin", "amd64"),
+        (&pe[..], "windows", "arm64"),
+        (&pe[..], "linux", "amd64"),
+    ] {
+        assert!(matches!(check(head, 128, os, arch), Err(Unfit::Wrong(_))));
+    }
+}
+
+#[test]
+fn an_empty_or_cut_file_is_told_apart_from_a_wrong_one() {
+    assert!(matches!(
+        check(b"", 0, "linux", "amd64"),
+        Err(Unfit::Cut(_))
+    ));
+    let cut = check(&elf64(62, 121), 120, "linux", "amd64");
+    assert_eq!(
+        cut,
+        Err(Unfit::Cut(
+            "it has 120 bytes, and its header speaks of 121".into()
+        ))
+    );
+    let page = check(b"<html>", 6, "linux", "amd64");
+    assert_eq!(
+        page,
+        Err(Unfit::Wrong(
+            "it is no ELF executable for linux/amd64: it starts with 3c 68 74 6d 6c 3e".into()
+        ))
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_get_an_answer(head in prop::collection::vec(any::<u8>(), 0..300), magic in 0..4usize, size: u64) {
+        let mut file = [&b"\x7fELF\x02\x01"[..], b"\x7fELF\x01\x02", b"MZ", b"\xcf\xfa\xed\xfe"][magic].to_vec();
+        file.extend(head);
+        for os in ["linux", "windows", "darwin"] {
+            let _ = check(&file, size, os, "amd64");
+        }
+    }
+}
