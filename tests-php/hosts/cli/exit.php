@@ -1,0 +1,97 @@
+<?php
+
+// What becomes of a build when the process that asked for it ends: in every way in which PHP can.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** Ways to end a script, the exit code each has, and whether PHP shuts down in it. */
+const WAYS = [
+    'exit(7)' => ['exit(7);', 7],
+    'its last line' => ['', 0],
+    'an exception that nobody catches' => ['throw new LogicException("over");', 255],
+    'a call of what is not there' => ['not_there();', 255],
+    'an exhausted memory limit' => ['$all = ""; while (true) $all .= str_repeat("x", 1 << 20);', 255],
+    'exit(3) in a handler of a signal that comes while it waits' => [
+        'pcntl_async_signals(true); pcntl_signal(SIGALRM, fn () => exit(3)); pcntl_alarm(1); $build->wait();', 3,
+    ],
+    'exit(4) in a destructor' => ['$last = new class { function __destruct() { exit(4); } };', 4],
+];
+
+foreach (WAYS as $way => [$code, $exit]) {
+    test("a script ends at once with a build in flight, and its exit code stays: {$way}", function (Box $box) use ($code, $exit): void {
+        $velox = $box->velox();
+        $velox->delay(60);
+        $program = $box->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); say("ending");' . $code);
+        $velox->awaitInFlight(1);
+        $program->tell();
+        $program->hear('ending');
+        $began = microtime(true);
+        same($exit, $program->wait());
+        is_true(microtime(true) - $began < 4, sprintf('its end took %.1f s', microtime(true) - $began));
+        eventually('the server notices that nobody waits', fn (): bool => $velox->counter('builds_cancelled') === 1);
+        same(0, $velox->counter('in_flight'));
+    });
+}
+
+test('a process that is killed while it builds leaves the server no work', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(60);
+    foreach ([SIGTERM, SIGKILL] as $signal) {
+        $program = $box->php("Pillion\\Velox\\build(configuration('{$signal}'))->wait();");
+        $velox->awaitInFlight(1);
+        $program->signal($signal);
+        same(-$signal, $program->wait());
+        $velox->awaitInFlight(0);
+    }
+    same(2, $velox->counter('builds_cancelled'));
+});
+
+test('a function that runs at shutdown can still wait for a build', function (Box $box): void {
+    $box->velox()->delay(0.7);
+    $program = $box->php(<<<'PHP'
+        $build = Pillion\Velox\build(configuration());
+        register_shutdown_function(fn () => say('artifact', outcome(fn () => $build->wait(20))));
+        exit(5);
+        PHP);
+    same(true, $program->hear('artifact')['good'] ?? null);
+    same(5, $program->wait());
+});
+
+test('a process that ends hands its build to one that waits for it', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1]]]);
+    $first = $box->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); exit(6);');
+    $velox->awaitInFlight(1);
+    $others = [];
+    for ($i = 0; $i < 3; $i++) {
+        $others[] = $box->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    }
+    foreach ($others as $other) {
+        $other->hear('asked');
+    }
+    usleep(500_000);
+    $first->tell();
+    same(6, $first->wait());
+    $ended = microtime(true);
+    $got = array_map(fn (Process $other): array => $other->hear('artifact'), $others);
+    is_true(microtime(true) - $ended < 4, 'it was handed over late');
+    same([true, true, true], array_column($got, 'good'));
+    same(2, $velox->counter('build_requests'));
+});
+
+test('a build that nobody waits for any more is dropped with its temporary files', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(60);
+    $program = $box->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN);');
+    $velox->awaitInFlight(1);
+    $program->tell();
+    same(0, $program->wait());
+    $velox->awaitInFlight(0);
+    $left = glob($box->setting('state_dir') . '/.rr-cache/velox-binaries/.pillion/tmp/*');
+    same([], $left, 'temporary files');
+    same([], glob($box->setting('run_dir') . '/presence/*'), 'presence');
+});

@@ -1,0 +1,256 @@
+<?php
+
+// Many processes that want the same: one build for each configuration on the host, also when those who build die.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/**
+ * Processes that are all ready, and ask when they are told: each for the configuration of its number.
+ *
+ * @param array<string, string> $ini
+ * @return list<Process>
+ */
+function askers(Box $box, int $processes, int $configurations, array $ini = []): array
+{
+    $all = [];
+    for ($i = 0; $i < $processes; $i++) {
+        $all[] = $box->php(<<<'PHP'
+            ready();
+            $build = Pillion\Velox\build(configuration($argv[1]));
+            say('asked');
+            say('outcome', outcome(fn () => $build->wait(60)));
+            PHP, ['configuration ' . $i % $configurations], $ini);
+    }
+    foreach ($all as $process) {
+        $process->hear('ready', 60);
+    }
+
+    return $all;
+}
+
+/**
+ * Tells them all to ask, and waits until they have.
+ *
+ * @param list<Process> $askers
+ */
+function ask(array $askers): void
+{
+    foreach ($askers as $asker) {
+        $asker->tell();
+    }
+    foreach ($askers as $asker) {
+        $asker->hear('asked');
+    }
+}
+
+/**
+ * @param list<Process> $askers
+ * @return list<array<string, mixed>>
+ */
+function outcomes(array $askers): array
+{
+    return array_map(fn (Process $asker): array => $asker->hear('outcome', 60), $askers);
+}
+
+test('twenty processes that ask for four configurations at once cause four builds, and all are served', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1);
+    $askers = askers($box, 20, 4);
+    ask($askers);
+    $outcomes = outcomes($askers);
+    same(array_fill(0, 20, true), array_column($outcomes, 'good'));
+    foreach (range(0, 3) as $configuration) {
+        $same = array_filter($outcomes, fn (int $i): bool => $i % 4 === $configuration, ARRAY_FILTER_USE_KEY);
+        same(1, count(array_unique(array_column($same, 'sha256'))), "binaries of configuration {$configuration}");
+    }
+    same(4, count(array_unique(array_column($outcomes, 'sha256'))), 'binaries');
+    same(4, $velox->counter('builds_started'));
+    same(4, $velox->counter('build_requests'));
+    foreach ($askers as $asker) {
+        same(0, $asker->wait());
+    }
+});
+
+test('twenty processes that ask for what cannot be built all learn why from one build', function (Box $box): void {
+    $velox = $box->velox();
+    $why = "building plugins: go failed: exit status 1\n--- stderr ---\nhttp/plugin.go:12: undefined: everything";
+    $velox->script(['behaviours' => [['delay_ms' => 1000, 'answer' => ['kind' => 'error', 'message' => $why]]]]);
+    $askers = askers($box, 20, 1);
+    ask($askers);
+    $outcomes = outcomes($askers);
+    same(array_fill(0, 20, 'Pillion\BuildFailedException'), array_column($outcomes, 'class'));
+    same(array_fill(0, 20, 500), array_column($outcomes, 'status'));
+    is_true(str_ends_with($outcomes[0]['message'], 'undefined: everything'), $outcomes[0]['message']);
+    same(1, count(array_unique(array_column($outcomes, 'message'))), 'messages');
+    same(1, $velox->counter('build_requests'));
+});
+
+test('the host builds no more at once than it is allowed to', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.4);
+    $askers = askers($box, 10, 10, ['pillion.velox_max_concurrent_builds' => '2']);
+    ask($askers);
+    same(array_fill(0, 10, true), array_column(outcomes($askers), 'good'));
+    same(10, $velox->counter('builds_started'));
+    same(2, $velox->counter('max_in_flight'));
+});
+
+test('the smallest number of builds that a living process allows holds for all', function (Box $box): void {
+    $velox = $box->velox();
+    $modest = $box->php(
+        'Pillion\Velox\build(configuration("modest"))->wait(20); say("joined"); fgets(STDIN);',
+        ini: ['pillion.velox_max_concurrent_builds' => '1'],
+    );
+    $modest->hear('joined');
+    $velox->delay(0.3);
+    $askers = askers($box, 6, 6, ['pillion.velox_max_concurrent_builds' => '4']);
+    ask($askers);
+    same(array_fill(0, 6, true), array_column(outcomes($askers), 'good'));
+    same(1, $velox->counter('max_in_flight'));
+    $modest->kill();
+    // Its number is forgotten with it.
+    $velox->delay(1.5);
+    $late = array_map(fn (int $i): Process => $box->php("Pillion\\Velox\\build(configuration('late {$i}'))->wait(20);", ini: ['pillion.velox_max_concurrent_builds' => '4']), range(1, 4));
+    eventually('four builds at once', fn (): bool => $velox->counter('max_in_flight') === 4, 15);
+    foreach ($late as $process) {
+        same(0, $process->wait());
+    }
+});
+
+test('when the process that builds is killed, one that waits takes its place', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
+    [$builder] = askers($box, 1, 1);
+    ask([$builder]);
+    $velox->awaitInFlight(1);
+    $waiters = askers($box, 6, 1);
+    ask($waiters);
+    usleep(600_000);
+    $builder->kill();
+    $died = microtime(true);
+    eventually('a new request at the server', fn (): bool => $velox->counter('build_requests') === 2);
+    is_true(microtime(true) - $died < 3, sprintf('it was taken over after %.1f s', microtime(true) - $died));
+    $outcomes = outcomes($waiters);
+    same(array_fill(0, 6, true), array_column($outcomes, 'good'));
+    same(1, count(array_unique(array_column($outcomes, 'sha256'))));
+    same(2, $velox->counter('build_requests'));
+});
+
+test('processes that die one after the other over a build don\'t keep it from the last one', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 3], ['delay_ms' => 100]]]);
+    $askers = askers($box, 4, 1);
+    ask($askers);
+    for ($deaths = 1; $deaths <= 3; $deaths++) {
+        eventually("request {$deaths}", fn (): bool => $velox->counter('build_requests') === $deaths && $velox->counter('in_flight') === 1);
+        // Who builds now is who has the connection; the host's own word tells which process that is.
+        $builder = eventually('a builder', function () use ($box, $askers): ?Process {
+            $told = $box->php('say("builds", Pillion\Velox\builds());')->hear('builds');
+            $alive = array_filter($askers, fn (Process $asker): bool => $asker->pid === ($told[0]['pid'] ?? 0) && !$asker->hasEnded());
+
+            return array_values($alive)[0] ?? null;
+        });
+        $builder->kill();
+    }
+    $left = array_values(array_filter($askers, fn (Process $asker): bool => !$asker->hasEnded()));
+    same(1, count($left));
+    same(true, outcomes($left)[0]['good'] ?? null);
+    same(4, $velox->counter('build_requests'));
+});
+
+test('the death of those who wait is nothing to the one that builds', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(2);
+    [$builder, $survivor, $first, $second] = askers($box, 4, 1);
+    ask([$builder]);
+    $velox->awaitInFlight(1);
+    ask([$survivor, $first, $second]);
+    $first->kill();
+    $second->signal(SIGTERM);
+    same([true, true], array_column(outcomes([$builder, $survivor]), 'good'));
+    same(1, $velox->counter('build_requests'));
+});
+
+test('a build ends when the last process that wants it lets go, and not before', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(60);
+    $program = <<<'PHP'
+        $build = Pillion\Velox\build(configuration());
+        say('asked');
+        fgets(STDIN);
+        say('cancelled', [$build->cancel(), $build->state(), outcome(fn () => $build->wait())['class']]);
+        fgets(STDIN);
+        PHP;
+    $first = $box->php($program);
+    $first->hear('asked');
+    $velox->awaitInFlight(1);
+    $second = $box->php($program);
+    $second->hear('asked');
+    usleep(600_000);
+    $first->tell();
+    same([true, 'cancelled', 'Pillion\CancelledException'], $first->hear('cancelled'));
+    usleep(1_200_000);
+    same([1, 0], [$velox->counter('in_flight'), $velox->counter('builds_cancelled')]);
+    $second->tell();
+    $second->hear('cancelled');
+    eventually('the build is stopped', fn (): bool => $velox->counter('builds_cancelled') === 1);
+    same(1, $velox->counter('build_requests'));
+});
+
+test('five processes that force a build at once cause one', function (Box $box): void {
+    $velox = $box->velox();
+    same(true, $box->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built')['good']);
+    $velox->delay(1.5);
+    $askers = array_map(fn (): Process => $box->php(<<<'PHP'
+        ready();
+        $build = Pillion\Velox\build(configuration(more: ['force_rebuild' => true]));
+        say('asked');
+        say('outcome', outcome(fn () => $build->wait(60)));
+        PHP), range(1, 5));
+    array_map(fn (Process $asker) => $asker->hear('ready'), $askers);
+    ask($askers);
+    $outcomes = outcomes($askers);
+    same(array_fill(0, 5, ['MISS', true]), array_map(fn (array $outcome): array => [$outcome['status'], $outcome['good']], $outcomes));
+    same(2, $velox->counter('builds_started'));
+});
+
+test('what one process builds, another finds without a thread', function (Box $box): void {
+    $velox = $box->velox();
+    $built = $box->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built');
+    $finder = $box->php(<<<'PHP'
+        say('found', outcome(fn () => Pillion\Velox\find(configuration())));
+        say('again', outcome(fn () => Pillion\Velox\build(configuration())->wait()));
+        say('threads', count(glob('/proc/self/task/*')));
+        PHP);
+    foreach (['found', 'again'] as $word) {
+        $found = $finder->hear($word);
+        same(['HIT', true, $built['sha256']], [$found['status'], $found['good'], $found['sha256']], $word);
+    }
+    same(1, $finder->hear('threads'));
+    same(1, $velox->counter('build_requests'));
+});
+
+test('every process of the host can see what is built, and for whom', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(3);
+    $ids = ['33333333-0000-4000-8000-000000000000', '44444444-0000-4000-8000-000000000000'];
+    $askers = array_map(fn (string $id): Process => $box->php("Pillion\\Velox\\build(configuration('a', ['request_id' => '{$id}']))->wait(20);"), $ids);
+    $velox->awaitInFlight(1);
+    $seen = eventually('both are told of', function () use ($box): ?array {
+        $told = $box->php('say("builds", Pillion\Velox\builds());')->hear('builds');
+
+        return count($told[0]['request_ids'] ?? []) === 2 ? $told : null;
+    });
+    same(1, count($seen), 'builds');
+    same('building', $seen[0]['state']);
+    same($ids, $seen[0]['request_ids']);
+    $status = $box->php("say('status', [Pillion\\Velox\\status('{$ids[1]}'), Pillion\\Velox\\status('55555555-0000-4000-8000-000000000000')]);")->hear('status');
+    same(['building', null], [$status[0]['state'], $status[1]]);
+    array_map(fn (Process $asker) => same(0, $asker->wait()), $askers);
+    $status = $box->php("say('status', Pillion\\Velox\\status('{$ids[1]}'));")->hear('status');
+    same('done', $status['state']);
+});

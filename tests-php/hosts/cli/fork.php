@@ -1,0 +1,239 @@
+<?php
+
+// What pcntl_fork leaves to the child and to the parent: before the first job, after it, and in the middle of one.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+test('a process that forks before its first job builds, and so does the child', function (Box $box): void {
+    $velox = $box->velox();
+    $program = $box->php(<<<'PHP'
+        $child = child(fn () => say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20))));
+        say('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
+        say('exit', reap($child));
+        PHP);
+    $said = $program->all();
+    same([0], $said['exit']);
+    same(0, $program->wait());
+    same(true, $said['child'][0]['good'] ?? $said['child']);
+    same(true, $said['parent'][0]['good'] ?? $said['parent']);
+    same(2, $velox->counter('builds_started'));
+});
+
+test('a child of a process that has built already builds, and the parent goes on building', function (Box $box): void {
+    $velox = $box->velox();
+    $program = $box->php(<<<'PHP'
+        $before = Pillion\Velox\build(configuration('before'));
+        say('before', outcome(fn () => $before->wait(20)));
+        $child = child(function () use ($before): void {
+            say('inherited', [$before->state(), outcome(fn () => $before->wait(1))]);
+            say('found', outcome(fn () => Pillion\Velox\find(configuration('before'))));
+            say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
+            say('status', Pillion\status()['runtime']['started']);
+        });
+        say('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
+        say('exit', reap($child));
+        say('after', outcome(fn () => Pillion\Velox\build(configuration('after'))->wait(20)));
+        PHP);
+    $said = $program->all();
+    same([0], $said['exit']);
+    same(0, $program->wait());
+    foreach (['before', 'child', 'parent', 'after', 'found'] as $word) {
+        same(true, $said[$word][0]['good'] ?? $said[$word], $word);
+    }
+    same('HIT', $said['found'][0]['status']);
+    // What was done before the fork stays readable.
+    same(['done', $said['before'][0]['sha256']], [$said['inherited'][0][0], $said['inherited'][0][1]['sha256'] ?? $said['inherited']]);
+    same(4, $velox->counter('builds_started'));
+});
+
+test('a child of a child builds', function (Box $box): void {
+    $box->velox();
+    $program = $box->php(<<<'PHP'
+        $build = fn (string $name) => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
+        say('first', $build('first'));
+        $child = child(function () use ($build): int {
+            say('second', $build('second'));
+            $child = child(fn () => say('third', $build('third')));
+            say('second', $build('second again'));
+            return reap($child);
+        });
+        say('exit', reap($child));
+        PHP);
+    $said = $program->all();
+    same([0], $said['exit']);
+    same([true, true, true, true], array_column([...$said['first'], ...$said['second'], ...$said['third']], 'good'));
+});
+
+test('a fork in the middle of a build leaves the build to the parent, and the child builds on its own', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1.5);
+    $program = $box->php(<<<'PHP'
+        $build = Pillion\Velox\build(configuration('parent'));
+        while ($build->state() !== 'running') usleep(1000);
+        usleep(200_000);
+        $child = child(function () use ($build): void {
+            say('done', $build->isDone());
+            say('wait', outcome(fn () => $build->wait(10)));
+            say('select', outcome(fn () => Pillion\select([$build], 10)));
+            say('cancel', $build->cancel());
+            say('completed', count(Pillion\completed()));
+            say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
+        });
+        say('exit', reap($child));
+        say('parent', outcome(fn () => $build->wait(20)));
+        PHP);
+    $said = $program->all();
+    same([0], $said['exit']);
+    same(0, $program->wait());
+    same([false], $said['done']);
+    same('Pillion\StateException', $said['wait'][0]['class'] ?? $said['wait']);
+    same('Pillion\StateException', $said['select'][0]['class'] ?? $said['select']);
+    same([false], $said['cancel'], "the child's cancel()");
+    same([0], $said['completed']);
+    same(true, $said['child'][0]['good'] ?? $said['child']);
+    same(true, $said['parent'][0]['good'] ?? $said['parent']);
+    same(2, $velox->counter('builds_started'));
+    same(0, $velox->counter('builds_cancelled'));
+});
+
+test('a child that asks for what its parent builds joins that build', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1.5);
+    $program = $box->php(<<<'PHP'
+        $build = Pillion\Velox\build(configuration());
+        usleep(400_000);
+        $child = child(fn () => say('sha256', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)->sha256)));
+        say('sha256', outcome(fn () => $build->wait(20)->sha256));
+        say('exit', reap($child));
+        PHP);
+    $said = $program->all();
+    same([0], $said['exit']);
+    same(1, count(array_unique(array_map(show(...), $said['sha256']))), 'different results: ' . show($said));
+    same(1, $velox->counter('build_requests'));
+});
+
+test('a child that ends does not let go of what its parent holds', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(3);
+    $parent = $box->php(<<<'PHP'
+        $build = Pillion\Velox\build(configuration());
+        usleep(500_000);
+        for ($i = 0; $i < 5; $i++) {
+            reap(child(fn () => 0));
+            reap(child(fn () => posix_kill(getmypid(), SIGKILL)));
+        }
+        say('children are gone');
+        say('artifact', outcome(fn () => $build->wait(20)));
+        PHP);
+    $parent->hear('children are gone');
+    // If a lock of the parent's were open, this one would take its flight.
+    $other = $box->php("say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    same($parent->hear('artifact')['sha256'], $other->hear('artifact')['sha256']);
+    same(1, $velox->counter('build_requests'));
+});
+
+test('a dead parent\'s locks do not live on in its child', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(2);
+    $parent = $box->php(<<<'PHP'
+        $build = Pillion\Velox\build(configuration());
+        usleep(500_000);
+        say('child', child(fn () => sleep(25)));
+        posix_kill(getmypid(), SIGKILL);
+        PHP);
+    $velox->awaitInFlight(1);
+    $waiter = $box->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    $child = $parent->hear('child');
+    same(-SIGKILL, $parent->wait());
+    $died = microtime(true);
+    eventually('a second request at the server', fn (): bool => $velox->counter('build_requests') === 2, 8);
+    is_true(microtime(true) - $died < 5, 'the flight was taken over late');
+    is_true(is_alive($child), 'the child was to be alive meanwhile');
+    $waiter->hear('asked');
+    same(true, $waiter->hear('artifact')['good'] ?? null);
+});
+
+test('a notifier that was opened before a fork wakes each process for its own jobs only', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [
+        ['when' => ['request_id' => '11111111-0000-4000-8000-000000000000'], 'delay_ms' => 300],
+        ['when' => ['request_id' => '22222222-0000-4000-8000-000000000000'], 'delay_ms' => 1500],
+    ]]);
+    $program = $box->php(<<<'PHP'
+        $wakes = function ($stream, float $seconds): bool {
+            $read = [$stream]; $none = null;
+            return stream_select($read, $none, $none, (int) $seconds, (int) (fmod($seconds, 1) * 1e6)) === 1;
+        };
+        $notifier = Pillion\notifier();
+        $parents = Pillion\Velox\build(configuration('parent', ['request_id' => '22222222-0000-4000-8000-000000000000']));
+        $child = child(function () use ($notifier, $wakes): void {
+            $childs = Pillion\Velox\build(configuration('child', ['request_id' => '11111111-0000-4000-8000-000000000000']));
+            say('child', [$wakes($notifier, 10), Pillion\completed() === [$childs], $childs->state()]);
+            // The parent's build ends meanwhile.
+            say('child again', [$wakes($notifier, 2.5), count(Pillion\completed())]);
+        });
+        say('parent', [$wakes($notifier, 0.9), $wakes($notifier, 10), Pillion\completed() === [$parents], $parents->state()]);
+        say('parent again', [$wakes($notifier, 0.1), count(Pillion\completed())]);
+        say('exit', reap($child));
+        PHP);
+    $said = $program->all();
+    same([0], $said['exit'] ?? $said);
+    same([true, true, 'done'], $said['child'][0]);
+    same([false, 0], $said['child again'][0]);
+    same([false, true, true, 'done'], $said['parent'][0]);
+    same([false, 0], $said['parent again'][0]);
+});
+
+test('fifty children in a row work, with jobs under way and a log file', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.02);
+    $log = $box->directory . '/pillion.log';
+    touch($log);
+    $program = $box->php(<<<'PHP'
+        $children = [];
+        $jobs = [];
+        for ($i = 0; $i < 50; $i++) {
+            $jobs[] = Pillion\Velox\build(configuration('parent ' . $i % 7, ['force_rebuild' => $i % 3 === 0]));
+            $children[] = child(function () use ($i): int {
+                $found = Pillion\Velox\build(configuration('child ' . $i % 5))->wait(60);
+                return $found->verify() ? 0 : 1;
+            });
+        }
+        say('children', array_count_values(array_map(reap(...), $children)));
+        say('jobs', array_count_values(array_map(fn ($job) => $job->wait(60)->verify() ? 'good' : 'bad', $jobs)));
+        PHP, ini: ['pillion.log' => $log, 'pillion.log_level' => 'debug', 'pillion.log_format' => 'json']);
+    $said = $program->all(120);
+    same(0, $program->wait());
+    same([['0' => 50]], $said['children']);
+    same([['good' => 50]], $said['jobs']);
+    $lines = file($log, FILE_IGNORE_NEW_LINES);
+    is_true(count($lines) > 100, 'only ' . count($lines) . ' lines in the log');
+    foreach ($lines as $line) {
+        is_true(is_array(json_decode($line, true)), "a broken line in the log: {$line}");
+    }
+});
+
+test('a program that PHP starts inherits none of our descriptors', function (Box $box): void {
+    $box->velox()->delay(1);
+    $program = $box->php(<<<'PHP'
+        $inherited = function (): array {
+            $open = proc_open(['ls', '-l', '/proc/self/fd'], [1 => ['pipe', 'w']], $pipes);
+            preg_match_all('/(\d+) -> (\S+)/', shell_exec('ls -l /proc/self/fd') . stream_get_contents($pipes[1]), $found);
+            // Names of processes, and numbers of pipes, are others each time.
+            return preg_replace('/\d+/', 'N', $found[2]);
+        };
+        $before = $inherited();
+        $build = Pillion\Velox\build(configuration());
+        $notifier = Pillion\notifier();
+        usleep(300_000);
+        say('before', $before);
+        say('meanwhile', $inherited());
+        $build->wait(20);
+        PHP);
+    $said = $program->all();
+    same($said['before'], $said['meanwhile']);
+});

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The command line: forks, signals, exits, many processes at once, deaths. All of it on PHP without threads and on PHP
+# with them.
+
+. "$(dirname "$0")/../lib.sh"
+needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX
+here=$(dirname "$0")
+
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'NTS' "$here"/*.php
+TESTED_PHP=$PHP_ZTS TESTED_SO=$PILLION_ZTS_SO tests 'ZTS' "$here"/*.php
+verdict

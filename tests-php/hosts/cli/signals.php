@@ -1,0 +1,132 @@
+<?php
+
+// Signals while PHP waits for a job: handlers run, and nothing of them reaches our threads.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+test('a handler runs while PHP waits, and the wait goes on', function (Box $box): void {
+    $box->velox()->delay(2.5);
+    $program = $box->php(<<<'PHP'
+        pcntl_async_signals(true);
+        $build = Pillion\Velox\build(configuration());
+        pcntl_signal(SIGALRM, function () use ($build): void { say('handled', $build->isDone()); pcntl_alarm(1); });
+        pcntl_alarm(1);
+        say('artifact', outcome(fn () => $build->wait(20)));
+        pcntl_alarm(0);
+        PHP);
+    $said = $program->all();
+    is_true(count($said['handled'] ?? []) >= 2, 'handlers: ' . show($said));
+    same(false, $said['handled'][0]);
+    same(true, $said['artifact'][0]['good'] ?? $said);
+});
+
+test('an exception from a handler ends the wait and not the build', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(2.5);
+    $program = $box->php(<<<'PHP'
+        pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, fn () => throw new DomainException('enough'));
+        $build = Pillion\Velox\build(configuration());
+        pcntl_alarm(1);
+        $began = microtime(true);
+        say('wait', outcome(fn () => $build->wait(20)));
+        say('seconds', microtime(true) - $began);
+        pcntl_alarm(1);
+        say('select', outcome(fn () => Pillion\select([$build], 20)));
+        say('artifact', outcome(fn () => $build->wait(20)));
+        PHP);
+    $said = $program->all();
+    same(['class' => 'DomainException', 'message' => 'enough'], $said['wait'][0]);
+    is_true($said['seconds'][0] < 2.3, 'the exception came late');
+    same(['class' => 'DomainException', 'message' => 'enough'], $said['select'][0]);
+    same(true, $said['artifact'][0]['good'] ?? $said['artifact']);
+    same(1, $velox->counter('build_requests'));
+});
+
+test('a handler may wait for another build while PHP waits for one', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 3000, 'times' => 1], ['delay_ms' => 300]]]);
+    $program = $box->php(<<<'PHP'
+        pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, fn () => say('inner', outcome(fn () => Pillion\Velox\build(configuration('inner'))->wait(20))));
+        $build = Pillion\Velox\build(configuration('outer'));
+        pcntl_alarm(1);
+        say('outer', outcome(fn () => $build->wait(20)));
+        PHP);
+    same(true, $program->hear('inner')['good'] ?? null);
+    same(true, $program->hear('outer')['good'] ?? null);
+});
+
+test('a storm of signals changes nothing about what the waits return', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.1);
+    $program = $box->php(<<<'PHP'
+        pcntl_async_signals(true);
+        $handled = 0;
+        pcntl_signal(SIGUSR1, function () use (&$handled): void { $handled++; });
+        $parent = getmypid();
+        $storm = child(function () use ($parent): void {
+            while (posix_kill($parent, SIGUSR1)) usleep(500);
+        });
+        $good = 0;
+        for ($i = 0; $i < 20; $i++) {
+            $good += (int) Pillion\Velox\build(configuration("storm {$i}"))->wait(20)->verify();
+        }
+        posix_kill($storm, SIGKILL);
+        reap($storm);
+        say('good', $good);
+        say('handled', $handled);
+        PHP);
+    same(20, $program->hear('good', 60));
+    is_true($program->hear('handled') > 100, 'few signals were handled');
+    same(0, $program->wait());
+});
+
+test('a handler without async signals runs when PHP asks for it', function (Box $box): void {
+    $box->velox()->delay(1.5);
+    $program = $box->php(<<<'PHP'
+        pcntl_signal(SIGALRM, fn () => say('handled'));
+        $build = Pillion\Velox\build(configuration());
+        pcntl_alarm(1);
+        say('artifact', outcome(fn () => $build->wait(20)));
+        pcntl_signal_dispatch();
+        PHP);
+    same(true, $program->hear('artifact')['good'] ?? null);
+    $program->hear('handled');
+});
+
+test('our threads take no signal but those of faults', function (Box $box): void {
+    $box->velox()->delay(2);
+    $program = $box->php('$build = Pillion\Velox\build(configuration()); say("started"); $build->wait(20);');
+    $program->hear('started');
+    $faults = array_reduce([SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP], fn (int $set, int $signal): int => $set | 1 << $signal - 1, 0);
+    // Never to be blocked, and so shown as free; 32 and 33 are the C library's own.
+    $free = $faults | 1 << SIGKILL - 1 | 1 << SIGSTOP - 1 | 1 << 31 | 1 << 32;
+    $seen = 0;
+    foreach (glob("/proc/{$program->pid}/task/*/status") as $file) {
+        $status = (string) @file_get_contents($file);
+        if (preg_match('/^Name:\s*pillion/', $status) && preg_match('/^SigBlk:\s*([0-9a-f]{8})([0-9a-f]{8})/m', $status, $found)) {
+            $blocked = hexdec($found[1]) << 32 | hexdec($found[2]);
+            same(0, $blocked & $faults, 'blocked fault signals');
+            same(0, ~$blocked & ~$free, 'signals that are let through');
+            $seen++;
+        }
+    }
+    is_true($seen > 0, 'no thread of ours was seen');
+});
+
+test('the time that a script waits is not what it computes', function (Box $box): void {
+    // Without threads, PHP's limit counts the processor time of the whole process, our threads included.
+    $box->velox()->delay(3);
+    $program = $box->php('set_time_limit(1); say("artifact", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));');
+    if (is_zts()) {
+        same(255, $program->wait());
+        is_true(str_contains($program->errors(), 'Maximum execution time of 1 second exceeded'), $program->errors());
+    } else {
+        same(true, $program->hear('artifact')['good'] ?? null);
+    }
+});

@@ -1,0 +1,163 @@
+<?php
+
+// What one test has to itself: a scratch directory with Pillion's directories in it, and everything that it starts.
+// Closing ends all that, and says which of it had crashed.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+final class Box
+{
+    public readonly string $directory;
+    private ?FakeVelox $velox = null;
+    /** @var list<Process> */
+    private array $processes = [];
+    /** @var array<string, string> */
+    private array $settings = [];
+    /** @var list<string> */
+    private array $directories = [];
+
+    public function __construct()
+    {
+        $this->directory = $this->makeDirectory(sys_get_temp_dir(), 0o755);
+        // Where the machine has memory for it, the index lies there, as with users.
+        $shared = is_dir('/dev/shm') && is_writable('/dev/shm') ? '/dev/shm' : sys_get_temp_dir();
+        $this->settings = [
+            'pillion.state_dir' => $this->directory . '/state',
+            'pillion.run_dir' => $this->makeDirectory($shared, 0o700),
+            'pillion.velox_retry_initial_delay' => '50ms',
+            'pillion.velox_retry_max_delay' => '200ms',
+        ];
+        mkdir($this->directory . '/state', 0o700);
+        mkdir($this->directory . '/velox', 0o755);
+    }
+
+    /** The build server, started at the first call; its URL is a setting of all that starts later. */
+    public function velox(): FakeVelox
+    {
+        if ($this->velox === null) {
+            $this->velox = $this->anotherVelox();
+            $this->settings['pillion.velox_server_url'] = $this->velox->url;
+        }
+
+        return $this->velox;
+    }
+
+    public function anotherVelox(): FakeVelox
+    {
+        return new FakeVelox($this->start('fake-velox', [
+            getenv('FAKE_VELOX'), '--listen', '127.0.0.1:0', '--stdin-guard', '--root', $this->directory . '/velox',
+        ]));
+    }
+
+    public function set(string $name, string $value): void
+    {
+        $this->settings["pillion.{$name}"] = $value;
+    }
+
+    public function setting(string $name): string
+    {
+        return $this->settings["pillion.{$name}"];
+    }
+
+    /** @return array<string, string> */
+    public function settings(): array
+    {
+        return $this->settings;
+    }
+
+    /** The settings as lines of a php.ini. */
+    public function ini(): string
+    {
+        $lines = '';
+        foreach ($this->settings as $name => $value) {
+            $lines .= "{$name} = \"{$value}\"\n";
+        }
+
+        return $lines;
+    }
+
+    /** A process like others of this box, which must not crash. */
+    public function start(string $name, array $command, array $environment = [], ?string $directory = null): Process
+    {
+        $errors = sprintf('%s/%02d-%s.err', $this->directory, count($this->processes), preg_replace('/\W+/', '-', $name));
+
+        return $this->processes[] = new Process($name, $command, $errors, $environment, $directory ?? $this->directory);
+    }
+
+    /**
+     * A PHP program with the extension, in the PHP that is under test. It finds what program.php has, and $argv.
+     *
+     * @param list<string> $arguments
+     * @param array<string, string> $ini
+     */
+    public function php(string $code, array $arguments = [], array $ini = []): Process
+    {
+        $file = sprintf('%s/%02d.php', $this->directory, count($this->processes));
+        file_put_contents($file, "<?php\n" . $code);
+        $settings = ['extension' => (string) getenv('TESTED_SO')] + $ini + $this->settings + [
+            'auto_prepend_file' => __DIR__ . '/../program.php',
+            'display_errors' => 'stderr',
+            'log_errors' => '0',
+            'memory_limit' => '256M',
+        ];
+        $command = [(string) getenv('TESTED_PHP')];
+        foreach ($settings as $name => $value) {
+            array_push($command, '-d', "{$name}=\"{$value}\"");
+        }
+        $nth = count(array_filter($this->processes, fn (Process $process): bool => str_starts_with($process->name, 'php')));
+
+        return $this->start("php {$nth}", [...$command, $file, ...$arguments]);
+    }
+
+    /** Gives all that it has to another user, for hosts that change theirs. */
+    public function giveTo(string $user): void
+    {
+        chown($this->settings['pillion.state_dir'], $user);
+        chown($this->settings['pillion.run_dir'], $user);
+    }
+
+    /** What was said to standard error, for somebody who has to find out what went wrong. */
+    public function story(): string
+    {
+        $story = '';
+        foreach ($this->processes as $process) {
+            $state = $process->hasEnded() ? "ended with {$process->wait()}" : 'running';
+            $errors = implode("\n", array_slice(explode("\n", rtrim($process->errors())), -12));
+            $story .= "--- {$process->name} (pid {$process->pid}, {$state})\n" . ($errors === '' ? '' : "{$errors}\n");
+        }
+
+        return $story;
+    }
+
+    /** Ends everything. With $judge, a crash of anything is a failure. */
+    public function close(bool $judge): void
+    {
+        foreach ($this->processes as $process) {
+            $process->close();
+        }
+        foreach ($this->processes as $process) {
+            $crashed = in_array($process->wait(), [-SIGSEGV, -SIGABRT, -SIGBUS, -SIGILL, -SIGFPE, 128 + SIGSEGV, 128 + SIGABRT], true);
+            if ($judge && $crashed) {
+                $judge = false;
+                $crash = $process;
+            }
+            if ($judge && preg_match('/panicked at|zend_mm_heap corrupted|double free|corrupted size/', $process->errors())) {
+                $judge = false;
+                $crash = $process;
+            }
+        }
+        $crash = isset($crash) ? $crash->name . ' crashed: ' . $crash->errors() : null;
+        array_map(remove_tree(...), $this->directories);
+        $crash === null || fail($crash);
+    }
+
+    private function makeDirectory(string $in, int $mode): string
+    {
+        $path = sprintf('%s/pillion-test-%s', $in, bin2hex(random_bytes(6)));
+        mkdir($path, $mode);
+
+        return $this->directories[] = $path;
+    }
+}

@@ -1,0 +1,183 @@
+<?php
+
+// A program that a test has started: its lines, its end, and what the kernel knows of it. It leads a process group,
+// so that its end can be made the end of all that it started.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+final class Process
+{
+    public readonly int $pid;
+    /** @var resource */
+    private $handle;
+    /** @var resource */
+    private $input;
+    /** @var resource */
+    private $output;
+    private string $unread = '';
+    private string $heard = '';
+    private ?int $exit = null;
+
+    /**
+     * @param list<string> $command
+     * @param array<string, string> $environment beside our own
+     */
+    public function __construct(
+        public readonly string $name,
+        array $command,
+        private readonly string $errors,
+        array $environment = [],
+        ?string $directory = null,
+    ) {
+        // setsid of util-linux: the group has the program's own pid.
+        $this->handle = proc_open(
+            ['setsid', '--', ...$command],
+            [['pipe', 'r'], ['pipe', 'w'], ['file', $errors, 'a']],
+            $pipes,
+            $directory,
+            $environment + getenv(),
+        );
+        [$this->input, $this->output] = $pipes;
+        stream_set_blocking($this->output, false);
+        $this->pid = proc_get_status($this->handle)['pid'];
+    }
+
+    /** Writes a line to its standard input. */
+    public function tell(string $line = ''): void
+    {
+        fwrite($this->input, $line . "\n");
+    }
+
+    /** Its next line; null: it has ended without one. */
+    public function line(float $seconds = 30.0): ?string
+    {
+        $deadline = microtime(true) + $seconds;
+        while (($end = strpos($this->unread, "\n")) === false) {
+            if (!$this->read($deadline)) {
+                return null;
+            }
+        }
+        $line = substr($this->unread, 0, $end);
+        $this->unread = substr($this->unread, $end + 1);
+
+        return $line;
+    }
+
+    /** What it said next with say(): the word and its values. */
+    public function hear(string $word, float $seconds = 30.0): mixed
+    {
+        $line = $this->line($seconds) ?? fail("{$this->name} has ended (exit code {$this->wait()}) and never said '{$word}'");
+        $said = json_decode($line, true);
+        if (!is_array($said) || ($said[0] ?? null) !== $word) {
+            fail("{$this->name} was to say '{$word}', and said: {$line}");
+        }
+
+        return $said[1] ?? null;
+    }
+
+    /**
+     * All that it says until its end, by word.
+     *
+     * @return array<string, list<mixed>>
+     */
+    public function all(float $seconds = 30.0): array
+    {
+        $all = [];
+        while (($line = $this->line($seconds)) !== null) {
+            $said = json_decode($line, true);
+            is_array($said) || fail("{$this->name} said: {$line}");
+            $all[$said[0]][] = $said[1] ?? null;
+        }
+
+        return $all;
+    }
+
+    /** Everything it has written to standard output so far. */
+    public function output(): string
+    {
+        while ($this->read(microtime(true))) {
+        }
+
+        return $this->heard;
+    }
+
+    public function errors(): string
+    {
+        return (string) @file_get_contents($this->errors);
+    }
+
+    /** Its exit code, or minus the signal that ended it. */
+    public function wait(float $seconds = 30.0): int
+    {
+        $deadline = microtime(true) + $seconds;
+        while (!$this->hasEnded()) {
+            if (microtime(true) > $deadline) {
+                fail(sprintf('%s (pid %d) has not ended within %.1f s', $this->name, $this->pid, $seconds));
+            }
+            usleep(5_000);
+        }
+
+        return $this->exit;
+    }
+
+    public function hasEnded(): bool
+    {
+        if ($this->exit === null) {
+            $status = proc_get_status($this->handle);
+            if (!$status['running']) {
+                $this->exit = $status['signaled'] ? -$status['termsig'] : $status['exitcode'];
+            }
+        }
+
+        return $this->exit !== null;
+    }
+
+    public function signal(int $signal): void
+    {
+        $this->hasEnded() || posix_kill($this->pid, $signal);
+    }
+
+    public function kill(): void
+    {
+        $this->signal(SIGKILL);
+        $this->wait();
+    }
+
+    /** Ends it and all that it started. */
+    public function close(): void
+    {
+        posix_kill(-$this->pid, SIGKILL);
+        $this->wait();
+        posix_kill(-$this->pid, SIGKILL);
+        is_resource($this->input) && fclose($this->input);
+        is_resource($this->output) && fclose($this->output);
+    }
+
+    /** Closes its standard input. */
+    public function endInput(): void
+    {
+        fclose($this->input);
+    }
+
+    private function read(float $deadline): bool
+    {
+        $left = max(0.0, $deadline - microtime(true));
+        $read = [$this->output];
+        $none = null;
+        // A signal of ours is no news of the program.
+        $ready = @stream_select($read, $none, $none, (int) $left, (int) (fmod($left, 1) * 1e6));
+        if ($ready === 0 && $left > 0.0) {
+            fail(sprintf('%s (pid %d) says nothing', $this->name, $this->pid));
+        }
+        if (!$ready) {
+            return $ready === false;
+        }
+        $bytes = (string) fread($this->output, 1 << 16);
+        $this->heard .= $bytes;
+        $this->unread .= $bytes;
+
+        return $bytes !== '' || !feof($this->output);
+    }
+}

@@ -1,0 +1,78 @@
+<?php
+
+// What the programs under test find: PHP with the extension loads this file first.
+
+declare(strict_types=1);
+
+/**
+ * A build request; every name is a configuration of its own.
+ *
+ * @param array<string, mixed> $more
+ * @return array<string, mixed>
+ */
+function configuration(string $name = 'a', array $more = []): array
+{
+    return $more + [
+        'rr_version' => 'v2025.1.' . crc32($name) % 10_000,
+        'target_platform' => ['os' => 'linux', 'arch' => 'amd64'],
+        'plugins' => [['module_name' => 'github.com/roadrunner-server/http/v5', 'tag' => 'v5.2.7']],
+    ];
+}
+
+/** Tells the test a word and a value, in one line. */
+function say(string $word, mixed $value = null): void
+{
+    fwrite(STDOUT, json_encode([$word, $value], JSON_UNESCAPED_SLASHES | JSON_PARTIAL_OUTPUT_ON_ERROR) . "\n");
+}
+
+/** Says that it is ready, and waits for the test's word. */
+function ready(): string
+{
+    say('ready');
+
+    return trim((string) fgets(STDIN));
+}
+
+/**
+ * What came of something, in words: of an artifact its fields, of an exception its class and message.
+ *
+ * @param callable(): mixed $ask
+ */
+function outcome(callable $ask): mixed
+{
+    try {
+        $value = $ask();
+    } catch (Throwable $thrown) {
+        $told = ['class' => get_class($thrown), 'message' => $thrown->getMessage()];
+
+        return $thrown instanceof Pillion\BuildFailedException ? $told + ['logs' => $thrown->logs(), 'status' => $thrown->httpStatus()] : $told;
+    }
+    if ($value instanceof Pillion\Artifact) {
+        return ['key' => $value->key, 'sha256' => $value->sha256, 'status' => $value->cacheStatus, 'path' => $value->path, 'good' => $value->verify()];
+    }
+
+    return $value;
+}
+
+/**
+ * Forks; the child runs $work and ends as a PHP script does, with the exit code that $work returns.
+ *
+ * @param callable(): (int|null) $work
+ */
+function child(callable $work): int
+{
+    $pid = pcntl_fork();
+    if ($pid === 0) {
+        exit((int) $work());
+    }
+
+    return $pid;
+}
+
+/** The exit code of a child, or minus the signal that ended it. */
+function reap(int $pid): int
+{
+    pcntl_waitpid($pid, $status);
+
+    return pcntl_wifexited($status) ? pcntl_wexitstatus($status) : -pcntl_wtermsig($status);
+}
