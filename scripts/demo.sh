@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# The whole way, from nothing: builds the extension, starts `pillion velox`, lets PHP ask for a RoadRunner binary and
+# work on meanwhile, and serves a page from that binary. HOST=frankenphp: a FrankenPHP worker asks, on PHP with threads.
+#
+# What it makes lies in the user's cache, so the next run is quick and shows what is different then. All that it
+# starts ends with it. The binaries in PILLION_SO, PILLION_BIN and FRANKENPHP are taken where they are named.
+
+. "$(dirname "$0")/lib.sh"
+
+readonly demo=$PILLION_CACHE/demo examples=$PILLION_ROOT/examples scripts=$PILLION_ROOT/scripts
+readonly logs=$demo/logs rr=$demo/rr
+
+bold='' dim='' plain='' redraw=''
+if [ -t 1 ]; then
+    bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m' redraw=$'\r\e[2K'
+    COLUMNS=$(tput cols 2>/dev/null || echo 80)
+    export COLUMNS
+fi
+
+steps=0
+step() {
+    steps=$((steps + 1))
+    printf '\n%s%d. %s%s\n' "$bold" "$steps" "$1" "$plain"
+}
+
+# fail SENTENCE [LOG]
+fail() {
+    printf '\n%s\n' "This did not work: $1" >&2
+    if [ -s "${2:-}" ]; then
+        printf '%s\n' "The end of $2:" >&2
+        tail -n 15 "$2" >&2
+    fi
+    exit 1
+}
+
+# patiently WHAT COMMAND...: what the command prints is left in $answer; a terminal shows how long it takes.
+patiently() {
+    local what=$1 clock='' status=0
+    shift
+    if [ -n "$redraw" ]; then
+        while printf '%s   %s, %d s' "$redraw" "$what" $((SECONDS - since)); do sleep 1; done &
+        clock=$!
+    fi
+    answer=$("$@" 2>"$logs/setup.log") || status=$?
+    if [ -n "$clock" ]; then
+        kill "$clock"
+        wait "$clock" 2>/dev/null || true
+        printf '%s' "$redraw"
+    fi
+    [ "$status" -eq 0 ] || fail "$what." "$logs/setup.log"
+}
+
+# serve NAME COMMAND...: starts a server that is ended when the demo ends. Its output goes to a log named for it.
+started=()
+serve() {
+    local name=$1
+    shift
+    "$@" >"$logs/$name.log" 2>&1 </dev/null &
+    started+=($!)
+}
+
+# The last one started goes first: each gets the time to end in order.
+end_servers() {
+    local at pid
+    for ((at = ${#started[@]} - 1; at >= 0; at--)); do
+        pid=${started[at]}
+        kill "$pid" 2>/dev/null || continue
+        for _ in {1..100}; do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    started=()
+}
+
+# until_there SECONDS COMMAND...: asks again and again, for as long as the server started last lives.
+until_there() {
+    local tries=$(($1 * 10))
+    shift
+    while ! "$@"; do
+        kill -0 "${started[-1]}" 2>/dev/null && [ $((tries -= 1)) -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+free_address() {
+    "$PHP" -n -r 'echo stream_socket_get_name(stream_socket_server("tcp://127.0.0.1:0"), false);'
+}
+
+set_up() {
+    local php=$1
+    step 'The tools: what is missing is installed, and the extension is compiled.'
+    "$scripts/setup.sh" base || fail 'installing what is missing. The lines above say why.'
+    if [ "$php" = zts ]; then
+        "$scripts/hosts/php-zts.sh" >"$logs/setup.log" || fail 'building PHP with threads. The lines above say why.'
+    fi
+    use_php "$php"
+    if [ -z "${PILLION_SO:-}" ]; then
+        patiently 'Compiling the extension; the first time takes minutes' "$scripts/build.sh" "$php"
+        PILLION_SO=$answer
+    fi
+    if [ -z "${PILLION_BIN:-}" ]; then
+        patiently 'Compiling the program pillion' "$scripts/build.sh" pillion
+        PILLION_BIN=$answer
+    fi
+    if [ "$php" = zts ] && [ -z "${FRANKENPHP:-}" ]; then
+        FRANKENPHP=$("$scripts/hosts/frankenphp.sh") || fail 'building FrankenPHP. The lines above say why.'
+    fi
+    printf '   extension  %s\n   program    %s\n   PHP        %s\n' "$PILLION_SO" "$PILLION_BIN" "$("$PHP" -n -r 'echo PHP_VERSION, PHP_ZTS ? " with threads" : "", ", ", PHP_BINARY;')"
+}
+
+# Settings stand in one file that every PHP of the demo reads after its own: that of the command line, the workers of
+# RoadRunner and FrankenPHP alike.
+configure() {
+    mkdir -p "$demo/php.d"
+    cat >"$demo/php.d/pillion.ini" <<INI
+extension = "$PILLION_SO"
+pillion.velox_server_url = "$1"
+pillion.velox_path_map = "$demo/velox"
+pillion.state_dir = "$demo/state"
+pillion.run_dir = "$run"
+pillion.log = "$logs/pillion.log"
+INI
+    export PHP_INI_SCAN_DIR=${PHP_INI_SCAN_DIR-}:$demo/php.d
+    "$PHP" --ri pillion >"$logs/extension.log" 2>&1 || fail "loading the extension into $PHP." "$logs/extension.log"
+}
+
+start_velox() {
+    step 'A build server: `pillion velox` speaks the protocol of Velox, and builds with the Go toolchain of this machine.'
+    serve velox "$PILLION_BIN" velox --listen 127.0.0.1:0 --dir "$demo/velox"
+    until_there 10 grep -q '^listening on ' "$logs/velox.log" || fail 'starting the build server.' "$logs/velox.log"
+    local url
+    url=$(sed -n 's/^listening on //p' "$logs/velox.log")
+    printf '   It listens on %s; its log is %s\n' "$url" "$logs/velox.log"
+    configure "$url"
+}
+
+ask_from_command_line() {
+    step 'PHP asks for RoadRunner, and does not wait for it.'
+    "$PHP" "$examples/build.php" --output="$rr" --rebuild || fail 'getting the binary.' "$logs/velox.log"
+}
+
+ask_from_frankenphp() {
+    step 'A FrankenPHP worker asks for RoadRunner, and does not wait for it.'
+    local address
+    address=$(free_address)
+    ADDRESS=$address serve frankenphp env -C "$examples/frankenphp" "$FRANKENPHP" run --config Caddyfile
+    until_there 20 page "http://$address/status" || fail 'starting FrankenPHP.' "$logs/frankenphp.log"
+    "$PHP" -n "$examples/frankenphp/visit.php" --url="http://$address" --output="$rr" --rebuild ||
+        fail 'getting the binary.' "$logs/frankenphp.log"
+}
+
+page() {
+    curl --silent --fail --max-time 10 "$1" >"$demo/page.json"
+}
+
+serve_with_the_binary() {
+    step 'That very binary serves a page: RoadRunner, with PHP workers that have Pillion loaded.'
+    local address
+    address=$(free_address)
+    PHP=$PHP serve roadrunner "$rr" serve -c "$examples/roadrunner/.rr.yaml" -o "http.address=$address" -o "rpc.listen=unix://$run/rr.sock"
+    until_there 20 page "http://$address/" || fail 'getting a page from RoadRunner.' "$logs/roadrunner.log"
+    printf '   http://%s/ answers, in brief:\n\n%s' "$address" "$dim"
+    "$PHP" -n -r '
+        $page = json_decode(stream_get_contents(STDIN), true, flags: JSON_THROW_ON_ERROR);
+        $pillion = $page["pillion"];
+        foreach ([
+            "roadrunner" => $page["roadrunner"],
+            "worker" => "PHP {$page["php"]}, pid {$page["worker"]["pid"]}, request {$page["worker"]["requests"]}",
+            "binary" => "{$page["binary"]["cache"]} {$page["binary"]["sha256"]}",
+            "pillion" => "$pillion[version], {$pillion["heap"]["bytes"]} bytes of memory of its own, runtime " . ($pillion["runtime"]["started"] ? "started" : "not needed yet"),
+            "velox" => "{$pillion["velox"]["server_url"]}, " . count($pillion["velox"]["builds"]) . " builds in flight",
+            "state" => $pillion["host"]["state_dir"],
+        ] as $name => $value) {
+            printf("   %-11s %s\n", $name, $value);
+        }' <"$demo/page.json" || fail "reading the page: $demo/page.json"
+    printf '%s\n' "$plain"
+    grep -q "$(sha256sum "$rr" | cut -d ' ' -f 1)" "$demo/page.json" || fail "the page does not speak of the binary that serves it: $demo/page.json"
+    printf '   The checksum is that of the binary which serves the page: what the cache knows is what runs.\n'
+}
+
+run_demo() {
+    local php
+    # Some shells export HOST as the name of the machine.
+    case ${HOST:-} in
+        '' | cli | "$(uname -n)") php=nts ;;
+        frankenphp) php=zts ;;
+        *) die "HOST=$HOST: 'frankenphp' is one; without HOST, PHP's command line is used" ;;
+    esac
+    mkdir -p "$logs"
+    run=$(mktemp -d -p /dev/shm pillion-demo.XXXXXX 2>/dev/null || mktemp -d)
+    trap 'end_servers; rm -rf "$run"' EXIT
+    trap 'exit 130' INT TERM
+
+    since=$SECONDS
+    printf '%s\n' "${bold}Pillion: PHP asks for a RoadRunner binary, goes on working, and has it in an instant the next time.$plain"
+    set_up "$php"
+    start_velox
+    case $php in
+        nts) ask_from_command_line ;;
+        zts) ask_from_frankenphp ;;
+    esac
+    serve_with_the_binary
+    printf '\nThat was it, in %d s; all that was started has ended. What was built stays in %s, so the next run is quick.\n' $((SECONDS - since)) "$demo"
+}
+
+with_lock demo run_demo
