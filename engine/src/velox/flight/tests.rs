@@ -158,12 +158,15 @@ fn a_forced_request_joins_a_forced_build_and_follows_any_other() {
 #[test]
 fn a_slot_with_waiters_is_not_given_away() {
     let (_dir, flights) = flights();
-    let leader = lead(&flights, ID, false);
-    let mut waiter = wait(&flights, ID, false);
-    leader.land(&Err(Error::Remote("down".into()))).unwrap();
+    let all: Vec<Leader> = (0..SLOTS as u64)
+        .map(|key| lead(&flights, FlightId { key, digest: 9 }, false))
+        .collect();
+    let mut waiter = wait(&flights, FlightId { key: 0, digest: 9 }, false);
+    drop(all);
+    // Every record is used now, and the first slot that could be had is the waiter's.
     let other = lead(&flights, OTHER, false);
-    assert_ne!(other.slot.number, leader.slot.number);
-    assert!(matches!(waiter.look().unwrap(), Sight::Landed(_)));
+    assert_ne!(other.slot.number, waiter.slot.number);
+    assert!(matches!(waiter.look().unwrap(), Sight::Lead(_)));
 }
 
 #[test]

@@ -254,3 +254,14 @@ async fn a_panic_in_a_build_is_an_error_like_others() {
     assert!(build(&panicking, request("http")).await.is_err());
     build(&velox, request("http")).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_conflict_without_end_ends_with_the_builds_deadline() {
+    let mut host = Host::new(Options::default().behave(Answer::Busy));
+    host.settings.build_timeout = Duration::from_millis(700);
+    assert!(matches!(
+        build(&host.velox(), request("http")).await,
+        Err(Error::Timeout(_))
+    ));
+    assert!(host.counters().conflicts > host.settings.retry.max_attempts.into());
+}

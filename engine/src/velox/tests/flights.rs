@@ -233,3 +233,119 @@ async fn flight_files_do_not_grow_with_builds() {
     // At most one slot more for each that was in use at the same time, and these were not.
     assert!(count() <= before + 4 * 4, "{}", count());
 }
+
+#[tokio::test]
+async fn the_deadline_of_the_build_is_told_to_all_who_wait() {
+    let mut host = Host::new(Options::default().behave(Answer::Hang));
+    let patient = host.velox();
+    host.settings.build_timeout = Duration::from_millis(800);
+    let hasty = host.velox();
+    let (leads, _) = begin(&hasty, request("http"));
+    until("a build", || host.counters().in_flight == 1).await;
+    let (waits, _) = begin(&patient, request("http"));
+    for task in [leads, waits] {
+        let end = task.await.unwrap();
+        assert!(
+            matches!(&end, Err(Error::Timeout(text)) if text == "build exceeded 800ms timeout"),
+            "{end:?}"
+        );
+    }
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn one_who_waits_no_longer_leaves_the_others_alone() {
+    let mut host = Host::new(Options::default().delay(Duration::from_millis(2500)));
+    let patient = host.velox();
+    host.settings.build_timeout = Duration::from_millis(200);
+    let hasty = host.velox();
+    let (leads, _) = begin(&patient, request("http"));
+    until("a build", || host.counters().in_flight == 1).await;
+    assert!(matches!(
+        build(&hasty, request("http")).await,
+        Err(Error::Timeout(_))
+    ));
+    leads.await.unwrap().unwrap();
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn one_who_leaves_the_queue_harms_nobody() {
+    let host = Host::new(Options::default().delay(WHILE));
+    let velox = host.velox_with(Some(host.store()), 1);
+    let (first, _) = begin(&velox, request("a"));
+    until("a build", || host.counters().in_flight == 1).await;
+    let (second, stop) = begin(&velox, request("b"));
+    until("a queue", || {
+        velox
+            .builds()
+            .iter()
+            .any(|flying| flying["state"] == "queued")
+    })
+    .await;
+    stop.cancel();
+    assert!(matches!(second.await.unwrap(), Err(Error::Cancelled(_))));
+    first.await.unwrap().unwrap();
+    until("an empty sky", || velox.builds().is_empty()).await;
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn a_transfer_that_nobody_wants_any_more_leaves_nothing_behind() {
+    let host = Host::new(Options::default().behave(Answer::Endless));
+    let velox = host.velox();
+    let (task, stop) = begin(&velox, request("http"));
+    let temporary = host.dir.path().join("cache/.pillion/tmp");
+    let files = || std::fs::read_dir(&temporary).map_or(0, Iterator::count);
+    until("a transfer", || files() > 0).await;
+    stop.cancel();
+    assert!(task.await.unwrap().is_err());
+    until("no temporary file", || files() == 0).await;
+}
+
+#[tokio::test]
+async fn without_a_directory_for_flights_each_process_builds_on_its_own() {
+    let host = Host::new(Options::default());
+    let file = host.dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let places = Places {
+        run_dir: file.join("run"),
+        spare_dir: host.dir.path().join("spare"),
+    };
+    std::fs::write(host.dir.path().join("index"), "").unwrap();
+    let velox = Velox::new(
+        host.settings.clone(),
+        Some(host.store()),
+        places,
+        Arc::new(|| 5),
+    );
+    build(&velox, request("http")).await.unwrap();
+    std::fs::remove_dir_all(host.dir.path().join("cache/.pillion/flights")).unwrap();
+    std::fs::write(host.dir.path().join("cache/.pillion/flights"), "").unwrap();
+    let lost = Velox::new(
+        host.settings.clone(),
+        Some(host.store()),
+        Places {
+            run_dir: file.join("run"),
+            spare_dir: host.dir.path().join("spare"),
+        },
+        Arc::new(|| 5),
+    );
+    let (task, _) = begin(&lost, request("grpc"));
+    task.await.unwrap().unwrap();
+    assert_eq!(host.counters().builds_started, 2);
+}
+
+#[tokio::test]
+async fn a_joined_build_ends_as_a_miss_and_what_was_landed_meanwhile_as_a_hit() {
+    let host = Host::new(Options::default().delay(WHILE));
+    let (first, second) = (host.velox(), host.velox());
+    build(&first, request("http")).await.unwrap();
+    // As if the index had not told: straight into the flight.
+    let there = second
+        .fly(request("http"), &CancelToken::new(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(there.cache_status, CacheStatus::Hit);
+    assert_eq!(host.counters().build_requests, 1);
+}

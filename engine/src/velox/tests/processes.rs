@@ -145,3 +145,45 @@ async fn a_failure_in_one_process_is_the_failure_in_all() {
     }
     assert_eq!(host.counters().build_requests, 1);
 }
+
+#[tokio::test]
+async fn each_builder_that_is_killed_has_an_heir_until_one_brings_it() {
+    let host = Host::new(Options::default().delay(Duration::from_millis(1200)));
+    let mut workers: Vec<_> = (0..7).map(|number| host.worker(number, "http")).collect();
+    let velox = host.velox();
+    let leader = |known: &[u64]| {
+        let builds = velox.builds();
+        let pid = builds.first().and_then(|flying| flying["pid"].as_u64());
+        pid.filter(|pid| !known.contains(pid))
+    };
+    let mut killed = Vec::new();
+    until("all have asked", || {
+        velox
+            .builds()
+            .first()
+            .is_some_and(|flying| flying["request_ids"].as_array().unwrap().len() == 7)
+    })
+    .await;
+    for _ in 0..3 {
+        until("a leader", || leader(&killed).is_some()).await;
+        let pid = leader(&killed).unwrap();
+        let at = workers
+            .iter()
+            .position(|worker| u64::from(worker.child.id()) == pid)
+            .unwrap();
+        let mut worker = workers.swap_remove(at);
+        worker.child.kill().unwrap();
+        worker.child.wait().unwrap();
+        killed.push(pid);
+    }
+    let answers =
+        tokio::task::spawn_blocking(|| workers.into_iter().map(Worker::answer).collect::<Vec<_>>())
+            .await
+            .unwrap();
+    assert_eq!(answers.len(), 4);
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+        assert!(answer["sha256"].is_string(), "{answer}");
+    }
+    assert_eq!(host.counters().builds_finished, 1);
+}
