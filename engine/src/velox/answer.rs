@@ -18,6 +18,8 @@ use crate::{
 /// The lines of a compiler's output that go into an exception's message.
 const TOLD_LINES: usize = 20;
 const TOLD_BYTES: usize = 4096;
+/// What is kept of the output, from its end.
+const MOST_LOG: usize = 1 << 20;
 
 /// What a message says when the server was stopped, or its network is to blame, and not the build.
 const PASSING: [&str; 7] = [
@@ -156,7 +158,7 @@ pub(super) fn build_failure(status: u16, message: &str) -> BuildFailure {
     let message = message.trim_end().to_owned();
     BuildFailure {
         message,
-        logs: logs.to_owned(),
+        logs: tail(logs, MOST_LOG).to_owned(),
         http_status: status,
     }
 }

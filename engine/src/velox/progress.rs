@@ -7,6 +7,8 @@ use crate::host::clock;
 
 /// The last lines of a build's log that are passed on.
 const MOST_LINES: usize = 20;
+/// The longest of them, in letters.
+const MOST_LINE: usize = 500;
 
 /// What is being done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,6 +100,13 @@ impl Progress {
     pub(super) fn with_lines(mut self, mut lines: Vec<String>) -> Self {
         let surplus = lines.len().saturating_sub(MOST_LINES);
         self.lines = lines.split_off(surplus);
+        for line in &mut self.lines {
+            *line = line
+                .chars()
+                .filter(|letter| !letter.is_control())
+                .take(MOST_LINE)
+                .collect();
+        }
         self
     }
 
@@ -136,5 +145,26 @@ impl Progress {
             ..self.clone()
         }
         .with_lines(lines.map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_told_is_mirrored_and_bounded() {
+        let mine = Progress::default();
+        let lines: Vec<String> = (0..30)
+            .map(|n| format!("{n}\u{1b}[1m{}", "x".repeat(600)))
+            .collect();
+        let told = json!({"state": "downloading", "attempt": 7, "lines": lines});
+        let mirrored = mine.mirror(&told);
+        assert_eq!((mirrored.phase, mirrored.attempt), (Phase::Downloading, 7));
+        assert_eq!(mirrored.lines.len(), MOST_LINES);
+        assert!(mirrored.lines[19].starts_with("29[1mxx"));
+        assert_eq!(mirrored.lines[0].chars().count(), MOST_LINE);
+        let garbage = mirrored.mirror(&json!({"state": 5, "attempt": "x", "lines": {}}));
+        assert_eq!((garbage.phase, garbage.attempt), (Phase::Downloading, 7));
     }
 }

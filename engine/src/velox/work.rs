@@ -57,7 +57,7 @@ impl Work {
             force: self.forced,
             shelf: inner.keeper.shelf(&self.request),
         };
-        let (mut failed, mut conflicts) = (0, 0);
+        let (mut failed, mut conflicts, mut asked_anew) = (0, 0, false);
         loop {
             progress.attempt += 1;
             progress.phase = Phase::Building;
@@ -81,12 +81,13 @@ impl Work {
                     continue;
                 }
                 Trouble::Unkept(error) => return Err(error),
-                Trouble::Stale(error) if attempt.force => return Err(error),
+                Trouble::Stale(error) if asked_anew => return Err(error),
                 Trouble::Stale(error) => {
                     // The server's cache still names the file; only a fresh build brings it back.
                     log::warn!(request_id = self.request.request_id, error:%; "build retry");
                     metrics::RETRIES.inc(&[Reason::Download.label()]);
                     attempt.force = true;
+                    asked_anew = true;
                     continue;
                 }
                 Trouble::Busy => {

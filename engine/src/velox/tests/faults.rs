@@ -140,6 +140,13 @@ async fn a_vanished_file_is_asked_for_once_more_by_force() {
 }
 
 #[tokio::test]
+async fn a_forced_builds_file_may_vanish_once_too() {
+    let host = Host::new(Options::default().behave(once(Answer::file(FileFault::Vanishes))));
+    build(&host.velox(), forced("http")).await.unwrap();
+    assert_eq!(host.counters().build_requests, 2);
+}
+
+#[tokio::test]
 async fn files_that_can_not_be_trusted_are_refused() {
     for (fault, words) in [
         (FileFault::Outside, "velox.path_map"),

@@ -55,7 +55,7 @@ async fn a_server_of_ours_tells_its_lines_to_all_who_wait() {
     assert_eq!(waits.builds().len(), 1);
     task.await.unwrap().unwrap();
     waiter.await.unwrap().unwrap();
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     assert!(
         seen.iter()
             .any(|progress| progress.phase == Phase::Building && !progress.lines.is_empty())
