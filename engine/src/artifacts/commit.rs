@@ -1,22 +1,23 @@
 //! Putting an artifact in and taking it out. Everything that can fail for want of room is done
 //! before the first final name appears; the entry's rename is the one commit, and the index follows
 //! under its lock. Killed at any step, a process leaves what it had before or what it has now, and
-//! perhaps files that nobody names, which the next cleaning collects. Threads that may wait.
+//! perhaps files that nobody names, which the next cleaning collects. Bytes are synced before they
+//! get a name, names after the last one: a machine that loses its power may lose the artifact, and a
+//! reader finds either all of it or a miss. Threads that may wait.
 
 use std::{io, io::Write as _, time::Duration};
 
 use serde_json::Value;
 
 use super::{
-    ConfigDigest, Key, Record, Staging, Store,
-    disk::{entry_name, link_name},
-    entry, failpoint,
+    ConfigDigest, Key, Record, Staging, Store, entry, failpoint,
     folder::Folder,
-    index::{Note, Writer},
+    index::Note,
+    names::{entry_name, link_name},
     staging::Staged,
     temp::random_name,
 };
-use crate::{Error, Result, error::IoContext as _};
+use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
 /// What is to be known of an artifact beside its bytes.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ impl Store {
             return self.yield_to(first, &meta);
         }
         let staged = staging.finish();
+        let since = staged.since;
         let now_ms = self.clock.now_ms();
         let ttl_ms = u64::try_from(meta.ttl.as_millis()).unwrap_or(u64::MAX);
         let record = Record {
@@ -63,7 +65,10 @@ impl Store {
             digest: meta.digest,
         };
         match self.publish(staged, &record, &meta).context(doing)? {
-            None => Ok(record),
+            None => {
+                metrics::CACHE_WRITE.observe(&[], since.elapsed().as_secs_f64());
+                Ok(record)
+            }
             Some(first) => self.yield_to(first, &meta),
         }
     }
@@ -88,7 +93,6 @@ impl Store {
         let binary = record.file_name();
         staged.temp.publish(&place, &binary)?;
         failpoint::reach("binary published");
-        place.sync()?;
 
         let writer = self.writer();
         if let Some(first) = self.first(meta)? {
@@ -105,7 +109,9 @@ impl Store {
             failpoint::reach("committed");
             if let Some(writer) = &writer {
                 self.admit(writer, record);
+                failpoint::reach("indexed");
             }
+            self.announce(key);
             io::Result::Ok(())
         };
         match &writer {
@@ -148,7 +154,7 @@ impl Store {
     }
 
     /// Gives the binary its old name too, atomically; file systems without hard links do without.
-    fn link(&self, place: &Folder, binary: &str, key: Key) {
+    pub(super) fn link(&self, place: &Folder, binary: &str, key: Key) {
         let linked = random_name().and_then(|name| {
             place.link(binary, place, &name)?;
             let renamed = place.rename(&name, place, &link_name(key));
@@ -195,14 +201,7 @@ impl Store {
             place.remove(&record.file_name())?;
         }
         place.remove(&link_name(key))?;
+        self.announce(key);
         Ok(found)
-    }
-
-    /// As [`Store::erase`], and out of the index, for want of room.
-    pub(super) fn evict(&self, writer: &Writer<'_>, key: Key) -> io::Result<()> {
-        writer.noting(key, Note::Victim, || {
-            writer.remove(key);
-            self.erase(key).map(drop)
-        })
     }
 }

@@ -15,13 +15,14 @@ use std::{
     fs::DirBuilder,
     io,
     os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use super::{
     Entry, Key, Record,
-    entry::{self, MAX_BYTES},
+    entry::{self, BadEntry, MAX_BYTES},
     folder::Folder,
+    names::entry_name,
     temp::Temp,
 };
 
@@ -39,10 +40,6 @@ impl Disk {
     /// Nothing is opened yet.
     pub(super) fn new(dir: PathBuf) -> Self {
         Self { dir }
-    }
-
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
     }
 
     /// The directory itself.
@@ -113,54 +110,70 @@ impl Disk {
 
     /// The entry of a key, if it stands on disk whole: readable, and its binary there in its size.
     pub(super) fn entry(&self, key: Key) -> io::Result<Option<Entry>> {
-        let Some(place) = self.place(key)? else {
-            return Ok(None);
-        };
-        whole(&place, key, entry::parse_entry, |entry| &entry.record)
+        self.look(key, entry::parse_entry, |entry| &entry.record)
+            .map(Standing::whole)
     }
 
     /// As [`Disk::entry`], without the configuration.
     pub(super) fn record(&self, key: Key) -> io::Result<Option<Record>> {
+        self.standing(key).map(Standing::whole)
+    }
+
+    /// What stands on disk under a key.
+    pub(super) fn standing(&self, key: Key) -> io::Result<Standing<Record>> {
+        self.look(key, entry::parse_record, |record| record)
+    }
+
+    fn look<T>(
+        &self,
+        key: Key,
+        parse: impl FnOnce(&[u8]) -> Result<T, BadEntry>,
+        record: impl Fn(&T) -> &Record,
+    ) -> io::Result<Standing<T>> {
         let Some(place) = self.place(key)? else {
-            return Ok(None);
+            return Ok(Standing::Nothing);
         };
-        whole(&place, key, entry::parse_record, |record| record)
-    }
-}
-
-/// `<key>.json`
-pub(super) fn entry_name(key: Key) -> String {
-    format!("{key}.json")
-}
-
-/// `<key>.bin`
-pub(super) fn link_name(key: Key) -> String {
-    format!("{key}.bin")
-}
-
-fn whole<T>(
-    place: &Folder,
-    key: Key,
-    parse: impl FnOnce(&[u8]) -> Result<T, entry::BadEntry>,
-    record: impl Fn(&T) -> &Record,
-) -> io::Result<Option<T>> {
-    let Some(bytes) = place.read(&entry_name(key), MAX_BYTES)? else {
-        return Ok(None);
-    };
-    let parsed = match parse(&bytes) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
-            return Ok(None);
+        let Some(bytes) = place.read(&entry_name(key), MAX_BYTES)? else {
+            return Ok(Standing::Nothing);
+        };
+        let parsed = match parse(&bytes) {
+            Ok(parsed) => parsed,
+            Err(BadEntry::Version(_)) => return Ok(Standing::Foreign),
+            Err(error) => {
+                log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
+                return Ok(Standing::Broken);
+            }
+        };
+        let expected = record(&parsed);
+        let size = place.file_size(&expected.file_name())?;
+        if expected.key != key || size != Some(expected.size) {
+            log::warn!(cache_key:% = key, expected = expected.size, found:? = size; "cached binary missing");
+            return Ok(Standing::Broken);
         }
-    };
-    let found = record(&parsed);
-    let size = place.file_size(&found.file_name())?;
-    if found.key != key || size != Some(found.size) {
-        log::warn!(cache_key:% = key, expected = found.size, found:? = size; "cache entry without its binary");
-        return Ok(None);
+        Ok(Standing::Whole(parsed))
     }
-    Ok(Some(parsed))
+}
+
+/// What stands on disk under a key.
+#[derive(Debug)]
+pub(super) enum Standing<T> {
+    /// An entry and its binary.
+    Whole(T),
+    /// An entry that is none, or one without its binary.
+    Broken,
+    /// An entry of another version of the format: somebody else's affair.
+    Foreign,
+    /// No entry.
+    Nothing,
+}
+
+impl<T> Standing<T> {
+    pub(super) fn whole(self) -> Option<T> {
+        match self {
+            Self::Whole(found) => Some(found),
+            _ => None,
+        }
+    }
 }
 
 fn absent(folder: io::Result<Folder>) -> io::Result<Option<Folder>> {

@@ -4,7 +4,11 @@
 
 use std::collections::BinaryHeap;
 
-use super::{Key, Record, Store, index::Writer};
+use super::{
+    Key, Record, Store, failpoint,
+    index::{Note, Writer},
+};
+use crate::metrics::velox as metrics;
 
 /// Evicted at most on the way of one commit; the cleaning does the rest.
 const BESIDE_A_COMMIT: usize = 16;
@@ -25,17 +29,42 @@ impl Store {
             writer.remove(victim.key);
             return;
         }
-        if let Err(error) = self.evict(writer, victim.key) {
-            log::warn!(cache_key:% = victim.key, error:%; "eviction failed");
+        self.evict(writer, &victim, now_ms);
+    }
+
+    /// Takes a record out of the index and its files off the disk. `false`: it was replaced or used
+    /// meanwhile, or the disk refused; then it stays.
+    pub(super) fn evict(&self, writer: &Writer<'_>, victim: &Record, now_ms: u64) -> bool {
+        let same = self.index.get(victim.key).is_some_and(|record| {
+            record.created_ms == victim.created_ms
+                && record.sha256 == victim.sha256
+                && !record.is_recent(now_ms, self.options.grace)
+        });
+        if !same {
+            return false;
         }
+        let expired = victim.is_expired(now_ms);
+        let erased = writer.noting(victim.key, Note::Victim, || {
+            writer.remove(victim.key);
+            failpoint::reach("victim out of the index");
+            self.erase(victim.key)
+        });
+        if let Err(error) = erased {
+            log::warn!(cache_key:% = victim.key, error:%; "eviction failed");
+            return false;
+        }
+        writer.count_eviction(expired);
+        let reason = if expired { "expired" } else { "lru" };
+        metrics::CACHE_EVICTIONS.inc(&[reason]);
+        log::debug!(cache_key:% = victim.key, file_size = victim.size, reason; "artifact evicted");
+        true
     }
 
     /// Evicts some of what a commit has made too much.
     pub(super) fn evict_surplus(&self, writer: &Writer<'_>) {
-        for record in self.surplus(self.clock.now_ms(), BESIDE_A_COMMIT) {
-            if let Err(error) = self.evict(writer, record.key) {
-                log::warn!(cache_key:% = record.key, error:%; "eviction failed");
-            }
+        let now_ms = self.clock.now_ms();
+        for record in self.surplus(now_ms, BESIDE_A_COMMIT) {
+            self.evict(writer, &record, now_ms);
         }
     }
 

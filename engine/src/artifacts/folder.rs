@@ -34,11 +34,10 @@ impl Folder {
         Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// The directory of that name, made durably where there is none.
+    /// The directory of that name, made where there is none.
     pub(super) fn make_folder(&self, name: &str) -> io::Result<Self> {
         match fs::mkdirat(&self.0, name, FOLDER_MODE) {
-            Ok(()) => self.sync()?,
-            Err(Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
         self.folder(name)
@@ -98,6 +97,17 @@ impl Folder {
                 .then(|| u64::try_from(stat.st_size).ok())
                 .flatten()
         }))
+    }
+
+    /// Whether that name leads to that very file.
+    pub(super) fn holds(&self, name: &str, file: &File) -> io::Result<bool> {
+        self.same(name, &fs::fstat(file)?)
+    }
+
+    /// Whether that name leads to the file that was found before.
+    pub(super) fn same(&self, name: &str, found: &Stat) -> io::Result<bool> {
+        let named = self.stat(name)?;
+        Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino)))
     }
 
     /// Device and inode of this directory.

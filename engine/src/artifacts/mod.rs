@@ -9,33 +9,47 @@
 //! * `disk`, `folder`, `temp`, `entry`: the files, step by step from open directories.
 //! * `index`: the table in shared memory.
 //! * `store`: the door; `staging` and `copy` on the way in, `commit` and `evict` in and out.
+//! * `settle`, `scan` and `changes` keep the index true, `clean` the disk; `export` and `import` speak to the
+//!   Velox plugin's `index.json`; `stats` answers questions.
 
+mod changes;
+mod clean;
 mod clock;
 mod commit;
 mod copy;
-mod counters;
 mod disk;
 mod entry;
 mod evict;
+mod export;
 mod failpoint;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
 mod folder;
+mod import;
 mod index;
 mod key;
+mod names;
+mod options;
 mod put;
 mod record;
 mod rfc3339;
 mod scan;
+mod settle;
 mod staging;
+mod stats;
 mod store;
 mod temp;
 #[cfg(test)]
 mod tests;
 
+pub use clean::CleanReport;
 pub use clock::Clock;
 pub use commit::CommitMeta;
 pub use entry::{BadEntry, Entry, parse_entry};
 pub use key::{BadKey, ConfigDigest, Key};
+pub use options::StoreOptions;
 pub use put::Put;
 pub use record::Record;
 pub use staging::Staging;
-pub use store::{Store, StoreOptions};
+pub use stats::Stats;
+pub use store::Store;

@@ -3,7 +3,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{ConfigDigest, Key};
+use super::{ConfigDigest, Key, names::binary_name};
 
 /// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -74,12 +74,6 @@ impl fmt::Debug for Record {
             .field("digest", &self.digest)
             .finish()
     }
-}
-
-/// `<key>.<first 8 digits of the SHA-256>.bin`
-pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
-    let [a, b, c, d, ..] = sha256;
-    format!("{key}.{a:02x}{b:02x}{c:02x}{d:02x}.bin")
 }
 
 /// Lower-case hexadecimal digits.

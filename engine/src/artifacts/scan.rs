@@ -1,38 +1,74 @@
-//! Comparing the index with the disk: everything under `ab/cd/` is looked at, and the index learns
-//! what it doesn't know and forgets what isn't there. Keys are settled under the writers' lock in
-//! small batches, so that commits pass in between and readers never notice. Background threads.
+//! Making the index agree with the disk: key by key where the log of changes says which ones, else
+//! by looking at everything under `ab/cd/`. Keys are settled under the writers' lock in small
+//! batches, so that commits pass in between, and readers never notice. Background threads.
 
 use std::io;
 
 use super::{
     Key, Store,
+    changes::{self, News},
     disk::Disk,
     folder::Folder,
-    index::{Note, Writer},
+    index::Note,
 };
 use crate::{Result, error::IoContext as _};
 
-/// Keys that are settled under one holding of the lock: a millisecond or less.
+/// Keys that are settled under one holding of the lock: a millisecond or so.
 const BATCH: usize = 64;
 
 impl Store {
-    /// Whether the index was never filled from the disk, or has missed something.
+    /// Whether the index was never filled from the disk, or knows that it has missed something.
+    /// Looks at memory only.
     #[must_use]
     pub fn wants_preparation(&self) -> bool {
         !self.index.is_filled() || self.index.wants_rescan() || self.index.is_interrupted()
     }
 
-    /// Does what [`Store::wants_preparation`] asks for. Cheap where nothing is to be done.
+    /// Brings the index up to date: fills it, repairs it after a dead writer, follows what others
+    /// have changed past it, and takes over a piece of an old plugin's cache. A few microseconds
+    /// where nothing is to be done, so it may be called every second; else up to seconds.
     ///
     /// # Errors
     /// The directory can't be read.
     pub fn prepare(&self) -> Result<()> {
-        if !self.index.is_filled() || self.index.wants_rescan() {
-            self.rebuild()?;
-        } else if self.index.is_interrupted() {
+        if self.index.is_interrupted() {
             drop(self.writer());
         }
+        if !self.index.is_filled() || self.index.wants_rescan() {
+            self.rebuild()?;
+        } else {
+            self.follow()?;
+        }
+        if self.writable && self.wants_import() {
+            self.import_piece()?;
+        }
         Ok(())
+    }
+
+    /// Learns what was changed past the index.
+    fn follow(&self) -> Result<()> {
+        let doing = || format!("reading the changes of {}", self.options.dir.display());
+        match changes::since(&self.disk, self.index.position()).context(doing)? {
+            News::Nothing => {}
+            News::Anything(_) => {
+                self.rebuild()?;
+            }
+            News::Keys(keys, to) => {
+                for batch in keys.chunks(BATCH) {
+                    self.settle_all(batch);
+                }
+                self.index.followed(to);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a change for the other indexes of this directory.
+    pub(super) fn announce(&self, key: Key) {
+        match changes::note(&self.disk, key) {
+            Ok(position) => self.index.followed_own(position),
+            Err(error) => log::debug!(cache_key:% = key, error:%; "change not announced"),
+        }
     }
 
     /// Makes the whole index agree with the disk. Returns how many artifacts it holds then.
@@ -40,63 +76,67 @@ impl Store {
     /// # Errors
     /// The directory can't be read.
     pub fn rebuild(&self) -> Result<usize> {
-        self.index.rescan_begins();
         let doing = || format!("reading the artifact cache {}", self.options.dir.display());
-        let mut batch = Vec::with_capacity(BATCH);
+        let first = !self.index.is_filled();
+        let position = changes::end(&self.disk).context(doing)?;
+        self.index.rescan_begins();
+        if let (false, Some(writer)) = (first, self.writer()) {
+            writer.reindex();
+        }
+        let mut found = Vec::new();
         for outer in folders(&self.disk).context(doing)? {
-            for key in keys(&outer).context(doing)? {
-                batch.push(key);
-                if batch.len() == BATCH {
-                    self.settle_all(&mut batch);
-                }
+            let keys = keys(&outer.1).context(doing)?;
+            for batch in keys.chunks(BATCH) {
+                self.settle_all(batch);
             }
+            found.extend(keys);
         }
-        self.settle_all(&mut batch);
-        let known: Vec<Key> = self.index.records().map(|record| record.key).collect();
-        for key in known {
-            if matches!(self.disk.record(key), Ok(None)) {
-                batch.push(key);
-            }
-            if batch.len() == BATCH {
-                self.settle_all(&mut batch);
-            }
+        found.sort_unstable();
+        let known = self.index.records().map(|record| record.key);
+        let gone: Vec<Key> = known
+            .filter(|key| found.binary_search(key).is_err())
+            .collect();
+        for batch in gone.chunks(BATCH) {
+            self.settle_all(batch);
         }
-        self.settle_all(&mut batch);
+        if first {
+            self.recall_uses();
+        }
+        self.index.followed(position);
         self.index.rescan_ends();
-        Ok(usize::try_from(self.index.len()).unwrap_or(usize::MAX))
+        let entries = self.index.len();
+        log::debug!(entries, gone = gone.len(); "artifact index filled from disk");
+        Ok(usize::try_from(entries).unwrap_or(usize::MAX))
     }
 
-    fn settle_all(&self, keys: &mut Vec<Key>) {
-        if keys.is_empty() {
+    fn settle_all(&self, keys: &[Key]) {
+        let Some(writer) = self.writer() else {
             return;
+        };
+        for key in keys {
+            writer.noting(*key, Note::Change, || self.settle_with(&writer, *key));
         }
-        if let Some(writer) = self.writer() {
-            for key in keys.iter() {
-                self.settle_noted(&writer, *key);
-            }
-        }
-        keys.clear();
-    }
-
-    fn settle_noted(&self, writer: &Writer<'_>, key: Key) {
-        writer.noting(key, Note::Change, || self.settle_with(writer, key));
     }
 }
 
-/// The folders `00` to `ff` that exist.
-fn folders(disk: &Disk) -> io::Result<impl Iterator<Item = Folder>> {
+/// The folders `00` to `ff` that exist, with their numbers.
+pub(super) fn folders(disk: &Disk) -> io::Result<impl Iterator<Item = (u8, Folder)>> {
     let root = disk.root()?;
-    Ok((0..=255u8).filter_map(move |byte| root.folder(&format!("{byte:02x}")).ok()))
+    Ok((0..=255u8).filter_map(move |byte| Some((byte, root.folder(&format!("{byte:02x}")).ok()?))))
+}
+
+/// The folders below one of them.
+pub(super) fn inner(outer: &Folder) -> io::Result<impl Iterator<Item = Folder>> {
+    Ok(outer
+        .names()?
+        .filter_map(|name| outer.folder(&name.ok()?).ok()))
 }
 
 /// The keys of all entries below one of them.
 fn keys(outer: &Folder) -> io::Result<Vec<Key>> {
     let mut keys = Vec::new();
-    for inner in outer.names()? {
-        let Ok(inner) = outer.folder(&inner?) else {
-            continue;
-        };
-        for name in inner.names()? {
+    for folder in inner(outer)? {
+        for name in folder.names()? {
             if let Some(key) = name?.strip_suffix(".json") {
                 keys.extend(Key::parse(key.as_bytes()));
             }

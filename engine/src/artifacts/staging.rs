@@ -4,6 +4,7 @@
 use std::{
     fs::File,
     io::{self, Write},
+    time::Instant,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -22,6 +23,7 @@ pub struct Staging {
     hasher: Sha256,
     size: u64,
     limit: u64,
+    since: Instant,
 }
 
 /// What has arrived.
@@ -29,6 +31,7 @@ pub(super) struct Staged {
     pub temp: Temp,
     pub sha256: [u8; 32],
     pub size: u64,
+    pub since: Instant,
 }
 
 impl Staging {
@@ -38,6 +41,7 @@ impl Staging {
             hasher: Sha256::new(),
             size: 0,
             limit,
+            since: Instant::now(),
         }
     }
 
@@ -88,7 +92,7 @@ impl Staging {
         })?;
         self.size += len;
         // Positioned writes don't move the file's place, from which `write` goes on.
-        io::Seek::seek(&mut &*self.temp.file(), io::SeekFrom::Start(self.size)).context(doing)?;
+        io::Seek::seek(&mut self.temp.file(), io::SeekFrom::Start(self.size)).context(doing)?;
         Ok(())
     }
 
@@ -98,6 +102,7 @@ impl Staging {
             temp: self.temp,
             sha256: self.hasher.finalize().into(),
             size: self.size,
+            since: self.since,
         }
     }
 

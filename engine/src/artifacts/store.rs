@@ -5,48 +5,12 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use super::{
-    Clock, ConfigDigest, Entry, Key, Record, Staging,
-    counters::Counter,
-    disk::{self, Disk},
-    index::{Index, Note, PATIENCE, Stored, Writer},
+    Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, disk::Disk, index::Index, names,
 };
-use crate::{Error, Result, error::IoContext as _};
-
-/// How a store is to be.
-#[derive(Debug, Clone)]
-pub struct StoreOptions {
-    /// The cache directory; made where it is missing.
-    pub dir: PathBuf,
-    /// Where the index's segment lies: on tmpfs, checked by `host::Dirs`.
-    pub run_dir: PathBuf,
-    /// How many artifacts are kept; fixes the index's capacity. 1 and more.
-    pub max_entries: u32,
-    /// How many bytes of binaries are kept; no single one is larger.
-    pub max_size: u64,
-    /// How long artifacts live whose lifetime nobody knows (those of the old layout).
-    pub ttl: Duration,
-    /// What was found or made that lately is not evicted. 5 minutes by default.
-    pub grace: Duration,
-}
-
-impl StoreOptions {
-    /// The defaults of the settings: 16,384 entries, 5,000 MB, 7 days, 5 minutes.
-    #[must_use]
-    pub fn new(dir: impl Into<PathBuf>, run_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            run_dir: run_dir.into(),
-            max_entries: 16_384,
-            max_size: 5_000 << 20,
-            ttl: Duration::from_secs(7 * 86_400),
-            grace: Duration::from_secs(300),
-        }
-    }
-}
+use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
 /// The artifacts of one cache directory. Shared by all threads of a process; a forked child may go
 /// on using it.
@@ -57,8 +21,6 @@ pub struct Store {
     pub(super) index: Index,
     pub(super) clock: Clock,
     pub(super) writable: bool,
-    pub(super) hits: Counter,
-    pub(super) misses: Counter,
 }
 
 impl Store {
@@ -97,8 +59,6 @@ impl Store {
             index,
             clock,
             writable,
-            hits: Counter::default(),
-            misses: Counter::default(),
         })
     }
 
@@ -121,8 +81,8 @@ impl Store {
     fn look_up(&self, key: Key, accept: impl FnOnce(&Record) -> bool) -> Option<Record> {
         let found = self.index.find(key, self.clock.now_ms(), accept);
         match found {
-            Some(_) => self.hits.add(),
-            None => self.misses.add(),
+            Some(_) => metrics::CACHE_HITS.inc(),
+            None => metrics::CACHE_MISSES.inc(),
         }
         found
     }
@@ -228,7 +188,7 @@ impl Store {
     }
 
     fn reading(&self, key: Key) -> String {
-        let name = disk::entry_name(key);
+        let name = names::entry_name(key);
         format!("reading {name} in {}", self.options.dir.display())
     }
 
@@ -256,58 +216,5 @@ impl Store {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.options.dir
-    }
-
-    /// The right to change the index. Whoever gets it first finishes what a dead writer began.
-    /// `None`: not within [`PATIENCE`]; the index then knows that it has missed something.
-    pub(super) fn writer(&self) -> Option<Writer<'_>> {
-        let Some(writer) = self.index.writer(PATIENCE) else {
-            self.index.want_rescan();
-            return None;
-        };
-        let interrupted = writer.interrupted();
-        if !interrupted.is_empty() {
-            log::warn!(cache_keys:? = interrupted; "index repaired after a dead writer");
-            writer.reindex();
-            for key in interrupted {
-                self.settle_with(&writer, key);
-            }
-            writer.repaired();
-        }
-        Some(writer)
-    }
-
-    /// Makes the index say of a key what the disk says.
-    pub(super) fn settle(&self, key: Key) {
-        if let Some(writer) = self.writer() {
-            writer.noting(key, Note::Change, || self.settle_with(&writer, key));
-        }
-    }
-
-    pub(super) fn settle_with(&self, writer: &Writer<'_>, key: Key) {
-        match self.disk.record(key) {
-            Ok(Some(record)) => {
-                self.admit(writer, &record);
-            }
-            Ok(None) => {
-                writer.remove(key);
-            }
-            Err(error) => {
-                log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
-                self.index.want_rescan();
-            }
-        }
-    }
-
-    /// Stores a record in the index, and evicts where there is no place.
-    pub(super) fn admit(&self, writer: &Writer<'_>, record: &Record) {
-        // A victim near the record's home frees a place that it can take.
-        for _ in 0..2 {
-            if writer.store(record) == Stored::Done {
-                return;
-            }
-            self.make_place(writer, record.key);
-        }
-        log::warn!(cache_key:% = record.key; "index full");
     }
 }

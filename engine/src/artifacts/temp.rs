@@ -2,7 +2,7 @@
 //! lock knows that the writer is dead, and one that doesn't leaves the file alone, however old it
 //! is. Threads that may wait for a disk.
 
-use std::{fs::File, io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs::File, io, path::Path};
 
 use rustix::fs::{Mode, fchmod};
 
@@ -31,26 +31,23 @@ impl Temp {
     pub(super) fn new(folder: Folder, path: &Path) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let name = random_name()?;
-            let made = folder.create(&name)?.metadata()?;
+            drop(folder.create(&name)?);
             let Some(lock) = Lock::attempt(&path.join(&name), Kind::Exclusive)? else {
                 // A sweeper looked at it between these two lines, and removes it.
                 continue;
             };
-            let generation = fork::generation();
-            let temp = Self {
-                folder,
-                name,
-                lock,
-                generation,
-            };
-            let locked = temp.file().metadata()?;
-            if (made.dev(), made.ino()) != (locked.dev(), locked.ino()) {
-                return Err(io::Error::other("the directory was replaced under way"));
+            // The lock goes by path; another directory may stand there by now.
+            if folder.holds(&name, lock.file())? {
+                return Ok(Self {
+                    folder,
+                    name,
+                    lock,
+                    generation: fork::generation(),
+                });
             }
-            return Ok(temp);
         }
         Err(io::Error::other(
-            "temporary files vanish as soon as they are made",
+            "the directory is replaced again and again",
         ))
     }
 
@@ -63,6 +60,11 @@ impl Temp {
     pub(super) fn seal(&self, mode: u16) -> io::Result<()> {
         fchmod(self.file(), Mode::from_raw_mode(mode.into()))?;
         self.file().sync_all()
+    }
+
+    /// Lets the directory's group write to it.
+    pub(super) fn open_to_group(&self) -> io::Result<()> {
+        Ok(fchmod(self.file(), Mode::from_raw_mode(0o660))?)
     }
 
     /// Gives it its final name, over what stands there; durable when that directory is synced.
@@ -80,6 +82,13 @@ impl Drop for Temp {
     }
 }
 
+/// Whether a file is called as ours are.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.strip_suffix(SUFFIX).is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
 /// A name that nobody can have guessed.
 pub(super) fn random_name() -> io::Result<String> {
     let mut random = [0; 16];
@@ -90,7 +99,7 @@ pub(super) fn random_name() -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
+    use std::{io::Write as _, os::unix::fs::MetadataExt as _};
 
     #[test]
     fn what_is_not_published_is_gone() {

@@ -2,13 +2,15 @@
 //! found by key in tens of nanoseconds. Its size is fixed when it is made; when anything about it
 //! is not as it should be, the answer is a miss.
 //!
-//! [`layout`] words and their places, [`segment`] the file, [`reader`] lookups, [`writer`] changes,
-//! [`lock`] who may change.
+//! [`layout`] words and their places, [`tags`], [`slot`]; [`segment`] the file; [`reader`] lookups,
+//! [`writer`] changes, [`lock`] who may change.
 
 mod layout;
 mod lock;
 mod reader;
 mod segment;
+mod slot;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -25,6 +27,7 @@ use lock::Gate;
 use segment::Segment;
 pub(super) use writer::{Note, Stored, Writer};
 
+use super::changes::{self, Position};
 use crate::host::clock;
 
 /// How long a change waits for the writers before it.
@@ -129,6 +132,60 @@ impl Index {
         let epoch = self.header(word::EPOCH);
         self.set_header(word::EPOCH, epoch.wrapping_add(1) | 1);
         self.set_header(word::EPOCH, (epoch.wrapping_add(1) | 1).wrapping_add(1));
+    }
+
+    /// How far the log of changes was followed.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            file: self.header(word::LOG_FILE),
+            offset: self.header(word::LOG_OFFSET),
+        }
+    }
+
+    /// Everything up to there is known.
+    pub(super) fn followed(&self, to: Position) {
+        self.set_header(word::LOG_FILE, to.file);
+        self.set_header(word::LOG_OFFSET, to.offset);
+    }
+
+    /// A change of ours ended there; where others stand before it, they are still to be followed.
+    pub(super) fn followed_own(&self, to: Position) {
+        let here = self.position();
+        let next = here.file == to.file && here.offset + changes::RECORD == to.offset;
+        let first = here == Position::default() && to.offset == 2 * changes::RECORD;
+        if next || first {
+            self.followed(to);
+        }
+    }
+
+    /// Counts changes; see [`Index::exported`].
+    pub(super) fn changes(&self) -> u64 {
+        self.header(word::CHANGES)
+    }
+
+    /// Up to which count of changes `index.json` was written.
+    pub(super) fn exported(&self) -> u64 {
+        self.header(word::EXPORTED)
+    }
+
+    /// See [`Index::exported`].
+    pub(super) fn set_exported(&self, changes: u64) {
+        self.set_header(word::EXPORTED, changes);
+    }
+
+    /// The folder at which the next walk over the disk goes on.
+    pub(super) fn walk(&self) -> u8 {
+        self.header(word::WALK) as u8
+    }
+
+    /// See [`Index::walk`].
+    pub(super) fn set_walk(&self, next: u8) {
+        self.set_header(word::WALK, next.into());
+    }
+
+    /// How many were evicted on this host since the index was made: expired, least recently used.
+    pub(super) fn evicted(&self) -> [u64; 2] {
+        [word::EVICTED_EXPIRED, word::EVICTED_LRU].map(|at| self.header(at))
     }
 
     /// Whether a writer died over a change that nobody has repaired yet.

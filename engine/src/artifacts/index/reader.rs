@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use super::{
     Index,
-    layout::{self, Body, LIVE, SLOT_WORDS, Tags, load, mix, store, word},
+    layout::{GROUP_SLOTS, SLOT_WORDS, load, store, word},
+    slot::{self, Body, LIVE},
+    tags::{Tags, mix},
 };
 use crate::artifacts::{Key, Record};
 
@@ -40,7 +42,7 @@ impl Index {
             let tags = self.tags(group)?;
             let mut matches = tags.matches(tag);
             while matches != 0 {
-                let slot = group * layout::GROUP_SLOTS + matches.trailing_zeros() as usize / 8;
+                let slot = group * GROUP_SLOTS + matches.trailing_zeros() as usize / 8;
                 if let Some(record) = self.read_key(slot, key) {
                     return Some((slot, record));
                 }
@@ -78,6 +80,15 @@ impl Index {
         if let (true, Some(words)) = (self.segment.is_writable(), self.slot(slot)) {
             let [.., accessed, _, _] = words;
             store(accessed, now_ms, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes a use that is later than the one that is known.
+    pub(in crate::artifacts) fn used(&self, key: Key, at_ms: u64) {
+        if let Some((slot, record)) = self.locate(key)
+            && record.accessed_ms < at_ms
+        {
+            self.touch(slot, at_ms);
         }
     }
 
@@ -121,7 +132,7 @@ impl Index {
             // The words above are read before the sequence is read again.
             fence(Ordering::Acquire);
             if load(head, Ordering::Relaxed) == before {
-                return layout::decode(&body).map_or(Slot::Torn, Slot::Live);
+                return slot::decode(&body).map_or(Slot::Torn, Slot::Live);
             }
         }
         Slot::Busy

@@ -2,13 +2,18 @@
 //! header, before the disk changes too; who finds such a note when taking the lock knows that its
 //! writer died, and looks the key up on disk. Readers are never kept out. Threads that may wait.
 
-use std::sync::atomic::{Ordering, fence};
+use std::{
+    collections::HashMap,
+    sync::atomic::{Ordering, fence},
+};
 
 use super::{
     Index,
-    layout::{self, GROUP_SLOTS, LIVE, Tags, load, mix, store, word},
+    layout::{GROUP_SLOTS, SLOT_WORDS, load, store, word},
     lock::Held,
     reader::Slot,
+    slot::{self, LIVE},
+    tags::{Tags, mix},
 };
 use crate::artifacts::{Key, Record, failpoint};
 
@@ -113,23 +118,36 @@ impl Writer<'_> {
         Some(record)
     }
 
-    /// Makes the tags, the counts and the sums anew from the slots, and empties broken slots.
-    /// Readers find at every moment what they would have found before.
+    /// Makes the tags, the counts and the sums anew from the slots, and empties slots that are
+    /// broken or hold a key for the second time. Readers find at every moment what they would have
+    /// found before.
     pub(in crate::artifacts) fn reindex(&self) {
         let geometry = self.index.geometry;
-        let mut tags = vec![Tags(0); geometry.groups];
-        let (mut entries, mut bytes) = (0u64, 0u64);
+        let mut living: HashMap<Key, (usize, Record)> = HashMap::new();
         for slot in 0..geometry.slots() {
-            let group = slot / GROUP_SLOTS;
-            let record = match self.index.read_slot(slot) {
-                Slot::Live(record) if self.is_reachable(&record, group) => record,
-                Slot::Empty => continue,
-                _ => {
-                    self.write(slot, None);
-                    continue;
+            match self.index.read_slot(slot) {
+                Slot::Live(record) if self.is_reachable(&record, slot / GROUP_SLOTS) => {
+                    match living.get(&record.key) {
+                        Some((_, other)) if other.created_ms >= record.created_ms => {
+                            self.write(slot, None);
+                        }
+                        Some((other, _)) => {
+                            self.write(*other, None);
+                            living.insert(record.key, (slot, record));
+                        }
+                        None => {
+                            living.insert(record.key, (slot, record));
+                        }
+                    }
                 }
-            };
-            let hash = mix(record.key);
+                Slot::Empty => {}
+                _ => self.write(slot, None),
+            }
+        }
+        let mut tags = vec![Tags(0); geometry.groups];
+        let mut bytes = 0u64;
+        for (slot, record) in living.values() {
+            let (hash, group) = (mix(record.key), slot / GROUP_SLOTS);
             if let Some(word) = tags.get_mut(group) {
                 *word = word.with(slot % GROUP_SLOTS, Tags::tag(hash));
             }
@@ -138,13 +156,12 @@ impl Writer<'_> {
                     *word = word.pass(1);
                 }
             }
-            entries += 1;
             bytes = bytes.saturating_add(record.size);
         }
         for (group, tags) in tags.into_iter().enumerate() {
             self.set_tags(group, tags);
         }
-        self.index.set_header(word::ENTRIES, entries);
+        self.index.set_header(word::ENTRIES, living.len() as u64);
         self.index.set_header(word::BYTES, bytes);
     }
 
@@ -184,7 +201,7 @@ impl Writer<'_> {
         store(head, state | u64::from(odd), Ordering::Relaxed);
         // Readers that see a word from below see the odd sequence too.
         fence(Ordering::Release);
-        let body = record.map_or([0; layout::SLOT_WORDS - 1], layout::encode);
+        let body = record.map_or([0; SLOT_WORDS - 1], slot::encode);
         for (word, value) in rest.iter().zip(body) {
             store(word, value, Ordering::Relaxed);
             failpoint::reach("slot half written");
@@ -225,6 +242,17 @@ impl Writer<'_> {
         index.set_header(word::ENTRIES, now);
         index.set_header(word::BYTES, index.header(word::BYTES).wrapping_add(bytes));
         self.changed();
+    }
+
+    /// Counts an eviction of the host.
+    pub(in crate::artifacts) fn count_eviction(&self, expired: bool) {
+        let at = if expired {
+            word::EVICTED_EXPIRED
+        } else {
+            word::EVICTED_LRU
+        };
+        self.index
+            .set_header(at, self.index.header(at).wrapping_add(1));
     }
 
     fn changed(&self) {

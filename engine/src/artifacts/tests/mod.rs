@@ -1,28 +1,46 @@
-//! The room from outside: what a builder, PHP's thread and a cleaner see of it.
+//! The room from outside: what a builder, PHP's thread, a cleaner and other processes see of it.
 
+mod cleaning;
+mod death;
+mod eviction;
+mod index_json;
+mod indexes;
+mod processes;
 mod store;
+mod trouble;
 
-use std::{io::Write as _, sync::Arc, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::{Clock, CommitMeta, ConfigDigest, Key, Record, Store, StoreOptions};
 
-pub(super) const NOW: u64 = 1_800_000_000_000;
 pub(super) const HOUR: u64 = 3_600_000;
+/// Beyond every grace of the room.
+pub(super) const LATER: u64 = HOUR / 4;
 
-/// A cache directory, a directory for segments, and a clock that the test owns.
+/// A cache directory, a directory for segments, and a clock that the test owns. It starts at the
+/// present, since the ages of files are compared with it.
 pub(super) struct House {
     pub dir: TempDir,
     pub run: TempDir,
     pub clock: Clock,
-    pub hand: Arc<AtomicU64>,
+    hand: Arc<AtomicU64>,
 }
 
 impl House {
     pub fn new() -> Self {
-        let (clock, hand) = Clock::manual(NOW);
+        let (clock, hand) = Clock::manual(Clock::System.now_ms());
         Self {
             dir: tempfile::tempdir().unwrap(),
             run: tempfile::tempdir().unwrap(),
@@ -46,6 +64,33 @@ impl House {
         store.prepare().unwrap();
         store
     }
+
+    pub fn now(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub fn pass(&self, ms: u64) {
+        self.hand.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Everything below the cache directory that is a file, but the log of changes.
+    pub fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.dir.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.file_name().unwrap() != "changes" {
+                    let path = path.strip_prefix(self.dir.path()).unwrap();
+                    files.push(path.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
 }
 
 pub(super) fn meta(key: u64) -> CommitMeta {
@@ -60,12 +105,27 @@ pub(super) fn meta(key: u64) -> CommitMeta {
     }
 }
 
-pub(super) fn put(store: &Store, key: u64, bytes: &[u8]) -> Record {
-    put_as(store, meta(key), bytes)
+pub(super) fn replacing(key: u64) -> CommitMeta {
+    CommitMeta {
+        replace: true,
+        ..meta(key)
+    }
 }
 
-pub(super) fn put_as(store: &Store, meta: CommitMeta, bytes: &[u8]) -> Record {
-    let mut staging = store.stage().unwrap();
-    staging.write_all(bytes).unwrap();
-    store.commit(staging, meta).unwrap()
+pub(super) fn put(store: &Store, key: u64, bytes: &[u8]) -> Record {
+    put_as(store, meta(key), bytes).unwrap()
+}
+
+pub(super) fn put_as(store: &Store, meta: CommitMeta, bytes: &[u8]) -> crate::Result<Record> {
+    let mut staging = store.stage()?;
+    staging
+        .write_all(bytes)
+        .map_err(|error| crate::Error::io("staging", error))?;
+    store.commit(staging, meta)
+}
+
+/// Where a key's files lie.
+pub(super) fn folder(house: &House, key: Key) -> PathBuf {
+    let [outer, inner] = key.folders();
+    house.dir.path().join(outer).join(inner)
 }

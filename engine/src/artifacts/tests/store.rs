@@ -1,10 +1,15 @@
 //! Putting in, finding, taking out.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::{
+    fs::File,
+    io::Read as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
+
+use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::artifacts::record::hex;
-use sha2::{Digest as _, Sha256};
+use crate::{Error, artifacts::record::hex};
 
 #[test]
 fn what_was_committed_is_found_and_stands_where_its_path_says() {
@@ -13,8 +18,10 @@ fn what_was_committed_is_found_and_stands_where_its_path_says() {
     let record = put(&store, 0xab01, b"binary");
     assert_eq!(store.find(Key(0xab01)), Some(record));
     assert_eq!(record.sha256_hex(), hex(&Sha256::digest(b"binary")));
+    assert_eq!((record.size, record.build_ms), (6, 1500));
+    assert_eq!(record.expires_ms, house.now() + 7 * 24 * HOUR);
     let path = store.path(&record);
-    assert_eq!(std::fs::read(&path).unwrap(), b"binary");
+    assert_eq!(fs::read(&path).unwrap(), b"binary");
     assert_eq!(
         path.metadata().unwrap().permissions().mode() & 0o7777,
         0o755
@@ -26,6 +33,8 @@ fn what_was_committed_is_found_and_stands_where_its_path_says() {
     );
     assert_eq!(store.config(&record).unwrap(), meta(0xab01).config);
     assert_eq!(store.read_disk(Key(0xab01)).unwrap(), Some(record));
+    assert!(store.verify(&record).unwrap());
+    assert_eq!(house.files().len(), 3);
 }
 
 #[test]
@@ -34,9 +43,240 @@ fn another_store_finds_it_at_once_and_a_later_one_after_the_index_was_lost() {
     let (one, two) = (house.open(), house.open());
     let record = put(&one, 7, b"binary");
     assert_eq!(two.find(Key(7)), Some(record));
-    let elsewhere = tempfile::tempdir().unwrap();
     let mut options = house.options();
+    let elsewhere = tempfile::tempdir().unwrap();
     options.run_dir = elsewhere.path().to_owned();
     let three = house.open_with(options);
     assert_eq!(three.find(Key(7)), Some(record));
+}
+
+#[test]
+fn a_lookup_of_another_configuration_of_the_same_key_is_a_miss() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 7, b"binary");
+    assert_eq!(store.find_exact(Key(7), meta(7).digest), Some(record));
+    assert_eq!(store.find_exact(Key(7), meta(8).digest), None);
+    assert_eq!(store.find(Key(8)), None);
+}
+
+#[test]
+fn what_has_expired_is_a_miss_that_can_still_be_explained() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 7, b"binary");
+    house.pass(7 * 24 * HOUR - 1);
+    assert!(store.find(Key(7)).is_some());
+    house.pass(1);
+    assert_eq!(store.find(Key(7)), None);
+    assert_eq!(store.peek(Key(7)).unwrap().sha256, record.sha256);
+    assert!(store.entries(10, None).is_empty());
+}
+
+#[test]
+fn the_first_of_two_equal_builds_stays_unless_the_second_replaces_it() {
+    let house = House::new();
+    let store = house.open();
+    let first = put(&store, 7, b"first");
+    assert_eq!(put(&store, 7, b"second"), first);
+    assert_eq!(house.files().len(), 3, "{:?}", house.files());
+    let third = put_as(&store, replacing(7), b"third").unwrap();
+    assert_eq!(store.find(Key(7)), Some(third));
+    assert!(store.verify(&third).unwrap());
+    assert_eq!(store.stats().entries, 1);
+    assert_eq!(store.stats().bytes, 5);
+}
+
+#[test]
+fn an_expired_artifact_makes_way_without_being_replaced_on_purpose() {
+    let house = House::new();
+    let store = house.open();
+    put(&store, 7, b"first");
+    house.pass(8 * 24 * HOUR);
+    let second = put(&store, 7, b"second");
+    assert_eq!(store.find(Key(7)), Some(second));
+}
+
+#[test]
+fn a_key_that_belongs_to_another_configuration_is_refused() {
+    let house = House::new();
+    let store = house.open();
+    let first = put(&store, 7, b"first");
+    let other = CommitMeta {
+        key: Key(7),
+        ..meta(8)
+    };
+    let refused = put_as(&store, other, b"second");
+    assert!(matches!(refused, Err(Error::State(_))), "{refused:?}");
+    assert_eq!(store.find(Key(7)), Some(first));
+    assert!(store.verify(&first).unwrap());
+}
+
+#[test]
+fn a_replaced_binary_stays_for_who_serves_it_until_the_grace_is_over() {
+    let house = House::new();
+    let store = house.open();
+    let old = put(&store, 7, b"old");
+    let new = put_as(&store, replacing(7), b"new").unwrap();
+    store.clean(house.now()).unwrap();
+    assert_eq!(fs::read(store.path(&old)).unwrap(), b"old");
+    house.pass(LATER);
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!(report.strays_removed, 1);
+    assert!(!store.path(&old).exists());
+    assert_eq!(fs::read(store.path(&new)).unwrap(), b"new");
+    assert!(store.config(&old).is_ok(), "the configuration is the same");
+}
+
+#[test]
+fn what_was_forgotten_is_gone_from_index_and_disk_and_can_be_forgotten_once() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 7, b"binary");
+    let mut reader = store.open_binary(&record).unwrap().unwrap();
+    assert!(store.forget(Key(7)).unwrap());
+    assert!(!store.forget(Key(7)).unwrap());
+    assert_eq!(store.peek(Key(7)), None);
+    assert_eq!(store.read_disk(Key(7)).unwrap(), None);
+    assert!(house.files().is_empty(), "{:?}", house.files());
+    assert!(store.config(&record).is_err());
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes, b"binary", "who has it open reads on");
+}
+
+#[test]
+fn a_binary_that_vanished_or_shrank_is_a_miss_from_then_on() {
+    let house = House::new();
+    let store = house.open();
+    let gone = put(&store, 7, b"binary");
+    fs::remove_file(store.path(&gone)).unwrap();
+    assert!(store.open_binary(&gone).unwrap().is_none());
+    assert_eq!(store.find(Key(7)), None);
+    let short = put(&store, 8, b"binary");
+    fs::write(store.path(&short), "bin").unwrap();
+    assert!(store.open_binary(&short).unwrap().is_none());
+    assert_eq!(store.find(Key(8)), None);
+    assert!(!store.verify(&short).unwrap());
+}
+
+#[test]
+fn changed_bytes_of_the_same_size_are_noticed_by_verify() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 7, b"binary");
+    fs::write(store.path(&record), "BINARY").unwrap();
+    assert!(!store.verify(&record).unwrap());
+}
+
+#[test]
+fn a_large_file_is_copied_whole_and_hashed_as_it_arrives() {
+    let house = House::new();
+    let store = house.open();
+    for size in [0, 1, 1 << 20, (9 << 20) + 17] {
+        let bytes: Vec<u8> = (0..size).map(|n| ((n * 31) >> 3) as u8).collect();
+        let source = house.run.path().join("source");
+        fs::write(&source, &bytes).unwrap();
+        let mut staging = store.stage().unwrap();
+        staging.write_all(b"head").unwrap();
+        let source = File::open(&source).unwrap();
+        staging.copy_from(&source, size as u64, || false).unwrap();
+        staging.write_all(b"tail").unwrap();
+        let record = store.commit(staging, replacing(7)).unwrap();
+        let whole = [b"head", bytes.as_slice(), b"tail"].concat();
+        assert_eq!(
+            record.sha256,
+            <[u8; 32]>::from(Sha256::digest(&whole)),
+            "{size} bytes"
+        );
+        assert_eq!(
+            fs::read(store.path(&record)).unwrap(),
+            whole,
+            "{size} bytes"
+        );
+    }
+}
+
+#[test]
+fn a_copy_is_cancelled_between_two_chunks_and_leaves_nothing() {
+    let house = House::new();
+    let store = house.open();
+    let source = house.run.path().join("source");
+    File::create(&source).unwrap().set_len(64 << 20).unwrap();
+    let mut staging = store.stage().unwrap();
+    let mut asked = 0;
+    let cancelled = staging.copy_from(&File::open(&source).unwrap(), 64 << 20, || {
+        asked += 1;
+        asked == 3
+    });
+    assert!(
+        matches!(cancelled, Err(Error::Cancelled(_))),
+        "{cancelled:?}"
+    );
+    assert_eq!(asked, 3);
+    drop(staging);
+    assert!(house.files().is_empty());
+}
+
+#[test]
+fn a_source_that_ends_too_early_says_how_much_there_was() {
+    let house = House::new();
+    let store = house.open();
+    let source = house.run.path().join("source");
+    fs::write(&source, vec![1; 3 << 20]).unwrap();
+    let mut staging = store.stage().unwrap();
+    let error = staging.copy_from(&File::open(&source).unwrap(), 4 << 20, || false);
+    let message = error.unwrap_err().to_string();
+    assert!(
+        message.contains("after 3145728 of 4194304 bytes"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_binary_beyond_the_bounds_is_refused_before_it_fills_the_disk() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_size = 100;
+    let store = house.open_with(options);
+    let mut staging = store.stage().unwrap();
+    staging.write_all(&[0; 100]).unwrap();
+    let error = staging.write_all(&[0]).unwrap_err();
+    assert!(error.to_string().contains("100 bytes"), "{error}");
+    let mut staging = store.stage().unwrap().limited(10);
+    assert!(staging.write_all(&[0; 11]).is_err());
+    let source = File::open("/dev/zero").unwrap();
+    assert!(staging.copy_from(&source, 11, || false).is_err());
+}
+
+#[test]
+fn entries_come_in_the_order_of_keys_page_by_page() {
+    let house = House::new();
+    let store = house.open();
+    for key in [5, 1, 9, 3, 7] {
+        put(&store, key << 56, b"binary");
+    }
+    let keys = |limit, after: Option<u64>| -> Vec<u64> {
+        let page = store.entries(limit, after.map(|key| Key(key << 56)));
+        page.iter().map(|record| record.key.0 >> 56).collect()
+    };
+    assert_eq!(keys(2, None), [1, 3]);
+    assert_eq!(keys(2, Some(3)), [5, 7]);
+    assert_eq!(keys(2, Some(7)), [9]);
+    assert_eq!(keys(2, Some(9)), [0; 0]);
+    assert_eq!(keys(100, Some(4)), [5, 7, 9]);
+}
+
+#[test]
+fn nothing_is_opened_or_made_before_a_store_is_attached_and_a_new_directory_is_closed_to_strangers()
+{
+    let house = House::new();
+    let mut options = house.options();
+    options.dir = house.dir.path().join("not/yet");
+    assert!(!options.dir.exists());
+    let store = house.open_with(options);
+    assert!(store.is_writable());
+    assert_eq!(store.dir().metadata().unwrap().mode() & 0o007, 0);
+    put(&store, 7, b"binary");
+    assert!(store.find(Key(7)).is_some());
 }

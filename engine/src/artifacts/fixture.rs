@@ -1,0 +1,123 @@
+//! Caches full of made-up artifacts, for benches and tests: ten thousand on disk, or a million in
+//! the index alone. Compiled with the feature `fixture` only. Any thread that may wait.
+
+use std::io::{self, Write as _};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Clock, ConfigDigest, Key, Record, Store, StoreOptions, entry,
+    index::Stored,
+    names::{entry_name, link_name},
+};
+use crate::{Error, Result, error::IoContext as _};
+
+/// Stored under one holding of the lock.
+const BATCH: u32 = 4096;
+
+/// Where the artifacts are to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// In the index, which says it was filled. Nothing stands on disk: whoever opens one of them
+    /// finds that out.
+    Index,
+    /// On disk, each with a binary of that many bytes, and then in the index.
+    Disk {
+        /// Of each binary.
+        binary_size: u32,
+    },
+}
+
+/// The key of artifact `n`: the first 16 digits of the SHA-256 of `fixture-<n>`.
+#[must_use]
+pub fn key(n: u32) -> Key {
+    Key::from_sha256(&Sha256::digest(format!("fixture-{n}")).into())
+}
+
+/// The configuration of artifact `n`, of the usual size.
+#[must_use]
+pub fn config(n: u32) -> Value {
+    serde_json::from_str(&canonical(n)).unwrap_or_default()
+}
+
+/// The canonical text of [`config`], whose digest the record has.
+#[must_use]
+pub fn canonical(n: u32) -> String {
+    let plugins = [
+        "grpc", "http", "jobs", "kv", "logger", "metrics", "rpc", "server",
+    ]
+    .map(|name| {
+        format!(
+            r#"{{"module":"github.com/roadrunner-server/{name}/v5","tag":"v5.{}.{}"}}"#,
+            n % 10,
+            n / 10
+        )
+    });
+    let plugins = plugins.join(",");
+    format!(r#"{{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{plugins}]}}"#)
+}
+
+/// Makes a cache of `count` artifacts that expire in seven days, and opens it.
+///
+/// # Errors
+/// The directory can't be made or written; the index has less room than `count`.
+pub fn fill(options: StoreOptions, count: u32, place: Where) -> Result<Store> {
+    let store = Store::attach(options, Clock::System)?;
+    match place {
+        Where::Index => fill_index(&store, count)?,
+        Where::Disk { binary_size } => {
+            let bytes = vec![0x5a; binary_size as usize];
+            for n in 0..count {
+                write(&store, n, &bytes).context(|| format!("writing artifact {n}"))?;
+            }
+            store.rebuild()?;
+        }
+    }
+    Ok(store)
+}
+
+fn fill_index(store: &Store, count: u32) -> Result<()> {
+    let full = || Error::State(format!("the index has no room for {count} artifacts"));
+    for first in (0..count).step_by(BATCH as usize) {
+        let writer = store.writer().ok_or_else(full)?;
+        for n in first..count.min(first.saturating_add(BATCH)) {
+            if writer.store(&record(store, n, &[])) == Stored::Full {
+                return Err(full());
+            }
+        }
+    }
+    store.index.rescan_ends();
+    Ok(())
+}
+
+/// Straight to the final names and without waiting for the disk, which a real commit never does.
+fn write(store: &Store, n: u32, bytes: &[u8]) -> io::Result<()> {
+    let record = record(store, n, bytes);
+    let folder = store.disk.make_place(record.key)?;
+    let binary = record.file_name();
+    folder.remove(&binary)?;
+    folder.create(&binary)?.write_all(bytes)?;
+    folder.chmod(&binary, 0o755)?;
+    folder.remove(&link_name(record.key))?;
+    folder.link(&binary, &folder, &link_name(record.key))?;
+    let entry = entry_name(record.key);
+    folder.remove(&entry)?;
+    folder
+        .create(&entry)?
+        .write_all(&entry::format(&record, &config(n))?)
+}
+
+fn record(store: &Store, n: u32, bytes: &[u8]) -> Record {
+    let now_ms = store.clock.now_ms();
+    Record {
+        key: key(n),
+        sha256: Sha256::digest(bytes).into(),
+        size: bytes.len() as u64,
+        created_ms: now_ms,
+        expires_ms: now_ms.saturating_add(7 * 86_400_000),
+        accessed_ms: now_ms,
+        build_ms: 30_000,
+        digest: ConfigDigest::of(canonical(n).as_bytes()),
+    }
+}

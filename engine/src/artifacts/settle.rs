@@ -1,0 +1,62 @@
+//! Making the index say what the disk says, key by key, under the writers' lock; repair after a
+//! writer that died is nothing else. Threads that may wait.
+
+use super::{
+    Key, Record, Store,
+    index::{Note, PATIENCE, Stored, Writer},
+};
+
+impl Store {
+    /// The right to change the index. Whoever gets it first finishes what a dead writer began.
+    /// `None`: not within [`PATIENCE`]; the index then knows that it has missed something.
+    pub(super) fn writer(&self) -> Option<Writer<'_>> {
+        let Some(writer) = self.index.writer(PATIENCE) else {
+            self.index.want_rescan();
+            return None;
+        };
+        let interrupted = writer.interrupted();
+        if !interrupted.is_empty() {
+            log::warn!(cache_keys:? = interrupted; "index repaired after a dead writer");
+            writer.reindex();
+            for key in interrupted {
+                self.settle_with(&writer, key);
+            }
+            writer.repaired();
+        }
+        Some(writer)
+    }
+
+    /// Makes the index say of a key what the disk says.
+    pub(super) fn settle(&self, key: Key) {
+        if let Some(writer) = self.writer() {
+            writer.noting(key, Note::Change, || self.settle_with(&writer, key));
+        }
+    }
+
+    pub(super) fn settle_with(&self, writer: &Writer<'_>, key: Key) {
+        match self.disk.record(key) {
+            Ok(Some(record)) => {
+                self.admit(writer, &record);
+            }
+            Ok(None) => {
+                writer.remove(key);
+            }
+            Err(error) => {
+                log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
+                self.index.want_rescan();
+            }
+        }
+    }
+
+    /// Stores a record in the index, and evicts where there is no place.
+    pub(super) fn admit(&self, writer: &Writer<'_>, record: &Record) {
+        // A victim near the record's home frees a place that it can take.
+        for _ in 0..2 {
+            if writer.store(record) == Stored::Done {
+                return;
+            }
+            self.make_place(writer, record.key);
+        }
+        log::warn!(cache_key:% = record.key; "index full");
+    }
+}

@@ -1,0 +1,162 @@
+//! What a cleaning removes, what it leaves alone, and that it ends.
+
+use std::time::Instant;
+
+use super::*;
+
+#[test]
+fn the_expired_go_with_all_their_files() {
+    let house = House::new();
+    let store = house.open();
+    put(&store, 1, b"binary");
+    house.pass(7 * 24 * HOUR);
+    put(&store, 2, b"binary");
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!((report.expired_removed, report.lru_removed), (1, 0));
+    assert_eq!((report.bytes_freed, report.entries_remaining), (6, 1));
+    assert!(report.complete);
+    assert_eq!(house.files().len(), 3, "{:?}", house.files());
+    assert_eq!(store.clean(house.now()).unwrap().expired_removed, 0);
+}
+
+#[test]
+fn a_dead_writers_temporary_file_goes_at_once_and_a_living_ones_never() {
+    let house = House::new();
+    let store = house.open();
+    let mut staging = store.stage().unwrap();
+    staging.write_all(b"half").unwrap();
+    let dead = store.disk.temporary_path().join(format!("{:032x}.tmp", 1));
+    fs::write(&dead, "half").unwrap();
+    let others = store.disk.temporary_path().join("somebody-elses");
+    fs::write(&others, "").unwrap();
+    house.pass(400 * 24 * HOUR);
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!((report.temporaries_removed, report.bytes_freed), (1, 4));
+    assert!(!dead.exists());
+    assert!(others.exists());
+    staging.write_all(b" and half").unwrap();
+    let record = store.commit(staging, meta(1)).unwrap();
+    assert_eq!(fs::read(store.path(&record)).unwrap(), b"half and half");
+}
+
+#[test]
+fn rooms_of_others_below_our_folder_are_left_alone() {
+    let house = House::new();
+    let store = house.open();
+    put(&store, 1, b"binary");
+    for name in ["flights", "slots"] {
+        let folder = house.dir.path().join(".pillion").join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("00000000000000ff.json"), "").unwrap();
+    }
+    house.pass(400 * 24 * HOUR);
+    store.clean(house.now()).unwrap();
+    let files = house.files();
+    assert_eq!(files.len(), 2, "{files:?}");
+}
+
+#[test]
+fn files_that_no_entry_names_go_after_a_grace_and_unknown_ones_stay() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let folder = store.path(&record).parent().unwrap().to_owned();
+    let strays = [
+        "0000000000000001.00000000.bin",
+        "0000000000000002.json",
+        "0000000000000003.12345678.bin",
+        "0123456789abcdef0123456789abcdef.tmp",
+    ];
+    let others = ["README", "0000000000000001.bin.bak", "core"];
+    for name in strays.iter().chain(&others) {
+        fs::write(folder.join(name), "x").unwrap();
+    }
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!(report.strays_removed, 0, "they are too young");
+    house.pass(LATER);
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!((report.strays_removed, report.bytes_freed), (4, 4));
+    for name in strays {
+        assert!(!folder.join(name).exists(), "{name}");
+    }
+    for name in others {
+        assert!(folder.join(name).exists(), "{name}");
+    }
+    assert!(store.verify(&record).unwrap());
+}
+
+#[test]
+fn an_entry_of_another_version_and_its_binary_are_left_alone() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let entry = store.path(&record).with_file_name("0000000000000001.json");
+    let newer = fs::read_to_string(&entry)
+        .unwrap()
+        .replace("\"version\": 1", "\"version\": 2");
+    fs::write(&entry, newer).unwrap();
+    house.pass(LATER);
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!(report.strays_removed, 0);
+    assert_eq!(house.files().len(), 3);
+    assert_eq!(store.read_disk(Key(1)).unwrap(), None);
+}
+
+#[test]
+fn the_old_plugins_binaries_stay_until_nobody_can_want_them() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let folder = store.path(&record).parent().unwrap().to_owned();
+    let old = folder.join("00000000000000aa.bin");
+    let half = folder.join("00000000000000ab.bin.tmp");
+    for path in [&old, &half] {
+        fs::write(path, "old").unwrap();
+    }
+    house.pass(LATER);
+    store.clean(house.now()).unwrap();
+    assert!(old.exists() && half.exists());
+    house.pass(2 * 24 * HOUR);
+    store.clean(house.now()).unwrap();
+    assert!(old.exists() && !half.exists());
+    house.pass(7 * 24 * HOUR);
+    store.clean(house.now()).unwrap();
+    assert!(!old.exists());
+}
+
+#[test]
+fn an_entry_that_the_index_does_not_know_is_found_again_by_the_walk() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let writer = store.writer().unwrap();
+    writer.remove(Key(1));
+    drop(writer);
+    assert_eq!(store.find(Key(1)), None);
+    store.clean(house.now()).unwrap();
+    assert_eq!(store.find(Key(1)), Some(record));
+}
+
+#[test]
+fn ten_thousand_strays_are_cleaned_in_bounded_time() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let folder = store.path(&record).parent().unwrap().to_owned();
+    let start = Instant::now();
+    for n in 0..10_000u64 {
+        fs::write(folder.join(format!("{:016x}.{n:08x}.bin", n + 2)), "").unwrap();
+    }
+    let made = start.elapsed();
+    house.pass(LATER);
+    let start = Instant::now();
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!(report.strays_removed, 10_000);
+    assert_eq!(house.files().len(), 3);
+    let bound = made * 20 + Duration::from_secs(1);
+    assert!(
+        start.elapsed() < bound,
+        "{:?}, made in {made:?}",
+        start.elapsed()
+    );
+}

@@ -1,0 +1,150 @@
+//! Who goes when there is too much: by entries, by bytes, never who was used just now.
+
+use super::*;
+
+fn used(store: &Store, house: &House, key: u64) {
+    house.pass(2000);
+    assert!(store.find(Key(key)).is_some(), "{key} is there");
+}
+
+#[test]
+fn the_least_recently_used_goes_when_the_bytes_are_too_many() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_size = 100;
+    let store = house.open_with(options);
+    for key in 1..=3 {
+        put(&store, key, &[0; 30]);
+        house.pass(1000);
+    }
+    house.pass(LATER);
+    for key in [1, 3, 2] {
+        used(&store, &house, key);
+    }
+    house.pass(LATER);
+    put(&store, 4, &[0; 70]);
+    assert_eq!(store.find(Key(1)), None);
+    assert_eq!(store.find(Key(3)), None);
+    assert!(store.find(Key(2)).is_some());
+    assert!(store.find(Key(4)).is_some());
+    assert_eq!(store.stats().bytes, 100);
+    assert_eq!(store.stats().evicted_lru, 2);
+    assert_eq!(house.files().len(), 6, "{:?}", house.files());
+}
+
+#[test]
+fn the_least_recently_used_goes_when_the_index_is_full() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_entries = 4;
+    let store = house.open_with(options);
+    for key in 1..=4 {
+        put(&store, key, b"binary");
+        house.pass(1000);
+    }
+    house.pass(LATER);
+    used(&store, &house, 1);
+    house.pass(LATER);
+    put(&store, 5, b"binary");
+    assert_eq!(store.find(Key(2)), None, "it was used least recently");
+    assert_eq!(store.entries(10, None).len(), 4);
+    assert_eq!(
+        store.read_disk(Key(2)).unwrap(),
+        None,
+        "gone from the disk too"
+    );
+}
+
+#[test]
+fn an_expired_one_goes_before_one_that_lives() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_entries = 2;
+    let store = house.open_with(options);
+    put(&store, 1, b"binary");
+    house.pass(HOUR);
+    put_as(
+        &store,
+        CommitMeta {
+            ttl: Duration::from_secs(60),
+            ..meta(2)
+        },
+        b"binary",
+    )
+    .unwrap();
+    house.pass(HOUR);
+    put(&store, 3, b"binary");
+    assert!(store.find(Key(1)).is_some());
+    assert_eq!(store.peek(Key(2)), None);
+    assert_eq!(store.stats().evicted_expired, 1);
+}
+
+#[test]
+fn what_was_found_just_now_is_not_evicted_even_if_there_is_too_much() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_size = 100;
+    let store = house.open_with(options);
+    put(&store, 1, &[0; 60]);
+    house.pass(LATER);
+    used(&store, &house, 1);
+    put(&store, 2, &[0; 60]);
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!((report.lru_removed, report.entries_remaining), (0, 2));
+    house.pass(LATER);
+    used(&store, &house, 2);
+    let report = store.clean(house.now()).unwrap();
+    assert_eq!((report.lru_removed, report.bytes_freed), (1, 60));
+    assert!(store.find(Key(2)).is_some());
+}
+
+#[test]
+fn a_full_index_whose_records_were_all_used_just_now_keeps_their_files() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_entries = 2;
+    let store = house.open_with(options);
+    for key in 1..=3 {
+        put(&store, key, b"binary");
+    }
+    assert_eq!(store.entries(10, None).len(), 2);
+    assert!(store.find(Key(3)).is_some(), "the new one is found");
+    assert!(
+        store.entry(Key(1)).unwrap().is_some(),
+        "the oldest stays on disk"
+    );
+    house.pass(LATER);
+    store.clean(house.now()).unwrap();
+    house.pass(LATER);
+    store.clean(house.now()).unwrap();
+    assert_eq!(house.files().len(), 2 * 3, "{:?}", house.files());
+}
+
+#[test]
+fn what_was_used_while_it_was_chosen_stays() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    house.pass(LATER);
+    used(&store, &house, 1);
+    let writer = store.writer().unwrap();
+    assert!(!store.evict(&writer, &record, house.now()));
+    house.pass(LATER);
+    assert!(store.evict(&writer, &record, house.now()));
+}
+
+#[test]
+fn uses_survive_the_loss_of_the_index_through_the_export() {
+    let house = House::new();
+    let store = house.open();
+    put(&store, 1, b"binary");
+    house.pass(HOUR);
+    used(&store, &house, 1);
+    let accessed_ms = store.peek(Key(1)).unwrap().accessed_ms;
+    store.export().unwrap();
+    let mut options = house.options();
+    let elsewhere = tempfile::tempdir().unwrap();
+    options.run_dir = elsewhere.path().to_owned();
+    let anew = house.open_with(options);
+    assert_eq!(anew.peek(Key(1)).unwrap().accessed_ms, accessed_ms);
+}

@@ -1,0 +1,126 @@
+//! Several indexes of one directory: of processes with another capacity, in other containers.
+
+use super::*;
+
+fn elsewhere(house: &House, capacity: u32) -> (TempDir, Store) {
+    let run = tempfile::tempdir().unwrap();
+    let mut options = house.options();
+    options.max_entries = capacity;
+    options.run_dir = run.path().to_owned();
+    let store = house.open_with(options);
+    (run, store)
+}
+
+#[test]
+fn what_one_puts_in_and_takes_out_the_other_learns_at_its_next_look() {
+    let house = House::new();
+    let one = house.open();
+    let (_run, two) = elsewhere(&house, 128);
+    let record = put(&one, 1, b"binary");
+    assert_eq!(two.find(Key(1)), None);
+    two.prepare().unwrap();
+    assert_eq!(two.find(Key(1)), Some(record));
+    let new = put_as(&two, replacing(1), b"newer").unwrap();
+    put(&two, 2, b"binary");
+    one.prepare().unwrap();
+    assert_eq!(one.find(Key(1)), Some(new));
+    assert!(one.find(Key(2)).is_some());
+    one.forget(Key(2)).unwrap();
+    two.prepare().unwrap();
+    assert_eq!(two.find(Key(2)), None);
+}
+
+#[test]
+fn own_changes_are_not_read_again_and_those_of_others_between_them_are() {
+    let house = House::new();
+    let one = house.open();
+    let (_run, two) = elsewhere(&house, 64);
+    put(&one, 1, b"binary");
+    two.prepare().unwrap();
+    let followed = one.index.position();
+    put(&one, 2, b"binary");
+    assert_eq!(one.index.position().offset, followed.offset + 16);
+    put(&two, 3, b"binary");
+    put(&one, 4, b"binary");
+    assert_eq!(
+        one.index.position().offset,
+        followed.offset + 16,
+        "3 is still to be read"
+    );
+    one.prepare().unwrap();
+    assert!(one.find(Key(3)).is_some());
+    assert_eq!(one.index.position().offset, followed.offset + 48);
+}
+
+#[test]
+fn a_builder_that_asks_the_disk_teaches_its_index() {
+    let house = House::new();
+    let one = house.open();
+    let (_run, two) = elsewhere(&house, 128);
+    let record = put(&one, 1, b"binary");
+    assert_eq!(two.read_disk(Key(1)).unwrap(), Some(record));
+    assert_eq!(two.find(Key(1)), Some(record));
+    one.forget(Key(1)).unwrap();
+    assert!(two.find(Key(1)).is_some(), "it has not looked yet");
+    assert_eq!(two.read_disk(Key(1)).unwrap(), None);
+    assert_eq!(two.find(Key(1)), None);
+}
+
+#[test]
+fn a_commit_that_yields_to_an_artifact_of_elsewhere_teaches_its_index() {
+    let house = House::new();
+    let one = house.open();
+    let (_run, two) = elsewhere(&house, 128);
+    let first = put(&one, 1, b"first");
+    assert_eq!(put(&two, 1, b"second"), first);
+    assert_eq!(two.find(Key(1)), Some(first));
+}
+
+#[test]
+fn artifacts_that_were_removed_by_hand_leave_a_rebuilt_index() {
+    let house = House::new();
+    let store = house.open();
+    for key in 1..=3 {
+        put(&store, key << 56, b"binary");
+    }
+    fs::remove_dir_all(folder(&house, Key(2 << 56))).unwrap();
+    assert_eq!(store.rebuild().unwrap(), 2);
+    assert_eq!(store.find(Key(2 << 56)), None);
+    assert!(store.find(Key(1 << 56)).is_some());
+    assert_eq!(store.stats().bytes, 12);
+}
+
+#[test]
+fn a_torn_slot_is_a_miss_and_is_made_anew_from_the_disk() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let path = store.stats().index_path.unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes
+        .windows(8)
+        .position(|word| word == record.sha256[..8].as_ref())
+        .unwrap();
+    bytes[at] ^= 0x10;
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes[at..=at], at as u64).unwrap();
+    assert_eq!(store.find(Key(1)), None);
+    assert!(store.wants_preparation());
+    store.prepare().unwrap();
+    assert!(!store.wants_preparation());
+    assert_eq!(store.find(Key(1)), Some(record));
+    assert_eq!((store.stats().entries, store.stats().bytes), (1, 6));
+}
+
+#[test]
+fn a_commit_that_can_not_have_the_index_stands_on_disk_and_is_learned_later() {
+    let house = House::new();
+    let store = house.open();
+    let held = store.index.writer(Duration::ZERO).unwrap();
+    let record = put(&store, 1, b"binary");
+    assert_eq!(store.find(Key(1)), None);
+    assert!(store.wants_preparation());
+    drop(held);
+    store.prepare().unwrap();
+    assert_eq!(store.find(Key(1)), Some(record));
+}
