@@ -8,6 +8,7 @@
 //! | who | finds | does |
 //! | --- | --- | --- |
 //! | one who asks | no slot of this configuration that is led | leads: a new attempt in its old slot, or in a free one |
+//! | one who asks | its old slot, whose leader has died while others wait | leads in its place |
 //! | one who asks | a slot that is led | waits: takes the shared lock, notes the attempt |
 //! | one who asks for a forced build | a slot that is led, not forced | follows: looks again until it is over |
 //! | a waiter | the outcome of its attempt | takes it |
@@ -49,7 +50,7 @@ pub(super) use waiter::{Sight, Waiter};
 
 use leader::{ids, progress};
 use slot::Slot;
-use table::Table;
+use table::{Entry, Table};
 
 /// How long one step waits for the table. The step is tried again later.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -104,7 +105,7 @@ impl Flights {
                 continue;
             }
             match Slot::take(&slot.lead(), Kind::Exclusive)? {
-                Some(lead) => own = own.or(Some((slot, lead))),
+                Some(lead) => own = own.or(Some((slot, lead, entry))),
                 None if forced && !entry.forced => return Ok(Boarding::Follow),
                 None => {
                     let wait = Slot::take(&slot.wait(), Kind::Shared)?;
@@ -121,12 +122,33 @@ impl Flights {
                 }
             }
         }
-        let (slot, lead) = match own {
-            Some(own) => own,
-            None => free(&self.dir, &table)?,
+        let (slot, lead, seat) = match own {
+            Some((slot, lead, entry)) => {
+                let seat = self.seat(&slot, id, forced, entry)?;
+                (slot, lead, seat)
+            }
+            None => {
+                let (slot, lead) = free(&self.dir, &table)?;
+                (slot, lead, (id, forced, 0))
+            }
         };
-        let leader = Leader::begin(&mut table, &self.dir, slot, lead, (id, forced, 0))?;
+        let leader = Leader::begin(&mut table, &self.dir, slot, lead, seat)?;
         Ok(Boarding::Lead(leader))
+    }
+
+    /// A flight of its own, or that of a leader who has died before those who wait for it noticed.
+    fn seat(
+        &self,
+        slot: &Slot,
+        id: FlightId,
+        forced: bool,
+        entry: Entry,
+    ) -> Result<(FlightId, bool, u32)> {
+        let waited_for = Slot::take(&slot.wait(), Kind::Exclusive)?.is_none();
+        if waited_for && outcome::look(&self.dir, id, entry.attempt).is_none() {
+            return Ok((id, forced || entry.forced, entry.deaths + 1));
+        }
+        Ok((id, forced, 0))
     }
 
     /// What is in the air on this host: the leaders' own words, with the request ids of all who asked.

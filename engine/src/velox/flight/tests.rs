@@ -149,9 +149,32 @@ fn a_forced_request_joins_a_forced_build_and_follows_any_other() {
     let forced = lead(&flights, ID, true);
     let mut joined = wait(&flights, ID, true);
     let _also = wait(&flights, ID, false);
-    // Its leader dies, and one who needs no forced build is the first to ask.
+    joined.note(&["a".into()]).unwrap();
+    // Its leader dies, and one who needs no forced build is the first to notice.
     drop(forced);
-    let _plain = lead(&flights, ID, false);
+    let heir = lead(&flights, ID, false);
+    assert!(heir.is_forced());
+    assert!(matches!(joined.look().unwrap(), Sight::Flying(_)));
+    heir.tell(json!({})).unwrap();
+    assert_eq!(flights.flying()[0]["request_ids"], json!(["a"]));
+}
+
+#[test]
+fn one_who_needs_a_forced_build_leaves_a_flight_that_is_not() {
+    let (dir, flights) = flights();
+    let _forced = lead(&flights, ID, true);
+    let mut joined = wait(&flights, ID, true);
+    // As after a table that was lost and made anew.
+    let mut table = Table::open(&dir.path().join("flights"), PATIENCE)
+        .unwrap()
+        .unwrap();
+    let entry = Entry {
+        forced: false,
+        attempt: 5,
+        ..table.entry(0)
+    };
+    table.write(0, entry).unwrap();
+    drop(table);
     assert!(matches!(joined.look().unwrap(), Sight::Lost));
 }
 
