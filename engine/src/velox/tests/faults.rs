@@ -35,7 +35,6 @@ async fn faults_that_pass_are_outlived() {
             reset: true,
             ..drop_at(60)
         }),
-        once(Answer::file(FileFault::Vanishes)),
         once(Answer::file(FileFault::Missing)),
         once(Answer::file(FileFault::Empty)),
         once(Answer::file(FileFault::Truncated)),
@@ -119,31 +118,47 @@ async fn nobody_listening_is_told_with_the_address() {
 }
 
 #[tokio::test]
-async fn a_vanished_file_is_asked_for_once_more_by_force() {
-    let host = Host::new(Options::default().behave(Answer::file(FileFault::Vanishes)));
+async fn a_file_that_vanished_from_the_servers_cache_is_built_once_more() {
+    let host = Host::new(Options::default());
+    build(&host.velox_with(None, 5), request("http"))
+        .await
+        .unwrap();
+    let hash = host.counters().recent[0].hash.clone().unwrap();
+    std::fs::remove_file(host.server.root().join(hash).join("rr")).unwrap();
+    build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(
+        (host.counters().cache_hits, host.counters().builds_started),
+        (1, 2)
+    );
+    assert_eq!(asked_by_force(&host), [false, false, true]);
+}
+
+fn asked_by_force(host: &Host) -> Vec<bool> {
+    let recent = host.counters().recent;
+    let bodies = recent
+        .iter()
+        .map(|seen| serde_json::from_str::<Value>(&seen.body).unwrap());
+    bodies
+        .map(|body| body["force_rebuild"].as_bool().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_even_there_when_it_is_fresh_is_asked_for_once_more_only() {
+    let host = Host::new(Options::default().behave(Answer::file(FileFault::Missing)));
     let said = remote(build(&host.velox(), request("http")).await);
     assert!(
         said.contains("is not there") && said.contains("velox.path_map"),
         "{said}"
     );
-    let bodies: Vec<Value> = host
-        .counters()
-        .recent
-        .iter()
-        .map(|seen| serde_json::from_str(&seen.body).unwrap())
-        .collect();
-    assert_eq!(bodies.len(), 2);
-    assert_eq!(
-        (&bodies[0]["force_rebuild"], &bodies[1]["force_rebuild"]),
-        (&json!(false), &json!(true))
-    );
+    assert_eq!(asked_by_force(&host), [false, true]);
 }
 
 #[tokio::test]
-async fn a_forced_builds_file_may_vanish_once_too() {
-    let host = Host::new(Options::default().behave(once(Answer::file(FileFault::Vanishes))));
+async fn a_forced_builds_file_may_be_missing_once_too() {
+    let host = Host::new(Options::default().behave(once(Answer::file(FileFault::Missing))));
     build(&host.velox(), forced("http")).await.unwrap();
-    assert_eq!(host.counters().build_requests, 2);
+    assert_eq!(asked_by_force(&host), [true, true]);
 }
 
 #[tokio::test]
