@@ -23,6 +23,7 @@ pub mod error;
 pub mod host;
 pub mod logging;
 pub mod metrics;
+pub mod process;
 pub mod runtime;
 pub mod velox;
 

@@ -233,18 +233,7 @@ fn effective_uid() -> u32 {
 /// Bytes left for us on the file system of `path`; 0 where that can't be told.
 #[must_use]
 pub fn room(path: &Path) -> u64 {
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
-        return 0;
-    };
-    let mut stat = std::mem::MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: fills the struct where it succeeds.
-    unsafe {
-        if libc::statvfs(path.as_ptr(), stat.as_mut_ptr()) != 0 {
-            return 0;
-        }
-        let stat = stat.assume_init();
-        (stat.f_bavail as u64).saturating_mul(stat.f_frsize as u64)
-    }
+    rustix::fs::statvfs(path).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 #[cfg(test)]

@@ -54,6 +54,14 @@ pub fn install(settings: &LogSettings) {
     log::set_max_level(settings.level);
 }
 
+/// Says that this process only makes others, which run as another user (php-fpm's master): it makes no
+/// log file, since they could not write to it. Holds until [`after_fork`].
+pub fn be_master() {
+    // SAFETY: takes nothing and can't fail.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    state::IS_MASTER.store(is_root, std::sync::atomic::Ordering::Relaxed);
+}
+
 /// Lines go to a thread of their own from now on. Nothing happens where there is one already, or where
 /// the target is PHP. To be called by the runtime when it starts, never before a fork that is foreseen.
 pub fn start_writer() {

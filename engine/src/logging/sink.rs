@@ -42,15 +42,13 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
 }
 
 /// Appends a line to a file that is opened for it alone: nothing stays open that a fork would share,
-/// and a rotated file is never written to. A process of the superuser makes no file here, since it may
-/// be a master whose children could then not write to it.
+/// and a rotated file is never written to. `may_create`: false for a master of the superuser, whose
+/// children could not write to what it made.
 ///
 /// # Errors
 /// The system's.
-pub(super) fn append_once(path: &Path, line: &str) -> io::Result<()> {
-    // SAFETY: takes nothing and can't fail.
-    let is_root = unsafe { libc::geteuid() } == 0;
-    let mut file = open(path, !is_root)?;
+pub(super) fn append_once(path: &Path, line: &str, may_create: bool) -> io::Result<()> {
+    let mut file = open(path, may_create)?;
     file.write(line.as_bytes()).map(drop)
 }
 

@@ -40,6 +40,9 @@ static CURRENT: AtomicPtr<State> = AtomicPtr::new(ptr::null_mut());
 /// Counts the forks between the first process and this one.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
+/// This process only makes others, which run as another user.
+pub(super) static IS_MASTER: AtomicBool = AtomicBool::new(false);
+
 /// What waits in the queue.
 pub(super) enum Message {
     /// A rendered line with its newline.
@@ -109,6 +112,7 @@ pub(super) fn install(settings: &LogSettings) {
 
 pub(super) fn after_fork() {
     EPOCH.fetch_add(1, Ordering::AcqRel);
+    IS_MASTER.store(false, Ordering::Relaxed);
 }
 
 impl State {
@@ -205,7 +209,7 @@ impl State {
 
     fn attempt(&self, line: &str) -> io::Result<()> {
         if let LogTarget::File(path) = &self.settings.target {
-            match sink::append_once(path, line) {
+            match sink::append_once(path, line, !IS_MASTER.load(Ordering::Relaxed)) {
                 Ok(()) => return Ok(()),
                 Err(error) => self.tell_of_file(&error),
             }

@@ -76,10 +76,11 @@ impl Inbox {
         if let Err(TrySendError::Full(_)) = self.finished.0.try_send(id) {
             self.overflowed.store(true, Ordering::Release);
         }
+        // The notifier first: who is woken by the other may look at it at once.
+        self.signal();
         let one = 1u64;
         // SAFETY: eight bytes from a valid place. A full counter is readable already.
         unsafe { libc::write(self.wake.as_raw_fd(), (&raw const one).cast(), 8) };
-        self.signal();
     }
 
     fn signal(&self) {

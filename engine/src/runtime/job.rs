@@ -142,6 +142,12 @@ impl<T> Job<T> {
         }
     }
 
+    /// Whether this process made it, and not an ancestor.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
     /// Whether the outcome is there.
     #[inline]
     #[must_use]
@@ -160,7 +166,7 @@ impl<T> Job<T> {
     /// # Errors
     /// [`Error::State`].
     pub fn check_process(&self) -> Result<()> {
-        if self.is_done() || self.generation == fork::generation() {
+        if self.is_done() || self.is_ours() {
             return Ok(());
         }
         Err(Error::State(
@@ -170,14 +176,16 @@ impl<T> Job<T> {
 
     /// Cancels. `true`: it had not ended yet, and its outcome is now [`Error::Cancelled`].
     pub fn cancel(&self) -> bool {
-        if self.generation != fork::generation() {
+        if !self.is_ours() {
             return false;
         }
-        self.cancel.cancel();
-        self.complete(Err(Error::Cancelled(format!(
+        // The outcome first: the work may end by itself as soon as it hears of it.
+        let first = self.complete(Err(Error::Cancelled(format!(
             "{} was cancelled",
             self.spec.kind
-        ))))
+        ))));
+        self.cancel.cancel();
+        first
     }
 
     /// Puts the outcome into the slot and wakes who waits. `false`: there was one already.

@@ -15,7 +15,7 @@ use super::{
     inner::{Inner, Places},
     keep::Keeper,
     lead::timed_out,
-    local::{Caller, Locals},
+    local::{Caller, Locals, Pilot},
     pilot,
     progress::Progress,
     request::Request,
@@ -36,6 +36,15 @@ use crate::{
 const MOST_BYTES: u64 = 1 << 30;
 /// What a caller waits beyond `build_timeout`, so that the build's own deadline is what it hears of.
 const SLACK: Duration = Duration::from_secs(1);
+
+/// A seat in the flight of one configuration, before the flight has begun.
+pub struct Booking {
+    request: Arc<Request>,
+    identity: Identity,
+    caller: Caller,
+    /// There where this process has nobody yet who flies that configuration.
+    pilot: Option<Pilot>,
+}
 
 /// Builds of one process.
 #[derive(Clone)]
@@ -155,20 +164,16 @@ impl Velox {
     /// [`Error::Cancelled`], [`Error::Io`].
     pub async fn fly(
         &self,
-        request: Request,
+        booking: Booking,
         cancel: &CancelToken,
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
-        self.inner.client().await?;
-        let request = Arc::new(request);
-        let identity = Identity::of(&request);
-        let begin = Progress::begin(&request, &identity);
-        let (caller, pilot) = self.inner.locals.join(
-            identity.flight(),
-            request.force_rebuild,
-            &request.request_id,
-            &begin,
-        );
+        let Booking {
+            request,
+            identity,
+            caller,
+            pilot,
+        } = booking;
         if let Some(pilot) = pilot {
             let work = Work {
                 request: Arc::clone(&request),
@@ -189,6 +194,27 @@ impl Velox {
         Ok(Artifact::landed(landed, &request))
     }
 
+    /// Books a seat for a request, so that [`Velox::status`] knows it from here on. On any thread;
+    /// [`Velox::fly`] begins the flight. A dropped booking leaves nothing behind.
+    #[must_use]
+    pub fn book(&self, request: Request) -> Booking {
+        let request = Arc::new(request);
+        let identity = Identity::of(&request);
+        let begin = Progress::begin(&request, &identity);
+        let (caller, pilot) = self.inner.locals.join(
+            identity.flight(),
+            request.force_rebuild,
+            &request.request_id,
+            &begin,
+        );
+        Booking {
+            request,
+            identity,
+            caller,
+            pilot,
+        }
+    }
+
     /// [`Velox::begin`], then [`Velox::fly`] where it has to be.
     ///
     /// # Errors
@@ -204,7 +230,8 @@ impl Velox {
         if let Ok(Some(artifact)) = hit {
             return Ok(artifact);
         }
-        self.fly(request, cancel, progress).await
+        let booking = self.book(request);
+        self.fly(booking, cancel, progress).await
     }
 
     /// Removes what builds have left that nobody needs any more: old outcomes, binaries that were not to

@@ -45,7 +45,7 @@ mod trouble;
 mod work;
 
 pub use artifact::{Artifact, CacheStatus};
-pub use builds::Velox;
+pub use builds::{Booking, Velox};
 pub use canonical::Canonical;
 pub use identity::{Explanation, Identity, Reason, explain};
 pub use inner::Places;

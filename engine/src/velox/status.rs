@@ -7,6 +7,7 @@ use super::{
     builds::Velox,
     flight::{self, Outcome},
 };
+use crate::host::clock;
 
 impl Velox {
     /// Every build in flight on this host, one object each: `request_ids`, `key`, `rr_version`, `os`,
@@ -27,7 +28,12 @@ impl Velox {
                 all.push(flying);
             }
         }
+        let now = clock::unix_ms() as f64 / 1000.0;
         for flying in &mut all {
+            // A leader writes its file when something changes, and time goes on meanwhile.
+            if let Some(started) = flying.get("started").and_then(Value::as_f64) {
+                set(flying, "elapsed", json!((now - started).max(0.0)));
+            }
             if let Some(flying) = flying.as_object_mut() {
                 flying.remove("flight");
             }

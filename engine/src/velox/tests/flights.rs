@@ -342,8 +342,9 @@ async fn a_joined_build_ends_as_a_miss_and_what_was_landed_meanwhile_as_a_hit() 
     let (first, second) = (host.velox(), host.velox());
     build(&first, request("http")).await.unwrap();
     // As if the index had not told: straight into the flight.
+    let booking = second.book(request("http"));
     let there = second
-        .fly(request("http"), &CancelToken::new(), |_| {})
+        .fly(booking, &CancelToken::new(), |_| {})
         .await
         .unwrap();
     assert_eq!(there.cache_status, CacheStatus::Hit);

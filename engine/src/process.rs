@@ -1,0 +1,419 @@
+//! What one PHP process has of Pillion: settings, runtime, directories, store, builds. Everything in
+//! it is made when it is first needed, so that a process which only asks the index starts no thread.
+//! The extension holds it behind one pointer, which a forked child empties ([`crate::runtime`]).
+//! Called on PHP's threads; jobs take what they need along.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use once_cell::sync::OnceCell;
+
+use crate::{
+    Error, Result,
+    artifacts::{Store, StoreOptions},
+    config::{Resolved, Settings},
+    host::{
+        DirOptions, Dirs, Presence, PresenceInfo, clock, presence,
+        secret::Secret,
+        steward::{self, Duty, Standing},
+    },
+    logging,
+    runtime::{
+        Inbox, Job, JobContext, JobSpec, OnShutdown, Owner, Runtime, RuntimeOptions, TokioFactory,
+    },
+    velox::{Identity, Places, Request, Velox},
+};
+
+pub mod figures;
+mod found;
+mod status;
+
+pub use found::{Found, Loose};
+
+/// What a job ends with.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A binary.
+    Artifact(Found),
+    /// Figures, for a duty that PHP asked for.
+    Report(serde_json::Value),
+}
+
+/// The environment as it was when the module started.
+pub type Environment = HashMap<String, String>;
+
+/// See the head of the file.
+pub struct Process {
+    resolved: Resolved,
+    mode: String,
+    environment: Environment,
+    runtime: Arc<Runtime<Value>>,
+    dirs: OnceCell<Dirs>,
+    store: OnceCell<Arc<Store>>,
+    velox: OnceCell<Arc<Velox>>,
+    joined: OnceCell<Joined>,
+}
+
+/// What a process holds once it takes part in the host.
+struct Joined {
+    presence: Presence,
+    standing: Standing,
+}
+
+impl Process {
+    /// A process that has done nothing yet. `mode` is the name of PHP's server API.
+    #[must_use]
+    pub fn new(resolved: Resolved, mode: &str, environment: Environment) -> Self {
+        let threads = resolved.settings.runtime.threads;
+        Self {
+            resolved,
+            mode: mode.to_owned(),
+            environment,
+            runtime: Arc::new(Runtime::new(Box::new(TokioFactory(RuntimeOptions {
+                threads,
+                blocking_threads: threads + 3,
+            })))),
+            dirs: OnceCell::new(),
+            store: OnceCell::new(),
+            velox: OnceCell::new(),
+            joined: OnceCell::new(),
+        }
+    }
+
+    /// The settings, and where they came from.
+    #[must_use]
+    pub fn resolved(&self) -> &Resolved {
+        &self.resolved
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.resolved.settings
+    }
+
+    /// The host's directories.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a directory that the settings name is not usable.
+    pub fn dirs(&self) -> Result<&Dirs> {
+        self.dirs.get_or_try_init(|| {
+            self.check_capability("host")?;
+            let host = &self.settings().host;
+            let dirs = Dirs::resolve(&DirOptions {
+                state_dir: host.state_dir.clone(),
+                run_dir: host.run_dir.clone(),
+                group: host.group.clone(),
+                env: &|name| self.environment.get(name).cloned(),
+                temporary: std::env::temp_dir(),
+            })?;
+            for warning in &dirs.warnings {
+                log::warn!(reason = warning.as_str(); "directory not as it should be");
+            }
+            Ok(dirs)
+        })
+    }
+
+    /// The artifacts. `None` where the cache is switched off.
+    ///
+    /// # Errors
+    /// The cache directory can't be opened.
+    #[inline]
+    pub fn store(&self) -> Result<Option<&Arc<Store>>> {
+        match self.store.get() {
+            Some(store) => Ok(Some(store)),
+            None => self.open_store(),
+        }
+    }
+
+    #[cold]
+    fn open_store(&self) -> Result<Option<&Arc<Store>>> {
+        self.check_capability("velox")?;
+        let cache = &self.settings().velox.cache;
+        if !cache.enabled {
+            return Ok(None);
+        }
+        self.store
+            .get_or_try_init(|| {
+                let dirs = self.dirs()?;
+                let mut options = StoreOptions::new(cache.dir.resolve(&dirs.state), &dirs.run);
+                options.max_entries = cache.max_entries.try_into().unwrap_or(u32::MAX);
+                options.max_size = cache.max_size_bytes;
+                options.ttl = cache.ttl;
+                Store::open(options).map(Arc::new)
+            })
+            .map(Some)
+    }
+
+    /// The builds.
+    ///
+    /// # Errors
+    /// The settings of `velox` are bad, or the directories are.
+    pub fn velox(&self) -> Result<&Arc<Velox>> {
+        self.velox.get_or_try_init(|| {
+            self.check_capability("velox")?;
+            let dirs = self.dirs()?;
+            // A cache that can't be opened is said in the log, and never fails a build.
+            let store = self.store().unwrap_or_else(|error| {
+                log::warn!(error = error.to_string().as_str(); "artifact cache not usable");
+                None
+            });
+            let presence = dirs.run.join("presence");
+            let asks = self.settings().velox.max_concurrent_builds;
+            Ok(Arc::new(Velox::new(
+                self.settings().velox.clone(),
+                store.map(Arc::clone),
+                Places {
+                    run_dir: dirs.run.clone(),
+                    spare_dir: dirs.state.join("builds"),
+                },
+                Arc::new(limit_of(presence, asks)),
+            )))
+        })
+    }
+
+    /// Looks for an artifact of that configuration in the index alone.
+    ///
+    /// # Errors
+    /// As [`Process::store`].
+    pub fn find(&self, request: &Request) -> Result<Option<Found>> {
+        Ok(self
+            .store()?
+            .and_then(|store| Identity::of(request).lookup(store))
+            .map(Found::hit))
+    }
+
+    /// Asks for a build. A hit is done at once and starts nothing.
+    ///
+    /// # Errors
+    /// No server is configured, the process is shutting down, or too much is under way.
+    pub fn build(
+        &self,
+        request: Request,
+        timeout: Option<Duration>,
+        inbox: Option<Arc<Inbox>>,
+    ) -> Result<Arc<Job<Value>>> {
+        const SPEC: JobSpec = JobSpec {
+            kind: "velox.build",
+            owner: Owner::Request,
+            on_shutdown: OnShutdown::HandOver,
+        };
+        let velox = Arc::clone(self.velox()?);
+        if let Some(artifact) = velox.begin(&request) {
+            return Ok(Job::ready(
+                SPEC,
+                inbox,
+                Ok(Value::Artifact(artifact.into())),
+            ));
+        }
+        if self.settings().velox.server_url.is_none() {
+            return Err(Error::Config(
+                "velox.server_url is not set: nothing can be built; the URL of a Velox server would be right".into(),
+            ));
+        }
+        let booking = velox.book(request);
+        self.spawn(SPEC, inbox, |context| async move {
+            let building = velox.fly(booking, &context.cancel, |_| ());
+            let built = match timeout {
+                Some(limit) => tokio::time::timeout(limit, building)
+                    .await
+                    .map_err(|_| Error::Timeout(format!("build exceeded {limit:?} timeout")))?,
+                None => building.await,
+            };
+            Ok(Value::Artifact(built?.into()))
+        })
+    }
+
+    /// Runs blocking work of the store as a job.
+    ///
+    /// # Errors
+    /// The cache is off or can't be opened; or as [`Runtime::spawn`].
+    pub fn with_store(
+        &self,
+        kind: &'static str,
+        inbox: Option<Arc<Inbox>>,
+        work: impl FnOnce(&Store, &JobContext) -> Result<Value> + Send + 'static,
+    ) -> Result<Arc<Job<Value>>> {
+        let store = Arc::clone(self.enabled_store()?);
+        let spec = JobSpec {
+            kind,
+            owner: Owner::Request,
+            on_shutdown: OnShutdown::Abort,
+        };
+        self.spawn(spec, inbox, |context| async move {
+            tokio::task::spawn_blocking(move || work(&store, &context))
+                .await
+                .map_err(|error| Error::Internal(error.to_string()))?
+        })
+    }
+
+    /// The store, where the cache is on.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where it is off; or as [`Process::store`].
+    pub fn enabled_store(&self) -> Result<&Arc<Store>> {
+        self.store()?.ok_or_else(|| {
+            Error::Config("velox.cache.enabled is off: there are no artifacts".into())
+        })
+    }
+
+    fn spawn<F, Fut>(
+        &self,
+        spec: JobSpec,
+        inbox: Option<Arc<Inbox>>,
+        work: F,
+    ) -> Result<Arc<Job<Value>>>
+    where
+        F: FnOnce(JobContext) -> Fut,
+        Fut: Future<Output = Result<Value>> + Send + 'static,
+    {
+        self.check_capability("runtime")?;
+        self.joined.get_or_try_init(|| self.join())?;
+        self.runtime.spawn(spec, inbox, work)
+    }
+
+    /// Takes part in the host: shows presence, and watches for the steward's place.
+    fn join(&self) -> Result<Joined> {
+        logging::start_writer();
+        let dirs = self.dirs()?;
+        Secret::of_host(&dirs.state)?;
+        let asks = self.settings().velox.max_concurrent_builds;
+        let presence = Presence::join(&dirs.run, &presence::describe(&self.mode, asks))?;
+        let standing = Standing::default();
+        self.runtime.attend(steward::watch(
+            dirs.run.join("steward.lock"),
+            self.duties(),
+            standing.clone(),
+        ));
+        Ok(Joined { presence, standing })
+    }
+
+    /// The light duties, which any worker may do.
+    fn duties(&self) -> Vec<Duty> {
+        let mut duties = Vec::new();
+        if let Ok(dirs) = self.dirs() {
+            let dir = dirs.run.join("presence");
+            duties.push(Duty {
+                name: "sweep presence",
+                every: Duration::from_secs(10),
+                run: Arc::new(move || {
+                    let _ = presence::living(&dir);
+                }),
+            });
+        }
+        if let Ok(Some(store)) = self.store() {
+            let (clean, export) = (Arc::clone(store), Arc::clone(store));
+            duties.push(Duty {
+                name: "clean artifacts",
+                every: self.settings().velox.cache.cleanup_interval,
+                run: Arc::new(move || report("clean", figures::clean(&clean, || false))),
+            });
+            duties.push(Duty {
+                name: "export index.json",
+                every: Duration::from_secs(60),
+                run: Arc::new(move || report("export", export.export())),
+            });
+        }
+        duties
+    }
+
+    fn check_capability(&self, name: &str) -> Result<()> {
+        match self.resolved.capability_off(name) {
+            Some(problem) => Err(Error::Config(problem.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// All processes that take part in the host now; empty where none ever did.
+    #[must_use]
+    pub fn workers(&self) -> Vec<PresenceInfo> {
+        match (self.joined.get(), self.dirs.get()) {
+            (Some(joined), _) => joined.presence.living(),
+            (None, Some(dirs)) => presence::living(&dirs.run.join("presence")),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Ends it: jobs are aborted or handed over, threads are joined, locks released. Milliseconds as a
+    /// habit, `pillion.shutdown_timeout` at most.
+    pub fn stop(&self) {
+        self.runtime.stop(self.settings().runtime.shutdown_timeout);
+        logging::stop_writer(Duration::from_millis(200));
+    }
+
+    /// A binary's path on this machine.
+    #[must_use]
+    pub fn path_of(&self, found: &Found) -> PathBuf {
+        match (&found.loose, self.store()) {
+            (Some(loose), _) => loose.path.clone(),
+            (None, Ok(Some(store))) => store.path(&found.record),
+            (None, _) => PathBuf::new(),
+        }
+    }
+
+    /// The configuration a binary was built from; null where it is gone.
+    #[must_use]
+    pub fn config_of(&self, found: &Found) -> serde_json::Value {
+        match (&found.loose, self.store()) {
+            (Some(loose), _) => loose.config.clone(),
+            (None, Ok(Some(store))) => store.config(&found.record).unwrap_or_default(),
+            (None, _) => serde_json::Value::Null,
+        }
+    }
+
+    /// Opens a binary for reading, its size checked.
+    ///
+    /// # Errors
+    /// [`Error::State`]: it is gone.
+    pub fn open(&self, found: &Found) -> Result<File> {
+        let opened = match &found.loose {
+            Some(loose) => loose.open(&found.record),
+            None => self.enabled_store()?.open_binary(&found.record)?,
+        };
+        opened.ok_or_else(|| {
+            Error::State(format!(
+                "the binary of artifact {} is gone: {}",
+                found.record.key,
+                self.path_of(found).display()
+            ))
+        })
+    }
+
+    /// Hashes a binary again. `false`: it is gone, or not what was committed.
+    #[must_use]
+    pub fn verify(&self, found: &Found) -> bool {
+        match (&found.loose, self.store()) {
+            (Some(loose), _) => loose.verify(&found.record),
+            (None, Ok(Some(store))) => store.verify(&found.record).unwrap_or(false),
+            (None, _) => false,
+        }
+    }
+}
+
+/// The smallest number of concurrent builds that a living process asks for, looked up once a second.
+fn limit_of(presence: PathBuf, own: usize) -> impl Fn() -> usize + Send + Sync {
+    let last = Mutex::new(None);
+    move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::since_boot();
+        match *last {
+            Some((at, limit)) if now.saturating_sub(at) < Duration::from_secs(1) => limit,
+            _ => {
+                let living = presence::living(&presence);
+                let asked = living.iter().map(|info| info.max_concurrent_builds).min();
+                let limit = asked.unwrap_or(own).clamp(1, own.max(1));
+                *last = Some((now, limit));
+                limit
+            }
+        }
+    }
+}
+
+fn report<T>(duty: &str, outcome: Result<T>) {
+    if let Err(error) = outcome {
+        log::warn!(duty = duty, error = error.to_string().as_str(); "duty failed");
+    }
+}

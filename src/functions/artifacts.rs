@@ -1,0 +1,152 @@
+//! `Pillion\Artifacts`: the built binaries on disk, by key.
+
+use std::{
+    ffi::CString,
+    fs::File,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use pillion_engine::{
+    Error,
+    artifacts::{self, Key},
+    error::{IoContext, Violation},
+    process::{Found, Value, figures},
+};
+
+use super::{convert, function};
+use crate::{
+    classes::artifact,
+    handler, process,
+    zend::{
+        call::{Call, Thrown},
+        raw,
+        signature::Function,
+        value::{self, Ret},
+    },
+};
+
+pub const FUNCTIONS: &[Function] = &[
+    function(
+        "Pillion\\Artifacts\\find",
+        "(string $key): ?Pillion\\Artifact",
+        handler!(find),
+    ),
+    function(
+        "Pillion\\Artifacts\\put",
+        "(string $key, string $path, array $meta = []): Pillion\\Future",
+        handler!(put),
+    ),
+    function(
+        "Pillion\\Artifacts\\forget",
+        "(string $key): bool",
+        handler!(forget),
+    ),
+    function(
+        "Pillion\\Artifacts\\entries",
+        "(int $limit = 100, ?string $after = null): array",
+        handler!(entries),
+    ),
+    function("Pillion\\Artifacts\\stats", "(): array", handler!(stats)),
+    function(
+        "Pillion\\Artifacts\\clean",
+        "(): Pillion\\Future",
+        handler!(clean),
+    ),
+];
+
+fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let key = convert::key(call, 0)?;
+    if let Some(record) = process::current()
+        .store()?
+        .and_then(|store| store.find(key))
+    {
+        artifact::give_hit(record, ret);
+    }
+    Ok(())
+}
+
+fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(2, 3)?;
+    let key = convert::key(call, 0)?;
+    let path = allowed_path(call, 1)?;
+    let meta = match call.len() {
+        3 => value::to_json(call.array(2)?).map_err(Error::InvalidRequest)?,
+        _ => serde_json::json!({}),
+    };
+    let put = artifacts::Put::parse(key, &meta)?;
+    convert::submit(ret, |inbox| {
+        process::current().with_store("artifacts.put", inbox, move |store, job| {
+            let file = File::open(&path).context(|| format!("opening {}", path.display()))?;
+            let record = store.put(&file, put, || job.cancel.is_cancelled())?;
+            Ok(Value::Artifact(Found::miss(record)))
+        })
+    })
+}
+
+fn forget(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let key = convert::key(call, 0)?;
+    ret.bool(process::current().enabled_store()?.forget(key)?);
+    Ok(())
+}
+
+fn entries(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 2)?;
+    let limit = call.int_or(0, 100)?;
+    let limit = usize::try_from(limit)
+        .ok()
+        .filter(|limit| (1..=10_000).contains(limit))
+        .ok_or_else(|| call.value_error(0, c"must be between 1 and 10000"))?;
+    let after: Option<Key> = match call.opt_string(1)? {
+        Some(_) => Some(convert::key(call, 1)?),
+        None => None,
+    };
+    let found = process::current().enabled_store()?.entries(limit, after);
+    let list = ret.array(found.len());
+    for record in found {
+        list.push(|ret| artifact::give_hit(record, ret));
+    }
+    Ok(())
+}
+
+fn stats(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let stats = process::current().enabled_store()?.stats();
+    ret.json(&figures::stats(&stats));
+    Ok(())
+}
+
+fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    convert::submit(ret, |inbox| {
+        process::current().with_store("artifacts.clean", inbox, |store, job| {
+            figures::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
+        })
+    })
+}
+
+/// A path that `open_basedir` allows; PHP's own warning tells where it doesn't.
+fn allowed_path(call: &Call<'_>, position: u32) -> Result<PathBuf, Thrown> {
+    let bytes = call.string(position)?;
+    let Ok(text) = CString::new(bytes) else {
+        return Err(call.value_error(position, c"must not contain any null bytes"));
+    };
+    if bytes.is_empty() {
+        return Err(call.value_error(position, c"must not be empty"));
+    }
+    // SAFETY: a C string, on a PHP thread in a call.
+    if unsafe { raw::php_check_open_basedir(text.as_ptr()) } != 0 {
+        return Err(Error::InvalidRequest(vec![Violation {
+            field: "path".into(),
+            message: "open_basedir does not allow it".into(),
+        }])
+        .into());
+    }
+    let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+    // Relative paths mean PHP's working directory, now and not when the job runs.
+    std::path::absolute(path)
+        .context(|| format!("resolving {}", path.display()))
+        .map_err(Thrown::from)
+}

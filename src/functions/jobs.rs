@@ -1,0 +1,120 @@
+//! `Pillion\select`, `notifier`, `completed`, `status`: what goes for all futures.
+
+use pillion_engine::{
+    error::IoContext,
+    runtime::{Waited, wait_until},
+};
+
+use super::function;
+use crate::{
+    classes::future,
+    handler, heap, process,
+    thread::Thread,
+    zend::{
+        call::{Call, Thrown},
+        interrupt::PhpInterrupt,
+        signature::Function,
+        stream,
+        value::{self, Ret},
+    },
+};
+
+pub const FUNCTIONS: &[Function] = &[
+    function(
+        "Pillion\\select",
+        "(array $futures, ?float $timeout = null): array",
+        handler!(select),
+    ),
+    function("Pillion\\notifier", "()", handler!(notifier)),
+    function("Pillion\\completed", "(): array", handler!(completed)),
+    function("Pillion\\status", "(): array", handler!(status)),
+];
+
+/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let futures = call.array(0)?;
+    let timeout = call.opt_seconds(1)?;
+    let mut is_empty = true;
+    let mut wrong = None;
+    let mut trouble = Ok(());
+    value::for_each(futures, |_, value| {
+        is_empty = false;
+        match future::job_of(value) {
+            None => wrong = wrong.or(Some(value)),
+            Some(job) => {
+                if trouble.is_ok() {
+                    trouble = job.check_process();
+                }
+            }
+        }
+    });
+    if let Some(element) = wrong {
+        return Err(call.element_type_error(0, c"Pillion\\Future", element));
+    }
+    trouble?;
+    let any_done = || {
+        let mut any = false;
+        value::for_each(futures, |_, value| {
+            any |= future::job_of(value).is_some_and(|job| job.is_done());
+        });
+        any
+    };
+    if !is_empty && !any_done() {
+        let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
+        if wait_until(wake, timeout, &PhpInterrupt, &any_done) == Waited::Interrupted {
+            return Err(Thrown::Pending);
+        }
+    }
+    let done = ret.array(0);
+    value::for_each(futures, |key, value| {
+        if future::job_of(value).is_some_and(|job| job.is_done()) {
+            done.insert_at(key, |ret| ret.copy(value));
+        }
+    });
+    Ok(())
+}
+
+fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let given = Thread::with(|thread| thread.stream);
+    if given.is_some_and(|stream| stream.again(ret)) {
+        return Ok(());
+    }
+    let socket = Thread::with(|thread| {
+        thread
+            .inbox()
+            .and_then(|inbox| inbox.open_notifier().context(|| "making a socket pair"))
+    })?;
+    let stream = stream::give(socket, ret);
+    Thread::with(|thread| thread.stream = stream);
+    Ok(())
+}
+
+fn completed(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let futures = ret.array(0);
+    let done = Thread::with(|thread| -> pillion_engine::Result<Vec<_>> {
+        let (ids, some_missing) = thread.inbox()?.drain();
+        let mut done: Vec<_> = ids.into_iter().filter_map(|id| thread.future(id)).collect();
+        if some_missing {
+            // More were done than the inbox holds: look through all that PHP has in hand.
+            done = thread
+                .futures()
+                .filter(|(_, object)| future::is_done_object(*object))
+                .map(|(_, object)| object)
+                .collect();
+        }
+        Ok(done)
+    })?;
+    for object in done {
+        futures.push(|ret| future::again(object, ret));
+    }
+    Ok(())
+}
+
+fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.json(&process::current().status(heap::live()));
+    Ok(())
+}

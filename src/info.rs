@@ -1,0 +1,108 @@
+//! `php --ri pillion` and phpinfo: version, state, directories, and each setting with its value and
+//! where it came from.
+
+use std::{ffi::CString, ptr};
+
+use ext_php_rs::ffi::{
+    php_info_print_table_end, php_info_print_table_header, php_info_print_table_row,
+    php_info_print_table_start, zend_module_entry,
+};
+use pillion_engine::process::Process;
+
+use crate::process;
+
+/// Called by PHP for phpinfo.
+pub unsafe extern "C" fn print(_: *mut zend_module_entry) {
+    let rows = std::panic::catch_unwind(|| {
+        let process = process::current();
+        (state(process), settings(process))
+    });
+    let Ok((state, settings)) = rows else {
+        return;
+    };
+    table(None, &state);
+    table(Some(["Setting", "Value", "Source"]), &settings);
+}
+
+fn state(process: &Process) -> Vec<[String; 3]> {
+    let status = process.status(crate::heap::live());
+    let text = |pointer: &str| match status.pointer(pointer) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(serde_json::Value::Null) | None => "none".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    let row = |name: &str, value: String| [name.to_owned(), value, String::new()];
+    let mut rows = vec![
+        row("Pillion", "enabled".to_owned()),
+        row("Version", text("/version")),
+        row("Server API", text("/mode")),
+        row(
+            "Runtime",
+            match text("/runtime/started").as_str() {
+                "true" => "started".to_owned(),
+                _ => "not started (starts with the first job)".to_owned(),
+            },
+        ),
+        row("Heap", format!("{} bytes", text("/heap/bytes"))),
+        row("State directory", text("/host/state_dir")),
+        row("Run directory", text("/host/run_dir")),
+        row("Artifact cache", text("/artifacts/dir")),
+        row(
+            "Velox builds",
+            match (text("/velox/enabled").as_str(), text("/velox/reason")) {
+                ("true", _) => "enabled".to_owned(),
+                (_, reason) if reason != "none" => format!("disabled: {reason}"),
+                _ => "disabled: velox.server_url is not set".to_owned(),
+            },
+        ),
+    ];
+    rows.extend(
+        process
+            .resolved()
+            .problems
+            .iter()
+            .map(|problem| row("Problem", problem.to_string())),
+    );
+    rows
+}
+
+fn settings(process: &Process) -> Vec<[String; 3]> {
+    process
+        .resolved()
+        .values
+        .iter()
+        .map(|value| {
+            let shown = match value.value.as_str() {
+                "" => "no value".to_owned(),
+                text => text.to_owned(),
+            };
+            [value.ini_name.clone(), shown, value.source.to_string()]
+        })
+        .collect()
+}
+
+fn table(head: Option<[&str; 3]>, rows: &[[String; 3]]) {
+    let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
+    // SAFETY: every call passes as many C strings as it announces; PHP prints them at once.
+    unsafe {
+        php_info_print_table_start();
+        if let Some([first, second, third]) = head {
+            let (first, second, third) = (c(first), c(second), c(third));
+            php_info_print_table_header(3, first.as_ptr(), second.as_ptr(), third.as_ptr());
+        }
+        for [first, second, third] in rows {
+            let (first, second, third) = (c(first), c(second), c(third));
+            if third.is_empty() {
+                php_info_print_table_row(
+                    2,
+                    first.as_ptr(),
+                    second.as_ptr(),
+                    ptr::null::<std::ffi::c_char>(),
+                );
+            } else {
+                php_info_print_table_row(3, first.as_ptr(), second.as_ptr(), third.as_ptr());
+            }
+        }
+        php_info_print_table_end();
+    }
+}

@@ -1,0 +1,45 @@
+//! Module start and stop, as PHP calls them. MINIT runs in php-fpm's master, as root, and again in the
+//! same process whenever FrankenPHP restarts its workers: it opens nothing and starts nothing. MSHUTDOWN
+//! is no end of the process: whatever it leaves behind meets the next MINIT.
+
+use std::panic::catch_unwind;
+
+use crate::{classes, ini, log, process, thread::Thread};
+
+const SUCCESS: i32 = 0;
+const FAILURE: i32 = -1;
+
+/// Registers settings and classes, and says what is wrong with the settings.
+pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
+    guarded(|| {
+        ini::register(module);
+        // SAFETY: this is MINIT.
+        unsafe { classes::register() };
+        process::prepare().log_problems();
+    })
+}
+
+/// Aborts or hands over all jobs and joins all threads, before PHP unmaps or restarts the module.
+pub unsafe extern "C" fn module_shutdown(_: i32, module: i32) -> i32 {
+    guarded(|| {
+        process::end();
+        ini::unregister(module);
+    })
+}
+
+/// Streams end with their request, and so does the notifier's. Lines for PHP's own log are handed over
+/// here, because only a PHP thread may write to it.
+pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
+    guarded(|| {
+        Thread::with(|thread| thread.stream = None);
+        log::hand_over();
+    })
+}
+
+/// A panic must not cross into PHP.
+fn guarded(work: impl FnOnce() + std::panic::UnwindSafe) -> i32 {
+    match catch_unwind(work) {
+        Ok(()) => SUCCESS,
+        Err(_) => FAILURE,
+    }
+}

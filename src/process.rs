@@ -1,0 +1,133 @@
+//! The extension's one pointer to what the process has of Pillion, and the way to it. Settings are
+//! read when the pointer is first needed: php-fpm gives a pool its `php_admin_value`s after MINIT.
+
+use std::{
+    ffi::CStr,
+    sync::{Mutex, PoisonError},
+};
+
+use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
+use pillion_engine::{
+    Error, Result,
+    config::{self, Resolved, Sources},
+    host::fork,
+    logging, metrics,
+    process::{Environment, Process},
+    runtime::{Slot, notifiers_after_fork},
+};
+
+use crate::{ini, zend::raw};
+
+static PROCESS: Slot<Process> = Slot::new();
+
+/// Under ZTS the environment is read in MINIT only: FrankenPHP's `putenv` changes it from any thread.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+
+/// What the process has; made now where nothing was needed before.
+#[inline]
+#[must_use]
+pub fn current() -> &'static Process {
+    match PROCESS.get() {
+        Some(process) => process,
+        None => make(),
+    }
+}
+
+#[cold]
+fn make() -> &'static Process {
+    PROCESS.get_or_make(|| {
+        let environment = environment();
+        let resolved = resolve(&environment);
+        logging::install(&resolved.settings.log);
+        Process::new(resolved, &sapi(), environment)
+    })
+}
+
+/// Prepares for the first use. In MINIT: opens nothing, starts nothing.
+pub fn prepare() -> Resolved {
+    fork::on_child(after_fork);
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let payload = panic.payload();
+        let message = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        log::error!(
+            message = message.unwrap_or("no message"),
+            place = place.unwrap_or_default().as_str();
+            "panic"
+        );
+    }));
+    let environment: Environment = std::env::vars().collect();
+    let resolved = resolve(&environment);
+    *ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner) =
+        cfg!(php_zts).then_some(environment);
+    if sapi() == "fpm-fcgi" {
+        logging::be_master();
+    }
+    logging::install(&resolved.settings.log);
+    resolved
+}
+
+/// Stops everything. In MSHUTDOWN.
+pub fn end() {
+    // SAFETY: MSHUTDOWN: no PHP code runs any more on any thread, so nobody holds a reference.
+    if let Some(process) = unsafe { PROCESS.take() } {
+        process.stop();
+    }
+}
+
+/// Runs in a forked child: atomics and plain system calls only.
+fn after_fork() {
+    PROCESS.forget();
+    notifiers_after_fork();
+    logging::after_fork();
+    metrics::after_fork();
+}
+
+fn environment() -> Environment {
+    let snapshot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*snapshot {
+        Some(environment) => environment.clone(),
+        None => std::env::vars().collect(),
+    }
+}
+
+fn resolve(environment: &Environment) -> Resolved {
+    config::resolve(&Sources {
+        ini: &ini::get,
+        env: &|name| environment.get(name).cloned(),
+        read_file: &config::file::read,
+        cwd: &std::env::current_dir().unwrap_or_default(),
+    })
+}
+
+/// The name of the server API: `cli`, `fpm-fcgi`, `frankenphp`.
+#[must_use]
+pub fn sapi() -> String {
+    // SAFETY: the module's name is a C string that lives as long as the process.
+    unsafe {
+        match ext_php_rs_sapi_module().as_ref() {
+            Some(module) if !module.name.is_null() => {
+                CStr::from_ptr(module.name).to_string_lossy().into_owned()
+            }
+            _ => "unknown".to_owned(),
+        }
+    }
+}
+
+/// Refuses background work while a preload script runs: php-fpm's master would be left with threads.
+///
+/// # Errors
+/// [`Error::State`].
+pub fn refuse_preloading() -> Result<()> {
+    // SAFETY: this thread's compiler globals.
+    let preloading = unsafe { (*ext_php_rs_compiler_globals()).compiler_options & raw::PRELOADING };
+    if preloading == 0 {
+        return Ok(());
+    }
+    Err(Error::State(
+        "background work can't start from a preload script (opcache.preload)".into(),
+    ))
+}

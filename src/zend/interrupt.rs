@@ -1,0 +1,52 @@
+//! How a wait on PHP's thread serves what PHP wants served: signals with handlers in PHP, the time
+//! limit, FrankenPHP's forced end. Serving may run PHP code, throw, or never come back, so no value
+//! with a destructor may be alive on the frames above.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ext_php_rs::ffi::ext_php_rs_executor_globals;
+use pillion_engine::runtime::Interrupt;
+
+use super::raw;
+
+/// The interrupt flags of the thread that calls.
+pub struct PhpInterrupt;
+
+impl Interrupt for PhpInterrupt {
+    fn pending(&self) -> bool {
+        pending().load(Ordering::SeqCst)
+    }
+
+    fn serve(&self) -> bool {
+        pending().store(false, Ordering::SeqCst);
+        // SAFETY: on a PHP thread inside a call; nothing with a destructor is alive above.
+        unsafe {
+            if timed_out().load(Ordering::SeqCst) {
+                raw::zend_timeout();
+            } else if let Some(serve) = raw::zend_interrupt_function {
+                serve((*ext_php_rs_executor_globals()).current_execute_data);
+            }
+        }
+        !is_throwing()
+    }
+}
+
+/// Whether an exception is on its way.
+#[must_use]
+pub fn is_throwing() -> bool {
+    // SAFETY: this thread's own globals.
+    unsafe { !(*ext_php_rs_executor_globals()).exception.is_null() }
+}
+
+/// Set by signal handlers and by other threads, for this thread to look at.
+fn pending() -> &'static AtomicBool {
+    // SAFETY: the thread's own globals live as long as the thread; the engine itself reads and
+    // writes the flag as an atomic of this size.
+    unsafe { AtomicBool::from_ptr(&raw mut (*ext_php_rs_executor_globals()).vm_interrupt.value) }
+}
+
+/// Set when the script's time is over.
+fn timed_out() -> &'static AtomicBool {
+    // SAFETY: as above.
+    unsafe { AtomicBool::from_ptr(&raw mut (*ext_php_rs_executor_globals()).timed_out.value) }
+}

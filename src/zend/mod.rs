@@ -1,0 +1,14 @@
+//! The thin ground between Rust and the Zend engine: argument parsing, values, classes, streams and
+//! interrupts. ext-php-rs gives the bindings and the build; its macros are not used for functions,
+//! because they refuse weak-mode coercion and know no union types. Here Zend's own parser checks the
+//! arguments, so coercion, strict types and messages are those of any internal function.
+//!
+//! Nearly all unsafe code of the extension is in this folder. Everything runs on PHP's threads.
+
+pub mod call;
+pub mod class;
+pub mod interrupt;
+pub mod raw;
+pub mod signature;
+pub mod stream;
+pub mod value;

@@ -1,0 +1,167 @@
+//! What the Zend API has beyond ext-php-rs' list of bindings, declared as in php-src's headers of
+//! PHP 8.2 to 8.5. Calls run on PHP's threads only.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use ext_php_rs::ffi::{
+    HashTable, zend_class_entry, zend_execute_data, zend_object, zend_string, zend_type, zval,
+};
+
+/// `ZEND_COMPILE_PRELOAD | ZEND_COMPILE_PRELOAD_IN_CHILD`: a script of `opcache.preload` is running.
+pub const PRELOADING: u32 = (1 << 15) | (1 << 17);
+
+// The two functions that make streams take more arguments in a debug build of PHP.
+#[cfg(not(php_debug))]
+unsafe extern "C" {
+    fn _php_stream_sock_open_from_socket(
+        socket: c_int,
+        persistent_id: *const c_char,
+    ) -> *mut ext_php_rs::ffi::php_stream;
+}
+#[cfg(php_debug)]
+unsafe extern "C" {
+    fn _php_stream_sock_open_from_socket(
+        socket: c_int,
+        persistent_id: *const c_char,
+        depth: c_int,
+        file: *const c_char,
+        line: u32,
+        orig_file: *const c_char,
+        orig_line: u32,
+    ) -> *mut ext_php_rs::ffi::php_stream;
+}
+
+/// Makes a PHP stream that owns `socket`.
+///
+/// # Safety
+/// On a PHP thread inside a request; `socket` is open and owned by nobody else.
+pub unsafe fn stream_from_socket(socket: c_int) -> *mut ext_php_rs::ffi::php_stream {
+    // SAFETY: by the contract above; a null id makes a stream that ends with the request.
+    unsafe {
+        #[cfg(not(php_debug))]
+        return _php_stream_sock_open_from_socket(socket, std::ptr::null());
+        #[cfg(php_debug)]
+        return _php_stream_sock_open_from_socket(
+            socket,
+            std::ptr::null(),
+            0,
+            c"pillion".as_ptr(),
+            0,
+            std::ptr::null(),
+            0,
+        );
+    }
+}
+
+#[cfg(not(php_debug))]
+unsafe extern "C" {
+    fn _php_stream_fopen_from_fd(
+        fd: c_int,
+        mode: *const c_char,
+        persistent_id: *const c_char,
+        zero_position: bool,
+    ) -> *mut ext_php_rs::ffi::php_stream;
+}
+#[cfg(php_debug)]
+unsafe extern "C" {
+    fn _php_stream_fopen_from_fd(
+        fd: c_int,
+        mode: *const c_char,
+        persistent_id: *const c_char,
+        zero_position: bool,
+        depth: c_int,
+        file: *const c_char,
+        line: u32,
+        orig_file: *const c_char,
+        orig_line: u32,
+    ) -> *mut ext_php_rs::ffi::php_stream;
+}
+
+/// Makes a PHP stream that reads from `fd` and owns it.
+///
+/// # Safety
+/// On a PHP thread inside a request; `fd` is open and owned by nobody else.
+pub unsafe fn stream_from_file(fd: c_int) -> *mut ext_php_rs::ffi::php_stream {
+    // SAFETY: as for `stream_from_socket`.
+    unsafe {
+        #[cfg(not(php_debug))]
+        return _php_stream_fopen_from_fd(fd, c"rb".as_ptr(), std::ptr::null(), false);
+        #[cfg(php_debug)]
+        return _php_stream_fopen_from_fd(
+            fd,
+            c"rb".as_ptr(),
+            std::ptr::null(),
+            false,
+            0,
+            c"pillion".as_ptr(),
+            0,
+            std::ptr::null(),
+            0,
+        );
+    }
+}
+
+unsafe extern "C" {
+    /// Parses one argument by a type letter; throws as internal functions do.
+    pub fn zend_parse_parameter(
+        flags: c_int,
+        arg_num: u32,
+        arg: *mut zval,
+        spec: *const c_char,
+        ...
+    ) -> c_int;
+    /// Throws a `TypeError` that names the current function's argument.
+    pub fn zend_argument_type_error(arg_num: u32, format: *const c_char, ...);
+    /// Throws a `ValueError` that names the current function's argument.
+    pub fn zend_argument_value_error(arg_num: u32, format: *const c_char, ...);
+    /// The type's name as error messages give it.
+    pub fn zend_zval_type_name(arg: *const zval) -> *const c_char;
+    /// Declares a property with a type.
+    pub fn zend_declare_typed_property(
+        ce: *mut zend_class_entry,
+        name: *mut zend_string,
+        property: *mut zval,
+        access_type: c_int,
+        doc_comment: *mut zend_string,
+        type_: zend_type,
+    ) -> *mut c_void;
+    /// Updates a property by name, in the scope of the class.
+    pub fn zend_update_property(
+        scope: *mut zend_class_entry,
+        object: *mut zend_object,
+        name: *const c_char,
+        name_length: usize,
+        value: *mut zval,
+    );
+    /// Serves signals with handlers in PHP; null where no extension wants it.
+    pub static zend_interrupt_function: Option<unsafe extern "C" fn(*mut zend_execute_data)>;
+    /// Ends the script with "Maximum execution time exceeded"; does not return.
+    pub fn zend_timeout();
+    /// The setting's text; null where it is unset.
+    pub fn zend_ini_string_ex(
+        name: *const c_char,
+        name_length: usize,
+        orig: c_int,
+        exists: *mut bool,
+    ) -> *mut c_char;
+    /// Takes this module's settings out of the table.
+    pub fn zend_unregister_ini_entries(module_number: c_int);
+    /// 0 where `open_basedir` allows the path; warns otherwise.
+    pub fn php_check_open_basedir(path: *const c_char) -> c_int;
+    /// The resource type of streams.
+    pub fn php_file_le_stream() -> c_int;
+    /// `RuntimeException`.
+    pub static spl_ce_RuntimeException: *mut zend_class_entry;
+    /// Releases a value's contents.
+    #[link_name = "zval_ptr_dtor"]
+    pub fn release(value: *mut zval);
+    /// The table of open resources is `EG(regular_list)`; this finds one by its number.
+    #[link_name = "zend_hash_index_find"]
+    pub fn find_index(table: *const HashTable, index: u64) -> *mut zval;
+    /// Equal only to itself.
+    pub fn zend_objects_not_comparable(first: *mut zval, second: *mut zval) -> c_int;
+    /// Puts a line into PHP's error log.
+    pub fn php_log_err_with_severity(message: *const c_char, severity: c_int);
+    /// Builds an object of a class, properties at their defaults, constructor not called.
+    pub fn object_init_ex(value: *mut zval, ce: *mut zend_class_entry) -> c_int;
+}

@@ -1,0 +1,163 @@
+//! Turns a signature as it stands in the stubs, `(array $request, ?float $timeout = null): mixed`,
+//! into the argument table that the engine wants. So reflection, named arguments and defaults say
+//! what the stubs say. Tables are made once for each load of the library and live as long as it.
+
+use std::ffi::{CString, c_void};
+
+use ext_php_rs::ffi::{
+    _ZEND_IS_VARIADIC_BIT, _ZEND_TYPE_NULLABLE_BIT, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG,
+    IS_STRING, IS_TRUE, IS_VOID, MAY_BE_ANY, zend_function_entry, zend_internal_arg_info,
+    zend_type,
+};
+
+#[cfg(php83)]
+const CLASS_NAME: u32 = ext_php_rs::ffi::_ZEND_TYPE_LITERAL_NAME_BIT;
+#[cfg(not(php83))]
+const CLASS_NAME: u32 = ext_php_rs::ffi::_ZEND_TYPE_NAME_BIT;
+
+/// What the engine calls.
+pub type Handler = unsafe extern "C" fn(
+    execute_data: *mut ext_php_rs::ffi::zend_execute_data,
+    return_value: *mut ext_php_rs::ffi::zval,
+);
+
+/// One function or method: its name (with the namespace), its signature and its code.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// `Pillion\Velox\build`, or a method's bare name.
+    pub name: &'static str,
+    /// As in the stubs.
+    pub signature: &'static str,
+    /// What runs.
+    pub handler: Handler,
+    /// Access flags of a method; 0 for a function.
+    pub flags: u32,
+}
+
+/// The engine's table of functions, ended by an empty entry; lives for ever.
+#[must_use]
+pub fn table(functions: &[Function]) -> *const zend_function_entry {
+    let mut entries: Vec<zend_function_entry> = functions.iter().map(entry).collect();
+    entries.push(empty());
+    Box::leak(entries.into_boxed_slice()).as_ptr()
+}
+
+fn empty() -> zend_function_entry {
+    // SAFETY: a C struct of pointers and numbers, for which all zero is the engine's end mark.
+    unsafe { std::mem::zeroed() }
+}
+
+fn entry(function: &Function) -> zend_function_entry {
+    let (arguments, required) = arguments(function.signature);
+    let count = arguments.len();
+    let mut infos = Vec::with_capacity(count + 1);
+    infos.push(zend_internal_arg_info {
+        // The first record is the function's own; its name field holds a number.
+        name: std::ptr::without_provenance(required),
+        type_: return_type(function.signature),
+        default_value: std::ptr::null(),
+    });
+    infos.extend(arguments);
+    let mut entry = empty();
+    entry.fname = leak(function.name);
+    entry.handler = Some(function.handler);
+    entry.arg_info = Box::leak(infos.into_boxed_slice()).as_ptr();
+    entry.num_args = count.try_into().unwrap_or(0);
+    entry.flags = function.flags;
+    entry
+}
+
+/// The arguments and how many of them are required.
+fn arguments(signature: &str) -> (Vec<zend_internal_arg_info>, usize) {
+    let inner = signature
+        .split_once('(')
+        .and_then(|(_, rest)| rest.rsplit_once(')'))
+        .map_or("", |(inner, _)| inner.trim());
+    let mut required = 0;
+    let mut infos = Vec::new();
+    for (position, argument) in split(inner).enumerate() {
+        let (declared, default) = match argument.split_once('=') {
+            Some((declared, default)) => (declared.trim(), Some(default.trim())),
+            None => (argument, None),
+        };
+        let (type_name, name) = declared.rsplit_once(' ').unwrap_or(("mixed", declared));
+        let variadic = name.starts_with("...");
+        let mut type_ = parse_type(type_name.trim());
+        if variadic {
+            type_.type_mask |= _ZEND_IS_VARIADIC_BIT;
+        } else if default.is_none() {
+            required = position + 1;
+        }
+        infos.push(zend_internal_arg_info {
+            name: leak(name.trim_start_matches(['.', '$'])),
+            type_,
+            default_value: default.map_or(std::ptr::null(), leak),
+        });
+    }
+    (infos, required)
+}
+
+/// Splits at commas; a default of `[]` has none inside.
+fn split(inner: &str) -> impl Iterator<Item = &str> {
+    inner
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
+
+fn return_type(signature: &str) -> zend_type {
+    match signature.rsplit_once("):") {
+        Some((_, name)) => parse_type(name.trim()),
+        None => none(),
+    }
+}
+
+fn none() -> zend_type {
+    zend_type {
+        ptr: std::ptr::null_mut(),
+        type_mask: 0,
+    }
+}
+
+/// A type as PHP writes it: `?float`, `array|string`, `Pillion\Future`.
+#[must_use]
+pub fn parse_type(name: &str) -> zend_type {
+    let (name, nullable) = match name.strip_prefix('?') {
+        Some(rest) => (rest, _ZEND_TYPE_NULLABLE_BIT),
+        None => (name, 0),
+    };
+    let mut type_ = none();
+    type_.type_mask = nullable;
+    for part in name.split('|') {
+        match mask(part) {
+            Some(bits) => type_.type_mask |= bits,
+            None => {
+                type_.ptr = leak(part.trim_start_matches('\\'))
+                    .cast_mut()
+                    .cast::<c_void>();
+                type_.type_mask |= CLASS_NAME;
+            }
+        }
+    }
+    type_
+}
+
+fn mask(name: &str) -> Option<u32> {
+    Some(match name {
+        "null" => _ZEND_TYPE_NULLABLE_BIT,
+        "bool" => (1 << IS_FALSE) | (1 << IS_TRUE),
+        "int" => 1 << IS_LONG,
+        "float" => 1 << IS_DOUBLE,
+        "string" => 1 << IS_STRING,
+        "array" => 1 << IS_ARRAY,
+        "void" => 1 << IS_VOID,
+        "mixed" => MAY_BE_ANY,
+        "" => 0,
+        _ => return None,
+    })
+}
+
+/// A C string that lives for ever.
+fn leak(text: &str) -> *const std::ffi::c_char {
+    CString::new(text).unwrap_or_default().into_raw()
+}

@@ -1,0 +1,74 @@
+//! Descriptors of ours as PHP streams: one end of a socket pair, for `stream_select` and event loops;
+//! an artifact's file, for reading.
+
+use std::{
+    fs::File,
+    os::fd::{IntoRawFd, OwnedFd},
+};
+
+use ext_php_rs::ffi::{ext_php_rs_executor_globals, php_stream, zend_resource};
+
+use super::{raw, value::Ret};
+
+/// A stream that was given to PHP, which PHP may have closed since.
+#[derive(Debug, Clone, Copy)]
+pub struct Given {
+    stream: *mut php_stream,
+    number: i64,
+}
+
+/// Gives `socket` to PHP as a stream; PHP owns it from here on. `None`: PHP made no stream of it.
+pub fn give(socket: OwnedFd, ret: Ret) -> Option<Given> {
+    // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
+    unsafe {
+        let stream = raw::stream_from_socket(socket.into_raw_fd());
+        let resource = stream.as_ref()?.res;
+        ret.resource(resource);
+        Some(Given {
+            stream,
+            number: (*resource).handle,
+        })
+    }
+}
+
+/// Gives an open file to PHP as a stream to read from. `false`: PHP made no stream of it.
+pub fn give_file(file: File, ret: Ret) -> bool {
+    // SAFETY: as in `give`.
+    unsafe {
+        let stream = raw::stream_from_file(file.into_raw_fd());
+        let Some(stream) = stream.as_ref() else {
+            return false;
+        };
+        ret.resource(stream.res);
+    }
+    true
+}
+
+impl Given {
+    /// Gives the same stream again, where PHP still has it open.
+    pub fn again(self, ret: Ret) -> bool {
+        let Some(resource) = self.resource() else {
+            return false;
+        };
+        // SAFETY: found alive in the thread's table of resources; one more reference to it.
+        unsafe { (*resource).gc.refcount += 1 };
+        ret.resource(resource);
+        true
+    }
+
+    /// The resource under the stream's number, if it is still this stream and open.
+    fn resource(self) -> Option<*mut zend_resource> {
+        // SAFETY: the thread's own table of resources; a closed one has no stream type any more.
+        unsafe {
+            let globals = ext_php_rs_executor_globals();
+            let found = raw::find_index(
+                &raw const (*globals).regular_list,
+                self.number.cast_unsigned(),
+            );
+            let resource = found.as_ref()?.value.res;
+            let same = (*resource).ptr == self.stream.cast()
+                && (*resource).type_ == raw::php_file_le_stream();
+            same.then_some(resource)
+        }
+    }
+}
