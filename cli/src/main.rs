@@ -2,10 +2,12 @@
 //! arguments, and how an error is told. Standard output is for what scripts read, standard error for
 //! log lines and people.
 
-mod stderr;
 mod velox;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            stderr::say(&format!("pillion: {error}"));
+            // That nobody listens is no error.
+            let _ = writeln!(io::stderr(), "pillion: {error}");
             ExitCode::FAILURE
         }
     }

@@ -15,8 +15,9 @@ use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
     builder::{KeepLimits, Options, Server, Tokens},
-    config::{duration, size},
+    config::{LogFormat, LogSettings, LogTarget, duration, size},
     error::IoContext,
+    logging,
 };
 use tokio::{
     runtime,
@@ -60,7 +61,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
     build_timeout: Duration,
 
-    /// A binary is kept for so long after it was last asked for
+    /// A binary is kept for so long after it was built
     #[arg(long, value_name = "DURATION", default_value = "168h", value_parser = parse_duration)]
     keep: Duration,
 
@@ -80,9 +81,13 @@ pub struct Arguments {
     #[arg(long)]
     allow_local_replaces: bool,
 
-    /// What is logged: off, error, warn, info, debug
+    /// What is logged to standard error: off, error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
+
+    /// How a log line looks
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json", "logfmt"])]
+    log_format: String,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -101,7 +106,15 @@ fn parse_size(text: &str) -> Result<u64, String> {
 /// # Errors
 /// An argument that can't be used, a port or directory that can't be had.
 pub fn run(arguments: Arguments) -> Result<()> {
-    crate::stderr::log_to(arguments.log_level);
+    logging::install(&LogSettings {
+        target: LogTarget::Stderr,
+        level: arguments.log_level,
+        format: match arguments.log_format.as_str() {
+            "json" => LogFormat::Json,
+            "logfmt" => LogFormat::Logfmt,
+            _ => LogFormat::Text,
+        },
+    });
     let listen = addresses(&arguments.listen)?;
     let mut tokens = Tokens::default();
     for file in &arguments.auth_token_file {
@@ -138,9 +151,11 @@ pub fn run(arguments: Arguments) -> Result<()> {
         .enable_all()
         .build();
     let runtime = runtime.context(|| "the runtime can't be started")?;
+    logging::start_writer();
     let outcome = runtime.block_on(serve(server, listener));
     // What is left hangs in the kernel; the process ends all the same.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    logging::stop_writer(Duration::from_secs(1));
     outcome
 }
 
@@ -179,8 +194,7 @@ fn addresses(listen: &str) -> Result<Vec<SocketAddr>> {
 }
 
 fn default_dir() -> PathBuf {
-    // SAFETY: geteuid reads nothing of ours and cannot fail.
-    let user = unsafe { libc::geteuid() };
+    let user = rustix::process::geteuid().as_raw();
     std::env::temp_dir().join(format!("pillion-velox-{user}"))
 }
 

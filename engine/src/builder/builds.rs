@@ -1,72 +1,51 @@
-//! Who builds what at this moment: one build of a configuration at a time, so many at once, so many in
-//! the queue, and the progress of each for a while after its end. A build runs in a task of its own; the
-//! caller's future only waits, and dropping it stops the build.
+//! Answers build requests: checks, looks into the store, and has built what is not there; one build of a
+//! configuration at a time, so many at once, so many in the queue. A build runs in a task of its own;
+//! the caller's future only waits, and dropping it stops the build.
 
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::{
     Options,
     configuration::Configuration,
     failure::Failure,
+    flights::{Flight, Flights},
     go::Go,
     keep::Keep,
     pipeline::Workshop,
-    progress::{Progress, Report, State},
+    progress::{Progress, State},
     protocol::{BuildAnswer, BuildRequest, CACHED, Code, Platform, Refusal},
     stop::{Stop, Waiter, Why},
-    toolchain::Targets,
     validate::{self, Policy},
 };
 
-/// How long the progress of an ended build can still be asked for.
-const REMEMBERED: Duration = Duration::from_secs(10 * 60);
-/// The most builds whose progress is remembered.
-const REMEMBERED_MOST: usize = 1000;
-
-/// All builds of a server.
+/// The builds of a server.
 #[derive(Debug)]
 pub(super) struct Builds {
     options: Options,
     workshop: Workshop,
+    pub(super) flights: Arc<Flights>,
     slots: Semaphore,
     waiting: AtomicUsize,
-    state: Mutex<Table>,
     shutdown: watch::Receiver<bool>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    /// Fingerprints of what is being built.
-    in_flight: Vec<String>,
-    /// By request id; with the moment of the end.
-    progress: HashMap<String, (Arc<Progress>, Option<Instant>)>,
 }
 
 impl Builds {
     /// Nothing is built yet. `shutdown` turns true when the server ends.
-    pub(super) fn new(options: Options, shutdown: watch::Receiver<bool>) -> Self {
-        let keep = Keep::new(&options.dir, options.keep);
-        let workshop = Workshop {
-            work: options.dir.join("work"),
-            keep,
-            targets: Targets::default(),
-        };
-        let slots = Semaphore::new(options.max_builds);
+    pub(super) fn new(options: Options, keep: Arc<Keep>, shutdown: watch::Receiver<bool>) -> Self {
         Self {
-            options,
-            workshop,
-            slots,
+            workshop: Workshop::new(options.dir.join("work"), keep),
+            flights: Arc::default(),
+            slots: Semaphore::new(options.max_builds.max(1)),
             waiting: AtomicUsize::new(0),
-            state: Mutex::default(),
+            options,
             shutdown,
         }
     }
@@ -89,19 +68,18 @@ impl Builds {
         }
         let (id, force) = (request.request_id.clone(), request.force_rebuild);
         let configuration = Configuration::new(request, &host_platform());
+        let fingerprint = configuration.fingerprint();
         let busy = || {
-            Refusal::new(
-                Code::AlreadyExists,
-                format!("build {} is already in progress", configuration.hash()),
-            )
+            let message = format!("build {} is already in progress", configuration.hash());
+            Refusal::new(Code::AlreadyExists, message)
         };
-        if self.is_in_flight(&configuration) {
+        if self.flights.has(&fingerprint) {
             return Err(busy());
         }
         if !force && let Some(answer) = self.kept(&configuration) {
             return Ok(answer);
         }
-        let flight = Flight::begin(self, &configuration, &id).ok_or_else(busy)?;
+        let flight = self.flights.begin(fingerprint, &id).ok_or_else(busy)?;
         // It may have landed since the first look.
         if !force && let Some(answer) = self.kept(&configuration) {
             flight.progress.enter(State::Done);
@@ -111,56 +89,51 @@ impl Builds {
         if let Some(deadline) = deadline {
             stop.limit(deadline, Why::ClientDeadline);
         }
-        log::info!(request_id = id.as_str(), hash = configuration.hash().as_str(); "build_requested");
-        let task = tokio::spawn(async move { flight.fly(configuration, stop).await });
-        let outcome = task.await;
-        waiter.served();
+        log::info!(request_id = id, hash = configuration.hash(); "build requested");
+        let builds = Arc::clone(self);
+        let outcome = tokio::spawn(async move { builds.fly(flight, configuration, stop).await });
+        let outcome = outcome.await;
+        drop(waiter);
         outcome.unwrap_or_else(|error| {
-            Err(Refusal::internal(format!(
-                "the build task ended abnormally: {error}"
-            )))
+            let message = format!("the build's task ended abnormally: {error}");
+            Err(Refusal::internal(message))
         })
     }
 
-    /// The progress of a build by its request's id.
-    pub(super) fn report(&self, id: &str) -> Option<Report> {
-        let progress = self
-            .table()
-            .progress
-            .get(id)
-            .map(|(progress, _)| Arc::clone(progress))?;
-        Some(progress.report())
-    }
-
-    /// Builds that run or wait.
-    pub(super) fn in_flight(&self) -> usize {
-        self.table().in_flight.len()
-    }
-
-    /// Forgets old progress and removes old binaries. Blocks on the file system.
-    pub(super) fn clean(&self) {
-        self.table()
-            .progress
-            .retain(|_, (_, ended)| ended.is_none_or(|at| at.elapsed() < REMEMBERED));
-        self.workshop.keep.clean(SystemTime::now());
-    }
-
     fn kept(&self, configuration: &Configuration) -> Option<BuildAnswer> {
-        let path = self.workshop.keep.find(configuration, SystemTime::now())?;
+        let path = self.workshop.keep.find(configuration)?;
         Some(BuildAnswer {
             path: path.to_string_lossy().into_owned(),
             logs: CACHED.to_owned(),
         })
     }
 
-    fn is_in_flight(&self, configuration: &Configuration) -> bool {
-        self.table()
-            .in_flight
-            .contains(&configuration.fingerprint())
-    }
-
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One build, from the queue to its line in the log.
+    async fn fly(
+        &self,
+        flight: Flight,
+        configuration: Configuration,
+        mut stop: Stop,
+    ) -> Result<BuildAnswer, Refusal> {
+        let (id, hash) = (flight.id.as_str(), configuration.hash());
+        let (progress, started) = (&flight.progress, Instant::now());
+        let outcome = self.run(&configuration, progress, &mut stop).await;
+        let outcome = outcome.map_err(Failure::refusal);
+        let build_duration = started.elapsed().as_secs_f64();
+        match &outcome {
+            Ok(answer) => {
+                progress.enter(State::Done);
+                let path = answer.path.as_str();
+                log::info!(request_id = id, hash, build_duration, path; "build completed");
+            }
+            Err(refusal) => {
+                refusal.message.lines().for_each(|line| progress.line(line));
+                progress.enter(State::Failed);
+                let error = refusal.message.as_str();
+                log::warn!(request_id = id, hash, build_duration, error; "build failed");
+            }
+        }
+        outcome
     }
 
     async fn run(
@@ -171,18 +144,16 @@ impl Builds {
     ) -> Result<BuildAnswer, Failure> {
         let _slot = self.slot(stop).await?;
         stop.limit(self.options.build_timeout, Why::TooLong);
-        let go = Go::find(self.options.environment.iter().cloned(), &self.options.dir);
-        let path = self
-            .workshop
-            .build(configuration, go, progress, stop)
-            .await?;
+        // Looked for each time: who installs Go need not start the server anew.
+        let go = Go::find(&self.options.environment, &self.options.dir);
+        let built = self.workshop.build(configuration, go, progress, stop);
         Ok(BuildAnswer {
-            path: path.to_string_lossy().into_owned(),
+            path: built.await?.to_string_lossy().into_owned(),
             logs: progress.log(),
         })
     }
 
-    async fn slot(&self, stop: &mut Stop) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
+    async fn slot(&self, stop: &mut Stop) -> Result<SemaphorePermit<'_>, Failure> {
         if let Ok(slot) = self.slots.try_acquire() {
             return Ok(slot);
         }
@@ -201,82 +172,6 @@ impl Builds {
     }
 }
 
-/// A build's place in the table, given back when it is dropped.
-struct Flight {
-    builds: Arc<Builds>,
-    fingerprint: String,
-    id: String,
-    progress: Arc<Progress>,
-}
-
-impl Flight {
-    /// `None`: the same configuration is being built.
-    fn begin(builds: &Arc<Builds>, configuration: &Configuration, id: &str) -> Option<Self> {
-        let fingerprint = configuration.fingerprint();
-        let progress = Arc::new(Progress::new(id));
-        let mut table = builds.table();
-        if table.in_flight.contains(&fingerprint) {
-            return None;
-        }
-        if table.progress.len() >= REMEMBERED_MOST {
-            table.progress.retain(|_, (_, ended)| ended.is_none());
-        }
-        table.in_flight.push(fingerprint.clone());
-        table
-            .progress
-            .insert(id.to_owned(), (Arc::clone(&progress), None));
-        drop(table);
-        Some(Self {
-            builds: Arc::clone(builds),
-            fingerprint,
-            id: id.to_owned(),
-            progress,
-        })
-    }
-
-    async fn fly(
-        self,
-        configuration: Configuration,
-        mut stop: Stop,
-    ) -> Result<BuildAnswer, Refusal> {
-        let started = Instant::now();
-        let outcome = self
-            .builds
-            .run(&configuration, &self.progress, &mut stop)
-            .await;
-        let outcome = outcome.map_err(Failure::refusal);
-        let (id, hash) = (self.id.as_str(), configuration.hash());
-        let seconds = format!("{:.1}", started.elapsed().as_secs_f64());
-        match &outcome {
-            Ok(answer) => {
-                self.progress.enter(State::Done);
-                log::info!(request_id = id, hash = hash.as_str(), seconds = seconds.as_str(), path = answer.path.as_str(); "build_done");
-            }
-            Err(refusal) => {
-                for line in refusal.message.lines() {
-                    self.progress.line(line);
-                }
-                self.progress.enter(State::Failed);
-                let error = refusal.message.as_str();
-                log::warn!(request_id = id, hash = hash.as_str(), seconds = seconds.as_str(), error = error; "build_failed");
-            }
-        }
-        outcome
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let mut table = self.builds.table();
-        table.in_flight.retain(|other| *other != self.fingerprint);
-        if let Some((progress, ended)) = table.progress.get_mut(&self.id)
-            && Arc::ptr_eq(progress, &self.progress)
-        {
-            *ended = Some(Instant::now());
-        }
-    }
-}
-
 /// Counts up for as long as it lives.
 struct Counted<'a> {
     counter: &'a AtomicUsize,
@@ -285,10 +180,8 @@ struct Counted<'a> {
 
 impl<'a> Counted<'a> {
     fn new(counter: &'a AtomicUsize) -> Self {
-        Self {
-            counter,
-            before: counter.fetch_add(1, Ordering::Relaxed),
-        }
+        let before = counter.fetch_add(1, Ordering::Relaxed);
+        Self { counter, before }
     }
 }
 

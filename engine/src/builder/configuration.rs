@@ -94,13 +94,22 @@ impl Configuration {
         )
     }
 
-    /// What tells two configurations apart for certain: SHA-256 of their JSON, hexadecimal.
+    /// What tells two configurations apart for certain: SHA-256 of their JSON.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.to_json().to_string()).into()
+    }
+
+    /// The digest in hexadecimal.
     pub(super) fn fingerprint(&self) -> String {
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(json)
+        self.digest()
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()
+    }
+
+    /// Everything, for people and for digests.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
     }
 
     /// Whether the same configuration may mean another binary tomorrow: a branch, `latest`, a

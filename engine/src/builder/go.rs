@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
@@ -23,6 +24,7 @@ use tokio::{
 };
 
 use super::{
+    environment::Environment,
     progress::{Progress, Tail},
     stop::{Stop, Why},
 };
@@ -34,40 +36,11 @@ const STDOUT_MOST: usize = 4 * 1024 * 1024;
 /// How long `go` may take to end after SIGINT.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Variables that reach `go`, besides those that start with `GO` or `CGO_`: where it finds programs,
-/// caches, proxies, certificates and credentials for private modules.
-const INHERITED: [&str; 24] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NETRC",
-    "SSH_AUTH_SOCK",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_SSL_CAINFO",
-    "GIT_CONFIG_GLOBAL",
-    "CC",
-    "CXX",
-];
-
 /// The toolchain of this machine.
 #[derive(Debug, Clone)]
 pub(super) struct Go {
     program: PathBuf,
-    environment: Vec<(OsString, OsString)>,
+    environment: Environment,
 }
 
 /// Why a `go` command gave no result.
@@ -82,46 +55,11 @@ pub(super) enum GoError {
 }
 
 impl Go {
-    /// Finds `go` in the `PATH` of `variables`, which are also what it may inherit. `home` is where
-    /// its caches go when there is no home directory.
-    pub(super) fn find(
-        variables: impl Iterator<Item = (OsString, OsString)>,
-        home: &Path,
-    ) -> Option<Self> {
-        let inherit = |name: &OsStr| {
-            name.to_str().is_some_and(|name| {
-                INHERITED.contains(&name) || name.starts_with("GO") || name.starts_with("CGO_")
-            })
-        };
-        let mut environment: Vec<_> = variables.filter(|(name, _)| inherit(name)).collect();
-        let path = value(&environment, "PATH")?;
-        let program = std::env::split_paths(path)
-            .map(|dir| dir.join("go"))
-            .find(|file| executable(file))?;
-        let flags = value(&environment, "GOFLAGS")
-            .and_then(OsStr::to_str)
-            .unwrap_or_default();
-        let flags: Vec<&str> = flags
-            .split_whitespace()
-            .filter(|flag| !flag.contains("-mod="))
-            .collect();
-        let flags = [flags.as_slice(), &["-mod=mod"]].concat().join(" ");
-        let mut set = |name: &str, value: &OsStr| {
-            environment.retain(|(other, _)| other != name);
-            environment.push((name.into(), value.to_owned()));
-        };
-        set("GOFLAGS", flags.as_ref());
-        set("GO111MODULE", "on".as_ref());
-        // A workspace file above the build's directory would mix its modules in.
-        set("GOWORK", "off".as_ref());
-        set("LC_ALL", "C".as_ref());
-        for (name, below) in [("GOPATH", "go"), ("GOCACHE", "go-build")] {
-            if value(&environment, "HOME").is_none_or(OsStr::is_empty)
-                && value(&environment, name).is_none()
-            {
-                environment.push((name.into(), home.join(below).into()));
-            }
-        }
+    /// Finds `go` in the `PATH` of `variables`, of which it inherits some. `home` is where its caches
+    /// go when there is no home directory.
+    pub(super) fn find(variables: &[(OsString, OsString)], home: &Path) -> Option<Self> {
+        let environment = Environment::new(variables, home);
+        let program = environment.program("go")?;
         Some(Self {
             program,
             environment,
@@ -130,10 +68,8 @@ impl Go {
 
     /// The same toolchain with one variable set for its commands.
     #[must_use]
-    pub(super) fn with(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.retain(|(other, _)| other != name);
-        self.environment
-            .push((name.into(), value.as_ref().to_owned()));
+    pub(super) fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.set(name, value);
         self
     }
 
@@ -169,11 +105,11 @@ impl Go {
                 why = stop.asked_for() => Err(why),
             };
             if ended.is_err() {
-                signal(&child, libc::SIGINT);
+                signal(&child, Signal::INT);
                 // The pipes' end tells that the whole group is gone; the leader stays uncollected, so
                 // that its number can't be anybody else's meanwhile.
                 let _ = timeout(GRACE, talk).await;
-                signal(&child, libc::SIGKILL);
+                signal(&child, Signal::KILL);
                 // Only a process in an uninterruptible state is late now; the runtime collects it.
                 let _ = timeout(GRACE, child.wait()).await;
             }
@@ -193,7 +129,7 @@ impl Go {
             .args(args)
             .current_dir(dir)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.environment.all())
             .env("PWD", dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -205,28 +141,11 @@ impl Go {
         // no memory of ours. It ties the child to the thread that forks it: a runtime's worker, which
         // lives as long as the server does.
         unsafe {
-            command.pre_exec(
-                || match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-                    0 => Ok(()),
-                    _ => Err(io::Error::last_os_error()),
-                },
-            );
+            let kill = Some(Signal::KILL);
+            command.pre_exec(move || Ok(set_parent_process_death_signal(kill)?));
         }
         command
     }
-}
-
-fn value<'a>(environment: &'a [(OsString, OsString)], name: &str) -> Option<&'a OsStr> {
-    environment
-        .iter()
-        .find(|(other, _)| other == name)
-        .map(|(_, value)| value.as_os_str())
-}
-
-fn executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file)
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// Waits for the command's end, and for all that it said. A helper that outlives it and keeps the
@@ -244,16 +163,12 @@ async fn wait(
     }
 }
 
-/// Tells all processes of a command's group; a command that was collected has none any more.
-fn signal(child: &Child, number: libc::c_int) {
-    let group = child
-        .id()
-        .and_then(|id| libc::pid_t::try_from(id).ok())
-        .filter(|id| *id > 1);
-    if let Some(group) = group {
-        // SAFETY: kill reads no memory. The number is that of a child which was not collected yet,
-        // and a negative one below -1 addresses its group and nobody else.
-        unsafe { libc::kill(-group, number) };
+/// Tells all processes of a command's group. A command that was collected has no number any more, so
+/// that nobody else's group is ever told; a group that is gone is no error.
+fn signal(child: &Child, signal: Signal) {
+    let leader = child.id().and_then(|id| i32::try_from(id).ok());
+    if let Some(group) = leader.and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, signal);
     }
 }
 
@@ -289,8 +204,7 @@ async fn read_lines(from: Option<impl AsyncRead + Unpin>, progress: &Progress, t
 fn in_words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit status {code}"),
-        (None, Some(libc::SIGKILL)) => "signal: killed".to_owned(),
-        (None, Some(libc::SIGINT)) => "signal: interrupt".to_owned(),
+        (None, Some(9)) => "signal: killed".to_owned(),
         (None, Some(number)) => format!("signal: {number}"),
         (None, None) => "no exit status".to_owned(),
     }

@@ -203,6 +203,15 @@ fn starts_like_a_version(version: &str) -> bool {
             .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// 36 characters, dashes where they belong, hexadecimal digits of any case elsewhere.
+pub(super) fn uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
 fn number(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_digit())

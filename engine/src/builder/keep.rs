@@ -1,37 +1,43 @@
-//! The binaries that were built: `<dir>/<hash>/rr` with its `build.json` beside it. The path of an
-//! answer stays valid while the binary is kept, also when it is built anew: replaced by rename, never
-//! written into. Kept are the lately used ones, within an age and a total size; what was handed out a
-//! moment ago is never removed. Runs on blocking threads; all methods may be called from any.
+//! The binaries that were built. They lie in an artifact store (`<dir>/store`), which bounds them by
+//! age and size; what an answer names is `<dir>/<hash>/rr`, a hard link to the stored file. That path
+//! stays while the binary is kept, also when it is built anew: replaced by rename, never written into.
+//! Threads that may wait for a disk.
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::configuration::Configuration;
+use crate::{
+    artifacts::{Clock, CommitMeta, ConfigDigest, Key, Record, Store, StoreOptions},
+    error::{IoContext, Result},
+};
 
 /// A client copies the file as soon as it has the answer; so long it may take.
 const GRACE: Duration = Duration::from_secs(15 * 60);
 /// What a branch or `latest` named may be another commit after this time; the real server's cache.
 const MOVING: Duration = Duration::from_secs(30 * 60);
-const RECORD: &str = "build.json";
+/// Binaries at most; each has some twenty megabytes.
+const ENTRIES: u32 = 4096;
+const CLAIM: &str = "build.json";
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct KeepLimits {
-    /// Time since a binary was last asked for.
+    /// Time since a binary was built.
     pub max_age: Duration,
-    /// Bytes of all binaries together.
+    /// Bytes of all binaries together; the longest unused go first.
     pub max_bytes: u64,
 }
 
 impl Default for KeepLimits {
+    /// 7 days, 5 GiB.
     fn default() -> Self {
         Self {
             max_age: Duration::from_secs(7 * 24 * 3600),
@@ -40,54 +46,69 @@ impl Default for KeepLimits {
     }
 }
 
-/// What `build.json` says of the binary beside it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
+/// Whose binary stands beside it, and which one.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Claim {
     fingerprint: String,
-    /// For people; the fingerprint decides.
-    configuration: serde_json::Value,
     sha256: String,
     size: u64,
-    /// Seconds since 1970.
-    built_at: u64,
+    /// For people; the fingerprint decides.
+    configuration: serde_json::Value,
 }
 
-/// The store.
+/// Store and links.
 #[derive(Debug)]
 pub(super) struct Keep {
     dir: PathBuf,
+    store: Store,
     limits: KeepLimits,
 }
 
 impl Keep {
-    /// A store in a directory that is there.
-    pub(super) fn new(dir: &Path, limits: KeepLimits) -> Self {
-        Self {
+    /// Opens the store in a directory that is there.
+    ///
+    /// # Errors
+    /// The directory can't be written.
+    pub(super) fn open(dir: &Path, limits: KeepLimits, clock: Clock) -> Result<Self> {
+        let index = dir.join("index");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&index)
+            .context(|| index.display().to_string())?;
+        let mut options = StoreOptions::new(dir.join("store"), index);
+        options.max_entries = ENTRIES;
+        options.max_size = limits.max_bytes;
+        options.ttl = limits.max_age;
+        options.grace = GRACE;
+        let store = Store::attach(options, clock)?;
+        store.prepare()?;
+        Ok(Self {
             dir: dir.to_owned(),
+            store,
             limits,
+        })
+    }
+
+    /// The path of the binary of that very configuration, if it is kept and whole.
+    pub(super) fn find(&self, configuration: &Configuration) -> Option<PathBuf> {
+        let (key, digest) = names(configuration);
+        let record = self.store.find_exact(key, digest)?;
+        let shown = match self.store.open_binary(&record) {
+            Ok(Some(_)) => self.show(configuration, &record),
+            Ok(None) => return None,
+            Err(error) => Err(error),
+        };
+        match shown {
+            Ok(path) => Some(path),
+            Err(error) => {
+                log::warn!(hash = configuration.hash(), error:%; "kept binary unusable");
+                None
+            }
         }
     }
 
-    /// The binary of that very configuration, if it is kept and whole, and marks it as used.
-    pub(super) fn find(&self, configuration: &Configuration, now: SystemTime) -> Option<PathBuf> {
-        let dir = self.dir_of(configuration);
-        let record =
-            read_record(&dir).filter(|record| record.fingerprint == configuration.fingerprint())?;
-        let built = SystemTime::UNIX_EPOCH + Duration::from_secs(record.built_at);
-        let age = now.duration_since(built).unwrap_or_default();
-        let binary = dir.join(configuration.binary_name());
-        let whole =
-            fs::metadata(&binary).is_ok_and(|meta| meta.is_file() && meta.len() == record.size);
-        if !whole || (configuration.moves() && age >= MOVING) {
-            return None;
-        }
-        if let Err(error) = File::open(dir.join(RECORD)).and_then(|file| file.set_modified(now)) {
-            log::warn!("{}: can't mark the binary as used: {error}", dir.display());
-        }
-        Some(binary)
-    }
-
-    /// Takes a binary from the same file system, and gives the path where it stays.
+    /// Takes a binary in, and gives the path where it stays.
     ///
     /// # Errors
     /// What the file system refused.
@@ -95,67 +116,71 @@ impl Keep {
         &self,
         configuration: &Configuration,
         file: &Path,
-        now: SystemTime,
-    ) -> io::Result<PathBuf> {
+        took: Duration,
+    ) -> Result<PathBuf> {
+        let doing = || file.display().to_string();
+        let built = File::open(file).context(doing)?;
+        let size = built.metadata().context(doing)?.len();
+        let mut staging = self.store.stage()?;
+        staging.copy_from(&built, size, || false)?;
+        let (key, digest) = names(configuration);
+        let ttl = if configuration.moves() {
+            MOVING
+        } else {
+            self.limits.max_age
+        };
+        let record = self.store.commit(
+            staging,
+            CommitMeta {
+                key,
+                digest,
+                config: configuration.to_json(),
+                build_ms: took.as_millis().try_into().unwrap_or(u32::MAX),
+                ttl,
+                replace: true,
+            },
+        )?;
+        self.show(configuration, &record)
+    }
+
+    /// Removes links to what the store has let go.
+    pub(super) fn clean(&self) {
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let dir = entry.path();
+            if read_claim(&dir).is_none() || !is_left_alone(&dir) {
+                continue;
+            }
+            match fs::remove_dir_all(&dir) {
+                Ok(()) => log::info!(path:% = dir.display(); "binary removed"),
+                Err(error) => log::warn!(path:% = dir.display(), error:%; "binary not removed"),
+            }
+        }
+    }
+
+    /// Makes `<hash>/rr` be the stored binary.
+    fn show(&self, configuration: &Configuration, record: &Record) -> Result<PathBuf> {
+        let claim = Claim {
+            fingerprint: configuration.fingerprint(),
+            sha256: record.sha256_hex(),
+            size: record.size,
+            configuration: configuration.to_json(),
+        };
         let dir = self.dir_of(configuration);
+        let binary = dir.join(configuration.binary_name());
+        let whole = fs::metadata(&binary).is_ok_and(|meta| meta.len() == record.size);
+        if whole && read_claim(&dir).as_ref() == Some(&claim) {
+            return Ok(binary);
+        }
+        let doing = || binary.display().to_string();
+        let json = serde_json::to_vec_pretty(&claim).unwrap_or_default();
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o755)
-            .create(&dir)?;
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
-        let (sha256, size) = digest(file)?;
-        let record = Record {
-            fingerprint: configuration.fingerprint(),
-            configuration: serde_json::to_value(configuration).unwrap_or_default(),
-            sha256,
-            size,
-            built_at: now
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_secs(),
-        };
-        // Between the two renames the sizes may differ: a miss, and no wrong binary.
-        let binary = dir.join(configuration.binary_name());
-        fs::rename(file, &binary)?;
-        let fresh = dir.join(".build.json");
-        let mut out = File::create(&fresh)?;
-        out.write_all(&serde_json::to_vec_pretty(&record)?)?;
-        out.set_modified(now)?;
-        fs::rename(&fresh, dir.join(RECORD))?;
+            .create(&dir)
+            .context(doing)?;
+        replace(&binary, |fresh| link(&self.store.path(record), fresh)).context(doing)?;
+        replace(&dir.join(CLAIM), |fresh| fs::write(fresh, json)).context(doing)?;
         Ok(binary)
-    }
-
-    /// Removes what is too old, then the longest unused until the rest is small enough.
-    pub(super) fn clean(&self, now: SystemTime) {
-        let mut kept: Vec<(Duration, u64, PathBuf)> = Vec::new();
-        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
-            let dir = entry.path();
-            if let (Some(record), Ok(meta)) = (read_record(&dir), fs::metadata(dir.join(RECORD))) {
-                let used = meta.modified().unwrap_or(now);
-                kept.push((
-                    now.duration_since(used).unwrap_or_default(),
-                    record.size,
-                    dir,
-                ));
-            }
-        }
-        kept.sort();
-        let mut total = 0_u64;
-        for (unused, size, dir) in kept {
-            total = total.saturating_add(size);
-            if unused < GRACE || (unused <= self.limits.max_age && total <= self.limits.max_bytes) {
-                continue;
-            }
-            total -= size;
-            match fs::remove_dir_all(&dir) {
-                Ok(()) => log::info!(
-                    "{}: removed, unused for {} s",
-                    dir.display(),
-                    unused.as_secs()
-                ),
-                Err(error) => log::warn!("{}: can't be removed: {error}", dir.display()),
-            }
-        }
     }
 
     /// The configuration's directory: its hash, and where another configuration with the same hash
@@ -163,40 +188,62 @@ impl Keep {
     fn dir_of(&self, configuration: &Configuration) -> PathBuf {
         let (hash, fingerprint) = (configuration.hash(), configuration.fingerprint());
         let dir = self.dir.join(&hash);
-        match read_record(&dir) {
-            Some(record) if record.fingerprint != fingerprint => self.dir.join(format!(
-                "{hash}-{}",
-                fingerprint.get(..16).unwrap_or_default()
-            )),
+        match read_claim(&dir) {
+            Some(claim) if claim.fingerprint != fingerprint => {
+                let piece = fingerprint.get(..16).unwrap_or_default();
+                self.dir.join(format!("{hash}-{piece}"))
+            }
             _ => dir,
         }
     }
 }
 
-fn read_record(dir: &Path) -> Option<Record> {
-    serde_json::from_slice(&fs::read(dir.join(RECORD)).ok()?).ok()
+fn names(configuration: &Configuration) -> (Key, ConfigDigest) {
+    let json = configuration.to_json();
+    (
+        Key::from_sha256(&configuration.digest()),
+        ConfigDigest::of_value(&json),
+    )
 }
 
-fn digest(file: &Path) -> io::Result<(String, u64)> {
-    let mut from = File::open(file)?;
-    let (mut hasher, mut size, mut piece) = (Sha256::new(), 0_u64, vec![0; 256 * 1024]);
-    loop {
-        let length = from.read(&mut piece)?;
-        if length == 0 {
-            break;
-        }
-        hasher.update(piece.get(..length).unwrap_or_default());
-        size += length as u64;
+fn read_claim(dir: &Path) -> Option<Claim> {
+    serde_json::from_slice(&fs::read(dir.join(CLAIM)).ok()?).ok()
+}
+
+/// Whether the link is the last name of its file, and has been for a while: the store's own names are
+/// gone. Where there are no hard links it is the age of the copy that counts; it is made again from
+/// the store when it is wanted again.
+fn is_left_alone(dir: &Path) -> bool {
+    let meta = ["rr", "rr.exe"]
+        .iter()
+        .find_map(|name| fs::metadata(dir.join(name)).ok());
+    meta.is_none_or(|meta| {
+        let changed = Duration::from_secs(meta.ctime().try_into().unwrap_or(0));
+        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + changed);
+        meta.nlink() == 1 && age.is_ok_and(|age| age > GRACE)
+    })
+}
+
+/// A second name for a file, or a copy of it where the file system has no such thing.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
     }
-    from.sync_all()?;
-    Ok((
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-        size,
-    ))
+    fs::copy(from, to)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755))
+}
+
+/// Puts a new file in the place of an old one in one step.
+fn replace(file: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let fresh = file.with_extension("fresh");
+    let _ = fs::remove_file(&fresh);
+    make(&fresh)?;
+    fs::rename(&fresh, file)?;
+    // Two names of one file both stay when one is renamed to the other.
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

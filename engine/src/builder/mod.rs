@@ -4,22 +4,26 @@
 //!
 //! # Layout
 //!
-//! * `service`, `auth`: HTTP, and who may. `protocol`, `violation`, `wire`: what is said.
+//! * `server`, `service`, `auth`: connections, HTTP, and who may. `protocol`, `violation`, `wire`: what is said.
 //! * `validate`, `grammar`: what may be asked. `configuration`: what is asked, and its name.
-//! * `builds`, `progress`, `stop`: who builds, how far it is, how it is ended.
-//! * `pipeline`, `toolchain`, `releases`, `module`, `go`, `failure`: one build.
+//! * `builds`, `flights`, `progress`, `stop`: who builds, how far it is, how it is ended.
+//! * `pipeline`, `toolchain`, `targets`, `versions`, `releases`, `module`, `room`: one
+//!   build.
+//! * `go`, `environment`, `failure`: one command of it, and what its end means.
 //! * `keep`: the binaries.
 //!
 //! # Files
 //!
-//! Below the server's directory, which one server owns at a time (`server.lock`): `<hash>/rr` with
-//! `build.json`, and `work/` with a directory for each build that runs. What a killed server left in
-//! `work/` is removed at the next start.
+//! Below the server's directory, which one server owns at a time (`server.lock`): `store/` and `index/`
+//! of the artifact store, `<hash>/rr` with `build.json` for clients, and `work/` with a directory for
+//! each build that runs. What a killed server left in `work/` is removed at the next start.
 
 mod auth;
 mod builds;
 mod configuration;
+mod environment;
 mod failure;
+mod flights;
 mod go;
 mod grammar;
 mod keep;
@@ -28,10 +32,14 @@ mod pipeline;
 mod progress;
 mod protocol;
 mod releases;
+mod room;
+mod server;
 mod service;
 mod stop;
+mod targets;
 mod toolchain;
 mod validate;
+mod versions;
 mod violation;
 mod wire;
 
@@ -44,18 +52,10 @@ use std::{
     time::Duration,
 };
 
-use hyper::service::service_fn;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
-    time::{Instant, interval, sleep, sleep_until},
-};
+use rustix::process::geteuid;
 
 use crate::{
+    artifacts::Clock,
     error::{Error, IoContext, Result},
     host::lock::{Kind, Lock},
 };
@@ -63,14 +63,6 @@ use crate::{
 pub use auth::Tokens;
 pub use keep::KeepLimits;
 pub use protocol::BUILD_PATH;
-
-/// Connections at once; each build holds one.
-const CONNECTIONS: usize = 512;
-const HEADER_TIME: Duration = Duration::from_secs(60);
-const CLEANING: Duration = Duration::from_secs(10 * 60);
-/// How long the server waits at its end for builds to be gone: two seconds of `go`'s own tidying, and
-/// some for directories.
-const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
@@ -98,6 +90,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Server {
     options: Options,
+    keep: Arc<keep::Keep>,
     _lock: Lock,
 }
 
@@ -129,107 +122,12 @@ impl Server {
             .mode(0o700)
             .create(&work)
             .context(|| work.display().to_string())?;
+        let keep = keep::Keep::open(&options.dir, options.keep, Clock::System)?;
         Ok(Self {
             options,
+            keep: Arc::new(keep),
             _lock: lock,
         })
-    }
-
-    /// Serves until `stop` is ready; then stops the builds, and returns when they are gone.
-    ///
-    /// # Errors
-    /// The listener broke.
-    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-        let (shutdown, ends) = watch::channel(false);
-        let tokens = self.options.tokens.clone();
-        let builds = Arc::new(builds::Builds::new(self.options, ends.clone()));
-        let service = Arc::new(service::Service {
-            builds: Arc::clone(&builds),
-            tokens,
-        });
-        let connections = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut cleaning = interval(CLEANING);
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                _ = cleaning.tick() => {
-                    let builds = Arc::clone(&builds);
-                    tokio::task::spawn_blocking(move || builds.clean());
-                }
-                accepted = accept(&listener, &connections) => {
-                    let (stream, permit) = accepted?;
-                    let (service, ends) = (Arc::clone(&service), ends.clone());
-                    tokio::spawn(async move {
-                        serve(stream, service, ends).await;
-                        drop(permit);
-                    });
-                }
-            }
-        }
-        drop(listener);
-        shutdown.send_replace(true);
-        let late = Instant::now() + SHUTDOWN;
-        // Connections too: each has an answer to deliver.
-        while builds.in_flight() > 0 || connections.available_permits() < CONNECTIONS {
-            tokio::select! {
-                () = sleep(Duration::from_millis(20)) => {}
-                () = sleep_until(late) => {
-                    log::warn!("stopped with {} builds not ended in time", builds.in_flight());
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections).acquire_owned().await;
-    let permit =
-        permit.map_err(|_| Error::Internal("the connections' semaphore is closed".into()))?;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return Ok((stream, permit)),
-            // Out of descriptors or memory, or a client that left: none of it is the listener's end.
-            Err(error) => {
-                log::warn!("a connection could not be accepted: {error}");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-/// One connection until its end, or until the server's, when it may still finish its answer.
-async fn serve(stream: TcpStream, service: Arc<service::Service>, mut ends: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(256);
-    let answer = service_fn(move |request| Arc::clone(&service).answer(request));
-    let connection = http.serve_connection(TokioIo::new(stream), answer);
-    tokio::pin!(connection);
-    let end = async { ends.wait_for(|ends| *ends).await.map(drop) };
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        _ = end => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        log::debug!("a connection ended early: {error}");
     }
 }
 
@@ -243,11 +141,9 @@ fn own_directory(dir: &Path) -> Result<PathBuf> {
         .create(dir)
         .context(|| format!("--dir {name}"))?;
     let meta = fs::symlink_metadata(dir).context(|| format!("--dir {name}"))?;
-    // SAFETY: geteuid reads nothing of ours and cannot fail.
-    let user = unsafe { libc::geteuid() };
     let wrong = if meta.file_type().is_symlink() {
         "is a symbolic link; name the directory itself"
-    } else if meta.uid() != user {
+    } else if meta.uid() != geteuid().as_raw() {
         "belongs to another user; name a directory of your own"
     } else if meta.mode() & 0o002 != 0 {
         "may be written by everybody; take that right away (chmod o-w), or name another directory"

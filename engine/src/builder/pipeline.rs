@@ -3,10 +3,13 @@
 
 use std::{
     fs,
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
-    time::SystemTime,
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use tokio::task::spawn_blocking;
 
 use super::{
     configuration::Configuration,
@@ -16,20 +19,31 @@ use super::{
     module::Plan,
     progress::{Progress, State},
     protocol::Plugin,
+    room::Room,
     stop::Stop,
-    toolchain::{Module, Targets, Toolchain},
+    targets::Targets,
+    toolchain::{Module, Toolchain},
 };
 
 /// What all builds of a server share.
 #[derive(Debug)]
 pub(super) struct Workshop {
     /// Where each build gets its directory.
-    pub(super) work: PathBuf,
-    pub(super) keep: Keep,
-    pub(super) targets: Targets,
+    work: PathBuf,
+    pub(super) keep: Arc<Keep>,
+    targets: Targets,
 }
 
 impl Workshop {
+    /// Builds in directories below `work`, which is there.
+    pub(super) fn new(work: PathBuf, keep: Arc<Keep>) -> Self {
+        Self {
+            work,
+            keep,
+            targets: Targets::default(),
+        }
+    }
+
     /// Builds, keeps the binary, and gives its path.
     ///
     /// # Errors
@@ -42,6 +56,7 @@ impl Workshop {
         stop: &mut Stop,
     ) -> Result<PathBuf, Failure> {
         progress.enter(State::Preparing);
+        let started = Instant::now();
         let go = go.ok_or_else(|| {
             Failure::build(
                 "there is no `go` in PATH of the build server; Go 1.26.1 or newer is needed for the newest RoadRunner releases: install it from go.dev/dl, or start the server with a PATH that has it",
@@ -53,9 +68,9 @@ impl Workshop {
                 self.work.display()
             ))
         })?;
-        let module = room.0.join("module");
+        let module = room.module();
         let environment = [
-            ("TMPDIR", room.0.join("tmp").into_os_string()),
+            ("TMPDIR", room.temporary().into_os_string()),
             ("GOOS", configuration.platform.os.clone().into()),
             ("GOARCH", configuration.platform.arch.clone().into()),
             (
@@ -74,7 +89,7 @@ impl Workshop {
         };
         let outcome = self.make(configuration, &mut toolchain, progress).await;
         let built = match outcome {
-            Ok(file) => self.keep(configuration, file).await,
+            Ok(file) => self.keep(configuration, file, started.elapsed()).await,
             Err(failure) => Err(failure),
         };
         room.remove().await;
@@ -91,9 +106,8 @@ impl Workshop {
         write(toolchain.dir, "go.mod", "module rr\n")?;
         let release = toolchain.release(&configuration.rr_version).await?;
         let version = toolchain.fit_for(&release).await?;
-        toolchain
-            .can_target(&configuration.platform, &version, &self.targets)
-            .await?;
+        let platform = &configuration.platform;
+        self.targets.check(platform, &version, toolchain).await?;
         let plugins = toolchain.pin(&configuration.plugins).await?;
         let plan = Plan::new(
             release,
@@ -140,20 +154,26 @@ impl Workshop {
         Ok(output)
     }
 
-    async fn keep(&self, configuration: &Configuration, file: PathBuf) -> Result<PathBuf, Failure> {
-        if !is_executable(&file) {
-            return Err(Failure::build(
-                "compile: go left no executable; is one of the modules not a program's part?",
-            ));
+    async fn keep(
+        &self,
+        configuration: &Configuration,
+        file: PathBuf,
+        took: Duration,
+    ) -> Result<PathBuf, Failure> {
+        if !has_content(&file) {
+            return Err(Failure::build("compile: go left no executable"));
         }
-        // Hashing and syncing some 25 MB: a tenth of a second, between awaits of a single build.
-        self.keep
-            .put(configuration, &file, SystemTime::now())
-            .map_err(|error| {
-                Failure::server(format!(
-                    "the build server can't keep the binary in its directory: {error}"
-                ))
-            })
+        let (keep, configuration) = (Arc::clone(&self.keep), configuration.clone());
+        let kept = spawn_blocking(move || keep.put(&configuration, &file, took)).await;
+        match kept {
+            Ok(Ok(path)) => Ok(path),
+            Ok(Err(error)) => Err(Failure::server(format!(
+                "the build server can't keep the binary: {error}"
+            ))),
+            Err(error) => Err(Failure::server(format!(
+                "the task that keeps the binary ended abnormally: {error}"
+            ))),
+        }
     }
 }
 
@@ -195,45 +215,10 @@ fn write(dir: &Path, name: &str, text: &str) -> Result<(), Failure> {
     })
 }
 
-/// ELF, PE or Mach-O: what a client will look for as well. Others (`js/wasm`, `aix`) go by size alone.
-fn is_executable(file: &Path) -> bool {
+/// Targets have many formats (`js/wasm`, `aix/ppc64`); but none starts with zeros, as a file does that
+/// a full disk cut short.
+fn has_content(file: &Path) -> bool {
     let mut magic = [0; 4];
     let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut magic));
     read.is_ok() && magic != [0; 4]
-}
-
-/// The directory of one build.
-struct Room(PathBuf);
-
-impl Room {
-    fn make(work: &Path, configuration: &Configuration) -> io::Result<Self> {
-        let fingerprint = configuration.fingerprint();
-        let dir = work.join(fingerprint.get(..32).unwrap_or_default());
-        if dir.exists() {
-            fs::remove_dir_all(&dir)?;
-        }
-        let room = Self(dir);
-        for part in ["module", "tmp"] {
-            fs::create_dir_all(room.0.join(part))?;
-        }
-        Ok(room)
-    }
-
-    /// Thousands of files may lie there after a stop: not on a thread that serves others.
-    async fn remove(self) {
-        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            log::warn!(
-                "{}: the directory of a build can't be removed: {error}",
-                self.0.display()
-            );
-        }
-    }
 }

@@ -144,11 +144,8 @@ impl Service {
     }
 
     fn progress(&self, id: &str) -> Answer {
-        match self
-            .builds
-            .report(id)
-            .map(|report| serde_json::to_vec(&report))
-        {
+        let report = self.builds.flights.report(id);
+        match report.map(|report| serde_json::to_vec(&report)) {
             Some(Ok(json)) => as_json(StatusCode::OK, json),
             _ => refuse(&Refusal::new(
                 Code::NotFound,
@@ -158,7 +155,7 @@ impl Service {
     }
 
     fn health(&self) -> Answer {
-        let json = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "builds": self.builds.in_flight()});
+        let json = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "builds": self.builds.flights.count()});
         as_json(StatusCode::OK, json.to_string().into_bytes())
     }
 }

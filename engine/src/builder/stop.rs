@@ -38,11 +38,6 @@ impl Waiter {
             },
         )
     }
-
-    /// The build ended by itself: nothing is left to stop.
-    pub(super) fn served(self) {
-        drop(self);
-    }
 }
 
 impl Drop for Waiter {

@@ -1,21 +1,20 @@
-//! Questions to the Go toolchain before a build: which version it is, what it can target, what a
-//! RoadRunner release or a moving tag stands for. Answers come from `go` itself, so that proxies,
+//! Questions to the Go toolchain before a build: which version it is, what a RoadRunner release or a
+//! moving tag stands for, what the modules resolved to. Answers come from `go` itself, so that proxies,
 //! private modules and toolchain switching work as its owner set them up. Runs in build tasks.
 
-use std::{
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{
     failure::{Failure, Stage},
     go::{Go, GoError},
+    grammar,
     progress::Progress,
-    protocol::{Platform, Plugin},
+    protocol::Plugin,
     releases::{self, Release},
     stop::Stop,
+    versions::older,
 };
 
 /// One `go` and all that a command of a build needs.
@@ -27,10 +26,6 @@ pub(super) struct Toolchain<'a> {
     pub(super) progress: &'a Progress,
     pub(super) stop: &'a mut Stop,
 }
-
-/// Go versions whose targets were asked for, with the targets; a server meets one or two of them.
-#[derive(Debug, Default)]
-pub(super) struct Targets(Mutex<Vec<(String, Vec<String>)>>);
 
 /// What `go list -m -json` tells of a module.
 #[derive(Debug, Default, Deserialize)]
@@ -81,51 +76,6 @@ impl Toolchain<'_> {
         Ok(env.goversion)
     }
 
-    /// Refuses a target that this Go does not know.
-    ///
-    /// # Errors
-    /// The target, and those of the same system that there are.
-    pub(super) async fn can_target(
-        &mut self,
-        platform: &Platform,
-        version: &str,
-        known: &Targets,
-    ) -> Result<(), Failure> {
-        let target = format!("{}/{}", platform.os, platform.arch);
-        let remembered = known.of(version);
-        let targets = match remembered {
-            Some(targets) => targets,
-            None => {
-                let output = self.run(&["tool", "dist", "list"]).await;
-                let output = output
-                    .map_err(|error| Failure::go(Stage::Server, "go tool dist list", error))?;
-                known.remember(
-                    version,
-                    String::from_utf8_lossy(&output)
-                        .lines()
-                        .map(str::to_owned)
-                        .collect(),
-                )
-            }
-        };
-        if targets.contains(&target) {
-            return Ok(());
-        }
-        let near: Vec<&str> = targets
-            .iter()
-            .filter(|known| known.split('/').next() == Some(&platform.os))
-            .map(String::as_str)
-            .collect();
-        let hint = if near.is_empty() {
-            "`go tool dist list` shows all".to_owned()
-        } else {
-            format!("there are {}", near.join(", "))
-        };
-        Err(Failure::build(format!(
-            "unsupported GOOS/GOARCH pair {target}; {hint}"
-        )))
-    }
-
     /// The release that `rr_version` names: from the table, or from the `go.mod` that the module proxy
     /// serves.
     ///
@@ -136,7 +86,7 @@ impl Toolchain<'_> {
             return Ok(release);
         }
         let mut said = String::new();
-        if super::grammar::version_query(rr_version).is_ok() {
+        if grammar::version_query(rr_version).is_ok() {
             for module in releases::modules_of(rr_version) {
                 let query = format!("{module}@{rr_version}");
                 match self.run(&["list", "-m", "-json", &query]).await {
@@ -160,9 +110,7 @@ impl Toolchain<'_> {
     pub(super) async fn pin(&mut self, plugins: &[Plugin]) -> Result<Vec<Plugin>, Failure> {
         let mut pinned = Vec::with_capacity(plugins.len());
         for Plugin { module_name, tag } in plugins {
-            if super::grammar::canonical_version(tag)
-                && super::grammar::version_fits_path(tag, module_name)
-            {
+            if grammar::canonical_version(tag) && grammar::version_fits_path(tag, module_name) {
                 pinned.push(Plugin {
                     module_name: module_name.clone(),
                     tag: tag.clone(),
@@ -175,7 +123,7 @@ impl Toolchain<'_> {
                 Failure::go(Stage::Plugins, &format!("go list -m {query}"), error)
             })?;
             let found: Module = serde_json::from_slice(&output).unwrap_or_default();
-            if !super::grammar::canonical_version(&found.version) {
+            if !grammar::canonical_version(&found.version) {
                 return Err(Failure::build(format!(
                     "go list -m {query} names no version but {:?}",
                     found.version
@@ -205,76 +153,5 @@ impl Toolchain<'_> {
             .into_iter()
             .flatten()
             .collect())
-    }
-}
-
-impl Targets {
-    fn of(&self, version: &str) -> Option<Vec<String>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .iter()
-            .find(|(other, _)| other == version)
-            .map(|(_, targets)| targets.clone())
-    }
-
-    fn remember(&self, version: &str, targets: Vec<String>) -> Vec<String> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.truncate(8);
-        known.insert(0, (version.to_owned(), targets.clone()));
-        targets
-    }
-}
-
-/// Whether one Go version is older than another: `go1.25.3` than `1.26`. Pre-releases count as their
-/// release, so that a newer toolchain under test is not refused.
-pub(super) fn older(have: &str, need: &str) -> bool {
-    let numbers = |version: &str| -> Vec<u32> {
-        let plain = version.trim_start_matches("go");
-        let plain: String = plain
-            .chars()
-            .take_while(|c| c.is_ascii_digit() || *c == '.')
-            .collect();
-        plain
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0))
-            .collect()
-    };
-    // A build from Go's own source tree: "devel …".
-    if have.contains("devel") {
-        return false;
-    }
-    let (have, need) = (numbers(have), numbers(need));
-    let at = |list: &[u32], index: usize| list.get(index).copied().unwrap_or(0);
-    (0..3)
-        .map(|index| (at(&have, index), at(&need, index)))
-        .find(|(have, need)| have != need)
-        .is_some_and(|(h, n)| h < n)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::older;
-
-    #[test]
-    fn go_versions_are_compared_by_their_numbers() {
-        for (have, need) in [
-            ("go1.9", "1.26.1"),
-            ("go1.26.0", "1.26.1"),
-            ("go1.26", "1.26.1"),
-            ("", "1.26"),
-            ("go1.25.9", "1.26"),
-        ] {
-            assert!(older(have, need), "{have} {need}");
-        }
-        for (have, need) in [
-            ("go1.26.8", "1.26.1"),
-            ("go1.26", "1.26"),
-            ("go1.27rc1", "1.27"),
-            ("go2.0", "1.99"),
-            ("devel go1.20-x", "1.26"),
-            ("go1.26.1 X:nocoverageredesign", "1.26.1"),
-        ] {
-            assert!(!older(have, need), "{have} {need}");
-        }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn check(request: &BuildRequest, policy: Policy) -> Vec<Violation> {
             Rule::UuidEmpty,
             "value is empty, which is not a valid UUID",
         ),
-        text if !uuid(text) => found.add(&[id], Rule::Uuid, "must be a valid UUID"),
+        text if !grammar::uuid(text) => found.add(&[id], Rule::Uuid, "must be a valid UUID"),
         _ => {}
     }
     let version = Step::text(2, "rr_version");
@@ -241,15 +241,6 @@ fn local_directory(path: &str, policy: Policy) -> Result<(), String> {
         return Err(format!("{path:?} has characters that a go.mod can't carry"));
     }
     Ok(())
-}
-
-/// 36 characters, dashes where they belong, hexadecimal digits of any case elsewhere.
-fn uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 #[cfg(test)]
