@@ -18,7 +18,7 @@ use std::{
 
 use super::{
     Key,
-    disk::{CONTROL, Disk},
+    disk::{CONTROL, Disk, absent},
     folder::Folder,
 };
 
@@ -135,16 +135,13 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
     left.copy_from_slice(&MAGIC);
     right.copy_from_slice(&random.max(1).to_le_bytes());
     temp.file().write_all(&head)?;
-    temp.open_to_group()?;
+    temp.share()?;
     temp.publish(control, NAME)
 }
 
 fn open(disk: &Disk) -> io::Result<Option<File>> {
-    match disk.root().and_then(|root| root.folder(CONTROL)) {
-        Ok(control) => control.open(NAME),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    let control = disk.root().and_then(|root| root.folder(CONTROL));
+    absent(control)?.map_or(Ok(None), |control| control.open(NAME))
 }
 
 /// The random number in the head; `None`: it has no such head.

@@ -176,10 +176,12 @@ impl<T> Standing<T> {
     }
 }
 
-fn absent(folder: io::Result<Folder>) -> io::Result<Option<Folder>> {
+/// Something else under the name of a folder of ours, a planted link say, is no folder.
+pub(super) fn absent(folder: io::Result<Folder>) -> io::Result<Option<Folder>> {
+    use io::ErrorKind::{NotADirectory, NotFound};
     match folder {
         Ok(folder) => Ok(Some(folder)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }

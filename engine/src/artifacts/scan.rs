@@ -47,18 +47,19 @@ impl Store {
 
     /// Learns what was changed past the index.
     fn follow(&self) -> Result<()> {
-        let doing = || format!("reading the changes of {}", self.options.dir.display());
-        match changes::since(&self.disk, self.index.position()).context(doing)? {
-            News::Nothing => {}
-            News::Anything(_) => {
+        match changes::since(&self.disk, self.index.position()) {
+            Ok(News::Nothing) => {}
+            Ok(News::Anything(_)) => {
                 self.rebuild()?;
             }
-            News::Keys(keys, to) => {
+            Ok(News::Keys(keys, to)) => {
                 for batch in keys.chunks(BATCH) {
                     self.settle_all(batch);
                 }
                 self.index.followed(to);
             }
+            // Who can't read the log learns of a change when it asks the disk.
+            Err(error) => log::debug!(error:%; "changes of others not followed"),
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ impl Store {
     pub fn rebuild(&self) -> Result<usize> {
         let doing = || format!("reading the artifact cache {}", self.options.dir.display());
         let first = !self.index.is_filled();
-        let position = changes::end(&self.disk).context(doing)?;
+        let position = changes::end(&self.disk).unwrap_or_default();
         self.index.rescan_begins();
         if let (false, Some(writer)) = (first, self.writer()) {
             writer.reindex();

@@ -62,9 +62,9 @@ impl Temp {
         self.file().sync_all()
     }
 
-    /// Lets the directory's group write to it.
-    pub(super) fn open_to_group(&self) -> io::Result<()> {
-        Ok(fchmod(self.file(), Mode::from_raw_mode(0o660))?)
+    /// Lets the directory's group write to it, and who may enter the directory read it.
+    pub(super) fn share(&self) -> io::Result<()> {
+        Ok(fchmod(self.file(), Mode::from_raw_mode(0o664))?)
     }
 
     /// Gives it its final name, over what stands there; durable when that directory is synced.

@@ -204,7 +204,11 @@ fn shared(path: &Path, geometry: Geometry, gate: &Gate) -> io::Result<Segment> {
         match Segment::open(path, bytes) {
             Ok(Some(segment)) if is_ours(&segment, geometry) => return Ok(segment),
             Ok(None) => {}
-            broken => replace(path, geometry, gate, broken.err())?,
+            Ok(Some(_)) => replace(path, geometry, gate, "its header is not ours")?,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                replace(path, geometry, gate, &error.to_string())?;
+            }
+            Err(error) => return Err(error),
         }
         if let Some(segment) = Segment::create(path, bytes, |new| prepare(new, geometry))? {
             return Ok(segment);
@@ -215,7 +219,7 @@ fn shared(path: &Path, geometry: Geometry, gate: &Gate) -> io::Result<Segment> {
 
 /// Removes a file that is no index of ours; under the lock, so that two who notice don't remove
 /// each other's new one.
-fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: Option<io::Error>) -> io::Result<()> {
+fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Result<()> {
     let _held = gate
         .enter(PATIENCE)
         .ok_or_else(|| io::Error::other("another process keeps its lock"))?;
@@ -224,10 +228,6 @@ fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: Option<io::Error>)
     {
         return Ok(());
     }
-    let why = why.map_or_else(
-        || "its header is not ours".to_owned(),
-        |why| why.to_string(),
-    );
     log::warn!(path:% = path.display(), why; "index replaced");
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -40,12 +40,12 @@ pub(in crate::artifacts) enum Stored {
 }
 
 impl Writer<'_> {
-    /// The keys that a dead writer was about to change.
+    /// The keys that a dead writer was about to change; a victim first, since the change for which
+    /// it had to go will want its place again.
     pub(in crate::artifacts) fn interrupted(&self) -> Vec<Key> {
-        let open = word::JOURNAL
-            .iter()
-            .filter(|(_, open)| self.index.header(*open) != 0);
-        open.map(|(key, _)| Key(self.index.header(*key))).collect()
+        let open = |(_, open): &&(usize, usize)| self.index.header(*open) != 0;
+        let noted = word::JOURNAL.iter().rev().filter(open);
+        noted.map(|(key, _)| Key(self.index.header(*key))).collect()
     }
 
     /// Notes a key for as long as it changes on disk and here.

@@ -1,1 +1,202 @@
+//! A process is killed at every step of every change, and another one goes on with what is left:
+//! nothing half under a final name, never a wrong record, and in the end no trace.
 
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use super::{
+    child::{command, killed},
+    *,
+};
+use crate::artifacts::failpoint;
+
+const SEEN: u64 = 1;
+const OTHER: u64 = 2;
+
+/// What a house holds before, and what is then done in it.
+struct Scene {
+    act: &'static str,
+    old: &'static [u64],
+    max_entries: u32,
+    max_size: u64,
+}
+
+const SCENES: &[Scene] = &[
+    Scene {
+        act: "put",
+        old: &[],
+        max_entries: 64,
+        max_size: 1000,
+    },
+    Scene {
+        act: "put",
+        old: &[OTHER],
+        max_entries: 64,
+        max_size: 1000,
+    },
+    Scene {
+        act: "replace",
+        old: &[SEEN, OTHER],
+        max_entries: 64,
+        max_size: 1000,
+    },
+    Scene {
+        act: "forget",
+        old: &[SEEN, OTHER],
+        max_entries: 64,
+        max_size: 1000,
+    },
+    // The index is full, then the bytes are too many: 2 has to go for 1.
+    Scene {
+        act: "put",
+        old: &[OTHER],
+        max_entries: 1,
+        max_size: 1000,
+    },
+    Scene {
+        act: "put",
+        old: &[OTHER],
+        max_entries: 64,
+        max_size: 5,
+    },
+];
+
+impl Scene {
+    fn set(&self) -> (House, StoreOptions) {
+        let house = House::new();
+        let mut options = house.options();
+        options.max_entries = self.max_entries;
+        options.max_size = self.max_size;
+        let store = house.open_with(options.clone());
+        for key in self.old {
+            put(&store, *key, b"old");
+        }
+        house.pass(LATER);
+        (house, options)
+    }
+}
+
+/// What the process that dies was doing.
+pub(super) fn act(store: &Store, act: &str) {
+    match act {
+        "put" => drop(put(store, SEEN, b"new")),
+        "replace" => drop(put_as(store, replacing(SEEN), b"new").unwrap()),
+        "forget" => assert!(store.forget(Key(SEEN)).unwrap()),
+        other => panic!("no act {other}"),
+    }
+}
+
+/// The places that the act comes to, and how often.
+fn places(scene: &Scene) -> BTreeMap<String, u64> {
+    let (house, options) = scene.set();
+    let store = house.open_with(options);
+    let seen = Rc::new(RefCell::new(BTreeMap::new()));
+    let sink = Rc::clone(&seen);
+    failpoint::tests::set(move |at| *sink.borrow_mut().entry(at.to_owned()).or_insert(0) += 1);
+    act(&store, scene.act);
+    failpoint::tests::clear();
+    let places = seen.borrow().clone();
+    assert!(places.len() >= 3, "{places:?}");
+    places
+}
+
+#[test]
+fn whatever_dies_at_any_step_of_any_change_leaves_what_was_or_what_is() {
+    let mut deaths = 0;
+    for scene in SCENES {
+        for (place, times) in places(scene) {
+            // All steps of writing a slot are alike but the first, a middle and the last one.
+            let nth = if times > 4 {
+                vec![1, times / 2, times]
+            } else {
+                (1..=times).collect()
+            };
+            for nth in nth {
+                let (house, options) = scene.set();
+                let survivor = house.open_with(options.clone());
+                let status = command(&house, "killed", &options)
+                    .env("PILLION_ACT", scene.act)
+                    .env("PILLION_PLACE", &place)
+                    .env("PILLION_TIMES", nth.to_string())
+                    .status()
+                    .unwrap();
+                let what = format!(
+                    "{}, {:?}, at {place} for the {nth}. time",
+                    scene.act, scene.old
+                );
+                assert!(killed(status), "{what}: {status}");
+                inspect(scene, &house, &survivor, &what);
+                deaths += 1;
+            }
+        }
+    }
+    assert!(deaths > 40, "{deaths}");
+}
+
+fn inspect(scene: &Scene, house: &House, store: &Store, what: &str) {
+    for key in [SEEN, OTHER] {
+        if let Some(found) = store.find(Key(key)) {
+            check_binary(store, &found, what);
+        }
+    }
+    store.prepare().unwrap();
+    // Who comes first repairs.
+    drop(store.writer().unwrap());
+    assert!(!store.wants_preparation(), "{what}");
+    // In an index of one place the other one, used just now, leaves it and stays on disk.
+    let kept = if scene.max_entries > 1 {
+        &[SEEN, OTHER][..]
+    } else {
+        &[SEEN]
+    };
+    for key in kept.iter().copied() {
+        let found = store.find(Key(key));
+        let disk = store.disk.record(Key(key)).unwrap();
+        assert_eq!(found.map(|r| r.sha256), disk.map(|r| r.sha256), "{what}");
+        if let Some(found) = found {
+            check_binary(store, &found, what);
+        }
+    }
+    if scene.act == "replace" {
+        assert!(store.find(Key(SEEN)).is_some(), "{what}");
+    }
+    if scene.max_entries > 1 && scene.max_size > 5 {
+        let there = store.find(Key(OTHER)).is_some();
+        assert_eq!(there, scene.old.contains(&OTHER), "{what}");
+    }
+
+    house.pass(LATER);
+    store.clean(house.now()).unwrap();
+    let left = store.entries(10, None);
+    let files = house.files();
+    assert_eq!(files.len(), 3 * left.len(), "{what}: {files:?}");
+    let stats = store.stats();
+    assert_eq!(stats.entries, left.len() as u64, "{what}");
+    assert_eq!(stats.bytes, 3 * left.len() as u64, "{what}");
+    for record in left {
+        assert!(store.verify(&record).unwrap(), "{what}");
+        let link = store
+            .path(&record)
+            .with_file_name(format!("{}.bin", record.key));
+        assert_eq!(
+            fs::read(link).unwrap(),
+            fs::read(store.path(&record)).unwrap(),
+            "{what}"
+        );
+    }
+    act(
+        store,
+        if store.peek(Key(SEEN)).is_some() {
+            "replace"
+        } else {
+            "put"
+        },
+    );
+    assert!(store.find(Key(SEEN)).is_some(), "{what}: life goes on");
+}
+
+/// A hit is the whole binary, or a miss when it is opened.
+fn check_binary(store: &Store, found: &Record, what: &str) {
+    if store.open_binary(found).unwrap().is_some() {
+        assert!(store.verify(found).unwrap(), "{what}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The room from outside: what a builder, PHP's thread, a cleaner and other processes see of it.
 
+mod child;
 mod cleaning;
 mod death;
 mod eviction;

@@ -1,1 +1,65 @@
+//! Several processes at once in one directory.
 
+use std::process::Child;
+
+use super::{child::command, *};
+
+const OWN: u64 = 30;
+const SHARED: u64 = 8;
+
+/// Puts in keys of its own, and replaces those that all processes share.
+pub(super) fn many(store: &Store, number: u64) {
+    for n in 0..OWN {
+        let key = (number + 1) << 32 | n;
+        let bytes = key.to_le_bytes();
+        let record = put(store, key, &bytes);
+        assert_eq!(store.find(Key(key)), Some(record));
+        let shared = n % SHARED;
+        put_as(store, replacing(shared), &[number as u8; 16]).unwrap();
+        if n % 10 == 9 {
+            store.clean(Clock::System.now_ms()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_disk() {
+    let house = House::new();
+    let mut options = house.options();
+    options.max_entries = 256;
+    let store = house.open_with(options.clone());
+    let children: Vec<Child> = (0..3)
+        .map(|number| {
+            command(&house, "many", &options)
+                .env("PILLION_NUMBER", number.to_string())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let records = store.entries(1000, None);
+    assert_eq!(records.len() as u64, 3 * OWN + SHARED);
+    for record in &records {
+        assert_eq!(
+            store.disk.record(record.key).unwrap().map(|r| r.sha256),
+            Some(record.sha256)
+        );
+        assert!(store.verify(record).unwrap());
+        assert!(store.find(record.key).is_some());
+    }
+    assert_eq!(store.stats().entries, records.len() as u64);
+    assert_eq!(
+        store.stats().bytes,
+        records.iter().map(|record| record.size).sum::<u64>()
+    );
+    assert!(!store.wants_preparation());
+    let position = store.index.position();
+    store.prepare().unwrap();
+    assert_eq!(
+        store.index.position(),
+        position,
+        "all changes went through this index"
+    );
+}

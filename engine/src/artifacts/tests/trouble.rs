@@ -1,1 +1,215 @@
+//! Disks that are full or can't be written, directories that vanish, links that somebody planted.
 
+use std::{
+    io,
+    os::unix::fs::{PermissionsExt as _, symlink},
+};
+
+use super::{child::command, *};
+use crate::Error;
+
+fn mode(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Commits with ever less room for a file.
+pub(super) fn limited(store: &Store) {
+    // SAFETY: the signal that would end us becomes an error of the write.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    let limit = |bytes: u64| {
+        let limit = libc::rlimit {
+            rlim_cur: bytes,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // SAFETY: `limit` is valid for the call.
+        assert_eq!(
+            unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) },
+            0
+        );
+    };
+    let files = || fs::read_dir(store.disk.temporary_path()).unwrap().count();
+
+    limit(1 << 20);
+    let mut staging = store.stage().unwrap();
+    let error = staging.write_all(&[0; 2 << 20]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    drop(staging);
+    let source = store.dir().join("source");
+    limit(libc::RLIM_INFINITY);
+    fs::write(&source, vec![7; 8 << 20]).unwrap();
+    limit(1 << 20);
+    let mut staging = store.stage().unwrap();
+    let source = fs::File::open(source).unwrap();
+    let error = staging.copy_from(&source, 8 << 20, || false).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    drop(staging);
+    assert_eq!(files(), 0);
+
+    // The binary fits, its entry does not.
+    let mut staging = store.stage().unwrap();
+    staging.write_all(b"binary").unwrap();
+    limit(64);
+    let error = store.commit(staging, meta(7)).unwrap_err();
+    assert!(error.to_string().contains("0000000000000007"), "{error}");
+    assert_eq!(store.find(Key(7)), None);
+    assert_eq!(store.read_disk(Key(7)).unwrap(), None);
+    assert_eq!(files(), 0);
+    assert!(store.export().is_ok(), "an empty one fits");
+
+    limit(libc::RLIM_INFINITY);
+    put(store, 7, b"binary");
+    assert!(store.find(Key(7)).is_some());
+    limit(64);
+    store.export().unwrap_err();
+    assert_eq!(files(), 0);
+}
+
+#[test]
+fn a_full_disk_is_a_clear_error_and_leaves_nothing_behind() {
+    let house = House::new();
+    let options = house.options();
+    let status = command(&house, "limited", &options).status().unwrap();
+    assert!(status.success());
+    assert_eq!(house.files().len(), 3 + 3, "{:?}", house.files());
+}
+
+/// A user who may read the cache and write nowhere.
+pub(super) fn stranger(options: StoreOptions) {
+    // SAFETY: numbers only; root becomes nobody, anybody else stays what they are.
+    unsafe {
+        if libc::geteuid() == 0 {
+            assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
+            assert_eq!(libc::setresgid(65534, 65534, 65534), 0);
+            assert_eq!(libc::setresuid(65534, 65534, 65534), 0);
+        }
+    }
+    let store = Store::open(options.clone()).unwrap();
+    assert!(!store.is_writable());
+    assert!(
+        store.stats().index_path.is_none(),
+        "the segment belongs to another user"
+    );
+    let record = store.find(Key(7)).unwrap();
+    assert!(store.verify(&record).unwrap());
+    assert_eq!(store.config(&record).unwrap(), meta(7).config);
+    let error = store.stage().unwrap_err().to_string();
+    assert!(error.contains(store.dir().to_str().unwrap()), "{error}");
+    assert!(store.export().is_err());
+    assert!(store.forget(Key(7)).is_err());
+    assert!(store.entry(Key(7)).unwrap().is_some());
+
+    let mut nowhere = options;
+    nowhere.dir = nowhere.dir.join("below");
+    let error = Store::open(nowhere).unwrap_err().to_string();
+    assert!(error.contains("below"), "{error}");
+}
+
+#[test]
+fn a_cache_that_can_only_be_read_is_still_read() {
+    let house = House::new();
+    let options = house.options();
+    let store = house.open();
+    put(&store, 7, b"binary");
+    let [outer, inner] = Key(7).folders();
+    for below in ["", ".pillion", &outer, &format!("{outer}/{inner}")] {
+        mode(&house.dir.path().join(below), 0o555);
+    }
+    mode(house.run.path(), 0o700);
+    let status = command(&house, "stranger", &options).status().unwrap();
+    for below in ["", ".pillion", &outer, &format!("{outer}/{inner}")] {
+        mode(&house.dir.path().join(below), 0o755);
+    }
+    assert!(status.success());
+    assert!(store.find(Key(7)).is_some());
+}
+
+#[test]
+fn a_directory_that_was_removed_comes_back_with_the_next_artifact() {
+    let house = House::new();
+    let store = house.open();
+    let gone = put(&store, 7, b"binary");
+    fs::remove_dir_all(house.dir.path()).unwrap();
+    assert!(store.open_binary(&gone).unwrap().is_none());
+    assert_eq!(store.find(Key(7)), None);
+    assert_eq!(store.read_disk(Key(7)).unwrap(), None);
+    let record = put(&store, 8, b"binary");
+    assert_eq!(store.find(Key(8)), Some(record));
+    assert!(store.verify(&record).unwrap());
+    store.prepare().unwrap();
+    assert_eq!(store.stats().entries, 1);
+    assert_eq!(house.open().find(Key(8)), Some(record));
+}
+
+#[test]
+fn a_directory_that_vanishes_between_staging_and_commit_is_an_error_or_a_commit() {
+    let house = House::new();
+    let store = house.open();
+    let mut staging = store.stage().unwrap();
+    staging.write_all(b"binary").unwrap();
+    fs::remove_dir_all(house.dir.path()).unwrap();
+    let error = store.commit(staging, meta(7)).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert_eq!(store.find(Key(7)), None);
+    assert!(house.files().is_empty(), "{:?}", house.files());
+    put(&store, 7, b"binary");
+}
+
+#[test]
+fn planted_links_lead_nowhere() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let [outer, inner] = Key(7).folders();
+    for planted in [
+        ".pillion".to_owned(),
+        outer.clone(),
+        format!("{outer}/{inner}"),
+    ] {
+        let house = House::new();
+        let place = house.dir.path().join(&planted);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        symlink(elsewhere.path(), &place).unwrap();
+        let store = house.open();
+        let refused = put_as(&store, meta(7), b"binary");
+        assert!(
+            matches!(refused, Err(Error::Io { .. })),
+            "{planted}: {refused:?}"
+        );
+        assert_eq!(store.find(Key(7)), None);
+        assert_eq!(
+            fs::read_dir(elsewhere.path()).unwrap().count(),
+            0,
+            "{planted}"
+        );
+    }
+}
+
+#[test]
+fn an_entry_or_a_binary_that_is_a_link_is_none() {
+    for planted in ["json", "bin"] {
+        let house = House::new();
+        let store = house.open();
+        let record = put(&store, 7, b"binary");
+        let path = match planted {
+            "json" => store.path(&record).with_file_name("0000000000000007.json"),
+            _ => store.path(&record),
+        };
+        let target = house.run.path().join("target");
+        fs::rename(&path, &target).unwrap();
+        symlink(&target, &path).unwrap();
+        assert_eq!(store.read_disk(Key(7)).unwrap(), None, "{planted}");
+        assert_eq!(store.find(Key(7)), None, "{planted}");
+        assert!(!store.verify(&record).unwrap_or(false) || planted == "json");
+    }
+}
+
+#[test]
+fn files_where_folders_should_be_are_clear_errors() {
+    let house = House::new();
+    fs::write(house.dir.path().join(".pillion"), "").unwrap();
+    let store = house.open();
+    let error = store.stage().unwrap_err().to_string();
+    assert!(error.contains(".pillion/tmp"), "{error}");
+    let file = house.run.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(StoreOptions::new(&file, house.run.path())).unwrap_err();
+    assert!(error.to_string().contains("file"), "{error}");
+}

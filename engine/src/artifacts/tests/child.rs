@@ -1,0 +1,80 @@
+//! Another process: this test program, started again in a role. What it is to do comes in through
+//! the environment, and its end tells how it went.
+
+use std::{
+    env,
+    os::unix::process::ExitStatusExt as _,
+    process::{Command, ExitStatus},
+};
+
+use super::*;
+use crate::artifacts::failpoint;
+
+/// A process in a role, with the house's directories and the time that it is there.
+pub(super) fn command(house: &House, role: &str, options: &StoreOptions) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args([
+            "artifacts::tests::child::plays_the_role_it_is_given",
+            "--exact",
+        ])
+        .args(["--ignored", "--nocapture", "--quiet"])
+        .env("PILLION_ROLE", role)
+        .env("PILLION_DIR", &options.dir)
+        .env("PILLION_RUN", &options.run_dir)
+        .env("PILLION_NOW", house.now().to_string())
+        .env("PILLION_ENTRIES", options.max_entries.to_string())
+        .env("PILLION_SIZE", options.max_size.to_string())
+        .stdout(std::process::Stdio::null());
+    command
+}
+
+pub(super) fn killed(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGKILL)
+}
+
+fn number(name: &str) -> u64 {
+    env::var(name).unwrap().parse().unwrap()
+}
+
+#[test]
+#[ignore = "a role in other tests, which start it"]
+fn plays_the_role_it_is_given() {
+    let mut options = StoreOptions::new(
+        env::var_os("PILLION_DIR").unwrap(),
+        env::var_os("PILLION_RUN").unwrap(),
+    );
+    options.max_entries = number("PILLION_ENTRIES") as u32;
+    options.max_size = number("PILLION_SIZE");
+    let role = env::var("PILLION_ROLE").unwrap();
+    if role == "stranger" {
+        return super::trouble::stranger(options);
+    }
+    let clock = Clock::manual(number("PILLION_NOW")).0;
+    let store = Store::attach(options, clock).unwrap();
+    store.prepare().unwrap();
+    match role.as_str() {
+        "killed" => {
+            kill_at(&env::var("PILLION_PLACE").unwrap(), number("PILLION_TIMES"));
+            super::death::act(&store, &env::var("PILLION_ACT").unwrap());
+            panic!("it lives");
+        }
+        "many" => super::processes::many(&store, number("PILLION_NUMBER")),
+        "limited" => super::trouble::limited(&store),
+        other => panic!("no role {other}"),
+    }
+}
+
+/// From now on this process dies when it has come to that place for that many times.
+fn kill_at(place: &str, times: u64) {
+    let (place, mut left) = (place.to_owned(), times);
+    failpoint::tests::set(move |at| {
+        if at == place {
+            left -= 1;
+            if left == 0 {
+                // SAFETY: takes numbers only.
+                unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+            }
+        }
+    });
+}
