@@ -3,7 +3,7 @@
 use std::{
     ffi::CString,
     fs::File,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -78,7 +78,12 @@ fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let put = artifacts::Put::parse(key, &meta)?;
     convert::submit(ret, |inbox| {
         process::current().with_store("artifacts.put", inbox, move |store, job| {
-            let file = File::open(&path).context(|| format!("opening {}", path.display()))?;
+            // Not to wait for the other end of a pipe, nor to become the owner of a terminal.
+            let file = File::options()
+                .read(true)
+                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+                .open(&path)
+                .context(|| format!("opening {}", path.display()))?;
             let record = store.put(&file, put, || job.cancel.is_cancelled())?;
             Ok(Value::Artifact(Found::miss(record)))
         })
