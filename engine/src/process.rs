@@ -3,13 +3,7 @@
 //! The extension holds it behind one pointer, which a forked child empties ([`crate::runtime`]).
 //! Called on PHP's threads; jobs take what they need along.
 
-use std::{
-    collections::HashMap,
-    fs::File,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use once_cell::sync::OnceCell;
 
@@ -17,11 +11,7 @@ use crate::{
     Error, Result,
     artifacts::{Store, StoreOptions},
     config::{Resolved, Settings},
-    host::{
-        DirOptions, Dirs, Presence, PresenceInfo, clock, presence,
-        secret::Secret,
-        steward::{self, Duty, Standing},
-    },
+    host::{DirOptions, Dirs},
     logging,
     runtime::{
         Inbox, Job, JobContext, JobSpec, OnShutdown, Owner, Runtime, RuntimeOptions, TokioFactory,
@@ -29,9 +19,13 @@ use crate::{
     velox::{Identity, Places, Request, Velox},
 };
 
+mod binary;
 pub mod figures;
 mod found;
+mod member;
 mod status;
+
+use member::{Joined, limit_of};
 
 pub use found::{Found, Loose};
 
@@ -57,12 +51,6 @@ pub struct Process {
     store: OnceCell<Arc<Store>>,
     velox: OnceCell<Arc<Velox>>,
     joined: OnceCell<Joined>,
-}
-
-/// What a process holds once it takes part in the host.
-struct Joined {
-    presence: Presence,
-    standing: Standing,
 }
 
 impl Process {
@@ -275,65 +263,10 @@ impl Process {
         self.runtime.spawn(spec, inbox, work)
     }
 
-    /// Takes part in the host: shows presence, and watches for the steward's place.
-    fn join(&self) -> Result<Joined> {
-        logging::start_writer();
-        let dirs = self.dirs()?;
-        Secret::of_host(&dirs.state)?;
-        let asks = self.settings().velox.max_concurrent_builds;
-        let presence = Presence::join(&dirs.run, &presence::describe(&self.mode, asks))?;
-        let standing = Standing::default();
-        self.runtime.attend(steward::watch(
-            dirs.run.join("steward.lock"),
-            self.duties(),
-            standing.clone(),
-        ));
-        Ok(Joined { presence, standing })
-    }
-
-    /// The light duties, which any worker may do.
-    fn duties(&self) -> Vec<Duty> {
-        let mut duties = Vec::new();
-        if let Ok(dirs) = self.dirs() {
-            let dir = dirs.run.join("presence");
-            duties.push(Duty {
-                name: "sweep presence",
-                every: Duration::from_secs(10),
-                run: Arc::new(move || {
-                    let _ = presence::living(&dir);
-                }),
-            });
-        }
-        if let Ok(Some(store)) = self.store() {
-            let (clean, export) = (Arc::clone(store), Arc::clone(store));
-            duties.push(Duty {
-                name: "clean artifacts",
-                every: self.settings().velox.cache.cleanup_interval,
-                run: Arc::new(move || report("clean", figures::clean(&clean, || false))),
-            });
-            duties.push(Duty {
-                name: "export index.json",
-                every: Duration::from_secs(60),
-                run: Arc::new(move || report("export", export.export())),
-            });
-        }
-        duties
-    }
-
     fn check_capability(&self, name: &str) -> Result<()> {
         match self.resolved.capability_off(name) {
             Some(problem) => Err(Error::Config(problem.to_string())),
             None => Ok(()),
-        }
-    }
-
-    /// All processes that take part in the host now; empty where none ever did.
-    #[must_use]
-    pub fn workers(&self) -> Vec<PresenceInfo> {
-        match (self.joined.get(), self.dirs.get()) {
-            (Some(joined), _) => joined.presence.living(),
-            (None, Some(dirs)) => presence::living(&dirs.run.join("presence")),
-            (None, None) => Vec::new(),
         }
     }
 
@@ -342,78 +275,5 @@ impl Process {
     pub fn stop(&self) {
         self.runtime.stop(self.settings().runtime.shutdown_timeout);
         logging::stop_writer(Duration::from_millis(200));
-    }
-
-    /// A binary's path on this machine.
-    #[must_use]
-    pub fn path_of(&self, found: &Found) -> PathBuf {
-        match (&found.loose, self.store()) {
-            (Some(loose), _) => loose.path.clone(),
-            (None, Ok(Some(store))) => store.path(&found.record),
-            (None, _) => PathBuf::new(),
-        }
-    }
-
-    /// The configuration a binary was built from; null where it is gone.
-    #[must_use]
-    pub fn config_of(&self, found: &Found) -> serde_json::Value {
-        match (&found.loose, self.store()) {
-            (Some(loose), _) => loose.config.clone(),
-            (None, Ok(Some(store))) => store.config(&found.record).unwrap_or_default(),
-            (None, _) => serde_json::Value::Null,
-        }
-    }
-
-    /// Opens a binary for reading, its size checked.
-    ///
-    /// # Errors
-    /// [`Error::State`]: it is gone.
-    pub fn open(&self, found: &Found) -> Result<File> {
-        let opened = match &found.loose {
-            Some(loose) => loose.open(&found.record),
-            None => self.enabled_store()?.open_binary(&found.record)?,
-        };
-        opened.ok_or_else(|| {
-            Error::State(format!(
-                "the binary of artifact {} is gone: {}",
-                found.record.key,
-                self.path_of(found).display()
-            ))
-        })
-    }
-
-    /// Hashes a binary again. `false`: it is gone, or not what was committed.
-    #[must_use]
-    pub fn verify(&self, found: &Found) -> bool {
-        match (&found.loose, self.store()) {
-            (Some(loose), _) => loose.verify(&found.record),
-            (None, Ok(Some(store))) => store.verify(&found.record).unwrap_or(false),
-            (None, _) => false,
-        }
-    }
-}
-
-/// The smallest number of concurrent builds that a living process asks for, looked up once a second.
-fn limit_of(presence: PathBuf, own: usize) -> impl Fn() -> usize + Send + Sync {
-    let last = Mutex::new(None);
-    move || {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = clock::since_boot();
-        match *last {
-            Some((at, limit)) if now.saturating_sub(at) < Duration::from_secs(1) => limit,
-            _ => {
-                let living = presence::living(&presence);
-                let asked = living.iter().map(|info| info.max_concurrent_builds).min();
-                let limit = asked.unwrap_or(own).clamp(1, own.max(1));
-                *last = Some((now, limit));
-                limit
-            }
-        }
-    }
-}
-
-fn report<T>(duty: &str, outcome: Result<T>) {
-    if let Err(error) = outcome {
-        log::warn!(duty = duty, error = error.to_string().as_str(); "duty failed");
     }
 }

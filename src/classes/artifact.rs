@@ -18,9 +18,9 @@ use crate::{
     zend::{
         call::{Call, Thrown},
         class::{self, Class, ClassRef, Handlers, MethodTable, Property},
+        ret::Ret,
         signature::Function,
-        stream,
-        value::{self, Ret},
+        stream, value,
     },
 };
 

@@ -14,8 +14,9 @@ use crate::{
         call::{Call, Thrown},
         class::{Class, ClassRef, MethodTable, Property},
         raw,
+        ret::{Ret, filled},
         signature::Function,
-        value::{Ret, deref, filled, is_null},
+        value::{deref, is_null},
     },
 };
 

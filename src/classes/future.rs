@@ -22,8 +22,9 @@ use crate::{
         class::{self, Class, ClassRef, Handlers, MethodTable},
         interrupt::PhpInterrupt,
         raw,
+        ret::Ret,
         signature::Function,
-        value::{self, Ret},
+        value,
     },
 };
 

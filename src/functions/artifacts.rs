@@ -20,9 +20,9 @@ use crate::{
     handler, process,
     zend::{
         call::{Call, Thrown},
-        raw,
+        json, raw,
+        ret::Ret,
         signature::Function,
-        value::{self, Ret},
     },
 };
 
@@ -72,7 +72,7 @@ fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let key = convert::key(call, 0)?;
     let path = allowed_path(call, 1)?;
     let meta = match call.len() {
-        3 => value::to_json(call.array(2)?).map_err(Error::InvalidRequest)?,
+        3 => json::to_json(call.array(2)?).map_err(Error::InvalidRequest)?,
         _ => serde_json::json!({}),
     };
     let put = artifacts::Put::parse(key, &meta)?;

@@ -17,7 +17,8 @@ use crate::{
     thread::Thread,
     zend::{
         call::{Call, Thrown},
-        value::{self, Ret},
+        json,
+        ret::Ret,
     },
 };
 
@@ -26,7 +27,7 @@ use crate::{
 /// # Errors
 /// [`Error::InvalidRequest`] with all that is wrong.
 pub fn request(table: &HashTable) -> Result<Request> {
-    let tree = value::to_json(table).map_err(Error::InvalidRequest)?;
+    let tree = json::to_json(table).map_err(Error::InvalidRequest)?;
     Velox::check(&tree)
 }
 

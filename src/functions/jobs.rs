@@ -13,9 +13,9 @@ use crate::{
     zend::{
         call::{Call, Thrown},
         interrupt::PhpInterrupt,
+        ret::Ret,
         signature::Function,
-        stream,
-        value::{self, Ret},
+        stream, value,
     },
 };
 

@@ -8,8 +8,8 @@ use crate::{
     handler, process,
     zend::{
         call::{Call, Thrown},
+        ret::Ret,
         signature::Function,
-        value::Ret,
     },
 };
 

@@ -16,7 +16,7 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::Error;
 
-use super::{raw, value::Ret};
+use super::{raw, ret::Ret};
 use crate::classes::exceptions;
 
 /// Why a call has no value.

@@ -8,7 +8,9 @@
 pub mod call;
 pub mod class;
 pub mod interrupt;
+pub mod json;
 pub mod raw;
+pub mod ret;
 pub mod signature;
 pub mod stream;
 pub mod value;

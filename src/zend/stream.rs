@@ -8,7 +8,7 @@ use std::{
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, php_stream, zend_resource};
 
-use super::{raw, value::Ret};
+use super::{raw, ret::Ret};
 
 /// A stream that was given to PHP, which PHP may have closed since.
 #[derive(Debug, Clone, Copy)]

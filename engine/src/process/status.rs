@@ -58,7 +58,7 @@ impl Process {
         json!({
             "state_dir": dirs.map(|dirs| dirs.state.display().to_string()),
             "run_dir": dirs.map(|dirs| dirs.run.display().to_string()),
-            "steward": self.joined.get().is_some_and(|joined| joined.standing.is_steward()),
+            "steward": self.joined.get().is_some_and(|joined| joined.is_steward()),
             "workers": workers,
         })
     }

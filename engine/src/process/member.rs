@@ -1,0 +1,114 @@
+//! A process as a member of the host: its presence, its part in the steward's duties, and what it knows
+//! of the others. It joins with its first job, on PHP's thread; the duties run on the runtime.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{Process, figures};
+use crate::{
+    Result,
+    host::{
+        Presence, PresenceInfo, clock, presence,
+        secret::Secret,
+        steward::{self, Duty, Standing},
+    },
+    logging,
+};
+
+/// What a process holds once it takes part in the host.
+pub(super) struct Joined {
+    presence: Presence,
+    standing: Standing,
+}
+
+impl Joined {
+    /// Whether this process does the duties of the host now.
+    pub(super) fn is_steward(&self) -> bool {
+        self.standing.is_steward()
+    }
+}
+
+impl Process {
+    /// Takes part in the host: shows presence, and watches for the steward's place.
+    pub(super) fn join(&self) -> Result<Joined> {
+        logging::start_writer();
+        let dirs = self.dirs()?;
+        Secret::of_host(&dirs.state)?;
+        let asks = self.settings().velox.max_concurrent_builds;
+        let presence = Presence::join(&dirs.run, &presence::describe(&self.mode, asks))?;
+        let standing = Standing::default();
+        self.runtime.attend(steward::watch(
+            dirs.run.join("steward.lock"),
+            self.duties(),
+            standing.clone(),
+        ));
+        Ok(Joined { presence, standing })
+    }
+
+    /// The light duties, which any worker may do.
+    fn duties(&self) -> Vec<Duty> {
+        let mut duties = Vec::new();
+        if let Ok(dirs) = self.dirs() {
+            let dir = dirs.run.join("presence");
+            duties.push(Duty {
+                name: "sweep presence",
+                every: Duration::from_secs(10),
+                run: Arc::new(move || {
+                    let _ = presence::living(&dir);
+                }),
+            });
+        }
+        if let Ok(Some(store)) = self.store() {
+            let (clean, export) = (Arc::clone(store), Arc::clone(store));
+            duties.push(Duty {
+                name: "clean artifacts",
+                every: self.settings().velox.cache.cleanup_interval,
+                run: Arc::new(move || report("clean", figures::clean(&clean, || false))),
+            });
+            duties.push(Duty {
+                name: "export index.json",
+                every: Duration::from_secs(60),
+                run: Arc::new(move || report("export", export.export())),
+            });
+        }
+        duties
+    }
+
+    /// All processes that take part in the host now; empty where none ever did.
+    #[must_use]
+    pub fn workers(&self) -> Vec<PresenceInfo> {
+        match (self.joined.get(), self.dirs.get()) {
+            (Some(joined), _) => joined.presence.living(),
+            (None, Some(dirs)) => presence::living(&dirs.run.join("presence")),
+            (None, None) => Vec::new(),
+        }
+    }
+}
+
+/// The smallest number of concurrent builds that a living process asks for, looked up once a second.
+pub(super) fn limit_of(presence: PathBuf, own: usize) -> impl Fn() -> usize + Send + Sync {
+    let last = Mutex::new(None);
+    move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::since_boot();
+        match *last {
+            Some((at, limit)) if now.saturating_sub(at) < Duration::from_secs(1) => limit,
+            _ => {
+                let living = presence::living(&presence);
+                let asked = living.iter().map(|info| info.max_concurrent_builds).min();
+                let limit = asked.unwrap_or(own).clamp(1, own.max(1));
+                *last = Some((now, limit));
+                limit
+            }
+        }
+    }
+}
+
+fn report<T>(duty: &str, outcome: Result<T>) {
+    if let Err(error) = outcome {
+        log::warn!(duty = duty, error = error.to_string().as_str(); "duty failed");
+    }
+}

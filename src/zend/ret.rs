@@ -1,0 +1,179 @@
+//! Values that go to PHP: return values, elements of arrays, properties. Strings are copied out.
+
+use ext_php_rs::ffi::{
+    _zend_new_array, HashTable, IS_ARRAY_EX, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_OBJECT_EX,
+    IS_RESOURCE_EX, IS_STRING, IS_STRING_EX, IS_TRUE, ext_php_rs_zend_string_init,
+    zend_hash_index_update, zend_hash_next_index_insert, zend_hash_str_update, zend_object,
+    zend_resource, zval,
+};
+use serde_json::Value;
+
+use super::value::Key;
+
+/// The place for a value that goes to PHP. It starts as null.
+#[derive(Clone, Copy)]
+pub struct Ret(*mut zval);
+
+impl Ret {
+    /// # Safety
+    /// A valid place that holds nothing to be released.
+    #[must_use]
+    pub unsafe fn new(place: *mut zval) -> Self {
+        let ret = Self(place);
+        ret.null();
+        ret
+    }
+
+    fn set(self, kind: u32, put: impl FnOnce(&mut zval)) {
+        // SAFETY: valid by `new`'s contract.
+        let place = unsafe { &mut *self.0 };
+        put(place);
+        place.u1.type_info = kind;
+    }
+
+    /// `null`.
+    pub fn null(self) {
+        self.set(IS_NULL, |_| ());
+    }
+
+    /// A `bool`.
+    pub fn bool(self, value: bool) {
+        self.set(if value { IS_TRUE } else { IS_FALSE }, |_| ());
+    }
+
+    /// An `int`.
+    pub fn int(self, value: i64) {
+        self.set(IS_LONG, |place| place.value.lval = value);
+    }
+
+    /// A `float`.
+    pub fn float(self, value: f64) {
+        self.set(IS_DOUBLE, |place| place.value.dval = value);
+    }
+
+    /// A `string`, copied.
+    pub fn string(self, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        /// `IS_STR_INTERNED`: shared and never released, as strings of one byte are.
+        const INTERNED: u32 = 1 << 6;
+        // SAFETY: the bytes are copied before the call returns.
+        let (text, flags) = unsafe {
+            let text = ext_php_rs_zend_string_init(value.as_ptr().cast(), value.len(), false);
+            (text, (*text).gc.u.type_info)
+        };
+        let kind = if flags & INTERNED == 0 {
+            IS_STRING_EX
+        } else {
+            IS_STRING
+        };
+        self.set(kind, |place| place.value.str_ = text);
+    }
+
+    /// The same value once more.
+    pub fn copy(self, value: &zval) {
+        /// `IS_TYPE_REFCOUNTED << Z_TYPE_FLAGS_SHIFT`
+        const REFCOUNTED: u32 = 1 << 8;
+        // SAFETY: the union is copied with its type; counted values get one more reference.
+        unsafe {
+            let kind = value.u1.type_info;
+            if kind & REFCOUNTED != 0 {
+                (*value.value.counted).gc.refcount += 1;
+            }
+            self.set(kind, |place| place.value = value.value);
+        }
+    }
+
+    /// An object, whose reference goes over to the value.
+    pub fn object(self, object: *mut zend_object) {
+        self.set(IS_OBJECT_EX, |place| place.value.obj = object);
+    }
+
+    /// A resource, whose reference goes over to the value.
+    pub fn resource(self, resource: *mut zend_resource) {
+        self.set(IS_RESOURCE_EX, |place| place.value.res = resource);
+    }
+
+    /// An empty `array` to be filled.
+    pub fn array(self, capacity: usize) -> Array {
+        // SAFETY: a new array with one reference, which the value owns.
+        let table = unsafe { _zend_new_array(capacity.try_into().unwrap_or(8)) };
+        self.set(IS_ARRAY_EX, |place| place.value.arr = table);
+        Array(table)
+    }
+
+    /// A JSON tree: objects and lists become arrays.
+    pub fn json(self, value: &Value) {
+        match value {
+            Value::Null => self.null(),
+            Value::Bool(value) => self.bool(*value),
+            Value::Number(number) => match number.as_i64() {
+                Some(value) => self.int(value),
+                None => self.float(number.as_f64().unwrap_or(0.0)),
+            },
+            Value::String(text) => self.string(text),
+            Value::Array(items) => {
+                let array = self.array(items.len());
+                for item in items {
+                    array.push(|ret| ret.json(item));
+                }
+            }
+            Value::Object(fields) => {
+                let array = self.array(fields.len());
+                for (name, field) in fields {
+                    array.insert(name, |ret| ret.json(field));
+                }
+            }
+        }
+    }
+}
+
+/// A PHP array being filled.
+#[derive(Clone, Copy)]
+pub struct Array(*mut HashTable);
+
+impl Array {
+    /// Adds a value under the next number.
+    pub fn push(self, fill: impl FnOnce(Ret)) {
+        let mut value = filled(fill);
+        // SAFETY: a live array; the value's reference goes over to it.
+        unsafe { zend_hash_next_index_insert(self.0, value.as_mut_ptr()) };
+    }
+
+    /// Sets a value under a string key.
+    pub fn insert(self, key: &str, fill: impl FnOnce(Ret)) {
+        let mut value = filled(fill);
+        // SAFETY: as above; the key is copied.
+        unsafe {
+            zend_hash_str_update(self.0, key.as_ptr().cast(), key.len(), value.as_mut_ptr());
+        }
+    }
+
+    /// Sets a value under the same key as in another array.
+    pub fn insert_at(self, key: Key<'_>, fill: impl FnOnce(Ret)) {
+        let mut value = filled(fill);
+        // SAFETY: as above.
+        unsafe {
+            match key {
+                Key::Index(index) => {
+                    zend_hash_index_update(self.0, index.cast_unsigned(), value.as_mut_ptr());
+                }
+                Key::Name(name) => {
+                    zend_hash_str_update(
+                        self.0,
+                        name.as_ptr().cast(),
+                        name.len(),
+                        value.as_mut_ptr(),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A value on our stack, filled; its ownership goes to whoever copies it.
+pub fn filled(fill: impl FnOnce(Ret)) -> std::mem::MaybeUninit<zval> {
+    let mut value = std::mem::MaybeUninit::<zval>::zeroed();
+    // SAFETY: a valid place that holds nothing.
+    fill(unsafe { Ret::new(value.as_mut_ptr()) });
+    value
+}
