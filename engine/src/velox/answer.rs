@@ -153,7 +153,10 @@ pub(super) fn build_failure(status: u16, message: &str) -> BuildFailure {
     let lines: Vec<&str> = logs.lines().collect();
     let last = lines.split_at(lines.len().saturating_sub(TOLD_LINES)).1;
     let last = last.join("\n");
-    let head = tail(head, TOLD_BYTES).trim_end();
+    let head = match tail(head, TOLD_BYTES).trim_end() {
+        "" => "no message",
+        head => head,
+    };
     let message = format!("velox server returned: {head}\n{}", tail(&last, TOLD_BYTES));
     let message = message.trim_end().to_owned();
     BuildFailure {

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -236,10 +236,12 @@ impl Velox {
 
     /// Removes what builds have left that nobody needs any more: old outcomes, binaries that were not to
     /// be kept. Cheap where there is nothing; a duty of the steward's. May wait for a disk.
-    pub fn sweep(&self) {
+    /// `now_ms` is Unix time.
+    pub fn sweep(&self, now_ms: u64) {
         if let Some(flights) = self.inner.flights() {
-            flights.sweep(std::time::SystemTime::now());
+            flights.sweep(SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms));
         }
+        self.inner.keeper.sweep(now_ms);
     }
 
     /// Says what a lookup would find, and why.

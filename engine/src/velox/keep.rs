@@ -14,6 +14,7 @@ use crate::{
     artifacts::{CommitMeta, Staging, Store, StoreOptions},
     config::VeloxSettings,
     host::clock,
+    metrics::velox::{CACHE_ACCESS_AGE, CACHE_ENTRIES, CACHE_SIZE},
 };
 
 /// How long a binary that is not kept stays for those who asked for it.
@@ -106,6 +107,25 @@ impl Keeper {
             .stage()
             .map_err(|error| unkept(shelf, error))?;
         Ok(staging.limited(most))
+    }
+
+    /// Removes what is not to be kept and has been there long enough, also what other processes left.
+    pub(super) fn sweep(&self, now_ms: u64) {
+        if !self.spare_options.dir.is_dir() {
+            return;
+        }
+        let Ok(spare) = self.store(Shelf::Spare) else {
+            return;
+        };
+        // A cleaning sets the gauges of the cache, and this is not the cache.
+        let gauges = [&CACHE_ENTRIES, &CACHE_SIZE, &CACHE_ACCESS_AGE];
+        let cache = gauges.map(|gauge| gauge.get());
+        if let Err(error) = spare.clean(now_ms) {
+            log::warn!(dir:% = self.spare_options.dir.display(), error:%; "spare binaries not cleaned");
+        }
+        for (gauge, value) in gauges.into_iter().zip(cache) {
+            gauge.set(value);
+        }
     }
 
     /// Puts a whole binary away.

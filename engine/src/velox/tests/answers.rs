@@ -222,3 +222,58 @@ async fn moving_references_are_kept_for_a_while_only() {
     build(&host.velox(), moving.clone()).await.unwrap();
     assert!(host.velox().find(&moving).is_none());
 }
+
+#[tokio::test]
+async fn what_the_old_plugin_left_is_a_hit() {
+    let host = Host::new(Options::default());
+    let flat = json!({
+        "rr_version": "v2025.1.9", "os": "linux", "arch": "amd64",
+        "plugins": [{"module": "github.com/roadrunner-server/flat/v5", "tag": "v5.3.0"}],
+    });
+    let mut whole = request_json("whole");
+    whole["request_id"] = "build-1".into();
+    let mut entries = serde_json::Map::new();
+    for (module, config) in [("flat", flat), ("whole", whole)] {
+        let key = Identity::of(&request(module)).key.to_string();
+        let folder = host
+            .dir
+            .path()
+            .join("cache")
+            .join(&key[..2])
+            .join(&key[2..4]);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{key}.bin")), "binary").unwrap();
+        let entry = json!({
+            "file_path": format!("{}/{}/{key}.bin", &key[..2], &key[2..4]), "file_size": 6,
+            "created_at": "2026-01-01T00:00:00Z", "expires_at": "2099-01-01T00:00:00Z",
+            "accessed_at": "2026-01-02T00:00:00Z", "build_config": config,
+        });
+        entries.insert(key, entry);
+    }
+    let index = json!({"version": 1, "entries": entries});
+    std::fs::write(host.dir.path().join("cache/index.json"), index.to_string()).unwrap();
+    let store = host.store();
+    store.import().unwrap();
+    let velox = host.velox_with(Some(store), 5);
+    for module in ["flat", "whole"] {
+        let hit = build(&velox, request(module)).await.unwrap();
+        assert_eq!(hit.cache_status, CacheStatus::Hit, "{module}");
+    }
+    assert_eq!(host.counters().build_requests, 0);
+}
+
+#[tokio::test]
+async fn binaries_that_are_not_kept_are_swept_in_time() {
+    let host = Host::new(Options::default());
+    let velox = host.velox_with(None, 5);
+    let built = build(&velox, request("http")).await.unwrap();
+    velox.sweep(built.record.expires_ms - 1);
+    assert!(built.path.exists());
+    assert!(
+        velox
+            .status(built.config["request_id"].as_str().unwrap())
+            .is_none()
+    );
+    velox.sweep(built.record.expires_ms);
+    assert!(!built.path.exists());
+}
