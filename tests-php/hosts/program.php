@@ -12,8 +12,10 @@ declare(strict_types=1);
  */
 function configuration(string $name = 'a', array $more = []): array
 {
+    $number = crc32($name);
+
     return $more + [
-        'rr_version' => 'v2025.1.' . crc32($name) % 10_000,
+        'rr_version' => sprintf('v2025.%d.%d', $number >> 16, $number & 0xffff),
         'target_platform' => ['os' => 'linux', 'arch' => 'amd64'],
         'plugins' => [['module_name' => 'github.com/roadrunner-server/http/v5', 'tag' => 'v5.2.7']],
     ];

@@ -123,9 +123,12 @@ final class Box
     {
         $story = '';
         foreach ($this->processes as $process) {
-            $state = $process->hasEnded() ? "ended with {$process->wait()}" : 'running';
             $errors = implode("\n", array_slice(explode("\n", rtrim($process->errors())), -12));
-            $story .= "--- {$process->name} (pid {$process->pid}, {$state})\n" . ($errors === '' ? '' : "{$errors}\n");
+            // Of many that were killed on purpose, those that said nothing tell nothing.
+            if ($errors !== '' || !$process->hasEnded() || $process->wait() > 0) {
+                $state = $process->hasEnded() ? "ended with {$process->wait()}" : 'running';
+                $story .= "--- {$process->name} (pid {$process->pid}, {$state})\n" . ($errors === '' ? '' : "{$errors}\n");
+            }
         }
 
         return $story;

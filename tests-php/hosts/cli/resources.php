@@ -1,0 +1,171 @@
+<?php
+
+// What Pillion takes of a process, and gives back: threads, descriptors, memory, and nothing of standard output.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** @return list<string> where its descriptors lead, less what the test itself has open and what tells errors */
+function open_files(Process $process): array
+{
+    return array_values(preg_grep('/\.(php|err)$/', descriptors($process->pid), PREG_GREP_INVERT));
+}
+
+test('loaded and asked for what it knows, it has no thread and no descriptor', function (Box $box): void {
+    $box->velox();
+    $alone = $box->start('php alone', [getenv('TESTED_PHP'), '-r', 'echo "[\"ready\"]\n"; fgets(STDIN);']);
+    $alone->hear('ready');
+    $program = $box->php(<<<'PHP'
+        ob_start();
+        Pillion\status();
+        Pillion\Velox\key(configuration());
+        phpinfo(INFO_MODULES);
+        ob_end_clean();
+        ready();
+        PHP);
+    $program->hear('ready');
+    same(1, count(threads($program->pid)), 'threads');
+    same(open_files($alone), open_files($program), 'descriptors');
+});
+
+test('a lookup keeps no descriptor and starts no thread', function (Box $box): void {
+    $box->velox();
+    $program = $box->php(<<<'PHP'
+        say('before');
+        fgets(STDIN);
+        Pillion\Velox\find(configuration());
+        Pillion\Velox\explain(configuration());
+        say('looked');
+        fgets(STDIN);
+        PHP);
+    $program->hear('before');
+    $before = open_files($program);
+    $program->tell();
+    $program->hear('looked');
+    same(1, count(threads($program->pid)), 'threads');
+    same($before, open_files($program), 'descriptors');
+});
+
+test('the first job starts one thread that stays, and the end of the process leaves nothing', function (Box $box): void {
+    $box->velox();
+    $program = $box->php('Pillion\Velox\build(configuration())->wait(20); say("built"); fgets(STDIN);');
+    $program->hear('built');
+    // Threads for blocking work go when there is none.
+    eventually('one thread that works, and the log\'s', function () use ($program): bool {
+        return in_array(our_threads($program->pid), [['pillion'], ['pillion', 'pillion-log']], true);
+    }, 20);
+    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presence files');
+    $program->tell();
+    same(0, $program->wait());
+    same([], glob($box->setting('run_dir') . '/presence/*'), 'presence files');
+});
+
+test('nothing is ever written to standard output', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [
+        ['when' => ['rr_version' => 'v2025.1.1'], 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
+        ['when' => ['rr_version' => 'v2025.1.2'], 'answer' => ['kind' => 'raw', 'status' => 502, 'body' => 'Bad Gateway']],
+        ['when' => ['rr_version' => 'v2025.1.3'], 'answer' => ['kind' => 'build', 'file' => 'no_magic']],
+        ['when' => ['rr_version' => 'v2025.1.4'], 'answer' => ['kind' => 'hang']],
+    ]]);
+    $program = $box->php(<<<'PHP'
+        Pillion\notifier();
+        foreach (['v2025.1.0', 'v2025.1.1', 'v2025.1.2', 'v2025.1.3', 'v2025.1.4'] as $version) {
+            $build = Pillion\Velox\build(configuration(more: ['rr_version' => $version]));
+            outcome(fn () => $build->wait(2));
+            $build->cancel();
+        }
+        outcome(fn () => Pillion\Velox\build([]));
+        outcome(fn () => Pillion\Artifacts\put('00000000000000aa', '/does/not/exist')->wait(5));
+        Pillion\status();
+        Pillion\completed();
+        Pillion\Velox\builds();
+        reap(child(fn () => outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)) && 0));
+        PHP, ini: ['pillion.log_level' => 'trace', 'pillion.max_nonsense' => 'x', 'pillion.threads' => '1']);
+    same(0, $program->wait());
+    same('', $program->output());
+    is_true(str_contains($program->errors(), 'build failed'), 'no log line on standard error: ' . $program->errors());
+});
+
+test('thousands of futures that are dropped leave no memory behind', function (Box $box): void {
+    $velox = $box->velox();
+    $program = $box->php(<<<'PHP'
+        Pillion\Velox\build(configuration('hit'))->wait(20);
+        $rounds = [
+            'hits' => fn () => Pillion\Velox\build(configuration('hit')),
+            'joined and dropped' => fn () => Pillion\Velox\build(configuration('long')),
+            'joined and cancelled' => fn () => Pillion\Velox\build(configuration('long'))->cancel(),
+            'reports' => fn () => Pillion\Artifacts\clean(),
+        ];
+        Pillion\completed();
+        foreach ($rounds as $round => $make) {
+            $run = function (int $times) use ($make): void {
+                for ($i = 0; $i < $times; $i++) {
+                    $make();
+                    $i % 500 === 0 && Pillion\completed();
+                }
+                Pillion\completed();
+            };
+            $measure = function (): array {
+                // What is done by then is tidied up.
+                for ($i = 0; $i < 300 && count(Pillion\status()['runtime']['jobs']) > 0; $i++) usleep(100_000);
+                usleep(300_000);
+                gc_collect_cycles();
+                preg_match('/VmRSS:\s+(\d+)/', file_get_contents('/proc/self/status'), $resident);
+                return ['heap' => Pillion\status()['heap'], 'resident' => (int) $resident[1], 'php' => memory_get_usage()];
+            };
+            // The second time needs no more than the first one did.
+            $run(8500);
+            say("release {$round}");
+            fgets(STDIN);
+            $before = $measure();
+            $run(8500);
+            say("release {$round}");
+            fgets(STDIN);
+            say($round, [$before, $measure()]);
+        }
+        PHP, ini: ['pillion.log_level' => 'off']);
+    foreach (['hits', 'joined and dropped', 'joined and cancelled', 'reports'] as $round) {
+        $velox->script(['behaviours' => [['delay_ms' => 2500, 'times' => 2]]]);
+        $program->hear("release {$round}", 60);
+        $program->tell();
+        $program->hear("release {$round}", 60);
+        $program->tell();
+        [$before, $after] = $program->hear($round, 90);
+        $grown = [
+            'bytes' => $after['heap']['bytes'] - $before['heap']['bytes'],
+            'allocations' => $after['heap']['allocations'] - $before['heap']['allocations'],
+            'resident KiB' => $after['resident'] - $before['resident'],
+            'PHP bytes' => $after['php'] - $before['php'],
+        ];
+        is_true($grown['bytes'] < 100_000, "{$round}: " . show($grown));
+        is_true($grown['allocations'] < 1_000, "{$round}: " . show($grown));
+        is_true($grown['resident KiB'] < 8_192, "{$round}: " . show($grown));
+        is_true($grown['PHP bytes'] < 100_000, "{$round}: " . show($grown));
+    }
+});
+
+test('as many futures as a process may have under way are all answered, and one more is refused', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(6);
+    $program = $box->php(<<<'PHP'
+        $futures = [];
+        $refused = null;
+        for ($i = 0; $i < 10_001 && $refused === null; $i++) {
+            $refused = outcome(function () use (&$futures): mixed { $futures[] = Pillion\Velox\build(configuration()); return null; });
+        }
+        say('refused', [count($futures), $refused['class'] ?? null]);
+        $sha256 = array_unique(array_map(fn ($future) => $future->wait(60)->sha256, $futures));
+        say('binaries', count($sha256));
+        say('completed', count(Pillion\completed()));
+        say('usable', outcome(fn () => Pillion\Velox\build(configuration('next'))->wait(20)));
+        PHP);
+    same([10_000, 'Pillion\QueueFullException'], $program->hear('refused'));
+    same(1, $program->hear('binaries', 90));
+    same(10_000, $program->hear('completed'));
+    same(true, $program->hear('usable')['good'] ?? null);
+    same(2, $velox->counter('build_requests'));
+});

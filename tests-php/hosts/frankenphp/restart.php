@@ -1,0 +1,163 @@
+<?php
+
+// Worker restarts and reloads: PHP and the module end and begin again in a living process, with builds under way and
+// requests waiting.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** Rounds of the long tests; more of them where somebody has the time. */
+define('ROUNDS', (int) (getenv('ROUNDS') ?: 20));
+
+/**
+ * Sends requests all the time, and calls $change so many times meanwhile.
+ *
+ * @return array<string, int> what came of the requests => how many
+ */
+function under_load(Box $box, FrankenPhp $host, int $changes, callable $change, int $patience = 40): array
+{
+    // A process of its own, so that changes don't wait for answers.
+    $client = $box->start('client', [PHP_BINARY, __DIR__ . '/client.php', $host->url(''), (string) $patience]);
+    same('requests are on their way', $client->line());
+    for ($i = 0; $i < $changes; $i++) {
+        usleep(random_int(20_000, 150_000));
+        $change($i);
+    }
+    $client->tell();
+    $outcomes = json_decode($client->line(90) ?? fail('the client has died: ' . $client->errors()), true);
+    same(0, $client->wait());
+
+    return $outcomes;
+}
+
+test(sprintf('%d restarts under load, with builds under way: every request is answered, and nothing is left over', ROUNDS), function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 200]]]);
+    $host = new FrankenPhp($box);
+    $restart = function (int $i) use ($host): void {
+        $host->ask('submit', name: "long {$i}");
+        $host->restart();
+    };
+    under_load($box, $host, 3, $restart);
+    $host->ask('build', name: 'before');
+    $before = $host->settled();
+    $memory = memory($host->pid);
+    $statuses = under_load($box, $host, ROUNDS, $restart);
+    $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
+    same([], $odd, 'answers: ' . show($statuses));
+    is_true(($statuses['good'] ?? 0) > 20, 'few builds were answered: ' . show($statuses));
+    same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
+    $after = $host->settled();
+    same($before['threads'], $after['threads'], 'threads');
+    is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
+    $grown = memory($host->pid) - $memory;
+    is_true($grown < 32 * 1024, "{$grown} KiB more are resident");
+    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+});
+
+test('a restart ends the builds that nobody waits for at once', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(60);
+    $host = new FrankenPhp($box);
+    for ($i = 0; $i < 4; $i++) {
+        $host->ask('submit', name: "long {$i}");
+    }
+    $velox->awaitInFlight(4);
+    $began = microtime(true);
+    $host->restart();
+    is_true(microtime(true) - $began < 3, sprintf('the restart took %.1f s', microtime(true) - $began));
+    $velox->awaitInFlight(0);
+    same('hello', $host->ask('hello')['answer']);
+    same([], our_threads($host->pid), 'threads');
+});
+
+test('a restart is not held up for ever by a request that waits for a build', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(120);
+    $host = new FrankenPhp($box);
+    $began = microtime(true);
+    $restarted = null;
+    // FrankenPHP gives requests six seconds before it forces them to end.
+    $answers = Http::many([$host->url('build', name: 'long', seconds: '100')], 1, 60, function () use ($host, $velox, &$restarted): void {
+        if ($restarted === null && $velox->counter('in_flight') === 1) {
+            $began = microtime(true);
+            $host->restart();
+            $restarted = microtime(true) - $began;
+        }
+    });
+    is_true($restarted !== null && $restarted < 20, 'the restart took ' . show($restarted) . ' s');
+    is_true(microtime(true) - $began < 30, 'the request was answered late: ' . show($answers));
+    same('hello', $host->ask('hello')['answer']);
+    $velox->awaitInFlight(0);
+    $velox->delay(0);
+    same(true, $host->ask('build', name: 'short')['answer']['good'] ?? null);
+});
+
+test('a build that another process waits for is handed over at a restart', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
+    putenv('TESTED_PHP=' . getenv('PHP_ZTS'));
+    putenv('TESTED_SO=' . getenv('PILLION_ZTS_SO'));
+    $host = new FrankenPhp($box);
+    $host->ask('submit', name: 'wanted');
+    $velox->awaitInFlight(1);
+    $waiter = $box->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
+    $waiter->hear('asked');
+    usleep(600_000);
+    $host->restart();
+    same(true, $waiter->hear('outcome')['good'] ?? null);
+    same(2, $velox->counter('build_requests'));
+});
+
+test('settings are read anew at a restart', function (Box $box): void {
+    $first = $box->velox();
+    $host = new FrankenPhp($box);
+    $host->ask('build', name: 'one');
+    $second = $box->anotherVelox();
+    $box->set('velox_server_url', $second->url);
+    $host->writeIni();
+    $host->restart();
+    same(true, $host->ask('build', name: 'two')['answer']['good'] ?? null);
+    same([1, 1], [$first->counter('build_requests'), $second->counter('build_requests')]);
+});
+
+test('reloads of the configuration under load leave nothing over', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.1);
+    $host = new FrankenPhp($box);
+    $reload = function (int $i) use ($host): void {
+        $host->ask('submit', name: "long {$i}");
+        $host->reload();
+    };
+    $reload(0);
+    $host->ask('build', name: 'before');
+    $before = $host->settled();
+    $statuses = under_load($box, $host, 4, $reload, 4);
+    // FrankenPHP loses requests that wait for a thread while it reloads, and keeps their sockets; so it does without
+    // Pillion.
+    $lost = $statuses['not answered'] ?? 0;
+    $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0, 'not answered' => 0]);
+    same([], $odd, 'answers: ' . show($statuses));
+    same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
+    $after = $host->settled();
+    same($before['threads'], $after['threads'], 'threads');
+    is_true($after['descriptors'] <= $before['descriptors'] + $lost + 6, show([$before, $after, $lost]));
+});
+
+test('it stops quickly with builds under way, and stops them', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(60);
+    $host = new FrankenPhp($box);
+    $host->ask('submit', name: 'one');
+    $host->ask('submit', name: 'two');
+    $velox->awaitInFlight(2);
+    $began = microtime(true);
+    $host->process->signal(SIGTERM);
+    same(0, $host->process->wait(40));
+    is_true(microtime(true) - $began < 6, sprintf('its end took %.1f s', microtime(true) - $began));
+    $velox->awaitInFlight(0);
+    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+});

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# FrankenPHP with worker threads: what they share, and what restarts, reloads and failing handlers leave behind.
+
+. "$(dirname "$0")/../lib.sh"
+needs PHP_NTS PILLION_ZTS_SO FAKE_VELOX FRANKENPHP
+
+tests 'FrankenPHP' "$(dirname "$0")"/{threads,endings,restart}.php
+verdict

@@ -1,0 +1,96 @@
+<?php
+
+// Four PHP threads in one process: one runtime, one build for one configuration, and each thread hears of its own jobs.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+test('four threads that ask for one configuration at once cause one build, and have the same binary', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1);
+    $host = new FrankenPhp($box);
+    $answers = array_map(FrankenPhp::decode(...), Http::many(array_fill(0, 4, $host->url('build', name: 'one')), 4));
+    same(4, count(array_unique(array_column($answers, 'worker'))), 'threads that answered');
+    same([true, true, true, true], array_column(array_column($answers, 'answer'), 'good'));
+    same(1, count(array_unique(array_column(array_column($answers, 'answer'), 'sha256'))), 'binaries');
+    same(1, $velox->counter('build_requests'));
+});
+
+test('builds and finds from all threads, hundreds of them, are all answered', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.05);
+    $host = new FrankenPhp($box);
+    $urls = [];
+    for ($i = 0; $i < 600; $i++) {
+        $urls[] = $host->url(['build', 'find', 'notified', 'status', 'builds', 'submit'][$i % 6], name: 'mixed ' . intdiv($i, 6) % 12);
+    }
+    shuffle($urls);
+    $wrong = [];
+    foreach (Http::many($urls, 12, 60) as $i => $answer) {
+        $outcome = FrankenPhp::decode($answer)['answer'];
+        if (preg_match('~/(build|notified)\?~', $urls[$i]) && ($outcome['good'] ?? null) !== true) {
+            $wrong[] = [$urls[$i], $outcome];
+        }
+    }
+    same([], $wrong);
+    same(12, $velox->counter('builds_started'));
+    same(5, $velox->counter('max_in_flight') <= 5 ? 5 : $velox->counter('max_in_flight'), 'builds at once');
+});
+
+test('no thread is started for what the index knows, and one runtime serves all PHP threads', function (Box $box): void {
+    $box->velox();
+    $host = new FrankenPhp($box);
+    Http::many(array_fill(0, 20, $host->url('find')), 8);
+    Http::many(array_fill(0, 4, $host->url('status')), 4);
+    same([], our_threads($host->pid), 'threads before the first job');
+    Http::many(array_map(fn (int $i): string => $host->url('build', name: "one {$i}"), range(1, 16)), 8);
+    eventually('one thread that works, and the log\'s', function () use ($host): bool {
+        return in_array(our_threads($host->pid), [['pillion'], ['pillion', 'pillion-log']], true);
+    }, 20);
+    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+});
+
+test('each thread\'s notifier wakes for the jobs of that thread', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => array_map(fn (int $i): array => [
+        'when' => ['request_id' => "{$i}0000000-0000-4000-8000-000000000000"], 'delay_ms' => 250 * $i,
+    ], range(1, 4))]);
+    $host = new FrankenPhp($box);
+    for ($round = 0; $round < 3; $round++) {
+        $urls = array_map(fn (int $i): string => $host->url('notified', name: "{$round} {$i}", request_id: "{$i}0000000-0000-4000-8000-000000000000"), range(1, 4));
+        $outcomes = array_map(fn (array $answer): array => FrankenPhp::decode($answer)['answer'], Http::many($urls, 4));
+        same([true, true, true, true], array_column($outcomes, 'good'));
+    }
+});
+
+test('a future that is kept beyond its request can be asked in a later one', function (Box $box): void {
+    $box->velox()->delay(0.5);
+    $host = new FrankenPhp($box, ['threads' => 1]);
+    $first = $host->ask('hold', name: 'kept');
+    $second = $host->ask('held');
+    same($first['worker'], $second['worker']);
+    same([true], array_column($second['answer'], 'good'));
+});
+
+test('a build whose request is over goes on, and is found later', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1);
+    $host = new FrankenPhp($box);
+    $host->ask('submit', name: 'left behind');
+    $found = eventually('the binary is there', fn (): ?array => $host->ask('find', name: 'left behind')['answer'], 10);
+    same(['HIT', true], [$found['status'], $found['good']]);
+    same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
+});
+
+test('what FrankenPHP builds, a script on the command line finds', function (Box $box): void {
+    $box->velox();
+    putenv('TESTED_PHP=' . getenv('PHP_NTS'));
+    putenv('TESTED_SO=' . getenv('PILLION_SO'));
+    $host = new FrankenPhp($box);
+    $built = $host->ask('build', name: 'shared')['answer'];
+    $found = $box->php('say("found", outcome(fn () => Pillion\Velox\find(configuration("shared"))));')->hear('found');
+    same([$built['sha256'], 'HIT', true], [$found['sha256'], $found['status'], $found['good']]);
+});

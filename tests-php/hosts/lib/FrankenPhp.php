@@ -1,0 +1,126 @@
+<?php
+
+// FrankenPHP in Caddy with worker threads, on ports of its own. What it answers with stands in frankenphp/worker.php.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+final class FrankenPhp
+{
+    public readonly Process $process;
+    public readonly int $pid;
+    private readonly string $address;
+    private readonly string $admin;
+    private readonly string $directory;
+
+    /** @param array{threads?: int, frankenphp?: string} $options worker threads, and more lines of the global block */
+    public function __construct(private readonly Box $box, array $options = [])
+    {
+        $this->address = '127.0.0.1:' . free_port();
+        $this->admin = '127.0.0.1:' . free_port();
+        $this->directory = $box->directory . '/frankenphp';
+        mkdir($this->directory . '/ini', 0o755, true);
+        $this->writeIni();
+        file_put_contents("{$this->directory}/Caddyfile", $this->caddyfile($options));
+        $this->process = $box->start(
+            'frankenphp',
+            [getenv('FRANKENPHP'), 'run', '--config', "{$this->directory}/Caddyfile"],
+            ['PHP_INI_SCAN_DIR' => "{$this->directory}/ini", 'XDG_DATA_HOME' => $this->directory, 'XDG_CONFIG_HOME' => $this->directory],
+        );
+        $this->pid = $this->process->pid;
+        eventually('FrankenPHP answers', fn (): bool => $this->process->hasEnded()
+            ? fail('FrankenPHP has ended') : Http::get($this->url('hello'), 2)['status'] === 200, 30);
+    }
+
+    public function url(string $what, string ...$query): string
+    {
+        return "http://{$this->address}/{$what}" . ($query === [] ? '' : '?' . http_build_query($query));
+    }
+
+    /** What the worker answers, decoded. */
+    public function ask(string $what, string ...$query): mixed
+    {
+        return self::decode(Http::get($this->url($what, ...$query)));
+    }
+
+    /** @param array{status: int, body: string, error: string} $answer */
+    public static function decode(array $answer): mixed
+    {
+        $answer['status'] === 200 || fail('FrankenPHP answered: ' . show($answer));
+
+        return json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
+    }
+
+    /** All PHP threads end and start anew, and PHP itself with them; returns when that is done. */
+    public function restart(): void
+    {
+        $answer = Http::post("http://{$this->admin}/frankenphp/workers/restart", '');
+        same(200, $answer['status'], 'restart: ' . show($answer));
+    }
+
+    /** Caddy takes its configuration anew. */
+    public function reload(): void
+    {
+        // The same configuration would be no change, and ignored.
+        $file = "{$this->directory}/Caddyfile";
+        file_put_contents($file, file_get_contents($file) . "\n# " . bin2hex(random_bytes(4)));
+        $command = $this->box->start('reload', [getenv('FRANKENPHP'), 'reload', '--force', '--config', $file, '--address', $this->admin]);
+        same(0, $command->wait(60), 'reload: ' . $command->errors());
+    }
+
+    /** The settings of the box as they are now; PHP reads them when it starts. */
+    public function writeIni(): void
+    {
+        $ini = sprintf("extension=%s\nauto_prepend_file=%s\n", getenv('PILLION_ZTS_SO'), dirname(__DIR__) . '/program.php');
+        file_put_contents("{$this->directory}/ini/pillion.ini", $ini . "memory_limit=64M\ndisplay_errors=0\nlog_errors=1\n" . $this->box->ini());
+    }
+
+    /**
+     * What must not grow, when nothing is under way and threads for blocking work have gone.
+     *
+     * @return array{threads: int, descriptors: int} our threads, and all descriptors
+     */
+    public function settled(): array
+    {
+        return eventually('only threads that stay are left', function (): ?array {
+            $threads = our_threads($this->pid);
+            $stay = ['pillion', 'pillion-log'];
+
+            return array_diff($threads, $stay) === [] && count($threads) <= 2
+                ? ['threads' => count($threads), 'descriptors' => count(descriptors($this->pid))] : null;
+        }, 20);
+    }
+
+    private function caddyfile(array $options): string
+    {
+        $threads = $options['threads'] ?? 4;
+        $root = dirname(__DIR__) . '/frankenphp';
+        $more = $options['frankenphp'] ?? '';
+        $all = $threads + 1;
+
+        return <<<CADDYFILE
+            {
+                admin {$this->admin}
+                auto_https off
+                persist_config off
+                log {
+                    level WARN
+                }
+                frankenphp {
+                    num_threads {$all}
+                    {$more}
+                    worker {$root}/worker.php {$threads}
+                }
+            }
+            http://{$this->address} {
+                bind 127.0.0.1
+                root * {$root}
+                php_server {
+                    index worker.php
+                    try_files {path} worker.php
+                }
+            }
+            CADDYFILE;
+    }
+}
