@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds one of our products (release) and prints its path: `build.sh nts|zts` the extension for PHP 8.2 without
-# threads or for PHP 8.4 with them, `build.sh pillion|fake-velox` a program. Quick when nothing has changed.
+# threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|pillion-fill` a program. Quick when nothing has changed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -10,7 +10,9 @@ case ${1:-} in
     # union of all features, and with that Tokio's signal and process handling.
     pillion) php=nts package=pillion-cli file=pillion ;;
     fake-velox) php=nts package=pillion-testkit file=fake-velox ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox" ;;
+    # Fills caches for the benches.
+    pillion-fill) php=nts package=pillion-fill file=pillion-fill ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|pillion-fill" ;;
 esac
 
 use_php "$php"

@@ -20,7 +20,7 @@ packages_of() {
                 php8.2-cli php8.2-dev php8.2-curl php8.2-mbstring php8.2-xml php8.2-opcache libclang-14-dev
             ;;
         test) echo php8.2-fpm libfcgi-bin xz-utils ;;
-        bench) echo php8.2-apcu hyperfine wrk ;;
+        bench) echo php8.2-apcu php8.2-cgi ;;
         php-source)
             echo re2c bison autoconf dpkg-dev xz-utils libxml2-dev libsqlite3-dev libonig-dev libssl-dev \
                 libcurl4-openssl-dev zlib1g-dev

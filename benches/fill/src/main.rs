@@ -1,0 +1,52 @@
+//! `pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk`: an artifact cache with so many made-up entries,
+//! for the benches. `index`: in the index alone, which takes a second for a million; `disk`: with files
+//! and `index.json` too. A program of its own, so that PHP finds the cache as another process left it.
+
+use std::process::ExitCode;
+
+use pillion_engine::{
+    Error, Result,
+    artifacts::{
+        StoreOptions,
+        fixture::{self, Where},
+    },
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "a program of the command line")]
+            {
+                eprintln!("pillion-fill: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let [dir, run_dir, count, capacity, place] = arguments else {
+        return Err(Error::Config(
+            "usage: pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk".into(),
+        ));
+    };
+    let place = match place.as_str() {
+        "index" => Where::Index,
+        "disk" => Where::Disk { binary_size: 64 },
+        other => return Err(Error::Config(format!("{other}: index or disk"))),
+    };
+    let mut options = StoreOptions::new(dir, run_dir);
+    options.max_entries = number(capacity)?;
+    let store = fixture::fill(options, number(count)?, place)?;
+    if matches!(place, Where::Disk { .. }) {
+        store.export()?;
+    }
+    Ok(())
+}
+
+fn number(text: &str) -> Result<u32> {
+    let wrong = |_| Error::Config(format!("{text}: not a number of entries"));
+    text.parse().map_err(wrong)
+}

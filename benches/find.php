@@ -1,0 +1,104 @@
+<?php
+
+declare(strict_types=1);
+
+/**
+ * `Velox\find` with a key against `apcu_fetch` of the same metadata as an array: `find.php ENTRIES`. Both extensions
+ * are in this process, and take turns. The cost of the loop itself is taken off on both sides.
+ */
+
+use Pillion\Velox;
+
+require __DIR__ . '/support.php';
+
+$entries = (int) $argv[1];
+
+// Made in the order of the visits, so that bringing the key itself from memory is no part of the measurement.
+$numbers = range(0, $entries - 1);
+mt_srand(1);
+shuffle($numbers);
+$keys = array_map(fixture_key(...), $numbers);
+foreach ($keys as $key) {
+    apcu_store($key, [...metadata($key), 'config' => CONFIG]);
+}
+apcu_store('flat', metadata($keys[0]));
+if ((int) apcu_cache_info(true)['num_entries'] !== $entries + 1) {
+    throw new RuntimeException('APCu has not kept all entries: apc.shm_size is too small');
+}
+foreach ($keys as $key) {
+    Velox\find($key)?->key === $key || throw new RuntimeException("Pillion's index lacks $key");
+}
+
+if ($entries <= 100_000) {
+    $one = array_fill(0, 1000, $keys[0]);
+    [$ours, $peer] = lookups($one);
+    compare('`Velox\find`, a warm key', $ours, '`apcu_fetch`', $peer, 10, 80);
+    [$ours, $peer] = lookups($one, true);
+    compare('the same, and its path read', $ours, "`apcu_fetch` of an array without the configuration, and its path read", $peer);
+}
+[$ours, $peer] = lookups($keys);
+compare(sprintf('`Velox\find`, random keys of %s', number_format($entries)), $ours, '`apcu_fetch`', $peer, 10, 250);
+
+/**
+ * Nanoseconds of a lookup, ours and APCu's.
+ *
+ * @param list<string> $keys
+ * @return array{Samples, Samples}
+ */
+function lookups(array $keys, bool $readPath = false): array
+{
+    $repeats = max(1, intdiv(500_000, count($keys)));
+    $time = static function (callable $pass) use ($keys, $repeats): float {
+        $started = hrtime(true);
+        for ($i = 0; $i < $repeats; $i++) {
+            $pass($keys);
+        }
+
+        return (hrtime(true) - $started) / $repeats / count($keys);
+    };
+    $passes = $readPath ? [
+        'ours' => static function (array $keys): void {
+            foreach ($keys as $key) {
+                $found = Velox\find($key)->path;
+            }
+        },
+        'peer' => static function (array $keys): void {
+            foreach ($keys as $key) {
+                $found = apcu_fetch('flat')['path'];
+            }
+        },
+    ] : [
+        'ours' => static function (array $keys): void {
+            foreach ($keys as $key) {
+                $found = Velox\find($key);
+            }
+        },
+        'peer' => static function (array $keys): void {
+            foreach ($keys as $key) {
+                $found = apcu_fetch($key);
+            }
+        },
+    ];
+    $passes['loop'] = static function (array $keys): void {
+        foreach ($keys as $key) {
+            $found = $key;
+        }
+    };
+    $samples = rounds(9, array_map(static fn (callable $pass): callable => static fn (): float => $time($pass), $passes));
+    $loop = $samples['loop']->median();
+
+    return [$samples['ours']->less($loop), $samples['peer']->less($loop)];
+}
+
+function compare(string $what, Samples $ours, string $peerName, Samples $peer, ?int $factor = null, ?int $most = null): void
+{
+    $faster = $peer->median() / $ours->median();
+    row(
+        $what,
+        $ours->tell('ns'),
+        "$peerName: {$peer->tell('ns')}",
+        times($faster) . ' faster',
+        $factor === null ? '' : "≥ {$factor}× faster, ≤ $most ns",
+        $factor === null ? [] : [$faster >= $factor, $ours->median() <= $most],
+    );
+}

@@ -1,0 +1,60 @@
+<?php
+
+declare(strict_types=1);
+
+/**
+ * What the extension adds to a request that does not use it, and to a call of a PHP function. `php-cgi -T` runs a
+ * script again and again, each time from the start of a request to its end, in one process.
+ */
+
+require __DIR__ . '/support.php';
+
+const REQUESTS = 15_000;
+const CALLS = 3_000_000;
+
+$empty = environment('BENCH_DIR') . '/empty.php';
+file_put_contents($empty, '');
+$calls = <<<'PHP'
+    function nothing() {}
+    $started = hrtime(true);
+    for ($i = 0; $i < (int) $argv[1]; $i++) nothing();
+    echo (hrtime(true) - $started) / $argv[1];
+    PHP;
+
+$cgi = static function (array $extensions, array $settings) use ($empty): float {
+    $command = ['php-cgi8.2', ...array_slice(php($extensions, $settings), 1), '-q', '-T', '1000,' . REQUESTS, $empty];
+    $process = proc_open($command, [1 => ['pipe', 'w'], 2 => ['pipe', 'w']], $pipes);
+    $said = stream_get_contents($pipes[1]) . stream_get_contents($pipes[2]);
+    proc_close($process);
+    preg_match('~Elapsed time: ([0-9.]+) sec~', $said, $found) === 1 || throw new RuntimeException("php-cgi -T said: $said");
+
+    return $found[1] * 1e9 / REQUESTS;
+};
+$cli = static fn (array $extensions, array $settings): float => (float) run([...php($extensions, $settings), '-r', $calls, '--', (string) CALLS]);
+
+$places = places('requests');
+// The two of a round are compared with each other: what slows the machine down for a while meets both.
+$added = static function (callable $measure) use ($places): array {
+    $without = [];
+    $samples = rounds(30, ['added' => static function () use ($measure, $places, &$without): float {
+        $without[] = $measure([], []);
+
+        return $measure(['pillion'], $places) - end($without);
+    }]);
+
+    return [$samples['added'], new Samples($without)];
+};
+foreach (['start and end of a request, extension idle' => [$cgi, 200], 'a call of a PHP function' => [$cli, 0]] as $what => [$measure, $most]) {
+    [$difference, $without] = $added($measure);
+    $decimals = $most === 0 ? 1 : 0;
+    [$low, $high] = [$difference->at(0.25), $difference->at(0.75)];
+    row(
+        $what,
+        sprintf('%+.*f ns (half of the rounds: %+.*f to %+.*f)', $decimals, $difference->median(), $decimals, $low, $decimals, $high),
+        sprintf('PHP without it: %s ns', number_format($without->median(), $decimals)),
+        '',
+        $most === 0 ? '0 ns' : "≤ $most ns",
+        // Where nothing is to be added, zero has to lie among what was measured.
+        [$most === 0 ? $low <= 0 : $difference->median() <= $most],
+    );
+}

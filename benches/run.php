@@ -1,0 +1,73 @@
+<?php
+
+declare(strict_types=1);
+
+/**
+ * Runs the benches, all of them or those named, and prints one table in Markdown. Nothing here judges: a goal that is
+ * missed (✗) is told, and no failure. `run.php [find|first|submit|scaling|memory|copy|requests]...`
+ */
+
+require __DIR__ . '/support.php';
+
+// A million artifacts need room in APCu, too: 1.6 KB each.
+$large = (int) preg_replace('~.*^MemAvailable: +(\d+) kB.*~ms', '$1', file_get_contents('/proc/meminfo')) > 6_000_000;
+
+$benches = [
+    'find' => static function () use ($large): iterable {
+        foreach ($large ? [16_384, 1_000_000] : [16_384] as $entries) {
+            $places = places("find-$entries") + ['pillion.velox_cache_max_entries' => $entries];
+            fill($places, $entries, $entries, 'index');
+            $apcu = ['apc.shm_size' => $entries > 100_000 ? '3G' : '128M', 'apc.entries_hint' => $entries];
+            yield [...php(['apcu', 'pillion'], $apcu + $places), __DIR__ . '/find.php', (string) $entries];
+        }
+    },
+    'first' => static fn (): iterable => [[...php(), __DIR__ . '/first.php']],
+    'submit' => static function (): iterable {
+        $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];
+        yield [...php(['pillion'], $places), __DIR__ . '/submit.php'];
+    },
+    'scaling' => static function (): iterable {
+        $places = places('scaling');
+        fill($places, 16_384, 16_384, 'index');
+        yield [...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + $places), __DIR__ . '/scaling.php'];
+    },
+    'memory' => static fn (): iterable => [[...php(), __DIR__ . '/memory.php']],
+    'copy' => static fn (): iterable => [[...php(['pillion'], places('copy')), __DIR__ . '/copy.php']],
+    'requests' => static fn (): iterable => [[...php(), __DIR__ . '/requests.php']],
+];
+$chosen = array_slice($argv, 1) ?: array_keys($benches);
+foreach (array_diff($chosen, array_keys($benches)) as $unknown) {
+    fwrite(STDERR, "no bench '$unknown'; there are: " . implode(', ', array_keys($benches)) . "\n");
+    exit(1);
+}
+
+preg_match('~^model name\s*: (.+)~m', file_get_contents('/proc/cpuinfo'), $model);
+$apcu = trim(run([...php(['apcu']), '-r', 'echo phpversion("apcu");']));
+printf(
+    "%s, %d cores; Linux %s; PHP %s %s, APCu %s; load %s when it began, %s\n\n",
+    $model[1] ?? php_uname('m'),
+    substr_count(file_get_contents('/proc/cpuinfo'), 'processor'),
+    php_uname('r'),
+    PHP_VERSION,
+    PHP_ZTS ? 'ZTS' : 'NTS',
+    $apcu,
+    number_format(sys_getloadavg()[0], 1),
+    date('Y-m-d'),
+);
+echo "| what | Pillion | peer | compared | goal |\n| --- | --- | --- | --- | --- |\n";
+
+$failed = false;
+foreach ($chosen as $name) {
+    foreach ($benches[$name]() as $command) {
+        $process = proc_open($command, [], $pipes);
+        if (proc_close($process) !== 0) {
+            fwrite(STDERR, "the bench '$name' did not come to its end\n");
+            $failed = true;
+        }
+    }
+}
+echo "\nMedian (least–most) of rounds in which Pillion and its peer take turns. ✓ the goal is reached, ✗ it is not.\n";
+if (!$large) {
+    echo "A million keys were left out: they need 6 GB of free memory.\n";
+}
+exit($failed ? 1 : 0);

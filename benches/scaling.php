@@ -1,0 +1,83 @@
+<?php
+
+declare(strict_types=1);
+
+/**
+ * Two processes that look up random keys of 16,384 at the same time, against one: ours and APCu. They are forked from
+ * this one, because that is the only way in which processes share APCu.
+ */
+
+use Pillion\Velox;
+
+require __DIR__ . '/support.php';
+
+const ENTRIES = 16_384;
+const SECONDS = 0.4;
+
+$numbers = range(0, ENTRIES - 1);
+mt_srand(1);
+shuffle($numbers);
+$keys = array_map(fixture_key(...), $numbers);
+foreach ($keys as $key) {
+    apcu_store($key, metadata($key));
+}
+
+$ours = static function () use ($keys): int {
+    foreach ($keys as $key) {
+        $found = Velox\find($key);
+    }
+
+    return ENTRIES;
+};
+$peer = static function () use ($keys): int {
+    foreach ($keys as $key) {
+        $found = apcu_fetch($key);
+    }
+
+    return ENTRIES;
+};
+
+$samples = rounds(7, [
+    'ours 1' => static fn (): float => together(1, $ours),
+    'peer 1' => static fn (): float => together(1, $peer),
+    'ours 2' => static fn (): float => together(2, $ours),
+    'peer 2' => static fn (): float => together(2, $peer),
+]);
+$scaling = static fn (string $who): float => $samples["$who 2"]->median() / $samples["$who 1"]->median();
+foreach ([1 => 'one process', 2 => 'two processes'] as $count => $name) {
+    row(
+        "lookups of $name, millions a second",
+        $samples["ours $count"]->tell('M/s', 1),
+        "`apcu_fetch` of an array without the configuration: {$samples["peer $count"]->tell('M/s', 1)}",
+        $count === 1 ? '' : sprintf('%s of one; APCu %s', times($scaling('ours')), times($scaling('peer'))),
+        $count === 1 ? '' : '≥ 1.8× of one',
+        $count === 1 ? [] : [$scaling('ours') >= 1.8],
+    );
+}
+
+/** Millions of lookups a second, of so many processes together. */
+function together(int $processes, callable $pass): float
+{
+    $start = hrtime(true) + 50_000_000;
+    $pipes = [];
+    for ($i = 0; $i < $processes; $i++) {
+        [$pipes[], $child] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        if (pcntl_fork() === 0) {
+            $pass();
+            while (hrtime(true) < $start) {
+            }
+            $end = $start + (int) (SECONDS * 1e9);
+            for ($done = 0; ($now = hrtime(true)) < $end;) {
+                $done += $pass();
+            }
+            fwrite($child, (string) ($done / ($now - $start) * 1000));
+            exit(0);
+        }
+        fclose($child);
+    }
+    $sum = array_sum(array_map(static fn ($pipe): float => (float) stream_get_contents($pipe), $pipes));
+    while (pcntl_wait($status) > 0) {
+    }
+
+    return $sum;
+}

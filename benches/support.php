@@ -1,0 +1,198 @@
+<?php
+
+declare(strict_types=1);
+
+/**
+ * What all benches share: samples and how they are told, PHP processes with and without the extensions that are
+ * measured, and rows of the table.
+ */
+
+/** What the artifacts of the benches were built from. */
+const CONFIG = [
+    'rr_version' => 'v2025.1.9',
+    'target_platform' => ['os' => 'linux', 'arch' => 'amd64'],
+    'plugins' => [
+        ['module_name' => 'github.com/roadrunner-server/logger/v5', 'tag' => 'v5.1.9'],
+        ['module_name' => 'github.com/roadrunner-server/rpc/v5', 'tag' => 'v5.1.9'],
+        ['module_name' => 'github.com/roadrunner-server/server/v5', 'tag' => 'v5.2.10'],
+        ['module_name' => 'github.com/roadrunner-server/http/v5', 'tag' => 'v5.3.0'],
+    ],
+];
+
+/** Values of one measurement, repeated; sorted. */
+final class Samples
+{
+    /** @var list<float> */
+    private array $values;
+
+    /** @param list<float> $values */
+    public function __construct(array $values)
+    {
+        sort($values);
+        $this->values = $values;
+    }
+
+    public function median(): float
+    {
+        return $this->at(0.5);
+    }
+
+    /** The smallest value that so much of all is not above; 0.99 for the 99th percentile. */
+    public function at(float $share): float
+    {
+        return $this->values[max(0, (int) ceil($share * count($this->values)) - 1)];
+    }
+
+    /** What is left when something that was measured too is taken off. */
+    public function less(float $cost): self
+    {
+        return new self(array_map(static fn (float $value): float => $value - $cost, $this->values));
+    }
+
+    /** `41 ns (40–44)`: median, least and most. */
+    public function tell(string $unit, int $decimals = 0): string
+    {
+        [$median, $least, $most] = array_map(
+            static fn (float $value): string => number_format($value, $decimals),
+            [$this->median(), $this->values[0], $this->values[count($this->values) - 1]],
+        );
+
+        return $least === $most ? "$median $unit" : "$median $unit ({$least}–{$most})";
+    }
+}
+
+/**
+ * Runs each of the measurements in turn, again and again, so that whatever else happens on the machine meets all of
+ * them alike. The first round warms up and does not count.
+ *
+ * @param array<string, callable(): float> $measurements
+ * @return array<string, Samples>
+ */
+function rounds(int $rounds, array $measurements): array
+{
+    $values = [];
+    for ($round = 0; $round <= $rounds; $round++) {
+        foreach ($measurements as $name => $measure) {
+            $value = $measure();
+            if ($round > 0) {
+                $values[$name][] = $value;
+            }
+        }
+    }
+
+    return array_map(static fn (array $values): Samples => new Samples($values), $values);
+}
+
+/** @param list<bool> $met one for each part of the goal */
+function row(string $what, string $ours, string $peer, string $compared, string $goal, array $met): void
+{
+    $verdict = $met === [] ? '' : (in_array(false, $met, true) ? ' ✗' : ' ✓');
+    echo "| $what | $ours | $peer | $compared | $goal$verdict |\n";
+}
+
+/** `14.9×` */
+function times(float $factor): string
+{
+    return number_format($factor, $factor < 10 ? 2 : ($factor < 100 ? 1 : 0)) . '×';
+}
+
+/**
+ * A command line that runs PHP without any ini file, with what is named: `pillion`, `apcu`.
+ *
+ * @param list<string> $extensions
+ * @param array<string, string|int> $settings
+ * @return list<string>
+ */
+function php(array $extensions = [], array $settings = []): array
+{
+    $given = [
+        'pillion' => ['extension' => environment('PILLION_SO')],
+        'apcu' => ['extension' => 'apcu', 'apc.enable_cli' => 1],
+    ];
+    $command = [PHP_BINARY, '-n', '-d', 'memory_limit=-1'];
+    foreach ([...array_map(static fn (string $name): array => $given[$name], $extensions), $settings] as $set) {
+        foreach ($set as $name => $value) {
+            array_push($command, '-d', "$name=$value");
+        }
+    }
+
+    return $command;
+}
+
+/**
+ * Settings that give Pillion directories of its own.
+ *
+ * @return array<string, string>
+ */
+function places(string $name): array
+{
+    $state = environment('BENCH_DIR') . "/$name";
+    $run = environment('BENCH_RUN_DIR') . "/$name";
+    foreach ([$state, $run] as $directory) {
+        is_dir($directory) || mkdir($directory, 0o700, true);
+    }
+
+    return [
+        'pillion.state_dir' => $state,
+        'pillion.run_dir' => $run,
+        'pillion.velox_cache_dir' => "$state/cache",
+        'pillion.log' => "$state/pillion.log",
+    ];
+}
+
+/**
+ * Fills a cache with made-up artifacts: in the index alone, or on disk too.
+ *
+ * @param array<string, string> $places
+ */
+function fill(array $places, int $count, int $capacity, string $where): void
+{
+    run([environment('PILLION_FILL'), $places['pillion.velox_cache_dir'], $places['pillion.run_dir'], "$count", "$capacity", $where]);
+}
+
+/** The key of made-up artifact number n, as `fill` makes it. */
+function fixture_key(int $n): string
+{
+    return substr(hash('sha256', "fixture-$n"), 0, 16);
+}
+
+/** What an `Artifact` tells, as the array that would stand in APCu instead; its configuration apart. */
+function metadata(string $key): array
+{
+    return [
+        'key' => $key,
+        'path' => '/var/lib/pillion/0/.rr-cache/velox-binaries/' . substr($key, 0, 2) . '/' . substr($key, 2, 2) . "/$key.51e2d800.bin",
+        'sha256' => hash('sha256', $key),
+        'cacheStatus' => 'HIT',
+        'size' => 20_938_878,
+        'createdAt' => 1_795_251_931.277,
+        'expiresAt' => 1_795_856_731.277,
+        'accessedAt' => 1_795_251_931.277,
+        'buildSeconds' => 30.0,
+    ];
+}
+
+/**
+ * Runs a command to its end; its standard output.
+ *
+ * @param list<string> $command
+ */
+function run(array $command): string
+{
+    $process = proc_open($command, [1 => ['pipe', 'w']], $pipes);
+    $output = stream_get_contents($pipes[1]);
+    fclose($pipes[1]);
+    $status = proc_close($process);
+    if ($status !== 0) {
+        throw new RuntimeException(sprintf("exit code %d: %s\n%s", $status, implode(' ', $command), $output));
+    }
+
+    return $output;
+}
+
+function environment(string $name): string
+{
+    $value = getenv($name);
+
+    return is_string($value) && $value !== '' ? $value : throw new RuntimeException("$name is not set; scripts/bench.sh sets it");
+}

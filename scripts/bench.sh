@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Our numbers beside those of the peers, in one run: a table in Markdown on standard output. `bench.sh [NAME]...` (or
+# BENCH=NAME) runs some of them: find, first, submit, scaling, memory, copy, requests. A missed goal is no failure.
+#
+# The extension is built as it is released. The binaries in PILLION_SO, PILLION_FILL and FAKE_VELOX are taken where
+# they are named.
+
+. "$(dirname "$0")/lib.sh"
+
+"$PILLION_ROOT/scripts/setup.sh" base bench
+build() {
+    say "building $1"
+    "$PILLION_ROOT/scripts/build.sh" "$1"
+}
+PILLION_SO=${PILLION_SO:-$(build nts)}
+FAKE_VELOX=${FAKE_VELOX:-$(build fake-velox)}
+PILLION_FILL=${PILLION_FILL:-$(build pillion-fill)}
+use_php nts
+
+# Beside the compiled code, so that it is a disk that is measured where a disk is meant.
+mkdir -p "$PILLION_CACHE"
+BENCH_DIR=$(mktemp -d -p "$PILLION_CACHE" bench.XXXXXX)
+BENCH_RUN_DIR=$(mktemp -d -p /dev/shm pillion-bench.XXXXXX 2>/dev/null || mktemp -d)
+server=''
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$BENCH_DIR" "$BENCH_RUN_DIR"' EXIT
+trap 'exit 130' INT TERM
+
+"$FAKE_VELOX" --listen 127.0.0.1:0 >"$BENCH_DIR/velox.log" 2>&1 &
+server=$!
+for _ in {1..100}; do
+    VELOX_URL=$(sed -n 's|^listening |http://|p' "$BENCH_DIR/velox.log")
+    [ -z "$VELOX_URL" ] || break
+    sleep 0.1
+done
+[ -n "$VELOX_URL" ] || die "the fake Velox server does not start: $(cat "$BENCH_DIR/velox.log")"
+
+export PILLION_SO PILLION_FILL BENCH_DIR BENCH_RUN_DIR VELOX_URL
+read -ra chosen <<<"${*:-${BENCH:-}}"
+say 'measuring takes some minutes, and a machine that does nothing else'
+"$PHP" -n "$PILLION_ROOT/benches/run.php" ${chosen[@]+"${chosen[@]}"}
