@@ -190,12 +190,10 @@ impl Process {
             on_shutdown: OnShutdown::HandOver,
         };
         let velox = Arc::clone(self.velox()?);
+        let store = self.store.get().cloned();
         if let Some(artifact) = velox.begin(&request) {
-            return Ok(Job::ready(
-                SPEC,
-                inbox,
-                Ok(Value::Artifact(artifact.into())),
-            ));
+            let found = Found::of(artifact, store.as_deref());
+            return Ok(Job::ready(SPEC, inbox, Ok(Value::Artifact(found))));
         }
         if self.settings().velox.server_url.is_none() {
             return Err(Error::Config(
@@ -211,7 +209,7 @@ impl Process {
                     .map_err(|_| Error::Timeout(format!("build exceeded {limit:?} timeout")))?,
                 None => building.await,
             };
-            Ok(Value::Artifact(built?.into()))
+            Ok(Value::Artifact(Found::of(built?, store.as_deref())))
         })
     }
 

@@ -9,9 +9,9 @@ use ext_php_rs::ffi::{
     ZEND_ACC_PUBLIC, ZEND_ACC_READONLY_CLASS, zend_class_entry, zend_function, zend_object,
     zend_object_std_dtor, zend_std_compare_objects, zend_std_get_properties,
     zend_std_get_property_ptr_ptr, zend_std_has_property, zend_std_read_property,
-    zend_std_write_property, zend_string, zend_throw_error, zval,
+    zend_std_unset_property, zend_std_write_property, zend_string, zend_throw_error, zval,
 };
-use pillion_engine::{Error, artifacts::Record, process::Found};
+use pillion_engine::{Error, artifacts::Record, process::Found, velox};
 
 use crate::{
     handler, process,
@@ -92,6 +92,7 @@ pub unsafe fn register() {
             handlers.read_property = Some(read_property);
             handlers.write_property = Some(write_property);
             handlers.has_property = Some(has_property);
+            handlers.unset_property = Some(unset_property);
             handlers.get_property_ptr_ptr = Some(get_property_ptr_ptr);
             handlers.get_properties = Some(get_properties);
             handlers.compare = Some(compare);
@@ -245,6 +246,18 @@ unsafe extern "C" fn write_property(
     }
 }
 
+unsafe extern "C" fn unset_property(
+    object: *mut zend_object,
+    name: *mut zend_string,
+    cache: *mut *mut std::ffi::c_void,
+) {
+    // SAFETY: as above.
+    unsafe {
+        fill(object, true);
+        zend_std_unset_property(object, name, cache);
+    }
+}
+
 unsafe extern "C" fn has_property(
     object: *mut zend_object,
     name: *mut zend_string,
@@ -301,7 +314,7 @@ fn this<'a>(call: &Call<'a>) -> &'a Own {
 fn filename(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let config = process::current().config_of(&this(call).found);
-    ret.string(Found::filename(&config));
+    ret.string(velox::filename(&config));
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use pillion_engine::{
     artifacts::{self, Key},
     error::{IoContext, Violation},
     process::{Found, Value, figures},
+    velox::{Identity, Request},
 };
 
 use super::{convert, function};
@@ -72,10 +73,14 @@ fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let key = convert::key(call, 0)?;
     let path = allowed_path(call, 1)?;
     let meta = match call.len() {
-        3 => json::to_json(call.array(2)?).map_err(Error::InvalidRequest)?,
+        3 => json::to_json(call.array(2)?).map_err(in_meta)?,
         _ => serde_json::json!({}),
     };
-    let put = artifacts::Put::parse(key, &meta)?;
+    let mut put = artifacts::Put::parse(key, &meta)?;
+    // A build request as configuration: then a later request finds the binary.
+    if let Ok(request) = Request::from_json(put.config()) {
+        put = put.known_by(Identity::of(&request).digest);
+    }
     convert::submit(ret, |inbox| {
         process::current().with_store("artifacts.put", inbox, move |store, job| {
             // Not to wait for the other end of a pipe, nor to become the owner of a terminal.
@@ -130,6 +135,14 @@ fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
             figures::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
         })
     })
+}
+
+/// What has no place in a tree, by its path from `meta` on.
+fn in_meta(mut wrong: Vec<Violation>) -> Error {
+    for violation in &mut wrong {
+        violation.field = format!("meta.{}", violation.field);
+    }
+    Error::InvalidRequest(wrong)
 }
 
 /// A path that `open_basedir` allows; PHP's own warning tells where it doesn't.

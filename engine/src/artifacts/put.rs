@@ -16,6 +16,7 @@ use crate::{
 pub struct Put {
     key: Key,
     config: Value,
+    digest: ConfigDigest,
     ttl: Option<Duration>,
     build_ms: u32,
     replace: bool,
@@ -31,6 +32,7 @@ impl Put {
         let mut put = Self {
             key,
             config: Value::Object(serde_json::Map::new()),
+            digest: ConfigDigest(0),
             ttl: None,
             build_ms: 0,
             replace: true,
@@ -63,11 +65,31 @@ impl Put {
                 ),
             }
         }
+        if meta.as_array().is_some_and(|list| !list.is_empty()) {
+            wrong.push(Violation {
+                field: "meta".to_owned(),
+                message: "must be an array with names as keys, not a list".to_owned(),
+            });
+        }
+        put.digest = ConfigDigest::of_value(&put.config);
         if wrong.is_empty() {
             Ok(put)
         } else {
             Err(Error::InvalidRequest(wrong))
         }
+    }
+
+    /// The configuration that is kept with it.
+    #[must_use]
+    pub fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// The same, known by another digest: for a configuration whose digest is not that of its text.
+    #[must_use]
+    pub fn known_by(mut self, digest: ConfigDigest) -> Self {
+        self.digest = digest;
+        self
     }
 }
 
@@ -94,7 +116,7 @@ impl Store {
             staging,
             CommitMeta {
                 key: put.key,
-                digest: ConfigDigest::of_value(&put.config),
+                digest: put.digest,
                 config: put.config,
                 build_ms: put.build_ms,
                 ttl: put.ttl.unwrap_or(self.options.ttl),

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::PathBuf, sync::Arc};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    artifacts::{ConfigDigest, Key, Record},
+    artifacts::{ConfigDigest, Key, Record, Store},
     velox::{Artifact, CacheStatus},
 };
 
@@ -64,28 +64,13 @@ impl Found {
             digest: ConfigDigest(0),
         })
     }
-
-    /// The name to save it under: `roadrunner-linux-amd64`, `roadrunner-windows-amd64.exe`.
-    #[must_use]
-    pub fn filename(config: &serde_json::Value) -> String {
-        let part = |name| {
-            config
-                .pointer(&format!("/target_platform/{name}"))
-                .or_else(|| config.get(name))
-                .and_then(serde_json::Value::as_str)
-        };
-        match (part("os"), part("arch")) {
-            (Some(os @ "windows"), Some(arch)) => format!("roadrunner-{os}-{arch}.exe"),
-            (Some(os), Some(arch)) => format!("roadrunner-{os}-{arch}"),
-            _ => "roadrunner".to_owned(),
-        }
-    }
 }
 
-impl From<Artifact> for Found {
-    /// What lies where the store would not have it is held by its path.
-    fn from(artifact: Artifact) -> Self {
-        let is_kept = artifact.path.ends_with(artifact.record.relative_path());
+impl Found {
+    /// What a build brought. What doesn't lie in `store` is held by its path.
+    #[must_use]
+    pub fn of(artifact: Artifact, store: Option<&Store>) -> Self {
+        let is_kept = store.is_some_and(|store| store.path(&artifact.record) == artifact.path);
         Self {
             record: artifact.record,
             is_hit: artifact.cache_status == CacheStatus::Hit,

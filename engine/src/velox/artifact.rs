@@ -55,19 +55,31 @@ impl Artifact {
         }
     }
 
-    /// What the file is called for whoever downloads it: `roadrunner-linux-amd64`.
+    /// What the file is called for whoever downloads it: [`filename`] of its configuration.
     #[must_use]
     pub fn filename(&self) -> String {
-        let part = |name: &str| {
-            let platform = self.config.get("target_platform");
-            let value = platform.and_then(|platform| platform.get(name));
-            value
-                .and_then(Value::as_str)
-                .unwrap_or("unknown")
-                .to_owned()
-        };
-        let os = part("os");
-        let ending = if os == "windows" { ".exe" } else { "" };
-        format!("roadrunner-{os}-{}{ending}", part("arch"))
+        filename(&self.config)
+    }
+}
+
+/// The name to save a binary under: `roadrunner-linux-amd64`, `roadrunner-windows-amd64.exe`. A platform
+/// that would not do in a file name or a header gives a plain `roadrunner`.
+#[must_use]
+pub fn filename(config: &Value) -> String {
+    let part = |name| {
+        config
+            .pointer(&format!("/target_platform/{name}"))
+            .or_else(|| config.get(name))
+            .and_then(Value::as_str)
+            .filter(|part| !part.is_empty())
+            .filter(|part| {
+                part.bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            })
+    };
+    match (part("os"), part("arch")) {
+        (Some(os @ "windows"), Some(arch)) => format!("roadrunner-{os}-{arch}.exe"),
+        (Some(os), Some(arch)) => format!("roadrunner-{os}-{arch}"),
+        _ => "roadrunner".to_owned(),
     }
 }

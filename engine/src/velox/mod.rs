@@ -44,7 +44,7 @@ mod status;
 mod trouble;
 mod work;
 
-pub use artifact::{Artifact, CacheStatus};
+pub use artifact::{Artifact, CacheStatus, filename};
 pub use builds::{Booking, Velox};
 pub use canonical::Canonical;
 pub use identity::{Explanation, Identity, Reason, explain};
