@@ -25,16 +25,16 @@ use tokio::{
 };
 
 const AFTER: &str = "\
-Speaks the protocol of the Velox build server (POST /api.service.v1.BuildService/Build), and beside it
-answers GET /builds/{request_id} with the progress of a build, and GET /health.
+Speaks the protocol of the Velox build server (POST /api.service.v1.BuildService/Build). Beside it, \
+GET /builds/{request_id} tells the progress of a build, and GET /health that the server lives.
 
-Needs `go` in PATH, and a Go module proxy that GOPROXY names. Prints `listening on http://…` when it is
+Needs `go` in PATH, and a Go module proxy that GOPROXY names. Prints `listening on http://…` when it is \
 ready; log lines go to standard error. SIGTERM and SIGINT stop it, and the builds that run.
 
 Example:
   pillion velox --listen 127.0.0.1:9000";
 
-/// Build RoadRunner binaries with the local Go toolchain, for who speaks Velox's protocol
+/// Build RoadRunner binaries with the local Go toolchain, for clients of a Velox server
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub struct Arguments {
@@ -42,10 +42,10 @@ pub struct Arguments {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     listen: String,
 
-    /// Where binaries are built and kept [default: pillion-velox-<uid> in the temporary directory]
+    /// Where binaries are built and kept [default: $TMPDIR/pillion-velox-<uid>]
     ///
     /// Clients read the binaries from here: it must lie in a directory that their setting
-    /// `velox.path_map` names.
+    /// `velox.path_map` names, which is the temporary directory by default.
     #[arg(long)]
     dir: Option<PathBuf>,
 

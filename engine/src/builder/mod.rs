@@ -64,6 +64,9 @@ pub use auth::Tokens;
 pub use keep::KeepLimits;
 pub use protocol::BUILD_PATH;
 
+/// How long a new server waits for the old one's directory.
+const TAKEOVER: Duration = Duration::from_secs(1);
+
 /// How a server is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -102,7 +105,8 @@ impl Server {
     pub fn open(mut options: Options) -> Result<Self> {
         options.dir = own_directory(&options.dir)?;
         let lock = options.dir.join("server.lock");
-        let lock = Lock::attempt(&lock, Kind::Exclusive).context(|| lock.display().to_string())?;
+        let lock = Lock::within(&lock, Kind::Exclusive, TAKEOVER)
+            .context(|| lock.display().to_string())?;
         let lock = lock.ok_or_else(|| {
             Error::State(format!(
                 "{}: another build server is running in this directory",

@@ -59,7 +59,7 @@ impl Workshop {
         let started = Instant::now();
         let go = go.ok_or_else(|| {
             Failure::build(
-                "there is no `go` in PATH of the build server; Go 1.26.1 or newer is needed for the newest RoadRunner releases: install it from go.dev/dl, or start the server with a PATH that has it",
+                "there is no `go` in PATH of the build server; Go 1.26.1 or newer is needed for the newest RoadRunner releases: install it, or start the server with a PATH that has it",
             )
         })?;
         let room = Room::make(&self.work, configuration).map_err(|error| {

@@ -23,33 +23,28 @@ pub(super) enum Why {
 
 /// Held by who waits: dropping it stops the build.
 #[derive(Debug)]
-pub(super) struct Waiter(watch::Sender<Option<Why>>);
+pub(super) struct Waiter {
+    _alive: watch::Sender<()>,
+}
 
 impl Waiter {
     /// A waiter and what the build listens to. `shutdown` turns true when the server ends.
     pub(super) fn new(shutdown: watch::Receiver<bool>) -> (Self, Stop) {
-        let (sender, waiter) = watch::channel(None);
-        (
-            Self(sender),
-            Stop {
-                waiter,
-                shutdown,
-                deadlines: Vec::new(),
-            },
-        )
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        self.0.send_replace(Some(Why::ClientGone));
+        let (alive, waiter) = watch::channel(());
+        let stop = Stop {
+            waiter,
+            shutdown,
+            deadlines: Vec::new(),
+        };
+        (Self { _alive: alive }, stop)
     }
 }
 
 /// The build's ear.
 #[derive(Debug)]
 pub(super) struct Stop {
-    waiter: watch::Receiver<Option<Why>>,
+    /// Nothing is ever sent: its closing is the message.
+    waiter: watch::Receiver<()>,
     shutdown: watch::Receiver<bool>,
     deadlines: Vec<(Instant, Why)>,
 }
@@ -72,7 +67,9 @@ impl Stop {
             .find(|(at, _)| *at <= now)
             .map(|(_, why)| *why);
         let shutdown = self.shutdown.borrow().then_some(Why::Shutdown);
-        (*self.waiter.borrow()).or(shutdown).or(late)
+        let gone = self.waiter.has_changed().is_err();
+        let gone = gone.then_some(Why::ClientGone);
+        gone.or(shutdown).or(late)
     }
 
     /// Waits until a stop is asked for. Cancel-safe.
