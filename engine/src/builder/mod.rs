@@ -10,7 +10,7 @@
 //! * `pipeline`, `toolchain`, `targets`, `versions`, `releases`, `module`, `room`: one
 //!   build.
 //! * `go`, `environment`, `failure`: one command of it, and what its end means.
-//! * `keep`: the binaries.
+//! * `keep`, `links`: the binaries.
 //!
 //! # Files
 //!
@@ -27,6 +27,7 @@ mod flights;
 mod go;
 mod grammar;
 mod keep;
+mod links;
 mod module;
 mod pipeline;
 mod progress;
