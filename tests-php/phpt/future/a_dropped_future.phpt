@@ -1,0 +1,31 @@
+--TEST--
+A dropped future stops nothing: the build goes on and the cache has it
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox(['delay_ms' => 200]);
+
+use Pillion\Velox;
+
+Velox\build(request());
+until(fn () => null !== Velox\find(request()));
+var_dump($velox->count('builds_finished'), Pillion\completed());
+
+// Neither futures nor results pile up.
+until(fn () => [] === Pillion\status()['runtime']['jobs']);
+for ($round = 0; $round < 3; ++$round) {
+    for ($i = 0; $i < 2_000; ++$i) {
+        Velox\build(request());
+    }
+    Pillion\completed();
+    $bytes[] = Pillion\status()['heap']['bytes'];
+    $memory[] = memory_get_usage();
+}
+var_dump($bytes[2] - $bytes[1] < 20_000, $memory[2] - $memory[1] < 20_000);
+?>
+--EXPECT--
+int(1)
+array(0) {
+}
+bool(true)
+bool(true)

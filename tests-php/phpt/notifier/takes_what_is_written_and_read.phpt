@@ -1,0 +1,27 @@
+--TEST--
+A program that reads from the notifier, or writes to it, does no harm
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+with_velox(['delay_ms' => 200]);
+
+$notifier = Pillion\notifier();
+stream_set_blocking($notifier, false);
+var_dump(fread($notifier, 100));
+var_dump(false !== @fwrite($notifier, str_repeat('x', 100)));
+
+$future = Pillion\Velox\build(request());
+var_dump(readable($notifier, 30), '' !== fread($notifier, 100), completed(1) === [$future]);
+
+// What it read does not lose what comes next.
+$future = Pillion\Velox\build(request_of('v1.0.0'));
+var_dump(readable($notifier, 30), completed(1) === [$future]);
+?>
+--EXPECT--
+string(0) ""
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)

@@ -1,0 +1,34 @@
+--TEST--
+The notifier turns readable when a future is done, and completed() drains it
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+with_velox(['delay_ms' => 300]);
+
+$notifier = Pillion\notifier();
+var_dump(get_resource_type($notifier), readable($notifier, 0), Pillion\completed());
+
+$future = Pillion\Velox\build(request());
+var_dump(readable($notifier, 30), $future->isDone());
+// It stays so until it is drained.
+var_dump(readable($notifier, 0));
+var_dump(Pillion\completed() === [$future], readable($notifier, 0), Pillion\completed());
+
+// A hit is done at once, and told all the same.
+$hit = Pillion\Velox\build(request());
+var_dump(readable($notifier, 30), Pillion\completed() === [$hit]);
+?>
+--EXPECT--
+string(6) "stream"
+bool(false)
+array(0) {
+}
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(false)
+array(0) {
+}
+bool(true)
+bool(true)
