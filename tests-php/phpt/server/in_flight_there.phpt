@@ -1,0 +1,19 @@
+--TEST--
+409: the same build is in flight at the server, so the question is asked again until it is done
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox();
+
+row($velox, 'for a while', ['times' => 5, 'answer' => ['kind' => 'busy']]);
+// It counts as no attempt: faults have all of theirs.
+$velox->reset();
+$velox->behave(
+    ['times' => 2, 'answer' => ['kind' => 'busy']],
+    ['times' => 2, 'answer' => ['kind' => 'raw', 'status' => 503]],
+);
+echo Pillion\Velox\build(request())->wait(30)->cacheStatus, ' ', $velox->count('build_requests'), "\n";
+?>
+--EXPECT--
+for a while, asked 6: MISS
+MISS 5

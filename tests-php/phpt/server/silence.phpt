@@ -1,0 +1,30 @@
+--TEST--
+A server that never answers holds a build until its time is over, and no longer
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox(settings: ['velox_build_timeout' => '1s', 'velox_request_timeout' => '100ms']);
+$velox->behave(['answer' => ['kind' => 'hang']]);
+
+use Pillion\Velox;
+
+// The build's own time; the caller's time; whichever is shorter.
+thrown(fn () => Velox\build(request())->wait(30));
+$future = Velox\build(request(), 0.3);
+thrown(fn () => $future->wait(30));
+var_dump($future->state(), $future->cancel());
+until(fn () => 0 === $velox->count('in_flight'));
+
+// An answer that stops in the middle is silence on the control path.
+$long = ['kind' => 'build', 'logs_bytes' => 100_000];
+row($velox, 'stalls', ['times' => 1, 'answer' => $long, 'delivery' => ['stall_at' => 5_000]]);
+$bytes = ['kind' => 'bytes'];
+row($velox, 'stalls in the binary', ['times' => 1, 'answer' => $bytes, 'delivery' => ['stall_at' => 5_000]]);
+?>
+--EXPECTF--
+Pillion\TimeoutException(400): build exceeded 1s timeout
+Pillion\TimeoutException(400): build exceeded 300ms timeout
+string(6) "failed"
+bool(false)
+stalls, asked 2: MISS
+stalls in the binary, asked 2: MISS
