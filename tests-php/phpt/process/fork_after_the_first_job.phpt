@@ -1,0 +1,47 @@
+--TEST--
+A fork with jobs under way: the parent's go on, the child gets a fresh runtime at its first job
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox(['behaviours' => [['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 2500]]]);
+
+use Pillion\Velox;
+
+$done = Velox\build(request_of('v0.0.1'));
+$done->wait(30);
+$open = Velox\build(request_of('v1.0.0'));
+until(fn () => 1 === $velox->count('in_flight'));
+
+$child = pcntl_fork();
+if (0 === $child) {
+    // What was done before is known here too; what was open is the parent's.
+    echo $done->state(), ' ', $done->wait(0)->config['plugins'][0]['tag'], "\n";
+    thrown(fn () => $open->wait(5));
+    thrown(fn () => Pillion\select([$open], 5));
+    var_dump($open->isDone(), $open->cancel(), Pillion\completed());
+    // What the child asks for, it gets.
+    echo Velox\build(request_of('v2.0.0'))->wait(30)->config['plugins'][0]['tag'], "\n";
+    var_dump(count(Pillion\status()['host']['workers']));
+    unset($open);
+    exit(11);
+}
+pcntl_waitpid($child, $status);
+var_dump(pcntl_wifexited($status), pcntl_wexitstatus($status));
+echo $open->wait(30)->config['plugins'][0]['tag'], "\n";
+var_dump($velox->count('builds_cancelled'), count(Pillion\status()['host']['workers']));
+?>
+--EXPECT--
+done v0.0.1
+Pillion\StateException(800): this future belongs to the parent process; ask again in the forked child
+Pillion\StateException(800): this future belongs to the parent process; ask again in the forked child
+bool(false)
+bool(false)
+array(0) {
+}
+v2.0.0
+int(2)
+bool(true)
+int(11)
+v1.0.0
+int(0)
+int(1)

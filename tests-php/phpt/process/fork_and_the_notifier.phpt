@@ -1,0 +1,31 @@
+--TEST--
+After a fork the notifier works in both, and neither hears of the other's futures
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox(['behaviours' => [['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 2000]]]);
+
+use Pillion\Velox;
+
+$notifier = Pillion\notifier();
+$parents = Velox\build(request_of('v1.0.0'));
+until(fn () => 1 === $velox->count('in_flight'));
+$child = pcntl_fork();
+if (0 === $child) {
+    $future = Velox\build(request_of('v2.0.0'));
+    $right = Pillion\notifier() === $notifier && readable($notifier, 30) && completed(1) === [$future];
+    // The parent's end makes no noise here.
+    until(fn () => null !== Velox\find(request_of('v1.0.0')));
+    exit($right && !readable($notifier, 0.3) && [] === Pillion\completed() ? 11 : 12);
+}
+var_dump(readable($notifier, 30), completed(1) === [$parents]);
+pcntl_waitpid($child, $status);
+var_dump(pcntl_wexitstatus($status), readable($notifier, 0), Pillion\completed());
+?>
+--EXPECT--
+bool(true)
+bool(true)
+int(11)
+bool(false)
+array(0) {
+}
