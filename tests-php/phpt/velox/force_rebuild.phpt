@@ -1,0 +1,36 @@
+--TEST--
+force_rebuild builds anew and replaces what was there; the old file can still be read by who has it open
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox();
+
+use Pillion\Velox;
+
+$first = Velox\build(request())->wait(30);
+$open = $first->open();
+$second = Velox\build(request(['force_rebuild' => true]))->wait(30);
+// No two builds of the fake server have the same bytes.
+var_dump($second->cacheStatus, $first->key === $second->key, $first->sha256 === $second->sha256, $velox->count('builds_started'));
+var_dump(Velox\find(request())->sha256 === $second->sha256, $second->verify(), is_file($second->path));
+var_dump(hash('sha256', stream_get_contents($open)) === $first->sha256);
+// And the next one is a hit again.
+var_dump(Velox\build(request())->wait(30)->sha256 === $second->sha256, $velox->count('builds_started'));
+// A request that fails leaves the old one in its place.
+$velox->behave(['answer' => ['kind' => 'error', 'message' => 'building plugins: no']]);
+thrown(fn () => Velox\build(request(['force_rebuild' => true]))->wait(30));
+var_dump(Velox\find(request())->sha256 === $second->sha256);
+?>
+--EXPECT--
+string(4) "MISS"
+bool(true)
+bool(false)
+int(2)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+int(2)
+Pillion\BuildFailedException(300): velox server returned: building plugins: no
+bool(true)

@@ -1,0 +1,46 @@
+--TEST--
+Two configurations that differ only in the case of letters share a key and never get each other's binary
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox();
+
+use Pillion\Velox;
+
+$lower = request(['plugins' => [['module_name' => 'github.com/acme/plugin', 'tag' => 'v1.0.0']]]);
+$upper = request(['plugins' => [['module_name' => 'github.com/Acme/Plugin', 'tag' => 'v1.0.0']]]);
+var_dump(Velox\key($lower) === Velox\key($upper));
+
+$first = Velox\build($lower)->wait(30);
+var_dump(Velox\find($upper), Velox\explain($upper)['reason'], Velox\explain($upper)['stored_key'] === $first->key);
+$second = Velox\build($upper)->wait(30);
+var_dump($first->key === Velox\key($lower), $second->key === $first->key, $first->sha256 === $second->sha256);
+foreach ([[$lower, $first], [$upper, $second]] as [$request, $artifact]) {
+    var_dump(Velox\find($request)->sha256 === $artifact->sha256, Velox\build($request)->wait(30)->sha256 === $artifact->sha256);
+    var_dump(Velox\find($artifact->key)->config['plugins'] === $request['plugins'], Velox\explain($request)['stored_key'] === $artifact->key);
+}
+var_dump($velox->count('builds_started'));
+// Both at once, too.
+[$lower['rr_version'], $upper['rr_version']] = ['v2025.1.3', 'v2025.1.3'];
+$futures = [Velox\build($lower), Velox\build($upper)];
+var_dump($futures[0]->wait(30)->sha256 === $futures[1]->wait(30)->sha256, Velox\find($lower)->key === Velox\find($upper)->key);
+?>
+--EXPECT--
+bool(true)
+NULL
+string(19) "other_configuration"
+bool(false)
+bool(true)
+bool(false)
+bool(false)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+int(2)
+bool(false)
+bool(false)
