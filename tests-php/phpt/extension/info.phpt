@@ -1,0 +1,55 @@
+--TEST--
+php --ri pillion shows version, state, directories, and each setting with its value and where it came from
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+file_put_contents($file = tempnam('/tmp', 'pillion'), "velox:\n  build_timeout: 90s\n  cache:\n    ttl_days: 3\n");
+register_shutdown_function(fn () => @unlink($file));
+putenv('PILLION_VELOX_RETRY_MAX_ATTEMPTS=7');
+without_velox(['config' => $file, 'threads' => 2, 'velox_auth_token' => 'geheim']);
+
+ob_start();
+(new ReflectionExtension('pillion'))->info();
+echo str_replace(scratch(), 'SCRATCH', ob_get_clean());
+?>
+--EXPECTF--
+pillion
+
+Pillion => enabled
+Version => %d.%d.%d
+Server API => cli
+Runtime => not started (starts with the first job)
+Heap => %d bytes
+State directory => SCRATCH/state
+Run directory => SCRATCH/run
+Artifact cache => SCRATCH/state/.rr-cache/velox-binaries
+Velox builds => disabled: velox.server_url is not set
+
+Setting => Value => Source
+pillion.config => %s => INI
+pillion.threads => 2 => INI
+pillion.shutdown_timeout => 2s => default
+pillion.state_dir => SCRATCH/state => INI
+pillion.run_dir => SCRATCH/run => INI
+pillion.group => no value => default
+pillion.log => SCRATCH/log => INI
+pillion.log_level => info => default
+pillion.log_format => text => default
+pillion.velox_server_url => no value => default
+pillion.velox_build_timeout => 1m30s => %s
+pillion.velox_request_timeout => 10s => default
+pillion.velox_max_concurrent_builds => 5 => default
+pillion.velox_path_map => SCRATCH/velox=SCRATCH/velox => INI
+pillion.velox_auth_token => ******** => INI
+pillion.velox_ca_file => no value => default
+pillion.velox_mutable_ttl => 1h => default
+pillion.velox_cache_enabled => on => default
+pillion.velox_cache_dir => .rr-cache/velox-binaries => default
+pillion.velox_cache_ttl_days => 3 => %s
+pillion.velox_cache_max_size_mb => 5000 => default
+pillion.velox_cache_max_entries => 16384 => default
+pillion.velox_cache_cleanup_interval => 1h => default
+pillion.velox_retry_max_attempts => 7 => environment PILLION_VELOX_RETRY_MAX_ATTEMPTS
+pillion.velox_retry_initial_delay => 1ms => INI
+pillion.velox_retry_max_delay => 5ms => INI
+pillion.velox_retry_backoff_multiplier => 2.0 => default

@@ -1,0 +1,32 @@
+--TEST--
+An extension that is loaded and not used makes no thread, no file and no noise
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+without_velox();
+
+function descriptors(): array
+{
+    return preg_grep('/socket|eventfd|eventpoll|own-/', array_map(fn ($fd) => (string) @readlink($fd), glob('/proc/self/fd/*')));
+}
+
+// The test runner's own are inherited.
+$inherited = var_export(descriptors(), true);
+$ended = php('
+    $threads = count(glob("/proc/self/task/*"));
+    $ours = array_filter(glob("/proc/self/fd/*"), fn ($fd) => preg_match("/socket|eventfd|eventpoll|own-/", (string) @readlink($fd)));
+    $ours = array_diff(array_map(readlink(...), $ours), ' . $inherited . ');
+    var_dump($threads, array_values($ours), extension_loaded("pillion"), phpversion("pillion"));
+', ['state_dir' => scratch('own-state'), 'run_dir' => scratch('own-run'), 'log' => scratch('own-log'), 'log_level' => 'trace']);
+echo $ended['output'], $ended['errors'];
+var_dump(file_exists(scratch('own-state')), file_exists(scratch('own-run')), file_exists(scratch('own-log')));
+?>
+--EXPECTF--
+int(1)
+array(0) {
+}
+bool(true)
+string(%d) "%d.%d.%d"
+bool(false)
+bool(false)
+bool(false)
