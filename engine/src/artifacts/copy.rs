@@ -181,3 +181,37 @@ fn begin_writeback(file: &File, offset: u64, len: u64) {
     #[cfg(not(target_os = "linux"))]
     let _ = (file, offset, len);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn best<D: sha2::Digest>(bytes: &[u8]) -> Duration {
+        let run = |_| {
+            let start = Instant::now();
+            std::hint::black_box(D::digest(bytes));
+            start.elapsed()
+        };
+        (0..9).map(run).min().unwrap_or_default()
+    }
+
+    /// Without them SHA-256 is the slower one of the two by half; with them the faster one by far.
+    #[test]
+    fn the_processors_instructions_are_used() {
+        #[cfg(target_arch = "x86_64")]
+        let has_them = std::arch::is_x86_feature_detected!("sha");
+        #[cfg(target_arch = "aarch64")]
+        let has_them = std::arch::is_aarch64_feature_detected!("sha2")
+            && !std::arch::is_aarch64_feature_detected!("sha3");
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let has_them = false;
+        let bytes = vec![0x5a; 1 << 20];
+        let (short, long) = (best::<Sha256>(&bytes), best::<sha2::Sha512>(&bytes));
+        let rate = bytes.len() as f64 / short.as_secs_f64() / 1e6;
+        assert!(
+            !has_them || short < long,
+            "{rate:.0} MB/s; {short:?}, SHA-512 {long:?}"
+        );
+    }
+}

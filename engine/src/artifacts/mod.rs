@@ -9,7 +9,7 @@
 //! * `disk`, `folder`, `temp`, `entry`: the files, step by step from open directories.
 //! * `index`: the table in shared memory.
 //! * `store`: the door; `staging` and `copy` on the way in, `commit` and `evict` in and out.
-//! * `settle`, `scan` and `changes` keep the index true, `clean` the disk; `export` and `import` speak to the
+//! * `settle`, `scan` and `changes` keep the index true, `clean` and `strays` the disk; `export` and `import` speak to the
 //!   Velox plugin's `index.json`; `stats` answers questions.
 
 mod changes;
@@ -38,6 +38,7 @@ mod settle;
 mod staging;
 mod stats;
 mod store;
+mod strays;
 mod temp;
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,9 @@ use super::{
     changes::{self, News},
     disk::Disk,
     folder::Folder,
-    index::Note,
+    settle::LOCKED,
 };
-use crate::{Result, error::IoContext as _};
+use crate::{Error, Result, error::IoContext as _};
 
 /// Keys that are settled under one holding of the lock: a millisecond or so.
 const BATCH: usize = 64;
@@ -29,15 +29,20 @@ impl Store {
     /// where nothing is to be done, so it may be called every second; else up to seconds.
     ///
     /// # Errors
-    /// The directory can't be read.
+    /// The directory can't be read. That another process keeps the index's lock is none: the index
+    /// misses what it doesn't know, and the next call tries again.
     pub fn prepare(&self) -> Result<()> {
         if self.index.is_interrupted() {
             drop(self.writer());
         }
-        if !self.index.is_filled() || self.index.wants_rescan() {
-            self.rebuild()?;
+        let updated = if !self.index.is_filled() || self.index.wants_rescan() {
+            self.rebuild().map(drop)
         } else {
-            self.follow()?;
+            self.follow()
+        };
+        match updated {
+            Err(Error::Timeout(why)) => log::warn!(why; "artifact index not up to date"),
+            updated => updated?,
         }
         if self.writable && self.wants_import() {
             self.import_piece()?;
@@ -48,20 +53,19 @@ impl Store {
     /// Learns what was changed past the index.
     fn follow(&self) -> Result<()> {
         match changes::since(&self.disk, self.index.position()) {
-            Ok(News::Nothing) => {}
-            Ok(News::Anything(_)) => {
-                self.rebuild()?;
-            }
+            Ok(News::Nothing) => Ok(()),
+            Ok(News::Anything(_)) => self.rebuild().map(drop),
             Ok(News::Keys(keys, to)) => {
-                for batch in keys.chunks(BATCH) {
-                    self.settle_all(batch);
-                }
+                self.settle_batches(&keys)?;
                 self.index.followed(to);
+                Ok(())
             }
             // Who can't read the log learns of a change when it asks the disk.
-            Err(error) => log::debug!(error:%; "changes of others not followed"),
+            Err(error) => {
+                log::debug!(error:%; "changes of others not followed");
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Notes a change for the other indexes of this directory.
@@ -75,7 +79,7 @@ impl Store {
     /// Makes the whole index agree with the disk. Returns how many artifacts it holds then.
     ///
     /// # Errors
-    /// The directory can't be read.
+    /// The directory can't be read. [`Error::Timeout`]: another process keeps the index's lock.
     pub fn rebuild(&self) -> Result<usize> {
         let doing = || format!("reading the artifact cache {}", self.options.dir.display());
         let first = !self.index.is_filled();
@@ -85,11 +89,9 @@ impl Store {
             writer.reindex();
         }
         let mut found = Vec::new();
-        for outer in folders(&self.disk).context(doing)? {
-            let keys = keys(&outer.1).context(doing)?;
-            for batch in keys.chunks(BATCH) {
-                self.settle_all(batch);
-            }
+        for (_, outer) in folders(&self.disk).context(doing)? {
+            let keys = keys(&outer).context(doing)?;
+            self.settle_batches(&keys)?;
             found.extend(keys);
         }
         found.sort_unstable();
@@ -97,9 +99,7 @@ impl Store {
         let gone: Vec<Key> = known
             .filter(|key| found.binary_search(key).is_err())
             .collect();
-        for batch in gone.chunks(BATCH) {
-            self.settle_all(batch);
-        }
+        self.settle_batches(&gone)?;
         if first {
             self.recall_uses();
         }
@@ -110,13 +110,12 @@ impl Store {
         Ok(usize::try_from(entries).unwrap_or(usize::MAX))
     }
 
-    fn settle_all(&self, keys: &[Key]) {
-        let Some(writer) = self.writer() else {
-            return;
-        };
-        for key in keys {
-            writer.noting(*key, Note::Change, || self.settle_with(&writer, *key));
+    fn settle_batches(&self, keys: &[Key]) -> Result<()> {
+        if keys.chunks(BATCH).all(|batch| self.settle_all(batch)) {
+            return Ok(());
         }
+        self.index.want_rescan();
+        Err(Error::Timeout(LOCKED.to_owned()))
     }
 }
 

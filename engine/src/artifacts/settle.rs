@@ -6,6 +6,9 @@ use super::{
     index::{Note, PATIENCE, Stored, Writer},
 };
 
+/// Why the index can't be changed.
+pub(super) const LOCKED: &str = "another process keeps the lock of the index";
+
 impl Store {
     /// The right to change the index. Whoever gets it first finishes what a dead writer began.
     /// `None`: not within [`PATIENCE`]; the index then knows that it has missed something.
@@ -26,11 +29,20 @@ impl Store {
         Some(writer)
     }
 
-    /// Makes the index say of a key what the disk says.
-    pub(super) fn settle(&self, key: Key) {
-        if let Some(writer) = self.writer() {
-            writer.noting(key, Note::Change, || self.settle_with(&writer, key));
+    /// Makes the index say of a key what the disk says. `false`: it can't be changed now.
+    pub(super) fn settle(&self, key: Key) -> bool {
+        self.settle_all(&[key])
+    }
+
+    /// As [`Store::settle`], of some keys under one holding of the lock.
+    pub(super) fn settle_all(&self, keys: &[Key]) -> bool {
+        let Some(writer) = self.writer() else {
+            return false;
+        };
+        for key in keys {
+            writer.noting(*key, Note::Change, || self.settle_with(&writer, *key));
         }
+        true
     }
 
     pub(super) fn settle_with(&self, writer: &Writer<'_>, key: Key) {

@@ -2,11 +2,13 @@
 //! found by key in tens of nanoseconds. Its size is fixed when it is made; when anything about it
 //! is not as it should be, the answer is a miss.
 //!
-//! [`layout`] words and their places, [`tags`], [`slot`]; [`segment`] the file; [`reader`] lookups,
-//! [`writer`] changes, [`lock`] who may change.
+//! [`layout`] words and their places, [`tags`], [`slot`]; [`segment`] and [`make`] the file; [`reader`] lookups,
+//! [`writer`] changes, [`lock`] who may change; [`open`] how all this comes into being.
 
 mod layout;
 mod lock;
+mod make;
+mod open;
 mod reader;
 mod segment;
 mod slot;
@@ -16,19 +18,18 @@ mod tests;
 mod writer;
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
 };
 
-use layout::{Geometry, MAGIC, SCHEMA, word};
+use layout::{Geometry, SCHEMA, word};
 use lock::Gate;
 use segment::Segment;
 pub(super) use writer::{Note, Stored, Writer};
 
 use super::changes::{self, Position};
-use crate::host::clock;
 
 /// How long a change waits for the writers before it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,7 +55,7 @@ impl Index {
         let name = format!("index-v{SCHEMA}-{identity:016x}-{}", geometry.capacity);
         let path = run_dir.join(format!("{name}.seg"));
         let gate = Gate::File(run_dir.join(format!("{name}.lock")));
-        match shared(&path, geometry, &gate) {
+        match open::shared(&path, geometry, &gate) {
             Ok(segment) => Ok(Self {
                 segment,
                 geometry,
@@ -64,7 +65,7 @@ impl Index {
             Err(error) => {
                 log::warn!(path:% = path.display(), error:%; "index not shared");
                 let segment = Segment::anonymous(geometry.bytes())?;
-                prepare(&segment, geometry);
+                open::prepare(&segment, geometry);
                 Ok(Self {
                     segment,
                     geometry,
@@ -194,75 +195,4 @@ impl Index {
             .iter()
             .any(|(_, open)| self.header(*open) != 0)
     }
-}
-
-/// Opens or makes the segment that processes share.
-fn shared(path: &Path, geometry: Geometry, gate: &Gate) -> io::Result<Segment> {
-    let bytes = geometry.bytes();
-    // Twice: who loses the race of making it opens the winner's.
-    for _ in 0..2 {
-        match Segment::open(path, bytes) {
-            Ok(Some(segment)) if is_ours(&segment, geometry) => return Ok(segment),
-            Ok(None) => {}
-            Ok(Some(_)) => replace(path, geometry, gate, "its header is not ours")?,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                replace(path, geometry, gate, &error.to_string())?;
-            }
-            Err(error) => return Err(error),
-        }
-        if let Some(segment) = Segment::create(path, bytes, |new| prepare(new, geometry))? {
-            return Ok(segment);
-        }
-    }
-    Err(io::Error::other("the index is replaced again and again"))
-}
-
-/// Removes a file that is no index of ours; under the lock, so that two who notice don't remove
-/// each other's new one.
-fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Result<()> {
-    let _held = gate
-        .enter(PATIENCE)
-        .ok_or_else(|| io::Error::other("another process keeps its lock"))?;
-    if let Ok(Some(segment)) = Segment::open(path, geometry.bytes())
-        && is_ours(&segment, geometry)
-    {
-        return Ok(());
-    }
-    log::warn!(path:% = path.display(), why; "index replaced");
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Writes the header of a new segment.
-fn prepare(segment: &Segment, geometry: Geometry) {
-    for (at, value) in frozen(geometry).into_iter().chain([(word::EPOCH, 1)]) {
-        if let Some(word) = segment.words().get(at) {
-            layout::store(word, value, std::sync::atomic::Ordering::Release);
-        }
-    }
-}
-
-/// Whether the header says what we would have written, in this boot.
-fn is_ours(segment: &Segment, geometry: Geometry) -> bool {
-    frozen(geometry).into_iter().all(|(at, value)| {
-        segment
-            .words()
-            .get(at)
-            .is_some_and(|word| layout::load(word, std::sync::atomic::Ordering::Acquire) == value)
-    })
-}
-
-fn frozen(geometry: Geometry) -> [(usize, u64); 5] {
-    [
-        (word::MAGIC, MAGIC),
-        (word::SCHEMA, SCHEMA),
-        (word::CAPACITY, geometry.capacity.into()),
-        (word::GROUPS, geometry.groups as u64),
-        (
-            word::BOOT,
-            super::ConfigDigest::of(clock::boot_id().as_bytes()).0,
-        ),
-    ]
 }

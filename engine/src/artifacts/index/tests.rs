@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };

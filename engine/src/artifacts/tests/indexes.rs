@@ -124,3 +124,21 @@ fn a_commit_that_can_not_have_the_index_stands_on_disk_and_is_learned_later() {
     store.prepare().unwrap();
     assert_eq!(store.find(Key(1)), Some(record));
 }
+
+#[test]
+fn an_index_that_another_process_keeps_locked_misses_and_is_filled_when_it_is_free() {
+    let house = House::new();
+    let record = put(&house.open(), 1, b"binary");
+    let run = tempfile::tempdir().unwrap();
+    let mut options = house.options();
+    options.run_dir = run.path().to_owned();
+    let store = Store::attach(options, house.clock.clone()).unwrap();
+    let held = store.index.writer(Duration::ZERO).unwrap();
+    store.prepare().unwrap();
+    assert_eq!(store.find(Key(1)), None);
+    assert!(store.wants_preparation());
+    assert!(matches!(store.rebuild(), Err(crate::Error::Timeout(_))));
+    drop(held);
+    store.prepare().unwrap();
+    assert_eq!(store.find(Key(1)), Some(record));
+}

@@ -63,3 +63,28 @@ fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_d
         "all changes went through this index"
     );
 }
+
+#[test]
+fn a_forked_child_goes_on_with_the_store_of_its_parent() {
+    let house = House::new();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    // SAFETY: the child uses the store only, can't outlive its alarm, and ends without cleaning up
+    // after its parent.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: as above.
+        unsafe { libc::alarm(20) };
+        let found = store.find(Key(1)) == Some(record);
+        let kept = put_as(&store, meta(2), b"from the child").is_ok();
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(!(found && kept))) };
+    }
+    let mut status = 0;
+    // SAFETY: `child` is our child, `status` is valid for the call.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
+    assert_eq!(store.find(Key(2)).unwrap().size, 14);
+    assert!(store.find(Key(1)).is_some());
+    assert_eq!(put(&store, 3, b"binary").size, 6);
+}

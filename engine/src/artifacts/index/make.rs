@@ -1,0 +1,169 @@
+//! Making a segment: whole, under a name of its own, and published by link(2), so that nobody maps
+//! half of one. Its pages are allocated before anybody stores into them, because a store into a page
+//! that a full tmpfs can't give is a SIGBUS. Once a boot, on the thread that first needs it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    time::Duration,
+};
+
+use super::segment::Segment;
+
+/// What the file system has to have left after the segment was made.
+const MARGIN: u64 = 1 << 20;
+/// How the name of a segment ends that is being made.
+const TEMPORARY: &str = ".tmp";
+/// Making takes a fraction of a second; whose file is older died over it.
+const DEAD: Duration = Duration::from_secs(60);
+
+impl Segment {
+    /// Makes a segment that `fill` prepares and publishes it under `path`. `Ok(None)`: another
+    /// process was first.
+    pub(super) fn create(
+        path: &Path,
+        bytes: usize,
+        fill: impl FnOnce(&Self),
+    ) -> io::Result<Option<Self>> {
+        let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        let room = rustix::fs::statvfs(dir)?;
+        if room.f_bavail.saturating_mul(room.f_frsize) < bytes as u64 + MARGIN {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        sweep(path);
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{:016x}{TEMPORARY}", random()?));
+        let temporary = Path::new(&temporary);
+        let made = Self::make(temporary, dir, bytes).and_then(|segment| {
+            fill(&segment);
+            match fs::hard_link(temporary, path) {
+                Ok(()) => Ok(Some(segment)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        let _ = fs::remove_file(temporary);
+        made
+    }
+
+    fn make(path: &Path, dir: &Path, bytes: usize) -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+            .open(path)?;
+        // A directory that a group shares has segments that it shares.
+        let group = dir.metadata()?.mode() & 0o060;
+        file.set_permissions(fs::Permissions::from_mode(0o600 | group))?;
+        let allocated =
+            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes as u64);
+        if let Err(error) = allocated {
+            if !matches!(
+                error,
+                rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS
+            ) {
+                return Err(error.into());
+            }
+            zeros(&mut file, bytes)?;
+        }
+        let segment = Self::map(&file, bytes, true)?;
+        if segment.populate().is_err() {
+            zeros(&mut file, bytes)?;
+        }
+        Ok(segment)
+    }
+
+    /// Has all pages allocated now, where the kernel can do that (Linux 5.14).
+    fn populate(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        return self.map.advise(memmap2::Advice::PopulateWrite);
+        #[cfg(not(target_os = "linux"))]
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The other way of allocating: tells of a full disk with an error.
+fn zeros(file: &mut File, bytes: usize) -> io::Result<()> {
+    file.rewind()?;
+    let page = [0; 1 << 16];
+    let mut left = bytes;
+    while left > 0 {
+        let part = page.get(..left.min(page.len())).unwrap_or(&page);
+        file.write_all(part)?;
+        left -= part.len();
+    }
+    Ok(())
+}
+
+fn random() -> io::Result<u64> {
+    getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Removes what processes left that died while they made the same segment.
+fn sweep(path: &Path) {
+    let (Some(dir), Some(name)) = (
+        path.parent(),
+        path.file_name().and_then(|name| name.to_str()),
+    ) else {
+        return;
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let dead = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|found| found.starts_with(name) && found.ends_with(TEMPORARY))
+            && entry.metadata().is_ok_and(|found| {
+                found
+                    .modified()
+                    .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DEAD))
+            });
+        if dead {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::atomic::Ordering, time::SystemTime};
+
+    #[test]
+    fn whoever_comes_second_gets_the_segment_of_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.seg");
+        let made = Segment::create(&path, 8192, |s| s.words()[3].store(7, Ordering::Relaxed));
+        assert!(made.unwrap().is_some());
+        assert!(Segment::create(&path, 8192, |_| {}).unwrap().is_none());
+        let opened = Segment::open(&path, 8192).unwrap().unwrap();
+        assert_eq!(opened.words()[3].load(Ordering::Relaxed), 7);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_pages_of_a_segment_are_allocated() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.seg");
+        Segment::create(&path, 1 << 20, |_| {}).unwrap();
+        assert!(path.metadata().unwrap().blocks() * 512 >= 1 << 20);
+    }
+
+    #[test]
+    fn what_dead_makers_left_goes_and_what_living_ones_make_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.seg");
+        let (dead, living) = (
+            dir.path().join("a.seg.1.tmp"),
+            dir.path().join("a.seg.2.tmp"),
+        );
+        let file = File::create(&dead).unwrap();
+        file.set_modified(SystemTime::now() - DEAD * 2).unwrap();
+        File::create(&living).unwrap();
+        Segment::create(&path, 8192, |_| {}).unwrap();
+        assert!(!dead.exists() && living.exists());
+    }
+}
