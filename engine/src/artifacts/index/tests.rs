@@ -150,51 +150,47 @@ fn version(key: Key, n: u32) -> Record {
 
 #[test]
 fn readers_never_see_parts_of_two_records_while_writers_replace_and_remove_them() {
+    const VERSIONS: usize = 64;
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, 8);
     let keys: Vec<Key> = (0..4).map(|n| Key(n << 40)).collect();
+    let records: Vec<Vec<Record>> = keys
+        .iter()
+        .map(|key| (0..VERSIONS).map(|n| version(*key, n as u32)).collect())
+        .collect();
     let (done, hits) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    for key in &keys {
-                        if let Some(found) = index.get(*key) {
-                            let accessed_ms = found.accessed_ms;
-                            assert_eq!(
-                                found,
-                                Record {
-                                    accessed_ms,
-                                    ..version(*key, found.build_ms)
-                                }
-                            );
+                    for versions in &records {
+                        if let Some(found) = index.get(versions[0].key) {
+                            assert_eq!(Some(&found), versions.get(found.build_ms as usize));
                             hits.fetch_add(1, Ordering::Relaxed);
                         }
                     }
                 }
             });
         }
-        for writer in 0..2 {
-            let (index, keys) = (&index, &keys);
+        for first in 0..2 {
+            let (index, records, done) = (&index, &records, &done);
             scope.spawn(move || {
-                for n in 0..3000u32 {
-                    let key = keys[n as usize % keys.len()];
+                while !done.load(Ordering::Relaxed) {
                     let changes = index.writer(Duration::from_secs(60)).unwrap();
-                    for step in 0..20 {
-                        changes.store(&version(key, n * 100 + step * 2 + writer));
-                    }
-                    if n % 7 == 0 {
-                        changes.remove(key);
+                    for step in 0..1000 {
+                        let versions = &records[step % records.len()];
+                        changes.store(&versions[(first + step * 2) % VERSIONS]);
+                        if step % 37 == 0 {
+                            changes.remove(versions[0].key);
+                        }
                     }
                 }
             });
         }
-        scope.spawn(|| {
-            thread::sleep(Duration::from_millis(300));
-            done.store(true, Ordering::Relaxed);
-        });
+        thread::sleep(Duration::from_millis(1500));
+        done.store(true, Ordering::Relaxed);
     });
-    assert!(hits.load(Ordering::Relaxed) > 1000);
+    assert!(hits.load(Ordering::Relaxed) > 10_000);
 }
 
 #[test]

@@ -118,9 +118,8 @@ impl Writer<'_> {
         Some(record)
     }
 
-    /// Makes the tags, the counts and the sums anew from the slots, and empties slots that are
-    /// broken or hold a key for the second time. Readers find at every moment what they would have
-    /// found before.
+    /// Makes the tags, the counts and the sums anew from the slots, and empties slots that hold a key
+    /// for the second time. Readers find at every moment what they would have found before.
     pub(in crate::artifacts) fn reindex(&self) {
         let geometry = self.index.geometry;
         let mut living: HashMap<Key, (usize, Record)> = HashMap::new();
@@ -140,8 +139,8 @@ impl Writer<'_> {
                         }
                     }
                 }
-                Slot::Empty => {}
-                _ => self.write(slot, None),
+                // Without a tag a broken slot is a free one.
+                _ => {}
             }
         }
         let mut tags = vec![Tags(0); geometry.groups];

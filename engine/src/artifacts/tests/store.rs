@@ -9,7 +9,10 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::{Error, artifacts::record::hex};
+use crate::{
+    Error,
+    artifacts::{failpoint, record::hex},
+};
 
 #[test]
 fn what_was_committed_is_found_and_stands_where_its_path_says() {
@@ -85,6 +88,23 @@ fn the_first_of_two_equal_builds_stays_unless_the_second_replaces_it() {
     assert!(store.verify(&third).unwrap());
     assert_eq!(store.stats().entries, 1);
     assert_eq!(store.stats().bytes, 5);
+}
+
+#[test]
+fn a_build_that_is_overtaken_before_its_entry_stands_yields_and_leaves_no_binary() {
+    let house = House::new();
+    let (slow, fast) = (house.open(), house.open());
+    failpoint::tests::set(move |at| {
+        if at == "binary published" {
+            put(&fast, 7, b"fast");
+        }
+    });
+    let record = put(&slow, 7, b"slow");
+    failpoint::tests::clear();
+    assert_eq!(record.size, 4);
+    assert_eq!(fs::read(slow.path(&record)).unwrap(), b"fast");
+    assert_eq!(slow.find(Key(7)), Some(record));
+    assert_eq!(house.files().len(), 3, "{:?}", house.files());
 }
 
 #[test]
