@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     listen: String,
 
-    /// Where binaries are built and kept [default: $TMPDIR/pillion-velox-<uid>]
+    /// Where binaries are built and kept [default: $TMPDIR/pillion-velox-UID]
     ///
     /// Clients read the binaries from here: it must lie in a directory that their setting
     /// `velox.path_map` names, which is the temporary directory by default.

@@ -1,4 +1,4 @@
-//! What can be set, and what holds. One [`table`] describes each setting; [`resolve`] takes INI over
+//! What can be set, and what holds. One [`table`] describes each setting; [`resolve()`] takes INI over
 //! environment over the YAML file named by `pillion.config` over defaults, and remembers where each
 //! value came from. It never fails: a bad value becomes a [`Problem`] with its exact place, the
 //! capability it belongs to counts as off, and everything else works.
@@ -10,8 +10,8 @@
 //!
 //! * [`table`] the settings; [`kind`] their types, and how a text becomes a value.
 //! * [`duration`], [`size`], [`secret`], [`expand`] the parts of values.
-//! * [`yaml`] the file as text values with lines; [`file`] walks it along the table.
-//! * [`resolve`] who wins; [`checks`] what no single value can tell.
+//! * [`yaml`] the file as text values with lines; [`mod@file`] walks it along the table.
+//! * [`mod@resolve`] who wins; [`checks`] what no single value can tell.
 //! * [`settings`] the outcome as the rooms use it; [`docs`] the page for people.
 
 mod checks;

@@ -1,5 +1,5 @@
 //! The settings as the rooms use them: typed, ranges kept, nothing left to check. Made once by
-//! [`super::resolve`] and shared unchanged by all threads of the process.
+//! [`super::resolve()`] and shared unchanged by all threads of the process.
 
 use std::{
     path::{Path, PathBuf},

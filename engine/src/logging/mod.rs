@@ -19,7 +19,7 @@
 //! # Layout
 //!
 //! * [`state`] the pointer, the queue, who writes; [`writer`] the thread.
-//! * [`sink`] standard error and files; [`line`] how a line looks, [`escape`] how a value does.
+//! * [`sink`] standard error and files; [`mod@line`] how a line looks, [`escape`] how a value does.
 
 mod escape;
 mod line;

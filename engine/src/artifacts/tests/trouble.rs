@@ -22,10 +22,8 @@ pub(super) fn limited(store: &Store) {
             rlim_max: libc::RLIM_INFINITY,
         };
         // SAFETY: `limit` is valid for the call.
-        assert_eq!(
-            unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) },
-            0
-        );
+        let set = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+        assert_eq!(set, 0);
     };
     let files = || fs::read_dir(store.disk.temporary_path()).unwrap().count();
 
