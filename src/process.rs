@@ -2,7 +2,7 @@
 //! read when the pointer is first needed: php-fpm gives a pool its `php_admin_value`s after MINIT.
 
 use std::{
-    ffi::CStr,
+    ffi::{CStr, c_char},
     sync::{Mutex, PoisonError},
 };
 
@@ -59,7 +59,7 @@ pub fn prepare() -> Resolved {
             "panic"
         );
     }));
-    let environment: Environment = std::env::vars().collect();
+    let environment = read_environment();
     let resolved = resolve(&environment);
     *ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner) =
         cfg!(php_zts).then_some(environment);
@@ -90,8 +90,30 @@ fn environment() -> Environment {
     let snapshot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
     match &*snapshot {
         Some(environment) => environment.clone(),
-        None => std::env::vars().collect(),
+        None => read_environment(),
     }
+}
+
+/// The process' environment. Found by name among all that is loaded, because PHP binds an extension's
+/// own `environ` to the C library's word, which is not the one in use where the executable has a copy.
+fn read_environment() -> Environment {
+    let mut environment = Environment::new();
+    // SAFETY: `environ` is a list of C strings that ends with null; nobody changes it while PHP starts,
+    // and later it is read on builds without threads only.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"environ".as_ptr());
+        let Some(mut list) = found.cast::<*const *const c_char>().as_ref().copied() else {
+            return environment;
+        };
+        while let Some(entry) = list.as_ref().filter(|entry| !entry.is_null()) {
+            let text = CStr::from_ptr(*entry).to_string_lossy();
+            if let Some((name, value)) = text.split_once('=') {
+                environment.insert(name.to_owned(), value.to_owned());
+            }
+            list = list.add(1);
+        }
+    }
+    environment
 }
 
 fn resolve(environment: &Environment) -> Resolved {

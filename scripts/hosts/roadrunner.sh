@@ -39,6 +39,8 @@ readonly binary=$PILLION_CACHE/$key/rr
 
 # Starts the server on a port that the system chooses; it says which one when it is ready.
 start_server() {
+    # The program's shell makes the file too, but perhaps only after we first look.
+    : >"$scratch/ready"
     "$program" velox --listen 127.0.0.1:0 --dir "$scratch/velox" >"$scratch/ready" 2>"$scratch/server.log" &
     server=$!
     for _ in {1..100}; do
