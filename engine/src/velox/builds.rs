@@ -3,15 +3,15 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
 
 use super::{
-    artifact::{Artifact, CacheStatus},
+    artifact::Artifact,
     flight::Landed,
-    identity::{Explanation, Identity, explain},
+    identity::Identity,
     inner::{Inner, Places},
     keep::Keeper,
     lead::timed_out,
@@ -24,11 +24,7 @@ use super::{
     work::Work,
 };
 use crate::{
-    Error, Result,
-    artifacts::{Record, Store},
-    config::VeloxSettings,
-    host::clock,
-    metrics::velox as metrics,
+    Error, Result, artifacts::Store, config::VeloxSettings, metrics::velox as metrics,
     runtime::CancelToken,
 };
 
@@ -92,66 +88,6 @@ impl Velox {
     /// As [`Request::from_json`].
     pub fn check(value: &Value) -> Result<Request> {
         Request::from_json(value).inspect_err(|_| metrics::ERRORS.inc(&["validation"]))
-    }
-
-    /// What the index knows of this configuration; no I/O. Whether the file still stands is for whoever
-    /// opens it to find out.
-    #[must_use]
-    pub fn find(&self, request: &Request) -> Option<Artifact> {
-        let store = self.inner.keeper.cache()?;
-        let record = Identity::of(request).lookup(store)?;
-        Some(Artifact {
-            path: store.path(&record),
-            record,
-            config: request.config(),
-            cache_status: CacheStatus::Hit,
-        })
-    }
-
-    /// The beginning of every build: says in the log that it was asked for, and answers at once where an
-    /// artifact is there, its file looked at. `None`: go on with [`Velox::fly`]. A few system calls, on
-    /// any thread.
-    #[must_use]
-    pub fn begin(&self, request: &Request) -> Option<Artifact> {
-        log::info!(
-            request_id = request.request_id,
-            os = request.os,
-            arch = request.arch,
-            rr_version = request.rr_version,
-            plugins_count = request.plugins.len(),
-            force_rebuild = request.force_rebuild;
-            "build request received"
-        );
-        if request.force_rebuild {
-            metrics::FORCE_REBUILDS.inc();
-            return None;
-        }
-        let begun = Instant::now();
-        let artifact = self
-            .find(request)
-            .filter(|artifact| self.stands(&artifact.record));
-        metrics::CACHE_LOOKUP.observe(&[], begun.elapsed().as_secs_f64());
-        match &artifact {
-            Some(Artifact { record, .. }) => {
-                let age = clock::unix_ms().saturating_sub(record.created_ms) / 1000;
-                log::info!(
-                    request_id = request.request_id,
-                    cache_key:% = record.key,
-                    cache_age = age,
-                    file_size = record.size;
-                    "cache hit"
-                );
-            }
-            None => {
-                log::debug!(request_id = request.request_id; "cache miss");
-            }
-        }
-        artifact
-    }
-
-    fn stands(&self, record: &Record) -> bool {
-        let cache = self.inner.keeper.cache();
-        cache.is_some_and(|store| store.open_binary(record).is_ok_and(|file| file.is_some()))
     }
 
     /// Brings an artifact that is not there: builds it, or joins whoever builds it on this host. Needs
@@ -242,13 +178,6 @@ impl Velox {
             flights.sweep(SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms));
         }
         self.inner.keeper.sweep(now_ms);
-    }
-
-    /// Says what a lookup would find, and why.
-    #[must_use]
-    pub fn explain(&self, request: &Request) -> Explanation {
-        let store = self.inner.keeper.cache().map(AsRef::as_ref);
-        explain(store, request, clock::unix_ms())
     }
 
     /// Takes smaller binaries only.

@@ -125,29 +125,50 @@ fn list(out: &mut String, name: &str, keys: (&str, &str), pairs: &[(String, Stri
 }
 
 fn field(out: &mut String, name: &str, value: &str) {
-    let _ = write!(out, "\"{name}\":\"");
-    for letter in value.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            // Go makes its JSON safe for HTML and JavaScript.
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
-            }
-            _ => out.push(letter),
-        }
-    }
     out.push('"');
+    out.push_str(name);
+    out.push_str("\":\"");
+    let mut rest = value;
+    while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| is_escaped(*letter)) {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        escape(out, letter);
+        rest = rest.get(at + letter.len_utf8()..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// Go makes its JSON safe for HTML and JavaScript too.
+fn is_escaped(letter: char) -> bool {
+    matches!(
+        letter,
+        '\0'..='\u{1f}' | '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+fn escape(out: &mut String, letter: char) {
+    let short = match letter {
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\n' => "\\n",
+        '\r' => "\\r",
+        '\t' => "\\t",
+        '\u{8}' => "\\b",
+        '\u{c}' => "\\f",
+        _ => {
+            let _ = write!(out, "\\u{:04x}", u32::from(letter));
+            return;
+        }
+    };
+    out.push_str(short);
 }
 
 /// Go's `strings.ToLower`: letter by letter, by Unicode's simple mapping. Rust's own knows the final
 /// sigma and maps `İ` to two letters.
 fn lower(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars()
         .map(|letter| match letter {
             'İ' => 'i',

@@ -13,30 +13,37 @@ pub(super) const MAX_ITEMS: usize = 1000;
 /// One JSON object under inspection, and the place where its violations go.
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
-    prefix: String,
+    place: Place,
     violations: &'a mut Vec<Violation>,
 }
 
+/// Where an object stands in the request. Written out only for a violation.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Top,
+    In(&'static str),
+    At(&'static str, usize),
+}
+
 impl<'a> Fields<'a> {
-    /// `prefix` is the object's own path, empty at the top.
     pub(super) fn new(
         object: &'a Map<String, Value>,
-        prefix: String,
+        place: Place,
         violations: &'a mut Vec<Violation>,
     ) -> Self {
         Self {
             object,
-            prefix,
+            place,
             violations,
         }
     }
 
     /// The path of a field, as the caller would write it.
     pub(super) fn path(&self, name: &str) -> String {
-        if self.prefix.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.prefix)
+        match self.place {
+            Place::Top => name.to_owned(),
+            Place::In(outer) => format!("{outer}.{name}"),
+            Place::At(list, at) => format!("{list}[{at}].{name}"),
         }
     }
 
@@ -55,10 +62,13 @@ impl<'a> Fields<'a> {
 
     /// The value under `snake_case` or `lowerCamelCase`. `null` is absence, as in protobuf's JSON.
     fn value(&mut self, name: &str) -> Option<&'a Value> {
-        let camel = camel(name);
         let snake_value = self.object.get(name);
-        let camel_value = (camel != name).then(|| self.object.get(&camel)).flatten();
+        let camel_value = name
+            .contains('_')
+            .then(|| self.object.get(&camel(name)))
+            .flatten();
         if snake_value.is_some() && camel_value.is_some() {
+            let camel = camel(name);
             self.wrong(
                 name,
                 format!("given twice, as {name} and as {camel}; leave one out"),
@@ -136,7 +146,7 @@ impl<'a> Fields<'a> {
     /// A list of objects, each read by `item`, which gets its fields. `None`: absent, or wrong and noted.
     pub(super) fn list<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         item: impl Fn(&mut Fields<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let list = match self.value(name)? {
@@ -167,20 +177,20 @@ impl<'a> Fields<'a> {
         }
         let mut out = Vec::with_capacity(list.len());
         for (at, value) in list.iter().enumerate() {
-            let path = self.path(&format!("{name}[{at}]"));
             let empty = Map::new();
             let object = match value {
                 Value::Object(object) => object,
                 Value::Array(list) if list.is_empty() => &empty,
                 other => {
                     self.violations.push(Violation {
-                        field: path,
+                        field: format!("{name}[{at}]"),
                         message: format!("must be an object, not {}", kind(other)),
                     });
                     continue;
                 }
             };
-            out.extend(item(&mut Fields::new(object, path, self.violations)));
+            let place = Place::At(name, at);
+            out.extend(item(&mut Fields::new(object, place, self.violations)));
         }
         Some(out)
     }
@@ -222,7 +232,7 @@ mod tests {
         let mut violations = Vec::new();
         let mut fields = Fields::new(
             value.as_object().unwrap(),
-            "plugins[2]".into(),
+            Place::At("plugins", 2),
             &mut violations,
         );
         assert_eq!(fields.text("module_name").as_deref(), Some("m"));

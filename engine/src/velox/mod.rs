@@ -6,8 +6,8 @@
 //!
 //! * `request` (with `fields`, `rules`, `platform`) what PHP or JSON gives, checked; `canonical`,
 //!   `identity`, `moving` what it is called, and whether its artifact is there.
-//! * `builds` the door: a hit at once, or a seat in a flight; `inner` what lies behind it, `artifact` what
-//!   comes out.
+//! * `builds` the door: a hit at once (`hits`), or a seat in a flight; `inner` what lies behind it,
+//!   `artifact` what comes out.
 //! * `local` the callers of one process share a `pilot`; `flight` the pilots of the host share a build,
 //!   which one of them has the `lead` of.
 //! * `work` one build: a slot (`slots`), and attempts with pauses (`retry`) by what went wrong (`trouble`).
@@ -25,6 +25,7 @@ mod client;
 mod fetch;
 mod fields;
 mod flight;
+mod hits;
 mod identity;
 mod inner;
 mod keep;

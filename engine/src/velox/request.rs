@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    fields::{Fields, kind},
+    fields::{Fields, Place, kind},
     platform::{host_arch, host_os},
     rules::{is_rr_version, is_uuid, uuid},
 };
@@ -82,7 +82,7 @@ impl Request {
         };
         let mut violations = Vec::new();
         let request = read(
-            &mut Fields::new(object, String::new(), &mut violations),
+            &mut Fields::new(object, Place::Top, &mut violations),
             object,
         );
         if !violations.is_empty() {
@@ -222,8 +222,8 @@ fn platform(fields: &mut Fields<'_>) -> (String, String) {
     };
     let mut wrong = Vec::new();
     {
-        let path = fields.path("target_platform");
-        let mut platform = Fields::new(object, path, &mut wrong);
+        let place = Place::In("target_platform");
+        let mut platform = Fields::new(object, place, &mut wrong);
         for (name, place) in [("os", &mut os), ("arch", &mut arch)] {
             let Some(given) = platform.text(name) else {
                 continue;

@@ -3,6 +3,7 @@
 mod answers;
 mod faults;
 mod flights;
+mod leaving;
 mod processes;
 mod tls;
 mod told;
