@@ -94,14 +94,15 @@ fn environment() -> Environment {
     }
 }
 
-/// The process' environment. Found by name among all that is loaded, because PHP binds an extension's
-/// own `environ` to the C library's word, which is not the one in use where the executable has a copy.
+/// The process' environment. Asked of the executable by name, because PHP binds an extension's own
+/// `environ` to the C library's word, which is not the one in use where the executable has a copy.
 fn read_environment() -> Environment {
     let mut environment = Environment::new();
     // SAFETY: `environ` is a list of C strings that ends with null; nobody changes it while PHP starts,
     // and later it is read on builds without threads only.
     unsafe {
-        let found = libc::dlsym(libc::RTLD_DEFAULT, c"environ".as_ptr());
+        let executable = libc::dlopen(std::ptr::null(), libc::RTLD_LAZY);
+        let found = libc::dlsym(executable, c"environ".as_ptr());
         let Some(mut list) = found.cast::<*const *const c_char>().as_ref().copied() else {
             return environment;
         };
