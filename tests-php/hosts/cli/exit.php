@@ -14,7 +14,7 @@ const WAYS = [
     'its last line' => ['', 0],
     'an exception that nobody catches' => ['throw new LogicException("over");', 255],
     'a call of what is not there' => ['not_there();', 255],
-    'an exhausted memory limit' => ['$all = ""; while (true) $all .= str_repeat("x", 1 << 20);', 255],
+    'an exhausted memory limit' => ['str_repeat("x", 1 << 30);', 255],
     'exit(3) in a handler of a signal that comes while it waits' => [
         'pcntl_async_signals(true); pcntl_signal(SIGALRM, fn () => exit(3)); pcntl_alarm(1); $build->wait();', 3,
     ],

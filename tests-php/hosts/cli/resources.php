@@ -98,7 +98,7 @@ test('thousands of futures that are dropped leave no memory behind', function (B
             'hits' => fn () => Pillion\Velox\build(configuration('hit')),
             'joined and dropped' => fn () => Pillion\Velox\build(configuration('long')),
             'joined and cancelled' => fn () => Pillion\Velox\build(configuration('long'))->cancel(),
-            'reports' => fn () => Pillion\Artifacts\clean(),
+            'failed' => fn () => Pillion\Artifacts\put('00000000000000aa', '/does/not/exist'),
         ];
         Pillion\completed();
         foreach ($rounds as $round => $make) {
@@ -128,7 +128,7 @@ test('thousands of futures that are dropped leave no memory behind', function (B
             say($round, [$before, $measure()]);
         }
         PHP, ini: ['pillion.log_level' => 'off']);
-    foreach (['hits', 'joined and dropped', 'joined and cancelled', 'reports'] as $round) {
+    foreach (['hits', 'joined and dropped', 'joined and cancelled', 'failed'] as $round) {
         $velox->script(['behaviours' => [['delay_ms' => 2500, 'times' => 2]]]);
         $program->hear("release {$round}", 60);
         $program->tell();

@@ -140,20 +140,23 @@ final class Box
         foreach ($this->processes as $process) {
             $process->close();
         }
+        $crash = null;
         foreach ($this->processes as $process) {
-            $crashed = in_array($process->wait(), [-SIGSEGV, -SIGABRT, -SIGBUS, -SIGILL, -SIGFPE, 128 + SIGSEGV, 128 + SIGABRT], true);
-            if ($judge && $crashed) {
-                $judge = false;
-                $crash = $process;
-            }
-            if ($judge && preg_match('/panicked at|zend_mm_heap corrupted|double free|corrupted size/', $process->errors())) {
-                $judge = false;
-                $crash = $process;
+            if (self::hasCrashed($process)) {
+                $crash ??= "{$process->name} crashed: " . substr($process->errors(), -3000);
             }
         }
-        $crash = isset($crash) ? $crash->name . ' crashed: ' . $crash->errors() : null;
         array_map(remove_tree(...), $this->directories);
-        $crash === null || fail($crash);
+        $judge && $crash !== null && fail($crash);
+    }
+
+    /** Whether it ended by a fault, or told of one: in a thread, in a child, or of PHP's memory. */
+    private static function hasCrashed(Process $process): bool
+    {
+        $faults = [SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE];
+
+        return in_array($process->wait(), [...array_map(fn (int $fault): int => -$fault, $faults), ...array_map(fn (int $fault): int => 128 + $fault, $faults)], true)
+            || preg_match('/panicked at|SIG(SEGV|ABRT|BUS|ILL|FPE)|segmentation fault|core dumped|heap corrupted|double free|corrupted size|free\(\): invalid/i', $process->errors()) === 1;
     }
 
     private function makeDirectory(string $in, int $mode): string

@@ -10,6 +10,7 @@ namespace Pillion\Tests;
 final class Process
 {
     public readonly int $pid;
+    public ?string $log = null;
     /** @var resource */
     private $handle;
     /** @var resource */
@@ -103,9 +104,10 @@ final class Process
         return $this->heard;
     }
 
+    /** What it has written to standard error, and to a log of its own. */
     public function errors(): string
     {
-        return (string) @file_get_contents($this->errors);
+        return @file_get_contents($this->errors) . ($this->log === null ? '' : @file_get_contents($this->log));
     }
 
     /** Its exit code, or minus the signal that ended it. */

@@ -93,8 +93,16 @@ function remove_tree(string $path): void
 /** Whether the PHP under test has threads. */
 function is_zts(): bool
 {
-    static $known = [];
-    $php = (string) getenv('TESTED_PHP');
+    return ask_php('PHP_ZTS') === '1';
+}
 
-    return $known[$php] ??= trim((string) shell_exec(escapeshellarg($php) . " -n -r 'echo PHP_ZTS;'")) === '1';
+/** Where the PHP under test has its extensions. */
+function extension_dir(): string
+{
+    return ask_php('ini_get("extension_dir")');
+}
+
+function ask_php(string $expression): string
+{
+    return trim((string) shell_exec(escapeshellarg((string) getenv('TESTED_PHP')) . ' -n -r ' . escapeshellarg("echo {$expression};")));
 }

@@ -1,0 +1,86 @@
+<?php
+
+// The master of php-fpm, which runs as root and whose descriptors all children share: it gets no thread and no
+// descriptor of ours, whatever its children do, and whatever a preload script does.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/**
+ * Where the descriptors of a master lead, less what differs from start to start.
+ *
+ * @return list<string>
+ */
+function files(Fpm $host): array
+{
+    $files = preg_replace(['~/pillion-test-\w+/\w+/~', '~/pillion-test-\w+/\d+-~', '~ZendSem\.\w+~'], ['/box/', '/box/', 'ZendSem'], $host->master()['descriptors']);
+    sort($files);
+
+    return $files;
+}
+
+test('the master has no thread and no descriptor more than without the extension', function (Box $box): void {
+    $box->velox();
+    $expected = files(new Fpm($box, extension: false, name: 'plain'));
+    $host = new Fpm($box);
+    same($expected, files($host), 'before load');
+    same(1, $host->master()['threads']);
+    $host->many(array_fill(0, 30, ['build', ['name' => 'one']]), 3);
+    $host->many([['submit', ['name' => 'two']], ['notified', ['name' => 'three']]], 2);
+    same($expected, files($host), 'after load');
+    same(1, $host->master()['threads']);
+});
+
+test('the master stays clean while its children are replaced', function (Box $box): void {
+    $box->velox();
+    $host = new Fpm($box, ['www' => ['pm.max_requests = 2']]);
+    $before = $host->master();
+    $host->many(array_fill(0, 40, ['build', ['name' => 'one']]), 3);
+    $after = eventually('three children', fn (): ?array => count($host->workers()) === 3 ? $host->master() : null);
+    same($before['threads'], $after['threads']);
+    same(count($before['descriptors']), count($after['descriptors']), show([$before, $after]));
+    $of = posix_geteuid();
+    foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($box->setting('run_dir'), \FilesystemIterator::SKIP_DOTS)) as $file) {
+        is_true($of !== 0 || $file->getOwner() !== 0, "made by the master: {$file}");
+    }
+});
+
+// With a preload user, a process of its own preloads; without, the master does.
+foreach (['the preload user' => false, 'the master' => true] as $who => $asUser) {
+    test("a preload script may look, and can start nothing: run by {$who}", function (Box $box) use ($asUser): void {
+        $box->velox();
+        $told = $box->directory . '/preload/told.json';
+        mkdir(dirname($told));
+        Fpm::user() === null || chown(dirname($told), Fpm::user());
+        file_put_contents($box->directory . '/preload.php', '<?php require "' . $box->directory . '/fpm/program.php";' . <<<'PHP'
+            file_put_contents(__DIR__ . '/preload/told.json', json_encode([
+                'find' => outcome(fn () => Pillion\Velox\find(configuration('one'))),
+                'key' => strlen(Pillion\Velox\key(configuration('one'))),
+                'build' => outcome(fn () => Pillion\Velox\build(configuration('one'))),
+                'put' => outcome(fn () => Pillion\Artifacts\put('00000000000000aa', '/bin/true')),
+                'clean' => outcome(fn () => Pillion\Artifacts\clean()),
+            ]));
+            PHP);
+        $user = Fpm::user();
+        // A copy, for where PHP lies in somebody's home.
+        copy(extension_dir() . '/opcache.so', "{$box->directory}/opcache.so");
+        $opcache = ['-d', "zend_extension={$box->directory}/opcache.so", '-d', 'opcache.enable=1'];
+        $plain = new Fpm($box, options: $opcache, extension: false, name: 'plain', asUser: $asUser);
+        $host = new Fpm($box, options: [
+            ...$opcache, '-d', "opcache.preload={$box->directory}/preload.php",
+            ...($user === null || $asUser ? [] : ['-d', "opcache.preload_user={$user}"]),
+        ], asUser: $asUser);
+        $said = json_decode(file_get_contents($told), true);
+        same([null, 16], [$said['find'], $said['key']]);
+        foreach (['build', 'put', 'clean'] as $job) {
+            same('Pillion\StateException', $said[$job]['class'] ?? null, "{$job}: " . show($said[$job]));
+        }
+        $answers = array_map(Http::decode(...), $host->many(array_fill(0, 12, ['build', ['name' => 'one']]), 3));
+        same(array_fill(0, 12, true), array_column(array_column($answers, 'answer'), 'good'));
+        same(1, $host->master()['threads'], 'threads of the master');
+        same(files($plain), files($host), 'descriptors of the master');
+    });
+}

@@ -1,0 +1,98 @@
+<?php
+
+// The children of php-fpm: they share builds and binaries, and each pool has its own settings.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+test('three children that ask for one configuration at once cause one build', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1);
+    $host = new Fpm($box);
+    $answers = array_map(Http::decode(...), $host->many(array_fill(0, 3, ['build', ['name' => 'one']]), 3));
+    same(3, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
+    same([true, true, true], array_column(array_column($answers, 'answer'), 'good'));
+    same(1, count(array_unique(array_column(array_column($answers, 'answer'), 'sha256'))), 'binaries');
+    same(1, $velox->counter('build_requests'));
+});
+
+test('builds and finds from all children, hundreds of them, are all answered', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.05);
+    $host = new Fpm($box);
+    $requests = [];
+    for ($i = 0; $i < 400; $i++) {
+        $requests[] = [['build', 'find', 'notified', 'status', 'builds', 'submit', 'later', 'entries'][$i % 8], ['name' => 'mixed ' . intdiv($i, 8) % 12]];
+    }
+    $answers = $host->many($requests, 6, 60);
+    foreach ($answers as $i => $answer) {
+        $answered = Http::decode($answer);
+        if (in_array($requests[$i][0], ['build', 'notified'], true)) {
+            same(true, $answered['answer']['good'] ?? null, show($answered));
+        }
+    }
+    same(12, $velox->counter('builds_started'));
+});
+
+test('each pool asks the server that its own settings name', function (Box $box): void {
+    $servers = ['one' => $box->velox(), 'two' => $box->anotherVelox(), 'three' => $box->anotherVelox()];
+    $box->unset('velox_server_url');
+    $pools = array_map(fn (FakeVelox $server): array => ["php_admin_value[pillion.velox_server_url] = {$server->url}"], $servers);
+    $host = new Fpm($box, $pools);
+    foreach (array_keys($servers) as $pool) {
+        $answer = Http::decode($host->many([['build', ['name' => "of {$pool}"]]], 1, pool: $pool)[0]);
+        same(true, $answer['answer']['good'] ?? null, show($answer));
+    }
+    same([1, 1, 1], array_values(array_map(fn (FakeVelox $server): int => $server->counter('build_requests'), $servers)));
+});
+
+test('a build goes on after its request, and after the response of a request that waits for it', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1);
+    $host = new Fpm($box);
+    $began = microtime(true);
+    $host->ask('submit', name: 'one');
+    $later = $host->many([['later', ['name' => 'two']]], 1)[0];
+    is_true(microtime(true) - $began < 0.9, 'the response waited for the build');
+    same(true, in_array(json_decode($later['body']), ['pending', 'running'], true), show($later));
+    foreach (['one', 'two'] as $name) {
+        $found = eventually("binary {$name} is there", fn (): ?array => $host->ask('find', name: $name)['answer'], 10);
+        same(['HIT', true], [$found['status'], $found['good']]);
+    }
+    same(0, $velox->counter('builds_cancelled'));
+});
+
+test('a fresh child for each request: every build is answered, and none twice', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.1);
+    $host = new Fpm($box, ['www' => ['pm.max_requests = 1']]);
+    $requests = [];
+    for ($i = 0; $i < 60; $i++) {
+        $requests[] = ['build', ['name' => 'fresh ' . $i % 12]];
+    }
+    $answers = array_map(Http::decode(...), $host->many($requests, 3, 60));
+    same(60, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
+    same(array_fill(0, 60, true), array_column(array_column($answers, 'answer'), 'good'));
+    same(12, $velox->counter('builds_started'));
+    eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 3);
+});
+
+test('a child that has served enough ends with its build under way, and who waits for it takes it over', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
+    $host = new Fpm($box, ['www' => ['pm.max_requests = 4']]);
+    $builder = $host->ask('submit', name: 'one')['pid'];
+    $velox->awaitInFlight(1);
+    // Another host's process; the pool's children would end too.
+    $waiter = new Fpm($box, name: 'other');
+    $answer = $waiter->many([['build', ['name' => 'one']]], 1, 30, function () use ($host, $builder): void {
+        usleep(200_000);
+        is_alive($builder) && $host->ask('hello');
+    })[0];
+    same(true, Http::decode($answer)['answer']['good'] ?? null, show($answer));
+    same(false, is_alive($builder));
+    same(2, $velox->counter('build_requests'));
+});
