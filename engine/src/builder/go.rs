@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
@@ -142,7 +142,7 @@ impl Go {
         // lives as long as the server does.
         unsafe {
             let kill = Some(Signal::KILL);
-            command.pre_exec(move || Ok(set_parent_process_death_signal(kill)?));
+            command.pre_exec(move || Ok(rustix::process::set_parent_process_death_signal(kill)?));
         }
         command
     }
