@@ -217,3 +217,7 @@ fn number(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_digit())
         && (text == "0" || !text.starts_with('0'))
 }
+
+#[cfg(test)]
+#[path = "grammar_tests.rs"]
+mod tests;

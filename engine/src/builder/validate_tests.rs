@@ -1,6 +1,4 @@
-//! Each rule with what it takes and what it refuses, and properties of the grammar.
-
-use proptest::prelude::*;
+//! Each rule with what it takes and what it refuses.
 
 use super::*;
 use crate::builder::protocol::Platform;
@@ -241,46 +239,10 @@ fn too_long_lists_are_refused_without_looking_at_each() {
     assert!(line.starts_with("plugins: has 257 entries"), "{line}");
 }
 
-/// What could end a line, a string or an argument, or begin a flag.
-fn harmless(text: &str) -> bool {
-    !text.starts_with('-')
-        && text.chars().all(|c| {
-            c.is_ascii_graphic()
-                && !matches!(c, '"' | '`' | '\\' | '\'' | '$' | ';' | '(' | ')' | ',')
-        })
-}
-
-proptest! {
-    #[test]
-    fn whatever_the_grammar_takes_is_harmless_in_a_go_mod_and_on_a_command_line(
-        text in prop_oneof!["\\PC{0,20}", "[a-z.\\-/\n\"v0-9@ ~]{1,24}", "github\\.com/[ -~]{1,12}"]
-    ) {
-        if grammar::module_path(&text).is_ok() || grammar::version_query(&text).is_ok() || grammar::canonical_version(&text) {
-            prop_assert!(harmless(&text), "{text:?}");
-        }
-        if grammar::platform_word(&text) {
-            prop_assert!(text.chars().all(char::is_alphanumeric));
-        }
-    }
-
-    #[test]
-    fn canonical_versions_are_taken_as_tags_and_never_move(
-        (a, b, c) in (0_u32..3000, 0_u32..100, 0_u32..100), pre in "(-[a-z]{1,5}(\\.[1-9][0-9]?)?)?"
-    ) {
-        let version = format!("v{a}.{b}.{c}{pre}");
-        prop_assert!(grammar::canonical_version(&version));
-        prop_assert!(grammar::version_query(&version).is_ok());
-        prop_assert!(!grammar::moves(&version));
-        prop_assert!(grammar::rr_version(&version));
-        let path = if a < 2 { "example.com/x".to_owned() } else { format!("example.com/x/v{a}") };
-        prop_assert!(grammar::version_fits_path(&version, &path));
-        let other = format!("example.com/x/v{}", a.max(1) + 1);
-        prop_assert!(!grammar::version_fits_path(&version, &other));
-    }
-
+proptest::proptest! {
     #[test]
     fn a_request_of_any_texts_is_checked_without_a_panic(
-        texts in prop::collection::vec("\\PC{0,12}", 8)
+        texts in proptest::collection::vec("\\PC{0,12}", 8)
     ) {
         let mut request = good();
         request.request_id.clone_from(&texts[0]);
