@@ -25,6 +25,7 @@ server=''
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$BENCH_DIR" "$BENCH_RUN_DIR"' EXIT
 trap 'exit 130' INT TERM
 
+: >"$BENCH_DIR/velox.log"
 "$FAKE_VELOX" --listen 127.0.0.1:0 >"$BENCH_DIR/velox.log" 2>&1 &
 server=$!
 for _ in {1..100}; do
