@@ -25,11 +25,11 @@ if test "$PHP_PILLION" != "no"; then
   AC_MSG_RESULT([$1.$2])
 
   pillion_source=`cd "$srcdir" && pwd`
+  PHP_ADD_BUILD_DIR([$ext_builddir/modules])
   PHP_MODULES="$PHP_MODULES \$(phplibdir)/pillion.so"
   cat >>Makefile.objects <<EOF
 # PATH holds what configure found: cargo looks for rustc there.
 \$(phplibdir)/pillion.so: pillion_cargo
-	@test -d \$(phplibdir) || mkdir -p \$(phplibdir)
 	@library="$pillion_source/target/release/libpillion"; for ending in so dylib; do if test -f "\$\$library.\$\$ending"; then cp -f "\$\$library.\$\$ending" "\$@"; fi; done
 
 pillion_cargo:
