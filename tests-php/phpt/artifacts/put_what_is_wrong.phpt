@@ -50,7 +50,7 @@ Pillion\InvalidRequestException(200): meta.ttl: must be a number of seconds grea
 Pillion\InvalidRequestException(200): meta.ttl: must be a finite number
 Pillion\InvalidRequestException(200): meta.ttl: must be a number of seconds greater than 0
 Pillion\InvalidRequestException(200): meta.config.object: must be a scalar or an array; meta.config.text: must be valid UTF-8
-Pillion\InvalidRequestException(200): meta: must be an array with names as keys
+Pillion\InvalidRequestException(200): meta: must be an array with names as keys, not a list
 missing: Pillion\StateException(900): opening %s/nothing: No such file or directory (os error 2)
 a directory: Pillion\InvalidRequestException(200): path: must be a file that is not empty
 a device: Pillion\InvalidRequestException(200): path: must be a file that is not empty
