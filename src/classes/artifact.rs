@@ -32,9 +32,12 @@ static HANDLERS: Handlers = Handlers::new();
 
 struct Own {
     found: Found,
-    filled: bool,
-    config_filled: bool,
+    /// A bit for each property that is there.
+    filled: u16,
 }
+
+/// All properties.
+const ALL: u16 = (1 << PROPERTIES.len()) - 1;
 
 const fn property(name: &'static str, type_name: &'static str) -> Property {
     Property {
@@ -121,11 +124,7 @@ pub fn give_hit(record: Record, ret: Ret) {
 /// Makes the object; its reference goes over to `ret`.
 #[inline]
 pub fn give(found: Found, ret: Ret) {
-    let own = Own {
-        found,
-        filled: false,
-        config_filled: false,
-    };
+    let own = Own { found, filled: 0 };
     // SAFETY: in a call on a PHP thread, after MINIT.
     ret.object(unsafe { class::instantiate(CLASS.0.entry(), &HANDLERS, own) });
 }
@@ -133,8 +132,7 @@ pub fn give(found: Found, ret: Ret) {
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
     let own = Own {
         found: Found::nothing(),
-        filled: true,
-        config_filled: true,
+        filled: ALL,
     };
     // SAFETY: called by the engine for our class, on its way to `no_constructor`.
     unsafe { class::instantiate(class, &HANDLERS, own) }
@@ -175,47 +173,63 @@ unsafe fn slot(object: *mut zend_object, index: usize) -> Ret {
     }
 }
 
-/// Makes the properties that are not there yet.
+/// Makes the property of that name, where it is one of ours and not there yet.
 ///
 /// # Safety
 /// `object` is one of ours.
-unsafe fn fill(object: *mut zend_object, with_config: bool) {
+#[inline]
+unsafe fn fill_named(object: *mut zend_object, name: *const zend_string) {
+    // SAFETY: by the contract; the engine passes a live name.
+    unsafe {
+        let name = value::zend_str(name).unwrap_or_default();
+        let index = PROPERTIES
+            .iter()
+            .position(|property| property.name.as_bytes() == name);
+        if let Some(index) = index {
+            fill(object, 1 << index);
+        }
+    }
+}
+
+/// Makes those of the `wanted` properties that are not there yet.
+///
+/// # Safety
+/// `object` is one of ours.
+unsafe fn fill(object: *mut zend_object, wanted: u16) {
     // SAFETY: by the contract; the indexes are those of `PROPERTIES`.
     unsafe {
         let own = &mut *class::own::<Own>(object);
-        if !own.filled {
-            own.filled = true;
-            let record = &own.found.record;
-            let seconds = |ms: u64| match ms {
-                u64::MAX => f64::INFINITY,
-                ms => ms as f64 / 1000.0,
-            };
-            slot(object, 0).string(record.key.to_string());
-            slot(object, 1).string(
-                process::current()
-                    .path_of(&own.found)
-                    .as_os_str()
-                    .as_bytes(),
-            );
-            slot(object, 2).string(record.sha256_hex());
-            slot(object, 3).string(if own.found.is_hit { "HIT" } else { "MISS" });
-            slot(object, 4).int(record.size.try_into().unwrap_or(i64::MAX));
-            slot(object, 5).float(seconds(record.created_ms));
-            slot(object, 6).float(seconds(record.expires_ms));
-            slot(object, 7).float(seconds(record.accessed_ms));
-            slot(object, 8).float(seconds(record.build_ms.into()));
+        let missing = wanted & !own.filled;
+        own.filled |= wanted;
+        for index in (0..PROPERTIES.len()).filter(|index| missing & (1 << index) != 0) {
+            make(&own.found, index, slot(object, index));
         }
-        if with_config && !own.config_filled {
-            own.config_filled = true;
-            match process::current().config_of(&own.found) {
-                serde_json::Value::Object(config) if !config.is_empty() => {
-                    slot(object, 9).json(&serde_json::Value::Object(config));
-                }
-                _ => {
-                    slot(object, 9).array(0);
-                }
+    }
+}
+
+/// Makes one property.
+fn make(found: &Found, index: usize, ret: Ret) {
+    let record = &found.record;
+    let seconds = |ms: u64| match ms {
+        u64::MAX => f64::INFINITY,
+        ms => ms as f64 / 1000.0,
+    };
+    match index {
+        0 => ret.string(record.key.to_string()),
+        1 => ret.string(process::current().path_of(found).as_os_str().as_bytes()),
+        2 => ret.string(record.sha256_hex()),
+        3 => ret.string(if found.is_hit { "HIT" } else { "MISS" }),
+        4 => ret.int(record.size.try_into().unwrap_or(i64::MAX)),
+        5 => ret.float(seconds(record.created_ms)),
+        6 => ret.float(seconds(record.expires_ms)),
+        7 => ret.float(seconds(record.accessed_ms)),
+        8 => ret.float(seconds(record.build_ms.into())),
+        _ => match process::current().config_of(found) {
+            serde_json::Value::Object(config) => ret.json(&serde_json::Value::Object(config)),
+            _ => {
+                ret.array(0);
             }
-        }
+        },
     }
 }
 
@@ -228,7 +242,7 @@ unsafe extern "C" fn read_property(
 ) -> *mut zval {
     // SAFETY: called by the engine for one of our objects.
     unsafe {
-        fill(object, value::zend_str(name) == Some(b"config"));
+        fill_named(object, name);
         zend_std_read_property(object, name, kind, cache, room)
     }
 }
@@ -241,7 +255,7 @@ unsafe extern "C" fn write_property(
 ) -> *mut zval {
     // SAFETY: as above. With the slots filled the engine says "Cannot modify readonly property".
     unsafe {
-        fill(object, true);
+        fill(object, ALL);
         zend_std_write_property(object, name, written, cache)
     }
 }
@@ -253,7 +267,7 @@ unsafe extern "C" fn unset_property(
 ) {
     // SAFETY: as above.
     unsafe {
-        fill(object, true);
+        fill(object, ALL);
         zend_std_unset_property(object, name, cache);
     }
 }
@@ -266,7 +280,7 @@ unsafe extern "C" fn has_property(
 ) -> i32 {
     // SAFETY: as above.
     unsafe {
-        fill(object, value::zend_str(name) == Some(b"config"));
+        fill_named(object, name);
         zend_std_has_property(object, name, check, cache)
     }
 }
@@ -279,7 +293,7 @@ unsafe extern "C" fn get_property_ptr_ptr(
 ) -> *mut zval {
     // SAFETY: as above.
     unsafe {
-        fill(object, true);
+        fill(object, ALL);
         zend_std_get_property_ptr_ptr(object, name, kind, cache)
     }
 }
@@ -287,7 +301,7 @@ unsafe extern "C" fn get_property_ptr_ptr(
 unsafe extern "C" fn get_properties(object: *mut zend_object) -> *mut HashTable {
     // SAFETY: as above.
     unsafe {
-        fill(object, true);
+        fill(object, ALL);
         zend_std_get_properties(object)
     }
 }
@@ -299,7 +313,7 @@ unsafe extern "C" fn compare(first: *mut zval, second: *mut zval) -> i32 {
             if let Some(object) = value::object(value::deref(&*side))
                 && (*object).ce == CLASS.0.entry()
             {
-                fill(object, true);
+                fill(object, ALL);
             }
         }
         zend_std_compare_objects(first, second)

@@ -1,10 +1,10 @@
 //! `Pillion\Artifacts`: the built binaries on disk, by key.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString, OsStr},
     fs::File,
     os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use pillion_engine::{
@@ -162,9 +162,14 @@ fn allowed_path(call: &Call<'_>, position: u32) -> Result<PathBuf, Thrown> {
         }])
         .into());
     }
-    let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
-    // Relative paths mean PHP's working directory, now and not when the job runs.
-    std::path::absolute(path)
-        .context(|| format!("resolving {}", path.display()))
-        .map_err(Thrown::from)
+    // A relative path means PHP's working directory, now and not when the job runs.
+    let mut resolved = [0; libc::PATH_MAX as usize];
+    // SAFETY: a C string, and room for the longest path that PHP writes.
+    let path = unsafe {
+        if raw::expand_filepath(text.as_ptr(), resolved.as_mut_ptr()).is_null() {
+            return Err(call.value_error(position, c"must be a path that is not too long"));
+        }
+        CStr::from_ptr(resolved.as_ptr())
+    };
+    Ok(PathBuf::from(OsStr::from_bytes(path.to_bytes())))
 }

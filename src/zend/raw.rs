@@ -148,6 +148,9 @@ unsafe extern "C" {
     pub fn zend_unregister_ini_entries(module_number: c_int);
     /// 0 where `open_basedir` allows the path; warns otherwise.
     pub fn php_check_open_basedir(path: *const c_char) -> c_int;
+    /// Resolves a path from PHP's working directory, which is the thread's own under ZTS. Writes at most
+    /// `MAXPATHLEN` (4096) bytes; null where the path is too long.
+    pub fn expand_filepath(path: *const c_char, resolved: *mut c_char) -> *mut c_char;
     /// The resource type of streams.
     pub fn php_file_le_stream() -> c_int;
     /// `RuntimeException`.

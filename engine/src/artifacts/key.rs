@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::record::hex;
+
 /// The cache key: written as exactly 16 lower-case hexadecimal digits.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd)]
 pub struct Key(pub u64);
@@ -43,16 +45,14 @@ impl Key {
 
     /// The two folders below the cache directory that hold this key: `ab` and `cd`.
     pub(super) fn folders(self) -> [String; 2] {
-        [
-            format!("{:02x}", self.0 >> 56),
-            format!("{:02x}", self.0 >> 48 & 0xff),
-        ]
+        let [outer, inner, ..] = self.0.to_be_bytes();
+        [hex(&[outer]), hex(&[inner])]
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(&hex(&self.0.to_be_bytes()))
     }
 }
 
@@ -97,7 +97,7 @@ impl ConfigDigest {
 
 impl fmt::Display for ConfigDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(&hex(&self.0.to_be_bytes()))
     }
 }
 

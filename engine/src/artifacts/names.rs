@@ -1,7 +1,7 @@
 //! The names that may stand in a folder `ab/cd`, each made and recognised here. Anything else there
 //! is somebody else's and left alone. Pure functions; any thread.
 
-use super::{Key, temp};
+use super::{Key, record::hex, temp};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub(super) fn link_name(key: Key) -> String {
 
 /// `<key>.<first 8 digits of the SHA-256>.bin`
 pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
-    let [a, b, c, d, ..] = sha256;
-    format!("{key}.{a:02x}{b:02x}{c:02x}{d:02x}.bin")
+    let [a, b, c, d, ..] = *sha256;
+    [&hex(&key.0.to_be_bytes()), ".", &hex(&[a, b, c, d]), ".bin"].concat()
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Record {
     #[must_use]
     pub fn relative_path(&self) -> PathBuf {
         let [outer, inner] = self.key.folders();
-        PathBuf::from(outer).join(inner).join(self.file_name())
+        PathBuf::from([&outer, "/", &inner, "/", &self.file_name()].concat())
     }
 
     /// The SHA-256 as 64 lower-case hexadecimal digits.
@@ -76,13 +76,15 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// Lower-case hexadecimal digits. Without the formatting machinery, because PHP waits for it.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// Reads 64 lower-case hexadecimal digits.

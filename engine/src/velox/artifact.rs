@@ -71,7 +71,7 @@ pub fn filename(config: &Value) -> String {
             .pointer(&format!("/target_platform/{name}"))
             .or_else(|| config.get(name))
             .and_then(Value::as_str)
-            .filter(|part| !part.is_empty())
+            .filter(|part| (1..=64).contains(&part.len()))
             .filter(|part| {
                 part.bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

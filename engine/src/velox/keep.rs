@@ -13,13 +13,18 @@ use crate::{
     Result,
     artifacts::{CommitMeta, Staging, Store, StoreOptions},
     config::VeloxSettings,
-    host::clock,
+    host::{
+        clock,
+        lock::{Kind, Lock},
+    },
     metrics::velox::{CACHE_ACCESS_AGE, CACHE_ENTRIES, CACHE_SIZE},
 };
 
 /// How long a binary that is not kept stays for those who asked for it.
 const SPARE_TTL: Duration = Duration::from_secs(3600);
 const SPARE_ENTRIES: u32 = 256;
+/// How long one commit waits for another one.
+const PLACING: Duration = Duration::from_secs(2);
 
 /// Which of the two places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +142,10 @@ impl Keeper {
     ) -> Result<Landed, Trouble> {
         let store = self.store(shelf)?;
         let identity = &parcel.identity;
+        // Two configurations that share a key must not both find it free. Without the lock they might,
+        // and one of them would not be kept.
+        let lock = store.dir().join(".pillion/place.lock");
+        let _placing = Lock::within(&lock, Kind::Exclusive, PLACING).ok().flatten();
         let (key, ttl) = match shelf {
             Shelf::Cache => {
                 let key = identity.place(store, clock::unix_ms());
