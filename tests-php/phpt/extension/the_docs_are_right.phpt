@@ -1,0 +1,39 @@
+--TEST--
+The PHP code in the docs and stubs compiles, and names only what there is
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+without_velox();
+
+$root = dirname(__DIR__, 3);
+$files = [...glob("$root/*.md"), ...glob("$root/docs/*.md"), ...glob("$root/php-stubs/*.{md,php}", GLOB_BRACE)];
+$blocks = 0;
+foreach ($files as $file) {
+    // In a doc comment each line begins with a star.
+    $text = preg_replace('/^ *\* ?/m', '', file_get_contents($file));
+    preg_match_all('/^```php\n(.*?)^```/ms', $text, $found);
+    foreach ($found[1] as $code) {
+        ++$blocks;
+        try {
+            eval("return;\n$code");
+        } catch (ParseError $e) {
+            echo basename($file), ': ', $e->getMessage(), "\n$code\n";
+        }
+    }
+    preg_match_all('/\b(?:Pillion\\\\)?(Velox|Artifacts)\\\\(\w+)\(/', $text, $calls, PREG_SET_ORDER);
+    foreach ($calls as [, $namespace, $function]) {
+        function_exists("Pillion\\$namespace\\$function") || print(basename($file) . ": no $namespace\\$function()\n");
+    }
+    preg_match_all('/\bPillion\\\\([A-Z]\w+)\b(?!\\\\)/', $text, $classes);
+    foreach ($classes[1] as $class) {
+        class_exists("Pillion\\$class") || in_array($class, ['Velox', 'Artifacts']) || print(basename($file) . ": no class $class\n");
+    }
+    preg_match_all('/\bpillion\.([a-z_]+)\b/', $text, $settings);
+    foreach (array_unique($settings[1]) as $setting) {
+        false !== ini_get("pillion.$setting") || print(basename($file) . ": no setting pillion.$setting\n");
+    }
+}
+var_dump($blocks > 10);
+?>
+--EXPECT--
+bool(true)

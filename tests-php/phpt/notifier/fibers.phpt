@@ -1,0 +1,78 @@
+--TEST--
+Fibers wait side by side on the notifier, as an event loop has them
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+with_velox(['behaviours' => [
+    ['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 900],
+    ['when' => ['tag' => 'v2.0.0'], 'delay_ms' => 300],
+    ['when' => ['tag' => 'v3.0.0'], 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
+]]);
+
+use Pillion\{Future, Velox};
+
+final class Loop
+{
+    /** @var array<string, Fiber> by the id of the future that each waits for */
+    private array $waiting = [];
+
+    public function start(callable $do): void
+    {
+        $this->suspended(new Fiber($do));
+    }
+
+    public function run(): void
+    {
+        while ($this->waiting) {
+            readable(Pillion\notifier(), 30);
+            foreach (Pillion\completed() as $future) {
+                $fiber = $this->waiting[$future->id()];
+                unset($this->waiting[$future->id()]);
+                $this->suspended($fiber);
+            }
+        }
+    }
+
+    private function suspended(Fiber $fiber): void
+    {
+        $future = $fiber->isStarted() ? $fiber->resume() : $fiber->start();
+        $future instanceof Future && $this->waiting[$future->id()] = $fiber;
+    }
+}
+
+/** What an adapter for Revolt does, in one line. */
+function await(Future $future): mixed
+{
+    Fiber::suspend($future);
+
+    return $future->wait(0);
+}
+
+$loop = new Loop();
+foreach (['v1.0.0', 'v2.0.0', 'v3.0.0'] as $tag) {
+    $loop->start(function () use ($tag) {
+        try {
+            $artifact = await(Velox\build(request_of($tag)));
+            echo "$tag $artifact->cacheStatus\n";
+            // A second one from the same fiber: a hit, which is told as well.
+            $artifact = await(Velox\build(request_of($tag)));
+            echo "$tag $artifact->cacheStatus\n";
+        } catch (Pillion\BuildFailedException $e) {
+            echo $tag, ' ', $e->getMessage(), "\n";
+        }
+    });
+}
+$loop->run();
+
+// A plain wait() inside of a fiber is a wait as any other.
+$fiber = new Fiber(fn () => Velox\build(request_of('v4.0.0'))->wait(30)->cacheStatus);
+$fiber->start();
+echo $fiber->getReturn(), "\n";
+?>
+--EXPECT--
+v3.0.0 velox server returned: building plugins: no
+v2.0.0 MISS
+v2.0.0 HIT
+v1.0.0 MISS
+v1.0.0 HIT
+MISS

@@ -1,0 +1,36 @@
+--TEST--
+completed() misses none, however many were done since the last call
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+with_velox();
+
+Pillion\Velox\build(request())->wait(30);
+Pillion\completed();
+$futures = [];
+for ($i = 0; $i < 5_000; ++$i) {
+    $futures[] = Pillion\Velox\build(request());
+}
+$notifier = Pillion\notifier();
+var_dump(readable($notifier, 30));
+$completed = Pillion\completed();
+usort($completed, fn ($a, $b) => (int) $a->id() <=> (int) $b->id());
+var_dump($completed === $futures, Pillion\completed(), readable($notifier, 0));
+// Once more, with half of them dropped. Those that were told before are still in hand, and told no more.
+$futures = [];
+for ($i = 0; $i < 5_000; ++$i) {
+    $future = Pillion\Velox\build(request());
+    $i % 2 && $futures[] = $future;
+}
+unset($future);
+var_dump(count(Pillion\completed()), Pillion\completed());
+?>
+--EXPECT--
+bool(true)
+bool(true)
+array(0) {
+}
+bool(false)
+int(2500)
+array(0) {
+}
