@@ -19,9 +19,16 @@ pub static THREAD: ModuleGlobals<Thread> = ModuleGlobals::new();
 #[derive(Default)]
 pub struct Thread {
     inbox: Option<Arc<Inbox>>,
-    futures: HashMap<u64, *mut zend_object>,
+    futures: HashMap<u64, Held>,
     /// The stream that `notifier()` gave in this request.
     pub stream: Option<Given>,
+}
+
+/// A future that PHP holds.
+struct Held {
+    object: *mut zend_object,
+    /// `completed()` has given it, and gives it once.
+    is_told: bool,
 }
 
 impl ModuleGlobal for Thread {}
@@ -59,8 +66,12 @@ impl Thread {
     }
 
     /// Notes the object that stands for a job; it is not kept alive by that.
-    pub fn hold(&mut self, job: u64, future: *mut zend_object) {
-        self.futures.insert(job, future);
+    pub fn hold(&mut self, job: u64, object: *mut zend_object) {
+        let held = Held {
+            object,
+            is_told: false,
+        };
+        self.futures.insert(job, held);
     }
 
     /// Takes the note back when the object dies.
@@ -68,14 +79,28 @@ impl Thread {
         self.futures.remove(&job);
     }
 
-    /// The object that stands for a job, where PHP still holds it.
-    #[must_use]
-    pub fn future(&self, job: u64) -> Option<*mut zend_object> {
-        self.futures.get(&job).copied()
-    }
-
-    /// All futures that PHP holds.
-    pub fn futures(&self) -> impl Iterator<Item = (u64, *mut zend_object)> {
-        self.futures.iter().map(|(id, object)| (*id, *object))
+    /// The futures that were done since the last call and that PHP still holds, each one once.
+    /// `is_done` tells for an object.
+    ///
+    /// # Errors
+    /// As [`Thread::inbox`].
+    pub fn take_completed(
+        &mut self,
+        is_done: impl Fn(*mut zend_object) -> bool,
+    ) -> Result<Vec<*mut zend_object>> {
+        let (mut ids, some_missing) = self.inbox()?.drain();
+        if some_missing {
+            // More were done than the inbox holds: look through all that PHP has in hand.
+            let done = self.futures.iter().filter(|(_, held)| is_done(held.object));
+            ids = done.map(|(id, _)| *id).collect();
+        }
+        let mut objects = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(held) = self.futures.get_mut(&id).filter(|held| !held.is_told) {
+                held.is_told = true;
+                objects.push(held.object);
+            }
+        }
+        Ok(objects)
     }
 }

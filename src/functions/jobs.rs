@@ -94,19 +94,7 @@ fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 fn completed(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let futures = ret.array(0);
-    let done = Thread::with(|thread| -> pillion_engine::Result<Vec<_>> {
-        let (ids, some_missing) = thread.inbox()?.drain();
-        let mut done: Vec<_> = ids.into_iter().filter_map(|id| thread.future(id)).collect();
-        if some_missing {
-            // More were done than the inbox holds: look through all that PHP has in hand.
-            done = thread
-                .futures()
-                .filter(|(_, object)| future::is_done_object(*object))
-                .map(|(_, object)| object)
-                .collect();
-        }
-        Ok(done)
-    })?;
+    let done = Thread::with(|thread| thread.take_completed(future::is_done_object))?;
     for object in done {
         futures.push(|ret| future::again(object, ret));
     }
