@@ -65,7 +65,7 @@ test('threads that end after some requests, while others go on, take their inbox
             $urls[] = $host->url(['build', 'notified', 'find', 'submit'][$i % 4], name: "{$round} " . intdiv($i, 4) % 20);
         }
 
-        return array_unique(array_column(array_map(FrankenPhp::decode(...), Http::many($urls, 8, 60)), 'worker'));
+        return array_unique(array_column(array_map(Http::decode(...), Http::many($urls, 8, 60)), 'worker'));
     };
     $load(0);
     $before = $host->settled();

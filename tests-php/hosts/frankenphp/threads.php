@@ -12,7 +12,7 @@ test('four threads that ask for one configuration at once cause one build, and h
     $velox = $box->velox();
     $velox->delay(1);
     $host = new FrankenPhp($box);
-    $answers = array_map(FrankenPhp::decode(...), Http::many(array_fill(0, 4, $host->url('build', name: 'one')), 4));
+    $answers = array_map(Http::decode(...), Http::many(array_fill(0, 4, $host->url('build', name: 'one')), 4));
     same(4, count(array_unique(array_column($answers, 'worker'))), 'threads that answered');
     same([true, true, true, true], array_column(array_column($answers, 'answer'), 'good'));
     same(1, count(array_unique(array_column(array_column($answers, 'answer'), 'sha256'))), 'binaries');
@@ -30,7 +30,7 @@ test('builds and finds from all threads, hundreds of them, are all answered', fu
     shuffle($urls);
     $wrong = [];
     foreach (Http::many($urls, 12, 60) as $i => $answer) {
-        $outcome = FrankenPhp::decode($answer)['answer'];
+        $outcome = Http::decode($answer)['answer'];
         if (preg_match('~/(build|notified)\?~', $urls[$i]) && ($outcome['good'] ?? null) !== true) {
             $wrong[] = [$urls[$i], $outcome];
         }
@@ -61,7 +61,7 @@ test('each thread\'s notifier wakes for the jobs of that thread', function (Box 
     $host = new FrankenPhp($box);
     for ($round = 0; $round < 3; $round++) {
         $urls = array_map(fn (int $i): string => $host->url('notified', name: "{$round} {$i}", request_id: "{$i}0000000-0000-4000-8000-000000000000"), range(1, 4));
-        $outcomes = array_map(fn (array $answer): array => FrankenPhp::decode($answer)['answer'], Http::many($urls, 4));
+        $outcomes = array_map(fn (array $answer): array => Http::decode($answer)['answer'], Http::many($urls, 4));
         same([true, true, true, true], array_column($outcomes, 'good'));
     }
 });

@@ -56,6 +56,11 @@ final class Box
         $this->settings["pillion.{$name}"] = $value;
     }
 
+    public function unset(string $name): void
+    {
+        unset($this->settings["pillion.{$name}"]);
+    }
+
     public function setting(string $name): string
     {
         return $this->settings["pillion.{$name}"];
@@ -96,19 +101,31 @@ final class Box
     {
         $file = sprintf('%s/%02d.php', $this->directory, count($this->processes));
         file_put_contents($file, "<?php\n" . $code);
+        $nth = count(array_filter($this->processes, fn (Process $process): bool => str_starts_with($process->name, 'php')));
+
+        return $this->start("php {$nth}", [...$this->phpCommand($ini), $file, ...$arguments]);
+    }
+
+    /**
+     * The PHP that is under test, with the extension and its settings.
+     *
+     * @param array<string, string> $ini
+     * @return list<string>
+     */
+    public function phpCommand(array $ini = []): array
+    {
+        $command = [(string) getenv('TESTED_PHP')];
         $settings = ['extension' => (string) getenv('TESTED_SO')] + $ini + $this->settings + [
-            'auto_prepend_file' => __DIR__ . '/../program.php',
+            'auto_prepend_file' => dirname(__DIR__) . '/program.php',
             'display_errors' => 'stderr',
             'log_errors' => '0',
             'memory_limit' => '256M',
         ];
-        $command = [(string) getenv('TESTED_PHP')];
         foreach ($settings as $name => $value) {
             array_push($command, '-d', "{$name}=\"{$value}\"");
         }
-        $nth = count(array_filter($this->processes, fn (Process $process): bool => str_starts_with($process->name, 'php')));
 
-        return $this->start("php {$nth}", [...$command, $file, ...$arguments]);
+        return $command;
     }
 
     /** Gives all that it has to another user, for hosts that change theirs. */

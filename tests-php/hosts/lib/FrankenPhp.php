@@ -1,6 +1,6 @@
 <?php
 
-// FrankenPHP in Caddy with worker threads, on ports of its own. What it answers with stands in frankenphp/worker.php.
+// FrankenPHP in Caddy with worker threads, on ports of its own. What it answers with stands in application.php.
 
 declare(strict_types=1);
 
@@ -41,15 +41,7 @@ final class FrankenPhp
     /** What the worker answers, decoded. */
     public function ask(string $what, string ...$query): mixed
     {
-        return self::decode(Http::get($this->url($what, ...$query)));
-    }
-
-    /** @param array{status: int, body: string, error: string} $answer */
-    public static function decode(array $answer): mixed
-    {
-        $answer['status'] === 200 || fail('FrankenPHP answered: ' . show($answer));
-
-        return json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
+        return Http::decode(Http::get($this->url($what, ...$query)));
     }
 
     /** All PHP threads end and start anew, and PHP itself with them; returns when that is done. */

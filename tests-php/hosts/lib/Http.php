@@ -61,6 +61,18 @@ final class Http
         return $answers;
     }
 
+    /**
+     * What stands in an answer that is to be good.
+     *
+     * @param array{status: int, body: string, error: string} $answer
+     */
+    public static function decode(array $answer): mixed
+    {
+        $answer['status'] === 200 || fail('a request was answered: ' . show($answer));
+
+        return json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
+    }
+
     /** @param string|array{string, string, string} $asked */
     private static function handle(string|array $asked, float $seconds): CurlHandle
     {

@@ -1,0 +1,94 @@
+<?php
+
+// What the hosts under test serve: the path of a request says what is done, and the answer is JSON. program.php stands
+// before it.
+
+declare(strict_types=1);
+
+use Pillion\Artifacts;
+use Pillion\Future;
+use Pillion\Velox;
+
+final class Application
+{
+    /** @var list<Future> */
+    private array $held = [];
+    private int $served = 0;
+    private readonly string $id;
+
+    public function __construct()
+    {
+        // Which of the workers this is, and of which start.
+        $this->id = bin2hex(random_bytes(6));
+    }
+
+    /** @param array<string, string> $query */
+    public function answer(string $path, array $query): string
+    {
+        $this->served++;
+        $answer = $this->do(trim($path, '/'), $query, configuration(
+            $query['name'] ?? 'a',
+            array_intersect_key($query, ['request_id' => true]),
+        ));
+
+        return json_encode(['worker' => $this->id, 'pid' => getmypid(), 'served' => $this->served, 'answer' => $answer], JSON_THROW_ON_ERROR);
+    }
+
+    private function do(string $path, array $query, array $request): mixed
+    {
+        return match ($path) {
+            'hello' => 'hello',
+            // Waits for a build.
+            'build' => outcome(fn () => Velox\build($request)->wait((float) ($query['seconds'] ?? 30))),
+            // The same in the way of event loops.
+            'notified' => outcome(fn () => $this->notified(Velox\build($request))),
+            // Asks and goes away.
+            'submit' => Velox\build($request)->state(),
+            // Keeps the future beyond the request.
+            'hold' => ($this->held[] = Velox\build($request))->state(),
+            'held' => array_map(fn (Future $future) => outcome(fn () => $future->wait(10)), $this->held),
+            'find' => outcome(fn () => Velox\find($request)),
+            'status' => Pillion\status(),
+            'builds' => Velox\builds(),
+            'entries' => count(Artifacts\entries(1000)),
+            // Answers, and waits afterwards.
+            'later' => $this->later(Velox\build($request)),
+            // Ends that no handler should have.
+            'exit' => Velox\build($request) && exit('"bye"'),
+            'throw' => throw new LogicException(Velox\build($request)->state()),
+            'fatal' => Velox\build($request) && not_there(),
+            'memory' => Velox\build($request) && str_repeat('x', 1 << 30),
+            default => throw new LogicException("no such path: {$path}"),
+        };
+    }
+
+    private function notified(Future $build): Pillion\Artifact
+    {
+        $notifier = Pillion\notifier();
+        do {
+            $read = [$notifier];
+            $none = null;
+            if (stream_select($read, $none, $none, 20) !== 1) {
+                throw new LogicException('nothing is completed');
+            }
+            $completed = Pillion\completed();
+            foreach ($completed as $future) {
+                if ($future !== $build && !in_array($future, $this->held, true)) {
+                    throw new LogicException('a future of somebody else');
+                }
+            }
+        } while (!in_array($build, $completed, true));
+
+        return $build->wait(0);
+    }
+
+    private function later(Future $build): string
+    {
+        $state = $build->state();
+        echo json_encode($state);
+        fastcgi_finish_request();
+        $build->wait(30);
+
+        return $state;
+    }
+}

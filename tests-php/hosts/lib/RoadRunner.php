@@ -1,0 +1,97 @@
+<?php
+
+// RoadRunner with PHP workers behind pipes. What it answers with stands in application.php.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+final class RoadRunner
+{
+    public readonly Process $process;
+    public readonly int $pid;
+    private readonly string $address;
+    private readonly string $rpc;
+    private int $calls = 0;
+
+    /**
+     * @param array{pool?: string, sections?: string} $options more lines of http.pool, and more sections
+     * @param array<string, string> $ini settings of the workers beside those of the box
+     */
+    public function __construct(Box $box, array $options = [], array $ini = [])
+    {
+        $this->address = '127.0.0.1:' . free_port();
+        $this->rpc = '127.0.0.1:' . free_port();
+        $file = $box->directory . '/.rr.yaml';
+        file_put_contents($file, $this->config($box->phpCommand($ini), $options));
+        $this->process = $box->start('rr', [getenv('RR'), 'serve', '-c', $file]);
+        $this->pid = $this->process->pid;
+        eventually('RoadRunner answers', fn (): bool => $this->process->hasEnded()
+            ? fail('RoadRunner has ended') : Http::get($this->url('hello'), 5)['status'] === 200, 30);
+    }
+
+    public function url(string $what, string ...$query): string
+    {
+        return "http://{$this->address}/{$what}" . ($query === [] ? '' : '?' . http_build_query($query));
+    }
+
+    /** What a worker answers, decoded. */
+    public function ask(string $what, string ...$query): mixed
+    {
+        return Http::decode(Http::get($this->url($what, ...$query)));
+    }
+
+    /** @return list<int> */
+    public function workers(): array
+    {
+        return children($this->pid);
+    }
+
+    /** Ends all workers, after what they do now, and starts new ones. */
+    public function reset(): void
+    {
+        same('true', $this->call('resetter.Reset', 'http'));
+    }
+
+    /** A remote call in Goridge's manner, with JSON. */
+    private function call(string $method, mixed $argument): string
+    {
+        $socket = stream_socket_client("tcp://{$this->rpc}", $code, $message, 5);
+        stream_set_timeout($socket, 30);
+        $payload = $method . json_encode($argument);
+        $head = pack('CCV', 0x15, 0x08, strlen($payload));
+        fwrite($socket, $head . pack('V', crc32($head)) . "\0\0" . pack('VV', ++$this->calls, strlen($method)) . $payload);
+        ['flags' => $flags, 'length' => $length] = unpack('Csize/Cflags/Vlength', stream_get_contents($socket, 20));
+        $answer = substr(stream_get_contents($socket, $length), strlen($method));
+        ($flags & 0x40) === 0 || fail("{$method}: {$answer}");
+
+        return trim($answer);
+    }
+
+    /** @param list<string> $php */
+    private function config(array $php, array $options): string
+    {
+        $command = json_encode([...$php, dirname(__DIR__) . '/roadrunner/app.php'], JSON_UNESCAPED_SLASHES);
+        $pool = $options['pool'] ?? '';
+        $sections = $options['sections'] ?? '';
+
+        return <<<YAML
+            version: "3"
+            server:
+              command: {$command}
+              relay: pipes
+            http:
+              address: {$this->address}
+              pool:
+                num_workers: 2
+                {$pool}
+            rpc:
+              listen: tcp://{$this->rpc}
+            logs:
+              level: warn
+              output: stderr
+              err_output: stderr
+            {$sections}
+            YAML;
+    }
+}
