@@ -38,6 +38,7 @@ impl Index {
     pub(super) fn locate(&self, key: Key) -> Option<(usize, Record)> {
         let hash = mix(key);
         let tag = Tags::tag(hash);
+        self.prefetch(self.geometry.home(hash) * GROUP_SLOTS + Tags::favourite(hash));
         for group in self.geometry.probe(hash) {
             let tags = self.tags(group)?;
             let mut matches = tags.matches(tag);
@@ -144,6 +145,22 @@ impl Index {
             Slot::Live(record) => Some(record),
             _ => None,
         })
+    }
+
+    /// Has the memory fetch a slot, while the tags are looked at.
+    #[inline]
+    fn prefetch(&self, slot: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some([first, .., last]) = self.slot(slot) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a hint about memory that is there; it reads nothing.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(first).cast());
+                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(last).cast());
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = slot;
     }
 
     #[inline]

@@ -33,9 +33,19 @@ impl Tags {
         differences.wrapping_sub(Self::ONES) & !differences & (Self::ONES << 7)
     }
 
-    /// The first empty slot of the group.
-    pub(super) fn free(self) -> Option<usize> {
-        (0..GROUP_SLOTS).find(|slot| self.get(*slot) == 0)
+    /// The slot of its group in which a record lives if that was free: a lookup has the memory begin
+    /// to fetch it before the tags have said where to look.
+    #[inline]
+    pub(super) const fn favourite(hash: u64) -> usize {
+        ((((hash >> 8) & 0xff) * GROUP_SLOTS as u64) >> 8) as usize
+    }
+
+    /// The first empty slot of the group, from the favourite on.
+    pub(super) fn free(self, hash: u64) -> Option<usize> {
+        let first = Self::favourite(hash);
+        (first..GROUP_SLOTS)
+            .chain(0..first)
+            .find(|slot| self.get(*slot) == 0)
     }
 
     pub(super) const fn get(self, slot: usize) -> u8 {
@@ -72,9 +82,29 @@ mod tests {
                 let tags = Tags(0).with(slot, tag).with(7, tag);
                 assert_eq!(tags.matches(tag).trailing_zeros() as usize / 8, slot);
                 assert!(tag == 0x80 || tags.matches(tag ^ 0x80) == 0);
-                assert_eq!(tags.free(), Some(usize::from(slot == 0)));
             }
         }
+    }
+
+    #[test]
+    fn a_record_gets_its_favourite_slot_or_the_next_free_one() {
+        for hash in (0..1 << 16).step_by(256) {
+            let favourite = Tags::favourite(hash);
+            let alone = Tags(0).with(favourite, 9);
+            assert_eq!(Tags(0).free(hash), Some(favourite));
+            assert_eq!(alone.free(hash), Some((favourite + 1) % GROUP_SLOTS));
+        }
+        assert_eq!(
+            (0..7)
+                .fold(Tags(0), |tags, slot| tags.with(slot, 1))
+                .free(0),
+            None
+        );
+        let all = (0..256).map(|n| Tags::favourite(n << 8));
+        assert_eq!(
+            all.collect::<std::collections::HashSet<_>>().len(),
+            GROUP_SLOTS
+        );
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Writer<'_> {
         self.index
             .geometry
             .probe(hash)
-            .find_map(|group| Some((group, self.index.tags(group)?.free()?)))
+            .find_map(|group| Some((group, self.index.tags(group)?.free(hash)?)))
     }
 
     /// Writes a slot, or empties it.
