@@ -27,7 +27,7 @@ printf("Both worker threads are free; one of them tells how far it is, at /build
 $line = new ProgressLine();
 for ($pages = 1; ; $pages++) {
     $status = call('GET', "/builds/{$build['id']}");
-    $line->show($status, "$pages pages served meanwhile");
+    $line->show($status, "pages served meanwhile: $pages");
     // A build that came out of the cache was none.
     if (in_array($status['state'] ?? null, ['done', 'failed'], true) || ($status === null && $pages > 20)) {
         break;
@@ -50,7 +50,7 @@ if ($binary !== $artifact['path']) {
     chmod($binary, 0o755);
 }
 printf("  --version  %s\n\n", trim((string) shell_exec(escapeshellarg($binary) . ' --version')));
-printf("Asked again: %s, found in %.1f µs.\n", $artifact['cacheStatus'], call('GET', '/artifact')['microseconds']);
+printf("Asked again: %s. Finding it in the index takes %d ns.\n", $artifact['cacheStatus'], call('GET', '/artifact')['nanoseconds']);
 
 /** @return array<string, mixed>|null null: there is none */
 function call(string $method, string $path): ?array
