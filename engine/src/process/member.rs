@@ -10,6 +10,7 @@ use std::{
 use super::{Process, figures};
 use crate::{
     Result,
+    artifacts::Store,
     host::{
         Presence, PresenceInfo, clock, presence,
         secret::Secret,
@@ -45,6 +46,9 @@ impl Process {
             self.duties(),
             standing.clone(),
         ));
+        if let Ok(Some(store)) = self.store() {
+            self.runtime.attend(follow(Arc::clone(store)));
+        }
         Ok(Joined { presence, standing })
     }
 
@@ -84,6 +88,19 @@ impl Process {
             (Some(joined), _) => joined.presence.living(),
             (None, Some(dirs)) => presence::living(&dirs.run.join("presence")),
             (None, None) => Vec::new(),
+        }
+    }
+}
+
+/// Keeps this process' index in step with those of others that share the cache directory but not the
+/// index: another capacity, another container.
+async fn follow(store: Arc<Store>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let store = Arc::clone(&store);
+        let followed = tokio::task::spawn_blocking(move || store.prepare()).await;
+        if let Ok(Err(error)) = followed {
+            log::debug!(error:%; "index does not follow");
         }
     }
 }
