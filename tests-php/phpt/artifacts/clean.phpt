@@ -5,47 +5,47 @@ clean() throws away what has expired, leaves what was used lately, and tells wha
 require __DIR__ . '/../lib.inc';
 without_velox();
 
-use Pillion\Artifacts;
+a_file('rr', str_repeat('x', 1000));
+echo php('
+    use Pillion\Artifacts;
+    Artifacts\put("00000000000000aa", scratch("rr"), ["ttl" => 60])->wait(30);
+    Artifacts\put("00000000000000ab", scratch("rr"))->wait(30);
+    // Expired this moment: whoever found it before may still be about to read it.
+    $lately = Artifacts\put("00000000000000ac", scratch("rr"), ["ttl" => 0.2])->wait(30);
+    until(fn () => null === Artifacts\find("00000000000000ac"));
+    var_dump(Artifacts\clean()->wait(30)["expired_removed"], is_file($lately->path));
+')['output'];
 
-$file = a_file('rr', str_repeat('x', 1000));
-$old = Artifacts\put('00000000000000aa', $file, ['ttl' => 60])->wait(30);
-Artifacts\put('00000000000000ab', $file)->wait(30);
-// Expired this moment: whoever found it before may still be about to read it.
-$lately = Artifacts\put('00000000000000ac', $file, ['ttl' => 0.2])->wait(30);
-until(fn () => null === Artifacts\find('00000000000000ac'));
-var_dump(Artifacts\clean()->wait(30)['expired_removed'], is_file($lately->path));
-
-// Two hours pass for the first one: on the disk, which is the truth, and in a new index.
-$json = dirname($old->path) . '/00000000000000aa.json';
-$entry = json_decode(file_get_contents($json), true);
-foreach (['created_at', 'expires_at', 'accessed_at'] as $name) {
-    isset($entry[$name]) && $entry[$name] = gmdate('Y-m-d\TH:i:s\Z', strtotime($entry[$name]) - 7200);
+// Two hours pass for the first one: on the disk, which is the truth, and for a new index.
+$folder = scratch('state/.rr-cache/velox-binaries/00/00');
+$entry = json_decode(file_get_contents("$folder/00000000000000aa.json"), true);
+foreach (['created_at', 'expires_at'] as $name) {
+    $entry[$name] = gmdate('Y-m-d\TH:i:s\Z', strtotime($entry[$name]) - 7200);
 }
-file_put_contents($json, json_encode($entry));
-// The export would tell the new index that it was found just now.
-@unlink(dirname($json, 3) . '/index.json');
+file_put_contents("$folder/00000000000000aa.json", json_encode($entry));
+@unlink(scratch('state/.rr-cache/velox-binaries/index.json'));
 echo php('
     use Pillion\Artifacts;
     until(fn () => null !== Artifacts\find("00000000000000ab"));
     $report = Artifacts\clean()->wait(30);
     echo json_encode(array_map(get_debug_type(...), $report)), "\n";
-    // The steward, which this process is, may have been faster.
-    var_dump($report["expired_removed"] <= 1, $report["lru_removed"], $report["entries_remaining"], $report["complete"]);
-    var_dump(Artifacts\stats()["evicted_expired"], Artifacts\clean()->wait(30)["expired_removed"]);
+    // The steward, which this process is, cleans too, and may have been faster.
+    until(fn () => 1 === Artifacts\stats()["evicted_expired"]);
+    $report = Artifacts\clean()->wait(30);
+    var_dump($report["expired_removed"], $report["lru_removed"], $report["entries_remaining"], $report["complete"]);
     var_dump(Artifacts\find("00000000000000ab")->verify());
 ', ['run_dir' => scratch('another-run')])['output'];
-var_dump(is_file($old->path), is_file($json));
+var_dump(glob("$folder/00000000000000aa*"), count(glob("$folder/00000000000000ab*")));
 ?>
 --EXPECT--
 int(0)
 bool(true)
 {"expired_removed":"int","lru_removed":"int","temporaries_removed":"int","strays_removed":"int","bytes_freed":"int","entries_remaining":"int","complete":"bool","seconds":"float"}
-bool(true)
+int(0)
 int(0)
 int(2)
 bool(true)
-int(1)
-int(0)
 bool(true)
-bool(false)
-bool(false)
+array(0) {
+}
+int(3)

@@ -9,7 +9,7 @@ use Pillion\Velox;
 
 pcntl_async_signals(true);
 pcntl_signal(SIGALRM, function () {
-    echo Velox\build(request())->wait(30)->key, ' ', count(Pillion\status()['runtime']['jobs']), "\n";
+    echo Velox\build(request())->wait(30)->key, ' ', Pillion\status()['runtime']['started'], "\n";
     Pillion\completed();
 });
 $future = Velox\build(request_of('v1.0.0'));
