@@ -15,7 +15,11 @@ export CARGO_NET_RETRY=${CARGO_NET_RETRY:-5}
 
 # Where installers put toolchains of their own; they count for less than what PATH names. A Go that setup.sh
 # unpacked counts for more, for it did so only because PATH's was too old or missing.
-PATH=$PILLION_CACHE/go/bin:$PATH:$HOME/.cargo/bin:/usr/local/go/bin
+# Only once: cargo builds anew what depends on PATH, and scripts call scripts.
+case $PATH in
+    "$PILLION_CACHE/go/bin:"*) ;;
+    *) PATH=$PILLION_CACHE/go/bin:$PATH:$HOME/.cargo/bin:/usr/local/go/bin ;;
+esac
 export PATH
 
 say() {
