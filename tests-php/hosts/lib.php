@@ -117,13 +117,17 @@ set_error_handler(static function (int $level, string $message, string $file, in
 pcntl_async_signals(true);
 foreach ([SIGTERM, SIGINT, SIGHUP] as $signal) {
     pcntl_signal($signal, static function (int $signal): never {
-        fprintf(STDOUT, "not ok  ended by signal %d\n", $signal);
+        Count::$failed++;
+        printf("not ok  ended by signal %d\n", $signal);
         Count::$box === null || print Count::$box->story();
         Count::$box?->close(false);
         exit(1);
     });
 }
 
+// Not said where the file itself has died: then it is missing, and that is a failure.
 register_shutdown_function(static function (): void {
-    printf("PILLION-STAGE passed=%d failed=%d\n", Count::$passed, Count::$failed);
+    if (error_get_last() === null || !in_array(error_get_last()['type'], [E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR], true)) {
+        printf("PILLION-STAGE passed=%d failed=%d\n", Count::$passed, Count::$failed);
+    }
 });

@@ -2,7 +2,8 @@
 # What the run.sh of every host shares; sourced first. Tests are PHP files that a plain PHP runs, without the
 # extension: they start the host, and look at it from outside. Ends a script: `verdict`.
 #
-# `ONLY='part of a title' run.sh` runs single tests.
+# `ONLY='part of a title' run.sh` runs single tests. TESTS_AT_ONCE files run beside each other, since they wait more
+# than they compute.
 
 PILLION_ROOT=${PILLION_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 . "$PILLION_ROOT/scripts/lib.sh"
@@ -12,22 +13,38 @@ PILLION_ROOT=${PILLION_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 needs() {
     local name
     for name; do
-        [ -e "${!name:-}" ] || die "$name must name $([ -n "${!name:-}" ] && echo "a file that exists, not '${!name}'" || echo "a file; scripts/stages/50-hosts.sh does")"
+        [ -e "${!name:-}" ] || die "$name names no file: '${!name:-}'; scripts/stages/50-hosts.sh provides it"
     done
 }
 
-# tests NAME FILE...: runs the tests of those files, each in a process of its own, and counts them. What they are
-# about is in the environment.
+# tests NAME FILE...: runs the tests of those files, each in a process of its own, and counts them. What they are to
+# test is in the environment.
 tests() {
-    local name=$1 file counted status tests_passed tests_failed
+    local name=$1 file output index=0
+    local -a outputs=()
     shift
     for file; do
-        counted=$(mktemp) status=0
-        say "$name: $(basename "$file" .php)"
-        bounded "${TESTS_LIMIT:-300}" "$PHP_NTS" "$file" 2>&1 | sed "s/^\(ok \|not ok \) */&$name: /" | tee "$counted" | grep -v '^PILLION-STAGE' || status=$?
-        read -r tests_passed tests_failed < <(counts_in "$counted")
-        [ "$status" -eq 0 ] || [ "$tests_failed" -gt 0 ] || tests_failed=1
-        add_counts "$tests_passed" "$tests_failed"
-        rm -f "$counted"
+        while [ "$(jobs -rp | wc -l)" -ge "${TESTS_AT_ONCE:-2}" ]; do
+            wait -n || true
+        done
+        output=$(mktemp)
+        outputs+=("$output")
+        run_file "$file" >"$output" 2>&1 &
     done
+    wait
+    for file; do
+        output=${outputs[index++]}
+        say "$name: $(basename "$file" .php)"
+        sed -E "/^PILLION-STAGE /d; s/^(ok|not ok) +/&$name: /" "$output"
+        # shellcheck disable=SC2046
+        add_counts $(counts_in "$output")
+        rm -f "$output"
+    done
+}
+
+# Without a verdict of its own, it has failed once.
+run_file() {
+    local status=0
+    bounded "${TESTS_LIMIT:-400}" "$PHP_NTS" "$1" || status=$?
+    [ "$status" -eq 0 ] || printf '%s ended with exit code %d\n' "$1" "$status"
 }

@@ -162,6 +162,23 @@ test('processes that die one after the other over a build don\'t keep it from th
     same(4, $velox->counter('build_requests'));
 });
 
+test('a process that was stopped in its build keeps nobody from other builds, and goes on when it is woken', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 1500, 'times' => 1]]]);
+    [$builder, $waiter] = askers($box, 2, 1);
+    ask([$builder]);
+    $velox->awaitInFlight(1);
+    $builder->signal(SIGSTOP);
+    ask([$waiter]);
+    $other = $box->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('other'))->wait(30)));");
+    same(true, $other->hear('outcome')['good'] ?? null);
+    $velox->awaitInFlight(0);
+    usleep(500_000);
+    $builder->signal(SIGCONT);
+    same([true, true], array_column(outcomes([$builder, $waiter]), 'good'));
+    same(2, $velox->counter('build_requests'));
+});
+
 test('the death of those who wait is nothing to the one that builds', function (Box $box): void {
     $velox = $box->velox();
     $velox->delay(2);

@@ -217,6 +217,24 @@ test('fifty children in a row work, with jobs under way and a log file', functio
     }
 });
 
+test('a handler that forks while PHP waits leaves the wait to the parent, and the child is told', function (Box $box): void {
+    $box->velox()->delay(3);
+    $program = $box->php(<<<'PHP'
+        pcntl_async_signals(true);
+        $child = null;
+        pcntl_signal(SIGALRM, function () use (&$child): void { $child = pcntl_fork(); });
+        $build = Pillion\Velox\build(configuration());
+        pcntl_alarm(1);
+        $outcome = outcome(fn () => $build->wait(20));
+        say($child === 0 ? 'child' : 'parent', $outcome);
+        $child === 0 || say('exit', reap($child));
+        PHP);
+    $said = $program->all();
+    same(true, $said['parent'][0]['good'] ?? $said);
+    same('Pillion\StateException', $said['child'][0]['class'] ?? $said);
+    same([0], $said['exit']);
+});
+
 test('a program that PHP starts inherits none of our descriptors', function (Box $box): void {
     $box->velox()->delay(1);
     $program = $box->php(<<<'PHP'

@@ -94,3 +94,18 @@ test('what FrankenPHP builds, a script on the command line finds', function (Box
     $found = $box->php('say("found", outcome(fn () => Pillion\Velox\find(configuration("shared"))));')->hear('found');
     same([$built['sha256'], 'HIT', true], [$found['sha256'], $found['status'], $found['good']]);
 });
+
+test('threads that FrankenPHP adds under load wait and are woken like the first ones', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(1);
+    $host = new FrankenPhp($box, ['threads' => 2, 'frankenphp' => 'max_threads 12']);
+    $workers = [];
+    for ($round = 0; $round < 3; $round++) {
+        $urls = array_map(fn (int $i): string => $host->url($i % 2 ? 'notified' : 'build', name: "{$round} " . $i % 4), range(1, 16));
+        $answers = array_map(Http::decode(...), Http::many($urls, 16, 60));
+        same(array_fill(0, 16, true), array_column(array_column($answers, 'answer'), 'good'));
+        $workers = [...$workers, ...array_column($answers, 'worker')];
+    }
+    is_true(count(array_unique($workers)) > 2, 'no thread was added');
+    same(12, $velox->counter('build_requests'));
+});
