@@ -32,7 +32,7 @@ if ($rebuild) {
 $id = uuid();
 $asked = hrtime(true);
 $future = Velox\build([...$request, 'request_id' => $id, 'force_rebuild' => $rebuild]);
-printf("Asking took %d µs. PHP is free, and counts primes until the binary is there.\n\n", (hrtime(true) - $asked) / 1000);
+printf("Asking took %d µs, with the runtime to be started first. PHP is free, and counts primes until the binary is there.\n\n", (hrtime(true) - $asked) / 1000);
 
 try {
     $artifact = workUntilDone($future, $id);

@@ -21,7 +21,7 @@ if ($rebuild) {
 
 $asked = hrtime(true);
 $build = call('POST', '/builds' . ($rebuild ? '?rebuild=1' : ''));
-printf("POST /builds was answered in %.1f ms; within, the build took %d µs of PHP's time.\n", (hrtime(true) - $asked) / 1e6, $build['microseconds']);
+printf("POST /builds was answered in %.1f ms; %d µs of it went into the build, with the runtime to be started first.\n", (hrtime(true) - $asked) / 1e6, $build['microseconds']);
 printf("Both worker threads are free; one of them tells how far it is, at /builds/%s\n\n", $build['id']);
 
 $line = new ProgressLine();
