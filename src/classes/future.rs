@@ -174,6 +174,7 @@ fn wait(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
         match wait_until(wake, timeout, &PhpInterrupt, &|| job.is_done()) {
             Waited::Done => {}
+            Waited::Forked => job.check_process()?,
             Waited::Interrupted => return Err(Thrown::Pending),
             Waited::TimedOut => {
                 return Err(Error::Timeout(format!(

@@ -1,5 +1,6 @@
 //! `Pillion\select`, `notifier`, `completed`, `status`: what goes for all futures.
 
+use ext_php_rs::ffi::HashTable;
 use pillion_engine::{
     error::IoContext,
     runtime::{Waited, wait_until},
@@ -37,22 +38,16 @@ fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let timeout = call.opt_seconds(1)?;
     let mut is_empty = true;
     let mut wrong = None;
-    let mut trouble = Ok(());
     value::for_each(futures, |_, value| {
         is_empty = false;
-        match future::job_of(value) {
-            None => wrong = wrong.or(Some(value)),
-            Some(job) => {
-                if trouble.is_ok() {
-                    trouble = job.check_process();
-                }
-            }
+        if future::job_of(value).is_none() {
+            wrong = wrong.or(Some(value));
         }
     });
     if let Some(element) = wrong {
         return Err(call.element_type_error(0, c"Pillion\\Future", element));
     }
-    trouble?;
+    check_all(futures)?;
     let any_done = || {
         let mut any = false;
         value::for_each(futures, |_, value| {
@@ -62,8 +57,10 @@ fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     };
     if !is_empty && !any_done() {
         let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
-        if wait_until(wake, timeout, &PhpInterrupt, &any_done) == Waited::Interrupted {
-            return Err(Thrown::Pending);
+        match wait_until(wake, timeout, &PhpInterrupt, &any_done) {
+            Waited::Interrupted => return Err(Thrown::Pending),
+            Waited::Forked => check_all(futures)?,
+            Waited::Done | Waited::TimedOut => {}
         }
     }
     let done = ret.array(0);
@@ -73,6 +70,19 @@ fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         }
     });
     Ok(())
+}
+
+/// Fails where one of the futures is the parent's of this forked child.
+fn check_all(futures: &HashTable) -> Result<(), Thrown> {
+    let mut trouble = Ok(());
+    value::for_each(futures, |_, value| {
+        if let Some(job) = future::job_of(value)
+            && trouble.is_ok()
+        {
+            trouble = job.check_process();
+        }
+    });
+    Ok(trouble?)
 }
 
 fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {

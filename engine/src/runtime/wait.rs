@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::signals::Blocked;
+use crate::host::fork;
 
 /// What the host language wants to have looked at when a signal has come.
 pub trait Interrupt {
@@ -26,6 +27,8 @@ pub enum Waited {
     TimedOut,
     /// An interrupt was served that wants the wait to end.
     Interrupted,
+    /// An interrupt was served that forked, and this is the child: what was waited for is the parent's.
+    Forked,
 }
 
 /// Sleeps until `done` holds, looking anew whenever `fd` turns readable. `fd` is drained here.
@@ -38,6 +41,7 @@ pub fn wait_until(
 ) -> Waited {
     // A timeout too large for the clock is one that never comes.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let generation = fork::generation();
     loop {
         if done() {
             return Waited::Done;
@@ -55,6 +59,10 @@ pub fn wait_until(
         let interrupted = sleep(fd, left, interrupt);
         if interrupted && !interrupt.serve() {
             return Waited::Interrupted;
+        }
+        if generation != fork::generation() {
+            // The descriptor is shared with the parent, whose wake-ups are not ours to take.
+            return Waited::Forked;
         }
         drain(fd);
     }
