@@ -97,6 +97,10 @@ impl Process {
 async fn follow(store: Arc<Store>) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        // A look at memory; a thread that may block is woken only where there is something to do.
+        if !store.wants_preparation() {
+            continue;
+        }
         let store = Arc::clone(&store);
         let followed = tokio::task::spawn_blocking(move || store.prepare()).await;
         if let Ok(Err(error)) = followed {
