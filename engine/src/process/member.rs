@@ -78,6 +78,14 @@ impl Process {
                 run: Arc::new(move || report("export", export.export())),
             });
         }
+        if let Ok(velox) = self.velox() {
+            let velox = Arc::clone(velox);
+            duties.push(Duty {
+                name: "sweep builds",
+                every: Duration::from_secs(60),
+                run: Arc::new(move || velox.sweep(clock::unix_ms())),
+            });
+        }
         duties
     }
 
