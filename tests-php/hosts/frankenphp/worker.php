@@ -6,6 +6,13 @@ declare(strict_types=1);
 
 require __DIR__ . '/../application.php';
 
+// While FrankenPHP takes its configuration anew, it knows of no workers for some milliseconds, and runs the script for
+// one request on a thread of the other kind.
+if (!isset($_SERVER['FRANKENPHP_WORKER'])) {
+    http_response_code(503);
+    exit('not in worker mode');
+}
+
 $application = new Application();
 $handler = static function () use ($application): void {
     $answer = $application->answer(parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH), $_GET);
