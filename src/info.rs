@@ -63,6 +63,13 @@ fn state(process: &Process) -> Vec<[String; 3]> {
             .iter()
             .map(|problem| row("Problem", problem.to_string())),
     );
+    #[cfg(feature = "failpoints")]
+    rows.push(row(
+        "Kill points",
+        pillion_engine::failpoint::places()
+            .collect::<Vec<_>>()
+            .join(" "),
+    ));
     rows
 }
 

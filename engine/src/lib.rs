@@ -20,6 +20,10 @@ pub mod artifacts;
 pub mod builder;
 pub mod config;
 pub mod error;
+#[cfg(not(feature = "failpoints"))]
+mod failpoint;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
 pub mod host;
 pub mod logging;
 pub mod metrics;

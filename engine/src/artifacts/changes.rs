@@ -21,6 +21,7 @@ use super::{
     disk::{CONTROL, Disk, absent},
     folder::Folder,
 };
+use crate::failpoint::{Place, reach};
 
 const NAME: &str = "changes";
 const MAGIC: [u8; 8] = *b"PILLCHG1";
@@ -65,6 +66,7 @@ pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
         if log.write(&record)? < record.len() {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        reach(Place::ChangesNoted);
         // Replaced between opening and writing: nobody would read it there.
         if log.metadata()?.nlink() > 0 {
             let offset = io::Seek::stream_position(&mut log)?;
@@ -136,6 +138,7 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
     right.copy_from_slice(&random.max(1).to_le_bytes());
     temp.file().write_all(&head)?;
     temp.share()?;
+    reach(Place::ChangesBegun);
     temp.publish(control, NAME)
 }
 

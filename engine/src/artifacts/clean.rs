@@ -11,6 +11,7 @@ use super::{Record, Store, changes, evict::smallest, temp};
 use crate::{
     Result,
     error::IoContext as _,
+    failpoint::{Place, reach},
     host::lock::{Kind, Lock},
     metrics::velox as metrics,
 };
@@ -134,9 +135,11 @@ impl Store {
             let name = name?;
             let size = folder.file_size(&name)?.unwrap_or(0);
             // Another user's file is for that user to sweep.
-            if let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), Kind::Exclusive)
-                && folder.remove(&name)?
-            {
+            let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), Kind::Exclusive) else {
+                continue;
+            };
+            reach(Place::CleanTemporary);
+            if folder.remove(&name)? {
                 report.temporaries_removed += 1;
                 report.bytes_freed += size;
             }

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::host::clock::unix_ms;
+use crate::{failpoint, host::clock::unix_ms};
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ impl Clock {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         match self {
-            Self::System => coarse_ms(),
+            Self::System => coarse_ms() + failpoint::ahead_ms(),
             Self::Manual(hand) => hand.load(Ordering::Relaxed),
         }
     }

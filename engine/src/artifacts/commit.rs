@@ -10,14 +10,19 @@ use std::{io, io::Write as _, time::Duration};
 use serde_json::Value;
 
 use super::{
-    ConfigDigest, Key, Record, Staging, Store, entry, failpoint,
+    ConfigDigest, Key, Record, Staging, Store, entry,
     folder::Folder,
     index::Note,
     names::{entry_name, link_name},
     staging::Staged,
     temp::random_name,
 };
-use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
+use crate::{
+    Error, Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+    metrics::velox as metrics,
+};
 
 /// What is to be known of an artifact beside its bytes.
 #[derive(Debug, Clone)]
@@ -88,11 +93,11 @@ impl Store {
         entry.seal(0o644)?;
         staged.temp.seal(0o755)?;
         let place = self.disk.make_place(key)?;
-        failpoint::reach("all written");
+        reach(Place::CommitWritten);
 
         let binary = record.file_name();
         staged.temp.publish(&place, &binary)?;
-        failpoint::reach("binary published");
+        reach(Place::CommitBinary);
 
         let writer = self.writer();
         if let Some(first) = self.first(meta)? {
@@ -104,25 +109,28 @@ impl Store {
         let old = self.disk.record(key)?;
         let commit = || {
             self.link(&place, &binary, key);
-            failpoint::reach("linked");
+            reach(Place::CommitLinked);
             entry.publish(&place, &entry_name(key))?;
-            failpoint::reach("committed");
+            reach(Place::CommitEntry);
             if let Some(writer) = &writer {
                 self.admit(writer, record);
-                failpoint::reach("indexed");
+                reach(Place::CommitIndexed);
             }
             self.announce(key);
+            reach(Place::CommitAnnounced);
             io::Result::Ok(())
         };
         match &writer {
             Some(writer) => writer.noting(key, Note::Change, commit)?,
             None => commit()?,
         }
+        reach(Place::CommitClosed);
         if let Some(writer) = &writer {
             self.evict_surplus(writer);
         }
         drop(writer);
         place.sync()?;
+        reach(Place::CommitSynced);
         if let Some(old) = old.filter(|old| old.file_name() != binary) {
             // Somebody may be serving it: the cleaning counts its grace from this moment.
             let _ = place.chmod(&old.file_name(), 0o755);
@@ -157,6 +165,7 @@ impl Store {
     pub(super) fn link(&self, place: &Folder, binary: &str, key: Key) {
         let linked = random_name().and_then(|name| {
             place.link(binary, place, &name)?;
+            reach(Place::CommitLink);
             let renamed = place.rename(&name, place, &link_name(key));
             // Two names of one file stay as they are when one is renamed to the other.
             place.remove(&name)?;
@@ -196,12 +205,17 @@ impl Store {
         };
         let record = self.disk.record(key)?;
         let found = place.remove(&entry_name(key))?;
-        failpoint::reach("entry removed");
+        reach(Place::EraseEntry);
+        // The link before the binary: a link that stands alone could be the old plugin's, and would
+        // be left alone for as long as that one keeps its files.
+        place.remove(&link_name(key))?;
+        reach(Place::EraseLink);
         if let Some(record) = record {
             place.remove(&record.file_name())?;
         }
-        place.remove(&link_name(key))?;
+        reach(Place::EraseBinary);
         self.announce(key);
+        reach(Place::EraseAnnounced);
         Ok(found)
     }
 }

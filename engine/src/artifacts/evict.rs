@@ -5,10 +5,13 @@
 use std::collections::BinaryHeap;
 
 use super::{
-    Key, Record, Store, failpoint,
+    Key, Record, Store,
     index::{Note, Writer},
 };
-use crate::metrics::velox as metrics;
+use crate::{
+    failpoint::{Place, reach},
+    metrics::velox as metrics,
+};
 
 /// Evicted at most on the way of one commit; the cleaning does the rest.
 const BESIDE_A_COMMIT: usize = 16;
@@ -46,8 +49,10 @@ impl Store {
         let expired = victim.is_expired(now_ms);
         let erased = writer.noting(victim.key, Note::Victim, || {
             writer.remove(victim.key);
-            failpoint::reach("victim out of the index");
-            self.erase(victim.key)
+            reach(Place::EvictOut);
+            let erased = self.erase(victim.key);
+            reach(Place::EvictErased);
+            erased
         });
         if let Err(error) = erased {
             log::warn!(cache_key:% = victim.key, error:%; "eviction failed");

@@ -11,7 +11,11 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Key, Store, names::link_name, rfc3339};
-use crate::{Result, error::IoContext as _};
+use crate::{
+    Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+};
 
 /// The file in the cache directory.
 pub(super) const NAME: &str = "index.json";
@@ -87,7 +91,10 @@ impl Store {
         out.flush()?;
         drop(out);
         temp.seal(0o644)?;
-        temp.publish(&self.disk.root()?, NAME)
+        reach(Place::ExportWritten);
+        temp.publish(&self.disk.root()?, NAME)?;
+        reach(Place::ExportPublished);
+        Ok(())
     }
 
     fn line(&self, key: Key) -> Option<(String, Line)> {

@@ -15,13 +15,16 @@ use super::{
     disk::CONTROL,
     entry,
     export::{MAX_BYTES, NAME},
-    failpoint,
     index::Note,
     names::{entry_name, link_name},
     rfc3339,
     temp::random_name,
 };
-use crate::{Result, error::IoContext as _};
+use crate::{
+    Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+};
 
 /// In [`CONTROL`]: there is nothing left to be taken over.
 const DONE: &str = "imported";
@@ -157,7 +160,7 @@ impl Store {
             return Ok(false);
         }
         record.sha256 = hasher.finalize().into();
-        failpoint::reach("old binary hashed");
+        reach(Place::ImportHashed);
         let config = normal(&config).unwrap_or(config);
         record.digest = ConfigDigest::of_value(&config);
 
@@ -172,6 +175,7 @@ impl Store {
         }
         place.chmod(&name, 0o755)?;
         place.rename(&name, &place, &record.file_name())?;
+        reach(Place::ImportNamed);
         place.remove(&name)?;
         place.sync()?;
         let Some(writer) = self.writer() else {

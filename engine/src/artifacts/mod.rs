@@ -21,7 +21,6 @@ mod disk;
 mod entry;
 mod evict;
 mod export;
-mod failpoint;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod folder;

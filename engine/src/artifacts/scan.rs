@@ -11,7 +11,11 @@ use super::{
     folder::Folder,
     settle::LOCKED,
 };
-use crate::{Error, Result, error::IoContext as _};
+use crate::{
+    Error, Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+};
 
 /// Keys that are settled under one holding of the lock: a millisecond or so.
 const BATCH: usize = 64;
@@ -85,6 +89,7 @@ impl Store {
         let first = !self.index.is_filled();
         let position = changes::end(&self.disk).unwrap_or_default();
         self.index.rescan_begins();
+        reach(Place::RebuildBegun);
         if let (false, Some(writer)) = (first, self.writer()) {
             writer.reindex();
         }
@@ -93,6 +98,7 @@ impl Store {
             let keys = keys(&outer).context(doing)?;
             self.settle_batches(&keys)?;
             found.extend(keys);
+            reach(Place::RebuildFolder);
         }
         found.sort_unstable();
         let known = self.index.records().map(|record| record.key);
@@ -105,6 +111,7 @@ impl Store {
         }
         self.index.followed(position);
         self.index.rescan_ends();
+        reach(Place::RebuildEnded);
         let entries = self.index.len();
         log::debug!(entries, gone = gone.len(); "artifact index filled from disk");
         Ok(usize::try_from(entries).unwrap_or(usize::MAX))

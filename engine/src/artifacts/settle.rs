@@ -5,6 +5,7 @@ use super::{
     Key, Record, Store,
     index::{Note, PATIENCE, Stored, Writer},
 };
+use crate::failpoint::{Place, reach};
 
 /// Why the index can't be changed.
 pub(super) const LOCKED: &str = "another process keeps the lock of the index";
@@ -21,9 +22,11 @@ impl Store {
         if !interrupted.is_empty() {
             log::warn!(cache_keys:? = interrupted; "index repaired after a dead writer");
             writer.reindex();
+            reach(Place::IndexRepairing);
             for key in interrupted {
                 self.settle_with(&writer, key);
             }
+            reach(Place::IndexRepaired);
             writer.repaired();
         }
         Some(writer)

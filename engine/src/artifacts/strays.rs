@@ -10,6 +10,8 @@ use super::{
     CleanReport, Record, Store, disk::Standing, folder::Folder, names::Name, scan, settle::LOCKED,
 };
 
+use crate::failpoint::{Place, reach};
+
 /// Names looked at in one call on the walk for strays.
 const NAMES: usize = 50_000;
 /// What nobody names is left alone that long: its commit may be under way, or somebody serves it.
@@ -55,7 +57,11 @@ impl Store {
             }
         }
         for (parsed, name, stat) in found {
-            if self.is_stray(folder, &parsed, name, &stat, now_ms)? && folder.remove(name)? {
+            if !self.is_stray(folder, &parsed, name, &stat, now_ms)? {
+                continue;
+            }
+            reach(Place::CleanStray);
+            if folder.remove(name)? {
                 report.strays_removed += 1;
                 // Another name of the same file keeps its bytes.
                 if stat.st_nlink <= 1 || matches!(parsed, Name::Binary(_)) {

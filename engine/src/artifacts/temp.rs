@@ -7,9 +7,12 @@ use std::{fs::File, io, path::Path};
 use rustix::fs::{Mode, fchmod};
 
 use super::folder::Folder;
-use crate::host::{
-    fork,
-    lock::{Kind, Lock},
+use crate::{
+    failpoint::{Place, reach},
+    host::{
+        fork,
+        lock::{Kind, Lock},
+    },
 };
 
 /// How a temporary file is called: 32 random digits and this.
@@ -32,11 +35,13 @@ impl Temp {
         for _ in 0..ATTEMPTS {
             let name = random_name()?;
             drop(folder.create(&name)?);
+            reach(Place::TempMade);
             let Some(lock) = Lock::attempt(&path.join(&name), Kind::Exclusive)? else {
                 // A sweeper looked at it between these two lines, and removes it.
                 continue;
             };
             // The lock goes by path; another directory may stand there by now.
+            reach(Place::TempLocked);
             if folder.holds(&name, lock.file())? {
                 return Ok(Self {
                     folder,

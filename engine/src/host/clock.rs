@@ -6,12 +6,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use crate::failpoint;
+
 /// Wall-clock milliseconds since 1970; 0 for a clock before it.
 #[must_use]
 pub fn unix_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
+        .saturating_add(failpoint::ahead_ms())
 }
 
 /// Time since boot, suspended time included.

@@ -14,7 +14,11 @@ use super::{
     clock,
     lock::{Kind, Lock},
 };
-use crate::{Error, Result, error::IoContext};
+use crate::{
+    Error, Result,
+    error::IoContext,
+    failpoint::{Place, reach},
+};
 
 /// What a living process tells about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +53,12 @@ impl Presence {
         let dir = run_dir.join("presence");
         fs::create_dir_all(&dir).context(|| format!("making {}", dir.display()))?;
         let lock = claim(&dir, info.pid)?;
+        reach(Place::PresenceLocked);
         let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
         let mut file = lock.file();
         file.write_all(&text)
             .context(|| format!("writing {}", lock.path().display()))?;
+        reach(Place::PresenceJoined);
         Ok(Self { lock, dir })
     }
 
@@ -118,6 +124,7 @@ fn read_living(path: &Path) -> Option<PresenceInfo> {
         // Nobody holds it: dead, or between making the file and locking it, which `join` survives
         // because `Lock` looks whether its file is still the named one.
         Ok(Some(lock)) => {
+            reach(Place::PresenceDead);
             let _ = fs::remove_file(lock.path());
             None
         }

@@ -9,7 +9,11 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, Result, error::IoContext};
+use crate::{
+    Error, Result,
+    error::IoContext,
+    failpoint::{Place, reach},
+};
 
 /// 32 random bytes; never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,10 +100,14 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
             file.write_all(secret.as_bytes())?;
             file.sync_all()
         })
-        .and_then(|()| match fs::hard_link(&temporary, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other,
+        .and_then(|()| {
+            reach(Place::SecretWritten);
+            match fs::hard_link(&temporary, path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                other => other,
+            }
         });
+    reach(Place::SecretLinked);
     let _ = fs::remove_file(&temporary);
     written.context(|| format!("making {}", path.display()))
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::lock::{Kind, Lock};
+use crate::failpoint::{Place, reach};
 
 /// How often a process that is not the steward tries to become it.
 const TRY_EVERY: Duration = Duration::from_millis(700);
@@ -45,6 +46,7 @@ pub async fn watch(lock_path: PathBuf, duties: Vec<Duty>, standing: Standing) {
         let attempted = Lock::attempt(&lock_path, Kind::Exclusive);
         if let Ok(Some(lock)) = attempted {
             let _seat = Seat::take(&standing);
+            reach(Place::StewardSeated);
             serve(&lock, &duties).await;
         }
         tokio::time::sleep(TRY_EVERY + jitter()).await;
@@ -64,6 +66,7 @@ async fn serve(lock: &Lock, duties: &[Duty]) {
                 log::error!(duty = duty.name, error = error.to_string().as_str(); "duty failed");
             }
             *due = Instant::now() + duty.every;
+            reach(Place::StewardDuty);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

@@ -20,7 +20,12 @@ use super::{
     trouble::Trouble,
     work::Work,
 };
-use crate::{Error, artifacts::Staging, runtime::CancelToken};
+use crate::{
+    Error,
+    artifacts::Staging,
+    failpoint::{Place, reach},
+    runtime::CancelToken,
+};
 
 /// How often a server of ours is asked how far it is.
 const ASK_PROGRESS: Duration = Duration::from_millis(500);
@@ -45,10 +50,12 @@ impl Work {
         progress: &Progress,
         tell: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Landed, Trouble> {
+        reach(Place::BuildAsking);
         let reply = tokio::select! {
             reply = client.ask(&self.request, attempt.force) => reply?,
             never = watch(client, &self.request.request_id, progress, tell) => match never {},
         };
+        reach(Place::BuildAnswered);
         tell(Progress {
             phase: Phase::Downloading,
             ..progress.clone()
@@ -68,6 +75,7 @@ impl Work {
             }
         };
         log::debug!(request_id = self.request.request_id, bytes = staging.size(); "binary received");
+        reach(Place::BuildCopied);
         let parcel = Parcel {
             request: Arc::clone(&self.request),
             identity: self.identity.clone(),

@@ -30,6 +30,7 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     error::IoContext,
+    failpoint::{Place, reach},
     host::lock::{Kind, Lock},
 };
 
@@ -109,6 +110,7 @@ impl Flights {
                 None if forced && !entry.forced => return Ok(Boarding::Follow),
                 None => {
                     let wait = Slot::take(&slot.wait(), Kind::Shared)?;
+                    reach(Place::FlightWaiting);
                     return Ok(wait.map_or(Boarding::Busy, |wait| {
                         Boarding::Wait(Waiter {
                             dir: self.dir.clone(),
@@ -132,6 +134,7 @@ impl Flights {
                 (slot, lead, (id, forced, 0))
             }
         };
+        reach(Place::FlightSeat);
         let leader = Leader::begin(&mut table, &self.dir, slot, lead, seat)?;
         Ok(Boarding::Lead(leader))
     }

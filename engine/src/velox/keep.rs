@@ -13,6 +13,7 @@ use crate::{
     Result,
     artifacts::{CommitMeta, Staging, Store, StoreOptions},
     config::VeloxSettings,
+    failpoint::{Place, reach},
     host::{
         clock,
         lock::{Kind, Lock},
@@ -146,6 +147,7 @@ impl Keeper {
         // and one of them would not be kept.
         let lock = store.dir().join(".pillion/place.lock");
         let _placing = Lock::within(&lock, Kind::Exclusive, PLACING).ok().flatten();
+        reach(Place::BuildPlacing);
         let (key, ttl) = match shelf {
             Shelf::Cache => {
                 let key = identity.place(store, clock::unix_ms());
@@ -165,6 +167,7 @@ impl Keeper {
         let record = store
             .commit(staging, meta)
             .map_err(|error| unkept(shelf, error))?;
+        reach(Place::BuildKept);
         Ok(Landed {
             path: store.path(&record),
             record,

@@ -12,6 +12,7 @@ use super::{flight::make_dir, retry::Jitter};
 use crate::{
     Error, Result,
     error::IoContext,
+    failpoint::{Place, reach},
     host::lock::{Kind, Lock},
 };
 
@@ -57,6 +58,7 @@ fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
         let lock = Lock::attempt(&path, Kind::Exclusive)
             .context(|| format!("locking {}", path.display()))?;
         if lock.is_some() {
+            reach(Place::SlotTaken);
             return Ok(lock);
         }
     }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::segment::Segment;
+use crate::failpoint::{Place, reach};
 
 /// What the file system has to have left after the segment was made.
 const MARGIN: u64 = 1 << 20;
@@ -38,7 +39,10 @@ impl Segment {
         let temporary = Path::new(&temporary);
         let made = Self::make(temporary, dir, bytes).and_then(|segment| {
             fill(&segment);
-            match fs::hard_link(temporary, path) {
+            reach(Place::SegmentFilled);
+            let linked = fs::hard_link(temporary, path);
+            reach(Place::SegmentLinked);
+            match linked {
                 Ok(()) => Ok(Some(segment)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
                 Err(error) => Err(error),
@@ -58,6 +62,7 @@ impl Segment {
             .open(path)?;
         // A directory that a group shares has segments that it shares.
         let group = dir.metadata()?.mode() & 0o060;
+        reach(Place::SegmentMade);
         file.set_permissions(fs::Permissions::from_mode(0o600 | group))?;
         let allocated =
             rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes as u64);
@@ -70,6 +75,7 @@ impl Segment {
             }
             zeros(&mut file, bytes)?;
         }
+        reach(Place::SegmentAllocated);
         let segment = Self::map(&file, bytes, true)?;
         if segment.populate().is_err() {
             zeros(&mut file, bytes)?;

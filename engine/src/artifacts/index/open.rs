@@ -9,7 +9,11 @@ use super::{
     lock::Gate,
     segment::Segment,
 };
-use crate::{artifacts::ConfigDigest, host::clock};
+use crate::{
+    artifacts::ConfigDigest,
+    failpoint::{Place, reach},
+    host::clock,
+};
 
 /// Opens or makes the segment that processes share.
 pub(super) fn shared(path: &Path, geometry: Geometry, gate: &Gate) -> io::Result<Segment> {
@@ -44,7 +48,9 @@ fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Resul
         return Ok(());
     }
     log::warn!(path:% = path.display(), why; "index replaced");
-    match fs::remove_file(path) {
+    let removed = fs::remove_file(path);
+    reach(Place::SegmentRemoved);
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

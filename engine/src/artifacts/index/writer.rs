@@ -15,7 +15,10 @@ use super::{
     slot::{self, LIVE},
     tags::{Tags, mix},
 };
-use crate::artifacts::{Key, Record, failpoint};
+use crate::{
+    artifacts::{Key, Record},
+    failpoint::{Place, reach},
+};
 
 /// The right to change the index, for as long as it lives.
 pub(in crate::artifacts) struct Writer<'a> {
@@ -62,7 +65,7 @@ impl Writer<'_> {
         };
         self.index.set_header(at, key.0);
         self.index.set_header(open, 1);
-        failpoint::reach("journal noted");
+        reach(Place::IndexNoted);
         let done = change();
         self.index.set_header(open, 0);
         done
@@ -99,10 +102,13 @@ impl Writer<'_> {
         // Those on the way are told first: a search that ends too early is a false miss, one that
         // goes on in vain is only slow.
         self.pass(hash, group, 1);
-        failpoint::reach("groups told");
+        reach(Place::IndexGroups);
         self.write(group * GROUP_SLOTS + free, Some(record));
+        reach(Place::IndexSlot);
         self.tag(group, free, Tags::tag(hash));
+        reach(Place::IndexTagged);
         self.count(1, record.size);
+        reach(Place::IndexCounted);
         Stored::Done
     }
 
@@ -111,8 +117,9 @@ impl Writer<'_> {
         let (slot, record) = self.index.locate(key)?;
         let group = slot / GROUP_SLOTS;
         self.tag(group, slot % GROUP_SLOTS, 0);
-        failpoint::reach("tag removed");
+        reach(Place::IndexUntagged);
         self.write(slot, None);
+        reach(Place::IndexEmptied);
         self.pass(mix(key), group, -1);
         self.count(-1, 0u64.wrapping_sub(record.size));
         Some(record)
@@ -203,7 +210,7 @@ impl Writer<'_> {
         let body = record.map_or([0; SLOT_WORDS - 1], slot::encode);
         for (word, value) in rest.iter().zip(body) {
             store(word, value, Ordering::Relaxed);
-            failpoint::reach("slot half written");
+            reach(Place::IndexSlotHalf);
         }
         let state = if record.is_some() { LIVE << 32 } else { 0 };
         let even = u64::from(odd.wrapping_add(1));

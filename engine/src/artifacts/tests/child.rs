@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::*;
-use crate::artifacts::failpoint;
+use crate::failpoint;
 
 /// A process in a role, with the house's directories and the time that it is there.
 pub(super) fn command(house: &House, role: &str, options: &StoreOptions) -> Command {

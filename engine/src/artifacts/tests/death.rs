@@ -7,7 +7,7 @@ use super::{
     child::{command, killed},
     *,
 };
-use crate::artifacts::failpoint;
+use crate::failpoint;
 
 const SEEN: u64 = 1;
 const OTHER: u64 = 2;

@@ -169,14 +169,14 @@ fn a_binary_that_the_old_plugin_replaces_under_way_is_not_taken_for_the_hashed_o
     );
     let store = Store::attach(house.options(), house.clock.clone()).unwrap();
     let place = folder(&house, Key(ENTRY));
-    crate::artifacts::failpoint::tests::set(move |at| {
-        if at == "old binary hashed" {
+    crate::failpoint::tests::set(move |at| {
+        if at == "import.hashed" {
             fs::write(place.join("new"), "new binary").unwrap();
             fs::rename(place.join("new"), place.join("a3f5d8c2e9b1f4a7.bin")).unwrap();
         }
     });
     assert_eq!(store.import().unwrap(), 0);
-    crate::artifacts::failpoint::tests::clear();
+    crate::failpoint::tests::clear();
     assert_eq!(store.find(Key(ENTRY)), None);
 }
 

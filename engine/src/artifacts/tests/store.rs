@@ -9,10 +9,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::{
-    Error,
-    artifacts::{failpoint, record::hex},
-};
+use crate::{Error, artifacts::record::hex, failpoint};
 
 #[test]
 fn what_was_committed_is_found_and_stands_where_its_path_says() {
@@ -95,7 +92,7 @@ fn a_build_that_is_overtaken_before_its_entry_stands_yields_and_leaves_no_binary
     let house = House::new();
     let (slow, fast) = (house.open(), house.open());
     failpoint::tests::set(move |at| {
-        if at == "binary published" {
+        if at == "commit.binary" {
             put(&fast, 7, b"fast");
         }
     });

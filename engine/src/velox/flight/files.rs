@@ -8,6 +8,8 @@ use std::{
     path::Path,
 };
 
+use crate::failpoint::{Place, reach};
+
 /// A larger file is none of ours.
 const MAX_BYTES: u64 = 4 << 20;
 
@@ -55,7 +57,10 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
         .open(&temporary)
         .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|()| {
+            reach(Place::FlightFile);
+            fs::rename(&temporary, path)
+        });
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

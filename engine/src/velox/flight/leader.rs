@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error, Result,
     error::IoContext,
+    failpoint::{Place, reach},
     host::lock::{Kind, Lock},
 };
 
@@ -55,6 +56,7 @@ impl Leader {
             let _ = fs::remove_file(slot.ids());
         }
         table.write(slot.number, entry)?;
+        reach(Place::FlightLed);
         Ok(Self {
             dir: dir.to_owned(),
             slot,
@@ -106,8 +108,10 @@ impl Leader {
             request_ids: ids(&self.slot),
         };
         let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
+        reach(Place::FlightPublished);
         let _ = fs::remove_file(self.slot.progress());
         self.let_go();
+        reach(Place::FlightLanded);
         outcome::sweep(&self.dir, SystemTime::now());
         published
     }
@@ -127,6 +131,7 @@ impl Leader {
         }
         // The lock is what counts: a record that stays is one of a slot that nobody leads.
         let _ = table.write(self.slot.number, Entry::default());
+        reach(Place::FlightEmptied);
         let _ = fs::remove_file(self.slot.progress());
         self.let_go();
         Ok(true)
