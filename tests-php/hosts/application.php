@@ -53,6 +53,9 @@ final class Application
             'entries' => count(Artifacts\entries(1000)),
             // Answers, and waits afterwards.
             'later' => $this->later(Velox\build($request)),
+            'clean' => outcome(fn () => Artifacts\clean()->wait(30)),
+            'opcache' => opcache_get_status(false),
+            'opcache_reset' => opcache_reset(),
             // Ends that no handler should have.
             'exit' => Velox\build($request) && exit('"bye"'),
             'throw' => throw new LogicException(Velox\build($request)->state()),
@@ -68,7 +71,8 @@ final class Application
         do {
             $read = [$notifier];
             $none = null;
-            if (stream_select($read, $none, $none, 20) !== 1) {
+            // False: a signal, such as php-fpm's word that a reload has begun.
+            if (@stream_select($read, $none, $none, 20) === 0) {
                 throw new LogicException('nothing is completed');
             }
             $completed = Pillion\completed();

@@ -86,6 +86,12 @@ function same(mixed $expected, mixed $found, string $what = 'value'): void
     }
 }
 
+/** A figure for people, beside the verdicts. */
+function note(string $figures): void
+{
+    echo "        {$figures}\n";
+}
+
 /** Looks again and again until it holds, or the time is over. */
 function eventually(string $what, Closure $holds, float $seconds = 10.0): mixed
 {

@@ -58,6 +58,7 @@ impl Store {
         self.clean_surplus(now_ms, &mut report);
         let doing = || format!("cleaning the artifact cache {}", self.options.dir.display());
         self.sweep_temporaries(&mut report).context(doing)?;
+        report.temporaries_removed += self.index.sweep();
         self.sweep_strays(now_ms, &mut report).context(doing)?;
         changes::tidy(&self.disk).context(doing)?;
         report.entries_remaining = self.index.len();

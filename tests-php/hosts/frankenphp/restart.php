@@ -8,30 +8,10 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
+require __DIR__ . '/load.php';
 
-/** Rounds of the long tests; more of them where somebody has the time. */
-define('ROUNDS', (int) (getenv('ROUNDS') ?: 20));
-
-/**
- * Sends requests all the time, and calls $change so many times meanwhile.
- *
- * @return array<string, int> what came of the requests => how many
- */
-function under_load(Box $box, FrankenPhp $host, int $changes, callable $change, int $patience = 40): array
-{
-    // A process of its own, so that changes don't wait for answers.
-    $client = $box->start('client', [PHP_BINARY, __DIR__ . '/client.php', $host->url(''), (string) $patience]);
-    same('requests are on their way', $client->line());
-    for ($i = 0; $i < $changes; $i++) {
-        usleep(random_int(20_000, 150_000));
-        $change($i);
-    }
-    $client->tell();
-    $outcomes = json_decode($client->line(90) ?? fail('the client has died: ' . $client->errors()), true);
-    same(0, $client->wait());
-
-    return $outcomes;
-}
+/** Restarts of the long test; a thousand where somebody has the time. */
+define('ROUNDS', (int) (getenv('ROUNDS') ?: 100));
 
 test(sprintf('%d restarts under load, with builds under way: every request is answered, and nothing is left over', ROUNDS), function (Box $box): void {
     $velox = $box->velox();
@@ -54,6 +34,7 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     same($before['threads'], $after['threads'], 'threads');
     is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
     $grown = memory($host->pid) - $memory;
+    note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => $grown]));
     is_true($grown < 32 * 1024, "{$grown} KiB more are resident");
     same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
 });

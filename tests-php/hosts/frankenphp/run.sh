@@ -4,5 +4,5 @@
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PILLION_ZTS_SO FAKE_VELOX FRANKENPHP
 
-tests 'FrankenPHP' "$(dirname "$0")"/{threads,endings,restart}.php
+tests 'FrankenPHP' "$(dirname "$0")"/{restart,threads,endings,outage,opcache,scaled}.php
 verdict

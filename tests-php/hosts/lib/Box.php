@@ -7,6 +7,10 @@ declare(strict_types=1);
 
 namespace Pillion\Tests;
 
+use FilesystemIterator;
+use RecursiveDirectoryIterator;
+use RecursiveIteratorIterator;
+
 final class Box
 {
     public readonly string $directory;
@@ -126,6 +130,50 @@ final class Box
         }
 
         return $command;
+    }
+
+    /**
+     * The files in Pillion's directories.
+     *
+     * @return list<string>
+     */
+    public function files(): array
+    {
+        $files = [];
+        foreach (['state_dir', 'run_dir'] as $directory) {
+            $names = new RecursiveIteratorIterator(new RecursiveDirectoryIterator($this->setting($directory), FilesystemIterator::SKIP_DOTS));
+            foreach ($names as $file) {
+                $files[] = $file->getPathname();
+            }
+        }
+        sort($files);
+
+        return $files;
+    }
+
+    /**
+     * Those of its files that somebody has locked.
+     *
+     * @return list<string>
+     */
+    public function locked(): array
+    {
+        return array_values(array_filter($this->files(), static function (string $file): bool {
+            // Gone meanwhile: nobody has it.
+            $open = @fopen($file, 'r');
+
+            return $open !== false && !flock($open, LOCK_SH | LOCK_NB);
+        }));
+    }
+
+    /** Fails where a dead process has left something that stays: a lock, a temporary file, a build. */
+    public function isLeftClean(): void
+    {
+        // The kernel may still be at taking its processes down.
+        eventually('nothing is locked: ' . show($this->locked()), fn (): bool => $this->locked() === [], 5);
+        $this->velox?->awaitInFlight(0);
+        // Half a flight's outcome and half an index are not locked; they are swept when they are a minute old.
+        same([], array_values(preg_grep('~(?<!/flights)/[0-9a-f]+\.tmp$~', $this->files())), 'temporary files');
     }
 
     /** Gives all that it has to another user, for hosts that change theirs. */

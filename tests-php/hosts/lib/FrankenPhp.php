@@ -14,17 +14,26 @@ final class FrankenPhp
     private readonly string $admin;
     private readonly string $directory;
 
-    /** @param array{threads?: int, frankenphp?: string} $options worker threads, and more lines of the global block */
-    public function __construct(private readonly Box $box, array $options = [])
-    {
+    /**
+     * @param array{threads?: int, frankenphp?: string} $options worker threads, and more lines of the global block
+     * @param array<string, string> $ini settings of PHP beside those of the box
+     * @param bool $extension without it, it is the control that others are measured against
+     */
+    public function __construct(
+        private readonly Box $box,
+        array $options = [],
+        private readonly array $ini = [],
+        private readonly bool $extension = true,
+        string $name = 'frankenphp',
+    ) {
         $this->address = '127.0.0.1:' . free_port();
         $this->admin = '127.0.0.1:' . free_port();
-        $this->directory = $box->directory . '/frankenphp';
+        $this->directory = "{$box->directory}/{$name}";
         mkdir($this->directory . '/ini', 0o755, true);
         $this->writeIni();
         file_put_contents("{$this->directory}/Caddyfile", $this->caddyfile($options));
         $this->process = $box->start(
-            'frankenphp',
+            $name,
             [getenv('FRANKENPHP'), 'run', '--config', "{$this->directory}/Caddyfile"],
             ['PHP_INI_SCAN_DIR' => "{$this->directory}/ini", 'XDG_DATA_HOME' => $this->directory, 'XDG_CONFIG_HOME' => $this->directory],
         );
@@ -64,8 +73,12 @@ final class FrankenPhp
     /** The settings of the box as they are now; PHP reads them when it starts. */
     public function writeIni(): void
     {
-        $ini = sprintf("extension=%s\nauto_prepend_file=%s\n", getenv('PILLION_ZTS_SO'), dirname(__DIR__) . '/program.php');
-        file_put_contents("{$this->directory}/ini/pillion.ini", $ini . "memory_limit=64M\ndisplay_errors=0\nlog_errors=1\n" . $this->box->ini());
+        $ini = $this->extension ? 'extension=' . getenv('PILLION_ZTS_SO') . "\n" . $this->box->ini() : '';
+        foreach ($this->ini + ['memory_limit' => '64M', 'display_errors' => '0', 'log_errors' => '1'] as $name => $value) {
+            $ini .= "{$name}=\"{$value}\"\n";
+        }
+        $ini .= 'auto_prepend_file=' . dirname(__DIR__) . "/program.php\n";
+        file_put_contents("{$this->directory}/ini/pillion.ini", $ini);
     }
 
     /**

@@ -4,5 +4,5 @@
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PILLION_SO FAKE_VELOX RR
 
-TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'RoadRunner' "$(dirname "$0")/workers.php"
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'RoadRunner' "$(dirname "$0")"/{workers,fire}.php
 verdict

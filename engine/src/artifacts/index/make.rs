@@ -109,14 +109,15 @@ fn random() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Removes what processes left that died while they made the same segment.
-fn sweep(path: &Path) {
+/// Removes what processes left that died while they made the same segment; tells how many files.
+pub(super) fn sweep(path: &Path) -> u64 {
     let (Some(dir), Some(name)) = (
         path.parent(),
         path.file_name().and_then(|name| name.to_str()),
     ) else {
-        return;
+        return 0;
     };
+    let mut removed = 0;
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let dead = entry
             .file_name()
@@ -127,10 +128,11 @@ fn sweep(path: &Path) {
                     .modified()
                     .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DEAD))
             });
-        if dead {
-            let _ = fs::remove_file(entry.path());
+        if dead && fs::remove_file(entry.path()).is_ok() {
+            removed += 1;
         }
     }
+    removed
 }
 
 #[cfg(test)]

@@ -113,6 +113,12 @@ impl Index {
         self.path.as_deref()
     }
 
+    /// Removes what processes left that died while they made this index. Whoever makes one does so too,
+    /// but it is made once a boot.
+    pub(super) fn sweep(&self) -> u64 {
+        self.path().map_or(0, make::sweep)
+    }
+
     /// Whether it was filled from the disk at least once.
     pub(super) fn is_filled(&self) -> bool {
         self.header(word::EPOCH) & 1 == 0

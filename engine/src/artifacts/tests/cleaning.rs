@@ -40,6 +40,23 @@ fn a_dead_writers_temporary_file_goes_at_once_and_a_living_ones_never() {
 }
 
 #[test]
+fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
+    let house = House::new();
+    let store = house.open();
+    let index = store.stats().index_path.unwrap();
+    let half = |name: &str, age: u64| {
+        let path = index.with_extension(format!("seg.{name}.tmp"));
+        let file = fs::File::create(&path).unwrap();
+        let made = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        file.set_modified(made).unwrap();
+        path
+    };
+    let (dead, living) = (half("1", 3600), half("2", 0));
+    assert_eq!(store.clean(house.now()).unwrap().temporaries_removed, 1);
+    assert!(!dead.exists() && living.exists() && index.exists());
+}
+
+#[test]
 fn rooms_of_others_below_our_folder_are_left_alone() {
     let house = House::new();
     let store = house.open();

@@ -1,0 +1,28 @@
+<?php
+
+// Requests that go on while a test restarts FrankenPHP.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+/**
+ * Sends requests all the time, and calls $change so many times meanwhile.
+ *
+ * @return array<string, int> what came of the requests => how many
+ */
+function under_load(Box $box, FrankenPhp $host, int $changes, callable $change, int $patience = 40): array
+{
+    // A process of its own, so that changes don't wait for answers.
+    $client = $box->start('client', [PHP_BINARY, __DIR__ . '/client.php', $host->url(''), (string) $patience]);
+    same('requests are on their way', $client->line());
+    for ($i = 0; $i < $changes; $i++) {
+        usleep(random_int(20_000, 150_000));
+        $change($i);
+    }
+    $client->tell();
+    $outcomes = json_decode($client->line(90) ?? fail('the client has died: ' . $client->errors()), true);
+    same(0, $client->wait());
+
+    return $outcomes;
+}

@@ -1,0 +1,80 @@
+<?php
+
+// How long a restart keeps visitors waiting, beside the same host without the extension: both run at once and take
+// turns, so that whatever else the machine does happens to both.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** Restarts of each host. */
+const TURNS = 40;
+/** What a restart may take longer, in seconds. That is promised on an idle machine; on this one its multiple is judged. */
+const PROMISED = 0.05;
+
+/** Seconds of a restart, and of the longest answer while it went on. */
+function restart(FrankenPhp $host): array
+{
+    $restart = 0.0;
+    $began = null;
+    $longest = 0.0;
+    for ($round = 0; $round < 3; $round++) {
+        $asked = microtime(true);
+        Http::many(array_fill(0, 6, $host->url('hello')), 6, 30, function () use ($host, $round, &$began, &$restart): void {
+            if ($round === 1 && $began === null) {
+                $began = microtime(true);
+                $host->restart();
+                $restart = microtime(true) - $began;
+            }
+        });
+        $longest = max($longest, microtime(true) - $asked);
+    }
+
+    return [$restart, $longest];
+}
+
+/** @param list<float> $seconds */
+function spread(array $seconds): string
+{
+    return sprintf('%.1f ms (%.1f–%.1f)', 1000 * median($seconds), 1000 * min($seconds), 1000 * max($seconds));
+}
+
+/** @param list<float> $values */
+function median(array $values): float
+{
+    sort($values);
+
+    return $values[intdiv(count($values), 2)];
+}
+
+test('a restart with builds in flight is hardly longer than one of the same host without the extension', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(600);
+    $hosts = [
+        'without' => new FrankenPhp($box, extension: false, name: 'control'),
+        'idle' => new FrankenPhp($box, name: 'idle'),
+        'building' => new FrankenPhp($box, name: 'building'),
+    ];
+    $restarts = $answers = array_fill_keys(array_keys($hosts), []);
+    for ($turn = 0; $turn < TURNS; $turn++) {
+        for ($i = 0; $i < 3; $i++) {
+            $hosts['building']->ask('submit', name: "{$turn} {$i}");
+        }
+        $velox->awaitInFlight(3);
+        foreach ($hosts as $name => $host) {
+            [$restarts[$name][], $answers[$name][]] = restart($host);
+        }
+        $velox->awaitInFlight(0);
+    }
+    foreach ($hosts as $name => $_) {
+        note(sprintf('%-10s restart %s, longest answer meanwhile %s', $name, spread($restarts[$name]), spread($answers[$name])));
+    }
+    foreach (['idle', 'building'] as $name) {
+        $longer = median($restarts[$name]) - median($restarts['without']);
+        note(sprintf('%s: %.1f ms longer', $name, 1000 * $longer));
+        is_true($longer < 5 * PROMISED, "{$name}: " . show($restarts));
+    }
+    same(3 * TURNS, $velox->counter('builds_cancelled'));
+});

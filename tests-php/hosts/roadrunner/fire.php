@@ -1,0 +1,169 @@
+<?php
+
+// RoadRunner under load: workers killed, replaced, reset and ended for their time or their memory while builds are
+// under way. Its wire stays clean all the time, and what ends leaves nothing.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** Kills of the long test; more of them where somebody has the time. */
+define('KILLS', (int) (getenv('ROUNDS') ?: 30));
+
+/** @return list<string> of all that can be asked, of a few configurations */
+function urls(RoadRunner $host, int $count, string $of): array
+{
+    $urls = [];
+    for ($i = 0; $i < $count; $i++) {
+        $urls[] = $host->url(['build', 'submit', 'find', 'notified', 'status', 'builds', 'entries', 'submit'][$i % 8], name: "{$of} " . random_int(0, 9), seconds: '25');
+    }
+
+    return $urls;
+}
+
+/**
+ * What came of requests: who is answered at all is answered well, or told by RoadRunner that its worker has died.
+ *
+ * @param array<array{status: int, body: string, error: string}> $answers
+ * @return array{good: int, lost: int}
+ */
+function judged(array $answers): array
+{
+    $counts = ['good' => 0, 'lost' => 0];
+    foreach ($answers as $answer) {
+        is_true(in_array($answer['status'], [200, 500, 0], true), show($answer));
+        $outcome = $answer['status'] === 200 ? json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR)['answer'] : null;
+        is_true(!isset($outcome['class']) && ($outcome['good'] ?? true), show($answer));
+        $counts[$answer['status'] === 200 ? 'good' : 'lost']++;
+    }
+
+    return $counts;
+}
+
+/** What RoadRunner says of a worker that wrote anything but frames. */
+function wire_is_clean(RoadRunner $host): void
+{
+    $said = $host->process->errors() . $host->process->output();
+    same(0, preg_match('/validation failed|CRC|unexpected frame|invalid header|panic/i', $said, $found), show($found));
+}
+
+/** Both workers serve, nothing is under way, and after the end nothing is locked. */
+function is_settled(Box $box, RoadRunner $host, FakeVelox $velox): void
+{
+    $velox->awaitInFlight(0);
+    eventually('two workers', fn (): bool => count($host->workers()) === 2);
+    foreach (Http::many(array_fill(0, 8, $host->url('build', name: 'afterwards')), 2) as $answer) {
+        same(true, Http::decode($answer)['answer']['good'] ?? null, show($answer));
+    }
+    same([], $host->ask('builds')['answer'], 'builds under way');
+    $host->ask('clean');
+    eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 2, 25);
+    wire_is_clean($host);
+    $host->process->signal(SIGTERM);
+    same(0, $host->process->wait(40));
+    $box->isLeftClean();
+}
+
+test(sprintf('workers killed under load, %d of them: who is answered is answered well, and nothing stays locked', KILLS), function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['delay_ms' => 100, 'size' => 4 << 20]);
+    $host = new RoadRunner($box);
+    $killed = 0;
+    $sum = ['good' => 0, 'lost' => 0];
+    for ($round = 0; $killed < KILLS; $round++) {
+        $next = microtime(true);
+        $counts = judged(Http::many(urls($host, 100, "round {$round}"), 4, 60, function () use ($host, &$killed, &$next): void {
+            $workers = $host->workers();
+            if (microtime(true) > $next && $workers !== []) {
+                $killed += (int) posix_kill($workers[array_rand($workers)], SIGKILL);
+                $next = microtime(true) + random_int(20, 150) / 1000;
+            }
+        }));
+        $sum = ['good' => $sum['good'] + $counts['good'], 'lost' => $sum['lost'] + $counts['lost']];
+    }
+    note(show(['killed' => $killed, 'requests' => $sum, 'builds' => $velox->counter('build_requests'), 'built' => $velox->counter('builds_finished')]));
+    is_settled($box, $host, $velox);
+});
+
+test('resets under load lose no request and leave nothing', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
+    $host = new RoadRunner($box);
+    $resets = 0;
+    $seconds = [];
+    $sum = ['good' => 0, 'lost' => 0];
+    for ($round = 0; $resets < KILLS / 3; $round++) {
+        $next = microtime(true) + 0.05;
+        $counts = judged(Http::many(urls($host, 150, "round {$round}"), 4, 60, function () use ($host, &$resets, &$next, &$seconds): void {
+            if (microtime(true) > $next) {
+                $began = microtime(true);
+                $host->reset();
+                $seconds[] = round(microtime(true) - $began, 3);
+                $resets++;
+                $next = microtime(true) + random_int(50, 200) / 1000;
+            }
+        }));
+        $sum = ['good' => $sum['good'] + $counts['good'], 'lost' => $sum['lost'] + $counts['lost']];
+    }
+    note(show(['resets' => $resets, 'requests' => $sum, 'longest' => max($seconds)]));
+    same(0, $sum['lost']);
+    is_settled($box, $host, $velox);
+});
+
+test('a worker that is over its time is killed in the middle of a build, and who waits elsewhere takes it over', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
+    $host = new RoadRunner($box, ['pool' => "supervisor:\n      watch_tick: 1s\n      exec_ttl: 2s"]);
+    $waiter = null;
+    $answer = Http::many([$host->url('build', name: 'long', seconds: '50')], 1, 60, function () use ($box, $velox, &$waiter): void {
+        if ($waiter === null && $velox->counter('in_flight') === 1) {
+            $waiter = $box->php('say("outcome", outcome(fn () => Pillion\Velox\build(configuration("long"))->wait(40)));');
+        }
+    })[0];
+    is_true($answer['status'] >= 500, 'the request that took too long: ' . show($answer));
+    same(true, $waiter?->hear('outcome')['good'] ?? null);
+    same(2, $velox->counter('build_requests'));
+    is_settled($box, $host, $velox);
+});
+
+test('workers that are replaced for their memory, once a second, serve without a gap', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['delay_ms' => 50]);
+    // Less than any worker has.
+    $host = new RoadRunner($box, ['pool' => "supervisor:\n      watch_tick: 1s\n      max_worker_memory: 1"]);
+    $pids = [];
+    $sum = ['good' => 0, 'lost' => 0];
+    $until = microtime(true) + 5;
+    for ($round = 0; microtime(true) < $until; $round++) {
+        $answers = Http::many(urls($host, 100, "round {$round}"), 4, 60);
+        $counts = judged($answers);
+        $sum = ['good' => $sum['good'] + $counts['good'], 'lost' => $sum['lost'] + $counts['lost']];
+        foreach ($answers as $answer) {
+            $pids[json_decode($answer['body'], true)['pid'] ?? 0] = true;
+        }
+    }
+    note(show(['workers' => count($pids), 'requests' => $sum]));
+    same(0, $sum['lost']);
+    is_true(count($pids) >= 6, 'workers that served: ' . count($pids));
+    is_settled($box, $host, $velox);
+});
+
+test('when RoadRunner itself is killed, its workers end with their builds, and the next one serves', function (Box $box): void {
+    $velox = $box->velox();
+    for ($round = 0; $round < 4; $round++) {
+        $velox->script(['delay_ms' => 300]);
+        $host = new RoadRunner($box);
+        $workers = $host->workers();
+        $at = microtime(true) + random_int(50, 500) / 1000;
+        judged(Http::many(urls($host, 60, "round {$round}"), 4, 10, function () use ($host, $at): void {
+            microtime(true) > $at && !$host->process->hasEnded() && $host->process->kill();
+        }));
+        $host->process->kill();
+        eventually('its workers are gone', fn (): bool => array_filter($workers, is_alive(...)) === [], 15);
+        wire_is_clean($host);
+        $velox->awaitInFlight(0);
+    }
+    is_settled($box, new RoadRunner($box), $velox);
+});
