@@ -2,7 +2,7 @@
 //! stands in the extension's `classes/exceptions.rs` and nowhere else. Errors are cloned, because
 //! one failed build is told to everybody who waited for it.
 
-use std::{fmt, io, sync::Arc};
+use std::{borrow::Cow, fmt, io, sync::Arc};
 
 /// The engine's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -99,12 +99,36 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// How many a message tells one by one, and how many bytes of each name and text; all of them are in the list.
+    const MOST_TOLD: usize = 50;
+    const MOST_BYTES: usize = 300;
+
     fn join(all: &[Self]) -> String {
-        all.iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; ")
+        let told = all.iter().take(Self::MOST_TOLD).map(|one| {
+            let [field, message] =
+                [&one.field, &one.message].map(|text| shorten(text, Self::MOST_BYTES));
+            format!("{field}: {message}")
+        });
+        let mut told: Vec<String> = told.collect();
+        if let Some(more) = all.len().checked_sub(Self::MOST_TOLD + 1) {
+            told.push(format!("and {} more", more + 1));
+        }
+        told.join("; ")
     }
+}
+
+/// The first `most` bytes of a text, up to a character's end, and a mark where that is not all of it. What others
+/// say is of any length, and a message is for people.
+#[must_use]
+pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", text.get(..end).unwrap_or_default()).into()
 }
 
 impl fmt::Display for Violation {
@@ -127,5 +151,32 @@ pub struct BuildFailure {
 impl fmt::Display for BuildFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_readable_however_much_is_wrong() {
+        let wrong = |at: usize| Violation {
+            field: format!("plugins[{at}].{}", "é".repeat(5000)),
+            message: "must be a string".into(),
+        };
+        let few: Vec<Violation> = (0..2).map(wrong).collect();
+        let said = Error::InvalidRequest(few).to_string();
+        assert!(
+            said.starts_with("plugins[0].éé") && said.contains("é…: must be a string; plugins[1].")
+        );
+        let many: Vec<Violation> = (0..10_000).map(wrong).collect();
+        let said = Error::InvalidRequest(many).to_string();
+        assert!(
+            said.len() < 20_000 && said.ends_with("; and 9950 more"),
+            "{}",
+            said.len()
+        );
+        assert_eq!(shorten("aé", 2), "a…");
+        assert_eq!(shorten("aé", 3), "aé");
     }
 }

@@ -3,8 +3,8 @@
 use std::ffi::CString;
 
 use ext_php_rs::ffi::{
-    ZEND_ACC_FINAL, ZEND_ACC_PRIVATE, ZEND_ACC_PUBLIC, zend_class_entry, zend_object,
-    zend_read_property, zend_throw_exception_object, zval,
+    IS_ARRAY, IS_LONG, IS_STRING, ZEND_ACC_FINAL, ZEND_ACC_PRIVATE, ZEND_ACC_PUBLIC,
+    zend_class_entry, zend_object, zend_read_property, zend_throw_exception_object, zval,
 };
 use pillion_engine::{Error, error::Violation};
 
@@ -16,7 +16,7 @@ use crate::{
         raw,
         ret::{Ret, filled},
         signature::Function,
-        value::{deref, is_null},
+        value::{deref, type_of},
     },
 };
 
@@ -193,8 +193,15 @@ unsafe fn set(
     }
 }
 
-/// Gives a hidden property back, or what `absent` gives where PHP code made the exception itself.
-fn get(call: &Call<'_>, class: &ClassRef, name: &str, ret: Ret, absent: impl FnOnce(Ret)) {
+/// Gives a hidden property back, or what `absent` gives where PHP code made the exception itself, or put something of
+/// another type there: unserializing can.
+fn get(
+    call: &Call<'_>,
+    class: &ClassRef,
+    (name, wanted): (&str, u32),
+    ret: Ret,
+    absent: impl FnOnce(Ret),
+) {
     let Ok(name) = CString::new(name) else {
         return absent(ret);
     };
@@ -212,27 +219,37 @@ fn get(call: &Call<'_>, class: &ClassRef, name: &str, ret: Ret, absent: impl FnO
         .as_ref()
     };
     match value.map(deref) {
-        Some(value) if !is_null(value) => ret.copy(value),
+        Some(value) if type_of(value) == wanted => ret.copy(value),
         _ => absent(ret),
     }
 }
 
 fn violations(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    get(call, &INVALID_REQUEST.0, "violations", ret, |ret| {
-        ret.array(0);
-    });
+    get(
+        call,
+        &INVALID_REQUEST.0,
+        ("violations", IS_ARRAY),
+        ret,
+        |ret| {
+            ret.array(0);
+        },
+    );
     Ok(())
 }
 
 fn logs(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    get(call, &BUILD_FAILED.0, "logs", ret, |ret| ret.string(""));
+    get(call, &BUILD_FAILED.0, ("logs", IS_STRING), ret, |ret| {
+        ret.string("");
+    });
     Ok(())
 }
 
 fn http_status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    get(call, &BUILD_FAILED.0, "httpStatus", ret, |ret| ret.int(0));
+    get(call, &BUILD_FAILED.0, ("httpStatus", IS_LONG), ret, |ret| {
+        ret.int(0);
+    });
     Ok(())
 }

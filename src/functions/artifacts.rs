@@ -140,7 +140,10 @@ fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 /// What has no place in a tree, by its path from `meta` on.
 fn in_meta(mut wrong: Vec<Violation>) -> Error {
     for violation in &mut wrong {
-        violation.field = format!("meta.{}", violation.field);
+        violation.field = match violation.field.as_str() {
+            "request" => "meta".to_owned(),
+            field => format!("meta.{field}"),
+        };
     }
     Error::InvalidRequest(wrong)
 }

@@ -2,8 +2,7 @@
 //! followed. On PHP's threads, for as long as the call lasts.
 
 use ext_php_rs::ffi::{
-    HashTable, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF, zend_object, zend_string,
-    zval,
+    HashTable, IS_OBJECT, IS_REFERENCE, IS_STRING, zend_object, zend_string, zval,
 };
 
 /// The type of a value, references not followed.
@@ -24,12 +23,6 @@ pub fn deref(value: &zval) -> &zval {
     } else {
         value
     }
-}
-
-/// Whether the value is null.
-#[must_use]
-pub fn is_null(value: &zval) -> bool {
-    matches!(type_of(value), IS_NULL | IS_UNDEF)
 }
 
 /// The bytes of a string value, without conversion or copy.

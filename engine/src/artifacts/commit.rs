@@ -55,6 +55,10 @@ impl Store {
         if let Some(first) = self.first(&meta).context(doing)? {
             return self.yield_to(first, &meta);
         }
+        if !entry::fits(&meta.config) {
+            let text = "its configuration is longer than an entry may be";
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text)).context(doing);
+        }
         let staged = staging.finish();
         let since = staged.since;
         let now_ms = self.clock.now_ms();

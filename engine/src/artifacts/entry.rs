@@ -15,6 +15,8 @@ use super::{
 const VERSION: u32 = 1;
 /// No configuration that a build server takes comes near it: bytes of a whole entry.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
+/// Room in it for all but the configuration, and more than that takes.
+pub(super) const REST: u64 = 4096;
 
 /// An entry as it was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +91,29 @@ pub(super) fn format(record: &Record, config: &Value) -> Result<Vec<u8>, serde_j
     })?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Whether an entry with this configuration can be read again; what is longer than [`MAX_BYTES`] never is.
+pub(super) fn fits(config: &Value) -> bool {
+    let mut counted = Counted(0);
+    serde_json::to_writer_pretty(&mut counted, &[config]).is_ok() && counted.0 + REST <= MAX_BYTES
+}
+
+/// Counts what is written, and gives up soon after it is too much.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        if self.0 > MAX_BYTES {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn parse<'a, C: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Document<C>, BadEntry> {
@@ -197,6 +222,18 @@ mod tests {
         assert!(matches!(parse_entry(&endless), Err(BadEntry::TooLong)));
         let deep = [b"{\"config\":".as_slice(), &b"[".repeat(100_000)].concat();
         assert!(parse_entry(&deep).is_err());
+    }
+
+    #[test]
+    fn what_fits_can_be_read_again_and_what_does_not_fit_could_not() {
+        let of = |length: usize| serde_json::json!({"deep": [[["\n".repeat(length / 2)]]]});
+        for length in [0, 1000, MAX_BYTES as usize / 2, MAX_BYTES as usize - 5000] {
+            let config = of(length);
+            assert!(fits(&config), "{length}");
+            let bytes = format(&sample(3), &config).unwrap();
+            assert_eq!(parse_entry(&bytes).unwrap().config, config);
+        }
+        assert!(!fits(&of(MAX_BYTES as usize)));
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::{fs::File, time::Duration};
 
 use serde_json::Value;
 
-use super::{CommitMeta, ConfigDigest, Key, Record, Store};
+use super::{CommitMeta, ConfigDigest, Key, Record, Store, entry};
 use crate::{
     Error, Result,
     error::{IoContext as _, Violation},
@@ -69,6 +69,15 @@ impl Put {
             wrong.push(Violation {
                 field: "meta".to_owned(),
                 message: "must be an array with names as keys, not a list".to_owned(),
+            });
+        }
+        if !entry::fits(&put.config) {
+            wrong.push(Violation {
+                field: "meta.config".to_owned(),
+                message: format!(
+                    "must be at most {} bytes long as indented JSON",
+                    entry::MAX_BYTES - entry::REST
+                ),
             });
         }
         put.digest = ConfigDigest::of_value(&put.config);

@@ -12,12 +12,14 @@ use super::{
 };
 use crate::{
     Error,
-    error::{BuildFailure, Violation},
+    error::{BuildFailure, Violation, shorten},
 };
 
 /// The lines of a compiler's output that go into an exception's message.
 const TOLD_LINES: usize = 20;
 const TOLD_BYTES: usize = 4096;
+/// How many things a server may say are wrong with a request.
+const MOST_VIOLATIONS: usize = 100;
 /// What is kept of the output, from its end.
 const MOST_LOG: usize = 1 << 20;
 
@@ -67,7 +69,9 @@ pub(super) fn path(body: &[u8]) -> Result<PathAnswer, Trouble> {
         Trouble::Passing(
             Reason::Download,
             Error::Remote(format!(
-                "velox server answered 200 with JSON that can't be read: {error}"
+                "velox server answered 200 with JSON that can't be read: {}",
+                // It repeats a text that stands in a wrong place, whole.
+                shorten(&error.to_string(), TOLD_BYTES)
             )),
         )
     })?;
@@ -75,6 +79,12 @@ pub(super) fn path(body: &[u8]) -> Result<PathAnswer, Trouble> {
         return Err(Trouble::remote(
             "velox server answered 200 without a path to the binary",
         ));
+    }
+    if answer.path.len() >= libc::PATH_MAX as usize || answer.path.contains('\0') {
+        return Err(Trouble::remote(format!(
+            "velox server answered with a path that no file can have: {:?}",
+            shorten(&answer.path, 200)
+        )));
     }
     Ok(answer)
 }
@@ -95,7 +105,11 @@ pub(super) fn failure(place: &str, status: u16, location: Option<&str>, body: &[
     }
     let said = failure.as_ref().map_or_else(
         || foreign(body),
-        |failure| format!("{}: {}", failure.code, failure.message.trim_end()),
+        |failure| {
+            let [code, message] = [failure.code.as_str(), failure.message.trim_end()]
+                .map(|text| shorten(text, TOLD_BYTES));
+            format!("{code}: {message}")
+        },
     );
     match status {
         409 => Trouble::Busy,
@@ -104,7 +118,7 @@ pub(super) fn failure(place: &str, status: u16, location: Option<&str>, body: &[
         )),
         300..=399 => Trouble::remote(format!(
             "velox server at {place} answered {status} and pointed to {}: redirects are not followed, velox.server_url has to name the server itself",
-            location.unwrap_or("nothing")
+            shorten(location.unwrap_or("nothing"), TOLD_BYTES)
         )),
         408 | 429 => passing(place, status, &said),
         400..=498 => Trouble::remote(format!(
@@ -183,6 +197,7 @@ fn foreign(body: &[u8]) -> String {
 
 /// The violations of `buf.validate.Violations` in its `debug` form; else what the message says.
 fn violations(failure: &Failure) -> Vec<Violation> {
+    let told = |text: &str| shorten(text, TOLD_BYTES).into_owned();
     let mut all: Vec<Violation> = failure
         .details
         .iter()
@@ -191,9 +206,10 @@ fn violations(failure: &Failure) -> Vec<Violation> {
         .filter_map(|violation| {
             Some(Violation {
                 field: field(violation.get("field")?.get("elements")?.as_array()?),
-                message: violation.get("message")?.as_str()?.to_owned(),
+                message: told(violation.get("message")?.as_str()?),
             })
         })
+        .take(MOST_VIOLATIONS)
         .collect();
     if all.is_empty() {
         let text = failure
@@ -207,14 +223,15 @@ fn violations(failure: &Failure) -> Vec<Violation> {
             .filter(|line| !line.is_empty())
             .map(|line| match line.split_once(": ") {
                 Some((field, message)) if !field.contains(' ') => Violation {
-                    field: field.into(),
-                    message: message.into(),
+                    field: told(field),
+                    message: told(message),
                 },
                 _ => Violation {
                     field: "request".into(),
-                    message: line.into(),
+                    message: told(line),
                 },
             })
+            .take(MOST_VIOLATIONS)
             .collect();
     }
     if all.is_empty() {
@@ -230,6 +247,9 @@ fn violations(failure: &Failure) -> Vec<Violation> {
 fn field(elements: &[Value]) -> String {
     let mut out = String::new();
     for element in elements {
+        if out.len() > TOLD_BYTES {
+            break;
+        }
         if !out.is_empty() {
             out.push('.');
         }
@@ -247,7 +267,7 @@ fn field(elements: &[Value]) -> String {
             out.push_str(&format!("[{index}]"));
         }
     }
-    out
+    shorten(&out, TOLD_BYTES).into_owned()
 }
 
 #[cfg(test)]

@@ -11,6 +11,10 @@ use super::{
 };
 use crate::{Error, Result, error::Violation};
 
+/// The longest that all texts of a request may be. RoadRunner's forty plugins have four thousand bytes; what an
+/// artifact records of its request has to stay far below the bound of an entry on disk.
+const MAX_TEXTS: usize = 256 << 10;
+
 /// What to build, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -89,10 +93,37 @@ impl Request {
             return Err(Error::InvalidRequest(violations));
         }
         let mut request = request;
+        let texts = request.texts();
+        if texts > MAX_TEXTS {
+            return Err(Error::InvalidRequest(vec![Violation {
+                field: "request".into(),
+                message: format!(
+                    "its texts must be at most {MAX_TEXTS} bytes long in all, and are {texts}"
+                ),
+            }]));
+        }
         if request.request_id.is_empty() {
             request.request_id = uuid()?;
         }
         Ok(request)
+    }
+
+    /// Bytes of all texts in its lists.
+    fn texts(&self) -> usize {
+        let plugins = self
+            .plugins
+            .iter()
+            .map(|plugin| [&plugin.module_name, &plugin.tag]);
+        let replaces = self
+            .replaces
+            .iter()
+            .map(|replace| [&replace.old, &replace.new]);
+        let excludes = self
+            .excludes
+            .iter()
+            .map(|exclude| [&exclude.module, &exclude.version]);
+        let all = plugins.chain(replaces).chain(excludes).flatten();
+        all.map(String::len).sum()
     }
 
     /// The body for the build server: Connect's JSON.

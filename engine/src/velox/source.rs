@@ -109,7 +109,7 @@ pub(super) fn head(file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// The longest root that the path lies below, and the rest.
-fn locate(path: &Path, roots: &[PathRoot]) -> Result<(PathBuf, PathBuf), Trouble> {
+pub(super) fn locate(path: &Path, roots: &[PathRoot]) -> Result<(PathBuf, PathBuf), Trouble> {
     let plain = path.is_absolute()
         && path
             .components()
@@ -170,6 +170,16 @@ fn refused(path: &str, place: &Path, error: io::Error) -> Trouble {
         )),
         (_, Some(libc::ELOOP | libc::EXDEV)) => Trouble::remote(format!(
             "velox server built {path}, but {} leads over a symbolic link, and none is followed",
+            place.display()
+        )),
+        // A name that no file system takes, or a file in the place of a directory: the answer's fault and not ours.
+        (
+            io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidFilename
+            | io::ErrorKind::InvalidInput,
+            _,
+        ) => Trouble::remote(format!(
+            "velox server built {path}, but {} can't be opened: {error}",
             place.display()
         )),
         _ => Trouble::Final(Error::io(format!("opening {}", place.display()), error)),

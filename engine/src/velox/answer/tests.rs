@@ -32,6 +32,73 @@ fn a_path_is_read_whatever_stands_around_it() {
 }
 
 #[test]
+fn what_a_server_says_is_told_in_part_however_long_it_is() {
+    let long = "é\n".repeat(1 << 14);
+    let elements = vec![serde_json::json!({"fieldName": long, "index": 1})];
+    let violation = serde_json::json!({"field": {"elements": elements}, "message": long});
+    let debug = serde_json::json!({"debug": {"violations": vec![violation; 12]}});
+    let mut said = Vec::new();
+    for (code, message, details) in [
+        ("internal", long.as_str(), vec![]),
+        (long.as_str(), "x", vec![]),
+        ("unavailable", long.as_str(), vec![]),
+        ("invalid_argument", long.as_str(), vec![]),
+        ("invalid_argument", "x", vec![debug]),
+    ] {
+        let body = serde_json::json!({"code": code, "message": message, "details": details});
+        for status in [200, 302, 400, 401, 404, 500, 501, 503, 999] {
+            said.push(failure(
+                PLACE,
+                status,
+                Some(&long),
+                body.to_string().as_bytes(),
+            ));
+        }
+    }
+    // A text where an object should be is repeated by the parser.
+    said.extend(
+        path(
+            serde_json::json!({"path": {"no": long}})
+                .to_string()
+                .as_bytes(),
+        )
+        .err(),
+    );
+    said.extend(path(serde_json::json!(long).to_string().as_bytes()).err());
+    said.extend(
+        path(
+            serde_json::json!({"path": format!("/{long}")})
+                .to_string()
+                .as_bytes(),
+        )
+        .err(),
+    );
+    said.extend(
+        path(
+            serde_json::json!({"path": "/tmp/a\0b"})
+                .to_string()
+                .as_bytes(),
+        )
+        .err(),
+    );
+    assert_eq!(said.len(), 5 * 9 + 4);
+    for trouble in said {
+        let (Trouble::Final(error) | Trouble::Passing(_, error)) = trouble else {
+            panic!("{trouble:?}")
+        };
+        let length = error.to_string().len();
+        assert!(length < 32 << 10, "{length}: {:.200}", error.to_string());
+        if let Error::InvalidRequest(all) = &error {
+            let bytes: usize = all
+                .iter()
+                .map(|one| one.field.len() + one.message.len())
+                .sum();
+            assert!(bytes < 1 << 20 && !all.is_empty(), "{bytes}");
+        }
+    }
+}
+
+#[test]
 fn a_build_in_flight_means_ask_again() {
     let body =
         r#"{"code":"already_exists","message":"build 41a9aa019b2890cc is already in progress"}"#;

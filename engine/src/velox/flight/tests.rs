@@ -51,6 +51,28 @@ fn landed() -> Landed {
 }
 
 #[test]
+fn a_failure_reaches_those_who_wait_however_long_its_log_is_in_json() {
+    let (_dir, flights) = flights();
+    let leader = lead(&flights, ID, false);
+    let mut waiter = wait(&flights, ID, false);
+    // Colours in a compiler's output: each such letter is six in JSON.
+    let logs = "\u{1b}".repeat(3 << 20);
+    let failure = BuildFailure {
+        message: "velox server returned: building plugins: exit status 1".into(),
+        logs,
+        http_status: 500,
+    };
+    leader.land(&Err(Error::BuildFailed(failure))).unwrap();
+    let Sight::Landed(outcome) = waiter.look().unwrap() else {
+        panic!("the failing build would be run again")
+    };
+    let Err(Error::BuildFailed(failure)) = outcome.result else {
+        panic!()
+    };
+    assert_eq!((failure.http_status, failure.logs.len()), (500, 1 << 20));
+}
+
+#[test]
 fn all_who_wait_get_what_the_leader_brings() {
     let (_dir, flights) = flights();
     let leader = lead(&flights, ID, false);

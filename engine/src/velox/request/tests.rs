@@ -252,3 +252,32 @@ fn the_server_is_told_only_what_is_set() {
     assert!(wire.get("debug").is_none() && wire.get("excludes").is_none());
     assert_eq!(Request::from_json(&wire).unwrap().plugins, request.plugins);
 }
+
+#[test]
+fn a_request_of_many_long_texts_is_refused_and_the_longest_one_is_kept_with_its_artifact() {
+    let of = |plugins: usize, length: usize| {
+        let plugin = json!({"module_name": "\"".repeat(length), "tag": "v1.0.0"});
+        with(json!({"plugins": vec![plugin; plugins]}))
+    };
+    assert_eq!(
+        wrong(&of(1000, 1000)),
+        ["request: its texts must be at most 262144 bytes long in all, and are 1006000"]
+    );
+    let longest = Request::from_json(&of(1000, 256)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let options = crate::artifacts::StoreOptions::new(dir.path().join("cache"), dir.path());
+    let store = crate::artifacts::Store::open(options).unwrap();
+    let identity = crate::velox::Identity::of(&longest);
+    let mut staging = store.stage().unwrap();
+    std::io::Write::write_all(&mut staging, b"binary").unwrap();
+    let meta = crate::artifacts::CommitMeta {
+        key: identity.key,
+        digest: identity.digest,
+        config: longest.config(),
+        build_ms: 0,
+        ttl: std::time::Duration::MAX,
+        replace: false,
+    };
+    store.commit(staging, meta).unwrap();
+    assert!(store.read_disk(identity.key).unwrap().is_some());
+}

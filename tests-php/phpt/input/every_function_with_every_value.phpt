@@ -1,0 +1,167 @@
+--TEST--
+Every function and method takes every value at every position, in both modes: nothing but what is documented is thrown
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+require __DIR__ . '/values.inc';
+with_velox(settings: ['velox_build_timeout' => '20s']);
+
+/** The longest that a call may take, in seconds: not a speed, but the sign of something without bound. */
+const LONGEST = 10.0;
+
+$future = Pillion\Velox\build(request());
+$artifact = $future->wait(30);
+set_error_handler(function (int $level, string $message): bool {
+    // What PHP itself says of null and of floats that lose digits; open_basedir is not set here.
+    if (E_DEPRECATED !== $level) {
+        echo "error $level: $message\n";
+    }
+
+    return true;
+});
+
+// Only what stands in the code decides about the mode.
+eval('function weak(callable $call, array $arguments): mixed { return $call(...$arguments); }');
+eval('declare(strict_types=1); function strict(callable $call, array $arguments): mixed { return $call(...$arguments); }');
+
+/** What a caller would pass. */
+$good = [
+    'request' => fn () => request(),
+    'requestOrKey' => fn () => request(),
+    'requestId' => fn () => 'nobody',
+    'timeout' => fn () => 0.01,
+    'futures' => fn () => [$future],
+    'key' => fn () => '2eccb077c71e1f91',
+    'path' => fn () => a_file('binary'),
+    'meta' => fn () => [],
+    'limit' => fn () => 10,
+    'after' => fn () => null,
+    'message' => fn () => 'x',
+    'code' => fn () => 1,
+    'previous' => fn () => null,
+];
+
+/** Whether a strict call takes the value; what the function then says of it is another matter. */
+function is_of(mixed $value, ?ReflectionType $type): bool
+{
+    if (null === $type) {
+        return true;
+    }
+    if ($type instanceof ReflectionUnionType) {
+        return [] !== array_filter($type->getTypes(), fn ($one) => is_of($value, $one));
+    }
+    if (null === $value) {
+        return $type->allowsNull();
+    }
+
+    return match ($type->getName()) {
+        'mixed' => true,
+        'int' => is_int($value),
+        'float' => is_float($value) || is_int($value),
+        'string' => is_string($value),
+        'array' => is_array($value),
+        'bool' => is_bool($value),
+        default => is_a($value, $type->getName()),
+    };
+}
+
+$calls = [];
+$extension = new ReflectionExtension('pillion');
+foreach ($extension->getFunctions() as $name => $function) {
+    $calls[$name] = [$name, $function];
+}
+foreach ($extension->getClasses() as $class) {
+    if ($class->isAbstract()) {
+        continue;
+    }
+    $object = match ($class->getName()) {
+        Pillion\Future::class => $future,
+        Pillion\Artifact::class => $artifact,
+        default => $class->newInstance('made by hand'),
+    };
+    foreach ($class->getMethods() as $method) {
+        if ($method->isPublic() && $method->getDeclaringClass()->isUserDefined() === false && !$method->isConstructor()
+            && 'pillion' === strtolower((string) $method->getExtensionName())) {
+            $calls[$class->getShortName() . '->' . $method->getName()] = [[$object, $method->getName()], $method];
+        }
+    }
+    if ($class->isSubclassOf(Exception::class)) {
+        $calls['new ' . $class->getShortName()] = [$class->newInstance(...), $class->getConstructor()];
+    }
+}
+
+$count = $done = $slowest = 0;
+foreach ($calls as $name => [$call, $reflection]) {
+    // A closure of PHP's own checks as PHP does; what is ours is called directly.
+    $modes = str_starts_with($name, 'new ') ? ['weak'] : ['weak', 'strict'];
+    $parameters = $reflection->getParameters();
+    // One position more than there are.
+    for ($position = 0; $position <= count($parameters); ++$position) {
+        foreach (values() as $label => $make) {
+            foreach ($modes as $mode) {
+                $arguments = [];
+                for ($at = 0; $at < max($position, $reflection->getNumberOfRequiredParameters()); ++$at) {
+                    $arguments[] = $good[$parameters[$at]->getName()]();
+                }
+                $value = $make();
+                $arguments[$position] = $value;
+                // By reference, as `$array[] = &$x` leaves it.
+                $arguments[$position] = &$value;
+                $begun = microtime(true);
+                $what = "$name, $mode, argument $position is $label";
+                $thrown = null;
+                try {
+                    $returned = $mode($call, $arguments);
+                    if ($returned instanceof Pillion\Future && $returned !== $future) {
+                        $returned->wait(30);
+                    }
+                    ++$done;
+                } catch (TypeError | ValueError | Pillion\Exception | FromToString $thrown) {
+                    if (strlen($thrown->getMessage()) > 16 << 10) {
+                        printf("%s: a message of %d bytes\n", $what, strlen($thrown->getMessage()));
+                    }
+                } catch (Throwable $thrown) {
+                    // PHP's own, of a generator or a closure say, can't come from us.
+                    printf("%s: %s: %s\n", $what, $thrown::class, $thrown->getMessage());
+                }
+                if (isset($parameters[$position])) {
+                    $fits = is_of($value, $parameters[$position]->getType());
+                    if ('strict' === $mode && !$fits && !$thrown instanceof TypeError) {
+                        printf("%s: %s and no TypeError\n", $what, $thrown ? $thrown::class : 'nothing thrown');
+                    }
+                    if ($fits && $thrown instanceof TypeError && !is_array($value)) {
+                        printf("%s: %s\n", $what, $thrown->getMessage());
+                    }
+                } elseif (!$thrown instanceof ArgumentCountError && !str_starts_with($name, 'new ')) {
+                    echo "$what: one argument too many was taken\n";
+                }
+                $slowest = max($slowest, microtime(true) - $begun);
+                if (microtime(true) - $begun > LONGEST) {
+                    printf("%s: took %.1f s\n", $what, microtime(true) - $begun);
+                }
+                ++$count;
+                unset($value, $arguments, $returned, $thrown);
+            }
+        }
+    }
+}
+var_dump(count($calls) >= 25, $count > 8_000, $done > 500);
+
+// Nothing of it stays behind, and the process does what it did before.
+preg_match('/VmHWM:\s+(\d+)/', file_get_contents('/proc/self/status'), $found);
+var_dump($found[1] < 300_000 ?: $found[1]);
+Pillion\completed();
+$heap = Pillion\status()['heap']['bytes'] ?? null;
+var_dump(is_int($heap) ? $heap < 8 << 20 ?: $heap : array_keys(Pillion\status()));
+var_dump(Pillion\Velox\build(request_of('v9.9.9'))->wait(30)->cacheStatus);
+if (getenv('PILLION_TEST_TELL')) {
+    file_put_contents(getenv('PILLION_TEST_TELL'), sprintf("%d calls, %d done, slowest %.2f s, %d kB\n", $count, $done, $slowest, $found[1]), FILE_APPEND);
+}
+?>
+--EXPECT--
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+string(4) "MISS"
