@@ -36,8 +36,9 @@ struct Old {
     entries: BTreeMap<String, Value>,
 }
 
+/// One artifact of the old plugin.
 #[derive(Deserialize)]
-struct OldEntry {
+pub(super) struct OldEntry {
     file_size: u64,
     created_at: String,
     expires_at: String,
@@ -81,10 +82,7 @@ impl Store {
         let now_ms = self.clock.now_ms();
         let mut entries = self.old_entries()?.into_iter();
         for (name, old) in entries.by_ref() {
-            let (Some(key), Ok(old)) = (
-                Key::parse(name.as_bytes()),
-                serde_json::from_value::<OldEntry>(old),
-            ) else {
+            let Some((key, old)) = parse_entry(&name, old) else {
                 log::debug!(name; "entry of index.json unreadable");
                 continue;
             };
@@ -108,8 +106,8 @@ impl Store {
         let Some(bytes) = self.disk.root()?.read(NAME, MAX_BYTES)? else {
             return Ok(BTreeMap::new());
         };
-        match serde_json::from_slice::<Old>(&bytes) {
-            Ok(old) => Ok(old.entries),
+        match parse(&bytes) {
+            Ok(entries) => Ok(entries),
             Err(error) => {
                 log::warn!(dir:% = self.options.dir.display(), error:%; "index.json unreadable");
                 Ok(BTreeMap::new())
@@ -119,20 +117,15 @@ impl Store {
 
     /// What is worth taking over, not hashed yet: alive, there in its size, and not known already.
     fn old_record(&self, key: Key, old: &OldEntry, now_ms: u64) -> io::Result<Option<Record>> {
-        let created_ms = rfc3339::parse(&old.created_at)
-            .unwrap_or(now_ms)
-            .min(now_ms);
         let ttl_ms = u64::try_from(self.options.ttl.as_millis()).unwrap_or(u64::MAX);
-        let unknown = created_ms.saturating_add(ttl_ms);
+        let [created_ms, expires_ms, accessed_ms] = times(old, now_ms, ttl_ms);
         let record = Record {
             key,
             sha256: [0; 32],
             size: old.file_size,
             created_ms,
-            expires_ms: rfc3339::parse(&old.expires_at).unwrap_or(unknown),
-            accessed_ms: rfc3339::parse(&old.accessed_at)
-                .unwrap_or(created_ms)
-                .clamp(created_ms, now_ms),
+            expires_ms,
+            accessed_ms,
             build_ms: 0,
             digest: ConfigDigest(0),
         };
@@ -162,6 +155,8 @@ impl Store {
         record.sha256 = hasher.finalize().into();
         reach(Place::ImportHashed);
         let config = normal(&config).unwrap_or(config);
+        // The binary is worth more than what it was made of.
+        let config = Some(config).filter(entry::fits).unwrap_or_default();
         record.digest = ConfigDigest::of_value(&config);
 
         let temp = self.disk.temp()?;
@@ -191,8 +186,41 @@ impl Store {
     }
 }
 
+/// All entries of an `index.json`, not looked at yet.
+pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<BTreeMap<String, Value>> {
+    serde_json::from_slice(bytes).map(|old: Old| old.entries)
+}
+
+/// One of them; `None`: it is none.
+pub(super) fn parse_entry(name: &str, value: Value) -> Option<(Key, OldEntry)> {
+    let key = Key::parse(name.as_bytes())?;
+    Some((key, serde_json::from_value(value).ok()?))
+}
+
+/// When it was made, when it expires, when it was used; never later than now, save for the second.
+pub(super) fn times(old: &OldEntry, now_ms: u64, ttl_ms: u64) -> [u64; 3] {
+    let created_ms = rfc3339::parse(&old.created_at)
+        .unwrap_or(now_ms)
+        .min(now_ms);
+    let unknown = created_ms.saturating_add(ttl_ms);
+    let accessed_ms = rfc3339::parse(&old.accessed_at).unwrap_or(created_ms);
+    [
+        created_ms,
+        rfc3339::parse(&old.expires_at).unwrap_or(unknown),
+        accessed_ms.clamp(created_ms, now_ms),
+    ]
+}
+
+#[cfg(feature = "fuzzing")]
+impl OldEntry {
+    /// For `fuzzing`.
+    pub(super) fn config(&self) -> &Value {
+        &self.build_config
+    }
+}
+
 /// The canonical order and names of a configuration in either shape; `None`: it is of neither.
-fn normal(config: &Value) -> Option<Value> {
+pub(super) fn normal(config: &Value) -> Option<Value> {
     let text = |value: &Value| Some(value.as_str()?.trim().to_owned());
     let platform = config.get("target_platform").unwrap_or(config);
     let mut plugins = Vec::new();

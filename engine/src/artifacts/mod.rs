@@ -24,6 +24,9 @@ mod export;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod import;
 mod index;
 mod key;

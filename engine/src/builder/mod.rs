@@ -24,6 +24,9 @@ mod configuration;
 mod environment;
 mod failure;
 mod flights;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod go;
 mod grammar;
 mod keep;

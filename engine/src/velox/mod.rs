@@ -25,6 +25,9 @@ mod client;
 mod fetch;
 mod fields;
 mod flight;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hits;
 mod identity;
 mod inner;

@@ -1,0 +1,145 @@
+//! Doors of this room for the fuzz targets in `fuzz/`: foreign bytes go in where a disk would give them, and
+//! what has to hold of any bytes is asserted here, beside what it is about. Never in a product.
+
+use std::{fs::File, os::unix::fs::FileExt as _, path::Path};
+
+use super::{
+    Key, Record, changes,
+    disk::{CONTROL, Disk},
+    entry, import,
+    index::{Index, Stored},
+    names::Name,
+    record::{hex, parse_sha256},
+    rfc3339,
+};
+
+/// Records of a small index.
+pub const CAPACITY: u32 = 24;
+
+/// An entry that can be read is written and read again as the same one.
+pub fn entry(bytes: &[u8]) {
+    let whole = entry::parse_entry(bytes);
+    if let Ok(record) = entry::parse_record(bytes) {
+        // Without the configuration more is accepted: numbers that no float holds, say.
+        let config = whole.as_ref().map(|entry| entry.config.clone());
+        let written = entry::format(&record, &config.unwrap_or_default()).unwrap_or_default();
+        assert_eq!(entry::parse_record(&written).ok(), Some(record));
+    } else {
+        assert!(whole.is_err());
+    }
+}
+
+/// Both shapes of an old `index.json`.
+pub fn old_index(bytes: &[u8]) {
+    let Ok(entries) = import::parse(bytes) else {
+        return;
+    };
+    for (name, value) in entries {
+        if let Some((_, old)) = import::parse_entry(&name, value) {
+            import::times(&old, 1_800_000_000_000, u64::MAX);
+            if let Some(config) = import::normal(old.config()) {
+                assert_eq!(import::normal(&config).as_ref(), Some(&config));
+            }
+        }
+    }
+}
+
+/// Keys, checksums, file names and times.
+pub fn names(text: &str) {
+    if let Some(key) = Key::parse(text.as_bytes()) {
+        assert_eq!(key.to_string(), text);
+    }
+    if let Some(sha256) = parse_sha256(text) {
+        assert_eq!(hex(&sha256), text);
+    }
+    if let Some(Name::Entry(key) | Name::Binary(key) | Name::Link(key)) = Name::parse(text) {
+        assert!(text.starts_with(&key.to_string()) && !text.contains('/'));
+    }
+    if let Some(ms) = rfc3339::parse(text) {
+        assert_eq!(rfc3339::parse(&rfc3339::format(ms)), Some(ms));
+    }
+}
+
+/// The log of changes in a cache directory, read from any position.
+pub fn changes(dir: &Path, log: &[u8], file: u64, offset: u64) {
+    let control = dir.join(CONTROL);
+    let _ = std::fs::create_dir_all(&control);
+    let _ = std::fs::write(control.join("changes"), log);
+    let disk = Disk::new(dir.to_owned());
+    let named = log.get(8..16).and_then(|bytes| bytes.try_into().ok());
+    for file in [file, named.map_or(0, u64::from_le_bytes)] {
+        let news = changes::since(&disk, changes::Position { file, offset });
+        if let Ok(changes::News::Keys(keys, to)) = news {
+            assert!(keys.len() as u64 * changes::RECORD <= to.offset);
+        }
+    }
+    assert!(changes::note(&disk, Key(7)).is_ok() && changes::tidy(&disk).is_ok());
+}
+
+/// An index with these records, damaged word by word: read as it is, opened anew, and repaired.
+pub fn index(dir: &Path, records: &[Record], damage: &[(u32, u64)]) {
+    let _ = std::fs::remove_dir_all(dir);
+    let _ = std::fs::create_dir_all(dir);
+    let Ok(index) = Index::open(dir, 1, CAPACITY) else {
+        return;
+    };
+    let Some(path) = index.path().map(Path::to_owned) else {
+        return;
+    };
+    if let Some(writer) = index.writer(super::index::PATIENCE) {
+        for record in records {
+            writer.store(record);
+        }
+    }
+    if let Ok(file) = File::options().write(true).open(&path) {
+        for (at, value) in damage {
+            let at = *at as usize % (index.mapped() / 8) * 8;
+            let _ = file.write_all_at(&value.to_le_bytes(), at as u64);
+        }
+    }
+    read(&index, records);
+    drop(index);
+    if let Ok(again) = Index::open(dir, 1, CAPACITY) {
+        read(&again, records);
+        repair(&again, records);
+    }
+}
+
+/// What is found is what was asked for, whatever the words say.
+fn read(index: &Index, records: &[Record]) {
+    for record in records {
+        let found = index.find(record.key, record.created_ms, |_| true);
+        assert!(found.is_none_or(|found| found.key == record.key));
+        index.used(record.key, u64::MAX);
+    }
+    let slots = CAPACITY as usize * 2;
+    assert!(index.records().count() <= slots);
+    let _ = (index.len(), index.total_size(), index.position());
+    let _ = (
+        index.is_interrupted(),
+        index.wants_rescan(),
+        index.evicted(),
+    );
+}
+
+/// Made anew from its slots, an index holds what is stored into it, and gives it up again.
+fn repair(index: &Index, records: &[Record]) {
+    let Some(writer) = index.writer(super::index::PATIENCE) else {
+        return;
+    };
+    assert!(writer.interrupted().len() <= 2);
+    for key in writer.interrupted() {
+        writer.remove(key);
+    }
+    writer.repaired();
+    writer.reindex();
+    for record in records {
+        let _ = writer.neighbours(record.key).count();
+        if writer.store(record) == Stored::Done {
+            let found = index.get(record.key);
+            assert!(found.is_some_and(|found| found.sha256 == record.sha256));
+            assert!(writer.remove(record.key).is_some());
+            assert!(index.get(record.key).is_none());
+        }
+    }
+}

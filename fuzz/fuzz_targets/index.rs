@@ -1,0 +1,44 @@
+//! The mapped index, damaged anywhere. A record's checksum would keep plain bytes out, so a good index is made first.
+#![no_main]
+
+use std::{cell::OnceCell, path::PathBuf};
+
+use arbitrary::Arbitrary;
+use pillion_engine::artifacts::{ConfigDigest, Key, Record, fuzzing};
+
+thread_local!(static DIR: OnceCell<(tempfile::TempDir, PathBuf)> = const { OnceCell::new() });
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    /// Key and time of each record; equal and crowded keys too.
+    records: Vec<(u64, u32)>,
+    /// Word and what it becomes; small numbers are the header's, and tags follow at 512.
+    damage: Vec<(u32, u64)>,
+}
+
+libfuzzer_sys::fuzz_target!(|input: Input| {
+    let records: Vec<Record> = input.records.iter().take(40).map(record).collect();
+    DIR.with(|dir| {
+        let (_keep, path) = dir.get_or_init(|| {
+            let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+            let path = dir.path().join("run");
+            (dir, path)
+        });
+        fuzzing::index(path, &records, &input.damage);
+    });
+});
+
+fn record((key, time): &(u64, u32)) -> Record {
+    let mut sha256 = [0; 32];
+    sha256[..8].copy_from_slice(&key.to_be_bytes());
+    Record {
+        key: Key(*key),
+        sha256,
+        size: u64::from(*time) << (key % 33),
+        created_ms: u64::from(*time),
+        expires_ms: u64::MAX - (key & 1),
+        accessed_ms: u64::from(*time),
+        build_ms: *time,
+        digest: ConfigDigest(!key),
+    }
+}

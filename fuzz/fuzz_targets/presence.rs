@@ -1,0 +1,32 @@
+//! What other processes say of themselves: files that somebody holds, and files that nobody holds.
+#![no_main]
+
+use std::{cell::OnceCell, fs};
+
+use pillion_engine::host::{
+    lock::{Kind, Lock},
+    presence::living,
+};
+
+struct Place {
+    dir: tempfile::TempDir,
+    _held: Lock,
+}
+
+thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
+
+fn place() -> Place {
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+    let held = Lock::attempt(&dir.path().join("held.json"), Kind::Exclusive).expect("a lock").expect("free");
+    Place { dir, _held: held }
+}
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    PLACE.with(|known| {
+        let dir = known.get_or_init(place).dir.path();
+        fs::write(dir.join("held.json"), bytes).expect("written");
+        fs::write(dir.join("dead.json"), bytes).expect("written");
+        assert!(living(dir).len() <= 1);
+        assert!(!dir.join("dead.json").exists());
+    });
+});
