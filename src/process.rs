@@ -1,10 +1,7 @@
 //! The extension's one pointer to what the process has of Pillion, and the way to it. Settings are
 //! read when the pointer is first needed: php-fpm gives a pool its `php_admin_value`s after MINIT.
 
-use std::{
-    ffi::{CStr, c_char},
-    sync::{Mutex, PoisonError},
-};
+use std::ffi::{CStr, c_char};
 
 use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
 use pillion_engine::{
@@ -14,14 +11,16 @@ use pillion_engine::{
     logging, metrics,
     process::{Environment, Process},
     runtime::{Slot, notifiers_after_fork},
+    velox::install_crypto,
 };
 
 use crate::{ini, zend::raw};
 
 static PROCESS: Slot<Process> = Slot::new();
 
-/// Under ZTS the environment is read in MINIT only: FrankenPHP's `putenv` changes it from any thread.
-static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+/// Under ZTS the environment is read in MINIT only: FrankenPHP's `putenv` changes it from any thread. No
+/// lock, because a child may be forked while another thread reads.
+static ENVIRONMENT: Slot<Environment> = Slot::new();
 
 /// What the process has; made now where nothing was needed before.
 #[inline]
@@ -46,6 +45,7 @@ fn make() -> &'static Process {
 /// Prepares for the first use. In MINIT: opens nothing, starts nothing.
 pub fn prepare() -> Resolved {
     fork::on_child(after_fork);
+    install_crypto();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let payload = panic.payload();
@@ -61,8 +61,11 @@ pub fn prepare() -> Resolved {
     }));
     let environment = read_environment();
     let resolved = resolve(&environment);
-    *ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner) =
-        cfg!(php_zts).then_some(environment);
+    if cfg!(php_zts) {
+        // SAFETY: MINIT: no PHP code runs yet on any thread, so nobody reads the one before.
+        drop(unsafe { ENVIRONMENT.take() });
+        ENVIRONMENT.get_or_make(|| environment);
+    }
     if sapi() == "fpm-fcgi" {
         logging::be_master();
     }
@@ -87,11 +90,7 @@ fn after_fork() {
 }
 
 fn environment() -> Environment {
-    let snapshot = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*snapshot {
-        Some(environment) => environment.clone(),
-        None => read_environment(),
-    }
+    ENVIRONMENT.get().cloned().unwrap_or_else(read_environment)
 }
 
 /// The process' environment. Asked of the executable by name, because PHP binds an extension's own

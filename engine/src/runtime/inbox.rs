@@ -113,6 +113,13 @@ impl Inbox {
         Ok(php)
     }
 
+    /// Its lock, as another thread may hold it in the moment of a fork.
+    #[cfg(test)]
+    pub(super) fn hold<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
+        let _lock = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);
+        meanwhile()
+    }
+
     /// The ids of the jobs that were done since the last call. The second value: some are missing,
     /// because more were done than the inbox holds.
     pub fn drain(&self) -> (Vec<u64>, bool) {

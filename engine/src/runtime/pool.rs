@@ -166,6 +166,13 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         }
     }
 
+    /// Both locks, as another thread may hold them in the moment of a fork.
+    #[cfg(test)]
+    pub(super) fn hold<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
+        let _locks = (self.engine(), self.table());
+        meanwhile()
+    }
+
     fn handle(&self) -> Result<tokio::runtime::Handle> {
         if self.generation != fork::generation() {
             return Err(Error::State(

@@ -291,3 +291,76 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
     assert!(turns_readable(&stream), "a child stole the wake-up");
     parent.stop(Duration::from_secs(2));
 }
+
+#[test]
+fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
+    static SLOT: Slot<Arc<Runtime<u32>>> = Slot::new();
+    // Another test's hook may be in force as well; the child empties its own slot.
+    fork::install();
+    let make = || runtime().0;
+    let states: [(&str, fn(&Arc<Runtime<u32>>, &Arc<Inbox>)); 4] = [
+        ("not started", |_, _| {}),
+        ("idle", |runtime, inbox| {
+            let job = runtime.spawn(SPEC, Some(Arc::clone(inbox)), async |_| Ok(1));
+            assert_eq!(wait(inbox, &job.unwrap()).unwrap(), 1);
+        }),
+        ("with jobs under way", |runtime, inbox| {
+            for _ in 0..50 {
+                runtime
+                    .spawn(SPEC, Some(Arc::clone(inbox)), async |_| {
+                        tokio::time::sleep(Duration::from_secs(60)).await;
+                        Ok(1)
+                    })
+                    .unwrap();
+            }
+        }),
+        ("with outcomes unread", |runtime, inbox| {
+            for _ in 0..50 {
+                runtime
+                    .spawn(SPEC, Some(Arc::clone(inbox)), async |_| Ok(1))
+                    .unwrap();
+            }
+        }),
+    ];
+    for (state, bring_about) in states {
+        let parent = make();
+        let inbox = Arc::new(Inbox::new(None).unwrap());
+        let stream = inbox.open_notifier().unwrap();
+        bring_about(&parent, &inbox);
+        for round in 0..30 {
+            let (locked, is_locked) = std::sync::mpsc::channel();
+            let (done, is_done) = std::sync::mpsc::channel::<()>();
+            let code = std::thread::scope(|scope| {
+                let (held, of) = (&parent, &inbox);
+                scope.spawn(move || {
+                    held.hold(|| {
+                        of.hold(|| {
+                            locked.send(()).unwrap();
+                            let _ = is_done.recv();
+                        });
+                    });
+                });
+                is_locked.recv().unwrap();
+                let code = in_child(|| {
+                    // Ends what hangs, and the test with it.
+                    // SAFETY: no pointers pass.
+                    unsafe { libc::alarm(20) };
+                    SLOT.forget();
+                    assert!(parent.spawn(SPEC, None, async |_| Ok(1)).is_err());
+                    let own = Arc::new(Inbox::new(Some(&inbox)).unwrap());
+                    let job = SLOT
+                        .get_or_make(make)
+                        .spawn(SPEC, Some(Arc::clone(&own)), async move |_| Ok(round))
+                        .unwrap();
+                    assert_eq!(wait(&own, &job).unwrap(), round);
+                    own.drain().0 == [job.id()]
+                });
+                drop(done);
+                code
+            });
+            assert_eq!(code, 0, "{state}, round {round}");
+        }
+        drop(stream);
+        parent.stop(Duration::from_secs(2));
+    }
+}

@@ -3,10 +3,7 @@
 
 use std::{
     path::Path,
-    sync::{
-        Once,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -209,13 +206,14 @@ impl Client {
     }
 }
 
-/// rustls takes its cryptography from whoever came first in the process; all of Pillion uses ring.
-fn install_crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // An error says that there is one already.
+/// rustls takes its cryptography from whoever came first in the process; all of Pillion uses ring. The
+/// extension calls it while its module starts: a child that is forked in the middle of it would wait
+/// for its end for ever.
+pub fn install_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // An error says that there is one by now.
         let _ = rustls::crypto::ring::default_provider().install_default();
-    });
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>> {

@@ -57,7 +57,7 @@ test('a restart with builds in flight is hardly longer than one of the same host
         'idle' => new FrankenPhp($box, name: 'idle'),
         'building' => new FrankenPhp($box, name: 'building'),
     ];
-    $restarts = $answers = array_fill_keys(array_keys($hosts), []);
+    $restarts = $answers = $before = array_fill_keys(array_keys($hosts), []);
     for ($turn = 0; $turn < TURNS; $turn++) {
         for ($i = 0; $i < 3; $i++) {
             $hosts['building']->ask('submit', name: "{$turn} {$i}");
@@ -65,16 +65,21 @@ test('a restart with builds in flight is hardly longer than one of the same host
         $velox->awaitInFlight(3);
         foreach ($hosts as $name => $host) {
             [$restarts[$name][], $answers[$name][]] = restart($host);
+            // The first ones fill arenas and caches.
+            $turn < TURNS / 4 && $before[$name] = memory($host->pid);
         }
         $velox->awaitInFlight(0);
     }
-    foreach ($hosts as $name => $_) {
-        note(sprintf('%-10s restart %s, longest answer meanwhile %s', $name, spread($restarts[$name]), spread($answers[$name])));
+    $grown = [];
+    foreach ($hosts as $name => $host) {
+        $grown[$name] = memory($host->pid) - $before[$name];
+        note(sprintf('%-10s restart %s, longest answer meanwhile %s, %d KiB more resident', $name, spread($restarts[$name]), spread($answers[$name]), $grown[$name]));
     }
     foreach (['idle', 'building'] as $name) {
         $longer = median($restarts[$name]) - median($restarts['without']);
         note(sprintf('%s: %.1f ms longer', $name, 1000 * $longer));
         is_true($longer < 5 * PROMISED, "{$name}: " . show($restarts));
+        is_true($grown[$name] < $grown['without'] + 16 * 1024, 'KiB more resident: ' . show($grown));
     }
     same(3 * TURNS, $velox->counter('builds_cancelled'));
 });

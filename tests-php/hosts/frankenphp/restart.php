@@ -25,6 +25,8 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     $host->ask('build', name: 'before');
     $before = $host->settled();
     $memory = memory($host->pid);
+    $host->restart();
+    $heap = $host->ask('status')['answer']['heap'];
     $statuses = under_load($box, $host, ROUNDS, $restart);
     $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
     same([], $odd, 'answers: ' . show($statuses));
@@ -34,9 +36,12 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     same($before['threads'], $after['threads'], 'threads');
     is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
     $grown = memory($host->pid) - $memory;
+    // What PHP, Go and the C library keep of each restart is theirs; our own heap is as it was.
+    $host->restart();
+    same($heap, $host->ask('status')['answer']['heap'], 'our heap');
     note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => $grown]));
     is_true($grown < 32 * 1024, "{$grown} KiB more are resident");
-    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
 });
 
 test('a restart ends the builds that nobody waits for at once', function (Box $box): void {

@@ -1,0 +1,95 @@
+<?php
+
+// Children that go ways of their own: daemons, children whose parent ends before them, children that become another
+// program. Builds are under way in the parent each time.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** Starts a build that takes longer than what follows, and has its runtime busy. */
+const UNDER_WAY = <<<'PHP'
+    $parents = Pillion\Velox\build(configuration('parents', ['request_id' => 'ffffffff-0000-4000-8000-000000000000']));
+    $notifier = Pillion\notifier();
+    while ($parents->state() !== 'running') usleep(1000);
+    usleep(100_000);
+    PHP;
+
+const SLOW = ['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 2500, 'times' => 1]]];
+
+test('a daemon, made by two forks whose makers end at once, builds and lives on', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(SLOW);
+    $program = $box->php(UNDER_WAY . <<<'PHP'
+        $maker = child(function () use ($parents): int {
+            posix_setsid();
+            child(function () use ($parents): void {
+                for ($maker = posix_getppid(); posix_getppid() === $maker; ) usleep(1000);
+                say('daemon', [
+                    'inherited' => outcome(fn () => $parents->wait(1))['class'] ?? null,
+                    'first' => outcome(fn () => Pillion\Velox\build(configuration('daemon'))->wait(20)),
+                    'joined' => outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)),
+                    'later' => outcome(function () { usleep(1_500_000); return Pillion\Velox\build(configuration('later'))->wait(20); }),
+                ]);
+            });
+            return 0;
+        });
+        say('maker', reap($maker));
+        say('parent', outcome(fn () => $parents->wait(20)));
+        PHP);
+    $said = $program->all(60);
+    same([0], $said['maker']);
+    same(true, $said['parent'][0]['good'] ?? $said['parent']);
+    same('Pillion\StateException', $said['daemon'][0]['inherited'] ?? $said);
+    foreach (['first', 'joined', 'later'] as $build) {
+        same(true, $said['daemon'][0][$build]['good'] ?? $said['daemon'], $build);
+    }
+    same(3, $velox->counter('builds_started'));
+    $box->isLeftClean();
+});
+
+test('a child that becomes another program takes nothing of ours along, and that one builds', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(SLOW);
+    file_put_contents("{$box->directory}/other.php", <<<'PHP'
+        <?php
+        $open = [];
+        foreach (scandir('/proc/self/fd') as $fd) {
+            $target = @readlink("/proc/self/fd/{$fd}");
+            $target === false || preg_match('/pillion-test.*(state|run)|pillion-test-\w+\/(index|presence|steward)|eventfd|socket/', $target) && $open[] = $target;
+        }
+        say('open', $open);
+        say('joined', outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)->sha256));
+        say('built', outcome(fn () => Pillion\Velox\build(configuration('other'))->wait(20)));
+        PHP);
+    $program = $box->php(UNDER_WAY . <<<'PHP'
+        $command = json_decode($argv[1]);
+        $child = child(fn () => pcntl_exec($command[0], array_slice($command, 1)));
+        say('parent', outcome(fn () => $parents->wait(20)->sha256));
+        say('exit', reap($child));
+        PHP, [json_encode([...$box->phpCommand(), "{$box->directory}/other.php"])]);
+    $said = $program->all(60);
+    same([[], [0]], [$said['open'][0] ?? $said, $said['exit'] ?? $said]);
+    same($said['parent'], $said['joined']);
+    same(true, $said['built'][0]['good'] ?? $said);
+    same(2, $velox->counter('build_requests'));
+    $box->isLeftClean();
+});
+
+test('a program that a child became does not keep the locks of a parent that was killed', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
+    $program = $box->php(UNDER_WAY . <<<'PHP'
+        say('child', child(fn () => pcntl_exec('/bin/sleep', ['30'])));
+        usleep(300_000);
+        posix_kill(getmypid(), SIGKILL);
+        PHP);
+    $child = $program->hear('child');
+    same(-SIGKILL, $program->wait());
+    $other = $box->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
+    same(true, $other->hear('outcome')['good'] ?? null);
+    is_true(is_alive($child), 'the program was to run meanwhile');
+    same(2, $velox->counter('build_requests'));
+});
