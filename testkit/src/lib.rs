@@ -5,6 +5,7 @@
 //!   to misbehave in every way a network, a proxy, a disk or a hostile server can.
 //! - [`http`]: HTTP/1.1 by hand over a socket, because a server that has to break off in the middle of a head, lie
 //!   about a length or drip bytes needs the socket itself; a proper HTTP library exists to prevent all that.
+//! - [`torture`]: kills PHP processes, and looks what becomes of the others.
 //! - `src/bin/fake-velox.rs`: the same server as a program, told what to do through its control endpoint.
 //!
 //! Nothing here depends on the engine, so the engine's own tests can use it. It listens on loopback only: its control
@@ -12,6 +13,7 @@
 
 mod error;
 pub mod http;
+pub mod torture;
 pub mod velox;
 
 pub use error::{Error, Result};

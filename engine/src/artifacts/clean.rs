@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{Record, Store, changes, evict::smallest, temp};
@@ -58,9 +58,10 @@ impl Store {
         self.clean_surplus(now_ms, &mut report);
         let doing = || format!("cleaning the artifact cache {}", self.options.dir.display());
         self.sweep_temporaries(&mut report).context(doing)?;
-        report.temporaries_removed += self.index.sweep();
         self.sweep_strays(now_ms, &mut report).context(doing)?;
         changes::tidy(&self.disk).context(doing)?;
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms);
+        report.temporaries_removed += self.index.sweep(now);
         report.entries_remaining = self.index.len();
         report.duration = start.elapsed();
         self.show(now_ms);

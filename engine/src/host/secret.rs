@@ -7,6 +7,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -14,6 +15,11 @@ use crate::{
     error::IoContext,
     failpoint::{Place, reach},
 };
+
+/// What a file begins with that is about to become the secret; 16 random digits follow.
+const TEMPORARY: &str = ".secret-";
+/// Making takes a moment; whose file is older died over it.
+const DEAD: Duration = Duration::from_secs(60);
 
 /// 32 random bytes; never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,7 +96,7 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
         hex
     });
     let (name, secret) = hex.split_at(16);
-    let temporary = state_dir.join(format!(".secret-{name}"));
+    let temporary = state_dir.join(format!("{TEMPORARY}{name}"));
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -112,9 +118,44 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
     written.context(|| format!("making {}", path.display()))
 }
 
+/// Removes what processes left that died while they made the secret. A duty of the steward's.
+pub fn sweep(state_dir: &Path, now: SystemTime) {
+    for entry in fs::read_dir(state_dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
+        let ours = digits.is_some_and(|digits| {
+            digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+        });
+        let dead = ours
+            && entry.metadata().is_ok_and(|found| {
+                let at = found.modified();
+                at.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > DEAD))
+            });
+        if dead {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_dead_makers_left_goes_and_what_living_ones_make_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = Secret::of_host(dir.path()).unwrap();
+        // Killed after the link: a second name of the secret itself.
+        let dead = dir.path().join(".secret-0123456789abcdef");
+        fs::hard_link(dir.path().join("secret"), &dead).unwrap();
+        let strange = dir.path().join(".secret-santa");
+        fs::write(&strange, "").unwrap();
+        sweep(dir.path(), SystemTime::now());
+        assert!(dead.exists(), "it may be under way");
+        sweep(dir.path(), SystemTime::now() + DEAD * 2);
+        assert!(!dead.exists() && strange.exists());
+        assert!(Secret::of_host(dir.path()).unwrap() == secret);
+    }
 
     #[test]
     fn the_first_secret_stays_for_everybody() {

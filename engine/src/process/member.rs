@@ -4,7 +4,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::{Process, figures};
@@ -13,7 +13,7 @@ use crate::{
     artifacts::Store,
     host::{
         Presence, PresenceInfo, clock, presence,
-        secret::Secret,
+        secret::{self, Secret},
         steward::{self, Duty, Standing},
     },
     logging,
@@ -56,12 +56,14 @@ impl Process {
     fn duties(&self) -> Vec<Duty> {
         let mut duties = Vec::new();
         if let Ok(dirs) = self.dirs() {
-            let dir = dirs.run.join("presence");
+            let (dir, state) = (dirs.run.join("presence"), dirs.state.clone());
             duties.push(Duty {
                 name: "sweep presence",
                 every: Duration::from_secs(10),
                 run: Arc::new(move || {
                     let _ = presence::living(&dir);
+                    let now = Duration::from_millis(clock::unix_ms());
+                    secret::sweep(&state, SystemTime::UNIX_EPOCH + now);
                 }),
             });
         }

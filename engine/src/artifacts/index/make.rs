@@ -7,7 +7,7 @@ use std::{
     io::{self, Seek as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::segment::Segment;
@@ -33,7 +33,7 @@ impl Segment {
         if room.f_bavail.saturating_mul(room.f_frsize) < bytes as u64 + MARGIN {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        sweep(path);
+        sweep(path, SystemTime::now());
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{:016x}{TEMPORARY}", random()?));
         let temporary = Path::new(&temporary);
@@ -110,7 +110,7 @@ fn random() -> io::Result<u64> {
 }
 
 /// Removes what processes left that died while they made the same segment; tells how many files.
-pub(super) fn sweep(path: &Path) -> u64 {
+pub(super) fn sweep(path: &Path, now: SystemTime) -> u64 {
     let (Some(dir), Some(name)) = (
         path.parent(),
         path.file_name().and_then(|name| name.to_str()),
@@ -126,7 +126,7 @@ pub(super) fn sweep(path: &Path) -> u64 {
             && entry.metadata().is_ok_and(|found| {
                 found
                     .modified()
-                    .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > DEAD))
+                    .is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > DEAD))
             });
         if dead && fs::remove_file(entry.path()).is_ok() {
             removed += 1;
@@ -138,7 +138,7 @@ pub(super) fn sweep(path: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{sync::atomic::Ordering, time::SystemTime};
+    use std::sync::atomic::Ordering;
 
     #[test]
     fn whoever_comes_second_gets_the_segment_of_the_first() {

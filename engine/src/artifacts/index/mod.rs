@@ -21,7 +21,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Mutex,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use layout::{Geometry, SCHEMA, word};
@@ -115,8 +115,8 @@ impl Index {
 
     /// Removes what processes left that died while they made this index. Whoever makes one does so too,
     /// but it is made once a boot.
-    pub(super) fn sweep(&self) -> u64 {
-        self.path().map_or(0, make::sweep)
+    pub(super) fn sweep(&self, now: SystemTime) -> u64 {
+        self.path().map_or(0, |path| make::sweep(path, now))
     }
 
     /// Whether it was filled from the disk at least once.

@@ -1,0 +1,39 @@
+<?php
+
+// Tells what a process that comes later finds: every artifact that is listed, and for each of the named keys what a lookup
+// gives. With `sweep` it also does the duties of the host, and waits until they are done. Arguments: look|sweep, folders
+// of flights, state and run, keys.
+
+declare(strict_types=1);
+
+use Pillion\Artifacts;
+
+[, $mode, $flights, $state, $run] = $argv;
+$report = null;
+if ($mode === 'sweep') {
+    $report = Artifacts\clean()->wait(60);
+    $deadline = microtime(true) + 30;
+    do {
+        $steward = Pillion\status()['host']['steward'];
+        $left = glob("{{$flights}/*.outcome,{$flights}/*.tmp,{$state}/.secret-*,{$run}/*.tmp}", GLOB_BRACE);
+        usleep(20_000);
+    } while ((!$steward || $left !== []) && microtime(true) < $deadline);
+    // What two cleanings at once leave to each other.
+    $report = Artifacts\clean()->wait(60);
+}
+$listed = $found = [];
+for ($after = null; $page = Artifacts\entries(1000, $after); $after = end($page)->key) {
+    foreach ($page as $artifact) {
+        $listed[$artifact->key] = $artifact->sha256;
+    }
+}
+foreach (array_unique([...array_keys($listed), ...array_slice($argv, 5)]) as $key) {
+    $artifact = Artifacts\find((string) $key);
+    $found[$key] = $artifact === null ? null : [$artifact->sha256, $artifact->verify()];
+}
+echo json_encode([
+    'listed' => (object) $listed,
+    'found' => (object) $found,
+    'workers' => count(Pillion\status()['host']['workers']),
+    'report' => $report,
+]), "\n";

@@ -1,0 +1,285 @@
+//! What has to hold of the files: at any moment, and when all is over.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{findings::Findings, house::House};
+
+const CHECKER: &str = include_str!("checker.php");
+
+/// What a process that comes later says.
+#[derive(Debug, Deserialize)]
+struct Told {
+    listed: BTreeMap<String, String>,
+    found: BTreeMap<String, Option<(String, bool)>>,
+    workers: usize,
+}
+
+/// Everything below `dir` that is no directory, with its size.
+fn files(dir: &Path) -> Vec<(PathBuf, u64)> {
+    let mut all = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(about) if about.is_dir() => folders.push(entry.path()),
+                Ok(about) => all.push((entry.path(), about.len())),
+                Err(_) => {}
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+/// What a name in `ab/cd/` says: the key, and the first digits of the hash.
+fn binary_name(path: &Path) -> Option<(&str, &str)> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".bin")?;
+    let (key, digits) = name.split_once('.')?;
+    (key.len() == 16 && digits.len() == 8).then_some((key, digits))
+}
+
+fn entry_name(path: &Path) -> Option<&str> {
+    let key = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    (key.len() == 16).then_some(key)
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let digits = Sha256::digest(fs::read(path)?);
+    Ok(digits.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// At any moment, whoever writes: what stands under a final name is whole. Returns how many binaries were looked at.
+pub fn names_tell_the_truth(house: &House, findings: &mut Findings) -> usize {
+    let mut looked = 0;
+    for (path, _) in files(&house.cache()) {
+        if path.components().any(|part| part.as_os_str() == ".pillion") {
+            continue;
+        }
+        if let Some((_, digits)) = binary_name(&path) {
+            // Gone by now: somebody has removed it.
+            let Ok(hash) = hash(&path) else { continue };
+            looked += 1;
+            if !hash.starts_with(digits) {
+                findings.fail(
+                    "no wrong or half binary under a final name",
+                    &format!("{} hashes to {hash}", path.display()),
+                );
+            }
+        } else if entry_name(&path).is_some() {
+            let Ok(bytes) = fs::read(&path) else { continue };
+            if serde_json::from_slice::<serde_json::Value>(&bytes).is_err() {
+                findings.fail(
+                    "no half entry under a final name",
+                    &format!(
+                        "{} holds {} bytes that are no JSON",
+                        path.display(),
+                        bytes.len()
+                    ),
+                );
+            }
+        }
+    }
+    looked
+}
+
+/// The entries on disk with the hashes they promise; each must have its binary.
+fn on_disk(house: &House, findings: &mut Findings) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (path, _) in files(&house.cache()) {
+        let Some(key) = entry_name(&path) else {
+            continue;
+        };
+        let document: serde_json::Value = fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
+        let text = |name: &str| document.get(name).and_then(|text| text.as_str());
+        let (Some(promised), Some(file)) = (text("sha256"), text("file")) else {
+            continue;
+        };
+        match hash(&path.with_file_name(file)) {
+            Ok(found) if found == promised => {
+                all.insert(key.to_owned(), promised.to_owned());
+            }
+            other => findings.fail(
+                "an entry has its binary",
+                &format!("{} names {file}, {other:?}", path.display()),
+            ),
+        }
+    }
+    all
+}
+
+/// When all is over: index and disk agree; a process of the future cleans, and nothing is left that nobody names.
+/// `ahead`: by how many seconds it comes later.
+pub async fn at_the_end(house: &House, findings: &mut Findings) {
+    names_tell_the_truth(house, findings);
+    let disk = on_disk(house, findings);
+    if let Some(told) = ask(house, findings, "look", &disk, 0).await {
+        agree(&disk, &told, findings);
+    }
+    let Some(told) = ask(house, findings, "sweep", &disk, 3600).await else {
+        return;
+    };
+    let disk = on_disk(house, findings);
+    agree(&disk, &told, findings);
+    if told.workers > 1 {
+        findings.fail(
+            "presences of dead processes disappear",
+            &format!("{} workers are told where one lives", told.workers),
+        );
+    }
+    nothing_is_left(house, &disk, findings);
+    no_lock_is_held(house, findings);
+}
+
+fn agree(disk: &BTreeMap<String, String>, told: &Told, findings: &mut Findings) {
+    const INVARIANT: &str = "index and disk agree at the end";
+    for (key, sha256) in disk {
+        match told.found.get(key) {
+            Some(Some((found, true))) if found == sha256 => {}
+            other => findings.fail(
+                INVARIANT,
+                &format!("{key} stands on disk with {sha256}, found {other:?}"),
+            ),
+        }
+    }
+    for (key, sha256) in &told.listed {
+        if disk.get(key) != Some(sha256) {
+            findings.fail(
+                INVARIANT,
+                &format!("{key} is listed with {sha256}, on disk {:?}", disk.get(key)),
+            );
+        }
+    }
+    for (key, found) in &told.found {
+        if found.is_some() && !disk.contains_key(key) {
+            findings.fail(INVARIANT, &format!("{key} is found, and not on disk"));
+        }
+    }
+}
+
+async fn ask(
+    house: &House,
+    findings: &mut Findings,
+    mode: &str,
+    disk: &BTreeMap<String, String>,
+    ahead: u64,
+) -> Option<Told> {
+    let asked = async {
+        let script = house.script("checker.php", CHECKER)?;
+        let mut command = house.php(&script, "checker.log")?;
+        command
+            .arg(mode)
+            .args([house.flights(), house.state(), house.run_dir().to_owned()])
+            .args(disk.keys());
+        command.env("PILLION_CLOCK_AHEAD", ahead.to_string());
+        command.output().await
+    };
+    let output = match tokio::time::timeout(Duration::from_secs(120), asked).await {
+        Ok(Ok(output)) => output,
+        other => {
+            findings.fail(
+                "a process that comes later is served",
+                &format!("{other:?}"),
+            );
+            return None;
+        }
+    };
+    let told = serde_json::from_slice(&output.stdout);
+    if told.is_err() || !output.status.success() {
+        let log = fs::read_to_string(house.log("checker.log")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        findings.fail(
+            "a process that comes later is served",
+            &format!("{}, said {said:?}, log {log}", output.status),
+        );
+    }
+    told.ok()
+}
+
+/// Beside the artifacts only what has a fixed number is left.
+fn nothing_is_left(house: &House, disk: &BTreeMap<String, String>, findings: &mut Findings) {
+    let mut others = 0;
+    let all = files(&house.state())
+        .into_iter()
+        .chain(files(house.run_dir()));
+    for (path, size) in all {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let parent = path.parent().and_then(Path::file_name).unwrap_or_default();
+        let leftover = name.ends_with(".tmp")
+            || name.ends_with(".outcome")
+            || name.starts_with(".secret-")
+            || parent == "tmp"
+            || parent == "presence";
+        let named = |key: &str| disk.contains_key(key);
+        let stray = match binary_name(&path) {
+            Some((key, digits)) => !disk
+                .get(key)
+                .is_some_and(|sha256| sha256.starts_with(digits)),
+            None => {
+                name.len() == 20
+                    && name.ends_with(".bin")
+                    && !name.split('.').next().is_some_and(named)
+            }
+        };
+        if leftover || stray {
+            findings.fail(
+                "no file grows for ever: what killed processes leave is swept",
+                &format!("{} ({size} bytes) is left", path.display()),
+            );
+        }
+        let is_artifact = binary_name(&path).is_some()
+            || entry_name(&path).is_some()
+            || name.len() == 20 && name.ends_with(".bin");
+        others += usize::from(!is_artifact);
+        // The index is the largest file of ours, the log of changes is begun anew beyond a mebibyte.
+        if !is_artifact && size > 4 << 20 {
+            findings.fail(
+                "no file grows for ever",
+                &format!("{} has {size} bytes", path.display()),
+            );
+        }
+    }
+    // 256 flights with four files each, slots, and a handful.
+    if others > 1200 {
+        findings.fail(
+            "no file grows for ever",
+            &format!("{others} files beside artifacts"),
+        );
+    }
+    findings.figure("files left beside artifacts", others);
+}
+
+fn no_lock_is_held(house: &House, findings: &mut Findings) {
+    let is_lock = |path: &Path| {
+        path.extension()
+            .is_some_and(|ending| ending == "lock" || ending == "lead" || ending == "wait")
+    };
+    let all = files(&house.state())
+        .into_iter()
+        .chain(files(house.run_dir()));
+    for (path, _) in all.filter(|(path, _)| is_lock(path)) {
+        let Ok(file) = fs::File::open(&path) else {
+            continue;
+        };
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            findings.fail(
+                "no lost slot: the dead hold no lock",
+                &format!("{} is held, and nobody lives", path.display()),
+            );
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the kernel and the build server know of who does what.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
+
+use super::house::House;
+
+/// The process that holds a lock on that file.
+pub fn holder(path: &Path) -> Option<u32> {
+    let inode = fs::metadata(path).ok()?.ino().to_string();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let kind = words.next()?;
+        // `->` stands before one who waits.
+        let pid = words.nth(2)?;
+        let place = words.next()?;
+        (kind == "FLOCK" && place.rsplit(':').next()? == inode)
+            .then(|| pid.parse().ok())
+            .flatten()
+    })
+}
+
+/// The steward's process.
+pub fn steward(house: &House) -> Option<u32> {
+    holder(&house.run_dir().join("steward.lock"))
+}
+
+/// Whether a process was stopped by a signal.
+pub fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| rest.starts_with('T'))
+}
+
+/// A request that is at the build server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The server's number for it.
+    pub request: u64,
+    /// Number of the process.
+    pub by: usize,
+    /// Its life, lower 24 bits.
+    pub life: u64,
+    /// The configuration's number.
+    pub configuration: usize,
+    /// When it came, in seconds since the server's start.
+    pub at: f64,
+    /// Whether it is still being built.
+    pub open: bool,
+}
+
+/// The build requests that the server remembers, oldest first.
+pub fn asked(house: &House) -> Vec<Asked> {
+    let recent = house.velox.counters().recent;
+    let builds = recent
+        .into_iter()
+        .filter(|seen| seen.path.ends_with("/Build"));
+    builds
+        .filter_map(|seen| {
+            let body: serde_json::Value = serde_json::from_str(&seen.body).ok()?;
+            let id = body
+                .get("requestId")
+                .or_else(|| body.get("request_id"))?
+                .as_str()?;
+            let hex = |from: usize, to: usize| u64::from_str_radix(id.get(from..to)?, 16).ok();
+            Some(Asked {
+                request: seen.number,
+                by: hex(0, 8)? as usize,
+                configuration: hex(9, 13)? as usize,
+                life: hex(24, 30)?,
+                at: seen.at,
+                open: seen.done_at.is_none(),
+            })
+        })
+        .collect()
+}

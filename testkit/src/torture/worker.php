@@ -1,0 +1,166 @@
+<?php
+
+// A process that the torture kit starts, kills and starts again. It does what its role does, in an order that its seed
+// tells, until a line comes on standard input or its parent is gone. `+` is said before each deed and `-` after it; `!`
+// when something was seen that must never be. Arguments: role, seed, number, life, configurations, folder of files.
+
+declare(strict_types=1);
+
+use Pillion\Artifact;
+use Pillion\Artifacts;
+use Pillion\Velox;
+
+const KEYS = 24;
+
+[, $role, $seed, $number, $life, $configurations, $files] = $argv;
+mt_srand((int) $seed);
+$deeds = 0;
+
+function say(string $line): void
+{
+    fwrite(STDOUT, $line . "\n");
+}
+
+/** @return array<string, mixed> */
+function configuration(int $n, array $more = []): array
+{
+    return $more + [
+        'rr_version' => "v2025.1.{$n}",
+        'target_platform' => ['os' => 'linux', 'arch' => 'amd64'],
+        'plugins' => [['module_name' => 'github.com/roadrunner-server/http/v5', 'tag' => 'v5.2.7']],
+    ];
+}
+
+/** By its id the kit knows whose request it is that arrives at the server. */
+function request(int $n, array $more = []): array
+{
+    global $number, $life, $deeds;
+
+    return configuration($n, $more + ['request_id' => sprintf('%08x-%04x-4000-8000-%06x%06x', $number, $n, (int) $life & 0xffffff, $deeds & 0xffffff)]);
+}
+
+function key_of(int $n): string
+{
+    return sprintf('f00d%012x', $n);
+}
+
+/** What a found binary has to be: bytes of its hash, under a name that begins with it. */
+function look(?Artifact $artifact, string $key): string
+{
+    if ($artifact === null) {
+        return 'none';
+    }
+    $path = $artifact->path;
+    $bytes = @file_get_contents($path);
+    if ($bytes === false) {
+        return 'gone';
+    }
+    $hash = hash('sha256', $bytes);
+    if ($artifact->key !== $key || $hash !== $artifact->sha256 || strlen($bytes) !== $artifact->size || !str_contains(basename($path), substr($hash, 0, 8))) {
+        say("! wrong-binary asked for {$key}, got {$artifact->key} at {$path}: " . strlen($bytes) . " bytes of {$hash}, said to be {$artifact->size} of {$artifact->sha256}");
+    }
+    if (str_starts_with($key, 'f00d') && !str_starts_with($bytes, "{$key} ")) {
+        say("! wrong-binary {$path} holds what was put under another key: " . substr($bytes, 0, 24));
+    }
+
+    return "is {$artifact->key} {$artifact->sha256}";
+}
+
+function put(int $n): string
+{
+    global $files, $number, $life, $deeds;
+    $sizes = [64, 5_000, 70_000, 3_000_000];
+    $source = "{$files}/{$number}";
+    file_put_contents($source, str_pad(key_of($n) . " {$number} {$life} {$deeds} ", $sizes[mt_rand(0, 99) > 96 ? 3 : mt_rand(0, 2)], 'pillion '));
+    $future = Artifacts\put(key_of($n), $source, ['replace' => (bool) mt_rand(0, 1)]);
+
+    return look($future->wait(60), key_of($n));
+}
+
+function cancelled(int $n): string
+{
+    $future = Velox\build(request($n));
+    usleep(mt_rand(0, 400_000));
+    $future->cancel();
+
+    return $future->state();
+}
+
+/** A deed of that name. */
+function run(string $deed, int $n): string
+{
+    return match ($deed) {
+        'build' => look(Velox\build(request($n))->wait(600), Velox\key(request($n))),
+        'force' => look(Velox\build(request($n, ['force_rebuild' => true]))->wait(600), Velox\key(request($n))),
+        'cancel' => cancelled($n),
+        'find' => look(Velox\find(configuration($n)), Velox\key(configuration($n))),
+        'drop' => Artifacts\forget(Velox\key(configuration($n))) ? 'dropped' : 'none',
+        'put' => put($n),
+        'get' => look(Artifacts\find(key_of($n)), key_of($n)),
+        'forget' => Artifacts\forget(key_of($n)) ? 'forgotten' : 'none',
+        'clean' => 'cleaned ' . Artifacts\clean()->wait(60)['entries_remaining'],
+        'entries' => 'entries ' . count(Artifacts\entries(1000)),
+        'status' => 'workers ' . count(Pillion\status()['host']['workers']),
+        'builds' => 'builds ' . count(Velox\builds()),
+        'rest' => usleep(mt_rand(1_000, 60_000)) ?? 'rested',
+    };
+}
+
+/** One of these, as often as its number says. */
+function one_of(array $weights): string
+{
+    $left = mt_rand(1, array_sum($weights));
+    foreach ($weights as $deed => $weight) {
+        if (($left -= $weight) <= 0) {
+            return $deed;
+        }
+    }
+    throw new LogicException('nothing to do');
+}
+
+$weights = match ($role) {
+    'builder' => ['build' => 50, 'force' => 10, 'cancel' => 12, 'find' => 10, 'drop' => 18],
+    'waiter' => ['build' => 80, 'drop' => 20],
+    'writer' => ['put' => 60, 'forget' => 30, 'get' => 10],
+    'cleaner' => ['clean' => 40, 'entries' => 30, 'status' => 10, 'put' => 20],
+    'reader' => ['find' => 35, 'get' => 35, 'entries' => 10, 'builds' => 5, 'status' => 5, 'rest' => 10],
+    // Everything there is, so that every place is come to.
+    'life' => ['put' => 25, 'forget' => 15, 'get' => 5, 'build' => 20, 'force' => 5, 'cancel' => 10, 'drop' => 10, 'clean' => 8, 'status' => 2],
+    // Waits for a build all its life.
+    'heir' => ['build' => 1],
+};
+
+if ($role === 'asker') {
+    // One of a crowd: all ask when they are told, once.
+    say('ready');
+    fgets(STDIN);
+    $n = $number % $configurations;
+    say("+ build {$n}");
+    try {
+        say('- ' . run('build', $n));
+    } catch (Throwable $thrown) {
+        say('x ' . get_class($thrown) . ' ' . strtok($thrown->getMessage(), "\n"));
+    }
+    exit;
+}
+
+stream_set_blocking(STDIN, false);
+say('ready');
+while (fgets(STDIN) === false && !feof(STDIN)) {
+    $deed = one_of($weights);
+    $deeds++;
+    $n = match (true) {
+        in_array($deed, ['put', 'get', 'forget'], true) => mt_rand(0, KEYS - 1),
+        // Those who wait want the same.
+        $role === 'waiter' => mt_rand(0, min(2, $configurations - 1)),
+        default => mt_rand(0, $configurations - 1),
+    };
+    say("+ {$deed} {$n}");
+    try {
+        say('- ' . run($deed, $n));
+    } catch (Throwable $thrown) {
+        say('x ' . get_class($thrown) . ' ' . strtok($thrown->getMessage(), "\n"));
+    }
+    usleep(mt_rand(0, 4_000));
+}
+say('bye');
