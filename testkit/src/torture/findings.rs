@@ -17,7 +17,7 @@ pub struct Findings {
 }
 
 /// After so many, more would tell nothing new.
-const ENOUGH: usize = 20;
+const ENOUGH: usize = 8;
 
 impl Findings {
     /// `again`: the command that does it once more.

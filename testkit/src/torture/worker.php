@@ -118,18 +118,6 @@ function one_of(array $weights): string
     throw new LogicException('nothing to do');
 }
 
-$weights = match ($role) {
-    'builder' => ['build' => 50, 'force' => 10, 'cancel' => 12, 'find' => 10, 'drop' => 18],
-    'waiter' => ['build' => 80, 'drop' => 20],
-    'writer' => ['put' => 60, 'forget' => 30, 'get' => 10],
-    'cleaner' => ['clean' => 40, 'entries' => 30, 'status' => 10, 'put' => 20],
-    'reader' => ['find' => 35, 'get' => 35, 'entries' => 10, 'builds' => 5, 'status' => 5, 'rest' => 10],
-    // Everything there is, so that every place is come to.
-    'life' => ['put' => 25, 'forget' => 15, 'get' => 5, 'build' => 20, 'force' => 5, 'cancel' => 10, 'drop' => 10, 'clean' => 8, 'status' => 2],
-    // Waits for a build all its life.
-    'heir' => ['build' => 1],
-};
-
 if ($role === 'asker') {
     // One of a crowd: all ask when they are told, once.
     say('ready');
@@ -143,6 +131,18 @@ if ($role === 'asker') {
     }
     exit;
 }
+
+$weights = match ($role) {
+    'builder' => ['build' => 50, 'force' => 10, 'cancel' => 12, 'find' => 10, 'drop' => 18],
+    'waiter' => ['build' => 80, 'drop' => 20],
+    'writer' => ['put' => 60, 'forget' => 30, 'get' => 10],
+    'cleaner' => ['clean' => 40, 'entries' => 30, 'status' => 10, 'put' => 20],
+    'reader' => ['find' => 35, 'get' => 35, 'entries' => 10, 'builds' => 5, 'status' => 5, 'rest' => 10],
+    // Everything there is, so that every place is come to.
+    'life' => ['put' => 25, 'forget' => 15, 'get' => 5, 'build' => 20, 'force' => 5, 'cancel' => 10, 'drop' => 10, 'clean' => 8, 'status' => 2],
+    // Waits for a build all its life.
+    'heir' => ['build' => 1],
+};
 
 stream_set_blocking(STDIN, false);
 say('ready');
