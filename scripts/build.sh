@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds one of our products (release) and prints its path: `build.sh nts|zts` the extension for PHP 8.2 without
-# threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|pillion-fill` a program. Quick when nothing has changed.
+# threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|pillion-fill|torture` a program, `build.sh failpoints`
+# an extension for the torture kit, which kills itself at named places. Quick when nothing has changed.
 
 . "$(dirname "$0")/lib.sh"
 
+profile=release options=(--release)
 case ${1:-} in
     nts | zts) php=$1 package=pillion file=libpillion.so ;;
     # The programs run beside any PHP. They are never built in one go with the extension: cargo would give it the
@@ -12,13 +14,16 @@ case ${1:-} in
     fake-velox) php=nts package=pillion-testkit file=fake-velox ;;
     # Fills caches for the benches.
     pillion-fill) php=nts package=pillion-fill file=pillion-fill ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox|pillion-fill" ;;
+    torture) php=nts package=pillion-testkit file=torture ;;
+    # Never beside the release build: it must not be taken for it. Unoptimised, since it lives for a moment only.
+    failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|pillion-fill|torture|failpoints" ;;
 esac
 
 use_php "$php"
 mkdir -p "$CARGO_TARGET_DIR"
 # Warnings are the lints' affair.
 quietly "$CARGO_TARGET_DIR/build-$package.log" \
-    nice cargo build --release --quiet --manifest-path "$PILLION_ROOT/Cargo.toml" --package "$package"
-[ -e "$CARGO_TARGET_DIR/release/$file" ] || die "package $package does not make $file"
-printf '%s\n' "$CARGO_TARGET_DIR/release/$file"
+    nice cargo build "${options[@]}" --quiet --manifest-path "$PILLION_ROOT/Cargo.toml" --package "$package"
+[ -e "$CARGO_TARGET_DIR/$profile/$file" ] || die "package $package does not make $file"
+printf '%s\n' "$CARGO_TARGET_DIR/$profile/$file"
