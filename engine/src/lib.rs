@@ -29,6 +29,7 @@ pub mod logging;
 pub mod metrics;
 pub mod process;
 pub mod runtime;
+mod sync;
 pub mod velox;
 
 pub use error::{Error, Result};

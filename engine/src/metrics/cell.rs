@@ -1,6 +1,6 @@
 //! One number that any thread may change at any time. The only place that knows where numbers live.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A count, or a float by its bits; who owns the cell knows which.
 #[derive(Debug)]

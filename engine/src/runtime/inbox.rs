@@ -5,16 +5,18 @@
 use std::{
     io,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::notifier::Notifier;
-use crate::host::fork;
+use crate::{
+    host::fork,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
 
 /// Finished jobs whose ids may wait to be read; beyond it the reader looks through all its handles.
 const CAPACITY: usize = 1024;

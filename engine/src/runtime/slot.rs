@@ -1,10 +1,9 @@
 //! The one atomic pointer on which all state of a process hangs. A forked child empties it without
 //! taking a lock, because any lock may have been held by a thread that the child doesn't have.
 
-use std::{
-    ptr,
-    sync::atomic::{AtomicPtr, Ordering},
-};
+use std::ptr;
+
+use crate::sync::atomic::{AtomicPtr, Ordering};
 
 /// Holds at most one `T`.
 #[derive(Debug)]

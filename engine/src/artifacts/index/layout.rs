@@ -15,7 +15,7 @@
 //! among millions, and a miss costs none; the count of those who had to move on ends a search early and
 //! needs no tombstones: it goes down again when they leave. Pure functions; any thread.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Version of this layout; part of the file's name.
 pub(in crate::artifacts) const SCHEMA: u64 = 1;

@@ -1,15 +1,17 @@
 //! Lookups: no lock, no system call, no allocation. A slot that is being written, or whose words
 //! don't belong together, is a miss and never a wrong record. PHP's thread.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-
 use super::{
     Index,
     layout::{GROUP_SLOTS, SLOT_WORDS, load, store, word},
-    slot::{self, Body, LIVE},
+    sequence::{self, Seen},
+    slot::{self, LIVE},
     tags::{Tags, mix},
 };
-use crate::artifacts::{Key, Record};
+use crate::{
+    artifacts::{Key, Record},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Looks at a slot that a living writer is in the middle of; a dead one must not hold us up.
 const LOOKS: usize = 8;
@@ -120,23 +122,11 @@ impl Index {
     #[inline]
     fn read(&self, words: &[AtomicU64; SLOT_WORDS]) -> Slot {
         let [head, rest @ ..] = words;
-        for _ in 0..LOOKS {
-            let before = load(head, Ordering::Acquire);
-            if before & 1 != 0 {
-                std::hint::spin_loop();
-                continue;
-            }
-            if before >> 32 != LIVE {
-                return Slot::Empty;
-            }
-            let body: Body = rest.each_ref().map(|word| load(word, Ordering::Relaxed));
-            // The words above are read before the sequence is read again.
-            fence(Ordering::Acquire);
-            if load(head, Ordering::Relaxed) == before {
-                return slot::decode(&body).map_or(Slot::Torn, Slot::Live);
-            }
+        match sequence::read(head, rest, LIVE, LOOKS) {
+            Seen::Words(body) => slot::decode(&body).map_or(Slot::Torn, Slot::Live),
+            Seen::Empty => Slot::Empty,
+            Seen::Busy => Slot::Busy,
         }
-        Slot::Busy
     }
 
     /// Every record, in the order of slots. Those that change meanwhile may be missed.

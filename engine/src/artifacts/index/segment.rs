@@ -7,10 +7,11 @@ use std::{
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
     ptr::NonNull,
-    sync::atomic::AtomicU64,
 };
 
 use memmap2::{MmapOptions, MmapRaw};
+
+use crate::sync::atomic::AtomicU64;
 
 /// Words that other processes may change at any moment, hence atomics and no `&[u64]`.
 #[derive(Debug)]

@@ -2,16 +2,14 @@
 //! header, before the disk changes too; who finds such a note when taking the lock knows that its
 //! writer died, and looks the key up on disk. Readers are never kept out. Threads that may wait.
 
-use std::{
-    collections::HashMap,
-    sync::atomic::{Ordering, fence},
-};
+use std::collections::HashMap;
 
 use super::{
     Index,
-    layout::{GROUP_SLOTS, SLOT_WORDS, load, store, word},
+    layout::{GROUP_SLOTS, SLOT_WORDS, word},
     lock::Held,
     reader::Slot,
+    sequence,
     slot::{self, LIVE},
     tags::{Tags, mix},
 };
@@ -200,21 +198,9 @@ impl Writer<'_> {
         let Some([head, rest @ ..]) = self.index.slot(slot) else {
             return;
         };
-        let sequence = load(head, Ordering::Relaxed) as u32;
-        // A dead writer may have left it odd.
-        let odd = sequence | 1;
-        let state = load(head, Ordering::Relaxed) & !u64::from(u32::MAX);
-        store(head, state | u64::from(odd), Ordering::Relaxed);
-        // Readers that see a word from below see the odd sequence too.
-        fence(Ordering::Release);
         let body = record.map_or([0; SLOT_WORDS - 1], slot::encode);
-        for (word, value) in rest.iter().zip(body) {
-            store(word, value, Ordering::Relaxed);
-            reach(Place::IndexSlotHalf);
-        }
-        let state = if record.is_some() { LIVE << 32 } else { 0 };
-        let even = u64::from(odd.wrapping_add(1));
-        store(head, state | even, Ordering::Release);
+        let state = if record.is_some() { LIVE } else { 0 };
+        sequence::write(head, rest, state, body, || reach(Place::IndexSlotHalf));
     }
 
     fn tag(&self, group: usize, slot: usize, tag: u8) {

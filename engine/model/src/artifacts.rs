@@ -1,0 +1,19 @@
+//! See the crate's page.
+
+pub mod index;
+#[path = "../../src/artifacts/key.rs"]
+mod key;
+#[path = "../../src/artifacts/record.rs"]
+mod record;
+
+pub(crate) use key::{ConfigDigest, Key};
+pub(crate) use record::Record;
+
+mod names {
+    //! Names of files are no part of any scene.
+    use super::{Key, record::hex};
+
+    pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
+        format!("{key}.{}.bin", hex(sha256))
+    }
+}

@@ -1,0 +1,98 @@
+//! What the engine has in `sync.rs`, of loom. An atomic is made when it is first looked at, because the
+//! engine makes its own in constants, and loom's can be made inside of a model only. A scene looks at each once
+//! before its threads begin: to loom, making one is a store. Threads of a model.
+
+pub(crate) use loom::{hint, sync::Mutex};
+pub(crate) use std::sync::PoisonError;
+
+pub(crate) mod atomic {
+    use std::sync::OnceLock;
+
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+    /// A number of eight bytes.
+    #[derive(Debug)]
+    pub(crate) struct AtomicU64 {
+        first: u64,
+        made: OnceLock<loom::sync::atomic::AtomicU64>,
+    }
+
+    impl AtomicU64 {
+        pub(crate) const fn new(first: u64) -> Self {
+            let made = OnceLock::new();
+            Self { first, made }
+        }
+
+        fn made(&self) -> &loom::sync::atomic::AtomicU64 {
+            let make = || loom::sync::atomic::AtomicU64::new(self.first);
+            self.made.get_or_init(make)
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u64 {
+            self.made().load(order)
+        }
+
+        pub(crate) fn store(&self, value: u64, order: Ordering) {
+            self.made().store(value, order);
+        }
+
+        pub(crate) fn fetch_add(&self, by: u64, order: Ordering) -> u64 {
+            self.made().fetch_add(by, order)
+        }
+
+        pub(crate) fn fetch_update(
+            &self,
+            set: Ordering,
+            fetch: Ordering,
+            update: impl FnMut(u64) -> Option<u64>,
+        ) -> Result<u64, u64> {
+            self.made().fetch_update(set, fetch, update)
+        }
+    }
+
+    /// A pointer.
+    #[derive(Debug)]
+    pub(crate) struct AtomicPtr<T> {
+        first: *mut T,
+        made: OnceLock<loom::sync::atomic::AtomicPtr<T>>,
+    }
+
+    // SAFETY: the pointer is only copied; what it points to is the affair of who uses it.
+    unsafe impl<T> Send for AtomicPtr<T> {}
+    // SAFETY: as above.
+    unsafe impl<T> Sync for AtomicPtr<T> {}
+
+    impl<T> AtomicPtr<T> {
+        pub(crate) const fn new(first: *mut T) -> Self {
+            let made = OnceLock::new();
+            Self { first, made }
+        }
+
+        fn made(&self) -> &loom::sync::atomic::AtomicPtr<T> {
+            let make = || loom::sync::atomic::AtomicPtr::new(self.first);
+            self.made.get_or_init(make)
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> *mut T {
+            self.made().load(order)
+        }
+
+        pub(crate) fn store(&self, value: *mut T, order: Ordering) {
+            self.made().store(value, order);
+        }
+
+        pub(crate) fn swap(&self, value: *mut T, order: Ordering) -> *mut T {
+            self.made().swap(value, order)
+        }
+
+        pub(crate) fn compare_exchange(
+            &self,
+            current: *mut T,
+            new: *mut T,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<*mut T, *mut T> {
+            self.made().compare_exchange(current, new, success, failure)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Plays every scene under loom, and with it all orders that are possible.
+
+use pillion_model as scenes;
+
+#[test]
+fn a_reader_beside_a_writer() {
+    loom::model(scenes::a_reader_beside_a_writer);
+}
+
+#[test]
+fn a_reader_who_looks_twice() {
+    loom::model(scenes::a_reader_who_looks_twice);
+}
+
+#[test]
+fn a_writer_who_takes_over_from_a_dead_one() {
+    loom::model(scenes::a_writer_who_takes_over_from_a_dead_one);
+}
+
+#[test]
+fn who_sees_the_position_finds_the_record() {
+    loom::model(scenes::who_sees_the_position_finds_the_record);
+}
+
+#[test]
+fn who_sees_the_count_finds_the_record() {
+    loom::model(scenes::who_sees_the_count_finds_the_record);
+}
+
+#[test]
+fn a_second_writer_builds_on_the_first() {
+    loom::model(scenes::a_second_writer_builds_on_the_first);
+}
+
+#[test]
+fn two_threads_make_the_state() {
+    loom::model(scenes::two_threads_make_the_state);
+}
+
+#[test]
+fn a_thread_looks_while_the_state_is_made() {
+    loom::model(scenes::a_thread_looks_while_the_state_is_made);
+}
+
+#[test]
+fn jobs_end_while_the_notifier_is_drained() {
+    loom::model(scenes::jobs_end_while_the_notifier_is_drained);
+}
+
+#[test]
+fn a_job_ends_while_the_notifier_is_opened() {
+    loom::model(scenes::a_job_ends_while_the_notifier_is_opened);
+}
+
+#[test]
+fn two_threads_add() {
+    loom::model(scenes::two_threads_add);
+}

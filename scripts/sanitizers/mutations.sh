@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Does the model (`engine/model`) notice a lost ordering? Weakens one at a time in a copy of the engine, and plays
+# all scenes: one that does not fail then watches nothing. Half a minute for each; `mutations.sh PATTERN` takes those whose
+# line matches.
+
+. "$(dirname "$0")/../lib.sh"
+. "$PILLION_ROOT/scripts/checks.sh"
+use_php nts
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+(cd "$PILLION_ROOT" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy" 2>/dev/null) || true
+export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/mutations
+
+# play FILE: the scenes, the copy being as it is now.
+play() {
+    touch "$copy/engine/src/$1"
+    RUST_BACKTRACE=0 bounded 300 cargo test --quiet --manifest-path "$copy/Cargo.toml" -p pillion-model --test scenes
+}
+
+# weakened FILE SCRIPT: do the scenes fail with one change, made by sed?
+weakened() {
+    local file=$1 whole
+    whole=$(mktemp -p "$copy")
+    cp "$copy/engine/src/$file" "$whole"
+    sed -i -E "$2" "$copy/engine/src/$file"
+    ! cmp -s "$copy/engine/src/$file" "$whole" || { echo "nothing to change in $file: $2" && return 1; }
+    local output status=0
+    output=$(play "$file" 2>&1) || status=$?
+    cp "$whole" "$copy/engine/src/$file"
+    # One that does not compile shows nothing.
+    grep -E '^test result: FAILED|panicked' <<<"$output" | sort -u | head -n 3
+    [ "$status" -ne 0 ] && grep -q '^test result: FAILED' <<<"$output"
+}
+
+pattern=${1:-.}
+# lost WHAT FILE SCRIPT: one check, where it is asked for.
+lost() {
+    ! grep -qE "$pattern" <<<"$2 $1" || check "noticed: $1" weakened "$2" "$3"
+}
+
+lost "the reader's first look is no Acquire" artifacts/index/sequence.rs \
+    '/let before = load\(head, Ordering::Acquire\)/s/Acquire/Relaxed/'
+lost "the reader has no fence before its second look" artifacts/index/sequence.rs \
+    's/fence\(Ordering::Acquire\);//'
+lost "the writer has no fence after the odd head" artifacts/index/sequence.rs \
+    's/fence\(Ordering::Release\);//'
+lost "the writer's last store is no Release" artifacts/index/sequence.rs \
+    '/state << 32/s/Release/Relaxed/'
+lost "the reader does not look twice" artifacts/index/sequence.rs \
+    's/if load\(head, Ordering::Relaxed\) == before/if true/'
+lost "a writer trusts the head that a dead one left" artifacts/index/sequence.rs \
+    's/before as u32 \| 1;/(before as u32).wrapping_add(1);/'
+lost "the header is stored without Release" artifacts/index/reader.rs \
+    '/fn set_header/,/^    \}/s/Ordering::Release/Ordering::Relaxed/'
+lost "the header is read without Acquire" artifacts/index/reader.rs \
+    '/fn header/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
+lost "the state is looked at without Acquire" runtime/slot.rs \
+    '/fn get\(/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
+lost "the state is published without Release" runtime/slot.rs \
+    's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::Acquire, Ordering::Acquire)/'
+lost "who loses the race sees the winner's state without Acquire" runtime/slot.rs \
+    's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::AcqRel, Ordering::Relaxed)/'
+lost "the ids are read before the notifier is armed" runtime/inbox.rs \
+    '/fn drain/,/^    \}/{/self.signalled.store/d;s/\(self.finished.1.try_iter\(\).collect\(\), overflowed\)/let ids = self.finished.1.try_iter().collect(); self.signalled.store(false, Ordering::Release); (ids, overflowed)/}'
+lost "an opened notifier does not look at what was done" runtime/inbox.rs \
+    '/is_empty\(\) \|\| self.overflowed/,/^        \}/d'
+lost "a count is read and stored" metrics/cell.rs \
+    's/self.0.fetch_add\(by, Relaxed\);/self.0.store(self.0.load(Relaxed) + by, Relaxed);/'
+verdict
