@@ -1,16 +1,29 @@
 #!/usr/bin/env bash
 # Builds PHP 8.4 with threads (ZTS: cli, fpm and the embed library that FrankenPHP links) out of Debian's source
 # package, since Debian ships PHP without threads only. Prints the prefix. Once per version, about eight minutes on
-# two cores; `--debug` makes a second one with PHP's own checks for leaks and bounds.
+# two cores; `--debug` makes a second one with PHP's own checks: Zend's assertions, and a report of every leak. That
+# one runs tests only, so it is cli alone with the few extensions that tests use, and takes two minutes.
 
 . "$(dirname "$0")/../lib.sh"
 
 readonly branch=8.4 suite=trixie wanted=8.4.24-1~deb13u1
 case ${1:-} in
-    '') readonly suffix=zts extra='' ;;
-    --debug) readonly suffix=zts-debug extra=--enable-debug ;;
+    '') readonly suffix=zts minutes=eight product=lib/libphp.so ;;
+    --debug) readonly suffix=zts-debug minutes=two product=bin/php ;;
     *) die "usage: php-zts.sh [--debug]" ;;
 esac
+
+# Signals and time limits as FrankenPHP asks for them. Little debug information is enough for a backtrace, and spares
+# time and room.
+configure() {
+    local flags='-O2 -g1' features=(--enable-fpm --enable-embed=shared --enable-mbstring --enable-sockets
+        --with-openssl --with-curl --with-zlib)
+    [ "$suffix" = zts ] || flags='-g1 -fno-omit-frame-pointer' features=(--enable-debug
+        --disable-all --enable-posix --enable-zend-test=shared)
+    env CFLAGS="$flags" ./configure --prefix="$1" --enable-zts --disable-zend-signals \
+        --enable-zend-max-execution-timers --enable-cli --disable-cgi --disable-phpdbg --enable-pcntl \
+        --enable-opcache --without-pear "${features[@]}"
+}
 
 upstream() { # 8.4.24-1~deb13u1 -> 8.4.24
     printf '%s' "${1%%[-+~]*}"
@@ -24,7 +37,7 @@ prefix_of() {
 built() {
     local prefix
     for prefix in "$(prefix_of "$wanted")" "$PILLION_CACHE/php-$branch."*"-$suffix"; do
-        if [ -x "$prefix/bin/php" ] && [ -e "$prefix/lib/libphp.so" ]; then
+        if [ -x "$prefix/bin/php" ] && [ -e "$prefix/$product" ]; then
             printf '%s\n' "$prefix"
             return
         fi
@@ -57,16 +70,9 @@ build() {
     mkdir source
     tar -xf "php${branch}_$(upstream "$version").orig.tar."?z -C source --strip-components=1
     cd source
-    say "PHP $(upstream "$version") with threads: building it (about eight minutes; log: $log)"
+    say "PHP $(upstream "$version") with threads: building it (about $minutes minutes; log: $log)"
     quietly "$log" ./buildconf --force
-    # Signals and time limits as FrankenPHP asks for them. Little debug information is enough for a backtrace, and
-    # spares time and room.
-    # shellcheck disable=SC2086
-    quietly "$log" env CFLAGS='-O2 -g1' ./configure --prefix="$prefix" \
-        --enable-zts --disable-zend-signals --enable-zend-max-execution-timers \
-        --enable-cli --enable-fpm --enable-embed=shared --disable-cgi --disable-phpdbg \
-        --enable-mbstring --enable-sockets --enable-pcntl --enable-opcache \
-        --with-openssl --with-curl --with-zlib --without-pear $extra
+    quietly "$log" configure "$prefix"
     quietly "$log" nice make -j"$(nproc)"
     quietly "$log" make install INSTALL_ROOT="$scratch/root"
     [ "$("$scratch/root$prefix/bin/php" -n -r 'echo PHP_ZTS;')" = 1 ] || die "the PHP just built has no threads: $log"
