@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture bench build stubs-check docs lint clean
+.PHONY: help demo test torture soak bench build stubs-check docs lint clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,12 +10,15 @@ help: ## what there is
 demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
 
-test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture)
+test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak)
 	@STAGE='$(STAGE)' scripts/test.sh
 
 torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure
 	@scripts/setup.sh base test
 	@scripts/torture.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
+
+soak: ## one worker of each host under load; SOAK_SECONDS=3600: for an hour
+	@SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_REQUESTS='$(SOAK_REQUESTS)' STAGE=soak scripts/test.sh
 
 bench: ## our numbers beside those of the peers, in one run
 	@scripts/bench.sh

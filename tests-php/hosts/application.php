@@ -51,6 +51,10 @@ final class Application
             'status' => Pillion\status(),
             'builds' => Velox\builds(),
             'entries' => count(Artifacts\entries(1000)),
+            // Builds anew what is there, and goes away.
+            'rebuild' => Velox\build(['force_rebuild' => true] + $request)->state(),
+            'put' => outcome(fn () => Artifacts\put(substr(md5($query['name']), 0, 16), __FILE__)->wait(30)),
+            'forget' => Artifacts\forget(Velox\key($request)),
             // Answers, and waits afterwards.
             'later' => $this->later(Velox\build($request)),
             'clean' => outcome(fn () => Artifacts\clean()->wait(30)),

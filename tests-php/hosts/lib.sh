@@ -9,11 +9,11 @@ PILLION_ROOT=${PILLION_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$PILLION_ROOT/scripts/lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
 
-# needs NAME...: what scripts/stages/50-hosts.sh provides.
+# needs NAME...: what scripts/provide.sh provides.
 needs() {
     local name
     for name; do
-        [ -e "${!name:-}" ] || die "$name names no file: '${!name:-}'; scripts/stages/50-hosts.sh provides it"
+        [ -e "${!name:-}" ] || die "$name names no file: '${!name:-}'; scripts/provide.sh provides it"
     done
 }
 

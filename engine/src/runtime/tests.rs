@@ -294,11 +294,12 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
 
 #[test]
 fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
+    type BringAbout = fn(&Arc<Runtime<u32>>, &Arc<Inbox>);
     static SLOT: Slot<Arc<Runtime<u32>>> = Slot::new();
     // Another test's hook may be in force as well; the child empties its own slot.
     fork::install();
     let make = || runtime().0;
-    let states: [(&str, fn(&Arc<Runtime<u32>>, &Arc<Inbox>)); 4] = [
+    let states: [(&str, BringAbout); 4] = [
         ("not started", |_, _| {}),
         ("idle", |runtime, inbox| {
             let job = runtime.spawn(SPEC, Some(Arc::clone(inbox)), async |_| Ok(1));

@@ -21,6 +21,8 @@ final class Box
     private array $settings = [];
     /** @var list<string> */
     private array $directories = [];
+    /** @var list<self> */
+    private array $beside = [];
 
     public function __construct()
     {
@@ -53,6 +55,15 @@ final class Box
         return new FakeVelox($this->start('fake-velox', [
             getenv('FAKE_VELOX'), '--listen', '127.0.0.1:0', '--stdin-guard', '--root', $this->directory . '/velox',
         ]));
+    }
+
+    /** A box with directories of its own and the same servers, which ends with this one. */
+    public function beside(): self
+    {
+        $box = new self();
+        $box->settings = array_intersect_key($box->settings, ['pillion.state_dir' => 0, 'pillion.run_dir' => 0]) + $this->settings;
+
+        return $this->beside[] = $box;
     }
 
     public function set(string $name, string $value): void
@@ -186,7 +197,7 @@ final class Box
     /** What was said to standard error, for somebody who has to find out what went wrong. */
     public function story(): string
     {
-        $story = '';
+        $story = implode('', array_map(fn (self $box): string => $box->story(), $this->beside));
         foreach ($this->processes as $process) {
             $errors = implode("\n", array_slice(explode("\n", rtrim($process->errors())), -12));
             // Of many that were killed on purpose, those that said nothing tell nothing.
@@ -202,6 +213,9 @@ final class Box
     /** Ends everything. With $judge, a crash of anything is a failure. */
     public function close(bool $judge): void
     {
+        foreach ($this->beside as $box) {
+            $box->close($judge);
+        }
         foreach ($this->processes as $process) {
             $process->close();
         }

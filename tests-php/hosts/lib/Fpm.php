@@ -83,7 +83,7 @@ final class Fpm
      */
     public function many(array $requests, int $atOnce, float $seconds = 30.0, ?\Closure $meanwhile = null, string $pool = 'www'): array
     {
-        return FastCgi::many("{$this->directory}/{$pool}.sock", array_map(fn (array $request): array => [
+        return FastCgi::many($this->socket($pool), array_map(fn (array $request): array => [
             'REQUEST_METHOD' => 'GET',
             'SCRIPT_FILENAME' => "{$this->directory}/index.php",
             'SCRIPT_NAME' => '/index.php',
@@ -92,6 +92,18 @@ final class Fpm
             'SERVER_PROTOCOL' => 'HTTP/1.1',
             'GATEWAY_INTERFACE' => 'CGI/1.1',
         ], $requests), $atOnce, $seconds, $meanwhile);
+    }
+
+    /** The unix socket of a pool, for a front server. */
+    public function socket(string $pool = 'www'): string
+    {
+        return "{$this->directory}/{$pool}.sock";
+    }
+
+    /** Where the scripts lie that it runs. */
+    public function root(): string
+    {
+        return $this->directory;
     }
 
     /** A copy that any user can read, of a file that may lie in somebody's home. */

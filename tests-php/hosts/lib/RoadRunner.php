@@ -15,7 +15,8 @@ final class RoadRunner
     private int $calls = 0;
 
     /**
-     * @param array{pool?: string, sections?: string} $options more lines of http.pool, and more sections
+     * @param array{workers?: int, pool?: string, sections?: string} $options workers, more lines of http.pool, and more
+     *        sections
      * @param array<string, string> $ini settings of the workers beside those of the box
      */
     public function __construct(Box $box, array $options = [], array $ini = [])
@@ -72,6 +73,7 @@ final class RoadRunner
     private function config(array $php, array $options): string
     {
         $command = json_encode([...$php, dirname(__DIR__) . '/roadrunner/app.php'], JSON_UNESCAPED_SLASHES);
+        $workers = $options['workers'] ?? 2;
         $pool = $options['pool'] ?? '';
         $sections = $options['sections'] ?? '';
 
@@ -83,7 +85,7 @@ final class RoadRunner
             http:
               address: {$this->address}
               pool:
-                num_workers: 2
+                num_workers: {$workers}
                 {$pool}
             rpc:
               listen: tcp://{$this->rpc}

@@ -47,6 +47,14 @@ function memory(int $pid): int
     return (int) ($found[1] ?? 0);
 }
 
+/** Resident memory in KiB that is the process's own: no file's, no other process's. */
+function own_memory(int $pid): int
+{
+    preg_match('/^RssAnon:\s+(\d+)/m', (string) @file_get_contents("/proc/{$pid}/status"), $found);
+
+    return (int) ($found[1] ?? 0);
+}
+
 /** @return list<int> */
 function children(int $pid): array
 {

@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# What tests on real hosts find in the environment; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO
+# (the extension), PILLION_BIN and FAKE_VELOX (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP and RR
+# (hosts), PILLION_ROOT (for scripts/checks.sh). What can't be built is a failure.
+
+# provide NAME COMMAND...: what the command prints, in the environment under that name.
+provide() {
+    local name=$1 value
+    shift
+    if value=$("$@") && [ -e "$value" ]; then
+        export "$name=$value"
+        add_counts 1 0
+    else
+        echo "not ok  no $name: $*"
+        add_counts 0 1
+    fi
+}
+
+path_of() { # nts|zts VARIABLE
+    use_php "$1"
+    printf '%s' "${!2}"
+}
+
+provide_hosts() {
+    local scripts=$PILLION_ROOT/scripts
+    provide PHP_NTS path_of nts PHP
+    provide PHP_NTS_FPM path_of nts PHP_FPM
+    provide PHP_ZTS path_of zts PHP
+    provide PHP_ZTS_FPM path_of zts PHP_FPM
+    provide PILLION_SO "$scripts/build.sh" nts
+    provide PILLION_ZTS_SO "$scripts/build.sh" zts
+    provide PILLION_BIN "$scripts/build.sh" pillion
+    provide FAKE_VELOX "$scripts/build.sh" fake-velox
+    provide FRANKENPHP "$scripts/hosts/frankenphp.sh"
+    provide RR "$scripts/hosts/roadrunner.sh"
+}

@@ -1,0 +1,118 @@
+<?php
+
+// One host in the soak: what asks it, how often it was asked, and what its processes had at each look.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+use Closure;
+
+final class Soaked
+{
+    /** Seconds that one run of wrk takes: long enough for keep-alive, short enough to stop in time. */
+    private const RUN = 5;
+    private const AT_ONCE = 2000;
+
+    public int $total = 0;
+    public int $bad = 0;
+    public int $errors = 0;
+    public string $first = '';
+    /** The slowest run's 99th percentile, in milliseconds. */
+    public float $slowest = 0.0;
+    private ?Process $asking = null;
+    /** @var list<array<string, int>> */
+    private array $looks = [];
+    /** @var list<int> */
+    private readonly array $pids;
+
+    /**
+     * @param list<int> $pids what serves: the same from the first to the last request
+     * @param ?string $url null: the process itself is told how often to ask
+     * @param Closure(): list<int> $living
+     */
+    public function __construct(
+        public readonly string $name,
+        private readonly Box $box,
+        private readonly Closure $living,
+        private readonly ?string $url,
+        private readonly ?Process $process = null,
+    ) {
+        $this->pids = $living();
+    }
+
+    /** Has it asked on, up to so many requests. Comes back at once. */
+    public function goOn(int $most): void
+    {
+        if ($this->process !== null) {
+            // Little by little: it would be over long before the others.
+            $this->process->tell((string) min($most, $this->total + self::AT_ONCE));
+            $this->count($this->process->hear('asked', 60));
+        } elseif ($this->asking?->hasEnded() ?? true) {
+            $this->gather();
+            if ($this->total < $most) {
+                $command = ['wrk', '-t1', '-c4', '-d' . self::RUN . 's', '--timeout', '30s', '--latency', '-s', __DIR__ . '/mix.lua', (string) $this->url];
+                $this->asking = $this->box->start("wrk {$this->name}", $command, ['ASKED' => (string) $this->total]);
+            }
+        }
+    }
+
+    /** Waits for what is under way. */
+    public function finish(): void
+    {
+        $this->asking?->wait(60);
+        $this->gather();
+        same($this->pids, ($this->living)(), "{$this->name}: processes that serve");
+    }
+
+    private function gather(): void
+    {
+        if ($this->asking !== null) {
+            $lines = preg_grep('/^\{"total"/', explode("\n", $this->asking->output()));
+            $lines === [] && fail("{$this->name}: wrk says nothing: " . $this->asking->output() . $this->asking->errors());
+            $this->count(json_decode(end($lines), true, flags: JSON_THROW_ON_ERROR), true);
+            $this->asking->close();
+            $this->asking = null;
+        }
+    }
+
+    /** @param array{total: int, bad: int, first: string, errors: int, p99_us?: int} $told */
+    private function count(array $told, bool $adds = false): void
+    {
+        $this->total = $told['total'] + ($adds ? $this->total : 0);
+        $this->bad = $told['bad'] + ($adds ? $this->bad : 0);
+        $this->errors += $told['errors'];
+        $this->first = $this->first ?: $told['first'];
+        $this->slowest = max($this->slowest, ($told['p99_us'] ?? 0) / 1000);
+    }
+
+    /** Notes what its processes have now. */
+    public function look(): void
+    {
+        $look = ['requests' => $this->total, 'KiB' => 0, 'descriptors' => 0, 'threads' => 0, 'ours' => 0];
+        foreach ($this->pids as $pid) {
+            $look['KiB'] += own_memory($pid);
+            $look['descriptors'] += count(descriptors($pid));
+            $look['threads'] += count(threads($pid));
+            $look['ours'] += count(our_threads($pid));
+        }
+        $this->looks[] = $look;
+    }
+
+    /**
+     * The most of something, in a part of the run between two fractions of it.
+     *
+     * @param 'KiB'|'descriptors'|'threads'|'ours' $what
+     */
+    public function most(string $what, float $from, float $to): int
+    {
+        $count = count($this->looks);
+
+        return max(array_column(array_slice($this->looks, (int) ($from * $count), max(1, (int) (($to - $from) * $count))), $what));
+    }
+
+    public function course(string $what): string
+    {
+        return course(array_column($this->looks, $what));
+    }
+}

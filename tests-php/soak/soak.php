@@ -1,0 +1,125 @@
+<?php
+
+// One worker of each host under load for as long as somebody likes: what each holds in the last quarter is what it
+// held in the second one. SOAK_REQUESTS: how many altogether (200,000); SOAK_SECONDS: not shorter than that (0).
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../hosts/lib.php';
+require __DIR__ . '/Soaked.php';
+
+define('REQUESTS', (int) (getenv('SOAK_REQUESTS') ?: 200_000));
+define('AT_LEAST', (int) (getenv('SOAK_SECONDS') ?: 0));
+/** A host that takes so long for its share hangs. */
+define('AT_MOST', max(900, 2 * AT_LEAST));
+
+/** What may come and go: KiB of the process's own memory, descriptors (connections, files that are read), threads. */
+const SWAY = [
+    'FrankenPHP' => ['KiB' => 16_384, 'descriptors' => 12, 'threads' => 4],
+    'RoadRunner' => ['KiB' => 2_048, 'descriptors' => 12, 'threads' => 4],
+    'php-fpm' => ['KiB' => 2_048, 'descriptors' => 12, 'threads' => 4],
+    'command line' => ['KiB' => 2_048, 'descriptors' => 12, 'threads' => 4],
+];
+
+/**
+ * How something went, in ten steps.
+ *
+ * @param list<int> $values
+ */
+function course(array $values): string
+{
+    return implode(' ', array_map(fn (int $i): int => $values[intdiv($i * (count($values) - 1), 10)], range(0, 10)));
+}
+
+/** Caddy before php-fpm, for its keep-alive. */
+function caddy(Box $box, Fpm $fpm): string
+{
+    $address = '127.0.0.1:' . free_port();
+    file_put_contents("{$box->directory}/Caddyfile", <<<CADDYFILE
+        {
+            admin off
+            auto_https off
+            persist_config off
+            log {
+                level WARN
+            }
+        }
+        http://{$address} {
+            bind 127.0.0.1
+            root * {$fpm->root()}
+            rewrite * /index.php
+            reverse_proxy unix/{$fpm->socket()} {
+                transport fastcgi {
+                    split .php
+                }
+            }
+        }
+        CADDYFILE);
+    $home = ['XDG_DATA_HOME' => $box->directory, 'XDG_CONFIG_HOME' => $box->directory];
+    $box->start('caddy', [getenv('FRANKENPHP'), 'run', '--config', "{$box->directory}/Caddyfile"], $home);
+    eventually('Caddy answers', fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
+
+    return "http://{$address}/";
+}
+
+test(sprintf('%s requests to one worker of each host: memory, descriptors, threads and files stay as they are', number_format(REQUESTS)), function (Box $box): void {
+    $velox = $box->velox();
+    // The children of php-fpm are another user where we are root, and share nothing with the others.
+    $other = $box->beside();
+    $velox->script(['size' => 16_384]);
+    $box->set('log_level', 'warn');
+    $frankenphp = new FrankenPhp($box, ['threads' => 2]);
+    $roadrunner = new RoadRunner($box, ['workers' => 1]);
+    $fpm = new Fpm($other, ['www' => ['pm.max_children = 1', 'pm.max_requests = 0']]);
+    $cli = $box->start('php of the command line', [...$box->phpCommand(), __DIR__ . '/cli.php']);
+    for ($i = 0; $i < 40; $i++) {
+        $frankenphp->ask('build', name: "known {$i}");
+    }
+    $hosts = [
+        new Soaked('FrankenPHP', $box, fn (): array => [$frankenphp->pid], $frankenphp->url('')),
+        new Soaked('RoadRunner', $box, $roadrunner->workers(...), $roadrunner->url('')),
+        new Soaked('php-fpm', $box, $fpm->workers(...), caddy($box, $fpm)),
+        new Soaked('command line', $box, fn (): array => [$cli->pid], null, $cli),
+    ];
+    $began = microtime(true);
+    $share = intdiv(REQUESTS, count($hosts));
+    $most = $share;
+    $files = $binaries = [];
+    while (microtime(true) - $began < AT_LEAST || array_filter($hosts, fn (Soaked $host): bool => $host->total < $share) !== []) {
+        microtime(true) - $began < AT_MOST || fail('not within ' . AT_MOST . ' s: ' . show(array_column($hosts, 'total', 'name')));
+        $most = microtime(true) - $began < AT_LEAST ? PHP_INT_MAX : $share;
+        foreach ($hosts as $host) {
+            $host->goOn($most);
+            $host->look();
+        }
+        // How builds ended is told for a minute, and replaced binaries stay for ten, because somebody may be at them.
+        $all = [...$box->files(), ...$other->files()];
+        $files[] = count(preg_grep('/\.(outcome|tmp|bin)$/', $all, PREG_GREP_INVERT));
+        $binaries[] = count(preg_grep('/\.bin$/', $all));
+        usleep(500_000);
+    }
+    $seconds = microtime(true) - $began;
+    foreach ($hosts as $host) {
+        $host->finish();
+        $host->look();
+    }
+    note(sprintf('%s requests in %.0f s, %d builds', number_format(array_sum(array_column($hosts, 'total'))), $seconds, $velox->counter('builds_finished')));
+    foreach ($hosts as $host) {
+        note(sprintf('%-13s %s requests, slowest p99 %.1f ms', $host->name, number_format($host->total), $host->slowest));
+        foreach (['KiB', 'descriptors', 'threads', 'ours'] as $what) {
+            note(sprintf('  %-12s %s', $what, $host->course($what)));
+        }
+    }
+    note('files: ' . course($files) . '; binaries: ' . course($binaries));
+    foreach ($hosts as $host) {
+        same([0, 0, ''], [$host->bad, $host->errors, $host->first], "{$host->name}: bad answers, errors, the first bad one");
+        foreach (SWAY[$host->name] as $what => $sway) {
+            [$before, $after] = [$host->most($what, 0.25, 0.5), $host->most($what, 0.75, 1.0)];
+            is_true($after <= $before + $sway, "{$host->name}: {$what} grew from {$before} to {$after}: {$host->course($what)}");
+        }
+    }
+    is_true(max(array_slice($files, -3)) <= max(array_slice($files, 0, intdiv(count($files), 2) + 1)) + 4, 'files: ' . show($files));
+    is_true($velox->counter('builds_finished') > REQUESTS / 1000, 'few builds: ' . $velox->counter('builds_finished'));
+});
