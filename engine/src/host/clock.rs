@@ -36,6 +36,15 @@ pub fn since_boot() -> Duration {
     )
 }
 
+/// How far two moments of the wall clock are from each other. A moment in the future is one at which the
+/// clock was ahead, and no younger than one that is as far in the past: otherwise what was made then
+/// would stay until the clock is there again.
+#[must_use]
+pub fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other)
+        .unwrap_or_else(|error| error.duration())
+}
+
 /// Names this boot of the machine; empty where the system doesn't tell.
 #[must_use]
 pub fn boot_id() -> String {

@@ -41,6 +41,7 @@ pub struct Dirs {
     pub run: PathBuf,
     /// Said once in the log: what is not as it should be.
     pub warnings: Vec<String>,
+    gid: Option<u32>,
 }
 
 impl Dirs {
@@ -57,7 +58,17 @@ impl Dirs {
             state,
             run,
             warnings,
+            gid,
         })
+    }
+
+    /// Makes anew what was removed under way, and checks both again. May wait for a disk.
+    ///
+    /// # Errors
+    /// One can't be made, or is no longer ours.
+    pub fn restore(&self) -> Result<()> {
+        prepare(&self.state, self.gid)?;
+        prepare(&self.run, self.gid).map(drop)
     }
 }
 
@@ -258,6 +269,21 @@ mod tests {
             assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
         }
         assert!(dirs.warnings.is_empty());
+    }
+
+    #[test]
+    fn what_was_removed_comes_back_as_it_was_and_what_stands_in_its_place_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        let dirs = Dirs::resolve(&options(base.path(), &|_| None)).unwrap();
+        fs::remove_dir(&dirs.state).unwrap();
+        fs::remove_dir(&dirs.run).unwrap();
+        dirs.restore().unwrap();
+        for dir in [&dirs.state, &dirs.run] {
+            assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
+        }
+        fs::remove_dir(&dirs.run).unwrap();
+        std::os::unix::fs::symlink("/etc", &dirs.run).unwrap();
+        assert!(dirs.restore().is_err());
     }
 
     #[test]

@@ -7,16 +7,13 @@ use std::{
     fs::{File, OpenOptions},
     io,
     mem::ManuallyDrop,
-    os::{
-        fd::AsRawFd,
-        unix::fs::{MetadataExt, OpenOptionsExt},
-    },
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use super::fork;
+use super::{fork, shared};
 
 /// Who else may hold the lock at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +38,12 @@ impl Lock {
     /// Tries once. `None`: somebody else holds it.
     ///
     /// # Errors
-    /// The file can't be opened or made, is a symbolic link, or this process holds too many locks.
+    /// The file can't be opened or made, is no regular file, or this process holds too many locks.
     pub fn attempt(path: &Path, kind: Kind) -> io::Result<Option<Self>> {
         // Tried anew where the file was replaced, or the process forked, between two lines here.
         for _ in 0..8 {
             let forks = fork::begun();
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o660)
-                .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-                .open(path)?;
+            let file = shared::open(path, OpenOptions::new().read(true).write(true))?;
             let generation = fork::generation();
             let Some(slot) = fork::remember(file.as_raw_fd()) else {
                 return Err(io::Error::other("too many file locks in this process"));

@@ -10,6 +10,7 @@ pub mod fork;
 pub mod lock;
 pub mod presence;
 pub mod secret;
+pub mod shared;
 pub mod steward;
 
 pub use dirs::{DirOptions, Dirs};

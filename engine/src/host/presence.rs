@@ -4,8 +4,9 @@
 
 use std::{
     fs,
-    io::{Read, Seek, SeekFrom, Write},
+    io::Write,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     clock,
     lock::{Kind, Lock},
+    shared,
 };
 use crate::{
     Error, Result,
@@ -37,11 +39,16 @@ pub struct PresenceInfo {
     pub max_concurrent_builds: usize,
 }
 
+/// A larger file is none of ours.
+const MAX_BYTES: u64 = 64 << 10;
+
 /// Held for as long as the process takes part in the host.
 #[derive(Debug)]
 pub struct Presence {
-    lock: Lock,
+    // Never held over anything that waits.
+    lock: Mutex<Lock>,
     dir: PathBuf,
+    info: PresenceInfo,
 }
 
 impl Presence {
@@ -49,23 +56,36 @@ impl Presence {
     ///
     /// # Errors
     /// The directory can't be written.
-    pub fn join(run_dir: &Path, info: &PresenceInfo) -> Result<Self> {
+    pub fn join(run_dir: &Path, info: PresenceInfo) -> Result<Self> {
         let dir = run_dir.join("presence");
-        fs::create_dir_all(&dir).context(|| format!("making {}", dir.display()))?;
-        let lock = claim(&dir, info.pid)?;
-        reach(Place::PresenceLocked);
-        let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
-        let mut file = lock.file();
-        file.write_all(&text)
-            .context(|| format!("writing {}", lock.path().display()))?;
-        reach(Place::PresenceJoined);
-        Ok(Self { lock, dir })
+        let lock = show(&dir, &info)?;
+        Ok(Self {
+            lock: Mutex::new(lock),
+            dir,
+            info,
+        })
+    }
+
+    /// Whether others can still see it; a cleaner of temporary files may have removed its file.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.lock().is_current()
+    }
+
+    /// Shows it again, in a new file.
+    ///
+    /// # Errors
+    /// The directory can't be written.
+    pub fn renew(&self) -> Result<()> {
+        let lock = show(&self.dir, &self.info)?;
+        *self.lock() = lock;
+        Ok(())
     }
 
     /// The name of this process' presence, for slots that name their owner.
     #[must_use]
     pub fn name(&self) -> String {
-        self.lock
+        self.lock()
             .path()
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -77,14 +97,34 @@ impl Presence {
     pub fn living(&self) -> Vec<PresenceInfo> {
         living(&self.dir)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Lock> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        if self.lock.is_current() {
-            let _ = fs::remove_file(self.lock.path());
+        let lock = self.lock();
+        if lock.is_current() {
+            let _ = fs::remove_file(lock.path());
         }
     }
+}
+
+/// A file that says who we are, and is locked for as long as we live.
+fn show(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
+    shared::make_dir(dir).context(|| format!("making {}", dir.display()))?;
+    let lock = claim(dir, info.pid)?;
+    reach(Place::PresenceLocked);
+    let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
+    let written = lock.file().write_all(&text);
+    if written.is_err() {
+        let _ = fs::remove_file(lock.path());
+    }
+    written.context(|| format!("writing {}", lock.path().display()))?;
+    reach(Place::PresenceJoined);
+    Ok(lock)
 }
 
 /// A new file that we hold. Tried anew where somebody who looks for the dead held it for a moment.
@@ -129,12 +169,8 @@ fn read_living(path: &Path) -> Option<PresenceInfo> {
             None
         }
         Ok(None) => {
-            let mut text = String::new();
-            let mut file = fs::File::open(path).ok()?;
-            file.seek(SeekFrom::Start(0)).ok()?;
-            file.take(64 << 10).read_to_string(&mut text).ok()?;
-            let info: PresenceInfo = serde_json::from_str(&text).ok()?;
-            Some(info)
+            let text = shared::read(path, MAX_BYTES).ok()??;
+            serde_json::from_slice(&text).ok()
         }
         Err(_) => None,
     }
@@ -160,8 +196,8 @@ mod tests {
     #[test]
     fn the_living_are_seen_and_the_dead_are_swept() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Presence::join(dir.path(), &describe("cli", 5)).unwrap();
-        let second = Presence::join(dir.path(), &describe("cli", 2)).unwrap();
+        let first = Presence::join(dir.path(), describe("cli", 5)).unwrap();
+        let second = Presence::join(dir.path(), describe("cli", 2)).unwrap();
         assert_ne!(first.name(), second.name());
         let asks: Vec<_> = first
             .living()
@@ -179,9 +215,37 @@ mod tests {
     }
 
     #[test]
+    fn a_presence_that_a_cleaner_removed_is_shown_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let presence = Presence::join(dir.path(), describe("cli", 5)).unwrap();
+        assert!(presence.is_shown());
+        fs::remove_dir_all(dir.path().join("presence")).unwrap();
+        assert!(!presence.is_shown());
+        assert!(presence.living().is_empty());
+        presence.renew().unwrap();
+        assert!(presence.is_shown());
+        assert_eq!(presence.living().len(), 1);
+        drop(presence);
+        let left = fs::read_dir(dir.path().join("presence")).unwrap().count();
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn what_is_no_file_in_the_directory_of_presences_is_nobody_and_blocks_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Presence::join(dir.path(), describe("cli", 5)).unwrap();
+        let at = |name: &str| dir.path().join("presence").join(name);
+        fs::create_dir(at("3-dir.json")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", at("3-link.json")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("3-socket.json")).unwrap();
+        assert_eq!(first.living().len(), 1);
+        assert!(Path::new("/etc/passwd").exists());
+    }
+
+    #[test]
     fn a_file_with_foreign_bytes_is_nobody() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Presence::join(dir.path(), &describe("cli", 5)).unwrap();
+        let first = Presence::join(dir.path(), describe("cli", 5)).unwrap();
         let odd = dir.path().join("presence/2-odd.json");
         let _held = Lock::attempt(&odd, Kind::Exclusive).unwrap().unwrap();
         fs::write(&odd, [0xff, 0xfe, b'{']).unwrap();

@@ -4,12 +4,13 @@
 use std::{
     fmt::{self, Write as _},
     fs::{self, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
     time::{Duration, SystemTime},
 };
 
+use super::shared;
 use crate::{
     Error, Result,
     error::IoContext,
@@ -78,13 +79,8 @@ fn bad(path: &Path) -> Error {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(path)?;
-    let mut text = String::new();
-    file.take(1024).read_to_string(&mut text)?;
-    Ok(text)
+    let bytes = shared::read(path, 1024)?.ok_or(io::ErrorKind::NotFound)?;
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// Writes a whole file beside it and links that: the first one wins, and none is ever seen half.
@@ -104,6 +100,9 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
         .open(&temporary)
         .and_then(|mut file| {
             file.write_all(secret.as_bytes())?;
+            // Who shares the directory shares the secret: without it none of them could join.
+            let group = state_dir.metadata()?.mode() & 0o020;
+            file.set_permissions(fs::Permissions::from_mode(0o600 | (group << 1)))?;
             file.sync_all()
         })
         .and_then(|()| {
@@ -170,6 +169,27 @@ mod tests {
         assert_ne!(secrets[0].bytes(), &[0; 32]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(format!("{:?}", secrets[0]), "Secret(…)");
+    }
+
+    #[test]
+    fn it_is_its_owners_and_where_a_group_shares_the_directory_the_groups_to_read() {
+        for (rights, expected) in [(0o700, 0o600), (0o2770, 0o640), (0o755, 0o600)] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(rights)).unwrap();
+            Secret::of_host(dir.path()).unwrap();
+            let mode = dir.path().join("secret").metadata().unwrap().mode();
+            assert_eq!(mode & 0o7777, expected, "in {rights:o}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        fs::write(&target, "0".repeat(64)).unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join("secret")).unwrap();
+        let error = Secret::of_host(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("secret"), "{error}");
     }
 
     #[test]

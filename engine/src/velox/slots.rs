@@ -3,6 +3,7 @@
 //! There is no queue: who waits looks again after a pause.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -55,8 +56,14 @@ impl Slots {
 fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
     for number in 0..limit.clamp(1, MOST) {
         let path = dir.join(format!("{number:03}.lock"));
-        let lock = Lock::attempt(&path, Kind::Exclusive)
-            .context(|| format!("locking {}", path.display()))?;
+        let lock = match Lock::attempt(&path, Kind::Exclusive) {
+            // The cache directory may have been removed under way.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_dir(dir).and_then(|()| Lock::attempt(&path, Kind::Exclusive))
+            }
+            lock => lock,
+        };
+        let lock = lock.context(|| format!("locking {}", path.display()))?;
         if lock.is_some() {
             reach(Place::SlotTaken);
             return Ok(lock);

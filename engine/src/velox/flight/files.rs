@@ -2,62 +2,45 @@
 //! symbolic link, replaced by rename where a reader must not see them half. Blocking threads.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
-use crate::failpoint::{Place, reach};
+use crate::{
+    failpoint::{Place, reach},
+    host::shared,
+};
 
 /// A larger file is none of ours. An outcome with the longest log that is kept, of control characters only, each six
 /// letters in JSON, is still one.
 const MAX_BYTES: u64 = 8 << 20;
 
-/// Makes a directory with the rights of the one above it, so that a group that shares that one shares
-/// this one too, whatever our umask is.
+/// Makes a directory of flights or slots, and the one above it, which is ours too.
 pub(in crate::velox) fn make_dir(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+    if let Some(above) = path.parent() {
+        shared::make_dir(above)?;
     }
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent)?;
-    match fs::create_dir(path) {
-        Ok(()) => {
-            let mode = parent.metadata()?.mode() & 0o2775;
-            fs::set_permissions(path, fs::Permissions::from_mode(mode | 0o700))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Opens a file that several processes write, and makes it for the group too, whatever our umask is.
-pub(super) fn open_shared(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let file = options
-        .create(true)
-        .mode(0o660)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.len() == 0 && metadata.mode() & 0o777 != 0o660 {
-        // Only its owner may; for the others it is as it is.
-        let _ = file.set_permissions(fs::Permissions::from_mode(0o660));
-    }
-    Ok(file)
+    shared::make_dir(path)
 }
 
 /// Writes a small file so that a reader sees all of it or the one before.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    // A pid alone is no name of its own where containers share the directory.
+    let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    let temporary = path.with_extension(format!("{random:016x}.tmp"));
     let written = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o660)
+        .create_new(true)
+        .mode(0o600)
         .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
         .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|mut file| {
+            // For those of the group that may enter the directory, whatever our umask is.
+            file.set_permissions(fs::Permissions::from_mode(0o640))?;
+            file.write_all(bytes)
+        })
         .and_then(|()| {
             reach(Place::FlightFile);
             fs::rename(&temporary, path)
@@ -70,19 +53,5 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Reads a small file of ours. `None`: it is not there.
 pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(path);
-    let file = match file {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other("too large"));
-    }
-    Ok(Some(bytes))
+    shared::read(path, MAX_BYTES)
 }

@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    files::{open_shared, read_small, replace},
+    files::{read_small, replace},
     outcome::{self, Landed, Outcome},
     slot::Slot,
     table::{Entry, FlightId, Table},
@@ -21,7 +21,10 @@ use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{Place, reach},
-    host::lock::{Kind, Lock},
+    host::{
+        lock::{Kind, Lock},
+        shared,
+    },
 };
 
 /// The largest list of request ids of a flight.
@@ -175,7 +178,7 @@ pub(super) fn note(slot: &Slot, request_ids: &[String]) -> Result<()> {
     let path = slot.ids();
     let mut lines = request_ids.join("\n");
     lines.push('\n');
-    open_shared(&path, OpenOptions::new().append(true))
+    shared::open(&path, OpenOptions::new().append(true))
         .and_then(|mut file| {
             if file.metadata()?.len() > MAX_IDS {
                 return Ok(());

@@ -19,6 +19,7 @@ use crate::{
     Error, Result,
     artifacts::{ConfigDigest, Key, Record},
     error::IoContext,
+    host::clock,
 };
 
 /// How long waiters may take to read it.
@@ -159,7 +160,7 @@ pub(super) fn sweep(dir: &Path, now: SystemTime) {
         let old = entry
             .metadata()
             .and_then(|metadata| metadata.modified())
-            .is_ok_and(|time| now.duration_since(time).is_ok_and(|age| age > LIFETIME));
+            .is_ok_and(|time| clock::apart(now, time) > LIFETIME);
         if old {
             let _ = fs::remove_file(entry.path());
         }

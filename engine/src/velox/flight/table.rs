@@ -20,21 +20,25 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::Path,
     time::Duration,
 };
 
-use super::files::open_shared;
+use super::files::make_dir;
 use crate::{
     Result,
     error::IoContext,
-    host::lock::{Kind, Lock},
+    host::{
+        lock::{Kind, Lock},
+        shared,
+    },
 };
 
 /// Flights that one host can have in the air.
 pub const SLOTS: usize = 256;
 const RECORD: usize = 64;
+const BYTES: usize = SLOTS * RECORD;
 
 /// A configuration: what is built, by whomever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -134,12 +138,19 @@ impl Table {
     /// Locks and reads it. `None`: others held it for all of `patience`.
     pub(super) fn open(dir: &Path, patience: Duration) -> Result<Option<Self>> {
         let path = dir.join("table.lock");
-        let lock = Lock::within(&path, Kind::Exclusive, patience)
-            .context(|| format!("locking {}", path.display()))?;
+        let lock = match Lock::within(&path, Kind::Exclusive, patience) {
+            // The cache directory may have been removed under way.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_dir(dir).and_then(|()| Lock::within(&path, Kind::Exclusive, patience))
+            }
+            lock => lock,
+        };
+        let lock = lock.context(|| format!("locking {}", path.display()))?;
         let Some(lock) = lock else { return Ok(None) };
         let path = dir.join("table.v1");
         let mut options = OpenOptions::new();
-        let file = open_shared(&path, options.read(true).write(true).truncate(false))
+        let file = shared::open(&path, options.read(true).write(true))
+            .and_then(|file| allocate(&file).map(|()| file))
             .context(|| format!("opening {}", path.display()))?;
         let entries = read(&file).context(|| format!("reading {}", path.display()))?;
         Ok(Some(Self {
@@ -151,11 +162,8 @@ impl Table {
 
     /// Reads it without the lock. A record that is just being written reads as an empty one.
     pub(super) fn glance(dir: &Path) -> Vec<(usize, Entry)> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(dir.join("table.v1"));
-        let entries = file.and_then(|file| read(&file)).unwrap_or_default();
+        let bytes = shared::read(&dir.join("table.v1"), BYTES as u64);
+        let entries = bytes.ok().flatten().map(decode).unwrap_or_default();
         entries.into_iter().enumerate().collect()
     }
 
@@ -179,7 +187,7 @@ impl Table {
 
 /// A short file is filled up with empty records.
 fn read(file: &File) -> io::Result<Vec<Entry>> {
-    let mut bytes = vec![0; SLOTS * RECORD];
+    let mut bytes = vec![0; BYTES];
     let mut at = 0;
     while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, at as u64) {
@@ -189,7 +197,25 @@ fn read(file: &File) -> io::Result<Vec<Entry>> {
             Err(error) => return Err(error),
         }
     }
-    Ok(bytes.chunks(RECORD).map(Entry::decode).collect())
+    Ok(decode(bytes))
+}
+
+fn decode(mut bytes: Vec<u8>) -> Vec<Entry> {
+    bytes.resize(BYTES, 0);
+    bytes.chunks(RECORD).map(Entry::decode).collect()
+}
+
+/// Has the disk give all of a new table's bytes at once: a record must not fail for want of room when
+/// the one before it did not.
+fn allocate(file: &File) -> io::Result<()> {
+    if file.metadata()?.len() >= BYTES as u64 {
+        return Ok(());
+    }
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, BYTES as u64) {
+        // Then each record takes its place when it is written.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        allocated => Ok(allocated?),
+    }
 }
 
 #[cfg(test)]
