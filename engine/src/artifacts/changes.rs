@@ -14,6 +14,7 @@ use std::{
     io,
     io::Write as _,
     os::unix::fs::{FileExt as _, MetadataExt as _},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::{
@@ -54,8 +55,8 @@ pub(super) enum News {
 pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
     let control = disk.make_control()?;
     for _ in 0..4 {
-        let mut log = control.append(NAME)?;
-        let Some(file) = name(&log)? else {
+        let log = control.append(NAME)?;
+        let (Some(mut log), Some(file)) = named(log)? else {
             begin(disk, &control)?;
             continue;
         };
@@ -76,6 +77,48 @@ pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
     Err(io::Error::other(
         "the log of changes is replaced again and again",
     ))
+}
+
+/// Which file the log is, and its bytes, by its path alone; nothing: there is none. Asked without
+/// having a network file system ask its server.
+pub(super) fn glance(disk: &Disk) -> Glance {
+    let path = disk.control_path().join(NAME);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::SYMLINK_NOFOLLOW;
+        statx(CWD, path, flags, StatxFlags::INO | StatxFlags::SIZE).map_or_else(
+            |_| Glance::default(),
+            |stat| Glance(stat.stx_ino, stat.stx_size),
+        )
+    }
+    #[cfg(not(target_os = "linux"))]
+    path.symlink_metadata()
+        .map_or_else(|_| Glance::default(), |stat| Glance(stat.ino(), stat.len()))
+}
+
+/// Inode and bytes of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Glance(u64, u64);
+
+/// What this process saw when it last followed the log.
+#[derive(Debug, Default)]
+pub(super) struct Looked(AtomicU64, AtomicU64);
+
+impl Looked {
+    /// Notes a look, before the log is read: what comes later is news.
+    pub(super) fn at(&self, seen: Glance) {
+        self.0.store(seen.0, Ordering::Relaxed);
+        self.1.store(seen.1, Ordering::Relaxed);
+    }
+
+    /// Whether there is something that neither this process nor another one has followed into the
+    /// index that stands at `position`.
+    pub(super) fn differs(&self, seen: Glance, position: Position) -> bool {
+        let same_file = seen.0 == self.0.load(Ordering::Relaxed);
+        let followed = seen.1 == position.offset || seen.1 == self.1.load(Ordering::Relaxed);
+        !(same_file && followed)
+    }
 }
 
 /// Where the log ends at this moment.
@@ -145,6 +188,11 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
 fn open(disk: &Disk) -> io::Result<Option<File>> {
     let control = disk.root().and_then(|root| root.folder(CONTROL));
     absent(control)?.map_or(Ok(None), |control| control.open(NAME))
+}
+
+fn named(log: Option<File>) -> io::Result<(Option<File>, Option<u64>)> {
+    let name = log.as_ref().map_or(Ok(None), name)?;
+    Ok((log, name))
 }
 
 /// The random number in the head; `None`: it has no such head.

@@ -16,6 +16,8 @@ use crate::{
     metrics::velox as metrics,
 };
 
+/// A clock that is farther ahead than that since the last cleaning was set; others drift.
+const SET_MS: i64 = 600_000;
 /// Removed at most in one call, of each kind.
 const REMOVALS: usize = 10_000;
 /// Chosen at once for removal: bounds the memory, and each choice looks at the whole index.
@@ -54,7 +56,12 @@ impl Store {
             ..CleanReport::default()
         };
         self.prepare()?;
-        self.clean_expired(now_ms, &mut report);
+        if self.writer().is_some_and(|writer| !writer.check()) {
+            log::warn!(dir:% = self.dir().display(); "index repaired, its sums were wrong");
+        }
+        if !self.clock_was_put_forward(now_ms) {
+            self.clean_expired(now_ms, &mut report);
+        }
         self.clean_surplus(now_ms, &mut report);
         let doing = || format!("cleaning the artifact cache {}", self.options.dir.display());
         self.sweep_temporaries(&mut report).context(doing)?;
@@ -64,7 +71,9 @@ impl Store {
         report.temporaries_removed += self.index.sweep(now);
         report.entries_remaining = self.index.len();
         report.duration = start.elapsed();
-        self.show(now_ms);
+        if self.options.shown {
+            self.show(now_ms);
+        }
         log::info!(
             expired_removed = report.expired_removed,
             lru_removed = report.lru_removed,
@@ -73,6 +82,22 @@ impl Store {
             "cache cleanup completed"
         );
         Ok(report)
+    }
+
+    /// Whether the wall clock was put forward since the last cleaning. What has expired by the new time
+    /// is not found any more, and stays for one cleaning longer: if the clock was wrong, and comes back
+    /// until then, nothing is lost.
+    fn clock_was_put_forward(&self, now_ms: u64) -> bool {
+        let ahead = now_ms.wrapping_sub(self.clock.boot_ms());
+        let noted = self.index.clock();
+        self.index.set_clock(ahead);
+        // By how much, as a number with a sign: both are taken from the same beginning.
+        let by = ahead.wrapping_sub(noted).cast_signed();
+        let forward = noted != 0 && by > SET_MS;
+        if forward {
+            log::warn!(seconds = by / 1000; "wall clock was put forward, nothing expires in this cleaning");
+        }
+        forward
     }
 
     fn clean_expired(&self, now_ms: u64, report: &mut CleanReport) {

@@ -6,7 +6,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::{failpoint, host::clock::unix_ms};
+use crate::{
+    failpoint,
+    host::clock::{since_boot, unix_ms},
+};
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +17,10 @@ pub enum Clock {
     /// The system's coarse wall clock.
     #[default]
     System,
-    /// A clock that a test owns: Unix milliseconds.
+    /// A clock that a test owns: Unix milliseconds. It goes and is never set.
     Manual(Arc<AtomicU64>),
+    /// A clock that a test sets: Unix milliseconds, and milliseconds since boot.
+    Set(Arc<[AtomicU64; 2]>),
 }
 
 impl Clock {
@@ -33,6 +38,23 @@ impl Clock {
         match self {
             Self::System => coarse_ms() + failpoint::ahead_ms(),
             Self::Manual(hand) => hand.load(Ordering::Relaxed),
+            Self::Set(hands) => {
+                let [wall, _] = hands.as_ref();
+                wall.load(Ordering::Relaxed)
+            }
+        }
+    }
+
+    /// Milliseconds since boot, which nobody can set.
+    #[must_use]
+    pub fn boot_ms(&self) -> u64 {
+        match self {
+            Self::System => since_boot().as_millis().try_into().unwrap_or(u64::MAX),
+            Self::Manual(hand) => hand.load(Ordering::Relaxed),
+            Self::Set(hands) => {
+                let [_, boot] = hands.as_ref();
+                boot.load(Ordering::Relaxed)
+            }
         }
     }
 }

@@ -124,9 +124,16 @@ impl Store {
             reach(Place::CommitAnnounced);
             io::Result::Ok(())
         };
-        match &writer {
-            Some(writer) => writer.noting(key, Note::Change, commit)?,
-            None => commit()?,
+        let committed = match &writer {
+            Some(writer) => writer.noting(key, Note::Change, commit),
+            None => commit(),
+        };
+        if let Err(error) = committed {
+            // Without the lock the binary may be another process' by now.
+            if writer.is_some() {
+                self.take_back(&place, &binary, key, old.as_ref());
+            }
+            return Err(error);
         }
         reach(Place::CommitClosed);
         if let Some(writer) = &writer {
@@ -141,6 +148,18 @@ impl Store {
         }
         log::debug!(cache_key:% = key, file_size = record.size; "artifact committed");
         Ok(None)
+    }
+
+    /// What a commit has put into place that could not have its entry: the binary goes, and the old
+    /// name leads again to what stands there.
+    fn take_back(&self, place: &Folder, binary: &str, key: Key, old: Option<&Record>) {
+        let stands = old.map(Record::file_name);
+        match &stands {
+            Some(name) if name == binary => return,
+            Some(name) => self.link(place, name, key),
+            None => drop(place.remove(&link_name(key))),
+        }
+        let _ = place.remove(binary);
     }
 
     /// The living artifact that a commit without `replace` has to leave in place.

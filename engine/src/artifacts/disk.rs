@@ -25,6 +25,7 @@ use super::{
     names::entry_name,
     temp::Temp,
 };
+use crate::host::shared;
 
 /// Ours in the cache directory.
 pub(super) const CONTROL: &str = ".pillion";
@@ -47,16 +48,26 @@ impl Disk {
         Folder::at(&self.dir)
     }
 
-    /// The directory itself, made where it is missing: for us and our group, less the umask.
+    /// The directory itself, made where it is missing, with the rights of the one above. That one is
+    /// somebody else's to make: of a state directory it has to be known whose it is.
     pub(super) fn make_root(&self) -> io::Result<Folder> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut builder = DirBuilder::new();
-                builder.recursive(true).mode(0o770).create(&self.dir)?;
+                shared::make_dir(&self.dir)?;
                 self.root()
             }
             root => root,
         }
+    }
+
+    /// As [`Disk::make_root`], with all directories on the way: for the start, with a directory that
+    /// the user named.
+    pub(super) fn make_way(&self) -> io::Result<Folder> {
+        if let Some(above) = self.dir.parent() {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true).mode(0o770).create(above)?;
+        }
+        self.make_root()
     }
 
     /// Stands for this directory in the index's name: its path, device and inode, so that a path
@@ -98,8 +109,12 @@ impl Disk {
         )
     }
 
+    pub(super) fn control_path(&self) -> PathBuf {
+        self.dir.join(CONTROL)
+    }
+
     pub(super) fn temporary_path(&self) -> PathBuf {
-        self.dir.join(CONTROL).join(TEMPORARY)
+        self.control_path().join(TEMPORARY)
     }
 
     /// A new file on its way.

@@ -75,22 +75,24 @@ impl Store {
 
     /// The least recently used records that are beyond the bounds, at most `limit`.
     pub(super) fn surplus(&self, now_ms: u64, limit: usize) -> Vec<Record> {
-        let mut entries = self
-            .index
-            .len()
-            .saturating_sub(self.options.max_entries.into());
-        let mut bytes = self
-            .index
-            .total_size()
-            .saturating_sub(self.options.max_size);
-        if entries == 0 && bytes == 0 {
+        let (most_entries, most_bytes) = (self.options.max_entries.into(), self.options.max_size);
+        if self.index.len() <= most_entries && self.index.total_size() <= most_bytes {
             return Vec::new();
         }
+        // The sums of the header say only that it is worth looking: nothing goes because a word of
+        // it was damaged.
+        let (mut entries, mut bytes) = (0u64, 0u64);
         let candidates = self
             .index
             .records()
+            .inspect(|record| {
+                entries += 1;
+                bytes = bytes.saturating_add(record.size);
+            })
             .filter(|record| !record.is_recent(now_ms, self.options.grace));
         let mut oldest = smallest(candidates, limit, |record| (record.accessed_ms, record.key));
+        entries = entries.saturating_sub(most_entries);
+        bytes = bytes.saturating_sub(most_bytes);
         oldest.retain(|record| {
             let needed = entries > 0 || bytes > 0;
             entries = entries.saturating_sub(1);

@@ -14,12 +14,12 @@ use rustix::{
     io::Errno,
 };
 
+use crate::host::shared;
+
 /// A directory that is open.
 #[derive(Debug)]
 pub(super) struct Folder(OwnedFd);
 
-/// Of directories we make: ours and our group's, less what the umask takes.
-const FOLDER_MODE: Mode = Mode::from_raw_mode(0o770);
 const HERE: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
 impl Folder {
@@ -34,19 +34,34 @@ impl Folder {
         Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// The directory of that name, made where there is none.
+    /// The directory of that name, made where there is none, with the rights of this one.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the types differ between systems"
+    )]
     pub(super) fn make_folder(&self, name: &str) -> io::Result<Self> {
-        match fs::mkdirat(&self.0, name, FOLDER_MODE) {
-            Ok(()) | Err(Errno::EXIST) => {}
+        match fs::mkdirat(&self.0, name, Mode::RWXU) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return self.folder(name),
             Err(error) => return Err(error.into()),
         }
-        self.folder(name)
+        let made = self.folder(name)?;
+        let above = u32::from(fs::fstat(&self.0)?.st_mode);
+        fs::fchmod(
+            &made.0,
+            Mode::from_raw_mode(shared::rights_below(above).into()),
+        )?;
+        Ok(made)
     }
 
     /// Opens a regular file to read; `None`: there is none, or it is something else.
     pub(super) fn open(&self, name: &str) -> io::Result<Option<File>> {
+        self.open_as(name, OFlags::RDONLY)
+    }
+
+    fn open_as(&self, name: &str, access: OFlags) -> io::Result<Option<File>> {
         // NONBLOCK: opening a planted pipe must not wait for its other end.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = match fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
@@ -73,12 +88,9 @@ impl Folder {
         Ok(File::from(fs::openat(&self.0, name, flags, mode)?))
     }
 
-    /// Opens a file to append to, and makes it where there is none.
-    pub(super) fn append(&self, name: &str) -> io::Result<File> {
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::from_raw_mode(0o660);
-        Ok(File::from(fs::openat(&self.0, name, flags, mode)?))
+    /// Opens a regular file to append to; `None`: there is none, or it is something else.
+    pub(super) fn append(&self, name: &str) -> io::Result<Option<File>> {
+        self.open_as(name, OFlags::RDWR | OFlags::APPEND)
     }
 
     /// What stands under that name, links not followed.

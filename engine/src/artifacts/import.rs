@@ -95,7 +95,10 @@ impl Store {
             bytes = bytes.saturating_sub(record.size);
             count += usize::from(self.adopt(record, old.build_config)?);
         }
-        self.disk.make_control()?.append(DONE)?;
+        match self.disk.make_control()?.create(DONE) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
         if count > 0 {
             log::info!(count; "artifacts of the old index taken over");
         }

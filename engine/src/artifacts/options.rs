@@ -17,6 +17,8 @@ pub struct StoreOptions {
     pub ttl: Duration,
     /// What was found or made that lately is not evicted. 5 minutes by default.
     pub grace: Duration,
+    /// Whether its numbers are those of the gauges of the cache; of one store of a process they are.
+    pub shown: bool,
 }
 
 impl StoreOptions {
@@ -30,6 +32,7 @@ impl StoreOptions {
             max_size: 5_000 << 20,
             ttl: Duration::from_secs(7 * 86_400),
             grace: Duration::from_secs(300),
+            shown: true,
         }
     }
 }

@@ -54,10 +54,14 @@ impl Record {
         hex(&self.sha256)
     }
 
-    /// Created or found no longer than `grace` ago, so that somebody may be about to serve it.
+    /// Created or found no longer than `grace` ago, so that somebody may be about to serve it. What was
+    /// farther in the future was so while the clock was ahead, and says nothing: it would keep the
+    /// artifact from going until the clock is there again.
     pub(super) fn is_recent(&self, now_ms: u64, grace: Duration) -> bool {
         let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
-        self.created_ms.max(self.accessed_ms).saturating_add(grace) > now_ms
+        [self.created_ms, self.accessed_ms]
+            .iter()
+            .any(|at| at.abs_diff(now_ms) < grace)
     }
 }
 

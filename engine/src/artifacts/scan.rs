@@ -7,7 +7,7 @@ use std::io;
 use super::{
     Key, Store,
     changes::{self, News},
-    disk::Disk,
+    disk::{Disk, absent},
     folder::Folder,
     settle::LOCKED,
 };
@@ -48,14 +48,24 @@ impl Store {
             Err(Error::Timeout(why)) => log::warn!(why; "artifact index not up to date"),
             updated => updated?,
         }
-        if self.writable && self.wants_import() {
+        if self.wants_import() && self.is_writable() {
             self.import_piece()?;
         }
         Ok(())
     }
 
+    /// Whether the log of changes is longer than this index has followed, or another one: somebody has
+    /// changed something past it. One system call, and none that waits for a server, so that it may
+    /// be asked every second on any thread.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.looked
+            .differs(changes::glance(&self.disk), self.index.position())
+    }
+
     /// Learns what was changed past the index.
     fn follow(&self) -> Result<()> {
+        self.looked.at(changes::glance(&self.disk));
         match changes::since(&self.disk, self.index.position()) {
             Ok(News::Nothing) => Ok(()),
             Ok(News::Anything(_)) => self.rebuild().map(drop),
@@ -87,6 +97,7 @@ impl Store {
     pub fn rebuild(&self) -> Result<usize> {
         let doing = || format!("reading the artifact cache {}", self.options.dir.display());
         let first = !self.index.is_filled();
+        self.looked.at(changes::glance(&self.disk));
         let position = changes::end(&self.disk).unwrap_or_default();
         self.index.rescan_begins();
         reach(Place::RebuildBegun);
@@ -94,7 +105,7 @@ impl Store {
             writer.reindex();
         }
         let mut found = Vec::new();
-        for (_, outer) in folders(&self.disk).context(doing)? {
+        for (_, outer) in self.standing_folders().context(doing)? {
             let keys = keys(&outer).context(doing)?;
             self.settle_batches(&keys)?;
             found.extend(keys);
@@ -117,6 +128,17 @@ impl Store {
         Ok(usize::try_from(entries).unwrap_or(usize::MAX))
     }
 
+    /// The folders of the directory; none where it was removed. One that stands in another one's place
+    /// has an index of its own, which those who come from now on open: the old one leaves no file
+    /// behind, and is kept in step for those who have it.
+    fn standing_folders(&self) -> io::Result<Vec<(u8, Folder)>> {
+        if self.disk.identity().is_ok_and(|now| now != self.identity) {
+            self.index.retire();
+        }
+        let folders = absent(self.disk.root())?.map(|root| folders_of(root).collect());
+        Ok(folders.unwrap_or_default())
+    }
+
     fn settle_batches(&self, keys: &[Key]) -> Result<()> {
         if keys.chunks(BATCH).all(|batch| self.settle_all(batch)) {
             return Ok(());
@@ -128,8 +150,11 @@ impl Store {
 
 /// The folders `00` to `ff` that exist, with their numbers.
 pub(super) fn folders(disk: &Disk) -> io::Result<impl Iterator<Item = (u8, Folder)>> {
-    let root = disk.root()?;
-    Ok((0..=255u8).filter_map(move |byte| Some((byte, root.folder(&format!("{byte:02x}")).ok()?))))
+    Ok(folders_of(disk.root()?))
+}
+
+fn folders_of(root: Folder) -> impl Iterator<Item = (u8, Folder)> {
+    (0..=255u8).filter_map(move |byte| Some((byte, root.folder(&format!("{byte:02x}")).ok()?)))
 }
 
 /// The folders below one of them.

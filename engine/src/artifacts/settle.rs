@@ -28,6 +28,10 @@ impl Store {
             }
             reach(Place::IndexRepaired);
             writer.repaired();
+        } else if self.index.len() > self.index.capacity().into() {
+            // No writer counts so far: somebody else has changed the header.
+            log::warn!(entries = self.index.len(); "index repaired, its count was wrong");
+            writer.reindex();
         }
         Some(writer)
     }

@@ -1,4 +1,4 @@
-//! What can be told of a store without touching the disk. Any thread.
+//! What can be told of a store in a few system calls. Any thread.
 
 use std::path::PathBuf;
 
@@ -37,13 +37,13 @@ pub struct Stats {
 }
 
 impl Store {
-    /// Numbers, from memory.
+    /// Numbers, from memory, but whether the directory can be written.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let [evicted_expired, evicted_lru] = self.index.evicted();
         Stats {
             dir: self.options.dir.clone(),
-            writable: self.writable,
+            writable: self.is_writable(),
             entries: self.index.len(),
             capacity: self.index.capacity(),
             bytes: self.index.total_size(),

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, disk::Disk, index::Index, names,
+    Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, changes::Looked, disk::Disk,
+    index::Index, names,
 };
 use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
@@ -20,7 +21,10 @@ pub struct Store {
     pub(super) disk: Disk,
     pub(super) index: Index,
     pub(super) clock: Clock,
-    pub(super) writable: bool,
+    /// Of the directory as it was when it was opened.
+    pub(super) identity: u64,
+    /// At the log of changes, in this process.
+    pub(super) looked: Looked,
 }
 
 impl Store {
@@ -42,24 +46,25 @@ impl Store {
     /// As [`Store::open`].
     pub fn attach(mut options: StoreOptions, clock: Clock) -> Result<Self> {
         let doing = |dir: &Path| format!("opening the artifact cache {}", dir.display());
-        let made = Disk::new(options.dir.clone()).make_root();
+        let made = Disk::new(options.dir.clone()).make_way();
         made.context(|| doing(&options.dir))?;
         options.dir = options.dir.canonicalize().context(|| doing(&options.dir))?;
         let disk = Disk::new(options.dir.clone());
-        let writable = disk.root().is_ok_and(|root| root.is_writable());
         let identity = disk.identity().context(|| doing(&options.dir))?;
         let index = Index::open(&options.run_dir, identity, options.max_entries)
             .context(|| format!("mapping the index of {}", options.dir.display()))?;
-        if !writable {
-            log::warn!(dir:% = options.dir.display(); "artifact cache not writable");
-        }
-        Ok(Self {
+        let store = Self {
             options,
             disk,
             index,
             clock,
-            writable,
-        })
+            identity,
+            looked: Looked::default(),
+        };
+        if !store.is_writable() {
+            log::warn!(dir:% = store.dir().display(); "artifact cache not writable");
+        }
+        Ok(store)
     }
 
     /// The artifact of that key, if the index knows one that has not expired. No lock, no system
@@ -206,10 +211,11 @@ impl Store {
         Ok(Staging::new(temp, self.options.max_size))
     }
 
-    /// Whether artifacts can be kept.
+    /// Whether artifacts can be kept at this moment. A few system calls: a disk is mounted anew for
+    /// reading only, and for writing again, while we live.
     #[must_use]
-    pub const fn is_writable(&self) -> bool {
-        self.writable
+    pub fn is_writable(&self) -> bool {
+        self.disk.root().is_ok_and(|root| root.is_writable())
     }
 
     /// The canonical cache directory.

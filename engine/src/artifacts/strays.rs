@@ -4,7 +4,7 @@
 
 use std::{io, time::Duration};
 
-use rustix::fs::Stat;
+use rustix::fs::{FileType, Stat};
 
 use super::{
     CleanReport, Record, Store, disk::Standing, folder::Folder, names::Name, scan, settle::LOCKED,
@@ -52,7 +52,9 @@ impl Store {
         // Before anything is removed, since removing changes the counts of links.
         let mut found = Vec::new();
         for name in &names {
-            if let (Some(parsed), Some(stat)) = (Name::parse(name), folder.stat(name)?) {
+            if let (Some(parsed), Some(stat)) = (Name::parse(name), folder.stat(name)?)
+                && FileType::from_raw_mode(stat.st_mode) != FileType::Directory
+            {
                 found.push((parsed, name, stat));
             }
         }
@@ -61,7 +63,12 @@ impl Store {
                 continue;
             }
             reach(Place::CleanStray);
-            if folder.remove(name)? {
+            // One that won't go, another user's say, must not keep the walk from the others.
+            let removed = folder.remove(name).unwrap_or_else(|error| {
+                log::warn!(name, error:%; "stray file not removed");
+                false
+            });
+            if removed {
                 report.strays_removed += 1;
                 // Another name of the same file keeps its bytes.
                 if stat.st_nlink <= 1 || matches!(parsed, Name::Binary(_)) {
@@ -124,9 +131,10 @@ impl Store {
     }
 }
 
-/// Since its bytes, its names or its mode were changed.
+/// Since its bytes, its names or its mode were changed; see [`apart`](crate::host::clock::apart) for
+/// what was changed in the future.
 fn age(stat: &Stat, now_ms: u64) -> Duration {
     let seconds = stat.st_mtime.max(stat.st_ctime);
     let changed_ms = u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);
-    Duration::from_millis(now_ms.saturating_sub(changed_ms))
+    Duration::from_millis(now_ms.abs_diff(changed_ms))
 }

@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     Result,
     artifacts::Store,
     host::{
-        Presence, PresenceInfo, clock, presence,
+        Dirs, Presence, PresenceInfo, clock, presence,
         secret::{self, Secret},
         steward::{self, Duty, Standing},
     },
@@ -21,7 +21,7 @@ use crate::{
 
 /// What a process holds once it takes part in the host.
 pub(super) struct Joined {
-    presence: Presence,
+    presence: Arc<Presence>,
     standing: Standing,
 }
 
@@ -37,18 +37,23 @@ impl Process {
     pub(super) fn join(&self) -> Result<Joined> {
         logging::start_writer();
         let dirs = self.dirs()?;
+        // This process may have looked things up for days before its first job.
+        dirs.restore()?;
         Secret::of_host(&dirs.state)?;
         let asks = self.settings().velox.max_concurrent_builds;
-        let presence = Presence::join(&dirs.run, &presence::describe(&self.mode, asks))?;
+        let presence = Presence::join(&dirs.run, presence::describe(&self.mode, asks))?;
+        let presence = Arc::new(presence);
         let standing = Standing::default();
         self.runtime.attend(steward::watch(
             dirs.run.join("steward.lock"),
             self.duties(),
             standing.clone(),
         ));
-        if let Ok(Some(store)) = self.store() {
-            self.runtime.attend(follow(Arc::clone(store)));
-        }
+        self.runtime.attend(stay(
+            Arc::downgrade(&presence),
+            dirs.clone(),
+            self.store().ok().flatten().map(Arc::clone),
+        ));
         Ok(Joined { presence, standing })
     }
 
@@ -102,19 +107,37 @@ impl Process {
     }
 }
 
-/// Keeps this process' index in step with those of others that share the cache directory but not the
-/// index: another capacity, another container.
-async fn follow(store: Arc<Store>) {
+/// Keeps this process a member: what a cleaner of temporary files, or somebody's `rm`, has taken away
+/// is made anew, and the index follows what was changed past it, by those who share the directory
+/// and not the index: another capacity, another container.
+async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
+    let mut told = false;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        // A look at memory; a thread that may block is woken only where there is something to do.
-        if !store.wants_preparation() {
+        let Some(presence) = presence.upgrade() else {
+            return;
+        };
+        // Looks at memory, and at names that are no farther than run_dir and the kernel's cache: a
+        // thread that may block is woken only where there is something to do.
+        let missing = !presence.is_shown();
+        let behind = store
+            .clone()
+            .filter(|store| store.wants_preparation() || store.has_news());
+        if !missing && behind.is_none() {
+            told = false;
             continue;
         }
-        let store = Arc::clone(&store);
-        let followed = tokio::task::spawn_blocking(move || store.prepare()).await;
-        if let Ok(Err(error)) = followed {
-            log::debug!(error:%; "index does not follow");
+        let dirs = dirs.clone();
+        let caught_up = tokio::task::spawn_blocking(move || {
+            dirs.restore()?;
+            if missing {
+                presence.renew()?;
+            }
+            behind.map_or(Ok(()), |store| store.prepare())
+        });
+        if let (Ok(Err(error)), false) = (caught_up.await, told) {
+            log::warn!(error:%; "this process does not keep up with its host");
+            told = true;
         }
     }
 }

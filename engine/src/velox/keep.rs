@@ -18,7 +18,6 @@ use crate::{
         clock,
         lock::{Kind, Lock},
     },
-    metrics::velox::{CACHE_ACCESS_AGE, CACHE_ENTRIES, CACHE_SIZE},
 };
 
 /// How long a binary that is not kept stays for those who asked for it.
@@ -67,6 +66,7 @@ impl Keeper {
             spare_options: StoreOptions {
                 max_entries: SPARE_ENTRIES,
                 ttl: SPARE_TTL,
+                shown: false,
                 ..StoreOptions::new(spare_dir, run_dir)
             },
             ttl: settings.cache.ttl,
@@ -123,14 +123,8 @@ impl Keeper {
         let Ok(spare) = self.store(Shelf::Spare) else {
             return;
         };
-        // A cleaning sets the gauges of the cache, and this is not the cache.
-        let gauges = [&CACHE_ENTRIES, &CACHE_SIZE, &CACHE_ACCESS_AGE];
-        let cache = gauges.map(|gauge| gauge.get());
         if let Err(error) = spare.clean(now_ms) {
             log::warn!(dir:% = self.spare_options.dir.display(), error:%; "spare binaries not cleaned");
-        }
-        for (gauge, value) in gauges.into_iter().zip(cache) {
-            gauge.set(value);
         }
     }
 

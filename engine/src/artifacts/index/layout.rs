@@ -57,6 +57,8 @@ pub(super) mod word {
     pub const WALK: usize = 17;
     pub const EVICTED_EXPIRED: usize = 18;
     pub const EVICTED_LRU: usize = 19;
+    /// The wall clock less the boot clock at the last cleaning, in milliseconds; 0: not known.
+    pub const CLOCK: usize = 20;
 }
 
 /// Sizes that follow from the capacity.

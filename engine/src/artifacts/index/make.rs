@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::segment::Segment;
-use crate::failpoint::{Place, reach};
+use crate::{
+    failpoint::{Place, reach},
+    host::clock,
+};
 
 /// What the file system has to have left after the segment was made.
 const MARGIN: u64 = 1 << 20;
@@ -123,11 +126,10 @@ pub(super) fn sweep(path: &Path, now: SystemTime) -> u64 {
             .file_name()
             .to_str()
             .is_some_and(|found| found.starts_with(name) && found.ends_with(TEMPORARY))
-            && entry.metadata().is_ok_and(|found| {
-                found
-                    .modified()
-                    .is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > DEAD))
-            });
+            && entry
+                .metadata()
+                .and_then(|found| found.modified())
+                .is_ok_and(|at| clock::apart(now, at) > DEAD);
         if dead && fs::remove_file(entry.path()).is_ok() {
             removed += 1;
         }

@@ -120,6 +120,18 @@ impl Index {
         self.path().map_or(0, |path| make::sweep(path, now))
     }
 
+    /// Removes its file, which nobody will look for again; whoever has it mapped goes on with it.
+    pub(super) fn retire(&self) {
+        if let Some(path) = self
+            .path
+            .as_deref()
+            .filter(|path| self.segment.stands_at(path))
+        {
+            log::info!(path:% = path.display(); "index of a directory that is gone removed");
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
     /// Whether it was filled from the disk at least once.
     pub(super) fn is_filled(&self) -> bool {
         self.header(word::EPOCH) & 1 == 0
@@ -189,6 +201,16 @@ impl Index {
     /// See [`Index::walk`].
     pub(super) fn set_walk(&self, next: u8) {
         self.set_header(word::WALK, next.into());
+    }
+
+    /// See [`word::CLOCK`].
+    pub(super) fn clock(&self) -> u64 {
+        self.header(word::CLOCK)
+    }
+
+    /// See [`word::CLOCK`].
+    pub(super) fn set_clock(&self, ahead_of_boot: u64) {
+        self.set_header(word::CLOCK, ahead_of_boot);
     }
 
     /// How many were evicted on this host since the index was made: expired, least recently used.

@@ -70,7 +70,8 @@ impl Index {
         if record.is_expired(now_ms) || !accept(&record) {
             return None;
         }
-        if now_ms.saturating_sub(record.accessed_ms) >= TOUCH_MS {
+        // In either direction: a use that was noted while the clock was ahead is none for ever.
+        if now_ms.abs_diff(record.accessed_ms) >= TOUCH_MS {
             self.touch(slot, now_ms);
             record.accessed_ms = now_ms;
         }

@@ -19,6 +19,8 @@ pub(super) struct Segment {
     words: NonNull<AtomicU64>,
     len: usize,
     writable: bool,
+    /// Device and inode; none of memory of this process alone.
+    file: Option<(u64, u64)>,
     /// Keeps the words mapped.
     pub(super) map: MmapRaw,
 }
@@ -54,7 +56,7 @@ impl Segment {
     /// Memory of this process alone, for where no file can be had.
     pub(super) fn anonymous(bytes: usize) -> io::Result<Self> {
         let map = MmapRaw::from(MmapOptions::new().len(bytes).map_anon()?);
-        Self::over(map, bytes, true)
+        Self::over(map, bytes, true, None)
     }
 
     pub(super) fn map(file: &File, bytes: usize, writable: bool) -> io::Result<Self> {
@@ -68,16 +70,23 @@ impl Segment {
         } else {
             options.map_raw_read_only(file)?
         };
-        Self::over(map, bytes, writable)
+        let found = file.metadata()?;
+        Self::over(map, bytes, writable, Some((found.dev(), found.ino())))
     }
 
-    fn over(map: MmapRaw, bytes: usize, writable: bool) -> io::Result<Self> {
+    fn over(
+        map: MmapRaw,
+        bytes: usize,
+        writable: bool,
+        file: Option<(u64, u64)>,
+    ) -> io::Result<Self> {
         let words = NonNull::new(map.as_mut_ptr().cast::<AtomicU64>())
             .ok_or(io::ErrorKind::InvalidInput)?;
         Ok(Self {
             words,
             len: bytes / 8,
             writable,
+            file,
             map,
         })
     }
@@ -89,6 +98,12 @@ impl Segment {
         // processes that write into it do so with atomics of the same size. The file is never
         // truncated by us, and its directory is closed to strangers.
         unsafe { std::slice::from_raw_parts(self.words.as_ptr(), self.len) }
+    }
+
+    /// Whether the path leads to the file that is mapped.
+    pub(super) fn stands_at(&self, path: &Path) -> bool {
+        let named = path.symlink_metadata();
+        named.is_ok_and(|named| self.file == Some((named.dev(), named.ino())))
     }
 
     #[inline]

@@ -123,6 +123,21 @@ impl Writer<'_> {
         Some(record)
     }
 
+    /// Looks whether the counts and the sums are those of the slots, and makes all of it anew where
+    /// they are not. `false`: they were not.
+    pub(in crate::artifacts) fn check(&self) -> bool {
+        let (mut entries, mut bytes) = (0u64, 0u64);
+        for record in self.index.records() {
+            entries += 1;
+            bytes = bytes.saturating_add(record.size);
+        }
+        let right = (self.index.len(), self.index.total_size()) == (entries, bytes);
+        if !right {
+            self.reindex();
+        }
+        right
+    }
+
     /// Makes the tags, the counts and the sums anew from the slots, and empties slots that hold a key
     /// for the second time. Readers find at every moment what they would have found before.
     pub(in crate::artifacts) fn reindex(&self) {

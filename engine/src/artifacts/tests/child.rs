@@ -12,7 +12,41 @@ use crate::failpoint;
 
 /// A process in a role, with the house's directories and the time that it is there.
 pub(super) fn command(house: &House, role: &str, options: &StoreOptions) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
+    with(
+        Command::new(env::current_exe().unwrap()),
+        house,
+        role,
+        options,
+    )
+}
+
+/// The same, with file systems of its own in the place of both directories: `cache` and `run` are
+/// what mount(8) is told of them.
+pub(super) fn mounted(house: &House, role: &str, cache: &str, run: &str) -> Command {
+    const MOUNT: &str = r#"mount -t tmpfs -o "$CACHE_IS" none "$PILLION_DIR" &&
+        mount -t tmpfs -o "$RUN_IS" none "$PILLION_RUN" && exec "$@""#;
+    let mut command = Command::new("unshare");
+    // SAFETY: always succeeds.
+    if unsafe { libc::geteuid() } != 0 {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command
+        .args([
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            MOUNT,
+            "sh",
+        ])
+        .arg(env::current_exe().unwrap())
+        .env("CACHE_IS", cache)
+        .env("RUN_IS", run);
+    with(command, house, role, &house.options())
+}
+
+fn with(mut command: Command, house: &House, role: &str, options: &StoreOptions) -> Command {
     command
         .args([
             "artifacts::tests::child::plays_the_role_it_is_given",
@@ -47,8 +81,13 @@ fn plays_the_role_it_is_given() {
     options.max_entries = number("PILLION_ENTRIES") as u32;
     options.max_size = number("PILLION_SIZE");
     let role = env::var("PILLION_ROLE").unwrap();
-    if role == "stranger" {
-        return super::trouble::stranger(options);
+    match role.as_str() {
+        "stranger" => return super::trouble::stranger(options),
+        "bytes" => return super::mounts::bytes(&options),
+        "inodes" => return super::mounts::inodes(&options),
+        "run" => return super::mounts::run(&options),
+        "frozen" => return super::mounts::frozen(&options),
+        _ => {}
     }
     let clock = Clock::manual(number("PILLION_NOW")).0;
     let store = Store::attach(options, clock).unwrap();

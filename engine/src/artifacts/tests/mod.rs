@@ -2,10 +2,14 @@
 
 mod child;
 mod cleaning;
+mod clocks;
+mod damage;
 mod death;
 mod eviction;
 mod index_json;
 mod indexes;
+mod mounts;
+mod odd;
 mod processes;
 mod store;
 mod trouble;
@@ -47,6 +51,17 @@ impl House {
             run: tempfile::tempdir().unwrap(),
             clock,
             hand,
+        }
+    }
+
+    /// The same in memory, for tests whose thousands of commits need not wait for a disk.
+    pub fn in_memory() -> Self {
+        let memory = std::path::Path::new("/dev/shm");
+        let dir = || tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir());
+        Self {
+            dir: dir().unwrap(),
+            run: dir().unwrap(),
+            ..Self::new()
         }
     }
 

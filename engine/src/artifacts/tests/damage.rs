@@ -1,0 +1,253 @@
+//! Bytes of the index that somebody else has changed, under processes that have it mapped and before
+//! they map it: an answer is right or it is a miss, nothing is evicted for it, and the index heals.
+//! PILLION_DAMAGE=<n>: that many random places instead of 3,000.
+
+use std::os::unix::fs::FileExt as _;
+
+use super::*;
+use crate::host::clock;
+
+/// A house with artifacts, and the file of its index open to be damaged.
+struct Damaged {
+    house: House,
+    store: Store,
+    records: Vec<Record>,
+    file: fs::File,
+    whole: Vec<u8>,
+}
+
+impl Damaged {
+    fn new(artifacts: u64) -> Self {
+        let house = House::in_memory();
+        let store = house.open();
+        let records = (1..=artifacts)
+            .map(|key| put(&store, key << 32, &key.to_le_bytes()))
+            .collect();
+        // Beyond the grace, so that whatever wants to evict finds no excuse.
+        house.pass(LATER);
+        store.clean(house.now()).unwrap();
+        let path = store.stats().index_path.unwrap();
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        let whole = fs::read(&path).unwrap();
+        Self {
+            house,
+            store,
+            records,
+            file,
+            whole,
+        }
+    }
+
+    fn flip(&self, at: usize, bits: u8) {
+        self.file
+            .write_all_at(&[self.whole[at] ^ bits], at as u64)
+            .unwrap();
+    }
+
+    fn mend(&self) {
+        self.file.write_all_at(&self.whole, 0).unwrap();
+    }
+
+    /// Every answer is right or a miss. How many are misses.
+    fn misses(&self, store: &Store, what: &str) -> usize {
+        let mut misses = 0;
+        for record in &self.records {
+            match store.peek(record.key) {
+                None => misses += 1,
+                Some(found) => {
+                    let same = Record {
+                        accessed_ms: record.accessed_ms,
+                        ..found
+                    };
+                    assert_eq!(same, *record, "{what}");
+                }
+            }
+        }
+        for absent in 1..100 {
+            assert_eq!(store.peek(Key(absent)), None, "{what}");
+        }
+        misses
+    }
+
+    /// Cleaning, exporting and preparing remove nothing, and afterwards everything is found.
+    fn heals(&self, what: &str) {
+        // A commit evicts what is too much, by the counts as they are now.
+        let new = put_as(&self.store, replacing(1077), b"after the damage").unwrap();
+        self.store.prepare().unwrap();
+        assert!(self.store.verify(&new).unwrap(), "{what}");
+        let report = self.store.clean(self.house.now()).unwrap();
+        assert_eq!(
+            (report.expired_removed, report.lru_removed),
+            (0, 0),
+            "{what}"
+        );
+        // Nobody has noticed that a tag is wrong; the walk over the disk has.
+        self.store.clean(self.house.now()).unwrap();
+        assert_eq!(self.misses(&self.store, what), 0, "{what}");
+        assert!(self.store.forget(Key(1077)).unwrap(), "{what}");
+        let all = self.records.len() as u64;
+        let stats = self.store.stats();
+        assert_eq!((stats.entries, stats.bytes), (all, all * 8), "{what}");
+        assert_eq!(self.store.entries(100, None).len() as u64, all, "{what}");
+    }
+}
+
+/// Numbers that are the same in each run with the same seed.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[test]
+fn whatever_byte_of_the_header_is_flipped_nothing_is_wrong_and_nothing_is_evicted() {
+    let damaged = Damaged::new(40);
+    // The words that mean something; those behind them are never read.
+    for at in 0..24 * 8 {
+        for bits in [0x01 << (at % 8), 0xff] {
+            let what = format!("byte {at} of the header, bits {bits:02x}");
+            damaged.flip(at, bits);
+            assert_eq!(damaged.misses(&damaged.store, &what), 0);
+            damaged.heals(&what);
+            damaged.mend();
+        }
+    }
+}
+
+#[test]
+fn a_process_that_comes_to_a_damaged_header_takes_it_or_makes_a_new_index_and_finds_everything() {
+    for at in 0..24 * 8 {
+        let damaged = Damaged::new(4);
+        damaged.flip(at, 0x10);
+        let what = format!("byte {at}");
+        let late = damaged.house.open();
+        assert_eq!(damaged.misses(&late, &what), 0, "{what}");
+        let report = late.clean(damaged.house.now()).unwrap();
+        assert_eq!(
+            (report.expired_removed, report.lru_removed),
+            (0, 0),
+            "{what}"
+        );
+        // The one that had it before is kept in step by the log of changes, whatever became of the file.
+        put(&late, 78, b"from the late one");
+        damaged.store.prepare().unwrap();
+        assert!(damaged.store.find(Key(78)).is_some(), "{what}");
+    }
+}
+
+#[test]
+fn random_bits_anywhere_are_a_miss_at_worst_and_heal() {
+    let places: u64 = std::env::var("PILLION_DAMAGE").map_or(3_000, |n| n.parse().unwrap());
+    let seed =
+        std::env::var("PILLION_SEED").map_or_else(|_| clock::unix_ms() | 1, |n| n.parse().unwrap());
+    let mut state = seed;
+    let damaged = Damaged::new(40);
+    let (mut misses, mut flips) = (0, 0);
+    while flips < places {
+        let many = 1 + random(&mut state) % 64;
+        let what = format!("PILLION_SEED={seed}, after {flips} places, {many} at once");
+        for _ in 0..many {
+            let at = random(&mut state) as usize % damaged.whole.len();
+            damaged.flip(at, 1 << (random(&mut state) % 8));
+        }
+        flips += many;
+        misses += damaged.misses(&damaged.store, &what);
+        damaged.heals(&what);
+        damaged.mend();
+    }
+    assert!(misses > 0, "nothing that matters was hit");
+}
+
+#[test]
+fn an_index_of_another_boot_or_another_length_is_made_anew_and_ours_of_another_schema_left_alone() {
+    let damaged = Damaged::new(40);
+    let path = damaged.store.stats().index_path.unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let newer = path.with_file_name(name.replace("index-v1-", "index-v2-"));
+    fs::write(&newer, "of a version to come").unwrap();
+    let older = path.with_file_name(name.replace("index-v1-", "index-v0-"));
+    fs::write(&older, "of a version that was").unwrap();
+    let whole = damaged.whole.len() as u64;
+    for length in [
+        0,
+        1,
+        7,
+        8,
+        4095,
+        4096,
+        4097,
+        whole / 2,
+        whole - 1,
+        whole + 1,
+        whole + 4096,
+    ] {
+        // In place of the old one, which stays mapped where it is mapped.
+        let cut = path.with_extension("cut");
+        fs::write(&cut, &damaged.whole).unwrap();
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&cut)
+            .unwrap()
+            .set_len(length)
+            .unwrap();
+        fs::rename(&cut, &path).unwrap();
+        let late = damaged.house.open();
+        assert_eq!(
+            late.stats().index_path.as_ref(),
+            Some(&path),
+            "{length} bytes"
+        );
+        assert_eq!(damaged.misses(&late, "another length"), 0, "{length} bytes");
+        assert_eq!(path.metadata().unwrap().len(), whole, "{length} bytes");
+    }
+    assert_eq!(damaged.misses(&damaged.store, "the old mapping"), 0);
+    // The hash of the boot id, as after a restart of the machine that kept run_dir.
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .write_all_at(&[0x55; 8], 4 * 8)
+        .unwrap();
+    let late = damaged.house.open();
+    assert_eq!(damaged.misses(&late, "another boot"), 0);
+    assert_eq!(fs::read_to_string(&newer).unwrap(), "of a version to come");
+    assert_eq!(fs::read_to_string(&older).unwrap(), "of a version that was");
+}
+
+#[test]
+fn a_file_that_was_cut_before_it_is_mapped_is_never_mapped() {
+    let damaged = Damaged::new(40);
+    let path = damaged.store.stats().index_path.unwrap();
+    let Damaged {
+        house,
+        store,
+        records,
+        file,
+        whole,
+    } = damaged;
+    // Nobody may have it mapped when its owner cuts it: that is SIGBUS, and no promise of ours.
+    drop(store);
+    for length in (0..whole.len() as u64).step_by(1021) {
+        file.set_len(length).unwrap();
+        let late = house.open();
+        for record in &records {
+            let found = late.peek(record.key).map(|found| found.sha256);
+            assert_eq!(found, Some(record.sha256), "{length} bytes");
+        }
+        drop(late);
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(
+            format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file)),
+            &path,
+        )
+        .or_else(|_| fs::write(&path, &whole))
+        .unwrap();
+        file.set_len(0).unwrap();
+        file.write_all_at(&whole, 0).unwrap();
+    }
+}

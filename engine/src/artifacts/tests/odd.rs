@@ -1,0 +1,309 @@
+//! What stands where a file of ours should be, or says what is not so: entries that lie, pipes, sockets,
+//! directories. The answer is a miss or a clear error, nothing waits, and nothing else suffers for it.
+
+use std::{
+    os::unix::{fs::symlink, net::UnixListener},
+    path::Path,
+    time::Instant,
+};
+
+use super::*;
+use crate::{Error, host::shared};
+
+/// Makes something odd at a path.
+type Make = fn(&Path);
+
+const ODD: [(&str, Make); 5] = [
+    ("directory", |path| fs::create_dir(path).unwrap()),
+    ("full directory", |path| {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("file"), "").unwrap();
+    }),
+    ("pipe", |path| {
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: a path that ends with NUL.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    }),
+    ("socket", |path| drop(UnixListener::bind(path).unwrap())),
+    ("link", |path| symlink("/etc/passwd", path).unwrap()),
+];
+
+fn take_away(path: &Path) {
+    if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        fs::remove_dir_all(path).unwrap();
+    } else {
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[test]
+fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited_for() {
+    let begun = Instant::now();
+    let passwd = fs::read("/etc/passwd").unwrap();
+    for (kind, make) in ODD {
+        for place in [
+            "entry",
+            "binary",
+            "link",
+            "index.json",
+            ".pillion/changes",
+            ".pillion/imported",
+        ] {
+            let what = format!("{kind} for {place}");
+            let house = House::in_memory();
+            let store = house.open();
+            let record = put(&store, 1 << 56, b"binary");
+            let other = put(&store, 2 << 56, b"another");
+            let at = match place {
+                "entry" => store
+                    .path(&record)
+                    .with_file_name(format!("{}.json", record.key)),
+                "binary" => store.path(&record),
+                "link" => store
+                    .path(&record)
+                    .with_file_name(format!("{}.bin", record.key)),
+                place => house.dir.path().join(place),
+            };
+            take_away(&at);
+            make(&at);
+
+            let opened = store.open_binary(&record);
+            assert!(
+                place != "binary" || !matches!(opened, Ok(Some(_))),
+                "{what}"
+            );
+            let replaced = put_as(&store, replacing(1 << 56), b"binary");
+            match &replaced {
+                Ok(record) => assert!(store.verify(record).unwrap(), "{what}"),
+                Err(error) => assert!(matches!(error, Error::Io { .. }), "{what}: {error:?}"),
+            }
+            house.pass(LATER);
+            for _ in 0..2 {
+                store.prepare().unwrap();
+                let report = store.clean(house.now());
+                assert!(report.is_ok(), "{what}: {report:?}");
+                let _ = store.export();
+            }
+            assert!(store.verify(&other).unwrap(), "{what}");
+            let next = put(&store, 3 << 56, b"next");
+            assert_eq!(store.find(Key(3 << 56)), Some(next), "{what}");
+            let late = house.open();
+            assert!(late.find(Key(2 << 56)).is_some(), "{what}");
+            let temporaries = fs::read_dir(store.disk.temporary_path()).unwrap().count();
+            assert_eq!(temporaries, 0, "{what}");
+            take_away(&at);
+            put_as(&store, replacing(1 << 56), b"binary").unwrap();
+            assert!(
+                store.verify(&store.find(Key(1 << 56)).unwrap()).unwrap(),
+                "{what}"
+            );
+        }
+    }
+    assert_eq!(fs::read("/etc/passwd").unwrap(), passwd);
+    assert!(begun.elapsed() < Duration::from_secs(120));
+}
+
+#[test]
+fn whatever_stands_in_the_place_of_the_index_gives_a_process_an_index() {
+    for (kind, make) in ODD {
+        for name in ["seg", "lock"] {
+            let house = House::in_memory();
+            let path = {
+                let store = house.open();
+                put(&store, 1, b"binary");
+                store.stats().index_path.unwrap().with_extension(name)
+            };
+            take_away(&path);
+            make(&path);
+            let store = house.open();
+            let record = put(&store, 2, b"another");
+            assert!(store.verify(&record).unwrap(), "{kind} for {name}");
+            // Without its lock it learns nothing until there is one.
+            if name == "seg" {
+                assert!(
+                    store.find(Key(1)).is_some() && store.find(Key(2)).is_some(),
+                    "{kind}"
+                );
+            }
+            take_away(&path);
+            store.prepare().unwrap();
+            assert!(store.find(Key(2)).is_some(), "{kind} for {name}");
+        }
+    }
+}
+
+#[test]
+fn an_entry_that_lies_is_a_miss_or_is_found_out() {
+    let house = House::in_memory();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let path = store
+        .path(&record)
+        .with_file_name(format!("{}.json", record.key));
+    let honest = fs::read_to_string(&path).unwrap();
+    let lies = [
+        (r#""size": 6"#, r#""size": 7"#),
+        (r#""size": 6"#, r#""size": 18446744073709551615"#),
+        (r#""size": 6"#, r#""size": -1"#),
+        (r#""size": 6"#, r#""size": 6.5"#),
+        ("0000000000000001", "0000000000000002"),
+        (r#""version": 1"#, r#""version": 2"#),
+        (r#""version": 1"#, r#""version": "1""#),
+    ];
+    for (truth, lie) in lies {
+        assert!(honest.contains(truth), "{truth}");
+        fs::write(&path, honest.replacen(truth, lie, 1)).unwrap();
+        assert_eq!(store.read_disk(Key(1)).unwrap(), None, "{lie}");
+        assert_eq!(store.find(Key(1)), None, "{lie}");
+        assert_eq!(house.open().find(Key(1)), None, "{lie}");
+        assert!(store.rebuild().is_ok(), "{lie}");
+        fs::write(&path, &honest).unwrap();
+        assert_eq!(
+            store.read_disk(Key(1)).unwrap().map(|found| found.sha256),
+            Some(record.sha256)
+        );
+    }
+    // Bytes of the right length under the right name: only who hashes them again can tell.
+    fs::write(store.path(&record), "BINARY").unwrap();
+    let found = store.find(Key(1)).unwrap();
+    assert!(store.open_binary(&found).unwrap().is_some());
+    assert!(!store.verify(&found).unwrap());
+}
+
+#[test]
+fn a_huge_or_deep_entry_costs_no_memory_and_no_time() {
+    let house = House::in_memory();
+    let store = house.open();
+    let record = put(&store, 1, b"binary");
+    let path = store
+        .path(&record)
+        .with_file_name(format!("{}.json", record.key));
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let begun = Instant::now();
+    assert_eq!(store.read_disk(Key(1)).unwrap(), None);
+    assert_eq!(house.open().stats().entries, 0);
+    fs::write(&path, "[".repeat(1_000_000)).unwrap();
+    assert_eq!(store.read_disk(Key(1)).unwrap(), None);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    put(&store, 1, b"binary");
+    assert!(store.find(Key(1)).is_some());
+}
+
+#[test]
+fn a_binary_without_an_entry_and_an_entry_without_a_binary_are_misses_that_a_build_mends() {
+    for gone in ["json", "bin"] {
+        let house = House::in_memory();
+        let store = house.open();
+        let record = put(&store, 1, b"binary");
+        let path = match gone {
+            "json" => store
+                .path(&record)
+                .with_file_name(format!("{}.json", record.key)),
+            _ => store.path(&record),
+        };
+        fs::remove_file(&path).unwrap();
+        assert_eq!(store.read_disk(Key(1)).unwrap(), None, "{gone}");
+        assert_eq!(house.open().find(Key(1)), None, "{gone}");
+        let anew = put(&store, 1, b"binary");
+        assert!(store.verify(&anew).unwrap(), "{gone}");
+        assert_eq!(store.find(Key(1)), Some(anew), "{gone}");
+        house.pass(HOUR);
+        store.clean(house.now()).unwrap();
+        assert_eq!(house.files().len(), 3, "{gone}: {:?}", house.files());
+    }
+}
+
+#[test]
+fn a_directory_that_was_moved_away_and_replaced_is_another_cache_for_old_and_new_processes() {
+    let house = House::in_memory();
+    let above = tempfile::tempdir().unwrap();
+    let mut options = house.options();
+    options.dir = above.path().join("cache");
+    let old = house.open_with(options.clone());
+    put(&old, 1, b"binary");
+    old.prepare().unwrap();
+    let segment = old.stats().index_path.unwrap();
+    assert!(!old.has_news());
+    fs::rename(&options.dir, above.path().join("away")).unwrap();
+    fs::create_dir(&options.dir).unwrap();
+    assert!(old.has_news(), "the log of changes is gone");
+    let new = house.open_with(options.clone());
+    assert_eq!(new.find(Key(1)), None);
+    old.prepare().unwrap();
+    assert_eq!(old.find(Key(1)), None);
+    assert!(!old.has_news());
+    assert!(!segment.exists(), "nobody will open that index again");
+    put(&new, 2, b"binary");
+    assert!(old.has_news());
+    old.prepare().unwrap();
+    assert!(old.find(Key(2)).is_some());
+    put(&old, 3, b"binary");
+    assert!(new.has_news());
+    new.prepare().unwrap();
+    assert!(new.find(Key(3)).is_some());
+    assert!(!old.has_news() && !new.has_news());
+    let segments = fs::read_dir(house.run.path()).unwrap().flatten();
+    let segments = segments.filter(|entry| entry.path().extension().unwrap() == "seg");
+    assert_eq!(segments.count(), 1);
+    // And back: the old one again, with what it has.
+    fs::remove_dir_all(&options.dir).unwrap();
+    fs::rename(above.path().join("away"), &options.dir).unwrap();
+    for store in [&old, &new] {
+        assert!(store.has_news());
+        store.prepare().unwrap();
+        assert!(store.find(Key(1)).is_some() && store.find(Key(2)).is_none());
+    }
+}
+
+#[test]
+fn news_are_told_once_to_those_who_share_an_index_and_to_all_others() {
+    let house = House::in_memory();
+    let (one, same) = (house.open(), house.open());
+    let mut options = house.options();
+    options.max_entries = 128;
+    let apart = house.open_with(options);
+    assert!(!one.has_news() && !same.has_news() && !apart.has_news());
+    // The first change begins a log, which nobody knows yet.
+    put(&one, 1, b"binary");
+    for store in [&one, &same, &apart] {
+        store.prepare().unwrap();
+    }
+    put(&one, 2, b"binary");
+    assert!(!one.has_news() && !same.has_news(), "their index has it");
+    assert!(apart.has_news());
+    apart.prepare().unwrap();
+    assert!(!apart.has_news() && apart.find(Key(2)).is_some());
+    put(&apart, 3, b"binary");
+    assert!(one.has_news());
+    one.prepare().unwrap();
+    assert!(!same.has_news() && same.find(Key(3)).is_some());
+}
+
+#[test]
+fn a_cache_in_a_groups_directory_is_the_groups_down_to_the_last_file() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let above = tempfile::tempdir().unwrap();
+    fs::set_permissions(above.path(), fs::Permissions::from_mode(0o2770)).unwrap();
+    let house = House::in_memory();
+    let mut options = house.options();
+    options.dir = above.path().join("cache");
+    let store = house.open_with(options.clone());
+    let record = put(&store, 1, b"binary");
+    store.export().unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o7777;
+    let place = store.path(&record).parent().unwrap().to_owned();
+    let tmp = store.disk.temporary_path();
+    for dir in [
+        &options.dir,
+        &place,
+        place.parent().unwrap(),
+        &tmp,
+        tmp.parent().unwrap(),
+    ] {
+        assert_eq!(mode(dir), 0o2770, "{}", dir.display());
+    }
+    assert_eq!(mode(&options.dir.join(".pillion/changes")), 0o664);
+    assert_eq!(mode(&store.path(&record)), 0o755);
+    assert_eq!(shared::rights_below(0o2770), 0o2770);
+}
