@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::shared;
+use super::{clock, shared};
 use crate::{
     Error, Result,
     error::IoContext,
@@ -127,8 +127,9 @@ pub fn sweep(state_dir: &Path, now: SystemTime) {
         });
         let dead = ours
             && entry.metadata().is_ok_and(|found| {
-                let at = found.modified();
-                at.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > DEAD))
+                found
+                    .modified()
+                    .is_ok_and(|at| clock::apart(now, at) > DEAD)
             });
         if dead {
             let _ = fs::remove_file(entry.path());
