@@ -10,12 +10,18 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use tokio::sync::mpsc;
 
-use super::trouble::{Reason, Trouble};
+use super::{
+    magic::HEAD,
+    trouble::{Reason, Trouble},
+};
 use crate::Error;
 
 /// Pieces under way between network and disk.
 const PIECES: usize = 8;
 const BLOCK: usize = 64 << 10;
+
+/// What is looked at before the rest is taken: the first [`HEAD`] bytes, unpacked. Its error is the end.
+pub(super) type Inspect = Box<dyn FnOnce(&[u8]) -> Result<(), Trouble> + Send>;
 
 /// Streams a response into `sink`, unpacked. `silence` bounds the wait for each piece, `most` the bytes
 /// that are written. A dropped call stops the writing at once.
@@ -24,6 +30,7 @@ pub(super) async fn receive<S: Write + Send + 'static>(
     silence: Duration,
     most: u64,
     sink: S,
+    inspect: Option<Inspect>,
 ) -> Result<S, Trouble> {
     if response
         .content_length()
@@ -32,7 +39,7 @@ pub(super) async fn receive<S: Write + Send + 'static>(
         return Err(too_large(most));
     }
     let (sender, receiver) = mpsc::channel(PIECES);
-    let writer = tokio::task::spawn_blocking(move || write(receiver, sink, most));
+    let writer = tokio::task::spawn_blocking(move || write(receiver, sink, most, inspect));
     loop {
         let piece = tokio::time::timeout(silence, response.chunk()).await;
         let piece = match piece {
@@ -87,12 +94,18 @@ fn write<B: AsRef<[u8]>, S: Write>(
     pieces: mpsc::Receiver<Option<B>>,
     sink: S,
     most: u64,
+    inspect: Option<Inspect>,
 ) -> Result<S, Trouble> {
-    unpack(Pieces::new(pieces), sink, most)
+    unpack(Pieces::new(pieces), sink, most, inspect)
 }
 
 /// Copies a body into `sink`, unpacked where it is gzip.
-pub(super) fn unpack<S: Write>(mut body: impl Read, sink: S, most: u64) -> Result<S, Trouble> {
+pub(super) fn unpack<S: Write>(
+    mut body: impl Read,
+    sink: S,
+    most: u64,
+    inspect: Option<Inspect>,
+) -> Result<S, Trouble> {
     let mut start = [0; 2];
     let mut length = 0;
     while let Some(rest) = start.get_mut(length..).filter(|rest| !rest.is_empty()) {
@@ -105,15 +118,21 @@ pub(super) fn unpack<S: Write>(mut body: impl Read, sink: S, most: u64) -> Resul
     let start = start.get(..length).unwrap_or_default();
     let whole = start.chain(body);
     if start == [0x1f, 0x8b] {
-        copy(MultiGzDecoder::new(whole), sink, most)
+        copy(MultiGzDecoder::new(whole), sink, most, inspect)
     } else {
-        copy(whole, sink, most)
+        copy(whole, sink, most, inspect)
     }
 }
 
-fn copy<S: Write>(mut from: impl Read, mut sink: S, most: u64) -> Result<S, Trouble> {
+fn copy<S: Write>(
+    mut from: impl Read,
+    mut sink: S,
+    most: u64,
+    mut inspect: Option<Inspect>,
+) -> Result<S, Trouble> {
     let mut buffer = vec![0; BLOCK];
     let mut left = most;
+    let mut head = Vec::new();
     loop {
         let count = match from.read(&mut buffer) {
             Ok(0) => return Ok(sink),
@@ -124,7 +143,15 @@ fn copy<S: Write>(mut from: impl Read, mut sink: S, most: u64) -> Result<S, Trou
         left = left
             .checked_sub(count as u64)
             .ok_or_else(|| too_large(most))?;
-        sink.write_all(buffer.get(..count).unwrap_or_default())
+        let block = buffer.get(..count).unwrap_or_default();
+        if inspect.is_some() {
+            head.extend_from_slice(block);
+        }
+        // What ends before that is looked at as a whole, by the caller.
+        if let Some(inspect) = inspect.take_if(|_| head.len() >= HEAD) {
+            inspect(head.get(..HEAD).unwrap_or_default())?;
+        }
+        sink.write_all(block)
             .map_err(|error| Trouble::Unkept(Error::io("writing the binary", error)))?;
     }
 }

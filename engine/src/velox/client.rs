@@ -137,7 +137,7 @@ impl Client {
         if status == StatusCode::OK && !answer::is_json(&content_type) {
             return Ok(Reply::Body(response));
         }
-        let body = body::receive(response, self.silence, MOST_JSON, Vec::new()).await?;
+        let body = body::receive(response, self.silence, MOST_JSON, Vec::new(), None).await?;
         if status == StatusCode::OK {
             return answer::path(&body).map(Reply::Path);
         }
@@ -196,7 +196,7 @@ impl Client {
         if status != StatusCode::OK || !json {
             return None;
         }
-        let body = body::receive(response, PROGRESS_TIMEOUT, MOST_PROGRESS, Vec::new()).await;
+        let body = body::receive(response, PROGRESS_TIMEOUT, MOST_PROGRESS, Vec::new(), None).await;
         serde_json::from_slice(&body.ok()?).ok()
     }
 

@@ -67,7 +67,14 @@ impl Work {
             }
             Reply::Body(response) => {
                 let sink = self.stage(inner, attempt.shelf).await?;
-                let received = body::receive(response, client.silence(), inner.most, sink).await;
+                let (request, most) = (Arc::clone(&self.request), inner.most);
+                // A page, or a binary for another platform, is not taken to the end.
+                let inspect = move |head: &[u8]| {
+                    source::fits(head, u64::MAX, wanted(&request, most), "a binary")
+                };
+                let silence = client.silence();
+                let inspect = Some(Box::new(inspect) as body::Inspect);
+                let received = body::receive(response, silence, most, sink, inspect).await;
                 received.map_err(|trouble| match trouble {
                     Trouble::Unkept(error) => unkept(attempt.shelf, error),
                     other => other,
@@ -120,6 +127,7 @@ impl Work {
                     Error::Io { .. } => unkept(shelf, error),
                     _ => Trouble::Final(error),
                 })?;
+            found.is_unchanged(&path)?;
             Ok(staging)
         })
         .await

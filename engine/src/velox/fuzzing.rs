@@ -64,7 +64,7 @@ pub fn body(bytes: &[u8], piece: usize, most: u64) {
                 .map_or(Ok(0), |part| self.0.read(part))
         }
     }
-    if let Ok(sink) = body::unpack(Pieces(bytes, piece), Vec::new(), most) {
+    if let Ok(sink) = body::unpack(Pieces(bytes, piece), Vec::new(), most, None) {
         assert!(sink.len() as u64 <= most);
     }
 }
@@ -168,9 +168,11 @@ impl Wire {
         let silence = self.client.silence();
         let ended = self.runtime.block_on(async {
             match self.client.ask(&self.request, false).await {
-                Ok(Reply::Body(response)) => body::receive(response, silence, MOST, Vec::new())
-                    .await
-                    .map(drop),
+                Ok(Reply::Body(response)) => {
+                    body::receive(response, silence, MOST, Vec::new(), None)
+                        .await
+                        .map(drop)
+                }
                 Ok(Reply::Path(_)) => Ok(()),
                 Err(trouble) => Err(trouble),
             }

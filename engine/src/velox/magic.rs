@@ -31,9 +31,17 @@ pub(super) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), 
         )))
     };
     match os {
-        "windows" if head.starts_with(b"MZ") => processor(pe_machine(head), PE, os, arch),
+        // All begin with a program for DOS, and that alone is none for Windows.
+        "windows" if head.starts_with(b"MZ") => match pe_machine(head) {
+            Some(machine) => processor(Some(machine), PE, os, arch),
+            None if size < HEAD as u64 => too_short(size),
+            None => wrong("PE"),
+        },
         "windows" => wrong("PE"),
         "darwin" | "ios" if head.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) => {
+            if size < MACH_HEADER {
+                return too_short(size);
+            }
             let machine = Bytes { head, big: false }.word(4);
             processor(machine.map(u64::from), MACH, os, arch)
         }
@@ -47,6 +55,15 @@ pub(super) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), 
         _ if head.starts_with(b"\x7fELF") => elf(head, size, os, arch),
         _ => wrong("ELF"),
     }
+}
+
+/// Bytes of a Mach-O header of 64 bits.
+const MACH_HEADER: u64 = 32;
+
+fn too_short(size: u64) -> Result<(), Unfit> {
+    Err(Unfit::Cut(format!(
+        "it has {size} bytes, and that is less than the header of an executable"
+    )))
 }
 
 const ELF: [(&str, u64); 5] = [
@@ -84,6 +101,9 @@ fn processor<const N: usize>(
 
 fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
     let (wide, big) = (head.get(4) == Some(&2), head.get(5) == Some(&2));
+    if size < if wide { 64 } else { 52 } {
+        return too_short(size);
+    }
     let bytes = Bytes { head, big };
     processor(bytes.half(18).map(u64::from), ELF, os, arch)?;
     let short = |end: u64| {

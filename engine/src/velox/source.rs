@@ -30,6 +30,26 @@ pub(super) struct PathRoot {
 pub(super) struct Found {
     pub(super) file: File,
     pub(super) size: u64,
+    // When it was written last, to be compared after the copy.
+    written: (i64, i64),
+}
+
+impl Found {
+    /// Whether nobody wrote to it since it was opened: a copy from before and after is no binary that anybody built.
+    pub(super) fn is_unchanged(&self, path: &str) -> Result<(), Trouble> {
+        let now = self.file.metadata();
+        let same = |now: &std::fs::Metadata| now.len() == self.size && written(now) == self.written;
+        if now.is_ok_and(|now| same(&now)) {
+            return Ok(());
+        }
+        Err(Trouble::Stale(Error::Remote(format!(
+            "velox server answered with the file {path}, which was written to while it was copied"
+        ))))
+    }
+}
+
+fn written(metadata: &std::fs::Metadata) -> (i64, i64) {
+    (metadata.mtime(), metadata.mtime_nsec())
 }
 
 /// The platform that was asked for, and the largest file that is taken.
@@ -77,7 +97,11 @@ pub(super) fn open(path: &str, roots: &[PathRoot], wanted: Wanted<'_>) -> Result
     }
     let head = head(&file).map_err(|error| refused(path, &place, error))?;
     fits(&head, size, wanted, &format!("the file {path}"))?;
-    Ok(Found { file, size })
+    Ok(Found {
+        file,
+        size,
+        written: written(&metadata),
+    })
 }
 
 /// Checks what was found or received. `what` names it for the message.
@@ -227,6 +251,26 @@ mod tests {
         let found = open("/srv/tmp/a/rr", &root(dir.path()), WANTED).unwrap();
         assert_eq!(found.size, 5);
         assert!(said(open("/srv/x/rr", &root(dir.path()), WANTED)).contains("no directory here"));
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_under_the_copy_is_asked_for_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rr");
+        std::fs::write(&path, "12345").unwrap();
+        let found = open("/srv/tmp/rr", &root(dir.path()), WANTED).unwrap();
+        assert!(found.is_unchanged("/srv/tmp/rr").is_ok());
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(b"x", 2).unwrap();
+        file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_millis(5))
+            .unwrap();
+        let changed = found.is_unchanged("/srv/tmp/rr");
+        assert!(matches!(&changed, Err(Trouble::Stale(_))), "{changed:?}");
+        // Another file under its name is another binary, and this one is whole.
+        let found = open("/srv/tmp/rr", &root(dir.path()), WANTED).unwrap();
+        std::fs::rename(&path, dir.path().join("old")).unwrap();
+        std::fs::write(&path, "another").unwrap();
+        assert!(found.is_unchanged("/srv/tmp/rr").is_ok());
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn through(pieces: Vec<&[u8]>, ended: bool) -> Result<Vec<u8>, Trouble> {
         sender.try_send(None).unwrap();
     }
     drop(sender);
-    write(receiver, Vec::new(), 1000)
+    write(receiver, Vec::new(), 1000, None)
 }
 
 #[test]
@@ -55,6 +55,29 @@ fn a_bomb_is_stopped_at_the_bound() {
 }
 
 #[test]
+fn what_begins_wrong_is_not_taken_to_the_end() {
+    /// Zeros, and how many were taken.
+    struct Zeros<'a>(&'a mut usize);
+    impl Read for Zeros<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(0);
+            *self.0 += buffer.len();
+            Ok(buffer.len())
+        }
+    }
+    let mut taken = 0;
+    let inspect: Inspect = Box::new(|head: &[u8]| {
+        assert_eq!(head, [0; HEAD]);
+        Err(Trouble::remote("zeros"))
+    });
+    let end = unpack(Zeros(&mut taken), io::sink(), u64::MAX, Some(inspect));
+    assert!(
+        matches!(end, Err(Trouble::Final(_))) && taken < 1 << 20,
+        "{taken}"
+    );
+}
+
+#[test]
 fn a_full_disk_is_our_own_trouble() {
     struct Full;
     impl Write for Full {
@@ -66,7 +89,7 @@ fn a_full_disk_is_our_own_trouble() {
         }
     }
     assert!(matches!(
-        unpack(&b"xyz"[..], Full, 10),
+        unpack(&b"xyz"[..], Full, 10, None),
         Err(Trouble::Unkept(_))
     ));
 }

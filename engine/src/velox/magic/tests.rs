@@ -41,7 +41,7 @@ fn each_platform_has_its_format_and_its_processor() {
     pe[0x40..0x46].copy_from_slice(b"PE\0\0\x64\x86");
     assert_eq!(check(&elf64(62, 100), 120, "linux", "amd64"), Ok(()));
     assert_eq!(check(&elf64(62, 100), 120, "freebsd", "amd64"), Ok(()));
-    assert_eq!(check(&mach, 8, "darwin", "arm64"), Ok(()));
+    assert_eq!(check(&mach, 32, "darwin", "arm64"), Ok(()));
     assert_eq!(check(&pe, 128, "windows", "amd64"), Ok(()));
     assert_eq!(check(b"\0asm", 4, "wasip1", "wasm"), Ok(()));
     assert_eq!(
@@ -79,6 +79,24 @@ fn an_empty_or_cut_file_is_told_apart_from_a_wrong_one() {
             "it is no ELF executable for linux/amd64: it starts with 3c 68 74 6d 6c 3e".into()
         ))
     );
+}
+
+#[test]
+fn a_few_bytes_that_begin_well_are_no_executable() {
+    for (head, os) in [
+        (&b"\x7fELF"[..], "linux"),
+        (b"\x7fELF\x01\x01\x01", "linux"),
+        (&elf64(62, 100)[..63], "linux"),
+        (b"MZ", "windows"),
+        (&[&b"MZ"[..], &[0; 200]].concat(), "windows"),
+        (b"\xcf\xfa\xed\xfe\x0c\0\0\x01", "darwin"),
+    ] {
+        let cut = check(head, head.len() as u64, os, "amd64");
+        assert!(matches!(cut, Err(Unfit::Cut(_))), "{head:?}: {cut:?}");
+    }
+    let dos = [&b"MZ"[..], &[0; HEAD]].concat();
+    let other = check(&dos[..HEAD], dos.len() as u64, "windows", "amd64");
+    assert!(matches!(other, Err(Unfit::Wrong(_))));
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 mod answers;
 mod faults;
 mod flights;
+mod hostile;
 mod leaving;
 mod processes;
 mod tls;
