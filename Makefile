@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture soak bench build stubs-check docs lint clean
+.PHONY: help demo test torture soak fuzz bench build stubs-check docs lint clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ help: ## what there is
 demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
 
-test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak)
+test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak, fuzz)
 	@STAGE='$(STAGE)' scripts/test.sh
 
 torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure
@@ -19,6 +19,10 @@ torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, 
 
 soak: ## one worker of each host under load; SOAK_SECONDS=3600: for an hour
 	@SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_REQUESTS='$(SOAK_REQUESTS)' STAGE=soak scripts/test.sh
+
+fuzz: ## parsers of foreign bytes against made-up ones; TARGET=index: one of them; SECONDS=60: so long each, and not an hour
+	@scripts/setup.sh base
+	@scripts/fuzz.sh --seconds '$(or $(SECONDS),3600)' $(TARGET)
 
 bench: ## our numbers beside those of the peers, in one run
 	@scripts/bench.sh

@@ -27,7 +27,11 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
         log.extend_from_slice(&(!key).to_le_bytes());
     }
     log.extend_from_slice(&input.rest);
-    let new = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+    let new = || {
+        tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .expect("a directory")
+    };
     DIR.with(|dir| {
         let dir = dir.get_or_init(new).path();
         pillion_engine::artifacts::fuzzing::changes(dir, &log, input.from.0, input.from.1.into());

@@ -18,7 +18,11 @@ struct Input<'a> {
 }
 
 libfuzzer_sys::fuzz_target!(|input: Input| {
-    let new = || tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+    let new = || {
+        tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .expect("a directory")
+    };
     DIR.with(|dir| {
         let dir = dir.get_or_init(new).path();
         let (key, digest, attempt) = (1u64, 2u64, input.attempt | 1);
@@ -28,7 +32,10 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
         first[..8].copy_from_slice(&key.to_le_bytes());
         first[8..16].copy_from_slice(&digest.to_le_bytes());
         first[16..24].copy_from_slice(&attempt.to_le_bytes());
-        for (record, good) in [(first, true)].into_iter().chain(input.records.iter().copied().take(300)) {
+        for (record, good) in [(first, true)]
+            .into_iter()
+            .chain(input.records.iter().copied().take(300))
+        {
             table.extend_from_slice(&record);
             table.extend_from_slice(&(fnv(&record) ^ u64::from(!good)).to_le_bytes());
         }
@@ -50,5 +57,7 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
 
 /// As the table's records have it.
 fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }

@@ -20,7 +20,9 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
     let records: Vec<Record> = input.records.iter().take(40).map(record).collect();
     DIR.with(|dir| {
         let (_keep, path) = dir.get_or_init(|| {
-            let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
+            let dir = tempfile::tempdir_in("/dev/shm")
+                .or_else(|_| tempfile::tempdir())
+                .expect("a directory");
             let path = dir.path().join("run");
             (dir, path)
         });

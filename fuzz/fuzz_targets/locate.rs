@@ -14,7 +14,11 @@ libfuzzer_sys::fuzz_target!(|input: (&str, &str)| {
         cwd: Path::new("/cwd"),
     });
     let mut roots = resolved.settings.velox.path_map;
-    assert!(roots.iter().all(|(server, local)| server.is_absolute() && local.is_absolute()));
+    assert!(
+        roots
+            .iter()
+            .all(|(server, local)| server.is_absolute() && local.is_absolute())
+    );
     roots.push((PathBuf::from("/srv"), PathBuf::from("/local")));
     roots.push((PathBuf::from("/srv/tmp"), PathBuf::from("/tmp")));
     pillion_engine::velox::fuzzing::locate(path, &roots);

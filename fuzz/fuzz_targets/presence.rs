@@ -16,8 +16,12 @@ struct Place {
 thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
 
 fn place() -> Place {
-    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory");
-    let held = Lock::attempt(&dir.path().join("held.json"), Kind::Exclusive).expect("a lock").expect("free");
+    let dir = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a directory");
+    let held = Lock::attempt(&dir.path().join("held.json"), Kind::Exclusive)
+        .expect("a lock")
+        .expect("free");
     Place { dir, _held: held }
 }
 

@@ -14,7 +14,11 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     };
     let identity = Identity::of(&request);
     let canonical: Value = serde_json::from_str(&identity.canonical.json).expect("JSON");
-    assert!(canonical["plugins"].as_array().is_some_and(|plugins| !plugins.is_empty()));
+    assert!(
+        canonical["plugins"]
+            .as_array()
+            .is_some_and(|plugins| !plugins.is_empty())
+    );
     let again = Request::from_json(&request.config()).expect("what is written can be read");
     assert_eq!(again, request);
     assert_eq!(Identity::of(&again), identity);

@@ -16,7 +16,12 @@ libfuzzer_sys::fuzz_target!(|input: (u8, &str, u8, &str)| {
         cwd: Path::new("/cwd"),
     });
     assert_eq!(resolved.values.len(), TABLE.len());
-    assert!(resolved.problems.iter().all(|problem| problem.to_string().len() <= 16 << 10));
+    assert!(
+        resolved
+            .problems
+            .iter()
+            .all(|problem| problem.to_string().len() <= 16 << 10)
+    );
     for text in [ini, env] {
         if let Some(read) = duration::parse(text) {
             assert_eq!(duration::parse(&duration::format(read)), Some(read));

@@ -20,9 +20,17 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     for problem in &resolved.problems {
         assert!(problem.to_string().len() <= 16 << 10);
     }
-    let token = resolved.settings.velox.auth_token.as_ref().map(|token| token.expose());
+    let token = resolved
+        .settings
+        .velox
+        .auth_token
+        .as_ref()
+        .map(|token| token.expose());
     if token.is_some_and(|token| token.contains(SECRET)) {
-        let shown = resolved.values.iter().find(|value| value.name == "velox.auth_token");
+        let shown = resolved
+            .values
+            .iter()
+            .find(|value| value.name == "velox.auth_token");
         assert!(shown.is_none_or(|shown| !shown.value.contains(SECRET)));
     }
 });

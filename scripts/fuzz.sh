@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Runs the fuzz targets of `fuzz/` one after the other: `fuzz.sh [--seconds N] [--keep] [TARGET...]`, all targets where
+# none is named, an hour each where nothing else is said. Standard output gets a line for each. What a run finds of new
+# inputs stays in the user's cache, and the next one goes on from there; an input that breaks something is left in
+# `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again. `--keep` puts into `fuzz/corpus`, from what the cache
+# has gathered, the few small inputs that between them reach most.
+#
+# FUZZ_GATHERED names another place than the cache for what is found.
+#
+# libFuzzer needs nothing but the compilers that build the extension: what `cargo fuzz` would tell rustc stands below.
+
+. "$(dirname "$0")/lib.sh"
+
+# As cargo-fuzz has them, without a sanitizer: those need a nightly compiler, and Rust's own checks are on.
+readonly instrumented="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
+readonly fuzz=$PILLION_ROOT/fuzz gathered=${FUZZ_GATHERED:-$PILLION_CACHE/fuzz}
+# Inputs of one target in the repository, and bytes of each.
+readonly most_inputs=40 most_bytes=2048
+
+seconds=3600 keep='' targets=() inputs=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --seconds) seconds=$2 && shift ;;
+        --keep) keep=1 ;;
+        */*) inputs+=("$1") ;;
+        *) targets+=("$1") ;;
+    esac
+    shift
+done
+known=$(cd "$fuzz/fuzz_targets" && printf '%s\n' *.rs | sed 's/\.rs$//')
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets <<<"$known"
+for target in "${targets[@]}"; do
+    grep -qx "$target" <<<"$known" || die "no target '$target'; there are: $(tr '\n' ' ' <<<"$known")"
+done
+
+build() {
+    local host
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    programs=$1/$host/release
+    mkdir -p "$1"
+    # With a target named, build scripts and macros are not instrumented.
+    quietly "$1/build.log" env RUSTFLAGS="$instrumented" CARGO_TARGET_DIR="$1" CARGO_INCREMENTAL=0 \
+        nice cargo build --release --quiet --target "$host" --manifest-path "$fuzz/Cargo.toml"
+}
+
+dictionary() {
+    case $1 in
+        wire) echo "$fuzz/dict/wire.dict" ;;
+        yaml | settings | locate) echo "$fuzz/dict/config.dict" ;;
+        *) echo "$fuzz/dict/json.dict" ;;
+    esac
+}
+
+# fuzz TARGET: goes on from what is known; says how far it came.
+fuzz() {
+    local target=$1 log begun=$SECONDS
+    mkdir -p "$gathered/$target" "$fuzz/corpus/$target" "$fuzz/artifacts/$target"
+    log=$gathered/$target.log
+    quietly "$log" nice -n 19 "$programs/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+        -print_final_stats=1 -dict="$(dictionary "$target")" -artifact_prefix="$fuzz/artifacts/$target/" \
+        "$gathered/$target" "$fuzz/corpus/$target" || return 1
+    printf '%-10s %4d s %12d runs %6s edges\n' "$target" $((SECONDS - begun)) \
+        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
+        "$(sed -nE 's/.*DONE +cov: ([0-9]+).*/\1/p' "$log")"
+}
+
+# distil TARGET: replaces the corpus in the repository. What people put there by name stays.
+distil() {
+    local target=$1 scratch file count=0
+    scratch=$(mktemp -d)
+    quietly "$gathered/$target.log" nice "$programs/$target" -set_cover_merge=1 -max_len=$most_bytes "$scratch" \
+        "$fuzz/corpus/$target" "$gathered/$target" || return 1
+    find "$fuzz/corpus/$target" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
+    # The largest reach most, byte for byte they cost little.
+    while read -r file && [ $((count += 1)) -le $most_inputs ]; do
+        cp "$file" "$fuzz/corpus/$target/"
+    done < <(find "$scratch" -type f -size -$((most_bytes + 1))c -printf '%s %p\n' | sort -rn | cut -d ' ' -f 2)
+    rm -rf "$scratch"
+    say "$target: $(find "$fuzz/corpus/$target" -type f | wc -l) inputs, $(cat "$fuzz/corpus/$target"/* | wc -c) bytes"
+}
+
+build "$(target_home)/fuzz"
+if [ ${#inputs[@]} -gt 0 ]; then
+    exec "$programs/${targets[0]}" "${inputs[@]}"
+fi
+status=0
+for target in "${targets[@]}"; do
+    if [ -n "$keep" ]; then
+        distil "$target" || status=1
+    else
+        fuzz "$target" || status=1
+    fi
+done
+exit $status
