@@ -10,7 +10,7 @@ use std::{
 
 use tokio::process::{Child, Command};
 
-use super::{house::House, http};
+use super::{house::House, http, system};
 
 const WORKER: &str = include_str!("crowd_worker.php");
 
@@ -54,7 +54,9 @@ impl Franken {
         let config = home.join("Caddyfile");
         fs::write(&config, caddyfile)?;
         let log = fs::File::create(house.log("frankenphp.log"))?;
-        let process = Command::new(program)
+        let mut command = Command::new(program);
+        system::dies_with_us(&mut command);
+        let process = command
             .arg("run")
             .arg("--config")
             .arg(&config)

@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::arguments::Arguments;
+use super::{arguments::Arguments, system};
 use crate::{FakeVelox, Options};
 
 /// How many builds the host may have at once.
@@ -154,6 +154,7 @@ impl House {
             .stdout(Stdio::piped())
             .stderr(errors)
             .kill_on_drop(true);
+        system::dies_with_us(&mut command);
         Ok(command)
     }
 }

@@ -66,14 +66,14 @@ pub async fn storm(
 impl Storm<'_> {
     fn start(&mut self, number: usize) -> io::Result<()> {
         let seed = &mut self.seed;
-        let armed = seed.percent(35).then(|| {
+        let armed = seed.percent(60).then(|| {
             let place = seed.choose(self.places).cloned().unwrap_or_default();
             let deed = match seed.below(20) {
                 0 | 1 => ":stop".to_owned(),
                 2 | 3 => format!(":sleep-{}", 50 + seed.below(900)),
                 _ => String::new(),
             };
-            format!("{place}@{}{deed}", 1 + seed.below(3))
+            format!("{place}@{}{deed}", 1 + seed.below(2))
         });
         let part = Part {
             number,
@@ -98,7 +98,7 @@ impl Storm<'_> {
             }
             if Instant::now() >= strike {
                 self.strike();
-                strike = Instant::now() + self.seed.millis(40, 160);
+                strike = Instant::now() + self.seed.millis(20, 110);
             }
             self.wake();
             if Instant::now() >= look {

@@ -2,7 +2,17 @@
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
+use rustix::process::{Signal, set_parent_process_death_signal};
+use tokio::process::Command;
+
 use super::house::House;
+
+/// Has the command's process killed when we die, however we die.
+pub fn dies_with_us(command: &mut Command) {
+    let tie = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: one system call between fork and exec, no memory of ours.
+    unsafe { command.pre_exec(tie) };
+}
 
 /// The process that holds a lock on that file.
 pub fn holder(path: &Path) -> Option<u32> {
