@@ -118,3 +118,34 @@ impl Arguments {
         again
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(line.split_whitespace().map(str::to_owned), 7)
+    }
+
+    #[test]
+    fn what_is_told_again_means_the_same() {
+        let asked = parse("--php p --extension e --kills 9 --crowd 3 --point slot.taken").unwrap();
+        assert_eq!(asked.seed, 7, "the new one, where none is given");
+        let again = asked.again("points");
+        let again = again.strip_prefix("torture ").unwrap();
+        let told = parse(&format!("--php p --extension e {again}")).unwrap();
+        assert_eq!((told.kills, told.crowd, told.seed), (9, 3, 7));
+        assert_eq!(
+            (told.scenario.as_str(), told.point.as_deref()),
+            ("points", Some("slot.taken"))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_name() {
+        assert!(parse("--php p").unwrap_err().contains("--extension"));
+        assert!(parse("--kills many").unwrap_err().contains("--kills"));
+        assert!(parse("--dance").unwrap_err().contains("--dance"));
+        assert!(parse("--seed").unwrap_err().contains("--seed"));
+    }
+}

@@ -7,11 +7,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{findings::Findings, house::House};
+use super::{findings::Findings, house::House, left};
 
 const CHECKER: &str = include_str!("checker.php");
 
@@ -24,7 +23,7 @@ struct Told {
 }
 
 /// Everything below `dir` that is no directory, with its size.
-fn files(dir: &Path) -> Vec<(PathBuf, u64)> {
+pub(super) fn files(dir: &Path) -> Vec<(PathBuf, u64)> {
     let mut all = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -41,13 +40,13 @@ fn files(dir: &Path) -> Vec<(PathBuf, u64)> {
 }
 
 /// What a name in `ab/cd/` says: the key, and the first digits of the hash.
-fn binary_name(path: &Path) -> Option<(&str, &str)> {
+pub(super) fn binary_name(path: &Path) -> Option<(&str, &str)> {
     let name = path.file_name()?.to_str()?.strip_suffix(".bin")?;
     let (key, digits) = name.split_once('.')?;
     (key.len() == 16 && digits.len() == 8).then_some((key, digits))
 }
 
-fn entry_name(path: &Path) -> Option<&str> {
+pub(super) fn entry_name(path: &Path) -> Option<&str> {
     let key = path.file_name()?.to_str()?.strip_suffix(".json")?;
     (key.len() == 16).then_some(key)
 }
@@ -119,14 +118,21 @@ fn on_disk(house: &House, findings: &mut Findings) -> BTreeMap<String, String> {
     all
 }
 
+/// When a process has died and nobody lives: whoever comes next finds what is on disk, before any cleaning.
+pub async fn after_a_death(house: &House, findings: &mut Findings) {
+    let disk = on_disk(house, findings);
+    if let Some(told) = ask(house, findings, "look", &disk, 0).await {
+        // It may have taken over what an old plugin left.
+        agree(&on_disk(house, findings), &told, findings);
+    }
+}
+
 /// When all is over: index and disk agree; a process of the future cleans, and nothing is left that nobody names.
 /// `ahead`: by how many seconds it comes later.
 pub async fn at_the_end(house: &House, findings: &mut Findings) {
     names_tell_the_truth(house, findings);
+    after_a_death(house, findings).await;
     let disk = on_disk(house, findings);
-    if let Some(told) = ask(house, findings, "look", &disk, 0).await {
-        agree(&disk, &told, findings);
-    }
     let Some(told) = ask(house, findings, "sweep", &disk, 3600).await else {
         return;
     };
@@ -138,12 +144,12 @@ pub async fn at_the_end(house: &House, findings: &mut Findings) {
             &format!("{} workers are told where one lives", told.workers),
         );
     }
-    nothing_is_left(house, &disk, findings);
-    no_lock_is_held(house, findings);
+    left::nothing_is_left(house, &disk, findings);
+    left::no_lock_is_held(house, findings);
 }
 
 fn agree(disk: &BTreeMap<String, String>, told: &Told, findings: &mut Findings) {
-    const INVARIANT: &str = "index and disk agree at the end";
+    const INVARIANT: &str = "index and disk agree";
     for (key, sha256) in disk {
         match told.found.get(key) {
             Some(Some((found, true))) if found == sha256 => {}
@@ -205,81 +211,4 @@ async fn ask(
         );
     }
     told.ok()
-}
-
-/// Beside the artifacts only what has a fixed number is left.
-fn nothing_is_left(house: &House, disk: &BTreeMap<String, String>, findings: &mut Findings) {
-    let mut others = 0;
-    let all = files(&house.state())
-        .into_iter()
-        .chain(files(house.run_dir()));
-    for (path, size) in all {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let parent = path.parent().and_then(Path::file_name).unwrap_or_default();
-        let leftover = name.ends_with(".tmp")
-            || name.ends_with(".outcome")
-            || name.starts_with(".secret-")
-            || parent == "tmp"
-            || parent == "presence";
-        let named = |key: &str| disk.contains_key(key);
-        let stray = match binary_name(&path) {
-            Some((key, digits)) => !disk
-                .get(key)
-                .is_some_and(|sha256| sha256.starts_with(digits)),
-            None => {
-                name.len() == 20
-                    && name.ends_with(".bin")
-                    && !name.split('.').next().is_some_and(named)
-            }
-        };
-        if leftover || stray {
-            findings.fail(
-                "no file grows for ever: what killed processes leave is swept",
-                &format!("{} ({size} bytes) is left", path.display()),
-            );
-        }
-        let is_artifact = binary_name(&path).is_some()
-            || entry_name(&path).is_some()
-            || name.len() == 20 && name.ends_with(".bin");
-        others += usize::from(!is_artifact);
-        // The index is the largest file of ours, the log of changes is begun anew beyond a mebibyte.
-        if !is_artifact && size > 4 << 20 {
-            findings.fail(
-                "no file grows for ever",
-                &format!("{} has {size} bytes", path.display()),
-            );
-        }
-    }
-    // 256 flights with four files each, slots, and a handful.
-    if others > 1200 {
-        findings.fail(
-            "no file grows for ever",
-            &format!("{others} files beside artifacts"),
-        );
-    }
-    findings.figure("files left beside artifacts", others);
-}
-
-fn no_lock_is_held(house: &House, findings: &mut Findings) {
-    let is_lock = |path: &Path| {
-        path.extension()
-            .is_some_and(|ending| ending == "lock" || ending == "lead" || ending == "wait")
-    };
-    let all = files(&house.state())
-        .into_iter()
-        .chain(files(house.run_dir()));
-    for (path, _) in all.filter(|(path, _)| is_lock(path)) {
-        let Ok(file) = fs::File::open(&path) else {
-            continue;
-        };
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            findings.fail(
-                "no lost slot: the dead hold no lock",
-                &format!("{} is held, and nobody lives", path.display()),
-            );
-        }
-    }
 }

@@ -1,10 +1,9 @@
 //! Hundreds who ask at once: processes of PHP, and threads of one FrankenPHP where there is one. As many builds as there
-//! are configurations, and one more for each builder that is killed; all who live are served. And one configuration
-//! that can't be built: all learn why from one build.
+//! are configurations, and one more for each builder that is killed; all who live are served.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    io,
     time::{Duration, Instant},
 };
 
@@ -22,7 +21,7 @@ use super::{
     seed::Seed,
     storm, system,
 };
-use crate::{Answer, Behaviour, Options};
+use crate::Options;
 
 /// Builders that are killed.
 const KILLS: usize = 8;
@@ -31,15 +30,16 @@ const THREADS: usize = 4;
 /// Numbers of threads begin here.
 const FIRST_THREAD: usize = 1_000_000;
 
-struct Crowd<'a> {
-    house: &'a House,
-    crew: Crew<'a>,
+/// All who ask, and what each was told.
+pub(super) struct Crowd<'a> {
+    pub(super) house: &'a House,
+    pub(super) crew: Crew<'a>,
     franken: Option<Franken>,
     threads: usize,
     configurations: usize,
     requests: JoinSet<(usize, io::Result<String>)>,
     /// What each was told: number, answer.
-    answers: BTreeMap<usize, String>,
+    pub(super) answers: BTreeMap<usize, String>,
 }
 
 /// # Errors
@@ -87,65 +87,9 @@ pub async fn crowd(arguments: &Arguments, findings: &mut Findings) -> io::Result
     Ok(())
 }
 
-/// # Errors
-/// Processes or directories can't be made.
-pub async fn failure(arguments: &Arguments, findings: &mut Findings) -> io::Result<()> {
-    const WHY: &str = "building plugins: go failed: exit status 1";
-    // Who has not boarded when the build ends is no proof of anything: then it is done again, more slowly.
-    for seconds in [5, 15, 45] {
-        let failing = Behaviour::from(Answer::Error {
-            status: 500,
-            code: "internal".to_owned(),
-            message: WHY.to_owned(),
-        });
-        let server = Options::default().behave(failing.delay(Duration::from_secs(seconds)));
-        let house = House::new(arguments, server)?;
-        let mut crowd = Crowd::gather(&house, arguments, 1, findings).await?;
-        crowd.crew.may_throw = Some("Pillion\\BuildFailedException");
-        crowd.ask().await;
-        let aboard = crowd.all_board(arguments.crowd, findings).await;
-        crowd.hear_all(arguments.hang, findings).await;
-        let answers: BTreeSet<&String> = crowd.answers.values().collect();
-        let failed = crowd
-            .answers
-            .values()
-            .filter(|answer| answer.contains(WHY))
-            .count();
-        let requests = house.velox.counters().build_requests;
-        if !aboard && seconds < 45 {
-            findings.figure(
-                "not all had boarded within",
-                format_args!("{seconds} s; again, more slowly"),
-            );
-            continue;
-        }
-        findings.figure(
-            "a build that fails",
-            format_args!(
-                "{failed} of {} learned why, from {requests} build",
-                arguments.crowd
-            ),
-        );
-        if failed != arguments.crowd || answers.len() != 1 || requests != 1 {
-            findings.fail(
-                "all who wait learn of a failure from one build",
-                &format!(
-                    "{failed} of {} did, {requests} builds, {answers:.600?}",
-                    arguments.crowd
-                ),
-            );
-        }
-        drop(crowd);
-        storm::settle(&house, findings).await;
-        checks::at_the_end(&house, findings).await;
-        return Ok(());
-    }
-    Ok(())
-}
-
 impl<'a> Crowd<'a> {
     /// Starts them all, and waits until they are ready.
-    async fn gather(
+    pub(super) async fn gather(
         house: &'a House,
         arguments: &Arguments,
         configurations: usize,
@@ -192,7 +136,7 @@ impl<'a> Crowd<'a> {
     }
 
     /// All at once.
-    async fn ask(&mut self) {
+    pub(super) async fn ask(&mut self) {
         if let Some(franken) = &self.franken {
             for number in FIRST_THREAD..FIRST_THREAD + self.threads {
                 let address = franken.address;
@@ -235,14 +179,14 @@ impl<'a> Crowd<'a> {
         killed.len()
     }
 
-    async fn hear(&mut self, until: Instant, findings: &mut Findings) {
+    pub(super) async fn hear(&mut self, until: Instant, findings: &mut Findings) {
         if let Some(News::Deed(number, outcome)) = self.crew.next(until, findings).await {
             self.answers.insert(number, outcome);
         }
     }
 
     /// Until everybody has been told something, or has died.
-    async fn hear_all(&mut self, hang: u64, findings: &mut Findings) {
+    pub(super) async fn hear_all(&mut self, hang: u64, findings: &mut Findings) {
         let end = Instant::now() + Duration::from_secs(hang + 120);
         while self.crew.len() > 0 && Instant::now() < end {
             let soon = Instant::now() + Duration::from_millis(500);
@@ -295,34 +239,5 @@ impl<'a> Crowd<'a> {
             );
         }
         served
-    }
-
-    /// Whether so many have noted their ids in the flight while it is in the air.
-    async fn all_board(&mut self, all: usize, findings: &mut Findings) -> bool {
-        let flights = self.house.flights();
-        let end = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < end {
-            let soon = Instant::now() + Duration::from_millis(50);
-            self.hear(soon, findings).await;
-            let mut ids = BTreeSet::new();
-            for entry in fs::read_dir(&flights).into_iter().flatten().flatten() {
-                if entry
-                    .path()
-                    .extension()
-                    .is_some_and(|ending| ending == "ids")
-                {
-                    let text = fs::read_to_string(entry.path()).unwrap_or_default();
-                    ids.extend(text.lines().map(str::to_owned));
-                }
-            }
-            let counters = self.house.velox.counters();
-            if counters.builds_failed > 0 {
-                return false;
-            }
-            if ids.len() >= all {
-                return true;
-            }
-        }
-        false
     }
 }

@@ -28,6 +28,8 @@ struct Line<'a> {
     house: &'a House,
     crew: Crew<'a>,
     seed: Seed,
+    /// Those who have died, and are not replaced before they are succeeded.
+    dead: Vec<usize>,
 }
 
 /// # Errors
@@ -39,6 +41,7 @@ pub async fn heirs(arguments: &Arguments, findings: &mut Findings) -> io::Result
         house: &house,
         crew: Crew::new(&house, 600),
         seed: Seed::new(arguments.seed),
+        dead: Vec::new(),
     };
     for number in 0..HEIRS {
         line.start(number)?;
@@ -85,7 +88,8 @@ impl Line<'_> {
         })
     }
 
-    /// Until that holds, or the time is over; those who end are replaced.
+    /// Until that holds, or the time is over. Nobody is replaced meanwhile: whoever starts anew would find the
+    /// place empty, and be faster than those who wait for it.
     async fn until<T>(
         &mut self,
         findings: &mut Findings,
@@ -98,7 +102,7 @@ impl Line<'_> {
             }
             let soon = Instant::now() + Duration::from_millis(5);
             if let Some(News::End(number)) = self.crew.next(soon, findings).await {
-                self.start(number)?;
+                self.dead.push(number);
             }
         }
         Ok(None)
@@ -106,6 +110,9 @@ impl Line<'_> {
 
     /// All wait: one builds, the others hold its flight's lock with it.
     async fn all_wait(&mut self, findings: &mut Findings) -> io::Result<Option<system::Asked>> {
+        for number in std::mem::take(&mut self.dead) {
+            self.start(number)?;
+        }
         let house = self.house;
         let waiting = |line: &mut Self| {
             let all = line.crew.members().all(|member| {
@@ -193,6 +200,7 @@ impl Line<'_> {
                 None => break,
             }
         }
+        self.dead.clear();
         (0..HEIRS).try_for_each(|number| self.start(number))
     }
 }

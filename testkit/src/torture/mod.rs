@@ -5,22 +5,26 @@
 //! # Layout
 //! - `arguments`, `seed`, `findings`: what is asked for, chance, what was seen.
 //! - `house`: directories and a build server; `member`: one process, running `worker.php`; `crew`: all of them.
-//! - `checks`: what has to hold of the files (`checker.php` asks a process that comes later); `system`: what the kernel
-//!   and the server know of who does what.
-//! - Scenarios: `storm` (all roles, random deaths), `points` (each named place once), `heirs` (how soon the dead are
-//!   succeeded), `crowd` (hundreds who want the same at once).
+//! - `checks`: what has to hold of the files (`checker.php` asks a process that comes later), and of what
+//!   is `left`; `system`: what the kernel and the server know of who does what.
+//! - Scenarios: `storm` (all roles, random deaths), `points` (each named place once, each in a `scene` of its own),
+//!   `heirs` (how soon the dead are succeeded), `crowd` (hundreds who want the same at once; `franken` and `http` for
+//!   those who are threads), `failure` (the same, of what can't be built).
 
 mod arguments;
 mod checks;
 mod crew;
 mod crowd;
+mod failure;
 mod findings;
 mod franken;
 mod heirs;
 mod house;
 mod http;
+mod left;
 mod member;
 mod points;
+mod scene;
 mod seed;
 mod storm;
 mod system;
@@ -49,7 +53,7 @@ pub async fn run(arguments: &Arguments) -> io::Result<bool> {
             "storm" => storm::storm(arguments, &places, &mut findings).await?,
             "heirs" => heirs::heirs(arguments, &mut findings).await?,
             "crowd" => crowd::crowd(arguments, &mut findings).await?,
-            _ => crowd::failure(arguments, &mut findings).await?,
+            _ => failure::failure(arguments, &mut findings).await?,
         }
         all_held &= findings.end();
     }

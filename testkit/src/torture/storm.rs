@@ -24,6 +24,10 @@ const ROLES: [&str; 12] = [
     "builder", "waiter", "writer", "reader", "builder", "cleaner", "writer", "builder", "waiter",
     "reader", "builder", "life",
 ];
+/// Places that a process which builds and puts hardly comes to: `points` is for those.
+const RARE: [&str; 9] = [
+    "secret", "segment", "rebuild", "import", "export", "evict", "clean", "steward", "presence",
+];
 /// How often everything is looked over.
 const LOOK: Duration = Duration::from_secs(3);
 
@@ -65,9 +69,17 @@ pub async fn storm(
 
 impl Storm<'_> {
     fn start(&mut self, number: usize) -> io::Result<()> {
+        let role = ROLES.get(number % ROLES.len()).copied().unwrap_or("life");
+        let duties = matches!(role, "cleaner" | "life");
+        let is_rare = |place: &str| RARE.iter().any(|rare| place.starts_with(rare));
+        let places: Vec<&String> = self
+            .places
+            .iter()
+            .filter(|place| duties || !is_rare(place))
+            .collect();
         let seed = &mut self.seed;
         let armed = seed.percent(60).then(|| {
-            let place = seed.choose(self.places).cloned().unwrap_or_default();
+            let place = seed.choose(&places).copied().cloned().unwrap_or_default();
             let deed = match seed.below(20) {
                 0 | 1 => ":stop".to_owned(),
                 2 | 3 => format!(":sleep-{}", 50 + seed.below(900)),
@@ -78,7 +90,7 @@ impl Storm<'_> {
         let part = Part {
             number,
             life: 0,
-            role: ROLES.get(number % ROLES.len()).copied().unwrap_or("life"),
+            role,
             seed: seed.bits() >> 33,
             configurations: self.configurations,
             armed,

@@ -79,7 +79,7 @@ function put(int $n): string
 
 function cancelled(int $n): string
 {
-    $future = Velox\build(request($n));
+    $future = Velox\build(request($n, ['force_rebuild' => (bool) mt_rand(0, 1)]));
     usleep(mt_rand(0, 400_000));
     $future->cancel();
 
