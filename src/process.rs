@@ -10,7 +10,7 @@ use pillion_engine::{
     host::fork,
     logging, metrics,
     process::{Environment, Process},
-    runtime::{Slot, notifiers_after_fork},
+    runtime::{self, Slot},
     velox::install_crypto,
 };
 
@@ -84,7 +84,7 @@ pub fn end() {
 /// Runs in a forked child: atomics and plain system calls only.
 fn after_fork() {
     PROCESS.forget();
-    notifiers_after_fork();
+    runtime::after_fork();
     logging::after_fork();
     metrics::after_fork();
 }

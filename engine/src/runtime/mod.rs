@@ -12,6 +12,7 @@
 //! | [`Job`] done | – | – | its outcome stays readable | handles died with the request | – |
 //! | [`Inbox`] of a PHP thread | – | kept | a fresh one; inherited descriptors are closed | closed with its thread | closed |
 //! | notifier socket | – | kept | a fresh pair takes its place under the same descriptor number | closed | closed |
+//! | sockets, poll set | – | kept | the child's copies are closed | closed | closed |
 //! | file locks | – | kept | the child's copies are closed, never unlocked | released | released |
 //!
 //! Background threads have all but fault signals blocked, because a PHP script may install a handler
@@ -19,6 +20,8 @@
 
 mod cancel;
 mod inbox;
+#[cfg(target_os = "linux")]
+mod inherited;
 mod job;
 mod notifier;
 mod pool;
@@ -31,7 +34,13 @@ mod wait;
 pub use cancel::CancelToken;
 pub use inbox::Inbox;
 pub use job::{Job, JobContext, JobSpec, OnShutdown, Owner, State};
-pub use notifier::after_fork as notifiers_after_fork;
 pub use pool::{Factory, Runtime, RuntimeOptions, TokioFactory};
 pub use slot::Slot;
 pub use wait::{Interrupt, Waited, wait_until};
+
+/// For the child's side of the fork handler, beside [`Slot::forget`]. Async-signal-safe.
+pub fn after_fork() {
+    #[cfg(target_os = "linux")]
+    inherited::after_fork();
+    notifier::after_fork();
+}

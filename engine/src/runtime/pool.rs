@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(target_os = "linux")]
+use super::inherited::Watched;
 use super::{
     Inbox, Job, JobContext, JobSpec, OnShutdown,
     signals::{self, Blocked},
@@ -73,8 +75,25 @@ pub struct Runtime<T> {
 
 enum Engine {
     NotStarted,
-    Started(tokio::runtime::Runtime),
+    Started(Started),
     Stopped,
+}
+
+/// In this order they are dropped as well: forked children must not take a closed descriptor for ours.
+struct Started {
+    #[cfg(target_os = "linux")]
+    watched: Watched,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Started {
+    fn new(runtime: tokio::runtime::Runtime) -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            watched: Watched::new(&runtime),
+            runtime,
+        }
+    }
 }
 
 impl<T: Send + Sync + 'static> Runtime<T> {
@@ -149,7 +168,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     pub fn stop(&self, ceiling: Duration) {
         let start = Instant::now();
         let engine = std::mem::replace(&mut *self.engine(), Engine::Stopped);
-        let Engine::Started(runtime) = engine else {
+        let Engine::Started(started) = engine else {
             return;
         };
         let may_finish = |job: &Arc<Job<T>>| job.spec().on_shutdown == OnShutdown::Finish;
@@ -160,7 +179,11 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         while start.elapsed() < ceiling / 2 && self.jobs().iter().any(may_finish) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        runtime.shutdown_timeout(ceiling.saturating_sub(start.elapsed()));
+        #[cfg(target_os = "linux")]
+        drop(started.watched);
+        started
+            .runtime
+            .shutdown_timeout(ceiling.saturating_sub(start.elapsed()));
         for job in std::mem::take(&mut *self.table()).into_values() {
             job.cancel();
         }
@@ -181,7 +204,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         }
         let mut engine = self.engine();
         match &*engine {
-            Engine::Started(runtime) => Ok(runtime.handle().clone()),
+            Engine::Started(started) => Ok(started.runtime.handle().clone()),
             Engine::Stopped => Err(Error::State("the process is shutting down".into())),
             Engine::NotStarted => {
                 let runtime = self
@@ -189,7 +212,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
                     .build()
                     .map_err(|source| Error::io("starting the runtime's threads", source))?;
                 let handle = runtime.handle().clone();
-                *engine = Engine::Started(runtime);
+                *engine = Engine::Started(Started::new(runtime));
                 Ok(handle)
             }
         }

@@ -258,7 +258,7 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
     static SLOT: Slot<Arc<Runtime<u32>>> = Slot::new();
     fork::on_child(|| {
         SLOT.forget();
-        notifiers_after_fork();
+        after_fork();
     });
     let make = || runtime().0;
     let parent = SLOT.get_or_make(make);
@@ -364,4 +364,57 @@ fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
         drop(stream);
         parent.stop(Duration::from_secs(2));
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connection_that_the_parent_drops_is_closed_though_a_child_lives_on() {
+    use std::io::Read as _;
+
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let (runtime, _) = runtime();
+    let job = runtime
+        .spawn(SPEC, None, async move |_| {
+            let _connection = tokio::net::TcpStream::connect(address).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(1)
+        })
+        .unwrap();
+    let (mut connection, _) = server.accept().unwrap();
+    // What PHP has open is PHP's, in the child too.
+    let (kept, other) = std::os::unix::net::UnixStream::pair().unwrap();
+    // SAFETY: the child makes system calls only, and ends with _exit.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // Another test's hook may be in force, or none.
+        after_fork();
+        // SAFETY: as above.
+        unsafe {
+            libc::write(kept.as_raw_fd(), c"!".as_ptr().cast(), 1);
+            libc::sleep(30);
+            libc::_exit(0);
+        }
+    }
+    let mut byte = [0];
+    (&other).read_exact(&mut byte).unwrap();
+    assert!(job.cancel());
+    connection
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    assert_eq!(connection.read(&mut byte).unwrap(), 0, "the end is seen");
+    // SAFETY: our child.
+    unsafe {
+        assert_eq!(libc::waitpid(child, std::ptr::null_mut(), libc::WNOHANG), 0);
+        libc::kill(child, libc::SIGKILL);
+        libc::waitpid(child, std::ptr::null_mut(), 0);
+    }
+    // The parent's runtime works on.
+    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let next = runtime.spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| {
+        tokio::net::TcpStream::connect(address).await.unwrap();
+        Ok(2)
+    });
+    assert_eq!(wait(&inbox, &next.unwrap()).unwrap(), 2);
+    runtime.stop(Duration::from_secs(2));
 }

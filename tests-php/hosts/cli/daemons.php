@@ -25,8 +25,9 @@ test('a daemon, made by two forks whose makers end at once, builds and lives on'
     $program = $box->php(UNDER_WAY . <<<'PHP'
         $maker = child(function () use ($parents): int {
             posix_setsid();
-            child(function () use ($parents): void {
-                for ($maker = posix_getppid(); posix_getppid() === $maker; ) usleep(1000);
+            $maker = getmypid();
+            child(function () use ($parents, $maker): void {
+                while (posix_getppid() === $maker) usleep(1000);
                 say('daemon', [
                     'inherited' => outcome(fn () => $parents->wait(1))['class'] ?? null,
                     'first' => outcome(fn () => Pillion\Velox\build(configuration('daemon'))->wait(20)),
@@ -49,6 +50,33 @@ test('a daemon, made by two forks whose makers end at once, builds and lives on'
     same(3, $velox->counter('builds_started'));
     $box->isLeftClean();
 });
+
+foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);'] as $how => $end) {
+    test("a child whose parent {$how} with a build under way goes on with its own, and takes over the parent's", function (Box $box) use ($end): void {
+        $velox = $box->velox();
+        // The parent's build, which it does not see the end of, and then as fast as can be.
+        $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 1000]]]);
+        $program = $box->php(UNDER_WAY . <<<'PHP'
+            child(function (): void {
+                $own = Pillion\Velox\build(configuration('own'));
+                $taken = Pillion\Velox\build(configuration('parents'));
+                say('asked');
+                // The parent ends meanwhile.
+                say('own', outcome(fn () => $own->wait(20)));
+                say('taken', outcome(fn () => $taken->wait(20)));
+                say('another', outcome(fn () => Pillion\Velox\build(configuration('another'))->wait(20)));
+            });
+            usleep(700_000);
+            PHP . $end);
+        $said = $program->all(60);
+        foreach (['own', 'taken', 'another'] as $build) {
+            same(true, $said[$build][0]['good'] ?? $said, $build);
+        }
+        same(4, $velox->counter('build_requests'));
+        eventually('all have ended', fn (): bool => $box->locked() === [], 10);
+        $box->isLeftClean();
+    });
+}
 
 test('a child that becomes another program takes nothing of ours along, and that one builds', function (Box $box): void {
     $velox = $box->velox();
