@@ -7,5 +7,5 @@ needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX
 here=$(dirname "$0")
 
 TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'NTS' "$here"/*.php
-TESTED_PHP=$PHP_ZTS TESTED_SO=$PILLION_ZTS_SO tests 'ZTS' "$here"/*.php
+TESTED_PHP=$PHP_ZTS TESTED_SO=$PILLION_ZTS_SO ROUNDS=${ROUNDS:-10} tests 'ZTS' "$here"/*.php
 verdict

@@ -10,37 +10,30 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/load.php';
 
-/** Restarts of each. */
+/** More of them where somebody has the time. */
 define('RESTARTS', (int) (getenv('ROUNDS') ?: 12));
 
-const WAYS = [
-    'threads are added' => ['threads' => 2, 'frankenphp' => 'max_threads 10'],
-    'threads are added and end' => ['threads' => 2, 'frankenphp' => "max_threads 10\n        max_requests 7"],
-];
-
-foreach (WAYS as $way => $options) {
-    test(sprintf('%d restarts under load while %s: nothing is left over', RESTARTS, $way), function (Box $box) use ($options): void {
-        $velox = $box->velox();
-        $velox->delay(0.1);
-        $host = new FrankenPhp($box, $options);
-        $restart = function (int $i) use ($host): void {
-            $host->ask('submit', name: "long {$i}");
-            $host->restart();
-        };
-        under_load($box, $host, 3, $restart);
-        $host->ask('build', name: 'before');
-        $before = $host->settled();
-        $memory = memory($host->pid);
-        $statuses = under_load($box, $host, RESTARTS, $restart);
-        $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
-        same([], $odd, 'answers: ' . show($statuses));
-        same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
-        // Threads that FrankenPHP has added stay, and each may have a notifier.
-        $after = $host->settled();
-        note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => memory($host->pid) - $memory]));
-        same($before['threads'], $after['threads'], 'threads');
-        is_true($after['descriptors'] <= $before['descriptors'] + 20, show([$before, $after]));
-        is_true(memory($host->pid) - $memory < 48 * 1024, 'resident KiB: ' . show([$memory, memory($host->pid)]));
-        same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
-    });
-}
+test(sprintf('%d restarts under load while threads are added and end: nothing is left over', RESTARTS), function (Box $box): void {
+    $velox = $box->velox();
+    $velox->delay(0.1);
+    $host = new FrankenPhp($box, ['threads' => 2, 'frankenphp' => "max_threads 10\n        max_requests 7"]);
+    $restart = function (int $i) use ($host): void {
+        $host->ask('submit', name: "long {$i}");
+        $host->restart();
+    };
+    under_load($box, $host, 3, $restart);
+    $host->ask('build', name: 'before');
+    $before = $host->settled();
+    $memory = memory($host->pid);
+    $statuses = under_load($box, $host, RESTARTS, $restart);
+    $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
+    same([], $odd, 'answers: ' . show($statuses));
+    same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
+    // Threads that FrankenPHP has added stay, and each may have a notifier.
+    $after = $host->settled();
+    note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => memory($host->pid) - $memory]));
+    same($before['threads'], $after['threads'], 'threads');
+    is_true($after['descriptors'] <= $before['descriptors'] + 20, show([$before, $after]));
+    is_true(memory($host->pid) - $memory < 48 * 1024, 'resident KiB: ' . show([$memory, memory($host->pid)]));
+    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+});

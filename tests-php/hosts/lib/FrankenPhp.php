@@ -84,7 +84,7 @@ final class FrankenPhp
     /**
      * What must not grow, when nothing is under way and threads for blocking work have gone.
      *
-     * @return array{threads: int, descriptors: int} our threads, and all descriptors
+     * @return array{threads: int, php: int, descriptors: int} our threads, PHP's threads, and all descriptors
      */
     public function settled(): array
     {
@@ -93,7 +93,7 @@ final class FrankenPhp
             $stay = ['pillion', 'pillion-log'];
 
             return array_diff($threads, $stay) === [] && count($threads) <= 2
-                ? ['threads' => count($threads), 'descriptors' => count(descriptors($this->pid))] : null;
+                ? ['threads' => count($threads), 'php' => count(preg_grep('/^php-/', threads($this->pid))), 'descriptors' => count(descriptors($this->pid))] : null;
         }, 20);
     }
 
