@@ -5,10 +5,12 @@
 //!
 //! * [`lifecycle`] module and request start and stop; [`process`] the one pointer to all state;
 //!   [`thread`] what a PHP thread keeps.
+//! * [`boundary`] where a request begins and ends, one file a runtime.
 //! * [`functions`] one file a PHP namespace; [`classes`] future, artifact, exceptions.
 //! * [`ini`], [`info`] settings in and out; [`log`] lines for PHP's log; [`heap`] the counting allocator.
 //! * [`zend`] the ground on which the others stand; nearly all unsafe code is there.
 
+mod boundary;
 mod classes;
 mod functions;
 mod heap;
@@ -34,6 +36,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
             ModuleBuilder::new("pillion", env!("CARGO_PKG_VERSION"))
                 .startup_function(lifecycle::module_startup)
                 .shutdown_function(lifecycle::module_shutdown)
+                .request_startup_function(lifecycle::request_startup)
                 .request_shutdown_function(lifecycle::request_shutdown)
                 .info_function(info::print)
                 .globals(&thread::THREAD)

@@ -4,7 +4,7 @@
 
 use std::panic::catch_unwind;
 
-use crate::{classes, ini, log, process, thread::Thread};
+use crate::{boundary, classes, ini, log, process, thread::Thread};
 
 const SUCCESS: i32 = 0;
 const FAILURE: i32 = -1;
@@ -16,21 +16,29 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
         // SAFETY: this is MINIT.
         unsafe { classes::register() };
         process::prepare().log_problems();
+        boundary::module_startup();
     })
 }
 
 /// Aborts or hands over all jobs and joins all threads, before PHP unmaps or restarts the module.
 pub unsafe extern "C" fn module_shutdown(_: i32, module: i32) -> i32 {
     guarded(|| {
+        boundary::module_shutdown();
         process::end();
         ini::unregister(module);
     })
+}
+
+/// A script starts, which may be a request.
+pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
+    guarded(boundary::script::starts)
 }
 
 /// Streams end with their request, and so does the notifier's. Lines for PHP's own log are handed over
 /// here, because only a PHP thread may write to it.
 pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
     guarded(|| {
+        boundary::script::ends();
         Thread::with(|thread| thread.stream = None);
         log::hand_over();
     })

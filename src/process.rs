@@ -1,7 +1,7 @@
 //! The extension's one pointer to what the process has of Pillion, and the way to it. Settings are
 //! read when the pointer is first needed: php-fpm gives a pool its `php_admin_value`s after MINIT.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 
 use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
 use pillion_engine::{
@@ -14,7 +14,7 @@ use pillion_engine::{
     velox::install_crypto,
 };
 
-use crate::{ini, zend::raw};
+use crate::{boundary, ini, zend::raw};
 
 static PROCESS: Slot<Process> = Slot::new();
 
@@ -87,10 +87,32 @@ fn after_fork() {
     runtime::after_fork();
     logging::after_fork();
     metrics::after_fork();
+    boundary::after_fork();
 }
 
 fn environment() -> Environment {
     ENVIRONMENT.get().cloned().unwrap_or_else(read_environment)
+}
+
+/// A variable of the process's environment, as it was when PHP started where there are threads.
+#[must_use]
+pub fn environment_variable(name: &str) -> Option<String> {
+    if let Some(environment) = ENVIRONMENT.get() {
+        return environment.get(name).cloned();
+    }
+    let name = CString::new(name).ok()?;
+    // SAFETY: a C string; without threads nobody else changes the environment meanwhile.
+    unsafe {
+        let text = libc::getenv(name.as_ptr());
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    }
+}
+
+/// The number of the thread that calls, as the system has it.
+#[must_use]
+pub fn thread_id() -> i64 {
+    // SAFETY: takes nothing and can't fail.
+    unsafe { libc::syscall(libc::SYS_gettid) }
 }
 
 /// The process' environment. Asked of the executable by name, because PHP binds an extension's own

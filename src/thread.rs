@@ -10,7 +10,7 @@ use ext_php_rs::{
 };
 use pillion_engine::{Error, Result, error::IoContext, runtime::Inbox};
 
-use crate::zend::stream::Given;
+use crate::{boundary, zend::stream::Given};
 
 /// The globals of the thread that calls.
 pub static THREAD: ModuleGlobals<Thread> = ModuleGlobals::new();
@@ -22,6 +22,8 @@ pub struct Thread {
     futures: HashMap<u64, Held>,
     /// The stream that `notifier()` gave in this request.
     pub stream: Option<Given>,
+    /// Its requests.
+    pub worker: boundary::Local,
 }
 
 /// A future that PHP holds.

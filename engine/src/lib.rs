@@ -10,6 +10,7 @@
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
 //! * [`velox`] builds: request, key, flight, client.
+//! * [`worker`] where requests begin and end.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
 //! Doors: `velox → artifacts → host`, `builder → artifacts`. `config`, `logging`, `metrics`, `host`
@@ -31,5 +32,6 @@ pub mod process;
 pub mod runtime;
 mod sync;
 pub mod velox;
+pub mod worker;
 
 pub use error::{Error, Result};

@@ -4,13 +4,20 @@ mod artifacts;
 mod convert;
 mod jobs;
 mod velox;
+mod worker;
 
 use crate::zend::signature::{Function, Handler};
 
 /// All functions, with the signatures of the stubs.
 #[must_use]
 pub fn all() -> Vec<Function> {
-    [jobs::FUNCTIONS, velox::FUNCTIONS, artifacts::FUNCTIONS].concat()
+    [
+        jobs::FUNCTIONS,
+        velox::FUNCTIONS,
+        artifacts::FUNCTIONS,
+        worker::FUNCTIONS,
+    ]
+    .concat()
 }
 
 const fn function(name: &'static str, signature: &'static str, handler: Handler) -> Function {

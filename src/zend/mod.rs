@@ -7,10 +7,14 @@
 
 pub mod call;
 pub mod class;
+pub mod functions;
 pub mod interrupt;
 pub mod json;
+pub mod memory;
+pub mod observer;
 pub mod raw;
 pub mod ret;
+pub mod sapi;
 pub mod signature;
 pub mod stream;
 pub mod value;

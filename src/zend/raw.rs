@@ -158,6 +158,10 @@ unsafe extern "C" {
     /// Releases a value's contents.
     #[link_name = "zval_ptr_dtor"]
     pub fn release(value: *mut zval);
+    /// Bytes of this thread's heap; `real`: as held from the system.
+    pub fn zend_memory_usage(real: bool) -> usize;
+    /// The most of it so far.
+    pub fn zend_memory_peak_usage(real: bool) -> usize;
     /// The table of open resources is `EG(regular_list)`; this finds one by its number.
     #[link_name = "zend_hash_index_find"]
     pub fn find_index(table: *const HashTable, index: u64) -> *mut zval;

@@ -1,9 +1,14 @@
 //! Looking at values that come from PHP: their types, bytes without copying, arrays. References are
 //! followed. On PHP's threads, for as long as the call lasts.
 
+use std::{ffi::CStr, mem::MaybeUninit};
+
 use ext_php_rs::ffi::{
-    HashTable, IS_OBJECT, IS_REFERENCE, IS_STRING, zend_object, zend_string, zval,
+    HashTable, IS_ARRAY, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF, zend_object,
+    zend_read_property, zend_string, zval,
 };
+
+use super::raw;
 
 /// The type of a value, references not followed.
 #[inline]
@@ -25,6 +30,12 @@ pub fn deref(value: &zval) -> &zval {
     }
 }
 
+/// Whether the value is null.
+#[must_use]
+pub fn is_null(value: &zval) -> bool {
+    matches!(type_of(value), IS_NULL | IS_UNDEF)
+}
+
 /// The bytes of a string value, without conversion or copy.
 #[inline]
 #[must_use]
@@ -40,6 +51,48 @@ pub fn bytes(value: &zval) -> Option<&[u8]> {
 pub fn object(value: &zval) -> Option<*mut zend_object> {
     // SAFETY: the type says that it is an object.
     unsafe { (type_of(value) == IS_OBJECT).then_some(value.value.obj) }
+}
+
+/// The table of an array value.
+#[must_use]
+pub fn table(value: &zval) -> Option<&HashTable> {
+    if type_of(value) != IS_ARRAY {
+        return None;
+    }
+    // SAFETY: the type says that it is an array, which lives with the value.
+    unsafe { value.value.arr.as_ref() }
+}
+
+/// The first value of an array.
+#[must_use]
+pub fn first(table: &HashTable) -> Option<&zval> {
+    table.iter().next_zval().map(|(_, value)| deref(value))
+}
+
+/// Runs `look` with a property of an object, in the scope of its class; null counts as none. May run PHP
+/// code (`__get`), so nothing with a destructor may be alive on the frames above.
+pub fn property<R>(
+    object: *mut zend_object,
+    name: &CStr,
+    look: impl FnOnce(Option<&zval>) -> R,
+) -> R {
+    let mut room = MaybeUninit::<zval>::zeroed();
+    // SAFETY: a live object, asked in the scope of its own class; what is put into `room` is ours.
+    unsafe {
+        let found = zend_read_property(
+            (*object).ce,
+            object,
+            name.as_ptr(),
+            name.to_bytes().len(),
+            true,
+            room.as_mut_ptr(),
+        );
+        let looked = look(found.as_ref().map(deref).filter(|value| !is_null(value)));
+        if std::ptr::eq(found, room.as_ptr()) {
+            raw::release(room.as_mut_ptr());
+        }
+        looked
+    }
 }
 
 /// The bytes of an engine string.

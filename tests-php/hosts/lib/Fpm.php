@@ -20,13 +20,14 @@ final class Fpm
      * @param list<string> $options of the command
      * @param string $name of its directory in the box
      * @param bool $asUser whether the master is an ordinary user as well
+     * @param list<string> $files what its children run: an index.php, and what that needs
      */
-    public function __construct(Box $box, array $pools = ['www' => []], array $global = [], array $options = [], bool $extension = true, string $name = 'fpm', bool $asUser = false)
+    public function __construct(Box $box, array $pools = ['www' => []], array $global = [], array $options = [], bool $extension = true, string $name = 'fpm', bool $asUser = false, array $files = ['application.php', 'fpm/index.php'])
     {
         $this->directory = "{$box->directory}/{$name}";
         mkdir($this->directory);
         // The children may be other users, who can't come into the checkout.
-        foreach (['program.php', 'application.php', 'fpm/index.php'] as $file) {
+        foreach (['program.php', ...$files] as $file) {
             copy(dirname(__DIR__) . "/{$file}", "{$this->directory}/" . basename($file));
         }
         $user = self::user();

@@ -15,7 +15,8 @@ final class FrankenPhp
     private readonly string $directory;
 
     /**
-     * @param array{threads?: int, frankenphp?: string} $options worker threads, and more lines of the global block
+     * @param array{threads?: int, frankenphp?: string, script?: string} $options worker threads, more lines of the global
+     *        block, and the worker's script in the place of frankenphp/worker.php
      * @param array<string, string> $ini settings of PHP beside those of the box
      * @param bool $extension without it, it is the control that others are measured against
      */
@@ -100,7 +101,9 @@ final class FrankenPhp
     private function caddyfile(array $options): string
     {
         $threads = $options['threads'] ?? 4;
-        $root = dirname(__DIR__) . '/frankenphp';
+        $script = $options['script'] ?? dirname(__DIR__) . '/frankenphp/worker.php';
+        $root = dirname($script);
+        $name = basename($script);
         $more = $options['frankenphp'] ?? '';
         $all = $threads + 1;
 
@@ -115,15 +118,15 @@ final class FrankenPhp
                 frankenphp {
                     num_threads {$all}
                     {$more}
-                    worker {$root}/worker.php {$threads}
+                    worker {$script} {$threads}
                 }
             }
             http://{$this->address} {
                 bind 127.0.0.1
                 root * {$root}
                 php_server {
-                    index worker.php
-                    try_files {path} worker.php
+                    index {$name}
+                    try_files {path} {$name}
                 }
             }
             CADDYFILE;

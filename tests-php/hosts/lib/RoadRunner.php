@@ -15,8 +15,8 @@ final class RoadRunner
     private int $calls = 0;
 
     /**
-     * @param array{workers?: int, pool?: string, sections?: string} $options workers, more lines of http.pool, and more
-     *        sections
+     * @param array{workers?: int, pool?: string, sections?: string, script?: string} $options workers, more lines of
+     *        http.pool, more sections, and the workers' script in the place of roadrunner/app.php
      * @param array<string, string> $ini settings of the workers beside those of the box
      */
     public function __construct(Box $box, array $options = [], array $ini = [])
@@ -72,7 +72,7 @@ final class RoadRunner
     /** @param list<string> $php */
     private function config(array $php, array $options): string
     {
-        $command = json_encode([...$php, dirname(__DIR__) . '/roadrunner/app.php'], JSON_UNESCAPED_SLASHES);
+        $command = json_encode([...$php, $options['script'] ?? dirname(__DIR__) . '/roadrunner/app.php'], JSON_UNESCAPED_SLASHES);
         $workers = $options['workers'] ?? 2;
         $pool = $options['pool'] ?? '';
         $sections = $options['sections'] ?? '';

@@ -17,7 +17,7 @@ $ended = php('
     $ours = array_filter(glob("/proc/self/fd/*"), fn ($fd) => preg_match("/socket|eventfd|eventpoll|own-/", (string) @readlink($fd)));
     $ours = array_diff(array_map(readlink(...), $ours), ' . $inherited . ');
     var_dump($threads, array_values($ours), extension_loaded("pillion"), phpversion("pillion"));
-', ['state_dir' => scratch('own-state'), 'run_dir' => scratch('own-run'), 'log' => scratch('own-log'), 'log_level' => 'trace']);
+', ['state_dir' => scratch('own-state'), 'run_dir' => scratch('own-run'), 'log' => scratch('own-log'), 'log_level' => 'info']);
 echo $ended['output'], $ended['errors'];
 var_dump(file_exists(scratch('own-state')), file_exists(scratch('own-run')), file_exists(scratch('own-log')));
 ?>

@@ -1,0 +1,168 @@
+//! Counts and durations of the requests of one process, all its threads together. Atomics only, each
+//! added to once a request: no thread waits for another, and a forked child may empty them at once.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// Parts into which each doubling of a duration is cut: a percentile is right to one part in 16.
+const PARTS: usize = 16;
+/// Doublings of a microsecond; the last one holds all that is longer than an hour.
+const DOUBLINGS: usize = 32;
+
+/// See the head of the file.
+pub struct Figures {
+    begun: AtomicU64,
+    ended: AtomicU64,
+    last_us: AtomicU64,
+    durations: [AtomicU64; PARTS * DOUBLINGS],
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that have begun.
+    pub begun: u64,
+    /// Requests that have ended.
+    pub ended: u64,
+    /// How long the last one took.
+    pub last: Duration,
+    /// What half of them did not exceed.
+    pub p50: Duration,
+    /// What 99 of 100 did not exceed.
+    pub p99: Duration,
+}
+
+impl Figures {
+    /// Nothing counted yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
+            last_us: AtomicU64::new(0),
+            durations: [const { AtomicU64::new(0) }; PARTS * DOUBLINGS],
+        }
+    }
+
+    /// A request has begun.
+    pub fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request has ended.
+    pub fn end(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.last_us.store(us, Ordering::Relaxed);
+        if let Some(cell) = self.durations.get(place(us)) {
+            cell.fetch_add(1, Ordering::Relaxed);
+        }
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let ended = self.ended.load(Ordering::Relaxed);
+        Counts {
+            begun: self.begun.load(Ordering::Relaxed).max(ended),
+            ended,
+            last: Duration::from_micros(self.last_us.load(Ordering::Relaxed)),
+            p50: self.percentile(50),
+            p99: self.percentile(99),
+        }
+    }
+
+    fn percentile(&self, percent: u64) -> Duration {
+        let all: u64 = self
+            .durations
+            .iter()
+            .map(|cell| cell.load(Ordering::Relaxed))
+            .sum();
+        let wanted = (all * percent).div_ceil(100);
+        let mut seen = 0;
+        for (index, cell) in self.durations.iter().enumerate() {
+            seen += cell.load(Ordering::Relaxed);
+            if seen >= wanted && seen > 0 {
+                return Duration::from_micros(most(index));
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// Forgets all: in a forked child, with atomics only.
+    pub fn reset(&self) {
+        self.begun.store(0, Ordering::Relaxed);
+        self.ended.store(0, Ordering::Relaxed);
+        self.last_us.store(0, Ordering::Relaxed);
+        for cell in &self.durations {
+            cell.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The cell of a duration: exact below `PARTS`, then `PARTS` cells a doubling.
+fn place(us: u64) -> usize {
+    const BITS: u32 = PARTS.trailing_zeros();
+    let Some(high) = us.checked_ilog2().filter(|high| *high >= BITS) else {
+        return us as usize;
+    };
+    let part = (us >> (high - BITS)) as usize - PARTS;
+    ((high - BITS + 1) as usize * PARTS + part).min(PARTS * DOUBLINGS - 1)
+}
+
+/// The longest duration in a cell.
+fn most(index: usize) -> u64 {
+    if index < PARTS {
+        return index as u64;
+    }
+    let (doubling, part) = (index / PARTS - 1, index % PARTS);
+    (((PARTS + part + 1) as u64) << doubling) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_what_was_measured() {
+        let figures = Figures::new();
+        assert_eq!(figures.counts().p99, Duration::ZERO);
+        for ms in 1..=1000 {
+            figures.begin();
+            figures.end(Duration::from_millis(ms));
+        }
+        let counts = figures.counts();
+        assert_eq!((counts.begun, counts.ended), (1000, 1000));
+        assert_eq!(counts.last, Duration::from_secs(1));
+        let near =
+            |found: Duration, ms: f64| (found.as_secs_f64() * 1000.0 / ms - 1.0).abs() < 0.07;
+        assert!(near(counts.p50, 500.0), "{counts:?}");
+        assert!(near(counts.p99, 990.0), "{counts:?}");
+        figures.reset();
+        assert_eq!(figures.counts().ended, 0);
+        assert_eq!(figures.counts().p50, Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cell_holds_its_duration_within_a_sixteenth(us in 0u64..(1 << 35)) {
+            let most = most(place(us));
+            prop_assert!(most >= us && most - us <= us / 16, "{us} → {most}");
+        }
+
+        #[test]
+        fn any_duration_has_a_cell(us: u64) {
+            prop_assert!(place(us) < PARTS * DOUBLINGS);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What is pure about worker mode: where a request begins and ends, its id, what the runtime is called,
+//! and the figures of a process. The extension feeds events in and does what comes out.
+//!
+//! * [`boundary`] the state machine of one PHP thread.
+//! * [`request_id`] ids that come with a request, and those that are made.
+//! * [`mode`] the names of the runtimes.
+//! * [`figures`] counts and durations of all threads of a process.
+
+pub mod boundary;
+pub mod figures;
+pub mod mode;
+pub mod request_id;
+
+pub use boundary::{Boundary, Event, Refusal, Script, Step};
+pub use figures::Figures;
+pub use mode::Mode;

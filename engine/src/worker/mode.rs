@@ -1,0 +1,112 @@
+//! What the runtime is called, from PHP's server API and what the environment says.
+
+use std::fmt;
+
+/// The runtimes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A worker script of FrankenPHP.
+    FrankenPhpWorker,
+    /// FrankenPHP, one script a request.
+    FrankenPhp,
+    /// A PHP worker of RoadRunner.
+    RoadRunner,
+    /// php-fpm.
+    Fpm,
+    /// The command line.
+    Cli,
+    /// PHP's own development server.
+    CliServer,
+    /// Anything else.
+    Other,
+}
+
+impl Mode {
+    /// From the name of the server API. `is_worker`: FrankenPHP runs a worker script; `has_relay`:
+    /// RoadRunner's `RR_MODE` is set. `forced` is `CADDY_WORKER_MODE`, which says whether to treat the
+    /// process as a worker.
+    #[must_use]
+    pub fn of(sapi: &str, is_worker: bool, has_relay: bool, forced: Option<bool>) -> Self {
+        match sapi {
+            "frankenphp" if forced.unwrap_or(is_worker) => Self::FrankenPhpWorker,
+            "frankenphp" => Self::FrankenPhp,
+            "cli" if has_relay && forced != Some(false) => Self::RoadRunner,
+            "cli" => Self::Cli,
+            "fpm-fcgi" => Self::Fpm,
+            "cli-server" => Self::CliServer,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether requests share a process's memory here, by the runtime's own nature.
+    #[must_use]
+    pub const fn is_worker(self) -> bool {
+        matches!(self, Self::FrankenPhpWorker | Self::RoadRunner)
+    }
+
+    /// What `CADDY_WORKER_MODE` says: `true` and `false` only, as its source has it.
+    #[must_use]
+    pub fn forced(text: &[u8]) -> Option<bool> {
+        match text {
+            text if text.eq_ignore_ascii_case(b"true") => Some(true),
+            text if text.eq_ignore_ascii_case(b"false") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The name that PHP sees.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FrankenPhpWorker => "frankenphp-worker",
+            Self::FrankenPhp => "frankenphp",
+            Self::RoadRunner => "roadrunner",
+            Self::Fpm => "fpm",
+            Self::Cli => "cli",
+            Self::CliServer => "cli-server",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_runtime_has_its_name() {
+        for (sapi, worker, relay, name) in [
+            ("frankenphp", true, false, "frankenphp-worker"),
+            ("frankenphp", false, false, "frankenphp"),
+            ("cli", false, true, "roadrunner"),
+            ("cli", false, false, "cli"),
+            ("fpm-fcgi", false, true, "fpm"),
+            ("cli-server", false, false, "cli-server"),
+            ("apache2handler", false, false, "other"),
+        ] {
+            assert_eq!(Mode::of(sapi, worker, relay, None).name(), name);
+        }
+    }
+
+    #[test]
+    fn the_old_switch_says_whether_to_treat_it_as_a_worker() {
+        assert_eq!(
+            Mode::of("frankenphp", true, false, Some(false)),
+            Mode::FrankenPhp
+        );
+        assert_eq!(
+            Mode::of("frankenphp", false, false, Some(true)),
+            Mode::FrankenPhpWorker
+        );
+        assert_eq!(Mode::of("cli", false, true, Some(false)), Mode::Cli);
+        assert_eq!(Mode::forced(b"TRUE"), Some(true));
+        assert_eq!(Mode::forced(b"false"), Some(false));
+        assert_eq!(Mode::forced(b"1"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! The id of a request: the one that came with it, where it is valid, else one that is made (UUID
+//! version 7, RFC 9562: sortable by time). What comes from outside ends in logs and headers, so only
+//! harmless characters are taken.
+
+use crate::{Error, Result};
+
+/// The longest id that is taken from outside.
+const LONGEST: usize = 128;
+
+/// An `X-Request-Id`, where it is fit to be passed on: 1 to 128 letters, digits and `-_.:+/=@`.
+#[must_use]
+pub fn from_header(value: &[u8]) -> Option<&str> {
+    let value = std::str::from_utf8(value).ok()?.trim();
+    let is_fit = (1..=LONGEST).contains(&value.len())
+        && value
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(&byte));
+    is_fit.then_some(value)
+}
+
+/// The trace id of a `traceparent` (W3C Trace Context, level 1): `00-<32 hex>-<16 hex>-<2 hex>`, neither
+/// id all zero. A later version may have more behind it.
+#[must_use]
+pub fn from_traceparent(value: &[u8]) -> Option<&str> {
+    let value = std::str::from_utf8(value).ok()?.trim();
+    let mut parts = value.split('-');
+    let version = hex(parts.next()?, 2)?;
+    let trace = hex(parts.next()?, 32)?;
+    let parent = hex(parts.next()?, 16)?;
+    hex(parts.next()?, 2)?;
+    let is_zero = |text: &str| text.bytes().all(|byte| byte == b'0');
+    let is_valid = version != "ff"
+        && !is_zero(trace)
+        && !is_zero(parent)
+        && (version != "00" || parts.next().is_none());
+    is_valid.then_some(trace)
+}
+
+fn hex(text: &str, length: usize) -> Option<&str> {
+    let is_hex = text.len() == length
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hex.then_some(text)
+}
+
+/// What [`uuid_v7`] needs, from the system.
+///
+/// # Errors
+/// The system has none.
+pub fn randomness() -> Result<[u8; 10]> {
+    let mut bytes = [0; 10];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// A UUID of version 7 from milliseconds since 1970 and randomness.
+#[must_use]
+pub fn uuid_v7(unix_ms: u64, random: [u8; 10]) -> String {
+    let random = random
+        .iter()
+        .fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    let time = u128::from(unix_ms & 0xffff_ffff_ffff);
+    let bits = (time << 80) | random;
+    // Version and variant stand over what was random there.
+    let bits = (bits & !(0xf << 76) & !(0b11 << 62)) | (0x7 << 76) | (0b10 << 62);
+    let text = format!("{bits:032x}");
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| text.get(range).unwrap_or(""));
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_from_outside_is_taken_where_it_is_harmless() {
+        assert_eq!(from_header(b"abc-123"), Some("abc-123"));
+        assert_eq!(from_header(b" 7f:a/b=@+_. "), Some("7f:a/b=@+_."));
+        for bad in [
+            &b""[..],
+            b"  ",
+            b"a b",
+            b"a\nb",
+            b"a\"b",
+            b"\xff",
+            b"<x>",
+            &[b'a'; 129],
+        ] {
+            assert_eq!(from_header(bad), None, "{bad:?}");
+        }
+        assert!(from_header(&[b'a'; 128]).is_some());
+    }
+
+    #[test]
+    fn the_trace_id_is_that_of_the_standards_example() {
+        let good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(
+            from_traceparent(good),
+            Some("4bf92f3577b34da6a3ce929d0e0e4736")
+        );
+        let later = b"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes";
+        assert!(from_traceparent(later).is_some());
+        for bad in [
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "",
+        ] {
+            assert_eq!(from_traceparent(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_made_id_is_a_uuid_of_version_7_as_in_the_rfc() {
+        // RFC 9562, appendix A.6.
+        let id = uuid_v7(
+            0x017F_22E2_79B0,
+            [0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F],
+        );
+        assert_eq!(id, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    }
+
+    proptest! {
+        #[test]
+        fn a_made_id_is_fit_to_be_passed_on_and_sorts_by_time(ms in 0u64..(1 << 47), random: [u8; 10]) {
+            let id = uuid_v7(ms, random);
+            prop_assert_eq!(from_header(id.as_bytes()), Some(id.as_str()));
+            prop_assert!(uuid_v7(ms + 1, random) > id);
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = (from_header(&bytes), from_traceparent(&bytes));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+<?php
+
+/*
+ * Functions of the namespace Pillion\Worker: requests in workers. For IDEs and static analysers; never loaded where the
+ * extension is.
+ */
+
+declare(strict_types=1);
+
+namespace Pillion\Worker;
+
+/**
+ * What PHP runs in: `frankenphp-worker`, `frankenphp`, `roadrunner`, `fpm`, `cli`, `cli-server` or `other`.
+ *
+ * `CADDY_WORKER_MODE` in the request's or the process's environment has the last word: with `true` FrankenPHP is
+ * `frankenphp-worker`, with `false` it is `frankenphp`, and RoadRunner is `cli`.
+ *
+ * @return 'frankenphp-worker'|'frankenphp'|'roadrunner'|'fpm'|'cli'|'cli-server'|'other'
+ */
+function mode(): string
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * The id of the request under way, the same until it ends: its `X-Request-Id`, where that is 1 to 128 letters, digits and
+ * `-_.:+/=@`; else the trace id of a valid `traceparent`; else a UUID of version 7. Empty between two requests of a worker.
+ *
+ * @throws \Pillion\StateException code 999: the system has no randomness
+ */
+function request_id(): string
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * A request begins, in a loop that Pillion does not know: Swoole, ReactPHP, a queue's consumer. FrankenPHP, RoadRunner and
+ * php-fpm tell by themselves.
+ *
+ * ```php
+ * Worker\request_begin($message->id);
+ * try {
+ *     handle($message);
+ * } finally {
+ *     Worker\request_end();
+ * }
+ * ```
+ *
+ * @param string|null $id what {@see request_id()} gives; null: one is made
+ *
+ * @throws \Pillion\StateException code 800: a request is under way, or the runtime tells by itself
+ * @throws \ValueError the id is not 1 to 128 letters, digits and `-_.:+/=@`
+ */
+function request_begin(?string $id = null): void
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * The request that {@see request_begin()} has begun is over.
+ *
+ * @throws \Pillion\StateException code 800: there is none
+ */
+function request_end(): void
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Requests and memory, for a health page. Fields may be added.
+ *
+ * - `worker_mode`: whether requests share the process's memory here; `CADDY_WORKER_MODE` has the last word.
+ * - `uptime`: seconds since this process started, or was forked.
+ * - `restarts`: how often PHP has started anew in this process, as FrankenPHP does when its workers are restarted.
+ * - `requests`, `requests_begun`: those of all threads of this process that have ended and begun. What may turn out to be a
+ *   loop or a call to stop is counted as begun once it is certain.
+ * - `thread_requests`: those of this thread that have ended.
+ * - `request`: the one under way on this thread; null between two. `memory_baseline`: PHP's memory when it began.
+ * - `durations`: seconds, of all threads; `p50` and `p99` are right to a sixteenth.
+ * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`.
+ *
+ * @return array{
+ *     status: 'ok',
+ *     mode: string,
+ *     worker_mode: bool,
+ *     pid: int,
+ *     thread: int,
+ *     uptime: float,
+ *     restarts: int,
+ *     requests: int,
+ *     requests_begun: int,
+ *     thread_requests: int,
+ *     request: array{id: string, seconds: float, memory_baseline: int}|null,
+ *     durations: array{last: float, p50: float, p99: float},
+ *     memory: int,
+ *     peak_memory: int,
+ * }
+ */
+function status(): array
+{
+    throw new \Error('the extension pillion is not loaded');
+}

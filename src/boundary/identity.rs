@@ -1,0 +1,116 @@
+//! What the runtime is called, and the id of the request under way. Both are found out when PHP asks for
+//! them, so that a request which does not ask pays nothing.
+
+use ext_php_rs::ffi::zend_object;
+use pillion_engine::{
+    Result,
+    host::clock,
+    worker::{Mode, request_id},
+};
+
+use super::{is_frankenphp_worker, roadrunner};
+use crate::{
+    process,
+    thread::Thread,
+    zend::{sapi, value},
+};
+
+/// The runtime, as `CADDY_WORKER_MODE` would have it.
+#[must_use]
+pub fn mode() -> Mode {
+    let sapi = process::sapi();
+    let is_worker = sapi == "frankenphp" && is_frankenphp_worker();
+    Mode::of(&sapi, is_worker, roadrunner::is_installed(), forced())
+}
+
+/// Whether requests share the process's memory here, or somebody says so.
+#[must_use]
+pub fn is_worker() -> bool {
+    forced().unwrap_or_else(|| {
+        mode().is_worker() || Thread::with(|thread| thread.worker.boundary.is_loop())
+    })
+}
+
+/// `CADDY_WORKER_MODE`: of the request (`php_fastcgi { env … }`), else of the process.
+fn forced() -> Option<bool> {
+    const NAME: &str = "CADDY_WORKER_MODE";
+    sapi::server_variable(NAME, |value| value.and_then(Mode::forced)).or_else(|| {
+        process::environment_variable(NAME).and_then(|text| Mode::forced(text.as_bytes()))
+    })
+}
+
+/// The id of the request under way; empty between two requests.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn request_id() -> Result<String> {
+    let known = Thread::with(|thread| match thread.worker.is_in_request() {
+        true => thread.worker.id.clone(),
+        false => Some(String::new()),
+    });
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let id = match from_server() {
+        Some(id) => id,
+        None => made()?,
+    };
+    Thread::with(|thread| thread.worker.id = Some(id.clone()));
+    Ok(id)
+}
+
+/// Sets the id of the request that has just begun.
+pub fn set(id: String) {
+    Thread::with(|thread| thread.worker.id = Some(id));
+}
+
+/// Takes the id from the property `headers` of RoadRunner's request: an array of lists by name.
+pub fn take_from_headers(request: *mut zend_object) {
+    let is_open =
+        Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none());
+    if !is_open {
+        return;
+    }
+    let mut found = (None, None);
+    value::property(request, c"headers", |headers| {
+        let Some(headers) = headers.and_then(value::table) else {
+            return;
+        };
+        value::for_each(headers, |name, lines| {
+            let value::Key::Name(name) = name else { return };
+            let line = match value::table(lines) {
+                Some(list) => value::first(list).and_then(value::bytes),
+                None => value::bytes(lines),
+            };
+            let Some(line) = line else { return };
+            if name.eq_ignore_ascii_case(b"x-request-id") {
+                found.0 = request_id::from_header(line).map(str::to_owned);
+            } else if name.eq_ignore_ascii_case(b"traceparent") {
+                found.1 = request_id::from_traceparent(line).map(str::to_owned);
+            }
+        });
+    });
+    if let Some(id) = found.0.or(found.1) {
+        set(id);
+    }
+}
+
+fn from_server() -> Option<String> {
+    let header = sapi::server_variable("HTTP_X_REQUEST_ID", |value| {
+        value.and_then(request_id::from_header).map(str::to_owned)
+    });
+    header.or_else(|| {
+        sapi::server_variable("HTTP_TRACEPARENT", |value| {
+            value
+                .and_then(request_id::from_traceparent)
+                .map(str::to_owned)
+        })
+    })
+}
+
+fn made() -> Result<String> {
+    Ok(request_id::uuid_v7(
+        clock::unix_ms(),
+        request_id::randomness()?,
+    ))
+}

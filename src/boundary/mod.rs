@@ -1,0 +1,212 @@
+//! Where a logical request begins and ends, in every runtime. The state machine is the engine's
+//! ([`Boundary`]); here the runtimes tell it what they see, one file each, and what it says is done:
+//!
+//! * [`script`] start and end of a PHP script: php-fpm, the command line, FrankenPHP without a worker.
+//! * [`frankenphp`] the loop of a worker script around `frankenphp_handle_request`.
+//! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`.
+//!
+//! A further runtime is a further file that calls [`tell`]; PHP's own lifecycle hooks for worker modes,
+//! when there are any, are one that tells `Activated` and `Handled`, and is installed in MINIT in place
+//! of `frankenphp`. Everything here runs on PHP's threads, and each has a [`Local`] of its own.
+
+pub mod frankenphp;
+pub mod identity;
+pub mod roadrunner;
+pub mod script;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use pillion_engine::{
+    host::clock,
+    worker::{
+        Boundary, Event, Figures, Refusal, Step,
+        boundary::{By, State},
+    },
+};
+
+use crate::{
+    log as php_log,
+    thread::Thread,
+    zend::{memory, sapi},
+};
+
+/// Requests of all threads of this process.
+pub static FIGURES: Figures = Figures::new();
+/// When this process began, in milliseconds since boot; 0 before the first MINIT.
+static SINCE_MS: AtomicU64 = AtomicU64::new(0);
+/// How often the module has started in this process.
+static STARTS: AtomicU64 = AtomicU64::new(0);
+
+/// What a PHP thread knows of its requests.
+#[derive(Default)]
+pub struct Local {
+    boundary: Boundary,
+    noted: Option<Noted>,
+    /// The id of the request under way, once somebody has asked for it.
+    id: Option<String>,
+    /// Requests that have ended on this thread.
+    ended: u64,
+    /// Within a call of `frankenphp_handle_request`.
+    is_handling: bool,
+    /// Whether the script is a worker of FrankenPHP's, once somebody has asked.
+    is_worker: Option<bool>,
+}
+
+/// A request at its start.
+#[derive(Debug, Clone, Copy)]
+pub struct Noted {
+    /// When it began.
+    pub at: Instant,
+    /// PHP's memory then, in bytes.
+    pub memory: usize,
+}
+
+impl Local {
+    /// Whether a request is under way.
+    #[must_use]
+    pub fn is_in_request(&self) -> bool {
+        self.boundary.is_in_request()
+    }
+
+    /// The request under way, at its start.
+    #[must_use]
+    pub fn noted(&self) -> Option<Noted> {
+        self.noted
+    }
+
+    /// Requests that have ended on this thread.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    /// Does what the state machine said.
+    fn take(&mut self, step: Step) {
+        if step.drop {
+            (self.noted, self.id) = (None, None);
+        }
+        if step.note {
+            self.id = None;
+            self.noted = Some(Noted {
+                at: Instant::now(),
+                memory: memory::usage(),
+            });
+        }
+        if step.begin {
+            FIGURES.begin();
+        }
+        if step.end {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        let noted = self.noted.take();
+        let took = noted.map_or(Duration::ZERO, |noted| noted.at.elapsed());
+        let id = self.id.take();
+        self.ended += 1;
+        FIGURES.end(took);
+        if log::log_enabled!(log::Level::Debug) {
+            log::debug!(
+                ms = took.as_secs_f64() * 1000.0,
+                request_id = id.as_deref().unwrap_or_default(),
+                memory = memory::usage(),
+                baseline = noted.map_or(0, |noted| noted.memory);
+                "request handled"
+            );
+        }
+    }
+}
+
+/// Notes when the process began. In MINIT.
+pub fn module_startup() {
+    if STARTS.fetch_add(1, Ordering::Relaxed) == 0 {
+        SINCE_MS.store(now_ms(), Ordering::Relaxed);
+    }
+    frankenphp::install();
+    roadrunner::install();
+}
+
+/// Takes out what was put in. In MSHUTDOWN.
+pub fn module_shutdown() {
+    frankenphp::uninstall();
+}
+
+/// Runs in a forked child, which has served nothing yet: atomics and plain system calls only.
+pub fn after_fork() {
+    FIGURES.reset();
+    SINCE_MS.store(now_ms(), Ordering::Relaxed);
+}
+
+/// How long this process has been there.
+#[must_use]
+pub fn uptime() -> Duration {
+    Duration::from_millis(now_ms().saturating_sub(SINCE_MS.load(Ordering::Relaxed)))
+}
+
+/// How often the module has started anew in this process.
+#[must_use]
+pub fn restarts() -> u64 {
+    STARTS.load(Ordering::Relaxed).saturating_sub(1)
+}
+
+fn now_ms() -> u64 {
+    clock::since_boot()
+        .as_millis()
+        .try_into()
+        .unwrap_or(u64::MAX)
+}
+
+/// Tells this thread's state machine what a runtime has seen, and does what it says.
+///
+/// # Errors
+/// A mistake of the application's.
+pub fn tell(event: Event) -> Result<Step, Refusal> {
+    let step = Thread::with(|thread| {
+        let step = thread.worker.boundary.on(event)?;
+        thread.worker.take(step);
+        Ok(step)
+    })?;
+    if step.end {
+        // A worker's script may go on for days, and only a PHP thread may write to PHP's log.
+        php_log::hand_over();
+    }
+    Ok(step)
+}
+
+/// What a call of the application's does wrong, and what would be right.
+#[must_use]
+pub fn explain(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::AlreadyBegun => {
+            "request_begin() was called in a request that request_begin() has begun: end it with request_end() first".to_owned()
+        }
+        Refusal::Noticed(by) => format!(
+            "request_begin() is for loops that Pillion does not know: here {} tells where requests begin and end",
+            match by {
+                By::Handler => "frankenphp_handle_request()",
+                By::Received => "RoadRunner's waitPayload()",
+                By::Script | By::Manual => "the server API",
+            }
+        ),
+        Refusal::NotBegun => {
+            "request_end() was called without a request that request_begin() has begun".to_owned()
+        }
+    }
+}
+
+/// Whether the script that runs is a loop which FrankenPHP's worker mode serves requests with.
+fn is_frankenphp_worker() -> bool {
+    let known = Thread::with(|thread| match thread.worker.boundary.state() {
+        State::Likely(By::Handler) => Some(true),
+        _ => thread.worker.is_worker,
+    });
+    known.unwrap_or_else(|| {
+        let found = sapi::server_variable("FRANKENPHP_WORKER", |value| value.is_some());
+        Thread::with(|thread| thread.worker.is_worker = Some(found));
+        found
+    })
+}

@@ -1,0 +1,100 @@
+//! The server API: its hook at the start of requests, the variables of a request, the environment.
+
+use std::{
+    ffi::{CStr, c_int},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+use ext_php_rs::{
+    ffi::{HashTable, ext_php_rs_sapi_module, zend_hash_str_find},
+    zend::ProcessGlobals,
+};
+
+use super::value;
+
+type Activate = unsafe extern "C" fn() -> c_int;
+
+static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static BEFORE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Has `hook` called whenever the server API activates a request, after its own work. In MINIT. No PHP
+/// code may run in the hook, and no variables of the request are there yet.
+pub fn on_activate(hook: fn()) {
+    HOOK.store(hook as *mut (), Ordering::Release);
+    // SAFETY: MINIT: no other PHP thread runs.
+    unsafe {
+        let Some(module) = ext_php_rs_sapi_module().as_mut() else {
+            return;
+        };
+        if module.activate.map(|found| found as usize) == Some(activate as *const () as usize) {
+            return;
+        }
+        let before = module
+            .activate
+            .map_or(std::ptr::null_mut(), |before| before as *mut ());
+        BEFORE.store(before, Ordering::Release);
+        module.activate = Some(activate);
+    }
+}
+
+/// Takes the hook out, unless somebody else has put his over it. In MSHUTDOWN.
+pub fn off_activate() {
+    // SAFETY: MSHUTDOWN: no other PHP thread runs.
+    unsafe {
+        if let Some(module) = ext_php_rs_sapi_module().as_mut()
+            && module.activate.map(|found| found as usize) == Some(activate as *const () as usize)
+        {
+            module.activate = before();
+            BEFORE.store(std::ptr::null_mut(), Ordering::Release);
+        }
+    }
+    HOOK.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+fn before() -> Option<Activate> {
+    let before = BEFORE.load(Ordering::Acquire);
+    // SAFETY: only `on_activate` stores here, and only a function of this type.
+    (!before.is_null()).then(|| unsafe { std::mem::transmute::<*mut (), Activate>(before) })
+}
+
+unsafe extern "C" fn activate() -> c_int {
+    // SAFETY: as the server API would have called it.
+    let result = before().map_or(0, |before| unsafe { before() });
+    let hook = HOOK.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: only `on_activate` stores here, and only a `fn()`.
+        let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
+        let _ = std::panic::catch_unwind(hook);
+    }
+    result
+}
+
+/// Whether `opcache.preload` runs: opcache takes the server API's functions away for it, and every server
+/// API has one that fills `$_SERVER`.
+#[must_use]
+pub fn is_preloading() -> bool {
+    // SAFETY: the module lives as long as the process.
+    unsafe {
+        ext_php_rs_sapi_module()
+            .as_ref()
+            .is_some_and(|module| module.register_server_variables.is_none())
+    }
+}
+
+/// Runs `look` with a variable of the request, as `$_SERVER` had it at the start. On a PHP thread in a call.
+pub fn server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    let globals = ProcessGlobals::get();
+    let found = globals.http_server_vars().and_then(|table| {
+        let table: *const HashTable = table;
+        // SAFETY: the table lives for the request; the answer is null or a live value in it.
+        unsafe { zend_hash_str_find(table, name.as_ptr().cast(), name.len()).as_ref() }
+    });
+    look(found.map(value::deref).and_then(value::bytes))
+}
+
+/// Whether the process has an environment variable of this name. In MINIT.
+#[must_use]
+pub fn has_environment(name: &CStr) -> bool {
+    // SAFETY: a C string; nobody changes the environment while PHP starts.
+    unsafe { !libc::getenv(name.as_ptr()).is_null() }
+}

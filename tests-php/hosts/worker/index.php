@@ -1,0 +1,9 @@
+<?php
+
+// One request a script: php-fpm, the command line (which names the path), FrankenPHP without workers.
+
+declare(strict_types=1);
+
+require __DIR__ . '/endings.php';
+
+(new Endings())->serve(isset($_SERVER['REQUEST_URI']) ? parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH) : $argv[1]);

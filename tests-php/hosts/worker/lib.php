@@ -1,0 +1,102 @@
+<?php
+
+// What the tests of worker mode share: each host serves `endings.php`, and is asked with one list of endings.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/** How a request may end, and the status it is answered with: in a worker, and in a script of its own. */
+const ENDINGS = [
+    'return' => 200,
+    'echo' => 200,
+    'throw' => 500,
+    'throw_from_deep' => 500,
+    'error' => 500,
+    'fatal' => 500,
+    'memory' => 500,
+    'time' => 500,
+    'exit' => 200,
+    'exit_from_deep' => 200,
+    'exit_code' => 200,
+    'exit_in_finally' => 200,
+    'die_in_destructor' => 200,
+    'die_in_output_callback' => 200,
+    'die_in_shutdown_function' => 200,
+    'throw_in_destructor' => 500,
+    'nested_buffers' => 200,
+    'buffers_left_open' => 200,
+    'headers_early' => 200,
+    'redirect' => 302,
+    'flush' => 200,
+    'finish_and_work' => 200,
+    'finish_and_exit' => 200,
+    'finish_and_throw' => 200,
+    'generator' => 200,
+    'generator_left' => 200,
+    'fiber' => 200,
+    'fiber_suspended' => 200,
+    'exit_in_fiber' => 200,
+    'ini_set' => 200,
+    'chdir' => 200,
+    'warning' => 200,
+];
+
+/** Lets Pillion tell of each request in a file, as JSON; the host under test shares it. */
+function tell_of_requests(Box $box): void
+{
+    $box->set('log', $box->setting('state_dir') . '/log');
+    $box->set('log_level', 'debug');
+    $box->set('log_format', 'json');
+}
+
+/** @return list<string> the ids of the requests that the application has seen, sorted */
+function begun(Box $box): array
+{
+    $ids = file($box->setting('state_dir') . '/begun', FILE_IGNORE_NEW_LINES);
+    sort($ids);
+
+    return $ids;
+}
+
+/** @return list<string> the ids of those that Pillion has seen end, sorted */
+function ended(Box $box): array
+{
+    $ids = [];
+    foreach (file($box->setting('state_dir') . '/log') as $line) {
+        $told = json_decode($line, true);
+        ($told['event'] ?? null) === 'request handled' && $ids[] = $told['request_id'];
+    }
+    sort($ids);
+
+    return $ids;
+}
+
+/** Each request that the application has seen has ended once, and nothing else has. */
+function all_ended(Box $box, int $least): void
+{
+    eventually('each request has ended', fn (): bool => count(ended($box)) >= count(begun($box)));
+    same([], array_diff(ended($box), begun($box)), 'ended without a beginning');
+    same(begun($box), ended($box), 'requests');
+    is_true(count(begun($box)) >= $least, 'few requests: ' . count(begun($box)));
+    same(begun($box), array_unique(begun($box)), 'ids are each their own');
+}
+
+/**
+ * Paths in a random order that the seed makes.
+ *
+ * @return list<string>
+ */
+function mixed_endings(int $count, int $seed, array $without = []): array
+{
+    $names = array_values(array_diff(array_keys(ENDINGS), $without));
+    $engine = new \Random\Randomizer(new \Random\Engine\Mt19937($seed));
+    $paths = [];
+    for ($i = 0; $i < $count; $i++) {
+        $paths[] = $names[$i % count($names)];
+    }
+
+    return $engine->shuffleArray($paths);
+}

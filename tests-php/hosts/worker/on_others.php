@@ -1,0 +1,61 @@
+<?php
+
+// Beginnings and ends of requests under php-fpm, RoadRunner and on the command line, however a request ends.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/lib.php';
+
+test('php-fpm: each of thirty endings is one request with one end', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new Fpm($box, ['www' => ['pm.max_children = 1', 'php_admin_value[memory_limit] = 64M']], files: ['worker/index.php', 'worker/endings.php']);
+    foreach ($host->many(array_map(fn (string $path): array => [$path], array_keys(ENDINGS)), 1) as $i => $answer) {
+        $path = array_keys(ENDINGS)[$i];
+        // php-fpm's FastCGI has no word for an error after the answer.
+        same(ENDINGS[$path], $answer['status'], $path . ': ' . show($answer));
+    }
+    all_ended($box, count(ENDINGS) + 1);
+    $status = $host->ask('status');
+    same(['fpm', false], [$status['mode'], $status['worker_mode']]);
+    same([count(begun($box)) - 1, count(begun($box))], [$status['requests'], $status['requests_begun']], 'ended and begun');
+});
+
+test('the command line: each of thirty endings is one request with one end', function (Box $box): void {
+    tell_of_requests($box);
+    $running = [];
+    foreach (array_keys(ENDINGS) as $i => $path) {
+        $running[] = $box->start("php {$path}", [...$box->phpCommand(['memory_limit' => '64M']), __DIR__ . '/index.php', $path]);
+        if ($i % 4 === 3 || $i === count(ENDINGS) - 1) {
+            array_map(fn (Process $process) => $process->wait(30), $running);
+            $running = [];
+        }
+    }
+    all_ended($box, count(ENDINGS));
+});
+
+test('RoadRunner: each of thirty endings is one request with one end, also where it ends the worker', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '64M']);
+    $before = count(begun($box));
+    foreach (array_keys(ENDINGS) as $path) {
+        $answer = Http::get($host->url($path));
+        is_true($answer['status'] >= 200, $path . ': ' . show($answer));
+    }
+    $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
+    $status = json_decode(file_get_contents($host->url('status'), false, $context), true);
+    same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
+    // A worker's last request ends with its next one, or with the worker.
+    $host->reset();
+    all_ended($box, $before + count(ENDINGS) + 1);
+});
+
+test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
+    $paths = mixed_endings(200, seed: 7, without: ['time', 'memory']);
+    Http::many(array_map($host->url(...), $paths), 4, 60);
+    $host->reset();
+    all_ended($box, 200);
+});
