@@ -34,8 +34,16 @@ impl Store {
                 return Ok(());
             }
             for folder in scan::inner(&outer)? {
-                let looked = self.sweep_folder(&folder, now_ms, report)?;
-                left = left.saturating_sub(looked);
+                match self.sweep_folder(&folder, now_ms, report) {
+                    Ok(looked) => left = left.saturating_sub(looked),
+                    // Every further entry would wait as long: the next walk goes on here.
+                    Err(error) if is_locked(&error) => {
+                        self.index.set_walk(number);
+                        report.complete = false;
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
@@ -129,6 +137,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether it is ours, of an index that another process keeps locked, and not a disk's.
+fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
 /// Since its bytes, its names or its mode were changed; see [`apart`](crate::host::clock::apart) for

@@ -57,6 +57,21 @@ fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
 }
 
 #[test]
+fn a_cleaning_beside_a_process_that_keeps_the_index_says_that_it_has_not_done_all() {
+    let house = House::new();
+    let (store, stopped) = (house.open(), house.open());
+    // Past this index, by a process that has another one.
+    let mut options = house.options();
+    options.max_entries = 32;
+    put(&house.open_with(options), 1, b"binary");
+    let held = stopped.writer().unwrap();
+    assert!(!store.clean(house.now()).unwrap().complete);
+    drop(held);
+    assert!(store.clean(house.now()).unwrap().complete);
+    assert!(store.find(Key(1)).is_some());
+}
+
+#[test]
 fn rooms_of_others_below_our_folder_are_left_alone() {
     let house = House::new();
     let store = house.open();
