@@ -50,6 +50,8 @@ pub struct Process {
     dirs: OnceCell<Dirs>,
     store: OnceCell<Arc<Store>>,
     velox: OnceCell<Arc<Velox>>,
+    /// Builds without a cache, for as long as that can't be opened.
+    makeshift: OnceCell<Arc<Velox>>,
     joined: OnceCell<Joined>,
 }
 
@@ -69,6 +71,7 @@ impl Process {
             dirs: OnceCell::new(),
             store: OnceCell::new(),
             velox: OnceCell::new(),
+            makeshift: OnceCell::new(),
             joined: OnceCell::new(),
         }
     }
@@ -141,26 +144,32 @@ impl Process {
     /// # Errors
     /// The settings of `velox` are bad, or the directories are.
     pub fn velox(&self) -> Result<&Arc<Velox>> {
-        self.velox.get_or_try_init(|| {
-            self.check_capability("velox")?;
-            let dirs = self.dirs()?;
-            // A cache that can't be opened is said in the log, and never fails a build.
-            let store = self.store().unwrap_or_else(|error| {
+        if let Some(velox) = self.velox.get() {
+            return Ok(velox);
+        }
+        self.check_capability("velox")?;
+        let dirs = self.dirs()?;
+        match self.store() {
+            Ok(store) => Ok(self.velox.get_or_init(|| self.make_velox(dirs, store))),
+            // It may be a full disk, and is tried again with the next build; no build fails for it.
+            Err(error) => Ok(self.makeshift.get_or_init(|| {
                 log::warn!(error = error.to_string().as_str(); "artifact cache not usable");
-                None
-            });
-            let presence = dirs.run.join("presence");
-            let asks = self.settings().velox.max_concurrent_builds;
-            Ok(Arc::new(Velox::new(
-                self.settings().velox.clone(),
-                store.map(Arc::clone),
-                Places {
-                    run_dir: dirs.run.clone(),
-                    spare_dir: dirs.state.join("builds"),
-                },
-                Arc::new(limit_of(presence, asks)),
-            )))
-        })
+                self.make_velox(dirs, None)
+            })),
+        }
+    }
+
+    fn make_velox(&self, dirs: &Dirs, store: Option<&Arc<Store>>) -> Arc<Velox> {
+        let asks = self.settings().velox.max_concurrent_builds;
+        Arc::new(Velox::new(
+            self.settings().velox.clone(),
+            store.map(Arc::clone),
+            Places {
+                run_dir: dirs.run.clone(),
+                spare_dir: dirs.state.join("builds"),
+            },
+            Arc::new(limit_of(dirs.run.join("presence"), asks)),
+        ))
     }
 
     /// Looks for an artifact of that configuration in the index alone.

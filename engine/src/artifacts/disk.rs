@@ -70,6 +70,17 @@ impl Disk {
         self.make_root()
     }
 
+    /// Whether files can be put here now; where it was removed, whether it can be made again.
+    pub(super) fn is_writable(&self) -> bool {
+        let root = match (self.root(), self.dir.parent()) {
+            (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
+                Folder::at(above)
+            }
+            (root, _) => root,
+        };
+        root.is_ok_and(|root| root.is_writable())
+    }
+
     /// Stands for this directory in the index's name: its path, device and inode, so that a path
     /// that means another directory elsewhere (in a container, say) has another index.
     pub(super) fn identity(&self) -> io::Result<u64> {

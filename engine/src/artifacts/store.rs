@@ -215,7 +215,32 @@ impl Store {
     /// reading only, and for writing again, while we live.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.disk.root().is_ok_and(|root| root.is_writable())
+        self.disk.is_writable()
+    }
+
+    /// Where [`Store::control`] is.
+    #[must_use]
+    pub fn control_path(&self) -> PathBuf {
+        self.disk.control_path()
+    }
+
+    /// Makes the directory anew where it was removed, with all on the way to it. For who has seen to it
+    /// that the directory of the host that it lies in stands with its own rights.
+    pub fn restore(&self) {
+        if let Err(error) = self.disk.make_way() {
+            log::debug!(dir:% = self.dir().display(), error:%; "artifact cache not made anew");
+        }
+    }
+
+    /// The folder in the cache directory that other rooms use too, made where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`]: it can't be made.
+    pub fn control(&self) -> Result<PathBuf> {
+        let path = self.control_path();
+        let made = self.disk.make_control();
+        made.context(|| format!("making {}", path.display()))?;
+        Ok(path)
     }
 
     /// The canonical cache directory.

@@ -223,10 +223,10 @@ mod tests {
             let grandchild = unsafe { libc::fork() };
             if grandchild == 0 {
                 drop(read);
-                std::thread::sleep(Duration::from_secs(3));
+                std::thread::sleep(Duration::from_secs(60));
             } else {
                 std::io::Write::write_all(&mut &write, b"x").unwrap();
-                std::thread::sleep(Duration::from_secs(10));
+                std::thread::sleep(Duration::from_secs(60));
             }
             // SAFETY: ends the child without running the test harness's own exit.
             unsafe { libc::_exit(0) };
@@ -238,6 +238,11 @@ mod tests {
         unsafe { libc::kill(holder, libc::SIGKILL) };
         // SAFETY: as above.
         unsafe { libc::waitpid(holder, std::ptr::null_mut(), 0) };
-        assert!(!Lock::is_held(&path).unwrap());
+        // The grandchild may not have run since it was made; it sleeps for longer than this.
+        let died = Instant::now();
+        while Lock::is_held(&path).unwrap() && died.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(died.elapsed() < Duration::from_secs(20));
     }
 }

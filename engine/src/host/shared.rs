@@ -25,7 +25,17 @@ pub fn rights_below(mode: u32) -> u32 {
     0o700 | (mode & if everybody { 0o050 } else { 0o2070 })
 }
 
-/// The directory in which a path lies.
+/// Rights of the directory in which a path lies. Whoever put a link in its place would have us make
+/// things elsewhere.
+fn rights_above(path: &Path) -> io::Result<u32> {
+    let found = above(path).symlink_metadata()?;
+    if found.is_dir() {
+        Ok(found.mode())
+    } else {
+        Err(io::ErrorKind::NotADirectory.into())
+    }
+}
+
 fn above(path: &Path) -> &Path {
     let parent = path
         .parent()
@@ -38,11 +48,9 @@ fn above(path: &Path) -> &Path {
 /// # Errors
 /// The system's; what stands there is something else, a symbolic link to a directory included.
 pub fn make_dir(path: &Path) -> io::Result<()> {
+    let rights = rights_below(rights_above(path)?);
     match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => {
-            let rights = rights_below(above(path).metadata()?.mode());
-            fs::set_permissions(path, Permissions::from_mode(rights))
-        }
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(rights)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             if path.symlink_metadata()?.is_dir() {
                 return Ok(());
@@ -80,10 +88,10 @@ pub fn open(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
 /// Makes an empty file that has its rights from its first moment, so that another user never finds
 /// one that is closed. Whoever is first makes it.
 fn make(path: &Path) -> io::Result<()> {
-    let dir = above(path);
-    let made = if dir.metadata()?.mode() & (GROUP_WRITES | 0o002) != GROUP_WRITES {
+    let shared = rights_above(path)? & (GROUP_WRITES | 0o002) == GROUP_WRITES;
+    let made = if !shared {
         create(path).map(drop)
-    } else if make_linked(path, dir).is_ok() {
+    } else if make_linked(path, above(path)).is_ok() {
         return Ok(());
     } else {
         // File systems without unnamed files, and places without /proc.
@@ -234,8 +242,12 @@ mod tests {
         }
         assert!(make_dir(&link).is_err());
         let to_dir = dir.path().join("to-dir");
-        std::os::unix::fs::symlink(dir.path(), &to_dir).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &to_dir).unwrap();
         assert!(make_dir(&to_dir).is_err());
+        assert!(make_dir(&to_dir.join("below")).is_err());
+        assert!(open(&to_dir.join("a.lock"), &mut both()).is_err());
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
         assert_eq!(read(&target, 6).unwrap().unwrap(), b"secret");
         assert!(read(&target, 5).is_err());
         assert!(read(&dir.path().join("none"), 5).unwrap().is_none());

@@ -133,7 +133,10 @@ async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
             if missing {
                 presence.renew()?;
             }
-            behind.map_or(Ok(()), |store| store.prepare())
+            behind.map_or(Ok(()), |store| {
+                store.restore();
+                store.prepare()
+            })
         });
         if let (Ok(Err(error)), false) = (caught_up.await, told) {
             log::warn!(error:%; "this process does not keep up with its host");

@@ -2,7 +2,7 @@
 //! while the server is down; everything else takes a seat in a flight. One such object a process.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -76,7 +76,6 @@ impl Velox {
                 locals: Arc::new(Locals::default()),
                 run_dir: places.run_dir,
                 limit,
-                shared: OnceLock::new(),
                 client: tokio::sync::OnceCell::new(),
             }),
         }
@@ -174,7 +173,7 @@ impl Velox {
     /// be kept. Cheap where there is nothing; a duty of the steward's. May wait for a disk.
     /// `now_ms` is Unix time.
     pub fn sweep(&self, now_ms: u64) {
-        if let Some(flights) = self.inner.flights() {
+        for flights in self.inner.standing_flights() {
             flights.sweep(SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms));
         }
         self.inner.keeper.sweep(now_ms);

@@ -87,6 +87,12 @@ impl Flights {
         Ok(Self { dir })
     }
 
+    /// Uses `dir` if it stands.
+    #[must_use]
+    pub fn standing(dir: PathBuf) -> Option<Self> {
+        dir.is_dir().then_some(Self { dir })
+    }
+
     /// Asks for a seat. `forced`: only the outcome of a forced build will do.
     ///
     /// # Errors

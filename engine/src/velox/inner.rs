@@ -1,20 +1,18 @@
-//! What all builds of one process share, made when it is first needed: the client, and the directory of
-//! flights and slots. Any thread.
+//! What all builds of one process share: the client, made when it is first needed, and the directories of
+//! flights and slots, looked for anew with each build, since a disk may be full or read-only for a while.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use super::{
     client::Client,
     flight::Flights,
     keep::Keeper,
     local::Locals,
+    retry::Jitter,
     slots::{Limit, Slots},
     source::PathRoot,
 };
-use crate::{Error, Result, config::VeloxSettings};
+use crate::{Error, Result, config::VeloxSettings, host::lock::Lock};
 
 /// Directories that the processes of the host share.
 #[derive(Debug, Clone)]
@@ -34,14 +32,7 @@ pub(super) struct Inner {
     pub(super) locals: Arc<Locals>,
     pub(super) run_dir: PathBuf,
     pub(super) limit: Limit,
-    pub(super) shared: OnceLock<Shared>,
     pub(super) client: tokio::sync::OnceCell<Client>,
-}
-
-/// What lies in files that the host shares; missing where no directory for it can be had.
-pub(super) struct Shared {
-    flights: Option<Flights>,
-    slots: Option<Slots>,
 }
 
 impl Inner {
@@ -57,39 +48,47 @@ impl Inner {
         self.client.get_or_try_init(make).await
     }
 
-    pub(super) fn flights(&self) -> Option<&Flights> {
-        self.shared().flights.as_ref()
-    }
-
-    pub(super) fn slots(&self) -> Option<&Slots> {
-        self.shared().slots.as_ref()
-    }
-
-    /// Beside the cache, because whoever shares it has to share flights too; else in the run directory.
-    fn shared(&self) -> &Shared {
-        self.shared.get_or_init(|| {
-            let cache = self.keeper.cache().filter(|store| store.is_writable());
-            let beside = cache.map(|store| store.dir().join(".pillion"));
-            let candidates = beside.into_iter().chain([self.run_dir.join("velox")]);
-            for dir in candidates {
-                let flights = Flights::new(dir.join("flights"));
-                let slots = Slots::new(dir.join("slots"), Arc::clone(&self.limit));
-                match (flights, slots) {
-                    (Ok(flights), Ok(slots)) => {
-                        return Shared {
-                            flights: Some(flights),
-                            slots: Some(slots),
-                        };
-                    }
-                    (Err(error), _) | (_, Err(error)) => {
-                        log::warn!(error:%; "flight directory unusable");
-                    }
-                }
-            }
-            Shared {
-                flights: None,
-                slots: None,
-            }
+    /// The flights of the host, and where they are kept if the first place fails. A few system calls.
+    pub(super) fn flights(&self) -> impl Iterator<Item = Flights> {
+        self.places().into_iter().filter_map(|dir| {
+            Flights::new(dir.join("flights"))
+                .inspect_err(|error| log::warn!(error:%; "flight directory unusable"))
+                .ok()
         })
+    }
+
+    /// Those of both places that stand already, for who only looks.
+    pub(super) fn standing_flights(&self) -> impl Iterator<Item = Flights> {
+        let beside = self.keeper.cache().map(|store| store.control_path());
+        let places = beside.into_iter().chain([self.run_dir.join("velox")]);
+        places.filter_map(|dir| Flights::standing(dir.join("flights")))
+    }
+
+    /// Waits for a place among the builds of the host. `None`: no directory can be had, and nothing is
+    /// limited, since trouble with files fails no build. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error::State`]: the process is shutting down.
+    pub(super) async fn slot(self: &Arc<Self>, jitter: &mut Jitter) -> Result<Option<Lock>> {
+        let inner = Arc::clone(self);
+        let places = tokio::task::spawn_blocking(move || inner.places());
+        for dir in places.await.unwrap_or_default() {
+            let slots = Slots::new(dir.join("slots"), Arc::clone(&self.limit));
+            match slots.take(jitter).await {
+                Ok(lock) => return Ok(Some(lock)),
+                Err(error @ Error::State(_)) => return Err(error),
+                Err(error) => log::warn!(error:%; "build slots unusable"),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Beside the cache, because whoever shares it has to share flights too; where that can't be written
+    /// now, in the run directory.
+    fn places(&self) -> Vec<PathBuf> {
+        let cache = self.keeper.cache().filter(|store| store.is_writable());
+        let beside = cache.and_then(|store| store.control().ok());
+        let run = self.run_dir.join("velox");
+        beside.into_iter().chain([run]).collect()
     }
 }

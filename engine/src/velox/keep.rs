@@ -13,10 +13,12 @@ use crate::{
     Result,
     artifacts::{CommitMeta, Staging, Store, StoreOptions},
     config::VeloxSettings,
+    error::IoContext,
     failpoint::{Place, reach},
     host::{
         clock,
         lock::{Kind, Lock},
+        shared,
     },
 };
 
@@ -101,7 +103,12 @@ impl Keeper {
             (Shelf::Cache, Some(store)) => Ok(store),
             _ => self
                 .spare
-                .get_or_try_init(|| Store::open(self.spare_options.clone()))
+                .get_or_try_init(|| {
+                    let dir = &self.spare_options.dir;
+                    // A state directory that is gone is not ours to make: its rights are its own.
+                    shared::make_dir(dir).context(|| format!("making {}", dir.display()))?;
+                    Store::open(self.spare_options.clone())
+                })
                 .map_err(Trouble::Final),
         }
     }

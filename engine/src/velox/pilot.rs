@@ -26,8 +26,11 @@ const MOST_BUSY: Duration = Duration::from_secs(5);
 /// Does the errand of `pilot`, and tells its callers.
 pub(super) async fn fly(inner: Arc<Inner>, work: Work, pilot: Pilot) {
     let pilot = Arc::new(pilot);
-    let end = match inner.flights() {
-        Some(flights) => host_wide(&inner, &work, &pilot, flights.clone()).await,
+    let asked = Arc::clone(&inner);
+    let flights = tokio::task::spawn_blocking(move || asked.flights().collect::<Vec<_>>());
+    let mut flights = flights.await.unwrap_or_default().into_iter();
+    let end = match flights.next() {
+        Some(first) => host_wide(&inner, &work, &pilot, first, flights).await,
         None => lead(&inner, work, &pilot, None).await,
     };
     if let Some(end) = end {
@@ -48,12 +51,14 @@ enum Step {
     Busy,
 }
 
-/// Boards until there is an end. `None`: nobody wants it any more.
+/// Boards until there is an end; goes to another place where the files of one can't be used. `None`:
+/// nobody wants it any more.
 async fn host_wide(
     inner: &Arc<Inner>,
     work: &Work,
     pilot: &Arc<Pilot>,
-    flights: Flights,
+    mut flights: Flights,
+    mut others: impl Iterator<Item = Flights>,
 ) -> Option<Result<Landed>> {
     let mut jitter = Jitter::new();
     let mut seat = Seat::None;
@@ -85,8 +90,12 @@ async fn host_wide(
             }
             Ok(Err(error @ Error::QueueFull(_))) => return Some(Err(error)),
             Ok(Err(error)) => {
-                log::warn!(cache_key:% = work.identity.key, error:%; "flight files unusable, building alone");
-                return lead(inner, work.clone(), pilot, None).await;
+                log::warn!(cache_key:% = work.identity.key, error:%; "flight files unusable");
+                seat = Seat::None;
+                match others.next() {
+                    Some(other) => flights = other,
+                    None => return lead(inner, work.clone(), pilot, None).await,
+                }
             }
             Err(_) => return Some(Err(Error::State("the process is shutting down".into()))),
         }

@@ -31,9 +31,9 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub(super) fn new(dir: PathBuf, limit: Limit) -> Result<Self> {
-        make_dir(&dir).context(|| format!("making {}", dir.display()))?;
-        Ok(Self { dir, limit })
+    /// The directory is made when it is needed.
+    pub(super) fn new(dir: PathBuf, limit: Limit) -> Self {
+        Self { dir, limit }
     }
 
     /// Waits for a slot. Cancel-safe: a dropped call leaves nothing held.
@@ -57,7 +57,6 @@ fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
     for number in 0..limit.clamp(1, MOST) {
         let path = dir.join(format!("{number:03}.lock"));
         let lock = match Lock::attempt(&path, Kind::Exclusive) {
-            // The cache directory may have been removed under way.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 make_dir(dir).and_then(|()| Lock::attempt(&path, Kind::Exclusive))
             }
@@ -98,8 +97,7 @@ mod tests {
         let slots = Slots::new(
             dir.path().join("slots"),
             Arc::new(move || asked.load(Ordering::Relaxed)),
-        )
-        .unwrap();
+        );
         let mut jitter = Jitter::seeded(1);
         let _first = slots.take(&mut jitter).await.unwrap();
         let short = Duration::from_millis(300);

@@ -17,8 +17,9 @@ impl Velox {
     pub fn builds(&self) -> Vec<Value> {
         let mut all = self
             .inner()
-            .flights()
-            .map_or_else(Vec::new, |flights| flights.flying());
+            .standing_flights()
+            .flat_map(|flights| flights.flying())
+            .collect::<Vec<_>>();
         // What our pilots have not told the host yet, or can't.
         for (ids, view) in self.inner().locals.all() {
             let known = |flying: &Value| has_any(flying, &ids);
@@ -54,7 +55,8 @@ impl Velox {
             set(&mut flying, "request_id", json!(request_id));
             return Some(flying);
         }
-        let ended = self.inner().flights()?.ended();
+        let standing = self.inner().standing_flights();
+        let ended = standing.flat_map(|flights| flights.ended());
         let outcome = ended
             .into_iter()
             .find(|outcome| outcome.request_ids.iter().any(|id| id == request_id))?;

@@ -48,10 +48,7 @@ impl Work {
         let mut jitter = Jitter::new();
         progress.phase = Phase::Queued;
         tell(progress.clone());
-        let _slot = match inner.slots() {
-            Some(slots) => Some(slots.take(&mut jitter).await?),
-            None => None,
-        };
+        let _slot = inner.slot(&mut jitter).await?;
         let begun = Instant::now();
         let mut attempt = Attempt {
             force: self.forced,

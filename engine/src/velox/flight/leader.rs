@@ -6,7 +6,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -112,10 +112,11 @@ impl Leader {
         };
         let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
         reach(Place::FlightPublished);
+        let now = outcome::moment(&self.dir, self.entry.id, self.entry.attempt);
         let _ = fs::remove_file(self.slot.progress());
         self.let_go();
         reach(Place::FlightLanded);
-        outcome::sweep(&self.dir, SystemTime::now());
+        outcome::sweep(&self.dir, now);
         published
     }
 

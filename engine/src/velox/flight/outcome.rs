@@ -128,6 +128,15 @@ pub(super) fn publish(dir: &Path, id: FlightId, attempt: u64, outcome: &Outcome)
     replace(&path, &bytes).context(|| format!("writing {}", path.display()))
 }
 
+/// The time by the clock that dates these files, which may be a file server's: that of the end that was
+/// published just now.
+pub(super) fn moment(dir: &Path, id: FlightId, attempt: u64) -> SystemTime {
+    let published = path(dir, id, attempt).symlink_metadata();
+    published
+        .and_then(|published| published.modified())
+        .unwrap_or_else(|_| SystemTime::now())
+}
+
 /// The end of that attempt, if it has ended in an orderly way.
 pub(super) fn look(dir: &Path, id: FlightId, attempt: u64) -> Option<Outcome> {
     decode(&path(dir, id, attempt))

@@ -1,0 +1,210 @@
+<?php
+
+// Disks and memory that are full: an answer is right, or an exception that says what is full, or a miss; nothing half
+// stays, nothing crashes, and everything works again when there is room.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/mounts.php';
+in_own_mounts(__FILE__);
+
+/** Builds what each line names, tells what came of it and what is found then, and by whom. */
+const BUILDER = <<<'PHP'
+    say('ready');
+    while (($name = trim((string) fgets(STDIN))) !== '') {
+        $built = outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
+        $found = outcome(fn () => Pillion\Velox\find(configuration($name)));
+        say('built', [$built, $found]);
+    }
+    PHP;
+
+/** @return array{mixed, mixed} what a build and a lookup after it gave */
+function build(Process $builder, string $name): array
+{
+    $builder->tell($name);
+
+    return $builder->hear('built', 40);
+}
+
+/** Good, or an exception of ours: never anything else. */
+function good_or_told(mixed $outcome, string $what): bool
+{
+    if (($outcome['good'] ?? null) === true) {
+        return true;
+    }
+    is_true(str_starts_with($outcome['class'] ?? '', 'Pillion\\'), "{$what}: " . show($outcome));
+
+    return false;
+}
+
+/** @return list<string> what must not be there when nothing is under way */
+function leftovers(string $directory): array
+{
+    return array_values(preg_grep('/\.tmp$|\/\.secret-/', names_below($directory)));
+}
+
+/** @return array<string, callable(Box, string, int): ?Mount> file systems of some MiB */
+function file_systems(): array
+{
+    return [
+        'tmpfs' => fn (Box $box, string $path, int $size): Mount => Mount::tmpfs($path, "size={$size}m"),
+        'ext4' => fn (Box $box, string $path, int $size): ?Mount => Mount::ext4($path, "{$box->directory}/image", $size),
+    ];
+}
+
+foreach (file_systems() as $kind => $mount) {
+    test("a full {$kind} for the cache costs the cache and no build, and is used again when there is room", function (Box $box) use ($kind, $mount): void {
+        $box->velox();
+        $cache = $mount($box, "{$box->directory}/cache", 4);
+        if ($cache === null) {
+            print("        (no loop device here: {$kind} is not tested)\n");
+
+            return;
+        }
+        $box->set('velox_cache_dir', $cache->path);
+        $builder = $box->php(BUILDER);
+        $builder->hear('ready');
+        [$built, $found] = build($builder, 'before');
+        same(true, $built['good'] ?? $built);
+        same($built['path'], $found['path'] ?? $found);
+        $cache->leave(0);
+        foreach (['full 1', 'full 2'] as $name) {
+            [$built, $found] = build($builder, $name);
+            same(true, $built['good'] ?? $built, $name);
+            is_true(!str_starts_with($built['path'], $cache->path), "{$name} is kept in {$built['path']}");
+            same(null, $found, $name);
+        }
+        same('HIT', build($builder, 'before')[0]['status'] ?? null);
+        same([], leftovers($cache->path));
+        $cache->free();
+        [$built, $found] = build($builder, 'full 1');
+        same(true, $built['good'] ?? $built);
+        same($built['path'], $found['path'] ?? $found);
+        is_true(str_starts_with($built['path'], $cache->path), $built['path']);
+        is_true(str_contains($builder->errors(), 'cache write failed'), $builder->errors());
+        same(true, build($box->php(BUILDER)->hear('ready') ?? $builder, 'before')[0]['good'] ?? null);
+    });
+
+    test("with a full {$kind} for everything that is kept a build fails with the disk's words, and the process builds again when there is room", function (Box $box) use ($kind, $mount): void {
+        $box->velox();
+        $state = $mount($box, "{$box->directory}/all", 6);
+        if ($state === null) {
+            print("        (no loop device here: {$kind} is not tested)\n");
+
+            return;
+        }
+        $box->set('state_dir', $state->path . '/state');
+        mkdir($state->path . '/state', 0o700);
+        $state->leave(0);
+        $first = $box->php(BUILDER);
+        $first->hear('ready');
+        [$built] = build($first, 'at the first job');
+        good_or_told($built, 'at the first job') && fail('a build was kept on a full disk: ' . show($built));
+        is_true(str_contains($built['message'], 'No space left'), show($built));
+        $state->free();
+        same(true, build($first, 'at the first job')[0]['good'] ?? null);
+        $state->leave(0);
+        [$built, $found] = build($first, 'later');
+        good_or_told($built, 'later') && fail('a build was kept on a full disk: ' . show($built));
+        is_true(str_contains($built['message'], 'No space left'), show($built));
+        same(null, $found);
+        same('HIT', build($first, 'at the first job')[0]['status'] ?? null);
+        same([], leftovers($state->path));
+        $state->free();
+        same(true, build($first, 'later')[0]['good'] ?? null);
+        same(true, build($first, 'later')[1]['good'] ?? null);
+    });
+}
+
+test('however many pages are left, a binary is whole or an exception, and nothing half stays', function (Box $box): void {
+    $box->velox();
+    $state = Mount::tmpfs("{$box->directory}/all", 'size=2m');
+    $box->set('state_dir', $state->path . '/state');
+    mkdir($state->path . '/state', 0o700);
+    $builder = $box->php(BUILDER);
+    $builder->hear('ready');
+    same(true, build($builder, 'first')[0]['good'] ?? null);
+    $good = $told = 0;
+    $most = getenv('PILLION_FILES') === 'long' ? 80 : 30;
+    for ($pages = 0; $pages < $most; $pages++) {
+        $state->leave($pages * 4096);
+        [$built, $found] = build($builder, "pages {$pages}");
+        good_or_told($built, "{$pages} pages") ? $good++ : $told++;
+        $found === null || same(true, $found['good'] ?? $found, "found with {$pages} pages");
+        same([], leftovers($state->path), "{$pages} pages");
+        $state->free();
+        same(true, build($builder, "again {$pages}")[0]['good'] ?? null, "after {$pages} pages");
+        // So that the disk is as empty as before.
+        foreach (glob($state->path . '/state/{.rr-cache/velox-binaries,builds}/[0-9a-f][0-9a-f]', GLOB_BRACE) as $folder) {
+            remove_tree($folder);
+        }
+    }
+    is_true($good > 5 && $told > 5, "{$good} good, {$told} told");
+});
+
+test('a run_dir that is full at the start has lookups go on, and jobs say what is full until there is room', function (Box $box): void {
+    $box->velox();
+    $warm = $box->php(BUILDER);
+    $warm->hear('ready');
+    same(true, build($warm, 'known')[0]['good'] ?? null);
+    $warm->tell();
+    same(0, $warm->wait());
+    $run = Mount::tmpfs("{$box->directory}/run", 'size=1m');
+    $box->set('run_dir', $run->path);
+    $run->leave(0);
+    $builder = $box->php(BUILDER);
+    $builder->hear('ready');
+    // A hit needs no job.
+    same('HIT', build($builder, 'known')[0]['status'] ?? null);
+    [$built] = build($builder, 'new');
+    good_or_told($built, 'on a full run_dir');
+    isset($built['class']) && is_true(str_contains($built['message'], 'No space left'), show($built));
+    same([], preg_grep('/\.tmp$/', names_below($run->path)));
+    $run->free();
+    [$built, $found] = build($builder, 'new');
+    same(true, $built['good'] ?? $built);
+    same(true, $found['good'] ?? $found);
+    $builder->tell();
+    same(0, $builder->wait());
+    same([], glob("{$run->path}/presence/*"));
+});
+
+test('a run_dir that fills up under processes that have the index mapped harms none of them', function (Box $box): void {
+    $box->velox();
+    $run = Mount::tmpfs("{$box->directory}/run", 'size=8m');
+    $box->set('run_dir', $run->path);
+    $two = [$box->php(BUILDER), $box->php(BUILDER)];
+    foreach ($two as $nth => $builder) {
+        $builder->hear('ready');
+        same(true, build($builder, "before {$nth}")[0]['good'] ?? null);
+    }
+    $run->leave(0);
+    for ($round = 0; $round < 6; $round++) {
+        foreach ($two as $nth => $builder) {
+            [$built, $found] = build($builder, "full {$nth} {$round}");
+            same(true, $built['good'] ?? $built);
+            same(true, $found['good'] ?? $found);
+        }
+        same('HIT', build($two[0], "full 1 {$round}")[0]['status'] ?? null);
+    }
+    $run->free();
+    $late = $box->php(BUILDER);
+    $late->hear('ready');
+    same('HIT', build($late, 'full 1 5')[0]['status'] ?? null);
+    same('MISS', build($late, 'after')[0]['status'] ?? null);
+});
+
+test('a log on a full disk loses lines and nothing else', function (Box $box): void {
+    $box->velox();
+    $logs = Mount::tmpfs("{$box->directory}/logs", 'size=64k');
+    $logs->leave(0);
+    $builder = $box->php(BUILDER, ini: ['pillion.log' => "{$logs->path}/pillion.log", 'pillion.log_level' => 'debug']);
+    $builder->hear('ready');
+    same(true, build($builder, 'without a line')[0]['good'] ?? null);
+    $logs->free();
+    same(true, build($builder, 'with lines')[0]['good'] ?? null);
+    eventually('a line in the log', fn (): bool => str_contains((string) @file_get_contents("{$logs->path}/pillion.log"), 'build completed'));
+});
