@@ -38,6 +38,13 @@ pub struct Crew<'a> {
     pub places: BTreeMap<String, usize>,
 }
 
+/// They end with the scenario, before their directories go.
+impl Drop for Crew<'_> {
+    fn drop(&mut self) {
+        self.members.values_mut().for_each(Member::kill);
+    }
+}
+
 /// What has become of a process.
 #[derive(Debug)]
 pub enum News {

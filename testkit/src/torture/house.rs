@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -26,6 +27,21 @@ pub struct House {
     pub velox: FakeVelox,
     php: PathBuf,
     extension: PathBuf,
+}
+
+/// Processes that were killed a moment ago may still be writing.
+impl Drop for House {
+    fn drop(&mut self) {
+        for kept in [&self.base, &self.run].into_iter().flatten() {
+            let gone = |path: &Path| std::fs::remove_dir_all(path).is_ok() || !path.exists();
+            for _ in 0..40 {
+                if gone(kept.path()) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(25));
+            }
+        }
+    }
 }
 
 impl House {
