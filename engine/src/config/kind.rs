@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     duration,
+    problem::Problem,
     secret::{Secret, ServerUrl},
     size,
 };
@@ -232,7 +233,10 @@ pub(super) fn path_pair(
     local: &str,
     origin: Origin<'_>,
 ) -> Result<(PathBuf, PathBuf), String> {
-    let not_absolute = |text: &str| format!("names {text:?}, which is not an absolute path");
+    let not_absolute = |text: &str| {
+        let shown = Problem::shorten(text);
+        format!("names {shown:?}, which is not an absolute path")
+    };
     let Ok(Value::Path(server)) = path(server, Relative::Refused, Origin::Table) else {
         return Err(not_absolute(server));
     };

@@ -643,3 +643,18 @@ proptest! {
         prop_assert_eq!(first.settings, again.settings);
     }
 }
+
+#[test]
+fn what_is_told_of_a_bad_value_is_short_and_shows_nothing_of_a_file_that_was_named_by_mistake() {
+    let long = "x".repeat(3000);
+    let world = World::default().ini("pillion.velox_path_map", &long);
+    let told = world.resolve().problems[0].to_string();
+    assert!(told.len() < 600, "{told}");
+    let world = World::default().file("root:x:0:0:root:/root:/bin/bash\nhunter2\n");
+    let told = world.resolve().problems[0].to_string();
+    assert!(told.contains("no map of sections"), "{told}");
+    assert!(
+        !told.contains("root:") && !told.contains("hunter2"),
+        "{told}"
+    );
+}

@@ -125,6 +125,12 @@ impl<'de> Deserialize<'de> for Top {
                 Ok(Top(Vec::new()))
             }
 
+            /// Serde's own message would repeat the text, and that is the content of a file that was named by
+            /// mistake.
+            fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Top, E> {
+                Err(E::custom("is a text, and no map of sections"))
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
                 let mut kept = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
