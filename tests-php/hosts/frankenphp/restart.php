@@ -16,7 +16,8 @@ define('ROUNDS', (int) (getenv('ROUNDS') ?: 100));
 test(sprintf('%d restarts under load, with builds under way: every request is answered, and nothing is left over', ROUNDS), function (Box $box): void {
     $velox = $box->velox();
     $velox->script(['behaviours' => [['delay_ms' => 200]]]);
-    $host = new FrankenPhp($box);
+    // As many threads as at the start: that others come and go is scaled.php's matter.
+    $host = new FrankenPhp($box, ['frankenphp' => 'max_threads 5']);
     $restart = function (int $i) use ($host): void {
         $host->ask('submit', name: "long {$i}");
         $host->restart();
@@ -40,7 +41,7 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     $host->restart();
     same($heap, $host->ask('status')['answer']['heap'], 'our heap');
     note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => $grown]));
-    is_true($grown < 32 * 1024, "{$grown} KiB more are resident");
+    is_true($grown < 64 * 1024, "{$grown} KiB more are resident");
     same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
 });
 
