@@ -69,7 +69,7 @@ pub struct Member {
     pub pid: u32,
     pidfd: OwnedFd,
     stdin: Option<ChildStdin>,
-    /// When it was started.
+    /// When it was started, or its last deed ended.
     pub since: Instant,
     /// The deed that it is at, and since when.
     pub doing: Option<(String, Instant)>,
@@ -135,7 +135,10 @@ impl Member {
     pub fn heard(&mut self, line: &str) {
         match line.split_at_checked(2) {
             Some(("+ ", deed)) => self.doing = Some((deed.to_owned(), Instant::now())),
-            Some(("- " | "x ", _)) => self.doing = None,
+            Some(("- " | "x ", _)) => {
+                self.doing = None;
+                self.since = Instant::now();
+            }
             _ => {}
         }
         if self.history.len() == REMEMBERED {
@@ -176,7 +179,7 @@ impl Member {
         !self.history.is_empty()
     }
 
-    /// How long it has been at its deed (or at its start).
+    /// How long it has been at its deed, or on its way to the next one.
     pub fn busy(&self) -> Duration {
         self.doing
             .as_ref()
