@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture soak fuzz bench build stubs-check docs lint clean
+.PHONY: help demo test torture soak fuzz sanitize bench build stubs-check docs lint clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ help: ## what there is
 demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
 
-test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak, fuzz)
+test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh
 
 torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure
@@ -23,6 +23,11 @@ soak: ## one worker of each host under load; SOAK_SECONDS=3600: for an hour
 fuzz: ## parsers of foreign bytes against made-up ones; TARGET=index: one of them; SECONDS=60: so long each, and not an hour
 	@scripts/setup.sh base
 	@scripts/fuzz.sh --seconds '$(or $(SECONDS),3600)' $(TARGET)
+
+sanitize: ## all of PHP's tests under valgrind and in a debug PHP, and does loom's model notice each lost ordering? an hour
+	@scripts/setup.sh base test
+	@SANITIZE_PHPT=. SANITIZE_SECONDS=7200 scripts/stages/75-sanitizers.sh
+	@scripts/sanitizers/mutations.sh
 
 bench: ## our numbers beside those of the peers, in one run
 	@scripts/bench.sh

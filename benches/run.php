@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 /**
  * Runs the benches, all of them or those named, and prints one table in Markdown. Nothing here judges: a goal that is
- * missed (✗) is told, and no failure. `run.php [find|first|submit|scaling|memory|copy|requests]...`
+ * missed (✗) is told, and no failure. `run.php [NAME]...`
  */
 
 require __DIR__ . '/support.php';
@@ -30,6 +30,15 @@ $benches = [
         $places = places('scaling');
         fill($places, 16_384, 16_384, 'index');
         yield [...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + $places), __DIR__ . '/scaling.php'];
+    },
+    'fire' => static function (): iterable {
+        $places = places('fire');
+        fill($places, 2048, 16_384, 'disk');
+        yield [...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + $places), __DIR__ . '/fire.php'];
+    },
+    'heirs' => static function (): iterable {
+        $places = places('heirs') + ['pillion.velox_server_url' => environment('VELOX_URL')];
+        yield [...php(['pillion'], $places), __DIR__ . '/heirs.php'];
     },
     'memory' => static fn (): iterable => [[...php(), __DIR__ . '/memory.php']],
     'copy' => static fn (): iterable => [[...php(['pillion'], places('copy')), __DIR__ . '/copy.php']],

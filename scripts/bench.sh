@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Our numbers beside those of the peers, in one run: a table in Markdown on standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs some of them: find, first, submit, scaling, memory, copy, requests. A missed goal is no failure.
+# BENCH=NAME) runs some of them: find, first, submit, scaling, fire, heirs, memory, copy, requests. A missed goal is no failure.
 #
 # The extension is built as it is released. The binaries in PILLION_SO, PILLION_FILL and FAKE_VELOX are taken where
 # they are named.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds one of our products (release) and prints its path: `build.sh nts|zts` the extension for PHP 8.2 without
 # threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|pillion-fill|torture` a program, `build.sh failpoints`
-# an extension for the torture kit, which kills itself at named places. Quick when nothing has changed.
+# an extension for the torture kit, which kills itself at named places, `build.sh debug` one for the debug PHP, with
+# Rust's own checks of overflows and assertions. Quick when nothing has changed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,7 +18,8 @@ case ${1:-} in
     torture) php=nts package=pillion-testkit file=torture ;;
     # Never beside the release build: it must not be taken for it. Unoptimised, since it lives for a moment only.
     failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox|pillion-fill|torture|failpoints" ;;
+    debug) php=debug package=pillion file=libpillion.so profile=debug options=() ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|pillion-fill|torture|failpoints|debug" ;;
 esac
 
 use_php "$php"

@@ -146,7 +146,7 @@ new_target_home() {
     rmdir "$scratch"
 }
 
-# use_php nts|zts: which PHP runs, and which one the extension is built for. PHP and PHP_CONFIG are what
+# use_php nts|zts|debug: which PHP runs, and which one the extension is built for. PHP and PHP_CONFIG are what
 # ext-php-rs's build looks at; each PHP needs compiled dependencies of its own.
 use_php() {
     local prefix
@@ -158,7 +158,11 @@ use_php() {
             prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh")
             PHP=$prefix/bin/php PHP_CONFIG=$prefix/bin/php-config PHP_FPM=$prefix/sbin/php-fpm
             ;;
-        *) die "use_php: nts or zts, not '$1'" ;;
+        debug)
+            prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh" --debug)
+            PHP=$prefix/bin/php PHP_CONFIG=$prefix/bin/php-config PHP_FPM=
+            ;;
+        *) die "use_php: nts, zts or debug, not '$1'" ;;
     esac
     CARGO_TARGET_DIR=$(target_home)/$1
     # Incremental data is large, and of no use to a checkout that is built once.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [php-source]`:
-# base builds the extension and runs the demo, test and bench add what those need, php-source what building PHP
-# from source needs (asked for by php-zts.sh only when it has to build). Where nothing is missing it needs
-# neither root nor the network, and takes no time.
+# Installs what is missing on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [sanitizers]
+# [php-source]`: base builds the extension and runs the demo, test, bench and sanitizers add what those need,
+# php-source what building PHP from source needs (asked for by php-zts.sh only when it has to build). Where nothing is
+# missing it needs neither root nor the network, and takes no time.
 #
 # Rust and Go are taken as they are when new enough. Else Rust comes from the machine's own Debian archive
 # (security updates keep a recent one for browsers), and Go from a newer Debian suite, unpacked into our cache
@@ -20,12 +20,13 @@ packages_of() {
                 php8.2-cli php8.2-dev php8.2-curl php8.2-mbstring php8.2-xml php8.2-opcache libclang-14-dev
             ;;
         test) echo php8.2-fpm libfcgi-bin xz-utils wrk ;;
+        sanitizers) echo valgrind ;;
         bench) echo php8.2-apcu php8.2-cgi ;;
         php-source)
             echo re2c bison autoconf dpkg-dev xz-utils libxml2-dev libsqlite3-dev libonig-dev libssl-dev \
                 libcurl4-openssl-dev zlib1g-dev
             ;;
-        *) die "usage: setup.sh [base] [test] [bench] [php-source]" ;;
+        *) die "usage: setup.sh [base] [test] [bench] [sanitizers] [php-source]" ;;
     esac
 }
 

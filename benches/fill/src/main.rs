@@ -1,13 +1,14 @@
-//! `pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk`: an artifact cache with so many made-up entries,
-//! for the benches. `index`: in the index alone, which takes a second for a million; `disk`: with files
-//! and `index.json` too. A program of its own, so that PHP finds the cache as another process left it.
+//! `pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk|storm`: an artifact cache with so many made-up
+//! entries, for the benches. `index`: in the index alone, which takes a second for a million; `disk`: with
+//! files and `index.json` too; `storm`: changes the index of such a cache at full speed until it is killed.
+//! A program of its own, so that PHP finds the cache as another process left it.
 
 use std::process::ExitCode;
 
 use pillion_engine::{
     Error, Result,
     artifacts::{
-        StoreOptions,
+        Clock, Store, StoreOptions,
         fixture::{self, Where},
     },
 };
@@ -29,16 +30,20 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<()> {
     let [dir, run_dir, count, capacity, place] = arguments else {
         return Err(Error::Config(
-            "usage: pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk".into(),
+            "usage: pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk|storm".into(),
         ));
-    };
-    let place = match place.as_str() {
-        "index" => Where::Index,
-        "disk" => Where::Disk { binary_size: 64 },
-        other => return Err(Error::Config(format!("{other}: index or disk"))),
     };
     let mut options = StoreOptions::new(dir, run_dir);
     options.max_entries = number(capacity)?;
+    let place = match place.as_str() {
+        "index" => Where::Index,
+        "disk" => Where::Disk { binary_size: 64 },
+        "storm" => {
+            fixture::storm(&Store::attach(options, Clock::System)?, number(count)?);
+            return Err(Error::State("the index can't be changed".into()));
+        }
+        other => return Err(Error::Config(format!("{other}: index, disk or storm"))),
+    };
     let store = fixture::fill(options, number(count)?, place)?;
     if matches!(place, Where::Disk { .. }) {
         store.export()?;

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Clock, ConfigDigest, Key, Record, Store, StoreOptions, entry,
-    index::Stored,
+    index::{Note, Stored},
     names::{entry_name, link_name},
 };
 use crate::{Error, Result, error::IoContext as _};
@@ -89,6 +89,19 @@ fn fill_index(store: &Store, count: u32) -> Result<()> {
     }
     store.index.rescan_ends();
     Ok(())
+}
+
+/// Changes the index at full speed, without end: each of the first `count` artifacts is stored anew,
+/// again and again, noted in the journal as in every commit. Comes back when the index can't be changed.
+pub fn storm(store: &Store, count: u32) {
+    let keys: Vec<Key> = (0..count).map(key).collect();
+    while let Some(writer) = store.writer() {
+        for key in &keys {
+            if let Some(record) = store.index.get(*key) {
+                writer.noting(*key, Note::Change, || writer.store(&record));
+            }
+        }
+    }
 }
 
 /// Straight to the final names and without waiting for the disk, which a real commit never does.
