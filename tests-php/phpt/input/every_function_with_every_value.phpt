@@ -24,7 +24,7 @@ set_error_handler(function (int $level, string $message): bool {
 eval('function weak(callable $call, array $arguments): mixed { return $call(...$arguments); }');
 eval('declare(strict_types=1); function strict(callable $call, array $arguments): mixed { return $call(...$arguments); }');
 
-/** What a caller would pass. */
+/** What a caller would pass, by the parameter's name; else something of its type. */
 $good = [
     'request' => fn () => request(),
     'requestOrKey' => fn () => request(),
@@ -40,6 +40,22 @@ $good = [
     'code' => fn () => 1,
     'previous' => fn () => null,
 ];
+
+function some(ReflectionParameter $parameter): mixed
+{
+    $type = $parameter->getType();
+    $name = $type instanceof ReflectionUnionType ? $type->getTypes()[0]->getName() : (string) $type?->getName();
+
+    return $type?->allowsNull() ? null : match ($name) {
+        'int' => 1,
+        'float' => 0.01,
+        'string' => 'x',
+        'array' => [],
+        'bool' => false,
+        'callable' => fn () => false,
+        default => null,
+    };
+}
 
 /** Whether a strict call takes the value; what the function then says of it is another matter. */
 function is_of(mixed $value, ?ReflectionType $type): bool
@@ -61,6 +77,7 @@ function is_of(mixed $value, ?ReflectionType $type): bool
         'string' => is_string($value),
         'array' => is_array($value),
         'bool' => is_bool($value),
+        'callable' => is_callable($value),
         default => is_a($value, $type->getName()),
     };
 }
@@ -101,7 +118,7 @@ foreach ($calls as $name => [$call, $reflection]) {
             foreach ($modes as $mode) {
                 $arguments = [];
                 for ($at = 0; $at < max($position, $reflection->getNumberOfRequiredParameters()); ++$at) {
-                    $arguments[] = $good[$parameters[$at]->getName()]();
+                    $arguments[] = isset($good[$parameters[$at]->getName()]) ? $good[$parameters[$at]->getName()]() : some($parameters[$at]);
                 }
                 $value = $make();
                 $arguments[$position] = $value;
