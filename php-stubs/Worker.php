@@ -67,6 +67,61 @@ function request_end(): void
 }
 
 /**
+ * Runs after each request of this script, once, when the client has its answer (where the runtime allows that: FrankenPHP's
+ * and RoadRunner's workers; else as the last of PHP's shutdown functions, and so too after `exit()`, an uncaught exception
+ * and a fatal error). Register hooks once, before the loop.
+ *
+ * A hook that throws, or calls `exit()`, does not stop the others, and is told in the log. {@see request_id()} and
+ * {@see scope_get()} are still those of the request. What was added during a run is run after the next request.
+ *
+ * ```php
+ * Worker\on_reset($container->reset(...));
+ * Worker\on_reset($entityManager->clear(...), priority: 10);   // before it
+ * ```
+ *
+ * @param callable(): mixed $hook
+ * @param int $priority higher ones run first; equal ones in the order in which they were added
+ *
+ * @return int its id, for {@see remove_hook()}
+ *
+ * @throws \Pillion\StateException code 800: there are 1,000 hooks, as where one is registered in every request
+ */
+function on_reset(callable $hook, int $priority = 0): int
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Takes a hook out, also during a run.
+ *
+ * @param int $id what {@see on_reset()} gave
+ *
+ * @return bool false: there is none of that id
+ */
+function remove_hook(int $id): bool
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Keeps a value until the request ends.
+ *
+ * @throws \Pillion\StateException code 800: no request is under way
+ */
+function scope_set(string $key, mixed $value): void
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * A value of the request under way, or the default where it has none of that key.
+ */
+function scope_get(string $key, mixed $default = null): mixed
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * Requests and memory, for a health page. Fields may be added.
  *
  * - `worker_mode`: whether requests share the process's memory here; `CADDY_WORKER_MODE` has the last word.
@@ -77,6 +132,8 @@ function request_end(): void
  * - `thread_requests`: those of this thread that have ended.
  * - `request`: the one under way on this thread; null between two. `memory_baseline`: PHP's memory when it began.
  * - `durations`: seconds, of all threads; `p50` and `p99` are right to a sixteenth.
+ * - `hooks`: those registered on this thread; of the whole process, those that have run, of them those that have thrown, and
+ *   those that could not run because PHP ended the script before (an `exit()` in a shutdown function).
  * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`.
  *
  * @return array{
@@ -92,6 +149,7 @@ function request_end(): void
  *     thread_requests: int,
  *     request: array{id: string, seconds: float, memory_baseline: int}|null,
  *     durations: array{last: float, p50: float, p99: float},
+ *     hooks: array{registered: int, run: int, failed: int, skipped: int},
  *     memory: int,
  *     peak_memory: int,
  * }

@@ -81,6 +81,15 @@ impl Thread {
         self.futures.remove(&job);
     }
 
+    /// Forgets the futures of a request that is over: `completed()` gives none of them any more. Those
+    /// that PHP still holds can be waited for.
+    pub fn forget_futures(&mut self) {
+        self.futures.clear();
+        if let Some(inbox) = self.inbox.as_ref().filter(|inbox| inbox.is_ours()) {
+            inbox.drain();
+        }
+    }
+
     /// The futures that were done since the last call and that PHP still holds, each one once.
     /// `is_done` tells for an object.
     ///

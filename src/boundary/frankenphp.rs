@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use ext_php_rs::ffi::{IS_TRUE, zend_execute_data, zend_internal_function, zval};
 use pillion_engine::worker::Event;
 
-use super::tell;
+use super::{reset, tell};
 use crate::{
     process,
     thread::Thread,
-    zend::{functions, sapi, value},
+    zend::{functions, interrupt, sapi, value},
 };
 
 type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
@@ -77,7 +77,17 @@ unsafe extern "C" fn handle_request(execute_data: *mut zend_execute_data, ret: *
         value::type_of(&*ret) == IS_TRUE
     };
     Thread::with(|thread| thread.worker.is_handling = false);
+    // A callback of an output buffer may have thrown when the answer was ended.
+    let exception = interrupt::set_aside();
+    if interrupt::is_throwing() {
+        // `exit()` in such a callback: the script ends, and the request with it.
+        return;
+    }
+    if handled {
+        reset::run();
+    }
     let _ = tell(Event::Handled(handled));
+    interrupt::put_back(exception);
 }
 
 /// `sapi_module.activate`: only within a call of the handler it is about a worker's request.

@@ -5,16 +5,21 @@
 //! * [`frankenphp`] the loop of a worker script around `frankenphp_handle_request`.
 //! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`.
 //!
+//! Around them: [`identity`] (mode, id) and [`reset`] (what happens between two requests).
+//!
 //! A further runtime is a further file that calls [`tell`]; PHP's own lifecycle hooks for worker modes,
 //! when there are any, are one that tells `Activated` and `Handled`, and is installed in MINIT in place
 //! of `frankenphp`. Everything here runs on PHP's threads, and each has a [`Local`] of its own.
 
 pub mod frankenphp;
 pub mod identity;
+pub mod reset;
 pub mod roadrunner;
 pub mod script;
 
 use std::{
+    collections::BTreeMap,
+    ffi::CString,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -22,15 +27,16 @@ use std::{
 use pillion_engine::{
     host::clock,
     worker::{
-        Boundary, Event, Figures, Refusal, Step,
+        Boundary, Event, Figures, Hooks, Refusal, Step,
         boundary::{By, State},
+        hooks::Run,
     },
 };
 
 use crate::{
     log as php_log,
     thread::Thread,
-    zend::{memory, sapi},
+    zend::{cwd, kept::Kept, memory, output, sapi},
 };
 
 /// Requests of all threads of this process.
@@ -53,6 +59,20 @@ pub struct Local {
     is_handling: bool,
     /// Whether the script is a worker of FrankenPHP's, once somebody has asked.
     is_worker: Option<bool>,
+    /// The number of the request, for what belongs to it.
+    serial: u64,
+    /// Values of the request, each with the serial of its request.
+    scope: BTreeMap<Vec<u8>, (u64, Kept)>,
+    /// What runs after each request of this script.
+    hooks: Hooks<Kept>,
+    /// How far the run after this request has come; `None`: it has not begun.
+    run: Option<Run>,
+    /// PHP has been told to run what is left at the end of the script.
+    runs_at_end: bool,
+    /// Where a loop's request began.
+    cwd: Option<CString>,
+    /// Output buffers that were open then.
+    level: i32,
 }
 
 /// A request at its start.
@@ -65,6 +85,12 @@ pub struct Noted {
 }
 
 impl Local {
+    /// Where the thread stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.boundary.state()
+    }
+
     /// Whether a request is under way.
     #[must_use]
     pub fn is_in_request(&self) -> bool {
@@ -83,13 +109,49 @@ impl Local {
         self.ended
     }
 
+    fn next_hook(&mut self) -> Option<Kept> {
+        let run = self.run.as_mut()?;
+        self.hooks.next(run)
+    }
+
+    /// Sets a value of the request; gives back the one that was there. `Err`: no request is under way.
+    #[allow(
+        clippy::result_unit_err,
+        reason = "there is one reason, and the caller names it"
+    )]
+    pub fn scope_set(&mut self, name: &[u8], value: Kept) -> Result<Option<Kept>, ()> {
+        if !self.is_in_request() {
+            return Err(());
+        }
+        let before = self.scope.insert(name.to_vec(), (self.serial, value));
+        Ok(before.map(|(_, value)| value))
+    }
+
+    /// A value of the request.
+    #[must_use]
+    pub fn scope_get(&self, name: &[u8]) -> Option<Kept> {
+        let (serial, value) = self.scope.get(name)?;
+        (self.is_in_request() && *serial == self.serial).then_some(*value)
+    }
+
+    /// How many hooks there are.
+    #[must_use]
+    pub fn hooks(&self) -> usize {
+        self.hooks.len()
+    }
+
     /// Does what the state machine said.
     fn take(&mut self, step: Step) {
         if step.drop {
             (self.noted, self.id) = (None, None);
         }
         if step.note {
-            self.id = None;
+            (self.id, self.run) = (None, None);
+            self.serial += 1;
+            if self.boundary.is_loop() {
+                self.cwd = cwd::current();
+                self.level = output::level();
+            }
             self.noted = Some(Noted {
                 at: Instant::now(),
                 memory: memory::usage(),
@@ -107,6 +169,7 @@ impl Local {
         let noted = self.noted.take();
         let took = noted.map_or(Duration::ZERO, |noted| noted.at.elapsed());
         let id = self.id.take();
+        self.run = None;
         self.ended += 1;
         FIGURES.end(took);
         if log::log_enabled!(log::Level::Debug) {

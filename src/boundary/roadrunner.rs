@@ -9,11 +9,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext_php_rs::ffi::{zend_execute_data, zval};
-use pillion_engine::worker::Event;
+use pillion_engine::worker::{
+    Event,
+    boundary::{By, State},
+};
 
-use super::{identity, tell};
+use super::{identity, reset, tell};
 use crate::{
     process,
+    thread::Thread,
     zend::{functions, observer, sapi, value},
 };
 
@@ -58,6 +62,11 @@ unsafe extern "C" fn observed(execute_data: *mut zend_execute_data) -> observer:
 }
 
 unsafe extern "C" fn waits(_: *mut zend_execute_data) {
+    let is_over =
+        Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received));
+    if is_over {
+        reset::run();
+    }
     let _ = tell(Event::Waits);
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use pillion_engine::worker::{Event, Script};
 
-use super::{Local, tell};
+use super::{Local, reset, tell};
 use crate::{process, thread::Thread, zend::sapi};
 
 /// What scripts are here; 0: nobody has looked yet.
@@ -28,7 +28,9 @@ pub fn starts() {
 
 /// The script ends, however it does. In RSHUTDOWN.
 pub fn ends() {
+    reset::script_ends();
     let _ = tell(Event::ScriptEnds);
+    reset::release_all();
 }
 
 fn kind() -> Script {

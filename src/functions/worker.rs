@@ -1,15 +1,23 @@
 //! `Pillion\Worker`: requests in workers.
 
-use pillion_engine::{Error, worker::Event, worker::request_id};
+use pillion_engine::{
+    Error,
+    worker::{
+        Event,
+        boundary::{By, State},
+        hooks, request_id,
+    },
+};
 use serde_json::json;
 
 use super::function;
 use crate::{
-    boundary::{self, FIGURES, identity},
+    boundary::{self, FIGURES, identity, reset},
     handler, process,
     thread::Thread,
     zend::{
         call::{Call, Thrown},
+        kept::Kept,
         memory,
         ret::Ret,
         signature::Function,
@@ -32,6 +40,26 @@ pub const FUNCTIONS: &[Function] = &[
         "Pillion\\Worker\\request_end",
         "(): void",
         handler!(request_end),
+    ),
+    function(
+        "Pillion\\Worker\\on_reset",
+        "(callable $hook, int $priority = 0): int",
+        handler!(on_reset),
+    ),
+    function(
+        "Pillion\\Worker\\remove_hook",
+        "(int $id): bool",
+        handler!(remove_hook),
+    ),
+    function(
+        "Pillion\\Worker\\scope_set",
+        "(string $key, mixed $value): void",
+        handler!(scope_set),
+    ),
+    function(
+        "Pillion\\Worker\\scope_get",
+        "(string $key, mixed $default = null): mixed",
+        handler!(scope_get),
     ),
     function("Pillion\\Worker\\status", "(): array", handler!(status)),
 ];
@@ -65,7 +93,75 @@ fn request_begin(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
 
 fn request_end(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
+    let state = Thread::with(|thread| thread.worker.state());
+    if state == State::Open(By::Manual) {
+        if reset::is_running() {
+            return Err(Error::State(
+                "request_end() was called by a reset hook: the request ends by itself after the hooks"
+                    .into(),
+            )
+            .into());
+        }
+        reset::run();
+    }
     boundary::tell(Event::ManualEnd).map_err(refused)?;
+    Ok(())
+}
+
+fn on_reset(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let hook = call.callable(0)?;
+    let priority = call.int_or(1, 0)?;
+    let id = reset::add(Kept::new(hook), priority).ok_or_else(|| {
+        Error::State(format!(
+            "{} hooks are registered: register each once, before the loop, and not in every request",
+            hooks::MOST
+        ))
+    })?;
+    ret.int(id.try_into().unwrap_or(i64::MAX));
+    Ok(())
+}
+
+fn remove_hook(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let id = call.int_or(0, 0)?;
+    ret.bool(u64::try_from(id).is_ok_and(reset::remove));
+    Ok(())
+}
+
+fn scope_set(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
+    call.arity(2, 2)?;
+    let name = call.string(0)?;
+    let Some(value) = call.any(1) else {
+        return Ok(());
+    };
+    let kept = Kept::new(value);
+    match Thread::with(|thread| thread.worker.scope_set(name, kept)) {
+        Ok(Some(before)) => before.release(),
+        Ok(None) => {}
+        Err(()) => {
+            kept.release();
+            return Err(Error::State(
+                "scope_set() was called between two requests: there is no scope to keep it in"
+                    .into(),
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+fn scope_get(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let name = call.string(0)?;
+    match Thread::with(|thread| thread.worker.scope_get(name)) {
+        Some(value) => value.give(ret),
+        None => {
+            if let Some(default) = call.any(1) {
+                ret.copy(default);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -76,7 +172,10 @@ fn refused(refusal: pillion_engine::worker::Refusal) -> Thrown {
 fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let counts = FIGURES.counts();
-    let (noted, ended) = Thread::with(|thread| (thread.worker.noted(), thread.worker.ended()));
+    let (noted, ended, hooks) = Thread::with(|thread| {
+        let worker = &thread.worker;
+        (worker.noted(), worker.ended(), worker.hooks())
+    });
     let request = match noted {
         Some(noted) => json!({
             "id": identity::request_id()?,
@@ -101,6 +200,12 @@ fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
             "last": counts.last.as_secs_f64(),
             "p50": counts.p50.as_secs_f64(),
             "p99": counts.p99.as_secs_f64(),
+        },
+        "hooks": {
+            "registered": hooks,
+            "run": counts.hooks_run,
+            "failed": counts.hooks_failed,
+            "skipped": counts.hooks_skipped,
         },
         "memory": memory::usage(),
         "peak_memory": memory::peak(),

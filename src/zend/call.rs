@@ -11,8 +11,8 @@ use std::{
 };
 
 use ext_php_rs::ffi::{
-    HashTable, IS_ARRAY, zend_execute_data, zend_object, zend_string, zend_throw_error,
-    zend_wrong_parameters_count_error, zval,
+    HashTable, IS_ARRAY, zend_execute_data, zend_is_callable, zend_object, zend_string,
+    zend_throw_error, zend_wrong_parameters_count_error, zval,
 };
 use pillion_engine::Error;
 
@@ -188,6 +188,31 @@ impl<'a> Call<'a> {
         self.parse(position, c"h", (&raw mut table).cast())?;
         // SAFETY: parsed: the argument's own table, alive for the call.
         unsafe { table.as_ref() }.ok_or(Thrown::Pending)
+    }
+
+    /// A `callable`, as the value it was given as.
+    pub fn callable(&self, position: u32) -> Result<&'a zval, Thrown> {
+        let Some(given) = self.any(position) else {
+            return Err(Thrown::Pending);
+        };
+        // SAFETY: a live value; its name is not asked for. The engine only reads it.
+        let is_callable = unsafe {
+            zend_is_callable(
+                std::ptr::from_ref(given).cast_mut(),
+                0,
+                std::ptr::null_mut(),
+            )
+        };
+        if is_callable {
+            return Ok(given);
+        }
+        if !super::interrupt::is_throwing() {
+            // SAFETY: a C string without placeholders.
+            unsafe {
+                raw::zend_argument_type_error(position + 1, c"must be a valid callback".as_ptr());
+            }
+        }
+        Err(Thrown::Pending)
     }
 
     /// A `string`, as bytes.

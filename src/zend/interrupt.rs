@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ext_php_rs::ffi::ext_php_rs_executor_globals;
+use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_object};
 use pillion_engine::runtime::Interrupt;
 
 use super::raw;
@@ -36,6 +36,30 @@ impl Interrupt for PhpInterrupt {
 pub fn is_throwing() -> bool {
     // SAFETY: this thread's own globals.
     unsafe { !(*ext_php_rs_executor_globals()).exception.is_null() }
+}
+
+/// Takes the exception that is on its way aside, so that PHP code may run; null where there is none. `exit()`
+/// is no exception to PHP code: it stays.
+#[must_use]
+pub fn set_aside() -> *mut zend_object {
+    // SAFETY: this thread's own globals; the reference taken here keeps the exception alive.
+    unsafe {
+        let exception = (*ext_php_rs_executor_globals()).exception;
+        if exception.is_null() || raw::zend_is_unwind_exit(exception) {
+            return std::ptr::null_mut();
+        }
+        (*exception).gc.refcount += 1;
+        raw::zend_clear_exception();
+        exception
+    }
+}
+
+/// Lets it go on its way.
+pub fn put_back(exception: *mut zend_object) {
+    if !exception.is_null() {
+        // SAFETY: what `set_aside` gave; the reference goes over.
+        unsafe { raw::zend_throw_exception_internal(exception) };
+    }
 }
 
 /// Set by signal handlers and by other threads, for this thread to look at.

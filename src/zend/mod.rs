@@ -7,11 +7,15 @@
 
 pub mod call;
 pub mod class;
+pub mod cwd;
 pub mod functions;
 pub mod interrupt;
 pub mod json;
+pub mod kept;
+pub mod last;
 pub mod memory;
 pub mod observer;
+pub mod output;
 pub mod raw;
 pub mod ret;
 pub mod sapi;

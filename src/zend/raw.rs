@@ -162,6 +162,26 @@ unsafe extern "C" {
     pub fn zend_memory_usage(real: bool) -> usize;
     /// The most of it so far.
     pub fn zend_memory_peak_usage(real: bool) -> usize;
+    /// Drops the exception that is on its way.
+    pub fn zend_clear_exception();
+    /// Sets an exception on its way; takes the reference over.
+    pub fn zend_throw_exception_internal(exception: *mut zend_object);
+    /// Whether the "exception" is `exit()`.
+    pub fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
+    /// Makes a `Closure` of a function, which is copied.
+    pub fn zend_create_closure(
+        result: *mut zval,
+        function: *mut ext_php_rs::ffi::zend_function,
+        scope: *mut zend_class_entry,
+        called_scope: *mut zend_class_entry,
+        this: *mut zval,
+    );
+    /// How many output buffers are open.
+    pub fn php_output_get_level() -> c_int;
+    /// Ends the innermost one and hands its text on.
+    pub fn php_output_end() -> c_int;
+    /// Ends the innermost one and drops its text.
+    pub fn php_output_discard() -> c_int;
     /// The table of open resources is `EG(regular_list)`; this finds one by its number.
     #[link_name = "zend_hash_index_find"]
     pub fn find_index(table: *const HashTable, index: u64) -> *mut zval;

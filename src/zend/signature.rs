@@ -151,6 +151,8 @@ fn mask(name: &str) -> Option<u32> {
         "string" => 1 << IS_STRING,
         "array" => 1 << IS_ARRAY,
         "void" => 1 << IS_VOID,
+        // `IS_CALLABLE`, which is a type of declarations only.
+        "callable" => 1 << 12,
         "mixed" => MAY_BE_ANY,
         "" => 0,
         _ => return None,

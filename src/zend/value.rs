@@ -4,8 +4,8 @@
 use std::{ffi::CStr, mem::MaybeUninit};
 
 use ext_php_rs::ffi::{
-    HashTable, IS_ARRAY, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF, zend_object,
-    zend_read_property, zend_string, zval,
+    HashTable, IS_ARRAY, IS_LONG, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF,
+    zend_object, zend_read_property, zend_string, zval,
 };
 
 use super::raw;
@@ -44,6 +44,13 @@ pub fn bytes(value: &zval) -> Option<&[u8]> {
     (type_of(value) == IS_STRING)
         .then(|| unsafe { zend_str(value.value.str_) })
         .flatten()
+}
+
+/// The number in an integer value.
+#[must_use]
+pub fn integer(value: &zval) -> Option<i64> {
+    // SAFETY: the type says that it is an integer.
+    unsafe { (type_of(value) == IS_LONG).then_some(value.value.lval) }
 }
 
 /// The object in a value.

@@ -15,6 +15,9 @@ const DOUBLINGS: usize = 32;
 pub struct Figures {
     begun: AtomicU64,
     ended: AtomicU64,
+    hooks_run: AtomicU64,
+    hooks_failed: AtomicU64,
+    hooks_skipped: AtomicU64,
     last_us: AtomicU64,
     durations: [AtomicU64; PARTS * DOUBLINGS],
 }
@@ -26,6 +29,12 @@ pub struct Counts {
     pub begun: u64,
     /// Requests that have ended.
     pub ended: u64,
+    /// Reset hooks that have run.
+    pub hooks_run: u64,
+    /// Those of them that have thrown.
+    pub hooks_failed: u64,
+    /// Those that should have run and could not.
+    pub hooks_skipped: u64,
     /// How long the last one took.
     pub last: Duration,
     /// What half of them did not exceed.
@@ -41,6 +50,9 @@ impl Figures {
         Self {
             begun: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            hooks_run: AtomicU64::new(0),
+            hooks_failed: AtomicU64::new(0),
+            hooks_skipped: AtomicU64::new(0),
             last_us: AtomicU64::new(0),
             durations: [const { AtomicU64::new(0) }; PARTS * DOUBLINGS],
         }
@@ -61,6 +73,19 @@ impl Figures {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A reset hook has run; `failed`: it has thrown.
+    pub fn hook(&self, failed: bool) {
+        self.hooks_run.fetch_add(1, Ordering::Relaxed);
+        self.hooks_failed
+            .fetch_add(failed.into(), Ordering::Relaxed);
+    }
+
+    /// Hooks that should have run after a request, and could not.
+    pub fn skip(&self, hooks: usize) {
+        self.hooks_skipped
+            .fetch_add(hooks as u64, Ordering::Relaxed);
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -68,6 +93,9 @@ impl Figures {
         Counts {
             begun: self.begun.load(Ordering::Relaxed).max(ended),
             ended,
+            hooks_run: self.hooks_run.load(Ordering::Relaxed),
+            hooks_failed: self.hooks_failed.load(Ordering::Relaxed),
+            hooks_skipped: self.hooks_skipped.load(Ordering::Relaxed),
             last: Duration::from_micros(self.last_us.load(Ordering::Relaxed)),
             p50: self.percentile(50),
             p99: self.percentile(99),
@@ -95,6 +123,9 @@ impl Figures {
     pub fn reset(&self) {
         self.begun.store(0, Ordering::Relaxed);
         self.ended.store(0, Ordering::Relaxed);
+        self.hooks_run.store(0, Ordering::Relaxed);
+        self.hooks_failed.store(0, Ordering::Relaxed);
+        self.hooks_skipped.store(0, Ordering::Relaxed);
         self.last_us.store(0, Ordering::Relaxed);
         for cell in &self.durations {
             cell.store(0, Ordering::Relaxed);

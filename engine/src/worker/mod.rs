@@ -4,13 +4,16 @@
 //! * [`boundary`] the state machine of one PHP thread.
 //! * [`request_id`] ids that come with a request, and those that are made.
 //! * [`mode`] the names of the runtimes.
+//! * [`hooks`] what runs after each request, in its order.
 //! * [`figures`] counts and durations of all threads of a process.
 
 pub mod boundary;
 pub mod figures;
+pub mod hooks;
 pub mod mode;
 pub mod request_id;
 
 pub use boundary::{Boundary, Event, Refusal, Script, Step};
 pub use figures::Figures;
+pub use hooks::Hooks;
 pub use mode::Mode;

@@ -11,10 +11,18 @@ final class Endings
     /** @var list<object> */
     private array $kept = [];
 
+    public function __construct()
+    {
+        // Once before the loop, where there is one.
+        Worker\on_reset(static fn () => throw new LogicException('a hook that throws stops no other'), 1);
+        Worker\on_reset(static fn () => Worker\scope_get('fatal in a hook') && str_repeat('x', 1 << 30), 2);
+        Worker\on_reset(static fn () => file_put_contents(ini_get('pillion.state_dir') . '/reset', Worker\request_id() . "\n", FILE_APPEND | LOCK_EX));
+    }
+
     public function serve(string $path): void
     {
         // The test compares these lines with those that Pillion logs at the end of each request.
-        file_put_contents(ini_get('pillion.state_dir') . '/begun', Worker\request_id() . "\n", FILE_APPEND | LOCK_EX);
+        file_put_contents(ini_get('pillion.state_dir') . '/begun', Worker\request_id() . " {$path}\n", FILE_APPEND | LOCK_EX);
         headers_sent() || header('X-Pillion-Request: ' . Worker\request_id());
         match (trim($path, '/')) {
             'hello' => print '"hello"',
@@ -50,6 +58,8 @@ final class Endings
             'exit_in_fiber' => (new Fiber(static fn () => exit))->start(),
             'ini_set' => ini_set('precision', '7'),
             'chdir' => chdir('/'),
+            'fatal_in_a_hook' => Worker\scope_set('fatal in a hook', true),
+            'throw_in_output_callback' => ob_start(static fn () => throw new RuntimeException('from a callback')) && print 'text',
             'slow' => print str_repeat(' ', 1 << 16) . flush() . usleep(300_000) . 'text',
             'warning' => trigger_error('a warning', E_USER_WARNING),
             default => throw new LogicException("no such path: {$path}"),

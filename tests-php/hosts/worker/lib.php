@@ -55,10 +55,49 @@ function tell_of_requests(Box $box): void
 /** @return list<string> the ids of the requests that the application has seen, sorted */
 function begun(Box $box): array
 {
-    $ids = file($box->setting('state_dir') . '/begun', FILE_IGNORE_NEW_LINES);
+    $ids = array_keys(begun_paths($box));
     sort($ids);
 
     return $ids;
+}
+
+/** @return array<string, string> the path of each request that the application has seen */
+function begun_paths(Box $box): array
+{
+    $paths = [];
+    foreach (file($box->setting('state_dir') . '/begun', FILE_IGNORE_NEW_LINES) as $line) {
+        [$id, $path] = explode(' ', $line);
+        isset($paths[$id]) && fail("two requests have the id {$id}");
+        $paths[$id] = trim($path, '/');
+    }
+
+    return $paths;
+}
+
+/** @return list<string> the ids of those after which hooks have run, sorted */
+function reset_after(Box $box): array
+{
+    $ids = file($box->setting('state_dir') . '/reset', FILE_IGNORE_NEW_LINES);
+    sort($ids);
+
+    return $ids;
+}
+
+/**
+ * Endings after which PHP runs no further shutdown function, and so no hook.
+ */
+const NO_HOOKS_AFTER = ['die_in_shutdown_function'];
+
+/** Hooks have run once after each request that has ended, but for those after which PHP runs nothing. */
+function all_reset(Box $box): void
+{
+    $paths = begun_paths($box);
+    $reset = reset_after($box);
+    same($reset, array_values(array_unique($reset)), 'a hook has run twice');
+    same([], array_values(array_diff($reset, array_keys($paths))), 'a hook has run after nothing');
+    $missing = array_map(fn (string $id): string => $paths[$id], array_values(array_diff(array_keys($paths), $reset)));
+    same([], array_values(array_diff($missing, NO_HOOKS_AFTER)), 'no hook has run after');
+    same(count(array_keys($paths, NO_HOOKS_AFTER[0], true)), count($missing), 'skipped');
 }
 
 /** @return list<string> the ids of those that Pillion has seen end, sorted */
@@ -81,7 +120,6 @@ function all_ended(Box $box, int $least): void
     same([], array_diff(ended($box), begun($box)), 'ended without a beginning');
     same(begun($box), ended($box), 'requests');
     is_true(count(begun($box)) >= $least, 'few requests: ' . count(begun($box)));
-    same(begun($box), array_unique(begun($box)), 'ids are each their own');
 }
 
 /**

@@ -19,6 +19,7 @@ test('each of thirty endings is one request with one end', function (Box $box): 
         same($status, $answer['status'], $path . ': ' . show($answer));
     }
     all_ended($box, count(ENDINGS) + 1);
+    all_reset($box);
     $status = $host->ask('status');
     same(['ok', 'frankenphp-worker', true, $host->pid], [$status['status'], $status['mode'], $status['worker_mode'], $status['pid']]);
     same(count(begun($box)) - 1, $status['requests'], 'ended');
@@ -48,10 +49,29 @@ test("a mix of {$many} requests on four threads, clients that go away, and resta
     same($many > 200 ? 1 : 0, $restarts, 'restarts');
     eventually('those of the clients that went away are over', fn (): bool => count(begun($box)) === count(ended($box)));
     all_ended($box, $many);
+    all_reset($box);
+    // Three hooks a request; the one that throws is told.
+    $skipped = count(array_intersect(begun_paths($box), NO_HOOKS_AFTER));
+    ['hooks' => $hooks] = $host->ask('status');
+    same(3 * $skipped, $hooks['skipped'], 'skipped');
+    same($hooks['run'], 3 * $hooks['failed'], show($hooks));
     $status = $host->ask('status');
     same(count(begun($box)) - 1, $status['requests'], 'ended');
     same($status['requests'], $status['requests_begun'], 'begun');
     same($restarts, $status['restarts'], 'restarts of the module');
+});
+
+test('where a hook is fatal, the others run when the script ends, after an answer that is good', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
+    foreach (range(1, 6) as $i) {
+        same(200, Http::get($host->url('fatal_in_a_hook'))['status'], 'answer');
+        same('hello', $host->ask('hello'));
+        // The script ends on an exception that no handler of its own has caught.
+        is_true(Http::get($host->url('throw_in_output_callback'))['status'] >= 200, 'answer');
+    }
+    all_ended($box, 19);
+    all_reset($box);
 });
 
 test('an id that comes with a request is the id of that request alone', function (Box $box): void {

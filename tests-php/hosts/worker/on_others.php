@@ -17,6 +17,7 @@ test('php-fpm: each of thirty endings is one request with one end', function (Bo
         same(ENDINGS[$path], $answer['status'], $path . ': ' . show($answer));
     }
     all_ended($box, count(ENDINGS) + 1);
+    all_reset($box);
     $status = $host->ask('status');
     same(['fpm', false], [$status['mode'], $status['worker_mode']]);
     same([count(begun($box)) - 1, count(begun($box))], [$status['requests'], $status['requests_begun']], 'ended and begun');
@@ -33,6 +34,7 @@ test('the command line: each of thirty endings is one request with one end', fun
         }
     }
     all_ended($box, count(ENDINGS));
+    all_reset($box);
 });
 
 test('RoadRunner: each of thirty endings is one request with one end, also where it ends the worker', function (Box $box): void {
@@ -49,6 +51,7 @@ test('RoadRunner: each of thirty endings is one request with one end, also where
     // A worker's last request ends with its next one, or with the worker.
     $host->reset();
     all_ended($box, $before + count(ENDINGS) + 1);
+    all_reset($box);
 });
 
 test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Box $box): void {
@@ -58,4 +61,5 @@ test('RoadRunner: workers that are replaced in the middle end what they have beg
     Http::many(array_map($host->url(...), $paths), 4, 60);
     $host->reset();
     all_ended($box, 200);
+    all_reset($box);
 });

@@ -1,0 +1,150 @@
+//! The list of what runs after each request, in the order of priority, and how far a run has come. A hook
+//! may add and remove hooks, throw, or be jumped out of: so a run is a place in the order, and no list that
+//! somebody holds. On PHP's thread.
+
+use std::cmp::Reverse;
+
+/// Hooks one thread may have; who registers one in every request comes to this.
+pub const MOST: usize = 1000;
+
+type Place = (Reverse<i64>, u64);
+
+/// The hooks of a thread. `T` is what PHP calls.
+#[derive(Debug)]
+pub struct Hooks<T> {
+    list: Vec<(Place, T)>,
+    newest: u64,
+}
+
+/// How far the run after one request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    newest: u64,
+    after: Option<Place>,
+}
+
+impl<T> Default for Hooks<T> {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            newest: 0,
+        }
+    }
+}
+
+impl<T: Copy> Hooks<T> {
+    /// Adds a hook: those of higher priority run first, equal ones in the order in which they came.
+    /// Gives its id, or `None` where there are [`MOST`].
+    pub fn add(&mut self, priority: i64, hook: T) -> Option<u64> {
+        if self.list.len() >= MOST {
+            return None;
+        }
+        self.newest += 1;
+        let place = (Reverse(priority), self.newest);
+        let at = self.list.partition_point(|(other, _)| *other < place);
+        self.list.insert(at, (place, hook));
+        Some(self.newest)
+    }
+
+    /// Takes a hook out.
+    pub fn remove(&mut self, id: u64) -> Option<T> {
+        let at = self.list.iter().position(|((_, other), _)| *other == id)?;
+        Some(self.list.remove(at).1)
+    }
+
+    /// Takes any hook out, until there is none.
+    pub fn pop(&mut self) -> Option<T> {
+        self.list.pop().map(|(_, hook)| hook)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Begins a run of those that are there now.
+    #[must_use]
+    pub fn start(&self) -> Run {
+        Run {
+            newest: self.newest,
+            after: None,
+        }
+    }
+
+    /// The next hook of a run, which counts as run from here on.
+    pub fn next(&self, run: &mut Run) -> Option<T> {
+        let (place, hook) = self.rest(run).next()?;
+        run.after = Some(*place);
+        Some(*hook)
+    }
+
+    /// How many hooks of a run have not run yet.
+    #[must_use]
+    pub fn left(&self, run: &Run) -> usize {
+        self.rest(run).count()
+    }
+
+    fn rest(&self, run: &Run) -> impl Iterator<Item = &(Place, T)> {
+        let run = *run;
+        self.list.iter().filter(move |(place, _)| {
+            place.1 <= run.newest && run.after.is_none_or(|after| *place > after)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(hooks: &Hooks<&'static str>) -> Vec<&'static str> {
+        let mut run = hooks.start();
+        std::iter::from_fn(|| hooks.next(&mut run)).collect()
+    }
+
+    #[test]
+    fn higher_priorities_run_first_and_equal_ones_in_their_order() {
+        let mut hooks = Hooks::default();
+        for (priority, name) in [(0, "a"), (10, "b"), (0, "c"), (-5, "d"), (10, "e")] {
+            hooks.add(priority, name).unwrap();
+        }
+        assert_eq!(all(&hooks), ["b", "e", "a", "c", "d"]);
+        assert_eq!(all(&hooks), ["b", "e", "a", "c", "d"]);
+    }
+
+    #[test]
+    fn a_run_leaves_out_what_is_removed_or_added_meanwhile() {
+        let mut hooks = Hooks::default();
+        let ids: Vec<_> = ["a", "b", "c"]
+            .map(|name| hooks.add(0, name).unwrap())
+            .into();
+        let mut run = hooks.start();
+        assert_eq!(hooks.next(&mut run), Some("a"));
+        assert_eq!(hooks.left(&run), 2);
+        assert_eq!(hooks.remove(ids[0]), Some("a"));
+        assert_eq!(hooks.remove(ids[1]), Some("b"));
+        hooks.add(-1, "new").unwrap();
+        hooks.add(9, "first, next time").unwrap();
+        assert_eq!(hooks.next(&mut run), Some("c"));
+        assert_eq!((hooks.next(&mut run), hooks.left(&run)), (None, 0));
+        assert_eq!(all(&hooks), ["first, next time", "c", "new"]);
+        assert_eq!(hooks.remove(ids[0]), None);
+    }
+
+    #[test]
+    fn there_are_not_more_than_anybody_needs() {
+        let mut hooks = Hooks::default();
+        for _ in 0..MOST {
+            assert!(hooks.add(0, ()).is_some());
+        }
+        assert_eq!(hooks.add(0, ()), None);
+        while hooks.pop().is_some() {}
+        assert!(hooks.is_empty());
+    }
+}

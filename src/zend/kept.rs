@@ -1,0 +1,63 @@
+//! A PHP value that is kept beyond the call it came with, until the end of the script at most. It holds a
+//! reference, and gives it back only when told to: a destructor of Rust's would run where PHP code must not.
+
+use std::mem::MaybeUninit;
+
+use ext_php_rs::ffi::{_call_user_function_impl, zval};
+
+use super::{
+    raw,
+    ret::{Ret, filled},
+};
+
+/// See the head of the file.
+#[derive(Clone, Copy)]
+pub struct Kept([u64; 2]);
+
+const _: () = assert!(size_of::<zval>() == size_of::<Kept>());
+
+impl Kept {
+    /// Takes a reference to a value.
+    #[must_use]
+    pub fn new(value: &zval) -> Self {
+        let copy = filled(|ret| ret.copy(value));
+        // SAFETY: of the same size, and any bytes are good ones.
+        Self(unsafe { std::mem::transmute::<MaybeUninit<zval>, [u64; 2]>(copy) })
+    }
+
+    fn value(&self) -> &zval {
+        // SAFETY: made from a value, to which a reference is held.
+        unsafe { &*self.0.as_ptr().cast::<zval>() }
+    }
+
+    /// The same value once more.
+    pub fn give(&self, ret: Ret) {
+        ret.copy(self.value());
+    }
+
+    /// Gives the reference back. May run PHP code (a destructor).
+    pub fn release(mut self) {
+        // SAFETY: the reference that `new` has taken; nobody uses this copy afterwards.
+        unsafe { raw::release(self.0.as_mut_ptr().cast()) };
+    }
+
+    /// Calls the value, which is callable, and drops what it returns. PHP code runs: it may throw, and PHP
+    /// may jump over the frames above.
+    pub fn call(&self) {
+        let mut callable = filled(|ret| self.give(ret));
+        let mut returned = MaybeUninit::<zval>::zeroed();
+        // SAFETY: on a PHP thread in a request; a live callable, and a place for what it returns.
+        unsafe {
+            _call_user_function_impl(
+                std::ptr::null_mut(),
+                callable.as_mut_ptr(),
+                returned.as_mut_ptr(),
+                0,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            );
+            raw::release(returned.as_mut_ptr());
+            raw::release(callable.as_mut_ptr());
+        }
+    }
+}
