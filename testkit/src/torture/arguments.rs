@@ -109,7 +109,7 @@ impl Arguments {
     /// How to do it again.
     pub fn again(&self, scenario: &str) -> String {
         let mut again = format!(
-            "torture --scenario {scenario} --seed {} --kills {} --processes {} --configurations {} --crowd {} --rounds {}",
+            "scripts/torture.sh --scenario {scenario} --seed {} --kills {} --processes {} --configurations {} --crowd {} --rounds {}",
             self.seed, self.kills, self.processes, self.configurations, self.crowd, self.rounds,
         );
         if let Some(point) = &self.point {
@@ -132,7 +132,7 @@ mod tests {
         let asked = parse("--php p --extension e --kills 9 --crowd 3 --point slot.taken").unwrap();
         assert_eq!(asked.seed, 7, "the new one, where none is given");
         let again = asked.again("points");
-        let again = again.strip_prefix("torture ").unwrap();
+        let again = again.strip_prefix("scripts/torture.sh ").unwrap();
         let told = parse(&format!("--php p --extension e {again}")).unwrap();
         assert_eq!((told.kills, told.crowd, told.seed), (9, 3, 7));
         assert_eq!(
