@@ -10,6 +10,8 @@ use pillion_engine::{
 };
 
 const SOON: Duration = Duration::from_secs(5);
+/// Children that are forked while threads log, and change what logs.
+const FORKS: usize = 100;
 
 fn settings(path: &Path, level: LevelFilter) -> LogSettings {
     LogSettings {
@@ -17,6 +19,17 @@ fn settings(path: &Path, level: LevelFilter) -> LogSettings {
         level,
         format: LogFormat::Json,
     }
+}
+
+/// Reads the settings of a process that has none.
+fn resolve_nothing() {
+    let resolved = resolve(&Sources {
+        ini: &|_| None,
+        env: &|_| None,
+        read_file: &|_| Ok(String::new()),
+        cwd: Path::new("/"),
+    });
+    assert_eq!(resolved.settings.log.level, LevelFilter::Info);
 }
 
 /// Forks; the child runs `work` and ends with its answer, for which the parent waits at most 20 s.
@@ -85,9 +98,26 @@ fn the_facade_follows_its_settings_and_survives_forks() {
                 }
             });
         }
-        let failed = (0..60).find(|fork| {
+        // One more starts and ends the writer, and so holds its lock most of the time.
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                logging::stop_writer(SOON);
+                logging::start_writer();
+            }
+        });
+        // And one puts settings in force all the time.
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                logging::install(&settings(&path, LevelFilter::Info));
+                resolve_nothing();
+                std::thread::sleep(Duration::from_micros(50));
+            }
+        });
+        let failed = (0..FORKS).find(|fork| {
             !in_child(|| {
                 logging::after_fork();
+                resolve_nothing();
+                logging::install(&settings(&path, LevelFilter::Info));
                 log::info!(target: "pillion::test", fork; "child speaks");
                 logging::start_writer();
                 log::info!(target: "pillion::test", fork; "child speaks again");
@@ -102,8 +132,8 @@ fn the_facade_follows_its_settings_and_survives_forks() {
     assert_eq!(failed, None, "the child of this fork hung or lost a line");
     assert!(logging::flush(SOON));
     let text_now = text();
-    assert_eq!(text_now.matches("\"child speaks\"").count(), 60);
-    assert_eq!(text_now.matches("\"child speaks again\"").count(), 60);
+    assert_eq!(text_now.matches("\"child speaks\"").count(), FORKS);
+    assert_eq!(text_now.matches("\"child speaks again\"").count(), FORKS);
     let mut seen = std::collections::HashSet::new();
     for line in text_now
         .lines()
