@@ -80,7 +80,7 @@ foreach ($ends as $end => $do) {
             foreach ($counts as $what => $count) {
                 $sum[$what] += $count;
             }
-            eventually('nothing is locked', fn (): bool => $box->locked() === [], 5);
+            eventually('nothing is locked', fn (): bool => $box->locked() === [], 15);
             $velox->awaitInFlight(0);
             // Slots of flights are made one by one, 256 at most; what was being written goes with the next cleaning.
             $files[] = count(preg_grep('~\.(bin|json|tmp)$|/(flights|presence)/~', $box->files(), PREG_GREP_INVERT));

@@ -181,7 +181,7 @@ final class Box
     public function isLeftClean(): void
     {
         // The kernel may still be at taking its processes down.
-        eventually('nothing is locked: ' . show($this->locked()), fn (): bool => $this->locked() === [], 5);
+        eventually('nothing is locked: ' . show($this->locked()), fn (): bool => $this->locked() === [], 15);
         $this->velox?->awaitInFlight(0);
         // Half a flight's outcome and half an index are not locked; they are swept when they are a minute old.
         same([], array_values(preg_grep('~(?<!/flights)/[0-9a-f]+\.tmp$~', $this->files())), 'temporary files');

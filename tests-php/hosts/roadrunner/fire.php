@@ -168,7 +168,7 @@ test('when RoadRunner itself is killed, its workers end with their builds, and t
             microtime(true) > $at && !$host->process->hasEnded() && $host->process->kill();
         }));
         $host->process->kill();
-        eventually('its workers are gone', fn (): bool => array_filter($workers, is_alive(...)) === [], 15);
+        eventually('its workers are gone', fn (): bool => array_filter($workers, is_alive(...)) === [], 30);
         wire_is_clean($host);
         $velox->awaitInFlight(0);
     }
