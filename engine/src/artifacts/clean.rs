@@ -40,6 +40,8 @@ pub struct CleanReport {
     pub entries_remaining: u64,
     /// Whether all was done; else the next call goes on.
     pub complete: bool,
+    /// Whether another process kept the lock of the index: the next call would wait for it as long.
+    pub held_up: bool,
     /// How long it took.
     pub duration: Duration,
 }
@@ -56,8 +58,12 @@ impl Store {
             ..CleanReport::default()
         };
         self.prepare()?;
-        if self.writer().is_some_and(|writer| !writer.check()) {
-            log::warn!(dir:% = self.dir().display(); "index repaired, its sums were wrong");
+        match self.writer() {
+            Some(writer) if !writer.check() => {
+                log::warn!(dir:% = self.dir().display(); "index repaired, its sums were wrong");
+            }
+            Some(_) => {}
+            None => report.held_up = true,
         }
         if !self.clock_was_put_forward(now_ms) {
             self.clean_expired(now_ms, &mut report);

@@ -11,12 +11,7 @@
 //! taken from the directory anew, so that nothing here holds descriptors, and a directory that was
 //! removed under way comes back with the next artifact. Threads that may wait for a disk.
 
-use std::{
-    fs::DirBuilder,
-    io,
-    os::unix::{ffi::OsStrExt as _, fs::DirBuilderExt as _},
-    path::PathBuf,
-};
+use std::{io, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use super::{
     Entry, Key, Record,
@@ -63,11 +58,13 @@ impl Disk {
     /// As [`Disk::make_root`], with all directories on the way: for the start, with a directory that
     /// the user named.
     pub(super) fn make_way(&self) -> io::Result<Folder> {
-        if let Some(above) = self.dir.parent() {
-            let mut builder = DirBuilder::new();
-            builder.recursive(true).mode(0o770).create(above)?;
+        match self.root() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                shared::make_way(&self.dir)?;
+                self.root()
+            }
+            root => root,
         }
-        self.make_root()
     }
 
     /// Whether files can be put here now; where it was removed, whether it can be made again.

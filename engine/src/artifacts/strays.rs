@@ -40,6 +40,7 @@ impl Store {
                     Err(error) if is_locked(&error) => {
                         self.index.set_walk(number);
                         report.complete = false;
+                        report.held_up = true;
                         return Ok(());
                     }
                     Err(error) => return Err(error),

@@ -223,10 +223,10 @@ mod tests {
             let grandchild = unsafe { libc::fork() };
             if grandchild == 0 {
                 drop(read);
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_secs(12));
             } else {
                 std::io::Write::write_all(&mut &write, b"x").unwrap();
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_secs(12));
             }
             // SAFETY: ends the child without running the test harness's own exit.
             unsafe { libc::_exit(0) };
@@ -240,9 +240,9 @@ mod tests {
         unsafe { libc::waitpid(holder, std::ptr::null_mut(), 0) };
         // The grandchild may not have run since it was made; it sleeps for longer than this.
         let died = Instant::now();
-        while Lock::is_held(&path).unwrap() && died.elapsed() < Duration::from_secs(20) {
+        while Lock::is_held(&path).unwrap() && died.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert!(died.elapsed() < Duration::from_secs(20));
+        assert!(died.elapsed() < Duration::from_secs(10));
     }
 }

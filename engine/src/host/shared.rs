@@ -61,6 +61,19 @@ pub fn make_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a directory that a user named, and all that is missing on the way to it. Links that stand on
+/// the way are the user's own.
+///
+/// # Errors
+/// As [`make_dir`].
+pub fn make_way(path: &Path) -> io::Result<()> {
+    let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
+        return Ok(());
+    };
+    make_way(above(path))?;
+    make_dir(&above(path).canonicalize()?.join(name))
+}
+
 /// Opens a file that several processes write, made where there is none: for its owner, and for the
 /// group where the directory is the group's. `how` says what it is opened for.
 ///
@@ -197,6 +210,20 @@ mod tests {
         create(&plain).unwrap();
         assert_eq!(mode(&plain), 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn all_that_is_missing_on_a_way_is_made_also_behind_a_link_of_the_users_own() {
+        let dir = dir_with(0o2770);
+        let target = dir.path().join("target");
+        make_dir(&target).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        make_way(&link.join("a/b")).unwrap();
+        make_way(&link.join("a/b")).unwrap();
+        for made in ["a", "a/b"] {
+            assert_eq!(mode(&target.join(made)), 0o2770);
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub fn clean(store: &Store, cancelled: impl Fn() -> bool) -> Result<Value> {
         sum.entries_remaining = pass.entries_remaining;
         sum.complete = pass.complete;
         sum.duration += pass.duration;
-        if pass.complete || cancelled() {
+        if pass.complete || pass.held_up || cancelled() {
             break;
         }
     }

@@ -1,0 +1,180 @@
+<?php
+
+// A wall clock that is set by days under processes that live, and a machine that was started again: no build ends early
+// or late, nobody waits longer, nothing is evicted at once.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/mounts.php';
+
+const DAY = 86_400;
+
+/** Does what each line says, and tells what came of it. */
+const PROGRAM = <<<'PHP'
+    say('ready');
+    while (($line = trim((string) fgets(STDIN))) !== '') {
+        [$do, $name] = explode(' ', $line, 2) + [1 => ''];
+        $begun = hrtime(true);
+        $answer = match ($do) {
+            'time' => time(),
+            'build' => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(30)),
+            'impatient' => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(1)),
+            'find' => outcome(fn () => Pillion\Velox\find(configuration($name))),
+            'used' => Pillion\Velox\find(configuration($name))?->accessedAt,
+            'clean' => outcome(fn () => Pillion\Artifacts\clean()->wait(20)),
+            'entries' => count(Pillion\Artifacts\entries(1000)),
+            'workers' => array_column(Pillion\status()['host']['workers'], 'seconds'),
+            'builds' => array_column(Pillion\Velox\builds(), 'elapsed'),
+        };
+        say($do, [$answer, (hrtime(true) - $begun) / 1e9]);
+    }
+    PHP;
+
+/** A clock for the processes of a box. */
+final class Wall
+{
+    private readonly string $file;
+    private readonly string $library;
+
+    public function __construct(private readonly Box $box)
+    {
+        $this->library = "{$box->directory}/clock.so";
+        $this->file = "{$box->directory}/clock";
+        run(['cc', '-shared', '-fPIC', '-O1', '-o', $this->library, __DIR__ . '/clock.c', '-ldl']);
+        $this->set(0);
+    }
+
+    public function set(int $seconds): void
+    {
+        // In place: it is mapped.
+        $file = fopen($this->file, 'c');
+        fwrite($file, pack('q', $seconds));
+        fclose($file);
+    }
+
+    public function php(): Process
+    {
+        file_put_contents($program = "{$this->box->directory}/program.php", "<?php\n" . PROGRAM);
+        $environment = ['LD_PRELOAD' => $this->library, 'PILLION_TEST_CLOCK' => $this->file];
+        $process = $this->box->start('php', [...$this->box->phpCommand(), $program], $environment);
+        $process->hear('ready');
+
+        return $process;
+    }
+}
+
+function ask(Process $process, string $line): mixed
+{
+    $process->tell($line);
+
+    return $process->hear(explode(' ', $line)[0], 60)[0];
+}
+
+test('a clock that goes ahead and comes back costs no artifact, however far', function (Box $box): void {
+    $box->velox();
+    $box->set('velox_cache_ttl_days', '7');
+    $wall = new Wall($box);
+    [$one, $two] = [$wall->php(), $wall->php()];
+    foreach (['a', 'b', 'c'] as $name) {
+        same(true, ask($one, "build {$name}")['good'] ?? null);
+    }
+    same(true, ask($one, 'clean')['complete'] ?? null);
+    foreach ([1, 8, -1, -8, 4000, -4000] as $days) {
+        $wall->set($days * DAY);
+        is_true(abs(ask($one, 'time') - time() - $days * DAY) < 60, 'the clock is not set');
+        same(0, ask($two, 'clean')['expired_removed'] ?? null, "{$days} days");
+        // What has expired by that clock is no hit for as long; what has not is one.
+        same($days < 7, ask($two, 'find a') !== null, "{$days} days");
+        $days < 7 && is_true(abs(ask($two, 'used a') - time() - $days * DAY) < 60, 'the clock of the extension is not set');
+        $wall->set(0);
+        same(0, ask($one, 'clean')['expired_removed'] ?? null, "back from {$days} days");
+        same(0, ask($one, 'clean')['lru_removed'] ?? null, "back from {$days} days");
+        same(3, ask($two, 'entries'), "back from {$days} days");
+        foreach (['a', 'b', 'c'] as $name) {
+            same(true, ask($two, "find {$name}")['good'] ?? null, "back from {$days} days");
+        }
+    }
+});
+
+foreach ([10 * DAY, -10 * DAY] as $step) {
+    test(sprintf('a build under way does not notice that the clock is set %s by ten days, and neither do those who wait', $step > 0 ? 'ahead' : 'back'), function (Box $box) use ($step): void {
+        $velox = $box->velox();
+        $wall = new Wall($box);
+        [$one, $two] = [$wall->php(), $wall->php()];
+        $velox->delay(2.5);
+        $one->tell('build slow');
+        $velox->awaitInFlight(1);
+        $two->tell('build slow');
+        usleep(500_000);
+        $wall->set($step);
+        foreach ([$one, $two] as $process) {
+            [$built, $seconds] = $process->hear('build', 30);
+            same(true, $built['good'] ?? $built);
+            is_true($seconds > 1.0, "it took {$seconds} seconds");
+        }
+        same(1, $velox->counter('build_requests'));
+        // A wait ends after its own time, by no calendar.
+        $two->tell('impatient next');
+        [$outcome, $seconds] = $two->hear('impatient', 30);
+        same('Pillion\TimeoutException', $outcome['class'] ?? $outcome);
+        is_true($seconds > 0.9, "after {$seconds} seconds");
+        same(true, ask($one, 'build next')['good'] ?? null);
+        foreach (ask($two, 'workers') as $seconds) {
+            is_true($seconds >= 0.0, "a worker of {$seconds} seconds");
+        }
+    });
+}
+
+test('a failing build fails for all who wait from one request, also when the clock is set meanwhile', function (Box $box): void {
+    $velox = $box->velox();
+    $velox->script(['behaviours' => [['delay_ms' => 1500, 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']]]]);
+    $wall = new Wall($box);
+    $all = [$wall->php(), $wall->php(), $wall->php()];
+    foreach ($all as $process) {
+        $process->tell('build bad');
+    }
+    $velox->awaitInFlight(1);
+    usleep(300_000);
+    // Their clock and that which dates files are days apart from here on, as with a file server's.
+    $wall->set(3 * DAY);
+    foreach ($all as $process) {
+        same('Pillion\BuildFailedException', $process->hear('build', 30)[0]['class'] ?? null);
+    }
+    same(1, $velox->counter('build_requests'));
+});
+
+test('after a restart of the machine that kept all files nobody of before is alive, and what was built is found', function (Box $box): void {
+    $velox = $box->velox();
+    $wall = new Wall($box);
+    $before = [$wall->php(), $wall->php()];
+    same(true, ask($before[0], 'build kept')['good'] ?? null);
+    same(true, ask($before[1], 'build of the other')['good'] ?? null);
+    $velox->delay(30);
+    foreach ($before as $process) {
+        $process->tell('build in the air');
+    }
+    $velox->awaitInFlight(1);
+    array_map(fn (Process $process) => $process->kill(), $before);
+    $velox->delay(0);
+    foreach (glob($box->setting('run_dir') . '/index-*.seg') as $segment) {
+        // The hash of the boot id, in the fifth word of the header.
+        $file = fopen($segment, 'r+');
+        fseek($file, 4 * 8);
+        fwrite($file, random_bytes(8));
+        fclose($file);
+    }
+    foreach (glob($box->setting('run_dir') . '/presence/*.json') as $presence) {
+        file_put_contents($presence, preg_replace('/"boot_id":"[^"]*"/', '"boot_id":"00000000-0000-4000-8000-000000000000"', file_get_contents($presence)));
+    }
+    $after = $wall->php();
+    same('HIT', ask($after, 'build kept')['status'] ?? null);
+    same([], ask($after, 'builds'));
+    $requests = $velox->counter('build_requests');
+    same(true, ask($after, 'build in the air')['good'] ?? null);
+    same($requests + 1, $velox->counter('build_requests'));
+    same(1, count(ask($after, 'workers')));
+    is_true(str_contains($after->errors(), 'index replaced'), $after->errors());
+});

@@ -1,0 +1,131 @@
+<?php
+
+// Links, pipes, sockets and directories that somebody has put where files of ours are: nothing outside is touched,
+// nobody waits for them, and what is asked is answered or told.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/mounts.php';
+in_own_mounts(__FILE__);
+
+/** Everything that a process can ask for, each time with another binary. $argv: a name, the path of a binary. */
+const USER = <<<'PHP'
+    [, $name, $binary] = $argv;
+    say('built', outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)));
+    say('found', outcome(fn () => Pillion\Velox\find(configuration($name))));
+    say('forced', outcome(fn () => Pillion\Velox\build(configuration($name, ['force_rebuild' => true]))->wait(20)));
+    say('put', outcome(fn () => Pillion\Artifacts\put('00000000000000aa', $binary)->wait(20)));
+    say('cleaned', outcome(fn () => Pillion\Artifacts\clean()->wait(20)));
+    say('forgotten', outcome(fn () => Pillion\Artifacts\forget('00000000000000aa')));
+    say('builds', outcome(fn () => Pillion\Velox\builds()));
+    say('status', outcome(fn () => Pillion\status()['host']['state_dir']));
+    PHP;
+
+/**
+ * Where something may stand: what a first process has made is taken away for it.
+ *
+ * @param string $known the path of a binary that is kept
+ * @return list<string>
+ */
+function places(Box $box, string $known): array
+{
+    $run = $box->setting('run_dir');
+    $state = $box->setting('state_dir');
+    $cache = $box->setting('velox_cache_dir');
+
+    return [
+        "{$state}/secret", "{$state}/builds",
+        "{$run}/steward.lock", "{$run}/presence", ...glob("{$run}/index-*"),
+        "{$cache}/.pillion", "{$cache}/.pillion/tmp", "{$cache}/.pillion/changes", "{$cache}/.pillion/place.lock",
+        "{$cache}/.pillion/flights", "{$cache}/.pillion/slots", "{$cache}/.pillion/slots/000.lock", "{$cache}/index.json",
+        ...preg_grep('/\.(lock|v1|lead|wait|ids)$/', glob("{$cache}/.pillion/flights/*")),
+        "{$cache}/.pillion/flights/000.json",
+        dirname($known), $known, preg_replace('/\.\w{8}\.bin$/', '.json', $known),
+    ];
+}
+
+$kinds = [
+    'links to a file' => fn (string $path, string $outside) => symlink("{$outside}/file", $path),
+    'links to a directory' => fn (string $path, string $outside) => symlink("{$outside}/directory", $path),
+    'links to nothing' => fn (string $path, string $outside) => symlink("{$outside}/nothing", $path),
+    'pipes' => fn (string $path) => posix_mkfifo($path, 0o600),
+    'sockets' => fn (string $path) => make_socket($path),
+    'directories' => fn (string $path) => mkdir($path, 0o700) && file_put_contents("{$path}/file", 'not ours'),
+];
+
+/** From where it lies: the name of a socket must not be longer than 107 bytes. */
+function make_socket(string $path): void
+{
+    $before = getcwd();
+    chdir(dirname($path));
+    fclose(stream_socket_server('unix://./' . basename($path)));
+    chdir($before);
+}
+
+/** What stands in a directory, to the byte. */
+function fingerprint(string $directory): array
+{
+    $all = [];
+    foreach (names_below($directory) as $name) {
+        $path = "{$directory}/{$name}";
+        $all[$name] = is_file($path) ? [md5_file($path), fileperms($path)] : fileperms($path);
+    }
+
+    return $all;
+}
+
+// The short form has each place with one kind or two, the long form all with all.
+$every = getenv('PILLION_FILES') === 'long' ? 1 : 5;
+foreach (array_keys($kinds) as $which => $kind) {
+    $make = $kinds[$kind];
+    test("{$kind} in the place of our files are refused, and touch nothing outside", function (Box $box) use ($make, $which, $every): void {
+        $box->velox();
+        $box->set('velox_cache_dir', $cache = "{$box->directory}/cache");
+        mkdir($outside = "{$box->directory}/outside");
+        mkdir("{$outside}/directory");
+        file_put_contents("{$outside}/file", str_repeat('0', 64));
+        file_put_contents("{$outside}/directory/file", 'not ours');
+        file_put_contents($binary = "{$box->directory}/binary", "\x7fELF" . random_bytes(100));
+        $box->php(USER, ['known', $binary])->all();
+        $known = current(glob("{$cache}/??/??/*.????????.bin"));
+        $before = fingerprint($outside);
+        $copy = "{$box->directory}/whole";
+        foreach (['run_dir', 'state_dir', 'velox_cache_dir'] as $name) {
+            run(['cp', '-a', $box->setting($name), "{$copy}-{$name}"]);
+        }
+        $ended = 0;
+        foreach (places($box, $known) as $nth => $place) {
+            if ($nth % $every !== $which % $every) {
+                continue;
+            }
+            remove_tree($place);
+            $make($place, $outside);
+            $process = $box->php(USER, ['known', $binary]);
+            $said = $process->all(60);
+            same(0, $process->wait(), $place);
+            $ended++;
+            same(['built', 'found', 'forced', 'put', 'cleaned', 'forgotten', 'builds', 'status'], array_keys($said), $place);
+            foreach (['built', 'forced', 'put'] as $what) {
+                $outcome = $said[$what][0];
+                is_true(($outcome['good'] ?? null) === true || str_starts_with($outcome['class'] ?? '', 'Pillion\\'), "{$what} with {$place}: " . show($outcome));
+            }
+            is_true(($said['cleaned'][0]['class'] ?? null) !== 'Pillion\TimeoutException', "a cleaning without end with {$place}");
+            $found = $said['found'][0];
+            is_true($found === null || ($found['good'] ?? null) === true || isset($found['class']), "found with {$place}: " . show($found));
+            same($before, fingerprint($outside), "outside, with {$place}");
+            remove_tree($place);
+            // All as it was, for the next one.
+            foreach (['run_dir', 'state_dir', 'velox_cache_dir'] as $name) {
+                remove_tree($box->setting($name));
+                run(['cp', '-a', "{$copy}-{$name}", $box->setting($name)]);
+            }
+        }
+        is_true($ended * $every > 18, "places: {$ended}");
+        $said = $box->php(USER, ['known', $binary])->all();
+        same(true, $said['built'][0]['good'] ?? $said);
+        remove_tree("{$copy}-run_dir");
+    });
+}

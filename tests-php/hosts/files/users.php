@@ -1,0 +1,180 @@
+<?php
+
+// Two users on one host, a web server's and a console's say: with pillion.group they share everything, with any umask;
+// without it they harm each other in nothing.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/mounts.php';
+
+const GROUP = 61234;
+const USERS = [61001, 61002];
+
+/** Does what each line says, and tells what came of it; leaves group and others nothing, if it has its way. */
+const COLLEAGUE = <<<'PHP'
+    umask(octdec($argv[1]));
+    say('ready', posix_geteuid());
+    while (($line = trim((string) fgets(STDIN))) !== '') {
+        [$do, $name] = explode(' ', $line, 2) + [1 => ''];
+        say($do, match ($do) {
+            'build' => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)),
+            'force' => outcome(fn () => Pillion\Velox\build(configuration($name, ['force_rebuild' => true]))->wait(20)),
+            'find' => outcome(fn () => Pillion\Velox\find(configuration($name))),
+            'forget' => outcome(fn () => Pillion\Artifacts\forget(Pillion\Velox\key(configuration($name)))),
+            'clean' => outcome(fn () => Pillion\Artifacts\clean()->wait(20)),
+            'workers' => count(Pillion\status()['host']['workers']),
+            'steward' => Pillion\status()['host']['steward'],
+            'builds' => count(Pillion\Velox\builds()),
+            'index' => Pillion\Artifacts\stats()['index']['path'],
+        });
+    }
+    PHP;
+
+function ask(Process $process, string $line): mixed
+{
+    $process->tell($line);
+
+    return $process->hear(explode(' ', $line)[0], 40);
+}
+
+/** A process of that user. */
+function colleague(Box $box, int $user, string $umask, array $ini = []): Process
+{
+    posix_geteuid() === 0 || fail('only root can be two users: run this as root, in a container say');
+    $file = sprintf('%s/colleague-%d-%s.php', $box->directory, $user, bin2hex(random_bytes(3)));
+    file_put_contents($file, "<?php\n" . COLLEAGUE);
+    $process = $box->start("user {$user}", [
+        'setpriv', "--reuid={$user}", "--regid={$user}", '--groups=' . GROUP, '--', ...$box->phpCommand($ini), $file, $umask,
+    ]);
+    same($user, $process->hear('ready'));
+
+    return $process;
+}
+
+/** A place for both, which neither of them owns, and what it takes to use it. */
+function common(Box $box): string
+{
+    $common = "{$box->directory}/common";
+    mkdir($common);
+    chgrp($common, GROUP);
+    chmod($common, 0o2775);
+    foreach (['state', 'run'] as $name) {
+        $box->set("{$name}_dir", "{$common}/{$name}");
+    }
+    chmod("{$box->directory}/velox", 0o755);
+
+    return $common;
+}
+
+foreach (['0022', '0077', '0002'] as $umask) {
+    test("with pillion.group and a umask of {$umask} two users share directories, locks, flights, index and secret", function (Box $box) use ($umask): void {
+        $velox = $box->velox();
+        common($box);
+        $box->set('group', (string) GROUP);
+        [$one, $two] = array_map(fn (int $user): Process => colleague($box, $user, $umask), USERS);
+        $built = ask($one, 'build of one');
+        same(true, $built['good'] ?? $built);
+        // The same index, so without a look at the disk.
+        $found = ask($two, 'find of one');
+        same(true, $found['good'] ?? $found);
+        $built = ask($two, 'build of two');
+        same(true, $built['good'] ?? $built);
+        same(true, ask($one, 'find of two')['good'] ?? null);
+        same(ask($one, 'index'), ask($two, 'index'));
+        foreach ([$one, $two] as $process) {
+            same(2, ask($process, 'workers'), $process->name);
+            same([], preg_grep('/not usable|unusable|not shared|failed/', explode("\n", $process->errors())), $process->name);
+        }
+        same(1, (int) ask($one, 'steward') + (int) ask($two, 'steward'), 'stewards');
+
+        // One flight for both: the second one waits for the first one's build.
+        $velox->delay(2);
+        $before = $velox->counter('build_requests');
+        $one->tell('build together');
+        $velox->awaitInFlight(1);
+        same(1, ask($two, 'builds'));
+        $built = ask($two, 'build together');
+        same(true, $built['good'] ?? $built);
+        same(true, $one->hear('build')['good'] ?? null);
+        same($before + 1, $velox->counter('build_requests'));
+        $velox->delay(0);
+
+        // Each replaces, removes and cleans what the other has made.
+        same(true, ask($two, 'force of one')['good'] ?? null);
+        same(true, ask($one, 'find of one')['good'] ?? null);
+        same(true, ask($one, 'forget of two'));
+        same(null, ask($two, 'find of two'));
+        same(true, ask($two, 'clean')['complete'] ?? null);
+
+        // And takes over from the other, when that one is killed in its build.
+        $velox->delay(2);
+        $one->tell('build inherited');
+        $velox->awaitInFlight(1);
+        $two->tell('build inherited');
+        usleep(300_000);
+        $velox->delay(0);
+        $one->kill();
+        $inherited = $two->hear('build', 40);
+        same(true, $inherited['good'] ?? $inherited);
+        eventually('the dead one is nobody', fn (): bool => ask($two, 'workers') === 1);
+        eventually('the other one is steward', fn (): bool => ask($two, 'steward') === true);
+
+        $closed = [];
+        foreach (names_below("{$box->directory}/common") as $name) {
+            $path = "{$box->directory}/common/{$name}";
+            // Nothing is for strangers, who can't enter either; directories and locks are all the group's.
+            if (is_dir($path) && (fileperms($path) & 0o2070) !== 0o2070 || str_ends_with($name, '.lock') && (fileperms($path) & 0o060) !== 0o060) {
+                $closed[$name] = sprintf('%o', fileperms($path));
+            }
+        }
+        same([], $closed);
+    });
+}
+
+test('without pillion.group another user\'s directories are refused by name, and left as they are', function (Box $box): void {
+    $box->velox();
+    $common = common($box);
+    chmod($common, 0o2777);
+    $one = colleague($box, USERS[0], '0022');
+    same(true, ask($one, 'build of one')['good'] ?? null);
+    $before = array_map(fn (string $name): array => [$name, fileperms("{$common}/{$name}"), fileowner("{$common}/{$name}")], names_below($common));
+    $two = colleague($box, USERS[1], '0022');
+    $refused = ask($two, 'build of two');
+    same('Pillion\ConfigException', $refused['class'] ?? $refused);
+    is_true(str_contains($refused['message'], 'state_dir') && str_contains($refused['message'], 'another user'), $refused['message']);
+    $after = array_map(fn (string $name): array => [$name, fileperms("{$common}/{$name}"), fileowner("{$common}/{$name}")], names_below($common));
+    same($before, $after);
+    same(true, ask($one, 'build more of one')['good'] ?? null);
+});
+
+test('files of another user in our directories are passed over, and the rest is cleaned and found', function (Box $box): void {
+    $box->velox();
+    $common = common($box);
+    chmod($common, 0o2777);
+    $one = colleague($box, USERS[0], '0022');
+    $built = ask($one, 'build of one');
+    $cache = dirname($built['path'], 3);
+    $theirs = [
+        dirname($built['path']) . "/{$built['key']}.00000000.bin", dirname($built['path']) . '/00000000000000ff.json',
+        "{$cache}/.pillion/tmp/0123456789abcdef0123456789abcdef.tmp", "{$cache}/.pillion/flights/000.lead", "{$cache}/.pillion/flights/table.lock",
+        "{$common}/run/presence/1-00000000.json", "{$common}/run/steward.lock",
+    ];
+    foreach ($theirs as $file) {
+        @unlink($file);
+        file_put_contents($file, 'theirs');
+        chmod($file, 0o600);
+        touch($file, time() - 3600);
+    }
+    $late = colleague($box, USERS[0], '0022');
+    same(true, ask($late, 'find of one')['good'] ?? null);
+    foreach (['build of late', 'force of one'] as $what) {
+        $outcome = ask($late, $what);
+        same(true, $outcome['good'] ?? $outcome, $what);
+    }
+    $cleaned = ask($late, 'clean');
+    same(true, $cleaned['complete'] ?? $cleaned);
+    same(true, ask($one, 'find of late')['good'] ?? null);
+});
