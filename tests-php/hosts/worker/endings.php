@@ -27,6 +27,7 @@ final class Endings
         match (trim($path, '/')) {
             'hello' => print '"hello"',
             'status' => print json_encode(Worker\status(), JSON_THROW_ON_ERROR),
+            'scope' => self::scope(),
             'return' => null,
             'echo' => print 'text',
             'throw' => throw new RuntimeException('uncaught'),
@@ -64,6 +65,14 @@ final class Endings
             'warning' => trigger_error('a warning', E_USER_WARNING),
             default => throw new LogicException("no such path: {$path}"),
         };
+    }
+
+    private static function scope(): void
+    {
+        $before = Worker\scope_get('mine');
+        Worker\scope_set('mine', Worker\request_id());
+        usleep(random_int(0, 10_000));
+        echo json_encode([$before, Worker\scope_get('mine'), Worker\request_id()], JSON_THROW_ON_ERROR);
     }
 
     private static function deep(int $levels, callable $work): mixed

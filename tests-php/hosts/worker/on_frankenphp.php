@@ -74,6 +74,20 @@ test('where a hook is fatal, the others run when the script ends, after an answe
     all_reset($box);
 });
 
+test('requests on four threads at once see their own id and scope, and nothing of those before them', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php']);
+    $ids = [];
+    foreach (Http::many(array_fill(0, 400, $host->url('scope')), 8) as $answer) {
+        [$before, $mine, $id] = Http::decode($answer);
+        same([null, $id], [$before, $mine], 'scope');
+        $ids[] = $id;
+    }
+    same(400, count(array_unique($ids)), 'ids');
+    all_ended($box, 401);
+    all_reset($box);
+});
+
 test('an id that comes with a request is the id of that request alone', function (Box $box): void {
     $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     $ids = [];
