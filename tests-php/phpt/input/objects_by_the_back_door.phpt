@@ -52,7 +52,7 @@ foreach ((new ReflectionClass($artifact))->getProperties() as $property) {
     $refused(fn () => $artifact->$name = 1, "writing $name");
     $refused(function () use ($artifact, $name) { $reference = &$artifact->$name; $reference = 1; }, "a reference to $name");
     $refused(function () use ($artifact, $name) { unset($artifact->$name); }, "unsetting $name");
-    $refused(fn () => $artifact->$name++, "counting $name");
+    $refused(fn () => @$artifact->$name++, "counting $name");
     $refused(fn () => $property->setValue($artifact, 1), "reflection's setValue of $name");
     $refused(fn () => @Closure::bind(fn () => $this->$name = 1, $artifact, $artifact::class)(), "writing $name from inside");
 }

@@ -3,7 +3,7 @@ Every function may be called when the script is ending, whatever ended it: nothi
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
-$velox = with_velox();
+with_velox();
 
 $prelude = '
     final class Late
@@ -65,12 +65,10 @@ $ends = [
     'throws while something is thrown' => 'try { throw new Exception("a"); } finally { throw $future->cancel() ? new Error("b") : new Error("c"); }',
     'has no memory left' => 'ini_set("memory_limit", "8M"); $all = []; while (true) { $all[] = str_repeat("x", 1 << 16); }',
     'calls what is not there' => 'nothing();',
-    'runs out of time in a wait' => 'set_time_limit(1); $hang = Pillion\Velox\build(request_of("v7.7.7")); $hang->wait(30);',
     'is ended in a destructor' => '$dies = new class { public function __destruct() { everything("dying"); exit(4); } }; unset($dies);',
     'ends in an output handler' => 'ob_start(function ($text) { Pillion\status(); return $text . Pillion\Velox\find(request())?->key . "\n"; });',
     'has a cycle' => '$a = new Late("cycle"); $a->self = $a; $a->future = $future; unset($a, $future); gc_collect_cycles();',
 ];
-$velox->behave(['when' => ['tag' => 'v7.7.7'], 'answer' => ['kind' => 'hang']]);
 foreach ($ends as $name => $code) {
     $ended = php($prelude . $code, [], ['-d', 'display_errors=0', '-d', 'html_errors=0', '-d', 'error_log=/dev/null']);
     printf("%s: exit %s, signal %s: %s\n", $name, $ended['exit'] ?? '-', $ended['signal'] ?? '-', str_replace("\n", ', ', trim($ended['output'])));
@@ -83,7 +81,6 @@ throws: exit 255, signal -: shutdown 15, nested 15, global 15, static 15
 throws while something is thrown: exit 255, signal -: shutdown 15, nested 15, global 15, static 15
 has no memory left: exit 255, signal -: shutdown 15, nested 15
 calls what is not there: exit 255, signal -: shutdown 15, nested 15, global 15, static 15
-runs out of time in a wait: exit 255, signal -: shutdown 15, nested 15, global 15, static 15
 is ended in a destructor: exit 4, signal -: dying 15, shutdown 15, nested 15, global 15, static 15
 ends in an output handler: exit 0, signal -: shutdown 15, nested 15, global 15, static 15, 2eccb077c71e1f91
 has a cycle: exit 0, signal -: cycle 15, shutdown 15, nested 15, global 15, static 15
