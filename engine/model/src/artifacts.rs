@@ -9,6 +9,18 @@ mod record;
 pub(crate) use key::{ConfigDigest, Key};
 pub(crate) use record::Record;
 
+pub(crate) mod changes {
+    //! The log of changes is a file; of it, the index keeps a position.
+
+    pub(crate) const RECORD: u64 = 32;
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub(crate) struct Position {
+        pub file: u64,
+        pub offset: u64,
+    }
+}
+
 mod names {
     //! Names of files are no part of any scene.
     use super::{Key, record::hex};

@@ -1,6 +1,8 @@
 //! The index in memory of the model: its reader and its writer are the engine's, its words are loom's,
 //! and the file lock is loom's mutex, for a lock orders memory as a mutex does.
 
+#[path = "../../../src/artifacts/index/header.rs"]
+mod header;
 #[path = "../../../src/artifacts/index/layout.rs"]
 mod layout;
 #[path = "../../../src/artifacts/index/reader.rs"]
@@ -77,17 +79,5 @@ impl Index {
             index: self,
             _held: Held(held),
         }
-    }
-
-    fn len(&self) -> u64 {
-        self.header(word::ENTRIES)
-    }
-
-    fn offset(&self) -> u64 {
-        self.header(word::LOG_OFFSET)
-    }
-
-    fn followed(&self, offset: u64) {
-        self.set_header(word::LOG_OFFSET, offset);
     }
 }

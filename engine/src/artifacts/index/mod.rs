@@ -2,9 +2,10 @@
 //! found by key in tens of nanoseconds. Its size is fixed when it is made; when anything about it
 //! is not as it should be, the answer is a miss.
 //!
-//! [`layout`] words and their places, [`tags`], [`slot`], [`sequence`]; [`segment`] and [`make`] the file; [`reader`] lookups,
+//! [`layout`] words and their places, [`header`] those about the whole, [`tags`], [`slot`], [`sequence`]; [`segment`] and [`make`] the file; [`reader`] lookups,
 //! [`writer`] changes, [`lock`] who may change; [`open`] how all this comes into being.
 
+mod header;
 mod layout;
 mod lock;
 mod make;
@@ -25,12 +26,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use layout::{Geometry, SCHEMA, word};
+use layout::{Geometry, SCHEMA};
 use lock::Gate;
 use segment::Segment;
 pub(super) use writer::{Note, Stored, Writer};
-
-use super::changes::{self, Position};
 
 /// How long a change waits for the writers before it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -89,16 +88,6 @@ impl Index {
         })
     }
 
-    /// How many records it holds.
-    pub(super) fn len(&self) -> u64 {
-        self.header(word::ENTRIES)
-    }
-
-    /// Bytes of all binaries it knows.
-    pub(super) fn total_size(&self) -> u64 {
-        self.header(word::BYTES)
-    }
-
     /// How many records it can hold.
     pub(super) const fn capacity(&self) -> u32 {
         self.geometry.capacity
@@ -130,98 +119,5 @@ impl Index {
             log::info!(path:% = path.display(); "index of a directory that is gone removed");
             let _ = std::fs::remove_file(path);
         }
-    }
-
-    /// Whether it was filled from the disk at least once.
-    pub(super) fn is_filled(&self) -> bool {
-        self.header(word::EPOCH) & 1 == 0
-    }
-
-    /// Whether it knows of changes that it missed.
-    pub(super) fn wants_rescan(&self) -> bool {
-        self.header(word::RESCAN) != 0
-    }
-
-    /// Before and after everything on disk was read: what is asked for in between counts anew.
-    pub(super) fn rescan_begins(&self) {
-        self.set_header(word::RESCAN, 0);
-    }
-
-    /// See [`Index::rescan_begins`].
-    pub(super) fn rescan_ends(&self) {
-        let epoch = self.header(word::EPOCH);
-        self.set_header(word::EPOCH, epoch.wrapping_add(1) | 1);
-        self.set_header(word::EPOCH, (epoch.wrapping_add(1) | 1).wrapping_add(1));
-    }
-
-    /// How far the log of changes was followed.
-    pub(super) fn position(&self) -> Position {
-        Position {
-            file: self.header(word::LOG_FILE),
-            offset: self.header(word::LOG_OFFSET),
-        }
-    }
-
-    /// Everything up to there is known.
-    pub(super) fn followed(&self, to: Position) {
-        self.set_header(word::LOG_FILE, to.file);
-        self.set_header(word::LOG_OFFSET, to.offset);
-    }
-
-    /// A change of ours ended there; where others stand before it, they are still to be followed.
-    pub(super) fn followed_own(&self, to: Position) {
-        let here = self.position();
-        let next = here.file == to.file && here.offset + changes::RECORD == to.offset;
-        let first = here == Position::default() && to.offset == 2 * changes::RECORD;
-        if next || first {
-            self.followed(to);
-        }
-    }
-
-    /// Counts changes; see [`Index::exported`].
-    pub(super) fn changes(&self) -> u64 {
-        self.header(word::CHANGES)
-    }
-
-    /// Up to which count of changes `index.json` was written.
-    pub(super) fn exported(&self) -> u64 {
-        self.header(word::EXPORTED)
-    }
-
-    /// See [`Index::exported`].
-    pub(super) fn set_exported(&self, changes: u64) {
-        self.set_header(word::EXPORTED, changes);
-    }
-
-    /// The folder at which the next walk over the disk goes on.
-    pub(super) fn walk(&self) -> u8 {
-        self.header(word::WALK) as u8
-    }
-
-    /// See [`Index::walk`].
-    pub(super) fn set_walk(&self, next: u8) {
-        self.set_header(word::WALK, next.into());
-    }
-
-    /// See [`word::CLOCK`].
-    pub(super) fn clock(&self) -> u64 {
-        self.header(word::CLOCK)
-    }
-
-    /// See [`word::CLOCK`].
-    pub(super) fn set_clock(&self, ahead_of_boot: u64) {
-        self.set_header(word::CLOCK, ahead_of_boot);
-    }
-
-    /// How many were evicted on this host since the index was made: expired, least recently used.
-    pub(super) fn evicted(&self) -> [u64; 2] {
-        [word::EVICTED_EXPIRED, word::EVICTED_LRU].map(|at| self.header(at))
-    }
-
-    /// Whether a writer died over a change that nobody has repaired yet.
-    pub(super) fn is_interrupted(&self) -> bool {
-        word::JOURNAL
-            .iter()
-            .any(|(_, open)| self.header(*open) != 0)
     }
 }

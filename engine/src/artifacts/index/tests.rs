@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::*;
+use super::{layout::word, *};
 use crate::artifacts::{Key, Record, record::tests::sample};
 
 fn open(dir: &TempDir, capacity: u32) -> Index {

@@ -5,9 +5,15 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::Index;
-use crate::artifacts::{ConfigDigest, Key, Record};
+use crate::artifacts::{ConfigDigest, Key, Record, changes::Position};
 
 const KEY: Key = Key(0x2ecc_b077_c71e_1f91);
+
+/// How far the log of changes is followed.
+const SEEN: Position = Position {
+    file: 1,
+    offset: 64,
+};
 
 fn record(build: u32) -> Record {
     Record {
@@ -29,9 +35,9 @@ pub fn who_sees_the_position_finds_the_record() {
     let shared = Arc::clone(&index);
     let writer = thread::spawn(move || {
         shared.writer().store(&record(1));
-        shared.followed(64);
+        shared.followed(SEEN);
     });
-    if index.offset() == 64 {
+    if index.position() == SEEN {
         assert_eq!(index.get(KEY), Some(record(1)));
     }
     let _ = writer.join();
