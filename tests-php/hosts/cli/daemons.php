@@ -27,6 +27,8 @@ test('a daemon, made by two forks whose makers end at once, builds and lives on'
             posix_setsid();
             $maker = getmypid();
             child(function () use ($parents, $maker): void {
+                // In a session of its own, nobody else would end it.
+                pcntl_alarm(90);
                 while (posix_getppid() === $maker) usleep(1000);
                 say('daemon', [
                     'inherited' => outcome(fn () => $parents->wait(1))['class'] ?? null,
