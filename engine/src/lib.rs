@@ -10,10 +10,11 @@
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
 //! * [`velox`] builds: request, key, flight, client.
+//! * [`sentry`] envelopes: outbox, limits, sender, dead letters.
 //! * [`worker`] where requests begin and end.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
-//! Doors: `velox → artifacts → host`, `builder → artifacts`. `config`, `logging`, `metrics`, `host`
+//! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`, `host`
 //! and `runtime` know none of the rooms above them.
 
 pub mod artifacts;
@@ -30,6 +31,7 @@ pub mod logging;
 pub mod metrics;
 pub mod process;
 pub mod runtime;
+pub mod sentry;
 mod sync;
 pub mod velox;
 pub mod worker;

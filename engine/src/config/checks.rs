@@ -31,6 +31,21 @@ pub(super) fn check(
             severity: Severity::Error,
         });
     }
+    let sentry = &settings.sentry;
+    if sentry.max_backoff < sentry.initial_backoff {
+        problems.push(Problem {
+            place: at("sentry.retry.max_backoff"),
+            value: duration::format(sentry.max_backoff),
+            wrong: format!(
+                "is less than {} of {}",
+                duration::format(sentry.initial_backoff),
+                at("sentry.retry.initial_backoff")
+            ),
+            right: "a first pause that is not longer than the longest one".into(),
+            capability: Capability::Sentry,
+            severity: Severity::Error,
+        });
+    }
     if let Some(url) = &velox.server_url
         && velox.auth_token.is_some()
         && url.is_clear_text()

@@ -19,7 +19,7 @@ Each setting can stand in three places. The first one that says anything wins:
 (for a yes-or-no setting it says no, because PHP hands over `Off` as an empty text).
 2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable says nothing.
 3. **YAML**: the file named by `pillion.config`. It may be RoadRunner's own `.rr.yaml`: the section \
-`velox:` is read as the Velox plugin's document writes it, `pillion:` holds what has no section of its \
+`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `pillion:` holds what has no section of its \
 own, and all other sections are left alone.
 
 ```yaml
@@ -69,6 +69,7 @@ pub fn render() -> String {
         ("Directories", Capability::Host),
         ("Logs", Capability::Log),
         ("Velox", Capability::Velox),
+        ("Sentry", Capability::Sentry),
     ] {
         let _ = write!(
             page,
@@ -82,7 +83,10 @@ pub fn render() -> String {
 }
 
 fn row(page: &mut String, setting: &Setting) {
-    let mut names = format!("`{}`<br>`{}`", setting.ini_name(), setting.env_name());
+    let mut names = format!("`{}`", setting.ini_name());
+    for name in setting.env_names() {
+        let _ = write!(names, "<br>`{name}`");
+    }
     // Where both are the same word, once is enough.
     if setting.is_in_file() && setting.yaml_path() != setting.ini_name() {
         let _ = write!(names, "<br>`{}`", setting.yaml_path());
@@ -91,7 +95,7 @@ fn row(page: &mut String, setting: &Setting) {
         .default
         .map_or_else(|| "unset".into(), |text| format!("`{text}`"));
     let values = match setting.kind {
-        Kind::Secret => "Never shown.".into(),
+        Kind::Secret | Kind::Dsn => "Never shown.".into(),
         Kind::Path(_) => String::new(),
         kind => format!("Takes {}.", kind.expectation()),
     };

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    dsn::Dsn,
     duration,
     problem::Problem,
     secret::{Secret, ServerUrl},
@@ -40,6 +41,8 @@ pub enum Kind {
     Url,
     /// A text that must never be shown.
     Secret,
+    /// A Sentry project with its key, shown without it.
+    Dsn,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// `stderr`, `php` or an absolute path.
@@ -72,6 +75,7 @@ pub enum Value {
     PathMap(Vec<(PathBuf, PathBuf)>),
     Url(ServerUrl),
     Secret(Secret),
+    Dsn(Dsn),
 }
 
 /// Where the text stood, as far as that decides what a relative path means.
@@ -116,6 +120,7 @@ impl Kind {
             Self::Path(relative) => path(text, relative, origin),
             Self::PathMap => return path_map(text, origin).map(Value::PathMap),
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
+            Self::Dsn => return Dsn::parse(text).map(Value::Dsn),
             Self::Secret => word(text).map(|()| Value::Secret(Secret::new(text))),
             Self::Choice(words) => words
                 .iter()
@@ -156,6 +161,7 @@ impl Kind {
                     .into()
             }
             Self::Url => "a URL like http://127.0.0.1:9000, or https://…".into(),
+            Self::Dsn => "a DSN like https://key@sentry.example/1".into(),
             Self::Secret => "a text without white space or control characters".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::LogTarget => "stderr, php or an absolute path".into(),
@@ -277,6 +283,7 @@ impl fmt::Display for Value {
             }
             Self::Url(url) => url.fmt(f),
             Self::Secret(secret) => secret.fmt(f),
+            Self::Dsn(dsn) => dsn.fmt(f),
         }
     }
 }

@@ -9,13 +9,14 @@
 //! # Layout
 //!
 //! * [`table`] the settings; [`kind`] their types, and how a text becomes a value.
-//! * [`duration`], [`size`], [`secret`], [`expand`] the parts of values.
+//! * [`duration`], [`size`], [`secret`], [`dsn`], [`expand`] the parts of values.
 //! * [`yaml`] the file as text values with lines; [`mod@file`] walks it along the table.
 //! * [`mod@resolve`] who wins; [`checks`] what no single value can tell.
 //! * [`settings`] the outcome as the rooms use it; [`docs`] the page for people.
 
 mod checks;
 pub mod docs;
+pub mod dsn;
 pub mod duration;
 pub mod expand;
 pub mod file;
@@ -23,6 +24,7 @@ pub mod kind;
 pub mod problem;
 mod resolve;
 pub mod secret;
+mod sentry;
 pub mod settings;
 pub mod size;
 mod suggest;
@@ -31,11 +33,12 @@ pub mod table;
 mod tests;
 pub mod yaml;
 
+pub use dsn::Dsn;
 pub use problem::{Problem, Severity};
 pub use resolve::{Resolved, ResolvedValue, Source, Sources, resolve};
 pub use secret::{MASK, Secret, ServerUrl, mask_url};
 pub use settings::{
     CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings, LogTarget, RetrySettings,
-    RuntimeSettings, Settings, VeloxSettings,
+    RuntimeSettings, SentrySettings, Settings, VeloxSettings,
 };
 pub use table::{Capability, Permission, Setting, TABLE};

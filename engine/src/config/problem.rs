@@ -41,8 +41,8 @@ impl Problem {
     /// A value that its kind does not take.
     pub(super) fn bad(setting: &Setting, place: String, text: &str, wrong: String) -> Self {
         let value = match (setting.kind, text.rsplit_once('@')) {
-            (Kind::Secret, _) if text.is_empty() => String::new(),
-            (Kind::Secret, _) => MASK.into(),
+            (Kind::Secret | Kind::Dsn, _) if text.is_empty() => String::new(),
+            (Kind::Secret | Kind::Dsn, _) => MASK.into(),
             // Too broken to know where a password begins.
             (Kind::Url, Some((_, host))) => Self::shorten(&format!("{MASK}@{host}")),
             _ => Self::shorten(text),

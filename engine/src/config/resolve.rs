@@ -217,9 +217,11 @@ fn from_process(setting: &'static Setting, sources: &Sources<'_>) -> Option<Answ
     let (text, source) = match from_ini {
         Some(text) => (text, Source::Ini),
         None => {
-            let name = setting.env_name();
-            let text = (sources.env)(&name).and_then(|text| said(&text, None))?;
-            (text, Source::Env(name))
+            let named = |name: String| {
+                let text = (sources.env)(&name).and_then(|text| said(&text, None))?;
+                Some((text, Source::Env(name)))
+            };
+            setting.env_names().into_iter().find_map(named)?
         }
     };
     let value = setting

@@ -11,6 +11,8 @@ use super::{
     secret::{Secret, ServerUrl},
 };
 
+pub use super::sentry::SentrySettings;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -22,6 +24,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Builds and their cache.
     pub velox: VeloxSettings,
+    /// Envelopes for Sentry.
+    pub sentry: SentrySettings,
 }
 
 /// See `pillion.threads` and `pillion.shutdown_timeout`.
@@ -154,7 +158,7 @@ pub struct RetrySettings {
 }
 
 /// Gives the value of a setting by its dotted name.
-type Values<'a> = &'a dyn Fn(&str) -> Option<Value>;
+pub(super) type Values<'a> = &'a dyn Fn(&str) -> Option<Value>;
 
 impl Settings {
     /// Gathers the values of the table's settings. What the table guarantees is not checked again:
@@ -175,6 +179,7 @@ impl Settings {
             },
             log: LogSettings::gather(values),
             velox: VeloxSettings::gather(values),
+            sentry: SentrySettings::gather(values),
         }
     }
 }
@@ -266,21 +271,21 @@ impl Default for Settings {
     }
 }
 
-fn count(values: Values<'_>, name: &str) -> usize {
+pub(super) fn count(values: Values<'_>, name: &str) -> usize {
     match values(name) {
         Some(Value::Integer(n)) => n.try_into().unwrap_or(usize::MAX),
         _ => 0,
     }
 }
 
-fn duration(values: Values<'_>, name: &str) -> Duration {
+pub(super) fn duration(values: Values<'_>, name: &str) -> Duration {
     match values(name) {
         Some(Value::Duration(duration)) => duration,
         _ => Duration::ZERO,
     }
 }
 
-fn path(values: Values<'_>, name: &str) -> Option<PathBuf> {
+pub(super) fn path(values: Values<'_>, name: &str) -> Option<PathBuf> {
     match values(name) {
         Some(Value::Path(path)) => Some(path),
         _ => None,

@@ -45,6 +45,8 @@ pub enum Capability {
     Log,
     /// Builds and their cache.
     Velox,
+    /// Envelopes for Sentry.
+    Sentry,
 }
 
 impl Capability {
@@ -57,6 +59,7 @@ impl Capability {
             Self::Host => "host",
             Self::Log => "log",
             Self::Velox => "velox",
+            Self::Sentry => "sentry",
         }
     }
 
@@ -64,7 +67,7 @@ impl Capability {
     #[must_use]
     pub const fn needs(self) -> &'static [Self] {
         match self {
-            Self::Velox => &[Self::Config, Self::Host, Self::Runtime],
+            Self::Velox | Self::Sentry => &[Self::Config, Self::Host, Self::Runtime],
             _ => &[],
         }
     }
@@ -83,10 +86,20 @@ impl Setting {
         self.ini_name().replace('.', "_").to_ascii_uppercase()
     }
 
-    /// `velox.cache.ttl_days`, and `pillion.threads` for what has no section of its own.
+    /// All names that it has in the environment; the first one that says anything holds.
+    #[must_use]
+    pub fn env_names(&self) -> Vec<String> {
+        let documented = (self.name == "sentry.dsn").then(|| "SENTRY_DSN".to_owned());
+        std::iter::once(self.env_name()).chain(documented).collect()
+    }
+
+    /// `velox.cache.ttl_days`, and `pillion.threads` for what has no section of its own. What is called
+    /// `sentry` here has the section `sentry_transport`, as RoadRunner's plugin had.
     #[must_use]
     pub fn yaml_path(&self) -> String {
-        if self.name.contains('.') {
+        if let Some(rest) = self.name.strip_prefix("sentry.") {
+            format!("sentry_transport.{rest}")
+        } else if self.name.contains('.') {
             self.name.into()
         } else {
             format!("pillion.{}", self.name)
@@ -96,7 +109,7 @@ impl Setting {
     /// Whether its value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        self.kind == Kind::Secret
+        matches!(self.kind, Kind::Secret | Kind::Dsn)
     }
 
     /// Whether the file may set it; where the file is can't stand in the file.
@@ -144,7 +157,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-use Capability::{Config, Host, Log, Runtime, Velox};
+use Capability::{Config, Host, Log, Runtime, Sentry, Velox};
 
 /// All settings, in the order of the documentation.
 pub const TABLE: &[Setting] = &[
@@ -336,5 +349,215 @@ pub const TABLE: &[Setting] = &[
         Kind::Float(1.0, 100.0),
         Some("2.0"),
         "By what the ceiling grows from pause to pause.",
+    ),
+    setting(
+        Sentry,
+        "sentry.enabled",
+        Kind::Flag,
+        Some("on"),
+        "Whether envelopes are taken at all.",
+    ),
+    setting(
+        Sentry,
+        "sentry.dsn",
+        Kind::Dsn,
+        None,
+        "The project that envelopes go to which name none; unset: such envelopes are not taken.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.timeout",
+        between(Duration::from_millis(10), HOUR),
+        Some("30s"),
+        "How long a request to Sentry may take in all.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.connect_timeout",
+        between(Duration::from_millis(10), HOUR),
+        Some("10s"),
+        "How long connecting to Sentry may take.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.compression",
+        Kind::Flag,
+        Some("on"),
+        "Whether envelopes are sent with gzip.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.compression_level",
+        Kind::Integer(1, 9),
+        Some("1"),
+        "How hard gzip tries; 6 saves a tenth more and takes twice as long.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.ssl_verify",
+        Kind::Flag,
+        Some("on"),
+        "Whether Sentry's certificate is checked.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.ca_file",
+        Kind::Path(Relative::Refused),
+        None,
+        "PEM file with certificates to trust beside the system's; unset: only the system's.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.proxy",
+        Kind::Url,
+        None,
+        "The HTTP proxy on the way to Sentry; unset: none.",
+    ),
+    setting(
+        Sentry,
+        "sentry.transport.proxy_auth",
+        Kind::Secret,
+        None,
+        "`user:password` for the proxy; unset: none is sent.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.max_attempts",
+        Kind::Integer(1, 100),
+        Some("3"),
+        "Tries altogether after connection trouble, the first one included.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.initial_backoff",
+        between(MILLI, HOUR),
+        Some("1s"),
+        "Longest first pause; each pause is a random part of its ceiling.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.backoff_multiplier",
+        Kind::Float(1.0, 100.0),
+        Some("2.0"),
+        "By what the ceiling grows from pause to pause.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.max_backoff",
+        between(MILLI, DAY),
+        Some("300s"),
+        "Longest of all pauses; not below `sentry.retry.initial_backoff`.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.max_age",
+        between(SECOND, YEAR),
+        Some("24h"),
+        "How old an envelope may be when it is sent; older ones are given up.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.server_errors",
+        Kind::Flag,
+        Some("off"),
+        "Whether 502, 503 and 504 count as connection trouble. Sentry's rules for SDKs say no.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.drain_interval",
+        between(ZERO, MINUTE),
+        Some("100ms"),
+        "Pause between two envelopes that had to wait for Sentry to come back.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.dead_letter_queue",
+        Kind::Flag,
+        Some("on"),
+        "Whether envelopes that were given up are kept in `state_dir`; off: they are dropped and reported.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.dead_letter_max_count",
+        Kind::Integer(1, 1_000_000),
+        Some("1000"),
+        "How many of them are kept; the oldest go first.",
+    ),
+    setting(
+        Sentry,
+        "sentry.retry.dead_letter_max_size",
+        Kind::Size(MIB, (1 << 20) * MIB),
+        Some("100"),
+        "How much of the disk they may take.",
+    ),
+    setting(
+        Sentry,
+        "sentry.queue.buffer_size",
+        Kind::Integer(1, 10_000_000),
+        Some("1000"),
+        "Envelopes that one process may have waiting; beyond it the oldest of the least important goes.",
+    ),
+    setting(
+        Sentry,
+        "sentry.queue.workers",
+        Kind::Integer(1, 256),
+        Some("4"),
+        "Requests to Sentry at one time, of one process.",
+    ),
+    setting(
+        Sentry,
+        "sentry.queue.batch_size",
+        Kind::Integer(1, 1000),
+        Some("10"),
+        "With so many logs, metrics or spans in hand no more are waited for. Events are never merged: the protocol forbids it.",
+    ),
+    setting(
+        Sentry,
+        "sentry.queue.batch_timeout",
+        between(ZERO, HOUR),
+        Some("5s"),
+        "How long logs, metrics and spans wait for company.",
+    ),
+    setting(
+        Sentry,
+        "sentry.outbox_size",
+        Kind::Size(MIB, (1 << 20) * MIB),
+        Some("64"),
+        "Bytes of all outboxes of the machine.",
+    ),
+    setting(
+        Sentry,
+        "sentry.max_payload_size",
+        Kind::Size(MIB, 2048 * MIB),
+        Some("200"),
+        "The largest envelope that is taken; Sentry's own bound by default.",
+    ),
+    setting(
+        Sentry,
+        "sentry.durability",
+        Kind::Choice(&["memory", "disk"]),
+        Some("memory"),
+        "`memory`: outboxes lie in `run_dir` and survive the death of processes; `disk`: in `state_dir`, synced, and they survive the machine's.",
+    ),
+    setting(
+        Sentry,
+        "sentry.sync_interval",
+        between(Duration::from_millis(10), HOUR),
+        Some("500ms"),
+        "Pause between two syncs with `sentry.durability=disk`.",
+    ),
+    setting(
+        Sentry,
+        "sentry.send_client_reports",
+        Kind::Flag,
+        Some("on"),
+        "Whether Sentry is told how much was dropped here, and why.",
+    ),
+    setting(
+        Sentry,
+        "sentry.logging.level",
+        Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
+        Some("info"),
+        "The least important lines about Sentry, within `pillion.log_level`.",
     ),
 ];

@@ -61,6 +61,86 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
     ("velox.retry.initial_delay", "0", "from 1ms", "2s"),
     ("velox.retry.max_delay", "soon", "is not a duration", "1m"),
     ("velox.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
+    ("sentry.enabled", "maybe", "on or off", "no"),
+    (
+        "sentry.dsn",
+        "https://host/1",
+        "no public key",
+        "https://k@host/1",
+    ),
+    ("sentry.transport.timeout", "1ms", "out of range", "5s"),
+    (
+        "sentry.transport.connect_timeout",
+        "1ms",
+        "out of range",
+        "2s",
+    ),
+    ("sentry.transport.compression", "gzip", "on or off", "off"),
+    (
+        "sentry.transport.compression_level",
+        "10",
+        "from 1 to 9",
+        "6",
+    ),
+    ("sentry.transport.ssl_verify", "maybe", "on or off", "off"),
+    (
+        "sentry.transport.ca_file",
+        "ca.pem",
+        "absolute",
+        "/etc/ca.pem",
+    ),
+    (
+        "sentry.transport.proxy",
+        "proxy:3128",
+        "scheme",
+        "http://proxy:3128/",
+    ),
+    (
+        "sentry.transport.proxy_auth",
+        "a b",
+        "white space",
+        "ann:s3cret",
+    ),
+    ("sentry.retry.max_attempts", "0", "from 1", "5"),
+    ("sentry.retry.initial_backoff", "0", "from 1ms", "2s"),
+    ("sentry.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
+    (
+        "sentry.retry.max_backoff",
+        "soon",
+        "is not a duration",
+        "1m",
+    ),
+    ("sentry.retry.max_age", "0", "from 1s", "1h"),
+    ("sentry.retry.server_errors", "maybe", "on or off", "on"),
+    (
+        "sentry.retry.drain_interval",
+        "-1s",
+        "is not a duration",
+        "0",
+    ),
+    (
+        "sentry.retry.dead_letter_queue",
+        "maybe",
+        "on or off",
+        "off",
+    ),
+    ("sentry.retry.dead_letter_max_count", "0", "from 1", "10"),
+    ("sentry.retry.dead_letter_max_size", "0", "from 1", "10"),
+    ("sentry.queue.buffer_size", "0", "from 1", "10000"),
+    ("sentry.queue.workers", "0", "from 1", "8"),
+    ("sentry.queue.batch_size", "1001", "from 1 to 1000", "100"),
+    ("sentry.queue.batch_timeout", "2h", "out of range", "1s"),
+    ("sentry.outbox_size", "0", "from 1", "128"),
+    ("sentry.max_payload_size", "0", "from 1", "20"),
+    ("sentry.durability", "tape", "memory, disk", "disk"),
+    ("sentry.sync_interval", "1ms", "out of range", "1s"),
+    ("sentry.send_client_reports", "maybe", "on or off", "off"),
+    (
+        "sentry.logging.level",
+        "loud",
+        "off, error, warn, info, debug, trace",
+        "debug",
+    ),
 ];
 
 /// What a process sees, owned by the test.
@@ -139,6 +219,7 @@ fn nobody_says_anything_and_the_documented_defaults_hold() {
         host,
         log,
         velox,
+        sentry,
     } = resolved.settings;
     assert_eq!(
         (runtime.threads, runtime.shutdown_timeout),
@@ -172,6 +253,21 @@ fn nobody_says_anything_and_the_documented_defaults_hold() {
     assert_eq!(velox.retry.initial_delay, Duration::from_secs(1));
     assert_eq!(velox.retry.max_delay, Duration::from_secs(10));
     assert!((velox.retry.backoff_multiplier - 2.0).abs() < f64::EPSILON);
+    assert!(sentry.enabled && sentry.ssl_verify && sentry.dead_letter_queue);
+    assert_eq!(sentry.dsn, None);
+    assert_eq!(sentry.compression, Some(1));
+    assert_eq!(sentry.timeout, Duration::from_secs(30));
+    assert_eq!(sentry.connect_timeout, Duration::from_secs(10));
+    assert_eq!(sentry.max_attempts, 3);
+    assert_eq!(sentry.initial_backoff, Duration::from_secs(1));
+    assert_eq!(sentry.max_backoff, Duration::from_secs(300));
+    assert_eq!(
+        (sentry.buffer_size, sentry.workers, sentry.batch_size),
+        (1000, 4, 10)
+    );
+    assert_eq!(sentry.batch_timeout, Duration::from_secs(5));
+    assert_eq!(sentry.outbox_size, 64 << 20);
+    assert_eq!(sentry.max_payload_size, 200 << 20);
 }
 
 #[test]
@@ -593,6 +689,35 @@ fn the_configuration_page_is_the_table() {
         committed == docs::render(),
         "run: PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page"
     );
+}
+
+#[test]
+fn the_sentry_transports_own_file_and_environment_are_read() {
+    let world = World::default().env("SENTRY_DSN", "https://hunter2@host/1").file(
+        "sentry_transport:\n  transport: {compression: false, ssl_verify: false, proxy_auth: \"u:p\"}\n  retry: {max_attempts: 5}\n  queue: {buffer_size: 20, workers: 2}",
+    );
+    let resolved = world.resolve();
+    assert_eq!(told(&resolved), "");
+    let sentry = &resolved.settings.sentry;
+    assert_eq!((sentry.compression, sentry.ssl_verify), (None, false));
+    assert_eq!(
+        (sentry.max_attempts, sentry.buffer_size, sentry.workers),
+        (5, 20, 2)
+    );
+    assert_eq!(sentry.dsn.as_ref().unwrap().project(), "1");
+    assert_eq!(
+        value(&resolved, "sentry.dsn").source,
+        Source::Env("SENTRY_DSN".into())
+    );
+    assert_eq!(
+        value(&resolved, "sentry.dsn").value,
+        "https://********@host/1"
+    );
+    let bad = World::default()
+        .env("SENTRY_DSN", "https://hunter2@/1")
+        .resolve();
+    assert!(told(&bad).contains("SENTRY_DSN (environment)") && !told(&bad).contains("hunter2"));
+    assert!(bad.capability_off("sentry").is_some() && bad.capability_off("velox").is_none());
 }
 
 #[test]

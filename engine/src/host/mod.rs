@@ -10,8 +10,10 @@ pub mod fork;
 pub mod lock;
 pub mod presence;
 pub mod secret;
+pub mod segment;
 pub mod shared;
 pub mod steward;
 
 pub use dirs::{DirOptions, Dirs};
 pub use presence::{Presence, PresenceInfo};
+pub use segment::Segment;

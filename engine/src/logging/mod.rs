@@ -27,7 +27,7 @@ mod sink;
 mod state;
 #[cfg(test)]
 mod tests;
-mod time;
+pub(crate) mod time;
 mod writer;
 
 use std::time::Duration;

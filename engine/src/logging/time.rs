@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Appends a time; one before 1970 counts as 1970.
-pub(super) fn append(out: &mut String, time: SystemTime) {
+pub(crate) fn append(out: &mut String, time: SystemTime) {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = since.as_secs();
     let (year, month, day) = date(seconds / 86_400);

@@ -1,0 +1,229 @@
+//! Sentry's data source name: where a project's events go, and the key that lets them in
+//! (develop.sentry.dev/sdk/foundations/transport/authentication). A secret: `Debug` and `Display`
+//! mask the key, and no message about a wrong one repeats it. Pure; any thread.
+
+use std::fmt;
+
+use super::secret::MASK;
+
+/// A project's address and keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Dsn {
+    text: String,
+    endpoint: String,
+    shown: String,
+    public_key: String,
+    secret_key: Option<String>,
+    host: String,
+    project: String,
+}
+
+impl Dsn {
+    /// Reads `https://public[:secret]@host[:port][/path]/project`.
+    ///
+    /// # Errors
+    /// What is wrong with it, to be said after its place: `names no project …`. Holds no key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const RIGHT: &str = "https://<key>@<host>/<project> would be right";
+        let wrong = |why: &str| Err(format!("{why}; {RIGHT}"));
+        if text.is_empty() {
+            return wrong("is empty");
+        }
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return wrong("holds white space or control characters");
+        }
+        let Some((scheme, _)) = text.split_once("://") else {
+            return wrong("has no scheme");
+        };
+        if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
+            return wrong("has a scheme that is neither http nor https");
+        }
+        let url = match reqwest::Url::parse(text) {
+            Ok(url) => url,
+            Err(error) => return wrong(&format!("is no URL ({error})")),
+        };
+        let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
+            return wrong("names no host");
+        };
+        if url.port() == Some(0) {
+            return wrong("has the port 0");
+        }
+        let key = |part: &str| part.bytes().all(|b| b.is_ascii_graphic() && b != b',');
+        if url.username().is_empty() {
+            return wrong("has no public key before the @");
+        }
+        if !key(url.username()) || !url.password().is_none_or(key) {
+            return wrong("has a key with characters that no header may hold");
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return wrong("has a query or a fragment");
+        }
+        let (path, project) = match url.path().rsplit_once('/') {
+            Some((path, project)) if !project.is_empty() => (path, project),
+            _ => return wrong("names no project after the last slash"),
+        };
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        let base = format!("{}://", url.scheme());
+        Ok(Self {
+            text: text.to_owned(),
+            endpoint: format!("{base}{host}{port}{path}/api/{project}/envelope/"),
+            shown: format!("{base}{MASK}@{host}{port}{path}/{project}"),
+            public_key: url.username().to_owned(),
+            secret_key: url
+                .password()
+                .filter(|secret| !secret.is_empty())
+                .map(str::to_owned),
+            host: host.to_owned(),
+            project: project.to_owned(),
+        })
+    }
+
+    /// The text as it was given, key included, for the envelope's header and the outbox.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// Where envelopes are posted to; holds no key.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The value of `X-Sentry-Auth`. `client` is `name/version`.
+    #[must_use]
+    pub fn auth(&self, client: &str) -> String {
+        let mut header = format!(
+            "Sentry sentry_version=7, sentry_client={client}, sentry_key={}",
+            self.public_key
+        );
+        if let Some(secret) = &self.secret_key {
+            header.push_str(", sentry_secret=");
+            header.push_str(secret);
+        }
+        header
+    }
+
+    /// The host, an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The project, which is a text and not always a number.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// The organisation that sentry.io writes into the host: `o123.ingest.sentry.io`.
+    #[must_use]
+    pub fn organisation(&self) -> Option<&str> {
+        let digits = self.host.strip_prefix('o')?.split_once('.')?.0;
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        is_number.then_some(digits)
+    }
+
+    /// Whether what is sent there goes by TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.endpoint.starts_with("https:")
+    }
+}
+
+impl fmt::Display for Dsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Dsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_form_is_read() {
+        for (text, endpoint, auth_ends) in [
+            (
+                "https://abc@o12.ingest.sentry.io/34",
+                "https://o12.ingest.sentry.io/api/34/envelope/",
+                "sentry_key=abc",
+            ),
+            (
+                "http://abc:s3cret@sentry.local:9000/prefix/deep/p1",
+                "http://sentry.local:9000/prefix/deep/api/p1/envelope/",
+                "sentry_key=abc, sentry_secret=s3cret",
+            ),
+            (
+                "https://abc@[::1]:8443/7",
+                "https://[::1]:8443/api/7/envelope/",
+                "sentry_key=abc",
+            ),
+            (
+                "https://abc:@host:443/7",
+                "https://host/api/7/envelope/",
+                "sentry_key=abc",
+            ),
+        ] {
+            let dsn = Dsn::parse(text).unwrap();
+            assert_eq!(dsn.endpoint(), endpoint);
+            assert_eq!(dsn.expose(), text);
+            let auth = dsn.auth("pillion/1");
+            assert!(auth.starts_with("Sentry sentry_version=7, sentry_client=pillion/1, "));
+            assert!(auth.ends_with(auth_ends), "{auth}");
+        }
+        let dsn = Dsn::parse("https://k@o12.ingest.sentry.io/34").unwrap();
+        assert_eq!((dsn.organisation(), dsn.project()), (Some("12"), "34"));
+        assert_eq!(
+            Dsn::parse("https://k@other.io/1").unwrap().organisation(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_wrong_one_is_told_without_its_key() {
+        for (text, why) in [
+            ("", "empty"),
+            ("https://hunter2@host", "project"),
+            ("https://hunter2@host/", "project"),
+            ("https://host/1", "public key"),
+            ("ftp://hunter2@host/1", "scheme"),
+            ("hunter2@host/1", "scheme"),
+            ("https://hunter2@/1", "URL"),
+            ("https://hunter2@host:99999/1", "URL"),
+            ("https://hunter2@ho st/1", "white space"),
+            ("https://hunter2@host/1?x=1", "query"),
+            ("https://hunter2,x@host/1", "characters"),
+        ] {
+            let error = Dsn::parse(text).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        let dsn = Dsn::parse("https://hunter2:pw@host/1").unwrap();
+        let shown = format!("{dsn} {dsn:?}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("pw"),
+            "{shown}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_what_it_takes_makes_headers(text in ".{0,60}") {
+            if let Ok(dsn) = Dsn::parse(&text) {
+                prop_assert!(reqwest::header::HeaderValue::from_str(&dsn.auth("p/1")).is_ok());
+                prop_assert!(reqwest::Url::parse(dsn.endpoint()).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What all processes of the host know together: until when Sentry wants silence, what was lost and not
+//! yet reported, and how much was done. One segment of words, each touched by single atomic operations,
+//! so nobody's death can leave it half-changed. It belongs to one boot, whose clock its deadlines are of.
+
+use std::{
+    io,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use super::category::{Category, Reason};
+use crate::host::{Segment, clock};
+
+const COUNTERS: usize = 64;
+/// Projects that one host can tell apart; the limits of further ones are not shared.
+const PROJECTS: usize = 64;
+/// Of each project: its name's hash, a deadline for everything, one a category, losses.
+const KEY: usize = 0;
+const ALL: usize = 1;
+const DEADLINES: usize = 2;
+const CATEGORIES: usize = 32;
+const LOSSES: usize = DEADLINES + CATEGORIES;
+const REASONS: usize = 8;
+const PROJECT: usize = LOSSES + REASONS * CATEGORIES;
+const BYTES: usize = (COUNTERS + PROJECTS * PROJECT) * 8;
+
+/// What is counted for the host. The number of each is its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Count {
+    /// Envelopes taken into an outbox.
+    Accepted,
+    /// Envelopes that Sentry took.
+    Sent,
+    /// Envelopes given up after a refusal, or not understood.
+    Failed,
+    /// Envelopes not sent, or refused, because Sentry wanted silence.
+    RateLimited,
+    /// Tries after the first one.
+    Retries,
+    /// Envelopes that had no room.
+    Overflow,
+    /// Envelopes put into the dead-letter directory.
+    DeadLetters,
+    /// Envelopes that their process left when it died.
+    Adopted,
+    /// Records that their writer died over.
+    Torn,
+    /// Envelopes refused for their size.
+    TooLarge,
+    /// Bytes that went over the wire.
+    Bytes,
+    /// Requests that were answered.
+    Requests,
+    /// Microseconds from the first byte of a request to the end of its answer, summed.
+    SendMicros,
+    /// Milliseconds from acceptance to Sentry's answer, summed over what was sent.
+    WaitMillis,
+    /// Dead letters that were queued again.
+    Replayed,
+}
+
+/// What was lost of one category, for one reason.
+pub type Loss = (Reason, Category, u64);
+
+/// See the head of the file.
+#[derive(Debug)]
+pub struct Board(Segment);
+
+/// One project's part of the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Project(usize);
+
+impl Board {
+    /// The board in `run_dir`; without one a board of this process alone.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn open(run_dir: Option<&Path>) -> io::Result<Self> {
+        let Some(dir) = run_dir else {
+            return Segment::anonymous(BYTES).map(Self);
+        };
+        let boot = clock::boot_id().replace('-', "");
+        let boot = boot.get(..12).unwrap_or("unknown");
+        let path = dir.join(format!("sentry-v1-{boot}.seg"));
+        // Made under a name of its own and linked, so that nobody maps half of one.
+        for _ in 0..4 {
+            match Segment::open(&path) {
+                Ok(Some(segment)) if segment.bytes() == BYTES => return Ok(Self(segment)),
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => break,
+            }
+            let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+            let temporary = dir.join(format!("sentry-v1-{random:016x}.tmp"));
+            if Segment::create(&temporary, BYTES).is_err() {
+                break;
+            }
+            let linked = std::fs::hard_link(&temporary, &path);
+            let _ = std::fs::remove_file(&temporary);
+            if linked.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        log::warn!(path = path.display().to_string().as_str(); "rate limits can't be shared with other processes");
+        Segment::anonymous(BYTES).map(Self)
+    }
+
+    fn cell(&self, index: usize) -> Option<&AtomicU64> {
+        self.0.word(index)
+    }
+
+    /// Counts.
+    #[inline]
+    pub fn count(&self, what: Count, by: u64) {
+        if let Some(cell) = self.cell(what as usize) {
+            cell.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    /// What was counted since the host started.
+    #[must_use]
+    pub fn counted(&self, what: Count) -> u64 {
+        self.cell(what as usize)
+            .map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+
+    /// The place of the project with this hash. `None`: the board is full.
+    #[must_use]
+    pub fn project(&self, hash: u64) -> Option<Project> {
+        let hash = hash.max(1);
+        (0..PROJECTS).map(Project).find(|project| {
+            self.cell(project.at(KEY)).is_some_and(|cell| {
+                match cell.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => true,
+                    Err(held) => held == hash,
+                }
+            })
+        })
+    }
+
+    /// Silence from now on, for a category or for everything. The longer word holds.
+    pub fn limit(&self, project: Project, category: Option<Category>, lasts: Duration) {
+        let until = clock::since_boot().saturating_add(lasts).as_millis();
+        if let Some(cell) = self.cell(project.deadline(category)) {
+            cell.fetch_max(until.try_into().unwrap_or(u64::MAX), Ordering::AcqRel);
+        }
+    }
+
+    /// How long silence still lasts for that category; what goes for everything goes for it too.
+    #[must_use]
+    pub fn limited(&self, project: Project, category: Option<Category>) -> Option<Duration> {
+        let own = category.and_then(|one| self.left(project, Some(one)));
+        own.max(self.left(project, None))
+    }
+
+    /// All silences of a project: for what (`None`: everything), and how long.
+    #[must_use]
+    pub fn limits(&self, project: Project) -> Vec<(Option<Category>, Duration)> {
+        let categories = Category::ALL.iter().copied().map(Some);
+        std::iter::once(None)
+            .chain(categories)
+            .filter_map(|category| Some((category, self.left(project, category)?)))
+            .collect()
+    }
+
+    fn left(&self, project: Project, category: Option<Category>) -> Option<Duration> {
+        let until = self
+            .cell(project.deadline(category))?
+            .load(Ordering::Acquire);
+        let now = clock::since_boot();
+        Duration::from_millis(until)
+            .checked_sub(now)
+            .filter(|left| !left.is_zero())
+    }
+
+    /// Notes what was lost.
+    pub fn lose(&self, project: Project, (reason, category, quantity): Loss) {
+        if let Some(cell) = self.cell(project.loss(reason, category)) {
+            cell.fetch_add(quantity, Ordering::AcqRel);
+        }
+    }
+
+    /// Takes all that was lost and not yet reported.
+    #[must_use]
+    pub fn take_losses(&self, project: Project) -> Vec<Loss> {
+        let mut losses = Vec::new();
+        for reason in Reason::ALL {
+            for category in Category::ALL.iter().copied() {
+                let Some(cell) = self.cell(project.loss(reason, category)) else {
+                    continue;
+                };
+                if cell.load(Ordering::Relaxed) == 0 {
+                    continue;
+                }
+                let quantity = cell.swap(0, Ordering::AcqRel);
+                if quantity > 0 {
+                    losses.push((reason, category, quantity));
+                }
+            }
+        }
+        losses
+    }
+
+    /// Whether there is anything to report.
+    #[must_use]
+    pub fn has_losses(&self, project: Project) -> bool {
+        (LOSSES..PROJECT).any(|at| {
+            self.cell(project.at(at))
+                .is_some_and(|cell| cell.load(Ordering::Relaxed) > 0)
+        })
+    }
+}
+
+impl Project {
+    /// The last place, which several may share.
+    #[must_use]
+    pub const fn last() -> Self {
+        Self(PROJECTS - 1)
+    }
+
+    const fn at(self, word: usize) -> usize {
+        COUNTERS + self.0 * PROJECT + word
+    }
+
+    const fn deadline(self, category: Option<Category>) -> usize {
+        match category {
+            None => self.at(ALL),
+            Some(category) => self.at(DEADLINES + category as usize),
+        }
+    }
+
+    const fn loss(self, reason: Reason, category: Category) -> usize {
+        self.at(LOSSES + reason as usize * CATEGORIES + category as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_processs_limit_silences_the_others_and_the_longer_word_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (
+            Board::open(Some(dir.path())).unwrap(),
+            Board::open(Some(dir.path())).unwrap(),
+        );
+        let (here, there) = (one.project(7).unwrap(), other.project(7).unwrap());
+        one.limit(here, Some(Category::Error), Duration::from_secs(2700));
+        one.limit(here, Some(Category::Error), Duration::from_secs(60));
+        let left = other.limited(there, Some(Category::Error)).unwrap();
+        assert!(left > Duration::from_secs(2600), "{left:?}");
+        assert_eq!(other.limited(there, Some(Category::Span)), None);
+        assert_eq!(
+            other.limited(other.project(8).unwrap(), Some(Category::Error)),
+            None
+        );
+        one.limit(here, None, Duration::from_secs(10));
+        assert!(other.limited(there, Some(Category::Span)).is_some());
+        assert_eq!(other.limits(there).len(), 2);
+    }
+
+    #[test]
+    fn losses_are_taken_once() {
+        let board = Board::open(None).unwrap();
+        let project = board.project(1).unwrap();
+        assert!(!board.has_losses(project));
+        board.lose(project, (Reason::QueueOverflow, Category::Error, 2));
+        board.lose(project, (Reason::QueueOverflow, Category::Error, 1));
+        board.lose(project, (Reason::NetworkError, Category::Internal, 1));
+        assert!(board.has_losses(project));
+        assert_eq!(
+            board.take_losses(project),
+            [
+                (Reason::QueueOverflow, Category::Error, 3),
+                (Reason::NetworkError, Category::Internal, 1)
+            ]
+        );
+        assert!(board.take_losses(project).is_empty());
+    }
+
+    #[test]
+    fn a_full_board_says_so() {
+        let board = Board::open(None).unwrap();
+        assert!((1..=PROJECTS as u64).all(|hash| board.project(hash).is_some()));
+        assert_eq!(board.project(9999), None);
+        assert_eq!(board.project(3), Some(Project(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn limits_are_those_of_a_small_model(
+            told in proptest::collection::vec((proptest::option::of(0..5usize), 0..1000u64), 0..30),
+        ) {
+            let board = Board::open(None).unwrap();
+            let project = board.project(1).unwrap();
+            let mut model = std::collections::HashMap::new();
+            for (category, seconds) in told {
+                let category = category.map(|at| Category::ALL[at]);
+                board.limit(project, category, Duration::from_secs(seconds));
+                let held: &mut u64 = model.entry(category).or_default();
+                *held = seconds.max(*held);
+            }
+            for category in Category::ALL.iter().take(6).copied() {
+                let own = model.get(&Some(category)).copied().unwrap_or(0);
+                let expected = own.max(model.get(&None).copied().unwrap_or(0));
+                let left = board.limited(project, Some(category)).unwrap_or_default().as_secs_f64();
+                prop_assert!((left - expected as f64).abs() < 5.0, "{left} {expected}");
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! An envelope from an event: for a script that has no SDK (develop.sentry.dev: event payloads). What
+//! the caller gives stays; what Sentry needs is added. On PHP's thread.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Sentry,
+    envelope::{Envelope, Item},
+};
+use crate::{Error, Result, error::Violation, host::clock, logging};
+
+/// An event that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// 32 hexadecimal digits.
+    pub event_id: String,
+}
+
+impl Sentry {
+    /// Makes an envelope of an event and takes it in. `None`: as `false` of [`Sentry::send`].
+    ///
+    /// # Errors
+    /// As [`Sentry::send`]; and [`Error::InvalidRequest`] for an `event_id` that is none.
+    pub fn capture(&self, event: Value, dsn: Option<&[u8]>) -> Result<Option<Captured>> {
+        let Value::Object(mut event) = event else {
+            return Err(violation("event", "must be an array with string keys"));
+        };
+        let event_id = event_id(&event)?;
+        let mut full = Map::new();
+        full.insert("event_id".into(), event_id.clone().into());
+        let timestamp = clock::unix_ms() as f64 / 1000.0;
+        for (key, value) in [
+            ("timestamp", json!(timestamp)),
+            ("platform", json!("php")),
+            ("level", json!("error")),
+            (
+                "sdk",
+                json!({ "name": "pillion", "version": env!("CARGO_PKG_VERSION") }),
+            ),
+        ] {
+            full.insert(key.into(), event.remove(key).unwrap_or(value));
+        }
+        event.remove("event_id");
+        full.extend(event);
+        let is_transaction = full.get("type").and_then(Value::as_str) == Some("transaction");
+        let kind = if is_transaction {
+            "transaction"
+        } else {
+            "event"
+        };
+        let payload = serde_json::to_vec(&full).unwrap_or_default();
+        let mut envelope = Envelope::new(Some(&event_id), vec![Item::new(kind, payload)]);
+        if let Some(dsn) = dsn.and_then(|dsn| std::str::from_utf8(dsn).ok()) {
+            envelope.set("dsn", dsn);
+        }
+        let taken = self.send(&envelope.write(None), dsn)?;
+        Ok(taken.then_some(Captured { event_id }))
+    }
+}
+
+/// The caller's id, or a new one.
+fn event_id(event: &Map<String, Value>) -> Result<String> {
+    let Some(given) = event.get("event_id").filter(|id| !id.is_null()) else {
+        let mut random = [0u8; 16];
+        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
+        let mut id = u128::from_be_bytes(random);
+        // UUID version 4, variant 1 (RFC 9562 §5.4).
+        id = id & !(0xf << 76) | 4 << 76;
+        id = id & !(0x3 << 62) | 2 << 62;
+        return Ok(format!("{id:032x}"));
+    };
+    let text = given.as_str().unwrap_or_default().replace('-', "");
+    if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(violation("event_id", "must be 32 hexadecimal digits"))
+}
+
+fn violation(field: &str, message: &str) -> Error {
+    Error::InvalidRequest(vec![Violation {
+        field: field.into(),
+        message: message.into(),
+    }])
+}
+
+/// Milliseconds since 1970 as Sentry wants them.
+pub(super) fn time(unix_ms: u64) -> String {
+    let mut text = String::new();
+    logging::time::append(&mut text, UNIX_EPOCH + Duration::from_millis(unix_ms));
+    text
+}

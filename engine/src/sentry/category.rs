@@ -1,0 +1,172 @@
+//! What an item is: its rate-limit category, and the class by which it is queued and dropped
+//! (develop.sentry.dev: envelope-items, rate-limiting, telemetry-processor). Pure tables.
+
+macro_rules! categories {
+    ($($name:ident $text:literal)*) => {
+        /// What Sentry counts and limits.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "Sentry's own names")]
+        #[repr(u8)]
+        pub enum Category { $($name,)* }
+
+        impl Category {
+            /// All of them, in the order of their numbers, which the shared board holds on to.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Sentry's name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+// New ones go to the end: the number of each is its place on the shared board.
+categories! {
+    Default "default"
+    Error "error"
+    Transaction "transaction"
+    Span "span"
+    LogItem "log_item"
+    LogByte "log_byte"
+    TraceMetric "trace_metric"
+    TraceMetricByte "trace_metric_byte"
+    Monitor "monitor"
+    Session "session"
+    Attachment "attachment"
+    AttachmentItem "attachment_item"
+    Profile "profile"
+    ProfileChunk "profile_chunk"
+    ProfileChunkUi "profile_chunk_ui"
+    Replay "replay"
+    Feedback "feedback"
+    Security "security"
+    MetricBucket "metric_bucket"
+    Internal "internal"
+}
+
+impl Category {
+    /// The category of that name; `None` for one that we never send.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.name() == name)
+    }
+}
+
+/// In which chain an envelope waits, from the most to the least important.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Class {
+    /// Errors and feedback.
+    Critical,
+    /// Sessions and check-ins.
+    High,
+    /// Transactions, client reports, spans, and what we don't know.
+    Medium,
+    /// Logs, metrics and profiles.
+    Low,
+    /// Replays.
+    Lowest,
+}
+
+impl Class {
+    /// All of them, the most important first.
+    pub const ALL: [Self; 5] = [
+        Self::Critical,
+        Self::High,
+        Self::Medium,
+        Self::Low,
+        Self::Lowest,
+    ];
+
+    /// How many of a class are sent in one round (DOC telemetry-processor: weighted round robin).
+    #[must_use]
+    pub const fn weight(self) -> u32 {
+        5 - self as u32
+    }
+
+    /// The class of a number from a file.
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
+        Self::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+/// The category by which an item of this type is limited; `None`: it is not.
+#[must_use]
+pub fn of_type(item_type: &str) -> Option<Category> {
+    Some(match item_type {
+        "event" => Category::Error,
+        "transaction" => Category::Transaction,
+        "span" | "otel_span" => Category::Span,
+        "log" | "otel_log" => Category::LogItem,
+        "trace_metric" => Category::TraceMetric,
+        "check_in" => Category::Monitor,
+        "session" | "sessions" => Category::Session,
+        "attachment" => Category::Attachment,
+        "profile" => Category::Profile,
+        "profile_chunk" => Category::ProfileChunk,
+        "replay_event" | "replay_recording" | "replay_video" => Category::Replay,
+        "feedback" | "user_report" => Category::Feedback,
+        "raw_security" | "nel" => Category::Security,
+        "statsd" | "metric_buckets" => Category::MetricBucket,
+        _ => return None,
+    })
+}
+
+/// The class of an envelope whose first item has this type.
+#[must_use]
+pub fn class_of(item_type: &[u8]) -> Class {
+    match item_type {
+        b"event" | b"feedback" | b"user_report" => Class::Critical,
+        b"session" | b"sessions" | b"check_in" => Class::High,
+        b"log" | b"otel_log" | b"profile" | b"profile_chunk" | b"trace_metric" | b"statsd"
+        | b"metric_buckets" => Class::Low,
+        b"replay_event" | b"replay_recording" | b"replay_video" => Class::Lowest,
+        _ => Class::Medium,
+    }
+}
+
+/// Why something was not delivered; Sentry takes no other words (client-reports 1.20.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// The outbox had no room.
+    QueueOverflow,
+    /// The dead-letter directory had no room.
+    CacheOverflow,
+    /// Sentry had asked for silence.
+    RatelimitBackoff,
+    /// Given up after connection trouble.
+    NetworkError,
+    /// Refused by Sentry.
+    SendError,
+    /// We could not make sense of it.
+    InternalSdkError,
+}
+
+impl Reason {
+    /// All of them, in the order of their numbers, which the shared board holds on to.
+    pub const ALL: [Self; 6] = [
+        Self::QueueOverflow,
+        Self::CacheOverflow,
+        Self::RatelimitBackoff,
+        Self::NetworkError,
+        Self::SendError,
+        Self::InternalSdkError,
+    ];
+
+    /// Sentry's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueueOverflow => "queue_overflow",
+            Self::CacheOverflow => "cache_overflow",
+            Self::RatelimitBackoff => "ratelimit_backoff",
+            Self::NetworkError => "network_error",
+            Self::SendError => "send_error",
+            Self::InternalSdkError => "internal_sdk_error",
+        }
+    }
+}

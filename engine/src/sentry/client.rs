@@ -1,0 +1,234 @@
+//! One envelope over the wire, and what its answer means (develop.sentry.dev: transport,
+//! offline-caching). Connections are kept and shared by all requests of the process; a server that
+//! closes an idle one (relay does after 5 s) costs a new connection and no envelope. On the runtime.
+
+use std::{
+    io::Write as _,
+    path::Path,
+    sync::Once,
+    time::{Duration, Instant},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use reqwest::{
+    Certificate, Proxy,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    redirect::Policy,
+};
+
+use super::limits::{self, Limit};
+use crate::{
+    Error, Result,
+    config::{SentrySettings, mask_url},
+    error::IoContext as _,
+    host::clock,
+};
+
+/// Below relay's 5 s, so that a connection which is about to be closed is rarely taken.
+const IDLE: Duration = Duration::from_secs(4);
+/// As much of an answer's body is read, so that its connection can be used again.
+const MOST_BODY: usize = 16 << 10;
+/// Larger bodies are compressed on a thread that may take its time.
+const LARGE: usize = 256 << 10;
+
+/// What we are called in `X-Sentry-Auth` and `User-Agent`.
+pub(super) const NAME: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
+
+/// What became of an envelope.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Sentry has it.
+    Delivered,
+    /// Sentry wants silence. What it wanted to keep it has kept.
+    Limited,
+    /// Sentry refuses it, and would again.
+    Refused(u16, String),
+    /// Nobody knows whether it arrived.
+    Trouble(String),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<u16>,
+    pub(super) limits: Vec<Limit>,
+    /// Bytes on the wire.
+    pub(super) bytes: u64,
+    pub(super) took: Duration,
+}
+
+/// How to reach Sentry.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    compression: Option<u32>,
+    server_errors: bool,
+}
+
+impl Client {
+    /// Makes a client. Reads the file of certificates.
+    pub(super) fn new(settings: &SentrySettings) -> Result<Self> {
+        install_crypto();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(NAME)
+            .redirect(Policy::none())
+            // Under CGI, HTTP_PROXY may be a header of the visitor's: only the setting counts.
+            .no_proxy()
+            .timeout(settings.timeout)
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(settings.workers)
+            .tls_danger_accept_invalid_certs(!settings.ssl_verify);
+        if let Some(url) = &settings.proxy {
+            let mut proxy = Proxy::all(url.as_url().clone()).map_err(|_| {
+                Error::Config(format!("sentry.transport.proxy: {url} is of no use"))
+            })?;
+            if let Some(auth) = &settings.proxy_auth {
+                let (user, password) = auth.expose().split_once(':').ok_or_else(|| {
+                    Error::Config(
+                        "sentry.transport.proxy_auth has no colon; user:password would be right"
+                            .into(),
+                    )
+                })?;
+                proxy = proxy.basic_auth(user, password);
+            }
+            builder = builder.proxy(proxy);
+        }
+        if let Some(path) = &settings.ca_file {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| Error::Config(format!("sentry.transport: {}", chain(&error))))?;
+        Ok(Self {
+            http,
+            compression: settings.compression,
+            server_errors: settings.server_errors,
+        })
+    }
+
+    /// Posts an envelope.
+    pub(super) async fn post(&self, endpoint: &str, auth: &str, envelope: Vec<u8>) -> Answer {
+        let (body, is_gzip) = self.compress(envelope).await;
+        let begun = Instant::now();
+        let bytes = body.len() as u64;
+        let mut post = self
+            .http
+            .post(endpoint)
+            .header(CONTENT_TYPE, "application/x-sentry-envelope")
+            .header("X-Sentry-Auth", auth)
+            .body(body);
+        if is_gzip {
+            post = post.header(CONTENT_ENCODING, "gzip");
+        }
+        let (outcome, status, limits) = match post.send().await {
+            Err(error) => (
+                Outcome::Trouble(chain(&error.without_url())),
+                None,
+                Vec::new(),
+            ),
+            Ok(mut response) => {
+                let status = response.status().as_u16();
+                let limits = limits_in(status, response.headers());
+                let mut text = Vec::new();
+                while text.len() < MOST_BODY
+                    && let Ok(Some(part)) = response.chunk().await
+                {
+                    text.extend_from_slice(&part);
+                }
+                (self.outcome(status, &text), Some(status), limits)
+            }
+        };
+        Answer {
+            outcome,
+            status,
+            limits,
+            bytes,
+            took: begun.elapsed(),
+        }
+    }
+
+    fn outcome(&self, status: u16, body: &[u8]) -> Outcome {
+        match status {
+            200..=299 => Outcome::Delivered,
+            429 => Outcome::Limited,
+            // The proxy's word and not Sentry's.
+            407 => Outcome::Trouble("the proxy wants other credentials (407)".into()),
+            502..=504 if self.server_errors => Outcome::Trouble(format!("answered {status}")),
+            _ => {
+                let text = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or(body));
+                Outcome::Refused(status, text.chars().filter(|c| !c.is_control()).collect())
+            }
+        }
+    }
+
+    async fn compress(&self, envelope: Vec<u8>) -> (Vec<u8>, bool) {
+        let Some(level) = self.compression else {
+            return (envelope, false);
+        };
+        if envelope.len() < LARGE {
+            return gzip(envelope, level);
+        }
+        tokio::task::spawn_blocking(move || gzip(envelope, level))
+            .await
+            .unwrap_or_default()
+    }
+}
+
+fn gzip(envelope: Vec<u8>, level: u32) -> (Vec<u8>, bool) {
+    let out = Vec::with_capacity(envelope.len() / 4 + 64);
+    let mut encoder = GzEncoder::new(out, Compression::new(level));
+    match encoder.write_all(&envelope).and_then(|()| encoder.finish()) {
+        Ok(packed) => (packed, true),
+        Err(_) => (envelope, false),
+    }
+}
+
+fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {
+    let all: Vec<&str> = headers
+        .get_all("x-sentry-rate-limits")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let after = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    limits::of_answer(status, &all, after, clock::unix_ms() / 1000)
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>> {
+    let pem =
+        std::fs::read(path).context(|| format!("sentry.transport.ca_file {}", path.display()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    if certificates.is_empty() {
+        return Err(Error::Config(format!(
+            "sentry.transport.ca_file {}: it holds no certificate; a PEM file with CERTIFICATE blocks would be right",
+            path.display()
+        )));
+    }
+    Ok(certificates)
+}
+
+/// An error with all its causes, without passwords.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut out = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !out.contains(&text) {
+            out.push_str(": ");
+            out.push_str(&text);
+        }
+        source = cause.source();
+    }
+    mask_url(&out).into_owned()
+}
+
+fn install_crypto() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // An error says that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}

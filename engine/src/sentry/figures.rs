@@ -1,0 +1,115 @@
+//! What the room says of itself: the shapes of RoadRunner's plugin (`GetStatus`, `GetMetrics`), summed
+//! over the host, and more beside them. Nothing secret. On PHP's thread; reads a few files.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Sentry,
+    board::Count,
+    capture::time,
+    dead::Letter,
+    envelope::Envelope,
+    outbox::{Waiting, waiting_in},
+    target,
+};
+use crate::host::clock;
+
+impl Sentry {
+    /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let waiting = self.waiting();
+        let mut limits = Map::new();
+        if let Some(dsn) = &self.settings.dsn {
+            let (board, project) = target::place_on(&self.board, dsn);
+            for (category, left) in board.limits(project) {
+                let until = clock::unix_ms() + left.as_millis() as u64;
+                let name = category.map_or("all", |category| category.name());
+                limits.insert(name.to_owned(), time(until).into());
+            }
+        }
+        json!({
+            "enabled": self.settings.enabled,
+            "dsn_set": self.settings.dsn.is_some(),
+            "queue": {
+                "queue_length": waiting.records,
+                "retry_queue_length": self.letters.as_ref().map_or(0, |letters| letters.ids().len()),
+                "workers": self.settings.workers,
+                "closed": false,
+                "bytes": waiting.bytes,
+                "durable": self.outbox.is_durable(),
+                "here": self.outbox.queued(),
+            },
+            "rate_limits": limits,
+        })
+    }
+
+    /// Counts since the host started.
+    #[must_use]
+    pub fn metrics(&self) -> Value {
+        let count = |what| self.board.counted(what);
+        let mean = |sum: Count, of: Count, unit: f64| {
+            let of = count(of);
+            (of > 0).then(|| count(sum) as f64 / of as f64 / unit)
+        };
+        json!({
+            "events_sent": count(Count::Sent),
+            "events_failed": count(Count::Failed),
+            "events_rate_limit": count(Count::RateLimited),
+            "queue_length": self.waiting().records,
+            "total_retries": count(Count::Retries),
+            "events_accepted": count(Count::Accepted),
+            "events_dropped": count(Count::Overflow),
+            "events_too_large": count(Count::TooLarge),
+            "events_adopted": count(Count::Adopted),
+            "events_torn": count(Count::Torn),
+            "events_replayed": count(Count::Replayed),
+            "dead_letters": count(Count::DeadLetters),
+            "requests": count(Count::Requests),
+            "bytes_sent": count(Count::Bytes),
+            "send_seconds": mean(Count::SendMicros, Count::Requests, 1e6),
+            "wait_seconds": mean(Count::WaitMillis, Count::Sent, 1e3),
+        })
+    }
+
+    /// The newest letters: id, times in seconds, why, how large, what.
+    #[must_use]
+    pub fn dead_letters(&self, limit: usize) -> Value {
+        let letters = self.letters.iter().flat_map(|letters| letters.list(limit));
+        letters.map(|letter| describe(&letter)).collect()
+    }
+
+    fn waiting(&self) -> Waiting {
+        if !self.outbox.is_durable() {
+            return Waiting {
+                records: self.outbox.queued(),
+                bytes: self.outbox.bytes(),
+            };
+        }
+        self.outbox_dirs().fold(Waiting::default(), |sum, dir| {
+            let found = waiting_in(&dir);
+            Waiting {
+                records: sum.records + found.records,
+                bytes: sum.bytes + found.bytes,
+            }
+        })
+    }
+}
+
+fn describe(letter: &Letter) -> Value {
+    let envelope = Envelope::parse(&letter.envelope);
+    let (event_id, types) = envelope.map_or((None, Vec::new()), |envelope| {
+        let types = envelope.items.iter().map(|item| item.kind.clone());
+        (envelope.text("event_id"), types.collect())
+    });
+    json!({
+        "id": letter.id,
+        "reason": letter.why.reason,
+        "given_up_at": letter.why.given_up_ms as f64 / 1000.0,
+        "accepted_at": letter.why.accepted_ms as f64 / 1000.0,
+        "attempts": letter.why.attempts,
+        "bytes": letter.bytes,
+        "event_id": event_id,
+        "types": types,
+    })
+}

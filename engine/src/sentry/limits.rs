@@ -1,0 +1,194 @@
+//! What Sentry says about silence: `X-Sentry-Rate-Limits` and `Retry-After`
+//! (develop.sentry.dev: rate-limiting; relay's `utils/rate_limits.rs` writes them). Foreign text. Pure.
+
+use std::time::Duration;
+
+use super::category::Category;
+
+/// Where a 429 says nothing else (rule 3).
+const DEFAULT: Duration = Duration::from_secs(60);
+/// Nobody means more than this; a clock that jumps must not silence for ever.
+const LONGEST: f64 = 24.0 * 3600.0;
+
+/// A span of silence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limit {
+    /// From now on.
+    pub lasts: Duration,
+    /// For what; `None`: for everything.
+    pub category: Option<Category>,
+}
+
+/// What the headers of an answer ask for, in the order of the rules: the header of its own on every
+/// answer; on a 429 `Retry-After`, and else a minute. `now` is Unix time in seconds.
+#[must_use]
+pub fn of_answer(
+    status: u16,
+    rate_limits: &[&str],
+    retry_after: Option<&str>,
+    now: u64,
+) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    if !rate_limits.is_empty() {
+        for quota in rate_limits.iter().flat_map(|header| header.split(',')) {
+            quota_limit(quota, &mut limits);
+        }
+        return limits;
+    }
+    if status == 429 {
+        limits.push(Limit {
+            lasts: retry_after
+                .and_then(|text| after(text, now))
+                .unwrap_or(DEFAULT),
+            category: None,
+        });
+    }
+    limits
+}
+
+/// `retry_after:categories:scope:reason_code:namespaces:…`
+fn quota_limit(quota: &str, limits: &mut Vec<Limit>) {
+    let mut fields = quota.trim().split(':').map(str::trim);
+    let Some(first) = fields.next().filter(|first| !first.is_empty()) else {
+        return;
+    };
+    // A number that can't be read counts as the default (relay's clients do so).
+    let lasts = seconds(first).unwrap_or(DEFAULT);
+    let Some(categories) = fields.next() else {
+        return;
+    };
+    if categories.is_empty() {
+        limits.push(Limit {
+            lasts,
+            category: None,
+        });
+    }
+    for name in categories.split(';').map(str::trim) {
+        // Unknown ones are left out; if all are, nothing is limited, and not everything.
+        if let Some(category) = Category::named(name) {
+            limits.push(Limit {
+                lasts,
+                category: Some(category),
+            });
+        }
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let value: f64 = text.parse().ok()?;
+    (value.is_finite() && value >= 0.0).then(|| Duration::from_secs_f64(value.min(LONGEST).ceil()))
+}
+
+/// Seconds or an HTTP date.
+fn after(text: &str, now: u64) -> Option<Duration> {
+    let text = text.trim();
+    seconds(text).or_else(|| {
+        let at = http_date(text)?;
+        let left = at.saturating_sub(now);
+        Some(Duration::from_secs(left.min(LONGEST as u64)))
+    })
+}
+
+/// `Sat, 21 Nov 2026 08:03:30 GMT` as Unix seconds (RFC 9110 §5.6.7, the one form that is still sent).
+fn http_date(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let day: u64 = words.next()?.parse().ok()?;
+    let month = words.next()?;
+    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
+    let year: u64 = words.next()?.parse().ok()?;
+    let mut clock = words
+        .next()?
+        .split(':')
+        .map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    if words.next() != Some("GMT") || !(1970..10_000).contains(&year) || day > 31 || hour > 24 {
+        return None;
+    }
+    // Howard Hinnant, days_from_civil.
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let era = y / 400;
+    let of_era = y - era * 400;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 + day;
+    let days = days.checked_sub(719_469)?;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn limits(header: &str) -> Vec<(u64, Option<Category>)> {
+        of_answer(200, &[header], None, 0)
+            .into_iter()
+            .map(|limit| (limit.lasts.as_secs(), limit.category))
+            .collect()
+    }
+
+    #[test]
+    fn the_header_is_read_as_relay_writes_it() {
+        use Category::{Error, Span, Transaction};
+        for (header, expected) in [
+            ("60:error:organization", vec![(60, Some(Error))]),
+            (
+                "60:transaction:key, 2700:default;error:organization:quota",
+                vec![
+                    (60, Some(Transaction)),
+                    (2700, Some(Category::Default)),
+                    (2700, Some(Error)),
+                ],
+            ),
+            ("90.5::project", vec![(91, None)]),
+            ("  10 : span ; novelty : key ", vec![(10, Some(Span))]),
+            ("10:novelty:key", vec![]),
+            ("10:", vec![(10, None)]),
+            ("10", vec![]),
+            (",,:::", vec![]),
+            ("soon:error:key", vec![(60, Some(Error))]),
+            ("-5:error", vec![(60, Some(Error))]),
+            ("1e99:error", vec![(86_400, Some(Error))]),
+            (
+                "5:metric_bucket:org:code:custom;other:more",
+                vec![(5, Some(Category::MetricBucket))],
+            ),
+        ] {
+            assert_eq!(limits(header), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_rules_are_asked_in_their_order() {
+        let lasts = |status, header: &[&str], after| {
+            let found = of_answer(status, header, after, 784_111_777);
+            found
+                .iter()
+                .map(|limit| limit.lasts.as_secs())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lasts(429, &["5::org"], Some("9")), [5]);
+        assert_eq!(lasts(429, &[], Some("9.2")), [10]);
+        assert_eq!(lasts(429, &[], Some("Sun, 06 Nov 1994 08:50:37 GMT")), [60]);
+        assert_eq!(lasts(429, &[], Some("Sun, 06 Nov 1994 08:49:47 GMT")), [10]);
+        assert_eq!(lasts(429, &[], Some("Sun, 06 Nov 1990 08:49:47 GMT")), [0]);
+        assert_eq!(lasts(429, &[], Some("whenever")), [60]);
+        assert_eq!(lasts(429, &[], None), [60]);
+        // A load balancer's Retry-After must not silence everything.
+        assert_eq!(lasts(503, &[], Some("9")), [0u64; 0]);
+        assert_eq!(lasts(200, &["3:error", "4:span"], None), [3, 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(header in ".{0,80}", after in ".{0,40}") {
+            let _ = of_answer(429, &[&header], Some(&after), 0);
+            let _ = of_answer(429, &[], Some(&after), u64::MAX);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Envelopes for Sentry: taken in by PHP's threads in well under a microsecond, kept where the death of
+//! the process can't reach them, sent by the runtime by Sentry's rules.
+//!
+//! # Layout
+//!
+//! * [`outbox`] the crash-safe queue; [`board`] what the processes of the host know together.
+//! * [`envelope`], [`category`], [`limits`], [`losses`] the protocol; [`batch`] containers.
+//! * [`sender`] the task that sends; [`client`] one request; [`target`] one project.
+//! * [`dead`] what was given up; [`capture`] an envelope from an event; [`figures`] what it says of itself.
+
+pub mod batch;
+pub mod board;
+mod capture;
+pub mod category;
+mod client;
+pub mod dead;
+pub mod envelope;
+mod figures;
+pub mod limits;
+pub mod losses;
+pub mod outbox;
+mod sender;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Notify;
+
+use board::{Board, Count};
+use category::Reason;
+use dead::Letters;
+use outbox::{Outbox, Pushed, Room};
+
+pub use capture::Captured;
+
+use crate::{
+    Error, Result,
+    config::{Dsn, SentrySettings},
+    error::Violation,
+    host::clock,
+};
+
+/// DSNs that were found good, by their hash, so that each text is read once.
+const KNOWN: usize = 16;
+
+/// Where things are kept. `None`: in memory of this process.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// `run_dir`.
+    pub run: Option<PathBuf>,
+    /// `state_dir`.
+    pub state: Option<PathBuf>,
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub struct Sentry {
+    settings: SentrySettings,
+    places: Places,
+    outbox: Outbox,
+    board: Arc<Board>,
+    letters: Option<Letters>,
+    wake: Notify,
+    /// The sender looks by itself; nobody needs to wake it.
+    awake: AtomicBool,
+    /// How many wait for the outbox to be empty.
+    flushing: AtomicUsize,
+    /// How often the sender found nothing to do.
+    rests: AtomicU64,
+    /// All that waits, waits for Sentry to come back.
+    stuck: AtomicBool,
+    /// Pauses are over: for the end of the process.
+    known: [AtomicU64; KNOWN],
+}
+
+impl Sentry {
+    /// The room of this process. Makes its outbox; starts nothing.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn open(settings: SentrySettings, places: Places) -> Result<Self> {
+        let outboxes = Self::own_dir(&settings, &places);
+        if let Some(dir) = &outboxes
+            && let Err(error) = std::fs::create_dir_all(dir)
+        {
+            log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "outbox directory can't be made");
+        }
+        let room = Room {
+            bytes: settings.outbox_size,
+            records: settings.buffer_size,
+        };
+        let (outbox, trouble) = Outbox::open(outboxes.as_deref(), room);
+        if let Some(error) = trouble {
+            log::warn!(error = error.to_string().as_str(); "outbox is kept in memory: envelopes die with the process");
+        }
+        let board = Board::open(places.run.as_deref())
+            .map_err(|error| Error::io("mapping Sentry's board", error))?;
+        let letters = places.state.as_ref().map(|state| {
+            Letters::new(
+                state.join("sentry").join("dead"),
+                settings.dead_letter_max_count,
+                settings.dead_letter_max_size,
+            )
+        });
+        Ok(Self {
+            outbox,
+            board: Arc::new(board),
+            letters,
+            wake: Notify::new(),
+            awake: AtomicBool::new(false),
+            flushing: AtomicUsize::new(0),
+            rests: AtomicU64::new(0),
+            stuck: AtomicBool::new(false),
+            known: [const { AtomicU64::new(0) }; KNOWN],
+            settings,
+            places,
+        })
+    }
+
+    /// Where this process keeps its outbox.
+    fn own_dir(settings: &SentrySettings, places: &Places) -> Option<PathBuf> {
+        match settings.on_disk {
+            true => places
+                .state
+                .as_ref()
+                .map(|dir| dir.join("sentry").join("outbox")),
+            false => places.run.as_ref().map(|dir| dir.join("sentry")),
+        }
+    }
+
+    /// All directories in which outboxes may lie, whatever the setting was when they were made.
+    fn outbox_dirs(&self) -> impl Iterator<Item = PathBuf> {
+        let run = self.places.run.as_ref().map(|dir| dir.join("sentry"));
+        let state = self.places.state.as_ref();
+        run.into_iter()
+            .chain(state.map(|dir| dir.join("sentry").join("outbox")))
+    }
+
+    /// Takes an envelope in. On PHP's thread: no lock, no system call on the ordinary path. `false`:
+    /// there is no project to send to, it is too large, or there is no room; the last two are counted.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for what is no envelope, [`Error::Config`] for a wrong DSN.
+    #[inline]
+    pub fn send(&self, envelope: &[u8], dsn: Option<&[u8]>) -> Result<bool> {
+        if !self.settings.enabled {
+            return Ok(false);
+        }
+        let seen = envelope::glance(envelope).map_err(|why| {
+            Error::InvalidRequest(vec![Violation {
+                field: "envelope".into(),
+                message: why.into(),
+            }])
+        })?;
+        let stored = match (dsn, seen.dsn, &self.settings.dsn) {
+            (Some(text), ..) => {
+                self.check_dsn(text)?;
+                text
+            }
+            (None, Some(text), _) => {
+                self.check_escaped(text)?;
+                &[]
+            }
+            (None, None, Some(dsn)) => dsn.expose().as_bytes(),
+            (None, None, None) => return Ok(false),
+        };
+        if envelope.len() as u64 > self.settings.max_payload_size
+            || !Outbox::takes(stored, envelope)
+        {
+            self.board.count(Count::TooLarge, 1);
+            return Ok(false);
+        }
+        let pushed = self
+            .outbox
+            .push(seen.class, stored, envelope, clock::unix_ms())
+            .map_err(|error| Error::io("making room for an envelope", error))?;
+        match pushed {
+            Pushed::In(pushed_out) => {
+                self.board.count(Count::Accepted, 1);
+                if pushed_out > 0 {
+                    self.board.count(Count::Overflow, pushed_out as u64);
+                }
+                self.rouse();
+                Ok(true)
+            }
+            Pushed::Full => {
+                self.refuse(stored, envelope);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Counts what had no room, for Sentry too. All that waits matters more, so this is rare.
+    #[cold]
+    fn refuse(&self, dsn: &[u8], envelope: &[u8]) {
+        self.board.count(Count::Overflow, 1);
+        self.lose(Reason::QueueOverflow, dsn, envelope);
+        self.rouse();
+    }
+
+    /// Tells the board what an envelope's loss means.
+    fn lose(&self, reason: Reason, dsn: &[u8], bytes: &[u8]) {
+        let Ok(envelope) = envelope::Envelope::parse(bytes) else {
+            return;
+        };
+        let Some(dsn) = target::dsn_of(dsn, &envelope) else {
+            return;
+        };
+        let target = target::place_on(&self.board, &dsn);
+        for loss in losses::of_items(reason, &envelope.items) {
+            target.0.lose(target.1, loss);
+        }
+    }
+
+    /// Wakes the sender, unless it looks by itself.
+    #[inline]
+    fn rouse(&self) {
+        if !self.awake.load(Ordering::SeqCst) && !self.awake.swap(true, Ordering::SeqCst) {
+            self.wake.notify_one();
+        }
+    }
+
+    #[inline]
+    fn check_dsn(&self, text: &[u8]) -> Result<()> {
+        let hash = target::hash(text);
+        if self
+            .known
+            .iter()
+            .any(|known| known.load(Ordering::Relaxed) == hash)
+        {
+            return Ok(());
+        }
+        self.learn_dsn(text, hash)
+    }
+
+    #[cold]
+    fn learn_dsn(&self, text: &[u8], hash: u64) -> Result<()> {
+        let parsed = std::str::from_utf8(text)
+            .map_err(|_| "is no UTF-8 text".to_owned())
+            .and_then(Dsn::parse);
+        parsed.map_err(|why| Error::Config(format!("the DSN {why}")))?;
+        if let Some(place) = self.known.get((hash >> 8) as usize % KNOWN) {
+            place.store(hash, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The DSN of an envelope's header: JSON escapes a slash or not.
+    #[inline]
+    fn check_escaped(&self, text: &[u8]) -> Result<()> {
+        if memchr::memchr(b'\\', text).is_none() {
+            return self.check_dsn(text);
+        }
+        let hash = target::hash(text);
+        if self
+            .known
+            .iter()
+            .any(|known| known.load(Ordering::Relaxed) == hash)
+        {
+            return Ok(());
+        }
+        let quoted = [b"\"", text, b"\""].concat();
+        let plain: String = serde_json::from_slice(&quoted).map_err(|_| {
+            Error::Config("the DSN in the envelope's header is no JSON text".into())
+        })?;
+        self.learn_dsn(plain.as_bytes(), hash)
+    }
+
+    /// Whether nothing of this process waits any more: sent, refused, or dropped and counted. Waits for
+    /// that, and doesn't let batches and reports wait for company meanwhile.
+    pub async fn flush(self: Arc<Self>) -> bool {
+        let _guard = self.hurry();
+        let begun = self.rests.load(Ordering::SeqCst);
+        loop {
+            if self.is_quiet(begun) {
+                return true;
+            }
+            self.rouse();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn hurry(&self) -> Hurry<'_> {
+        self.flushing.fetch_add(1, Ordering::SeqCst);
+        self.wake.notify_one();
+        Hurry(self)
+    }
+
+    fn is_quiet(&self, since: u64) -> bool {
+        self.outbox.queued() == 0 && self.rests.load(Ordering::SeqCst) > since
+    }
+
+    /// Gives what waits a moment to be sent, at the end of the process: `most` at most, and no longer
+    /// than there is any use in waiting. What is left waits for another process. Blocks the thread.
+    pub fn end(&self, most: Duration) {
+        if self.outbox.queued() == 0 {
+            return;
+        }
+        let begun = Instant::now();
+        let _guard = self.hurry();
+        while begun.elapsed() < most
+            && self.outbox.queued() > 0
+            && !self.stuck.load(Ordering::SeqCst)
+        {
+            self.rouse();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Adopts what dead processes left. On a thread that may block.
+    pub fn adopt(&self) {
+        for dir in self.outbox_dirs() {
+            let adopted = self.outbox.adopt(&dir);
+            if adopted.outboxes == 0 {
+                continue;
+            }
+            self.board.count(Count::Adopted, adopted.records as u64);
+            self.board.count(Count::Torn, adopted.torn as u64);
+            if adopted.records + adopted.torn > 0 {
+                log::info!(envelopes = adopted.records, torn = adopted.torn; "adopted the outbox of a process that died");
+            }
+            self.rouse();
+        }
+    }
+
+    /// Queues dead letters again: one, or all. Returns how many. On a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Sentry::send`].
+    pub fn replay(&self, id: Option<&str>) -> Result<usize> {
+        let Some(letters) = &self.letters else {
+            return Ok(0);
+        };
+        let ids = match id {
+            Some(id) => vec![id.to_owned()],
+            None => letters.ids(),
+        };
+        let mut count = 0;
+        for id in ids {
+            let Some(letter) = letters.read(&id) else {
+                continue;
+            };
+            // One that would push others out stays where it is.
+            if self.outbox.queued() >= self.settings.buffer_size {
+                break;
+            }
+            let dsn = letter.why.dsn.as_bytes();
+            if self.send(&letter.envelope, (!dsn.is_empty()).then_some(dsn))? {
+                letters.remove(&id);
+                self.board.count(Count::Replayed, 1);
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    fn speaks(&self, level: log::Level) -> bool {
+        level <= self.settings.log_level
+    }
+}
+
+/// Somebody waits for the outbox to be empty.
+struct Hurry<'a>(&'a Sentry);
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.flushing.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,113 @@
+//! Taking over what dead processes left, and counting what waits on the whole host. On a thread that
+//! may block; doing it twice changes nothing.
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{BoxFile, Outbox, State, Tenure};
+use crate::failpoint::{Place, reach};
+
+/// What was found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Adopted {
+    /// Outboxes whose owner was dead.
+    pub outboxes: usize,
+    /// Records that are ours to send now.
+    pub records: usize,
+    /// Records whose writer died over them; they are never sent.
+    pub torn: usize,
+}
+
+/// What waits in a directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Records that are not settled.
+    pub records: usize,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+impl Outbox {
+    /// Adopts all outboxes in `dir` whose owners are dead.
+    pub fn adopt(&self, dir: &Path) -> Adopted {
+        let mut sum = Adopted::default();
+        for name in Tenure::names(dir) {
+            let own = self.home.as_ref().is_some_and(|home| home.name() == name);
+            if own {
+                continue;
+            }
+            if let Ok(Some(tenure)) = Tenure::take_over(dir, &name) {
+                let adopted = self.adopt_one(Arc::new(tenure));
+                sum.outboxes += 1;
+                sum.records += adopted.records;
+                sum.torn += adopted.torn;
+            }
+        }
+        sum
+    }
+
+    fn adopt_one(&self, tenure: Arc<Tenure>) -> Adopted {
+        let mut sum = Adopted::default();
+        // Counted while its files are looked at, so that it doesn't end before the last one.
+        tenure.one_more();
+        // Each goes before what is there, so the youngest comes first.
+        for path in tenure.list().into_iter().rev() {
+            let file = match BoxFile::adopt(&path, Arc::clone(&tenure)) {
+                Ok(Some(file)) => Arc::new(file),
+                Ok(None) => {
+                    // Its maker died over it: nobody had written to it.
+                    let _ = std::fs::remove_file(&path);
+                    continue;
+                }
+                Err(error) => {
+                    // Stays for somebody who may: so must its lock file.
+                    tenure.one_more();
+                    log::warn!(path = path.display().to_string().as_str(), error = error.to_string().as_str(); "outbox can't be adopted");
+                    continue;
+                }
+            };
+            let (records, shed, torn) = file.recover();
+            sum.records += records;
+            sum.torn += torn;
+            tenure.one_more();
+            if file.is_finished() {
+                file.unlink();
+                continue;
+            }
+            self.queued.fetch_add(records, Ordering::AcqRel);
+            let mut lists = self.lists();
+            lists
+                .shed
+                .extend(shed.into_iter().map(|index| (Arc::clone(&file), index)));
+            lists.of_mut(file.class).push_front(file);
+            reach(Place::OutboxAdopted);
+        }
+        tenure.one_less();
+        sum
+    }
+}
+
+/// What waits in all outboxes of a directory, of the living and of the dead. For status pages.
+#[must_use]
+pub fn waiting_in(dir: &Path) -> Waiting {
+    let mut sum = Waiting::default();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_box = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.ends_with(".v1.box"));
+        if !is_box {
+            continue;
+        }
+        let nobody = Arc::new(Tenure::nobody());
+        if let Ok(Some(file)) = BoxFile::adopt(&entry.path(), nobody) {
+            sum.bytes += file.bytes() as u64;
+            sum.records += (0..file.slots())
+                .filter(|index| matches!(file.state(*index), State::Ready | State::Taken))
+                .count();
+        }
+    }
+    sum
+}

@@ -1,0 +1,525 @@
+//! One file of an outbox: records that many threads append at once, and that survive the death of all
+//! of them. Format 1, little-endian, words of 8 bytes:
+//!
+//! * header: magic, size, class, time of making, head, three of zero;
+//! * data from byte 64 upwards: DSN and envelope of each record, padded to 8;
+//! * slots of 32 bytes from the end downwards: state, place, origin, checksum.
+//!
+//! A writer reserves slot and space with one compare-and-swap of the head, copies, and publishes with one
+//! store of the state. The slot's place in the file does not depend on what other writers do, so one that
+//! dies half-way leaves an empty slot and nothing else. PHP's threads append; the runtime reads.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use super::{checksum, tenure::Tenure};
+use crate::{
+    failpoint::{Place, reach},
+    host::Segment,
+    sentry::category::Class,
+};
+
+const MAGIC: u64 = u64::from_le_bytes(*b"PLNBOX01");
+const HEADER: usize = 64;
+const SLOT: usize = 32;
+const HEAD: usize = 4;
+const SEALED: u64 = 1 << 63;
+/// DSNs that are longer are refused before they come here.
+pub(super) const LONGEST_DSN: usize = u16::MAX as usize;
+
+/// Where a record stands; the number in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum State {
+    /// Reserved; its writer copies, or died.
+    Empty = 0,
+    /// Whole, and nobody's.
+    Ready = 1,
+    /// On its way. Its sender's death makes it ready.
+    Taken = 2,
+    /// Dropped, and not yet reported.
+    Shed = 3,
+    /// Nothing to be done any more.
+    Done = 4,
+}
+
+impl State {
+    fn of(word: u64) -> Self {
+        match word & 0xff {
+            0 => Self::Empty,
+            1 => Self::Ready,
+            2 => Self::Taken,
+            3 => Self::Shed,
+            _ => Self::Done,
+        }
+    }
+}
+
+/// A record, copied out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it goes; empty: its own header tells.
+    pub dsn: Vec<u8>,
+    /// The envelope as PHP gave it.
+    pub envelope: Vec<u8>,
+    /// When it was accepted, in milliseconds since 1970.
+    pub accepted_ms: u64,
+    /// Tries that failed.
+    pub attempts: u32,
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub(super) struct BoxFile {
+    segment: Segment,
+    path: Option<PathBuf>,
+    pub(super) class: Class,
+    pub(super) owner: Option<Arc<Tenure>>,
+    /// All slots before this one were looked at by [`BoxFile::take`].
+    scanned: AtomicU32,
+    settled: AtomicU32,
+}
+
+impl BoxFile {
+    /// The bytes that a file needs for one such record.
+    pub(super) fn bytes_for(record: usize) -> usize {
+        HEADER + SLOT + padded(record)
+    }
+
+    /// Makes one; without a path in memory of this process alone.
+    pub(super) fn create(
+        path: Option<PathBuf>,
+        class: Class,
+        bytes: usize,
+        now_ms: u64,
+    ) -> io::Result<Self> {
+        let segment = match &path {
+            Some(path) => Segment::create(path, bytes)?,
+            None => Segment::anonymous(bytes)?,
+        };
+        for (index, value) in [
+            (1, bytes as u64),
+            (2, class as u64),
+            (3, now_ms),
+            (HEAD, HEADER as u64),
+            (0, MAGIC),
+        ] {
+            if let Some(word) = segment.word(index) {
+                word.store(value.to_le(), Ordering::Release);
+            }
+        }
+        Ok(Self::over(segment, path, class, None))
+    }
+
+    /// Opens what a dead process left. `Ok(None)`: it is gone, or was never finished being made.
+    pub(super) fn adopt(path: &Path, owner: Arc<Tenure>) -> io::Result<Option<Self>> {
+        let Some(segment) = Segment::open(path)? else {
+            return Ok(None);
+        };
+        let word = |index| {
+            segment
+                .word(index)
+                .map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
+        };
+        let class = Class::from_number(word(2));
+        let whole = word(0) == MAGIC && word(1) == segment.bytes() as u64;
+        let Some(class) = class.filter(|_| whole) else {
+            return Ok(None);
+        };
+        Ok(Some(Self::over(
+            segment,
+            Some(path.to_owned()),
+            class,
+            Some(owner),
+        )))
+    }
+
+    fn over(
+        segment: Segment,
+        path: Option<PathBuf>,
+        class: Class,
+        owner: Option<Arc<Tenure>>,
+    ) -> Self {
+        Self {
+            segment,
+            path,
+            class,
+            owner,
+            scanned: AtomicU32::new(0),
+            settled: AtomicU32::new(0),
+        }
+    }
+
+    /// Appends a record. `None`: it has no room, or is sealed.
+    #[inline]
+    pub(super) fn push(&self, dsn: &[u8], envelope: &[u8], now_ms: u64) -> Option<u32> {
+        let length = dsn.len() + envelope.len();
+        let (index, offset) = self.reserve(padded(length))?;
+        reach(Place::OutboxReserved);
+        // SAFETY: `reserve` gave these bytes to this call alone, inside of the mapping and below the
+        // slots; nobody reads them before the state says that they are there.
+        unsafe {
+            let place = self.segment.base().as_ptr().add(offset);
+            std::ptr::copy_nonoverlapping(dsn.as_ptr(), place, dsn.len());
+            std::ptr::copy_nonoverlapping(envelope.as_ptr(), place.add(dsn.len()), envelope.len());
+        }
+        reach(Place::OutboxCopied);
+        let place = (offset as u64) << 32 | length as u64;
+        let origin = (dsn.len() as u64) << 48 | now_ms & 0xffff_ffff_ffff;
+        self.slot(index, 1)?.store(place.to_le(), Ordering::Relaxed);
+        self.slot(index, 2)?
+            .store(origin.to_le(), Ordering::Relaxed);
+        self.slot(index, 3)?
+            .store(checksum::of(dsn, envelope).to_le(), Ordering::Relaxed);
+        self.slot(index, 0)?
+            .store((State::Ready as u64).to_le(), Ordering::Release);
+        reach(Place::OutboxCommitted);
+        Some(index)
+    }
+
+    /// A slot and the offset of its bytes.
+    #[inline]
+    fn reserve(&self, bytes: usize) -> Option<(u32, usize)> {
+        let head = self.segment.word(HEAD)?;
+        let mut seen = head.load(Ordering::Relaxed);
+        loop {
+            let value = u64::from_le(seen);
+            let (slots, end) = ((value >> 32) as u32, (value & 0xffff_ffff) as usize);
+            let next = end.checked_add(bytes)?;
+            let floor = self
+                .segment
+                .bytes()
+                .checked_sub((slots as usize + 1).checked_mul(SLOT)?)?;
+            if value & SEALED != 0 || next > floor {
+                return None;
+            }
+            let moved = (u64::from(slots) + 1) << 32 | next as u64;
+            match head.compare_exchange_weak(
+                seen,
+                moved.to_le(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some((slots, end)),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// From now on nothing is appended.
+    pub(super) fn seal(&self) {
+        if let Some(head) = self.segment.word(HEAD) {
+            head.fetch_or(SEALED.to_le(), Ordering::AcqRel);
+        }
+    }
+
+    fn head(&self) -> u64 {
+        self.segment
+            .word(HEAD)
+            .map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
+    }
+
+    /// How many slots are reserved; bounded by what the file has room for, whatever its header says.
+    pub(super) fn slots(&self) -> u32 {
+        let most = self.segment.bytes().saturating_sub(HEADER) / SLOT;
+        let said = ((self.head() & !SEALED) >> 32) as u32;
+        said.min(u32::try_from(most).unwrap_or(u32::MAX))
+    }
+
+    #[inline]
+    fn slot(&self, index: u32, word: usize) -> Option<&AtomicU64> {
+        let from_end = (index as usize + 1).checked_mul(SLOT)?;
+        let at = self.segment.bytes().checked_sub(from_end)? / 8;
+        self.segment.word(at + word)
+    }
+
+    fn value(&self, index: u32, word: usize) -> u64 {
+        self.slot(index, word)
+            .map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
+    }
+
+    /// Where a record stands.
+    pub(super) fn state(&self, index: u32) -> State {
+        State::of(self.value(index, 0))
+    }
+
+    /// The oldest record that is ready becomes what the caller says. In the order of arrival; one whose
+    /// writer is still copying is passed over and found later.
+    pub(super) fn take(&self, as_what: State) -> Option<u32> {
+        let slots = self.slots();
+        let first = self.scanned.load(Ordering::Acquire);
+        let mut gapless = true;
+        for index in first..slots {
+            let word = self.slot(index, 0)?;
+            let seen = word.load(Ordering::Acquire);
+            let state = State::of(u64::from_le(seen));
+            let taken = state == State::Ready && {
+                let value = u64::from_le(seen) & !0xff | as_what as u64;
+                word.compare_exchange(seen, value.to_le(), Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok()
+            };
+            gapless &= taken || !matches!(state, State::Empty | State::Ready);
+            if gapless {
+                self.scanned.fetch_max(index + 1, Ordering::AcqRel);
+            }
+            if taken {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// Copies a record out. `None`: it is torn.
+    pub(super) fn read(&self, index: u32) -> Option<Record> {
+        let (place, origin) = (self.value(index, 1), self.value(index, 2));
+        let (offset, length) = ((place >> 32) as usize, (place & 0xffff_ffff) as usize);
+        let dsn_length = (origin >> 48) as usize;
+        let end = offset.checked_add(length)?;
+        if offset < HEADER || end > self.segment.bytes() || dsn_length > length {
+            return None;
+        }
+        let mut dsn = vec![0; length];
+        // SAFETY: the range was just checked against the mapping. Writers are done with a published
+        // record; bytes of another process' making are copied before anybody looks at them.
+        unsafe {
+            let from = self.segment.base().as_ptr().add(offset);
+            std::ptr::copy_nonoverlapping(from, dsn.as_mut_ptr(), length);
+        }
+        let envelope = dsn.split_off(dsn_length);
+        (checksum::of(&dsn, &envelope) == self.value(index, 3)).then(|| Record {
+            dsn,
+            envelope,
+            accepted_ms: origin & 0xffff_ffff_ffff,
+            attempts: (self.value(index, 0) >> 8) as u32,
+        })
+    }
+
+    /// Notes a try that failed; whoever adopts it goes on counting.
+    pub(super) fn note_attempt(&self, index: u32) {
+        if let Some(word) = self.slot(index, 0) {
+            // The runtime that has taken it is the only one that changes its state.
+            let value = u64::from_le(word.load(Ordering::Acquire)) + (1 << 8);
+            word.store(value.to_le(), Ordering::Release);
+        }
+    }
+
+    /// Nothing more is to be done for a record.
+    pub(super) fn settle(&self, index: u32) {
+        if let Some(word) = self.slot(index, 0) {
+            let before = word.swap((State::Done as u64).to_le(), Ordering::AcqRel);
+            if State::of(u64::from_le(before)) != State::Done {
+                self.settled.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Makes a dead process' file ours: what was on its way is ready again. Returns how many records are
+    /// ready, those that were dropped and not reported, and how many their writers never finished.
+    pub(super) fn recover(&self) -> (usize, Vec<u32>, usize) {
+        self.seal();
+        let (mut ready, mut shed, mut torn) = (0, Vec::new(), 0);
+        for index in 0..self.slots() {
+            let Some(word) = self.slot(index, 0) else {
+                break;
+            };
+            let value = u64::from_le(word.load(Ordering::Acquire));
+            match State::of(value) {
+                State::Ready => ready += 1,
+                State::Taken => {
+                    let value = value & !0xff | State::Ready as u64;
+                    word.store(value.to_le(), Ordering::Release);
+                    ready += 1;
+                }
+                State::Shed => shed.push(index),
+                State::Empty => {
+                    torn += 1;
+                    self.settle(index);
+                }
+                State::Done => {
+                    self.settled.fetch_add(1, Ordering::AcqRel);
+                }
+            }
+        }
+        (ready, shed, torn)
+    }
+
+    /// Whether every record is settled, and none can come any more.
+    pub(super) fn is_finished(&self) -> bool {
+        self.head() & SEALED != 0 && self.settled.load(Ordering::Acquire) >= self.slots()
+    }
+
+    /// Whether every record is settled at this moment.
+    pub(super) fn is_drained(&self) -> bool {
+        self.settled.load(Ordering::Acquire) >= self.slots()
+    }
+
+    /// How many of its bytes are used, in percent.
+    pub(super) fn filled(&self) -> usize {
+        let used = (self.head() & 0xffff_ffff) as usize + self.slots() as usize * SLOT;
+        used * 100 / self.segment.bytes().max(1)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.segment.bytes()
+    }
+
+    /// Has the disk hold what it has.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match self.path {
+            Some(_) => self.segment.sync(),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it outlives the process.
+    pub(super) fn is_file(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// Takes the file away; the memory stays until nobody can be looking at it.
+    pub(super) fn unlink(&self) {
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
+        if let Some(owner) = &self.owner {
+            owner.one_less();
+        }
+    }
+}
+
+fn padded(bytes: usize) -> usize {
+    bytes.div_ceil(8) * 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn small(bytes: usize) -> BoxFile {
+        BoxFile::create(None, Class::Critical, bytes, 1).unwrap()
+    }
+
+    #[test]
+    fn records_come_back_in_their_order_until_it_is_full() {
+        let file = small(4096);
+        let mut pushed = 0u64;
+        while file
+            .push(b"dsn", format!("envelope {pushed}").as_bytes(), pushed)
+            .is_some()
+        {
+            pushed += 1;
+        }
+        assert!(pushed > 50, "{pushed}");
+        for at in 0..pushed {
+            let index = file.take(State::Taken).unwrap();
+            let record = file.read(index).unwrap();
+            assert_eq!(record.envelope, format!("envelope {at}").as_bytes());
+            assert_eq!(
+                (record.dsn.as_slice(), record.accepted_ms),
+                (&b"dsn"[..], at)
+            );
+            file.settle(index);
+        }
+        assert!(file.take(State::Taken).is_none());
+        assert!(file.is_drained() && !file.is_finished());
+        file.seal();
+        assert!(file.is_finished());
+        assert!(file.push(b"", b"x", 0).is_none());
+    }
+
+    #[test]
+    fn a_writer_that_dies_half_way_costs_nobody_elses_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.0.0.v1.box");
+        let file = BoxFile::create(Some(path.clone()), Class::High, 8192, 1).unwrap();
+        file.push(b"", b"first", 1).unwrap();
+        // Reserved and never committed.
+        file.reserve(64).unwrap();
+        file.push(b"", b"third", 3).unwrap();
+        assert_eq!(file.take(State::Taken), Some(0));
+        assert_eq!(file.take(State::Taken), Some(2));
+        let adopted = BoxFile::adopt(&path, Arc::new(Tenure::nobody()))
+            .unwrap()
+            .unwrap();
+        let (ready, shed, torn) = adopted.recover();
+        assert_eq!((ready, shed.len(), torn), (2, 0, 1));
+        let texts: Vec<_> = std::iter::from_fn(|| adopted.take(State::Taken))
+            .map(|index| {
+                let record = adopted.read(index).unwrap();
+                adopted.settle(index);
+                record.envelope
+            })
+            .collect();
+        assert_eq!(texts, [b"first".to_vec(), b"third".to_vec()]);
+        assert!(adopted.is_finished());
+    }
+
+    #[test]
+    fn a_record_whose_bytes_changed_is_torn() {
+        let file = small(4096);
+        let index = file.push(b"d", b"some envelope", 1).unwrap();
+        file.segment
+            .word(9)
+            .unwrap()
+            .fetch_xor(1, Ordering::Relaxed);
+        assert_eq!(file.read(index), None);
+    }
+
+    #[test]
+    fn many_threads_write_at_once_and_each_record_is_whole() {
+        let file = small(1 << 20);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let file = &file;
+                scope.spawn(move || {
+                    for n in 0..500 {
+                        let text = format!("{thread}:{n}:").repeat(1 + n % 7);
+                        file.push(b"dsn", text.as_bytes(), n as u64).unwrap();
+                    }
+                });
+            }
+        });
+        let mut next = [0; 4];
+        while let Some(index) = file.take(State::Taken) {
+            let text = String::from_utf8(file.read(index).unwrap().envelope).unwrap();
+            let mut parts = text.split(':');
+            let (thread, n): (usize, usize) = (
+                parts.next().unwrap().parse().unwrap(),
+                parts.next().unwrap().parse().unwrap(),
+            );
+            assert_eq!(n, next[thread]);
+            next[thread] += 1;
+        }
+        assert_eq!(next, [500; 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_make_no_panic_and_no_record_beyond_the_file(
+            words in proptest::collection::vec(any::<u64>(), 16..64),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x.v1.box");
+            let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            let length = bytes.len() as u64;
+            for (at, value) in [(0, MAGIC), (1, length), (2, 1)] {
+                bytes[at * 8..at * 8 + 8].copy_from_slice(&u64::to_le_bytes(value));
+            }
+            std::fs::write(&path, bytes).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            let file = BoxFile::adopt(&path, Arc::new(Tenure::nobody())).unwrap().unwrap();
+            file.recover();
+            while let Some(index) = file.take(State::Taken) {
+                let _ = file.read(index);
+                file.settle(index);
+            }
+        }
+    }
+}

@@ -1,0 +1,471 @@
+//! The crash-safe queue of one process: a chain of mapped files for each class. PHP's threads append
+//! without a lock and without a system call; a mutex is held for growing, dropping and tidying only, and
+//! never across a copy. What was accepted survives the death of the process at any instant: another one
+//! finds the files, takes the lock that their owner held, and sends them.
+//!
+//! * [`file`] one file: format, appending, reading; [`checksum`] of a record.
+//! * [`tenure`] whose it is; [`epoch`] when a mapping may go.
+//! * [`adopt`] taking over what the dead left; [`shed`] making room.
+
+mod adopt;
+mod checksum;
+mod epoch;
+mod file;
+mod shed;
+mod tenure;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::Path,
+    ptr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use epoch::Epoch;
+use file::{BoxFile, LONGEST_DSN, State};
+use tenure::Tenure;
+
+pub use adopt::{Adopted, Waiting, waiting_in};
+pub use file::Record;
+
+use super::category::Class;
+use crate::failpoint::{Place, reach};
+
+/// The first file of a chain, and all that an idle chain keeps.
+const SMALL: usize = 32 << 10;
+/// What a chain under load grows to, step by step.
+const LARGE: usize = 2 << 20;
+const GROWTH: usize = 4;
+/// Records larger than this have a file of their own.
+const ALONE: usize = LARGE / 2;
+/// How old the sum of other processes' files may be.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+
+/// What an outbox may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Bytes of all files of the host.
+    pub bytes: u64,
+    /// Records of this process.
+    pub records: usize,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is in; so many older or less important ones had to go for it.
+    In(usize),
+    /// There is no room, and nothing that it may push out.
+    Full,
+}
+
+/// The chain of one class. On a cache line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Chain {
+    /// Where writers append; kept alive by the lists, and after that by `retired`.
+    current: AtomicPtr<BoxFile>,
+}
+
+/// A hash of a text, the same in every process and version.
+#[inline]
+#[must_use]
+pub fn hash(text: &[u8]) -> u64 {
+    checksum::of(text, &[])
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub struct Outbox {
+    home: Option<Tenure>,
+    room: Room,
+    chains: [Chain; 5],
+    epoch: Epoch,
+    numbers: AtomicU64,
+    queued: AtomicUsize,
+    lists: Mutex<Lists>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    /// Each class' files, the oldest first; its current one is the last of ours.
+    files: [VecDeque<Arc<BoxFile>>; 5],
+    /// Made ahead, so that PHP's thread finds it.
+    spare: Option<Arc<BoxFile>>,
+    /// Dropped and not yet reported.
+    shed: Vec<(Arc<BoxFile>, u32)>,
+    /// Out of the lists; a writer may still be looking at them.
+    retired: Vec<Arc<BoxFile>>,
+    leaving: Option<(usize, Vec<Arc<BoxFile>>)>,
+    others: Option<(Instant, u64)>,
+}
+
+/// A record that is on its way. It is ready again for whoever adopts it, unless it is settled.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    file: Arc<BoxFile>,
+    index: u32,
+}
+
+impl Claim {
+    /// The record; `None`: it is torn.
+    #[must_use]
+    pub fn read(&self) -> Option<Record> {
+        self.file.read(self.index)
+    }
+
+    /// Its class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.file.class
+    }
+
+    /// Notes a try that failed.
+    pub fn note_attempt(&self) {
+        self.file.note_attempt(self.index);
+    }
+}
+
+impl Outbox {
+    /// The outbox of this process in `dir`. Where the directory is of no use, it is kept in memory, and
+    /// the error says why.
+    pub fn open(dir: Option<&Path>, room: Room) -> (Self, Option<io::Error>) {
+        let (home, trouble) = match dir.map(Tenure::begin) {
+            Some(Ok(home)) => (Some(home), None),
+            Some(Err(error)) => (None, Some(error)),
+            None => (None, None),
+        };
+        let outbox = Self {
+            home,
+            room,
+            chains: std::array::from_fn(|_| Chain {
+                current: AtomicPtr::new(ptr::null_mut()),
+            }),
+            epoch: Epoch::default(),
+            numbers: AtomicU64::new(0),
+            queued: AtomicUsize::new(0),
+            lists: Mutex::default(),
+        };
+        (outbox, trouble)
+    }
+
+    /// Whether what it accepts outlives the process.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.home.is_some()
+    }
+
+    /// How many records wait or are on their way, adopted ones included.
+    #[inline]
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Acquire)
+    }
+
+    /// Whether a record of so many bytes can be taken at all.
+    #[must_use]
+    pub fn takes(dsn: &[u8], envelope: &[u8]) -> bool {
+        dsn.len() <= LONGEST_DSN && envelope.len() < (u32::MAX - (1 << 20)) as usize
+    }
+
+    /// Takes a record in. On PHP's thread.
+    ///
+    /// # Errors
+    /// The system gives neither a file nor memory.
+    #[inline]
+    pub fn push(
+        &self,
+        class: Class,
+        dsn: &[u8],
+        envelope: &[u8],
+        now_ms: u64,
+    ) -> io::Result<Pushed> {
+        let need = BoxFile::bytes_for(dsn.len() + envelope.len());
+        let mut pushed_out = 0;
+        if self.queued() >= self.room.records {
+            if !self.shed_one(class) {
+                return Ok(Pushed::Full);
+            }
+            pushed_out += 1;
+        }
+        if need > ALONE {
+            return self.push_alone(class, dsn, envelope, now_ms, need);
+        }
+        for _ in 0..64 {
+            let seen = {
+                let _pin = self.epoch.pin();
+                let current = self.chain(class).current.load(Ordering::Acquire);
+                // SAFETY: what `current` led to when this writer was counted in stays mapped until
+                // the writer is counted out.
+                let appended =
+                    unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, now_ms));
+                if appended.is_some() {
+                    self.queued.fetch_add(1, Ordering::AcqRel);
+                    return Ok(Pushed::In(pushed_out));
+                }
+                current
+            };
+            match self.grow(class, need, seen)? {
+                Some(more) => pushed_out += more,
+                None => return Ok(Pushed::Full),
+            }
+        }
+        Ok(Pushed::Full)
+    }
+
+    fn chain(&self, class: Class) -> &Chain {
+        let [critical, high, medium, low, lowest] = &self.chains;
+        match class {
+            Class::Critical => critical,
+            Class::High => high,
+            Class::Medium => medium,
+            Class::Low => low,
+            Class::Lowest => lowest,
+        }
+    }
+
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the chain a file with room, unless somebody else just did. `None`: there is no room;
+    /// else how many records had to go.
+    #[cold]
+    fn grow(&self, class: Class, need: usize, seen: *mut BoxFile) -> io::Result<Option<usize>> {
+        let mut lists = self.lists();
+        let current = &self.chain(class).current;
+        if current.load(Ordering::Acquire) != seen {
+            return Ok(Some(0));
+        }
+        let last = lists.of(class).back().filter(|_| !seen.is_null());
+        let step = last.map_or(SMALL, |file| (file.bytes() * GROWTH).clamp(SMALL, LARGE));
+        let bytes = step.max(need.div_ceil(4096) * 4096);
+        let spare = lists
+            .spare
+            .take_if(|spare| spare.class == class && spare.bytes() >= need);
+        let (file, pushed_out) = match spare {
+            Some(spare) => (spare, 0),
+            None => {
+                let Some((bytes, pushed_out)) = self.make_room(&mut lists, class, bytes, need)
+                else {
+                    return Ok(None);
+                };
+                (Arc::new(self.make(class, bytes)?), pushed_out)
+            }
+        };
+        lists.of_mut(class).push_back(Arc::clone(&file));
+        let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
+        // SAFETY: kept by the lists, whose lock we hold.
+        if let Some(before) = unsafe { before.as_ref() } {
+            before.seal();
+        }
+        Ok(Some(pushed_out))
+    }
+
+    /// A record too large for the files of a chain has one of its own.
+    #[cold]
+    fn push_alone(
+        &self,
+        class: Class,
+        dsn: &[u8],
+        envelope: &[u8],
+        now_ms: u64,
+        need: usize,
+    ) -> io::Result<Pushed> {
+        let bytes = need.div_ceil(4096) * 4096;
+        let room = self.make_room(&mut self.lists(), class, bytes, bytes);
+        let Some((_, pushed_out)) = room else {
+            return Ok(Pushed::Full);
+        };
+        let file = self.make(class, bytes)?;
+        if file.push(dsn, envelope, now_ms).is_none() {
+            file.unlink();
+            return Ok(Pushed::Full);
+        }
+        file.seal();
+        self.queued.fetch_add(1, Ordering::AcqRel);
+        let mut lists = self.lists();
+        let files = lists.of_mut(class);
+        // Before the chain's current one, which has to be the last.
+        let at = files.len().saturating_sub(1);
+        files.insert(at, Arc::new(file));
+        Ok(Pushed::In(pushed_out))
+    }
+
+    /// A file where there is room for one, else memory: a full tmpfs loses nothing but durability.
+    fn make(&self, class: Class, bytes: usize) -> io::Result<BoxFile> {
+        let now = crate::host::clock::unix_ms();
+        let Some(home) = &self.home else {
+            return BoxFile::create(None, class, bytes, now);
+        };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        BoxFile::create(Some(home.file(number)), class, bytes, now).or_else(|error| {
+            log::warn!(error = error.to_string().as_str(); "outbox file can't be made, envelopes are kept in memory");
+            BoxFile::create(None, class, bytes, now)
+        })
+    }
+
+    /// The most important record that is ready, of that class. On the runtime.
+    pub fn claim(&self, class: Class) -> Option<Claim> {
+        let lists = self.lists();
+        let found = lists.of(class).iter().find_map(|file| {
+            Some(Claim {
+                index: file.take(State::Taken)?,
+                file: Arc::clone(file),
+            })
+        });
+        drop(lists);
+        found
+    }
+
+    /// Nothing more is to be done for a record.
+    pub fn settle(&self, claim: &Claim) {
+        claim.file.settle(claim.index);
+        self.queued.fetch_sub(1, Ordering::AcqRel);
+        reach(Place::OutboxSettled);
+        if claim.file.is_finished() {
+            self.lists().retire(&claim.file);
+        }
+    }
+
+    /// What a moment of leisure is for: files that are done go, their mappings follow when no writer can
+    /// be looking at them, a chain that fills fast gets its next file ahead, and one that is `idle` gives
+    /// all but a small one back. On the runtime, by one task.
+    pub fn tidy(&self, idle: bool) {
+        let mut lists = self.lists();
+        for class in Class::ALL {
+            let current = &self.chain(class).current;
+            let held = current.load(Ordering::Acquire);
+            let last = lists
+                .of(class)
+                .back()
+                .filter(|file| Arc::as_ptr(file).cast_mut() == held)
+                .map(Arc::clone);
+            if let Some(last) = last {
+                if idle && last.bytes() > SMALL && last.is_drained() {
+                    current.store(ptr::null_mut(), Ordering::Release);
+                    last.seal();
+                } else if last.filled() > 50 && lists.spare.is_none() {
+                    let bytes = (last.bytes() * GROWTH).min(LARGE);
+                    if self.others(&mut lists) + lists.bytes() + bytes as u64 <= self.room.bytes {
+                        lists.spare = self.make(class, bytes).ok().map(Arc::new);
+                    }
+                }
+            }
+            let finished: Vec<_> = lists
+                .of(class)
+                .iter()
+                .filter(|file| file.is_finished())
+                .map(Arc::clone)
+                .collect();
+            for file in finished {
+                lists.retire(&file);
+            }
+        }
+        if idle && let Some(spare) = lists.spare.take() {
+            spare.unlink();
+        }
+        self.let_go(&mut lists);
+    }
+
+    fn let_go(&self, lists: &mut Lists) {
+        if let Some((turn, files)) = lists.leaving.take() {
+            if !self.epoch.is_over(turn) {
+                lists.leaving = Some((turn, files));
+                return;
+            }
+            drop(files);
+        }
+        if !lists.retired.is_empty() {
+            let files = std::mem::take(&mut lists.retired);
+            lists.leaving = Some((self.epoch.turn(), files));
+        }
+    }
+
+    /// Has the disk hold all that was accepted. On a thread that may block.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync(&self) -> io::Result<()> {
+        let files: Vec<_> = {
+            let lists = self.lists();
+            lists.files.iter().flatten().map(Arc::clone).collect()
+        };
+        files.iter().try_for_each(|file| file.sync())
+    }
+
+    /// How many bytes its files have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.lists().bytes()
+    }
+}
+
+impl Lists {
+    fn of(&self, class: Class) -> &VecDeque<Arc<BoxFile>> {
+        let [critical, high, medium, low, lowest] = &self.files;
+        match class {
+            Class::Critical => critical,
+            Class::High => high,
+            Class::Medium => medium,
+            Class::Low => low,
+            Class::Lowest => lowest,
+        }
+    }
+
+    fn of_mut(&mut self, class: Class) -> &mut VecDeque<Arc<BoxFile>> {
+        let [critical, high, medium, low, lowest] = &mut self.files;
+        match class {
+            Class::Critical => critical,
+            Class::High => high,
+            Class::Medium => medium,
+            Class::Low => low,
+            Class::Lowest => lowest,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        let files = self.files.iter().flatten().chain(self.spare.iter());
+        files.map(|file| file.bytes() as u64).sum()
+    }
+
+    fn retire(&mut self, file: &Arc<BoxFile>) {
+        let files = self.of_mut(file.class);
+        if let Some(at) = files.iter().position(|one| Arc::ptr_eq(one, file)) {
+            files.remove(at);
+            file.unlink();
+            self.retired.push(Arc::clone(file));
+        }
+    }
+}
+
+impl Drop for Outbox {
+    /// Leaves what is not sent for the next process, and nothing else.
+    fn drop(&mut self) {
+        let lists = self.lists.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(spare) = lists.spare.take() {
+            spare.unlink();
+        }
+        let mut left = false;
+        for file in lists.files.iter().flatten() {
+            file.seal();
+            if file.is_finished() {
+                file.unlink();
+            } else if file.owner.is_none() {
+                left |= file.is_file();
+            }
+        }
+        if let Some(home) = &self.home
+            && !left
+        {
+            home.end();
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The outbox as a whole: growing, room, threads, memory that comes back.
+
+use super::*;
+
+fn room(bytes: u64, records: usize) -> Room {
+    Room { bytes, records }
+}
+
+fn drain(outbox: &Outbox) -> usize {
+    let mut count = 0;
+    for class in Class::ALL {
+        while let Some(claim) = outbox.claim(class) {
+            assert!(claim.read().is_some());
+            outbox.settle(&claim);
+            count += 1;
+        }
+    }
+    count
+}
+
+#[test]
+fn four_threads_write_while_one_reads_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (outbox, trouble) = Outbox::open(Some(dir.path()), room(64 << 20, 1 << 30));
+    assert!(trouble.is_none());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let envelope = vec![b'x'; 5000];
+    let mut read = 0;
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        let pushed = outbox.push(Class::Critical, b"dsn", &envelope, 1).unwrap();
+                        assert_eq!(pushed, Pushed::In(0));
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            writers
+                .into_iter()
+                .for_each(|writer| writer.join().unwrap());
+            done.store(true, Ordering::SeqCst);
+        });
+        while !done.load(Ordering::SeqCst) || outbox.queued() > 0 {
+            read += drain(&outbox);
+            outbox.tidy(false);
+        }
+    });
+    assert_eq!(read, 4000);
+    for _ in 0..4 {
+        outbox.tidy(true);
+    }
+    assert!(outbox.bytes() <= 256 << 10, "{}", outbox.bytes());
+    drop(outbox);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let (other, _) = Outbox::open(Some(dir.path()), room(4 << 20, 1 << 30));
+    let (outbox, _) = Outbox::open(Some(dir.path()), room(4 << 20, 1 << 30));
+    assert_eq!(outbox.bytes(), 0);
+    let envelope = vec![b'x'; 10_000];
+    for _ in 0..100 {
+        other.push(Class::Critical, b"", &envelope, 1).unwrap();
+    }
+    let mut pushed_out = 0;
+    for _ in 0..2000 {
+        match outbox.push(Class::Critical, b"", &envelope, 1).unwrap() {
+            Pushed::In(more) => pushed_out += more,
+            Pushed::Full => pushed_out += 1,
+        }
+        while let Some(claim) = outbox.shed_record() {
+            outbox.settle_shed(&claim);
+        }
+    }
+    let on_disk: u64 = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(on_disk <= (4 << 20) + (1 << 20), "{on_disk}");
+    assert!(pushed_out > 1000);
+    assert_eq!(outbox.queued() + pushed_out, 2000);
+}
+
+#[test]
+fn where_no_file_can_be_had_memory_does_and_it_is_said() {
+    let (outbox, trouble) = Outbox::open(Some(Path::new("/proc/nowhere")), room(1 << 20, 10));
+    assert!(trouble.is_some() && !outbox.is_durable());
+    assert_eq!(
+        outbox.push(Class::High, b"", b"x", 1).unwrap(),
+        Pushed::In(0)
+    );
+    assert_eq!(drain(&outbox), 1);
+}
