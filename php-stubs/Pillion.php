@@ -93,6 +93,7 @@ function completed(): array
  * - `host.workers`: all processes on the host that have used Pillion's background; `seconds` since they did first.
  * - `velox.reason`: why builds are off, where a bad setting has switched them off.
  * - `velox.builds`: as {@see Velox\builds()}.
+ * - `sentry.dsn`: the project, without its key; `sentry.queued`: envelopes of this process that wait.
  * - `artifacts`: as {@see Artifacts\stats()}; or `enabled` alone, false, with a `reason` where the cache can't be opened.
  * - `problems`: what is wrong with the settings, one line each.
  *
@@ -118,6 +119,7 @@ function completed(): array
  *         server_url: string|null,
  *         builds: list<array<string, mixed>>,
  *     },
+ *     sentry: array{enabled: bool, reason: string|null, dsn: string|null, queued: int},
  *     artifacts: array<string, mixed>,
  *     problems: list<string>,
  * }

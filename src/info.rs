@@ -55,6 +55,14 @@ fn state(process: &Process) -> Vec<[String; 3]> {
                 _ => "disabled: velox.server_url is not set".to_owned(),
             },
         ),
+        row(
+            "Sentry",
+            match (text("/sentry/enabled").as_str(), text("/sentry/reason")) {
+                ("true", _) => format!("enabled, project: {}", text("/sentry/dsn")),
+                (_, reason) if reason != "none" => format!("disabled: {reason}"),
+                _ => "disabled: sentry.enabled is off".to_owned(),
+            },
+        ),
     ];
     rows.extend(
         process

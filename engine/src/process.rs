@@ -3,7 +3,11 @@
 //! The extension holds it behind one pointer, which a forked child empties ([`crate::runtime`]).
 //! Called on PHP's threads; jobs take what they need along.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use once_cell::sync::OnceCell;
 
@@ -23,9 +27,11 @@ mod binary;
 pub mod figures;
 mod found;
 mod member;
+mod sentry;
 mod status;
 
 use member::{Joined, limit_of};
+use sentry::SentryCell;
 
 pub use found::{Found, Loose};
 
@@ -50,6 +56,7 @@ pub struct Process {
     dirs: OnceCell<Dirs>,
     store: OnceCell<Arc<Store>>,
     velox: OnceCell<Arc<Velox>>,
+    sentry: Arc<SentryCell>,
     /// Builds without a cache, for as long as that can't be opened.
     makeshift: OnceCell<Arc<Velox>>,
     joined: OnceCell<Joined>,
@@ -71,6 +78,7 @@ impl Process {
             dirs: OnceCell::new(),
             store: OnceCell::new(),
             velox: OnceCell::new(),
+            sentry: Arc::default(),
             makeshift: OnceCell::new(),
             joined: OnceCell::new(),
         }
@@ -280,7 +288,10 @@ impl Process {
     /// Ends it: jobs are aborted or handed over, threads are joined, locks released. Milliseconds as a
     /// habit, `pillion.shutdown_timeout` at most.
     pub fn stop(&self) {
-        self.runtime.stop(self.settings().runtime.shutdown_timeout);
+        let begun = Instant::now();
+        let ceiling = self.settings().runtime.shutdown_timeout;
+        self.end_sentry(ceiling);
+        self.runtime.stop(ceiling.saturating_sub(begun.elapsed()));
         logging::stop_writer(Duration::from_millis(200));
     }
 }

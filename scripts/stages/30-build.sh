@@ -30,4 +30,5 @@ done
 check 'it has no signal or process handling of Tokio' leaves_signals_alone
 check 'the program pillion builds' "$PILLION_ROOT/scripts/build.sh" pillion
 check 'the program fake-velox builds' "$PILLION_ROOT/scripts/build.sh" fake-velox
+check 'the program fake-sentry builds' "$PILLION_ROOT/scripts/build.sh" fake-sentry
 verdict

@@ -3,6 +3,7 @@
 mod artifacts;
 mod convert;
 mod jobs;
+mod sentry;
 mod velox;
 mod worker;
 
@@ -15,6 +16,7 @@ pub fn all() -> Vec<Function> {
         jobs::FUNCTIONS,
         velox::FUNCTIONS,
         artifacts::FUNCTIONS,
+        sentry::FUNCTIONS,
         worker::FUNCTIONS,
     ]
     .concat()

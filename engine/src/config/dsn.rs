@@ -24,8 +24,7 @@ impl Dsn {
     /// # Errors
     /// What is wrong with it, to be said after its place: `names no project …`. Holds no key.
     pub fn parse(text: &str) -> Result<Self, String> {
-        const RIGHT: &str = "https://<key>@<host>/<project> would be right";
-        let wrong = |why: &str| Err(format!("{why}; {RIGHT}"));
+        let wrong = |why: &str| Err(why.to_owned());
         if text.is_empty() {
             return wrong("is empty");
         }

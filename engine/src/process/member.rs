@@ -8,13 +8,14 @@ use std::{
 };
 
 use super::{Process, figures};
+pub(super) use crate::host::steward::Duty;
 use crate::{
     Result,
     artifacts::Store,
     host::{
         Dirs, Presence, PresenceInfo, clock, presence,
         secret::{self, Secret},
-        steward::{self, Duty, Standing},
+        steward::{self, Standing},
     },
     logging,
 };
@@ -71,6 +72,9 @@ impl Process {
                     secret::sweep(&state, SystemTime::UNIX_EPOCH + now);
                 }),
             });
+        }
+        if let Ok(dirs) = self.dirs() {
+            duties.extend(self.adopt_outboxes(dirs.run.clone(), dirs.state.clone()));
         }
         if let Ok(Some(store)) = self.store() {
             let (clean, export) = (Arc::clone(store), Arc::clone(store));

@@ -35,6 +35,7 @@ impl Process {
             "heap": { "bytes": heap.0, "allocations": heap.1 },
             "host": self.host_status(),
             "velox": self.velox_status(),
+            "sentry": self.sentry_status(),
             "artifacts": self.artifacts_status(),
             "problems": self.resolved.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
@@ -80,6 +81,20 @@ impl Process {
             "reason": off,
             "server_url": server,
             "builds": builds,
+        })
+    }
+
+    fn sentry_status(&self) -> Value {
+        let off = self
+            .resolved
+            .capability_off("sentry")
+            .map(ToString::to_string);
+        let settings = &self.settings().sentry;
+        json!({
+            "enabled": off.is_none() && settings.enabled,
+            "reason": off,
+            "dsn": settings.dsn.as_ref().map(ToString::to_string),
+            "queued": self.sentry.get().map_or(0, |sentry| sentry.queued()),
         })
     }
 

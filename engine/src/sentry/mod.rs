@@ -61,6 +61,22 @@ pub struct Places {
     pub state: Option<PathBuf>,
 }
 
+impl Places {
+    /// Whether there are outboxes whose owners have died, as far as a glance tells.
+    #[must_use]
+    pub fn hold_orphans(&self) -> bool {
+        self.outboxes().any(|dir| outbox::has_orphans(&dir))
+    }
+
+    /// All directories in which outboxes may lie, whatever the setting was when they were made.
+    fn outboxes(&self) -> impl Iterator<Item = PathBuf> {
+        let run = self.run.as_ref().map(|dir| dir.join("sentry"));
+        let state = self.state.as_ref();
+        run.into_iter()
+            .chain(state.map(|dir| dir.join("sentry").join("outbox")))
+    }
+}
+
 /// See the head of the file.
 #[derive(Debug)]
 pub struct Sentry {
@@ -78,7 +94,6 @@ pub struct Sentry {
     rests: AtomicU64,
     /// All that waits, waits for Sentry to come back.
     stuck: AtomicBool,
-    /// Pauses are over: for the end of the process.
     known: [AtomicU64; KNOWN],
 }
 
@@ -137,12 +152,14 @@ impl Sentry {
         }
     }
 
-    /// All directories in which outboxes may lie, whatever the setting was when they were made.
     fn outbox_dirs(&self) -> impl Iterator<Item = PathBuf> {
-        let run = self.places.run.as_ref().map(|dir| dir.join("sentry"));
-        let state = self.places.state.as_ref();
-        run.into_iter()
-            .chain(state.map(|dir| dir.join("sentry").join("outbox")))
+        self.places.outboxes()
+    }
+
+    /// How many envelopes of this process wait or are on their way.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.queued()
     }
 
     /// Takes an envelope in. On PHP's thread: no lock, no system call on the ordinary path. `false`:
@@ -247,7 +264,11 @@ impl Sentry {
         let parsed = std::str::from_utf8(text)
             .map_err(|_| "is no UTF-8 text".to_owned())
             .and_then(Dsn::parse);
-        parsed.map_err(|why| Error::Config(format!("the DSN {why}")))?;
+        parsed.map_err(|why| {
+            Error::Config(format!(
+                "the DSN {why}; https://<key>@<host>/<project> would be right"
+            ))
+        })?;
         if let Some(place) = self.known.get((hash >> 8) as usize % KNOWN) {
             place.store(hash, Ordering::Relaxed);
         }

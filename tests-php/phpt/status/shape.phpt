@@ -77,6 +77,14 @@ Array
 
         )
 
+    [sentry] => Array
+        (
+            [enabled] => bool
+            [reason] => null
+            [dsn] => null
+            [queued] => int
+        )
+
     [problems] => Array
         (
         )

@@ -89,6 +89,14 @@ impl Outbox {
     }
 }
 
+/// Whether there are outboxes in a directory whose owner is dead.
+#[must_use]
+pub fn has_orphans(dir: &Path) -> bool {
+    Tenure::names(dir)
+        .iter()
+        .any(|name| Tenure::is_orphan(dir, name))
+}
+
 /// What waits in all outboxes of a directory, of the living and of the dead. For status pages.
 #[must_use]
 pub fn waiting_in(dir: &Path) -> Waiting {

@@ -32,7 +32,7 @@ use epoch::Epoch;
 use file::{BoxFile, LONGEST_DSN, State};
 use tenure::Tenure;
 
-pub use adopt::{Adopted, Waiting, waiting_in};
+pub use adopt::{Adopted, Waiting, has_orphans, waiting_in};
 pub use file::Record;
 
 use super::category::Class;

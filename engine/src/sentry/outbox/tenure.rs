@@ -40,6 +40,11 @@ impl Tenure {
         Ok(attempt(dir, name)?.map(|lock| Self::of(lock, name.to_owned(), dir)))
     }
 
+    /// Whether its owner is dead.
+    pub(super) fn is_orphan(dir: &Path, name: &str) -> bool {
+        Lock::is_held(&dir.join(format!("{name}{ENDING}"))).is_ok_and(|held| !held)
+    }
+
     fn of(lock: Lock, name: String, dir: &Path) -> Self {
         Self {
             lock: Some(lock),

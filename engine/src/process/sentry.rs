@@ -1,0 +1,155 @@
+//! Sentry's room in a process: opened with the first envelope, by PHP's thread, or by the steward's duty
+//! when there is something to adopt. It works without the host's directories too, in memory.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use once_cell::sync::OnceCell;
+
+use super::{Process, Value};
+use crate::{
+    Result,
+    config::SentrySettings,
+    logging,
+    runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
+    sentry::{Places, Sentry},
+};
+
+/// How often the steward looks for outboxes whose owners have died.
+const ADOPT_EVERY: Duration = Duration::from_secs(1);
+
+/// The room, which PHP's threads and the steward's duty may both open.
+#[derive(Debug, Default)]
+pub(super) struct SentryCell(OnceCell<Arc<Sentry>>);
+
+impl SentryCell {
+    pub(super) fn get(&self) -> Option<&Arc<Sentry>> {
+        self.0.get()
+    }
+
+    fn open(
+        &self,
+        settings: &SentrySettings,
+        places: Places,
+        attend: impl FnOnce(Arc<Sentry>),
+    ) -> Result<&Arc<Sentry>> {
+        self.0.get_or_try_init(|| {
+            let sentry = Arc::new(Sentry::open(settings.clone(), places)?);
+            attend(Arc::clone(&sentry));
+            Ok(sentry)
+        })
+    }
+}
+
+impl Process {
+    /// The room, with its sender running.
+    ///
+    /// # Errors
+    /// The settings of `sentry` are bad, or the process is shutting down.
+    #[inline]
+    pub fn sentry(&self) -> Result<&Arc<Sentry>> {
+        match self.sentry.get() {
+            Some(sentry) => Ok(sentry),
+            None => self.open_sentry(),
+        }
+    }
+
+    /// Whether [`Process::sentry`] would have to open it.
+    #[inline]
+    #[must_use]
+    pub fn is_sentry_open(&self) -> bool {
+        self.sentry.get().is_some()
+    }
+
+    #[cold]
+    fn open_sentry(&self) -> Result<&Arc<Sentry>> {
+        self.check_capability("sentry")?;
+        logging::start_writer();
+        let places = match self.dirs() {
+            Ok(dirs) => Places {
+                run: Some(dirs.run.clone()),
+                state: Some(dirs.state.clone()),
+            },
+            Err(error) => {
+                log::warn!(error = error.to_string().as_str(); "no directory for envelopes: they are kept in memory");
+                Places::default()
+            }
+        };
+        if let Err(error) = self.joined.get_or_try_init(|| self.join()) {
+            log::warn!(error = error.to_string().as_str(); "this process can't take part in the host");
+        }
+        self.sentry.open(&self.settings().sentry, places, |sentry| {
+            self.runtime.attend(sentry.run());
+        })
+    }
+
+    /// Has all that waits sent, as a job that ends with `true` when nothing waits any more.
+    ///
+    /// # Errors
+    /// As [`Process::sentry`].
+    pub fn flush_sentry(&self, inbox: Option<Arc<Inbox>>) -> Result<Arc<Job<Value>>> {
+        const SPEC: JobSpec = JobSpec {
+            kind: "sentry.flush",
+            owner: Owner::Request,
+            on_shutdown: OnShutdown::Abort,
+        };
+        let sentry = Arc::clone(self.sentry()?);
+        self.runtime.spawn(SPEC, inbox, |_| async move {
+            Ok(Value::Report(sentry.flush().await.into()))
+        })
+    }
+
+    /// `pillion.shutdown_timeout`, which is how long a flush takes that was given no time.
+    #[must_use]
+    pub fn shutdown_timeout(&self) -> Duration {
+        self.settings().runtime.shutdown_timeout
+    }
+
+    /// The duty of adopting: opens the room only where there is something to adopt.
+    pub(super) fn adopt_outboxes(
+        &self,
+        run: PathBuf,
+        state: PathBuf,
+    ) -> Option<super::member::Duty> {
+        let off = self.resolved().capability_off("sentry").is_some();
+        let settings = self.settings().sentry.clone();
+        if off || !settings.enabled {
+            return None;
+        }
+        let cell = Arc::clone(&self.sentry);
+        let places = Places {
+            run: Some(run),
+            state: Some(state),
+        };
+        Some(super::member::Duty {
+            name: "adopt outboxes",
+            every: ADOPT_EVERY,
+            run: Arc::new(move || {
+                if cell.get().is_none() && !places.hold_orphans() {
+                    return;
+                }
+                let opened = cell.open(&settings, places.clone(), |sentry| {
+                    // Duties run on the runtime's threads.
+                    tokio::runtime::Handle::current().spawn(sentry.run());
+                });
+                match opened {
+                    Ok(sentry) => sentry.adopt(),
+                    Err(error) => {
+                        log::warn!(error = error.to_string().as_str(); "outboxes can't be adopted");
+                    }
+                }
+            }),
+        })
+    }
+
+    /// Gives envelopes a moment at the end of the process: a script its whole time, because there may be
+    /// nobody else; a worker a moment, because others go on.
+    pub(super) fn end_sentry(&self, ceiling: Duration) {
+        let Some(sentry) = self.sentry.get() else {
+            return;
+        };
+        sentry.end(match self.mode.as_str() {
+            "cli" => ceiling * 3 / 4,
+            _ => (ceiling / 4).min(Duration::from_millis(250)),
+        });
+    }
+}

@@ -1,0 +1,66 @@
+<?php
+
+// Envelopes outlive php-fpm's children, whatever ends them.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+/**
+ * Has so many envelopes taken in, by requests of fifty each.
+ *
+ * @return list<string> their ids
+ */
+function storm(Fpm $host, int $requests, ?\Closure $meanwhile = null): array
+{
+    $answers = $host->many(array_map(fn (int $i): array => ['sentry', ['from' => (string) ($i * 50), 'count' => '50']], range(0, $requests - 1)), 3, 30, $meanwhile);
+    $good = array_filter($answers, fn (array $answer): bool => $answer['status'] === 200);
+
+    return array_merge(...array_map(fn (array $answer): array => json_decode($answer['body'], true)['answer'], array_values($good)));
+}
+
+test('what children had accepted when they were killed is sent by the others', function (Box $box): void {
+    $sentry = $box->sentry();
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
+    $host = new Fpm($box);
+    $killed = 0;
+    $accepted = storm($host, 30, function () use ($host, &$killed): void {
+        if ($killed < 4 && ($workers = $host->workers()) !== []) {
+            posix_kill($workers[array_rand($workers)], SIGKILL) && $killed++;
+            usleep(30_000);
+        }
+    });
+    same(4, $killed);
+    is_true(count($accepted) > 500, count($accepted) . ' were accepted');
+    // The rest of the first children goes as well, with what is stalled.
+    foreach ($host->workers() as $pid) {
+        posix_kill($pid, SIGKILL);
+    }
+    $host->awaitAnswer();
+    $host->ask('sentry', from: '900000', count: '1');
+    $sentry->await($accepted);
+});
+
+test('a stop by SIGTERM loses nothing: the next process adopts it', function (Box $box): void {
+    $sentry = $box->sentry();
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
+    $host = new Fpm($box);
+    $accepted = storm($host, 12);
+    same(600, count($accepted));
+    $host->process->signal(SIGTERM);
+    same(0, $host->process->wait(20));
+    $next = new Fpm($box, name: 'next');
+    $next->ask('sentry', from: '900000', count: '1');
+    $sentry->await($accepted);
+});
+
+test('children that end after some requests leave nothing behind', function (Box $box): void {
+    $sentry = $box->sentry();
+    $host = new Fpm($box, ['www' => ['pm.max_requests = 3']]);
+    $accepted = storm($host, 40);
+    same(2000, count($accepted));
+    $sentry->await($accepted);
+    eventually('only outboxes of the living', fn (): bool => count(glob($box->setting('run_dir') . '/sentry/*.lock')) <= 3);
+});

@@ -1,0 +1,23 @@
+<?php
+
+// RoadRunner's stop leaves nothing behind that the next start would not send.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+test('a stop with Sentry stalled loses nothing: the next start sends it', function (Box $box): void {
+    $sentry = $box->sentry();
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 16]);
+    $host = new RoadRunner($box);
+    $answers = Http::many(array_map(fn (int $i): string => $host->url('sentry', from: (string) ($i * 50), count: '50'), range(0, 9)), 4);
+    $accepted = array_merge(...array_map(fn (array $answer): array => Http::decode($answer)['answer'], $answers));
+    same(500, count($accepted));
+    $host->process->signal(SIGTERM);
+    $host->process->wait(30);
+    $next = new RoadRunner($box, name: 'next');
+    $next->ask('sentry', from: '900000', count: '1');
+    $sentry->await($accepted);
+});

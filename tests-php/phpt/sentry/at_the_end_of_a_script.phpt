@@ -1,0 +1,25 @@
+--TEST--
+A script that ends at once has its envelopes sent; with Sentry away they wait for the next process
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$sentry = with_sentry();
+
+$ended = php('for ($n = 1; $n <= 50; ++$n) Pillion\Sentry\send(event($n)); exit(3);');
+var_dump($ended['exit'], $ended['errors'], $sentry->events() === range(1, 50));
+var_dump(glob(scratch('run/sentry/*')));
+
+$away = ['sentry_dsn' => 'http://k@127.0.0.1:1/1', 'sentry_retry_initial_backoff' => '1h', 'sentry_retry_max_backoff' => '1h'];
+$ended = php('Pillion\Sentry\send(event(51)); Pillion\Sentry\send(event(52), ' . var_export($sentry->dsn(), true) . ');', $away);
+var_dump($ended['exit'], $sentry->events() === range(1, 52) || $sentry->events() === [...range(1, 50), 52]);
+var_dump(count(glob(scratch('run/sentry/*.box'))));
+?>
+--EXPECT--
+int(3)
+string(0) ""
+bool(true)
+array(0) {
+}
+int(0)
+bool(true)
+int(1)

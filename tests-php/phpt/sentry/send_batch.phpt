@@ -1,0 +1,34 @@
+--TEST--
+send_batch() takes all envelopes or, where one is none, nothing
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$sentry = with_sentry();
+
+use Pillion\Sentry;
+
+var_dump(Sentry\send_batch(['a' => event(1), 7 => event(2)]), Sentry\send_batch([]));
+thrown(fn () => Sentry\send_batch([event(3), 'x', 'k' => "{}\n{}"]));
+thrown(fn () => Sentry\send_batch([event(4), 5]));
+thrown(fn () => Sentry\send_batch([event(5)], 'nowhere'));
+var_dump(Sentry\flush(30), $sentry->events());
+?>
+--EXPECT--
+array(2) {
+  ["a"]=>
+  bool(true)
+  [7]=>
+  bool(true)
+}
+array(0) {
+}
+Pillion\InvalidRequestException(200): envelopes[1]: has no item: a line of headers and a line of item headers would be right; envelopes[k]: has an item header without a type
+TypeError(0): Pillion\Sentry\send_batch(): Argument #1 ($envelopes) must contain only string, int given
+Pillion\ConfigException(100): the DSN has no scheme; https://<key>@<host>/<project> would be right
+bool(true)
+array(2) {
+  [0]=>
+  int(1)
+  [1]=>
+  int(2)
+}

@@ -1,0 +1,46 @@
+--TEST--
+What was accepted is sent after kill -9 of its process, by another one
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$sentry = with_sentry(['sentry_queue_buffer_size' => 100000]);
+
+use Pillion\Sentry;
+
+// Nothing is answered before the process is dead.
+$sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 4], ['delay_ms' => 1]);
+$victim = php_start('
+    // One byte for each, so that no moment of its own death can make the number wrong.
+    $accepted = fopen(scratch("accepted"), "ab");
+    for ($n = 1; $n <= 100000; ++$n) {
+        Pillion\Sentry\send(event($n, str_repeat("x", $n % 5000))) && fwrite($accepted, "x");
+    }
+    sleep(60);
+');
+function accepted(): int
+{
+    clearstatcache();
+
+    return (int) @filesize(scratch('accepted'));
+}
+until(fn () => accepted() > 500);
+proc_terminate($victim['process'], 9);
+var_dump(php_end($victim)['signal']);
+$accepted = accepted();
+
+Sentry\send(event(900000));
+until(fn () => count(array_unique($sentry->events())) > $accepted);
+var_dump(Sentry\flush(30));
+$events = array_values(array_unique($sentry->events()));
+// One more may have been accepted than the file tells.
+var_dump(array_slice($events, 0, $accepted) === range(1, $accepted), count($events) - $accepted <= 2);
+var_dump($sentry->count('invalid'), Sentry\metrics()['events_adopted'] >= $accepted);
+until(fn () => 2 >= count(glob(scratch('run/sentry/*'))));
+?>
+--EXPECT--
+int(9)
+bool(true)
+bool(true)
+bool(true)
+int(0)
+bool(true)

@@ -1,0 +1,27 @@
+--TEST--
+Without a project, switched off, or with a bad setting nothing is taken, and it is said
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$sentry = with_sentry();
+
+$code = 'var_dump(Pillion\Sentry\send(event(1)), Pillion\Sentry\capture(["message" => "x"]), Pillion\Sentry\status()["enabled"], Pillion\Sentry\status()["dsn_set"]);';
+echo php($code, ['sentry_dsn' => ''])['output'], php($code, ['sentry_enabled' => 'off'])['output'];
+$bad = php('thrown(fn () => Pillion\Sentry\send(event(1))); echo Pillion\status()["sentry"]["reason"], "\n";', ['sentry_dsn' => 'https://s3cret@host']);
+echo $bad['output'];
+$info = shell_exec(PHP_BINARY . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . ' -d pillion.sentry_dsn=https://s3cret@host/1 -d pillion.sentry_transport_proxy_auth=u:s3cret --ri pillion');
+var_dump(str_contains($info, 's3cret'), str_contains($info, 'https://********@host/1'));
+?>
+--EXPECT--
+bool(false)
+NULL
+bool(true)
+bool(false)
+bool(false)
+NULL
+bool(false)
+bool(true)
+Pillion\ConfigException(100): pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
+pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
+bool(false)
+bool(true)
