@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What tests on real hosts find in the environment; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO
-# (the extension), PILLION_BIN and FAKE_VELOX (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP and RR
+# (the extension), PILLION_BIN, FAKE_VELOX and FAKE_SENTRY (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP and RR
 # (hosts), PILLION_ROOT (for scripts/checks.sh). What can't be built is a failure.
 
 # provide NAME COMMAND...: what the command prints, in the environment under that name.
@@ -31,6 +31,7 @@ provide_hosts() {
     provide PILLION_ZTS_SO "$scripts/build.sh" zts
     provide PILLION_BIN "$scripts/build.sh" pillion
     provide FAKE_VELOX "$scripts/build.sh" fake-velox
+    provide FAKE_SENTRY "$scripts/build.sh" fake-sentry
     provide FRANKENPHP "$scripts/hosts/frankenphp.sh"
     provide RR "$scripts/hosts/roadrunner.sh"
 }

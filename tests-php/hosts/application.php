@@ -55,6 +55,7 @@ final class Application
             'rebuild' => Velox\build(['force_rebuild' => true] + $request)->state(),
             'put' => outcome(fn () => Artifacts\put(substr(md5($query['name']), 0, 16), __FILE__)->wait(30)),
             'forget' => Artifacts\forget(Velox\key($request)),
+            'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
             // Answers, and waits afterwards.
             'later' => $this->later(Velox\build($request)),
             'clean' => outcome(fn () => Artifacts\clean()->wait(30)),
@@ -67,6 +68,15 @@ final class Application
             'memory' => Velox\build($request) && str_repeat('x', 1 << 30),
             default => throw new LogicException("no such path: {$path}"),
         };
+    }
+
+    /** @return list<string> ids of the events whose envelopes were taken in */
+    private function sentry(int $from, int $count): array
+    {
+        $ids = array_map(static fn (int $i): string => sprintf('%032x', $i), range($from, $from + $count - 1));
+        $payload = json_encode(['message' => str_repeat('x', 2000)]);
+
+        return array_values(array_filter($ids, static fn (string $id): bool => Pillion\Sentry\send("{\"event_id\":\"{$id}\"}\n{\"type\":\"event\"}\n{$payload}")));
     }
 
     private function notified(Future $build): Pillion\Artifact

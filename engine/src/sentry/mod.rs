@@ -25,7 +25,8 @@ mod target;
 mod tests;
 
 use std::{
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -46,7 +47,7 @@ use crate::{
     Error, Result,
     config::{Dsn, SentrySettings},
     error::Violation,
-    host::clock,
+    host::{clock, shared},
 };
 
 /// DSNs that were found good, by their hash, so that each text is read once.
@@ -105,7 +106,7 @@ impl Sentry {
     pub fn open(settings: SentrySettings, places: Places) -> Result<Self> {
         let outboxes = Self::own_dir(&settings, &places);
         if let Some(dir) = &outboxes
-            && let Err(error) = std::fs::create_dir_all(dir)
+            && let Err(error) = make_dirs(dir)
         {
             log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "outbox directory can't be made");
         }
@@ -387,6 +388,14 @@ impl Sentry {
     fn speaks(&self, level: log::Level) -> bool {
         level <= self.settings.log_level
     }
+}
+
+/// A folder of ours in one of the host's directories, and the one above it where it is missing.
+fn make_dirs(dir: &Path) -> io::Result<()> {
+    if let Some(above) = dir.parent() {
+        shared::make_dir(above)?;
+    }
+    shared::make_dir(dir)
 }
 
 /// Somebody waits for the outbox to be empty.

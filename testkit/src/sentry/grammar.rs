@@ -134,7 +134,7 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let (line, after) = match end {
         Some(end) => bytes.split_at(end),
-        None => (bytes, &bytes[bytes.len()..]),
+        None => (bytes, &[][..]),
     };
     *rest = after.get(1..).unwrap_or_default();
     line
@@ -154,7 +154,7 @@ mod tests {
                 "{\"sent_at\":\"x\"}\n{\"type\":\"event\"}\n{}".to_owned(),
                 "event_id",
             ),
-            (format!("{ID}"), "no items"),
+            (ID.to_owned(), "no items"),
             (
                 format!("{ID}\n{{\"type\":\"event\",\"length\":9}}\n{{}}"),
                 "EOF",

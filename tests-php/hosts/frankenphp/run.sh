@@ -2,7 +2,7 @@
 # FrankenPHP with worker threads: what they share, and what restarts, reloads and failing handlers leave behind.
 
 . "$(dirname "$0")/../lib.sh"
-needs PHP_NTS PILLION_ZTS_SO FAKE_VELOX FRANKENPHP
+needs PHP_NTS PILLION_ZTS_SO FAKE_VELOX FAKE_SENTRY FRANKENPHP
 
-tests 'FrankenPHP' "$(dirname "$0")"/{restart,threads,endings,outage,opcache,scaled}.php
+tests 'FrankenPHP' "$(dirname "$0")"/{restart,threads,endings,outage,opcache,scaled,sentry}.php
 verdict

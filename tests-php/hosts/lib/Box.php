@@ -50,6 +50,22 @@ final class Box
         return $this->velox;
     }
 
+    /** A Sentry; its project is a setting of all that starts later. */
+    public function sentry(): FakeSentry
+    {
+        $sentry = new FakeSentry($this->start('fake-sentry', [getenv('FAKE_SENTRY'), '--listen', '127.0.0.1:0', '--stdin-guard']));
+        $this->settings += [
+            'pillion.sentry_dsn' => $sentry->dsn,
+            'pillion.sentry_queue_buffer_size' => '100000',
+            'pillion.sentry_retry_initial_backoff' => '50ms',
+            'pillion.sentry_retry_max_backoff' => '200ms',
+            'pillion.sentry_retry_max_attempts' => '20',
+            'pillion.sentry_retry_drain_interval' => '0',
+        ];
+
+        return $sentry;
+    }
+
     public function anotherVelox(): FakeVelox
     {
         return new FakeVelox($this->start('fake-velox', [

@@ -17,7 +17,7 @@ test('a stop with Sentry stalled loses nothing: the next start sends it', functi
     same(500, count($accepted));
     $host->process->signal(SIGTERM);
     $host->process->wait(30);
-    $next = new RoadRunner($box, name: 'next');
+    $next = new RoadRunner($box);
     $next->ask('sentry', from: '900000', count: '1');
     $sentry->await($accepted);
 });
