@@ -60,6 +60,7 @@ final class Box
             'pillion.sentry_retry_initial_backoff' => '50ms',
             'pillion.sentry_retry_max_backoff' => '200ms',
             'pillion.sentry_retry_max_attempts' => '20',
+            'pillion.sentry_transport_timeout' => '2s',
             'pillion.sentry_retry_drain_interval' => '0',
         ];
 

@@ -24,6 +24,7 @@ State directory => SCRATCH/state
 Run directory => SCRATCH/run
 Artifact cache => SCRATCH/state/.rr-cache/velox-binaries
 Velox builds => disabled: velox.server_url is not set
+Sentry => enabled, project: none
 
 Setting => Value => Source
 pillion.config => %s => INI
@@ -53,3 +54,33 @@ pillion.velox_retry_max_attempts => 7 => environment PILLION_VELOX_RETRY_MAX_ATT
 pillion.velox_retry_initial_delay => 1ms => INI
 pillion.velox_retry_max_delay => 5ms => INI
 pillion.velox_retry_backoff_multiplier => 2.0 => default
+pillion.sentry_enabled => on => default
+pillion.sentry_dsn => no value => default
+pillion.sentry_transport_timeout => 30s => default
+pillion.sentry_transport_connect_timeout => 10s => default
+pillion.sentry_transport_compression => on => default
+pillion.sentry_transport_compression_level => 1 => default
+pillion.sentry_transport_ssl_verify => on => default
+pillion.sentry_transport_ca_file => no value => default
+pillion.sentry_transport_proxy => no value => default
+pillion.sentry_transport_proxy_auth => no value => default
+pillion.sentry_retry_max_attempts => 3 => default
+pillion.sentry_retry_initial_backoff => 1s => default
+pillion.sentry_retry_backoff_multiplier => 2.0 => default
+pillion.sentry_retry_max_backoff => 5m => default
+pillion.sentry_retry_max_age => 24h => default
+pillion.sentry_retry_server_errors => off => default
+pillion.sentry_retry_drain_interval => 100ms => default
+pillion.sentry_retry_dead_letter_queue => on => default
+pillion.sentry_retry_dead_letter_max_count => 1000 => default
+pillion.sentry_retry_dead_letter_max_size => 100 => default
+pillion.sentry_queue_buffer_size => 1000 => default
+pillion.sentry_queue_workers => 4 => default
+pillion.sentry_queue_batch_size => 10 => default
+pillion.sentry_queue_batch_timeout => 5s => default
+pillion.sentry_outbox_size => 64 => default
+pillion.sentry_max_payload_size => 200 => default
+pillion.sentry_durability => memory => default
+pillion.sentry_sync_interval => 500ms => default
+pillion.sentry_send_client_reports => on => default
+pillion.sentry_logging_level => info => default
