@@ -96,11 +96,6 @@ places! {
     BuildCopied "build.copied"
     BuildPlacing "build.placing"
     BuildKept "build.kept"
-    OutboxReserved "outbox.reserved"
-    OutboxCopied "outbox.copied"
-    OutboxCommitted "outbox.committed"
-    OutboxAdopted "outbox.adopted"
-    OutboxSettled "outbox.settled"
 }
 
 /// A place that was come to.

@@ -76,6 +76,8 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("pillion/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
+            // A call that is dropped closes its connection, by which the server knows.
+            .http1_only()
             // Under CGI, HTTP_PROXY may be a header of the visitor's; a build server is nearby anyway.
             .no_proxy()
             .connect_timeout(settings.request_timeout)

@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{BoxFile, Outbox, State, Tenure};
-use crate::failpoint::{Place, reach};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,7 +81,6 @@ impl Outbox {
                 .shed
                 .extend(shed.into_iter().map(|index| (Arc::clone(&file), index)));
             lists.of_mut(file.class).push_front(file);
-            reach(Place::OutboxAdopted);
         }
         tenure.one_less();
         sum

@@ -19,11 +19,7 @@ use std::{
 };
 
 use super::{checksum, tenure::Tenure};
-use crate::{
-    failpoint::{Place, reach},
-    host::Segment,
-    sentry::category::Class,
-};
+use crate::{host::Segment, sentry::category::Class};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"PLNBOX01");
 const HEADER: usize = 64;
@@ -161,7 +157,6 @@ impl BoxFile {
     pub(super) fn push(&self, dsn: &[u8], envelope: &[u8], now_ms: u64) -> Option<u32> {
         let length = dsn.len() + envelope.len();
         let (index, offset) = self.reserve(padded(length))?;
-        reach(Place::OutboxReserved);
         // SAFETY: `reserve` gave these bytes to this call alone, inside of the mapping and below the
         // slots; nobody reads them before the state says that they are there.
         unsafe {
@@ -169,7 +164,6 @@ impl BoxFile {
             std::ptr::copy_nonoverlapping(dsn.as_ptr(), place, dsn.len());
             std::ptr::copy_nonoverlapping(envelope.as_ptr(), place.add(dsn.len()), envelope.len());
         }
-        reach(Place::OutboxCopied);
         let place = (offset as u64) << 32 | length as u64;
         let origin = (dsn.len() as u64) << 48 | now_ms & 0xffff_ffff_ffff;
         self.slot(index, 1)?.store(place.to_le(), Ordering::Relaxed);
@@ -179,7 +173,6 @@ impl BoxFile {
             .store(checksum::of(dsn, envelope).to_le(), Ordering::Relaxed);
         self.slot(index, 0)?
             .store((State::Ready as u64).to_le(), Ordering::Release);
-        reach(Place::OutboxCommitted);
         Some(index)
     }
 

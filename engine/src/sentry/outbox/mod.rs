@@ -36,7 +36,6 @@ pub use adopt::{Adopted, Waiting, has_orphans, waiting_in};
 pub use file::Record;
 
 use super::category::Class;
-use crate::failpoint::{Place, reach};
 
 /// The first file of a chain, and all that an idle chain keeps.
 const SMALL: usize = 32 << 10;
@@ -329,7 +328,6 @@ impl Outbox {
     pub fn settle(&self, claim: &Claim) {
         claim.file.settle(claim.index);
         self.queued.fetch_sub(1, Ordering::AcqRel);
-        reach(Place::OutboxSettled);
         if claim.file.is_finished() {
             self.lists().retire(&claim.file);
         }
