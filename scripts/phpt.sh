@@ -6,7 +6,8 @@
 phpt_programs() {
     PILLION_BIN=${PILLION_BIN:-$("$PILLION_ROOT/scripts/build.sh" pillion)}
     FAKE_VELOX=${FAKE_VELOX:-$("$PILLION_ROOT/scripts/build.sh" fake-velox)}
-    export PILLION_BIN FAKE_VELOX
+    FAKE_SENTRY=${FAKE_SENTRY:-$("$PILLION_ROOT/scripts/build.sh" fake-sentry)}
+    export PILLION_BIN FAKE_VELOX FAKE_SENTRY
 }
 
 # Debian keeps the runner in a folder named for PHP's API, a PHP from source does not.
