@@ -61,9 +61,9 @@ $finish = function () use (&$started, $check): void {
 };
 foreach ($values as $at => $value) {
     $what = substr((string) json_encode($value, JSON_INVALID_UTF8_SUBSTITUTE), 0, 40);
-    // A quote ends PHP's own; what is left is set everywhere at once, and then each half, so that one does not hide others.
+    // A quote ends PHP's own; what is left is set everywhere at once, in parts, so that one does not hide others and the system takes the command.
     $ini = array_fill_keys($names, strtr($value, ['"' => '', '${' => '$', "\xff\xfe\xfd" => "\xff"]));
-    foreach ([array_slice($ini, 0, 14), array_slice($ini, 14)] as $half => $settings) {
+    foreach (array_chunk($ini, 14, true) as $half => $settings) {
         $started[] = ["INI $half: $what", php_start($code, $settings + $own)];
     }
     foreach ($names as $name) {
