@@ -29,7 +29,7 @@ impl Binary {
     pub fn new(hash: &str, count: u64, size: u64, os: &str, arch: &str) -> Self {
         let size = size.max(SMALLEST);
         let header = match os {
-            "windows" => b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0".to_vec(),
+            "windows" => pe_header(arch),
             "darwin" => mach_header(arch),
             _ => elf_header(arch, size),
         };
@@ -113,6 +113,22 @@ fn elf_header(arch: &str, size: u64) -> Vec<u8> {
 }
 
 /// A 64-bit Mach-O header of an executable without load commands.
+/// A program for DOS, as all of them begin, and behind it what makes it one for Windows.
+fn pe_header(arch: &str) -> Vec<u8> {
+    const BEHIND: u8 = 0x40;
+    let machine: u16 = match arch {
+        "arm64" => 0xaa64,
+        "386" => 0x014c,
+        _ => 0x8664,
+    };
+    let mut header = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0".to_vec();
+    header.resize(0x3c, 0);
+    header.extend([BEHIND, 0, 0, 0]);
+    header.extend(b"PE\0\0");
+    header.extend(machine.to_le_bytes());
+    header
+}
+
 fn mach_header(arch: &str) -> Vec<u8> {
     let processor: u32 = if arch == "arm64" {
         0x0100_000c
@@ -160,7 +176,9 @@ mod tests {
     fn each_platform_has_its_magic() {
         assert!(bytes("a", 1, "linux").starts_with(b"\x7fELF"));
         assert!(bytes("a", 1, "darwin").starts_with(&[0xcf, 0xfa, 0xed, 0xfe]));
-        assert!(bytes("a", 1, "windows").starts_with(b"MZ"));
+        let windows = bytes("a", 1, "windows");
+        assert!(windows.starts_with(b"MZ"));
+        assert_eq!(&windows[0x40..0x46], b"PE\0\0\x64\x86");
     }
 
     #[test]
