@@ -45,6 +45,7 @@ test('what children had accepted when they were killed is sent by the others', f
 
 test('a stop by SIGTERM loses nothing: the next process adopts it', function (Box $box): void {
     $sentry = $box->sentry();
+    $box->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
     $host = new Fpm($box);
     $accepted = storm($host, 12);

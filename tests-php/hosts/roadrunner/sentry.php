@@ -10,6 +10,7 @@ require __DIR__ . '/../lib.php';
 
 test('a stop with Sentry stalled loses nothing: the next start sends it', function (Box $box): void {
     $sentry = $box->sentry();
+    $box->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 16]);
     $host = new RoadRunner($box);
     $answers = Http::many(array_map(fn (int $i): string => $host->url('sentry', from: (string) ($i * 50), count: '50'), range(0, 9)), 4);
