@@ -114,6 +114,11 @@ impl Sender {
         if lingers && !full {
             next = Some(next.map_or(now + LOOK, |next| next.min(now + LOOK)));
         }
+        // What waits may have come since the last sync.
+        if sentry.settings.on_disk && sentry.outbox.queued() > 0 {
+            let due = self.synced + sentry.settings.sync_interval;
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
         let far = now + Duration::from_secs(3600);
         tokio::select! {
             Some(done) = self.in_flight.join_next() => {
