@@ -59,7 +59,7 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content_type: Option<String>,
     },
-    /// A small gzip body that unpacks to so many zeros.
+    /// A small gzip body that unpacks to the head of a binary and, after it, so many zeros.
     Bomb {
         /// Unpacked size in bytes.
         size: u64,

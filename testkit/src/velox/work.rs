@@ -11,7 +11,7 @@ use flate2::read::GzEncoder;
 
 use super::answer::{Answer, Gzip};
 use super::behaviour::Behaviour;
-use super::binary::Binary;
+use super::binary::{Binary, SMALLEST};
 use super::connect::{self, Style};
 use super::files::FileFault;
 use super::message::Pair;
@@ -111,10 +111,11 @@ impl Work {
                 content_type.as_deref().unwrap_or(BYTES),
             ),
             Answer::Bomb { size } => {
-                let zeros = io::repeat(0).take(*size);
+                let head = self.binary(Some(*size)).take(SMALLEST);
+                let bomb = head.chain(io::repeat(0)).take(*size);
                 stream(
                     BYTES,
-                    Box::new(GzEncoder::new(zeros, Compression::best())),
+                    Box::new(GzEncoder::new(bomb, Compression::best())),
                     None,
                 )
             }
