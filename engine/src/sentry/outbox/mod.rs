@@ -3,7 +3,7 @@
 //! never across a copy. What was accepted survives the death of the process at any instant: another one
 //! finds the files, takes the lock that their owner held, and sends them.
 //!
-//! * [`file`] one file: format, appending, reading; [`checksum`] of a record.
+//! * [`mod@file`] one file: format, appending, reading; [`checksum`] of a record.
 //! * [`tenure`] whose it is; [`epoch`] when a mapping may go.
 //! * [`adopt`] taking over what the dead left; [`shed`] making room.
 
