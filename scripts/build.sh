@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds one of our products (release) and prints its path: `build.sh nts|zts` the extension for PHP 8.2 without
-# threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|torture` a program,
-# `build.sh failpoints` an extension for the torture kit, which kills itself at named places, `build.sh debug` one for the debug PHP, with
-# Rust's own checks of overflows and assertions. Quick when nothing has changed.
+# Builds one of our products and prints its path: `build.sh nts|zts` the extension as it is released, for PHP 8.2
+# without threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|torture` a program,
+# `build.sh failpoints` an extension for the torture kit, which kills itself at named places, `build.sh debug` one for
+# the debug PHP, with Rust's own checks of overflows and assertions. Quick when nothing has changed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -12,10 +12,10 @@ case ${1:-} in
     # The programs run beside any PHP. They are never built in one go with the extension: cargo would give it the
     # union of all features, and with that Tokio's signal and process handling.
     pillion) php=nts package=pillion-cli file=pillion ;;
-    fake-velox | fake-sentry) php=nts package=pillion-testkit file=$1 ;;
+    # What tests run beside it is quick to compile, and need not be quick.
+    fake-velox | fake-sentry | torture) php=nts package=pillion-testkit file=$1 profile=debug options=() ;;
     # Fills caches for the benches.
     pillion-fill) php=nts package=pillion-fill file=pillion-fill ;;
-    torture) php=nts package=pillion-testkit file=torture ;;
     # Never beside the release build: it must not be taken for it. Unoptimised, since it lives for a moment only.
     failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
     debug) php=debug package=pillion file=libpillion.so profile=debug options=() ;;
