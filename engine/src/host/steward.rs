@@ -23,6 +23,10 @@ pub struct Duty {
     pub name: &'static str,
     /// The pause between two runs; the first run comes when the process becomes steward.
     pub every: Duration,
+    /// Whether there is anything to do; always where nothing is said. Asked on the runtime's own thread, so it may look
+    /// at memory, and at names that the kernel has in its cache: a duty that comes often must not keep a thread
+    /// that may block alive for ever.
+    pub wanted: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// The work. Runs on a thread that may block.
     pub run: Arc<dyn Fn() + Send + Sync>,
 }
@@ -61,12 +65,14 @@ async fn serve(lock: &Lock, duties: &[Duty]) {
             if Instant::now() < *due {
                 continue;
             }
-            let run = Arc::clone(&duty.run);
-            if let Err(error) = tokio::task::spawn_blocking(move || run()).await {
-                log::error!(duty = duty.name, error = error.to_string().as_str(); "duty failed");
+            if duty.wanted.as_ref().is_none_or(|wanted| wanted()) {
+                let run = Arc::clone(&duty.run);
+                if let Err(error) = tokio::task::spawn_blocking(move || run()).await {
+                    log::error!(duty = duty.name, error = error.to_string().as_str(); "duty failed");
+                }
+                reach(Place::StewardDuty);
             }
             *due = Instant::now() + duty.every;
-            reach(Place::StewardDuty);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -109,6 +115,7 @@ mod tests {
             let duty = Duty {
                 name: "count",
                 every: Duration::from_secs(3600),
+                wanted: None,
                 run: Arc::new(move || {
                     runs.fetch_add(1, Ordering::SeqCst);
                 }),
@@ -134,5 +141,29 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_wakes_no_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        let (asked, runs) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (ask, run) = (Arc::clone(&asked), Arc::clone(&runs));
+        let duty = Duty {
+            name: "count",
+            every: Duration::ZERO,
+            wanted: Some(Arc::new(move || ask.fetch_add(1, Ordering::SeqCst) == 1)),
+            run: Arc::new(move || {
+                run.fetch_add(1, Ordering::SeqCst);
+            }),
+        };
+        let lock = dir.path().join("steward.lock");
+        let watching = tokio::spawn(watch(lock, vec![duty], Standing::default()));
+        let began = Instant::now();
+        while asked.load(Ordering::SeqCst) < 3 && began.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        watching.abort();
+        assert!(asked.load(Ordering::SeqCst) >= 3);
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
     }
 }

@@ -66,6 +66,7 @@ impl Process {
             duties.push(Duty {
                 name: "sweep presence",
                 every: Duration::from_secs(10),
+                wanted: None,
                 run: Arc::new(move || {
                     let _ = presence::living(&dir);
                     let now = Duration::from_millis(clock::unix_ms());
@@ -81,11 +82,13 @@ impl Process {
             duties.push(Duty {
                 name: "clean artifacts",
                 every: self.settings().velox.cache.cleanup_interval,
+                wanted: None,
                 run: Arc::new(move || report("clean", figures::clean(&clean, || false))),
             });
             duties.push(Duty {
                 name: "export index.json",
                 every: Duration::from_secs(60),
+                wanted: None,
                 run: Arc::new(move || report("export", export.export())),
             });
         }
@@ -94,6 +97,7 @@ impl Process {
             duties.push(Duty {
                 name: "sweep builds",
                 every: Duration::from_secs(60),
+                wanted: None,
                 run: Arc::new(move || velox.sweep(clock::unix_ms())),
             });
         }

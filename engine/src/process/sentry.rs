@@ -120,13 +120,12 @@ impl Process {
             run: Some(run),
             state: Some(state),
         };
+        let looked_at = places.clone();
         Some(super::member::Duty {
             name: "adopt outboxes",
             every: ADOPT_EVERY,
+            wanted: Some(Arc::new(move || looked_at.hold_orphans())),
             run: Arc::new(move || {
-                if cell.get().is_none() && !places.hold_orphans() {
-                    return;
-                }
                 let opened = cell.open(&settings, places.clone(), |sentry| {
                     // Duties run on the runtime's threads.
                     tokio::runtime::Handle::current().spawn(sentry.run());
