@@ -46,8 +46,15 @@ function colleague(Box $box, int $user, string $umask, array $ini = []): Process
     posix_geteuid() === 0 || fail('only root can be two users: run this as root, in a container say');
     $file = sprintf('%s/colleague-%d-%s.php', $box->directory, $user, bin2hex(random_bytes(3)));
     file_put_contents($file, "<?php\n" . COLLEAGUE);
+    $command = implode("\0", $box->phpCommand($ini));
+    // Root's home, where builds and checkouts may lie, is closed to others.
+    foreach ([getenv('TESTED_SO'), dirname(__DIR__) . '/program.php'] as $ours) {
+        $theirs = "{$box->directory}/" . basename($ours);
+        is_file($theirs) || copy($ours, $theirs) && chmod($theirs, 0o755);
+        $command = str_replace($ours, $theirs, $command);
+    }
     $process = $box->start("user {$user}", [
-        'setpriv', "--reuid={$user}", "--regid={$user}", '--groups=' . GROUP, '--', ...$box->phpCommand($ini), $file, $umask,
+        'setpriv', "--reuid={$user}", "--regid={$user}", '--groups=' . GROUP, '--', ...explode("\0", $command), $file, $umask,
     ]);
     same($user, $process->hear('ready'));
 
