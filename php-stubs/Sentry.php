@@ -10,7 +10,7 @@ declare(strict_types=1);
 namespace Pillion\Sentry;
 
 /**
- * Takes an envelope into the outbox and returns: no lock, no system call, about a microsecond. From there on it survives
+ * Takes an envelope into the outbox and returns: no lock, no system call on the way. From there on it survives
  * the death of this process at any instant. The background sends it by Sentry's rules: rate limits that all processes of
  * the machine share, gzip, retry after connection trouble, dead letters, client reports.
  *

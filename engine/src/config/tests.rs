@@ -622,8 +622,9 @@ fn no_file_does_worse_than_be_refused_in_little_time() {
         let head: String = text.chars().take(60).collect();
         assert!(!resolved.problems.is_empty(), "{head}");
         assert!(resolved.problems.len() < 30, "{head}");
+        // Far from what it takes: without bounds it would be hours.
         assert!(
-            start.elapsed() < Duration::from_secs(3),
+            start.elapsed() < Duration::from_secs(60),
             "{head}: {:?}",
             start.elapsed()
         );
