@@ -112,6 +112,8 @@ final class FrankenPhp
                 admin {$this->admin}
                 auto_https off
                 persist_config off
+                # A request that comes while FrankenPHP starts may be lost, and Caddy's end would wait for it for ever.
+                grace_period 2s
                 log {
                     level WARN
                 }
