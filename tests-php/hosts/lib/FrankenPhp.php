@@ -85,7 +85,7 @@ final class FrankenPhp
     /**
      * What must not grow, when nothing is under way and threads for blocking work have gone.
      *
-     * @return array{threads: int, php: int, descriptors: int} our threads, PHP's threads, and all descriptors
+     * @return array{threads: int, php: int, descriptors: int} our threads, those named as PHP's, and all descriptors
      */
     public function settled(): array
     {
