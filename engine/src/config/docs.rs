@@ -19,7 +19,7 @@ Each setting can stand in three places. The first one that says anything wins:
 (for a yes-or-no setting it says no, because PHP hands over `Off` as an empty text).
 2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable says nothing.
 3. **YAML**: the file named by `pillion.config`. It may be RoadRunner's own `.rr.yaml`: the section \
-`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `pillion:` holds what has no section of its \
+`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `worker:` is worker mode's, `pillion:` holds what has no section of its \
 own, and all other sections are left alone.
 
 ```yaml
@@ -70,6 +70,7 @@ pub fn render() -> String {
         ("Logs", Capability::Log),
         ("Velox", Capability::Velox),
         ("Sentry", Capability::Sentry),
+        ("Worker mode", Capability::Worker),
     ] {
         let _ = write!(
             page,

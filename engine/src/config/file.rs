@@ -228,9 +228,29 @@ impl Walk<'_> {
             Content::List(_) | Content::Map(_) if setting.kind == Kind::PathMap => {
                 (String::new(), self.path_map(node).map(Some))
             }
+            Content::List(items) if matches!(setting.kind, Kind::Words(_)) => {
+                self.words(setting.kind, items)
+            }
             Content::List(_) => (String::new(), Err("is a list".into())),
             Content::Map(_) => (String::new(), Err("is a section".into())),
         }
+    }
+
+    /// A list of words, as if it had been written with commas.
+    fn words(&self, kind: Kind, items: &[Node]) -> (String, Result<Option<Value>, String>) {
+        let mut words = Vec::new();
+        for item in items {
+            match &item.content {
+                Content::Text(text) => match expand(text.trim(), self.env) {
+                    Ok(word) => words.push(word),
+                    Err(wrong) => return (text.clone(), Err(wrong)),
+                },
+                _ => return (String::new(), Err("holds something that is no word".into())),
+            }
+        }
+        let text = words.join(", ");
+        let outcome = kind.read(&text, Origin::File(&self.dir)).map(Some);
+        (text, outcome)
     }
 
     fn path_map(&self, node: &Node) -> Result<Value, String> {

@@ -12,7 +12,7 @@ use super::{
     duration,
     problem::Problem,
     secret::{Secret, ServerUrl},
-    size,
+    size, suggest,
 };
 
 /// The longest text that any setting may have, in bytes; paths of the system end there too.
@@ -45,6 +45,8 @@ pub enum Kind {
     Dsn,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Any of these words, in a list; `none`: none of them.
+    Words(&'static [&'static str]),
     /// `stderr`, `php` or an absolute path.
     LogTarget,
 }
@@ -70,6 +72,7 @@ pub enum Value {
     Duration(Duration),
     Size(u64),
     Text(String),
+    Words(Vec<&'static str>),
     Path(PathBuf),
     InStateDir(PathBuf),
     PathMap(Vec<(PathBuf, PathBuf)>),
@@ -127,6 +130,7 @@ impl Kind {
                 .find(|word| word.eq_ignore_ascii_case(text))
                 .map(|word| Value::Text((*word).into()))
                 .ok_or("is none of the known words"),
+            Self::Words(known) => return words(text, known).map(Value::Words),
             Self::LogTarget => log_target(text, origin),
         }
         .map_err(str::to_owned)
@@ -164,6 +168,7 @@ impl Kind {
             Self::Dsn => "a DSN like https://key@sentry.example/1".into(),
             Self::Secret => "a text without white space or control characters".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Words(words) => format!("none, or a list of {}", words.join(", ")),
             Self::LogTarget => "stderr, php or an absolute path".into(),
         }
     }
@@ -208,6 +213,36 @@ fn path(text: &str, relative: Relative, origin: Origin<'_>) -> Result<Value, &'s
         }
         _ => Err("is not an absolute path"),
     }
+}
+
+/// Reads a list, each word once and in the order of the known ones.
+fn words(text: &str, known: &'static [&'static str]) -> Result<Vec<&'static str>, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Vec::new());
+    }
+    let given: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is = |word: &str, given: &str| word.eq_ignore_ascii_case(given);
+    if let Some(unknown) = given
+        .iter()
+        .find(|given| !known.iter().any(|word| is(word, given)))
+    {
+        let meant = suggest::closest(unknown, known.iter().copied())
+            .map(|word| format!(" (did you mean {word}?)"))
+            .unwrap_or_default();
+        let shown = Problem::shorten(unknown);
+        return Err(format!(
+            "names {shown:?}, which is none of the known words{meant}"
+        ));
+    }
+    Ok(known
+        .iter()
+        .copied()
+        .filter(|word| given.iter().any(|given| is(word, given)))
+        .collect())
 }
 
 /// Drops `.` from a path and leaves `..`, which only the file system can resolve.
@@ -273,6 +308,8 @@ impl fmt::Display for Value {
             Self::Duration(d) => f.write_str(&duration::format(*d)),
             Self::Size(bytes) => f.write_str(&size::format(*bytes)),
             Self::Text(text) => f.write_str(text),
+            Self::Words(words) if words.is_empty() => f.write_str("none"),
+            Self::Words(words) => f.write_str(&words.join(", ")),
             Self::Path(path) | Self::InStateDir(path) => path.display().fmt(f),
             Self::PathMap(pairs) => {
                 for (i, (server, local)) in pairs.iter().enumerate() {

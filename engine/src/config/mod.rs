@@ -31,6 +31,7 @@ mod suggest;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod worker;
 pub mod yaml;
 
 pub use dsn::Dsn;
@@ -39,6 +40,7 @@ pub use resolve::{Resolved, ResolvedValue, Source, Sources, resolve};
 pub use secret::{MASK, Secret, ServerUrl, mask_url};
 pub use settings::{
     CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings, LogTarget, RetrySettings,
-    RuntimeSettings, SentrySettings, Settings, VeloxSettings,
+    RuntimeSettings, SentrySettings, Settings, VeloxSettings, WorkerSettings,
 };
 pub use table::{Capability, Permission, Setting, TABLE};
+pub use worker::{RESETTABLE, ResetSet};

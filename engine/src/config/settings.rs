@@ -11,7 +11,7 @@ use super::{
     secret::{Secret, ServerUrl},
 };
 
-pub use super::sentry::SentrySettings;
+pub use super::{sentry::SentrySettings, worker::WorkerSettings};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub velox: VeloxSettings,
     /// Envelopes for Sentry.
     pub sentry: SentrySettings,
+    /// What happens between two requests of a worker.
+    pub worker: WorkerSettings,
 }
 
 /// See `pillion.threads` and `pillion.shutdown_timeout`.
@@ -180,6 +182,7 @@ impl Settings {
             log: LogSettings::gather(values),
             velox: VeloxSettings::gather(values),
             sentry: SentrySettings::gather(values),
+            worker: WorkerSettings::gather(values),
         }
     }
 }

@@ -47,6 +47,8 @@ pub enum Capability {
     Velox,
     /// Envelopes for Sentry.
     Sentry,
+    /// What happens between two requests of a worker.
+    Worker,
 }
 
 impl Capability {
@@ -60,6 +62,7 @@ impl Capability {
             Self::Log => "log",
             Self::Velox => "velox",
             Self::Sentry => "sentry",
+            Self::Worker => "worker",
         }
     }
 
@@ -157,7 +160,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-use Capability::{Config, Host, Log, Runtime, Sentry, Velox};
+use Capability::{Config, Host, Log, Runtime, Sentry, Velox, Worker};
 
 /// All settings, in the order of the documentation.
 pub const TABLE: &[Setting] = &[
@@ -559,5 +562,12 @@ pub const TABLE: &[Setting] = &[
         Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
         Some("info"),
         "The least important lines about Sentry, within `pillion.log_level`.",
+    ),
+    setting(
+        Worker,
+        "worker.reset",
+        Kind::Words(super::worker::RESETTABLE),
+        None,
+        "What is put back after each request of a worker, of all that a request may leave behind; unset: nothing, it is told in the log and counted only. `docs/worker-mode.md` says of each what it may surprise.",
     ),
 ];

@@ -141,6 +141,12 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
         "off, error, warn, info, debug, trace",
         "debug",
     ),
+    (
+        "worker.reset",
+        "ini,timezones",
+        "did you mean timezone?",
+        "timezone, ini",
+    ),
 ];
 
 /// What a process sees, owned by the test.
@@ -220,6 +226,7 @@ fn nobody_says_anything_and_the_documented_defaults_hold() {
         log,
         velox,
         sentry,
+        worker,
     } = resolved.settings;
     assert_eq!(
         (runtime.threads, runtime.shutdown_timeout),
@@ -268,6 +275,7 @@ fn nobody_says_anything_and_the_documented_defaults_hold() {
     assert_eq!(sentry.batch_timeout, Duration::from_secs(5));
     assert_eq!(sentry.outbox_size, 64 << 20);
     assert_eq!(sentry.max_payload_size, 200 << 20);
+    assert_eq!(worker.reset, ResetSet::NONE);
 }
 
 #[test]
@@ -783,4 +791,38 @@ fn what_is_told_of_a_bad_value_is_short_and_shows_nothing_of_a_file_that_was_nam
         !told.contains("root:") && !told.contains("hunter2"),
         "{told}"
     );
+}
+
+#[test]
+fn a_list_of_words_is_read_in_any_order_and_as_yaml_has_lists() {
+    for (text, words) in [
+        ("session , INI,,ini", &["ini", "session"][..]),
+        ("none", &[]),
+    ] {
+        let resolved = World::default().ini("pillion.worker_reset", text).resolve();
+        assert_eq!(told(&resolved), "");
+        assert_eq!(resolved.settings.worker.reset, ResetSet::of(words));
+    }
+    for (file, words) in [
+        ("worker: {reset: [timezone, ini]}", &["ini", "timezone"][..]),
+        ("worker: {reset: []}", &[]),
+        ("worker:\n  reset:\n    - wrappers\n", &["wrappers"]),
+    ] {
+        let resolved = World::default().file(file).resolve();
+        assert_eq!(told(&resolved), "", "{file}");
+        assert_eq!(resolved.settings.worker.reset, ResetSet::of(words));
+    }
+    // What a list of the environment's takes back that the file's has.
+    let world = World::default().file("worker: {reset: [ini]}");
+    let resolved = world.env("PILLION_WORKER_RESET", "none").resolve();
+    assert_eq!(resolved.settings.worker.reset, ResetSet::NONE);
+    for (file, said) in [
+        ("worker: {reset: [ini, umask]}", "\"umask\""),
+        ("worker: {reset: [[ini]]}", "no word"),
+        ("worker: {reset: {ini: 1}}", "is a section"),
+        ("worker: {rest: ini}", "worker.reset: did you mean that?"),
+    ] {
+        let told = told(&World::default().file(file).resolve());
+        assert!(told.contains(said), "{file}: {told}");
+    }
 }

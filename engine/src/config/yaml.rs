@@ -107,7 +107,7 @@ fn plain(message: &str) -> String {
 }
 
 /// The sections in which settings may stand; the others are not even kept in memory.
-const KEPT: &[&str] = &["velox", "sentry_transport", "pillion"];
+const KEPT: &[&str] = &["velox", "sentry_transport", "worker", "pillion"];
 
 struct Top(Vec<(String, Spanned<Raw>)>);
 

@@ -5,15 +5,18 @@
 //! * [`request_id`] ids that come with a request, and those that are made.
 //! * [`mode`] the names of the runtimes.
 //! * [`hooks`] what runs after each request, in its order.
+//! * [`left`] what requests leave behind: kinds, counts, what was told.
 //! * [`figures`] counts and durations of all threads of a process.
 
 pub mod boundary;
 pub mod figures;
 pub mod hooks;
+pub mod left;
 pub mod mode;
 pub mod request_id;
 
 pub use boundary::{Boundary, Event, Refusal, Script, Step};
 pub use figures::Figures;
 pub use hooks::Hooks;
+pub use left::LeftBehind;
 pub use mode::Mode;
