@@ -49,6 +49,8 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// `stderr`, `php` or an absolute path.
     LogTarget,
+    /// How often: `off`, every `n`-th time as `word:n`, and each time as `on` where that is said so.
+    Every(&'static str, bool),
 }
 
 /// What a relative path in INI or environment stands on. In a file it stands on the file's directory.
@@ -132,6 +134,7 @@ impl Kind {
                 .ok_or("is none of the known words"),
             Self::Words(known) => return words(text, known).map(Value::Words),
             Self::LogTarget => log_target(text, origin),
+            Self::Every(word, has_on) => every(text, word, has_on),
         }
         .map_err(str::to_owned)
     }
@@ -170,8 +173,29 @@ impl Kind {
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Words(words) => format!("none, or a list of {}", words.join(", ")),
             Self::LogTarget => "stderr, php or an absolute path".into(),
+            Self::Every(word, true) => format!("off, on or {word}:N with N from 1 to {MOST_EVERY}"),
+            Self::Every(word, false) => format!("off or {word}:N with N from 1 to {MOST_EVERY}"),
         }
     }
+}
+
+/// The largest `n` of [`Kind::Every`].
+const MOST_EVERY: u32 = 1_000_000;
+
+/// PHP hands an INI entry over as `1` or an empty text where `on` or `off` stood.
+fn every(text: &str, word: &str, has_on: bool) -> Result<Value, &'static str> {
+    match flag(text) {
+        Some(false) => return Ok(Value::Text("off".into())),
+        Some(true) if has_on => return Ok(Value::Text("on".into())),
+        _ => {}
+    }
+    let (said, count) = text.split_once(':').ok_or("is none of the known words")?;
+    if !said.trim().eq_ignore_ascii_case(word) {
+        return Err("is none of the known words");
+    }
+    let count: u32 = count.trim().parse().map_err(|_| "has no number of times")?;
+    let count = within(count, 1, MOST_EVERY)?;
+    Ok(Value::Text(format!("{word}:{count}")))
 }
 
 fn within<T: PartialOrd>(value: T, min: T, max: T) -> Result<T, &'static str> {

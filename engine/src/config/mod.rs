@@ -39,7 +39,7 @@ pub use problem::{Problem, Severity};
 pub use resolve::{Resolved, ResolvedValue, Source, Sources, resolve};
 pub use secret::{MASK, Secret, ServerUrl, mask_url};
 pub use settings::{
-    CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings, LogTarget, RetrySettings,
+    CacheDir, CacheSettings, Every, HostSettings, LogFormat, LogSettings, LogTarget, RetrySettings,
     RuntimeSettings, SentrySettings, Settings, VeloxSettings, WorkerSettings,
 };
 pub use table::{Capability, Permission, Setting, TABLE};

@@ -18,7 +18,7 @@ use super::{
 /// Where values are read from; injected, so that tests own them.
 pub struct Sources<'a> {
     /// An INI entry by its name (`pillion.threads`). `None` where nobody set it. An empty text counts
-    /// as unset too, save for yes-or-no settings: PHP hands over `Off` as an empty text.
+    /// as unset too, save for yes-or-no settings and [`Kind::Every`]: PHP hands over `Off` as an empty text.
     pub ini: &'a dyn Fn(&str) -> Option<String>,
     /// An environment variable. An empty one counts as unset.
     pub env: &'a dyn Fn(&str) -> Option<String>,
@@ -212,7 +212,7 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
 
 /// INI, else the environment.
 fn from_process(setting: &'static Setting, sources: &Sources<'_>) -> Option<Answer> {
-    let off = (setting.kind == Kind::Flag).then_some("off");
+    let off = matches!(setting.kind, Kind::Flag | Kind::Every(..)).then_some("off");
     let from_ini = (sources.ini)(&setting.ini_name()).and_then(|text| said(&text, off));
     let (text, source) = match from_ini {
         Some(text) => (text, Source::Ini),

@@ -11,7 +11,10 @@ use super::{
     secret::{Secret, ServerUrl},
 };
 
-pub use super::{sentry::SentrySettings, worker::WorkerSettings};
+pub use super::{
+    sentry::SentrySettings,
+    worker::{Every, WorkerSettings},
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq)]

@@ -570,4 +570,18 @@ pub const TABLE: &[Setting] = &[
         None,
         "What is put back after each request of a worker, of all that a request may leave behind; unset: nothing, it is told in the log and counted only. `docs/worker-mode.md` says of each what it may surprise.",
     ),
+    setting(
+        Worker,
+        "worker.leak_check",
+        Kind::Every("sample", true),
+        Some("off"),
+        "Which requests `Worker\\leaks()` looks at: none, each, or every N-th. What a check costs is told in the guide.",
+    ),
+    setting(
+        Worker,
+        "worker.gc",
+        Kind::Every("every", false),
+        Some("off"),
+        "After how many requests of a worker PHP collects cycles, when hooks have run and Pillion has reset. PHP collects by itself in any case when enough may be garbage.",
+    ),
 ];

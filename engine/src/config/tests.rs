@@ -147,6 +147,8 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
         "did you mean timezone?",
         "timezone, ini",
     ),
+    ("worker.leak_check", "sample:0", "sample:N", "sample:100"),
+    ("worker.gc", "on", "off or every:N", "every:50"),
 ];
 
 /// What a process sees, owned by the test.
@@ -276,6 +278,41 @@ fn nobody_says_anything_and_the_documented_defaults_hold() {
     assert_eq!(sentry.outbox_size, 64 << 20);
     assert_eq!(sentry.max_payload_size, 200 << 20);
     assert_eq!(worker.reset, ResetSet::NONE);
+    assert_eq!((worker.leak_check, worker.gc), (Every::NEVER, Every::NEVER));
+}
+
+#[test]
+fn how_often_is_said_in_words_and_ini_has_them_as_numbers() {
+    for (text, shown) in [
+        ("", "off"),
+        ("0", "off"),
+        ("Off", "off"),
+        ("1", "on"),
+        ("on", "on"),
+        (" Sample : 20 ", "sample:20"),
+    ] {
+        let world = World::default()
+            .env("PILLION_WORKER_LEAK_CHECK", "sample:7")
+            .ini("pillion.worker_leak_check", text);
+        let resolved = world.resolve();
+        assert_eq!(told(&resolved), "");
+        assert_eq!(
+            value(&resolved, "worker.leak_check").value,
+            shown,
+            "{text:?}"
+        );
+    }
+    for bad in [
+        "often",
+        "sample",
+        "sample:",
+        "sample:-1",
+        "sample:1000001",
+        "every:3",
+    ] {
+        let world = World::default().ini("pillion.worker_leak_check", bad);
+        assert_eq!(world.resolve().problems.len(), 1, "{bad:?}");
+    }
 }
 
 #[test]

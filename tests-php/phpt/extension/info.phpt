@@ -84,3 +84,6 @@ pillion.sentry_durability => memory => default
 pillion.sentry_sync_interval => 500ms => default
 pillion.sentry_send_client_reports => on => default
 pillion.sentry_logging_level => info => default
+pillion.worker_reset => no value => default
+pillion.worker_leak_check => off => default
+pillion.worker_gc => off => default
