@@ -97,6 +97,7 @@ function flush(?float $timeout = null): bool
  * - `queue.bytes`: of all outboxes. `queue.durable`: false where no file could be made, and envelopes die with the process.
  * - `rate_limits`: for each category that Sentry of the configured project wants silence for (`all`: for everything), until
  *   when, as RFC 3339.
+ * - `transport`: the settings of that section as they hold, in seconds and bytes; `proxy`: whether there is one.
  *
  * @return array{
  *     enabled: bool,
@@ -111,12 +112,36 @@ function flush(?float $timeout = null): bool
  *         here: int,
  *     },
  *     rate_limits: array<string, string>,
+ *     transport: array{
+ *         timeout: float,
+ *         connect_timeout: float,
+ *         compression: bool,
+ *         ssl_verify: bool,
+ *         proxy: bool,
+ *         max_payload_size: int,
+ *     },
  * }
  *
  * @throws \Pillion\ConfigException code 100: a setting is bad
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown
  */
 function status(): array
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * How long Sentry wants silence still. What is sent meanwhile is taken in, dropped and reported; who asks first saves
+ * the work of making it. Cheap: reads shared memory only.
+ *
+ * @param string|null $dsn the project; null: that of `pillion.sentry_dsn`
+ *
+ * @return array<string, float> seconds for each category (`error`, `transaction`, `log_item`, …), and `all` for everything
+ *
+ * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
+ * @throws \Pillion\StateException code 800: from a preload script, or during shutdown
+ */
+function rate_limits(?string $dsn = null): array
 {
     throw new \Error('the extension pillion is not loaded');
 }

@@ -44,6 +44,11 @@ pub const FUNCTIONS: &[Function] = &[
         handler!(flush),
     ),
     function("Pillion\\Sentry\\status", "(): array", handler!(status)),
+    function(
+        "Pillion\\Sentry\\rate_limits",
+        "(?string $dsn = null): array",
+        handler!(rate_limits),
+    ),
     function("Pillion\\Sentry\\metrics", "(): array", handler!(metrics)),
     function(
         "Pillion\\Sentry\\dead_letters",
@@ -163,6 +168,12 @@ fn flush(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.json(&sentry()?.status());
+    Ok(())
+}
+
+fn rate_limits(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 1)?;
+    ret.json(&sentry()?.rate_limits(call.opt_string(0)?)?);
     Ok(())
 }
 

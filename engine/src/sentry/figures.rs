@@ -1,6 +1,8 @@
 //! What the room says of itself: the shapes of RoadRunner's plugin (`GetStatus`, `GetMetrics`), summed
 //! over the host, and more beside them. Nothing secret. On PHP's thread; reads a few files.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -12,22 +14,23 @@ use super::{
     outbox::{Waiting, waiting_in},
     target,
 };
-use crate::host::clock;
+use crate::{Result, host::clock};
 
 impl Sentry {
-    /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each.
+    /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each, `transport`.
     #[must_use]
     pub fn status(&self) -> Value {
         let waiting = self.waiting();
-        let mut limits = Map::new();
-        if let Some(dsn) = &self.settings.dsn {
-            let (board, project) = target::place_on(&self.board, dsn);
-            for (category, left) in board.limits(project) {
+        let configured = self.settings.dsn.as_ref();
+        let limits: Map<String, Value> = configured
+            .into_iter()
+            .flat_map(|dsn| self.limits_of(dsn.expose().as_bytes()))
+            .map(|(name, left)| {
                 let until = clock::unix_ms() + left.as_millis() as u64;
-                let name = category.map_or("all", |category| category.name());
-                limits.insert(name.to_owned(), time(until).into());
-            }
-        }
+                (name.to_owned(), time(until).into())
+            })
+            .collect();
+        let settings = &self.settings;
         json!({
             "enabled": self.settings.enabled,
             "dsn_set": self.settings.dsn.is_some(),
@@ -41,7 +44,40 @@ impl Sentry {
                 "here": self.outbox.queued(),
             },
             "rate_limits": limits,
+            "transport": {
+                "timeout": settings.timeout.as_secs_f64(),
+                "connect_timeout": settings.connect_timeout.as_secs_f64(),
+                "compression": settings.compression.is_some(),
+                "ssl_verify": settings.ssl_verify,
+                "proxy": settings.proxy.is_some(),
+                "max_payload_size": settings.max_payload_size,
+            },
         })
+    }
+
+    /// How many seconds of silence Sentry wants of a project still, by category, and `all` for everything. Of the
+    /// configured project where none is named. Reads nothing but the shared board: cheap enough for each request.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for a wrong DSN.
+    pub fn rate_limits(&self, dsn: Option<&[u8]>) -> Result<Value> {
+        let dsn = match (dsn, &self.settings.dsn) {
+            (Some(text), _) => {
+                self.check_dsn(text)?;
+                text
+            }
+            (None, Some(dsn)) => dsn.expose().as_bytes(),
+            (None, None) => return Ok(json!({})),
+        };
+        let limits = self.limits_of(dsn);
+        let limits = limits.map(|(name, left)| (name.to_owned(), left.as_secs_f64().into()));
+        Ok(Value::Object(limits.collect()))
+    }
+
+    fn limits_of(&self, dsn: &[u8]) -> impl Iterator<Item = (&'static str, Duration)> + use<> {
+        let (board, project) = target::place_of(&self.board, dsn);
+        let limits = board.limits(project).into_iter();
+        limits.map(|(category, left)| (category.map_or("all", |category| category.name()), left))
     }
 
     /// Counts since the host started.

@@ -110,7 +110,12 @@ impl Target {
 
 /// The board and the place on it for a project: the shared one, or one of its own where that is full.
 pub(super) fn place_on(shared: &Arc<Board>, dsn: &Dsn) -> (Arc<Board>, Project) {
-    let hash = hash(dsn.expose().as_bytes());
+    place_of(shared, dsn.expose().as_bytes())
+}
+
+/// As [`place_on`], by the DSN's text.
+pub(super) fn place_of(shared: &Arc<Board>, dsn: &[u8]) -> (Arc<Board>, Project) {
+    let hash = hash(dsn);
     if let Some(project) = shared.project(hash) {
         return (Arc::clone(shared), project);
     }

@@ -39,6 +39,12 @@ final class FakeSentry
         return $ids;
     }
 
+    /** @return list<array<string, mixed>> the requests so far */
+    public function seen(): array
+    {
+        return $this->control('/seen');
+    }
+
     /**
      * Waits until all of these have come.
      *

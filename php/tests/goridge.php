@@ -1,0 +1,24 @@
+<?php
+
+/*
+ * As much of spiral/goridge 4 as the bridge meets: classes of its names and signatures, written for the tests.
+ */
+
+declare(strict_types=1);
+
+namespace Spiral\Goridge\RPC {
+    interface CodecInterface {}
+
+    interface RPCInterface
+    {
+        public function withServicePrefix(string $service): self;
+
+        public function withCodec(CodecInterface $codec): self;
+
+        public function call(string $method, mixed $payload, mixed $options = null): mixed;
+    }
+}
+
+namespace Spiral\Goridge\RPC\Exception {
+    class ServiceException extends \RuntimeException {}
+}

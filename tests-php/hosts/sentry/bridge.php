@@ -1,0 +1,224 @@
+<?php
+
+// The bridge to sentry-php, on a fake Sentry. The SDK is the stand-in of php/tests, or the real one that SENTRY_SDK names.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+const LOAD = "require '" . __DIR__ . "/../../../php/tests/load.php';\n" . <<<'PHP'
+    use Pillion\Bridge\Sentry\{HttpClient, Transport};
+
+    final class Lines extends Psr\Log\AbstractLogger
+    {
+        public array $lines = [];
+
+        public function log($level, string|\Stringable $message, array $context = []): void
+        {
+            $this->lines[] = "{$level}: {$message}";
+        }
+    }
+
+    function client(array $options): Sentry\ClientInterface
+    {
+        return Sentry\ClientBuilder::create($options + ['dsn' => getenv('DSN')])->getClient();
+    }
+
+    function ids(Sentry\ClientInterface $client, int $count): array
+    {
+        return array_map(fn (int $n): ?string => ($id = $client->captureMessage("message {$n}")) === null ? null : (string) $id, range(1, $count));
+    }
+
+    PHP;
+
+/** A PHP program with the bridge; its DSN is in the environment. */
+function bridge(Box $box, FakeSentry $sentry, string $code, array $ini = []): Process
+{
+    putenv("DSN={$sentry->dsn}");
+
+    return $box->php(LOAD . $code, ini: $ini);
+}
+
+/** The same on a PHP without the extension. */
+function bare(Box $box, FakeSentry $sentry, string $code): Process
+{
+    putenv("DSN={$sentry->dsn}");
+    file_put_contents("{$box->directory}/bare.php", "<?php\n" . LOAD . $code);
+
+    return $box->start('php without it', [(string) getenv('TESTED_PHP'), '-d', 'auto_prepend_file=' . \dirname(__DIR__) . '/program.php', "{$box->directory}/bare.php"]);
+}
+
+/** Who sent what has arrived, each once. */
+function senders(FakeSentry $sentry): array
+{
+    return array_values(array_unique(array_map(fn (array $seen): string => strtok($seen['user_agent'], '/'), $sentry->seen())));
+}
+
+foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $name => $option) {
+    $class = $option === 'transport' ? 'Transport' : 'HttpClient';
+
+    test("{$name} takes events, keeps their ids, and the extension sends them", function (Box $box) use ($option, $class): void {
+        $sentry = $box->sentry();
+        $box->unset('sentry_dsn');
+        $ids = bridge($box, $sentry, "say('ids', ids(client(['{$option}' => new {$class}()]), 20));")->hear('ids');
+        same(20, count(array_unique($ids)));
+        $sentry->await($ids);
+        same(['pillion'], senders($sentry));
+        same('gzip', $sentry->seen()[0]['encoding']);
+    });
+
+    test("{$name} steps aside where the extension is not loaded, or is switched off", function (Box $box) use ($option, $class): void {
+        $sentry = $box->sentry();
+        $code = "say('ids', ids(\$client = client(['{$option}' => new {$class}()]), 3)); say('end', (string) \$client->flush(2)->getStatus());";
+        $bare = bare($box, $sentry, $code);
+        $ids = $bare->hear('ids');
+        same('SUCCESS', $bare->hear('end'));
+        same(0, $bare->wait());
+        same('', $bare->errors());
+        $off = bridge($box, $sentry, $code, ['pillion.sentry_enabled' => 'off']);
+        $sentry->await([...$ids, ...$off->hear('ids')], 0.0);
+        same(['sentry.php'], senders($sentry));
+    });
+
+    test("{$name} leaves a proxy that only the SDK knows of to the SDK, and says so once", function (Box $box) use ($option, $class): void {
+        $sentry = $box->sentry();
+        $process = bridge($box, $sentry, <<<PHP
+            \$client = client(['{$option}' => new {$class}(), 'http_proxy' => 'http://127.0.0.1:1', 'logger' => \$lines = new Lines()]);
+            ids(\$client, 2);
+            say('lines', array_values(preg_grep('~pillion~', \$lines->lines)));
+            PHP);
+        $lines = $process->hear('lines');
+        same(1, count($lines));
+        is_true(str_contains($lines[0], 'http_proxy is set, and pillion.sentry_transport_proxy is not'), $lines[0]);
+        same(false, in_array('pillion', senders($sentry), true));
+    });
+
+    test("{$name} is written into Laravel's cached configuration and comes back", function (Box $box) use ($option, $class): void {
+        $sentry = $box->sentry();
+        $ids = bridge($box, $sentry, <<<PHP
+            \$made = new {$class}(sdkIdentifier: 'sentry.php.laravel');
+            client(['{$option}' => \$made])->captureMessage('it was used before');
+            file_put_contents('cached.php', '<?php return ' . var_export(['sentry' => ['{$option}' => \$made]], true) . ';');
+            \$cached = require 'cached.php';
+            say('ids', ids(client(\$cached['sentry']), 1));
+            PHP)->hear('ids');
+        $sentry->await($ids);
+    });
+}
+
+test('what Sentry wants no more is dropped by the SDK before it is serialised', function (Box $box): void {
+    $sentry = $box->sentry();
+    $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:transaction:key, 2700.5:default;error:organization']]]);
+    $process = bridge($box, $sentry, <<<'PHP'
+        $client = client(['http_client' => new HttpClient()]);
+        $first = ids($client, 1);
+        Pillion\Sentry\flush(30);
+        say('ids', [...$first, ...ids($client, 3)]);
+        PHP);
+    [$first, $second, $third, $fourth] = $process->hear('ids');
+    // The answer to the second one brought the limits; it was taken, dropped and reported here.
+    is_true($first !== null && $second !== null, 'the first two have ids');
+    same([null, null], [$third, $fourth]);
+});
+
+test('what Sentry wants no more is dropped by the transport, told to the caller, and reported to Sentry', function (Box $box): void {
+    $sentry = $box->sentry();
+    $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:error:key']]]);
+    $process = bridge($box, $sentry, <<<'PHP'
+        $client = client(['transport' => new Transport(), 'logger' => $lines = new Lines()]);
+        ids($client, 1);
+        Pillion\Sentry\flush(30);
+        ids($client, 4);
+        $transport = new Transport(new Sentry\Options(['dsn' => getenv('DSN')]));
+        say('status', (string) $transport->send(Sentry\Event::createEvent())->getStatus());
+        // Somebody has to carry the report.
+        Pillion\Sentry\send("{}\n{\"type\":\"session\"}\n{}", getenv('DSN'));
+        Pillion\Sentry\flush(30);
+        PHP);
+    same('RATE_LIMIT', $process->hear('status'));
+    $process->wait();
+    $lost = 0;
+    foreach ($sentry->seen() as $seen) {
+        foreach ($seen['items'] as [$header, $payload]) {
+            foreach ($header['type'] === 'client_report' ? $payload['discarded_events'] : [] as $discarded) {
+                same(['ratelimit_backoff', 'error'], [$discarded['reason'], $discarded['category']]);
+                $lost += $discarded['quantity'];
+            }
+        }
+    }
+    same(5, $lost);
+});
+
+test('close() waits for nothing, close(2) for what was sent, and not longer than it was told', function (Box $box): void {
+    $sentry = $box->sentry();
+    $box->set('sentry_transport_timeout', '60s');
+    $process = bridge($box, $sentry, <<<'PHP'
+        $client = client(['transport' => new Transport()]);
+        $told = static function (?int $seconds) use ($client): array {
+            $began = microtime(true);
+
+            return [(string) $client->flush($seconds)->getStatus(), microtime(true) - $began];
+        };
+        ids($client, 3);
+        say('done', $told(30));
+        ready();
+        ids($client, 3);
+        say('none', $told(null));
+        say('some', $told(2));
+        ready();
+        PHP);
+    same('SUCCESS', $process->hear('done', 60)[0]);
+    same(3, count($sentry->events()));
+    $process->hear('ready');
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
+    $process->tell();
+    [$status, $took] = $process->hear('none');
+    same('SUCCESS', $status);
+    is_true($took < 1.0, "close() took {$took} s");
+    [$status, $took] = $process->hear('some');
+    same('UNKNOWN', $status);
+    is_true($took > 1.9 && $took < 10.0, "close(2) took {$took} s");
+    $process->kill();
+});
+
+test('Spotlight gets each event too, even where there is no DSN', function (Box $box): void {
+    $sentry = $box->sentry();
+    $spotlight = $box->sentry();
+    $process = bridge($box, $sentry, <<<PHP
+        \$url = 'http://' . parse_url('{$spotlight->dsn}', PHP_URL_HOST) . ':' . parse_url('{$spotlight->dsn}', PHP_URL_PORT);
+        ids(client(['transport' => new Transport(), 'spotlight' => \$url]), 2);
+        ids(client(['transport' => new Transport(), 'spotlight' => \$url, 'dsn' => null]), 1);
+        say('end');
+        PHP);
+    $process->hear('end');
+    same(['/stream', '/stream', '/stream'], array_column($spotlight->seen(), 'path'));
+    eventually('two events', fn (): bool => count($sentry->events()) === 2);
+});
+
+test('two clients of two projects, of which one is current, each send to their own', function (Box $box): void {
+    [$one, $two] = [$box->sentry(), $box->sentry()];
+    $process = bridge($box, $one, <<<PHP
+        \$shared = new Transport();
+        \$one = client(['transport' => \$shared]);
+        \$two = client(['transport' => \$shared, 'dsn' => '{$two->dsn}']);
+        Sentry\\SentrySdk::getCurrentHub()->bindClient(\$two);
+        say('ids', [ids(\$one, 3), ids(\$two, 3), ids(\$one, 3)]);
+        PHP);
+    [$a, $b, $c] = $process->hear('ids');
+    $one->await([...$a, ...$c]);
+    $two->await($b);
+    same([6, 3], [count($one->events()), count($two->events())]);
+});
+
+test('what is too large, and what has no room, has no id', function (Box $box): void {
+    $sentry = $box->sentry();
+    $process = bridge($box, $sentry, <<<'PHP'
+        $client = client(['http_client' => new HttpClient(), 'logger' => $lines = new Lines()]);
+        say('id', $client->captureMessage(str_repeat('x', 3 << 20)));
+        say('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);
+        PHP, ['pillion.sentry_max_payload_size' => '1']);
+    same(null, $process->hear('id'));
+    same(true, $process->hear('lines'));
+});

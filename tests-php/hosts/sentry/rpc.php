@@ -1,0 +1,168 @@
+<?php
+
+// An application that speaks to RoadRunner's Sentry plugin keeps its calls, and gets its answers from the extension. The settings
+// are the plugin's own file.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+const LOAD = "require '" . __DIR__ . "/../../../php/tests/load.php';\nuse Pillion\Bridge\RoadRunner\Rpc;\n";
+
+/** A program, and the Sentry that a `.rr.yaml` names. */
+function application(Box $box, string $code, string $more = ''): array
+{
+    $sentry = $box->sentry();
+    $box->unset('sentry_dsn');
+    file_put_contents("{$box->directory}/.rr.yaml", <<<YAML
+        version: "3"
+        server:
+          command: "php worker.php"
+        sentry_transport:
+          enabled: true
+          dsn: {$sentry->dsn}
+          transport: {timeout: 30s, connect_timeout: 10s, compression: true, ssl_verify: true}
+          queue: {workers: 4, batch_size: 10, batch_timeout: 5s}
+          logging: {level: info}
+        {$more}
+        YAML);
+    $box->set('config', "{$box->directory}/.rr.yaml");
+
+    return [$sentry, $box->php(LOAD . $code)];
+}
+
+test('SendEvent answers as the plugin does, and what was sent arrives', function (Box $box): void {
+    [$sentry, $process] = application($box, <<<'PHP'
+        $rpc = new Rpc();
+        $send = fn (array $event): array => $rpc->call('sentry_transport.SendEvent', $event);
+        say('good', $send(['event_id' => 'FC6D8C0C-43FC-4630-AD85-0EE518F1B9D0', 'type' => 'event', 'payload' => '{"message":"boom","tags":{},"x":1.0}']));
+        say('odd', $send(['event_id' => 'sentry_65f0a1b2c3d4e5.12345678', 'type' => 'event', 'payload' => '{"event_id":"sentry_65f0a1b2c3d4e5.12345678","message":"boom"}']));
+        say('transaction', $rpc->withServicePrefix('sentry_transport')->call('sendEvent', ['event_id' => str_repeat('a', 32), 'type' => 'transaction', 'payload' => '{"type":"transaction","spans":[]}']));
+        say('envelope', $send(['event_id' => str_repeat('b', 32), 'type' => 'event', 'payload' => '{"event_id":"' . str_repeat('b', 32) . '","dsn":"https:\/\/other@sentry.example\/9"}' . "\n{\"type\":\"event\"}\n{\"message\":\"whole\"}"]));
+        foreach ([['type' => 'event', 'payload' => '{}'], ['event_id' => 'a', 'payload' => '{}'], ['event_id' => 'a', 'type' => 'event'], ['event_id' => 'a', 'type' => 'event', 'payload' => 'no json'], null] as $wrong) {
+            say('wrong', $rpc->call('sentry_transport.SendEvent', $wrong));
+        }
+        say('flush', Pillion\Sentry\flush(30));
+        PHP);
+    same(['success' => true, 'event_id' => 'FC6D8C0C-43FC-4630-AD85-0EE518F1B9D0', 'error' => '', 'rate_limit' => false], $process->hear('good'));
+    same(['success' => true, 'event_id' => 'sentry_65f0a1b2c3d4e5.12345678', 'error' => '', 'rate_limit' => false], $process->hear('odd'));
+    same(true, $process->hear('transaction')['success']);
+    same(true, $process->hear('envelope')['success']);
+    foreach (['event ID is required', 'event type is required', 'event payload is required', 'event payload is not valid JSON', 'event ID is required'] as $i => $error) {
+        same(['success' => false, 'event_id' => $i === 0 || $i === 4 ? '' : 'a', 'error' => $error, 'rate_limit' => false], $process->hear('wrong'));
+    }
+    same(true, $process->hear('flush'));
+    same(0, $sentry->counter('invalid'));
+    $seen = array_column(array_map(fn (array $seen): array => [$seen['header']['event_id'], $seen['items'][0], $seen['path']], $sentry->seen()), null, 0);
+    same(4, count($seen));
+    same('boom', $seen['fc6d8c0c43fc4630ad850ee518f1b9d0'][1][1]['message']);
+    same('transaction', $seen[str_repeat('a', 32)][1][0]['type']);
+    same('/api/1/envelope/', $seen[str_repeat('b', 32)][2]);
+    $odd = array_diff(array_keys($seen), ['fc6d8c0c43fc4630ad850ee518f1b9d0', str_repeat('a', 32), str_repeat('b', 32)]);
+    $odd = (string) reset($odd);
+    is_true(preg_match('/^[0-9a-f]{12}5[0-9a-f]{3}[89ab][0-9a-f]{15}$/D', $odd) === 1, "the id {$odd} is a UUID of version 5");
+    same($odd, $seen[$odd][1][1]['event_id']);
+});
+
+test('SendBatch answers for each, and an id is always sent as the same', function (Box $box): void {
+    [$sentry, $process] = application($box, <<<'PHP'
+        $events = array_map(fn (int $n): array => ['event_id' => "id {$n}", 'type' => 'event', 'payload' => json_encode(['message' => "m{$n}"])], range(1, 25));
+        $rpc = new Rpc();
+        say('answers', $rpc->call('sentry_transport.SendBatch', $events));
+        $rpc->call('sentry_transport.SendEvent', $events[0]);
+        Pillion\Sentry\flush(30);
+        say('end');
+        PHP);
+    $answers = $process->hear('answers');
+    same(array_map(fn (int $n): string => "id {$n}", range(1, 25)), array_column($answers, 'event_id'));
+    same([true], array_values(array_unique(array_column($answers, 'success'))));
+    $process->hear('end');
+    same([25, 26], [count($sentry->events()), $sentry->counter('taken')]);
+});
+
+test('a rate limit is told as the plugin would', function (Box $box): void {
+    [$sentry, $process] = application($box, <<<'PHP'
+        ready();
+        $rpc = new Rpc();
+        $event = ['event_id' => str_repeat('c', 32), 'type' => 'event', 'payload' => '{}'];
+        say('first', $rpc->call('sentry_transport.SendEvent', $event));
+        Pillion\Sentry\flush(30);
+        say('second', $rpc->call('sentry_transport.SendEvent', $event));
+        say('other', $rpc->call('sentry_transport.SendEvent', ['type' => 'transaction'] + $event));
+        say('status', $rpc->call('sentry_transport.GetStatus', true));
+        Pillion\Sentry\flush(30);
+        say('metrics', $rpc->call('sentry_transport.GetMetrics', true));
+        PHP);
+    $process->hear('ready');
+    $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:error:organization']]]);
+    $process->tell();
+    same(true, $process->hear('first')['success']);
+    same(['success' => false, 'event_id' => str_repeat('c', 32), 'error' => 'rate limited', 'rate_limit' => true], $process->hear('second'));
+    same(true, $process->hear('other')['success']);
+    $status = $process->hear('status');
+    same(['enabled', 'dsn_set', 'queue', 'rate_limits'], array_keys($status));
+    same(['queue_length', 'retry_queue_length', 'workers', 'closed'], array_keys($status['queue']));
+    same([true, true, 4, false], [$status['enabled'], $status['dsn_set'], $status['queue']['workers'], $status['queue']['closed']]);
+    $until = strtotime($status['rate_limits']['error']);
+    is_true($until > time() + 30 && $until <= time() + 61, "error: {$status['rate_limits']['error']}");
+    $metrics = $process->hear('metrics');
+    same(['events_sent', 'events_failed', 'events_rate_limit', 'queue_length', 'total_retries'], array_keys($metrics));
+    same([1, 0, 2, 0, 0], array_values($metrics));
+});
+
+test('all other calls go to the real connection, with its service and codec', function (Box $box): void {
+    [, $process] = application($box, <<<'PHP'
+        use Spiral\Goridge\RPC\{CodecInterface, RPCInterface};
+
+        final class Codec implements CodecInterface
+        {
+            public function getIndex(): int { return 0; }
+            public function encode(mixed $payload): string { return ''; }
+            public function decode(string $payload, mixed $options = null): mixed { return null; }
+        }
+        final class Real implements RPCInterface
+        {
+            public ?string $service = null;
+            public ?CodecInterface $codec = null;
+            public function withServicePrefix(string $service): RPCInterface { $new = clone $this; $new->service = $service; return $new; }
+            public function withCodec(CodecInterface $codec): RPCInterface { $new = clone $this; $new->codec = $codec; return $new; }
+            public function call(string $method, mixed $payload, mixed $options = null): mixed { return [$this->service, $this->codec !== null, $method, $payload, $options]; }
+        }
+        $rpc = new Rpc(new Real());
+        say('plain', $rpc->call('resetter.List', true, 7));
+        say('prefixed', $rpc->withCodec(new Codec())->withServicePrefix('kv')->call('Has', ['a']));
+        say('ours', $rpc->withServicePrefix('kv')->withServicePrefix('sentry_transport')->call('GetStatus', true)['enabled']);
+        say('unknown', outcome(fn () => $rpc->call('sentry_transport.Nonsense', 1)));
+        say('none', outcome(fn () => (new Rpc())->call('kv.Has', 1)));
+        PHP);
+    same([null, false, 'resetter.List', true, 7], $process->hear('plain'));
+    same(['kv', true, 'Has', ['a'], null], $process->hear('prefixed'));
+    same(true, $process->hear('ours'));
+    same('Spiral\Goridge\RPC\Exception\ServiceException', $process->hear('unknown')['class']);
+    is_true(str_contains($process->hear('none')['message'], 'kv.Has: no RPC connection was given'), 'the exception says what is missing');
+});
+
+test('a value that is wrong is told by its key, file and line, and all calls say that the plugin is not configured', function (Box $box): void {
+    [$sentry, $process] = application($box, <<<'PHP'
+        say('answer', (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => 'a', 'type' => 'event', 'payload' => '{}']));
+        PHP, "  retry:\n    dead_letter_queue: perhaps\n");
+    $answer = $process->hear('answer');
+    same(false, $answer['success']);
+    foreach (['sentry_transport.retry.dead_letter_queue', '.rr.yaml line', 'perhaps'] as $part) {
+        is_true(str_contains($answer['error'], $part), "{$answer['error']} names {$part}");
+    }
+    same(0, $sentry->counter('envelopes'));
+});
+
+test('where it is switched off, calls are answered and nothing is sent', function (Box $box): void {
+    $sentry = $box->sentry();
+    $process = $box->php(LOAD . <<<'PHP'
+        say('answer', (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => 'a', 'type' => 'event', 'payload' => '{}']));
+        say('status', (new Rpc())->call('sentry_transport.GetStatus', true)['enabled']);
+        PHP, ini: ['pillion.sentry_enabled' => 'off']);
+    same(['success' => false, 'event_id' => 'a', 'error' => 'plugin is disabled or not configured', 'rate_limit' => false], $process->hear('answer'));
+    same(false, $process->hear('status'));
+    same(0, $sentry->counter('envelopes'));
+});
