@@ -26,3 +26,19 @@ function under_load(Box $box, FrankenPhp $host, int $changes, callable $change, 
 
     return $outcomes;
 }
+
+/** A restart with one more build under way. */
+function restart_amid_a_build(FrankenPhp $host): callable
+{
+    return function (int $i) use ($host): void {
+        $host->ask('submit', name: "long {$i}");
+        $host->restart();
+    };
+}
+
+/** @param array<string, int> $statuses what came of requests beside restarts */
+function no_request_is_lost(array $statuses): void
+{
+    $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
+    same([], $odd, 'answers: ' . show($statuses));
+}

@@ -17,17 +17,12 @@ test(sprintf('%d restarts under load while threads are added and end: nothing is
     $velox = $box->velox();
     $velox->delay(0.1);
     $host = new FrankenPhp($box, ['threads' => 2, 'frankenphp' => "max_threads 10\n        max_requests 7"]);
-    $restart = function (int $i) use ($host): void {
-        $host->ask('submit', name: "long {$i}");
-        $host->restart();
-    };
-    under_load($box, $host, 3, $restart);
+    under_load($box, $host, 3, restart_amid_a_build($host));
     $host->ask('build', name: 'before');
     $before = $host->settled();
     $memory = memory($host->pid);
-    $statuses = under_load($box, $host, RESTARTS, $restart);
-    $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
-    same([], $odd, 'answers: ' . show($statuses));
+    $statuses = under_load($box, $host, RESTARTS, restart_amid_a_build($host));
+    no_request_is_lost($statuses);
     same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
     // Threads that FrankenPHP has added stay, and each may have a notifier.
     $after = $host->settled();
