@@ -27,7 +27,7 @@ phpt() {
     local extension=$1 seconds=$2 results asked settled
     shift 2
     results=$(mktemp)
-    TEST_PHP_EXECUTABLE=$PHP NO_INTERACTION=1 "$PHP" -n "$(phpt_runner)" -q -j"${PHPT_JOBS:-$(nproc)}" --no-color \
+    TEST_PHP_EXECUTABLE=$PHP NO_INTERACTION=1 "$PHP" -n "$(phpt_runner)" -q -j"${PHPT_JOBS:-$((2 * $(nproc)))}" --no-color \
         --no-progress --show-diff --set-timeout "$seconds" -W "$results" -n -d "extension=$extension" "$@" || true
     asked=$(find "$@" -name '*.phpt' | wc -l)
     settled=$(phpt_count 'PASSED|SKIPPED|XFAILED' "$results")
