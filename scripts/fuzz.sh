@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of `fuzz/` one after the other: `fuzz.sh [--seconds N] [--keep] [TARGET...]`, all targets where
+# Runs the fuzz targets of `fuzz/`: `fuzz.sh [--seconds N] [--keep] [TARGET...]`, all targets where
 # none is named, an hour each where nothing else is said. Standard output gets a line for each. What a run finds of new
 # inputs stays in the user's cache, and the next one goes on from there; an input that breaks something is left in
 # `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again. `--keep` puts into `fuzz/corpus`, from what the cache
 # has gathered, the few small inputs that between them reach most.
 #
-# FUZZ_GATHERED names another place than the cache for what is found.
+# FUZZ_GATHERED names another place than the cache for what is found. As many run beside each other as there are
+# processors.
 #
 # libFuzzer needs nothing but the compilers that build the extension: what `cargo fuzz` would tell rustc stands below.
 
@@ -85,12 +86,16 @@ build "$(target_home)/fuzz"
 if [ ${#inputs[@]} -gt 0 ]; then
     exec "$programs/${targets[0]}" "${inputs[@]}"
 fi
-status=0
+work=fuzz status=0 running=()
+[ -z "$keep" ] || work=distil
 for target in "${targets[@]}"; do
-    if [ -n "$keep" ]; then
-        distil "$target" || status=1
-    else
-        fuzz "$target" || status=1
-    fi
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+        sleep 0.1
+    done
+    "$work" "$target" &
+    running+=($!)
+done
+for job in "${running[@]}"; do
+    wait "$job" || status=1
 done
 exit $status
