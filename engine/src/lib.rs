@@ -12,6 +12,7 @@
 //! * [`velox`] builds: request, key, flight, client.
 //! * [`sentry`] envelopes: outbox, limits, sender, dead letters.
 //! * [`worker`] where requests begin and end.
+//! * [`uuid`] ids that are made here.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
 //! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`, `host`
@@ -33,6 +34,7 @@ pub mod process;
 pub mod runtime;
 pub mod sentry;
 mod sync;
+pub mod uuid;
 pub mod velox;
 pub mod worker;
 

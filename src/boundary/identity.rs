@@ -5,6 +5,7 @@ use ext_php_rs::ffi::zend_object;
 use pillion_engine::{
     Result,
     host::clock,
+    uuid,
     worker::{Mode, request_id},
 };
 
@@ -109,8 +110,5 @@ fn from_server() -> Option<String> {
 }
 
 fn made() -> Result<String> {
-    Ok(request_id::uuid_v7(
-        clock::unix_ms(),
-        request_id::randomness()?,
-    ))
+    Ok(uuid::text(uuid::v7(clock::unix_ms())?))
 }

@@ -9,7 +9,7 @@ use super::{
     Sentry,
     envelope::{Envelope, Item},
 };
-use crate::{Error, Result, error::Violation, host::clock, logging};
+use crate::{Error, Result, error::Violation, host::clock, logging, uuid};
 
 /// An event that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +63,7 @@ impl Sentry {
 /// The caller's id, or a new one.
 fn event_id(event: &Map<String, Value>) -> Result<String> {
     let Some(given) = event.get("event_id").filter(|id| !id.is_null()) else {
-        let mut random = [0u8; 16];
-        getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
-        let mut id = u128::from_be_bytes(random);
-        // UUID version 4, variant 1 (RFC 9562 §5.4).
-        id = id & !(0xf << 76) | 4 << 76;
-        id = id & !(0x3 << 62) | 2 << 62;
-        return Ok(format!("{id:032x}"));
+        return Ok(format!("{:032x}", uuid::v4()?));
     };
     let text = given.as_str().unwrap_or_default().replace('-', "");
     if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {

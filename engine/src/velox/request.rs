@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use super::{
     fields::{Fields, Place, kind},
     platform::{host_arch, host_os},
-    rules::{is_rr_version, is_uuid, uuid},
+    rules::{is_rr_version, is_uuid},
 };
-use crate::{Error, Result, error::Violation};
+use crate::{Error, Result, error::Violation, uuid};
 
 /// The longest that all texts of a request may be. RoadRunner's forty plugins have four thousand bytes; what an
 /// artifact records of its request has to stay far below the bound of an entry on disk.
@@ -103,7 +103,7 @@ impl Request {
             }]));
         }
         if request.request_id.is_empty() {
-            request.request_id = uuid()?;
+            request.request_id = uuid::text(uuid::v4()?);
         }
         Ok(request)
     }

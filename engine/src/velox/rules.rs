@@ -1,9 +1,4 @@
-//! The shapes of a request's texts, as the real server checks them. Pure but for the random numbers of a
-//! new id.
-
-use std::io;
-
-use crate::{Error, Result};
+//! The shapes of a request's texts, as the real server checks them. Pure.
 
 /// Velox's rule: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
 pub(super) fn is_rr_version(text: &str) -> bool {
@@ -41,22 +36,4 @@ pub(super) fn is_uuid(text: &str) -> bool {
                 byte.is_ascii_hexdigit()
             }
         })
-}
-
-/// A random UUID (RFC 9562, version 4).
-pub(super) fn uuid() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::io("reading random numbers", io::Error::other(error)))?;
-    let bits = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    Ok(format!(
-        "{}-{}-{}-{}-{}",
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32)
-    ))
 }

@@ -2,8 +2,6 @@
 //! version 7, RFC 9562: sortable by time). What comes from outside ends in logs and headers, so only
 //! harmless characters are taken.
 
-use crate::{Error, Result};
-
 /// The longest id that is taken from outside.
 const LONGEST: usize = 128;
 
@@ -44,36 +42,12 @@ fn hex(text: &str, length: usize) -> Option<&str> {
     is_hex.then_some(text)
 }
 
-/// What [`uuid_v7`] needs, from the system.
-///
-/// # Errors
-/// The system has none.
-pub fn randomness() -> Result<[u8; 10]> {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(bytes)
-}
-
-/// A UUID of version 7 from milliseconds since 1970 and randomness.
-#[must_use]
-pub fn uuid_v7(unix_ms: u64, random: [u8; 10]) -> String {
-    let random = random
-        .iter()
-        .fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
-    let time = u128::from(unix_ms & 0xffff_ffff_ffff);
-    let bits = (time << 80) | random;
-    // Version and variant stand over what was random there.
-    let bits = (bits & !(0xf << 76) & !(0b11 << 62)) | (0x7 << 76) | (0b10 << 62);
-    let text = format!("{bits:032x}");
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| text.get(range).unwrap_or(""));
-    parts.join("-")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::uuid;
 
     #[test]
     fn an_id_from_outside_is_taken_where_it_is_harmless() {
@@ -116,22 +90,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_made_id_is_a_uuid_of_version_7_as_in_the_rfc() {
-        // RFC 9562, appendix A.6.
-        let id = uuid_v7(
-            0x017F_22E2_79B0,
-            [0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F],
-        );
-        assert_eq!(id, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
-    }
-
     proptest! {
         #[test]
-        fn a_made_id_is_fit_to_be_passed_on_and_sorts_by_time(ms in 0u64..(1 << 47), random: [u8; 10]) {
-            let id = uuid_v7(ms, random);
+        fn a_made_id_is_fit_to_be_passed_on(ms: u64) {
+            let id = uuid::text(uuid::v7(ms).unwrap());
             prop_assert_eq!(from_header(id.as_bytes()), Some(id.as_str()));
-            prop_assert!(uuid_v7(ms + 1, random) > id);
         }
 
         #[test]
