@@ -60,7 +60,7 @@ impl Store {
         self.prepare()?;
         match self.writer() {
             Some(writer) if !writer.check() => {
-                log::warn!(dir:% = self.dir().display(); "index repaired, its sums were wrong");
+                log::warn!(dir:% = self.dir().display(); "index repaired");
             }
             Some(_) => {}
             None => report.held_up = true,

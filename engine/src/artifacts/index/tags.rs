@@ -48,6 +48,11 @@ impl Tags {
             .find(|slot| self.get(*slot) == 0)
     }
 
+    /// How many of its slots are taken.
+    pub(super) fn used(self) -> u64 {
+        (0..GROUP_SLOTS).filter(|slot| self.get(*slot) != 0).count() as u64
+    }
+
     pub(super) const fn get(self, slot: usize) -> u8 {
         (self.0 >> (slot * 8)) as u8
     }

@@ -123,15 +123,24 @@ impl Writer<'_> {
         Some(record)
     }
 
-    /// Looks whether the counts and the sums are those of the slots, and makes all of it anew where
-    /// they are not. `false`: they were not.
+    /// Looks whether every record is found where it stands, no tag leads to an empty slot, and the counts and
+    /// sums are those of the slots; makes all of it anew where they are not. `false`: they were not.
     pub(in crate::artifacts) fn check(&self) -> bool {
-        let (mut entries, mut bytes) = (0u64, 0u64);
-        for record in self.index.records() {
-            entries += 1;
-            bytes = bytes.saturating_add(record.size);
+        let geometry = self.index.geometry;
+        let (mut entries, mut bytes, mut right) = (0u64, 0u64, true);
+        for slot in 0..geometry.slots() {
+            if let Slot::Live(record) = self.index.read_slot(slot) {
+                entries += 1;
+                bytes = bytes.saturating_add(record.size);
+                let found = self.index.locate(record.key);
+                right &= found.is_some_and(|(at, _)| at == slot);
+            }
         }
-        let right = (self.index.len(), self.index.total_size()) == (entries, bytes);
+        let tagged: u64 = (0..geometry.groups)
+            .filter_map(|group| self.index.tags(group))
+            .map(Tags::used)
+            .sum();
+        right &= (self.index.len(), self.index.total_size(), tagged) == (entries, bytes, entries);
         if !right {
             self.reindex();
         }

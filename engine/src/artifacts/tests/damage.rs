@@ -145,6 +145,16 @@ fn random_bits_anywhere_are_a_miss_at_worst_and_heal() {
     let places: u64 = std::env::var("PILLION_DAMAGE").map_or(3_000, |n| n.parse().unwrap());
     let seed =
         std::env::var("PILLION_SEED").map_or_else(|_| clock::unix_ms() | 1, |n| n.parse().unwrap());
+    random_bits(seed, places);
+}
+
+#[test]
+fn a_record_whose_tag_is_lost_and_that_is_stored_anew_is_counted_once() {
+    // What this seed flips does that.
+    random_bits(1_795_271_967_375, 2_300);
+}
+
+fn random_bits(seed: u64, places: u64) {
     let mut state = seed;
     let damaged = Damaged::new(40);
     let (mut misses, mut flips) = (0, 0);
