@@ -6,6 +6,7 @@
 //! * [`lifecycle`] module and request start and stop; [`process`] the one pointer to all state;
 //!   [`thread`] what a PHP thread keeps.
 //! * [`boundary`] where a request begins and ends, one file a runtime.
+//! * [`serve`] the loop of a worker script, in every runtime.
 //! * [`functions`] one file a PHP namespace; [`classes`] future, artifact, exceptions.
 //! * [`ini`], [`info`] settings in and out; [`log`] lines for PHP's log; [`heap`] the counting allocator.
 //! * [`zend`] the ground on which the others stand; nearly all unsafe code is there.
@@ -19,6 +20,7 @@ mod ini;
 mod lifecycle;
 mod log;
 mod process;
+mod serve;
 mod thread;
 mod zend;
 

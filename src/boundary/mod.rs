@@ -34,7 +34,7 @@ use pillion_engine::{
 };
 
 use crate::{
-    log as php_log,
+    log as php_log, process,
     thread::Thread,
     zend::{cwd, kept::Kept, memory, output, sapi},
 };
@@ -57,6 +57,10 @@ pub struct Local {
     ended: u64,
     /// Within a call of `frankenphp_handle_request`.
     is_handling: bool,
+    /// Within a call of `Worker\loop`.
+    pub is_looping: bool,
+    /// RoadRunner's next request is given back.
+    declines: bool,
     /// Whether the script is a worker of FrankenPHP's, once somebody has asked.
     is_worker: Option<bool>,
     /// The number of the request, for what belongs to it.
@@ -259,6 +263,13 @@ pub fn explain(refusal: Refusal) -> String {
             "request_end() was called without a request that request_begin() has begun".to_owned()
         }
     }
+}
+
+/// Whether the script that runs is to be a loop around `frankenphp_handle_request`, whatever
+/// `CADDY_WORKER_MODE` says.
+#[must_use]
+pub fn is_loop_of_frankenphp() -> bool {
+    process::sapi() == "frankenphp" && is_frankenphp_worker()
 }
 
 /// Whether the script that runs is a loop which FrankenPHP's worker mode serves requests with.

@@ -52,7 +52,10 @@ unsafe extern "C" fn observed(execute_data: *mut zend_execute_data) -> observer:
             end: Some(received),
         };
     }
-    if is(class, "Spiral\\RoadRunner\\Http\\HttpWorker") && is(method, "waitRequest") {
+    // RoadRunner's own, and that of Pillion's Composer package.
+    let is_worker = is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
+        || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker");
+    if is_worker && is(method, "waitRequest") {
         return observer::Handlers {
             begin: Some(waits),
             end: Some(received_request),
@@ -62,6 +65,11 @@ unsafe extern "C" fn observed(execute_data: *mut zend_execute_data) -> observer:
 }
 
 unsafe extern "C" fn waits(_: *mut zend_execute_data) {
+    answered();
+}
+
+/// The request under way, where there is one, is over.
+pub fn answered() {
     let is_over =
         Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received));
     if is_over {
@@ -70,11 +78,17 @@ unsafe extern "C" fn waits(_: *mut zend_execute_data) {
     let _ = tell(Event::Waits);
 }
 
+/// Whether what is received from here on is given back: that is no request of this worker's.
+pub fn declines(declines: bool) {
+    Thread::with(|thread| thread.worker.declines = declines);
+}
+
 /// `ret` is null where the method has thrown, or PHP jumps out of it.
 unsafe extern "C" fn received(_: *mut zend_execute_data, ret: *mut zval) {
     // SAFETY: null, or the live return value.
     let is_request = unsafe { ret.as_ref() }.is_some_and(|value| !value::is_null(value));
-    let _ = tell(Event::Received(is_request));
+    let is_served = is_request && Thread::with(|thread| !thread.worker.declines);
+    let _ = tell(Event::Received(is_served));
 }
 
 unsafe extern "C" fn received_request(frame: *mut zend_execute_data, ret: *mut zval) {

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::function;
 use crate::{
     boundary::{self, FIGURES, identity, reset},
-    handler, process,
+    handler, process, serve,
     thread::Thread,
     zend::{
         call::{Call, Thrown},
@@ -40,6 +40,11 @@ pub const FUNCTIONS: &[Function] = &[
         "Pillion\\Worker\\request_end",
         "(): void",
         handler!(request_end),
+    ),
+    function(
+        "Pillion\\Worker\\loop",
+        "(callable $handler, int $maxRequests = 0): int",
+        handler!(serve_requests),
     ),
     function(
         "Pillion\\Worker\\on_reset",
@@ -105,6 +110,19 @@ fn request_end(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
         reset::run();
     }
     boundary::tell(Event::ManualEnd).map_err(refused)?;
+    Ok(())
+}
+
+fn serve_requests(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let handler = call.callable(0)?;
+    let most = u64::try_from(call.int_or(1, 0)?)
+        .map_err(|_| call.value_error(1, c"must be greater than or equal to 0"))?;
+    // The handler outlives its variable.
+    let handler = Kept::new(handler);
+    let served = serve::serve(&handler, most);
+    handler.release();
+    ret.int(served?.try_into().unwrap_or(i64::MAX));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use ext_php_rs::ffi::{_call_user_function_impl, zval};
+use ext_php_rs::ffi::{_call_user_function_impl, zend_string, zval};
 
 use super::{
     raw,
@@ -12,6 +12,7 @@ use super::{
 
 /// See the head of the file.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub struct Kept([u64; 2]);
 
 const _: () = assert!(size_of::<zval>() == size_of::<Kept>());
@@ -20,12 +21,38 @@ impl Kept {
     /// Takes a reference to a value.
     #[must_use]
     pub fn new(value: &zval) -> Self {
-        let copy = filled(|ret| ret.copy(value));
-        // SAFETY: of the same size, and any bytes are good ones.
-        Self(unsafe { std::mem::transmute::<MaybeUninit<zval>, [u64; 2]>(copy) })
+        Self::owning(filled(|ret| ret.copy(value)))
     }
 
-    fn value(&self) -> &zval {
+    /// A value whose reference goes over; its place has to have been all zeroes before it was filled.
+    #[must_use]
+    pub fn owning(value: MaybeUninit<zval>) -> Self {
+        // SAFETY: of the same size, and any bytes are good ones.
+        Self(unsafe { std::mem::transmute::<MaybeUninit<zval>, [u64; 2]>(value) })
+    }
+
+    /// A string.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::owning(filled(|ret| ret.string(text)))
+    }
+
+    /// The value's place, for calls of the engine's that only read it.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut zval {
+        self.0.as_ptr().cast::<zval>().cast_mut()
+    }
+
+    /// The string of a value that was made by [`Self::text`].
+    #[must_use]
+    pub fn string(&self) -> *mut zend_string {
+        // SAFETY: by the contract.
+        unsafe { self.value().value.str_ }
+    }
+
+    /// The value itself.
+    #[must_use]
+    pub fn value(&self) -> &zval {
         // SAFETY: made from a value, to which a reference is held.
         unsafe { &*self.0.as_ptr().cast::<zval>() }
     }

@@ -1,7 +1,7 @@
 //! What the Zend API has beyond ext-php-rs' list of bindings, declared as in php-src's headers of
 //! PHP 8.2 to 8.5. Calls run on PHP's threads only.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use ext_php_rs::ffi::{
     HashTable, zend_class_entry, zend_execute_data, zend_object, zend_string, zend_type, zval,
@@ -77,19 +77,19 @@ unsafe extern "C" {
     ) -> *mut ext_php_rs::ffi::php_stream;
 }
 
-/// Makes a PHP stream that reads from `fd` and owns it.
+/// Makes a PHP stream that owns `fd`; `mode` as `fopen` has it.
 ///
 /// # Safety
 /// On a PHP thread inside a request; `fd` is open and owned by nobody else.
-pub unsafe fn stream_from_file(fd: c_int) -> *mut ext_php_rs::ffi::php_stream {
+pub unsafe fn stream_from_file(fd: c_int, mode: &CStr) -> *mut ext_php_rs::ffi::php_stream {
     // SAFETY: as for `stream_from_socket`.
     unsafe {
         #[cfg(not(php_debug))]
-        return _php_stream_fopen_from_fd(fd, c"rb".as_ptr(), std::ptr::null(), false);
+        return _php_stream_fopen_from_fd(fd, mode.as_ptr(), std::ptr::null(), false);
         #[cfg(php_debug)]
         return _php_stream_fopen_from_fd(
             fd,
-            c"rb".as_ptr(),
+            mode.as_ptr(),
             std::ptr::null(),
             false,
             0,

@@ -1,7 +1,7 @@
 //! The server API: its hook at the start of requests, the variables of a request, the environment.
 
 use std::{
-    ffi::{CStr, c_int},
+    ffi::{CStr, c_char, c_int},
     sync::atomic::{AtomicPtr, Ordering},
 };
 
@@ -67,6 +67,53 @@ unsafe extern "C" fn activate() -> c_int {
         let _ = std::panic::catch_unwind(hook);
     }
     result
+}
+
+type Write = unsafe extern "C" fn(*const c_char, usize) -> usize;
+
+static WRITE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Has all that PHP prints go to standard error from here on. In a process with one PHP thread.
+pub fn divert_output() {
+    // SAFETY: the module lives as long as the process, and no other PHP thread runs.
+    unsafe {
+        if let Some(module) = ext_php_rs_sapi_module().as_mut()
+            && let Some(write) = module.ub_write.replace(write_to_standard_error)
+            && write as usize != write_to_standard_error as *const () as usize
+        {
+            WRITE.store(write as *mut (), Ordering::Release);
+        }
+    }
+}
+
+/// And where it went before.
+pub fn restore_output() {
+    let write = WRITE.swap(std::ptr::null_mut(), Ordering::AcqRel);
+    if !write.is_null() {
+        // SAFETY: as above; only `divert_output` stores there, and only a function of this type.
+        unsafe {
+            if let Some(module) = ext_php_rs_sapi_module().as_mut() {
+                module.ub_write = Some(std::mem::transmute::<*mut (), Write>(write));
+            }
+        }
+    }
+}
+
+/// Everything counts as written: nobody can do anything about the rest.
+unsafe extern "C" fn write_to_standard_error(text: *const c_char, length: usize) -> usize {
+    let mut done = 0;
+    while done < length {
+        // SAFETY: that many bytes are there.
+        let written =
+            unsafe { libc::write(libc::STDERR_FILENO, text.add(done).cast(), length - done) };
+        match usize::try_from(written) {
+            Ok(0) => break,
+            Ok(written) => done += written,
+            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    length
 }
 
 /// Whether `opcache.preload` runs: opcache takes the server API's functions away for it, and every server

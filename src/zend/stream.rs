@@ -2,8 +2,9 @@
 //! an artifact's file, for reading.
 
 use std::{
+    ffi::CStr,
     fs::File,
-    os::fd::{IntoRawFd, OwnedFd},
+    os::fd::{IntoRawFd, OwnedFd, RawFd},
 };
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, php_stream, zend_resource};
@@ -35,7 +36,21 @@ pub fn give(socket: OwnedFd, ret: Ret) -> Option<Given> {
 pub fn give_file(file: File, ret: Ret) -> bool {
     // SAFETY: as in `give`.
     unsafe {
-        let stream = raw::stream_from_file(file.into_raw_fd());
+        let stream = raw::stream_from_file(file.into_raw_fd(), c"rb");
+        let Some(stream) = stream.as_ref() else {
+            return false;
+        };
+        ret.resource(stream.res);
+    }
+    true
+}
+
+/// Gives an open descriptor to PHP, whose stream owns it from here on; `mode` as `fopen` has it. `false`: PHP
+/// made no stream of it.
+pub fn give_descriptor(descriptor: RawFd, mode: &CStr, ret: Ret) -> bool {
+    // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
+    unsafe {
+        let stream = raw::stream_from_file(descriptor, mode);
         let Some(stream) = stream.as_ref() else {
             return false;
         };

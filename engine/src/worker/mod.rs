@@ -6,12 +6,14 @@
 //! * [`mode`] the names of the runtimes.
 //! * [`hooks`] what runs after each request, in its order.
 //! * [`left`] what requests leave behind: kinds, counts, what was told.
+//! * [`limits`] when a loop ends by itself.
 //! * [`figures`] counts and durations of all threads of a process.
 
 pub mod boundary;
 pub mod figures;
 pub mod hooks;
 pub mod left;
+pub mod limits;
 pub mod mode;
 pub mod request_id;
 
@@ -19,4 +21,5 @@ pub use boundary::{Boundary, Event, Refusal, Script, Step};
 pub use figures::Figures;
 pub use hooks::Hooks;
 pub use left::LeftBehind;
+pub use limits::Limits;
 pub use mode::Mode;

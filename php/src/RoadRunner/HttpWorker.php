@@ -1,0 +1,154 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Pillion\Bridge\RoadRunner;
+
+/**
+ * RoadRunner's HTTP worker without RoadRunner's PHP packages. `Pillion\Worker\loop()` runs it; by hand it is
+ *
+ *     $worker = new HttpWorker();
+ *     while ($request = $worker->waitRequest()) {
+ *         try {
+ *             $worker->respond($handler($request));
+ *         } catch (WireException $gone) {
+ *             throw $gone;
+ *         } catch (\Throwable $thrown) {
+ *             $worker->fail($thrown);
+ *         }
+ *     }
+ *
+ * and Pillion notices where each request begins and ends by the calls of {@see waitRequest()}.
+ */
+final class HttpWorker
+{
+    private readonly Wire $wire;
+    private bool $isStopping = false;
+    private bool $isStreaming = false;
+
+    /**
+     * @param resource|null $in what RoadRunner writes to; with $out, else both are what `RR_RELAY` says
+     * @param resource|null $out what it reads from
+     */
+    public function __construct(mixed $in = null, mixed $out = null)
+    {
+        $this->wire = is_resource($in) && is_resource($out) ? new Wire($in, $out) : Wire::open((string) getenv('RR_RELAY'));
+    }
+
+    /**
+     * The next request; null: RoadRunner says stop, or is gone.
+     *
+     * @throws WireException RoadRunner can't be understood
+     */
+    public function waitRequest(): ?Request
+    {
+        while (!$this->isStopping && ($frame = $this->wire->receive()) !== null) {
+            [$flags, $stream, $context, $body] = $frame;
+            if (($flags & Wire::CONTROL) !== 0) {
+                $this->obey($body);
+            } elseif ($stream === 0) {
+                return Request::fromMessage($context, $body);
+            }
+            // Else it is about a stream that was at its end before RoadRunner heard of that.
+        }
+
+        return null;
+    }
+
+    /**
+     * Answers the request.
+     *
+     * @param mixed $answer what {@see Response::from()} takes
+     *
+     * @throws \InvalidArgumentException it is no answer; nothing has been sent
+     * @throws WireException RoadRunner is gone
+     */
+    public function respond(mixed $answer): void
+    {
+        $response = Response::from($answer);
+        $head = Message::number(1, $response->status) . Message::lists(2, $response->headers);
+        if (is_string($response->body) || $response->isWithoutBody()) {
+            $this->wire->send(Wire::PROTOBUF, $head, $response->isWithoutBody() || !is_string($response->body) ? '' : $response->body);
+
+            return;
+        }
+        $this->isStreaming = false;
+        try {
+            $this->stream($head, $response->chunks());
+        } catch (WireException $gone) {
+            throw $gone;
+        } catch (\Throwable $thrown) {
+            if (!$this->isStreaming) {
+                throw $thrown;
+            }
+            // The status is with the client: all that is left is to end, and to tell.
+            $this->wire->send(Wire::PROTOBUF, '');
+            error_log("A response broke off: {$thrown}");
+        }
+    }
+
+    /**
+     * Answers the request with status 500; RoadRunner writes the exception into its log, and in debug mode to the client.
+     *
+     * @throws WireException RoadRunner is gone
+     */
+    public function fail(\Throwable $thrown): void
+    {
+        $this->wire->send(Wire::ERROR, '', (string) $thrown);
+    }
+
+    /**
+     * Gives the request back: RoadRunner hands it to another worker, and replaces this one.
+     *
+     * @throws WireException RoadRunner is gone
+     */
+    public function stop(): void
+    {
+        $this->isStopping = true;
+        $this->wire->send(Wire::PROTOBUF, '{"stop":true}');
+    }
+
+    /** @param iterable<string> $chunks */
+    private function stream(string $head, iterable $chunks): void
+    {
+        foreach ($chunks as $chunk) {
+            if ($this->isStreaming && $this->isUnwanted()) {
+                break;
+            }
+            if ($chunk !== '' || !$this->isStreaming) {
+                $this->wire->send(Wire::PROTOBUF, $this->isStreaming ? '' : $head, $chunk, Wire::MORE);
+                $this->isStreaming = true;
+            }
+        }
+        $this->wire->send(Wire::PROTOBUF, $this->isStreaming ? '' : $head);
+    }
+
+    /** Whether the client has gone away in the middle of a stream. */
+    private function isUnwanted(): bool
+    {
+        while ($this->wire->hasInput()) {
+            $frame = $this->wire->receive() ?? throw new WireException('RoadRunner has closed the wire');
+            if (($frame[0] & Wire::CONTROL) !== 0) {
+                $this->obey($frame[3]);
+            } elseif (($frame[1] & Wire::ENOUGH) !== 0) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /** A word of RoadRunner's about the worker itself. */
+    private function obey(string $word): void
+    {
+        $word = json_decode($word, true);
+        if (!is_array($word)) {
+            throw new WireException('RoadRunner has sent a control frame that is no JSON');
+        }
+        if (($word['stop'] ?? false) === true) {
+            $this->isStopping = true;
+        } elseif (isset($word['pid'])) {
+            $this->wire->send(Wire::CONTROL, '', json_encode(['pid' => getmypid()], \JSON_THROW_ON_ERROR));
+        }
+    }
+}

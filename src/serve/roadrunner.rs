@@ -1,0 +1,232 @@
+//! RoadRunner's HTTP workers. Where RoadRunner's PHP packages are installed the handler gets PSR-7 requests
+//! from their `PSR7Worker`; else Pillion's Composer package has a small worker of its own, with plain requests.
+//! Both are asked by `waitRequest` and `respond`, and the observer of [`crate::boundary::roadrunner`] sees that.
+//!
+//! A worker that has to end (a limit, a signal) gives the next request back, and RoadRunner has another
+//! worker serve it: who just goes may take a request with him that RoadRunner has already sent.
+
+use std::ffi::c_int;
+
+use ext_php_rs::ffi::zend_class_entry;
+use pillion_engine::{
+    Error,
+    runtime::{Input, wait_readable},
+    worker::Limits,
+};
+
+use super::{is_over, refuse, wire::Wire};
+use crate::{
+    boundary, process,
+    zend::{
+        call::Thrown,
+        interrupt::{self, PhpInterrupt},
+        invoke,
+        kept::Kept,
+        signals, value,
+    },
+};
+
+const PSR7: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
+const BRIDGE: &str = "Pillion\\Bridge\\RoadRunner\\HttpWorker";
+
+/// Packages that make PSR-7 messages: their factories of requests, streams and uploads.
+const FACTORIES: [[&str; 3]; 5] = [
+    ["Nyholm\\Psr7\\Factory\\Psr17Factory"; 3],
+    ["GuzzleHttp\\Psr7\\HttpFactory"; 3],
+    ["HttpSoft\\Message\\ServerRequestFactory", "HttpSoft\\Message\\StreamFactory", "HttpSoft\\Message\\UploadedFileFactory"],
+    ["Laminas\\Diactoros\\ServerRequestFactory", "Laminas\\Diactoros\\StreamFactory", "Laminas\\Diactoros\\UploadedFileFactory"],
+    ["Slim\\Psr7\\Factory\\ServerRequestFactory", "Slim\\Psr7\\Factory\\StreamFactory", "Slim\\Psr7\\Factory\\UploadedFileFactory"],
+];
+
+/// A worker that PHP code speaks to RoadRunner with.
+#[derive(Clone, Copy)]
+struct Worker {
+    object: Kept,
+    /// It is RoadRunner's own, and not ours.
+    is_psr7: bool,
+    wire: Option<Wire>,
+    /// Where to wait, where that is known.
+    input: Option<c_int>,
+}
+
+/// See [`super::serve`].
+pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
+    let mode = process::environment_variable("RR_MODE").unwrap_or_default();
+    if mode != "http" {
+        return Err(Error::State(format!(
+            "loop() serves HTTP, and RR_MODE is '{mode}': use the package of RoadRunner's for that"
+        ))
+        .into());
+    }
+    let worker = Worker::new()?;
+    let watched = signals::watch();
+    let served = worker.serve(handler, limits);
+    watched.end();
+    if let Some(wire) = worker.wire {
+        wire.give_back();
+    }
+    worker.object.release();
+    served
+}
+
+impl Worker {
+    fn new() -> Result<Self, Thrown> {
+        let is_pipes = process::environment_variable("RR_RELAY")
+            .is_none_or(|relay| relay.is_empty() || relay == "pipes");
+        if let Some(class) = invoke::class(PSR7)? {
+            return Ok(Self {
+                object: psr7(class)?,
+                is_psr7: true,
+                wire: None,
+                input: is_pipes.then_some(libc::STDIN_FILENO),
+            });
+        }
+        let Some(class) = invoke::class(BRIDGE)? else {
+            return Err(refuse(
+                "loop() needs a PHP package to speak with RoadRunner: composer require pillion/bridge, or spiral/roadrunner-http for PSR-7; and load Composer's autoloader before",
+            ));
+        };
+        if !is_pipes {
+            return Ok(Self {
+                object: invoke::new(class, &[])?,
+                is_psr7: false,
+                wire: None,
+                input: None,
+            });
+        }
+        let wire = Wire::take()?;
+        let Some(streams) = wire.streams() else {
+            return Err(Error::Internal("PHP makes no streams of RoadRunner's wire".into()).into());
+        };
+        let object = invoke::new(class, &streams);
+        streams.map(Kept::release);
+        Ok(Self {
+            object: object?,
+            is_psr7: false,
+            wire: Some(wire),
+            input: Some(wire.input()),
+        })
+    }
+
+    fn serve(&self, handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
+        let mut served = 0;
+        let mut is_ending = false;
+        loop {
+            if !self.awaits_input()? {
+                return Ok(served);
+            }
+            if is_ending || signals::is_told() {
+                self.give_back_the_next()?;
+                return Ok(served);
+            }
+            let request = invoke::method(&self.object, "waitRequest", &[])?;
+            if value::is_null(request.value()) {
+                return Ok(served);
+            }
+            let answered = self.answer(handler, request);
+            request.release();
+            answered?;
+            served += 1;
+            boundary::roadrunner::answered();
+            is_ending = is_over(limits, served);
+        }
+    }
+
+    /// Waits until there is a request, or anything else; `false`: there is none, and a signal says stop.
+    fn awaits_input(&self) -> Result<bool, Thrown> {
+        let Some(input) = self.input else {
+            return Ok(true);
+        };
+        match wait_readable(input, &PhpInterrupt, &signals::is_told) {
+            Input::Ready => Ok(true),
+            Input::Stopped => Ok(false),
+            Input::Interrupted => Err(Thrown::Pending),
+        }
+    }
+
+    /// Calls the handler, and sends what it gives or throws. `exit()` ends the script.
+    fn answer(&self, handler: &Kept, request: Kept) -> Result<(), Thrown> {
+        let answered = match invoke::call(handler, &[request]) {
+            Ok(response) => {
+                let sent = invoke::method(&self.object, "respond", &[response]);
+                response.release();
+                sent
+            }
+            Err(thrown) => Err(thrown),
+        };
+        match answered {
+            Ok(nothing) => nothing.release(),
+            Err(thrown) => {
+                let exception = interrupt::set_aside();
+                if exception.is_null() {
+                    return Err(thrown);
+                }
+                let exception = invoke::object(exception);
+                let told = self.fail(exception);
+                exception.release();
+                told?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers with status 500, and tells RoadRunner why.
+    fn fail(&self, exception: Kept) -> Result<(), Thrown> {
+        if !self.is_psr7 {
+            invoke::method(&self.object, "fail", &[exception])?.release();
+            return Ok(());
+        }
+        let text = invoke::method(&exception, "__toString", &[])?;
+        let told = self.with_inner(|inner| invoke::method(inner, "error", &[text]));
+        text.release();
+        told?.release();
+        Ok(())
+    }
+
+    /// Takes one more request, and has RoadRunner give it to somebody else.
+    fn give_back_the_next(&self) -> Result<(), Thrown> {
+        boundary::roadrunner::declines(true);
+        let request = invoke::method(&self.object, "waitRequest", &[]);
+        boundary::roadrunner::declines(false);
+        let request = request?;
+        if !value::is_null(request.value()) {
+            match self.is_psr7 {
+                true => self.with_inner(|inner| invoke::method(inner, "stop", &[]))?,
+                false => invoke::method(&self.object, "stop", &[])?,
+            }
+            .release();
+        }
+        request.release();
+        Ok(())
+    }
+
+    /// Runs `work` with the worker below RoadRunner's `PSR7Worker`.
+    fn with_inner(&self, work: impl FnOnce(&Kept) -> Result<Kept, Thrown>) -> Result<Kept, Thrown> {
+        let inner = invoke::method(&self.object, "getWorker", &[])?;
+        let result = work(&inner);
+        inner.release();
+        result
+    }
+}
+
+/// RoadRunner's own worker, with the factories of whichever package is there.
+fn psr7(class: *mut zend_class_entry) -> Result<Kept, Thrown> {
+    for names in FACTORIES {
+        let [request, stream, upload] = names.map(invoke::class);
+        let (Some(request), Some(stream), Some(upload)) = (request?, stream?, upload?) else {
+            continue;
+        };
+        let arguments = [
+            invoke::function("Spiral\\RoadRunner\\Worker::create", &[])?,
+            invoke::new(request, &[])?,
+            invoke::new(stream, &[])?,
+            invoke::new(upload, &[])?,
+        ];
+        let worker = invoke::new(class, &arguments);
+        arguments.map(Kept::release);
+        return worker;
+    }
+    Err(refuse(
+        "RoadRunner's PSR7Worker needs a package that makes PSR-7 messages, and none is installed that loop() knows: composer require nyholm/psr7",
+    ))
+}

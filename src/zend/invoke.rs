@@ -1,0 +1,106 @@
+//! Calling functions, methods and classes of PHP's by their names. PHP code runs: it may throw, and PHP may
+//! jump over the frames above, so what is held here are [`Kept`] values, which have no destructor.
+
+use std::mem::MaybeUninit;
+
+use ext_php_rs::ffi::{
+    _call_user_function_impl, zend_class_entry, zend_lookup_class_ex, zend_object, zval,
+};
+use pillion_engine::Error;
+
+use super::{
+    call::Thrown,
+    interrupt, kept::Kept, raw,
+    ret::filled,
+};
+
+/// Calls what is callable; gives what it returns, with a reference.
+///
+/// # Errors
+/// It has thrown, or is not callable; so below.
+pub fn call(function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    run(None, function, arguments)
+}
+
+/// Calls a function by its name, or a static method by `Class::method`.
+pub fn function(name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let name = Kept::text(name);
+    let returned = run(None, &name, arguments);
+    name.release();
+    returned
+}
+
+/// Calls a method of an object.
+pub fn method(object: &Kept, name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let name = Kept::text(name);
+    let returned = run(Some(object), &name, arguments);
+    name.release();
+    returned
+}
+
+/// The class of this name, which PHP's autoloaders may load.
+///
+/// # Errors
+/// An autoloader has thrown.
+pub fn class(name: &str) -> Result<Option<*mut zend_class_entry>, Thrown> {
+    let name = Kept::text(name);
+    // SAFETY: on a PHP thread in a call; a string of the engine's.
+    let found = unsafe { zend_lookup_class_ex(name.string(), std::ptr::null_mut(), 0) };
+    name.release();
+    match interrupt::is_throwing() {
+        true => Err(Thrown::Pending),
+        false => Ok((!found.is_null()).then_some(found)),
+    }
+}
+
+/// Makes an object of a class, and calls its constructor.
+pub fn new(class: *mut zend_class_entry, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let mut object = MaybeUninit::<zval>::zeroed();
+    // SAFETY: a live class; the place holds nothing.
+    if unsafe { raw::object_init_ex(object.as_mut_ptr(), class) } != 0 {
+        return Err(Thrown::Pending);
+    }
+    let object = Kept::owning(object);
+    // SAFETY: a live class.
+    if unsafe { !(*class).constructor.is_null() } {
+        match method(&object, "__construct", arguments) {
+            Ok(nothing) => nothing.release(),
+            Err(thrown) => {
+                object.release();
+                return Err(thrown);
+            }
+        }
+    }
+    Ok(object)
+}
+
+/// An object, whose reference goes over.
+#[must_use]
+pub fn object(object: *mut zend_object) -> Kept {
+    Kept::owning(filled(|ret| ret.object(object)))
+}
+
+fn run(object: Option<&Kept>, function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let mut returned = MaybeUninit::<zval>::zeroed();
+    // SAFETY: on a PHP thread in a call; live values, which the engine copies, and a place for what is
+    // returned.
+    let result = unsafe {
+        _call_user_function_impl(
+            object.map_or(std::ptr::null_mut(), Kept::as_ptr),
+            function.as_ptr(),
+            returned.as_mut_ptr(),
+            arguments.len().try_into().unwrap_or(0),
+            arguments.as_ptr().cast::<zval>().cast_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    let returned = Kept::owning(returned);
+    if interrupt::is_throwing() {
+        returned.release();
+        return Err(Thrown::Pending);
+    }
+    if result != 0 {
+        return Err(Error::Internal("PHP can't call a function that has to be there".into()).into());
+    }
+    Ok(returned)
+}

@@ -1,0 +1,114 @@
+//! Signals that would end the process at once, turned into a word to the loop that runs: it finishes the
+//! request in hand. RoadRunner says stop over its wire, but who stops a whole service (systemd, a container)
+//! signals every process of it. What the application handles itself stays with it.
+//!
+//! The handler runs on whichever thread the kernel picks, and stores a flag. PHP may put handlers of its own
+//! below (`ZEND_SIGNALS`), which keep the real ones in a table: then the table is changed.
+
+use std::{
+    ffi::c_int,
+    mem::MaybeUninit,
+    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+};
+
+/// Their default is to end the process.
+const ENDING: [c_int; 6] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGHUP,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+];
+
+static TOLD: AtomicBool = AtomicBool::new(false);
+/// The process that watches: what it forks has no loop.
+static OWNER: AtomicI32 = AtomicI32::new(0);
+
+/// Which of them are ours, as bits in the order of [`ENDING`].
+#[derive(Debug, Clone, Copy)]
+pub struct Watched(u8);
+
+type Sigaction =
+    unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
+
+/// Watches all that nobody handles. On PHP's thread.
+#[must_use]
+pub fn watch() -> Watched {
+    TOLD.store(false, Ordering::Release);
+    OWNER.store(pid(), Ordering::Release);
+    let mut ours = 0;
+    for (bit, signal) in ENDING.into_iter().enumerate() {
+        if current(signal) == libc::SIG_DFL {
+            // Reads and writes of PHP's streams go on after it; `ppoll` never does.
+            set(signal, told as *const () as usize, libc::SA_RESTART);
+            ours |= 1 << bit;
+        }
+    }
+    Watched(ours)
+}
+
+/// Whether one of them has come.
+#[must_use]
+pub fn is_told() -> bool {
+    TOLD.load(Ordering::Acquire)
+}
+
+impl Watched {
+    /// Gives them their default back, unless somebody else has put his handler there.
+    pub fn end(self) {
+        for (bit, signal) in ENDING.into_iter().enumerate() {
+            if self.0 & 1 << bit != 0 && current(signal) == told as *const () as usize {
+                set(signal, libc::SIG_DFL, 0);
+            }
+        }
+    }
+}
+
+extern "C" fn told(signal: c_int) {
+    if OWNER.load(Ordering::Acquire) == pid() {
+        TOLD.store(true, Ordering::Release);
+        return;
+    }
+    // SAFETY: both may be called in a handler; the signal is blocked until it returns.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+fn pid() -> i32 {
+    // SAFETY: takes nothing and can't fail.
+    unsafe { libc::getpid() }
+}
+
+fn current(signal: c_int) -> usize {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: writes one action.
+    unsafe {
+        sigaction()(signal, std::ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction
+    }
+}
+
+fn set(signal: c_int, handler: usize, flags: c_int) {
+    // SAFETY: a handler of one argument, or the default; zeroes are an empty mask.
+    unsafe {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+        (action.sa_sigaction, action.sa_flags) = (handler, flags);
+        libc::sigemptyset(&raw mut action.sa_mask);
+        sigaction()(signal, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// PHP's own where it has one, else the system's.
+fn sigaction() -> Sigaction {
+    // SAFETY: looks a name up in what is loaded; PHP declares it with this type.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"zend_sigaction".as_ptr());
+        match found.is_null() {
+            true => libc::sigaction,
+            false => std::mem::transmute::<*mut libc::c_void, Sigaction>(found),
+        }
+    }
+}
