@@ -67,6 +67,44 @@ function request_end(): void
 }
 
 /**
+ * Serves requests in whatever runs the script: the one line of a worker script, and the last thing that it does.
+ *
+ * | runtime | the handler gets | what it gives | returns |
+ * | --- | --- | --- | --- |
+ * | FrankenPHP, worker | nothing: superglobals are the request's | is not looked at: it prints | when FrankenPHP says stop |
+ * | RoadRunner with `spiral/roadrunner-http` | a PSR-7 `ServerRequestInterface` | a PSR-7 `ResponseInterface` | when RoadRunner says stop |
+ * | RoadRunner with `pillion/bridge` alone | a `Pillion\Bridge\RoadRunner\Request` | what `Pillion\Bridge\RoadRunner\Response::from()` takes | as before |
+ * | php-fpm, the command line, all others | nothing | is not looked at | after one request |
+ *
+ * In a worker it also returns, after the request in hand, when it has served $maxRequests, when PHP holds more memory than
+ * `pillion.worker_max_memory` says, and in RoadRunner when a signal comes that would end the process (`SIGTERM`, `SIGINT`,
+ * `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`) and that the application does not handle. Let the script end then: the runtime
+ * starts it anew, and no request is lost meanwhile.
+ *
+ * An exception that the handler lets out is answered with status 500 in a worker, which goes on; anywhere else it comes out of
+ * `loop()`. `exit()` ends the script, as everywhere. In RoadRunner what is printed goes into RoadRunner's log, also by
+ * programs that the handler starts where `pillion/bridge` serves.
+ *
+ * ```php
+ * $application = new Application();
+ * Worker\loop($application->handle(...));
+ * ```
+ *
+ * @param callable $handler
+ * @param int $maxRequests 0: any number
+ *
+ * @return int how many requests it has served
+ *
+ * @throws \ValueError $maxRequests is negative
+ * @throws \Pillion\StateException code 800: it is called by its own handler, or in a request of {@see request_begin()}; or
+ *         RoadRunner's `RR_MODE` is not `http`; or a Composer package is missing, which the message names
+ */
+function loop(callable $handler, int $maxRequests = 0): int
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * Runs after each request of this script, once, when the client has its answer (where the runtime allows that: FrankenPHP's
  * and RoadRunner's workers; else as the last of PHP's shutdown functions, and so too after `exit()`, an uncaught exception
  * and a fatal error). Register hooks once, before the loop.

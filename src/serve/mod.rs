@@ -33,10 +33,11 @@ use crate::{
 /// # Errors
 /// What the handler throws where the runtime lets that through; a mistake of the application's.
 pub fn serve(handler: &Kept, most: u64) -> Result<u64, Thrown> {
-    let is_inner =
-        Thread::with(|thread| std::mem::replace(&mut thread.worker.is_looping, true));
+    let is_inner = Thread::with(|thread| std::mem::replace(&mut thread.worker.is_looping, true));
     if is_inner {
-        return Err(refuse("loop() was called by its own handler: call it once, as the last thing a script does"));
+        return Err(refuse(
+            "loop() was called by its own handler: call it once, as the last thing a script does",
+        ));
     }
     let served = enter(handler, most);
     Thread::with(|thread| thread.worker.is_looping = false);

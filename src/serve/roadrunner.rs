@@ -33,9 +33,21 @@ const BRIDGE: &str = "Pillion\\Bridge\\RoadRunner\\HttpWorker";
 const FACTORIES: [[&str; 3]; 5] = [
     ["Nyholm\\Psr7\\Factory\\Psr17Factory"; 3],
     ["GuzzleHttp\\Psr7\\HttpFactory"; 3],
-    ["HttpSoft\\Message\\ServerRequestFactory", "HttpSoft\\Message\\StreamFactory", "HttpSoft\\Message\\UploadedFileFactory"],
-    ["Laminas\\Diactoros\\ServerRequestFactory", "Laminas\\Diactoros\\StreamFactory", "Laminas\\Diactoros\\UploadedFileFactory"],
-    ["Slim\\Psr7\\Factory\\ServerRequestFactory", "Slim\\Psr7\\Factory\\StreamFactory", "Slim\\Psr7\\Factory\\UploadedFileFactory"],
+    [
+        "HttpSoft\\Message\\ServerRequestFactory",
+        "HttpSoft\\Message\\StreamFactory",
+        "HttpSoft\\Message\\UploadedFileFactory",
+    ],
+    [
+        "Laminas\\Diactoros\\ServerRequestFactory",
+        "Laminas\\Diactoros\\StreamFactory",
+        "Laminas\\Diactoros\\UploadedFileFactory",
+    ],
+    [
+        "Slim\\Psr7\\Factory\\ServerRequestFactory",
+        "Slim\\Psr7\\Factory\\StreamFactory",
+        "Slim\\Psr7\\Factory\\UploadedFileFactory",
+    ],
 ];
 
 /// A worker that PHP code speaks to RoadRunner with.
@@ -99,7 +111,7 @@ impl Worker {
             return Err(Error::Internal("PHP makes no streams of RoadRunner's wire".into()).into());
         };
         let object = invoke::new(class, &streams);
-        streams.map(Kept::release);
+        streams.into_iter().for_each(Kept::release);
         Ok(Self {
             object: object?,
             is_psr7: false,
@@ -223,7 +235,7 @@ fn psr7(class: *mut zend_class_entry) -> Result<Kept, Thrown> {
             invoke::new(upload, &[])?,
         ];
         let worker = invoke::new(class, &arguments);
-        arguments.map(Kept::release);
+        arguments.into_iter().for_each(Kept::release);
         return worker;
     }
     Err(refuse(

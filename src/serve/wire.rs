@@ -25,7 +25,10 @@ impl Wire {
     /// There are no descriptors left, or one of the three is closed.
     pub fn take() -> Result<Self> {
         let wire = move_away().map_err(|error| {
-            Error::io("taking standard input and output for RoadRunner's wire", error)
+            Error::io(
+                "taking standard input and output for RoadRunner's wire",
+                error,
+            )
         })?;
         sapi::divert_output();
         Ok(wire)

@@ -8,11 +8,7 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::Error;
 
-use super::{
-    call::Thrown,
-    interrupt, kept::Kept, raw,
-    ret::filled,
-};
+use super::{call::Thrown, interrupt, kept::Kept, raw, ret::filled};
 
 /// Calls what is callable; gives what it returns, with a reference.
 ///
@@ -100,7 +96,9 @@ fn run(object: Option<&Kept>, function: &Kept, arguments: &[Kept]) -> Result<Kep
         return Err(Thrown::Pending);
     }
     if result != 0 {
-        return Err(Error::Internal("PHP can't call a function that has to be there".into()).into());
+        return Err(
+            Error::Internal("PHP can't call a function that has to be there".into()).into(),
+        );
     }
     Ok(returned)
 }

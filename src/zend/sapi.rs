@@ -109,7 +109,8 @@ unsafe extern "C" fn write_to_standard_error(text: *const c_char, length: usize)
         match usize::try_from(written) {
             Ok(0) => break,
             Ok(written) => done += written,
-            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {
+            }
             Err(_) => break,
         }
     }

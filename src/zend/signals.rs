@@ -29,8 +29,7 @@ static OWNER: AtomicI32 = AtomicI32::new(0);
 #[derive(Debug, Clone, Copy)]
 pub struct Watched(u8);
 
-type Sigaction =
-    unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
+type Sigaction = unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
 
 /// Watches all that nobody handles. On PHP's thread.
 #[must_use]

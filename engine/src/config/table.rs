@@ -584,4 +584,11 @@ pub const TABLE: &[Setting] = &[
         Some("off"),
         "After how many requests of a worker PHP collects cycles, when hooks have run and Pillion has reset. PHP collects by itself in any case when enough may be garbage.",
     ),
+    setting(
+        Worker,
+        "worker.max_memory",
+        Kind::Size(0, (1 << 20) * MIB),
+        Some("0"),
+        "`Worker\\loop()` ends after a request when PHP holds more than this from the system (`memory_get_usage(true)`), so that the worker starts afresh; 0: it never does.",
+    ),
 ];

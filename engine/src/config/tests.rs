@@ -149,6 +149,7 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
     ),
     ("worker.leak_check", "sample:0", "sample:N", "sample:100"),
     ("worker.gc", "on", "off or every:N", "every:50"),
+    ("worker.max_memory", "plenty", "is not a size", "128M"),
 ];
 
 /// What a process sees, owned by the test.
@@ -278,6 +279,7 @@ fn nobody_says_anything_and_the_documented_defaults_hold() {
     assert_eq!(sentry.outbox_size, 64 << 20);
     assert_eq!(sentry.max_payload_size, 200 << 20);
     assert_eq!(worker.reset, ResetSet::NONE);
+    assert_eq!(worker.max_memory, 0);
     assert_eq!((worker.leak_check, worker.gc), (Every::NEVER, Every::NEVER));
 }
 

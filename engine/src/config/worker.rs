@@ -12,6 +12,8 @@ pub struct WorkerSettings {
     pub reset: ResetSet,
     pub leak_check: Every,
     pub gc: Every,
+    /// Bytes; 0: no limit.
+    pub max_memory: u64,
 }
 
 /// Some of [`RESETTABLE`].
@@ -83,6 +85,10 @@ impl WorkerSettings {
             },
             leak_check: every("worker.leak_check"),
             gc: every("worker.gc"),
+            max_memory: match values("worker.max_memory") {
+                Some(Value::Size(bytes)) => bytes,
+                _ => 0,
+            },
         }
     }
 }

@@ -89,7 +89,13 @@ pub fn wait_readable(fd: RawFd, interrupt: &dyn Interrupt, stop: &dyn Fn() -> bo
         };
         let blocked = Blocked::new();
         let is_pending = interrupt.pending();
-        let (at_once, is_stopped) = (libc::timespec { tv_sec: 0, tv_nsec: 0 }, stop());
+        let (at_once, is_stopped) = (
+            libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            stop(),
+        );
         let time = match is_stopped || is_pending {
             true => &raw const at_once,
             false => std::ptr::null(),

@@ -33,6 +33,10 @@ $bad = [
     'velox_retry_initial_delay' => ['0', '2h'],
     'velox_retry_max_delay' => ['0'],
     'velox_retry_backoff_multiplier' => ['0.5', 'x', 'NAN'],
+    'worker_reset' => ['umask'],
+    'worker_leak_check' => ['sample:0'],
+    'worker_gc' => ['on'],
+    'worker_max_memory' => ['plenty'],
 ];
 // Any text is a path for a cache directory; Sentry's are in sentry/bad_values.phpt; all others are here.
 $ours = array_filter(array_keys(ini_get_all('pillion')), fn ($name) => !str_starts_with($name, 'pillion.sentry_'));
@@ -171,3 +175,11 @@ pillion.velox_retry_backoff_multiplier (INI): "x" is not a number; right would b
   key works, find off, notifier works
 pillion.velox_retry_backoff_multiplier (INI): "NAN" is not a number; right would be a number from 1.0 to 100.0
   key works, find off, notifier works
+pillion.worker_reset (INI): "umask" names "umask", which is none of the known words; right would be none, or a list of ini, handlers, timezone, wrappers, session
+  key works, find works, notifier works
+pillion.worker_leak_check (INI): "sample:0" is out of range; right would be off, on or sample:N with N from 1 to 1000000
+  key works, find works, notifier works
+pillion.worker_gc (INI): "on" is none of the known words; right would be off or every:N with N from 1 to 1000000
+  key works, find works, notifier works
+pillion.worker_max_memory (INI): "plenty" is not a size; right would be a size from 0 to 1048576 (in MiB), or with a unit like 512M or 6G
+  key works, find works, notifier works

@@ -87,3 +87,4 @@ pillion.sentry_logging_level => info => default
 pillion.worker_reset => no value => default
 pillion.worker_leak_check => off => default
 pillion.worker_gc => off => default
+pillion.worker_max_memory => 0 => default
