@@ -90,7 +90,7 @@ final class Wire
     {
         // RoadRunner wants no option in a control frame, and one in an answer.
         $options = $flags === self::CONTROL ? '' : pack('V', strlen($context));
-        $head = pack('CCV', self::VERSION << 4 | (self::HEADER + strlen($options)) / 4, $flags, strlen($context) + strlen($body));
+        $head = pack('CCV', self::VERSION << 4 | intdiv(self::HEADER + strlen($options), 4), $flags, strlen($context) + strlen($body));
         $this->write($head . pack('VCx', crc32($head), $stream) . $options . $context);
         $body === '' || $this->write($body);
     }
