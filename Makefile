@@ -13,7 +13,7 @@ demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp
 test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh
 
-torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure
+torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure|outbox|senders
 	@scripts/setup.sh base test
 	@scripts/torture.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
 

@@ -19,5 +19,7 @@ check "somebody dies at every named place, and nobody is hurt (seed $seed)" scen
 check "400 processes are killed at random, and nothing is wrong (seed $seed)" scenario storm --seed "$seed" --kills 400
 check "the dead are succeeded in about a second (seed $seed)" scenario heirs --seed "$seed" --rounds 10
 check "200 ask for 20 configurations: 20 builds, and one for each killed builder (seed $seed)" scenario crowd --seed "$seed"
+check "30 die while they send envelopes: each that was taken arrives (seed $seed)" scenario outbox --seed "$seed" --kills 30
+check "100 send at once: each envelope arrives (seed $seed)" scenario senders --seed "$seed" --crowd 100
 check "200 learn from one build why it failed (seed $seed)" scenario failure --seed "$seed"
 verdict

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{clock, shared};
+use super::shared;
 use crate::{
     Error, Result,
     error::IoContext,
@@ -119,22 +119,11 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
 
 /// Removes what processes left that died while they made the secret. A duty of the steward's.
 pub fn sweep(state_dir: &Path, now: SystemTime) {
-    for entry in fs::read_dir(state_dir).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let digits = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
-        let ours = digits.is_some_and(|digits| {
+    shared::sweep(state_dir, now, DEAD, |name| {
+        name.strip_prefix(TEMPORARY).is_some_and(|digits| {
             digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-        });
-        let dead = ours
-            && entry.metadata().is_ok_and(|found| {
-                found
-                    .modified()
-                    .is_ok_and(|at| clock::apart(now, at) > DEAD)
-            });
-        if dead {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
+        })
+    });
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use std::{
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::failpoint::{Place, reach};
+
 /// What the file system has to have left after a segment was made.
 const MARGIN: u64 = 1 << 20;
 
@@ -41,6 +43,7 @@ impl Segment {
             .mode(0o600)
             .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
             .open(path)?;
+        reach(Place::SharedMade);
         let made = Self::fill(&mut file, dir, bytes);
         if made.is_err() {
             let _ = fs::remove_file(path);

@@ -17,7 +17,7 @@ use crate::{
         secret::{self, Secret},
         steward::{self, Standing},
     },
-    logging,
+    logging, sentry,
 };
 
 /// What a process holds once it takes part in the host.
@@ -63,6 +63,7 @@ impl Process {
         let mut duties = Vec::new();
         if let Ok(dirs) = self.dirs() {
             let (dir, state) = (dirs.run.join("presence"), dirs.state.clone());
+            let run = dirs.run.clone();
             duties.push(Duty {
                 name: "sweep presence",
                 every: Duration::from_secs(10),
@@ -70,7 +71,9 @@ impl Process {
                 run: Arc::new(move || {
                     let _ = presence::living(&dir);
                     let now = Duration::from_millis(clock::unix_ms());
-                    secret::sweep(&state, SystemTime::UNIX_EPOCH + now);
+                    let now = SystemTime::UNIX_EPOCH + now;
+                    secret::sweep(&state, now);
+                    sentry::sweep(&run, &state, now);
                 }),
             });
         }

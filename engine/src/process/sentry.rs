@@ -11,7 +11,7 @@ use crate::{
     config::SentrySettings,
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
-    sentry::{Places, Sentry},
+    sentry::{Places, Sentry, outbox::Orphans},
 };
 
 /// How often the steward looks for outboxes whose owners have died.
@@ -19,11 +19,14 @@ const ADOPT_EVERY: Duration = Duration::from_secs(1);
 
 /// The room, which PHP's threads and the steward's duty may both open.
 #[derive(Debug, Default)]
-pub(super) struct SentryCell(OnceCell<Arc<Sentry>>);
+pub(super) struct SentryCell {
+    room: OnceCell<Arc<Sentry>>,
+    orphans: Arc<Orphans>,
+}
 
 impl SentryCell {
     pub(super) fn get(&self) -> Option<&Arc<Sentry>> {
-        self.0.get()
+        self.room.get()
     }
 
     fn open(
@@ -32,7 +35,7 @@ impl SentryCell {
         places: Places,
         attend: impl FnOnce(Arc<Sentry>),
     ) -> Result<&Arc<Sentry>> {
-        self.0.get_or_try_init(|| {
+        self.room.get_or_try_init(|| {
             let sentry = Arc::new(Sentry::open(settings.clone(), places)?);
             attend(Arc::clone(&sentry));
             Ok(sentry)
@@ -68,6 +71,7 @@ impl Process {
             Ok(dirs) => Places {
                 run: Some(dirs.run.clone()),
                 state: Some(dirs.state.clone()),
+                orphans: Arc::clone(&self.sentry.orphans),
             },
             Err(error) => {
                 log::warn!(error = error.to_string().as_str(); "no directory for envelopes: they are kept in memory");
@@ -119,6 +123,7 @@ impl Process {
         let places = Places {
             run: Some(run),
             state: Some(state),
+            orphans: Arc::clone(&cell.orphans),
         };
         let looked_at = places.clone();
         Some(super::member::Duty {

@@ -6,11 +6,20 @@ use std::{
     io,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::category::{Category, Reason};
-use crate::host::{Segment, clock};
+use crate::{
+    failpoint::{Place, reach},
+    host::{Segment, clock, shared},
+};
+
+/// How the name of the board begins, and how that of one that is being made ends.
+const PREFIX: &str = "sentry-v1-";
+const TEMPORARY: &str = ".tmp";
+/// Making takes a moment; whose file is older died over it.
+const DEAD: Duration = Duration::from_secs(60);
 
 const COUNTERS: usize = 64;
 /// Projects that one host can tell apart; the limits of further ones are not shared.
@@ -72,6 +81,13 @@ pub struct Board(Segment);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Project(usize);
 
+/// Removes what processes left in `run_dir` that died while they made the board.
+pub(super) fn sweep(run_dir: &Path, now: SystemTime) {
+    shared::sweep(run_dir, now, DEAD, |name| {
+        name.starts_with(PREFIX) && name.ends_with(TEMPORARY)
+    });
+}
+
 impl Board {
     /// The board in `run_dir`; without one a board of this process alone.
     ///
@@ -83,7 +99,7 @@ impl Board {
         };
         let boot = clock::boot_id().replace('-', "");
         let boot = boot.get(..12).unwrap_or("unknown");
-        let path = dir.join(format!("sentry-v1-{boot}.seg"));
+        let path = dir.join(format!("{PREFIX}{boot}.seg"));
         // Made under a name of its own and linked, so that nobody maps half of one.
         for _ in 0..4 {
             match Segment::open(&path) {
@@ -92,11 +108,13 @@ impl Board {
                 Ok(Some(_)) | Err(_) => break,
             }
             let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-            let temporary = dir.join(format!("sentry-v1-{random:016x}.tmp"));
+            let temporary = dir.join(format!("{PREFIX}{random:016x}{TEMPORARY}"));
             if Segment::create(&temporary, BYTES).is_err() {
                 break;
             }
+            reach(Place::BoardMade);
             let linked = std::fs::hard_link(&temporary, &path);
+            reach(Place::BoardLinked);
             let _ = std::fs::remove_file(&temporary);
             if linked.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
                 break;

@@ -8,13 +8,26 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::outbox::Record;
+use crate::{
+    failpoint::{Place, reach},
+    host::shared,
+};
 
 const ENDING: &str = ".letter";
+const TEMPORARY: &str = ".tmp";
+/// Writing takes a fraction of a second; whose file is older died over it.
+const DEAD: Duration = Duration::from_secs(600);
+
+/// Removes what processes left that died while they wrote a letter: it still lies in an outbox.
+pub(super) fn sweep(dir: &Path, now: SystemTime) {
+    shared::sweep(dir, now, DEAD, |name| name.ends_with(TEMPORARY));
+}
 
 /// What is known of a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,9 +94,12 @@ impl Letters {
             attempts: record.attempts,
             dsn: String::from_utf8_lossy(&record.dsn).into_owned(),
         };
-        let temporary = self.dir.join(format!("{id}.tmp"));
-        let written = write(&temporary, &why, &record.envelope)
-            .and_then(|()| fs::rename(&temporary, self.path(&id)));
+        let temporary = self.dir.join(format!("{id}{TEMPORARY}"));
+        let written = write(&temporary, &why, &record.envelope).and_then(|()| {
+            reach(Place::LetterWritten);
+            fs::rename(&temporary, self.path(&id))
+        });
+        reach(Place::LetterNamed);
         if let Err(error) = written {
             let _ = fs::remove_file(&temporary);
             return Err(error);

@@ -31,7 +31,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::Notify;
@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 use board::{Board, Count};
 use category::Reason;
 use dead::Letters;
-use outbox::{Outbox, Pushed, Room};
+use outbox::{Orphans, Outbox, Pushed, Room};
 
 pub use capture::Captured;
 
@@ -47,6 +47,7 @@ use crate::{
     Error, Result,
     config::{Dsn, SentrySettings},
     error::Violation,
+    failpoint::{Place, reach},
     host::{clock, shared},
 };
 
@@ -60,13 +61,15 @@ pub struct Places {
     pub run: Option<PathBuf>,
     /// `state_dir`.
     pub state: Option<PathBuf>,
+    /// What can't be adopted.
+    pub orphans: Arc<Orphans>,
 }
 
 impl Places {
     /// Whether there are outboxes whose owners have died, as far as a glance tells.
     #[must_use]
     pub fn hold_orphans(&self) -> bool {
-        self.outboxes().any(|dir| outbox::has_orphans(&dir))
+        self.outboxes().any(|dir| self.orphans.are_in(&dir))
     }
 
     /// All directories in which outboxes may lie, whatever the setting was when they were made.
@@ -95,6 +98,12 @@ pub struct Sentry {
     rests: AtomicU64,
     /// All that waits, waits for Sentry to come back.
     stuck: AtomicBool,
+    /// The process ends: what others left is for those who go on.
+    ending: AtomicBool,
+    /// Its last moment: no request is begun any more.
+    closing: AtomicBool,
+    /// Requests that have no answer yet.
+    under_way: AtomicUsize,
     known: [AtomicU64; KNOWN],
 }
 
@@ -122,7 +131,7 @@ impl Sentry {
             .map_err(|error| Error::io("mapping Sentry's board", error))?;
         let letters = places.state.as_ref().map(|state| {
             Letters::new(
-                state.join("sentry").join("dead"),
+                letters_in(state),
                 settings.dead_letter_max_count,
                 settings.dead_letter_max_size,
             )
@@ -136,6 +145,9 @@ impl Sentry {
             flushing: AtomicUsize::new(0),
             rests: AtomicU64::new(0),
             stuck: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
             known: [const { AtomicU64::new(0) }; KNOWN],
             settings,
             places,
@@ -322,26 +334,33 @@ impl Sentry {
     }
 
     /// Gives what waits a moment to be sent, at the end of the process: `most` at most, and no longer
-    /// than there is any use in waiting. What is left waits for another process. Blocks the thread.
+    /// than there is any use in waiting. The last third of it is for the answers to what is under way:
+    /// whatever has none is sent again by another process. Blocks the thread.
     pub fn end(&self, most: Duration) {
+        self.ending.store(true, Ordering::SeqCst);
         if self.outbox.queued() == 0 {
             return;
         }
         let begun = Instant::now();
         let _guard = self.hurry();
-        while begun.elapsed() < most
-            && self.outbox.queued() > 0
-            && !self.stuck.load(Ordering::SeqCst)
-        {
+        let waits = || self.outbox.queued() > 0 && !self.stuck.load(Ordering::SeqCst);
+        while begun.elapsed() < most * 2 / 3 && waits() {
             self.rouse();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.closing.store(true, Ordering::SeqCst);
+        while begun.elapsed() < most && self.under_way.load(Ordering::SeqCst) > 0 {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Adopts what dead processes left. On a thread that may block.
     pub fn adopt(&self) {
+        if self.ending.load(Ordering::SeqCst) {
+            return;
+        }
         for dir in self.outbox_dirs() {
-            let adopted = self.outbox.adopt(&dir);
+            let adopted = self.outbox.adopt(&dir, &self.places.orphans);
             if adopted.outboxes == 0 {
                 continue;
             }
@@ -377,6 +396,7 @@ impl Sentry {
             }
             let dsn = letter.why.dsn.as_bytes();
             if self.send(&letter.envelope, (!dsn.is_empty()).then_some(dsn))? {
+                reach(Place::LetterReplayed);
                 letters.remove(&id);
                 self.board.count(Count::Replayed, 1);
                 count += 1;
@@ -388,6 +408,16 @@ impl Sentry {
     fn speaks(&self, level: log::Level) -> bool {
         level <= self.settings.log_level
     }
+}
+
+/// Removes what processes left that died over a board or a letter. A duty of the steward's.
+pub fn sweep(run_dir: &Path, state_dir: &Path, now: SystemTime) {
+    board::sweep(run_dir, now);
+    dead::sweep(&letters_in(state_dir), now);
+}
+
+fn letters_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("sentry").join("dead")
 }
 
 /// A folder of ours in one of the host's directories, and the one above it where it is missing.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Sentry,
+    batch::Batch,
     board::{Count, Loss},
     capture::time,
     category::{Category, Class, Reason},
@@ -22,7 +23,10 @@ use super::{
     outbox::{Claim, Record},
     target::{Claims, Target, Work, dsn_of},
 };
-use crate::host::clock;
+use crate::{
+    failpoint::{Place, reach},
+    host::clock,
+};
 
 /// How often the outbox is looked at while there is something to do.
 const LOOK: Duration = Duration::from_millis(2);
@@ -41,6 +45,8 @@ struct Done {
     work: Work,
     /// The losses that rode along.
     carried: Vec<Loss>,
+    /// It was to find out whether Sentry is back.
+    is_probe: bool,
     answer: Answer,
 }
 
@@ -55,6 +61,10 @@ struct Sender {
     last_work: Instant,
     is_idle: bool,
     synced: Instant,
+    /// Counts what was claimed.
+    turns: u64,
+    /// Records dropped since the targets were last told.
+    dropped: usize,
 }
 
 impl Sentry {
@@ -69,6 +79,8 @@ impl Sentry {
             last_work: Instant::now(),
             is_idle: false,
             synced: Instant::now(),
+            turns: 0,
+            dropped: 0,
             sentry: self,
         };
         loop {
@@ -144,15 +156,28 @@ impl Sender {
                 self.lose(Reason::QueueOverflow, &record.dsn, &record.envelope);
             }
             self.sentry.outbox.settle_shed(&claim);
+            self.dropped += 1;
             did = true;
         }
+        self.forget_dropped();
         while self.in_flight.len() < self.sentry.settings.workers {
-            if !(self.send_due() || self.take_next()) {
+            if self.sentry.closing.load(Ordering::SeqCst) || !(self.send_due() || self.take_next())
+            {
                 break;
             }
             did = true;
         }
         did
+    }
+
+    /// What was dropped holds its file for as long as somebody thinks that it waits. Looking through all
+    /// that wait is worth while only when many were dropped.
+    fn forget_dropped(&mut self) {
+        let waiting: usize = self.targets.values().map(|target| target.held.len()).sum();
+        if self.dropped > 64.max(waiting / 8) {
+            self.dropped = 0;
+            self.targets.values_mut().for_each(Target::forget_dropped);
+        }
     }
 
     /// The next record, by weight of the classes. `false`: none waits.
@@ -184,15 +209,12 @@ impl Sender {
             self.sentry.outbox.settle(&claim);
             return;
         };
-        let parsed = Envelope::parse(&record.envelope);
-        let found = match &parsed {
-            Ok(envelope) => dsn_of(&record.dsn, envelope).ok_or("it names no project".to_owned()),
-            Err(why) => Err(why.clone()),
+        let envelope = match Envelope::parse(&record.envelope) {
+            Ok(envelope) => envelope,
+            Err(why) => return self.misunderstood(&claim, &record, &why),
         };
-        let (envelope, dsn) = match (&parsed, found) {
-            (Ok(envelope), Ok(dsn)) => (envelope, dsn),
-            (_, Err(why)) => return self.misunderstood(&claim, &record, &why),
-            (Err(why), _) => return self.misunderstood(&claim, &record, why),
+        let Some(dsn) = dsn_of(&record.dsn, &envelope) else {
+            return self.misunderstood(&claim, &record, "it names no project");
         };
         let key = dsn.expose().to_owned();
         let shared = &self.sentry.board;
@@ -200,20 +222,19 @@ impl Sender {
             .targets
             .entry(key.clone())
             .or_insert_with(|| Target::new(dsn, shared));
-        if target.batches.gather(&claim, envelope, Instant::now()) {
-            return;
-        }
+        self.turns += 1;
         let work = Work {
-            claims: Claims::new(vec![claim], 1),
+            turn: (claim.class(), self.turns),
+            claims: Claims::new(vec![claim.clone()], 1),
             made: None,
             attempts: record.attempts,
             accepted_ms: record.accepted_ms,
         };
         if target.is_down() {
-            target.held.push_back(work);
-            return;
+            target.hold(work, &self.sentry.outbox);
+        } else if !target.batches.gather(&claim, &envelope, Instant::now()) {
+            self.dispatch(&key, work, envelope, !record.dsn.is_empty());
         }
-        self.dispatch(&key, work, Some(record));
     }
 
     fn misunderstood(&self, claim: &Claim, record: &Record, why: &str) {
@@ -245,22 +266,26 @@ impl Sender {
             false => (settings.batch_size, settings.batch_timeout),
         };
         let (drain, reports) = (settings.drain_interval, settings.send_client_reports);
+        let (turns, outbox) = (&mut self.turns, &self.sentry.outbox);
         let mut found = None;
         for (key, target) in &mut self.targets {
             for batch in target.batches.ripe(size, timeout, now) {
-                let records = batch.claims.iter().filter_map(Claim::read);
-                let (attempts, accepted_ms) = records
-                    .map(|record| (record.attempts, record.accepted_ms))
-                    .fold((0, u64::MAX), |a, b| (a.0.max(b.0), a.1.min(b.1)));
-                let claims = Claims::new(batch.claims, batch.envelopes.len());
-                target
-                    .held
-                    .extend(batch.envelopes.into_iter().map(|envelope| Work {
-                        claims: claims.clone(),
-                        made: Some(Arc::new(envelope)),
-                        attempts,
-                        accepted_ms,
-                    }));
+                for work in works_of(batch, turns) {
+                    if target.is_down() {
+                        target.hold(work, outbox);
+                    } else {
+                        target.fresh.push_back(work);
+                    }
+                }
+            }
+            if target.is_down() {
+                for work in std::mem::take(&mut target.fresh) {
+                    target.hold(work, outbox);
+                }
+            }
+            if let Some(work) = target.fresh.pop_front() {
+                found = Some((key.clone(), Some(work)));
+                break;
             }
             if target.held.is_empty() || target.probing {
                 if reports && !target.is_down() && report_is_due(target, hurried, now) {
@@ -269,31 +294,21 @@ impl Sender {
                 }
                 continue;
             }
-            match target.down_until {
-                Some(until) if now < until => continue,
-                Some(_) => target.probing = true,
-                // Fresh batches have not waited for Sentry, and go at once.
-                None if target
-                    .held
-                    .front()
-                    .is_some_and(|work| work.attempts > 0 || work.made.is_none()) =>
-                {
-                    if now < target.drain_at {
-                        continue;
-                    }
-                    target.drain_at = now + drain;
-                }
-                None => {}
+            let due = target.down_until.unwrap_or(target.drain_at);
+            if now < due {
+                continue;
             }
-            found = target
-                .held
-                .pop_front()
-                .map(|work| (key.clone(), Some(work)));
+            let Some(work) = target.resume() else {
+                continue;
+            };
+            target.probing = target.is_down();
+            target.drain_at = now + drain;
+            found = Some((key.clone(), Some(work)));
             break;
         }
         match found {
             Some((key, Some(work))) => {
-                self.dispatch(&key, work, None);
+                self.send_again(&key, work);
                 true
             }
             Some((key, None)) => {
@@ -304,19 +319,47 @@ impl Sender {
         }
     }
 
-    /// Sends one envelope, less what Sentry wants silence for.
-    fn dispatch(&mut self, key: &str, mut work: Work, record: Option<Record>) {
-        let read = |work: &Work| work.claims.all().first().and_then(Claim::read);
-        let record = match (&work.made, record) {
-            (Some(_), _) => None,
-            (None, Some(record)) => Some(record),
-            (None, None) => read(&work),
+    /// Sends what is no fresh record: a batch, or one that had to wait.
+    fn send_again(&mut self, key: &str, work: Work) {
+        let probing = self.targets.get(key).is_some_and(|target| target.probing);
+        let record = match &work.made {
+            Some(_) => None,
+            None => work.claims.all().first().and_then(Claim::read),
         };
-        let bytes = match (&work.made, &record) {
-            (Some(made), _) => Arc::clone(made),
-            (None, Some(record)) => Arc::new(record.envelope.clone()),
-            (None, None) => return self.finish(&work, Count::Torn),
+        let made = work.made.clone();
+        let bytes = match (&made, &record) {
+            (Some(made), _) => made.as_slice(),
+            (None, Some(record)) => record.envelope.as_slice(),
+            (None, None) => return self.end_unsent(key, &work, Count::Torn),
         };
+        let Ok(envelope) = Envelope::parse(bytes) else {
+            return self.end_unsent(key, &work, Count::Failed);
+        };
+        // One that waited alone may have company now.
+        if !probing
+            && made.is_none()
+            && let [claim] = work.claims.all()
+            && let Some(target) = self.targets.get_mut(key)
+            && target.batches.gather(claim, &envelope, Instant::now())
+        {
+            target.drain_at = Instant::now();
+            return;
+        }
+        let has_dsn = record.as_ref().is_some_and(|record| !record.dsn.is_empty());
+        self.dispatch(key, work, envelope, has_dsn);
+    }
+
+    /// It came to its end without a request.
+    fn end_unsent(&mut self, key: &str, work: &Work, as_what: Count) {
+        if let Some(target) = self.targets.get_mut(key) {
+            target.probing = false;
+        }
+        self.finish(work, as_what);
+    }
+
+    /// Sends one envelope, less what Sentry wants silence for. `has_dsn`: it was given with a DSN, which
+    /// holds whatever its header says.
+    fn dispatch(&mut self, key: &str, mut work: Work, mut envelope: Envelope<'_>, has_dsn: bool) {
         let age = Duration::from_millis(clock::unix_ms().saturating_sub(work.accepted_ms));
         let Some(target) = self.targets.get_mut(key) else {
             return self.finish(&work, Count::Failed);
@@ -325,10 +368,6 @@ impl Sender {
             target.probing = false;
             return self.give_up(key, work, "it is older than sentry.retry.max_age");
         }
-        let Ok(mut envelope) = Envelope::parse(&bytes) else {
-            target.probing = false;
-            return self.finish(&work, Count::Failed);
-        };
         let silenced = silence(target, &mut envelope);
         if envelope.items.is_empty() {
             target.probing = false;
@@ -337,10 +376,7 @@ impl Sender {
             }
             return self.finish(&work, Count::RateLimited);
         }
-        if !work.claims.all().is_empty()
-            && record.as_ref().is_some_and(|record| !record.dsn.is_empty())
-            && envelope.text("dsn").is_some_and(|dsn| dsn != key)
-        {
+        if has_dsn && envelope.text("dsn").is_some_and(|dsn| dsn != key) {
             // All forms of the key in a request have to agree.
             envelope.set("dsn", key);
         }
@@ -396,6 +432,7 @@ impl Sender {
             made: None,
             attempts: 0,
             accepted_ms: clock::unix_ms(),
+            turn: (Class::Lowest, 0),
         };
         self.post(key, work, carried, body);
     }
@@ -412,13 +449,17 @@ impl Sender {
         match client {
             Ok(client) => {
                 let (endpoint, auth) = (Arc::clone(&target.endpoint), Arc::clone(&target.auth));
+                // While one is under way nothing else is sent there.
+                let is_probe = target.probing;
                 self.client = Some(client.clone());
+                self.sentry.under_way.fetch_add(1, Ordering::SeqCst);
                 self.in_flight.spawn(async move {
                     let answer = client.post(&endpoint, &auth, body).await;
                     Done {
                         target: key,
                         work,
                         carried,
+                        is_probe,
                         answer,
                     }
                 });
@@ -434,7 +475,7 @@ impl Sender {
                 if work.claims.all().is_empty() {
                     return;
                 }
-                target.held.push_front(work);
+                target.hold(work, &self.sentry.outbox);
             }
         }
     }
@@ -445,8 +486,10 @@ impl Sender {
             target: key,
             work,
             carried,
+            is_probe,
             answer,
         } = done;
+        self.sentry.under_way.fetch_sub(1, Ordering::SeqCst);
         let board = Arc::clone(&self.sentry.board);
         let Some(target) = self.targets.get_mut(&key) else {
             return;
@@ -458,7 +501,7 @@ impl Sender {
                 .board
                 .limit(target.project, limit.category, limit.lasts);
         }
-        target.probing = false;
+        target.probing &= !is_probe;
         board.count(Count::Bytes, answer.bytes);
         if answer.status.is_some() {
             board.count(Count::Requests, 1);
@@ -489,6 +532,7 @@ impl Sender {
                 }
                 let wait = clock::unix_ms().saturating_sub(work.accepted_ms);
                 board.count(Count::WaitMillis, wait);
+                reach(Place::OutboxSent);
                 self.finish(&work, Count::Sent);
             }
             Outcome::Limited => {
@@ -504,7 +548,7 @@ impl Sender {
                 self.lose_work(&key, &work, Reason::SendError);
                 self.finish(&work, Count::Failed);
             }
-            Outcome::Trouble(why) => self.trouble(&key, work, &why),
+            Outcome::Trouble(why) => self.trouble(&key, work, &why, is_probe),
         }
     }
 
@@ -519,7 +563,7 @@ impl Sender {
     }
 
     /// Connection trouble: everything waits, and one at a time tries again.
-    fn trouble(&mut self, key: &str, mut work: Work, why: &str) {
+    fn trouble(&mut self, key: &str, mut work: Work, why: &str, is_probe: bool) {
         let pause = self.pause_after(key);
         let Some(target) = self.targets.get_mut(key) else {
             return;
@@ -527,8 +571,11 @@ impl Sender {
         if target.down_until.is_none() && self.sentry.speaks(log::Level::Warn) {
             log::warn!(target: "pillion::sentry", project = target.dsn.to_string().as_str(), error = why; "Sentry can't be reached; envelopes wait");
         }
-        target.failures += 1;
-        target.down_until = Some(Instant::now() + pause);
+        // Several that were under way at the same time have met the same trouble.
+        if is_probe || target.down_until.is_none() {
+            target.failures += 1;
+            target.down_until = Some(Instant::now() + pause);
+        }
         if work.claims.all().is_empty() {
             return;
         }
@@ -538,7 +585,7 @@ impl Sender {
             self.give_up(key, work, why);
         } else {
             self.sentry.board.count(Count::Retries, 1);
-            target.held.push_front(work);
+            target.hold(work, &self.sentry.outbox);
         }
     }
 
@@ -629,6 +676,11 @@ impl Sender {
                 let held = !target.held.is_empty() && !target.probing && free;
                 [
                     target.batches.due(settings.batch_timeout),
+                    target
+                        .fresh
+                        .front()
+                        .filter(|_| free)
+                        .map(|_| self.last_work),
                     held.then(|| target.down_until.unwrap_or(target.drain_at)),
                     target.lost_since.map(|since| since + REPORT),
                 ]
@@ -661,6 +713,27 @@ impl Sentry {
             self.outbox.settle(claim);
         }
     }
+}
+
+/// The envelopes of a batch.
+fn works_of(batch: Batch, turns: &mut u64) -> Vec<Work> {
+    let records = batch.claims.iter().filter_map(Claim::read);
+    let (attempts, accepted_ms) = records
+        .map(|record| (record.attempts, record.accepted_ms))
+        .fold((0, u64::MAX), |a, b| (a.0.max(b.0), a.1.min(b.1)));
+    let class = batch.claims.first().map_or(Class::Low, Claim::class);
+    let claims = Claims::new(batch.claims, batch.envelopes.len());
+    let work = |envelope| {
+        *turns += 1;
+        Work {
+            turn: (class, *turns),
+            claims: claims.clone(),
+            made: Some(Arc::new(envelope)),
+            attempts,
+            accepted_ms,
+        }
+    };
+    batch.envelopes.into_iter().map(work).collect()
 }
 
 fn report_of(carried: &[Loss]) -> Option<Item<'static>> {

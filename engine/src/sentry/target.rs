@@ -2,7 +2,7 @@
 //! what waits for it. Owned by the sender's task.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,10 +13,10 @@ use std::{
 use super::{
     batch::Batches,
     board::{Board, Project},
-    category::Category,
+    category::{Category, Class},
     client::NAME,
     envelope::Envelope,
-    outbox::{self, Claim},
+    outbox::{self, Claim, Outbox},
 };
 use crate::config::Dsn;
 
@@ -54,6 +54,16 @@ pub(super) struct Work {
     pub(super) attempts: u32,
     /// The oldest of its records.
     pub(super) accepted_ms: u64,
+    /// Its class, and the number of its claim: in this order those that wait are sent.
+    pub(super) turn: (Class, u64),
+}
+
+impl Work {
+    /// Whether it may be dropped while it waits. One that was made of records, or of a part of one, is not:
+    /// they are settled together.
+    pub(super) fn may_be_dropped(&self) -> bool {
+        self.made.is_none()
+    }
 }
 
 /// See the head of the file.
@@ -65,8 +75,10 @@ pub(super) struct Target {
     pub(super) board: Arc<Board>,
     pub(super) project: Project,
     pub(super) batches: Batches,
-    /// What waits for Sentry to come back, or is sent step by step after it did.
-    pub(super) held: VecDeque<Work>,
+    /// What waits for Sentry to come back, or is sent step by step after it did; by its turn.
+    pub(super) held: BTreeMap<(Class, u64), Work>,
+    /// Batches that are to be sent at once.
+    pub(super) fresh: VecDeque<Work>,
     /// Failures in a row.
     pub(super) failures: u32,
     /// Nothing is sent before, and then a single one.
@@ -88,7 +100,8 @@ impl Target {
             board,
             project,
             batches: Batches::default(),
-            held: VecDeque::new(),
+            held: BTreeMap::new(),
+            fresh: VecDeque::new(),
             failures: 0,
             down_until: None,
             probing: false,
@@ -100,6 +113,34 @@ impl Target {
     /// Whether it can't be reached at the moment.
     pub(super) fn is_down(&self) -> bool {
         self.down_until.is_some()
+    }
+
+    /// Lets a piece of work wait; it may be dropped meanwhile.
+    pub(super) fn hold(&mut self, work: Work, outbox: &Outbox) {
+        if work.may_be_dropped() {
+            work.claims
+                .all()
+                .iter()
+                .for_each(|claim| outbox.hold(claim));
+        }
+        self.held.insert(work.turn, work);
+    }
+
+    /// The next one of those that wait.
+    pub(super) fn resume(&mut self) -> Option<Work> {
+        loop {
+            let (_, work) = self.held.pop_first()?;
+            if !work.may_be_dropped() || work.claims.all().iter().all(Claim::resume) {
+                return Some(work);
+            }
+        }
+    }
+
+    /// Forgets what was dropped while it waited.
+    pub(super) fn forget_dropped(&mut self) {
+        self.held.retain(|_, work| {
+            !work.may_be_dropped() || work.claims.all().iter().all(Claim::is_held)
+        });
     }
 
     /// Whether Sentry wants silence for that.
@@ -136,4 +177,52 @@ pub(super) fn dsn_of(stored: &[u8], envelope: &Envelope<'_>) -> Option<Dsn> {
 #[inline]
 pub(super) fn hash(text: &[u8]) -> u64 {
     outbox::hash(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sentry::outbox::Room;
+
+    #[test]
+    fn those_that_wait_go_in_their_order_whatever_the_order_in_which_they_failed() {
+        let room = Room {
+            bytes: 1 << 20,
+            records: 100,
+        };
+        let (outbox, _) = Outbox::open(None, room);
+        let shared = Arc::new(Board::open(None).unwrap());
+        let dsn = Dsn::parse("https://k@host/1").unwrap();
+        let mut target = Target::new(dsn, &shared);
+        for _ in 0..3 {
+            outbox.push(Class::Critical, b"", b"e", 1).unwrap();
+            outbox.push(Class::Lowest, b"", b"r", 1).unwrap();
+        }
+        let mut works: Vec<Work> = (1..=6)
+            .map(|turn| {
+                let class = [Class::Critical, Class::Lowest][turn as usize % 2];
+                Work {
+                    claims: Claims::new(vec![outbox.claim(class).unwrap()], 1),
+                    made: None,
+                    attempts: 0,
+                    accepted_ms: 1,
+                    turn: (class, turn),
+                }
+            })
+            .collect();
+        works.rotate_left(2);
+        works.swap(0, 3);
+        works
+            .into_iter()
+            .for_each(|work| target.hold(work, &outbox));
+        // The oldest replay goes for an event.
+        let dropped = target.held.get(&(Class::Lowest, 1)).unwrap().claims.all()[0].clone();
+        assert!(outbox.shed_one(Class::Critical));
+        assert!(!dropped.is_held());
+        target.forget_dropped();
+        let turns: Vec<u64> = std::iter::from_fn(|| target.resume())
+            .map(|work| work.turn.1)
+            .collect();
+        assert_eq!(turns, [2, 4, 6, 3, 5]);
+    }
 }

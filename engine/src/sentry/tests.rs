@@ -1,5 +1,7 @@
 //! The room against a fake Sentry over real HTTP: what arrives, what is kept, what is told.
 
+mod queue;
+
 use std::{
     path::Path,
     sync::Arc,
@@ -29,6 +31,7 @@ impl Room {
         let places = Places {
             run: Some(dir.join("run")),
             state: Some(dir.join("state")),
+            ..Places::default()
         };
         std::fs::create_dir_all(dir.join("run")).unwrap();
         Self {
@@ -86,7 +89,11 @@ fn until(what: &str, condition: impl Fn() -> bool) {
 
 fn reports(server: &FakeSentry) -> Vec<(String, String, u64)> {
     let mut found: Vec<(String, String, u64)> = Vec::new();
-    for seen in server.seen().iter().filter(|seen| seen.status < 300) {
+    for seen in server
+        .seen()
+        .iter()
+        .filter(|seen| seen.is_told && seen.status < 300)
+    {
         for (header, payload) in &seen.items {
             if header["type"] != "client_report" {
                 continue;

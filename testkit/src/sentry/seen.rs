@@ -86,6 +86,8 @@ pub struct Seen {
     pub at_ms: u64,
     /// What was answered.
     pub status: u16,
+    /// Whether the answer went out.
+    pub is_told: bool,
     /// The envelope's header.
     pub header: Value,
     /// Of each item: its header and its payload, as JSON where it is that.
@@ -103,6 +105,8 @@ pub struct Counts {
     pub envelopes: u64,
     /// Requests that broke the grammar.
     pub invalid: u64,
+    /// Events whose `extra.sum` is not the CRC-32 of their `extra.body`.
+    pub damaged: u64,
     /// Envelopes answered with 2xx, where the answer was not kept back.
     pub taken: u64,
     /// Requests in flight.
@@ -153,11 +157,12 @@ impl Inner {
         behaviour
     }
 
-    /// `is_told`: the answer goes out.
-    pub(super) fn note(&mut self, seen: Seen, is_told: bool) {
+    pub(super) fn note(&mut self, seen: Seen) {
         self.counts.envelopes += 1;
         self.counts.invalid += u64::from(seen.error.is_some());
-        if is_told && (200..300).contains(&seen.status) {
+        let damaged = seen.items.iter().filter(|(_, payload)| is_damaged(payload));
+        self.counts.damaged += damaged.count() as u64;
+        if seen.is_told && (200..300).contains(&seen.status) {
             self.counts.taken += 1;
             if let Some(id) = seen.header.get("event_id").and_then(Value::as_str) {
                 self.ids.push(id.to_owned());
@@ -168,4 +173,15 @@ impl Inner {
         }
         self.seen.push_back(seen);
     }
+}
+
+/// Senders that want to know whether all bytes arrive send a checksum along.
+fn is_damaged(payload: &Value) -> bool {
+    let text = |name| payload.get("extra")?.get(name)?.as_str();
+    let (Some(body), Some(sum)) = (text("body"), text("sum")) else {
+        return false;
+    };
+    let mut crc = flate2::Crc::new();
+    crc.update(body.as_bytes());
+    format!("{:08x}", crc.sum()) != sum
 }

@@ -90,7 +90,6 @@ async fn envelope(
         Some(error) => json!({ "detail": "invalid envelope", "causes": [error] }).to_string(),
         None => json!({ "id": id }).to_string(),
     });
-    let is_told = behaviour.delivery.drop_at.is_none();
     let seen = Seen {
         path: request.target.clone(),
         auth: header("x-sentry-auth"),
@@ -100,11 +99,12 @@ async fn envelope(
         connection: number,
         at_ms: state.begun.elapsed().as_millis() as u64,
         status: behaviour.status,
+        is_told: behaviour.delivery.drop_at.is_none(),
         header: head,
         items,
         error,
     };
-    state.lock().note(seen, is_told);
+    state.lock().note(seen);
     let mut response =
         Response::new(behaviour.status, body).with("Content-Type", "application/json");
     for (name, value) in &behaviour.headers {

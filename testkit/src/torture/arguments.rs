@@ -9,9 +9,9 @@ usage: torture --php PHP --extension SO [options]
   --extension SO         the extension for it, built with the feature `failpoints`
   --frankenphp PROGRAM   with --zts-extension: threads of a FrankenPHP are part of the crowd
   --zts-extension SO     the extension for FrankenPHP, an ordinary build
-  --scenario NAME        storm, points, heirs, crowd, failure, or all (default)
+  --scenario NAME        storm, points, heirs, crowd, failure, outbox, senders, or all (default)
   --seed N               what is random comes from this number (default: a new one, printed first)
-  --kills N              kills of the storm (default 400)
+  --kills N              kills of the storm, and up to 1000 of them of the outbox (default 400)
   --seconds N            the storm ends after so long, however many were killed (default 3600)
   --processes N          processes of the storm (default 12)
   --configurations N     what they build (default 20)

@@ -27,6 +27,7 @@ pub struct House {
     pub velox: FakeVelox,
     php: PathBuf,
     extension: PathBuf,
+    more: Vec<(&'static str, String)>,
 }
 
 /// Processes that were killed a moment ago may still be writing.
@@ -77,6 +78,7 @@ impl House {
             velox,
             php: arguments.php.clone(),
             extension: arguments.extension.clone(),
+            more: Vec::new(),
         };
         if arguments.keep {
             house.keep();
@@ -123,7 +125,7 @@ impl House {
 
     /// Settings of Pillion for all that is started here.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut settings = vec![
             ("pillion.state_dir", self.state().display().to_string()),
             ("pillion.run_dir", self.run_dir.display().to_string()),
             ("pillion.velox_server_url", self.velox.url()),
@@ -131,7 +133,14 @@ impl House {
             ("pillion.velox_retry_initial_delay", "50ms".to_owned()),
             ("pillion.velox_retry_max_delay", "200ms".to_owned()),
             ("pillion.log_level", "warn".to_owned()),
-        ]
+        ];
+        settings.extend(self.more.iter().cloned());
+        settings
+    }
+
+    /// One setting more for all that is started from now on.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.more.push((name, value.to_owned()));
     }
 
     /// A script, written where PHP finds it.

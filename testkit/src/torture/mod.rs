@@ -9,7 +9,8 @@
 //!   is `left`; `system`: what the kernel and the server know of who does what.
 //! - Scenarios: `storm` (all roles, random deaths), `points` (each named place once, each in a `scene` of its own),
 //!   `heirs` (how soon the dead are succeeded), `crowd` (hundreds who want the same at once; `franken` and `http` for
-//!   those who are threads), `failure` (the same, of what can't be built).
+//!   those who are threads), `failure` (the same, of what can't be built), `outbox` (deaths of those who send envelopes)
+//!   and `senders` (hundreds who do), both in a `postbox`.
 
 mod arguments;
 mod checks;
@@ -23,7 +24,9 @@ mod house;
 mod http;
 mod left;
 mod member;
+mod outbox;
 mod points;
+mod postbox;
 mod scene;
 mod seed;
 mod storm;
@@ -42,7 +45,9 @@ pub use findings::tell;
 pub async fn run(arguments: &Arguments) -> io::Result<bool> {
     let places = points::places(arguments).await?;
     let (mut known, mut all_held) = (false, true);
-    for scenario in ["points", "storm", "heirs", "crowd", "failure"] {
+    for scenario in [
+        "points", "storm", "heirs", "crowd", "failure", "outbox", "senders",
+    ] {
         if arguments.scenario != scenario && arguments.scenario != "all" {
             continue;
         }
@@ -52,6 +57,8 @@ pub async fn run(arguments: &Arguments) -> io::Result<bool> {
             "points" => points::points(arguments, &places, &mut findings).await?,
             "storm" => storm::storm(arguments, &places, &mut findings).await?,
             "heirs" => heirs::heirs(arguments, &mut findings).await?,
+            "outbox" => outbox::outbox(arguments, &places, &mut findings).await?,
+            "senders" => outbox::senders(arguments, &mut findings).await?,
             "crowd" => crowd::crowd(arguments, &mut findings).await?,
             _ => failure::failure(arguments, &mut findings).await?,
         }

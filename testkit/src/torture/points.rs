@@ -12,6 +12,7 @@ use super::{
     crew::Crew,
     findings::Findings,
     house::House,
+    outbox,
     scene::{ARMED, PATIENCE, Scene},
     seed::Seed,
     storm,
@@ -87,7 +88,11 @@ pub async fn points(
                     running.spawn_local(async move {
                         let again = format!("{} --point {death}", arguments.again("points"));
                         let mut findings = Findings::quiet("points", again);
-                        let died = die_at(&arguments, &death, &mut findings).await;
+                        let died = if outbox::is_place(&death) {
+                            outbox::die_at(&arguments, &death, &mut findings).await
+                        } else {
+                            die_at(&arguments, &death, &mut findings).await
+                        };
                         died.map(|()| (death, findings))
                     });
                 }

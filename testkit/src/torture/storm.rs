@@ -15,6 +15,7 @@ use super::{
     findings::Findings,
     house::{House, LIMIT},
     member::Part,
+    outbox,
     seed::Seed,
     system,
 };
@@ -75,7 +76,7 @@ impl Storm<'_> {
         let places: Vec<&String> = self
             .places
             .iter()
-            .filter(|place| duties || !is_rare(place))
+            .filter(|place| !outbox::is_place(place) && (duties || !is_rare(place)))
             .collect();
         let seed = &mut self.seed;
         let armed = seed.percent(60).then(|| {

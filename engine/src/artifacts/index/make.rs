@@ -13,7 +13,7 @@ use std::{
 use super::segment::Segment;
 use crate::{
     failpoint::{Place, reach},
-    host::clock,
+    host::shared,
 };
 
 /// What the file system has to have left after the segment was made.
@@ -120,21 +120,9 @@ pub(super) fn sweep(path: &Path, now: SystemTime) -> u64 {
     ) else {
         return 0;
     };
-    let mut removed = 0;
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let dead = entry
-            .file_name()
-            .to_str()
-            .is_some_and(|found| found.starts_with(name) && found.ends_with(TEMPORARY))
-            && entry
-                .metadata()
-                .and_then(|found| found.modified())
-                .is_ok_and(|at| clock::apart(now, at) > DEAD);
-        if dead && fs::remove_file(entry.path()).is_ok() {
-            removed += 1;
-        }
-    }
-    removed
+    shared::sweep(dir, now, DEAD, |found| {
+        found.starts_with(name) && found.ends_with(TEMPORARY)
+    })
 }
 
 #[cfg(test)]

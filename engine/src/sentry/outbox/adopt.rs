@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{BoxFile, Outbox, State, Tenure};
+use super::{BoxFile, Orphans, Outbox, State, Tenure};
+use crate::failpoint::{Place, reach};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,17 +30,18 @@ pub struct Waiting {
 }
 
 impl Outbox {
-    /// Adopts all outboxes in `dir` whose owners are dead.
-    pub fn adopt(&self, dir: &Path) -> Adopted {
+    /// Adopts all outboxes in `dir` whose owners are dead, less those that `orphans` were refused lately.
+    pub fn adopt(&self, dir: &Path, orphans: &Orphans) -> Adopted {
         let mut sum = Adopted::default();
         for name in Tenure::names(dir) {
             let own = self.home.as_ref().is_some_and(|home| home.name() == name);
-            if own {
+            if own || !orphans.is_due(dir, &name) {
                 continue;
             }
             if let Ok(Some(tenure)) = Tenure::take_over(dir, &name) {
-                let adopted = self.adopt_one(Arc::new(tenure));
-                sum.outboxes += 1;
+                reach(Place::AdoptLocked);
+                let adopted = self.adopt_one(Arc::new(tenure), orphans);
+                sum.outboxes += adopted.outboxes;
                 sum.records += adopted.records;
                 sum.torn += adopted.torn;
             }
@@ -47,8 +49,12 @@ impl Outbox {
         sum
     }
 
-    fn adopt_one(&self, tenure: Arc<Tenure>) -> Adopted {
-        let mut sum = Adopted::default();
+    fn adopt_one(&self, tenure: Arc<Tenure>, orphans: &Orphans) -> Adopted {
+        let mut sum = Adopted {
+            outboxes: 1,
+            ..Adopted::default()
+        };
+        let mut is_news = None;
         // Counted while its files are looked at, so that it doesn't end before the last one.
         tenure.one_more();
         // Each goes before what is there, so the youngest comes first.
@@ -62,12 +68,19 @@ impl Outbox {
                 }
                 Err(error) => {
                     // Stays for somebody who may: so must its lock file.
-                    tenure.one_more();
-                    log::warn!(path = path.display().to_string().as_str(), error = error.to_string().as_str(); "outbox can't be adopted");
+                    let is_news = *is_news.get_or_insert_with(|| {
+                        tenure.one_more();
+                        sum.outboxes = 0;
+                        orphans.refuse(tenure.dir(), tenure.name())
+                    });
+                    if is_news {
+                        log::warn!(path = path.display().to_string().as_str(), error = error.to_string().as_str(); "outbox can't be adopted");
+                    }
                     continue;
                 }
             };
             let (records, shed, torn) = file.recover();
+            reach(Place::AdoptRecovered);
             sum.records += records;
             sum.torn += torn;
             tenure.one_more();
@@ -81,18 +94,12 @@ impl Outbox {
                 .shed
                 .extend(shed.into_iter().map(|index| (Arc::clone(&file), index)));
             lists.of_mut(file.class).push_front(file);
+            drop(lists);
+            reach(Place::AdoptListed);
         }
         tenure.one_less();
         sum
     }
-}
-
-/// Whether there are outboxes in a directory whose owner is dead.
-#[must_use]
-pub fn has_orphans(dir: &Path) -> bool {
-    Tenure::names(dir)
-        .iter()
-        .any(|name| Tenure::is_orphan(dir, name))
 }
 
 /// What waits in all outboxes of a directory, of the living and of the dead. For status pages.
@@ -111,7 +118,12 @@ pub fn waiting_in(dir: &Path) -> Waiting {
         if let Ok(Some(file)) = BoxFile::adopt(&entry.path(), nobody) {
             sum.bytes += file.bytes() as u64;
             sum.records += (0..file.slots())
-                .filter(|index| matches!(file.state(*index), State::Ready | State::Taken))
+                .filter(|index| {
+                    matches!(
+                        file.state(*index),
+                        State::Ready | State::Taken | State::Held
+                    )
+                })
                 .count();
         }
     }

@@ -10,6 +10,7 @@
 //! dies half-way leaves an empty slot and nothing else. PHP's threads append; the runtime reads.
 
 use std::{
+    fs::Metadata,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -19,7 +20,11 @@ use std::{
 };
 
 use super::{checksum, tenure::Tenure};
-use crate::{host::Segment, sentry::category::Class};
+use crate::{
+    failpoint::{Place, reach},
+    host::Segment,
+    sentry::category::Class,
+};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"PLNBOX01");
 const HEADER: usize = 64;
@@ -43,6 +48,8 @@ pub(super) enum State {
     Shed = 3,
     /// Nothing to be done any more.
     Done = 4,
+    /// Waits for its project to be reached again: may be dropped, and nobody takes it by its turn.
+    Held = 5,
 }
 
 impl State {
@@ -52,6 +59,7 @@ impl State {
             1 => Self::Ready,
             2 => Self::Taken,
             3 => Self::Shed,
+            5 => Self::Held,
             _ => Self::Done,
         }
     }
@@ -79,6 +87,8 @@ pub(super) struct BoxFile {
     pub(super) owner: Option<Arc<Tenure>>,
     /// All slots before this one were looked at by [`BoxFile::take`].
     scanned: AtomicU32,
+    /// No slot before this one holds what may be dropped.
+    droppable: AtomicU32,
     settled: AtomicU32,
 }
 
@@ -99,6 +109,7 @@ impl BoxFile {
             Some(path) => Segment::create(path, bytes)?,
             None => Segment::anonymous(bytes)?,
         };
+        reach(Place::OutboxMade);
         for (index, value) in [
             (1, bytes as u64),
             (2, class as u64),
@@ -115,6 +126,13 @@ impl BoxFile {
 
     /// Opens what a dead process left. `Ok(None)`: it is gone, or was never finished being made.
     pub(super) fn adopt(path: &Path, owner: Arc<Tenure>) -> io::Result<Option<Self>> {
+        // Its maker may have died before it had its size.
+        let is_half = |found: Metadata| {
+            found.is_file() && (found.len() == 0 || !found.len().is_multiple_of(8))
+        };
+        if path.symlink_metadata().is_ok_and(is_half) {
+            return Ok(None);
+        }
         let Some(segment) = Segment::open(path)? else {
             return Ok(None);
         };
@@ -148,6 +166,7 @@ impl BoxFile {
             class,
             owner,
             scanned: AtomicU32::new(0),
+            droppable: AtomicU32::new(0),
             settled: AtomicU32::new(0),
         }
     }
@@ -157,6 +176,7 @@ impl BoxFile {
     pub(super) fn push(&self, dsn: &[u8], envelope: &[u8], now_ms: u64) -> Option<u32> {
         let length = dsn.len() + envelope.len();
         let (index, offset) = self.reserve(padded(length))?;
+        reach(Place::OutboxReserved);
         // SAFETY: `reserve` gave these bytes to this call alone, inside of the mapping and below the
         // slots; nobody reads them before the state says that they are there.
         unsafe {
@@ -171,8 +191,10 @@ impl BoxFile {
             .store(origin.to_le(), Ordering::Relaxed);
         self.slot(index, 3)?
             .store(checksum::of(dsn, envelope).to_le(), Ordering::Relaxed);
+        reach(Place::OutboxCopied);
         self.slot(index, 0)?
             .store((State::Ready as u64).to_le(), Ordering::Release);
+        reach(Place::OutboxCommitted);
         Some(index)
     }
 
@@ -242,9 +264,9 @@ impl BoxFile {
         State::of(self.value(index, 0))
     }
 
-    /// The oldest record that is ready becomes what the caller says. In the order of arrival; one whose
+    /// The oldest record that is ready is on its way from now on. In the order of arrival; one whose
     /// writer is still copying is passed over and found later.
-    pub(super) fn take(&self, as_what: State) -> Option<u32> {
+    pub(super) fn take(&self) -> Option<u32> {
         let slots = self.slots();
         let first = self.scanned.load(Ordering::Acquire);
         let mut gapless = true;
@@ -252,11 +274,7 @@ impl BoxFile {
             let word = self.slot(index, 0)?;
             let seen = word.load(Ordering::Acquire);
             let state = State::of(u64::from_le(seen));
-            let taken = state == State::Ready && {
-                let value = u64::from_le(seen) & !0xff | as_what as u64;
-                word.compare_exchange(seen, value.to_le(), Ordering::AcqRel, Ordering::Relaxed)
-                    .is_ok()
-            };
+            let taken = state == State::Ready && self.change(index, state, State::Taken);
             gapless &= taken || !matches!(state, State::Empty | State::Ready);
             if gapless {
                 self.scanned.fetch_max(index + 1, Ordering::AcqRel);
@@ -266,6 +284,56 @@ impl BoxFile {
             }
         }
         None
+    }
+
+    /// Drops the oldest record that nobody is sending. By one thread at a time, [`BoxFile::hold`]
+    /// included.
+    pub(super) fn drop_oldest(&self) -> Option<u32> {
+        let first = self.droppable.load(Ordering::Acquire);
+        let (mut gapless, mut next, mut found) = (true, first, None);
+        for index in first..self.slots() {
+            let state = self.state(index);
+            let dropped = matches!(state, State::Ready | State::Held)
+                && self.change(index, state, State::Shed);
+            // One that is on its way comes back with `hold`, which says so.
+            gapless &= dropped || matches!(state, State::Taken | State::Shed | State::Done);
+            if gapless {
+                next = index + 1;
+            }
+            if dropped {
+                found = Some(index);
+                break;
+            }
+        }
+        let _ = self
+            .droppable
+            .compare_exchange(first, next, Ordering::AcqRel, Ordering::Relaxed);
+        found
+    }
+
+    /// One that was on its way waits, and may be dropped meanwhile.
+    pub(super) fn hold(&self, index: u32) {
+        self.change(index, State::Taken, State::Held);
+        self.droppable.fetch_min(index, Ordering::AcqRel);
+    }
+
+    /// One that waits is on its way again. `false`: it was dropped.
+    pub(super) fn resume(&self, index: u32) -> bool {
+        self.change(index, State::Held, State::Taken)
+    }
+
+    /// From one state to another, the tries that failed kept. `false`: it stood elsewhere.
+    fn change(&self, index: u32, from: State, to: State) -> bool {
+        let Some(word) = self.slot(index, 0) else {
+            return false;
+        };
+        let seen = word.load(Ordering::Acquire);
+        let value = u64::from_le(seen);
+        let changed = value & !0xff | to as u64;
+        State::of(value) == from
+            && word
+                .compare_exchange(seen, changed.to_le(), Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Copies a record out. `None`: it is torn.
@@ -324,7 +392,7 @@ impl BoxFile {
             let value = u64::from_le(word.load(Ordering::Acquire));
             match State::of(value) {
                 State::Ready => ready += 1,
-                State::Taken => {
+                State::Taken | State::Held => {
                     let value = value & !0xff | State::Ready as u64;
                     word.store(value.to_le(), Ordering::Release);
                     ready += 1;
@@ -380,6 +448,7 @@ impl BoxFile {
         if let Some(path) = &self.path {
             let _ = std::fs::remove_file(path);
         }
+        reach(Place::OutboxUnlinked);
         if let Some(owner) = &self.owner {
             owner.one_less();
         }
@@ -411,7 +480,7 @@ mod tests {
         }
         assert!(pushed > 50, "{pushed}");
         for at in 0..pushed {
-            let index = file.take(State::Taken).unwrap();
+            let index = file.take().unwrap();
             let record = file.read(index).unwrap();
             assert_eq!(record.envelope, format!("envelope {at}").as_bytes());
             assert_eq!(
@@ -420,11 +489,33 @@ mod tests {
             );
             file.settle(index);
         }
-        assert!(file.take(State::Taken).is_none());
+        assert!(file.take().is_none());
         assert!(file.is_drained() && !file.is_finished());
         file.seal();
         assert!(file.is_finished());
         assert!(file.push(b"", b"x", 0).is_none());
+    }
+
+    #[test]
+    fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its_way_not() {
+        let file = small(4096);
+        for n in 0..4u64 {
+            file.push(b"", format!("{n}").as_bytes(), n).unwrap();
+        }
+        let taken: Vec<_> = (0..3).map(|_| file.take().unwrap()).collect();
+        assert_eq!(file.drop_oldest(), Some(3), "all others are on their way");
+        file.note_attempt(1);
+        file.hold(1);
+        file.hold(0);
+        assert_eq!(file.take(), None, "nobody takes by turn what waits");
+        assert_eq!(file.drop_oldest(), Some(0));
+        assert!(!file.resume(0) && file.resume(1));
+        assert_eq!(file.read(1).unwrap().attempts, 1);
+        assert_eq!(file.drop_oldest(), None);
+        taken.into_iter().for_each(|index| file.settle(index));
+        assert!(!file.is_drained());
+        file.settle(3);
+        assert!(file.is_drained());
     }
 
     #[test]
@@ -436,14 +527,14 @@ mod tests {
         // Reserved and never committed.
         file.reserve(64).unwrap();
         file.push(b"", b"third", 3).unwrap();
-        assert_eq!(file.take(State::Taken), Some(0));
-        assert_eq!(file.take(State::Taken), Some(2));
+        assert_eq!(file.take(), Some(0));
+        assert_eq!(file.take(), Some(2));
         let adopted = BoxFile::adopt(&path, Arc::new(Tenure::nobody()))
             .unwrap()
             .unwrap();
         let (ready, shed, torn) = adopted.recover();
         assert_eq!((ready, shed.len(), torn), (2, 0, 1));
-        let texts: Vec<_> = std::iter::from_fn(|| adopted.take(State::Taken))
+        let texts: Vec<_> = std::iter::from_fn(|| adopted.take())
             .map(|index| {
                 let record = adopted.read(index).unwrap();
                 adopted.settle(index);
@@ -480,7 +571,7 @@ mod tests {
             }
         });
         let mut next = [0; 4];
-        while let Some(index) = file.take(State::Taken) {
+        while let Some(index) = file.take() {
             let text = String::from_utf8(file.read(index).unwrap().envelope).unwrap();
             let mut parts = text.split(':');
             let (thread, n): (usize, usize) = (
@@ -509,7 +600,7 @@ mod tests {
             std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
             let file = BoxFile::adopt(&path, Arc::new(Tenure::nobody())).unwrap().unwrap();
             file.recover();
-            while let Some(index) = file.take(State::Taken) {
+            while let Some(index) = file.take() {
                 let _ = file.read(index);
                 file.settle(index);
             }

@@ -5,12 +5,13 @@
 //!
 //! * [`mod@file`] one file: format, appending, reading; [`checksum`] of a record.
 //! * [`tenure`] whose it is; [`epoch`] when a mapping may go.
-//! * [`adopt`] taking over what the dead left; [`shed`] making room.
+//! * [`adopt`] taking over what the dead left, [`refused`] what of it can't be had; [`shed`] making room.
 
 mod adopt;
 mod checksum;
 mod epoch;
 mod file;
+mod refused;
 mod shed;
 mod tenure;
 #[cfg(test)]
@@ -32,10 +33,12 @@ use epoch::Epoch;
 use file::{BoxFile, LONGEST_DSN, State};
 use tenure::Tenure;
 
-pub use adopt::{Adopted, Waiting, has_orphans, waiting_in};
+pub use adopt::{Adopted, Waiting, waiting_in};
 pub use file::Record;
+pub use refused::Orphans;
 
 use super::category::Class;
+use crate::failpoint::{Place, reach};
 
 /// The first file of a chain, and all that an idle chain keeps.
 const SMALL: usize = 32 << 10;
@@ -88,6 +91,7 @@ pub struct Outbox {
     chains: [Chain; 5],
     epoch: Epoch,
     numbers: AtomicU64,
+    /// Counted before a record can be seen, so that it never is below zero.
     queued: AtomicUsize,
     lists: Mutex<Lists>,
 }
@@ -124,6 +128,18 @@ impl Claim {
     #[must_use]
     pub fn class(&self) -> Class {
         self.file.class
+    }
+
+    /// One that waits is on its way again. `false`: it was dropped meanwhile.
+    #[must_use]
+    pub fn resume(&self) -> bool {
+        self.file.resume(self.index)
+    }
+
+    /// Whether it waits still, and was not dropped.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.file.state(self.index) == State::Held
     }
 
     /// Notes a try that failed.
@@ -195,8 +211,30 @@ impl Outbox {
             pushed_out += 1;
         }
         if need > ALONE {
-            return self.push_alone(class, dsn, envelope, now_ms, need);
+            return Ok(match self.push_alone(class, dsn, envelope, now_ms, need)? {
+                Pushed::In(more) => Pushed::In(pushed_out + more),
+                Pushed::Full => Pushed::Full,
+            });
         }
+        self.queued.fetch_add(1, Ordering::AcqRel);
+        let pushed = self.push_to_chain(class, dsn, envelope, now_ms, need);
+        match pushed {
+            Ok(Pushed::In(more)) => return Ok(Pushed::In(pushed_out + more)),
+            _ => self.queued.fetch_sub(1, Ordering::AcqRel),
+        };
+        pushed
+    }
+
+    #[inline]
+    fn push_to_chain(
+        &self,
+        class: Class,
+        dsn: &[u8],
+        envelope: &[u8],
+        now_ms: u64,
+        need: usize,
+    ) -> io::Result<Pushed> {
+        let mut pushed_out = 0;
         for _ in 0..64 {
             let seen = {
                 let _pin = self.epoch.pin();
@@ -206,7 +244,6 @@ impl Outbox {
                 let appended =
                     unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, now_ms));
                 if appended.is_some() {
-                    self.queued.fetch_add(1, Ordering::AcqRel);
                     return Ok(Pushed::In(pushed_out));
                 }
                 current
@@ -261,6 +298,7 @@ impl Outbox {
         };
         lists.of_mut(class).push_back(Arc::clone(&file));
         let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
+        reach(Place::OutboxGrown);
         // SAFETY: kept by the lists, whose lock we hold.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
@@ -289,12 +327,18 @@ impl Outbox {
             return Ok(Pushed::Full);
         }
         file.seal();
+        reach(Place::OutboxAlone);
         self.queued.fetch_add(1, Ordering::AcqRel);
         let mut lists = self.lists();
-        let files = lists.of_mut(class);
-        // Before the chain's current one, which has to be the last.
-        let at = files.len().saturating_sub(1);
-        files.insert(at, Arc::new(file));
+        // What comes after it goes into a file after it: they are sent in their order.
+        let current = &self.chain(class).current;
+        let before = current.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: kept by the lists, whose lock we hold.
+        if let Some(before) = unsafe { before.as_ref() } {
+            before.seal();
+        }
+        lists.of_mut(class).push_back(Arc::new(file));
+        reach(Place::OutboxListed);
         Ok(Pushed::In(pushed_out))
     }
 
@@ -316,7 +360,7 @@ impl Outbox {
         let lists = self.lists();
         let found = lists.of(class).iter().find_map(|file| {
             Some(Claim {
-                index: file.take(State::Taken)?,
+                index: file.take()?,
                 file: Arc::clone(file),
             })
         });
@@ -324,9 +368,17 @@ impl Outbox {
         found
     }
 
+    /// A claimed record waits, and may be dropped for others meanwhile.
+    pub fn hold(&self, claim: &Claim) {
+        // Nobody looks for what may be dropped at the same time.
+        let _lists = self.lists();
+        claim.file.hold(claim.index);
+    }
+
     /// Nothing more is to be done for a record.
     pub fn settle(&self, claim: &Claim) {
         claim.file.settle(claim.index);
+        reach(Place::OutboxSettled);
         self.queued.fetch_sub(1, Ordering::AcqRel);
         if claim.file.is_finished() {
             self.lists().retire(&claim.file);
@@ -403,6 +455,21 @@ impl Outbox {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.lists().bytes()
+    }
+}
+
+#[cfg(test)]
+impl Outbox {
+    /// How many records are nobody's yet.
+    pub(super) fn ready(&self) -> usize {
+        let lists = self.lists();
+        let files = lists.files.iter().flatten();
+        files
+            .map(|file| {
+                let states = (0..file.slots()).map(|index| file.state(index));
+                states.filter(|state| *state == State::Ready).count()
+            })
+            .sum()
     }
 }
 

@@ -4,13 +4,13 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Claim, LOOK_AROUND, Lists, Outbox, SMALL, State};
+use super::{Claim, LOOK_AROUND, Lists, Outbox, SMALL};
 use crate::sentry::category::Class;
 
 impl Outbox {
     /// Drops one record for one of that class. `false`: all that wait matter more.
     #[cold]
-    pub(super) fn shed_one(&self, newcomer: Class) -> bool {
+    pub(in crate::sentry) fn shed_one(&self, newcomer: Class) -> bool {
         self.shed(&mut self.lists(), newcomer, 1) > 0
     }
 
@@ -21,7 +21,7 @@ impl Outbox {
             let files: Vec<_> = lists.of(class).iter().map(Arc::clone).collect();
             for file in files {
                 while gone < most
-                    && let Some(index) = file.take(State::Shed)
+                    && let Some(index) = file.drop_oldest()
                 {
                     lists.shed.push((Arc::clone(&file), index));
                     gone += 1;

@@ -7,7 +7,10 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use crate::host::lock::{Kind, Lock};
+use crate::{
+    failpoint::{Place, reach},
+    host::lock::{Kind, Lock},
+};
 
 /// How the name of a lock file ends.
 const ENDING: &str = ".v1.lock";
@@ -29,6 +32,7 @@ impl Tenure {
             // A pid is unique in its namespace only, and containers may share this directory.
             let name = format!("{}-{random:08x}", std::process::id());
             if let Some(lock) = attempt(dir, &name)? {
+                reach(Place::OutboxLocked);
                 return Ok(Self::of(lock, name, dir));
             }
         }

@@ -1,0 +1,213 @@
+//! `kill -9` while envelopes are sent: at random instants and at the outbox' named places, with an heir who adopts and
+//! is killed too. In the end all that `send()` had taken has arrived, none torn, and the host's counts are right.
+
+use std::{cell::Cell, io, rc::Rc, time::Duration};
+
+use tokio::task::{JoinSet, LocalSet};
+
+use super::{arguments::Arguments, findings::Findings, postbox::Postbox};
+use crate::sentry::Behaviour;
+
+/// More would tell nothing new in hours.
+const MOST_KILLS: usize = 1000;
+/// Processes that send at the same time.
+const LANES: usize = 5;
+/// The most that each sends.
+const ENVELOPES: usize = 120;
+/// Within this time the armed process has to come to its place.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// What the names of the outbox' places begin with.
+const PLACES: [&str; 5] = ["shared.", "outbox.", "adopt.", "board.", "letter."];
+
+/// Whether a named place is one of those that this world comes to.
+pub fn is_place(place: &str) -> bool {
+    PLACES.iter().any(|prefix| place.starts_with(prefix))
+}
+
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn outbox(
+    arguments: &Arguments,
+    places: &[String],
+    findings: &mut Findings,
+) -> io::Result<()> {
+    let kills = arguments.kills.min(MOST_KILLS);
+    let postbox = Rc::new(Postbox::new(arguments, arguments.seed, &[])?);
+    let places: Rc<[String]> = places
+        .iter()
+        .filter(|place| place.starts_with("outbox.") || place.starts_with("shared."))
+        .cloned()
+        .collect();
+    let (left, again) = (Rc::new(Cell::new(kills)), arguments.again("outbox"));
+    let local = LocalSet::new();
+    let parts = local
+        .run_until(async {
+            let mut lanes = JoinSet::new();
+            for _ in 0..LANES {
+                let (postbox, places, left) =
+                    (Rc::clone(&postbox), Rc::clone(&places), Rc::clone(&left));
+                let findings = Findings::quiet("outbox", again.clone());
+                lanes.spawn_local(lane(postbox, places, left, findings));
+            }
+            let findings = Findings::quiet("outbox", again.clone());
+            lanes.spawn_local(keepers(Rc::clone(&postbox), Rc::clone(&left), findings));
+            let mut parts = Vec::new();
+            while let Some(part) = lanes.join_next().await {
+                parts.push(part.map_err(io::Error::other)??);
+            }
+            io::Result::Ok(parts)
+        })
+        .await?;
+    parts.into_iter().for_each(|part| findings.absorb(part));
+    findings.figure("killed", postbox.deaths.get());
+    postbox.settle(findings).await
+}
+
+/// One process after the other: each sends, and is killed meanwhile.
+async fn lane(
+    postbox: Rc<Postbox>,
+    places: Rc<[String]>,
+    left: Rc<Cell<usize>>,
+    mut findings: Findings,
+) -> io::Result<Findings> {
+    while left.get() > 0 && !findings.are_enough() {
+        left.set(left.get() - 1);
+        let (armed, moment) = {
+            let mut seed = postbox.seed.borrow_mut();
+            let place = seed.choose(&places).cloned().filter(|_| seed.percent(40));
+            let armed = place.map(|place| format!("{place}@{}", 1 + seed.below(60)));
+            (armed, seed.millis(0, 90))
+        };
+        let mut life = postbox.start("storm", ENVELOPES, armed.as_deref())?;
+        if life.hear("ready").await {
+            tokio::time::sleep(moment).await;
+        }
+        life.kill();
+        postbox.bury(life, &mut findings).await;
+    }
+    Ok(findings)
+}
+
+/// Those who adopt, one after the other, for as long as others are killed.
+async fn keepers(
+    postbox: Rc<Postbox>,
+    left: Rc<Cell<usize>>,
+    mut findings: Findings,
+) -> io::Result<Findings> {
+    while left.get() > 0 {
+        let mut life = postbox.start("keeper", 0, None)?;
+        let moment = postbox.seed.borrow_mut().millis(1000, 6000);
+        let until = tokio::time::Instant::now() + moment;
+        while left.get() > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        life.kill();
+        postbox.bury(life, &mut findings).await;
+    }
+    Ok(findings)
+}
+
+/// One death at a named place of the outbox, and what becomes of what was promised.
+///
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn die_at(arguments: &Arguments, place: &str, findings: &mut Findings) -> io::Result<()> {
+    let letters = place.starts_with("letter.");
+    let once = [("pillion.sentry_retry_max_attempts", "1")];
+    let settings = if letters { &once[..] } else { &[] };
+    let postbox = Postbox::new(arguments, arguments.seed, settings)?;
+    let mut broken = Behaviour::default().times(0);
+    broken.delivery.drop_at = Some(0);
+    if letters {
+        postbox.sentry.behave(broken);
+    }
+    let role = match place {
+        place if place.starts_with("adopt.") => {
+            let mut dead = postbox.start("fill", 60, Some("outbox.committed@50"))?;
+            dead.end(PATIENCE).await;
+            postbox.bury(dead, findings).await;
+            "keeper"
+        }
+        "letter.replayed" => {
+            let mut dead = postbox.start("fill", 30, None)?;
+            dead.hear("done").await;
+            let until = tokio::time::Instant::now() + PATIENCE;
+            while !has_letters(&postbox) && tokio::time::Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            dead.kill();
+            postbox.bury(dead, findings).await;
+            postbox.sentry.behave_well();
+            "keeper"
+        }
+        _ => "fill",
+    };
+    let mut armed = postbox.start(role, 60, Some(place))?;
+    let came = armed.end(PATIENCE).await.is_some();
+    if !came {
+        findings.fail(
+            "every named place is come to",
+            &format!("nobody came to {place} within {} s", PATIENCE.as_secs()),
+        );
+        armed.kill();
+    }
+    postbox.bury(armed, findings).await;
+    postbox.sentry.behave_well();
+    postbox.settle(findings).await
+}
+
+fn has_letters(postbox: &Postbox) -> bool {
+    let dead = postbox.house.state().join("sentry/dead");
+    let letters = super::checks::files(&dead);
+    letters
+        .iter()
+        .any(|(path, _)| path.extension().is_some_and(|ending| ending == "letter"))
+}
+
+/// Hundreds of processes that send at once, and end: each envelope arrives, and what an idle process holds is bounded.
+///
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn senders(arguments: &Arguments, findings: &mut Findings) -> io::Result<()> {
+    /// What each sends.
+    const EACH: usize = 20;
+    /// What an idle process may hold.
+    const IDLE: u64 = 256 << 10;
+    let postbox = Postbox::new(arguments, arguments.seed, &[])?;
+    let mut lives = Vec::new();
+    for _ in 0..arguments.crowd {
+        lives.push(postbox.start("one", EACH, None)?);
+    }
+    for life in &mut lives {
+        life.hear("ready").await;
+    }
+    for life in &mut lives {
+        life.tell("go").await;
+    }
+    let begun = tokio::time::Instant::now();
+    let mut most = 0;
+    for life in &mut lives {
+        life.hear("done").await;
+        most = postbox.outbox_bytes().max(most);
+    }
+    findings.figure(
+        "all had sent within",
+        format_args!("{:.1} s", begun.elapsed().as_secs_f64()),
+    );
+    findings.figure("bytes of all outboxes", most);
+    if most > arguments.crowd as u64 * IDLE {
+        findings.fail(
+            "a process that sends little holds little",
+            &format!("{most} bytes of {} processes", arguments.crowd),
+        );
+    }
+    for mut life in lives {
+        let number = life.number;
+        match life.end(PATIENCE).await {
+            // A busy machine gives it no time to wait for all its answers.
+            Some(status) if status.success() => postbox.deaths.set(postbox.deaths.get() + 1),
+            other => findings.fail("no process crashes", &format!("{number}: {other:?}")),
+        }
+    }
+    postbox.settle(findings).await
+}
