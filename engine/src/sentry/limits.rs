@@ -184,7 +184,75 @@ mod tests {
         assert_eq!(lasts(200, &["3:error", "4:span"], None), [3, 4]);
     }
 
+    /// A quota as relay writes it, or as somebody else might: text, and what it has to mean.
+    fn quota() -> impl Strategy<Value = (String, Vec<(u64, Option<Category>)>)> {
+        let blank = || prop_oneof![Just(""), Just(" "), Just("  ")];
+        let names = proptest::collection::vec(
+            prop_oneof![
+                (0..Category::ALL.len()).prop_map(|at| Some(Category::ALL[at])),
+                Just(None),
+            ],
+            0..4,
+        );
+        let number = prop_oneof![
+            (0..4000u64).prop_map(|n| (n.to_string(), n)),
+            (0..4000u64, 1..10u64).prop_map(|(n, tenth)| (format!("{n}.{tenth}"), n + 1)),
+            Just(("soon".to_owned(), 60)),
+            (100_000..9_000_000u64).prop_map(|n| (n.to_string(), 86_400)),
+        ];
+        let more = prop_oneof![
+            Just(""),
+            Just(":organization"),
+            Just(":key:quota_exceeded"),
+            Just(":project:reason:custom;other:and:more"),
+        ];
+        (number, names, blank(), blank(), more).prop_map(|((text, seconds), names, a, b, more)| {
+            let told: Vec<&str> = names
+                .iter()
+                .map(|name| name.map_or("novelty", Category::name))
+                .collect();
+            let header = format!(
+                "{a}{text}{b}:{a}{}{b}{more}{a}",
+                told.join(&format!("{b};{a}"))
+            );
+            let meant = match names.is_empty() {
+                true => vec![(seconds, None)],
+                false => names
+                    .into_iter()
+                    .flatten()
+                    .map(|category| (seconds, Some(category)))
+                    .collect(),
+            };
+            (header, meant)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn every_quota_of_every_header_means_what_a_small_model_says(
+            quotas in proptest::collection::vec(quota(), 1..6),
+            split in 0..6usize,
+            status in prop_oneof![Just(200u16), Just(429), Just(503)],
+            after in proptest::option::of(0..1000u64),
+        ) {
+            let texts: Vec<&str> = quotas.iter().map(|(text, _)| text.as_str()).collect();
+            let (first, second) = texts.split_at(split.min(texts.len()));
+            let headers: Vec<String> = [first, second]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .map(|part| part.join(", "))
+                .collect();
+            let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+            let after = after.map(|seconds| seconds.to_string());
+            let found: Vec<_> = of_answer(status, &headers, after.as_deref(), 0)
+                .into_iter()
+                .map(|limit| (limit.lasts.as_secs(), limit.category))
+                .collect();
+            // Where the header of its own is there, nothing else counts, whatever the status.
+            let meant: Vec<_> = quotas.iter().flat_map(|(_, meant)| meant.clone()).collect();
+            prop_assert_eq!(found, meant, "{:?}", headers);
+        }
+
         #[test]
         fn no_text_makes_it_panic(header in ".{0,80}", after in ".{0,40}") {
             let _ = of_answer(429, &[&header], Some(&after), 0);

@@ -1,6 +1,10 @@
 //! The room against a fake Sentry over real HTTP: what arrives, what is kept, what is told.
 
+mod front;
+mod hostile;
 mod queue;
+mod transport;
+mod trouble;
 
 use std::{
     path::Path,
@@ -34,6 +38,7 @@ impl Room {
             ..Places::default()
         };
         std::fs::create_dir_all(dir.join("run")).unwrap();
+        std::fs::create_dir_all(dir.join("state")).unwrap();
         Self {
             sentry: Arc::new(Sentry::open(settings, places).unwrap()),
             runtime: tokio::runtime::Builder::new_multi_thread()
@@ -315,6 +320,12 @@ fn an_answer_is_never_argued_with() {
         (403, 0, 1, 0, &[("send_error", "error", 1)]),
         (500, 0, 1, 0, &[("send_error", "error", 1)]),
         (503, 0, 1, 0, &[("send_error", "error", 1)]),
+        (204, 1, 0, 0, &[]),
+        (401, 0, 1, 0, &[("send_error", "error", 1)]),
+        (404, 0, 1, 0, &[("send_error", "error", 1)]),
+        (408, 0, 1, 0, &[("send_error", "error", 1)]),
+        (502, 0, 1, 0, &[("send_error", "error", 1)]),
+        (504, 0, 1, 0, &[("send_error", "error", 1)]),
         (302, 0, 1, 0, &[("send_error", "error", 1)]),
     ] {
         let server = FakeSentry::anywhere().unwrap();

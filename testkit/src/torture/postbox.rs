@@ -203,7 +203,8 @@ impl Postbox {
     pub async fn settle(&self, findings: &mut Findings) -> io::Result<()> {
         let mut heir = self.start("heir", 0, None)?;
         heir.hear("ready").await;
-        let told = timeout(PATIENCE, heir.lines.next_line()).await;
+        // For as long as anything is sent it goes on.
+        let told = timeout(PATIENCE * 10, heir.lines.next_line()).await;
         let told = told.ok().and_then(Result::ok).flatten().unwrap_or_default();
         drop(heir.stdin.take());
         let number = heir.number;

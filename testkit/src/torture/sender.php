@@ -36,14 +36,20 @@ function drained(): bool
 }
 
 if ($role === 'heir' || $role === 'keeper') {
-    $deadline = microtime(true) + ($role === 'heir' ? 50 : 3600);
     Sentry\status();
     stream_set_blocking(STDIN, false);
     say('ready');
-    $rests = 0;
-    while (microtime(true) < $deadline && !($role === 'keeper' && feof(STDIN))) {
+    [$rests, $sent, $deadline] = [0, -1, 0];
+    while (!($role === 'keeper' && feof(STDIN))) {
         fgets(STDIN);
         $rests = drained() && Sentry\replay() === 0 ? $rests + 1 : 0;
+        if ($sent !== $sent = Sentry\metrics()['events_sent']) {
+            // It goes on.
+            $deadline = microtime(true) + 30;
+        }
+        if ($role === 'heir' && microtime(true) > $deadline) {
+            break;
+        }
         // What a death has left a moment ago is found within a second or two; what it left half made, later.
         $left = glob(ini_get('pillion.run_dir') . '/*.tmp') ?: glob(ini_get('pillion.state_dir') . '/sentry/dead/*.tmp');
         if ($role === 'heir' && $rests > 2 && Pillion\status()['host']['steward'] && count(glob(ini_get('pillion.run_dir') . '/sentry/*.lock')) <= 1 && $left === []) {

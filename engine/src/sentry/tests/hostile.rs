@@ -1,0 +1,111 @@
+//! Envelopes that somebody made up to hurt: each is refused at once, or taken, found out and told of; what comes
+//! after it arrives, and nobody waits for long.
+
+use super::*;
+
+#[test]
+fn what_is_hostile_hurts_nobody() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    let items = |count: usize| format!("{{}}\n{}", "{\"type\":\"event\"}\n{}\n".repeat(count));
+    let nested = format!("{{\"a\":{}", "[".repeat(200_000));
+    let taken: [(&str, String); 9] = [
+        (
+            "a gigabyte is claimed",
+            "{}\n{\"type\":\"event\",\"length\":1073741824}\n{}".into(),
+        ),
+        (
+            "more than there is memory",
+            "{}\n{\"type\":\"event\",\"length\":18446744073709551615}\n{}".into(),
+        ),
+        (
+            "NULs",
+            "{}\n{\"type\":\"event\",\"\0\":\"\0\"}\n\0\0\0".into(),
+        ),
+        (
+            "NULs after an item",
+            "{}\n{\"type\":\"event\"}\n{}\n\0\0\0".into(),
+        ),
+        ("a million items", items(1_000_000)),
+        (
+            "a header that is no JSON",
+            "{\"dsn\":}\n{\"type\":\"event\"}\n{}".into(),
+        ),
+        (
+            "deep nesting",
+            format!("{nested}}}\n{{\"type\":\"event\"}}\n{{}}"),
+        ),
+        (
+            "keys without end",
+            format!(
+                "{{{}\"z\":1}}\n{{\"type\":\"event\"}}\n{{}}",
+                "\"a\":1,".repeat(100_000)
+            ) + "\nx",
+        ),
+        (
+            "a length that is no number",
+            "{}\n{\"type\":\"event\",\"length\":\"9\"}\n{}".into(),
+        ),
+    ];
+    let mut accepted = 0;
+    for (what, envelope) in &taken {
+        let begun = Instant::now();
+        assert!(
+            room.sentry.send(envelope.as_bytes(), None).unwrap(),
+            "{what}"
+        );
+        assert!(begun.elapsed() < Duration::from_secs(5), "{what}");
+        accepted += 1;
+    }
+    for refused in [
+        "",
+        "\n\n",
+        "\0",
+        "{}\n\0",
+        "{}\r\n\r\n",
+        "[]\n{\"type\":\"event\"}\n{}",
+    ] {
+        let sent = room.sentry.send(refused.as_bytes(), None);
+        assert!(
+            matches!(sent, Err(crate::Error::InvalidRequest(_))),
+            "{refused:?}"
+        );
+    }
+    room.sentry.send(&event(1), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(server.ids(), [id(1)]);
+    assert_eq!(room.count(Count::Failed), accepted);
+    assert_eq!(server.counts().invalid, 0, "nothing of it was sent");
+    assert_eq!(
+        reports(&server),
+        told(&[("internal_sdk_error", "error", accepted)])
+    );
+}
+
+#[test]
+fn carriage_returns_belong_to_what_they_follow() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    let crlf = format!(
+        "{{\"event_id\":\"{}\"}}\r\n{{\"type\":\"event\"}}\r\n{{\"a\":1}}\r\n",
+        id(3)
+    );
+    room.sentry.send(crlf.as_bytes(), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(server.ids(), [id(3)]);
+    assert_eq!(server.seen()[0].items[0].1["a"], 1);
+}
+
+#[test]
+fn a_container_whose_count_is_wrong_is_counted_anew() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    let logs = "{}\n{\"type\":\"log\",\"item_count\":7,\"content_type\":\"application/vnd.sentry.items.log+json\"}\n{\"items\":[{\"body\":\"x\"},{\"body\":\"y\"}]}";
+    room.sentry.send(logs.as_bytes(), None).unwrap();
+    assert!(room.flush());
+    assert_eq!((server.counts().invalid, server.counts().taken), (0, 1));
+    assert_eq!(server.seen()[0].items[0].0["item_count"], 2);
+}

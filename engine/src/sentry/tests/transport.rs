@@ -1,0 +1,194 @@
+//! The ways to Sentry: proxies, TLS, HTTP/2.
+
+use super::{front::Front, *};
+use crate::config::{Secret, ServerUrl};
+
+fn through(server: &FakeSentry, proxy: &Front, auth: Option<&str>) -> SentrySettings {
+    SentrySettings {
+        proxy: Some(ServerUrl::parse(&format!("http://{}", proxy.address)).unwrap()),
+        proxy_auth: auth.map(Secret::new),
+        max_attempts: 2,
+        ..settings(server)
+    }
+}
+
+/// Settings for a server that speaks TLS as `localhost`.
+fn over_tls(front: &Front, ca: Option<&Path>) -> SentrySettings {
+    let dsn = format!(
+        "https://0123456789abcdef@localhost:{}/1",
+        front.address.port()
+    );
+    SentrySettings {
+        dsn: Some(Dsn::parse(&dsn).unwrap()),
+        ca_file: ca.map(Path::to_owned),
+        initial_backoff: Duration::from_millis(5),
+        max_backoff: Duration::from_millis(20),
+        drain_interval: Duration::ZERO,
+        max_attempts: 2,
+        ..Settings::default().sentry
+    }
+}
+
+fn reason(room: &Room) -> String {
+    let letters = room.sentry.dead_letters(10);
+    assert_eq!(letters.as_array().unwrap().len(), 1, "{letters}");
+    letters[0]["reason"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_proxy_is_used_with_the_credentials_it_wants_and_not_with_others() {
+    let server = FakeSentry::anywhere().unwrap();
+    let open = front::proxy(None);
+    // user:hunter2
+    let closed = front::proxy(Some("dXNlcjpodW50ZXIy"));
+    for (proxy, auth, arrives) in [
+        (&open, None, true),
+        (&closed, Some("user:hunter2"), true),
+        (&closed, Some("user:else"), false),
+        (&closed, None, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let room = Room::open(dir.path(), through(&server, proxy, auth));
+        let before = server.counts().taken;
+        room.sentry.send(&event(1), None).unwrap();
+        assert!(room.flush());
+        assert_eq!(server.counts().taken - before, u64::from(arrives));
+        if !arrives {
+            let reason = reason(&room);
+            assert!(
+                reason.contains("407") && !reason.contains("else"),
+                "{reason}"
+            );
+            assert_eq!(room.count(Count::Retries), 1);
+        }
+    }
+    assert!(open.notes()[0].starts_with("POST http://127.0.0.1:"));
+    assert!(closed.notes()[0].ends_with(" dXNlcjpodW50ZXIy"));
+}
+
+#[test]
+fn a_proxy_is_asked_for_a_tunnel_where_sentry_speaks_tls() {
+    let server = FakeSentry::anywhere().unwrap();
+    let (tls, pem) = front::tls(server.addr());
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, pem).unwrap();
+    for (wanted, auth, arrives) in [
+        (None, None, true),
+        (Some("dXNlcjpodW50ZXIy"), Some("user:hunter2"), true),
+        (Some("dXNlcjpodW50ZXIy"), Some("user:else"), false),
+    ] {
+        let proxy = front::proxy(wanted);
+        let dir = tempfile::tempdir().unwrap();
+        let room = Room::open(
+            dir.path(),
+            SentrySettings {
+                dsn: over_tls(&tls, None).dsn,
+                ca_file: Some(ca.clone()),
+                ..through(&server, &proxy, auth)
+            },
+        );
+        let before = server.counts().taken;
+        room.sentry.send(&event(1), None).unwrap();
+        assert!(room.flush());
+        assert_eq!(server.counts().taken - before, u64::from(arrives));
+        assert!(proxy.notes()[0].starts_with("CONNECT localhost:"));
+        if !arrives {
+            let reason = reason(&room);
+            assert!(
+                !reason.contains("else") && !reason.contains("0123456789abcdef"),
+                "{reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_named_authority_is_trusted_an_unknown_one_is_not_and_without_checking_anybody_is() {
+    let server = FakeSentry::anywhere().unwrap();
+    let (tls, pem) = front::tls(server.addr());
+    let (_, other) = front::acceptor(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let (ca, wrong) = (dir.path().join("ca.pem"), dir.path().join("wrong.pem"));
+    std::fs::write(&ca, pem).unwrap();
+    std::fs::write(&wrong, other).unwrap();
+    for (ca, verify, arrives) in [
+        (Some(&ca), true, true),
+        (Some(&wrong), true, false),
+        (None, true, false),
+        (None, false, true),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = SentrySettings {
+            ssl_verify: verify,
+            ..over_tls(&tls, ca.map(std::path::PathBuf::as_path))
+        };
+        let room = Room::open(dir.path(), settings);
+        let before = server.counts().taken;
+        room.sentry.send(&event(1), None).unwrap();
+        assert!(room.flush());
+        assert_eq!(
+            server.counts().taken - before,
+            u64::from(arrives),
+            "{ca:?} {verify}"
+        );
+        if !arrives {
+            let reason = reason(&room);
+            assert!(reason.to_lowercase().contains("certificate"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn a_bad_file_of_certificates_keeps_what_was_accepted() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, "not a certificate").unwrap();
+    let room = Room::open(
+        dir.path(),
+        SentrySettings {
+            ca_file: Some(ca),
+            ..settings(&server)
+        },
+    );
+    room.sentry.send(&event(1), None).unwrap();
+    assert!(!room.flush_within(Duration::from_millis(300)));
+    assert_eq!(room.sentry.status()["queue"]["queue_length"], 1);
+    drop(room);
+    let mended = Room::open(dir.path(), settings(&server));
+    mended.sentry.adopt();
+    assert!(mended.flush());
+    assert_eq!(server.ids(), [id(1)]);
+}
+
+#[test]
+fn http2_is_spoken_where_it_is_offered_and_a_goodbye_costs_no_envelope() {
+    let (front, pem) = front::http2(5);
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, pem).unwrap();
+    let room = Room::open(
+        dir.path(),
+        SentrySettings {
+            compression: None,
+            max_attempts: 10,
+            ..over_tls(&front, Some(&ca))
+        },
+    );
+    for n in 0..40 {
+        room.sentry.send(&event(n), None).unwrap();
+    }
+    assert!(room.flush());
+    let notes = front.notes();
+    let connections = notes.iter().filter(|note| *note == "connection").count();
+    for n in 0..40 {
+        assert!(
+            notes.iter().any(|note| note.contains(&id(n))),
+            "{n}: {notes:?}"
+        );
+    }
+    // Several each: they share connections, and each of those ends.
+    assert!((2..=30).contains(&connections), "{connections}");
+    assert_eq!(room.count(Count::Sent), 40);
+}
