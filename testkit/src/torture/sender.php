@@ -43,7 +43,9 @@ if ($role === 'heir' || $role === 'keeper') {
     while (!($role === 'keeper' && feof(STDIN))) {
         fgets(STDIN);
         $rests = drained() && Sentry\replay() === 0 ? $rests + 1 : 0;
-        if ($sent !== $sent = Sentry\metrics()['events_sent']) {
+        $before = $sent;
+        $sent = Sentry\metrics()['events_sent'];
+        if ($sent !== $before) {
             // It goes on.
             $deadline = microtime(true) + 30;
         }
