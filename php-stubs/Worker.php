@@ -172,6 +172,9 @@ function scope_get(string $key, mixed $default = null): mixed
  * - `durations`: seconds, of all threads; `p50` and `p99` are right to a sixteenth.
  * - `hooks`: those registered on this thread; of the whole process, those that have run, of them those that have thrown, and
  *   those that could not run because PHP ended the script before (an `exit()` in a shutdown function).
+ * - `left_behind`: how often a request has left something behind of PHP's own state, by kind, and how often that was put back
+ *   (`pillion.worker_reset`); of all threads of this process. What a worker's first request leaves is not counted: much is set
+ *   when it is first needed. The log names each once (`left behind`).
  * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`.
  *
  * @return array{
@@ -188,6 +191,7 @@ function scope_get(string $key, mixed $default = null): mixed
  *     request: array{id: string, seconds: float, memory_baseline: int}|null,
  *     durations: array{last: float, p50: float, p99: float},
  *     hooks: array{registered: int, run: int, failed: int, skipped: int},
+ *     left_behind: array{ini: int, handlers: int, timezone: int, wrappers: int, session: int, umask: int, locale: int, environment: int, put_back: int},
  *     memory: int,
  *     peak_memory: int,
  * }

@@ -70,6 +70,7 @@ unsafe extern "C" fn handle_request(execute_data: *mut zend_execute_data, ret: *
     let Some(original) = original() else {
         return;
     };
+    reset::waits();
     Thread::with(|thread| thread.worker.is_handling = true);
     // SAFETY: as the engine would have called it.
     let handled = unsafe {

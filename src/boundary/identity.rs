@@ -60,6 +60,12 @@ pub fn request_id() -> Result<String> {
     Ok(id)
 }
 
+/// The same for a line of the log, which has to go without one rather than fail.
+#[must_use]
+pub fn known_id() -> String {
+    request_id().unwrap_or_default()
+}
+
 /// Sets the id of the request that has just begun.
 pub fn set(id: String) {
     Thread::with(|thread| thread.worker.id = Some(id));

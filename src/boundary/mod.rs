@@ -5,7 +5,8 @@
 //! * [`frankenphp`] the loop of a worker script around `frankenphp_handle_request`.
 //! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`.
 //!
-//! Around them: [`identity`] (mode, id) and [`reset`] (what happens between two requests).
+//! Around them: [`identity`] (mode, id), [`reset`] (what happens between two requests), [`left`] and
+//! [`witness`] (what a request leaves behind), [`report`] (exceptions that stop nothing).
 //!
 //! A further runtime is a further file that calls [`tell`]; PHP's own lifecycle hooks for worker modes,
 //! when there are any, are one that tells `Activated` and `Handled`, and is installed in MINIT in place
@@ -13,9 +14,12 @@
 
 pub mod frankenphp;
 pub mod identity;
+pub mod left;
+mod report;
 pub mod reset;
 pub mod roadrunner;
 pub mod script;
+mod witness;
 
 use std::{
     collections::BTreeMap,
@@ -33,11 +37,14 @@ use pillion_engine::{
     },
 };
 
+use self::witness::Witness;
 use crate::{
     log as php_log, process,
     thread::Thread,
     zend::{cwd, kept::Kept, memory, output, sapi},
 };
+
+pub use self::{left::LEFT, report::report};
 
 /// Requests of all threads of this process.
 pub static FIGURES: Figures = Figures::new();
@@ -73,8 +80,12 @@ pub struct Local {
     run: Option<Run>,
     /// PHP has been told to run what is left at the end of the script.
     runs_at_end: bool,
-    /// Where a loop's request began.
+    /// Where a loop's requests begin.
     cwd: Option<CString>,
+    /// Calls that leave no trace in Zend's tables.
+    witness: Witness,
+    /// What was there before the request, once a loop has waited for one.
+    before: Option<Box<left::Before>>,
     /// Output buffers that were open then.
     level: i32,
 }
@@ -153,7 +164,10 @@ impl Local {
             (self.id, self.run) = (None, None);
             self.serial += 1;
             if self.boundary.is_loop() {
-                self.cwd = cwd::current();
+                // A system call, so only where it may be another one.
+                if std::mem::take(&mut self.witness.has_moved) || self.cwd.is_none() {
+                    self.cwd = cwd::current();
+                }
                 self.level = output::level();
             }
             self.noted = Some(Noted {
@@ -195,6 +209,7 @@ pub fn module_startup() {
     }
     frankenphp::install();
     roadrunner::install();
+    witness::install();
 }
 
 /// Takes out what was put in. In MSHUTDOWN.
@@ -205,6 +220,7 @@ pub fn module_shutdown() {
 /// Runs in a forked child, which has served nothing yet: atomics and plain system calls only.
 pub fn after_fork() {
     FIGURES.reset();
+    LEFT.reset();
     SINCE_MS.store(now_ms(), Ordering::Relaxed);
 }
 

@@ -6,21 +6,14 @@
 //! PHP code runs here, and may throw or never come back: nothing on these frames has a destructor, and each
 //! hook counts as run before it is called. What was left when PHP jumped out goes on as a shutdown function.
 
-use std::ffi::CStr;
-
-use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_object};
-
-use super::{FIGURES, roadrunner};
+use super::{FIGURES, left, report, roadrunner};
 use crate::{
     thread::Thread,
-    zend::{
-        cwd,
-        interrupt::is_throwing,
-        kept::Kept,
-        last, output, raw,
-        value::{self, zend_str},
-    },
+    zend::{cwd, interrupt::is_throwing, kept::Kept, last, output},
 };
+
+/// The line that tells of a hook which has thrown.
+const HOOK: &str = "reset hook failed";
 
 /// Registers a hook; `None` where there are too many.
 pub fn add(hook: Kept, priority: i64) -> Option<u64> {
@@ -53,16 +46,39 @@ pub fn is_running() -> bool {
     Thread::with(|thread| thread.worker.run.is_some())
 }
 
+/// What PHP's own end of a script puts back is not looked at.
 fn run_at_the_end() {
-    if Thread::with(|thread| thread.worker.is_in_request()) {
-        run();
+    if Thread::with(|thread| thread.worker.is_in_request())
+        && hooks()
+        && Thread::with(|thread| thread.worker.boundary.is_loop())
+    {
+        by_itself();
     }
+}
+
+/// The loop is about to wait for a request.
+pub fn waits() {
+    left::waits();
+}
+
+/// `request_begin` was called.
+pub fn begins() {
+    left::begins();
 }
 
 /// Resets after the request under way, which is over but for that.
 pub fn run() {
+    if hooks() && Thread::with(|thread| thread.worker.boundary.is_loop()) {
+        by_itself();
+        left::look();
+        go_home();
+    }
+}
+
+/// Runs the hooks that have not run yet; `false`: an exception is on its way, and nothing was done.
+fn hooks() -> bool {
     if is_throwing() {
-        return;
+        return false;
     }
     Thread::with(|thread| {
         let local = &mut thread.worker;
@@ -73,30 +89,34 @@ pub fn run() {
         let failed = is_throwing();
         FIGURES.hook(failed);
         if failed {
-            report();
+            report(HOOK);
         }
     }
-    if Thread::with(|thread| thread.worker.boundary.is_loop()) {
-        by_itself();
-    }
+    true
 }
 
-/// What belonged to the request: open buffers, its scope, the working directory, what it waited for.
+/// What belonged to the request: open buffers, its scope, what it waited for.
 fn by_itself() {
     let level = Thread::with(|thread| thread.worker.level);
     // RoadRunner's wire is standard output.
     output::end_beyond(level, roadrunner::is_installed());
     if is_throwing() {
-        report();
+        report("reset failed");
     }
     clear_scope();
+    Thread::with(Thread::forget_futures);
+}
+
+/// Back to the working directory that the request began in. Last, since all before may run PHP code.
+fn go_home() {
     Thread::with(|thread| {
-        if let Some(home) = thread.worker.cwd.take()
-            && cwd::current().as_ref() != Some(&home)
+        let local = &mut thread.worker;
+        if std::mem::take(&mut local.witness.has_moved)
+            && let Some(home) = &local.cwd
+            && cwd::current().as_ref() != Some(home)
         {
-            cwd::change(&home);
+            cwd::change(home);
         }
-        thread.forget_futures();
     });
 }
 
@@ -112,7 +132,7 @@ pub fn clear_scope() {
             None => return,
         }
         if is_throwing() {
-            report();
+            report("reset failed");
         }
     }
 }
@@ -131,43 +151,8 @@ pub fn script_ends() {
 /// Releases all that is kept. In RSHUTDOWN, when destructors have been called.
 pub fn release_all() {
     clear_scope();
+    left::release();
     while let Some(hook) = Thread::with(|thread| thread.worker.hooks.pop()) {
         hook.release();
     }
-}
-
-/// Says in the log what a hook has thrown, and drops it.
-fn report() {
-    // SAFETY: an exception is on its way, and it is this thread's; clearing drops it.
-    unsafe {
-        let exception = (*ext_php_rs_executor_globals()).exception;
-        if raw::zend_is_unwind_exit(exception) {
-            log::error!(reason = "it called exit(), which ends the hook only"; "reset hook failed");
-        } else {
-            say(exception);
-        }
-        raw::zend_clear_exception();
-    }
-}
-
-fn say(exception: *mut zend_object) {
-    let text = |name: &CStr| {
-        value::property(exception, name, |found| {
-            found
-                .and_then(value::bytes)
-                .map(|text| String::from_utf8_lossy(text).into_owned())
-                .unwrap_or_default()
-        })
-    };
-    let line = value::property(exception, c"line", |found| {
-        found.and_then(value::integer).unwrap_or(0)
-    });
-    // SAFETY: a live object, whose class outlives it.
-    let class = unsafe { zend_str((*(*exception).ce).name) }.unwrap_or_default();
-    log::error!(
-        class = String::from_utf8_lossy(class).as_ref(),
-        message = text(c"message").as_str(),
-        place = format!("{}:{line}", text(c"file")).as_str();
-        "reset hook failed"
-    );
 }

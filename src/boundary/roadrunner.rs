@@ -75,6 +75,7 @@ pub fn answered() {
     if is_over {
         reset::run();
     }
+    reset::waits();
     let _ = tell(Event::Waits);
 }
 

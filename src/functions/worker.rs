@@ -5,14 +5,16 @@ use pillion_engine::{
     worker::{
         Event,
         boundary::{By, State},
-        hooks, request_id,
+        hooks,
+        left::Kind,
+        request_id,
     },
 };
 use serde_json::json;
 
 use super::function;
 use crate::{
-    boundary::{self, FIGURES, identity, reset},
+    boundary::{self, FIGURES, LEFT, identity, reset},
     handler, process, serve,
     thread::Thread,
     zend::{
@@ -90,6 +92,7 @@ fn request_begin(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
         None => None,
     };
     boundary::tell(Event::ManualBegin).map_err(refused)?;
+    reset::begins();
     if let Some(id) = id {
         identity::set(id.to_owned());
     }
@@ -225,8 +228,16 @@ fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
             "failed": counts.hooks_failed,
             "skipped": counts.hooks_skipped,
         },
+        "left_behind": left_behind(),
         "memory": memory::usage(),
         "peak_memory": memory::peak(),
     }));
     Ok(())
+}
+
+/// How often something of each kind was left behind, and how often it was put back.
+fn left_behind() -> serde_json::Value {
+    let counts = Kind::ALL.map(|kind| (kind.name().to_owned(), LEFT.found(kind).into()));
+    let put_back = ("put_back".to_owned(), LEFT.put_back().into());
+    serde_json::Value::Object(counts.into_iter().chain([put_back]).collect())
 }

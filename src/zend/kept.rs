@@ -8,6 +8,7 @@ use ext_php_rs::ffi::{_call_user_function_impl, zend_string, zval};
 use super::{
     raw,
     ret::{Ret, filled},
+    value,
 };
 
 /// See the head of the file.
@@ -48,6 +49,38 @@ impl Kept {
     pub fn string(&self) -> *mut zend_string {
         // SAFETY: by the contract.
         unsafe { self.value().value.str_ }
+    }
+
+    /// Takes what stands in a place, which holds nothing afterwards.
+    #[must_use]
+    pub fn taken(place: &mut zval) -> Self {
+        let nothing = MaybeUninit::<zval>::zeroed();
+        // SAFETY: a zeroed value is one that holds nothing (`IS_UNDEF`).
+        let value = std::mem::replace(place, unsafe { nothing.assume_init() });
+        // SAFETY: of the same size, and any bytes are good ones.
+        Self(unsafe { std::mem::transmute::<zval, [u64; 2]>(value) })
+    }
+
+    /// Puts it into a place that holds nothing, its reference included.
+    pub fn move_to(self, place: &mut zval) {
+        // SAFETY: of the same size; the reference goes over.
+        unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), (&raw mut *place).cast(), 2) };
+    }
+
+    /// Puts the same value once more into a place that holds nothing.
+    pub fn put(&self, place: &mut zval) {
+        Self::new(self.value()).move_to(place);
+    }
+
+    /// Whether it is the very same value: the same object, array or string, and not an equal one.
+    #[must_use]
+    pub fn is(&self, other: &zval) -> bool {
+        let mine = self.value();
+        // SAFETY: the union is looked at as a number; where there is nothing, only the type counts.
+        unsafe {
+            mine.u1.type_info == other.u1.type_info
+                && (value::is_null(mine) || mine.value.lval == other.value.lval)
+        }
     }
 
     /// The value itself.

@@ -5,6 +5,7 @@
 //!
 //! Nearly all unsafe code of the extension is in this folder. Everything runs on PHP's threads.
 
+pub mod buckets;
 pub mod call;
 pub mod class;
 pub mod cwd;
@@ -15,6 +16,7 @@ pub mod json;
 pub mod kept;
 pub mod last;
 pub mod memory;
+pub mod module;
 pub mod observer;
 pub mod output;
 pub mod raw;
@@ -23,4 +25,5 @@ pub mod sapi;
 pub mod signals;
 pub mod signature;
 pub mod stream;
+pub mod text;
 pub mod value;

@@ -4,7 +4,8 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use ext_php_rs::ffi::{
-    HashTable, zend_class_entry, zend_execute_data, zend_object, zend_string, zend_type, zval,
+    HashTable, zend_class_entry, zend_execute_data, zend_object, zend_stack, zend_string,
+    zend_type, zval,
 };
 
 /// `ZEND_COMPILE_PRELOAD | ZEND_COMPILE_PRELOAD_IN_CHILD`: a script of `opcache.preload` is running.
@@ -144,6 +145,37 @@ unsafe extern "C" {
         orig: c_int,
         exists: *mut bool,
     ) -> *mut c_char;
+    /// Sets a setting; `force`: whoever may set it.
+    pub fn zend_alter_ini_entry_ex(
+        name: *mut zend_string,
+        value: *mut zend_string,
+        who: c_int,
+        stage: c_int,
+        force: bool,
+    ) -> c_int;
+    /// Gives a setting back the text that it had when PHP started.
+    pub fn zend_restore_ini_entry(name: *mut zend_string, stage: c_int) -> c_int;
+    /// The table of stream wrappers: a script's own copy once it has changed it, else the process's.
+    pub fn _php_stream_get_url_stream_wrappers_hash() -> *mut HashTable;
+    /// All modules by name, as pointers to their entries.
+    pub static module_registry: HashTable;
+    /// The globals of a module for the thread that calls.
+    #[cfg(php_zts)]
+    pub fn ts_resource_ex(id: c_int, thread: *mut c_void) -> *mut c_void;
+    /// Puts a copy of an element on a stack; elements of a stack are all of one size.
+    pub fn zend_stack_push(stack: *mut zend_stack, element: *const c_void) -> c_int;
+    /// The topmost element; null where there is none.
+    pub fn zend_stack_top(stack: *const zend_stack) -> *mut c_void;
+    /// Takes it off.
+    pub fn zend_stack_del_top(stack: *mut zend_stack);
+    /// What messages call a callable; the caller releases it.
+    pub fn zend_get_callable_name(callable: *mut zval) -> *mut zend_string;
+    /// `Closure`.
+    pub static zend_ce_closure: *mut zend_class_entry;
+    /// The function that a closure stands for.
+    pub fn zend_get_closure_method_def(
+        closure: *mut zend_object,
+    ) -> *const ext_php_rs::ffi::zend_function;
     /// Takes this module's settings out of the table.
     pub fn zend_unregister_ini_entries(module_number: c_int);
     /// 0 where `open_basedir` allows the path; warns otherwise.

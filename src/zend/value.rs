@@ -30,6 +30,17 @@ pub fn deref(value: &zval) -> &zval {
     }
 }
 
+/// The place that a reference stands for.
+#[must_use]
+pub fn deref_mut(value: &mut zval) -> &mut zval {
+    if type_of(value) == IS_REFERENCE {
+        // SAFETY: as above; the reference is the thread's own.
+        unsafe { &mut (*value.value.ref_).val }
+    } else {
+        value
+    }
+}
+
 /// Whether the value is null.
 #[must_use]
 pub fn is_null(value: &zval) -> bool {

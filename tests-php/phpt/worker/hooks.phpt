@@ -56,7 +56,7 @@ try {
 one
 one: first
 time=%s level=error event="reset hook failed" pid=%d class=LogicException message=no place=%shooks.php:13
-time=%s level=error event="reset hook failed" pid=%d reason="it called exit(), which ends the hook only"
+time=%s level=error event="reset hook failed" pid=%d reason="it called exit(), which ends the call only"
 one: normal
 request_end() was called by a reset hook: the request ends by itself after the hooks
 once true
@@ -65,7 +65,7 @@ two
 two: added
 two: first
 time=%s level=error event="reset hook failed" pid=%d class=LogicException message=no place=%shooks.php:13
-time=%s level=error event="reset hook failed" pid=%d reason="it called exit(), which ends the hook only"
+time=%s level=error event="reset hook failed" pid=%d reason="it called exit(), which ends the call only"
 two: normal
 request_end() was called by a reset hook: the request ends by itself after the hooks
 two: late

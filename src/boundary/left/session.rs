@@ -1,0 +1,97 @@
+//! A session that is still open when the request is over. FrankenPHP closes it by itself; where nobody does,
+//! the next request would go on with it, whoever asks.
+
+use std::mem::MaybeUninit;
+
+use ext_php_rs::ffi::{
+    ext_php_rs_executor_globals, ext_php_rs_zend_string_release, zend_execute_data,
+    zend_hash_str_del, zend_hash_str_find, zend_internal_function, zend_string, zval,
+};
+
+use crate::zend::{
+    functions,
+    kept::Kept,
+    module,
+    ret::filled,
+    value::{self, integer},
+};
+
+/// The first of the session module's globals, in PHP 8.2 to 8.5: two texts, and the id.
+#[repr(C)]
+struct Globals {
+    save_path: *mut u8,
+    session_name: *mut u8,
+    id: *mut zend_string,
+}
+
+/// How to ask.
+#[derive(Default, Clone, Copy)]
+pub struct Session {
+    /// PHP's own `session_status`.
+    status: Option<*mut zend_internal_function>,
+}
+
+impl Session {
+    /// Finds it; there is none where PHP has no sessions.
+    pub fn now() -> Self {
+        Self {
+            status: functions::internal(c"session_status"),
+        }
+    }
+
+    /// Whether one is open.
+    pub fn is_open(&self) -> bool {
+        /// `PHP_SESSION_ACTIVE`
+        const ACTIVE: i64 = 2;
+        let Some(function) = self.status else {
+            return false;
+        };
+        // The function looks at one number. A whole call would cost more than all else that is done here.
+        let mut frame = MaybeUninit::<zend_execute_data>::zeroed();
+        let mut answer = MaybeUninit::<zval>::zeroed();
+        // SAFETY: a frame without arguments, which is all that the function looks at.
+        unsafe {
+            (*frame.as_mut_ptr()).func = function.cast();
+            let Some(handler) = (*function).handler else {
+                return false;
+            };
+            handler(frame.as_mut_ptr(), answer.as_mut_ptr());
+            integer(answer.assume_init_ref()) == Some(ACTIVE)
+        }
+    }
+
+    /// Writes and closes it, and forgets whose it was, as the end of a script would. Handlers of the
+    /// application's run.
+    pub fn close() {
+        functions::call(c"session_write_close", &[], |_| ());
+        forget();
+    }
+}
+
+/// Takes away what a closed session leaves: `$_SESSION`, and the id, with which the next one would begin.
+fn forget() {
+    const NAME: &[u8] = b"_SESSION";
+    // SAFETY: this thread's table of globals; what is found lives in it. The name is a string with its length.
+    unsafe {
+        let table = &raw mut (*ext_php_rs_executor_globals()).symbol_table;
+        let found = zend_hash_str_find(table, NAME.as_ptr().cast(), NAME.len());
+        if let Some(found) = found.as_mut() {
+            // The module holds on to the same reference until its next session.
+            let place = value::deref_mut(found);
+            let values = Kept::taken(place);
+            Kept::owning(filled(|ret| {
+                ret.array(0);
+            }))
+            .move_to(place);
+            values.release();
+            zend_hash_str_del(table, NAME.as_ptr().cast(), NAME.len());
+        }
+        if let Some(globals) = module::globals(c"session") {
+            let globals = globals.cast::<Globals>();
+            let id = std::mem::replace(&mut (*globals).id, std::ptr::null_mut());
+            if !id.is_null() {
+                ext_php_rs_zend_string_release(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+--TEST--
+umask, locale and environment are the process's: what a request leaves of them is told, and never put back
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+without_velox(['log' => 'stderr', 'log_format' => 'logfmt', 'worker_reset' => 'ini, handlers, timezone, wrappers, session']);
+
+use Pillion\Worker;
+
+umask(0022);
+setlocale(LC_ALL, 'C');
+putenv('MINE=boot');
+foreach (['first', 'same', 'back', 'unset'] as $id) {
+    Worker\request_begin($id);
+    match ($id) {
+        'first', 'same' => umask(0002) . setlocale(LC_CTYPE, 'C.UTF-8') . putenv('MINE=secret') . putenv('OTHER=secret'),
+        'back' => umask(umask(0)) . setlocale(LC_ALL, setlocale(LC_ALL, 0)) . putenv('MINE=other') . putenv('MINE=secret') . umask(),
+        'unset' => putenv('MINE') . umask('7'),
+    };
+    Worker\request_end();
+    printf("%s %04o %s\n", $id, umask(), json_encode([getenv('MINE'), getenv('OTHER')]));
+}
+$left = Worker\status()['left_behind'];
+echo json_encode(array_slice($left, 5)), "\n";
+?>
+--EXPECTF--
+time=%s level=warn event="left behind" pid=%d kind=umask name=umask what="0022 to 0002" fate=left request_id=first
+time=%s level=warn event="left behind" pid=%d kind=locale name=locale what=%S fate=left request_id=first
+time=%s level=warn event="left behind" pid=%d kind=environment name=OTHER what=changed fate=left request_id=first
+time=%s level=warn event="left behind" pid=%d kind=environment name=MINE what=changed fate=left request_id=first
+first 0002 ["secret","secret"]
+same 0002 ["secret","secret"]
+back 0002 ["secret","secret"]
+unset 0007 [false,"secret"]
+{"umask":2,"locale":1,"environment":3,"put_back":0}
