@@ -52,7 +52,7 @@ function send_batch(array $envelopes, ?string $dsn = null): array
 
 /**
  * Makes an envelope of an event and takes it in: for a script without an SDK. What is missing is added: `event_id`,
- * `timestamp`, `platform`, `level` (error) and `sdk`.
+ * `timestamp`, `platform`, `level` (error; not to a transaction) and `sdk`.
  *
  * ```php
  * Sentry\capture(['message' => 'the disk is full', 'level' => 'fatal', 'tags' => ['disk' => '/srv']]);

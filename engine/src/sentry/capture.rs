@@ -30,21 +30,27 @@ impl Sentry {
         let event_id = event_id(&event)?;
         let mut full = Map::new();
         full.insert("event_id".into(), event_id.clone().into());
-        let timestamp = clock::unix_ms() as f64 / 1000.0;
+        let is_transaction = event.get("type").and_then(Value::as_str) == Some("transaction");
+        let now = clock::unix_ms();
+        // Numbers are shorter, but of transactions not all of Sentry's own parsers read them.
+        let timestamp = match is_transaction {
+            true => json!(time(now)),
+            false => json!(now as f64 / 1000.0),
+        };
+        let sdk = json!({ "name": "pillion", "version": env!("CARGO_PKG_VERSION") });
         for (key, value) in [
-            ("timestamp", json!(timestamp)),
-            ("platform", json!("php")),
-            ("level", json!("error")),
-            (
-                "sdk",
-                json!({ "name": "pillion", "version": env!("CARGO_PKG_VERSION") }),
-            ),
+            ("timestamp", Some(timestamp)),
+            ("platform", Some(json!("php"))),
+            // A transaction has none.
+            ("level", (!is_transaction).then(|| json!("error"))),
+            ("sdk", Some(sdk)),
         ] {
-            full.insert(key.into(), event.remove(key).unwrap_or(value));
+            if let Some(value) = event.remove(key).or(value) {
+                full.insert(key.into(), value);
+            }
         }
         event.remove("event_id");
         full.extend(event);
-        let is_transaction = full.get("type").and_then(Value::as_str) == Some("transaction");
         let kind = if is_transaction {
             "transaction"
         } else {

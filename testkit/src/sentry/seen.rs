@@ -94,6 +94,9 @@ pub struct Seen {
     pub items: Vec<(Value, Value)>,
     /// What is wrong with the envelope.
     pub error: Option<String>,
+    /// The envelope, unpacked; for other parsers.
+    #[serde(skip)]
+    pub bytes: Vec<u8>,
 }
 
 /// Numbers.

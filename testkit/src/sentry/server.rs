@@ -65,7 +65,11 @@ async fn envelope(
     request: &Request,
     number: u64,
 ) -> Sent {
-    let parsed = decode(request).and_then(|bytes| grammar::parse(&bytes));
+    let bytes = decode(request);
+    let parsed = match &bytes {
+        Ok(bytes) => grammar::parse(bytes),
+        Err(error) => Err(error.clone()),
+    };
     let mut behaviour = state.lock().next_behaviour();
     if behaviour.status == 200 && parsed.is_err() {
         behaviour = Behaviour::status(400);
@@ -103,6 +107,7 @@ async fn envelope(
         header: head,
         items,
         error,
+        bytes: bytes.unwrap_or_default(),
     };
     state.lock().note(seen);
     let mut response =
