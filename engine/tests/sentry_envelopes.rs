@@ -61,6 +61,7 @@ fn places(dir: &Path) -> Places {
     Places {
         run: Some(dir.join("run")),
         state: Some(dir.join("state")),
+        ..Places::default()
     }
 }
 
@@ -222,6 +223,25 @@ fn what_others_wrote_and_the_report_of_what_was_dropped_are_what_sentry_reads() 
             "session"
         ]
     );
+}
+
+/// What a report says is kept when it is refused; a flush must not offer it again and again.
+#[test]
+fn a_server_that_refuses_even_the_report_of_its_refusal_is_left_in_peace() {
+    let server = FakeSentry::anywhere().unwrap();
+    server.behave(Behaviour::status(403).times(0));
+    let dir = tempfile::tempdir().unwrap();
+    let sentry = Arc::new(Sentry::open(settings(&server), places(dir.path())).unwrap());
+    let runtime = runtime();
+    runtime.spawn(Arc::clone(&sentry).run());
+    for n in 1..4 {
+        assert!(sentry.send(b"{}\n{\"type\":\"event\"}\n{}", None).unwrap());
+        let flush = Arc::clone(&sentry).flush();
+        let limited = async { tokio::time::timeout(Duration::from_secs(30), flush).await };
+        assert!(runtime.block_on(limited).unwrap());
+        // Each event once, and one report alone.
+        assert_eq!(server.counts().envelopes, n + 1);
+    }
 }
 
 /// These go through as they are; our own grammar (testkit) is the only judge of them here.

@@ -519,6 +519,9 @@ impl Sender {
             Outcome::Limited => silent,
             Outcome::Refused(..) | Outcome::Trouble(_) => true,
         };
+        if work.claims.all().is_empty() {
+            target.report_refused = restore.then(Instant::now);
+        }
         if restore {
             for loss in carried {
                 target.board.lose(target.project, loss);
@@ -747,6 +750,7 @@ fn report_is_due(target: &mut Target, hurried: bool, now: Instant) -> bool {
         return false;
     }
     let since = *target.lost_since.get_or_insert(now);
+    let hurried = hurried && target.report_refused.is_none_or(|at| now >= at + REPORT);
     (hurried || now >= since + REPORT) && target.limited(Some(Category::Internal)).is_none()
 }
 

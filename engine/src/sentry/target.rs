@@ -88,6 +88,8 @@ pub(super) struct Target {
     pub(super) drain_at: Instant,
     /// Since when there are losses to report.
     pub(super) lost_since: Option<Instant>,
+    /// When a report that went alone was refused last: a flush doesn't offer it again and again.
+    pub(super) report_refused: Option<Instant>,
 }
 
 impl Target {
@@ -107,6 +109,7 @@ impl Target {
             probing: false,
             drain_at: Instant::now(),
             lost_since: None,
+            report_refused: None,
         }
     }
 
