@@ -2,13 +2,16 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture soak fuzz sanitize bench build stubs-check docs lint clean
+.PHONY: help demo demo-sentry test torture soak fuzz sanitize bench build stubs-check docs lint clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
+
+demo-sentry: ## an error of PHP, and one of a process that is killed, arrive in a real Sentry server; from nothing, in a minute
+	@scripts/demo-sentry.sh
 
 test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh

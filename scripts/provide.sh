@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What tests on real hosts find in the environment; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO
 # (the extension), PILLION_BIN, FAKE_VELOX and FAKE_SENTRY (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP and RR
-# (hosts), PILLION_ROOT (for scripts/checks.sh). What can't be built is a failure.
+# (hosts), BUGSINK (a server that stores events), PILLION_ROOT (for scripts/checks.sh). What can't be built is a failure.
 
 # provide NAME COMMAND...: what the command prints, in the environment under that name.
 provide() {
@@ -34,4 +34,5 @@ provide_hosts() {
     provide FAKE_SENTRY "$scripts/build.sh" fake-sentry
     provide FRANKENPHP "$scripts/hosts/frankenphp.sh"
     provide RR "$scripts/hosts/roadrunner.sh"
+    provide BUGSINK "$scripts/hosts/bugsink.sh"
 }

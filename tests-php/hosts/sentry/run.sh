@@ -2,7 +2,7 @@
 # What stands around the extension's Sentry: the bridge to sentry-php, RoadRunner's plugin calls, the program, and a real server.
 
 . "$(dirname "$0")/../lib.sh"
-needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_SENTRY
+needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO PILLION_BIN FAKE_SENTRY BUGSINK
 here=$(dirname "$0")
 
 TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'NTS' "$here"/*.php

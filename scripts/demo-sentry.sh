@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# An error on its way from PHP to a real Sentry server, from nothing: builds the extension, installs Bugsink, and runs
+# examples/sentry.php. PILLION_SO and BUGSINK are taken where they are named.
+
+. "$(dirname "$0")/lib.sh"
+. "$PILLION_ROOT/scripts/checks.sh"
+
+"$PILLION_ROOT/scripts/setup.sh" base test
+[ -n "${PILLION_SO:-}" ] || say 'building the extension'
+PILLION_SO=${PILLION_SO:-$("$PILLION_ROOT/scripts/build.sh" nts)}
+BUGSINK=${BUGSINK:-$("$PILLION_ROOT/scripts/hosts/bugsink.sh")}
+export PILLION_SO BUGSINK
+use_php nts
+own_directories
+"$PHP" -d "extension=$PILLION_SO" -d pillion.log_level=warn "$PILLION_ROOT/examples/sentry.php"
