@@ -24,7 +24,7 @@ tests() {
     local -a outputs=()
     shift
     for file; do
-        while [ "$(jobs -rp | wc -l)" -ge "${TESTS_AT_ONCE:-2}" ]; do
+        while [ "$(jobs -rp | wc -l)" -ge "${TESTS_AT_ONCE:-3}" ]; do
             wait -n || true
         done
         output=$(mktemp)
