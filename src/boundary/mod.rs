@@ -66,8 +66,6 @@ pub struct Local {
     is_handling: bool,
     /// Within a call of `Worker\loop`.
     pub is_looping: bool,
-    /// RoadRunner's next request is given back.
-    declines: bool,
     /// Whether the script is a worker of FrankenPHP's, once somebody has asked.
     is_worker: Option<bool>,
     /// The number of the request, for what belongs to it.

@@ -18,7 +18,7 @@ use super::{identity, reset, tell};
 use crate::{
     process,
     thread::Thread,
-    zend::{functions, observer, sapi, value},
+    zend::{functions, observer, sapi, signals, value},
 };
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -79,17 +79,18 @@ pub fn answered() {
     let _ = tell(Event::Waits);
 }
 
-/// Whether what is received from here on is given back: that is no request of this worker's.
-pub fn declines(declines: bool) {
-    Thread::with(|thread| thread.worker.declines = declines);
+/// Whether what was received last is a request of this worker's, and not one to be given back.
+#[must_use]
+pub fn is_taken() -> bool {
+    Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received))
 }
 
 /// `ret` is null where the method has thrown, or PHP jumps out of it.
 unsafe extern "C" fn received(_: *mut zend_execute_data, ret: *mut zval) {
     // SAFETY: null, or the live return value.
     let is_request = unsafe { ret.as_ref() }.is_some_and(|value| !value::is_null(value));
-    let is_served = is_request && Thread::with(|thread| !thread.worker.declines);
-    let _ = tell(Event::Received(is_served));
+    // A loop that is to end takes none any more.
+    let _ = tell(Event::Received(is_request && !signals::is_told()));
 }
 
 unsafe extern "C" fn received_request(frame: *mut zend_execute_data, ret: *mut zval) {

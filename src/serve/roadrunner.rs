@@ -3,27 +3,16 @@
 //! Both are asked by `waitRequest` and `respond`, and the observer of [`crate::boundary::roadrunner`] sees that.
 //!
 //! A worker that has to end (a limit, a signal) gives the next request back, and RoadRunner has another
-//! worker serve it: who just goes may take a request with him that RoadRunner has already sent.
-
-use std::ffi::c_int;
+//! worker serve it. Who just went could take a request with him that RoadRunner has already sent; and
+//! RoadRunner counts its workers, and does not count those right that end while they have nothing to do.
 
 use ext_php_rs::ffi::zend_class_entry;
-use pillion_engine::{
-    Error,
-    runtime::{Input, wait_readable},
-    worker::Limits,
-};
+use pillion_engine::{Error, worker::Limits};
 
 use super::{is_over, refuse, wire::Wire};
 use crate::{
     boundary, process,
-    zend::{
-        call::Thrown,
-        interrupt::{self, PhpInterrupt},
-        invoke,
-        kept::Kept,
-        signals, value,
-    },
+    zend::{call::Thrown, interrupt, invoke, kept::Kept, signals, value},
 };
 
 const PSR7: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
@@ -57,8 +46,6 @@ struct Worker {
     /// It is RoadRunner's own, and not ours.
     is_psr7: bool,
     wire: Option<Wire>,
-    /// Where to wait, where that is known.
-    input: Option<c_int>,
 }
 
 /// See [`super::serve`].
@@ -70,14 +57,16 @@ pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
         ))
         .into());
     }
-    let worker = Worker::new()?;
     let watched = signals::watch();
-    let served = worker.serve(handler, limits);
+    let served = Worker::new().and_then(|worker| {
+        let served = worker.serve(handler, limits);
+        if let Some(wire) = worker.wire {
+            wire.give_back();
+        }
+        worker.object.release();
+        served
+    });
     watched.end();
-    if let Some(wire) = worker.wire {
-        wire.give_back();
-    }
-    worker.object.release();
     served
 }
 
@@ -90,7 +79,6 @@ impl Worker {
                 object: psr7(class)?,
                 is_psr7: true,
                 wire: None,
-                input: is_pipes.then_some(libc::STDIN_FILENO),
             });
         }
         let Some(class) = invoke::class(BRIDGE)? else {
@@ -103,7 +91,6 @@ impl Worker {
                 object: invoke::new(class, &[])?,
                 is_psr7: false,
                 wire: None,
-                input: None,
             });
         }
         let wire = Wire::take()?;
@@ -116,23 +103,19 @@ impl Worker {
             object: object?,
             is_psr7: false,
             wire: Some(wire),
-            input: Some(wire.input()),
         })
     }
 
     fn serve(&self, handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
         let mut served = 0;
-        let mut is_ending = false;
         loop {
-            if !self.awaits_input()? {
-                return Ok(served);
-            }
-            if is_ending || signals::is_told() {
-                self.give_back_the_next()?;
-                return Ok(served);
-            }
-            let request = invoke::method(&self.object, "waitRequest", &[])?;
+            let request = self.receive()?;
             if value::is_null(request.value()) {
+                return Ok(served);
+            }
+            if !boundary::roadrunner::is_taken() {
+                request.release();
+                self.give_back()?;
                 return Ok(served);
             }
             let answered = self.answer(handler, request);
@@ -140,20 +123,14 @@ impl Worker {
             answered?;
             served += 1;
             boundary::roadrunner::answered();
-            is_ending = is_over(limits, served);
+            if is_over(limits, served) {
+                signals::tell();
+            }
         }
     }
 
-    /// Waits until there is a request, or anything else; `false`: there is none, and a signal says stop.
-    fn awaits_input(&self) -> Result<bool, Thrown> {
-        let Some(input) = self.input else {
-            return Ok(true);
-        };
-        match wait_readable(input, &PhpInterrupt, &signals::is_told) {
-            Input::Ready => Ok(true),
-            Input::Stopped => Ok(false),
-            Input::Interrupted => Err(Thrown::Pending),
-        }
+    fn receive(&self) -> Result<Kept, Thrown> {
+        invoke::method(&self.object, "waitRequest", &[])
     }
 
     /// Calls the handler, and sends what it gives or throws. `exit()` ends the script.
@@ -195,21 +172,23 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes one more request, and has RoadRunner give it to somebody else.
-    fn give_back_the_next(&self) -> Result<(), Thrown> {
-        boundary::roadrunner::declines(true);
-        let request = invoke::method(&self.object, "waitRequest", &[]);
-        boundary::roadrunner::declines(false);
-        let request = request?;
-        if !value::is_null(request.value()) {
-            match self.is_psr7 {
-                true => self.with_inner(|inner| invoke::method(inner, "stop", &[]))?,
-                false => invoke::method(&self.object, "stop", &[])?,
-            }
-            .release();
+    /// Has RoadRunner give the request to somebody else, and waits until it says stop: who ends before that may
+    /// end before RoadRunner has read what was sent.
+    fn give_back(&self) -> Result<(), Thrown> {
+        if !self.is_psr7 {
+            invoke::method(&self.object, "stop", &[])?.release();
+            return Ok(());
         }
-        request.release();
-        Ok(())
+        loop {
+            self.with_inner(|inner| invoke::method(inner, "stop", &[]))?
+                .release();
+            let request = self.receive()?;
+            let is_request = !value::is_null(request.value());
+            request.release();
+            if !is_request {
+                return Ok(());
+            }
+        }
     }
 
     /// Runs `work` with the worker below RoadRunner's `PSR7Worker`.

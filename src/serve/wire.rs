@@ -34,12 +34,6 @@ impl Wire {
         Ok(wire)
     }
 
-    /// The descriptor to wait at.
-    #[must_use]
-    pub fn input(self) -> c_int {
-        self.input
-    }
-
     /// Both as streams of PHP's, which close them; `None`: PHP makes none.
     #[must_use]
     pub fn streams(self) -> Option<[Kept; 2]> {

@@ -39,7 +39,7 @@ pub fn watch() -> Watched {
     let mut ours = 0;
     for (bit, signal) in ENDING.into_iter().enumerate() {
         if current(signal) == libc::SIG_DFL {
-            // Reads and writes of PHP's streams go on after it; `ppoll` never does.
+            // Reads and writes of PHP's streams go on after it.
             set(signal, told as *const () as usize, libc::SA_RESTART);
             ours |= 1 << bit;
         }
@@ -47,15 +47,21 @@ pub fn watch() -> Watched {
     Watched(ours)
 }
 
-/// Whether one of them has come.
+/// Whether one of them has come, or [`tell`] was called.
 #[must_use]
 pub fn is_told() -> bool {
     TOLD.load(Ordering::Acquire)
 }
 
+/// The loop is to end, as if a signal had come.
+pub fn tell() {
+    TOLD.store(true, Ordering::Release);
+}
+
 impl Watched {
     /// Gives them their default back, unless somebody else has put his handler there.
     pub fn end(self) {
+        TOLD.store(false, Ordering::Release);
         for (bit, signal) in ENDING.into_iter().enumerate() {
             if self.0 & 1 << bit != 0 && current(signal) == told as *const () as usize {
                 set(signal, libc::SIG_DFL, 0);

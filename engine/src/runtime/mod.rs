@@ -36,7 +36,7 @@ pub use inbox::Inbox;
 pub use job::{Job, JobContext, JobSpec, OnShutdown, Owner, State};
 pub use pool::{Factory, Runtime, RuntimeOptions, TokioFactory};
 pub use slot::Slot;
-pub use wait::{Input, Interrupt, Waited, wait_readable, wait_until};
+pub use wait::{Interrupt, Waited, wait_until};
 
 /// For the child's side of the fork handler, beside [`Slot::forget`]. Async-signal-safe.
 pub fn after_fork() {

@@ -68,53 +68,6 @@ pub fn wait_until(
     }
 }
 
-/// Why a wait for input ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input {
-    /// There is some, or its end.
-    Ready,
-    /// There is none, and it is not waited for any longer.
-    Stopped,
-    /// An interrupt was served that wants the wait to end.
-    Interrupted,
-}
-
-/// Sleeps until `fd` can be read, or a signal has come after which `stop` holds. Nothing is read here.
-pub fn wait_readable(fd: RawFd, interrupt: &dyn Interrupt, stop: &dyn Fn() -> bool) -> Input {
-    loop {
-        let mut poll = libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let blocked = Blocked::new();
-        let is_pending = interrupt.pending();
-        let (at_once, is_stopped) = (
-            libc::timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-            stop(),
-        );
-        let time = match is_stopped || is_pending {
-            true => &raw const at_once,
-            false => std::ptr::null(),
-        };
-        // SAFETY: one pollfd, a timespec or null, and the mask that was in force; all outlive the call.
-        let found = unsafe { libc::ppoll(&raw mut poll, 1, time, blocked.before()) };
-        drop(blocked);
-        if found > 0 {
-            return Input::Ready;
-        }
-        if is_stopped {
-            return Input::Stopped;
-        }
-        if interrupt.pending() && !interrupt.serve() {
-            return Input::Interrupted;
-        }
-    }
-}
-
 /// Whether an interrupt is pending after the sleep.
 fn sleep(fd: RawFd, left: Option<Duration>, interrupt: &dyn Interrupt) -> bool {
     let mut poll = libc::pollfd {

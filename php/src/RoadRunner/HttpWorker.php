@@ -23,7 +23,7 @@ namespace Pillion\Bridge\RoadRunner;
 final class HttpWorker
 {
     private readonly Wire $wire;
-    private bool $isStopping = false;
+    private bool $isOver = false;
     private bool $isStreaming = false;
 
     /**
@@ -42,7 +42,7 @@ final class HttpWorker
      */
     public function waitRequest(): ?Request
     {
-        while (!$this->isStopping && ($frame = $this->wire->receive()) !== null) {
+        while (!$this->isOver && ($frame = $this->wire->receive()) !== null) {
             [$flags, $stream, $context, $body] = $frame;
             if (($flags & Wire::CONTROL) !== 0) {
                 $this->obey($body);
@@ -98,14 +98,16 @@ final class HttpWorker
     }
 
     /**
-     * Gives the request back: RoadRunner hands it to another worker, and replaces this one.
+     * Gives the request back: RoadRunner hands it to another worker, and says stop to this one, which is waited for. Whoever
+     * ends before that may end before RoadRunner has read what was sent, and closes the wire on it.
      *
      * @throws WireException RoadRunner is gone
      */
     public function stop(): void
     {
-        $this->isStopping = true;
-        $this->wire->send(Wire::PROTOBUF, '{"stop":true}');
+        do {
+            $this->wire->send(Wire::PROTOBUF, '{"stop":true}');
+        } while ($this->waitRequest() !== null);
     }
 
     /** @param iterable<string> $chunks */
@@ -146,7 +148,7 @@ final class HttpWorker
             throw new WireException('RoadRunner has sent a control frame that is no JSON');
         }
         if (($word['stop'] ?? false) === true) {
-            $this->isStopping = true;
+            $this->isOver = true;
         } elseif (isset($word['pid'])) {
             $this->wire->send(Wire::CONTROL, '', json_encode(['pid' => getmypid()], \JSON_THROW_ON_ERROR));
         }

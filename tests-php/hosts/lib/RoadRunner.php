@@ -15,8 +15,9 @@ final class RoadRunner
     private int $calls = 0;
 
     /**
-     * @param array{workers?: int, pool?: string, sections?: string, script?: string} $options workers, more lines of
-     *        http.pool, more sections, and the workers' script in the place of roadrunner/app.php
+     * @param array{workers?: int, pool?: string, sections?: string, script?: string, log?: string, relay?: string} $options
+     *        workers, more lines of http.pool, more sections, the workers' script in the place of roadrunner/app.php, what
+     *        is logged (`info`: what workers write to standard error), and the way to them in the place of pipes
      * @param array<string, string> $ini settings of the workers beside those of the box
      */
     public function __construct(Box $box, array $options = [], array $ini = [])
@@ -76,12 +77,14 @@ final class RoadRunner
         $workers = $options['workers'] ?? 2;
         $pool = $options['pool'] ?? '';
         $sections = $options['sections'] ?? '';
+        $log = $options['log'] ?? 'warn';
+        $relay = $options['relay'] ?? 'pipes';
 
         return <<<YAML
             version: "3"
             server:
               command: {$command}
-              relay: pipes
+              relay: {$relay}
             http:
               address: {$this->address}
               pool:
@@ -90,7 +93,7 @@ final class RoadRunner
             rpc:
               listen: tcp://{$this->rpc}
             logs:
-              level: warn
+              level: {$log}
               output: stderr
               err_output: stderr
             {$sections}

@@ -1,0 +1,87 @@
+<?php
+
+// What the tests of Worker\loop() share: RoadRunner with a worker of loop(), and a client that shows headers.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../worker/lib.php';
+
+/**
+ * RoadRunner with workers that loop() serves in.
+ *
+ * @param array<string, mixed> $options as {@see RoadRunner} has them
+ * @param array<string, string> $ini
+ */
+function looping(Box $box, array $options = [], int $maxRequests = 0, array $ini = []): RoadRunner
+{
+    $script = "{$box->directory}/worker.php";
+    $file = var_export(__DIR__ . '/' . ($options['script'] ?? 'roadrunner.php'), true);
+    file_put_contents($script, "<?php putenv('MAX_REQUESTS={$maxRequests}'); require {$file};");
+
+    return new RoadRunner($box, ['script' => $script] + $options, $ini + ['memory_limit' => '256M']);
+}
+
+/**
+ * Asks, and shows the headers too, in lower case.
+ *
+ * @param array<int, mixed> $options of curl
+ *
+ * @return array{status: int, headers: array<string, list<string>>, body: string}
+ */
+function asked(string $url, array $options = []): array
+{
+    $headers = [];
+    $handle = curl_init($url);
+    isset($options[CURLOPT_WRITEFUNCTION]) || curl_setopt($handle, CURLOPT_RETURNTRANSFER, true);
+    curl_setopt_array($handle, $options + [
+        CURLOPT_TIMEOUT => 30,
+        CURLOPT_NOSIGNAL => true,
+        CURLOPT_PROXY => '',
+        CURLOPT_HEADERFUNCTION => static function ($handle, string $line) use (&$headers): int {
+            if (str_contains($line, ':')) {
+                [$name, $value] = explode(':', $line, 2);
+                $headers[strtolower($name)][] = trim($value);
+            }
+
+            return strlen($line);
+        },
+    ]);
+    $body = curl_exec($handle);
+
+    return ['status' => curl_getinfo($handle, CURLINFO_RESPONSE_CODE), 'headers' => $headers, 'body' => (string) $body];
+}
+
+/**
+ * The workers, when there are so many and each of them is in its loop: standard input is empty there.
+ *
+ * @return list<int>
+ */
+function ready_workers(RoadRunner $host, int $count): array
+{
+    return eventually("{$count} workers", static function () use ($host, $count): array {
+        $ready = array_filter($host->workers(), static fn (int $worker): bool => @readlink("/proc/{$worker}/fd/0") === '/dev/null');
+
+        return count($ready) === $count ? array_values($ready) : [];
+    }, 20);
+}
+
+/** @return list<array{int, int}> what loops returned, and how many requests their handlers had seen */
+function loops_ended(Box $box): array
+{
+    $file = $box->setting('state_dir') . '/ended';
+
+    return is_file($file) ? array_map(static fn (string $line): array => json_decode($line, true), file($file)) : [];
+}
+
+/**
+ * All are answered with status 200.
+ *
+ * @param array<array{status: int, body: string, error: string}> $answers
+ */
+function all_served(array $answers): void
+{
+    $bad = array_filter($answers, static fn (array $answer): bool => $answer['status'] !== 200);
+    same([], $bad, count($bad) . ' requests were lost');
+}

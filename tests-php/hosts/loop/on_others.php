@@ -1,0 +1,69 @@
+<?php
+
+// Worker\loop() on FrankenPHP, RoadRunner, php-fpm and the command line: each request has one beginning and one end,
+// however it ends, and is counted by the loop.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/lib.php';
+
+test('FrankenPHP: each of thirty endings is one request with one end', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/endings.php', 'threads' => 2]);
+    foreach (array_diff_key(ENDINGS, ['time' => 0]) as $path => $status) {
+        same($status, Http::get($host->url($path))['status'], $path);
+    }
+    all_ended($box, count(ENDINGS));
+    all_reset($box);
+    same(['frankenphp-worker', true], [$host->ask('status')['mode'], $host->ask('status')['worker_mode']]);
+});
+
+test('FrankenPHP: a loop ends on its number of requests, on memory and on a restart, and no request is lost', function (Box $box): void {
+    $box->set('worker_max_memory', '20M');
+    $box->set('log_level', 'info');
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "php_ini memory_limit 64M"]);
+    $answers = Http::many(array_fill(0, 100, $host->url('hello')), 4, 60, static function () use ($host, &$round): void {
+        ($round = ($round ?? 0) + 1) === 20 && $host->restart();
+    });
+    all_served($answers);
+    $ended = array_column(loops_ended($box), 0);
+    is_true(max($ended) === 7 && min($ended) < 7 && count(array_keys($ended, 7, true)) >= 10, 'loops: ' . show($ended));
+    all_served(Http::many(array_fill(0, 12, $host->url('grow')), 1));
+    is_true(substr_count($host->process->errors(), 'worker loop ends') >= 2, 'it is told');
+});
+
+test('RoadRunner: each of thirty endings is one request with one end', function (Box $box): void {
+    tell_of_requests($box);
+    $host = looping($box, ['script' => 'endings.php'], ini: ['memory_limit' => '64M']);
+    $before = count(begun($box));
+    foreach (array_keys(array_diff_key(ENDINGS, ['time' => 0])) as $path) {
+        is_true(Http::get($host->url($path))['status'] >= 200, $path);
+    }
+    // The request is over with its answer, and not with the next one.
+    all_ended($box, $before + count(ENDINGS) - 1);
+    all_reset($box);
+    $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
+    $status = json_decode(file_get_contents($host->url('status'), false, $context), true);
+    same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
+});
+
+test('php-fpm and the command line: a loop is one request', function (Box $box): void {
+    tell_of_requests($box);
+    $php = [...$box->phpCommand(), __DIR__ . '/endings.php'];
+    same(0, $box->start('php echo', [...$php, 'echo'])->wait(30));
+    same(255, $box->start('php throw', [...$php, 'throw'])->wait(30), 'what the handler throws is the script\'s');
+    same(3, $box->start('php exit', [...$php, 'exit_code'])->wait(30));
+    same([[1, 1]], loops_ended($box));
+    all_ended($box, 3);
+    all_reset($box);
+    $own = $box->beside();
+    tell_of_requests($own);
+    $host = new Fpm($own, ['www' => ['pm.max_children = 1']], files: ['loop/index.php', 'worker/endings.php']);
+    foreach (['echo' => 200, 'throw' => 500, 'exit_from_deep' => 200] as $path => $status) {
+        same($status, $host->many([[$path]], 1)[0]['status'], $path);
+    }
+    all_ended($own, 4);
+    all_reset($own);
+});

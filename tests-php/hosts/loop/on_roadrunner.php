@@ -1,0 +1,163 @@
+<?php
+
+// Worker\loop() under RoadRunner, with the package's own small worker.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/lib.php';
+
+test('what a handler gives is what the client gets, and what is no answer is status 500', function (Box $box): void {
+    $host = looping($box, ['workers' => 1]);
+    $pid = $host->ask('hello')['pid'];
+    $answer = asked($host->url('headers'));
+    same([201, 'made'], [$answer['status'], $answer['body']]);
+    same([['a'], ['b', 'c'], ['a=1; Path=/', 'b=2']], [$answer['headers']['x-one'], $answer['headers']['x-two'], $answer['headers']['set-cookie']]);
+    $answer = asked($host->url('named'));
+    same([404, ['text/plain'], 'nothing'], [$answer['status'], $answer['headers']['content-type'], $answer['body']]);
+    same([200, ''], [asked($host->url('nothing'))['status'], asked($host->url('nothing'))['body']]);
+    same([204, ''], [asked($host->url('without_body'))['status'], asked($host->url('without_body'))['body']]);
+    $answer = asked($host->url('psr'));
+    same([202, ['7'], 'a message'], [$answer['status'], $answer['headers']['x-psr'], $answer['body']]);
+    same(['text/html; charset=UTF-8'], asked($host->url('hello'))['headers']['content-type']);
+    same(file_get_contents(__DIR__ . '/roadrunner.php'), asked($host->url('file'))['body']);
+    $big = asked($host->url('big', kib: '32768'));
+    same([200, md5(str_repeat('0123456789abcdef', 2 << 20))], [$big['status'], md5($big['body'])]);
+    same(['', 200], [asked($host->url('hello'), [CURLOPT_NOBODY => true])['body'], asked($host->url('hello'), [CURLOPT_NOBODY => true])['status']]);
+    foreach (['throw', 'fatal', 'bad_status', 'bad_header', 'bad_answer', 'chunks_fail_early', 'begin', 'loop'] as $wrong) {
+        same([500, ''], [asked($host->url($wrong))['status'], asked($host->url($wrong))['body']], $wrong);
+    }
+    same($pid, $host->ask('hello')['pid'], 'the worker lives');
+});
+
+test('a request arrives whole: headers, cookies, query, form, raw body, files', function (Box $box): void {
+    $host = looping($box, ['workers' => 1]);
+    $request = static fn (array $answer): array => json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
+    $found = $request(asked($host->url('request') . '?a[]=1&a[]=2&b[c]=%C3%A4', [
+        CURLOPT_CUSTOMREQUEST => 'PUT',
+        CURLOPT_POSTFIELDS => $body = random_bytes(1000) . "\0\r\n",
+        CURLOPT_HTTPHEADER => ['Content-Type: application/octet-stream', 'X-Twice: 1', 'X-Twice: 2', 'Cookie: a=1; b=%20x'],
+    ]));
+    same(['PUT', 'HTTP/1.1', '127.0.0.1'], [$found['method'], $found['protocol'], $found['remoteAddress']]);
+    same($host->url('request') . '?a[]=1&a[]=2&b[c]=%C3%A4', $found['uri']);
+    ksort($found['cookies']);
+    same([['a' => ['1', '2'], 'b' => ['c' => 'ä']], ['a' => '1', 'b' => ' x'], ['1', '2']], [$found['query'], $found['cookies'], $found['headers']['X-Twice']]);
+    same([null, [], []], [$found['parsedBody'], $found['uploads'], $found['attributes']]);
+    // JSON can't show the bytes of the body; how many there are it can.
+    foreach ([$body, str_repeat('y', 24 << 20)] as $raw) {
+        same((string) strlen($raw), asked($host->url('size'), [CURLOPT_POSTFIELDS => $raw, CURLOPT_HTTPHEADER => ['Content-Type: text/plain', 'Expect:']])['body']);
+    }
+    $form = $request(asked($host->url('request'), [CURLOPT_POSTFIELDS => 'a=1&b[x][]=2&b[x][]=3&c=%26']));
+    same(['POST', ['a' => '1', 'b' => ['x' => ['2', '3']], 'c' => '&'], ''], [$form['method'], $form['parsedBody'], $form['body']]);
+
+    $file = "{$box->directory}/a file.txt";
+    file_put_contents($file, $text = random_bytes(300_000));
+    $upload = static fn (string $name): \CURLFile => new \CURLFile($file, 'text/x-mine', $name);
+    $answer = $request(asked($host->url('upload'), [CURLOPT_POSTFIELDS => [
+        'one' => $upload('one.txt'), 'more[x]' => $upload('two.txt'), 'more[name]' => $upload('three.txt'), 'move' => $upload('four.txt'), 'field' => 'value',
+    ]]));
+    $told = static fn (string $name): array => [$name, 'text/x-mine', 300_000, 0, md5($text)];
+    ksort($answer['files']);
+    same(['more' => ['name' => $told('three.txt'), 'x' => $told('two.txt')], 'move' => $told('four.txt'), 'one' => $told('one.txt')], $answer['files']);
+    same(['field' => 'value'], $answer['fields']);
+    same(md5($text), md5_file($box->setting('state_dir') . '/moved'));
+});
+
+test('a stream arrives piece by piece, ends when the client goes, and may break off', function (Box $box): void {
+    $host = looping($box, ['workers' => 1]);
+    $seen = $box->setting('state_dir') . '/chunks';
+    $early = null;
+    $text = '';
+    asked($host->url('chunks', n: '4', ms: '300'), [CURLOPT_WRITEFUNCTION => static function ($handle, string $piece) use (&$early, &$text, $seen): int {
+        $early ??= !is_file($seen);
+        $text .= $piece;
+
+        return strlen($piece);
+    }]);
+    same([true, "chunk 1\nchunk 2\nchunk 3\nchunk 4\n"], [$early, $text], 'the first piece comes before the last is made');
+    same("5\n", file_get_contents($seen));
+    same(implode('', array_map(static fn (int $i): string => "chunk {$i}\n", range(1, 5000))), asked($host->url('chunks', n: '5000'))['body']);
+    $pid = $host->ask('hello')['pid'];
+    unlink($seen);
+    asked($host->url('chunks', n: '100000', ms: '5'), [CURLOPT_WRITEFUNCTION => static fn (): int => 0]);
+    is_true((int) eventually('the generator is let go', static fn (): string => is_file($seen) ? file_get_contents($seen) : '', 30) < 100_000, 'it ran to its end');
+    same([200, 'first'], array_values(array_intersect_key(asked($host->url('chunks_fail_late')), ['status' => 0, 'body' => 0])));
+    same($pid, $host->ask('hello')['pid'], 'the worker lives');
+});
+
+test('nothing that is printed reaches the wire, by whatever way; standard input is empty', function (Box $box): void {
+    $host = looping($box, ['workers' => 1, 'log' => 'info'], ini: ['display_errors' => '1', 'html_errors' => '0']);
+    $pid = $host->ask('hello')['pid'];
+    same('clean', asked($host->url('print'))['body']);
+    same([200, ''], [asked($host->url('read'))['status'], asked($host->url('read'))['body']]);
+    same($pid, $host->ask('hello')['pid'], 'the worker lives');
+    $ways = ['a buffer left open', 'echo', 'a stream', 'another stream', 'a third stream', 'a program', 'a child', 'a warning'];
+    eventually('it is all in the log', static function () use ($host, $ways): bool {
+        $log = $host->process->errors();
+
+        return array_filter($ways, static fn (string $way): bool => !str_contains($log, "from {$way}")) === [];
+    });
+    same([], preg_grep('/validation|CRC/i', explode("\n", $host->process->errors())), 'trouble with the wire');
+});
+
+test('after exit and fatal errors there is a new worker, and a child that is forked can be ended', function (Box $box): void {
+    $host = looping($box, ['workers' => 1], ini: ['memory_limit' => '64M']);
+    foreach (['exit', 'exit_code', 'memory'] as $end) {
+        $pid = $host->ask('hello')['pid'];
+        is_true(asked($host->url($end))['status'] >= 500, $end);
+        is_true($host->ask('hello')['pid'] !== $pid, "{$end}: the same worker");
+    }
+    same([true, SIGTERM], $host->ask('fork'));
+});
+
+test('workers that end by themselves lose no request: their number, their memory, RoadRunner\'s max_jobs, a reset', function (Box $box): void {
+    $host = looping($box, ['pool' => 'max_jobs: 11'], maxRequests: 7);
+    $answers = Http::many(array_fill(0, 160, $host->url('hello')), 4, 60, static function () use ($host, &$resets): void {
+        // RoadRunner's own reset ends workers between two requests.
+        in_array($resets = ($resets ?? 0) + 1, [10, 30], true) && $host->reset();
+    });
+    all_served($answers);
+    $ended = loops_ended($box);
+    $most = max(array_column($ended, 0));
+    is_true($most === 7 && count($ended) >= 160 / 7 - 6, "loops: " . show($ended));
+    same(array_column($ended, 1), array_column($ended, 0), 'what loop() returns is what was served');
+    $host->process->signal(SIGTERM);
+    same(0, $host->process->wait(40));
+
+    $box->set('worker_max_memory', '32M');
+    $box->set('log_level', 'info');
+    $before = count(loops_ended($box));
+    $host = looping($box->beside(), ['workers' => 1, 'log' => 'info']);
+    all_served(Http::many(array_fill(0, 20, $host->url('grow')), 1));
+    eventually('it is told', static fn (): bool => substr_count($host->process->errors(), 'worker loop ends') >= 4);
+});
+
+test('a signal ends a worker after its request, and gives the next one to another; RoadRunner\'s stop ends all', function (Box $box): void {
+    $host = looping($box, ['workers' => 2]);
+    foreach ([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2] as $signal) {
+        $workers = ready_workers($host, 2);
+        $asked = microtime(true);
+        $sent = false;
+        // The first two are being served when the signal comes; later ones come to workers that are to end.
+        all_served(Http::many(array_fill(0, 4, $host->url('sleep')), 2, 30, static function () use ($workers, $signal, $asked, &$sent): void {
+            if (!$sent && microtime(true) - $asked > 0.05) {
+                $sent = array_map(static fn (int $worker): bool => posix_kill($worker, $signal), $workers) !== [];
+            }
+        }));
+        eventually('both have ended', static fn (): bool => array_filter($workers, is_alive(...)) === [], 20);
+    }
+    same(12, count(loops_ended($box)), 'loops that came to their end');
+    $idle = ready_workers($host, 2);
+    array_map(static fn (int $worker): bool => posix_kill($worker, SIGTERM), $idle);
+    // A service that is stopped as a whole: the signal is for all of its processes.
+    $host->process->signal(SIGTERM);
+    same(0, $host->process->wait(40));
+    same(14, count(loops_ended($box)));
+});
+
+test('a relay over a socket serves as well', function (Box $box): void {
+    $host = looping($box, ['workers' => 2, 'relay' => 'unix://' . $box->directory . '/relay.sock']);
+    all_served(Http::many(array_fill(0, 40, $host->url('print')), 4));
+    same(str_repeat('y', 1), substr(asked($host->url('big', kib: '4096'))['body'], -1) === 'f' ? 'y' : 'n');
+});
