@@ -6,7 +6,7 @@
 //! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`.
 //!
 //! Around them: [`identity`] (mode, id), [`reset`] (what happens between two requests), [`left`] and
-//! [`witness`] (what a request leaves behind), [`report`] (exceptions that stop nothing).
+//! [`witness`] (what a request leaves behind), [`sentry`] (the scope of Sentry's SDK), [`report`] (exceptions that stop nothing).
 //!
 //! A further runtime is a further file that calls [`tell`]; PHP's own lifecycle hooks for worker modes,
 //! when there are any, are one that tells `Activated` and `Handled`, and is installed in MINIT in place
@@ -19,6 +19,7 @@ mod report;
 pub mod reset;
 pub mod roadrunner;
 pub mod script;
+mod sentry;
 mod witness;
 
 use std::{
@@ -82,6 +83,8 @@ pub struct Local {
     cwd: Option<CString>,
     /// Calls that leave no trace in Zend's tables.
     witness: Witness,
+    /// The scope of Sentry's SDK.
+    sentry: sentry::Sentry,
     /// What was there before the request, once a loop has waited for one.
     before: Option<Box<left::Before>>,
     /// Output buffers that were open then.

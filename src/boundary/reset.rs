@@ -6,7 +6,7 @@
 //! PHP code runs here, and may throw or never come back: nothing on these frames has a destructor, and each
 //! hook counts as run before it is called. What was left when PHP jumped out goes on as a shutdown function.
 
-use super::{FIGURES, left, report, roadrunner};
+use super::{FIGURES, left, report, roadrunner, sentry};
 use crate::{
     thread::Thread,
     zend::{cwd, interrupt::is_throwing, kept::Kept, last, output},
@@ -59,11 +59,20 @@ fn run_at_the_end() {
 /// The loop is about to wait for a request.
 pub fn waits() {
     left::waits();
+    if !is_throwing() {
+        sentry::waits();
+    }
 }
 
 /// `request_begin` was called.
 pub fn begins() {
     left::begins();
+    sentry::open();
+}
+
+/// The request of `request_begin` is over, and reset. Unlike a worker, such a loop may have nothing to do for long.
+pub fn ended() {
+    sentry::close();
 }
 
 /// Resets after the request under way, which is over but for that.
@@ -152,6 +161,7 @@ pub fn script_ends() {
 pub fn release_all() {
     clear_scope();
     left::release();
+    sentry::release();
     while let Some(hook) = Thread::with(|thread| thread.worker.hooks.pop()) {
         hook.release();
     }

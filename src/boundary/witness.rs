@@ -11,12 +11,13 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-use ext_php_rs::ffi::{IS_FALSE, IS_TRUE, zend_execute_data, zval};
+use ext_php_rs::ffi::{IS_TRUE, zend_execute_data, zval};
 
 use crate::{
     thread::Thread,
     zend::{
-        functions, interrupt,
+        functions::{self, argument},
+        interrupt, invoke,
         kept::Kept,
         raw,
         ret::filled,
@@ -93,19 +94,6 @@ unsafe fn go_on(index: usize, frame: *mut zend_execute_data, ret: *mut zval) {
     if !original.is_null() {
         // SAFETY: only `install` stores there, and only a handler.
         unsafe { std::mem::transmute::<*mut (), Handler>(original)(frame, ret) };
-    }
-}
-
-/// An argument of a frame, from 0.
-///
-/// # Safety
-/// A live frame of an internal function.
-unsafe fn argument<'a>(frame: *mut zend_execute_data, position: u32) -> Option<&'a zval> {
-    const FRAME: usize = size_of::<zend_execute_data>().div_ceil(size_of::<zval>());
-    // SAFETY: arguments lie behind the frame, as many as it says.
-    unsafe {
-        let given = (*frame).This.u2.num_args;
-        (position < given).then(|| &*frame.cast::<zval>().add(FRAME + position as usize))
     }
 }
 
@@ -257,21 +245,21 @@ fn variable(name: &[u8]) -> Option<u64> {
         return None;
     }
     let argument = Kept::owning(filled(|ret| ret.string(name)));
-    let found = functions::call(c"getenv", &[argument], |found| {
-        if type_of(found) == IS_FALSE {
-            return None;
-        }
-        let mut hasher = DefaultHasher::new();
-        bytes(found)?.hash(&mut hasher);
-        Some(hasher.finish())
-    });
+    let found = invoke::function("getenv", &[argument]);
     argument.release();
-    if interrupt::is_throwing() {
+    let Ok(found) = found else {
         // Somebody has switched `getenv` off.
         // SAFETY: drops the exception of the call above.
         unsafe { raw::zend_clear_exception() };
-    }
-    found
+        return None;
+    };
+    let hash = bytes(found.value()).map(|value| {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    });
+    found.release();
+    hash
 }
 
 impl Witness {

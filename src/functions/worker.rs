@@ -111,6 +111,7 @@ fn request_end(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
             .into());
         }
         reset::run();
+        reset::ended();
     }
     boundary::tell(Event::ManualEnd).map_err(refused)?;
     Ok(())

@@ -1,18 +1,13 @@
 //! PHP's functions as the engine has them: internal ones by name, and what a frame runs.
 
-use std::{ffi::CStr, mem::MaybeUninit};
+use std::ffi::CStr;
 
 use ext_php_rs::ffi::{
-    _call_user_function_impl, ext_php_rs_compiler_globals, zend_execute_data, zend_hash_str_find,
-    zend_internal_function, zend_object, zval,
+    ext_php_rs_compiler_globals, zend_execute_data, zend_hash_str_find, zend_internal_function,
+    zend_object, zval,
 };
 
-use super::{
-    kept::Kept,
-    raw,
-    ret::filled,
-    value::{deref, zend_str},
-};
+use super::{raw, value::zend_str};
 
 /// `ZEND_INTERNAL_FUNCTION`
 const INTERNAL: u8 = 1;
@@ -26,28 +21,6 @@ pub fn internal(name: &CStr) -> Option<*mut zend_internal_function> {
         let found = zend_hash_str_find(table, name.as_ptr(), name.to_bytes().len()).as_ref()?;
         let function = found.value.func;
         ((*function).type_ == INTERNAL).then(|| &raw mut (*function).internal_function)
-    }
-}
-
-/// Calls a function of PHP's by its name, and looks at what it returns; an exception of it stays on its way. PHP
-/// code may run, and PHP may jump over the frames above.
-pub fn call<R>(name: &CStr, arguments: &[Kept], look: impl FnOnce(&zval) -> R) -> R {
-    let mut callable = filled(|ret| ret.string(name.to_bytes()));
-    let mut returned = MaybeUninit::<zval>::zeroed();
-    // SAFETY: on a PHP thread in a request; live values, which the call only reads, and a place for another.
-    unsafe {
-        _call_user_function_impl(
-            std::ptr::null_mut(),
-            callable.as_mut_ptr(),
-            returned.as_mut_ptr(),
-            arguments.len().try_into().unwrap_or(0),
-            arguments.as_ptr().cast_mut().cast(),
-            std::ptr::null_mut(),
-        );
-        let looked = look(deref(returned.assume_init_ref()));
-        raw::release(returned.as_mut_ptr());
-        raw::release(callable.as_mut_ptr());
-        looked
     }
 }
 
@@ -66,6 +39,20 @@ pub fn place_of_closure(object: *mut zend_object) -> Option<String> {
         let code = &function.op_array;
         let file = String::from_utf8_lossy(zend_str(code.filename)?);
         Some(format!("{file}:{}", code.line_start))
+    }
+}
+
+/// An argument of a frame, from 0.
+///
+/// # Safety
+/// A live frame of an internal function.
+#[must_use]
+pub unsafe fn argument<'a>(frame: *mut zend_execute_data, position: u32) -> Option<&'a zval> {
+    const FRAME: usize = size_of::<zend_execute_data>().div_ceil(size_of::<zval>());
+    // SAFETY: arguments lie behind the frame, as many as it says.
+    unsafe {
+        let given = (*frame).This.u2.num_args;
+        (position < given).then(|| &*frame.cast::<zval>().add(FRAME + position as usize))
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod buckets;
 pub mod call;
 pub mod class;
+pub mod closure;
 pub mod cwd;
 pub mod functions;
 pub mod interrupt;

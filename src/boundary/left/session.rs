@@ -9,7 +9,7 @@ use ext_php_rs::ffi::{
 };
 
 use crate::zend::{
-    functions,
+    functions, invoke,
     kept::Kept,
     module,
     ret::filled,
@@ -63,7 +63,9 @@ impl Session {
     /// Writes and closes it, and forgets whose it was, as the end of a script would. Handlers of the
     /// application's run.
     pub fn close() {
-        functions::call(c"session_write_close", &[], |_| ());
+        if let Ok(told) = invoke::function("session_write_close", &[]) {
+            told.release();
+        }
         forget();
     }
 }

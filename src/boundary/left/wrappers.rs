@@ -8,7 +8,7 @@ use crate::{
     boundary::witness::Witness,
     zend::{
         buckets::{Entry, entries},
-        functions,
+        invoke,
         kept::Kept,
         raw,
         ret::filled,
@@ -118,8 +118,7 @@ impl Step {
     pub fn take(self) {
         match self {
             Self::Out(arguments) => {
-                functions::call(c"stream_wrapper_unregister", &arguments, |_| ());
-                arguments.into_iter().for_each(Kept::release);
+                call("stream_wrapper_unregister", &arguments);
             }
             // SAFETY: a live string; native wrappers live as long as the process.
             Self::Native(name, wrapper) => unsafe {
@@ -127,11 +126,17 @@ impl Step {
                 name.release();
             },
             Self::Class(arguments) => {
-                functions::call(c"stream_wrapper_register", &arguments, |_| ());
-                arguments.into_iter().for_each(Kept::release);
+                call("stream_wrapper_register", &arguments);
             }
         }
     }
+}
+
+fn call(function: &str, arguments: &[Kept]) {
+    if let Ok(told) = invoke::function(function, arguments) {
+        told.release();
+    }
+    arguments.iter().for_each(|argument| argument.release());
 }
 
 fn table<'a>() -> &'a HashTable {

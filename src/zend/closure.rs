@@ -1,0 +1,33 @@
+//! A closure of PHP's that stands for a function of ours, without a name that PHP code could call.
+
+use std::mem::MaybeUninit;
+
+use ext_php_rs::ffi::{zend_execute_data, zend_function, zend_internal_function, zval};
+
+use super::{functions, kept::Kept, raw};
+
+/// What the engine calls.
+pub type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
+
+/// Makes one; to be released. On a PHP thread in a call.
+#[must_use]
+pub fn of(handler: Handler) -> Option<Kept> {
+    // Any function of ours without required arguments will do for the copy.
+    let model = functions::internal(c"pillion\\worker\\request_end")?;
+    let mut function = MaybeUninit::<zend_function>::zeroed();
+    let mut closure = MaybeUninit::<zval>::zeroed();
+    // SAFETY: the closure copies the function, of which no more than an internal one's part is looked at.
+    unsafe {
+        let internal = function.as_mut_ptr().cast::<zend_internal_function>();
+        std::ptr::copy_nonoverlapping(model, internal, 1);
+        (*internal).handler = Some(handler);
+        raw::zend_create_closure(
+            closure.as_mut_ptr(),
+            function.as_mut_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        );
+    }
+    Some(Kept::owning(closure))
+}
