@@ -206,8 +206,8 @@ fn throw_away() {
 
 /// Gives back what is held on to. At the end of the script.
 pub fn release() {
-    match Thread::with(|thread| thread.worker.sentry.opened.take()) {
-        Some(Opened::Context(Some(hub)) | Opened::Scope { hub, .. }) => hub.release(),
-        _ => {}
+    let opened = Thread::with(|thread| thread.worker.sentry.opened.take());
+    if let Some(Opened::Context(Some(hub)) | Opened::Scope { hub, .. }) = opened {
+        hub.release();
     }
 }
