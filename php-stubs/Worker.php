@@ -160,6 +160,40 @@ function scope_get(string $key, mixed $default = null): mixed
 }
 
 /**
+ * What the last request that was looked at has changed and left behind, each thing by its name. `pillion.worker_leak_check`
+ * says which requests are looked at: `off` (none), `on` (all), `sample:N` (every N-th). Only requests of a loop are, since
+ * nothing survives others: FrankenPHP's and RoadRunner's workers, and {@see request_begin()}. The first request of a script
+ * loads and fills what all share, and is left out.
+ *
+ * - `kind`: `static property`, `static variable`, `property` (of an object that outlives requests), `global`, `variable of
+ *   the loop`, `ini`, `error handler`, `exception handler`, `shutdown function`, `constant`, `class`, `function`, `file`,
+ *   `resource`, `connection`, `object`, `session` or `memory`. More may come.
+ * - `name`: `App\Cart::$items`; `message`: `App\Cart::$items: array 3 → 4 elements, +312 bytes`.
+ * - `before`, `after`: what it was and is, in words. Texts are told by their length only; ini values as they are.
+ * - `bytes`: by how much PHP's memory grew for it.
+ * - `file`, `line`: where the class, function or handler is declared; null where PHP knows none.
+ * - `path`: what holds it, from what has a name, for properties of objects.
+ * - `times`: how many of the requests that were looked at have done so.
+ *
+ * @return list<array{
+ *     kind: string,
+ *     name: string,
+ *     message: string,
+ *     before: string|int|null,
+ *     after: string|int|null,
+ *     bytes: int,
+ *     file: string|null,
+ *     line: int|null,
+ *     path: list<string>,
+ *     times: int,
+ * }>
+ */
+function leaks(): array
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * Requests and memory, for a health page. Fields may be added.
  *
  * - `worker_mode`: whether requests share the process's memory here; `CADDY_WORKER_MODE` has the last word.

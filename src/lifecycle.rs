@@ -15,7 +15,10 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
         ini::register(module);
         // SAFETY: this is MINIT.
         unsafe { classes::register() };
-        process::prepare().log_problems();
+        let resolved = process::prepare();
+        resolved.log_problems();
+        boundary::leaks::set(resolved.settings.worker.leak_check);
+        boundary::gc::set(resolved.settings.worker.gc);
         boundary::module_startup();
     })
 }

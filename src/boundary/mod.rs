@@ -13,7 +13,9 @@
 //! of `frankenphp`. Everything here runs on PHP's threads, and each has a [`Local`] of its own.
 
 pub mod frankenphp;
+pub mod gc;
 pub mod identity;
+pub mod leaks;
 pub mod left;
 mod report;
 pub mod reset;
@@ -89,6 +91,12 @@ pub struct Local {
     before: Option<Box<left::Before>>,
     /// Output buffers that were open then.
     level: i32,
+    /// Requests of this script's loop that have begun.
+    looped: u64,
+    /// What the collector has done, when it was run between requests.
+    collected: gc::Collected,
+    /// What is known of what requests leave behind.
+    watch: Option<Box<leaks::Watch>>,
 }
 
 /// A request at its start.
@@ -123,6 +131,12 @@ impl Local {
     #[must_use]
     pub fn ended(&self) -> u64 {
         self.ended
+    }
+
+    /// What the collector has done, when it was run between requests.
+    #[must_use]
+    pub fn collected(&self) -> gc::Collected {
+        self.collected
     }
 
     fn next_hook(&mut self) -> Option<Kept> {
@@ -165,6 +179,7 @@ impl Local {
             (self.id, self.run) = (None, None);
             self.serial += 1;
             if self.boundary.is_loop() {
+                self.looped += 1;
                 // A system call, so only where it may be another one.
                 if std::mem::take(&mut self.witness.has_moved) || self.cwd.is_none() {
                     self.cwd = cwd::current();
@@ -254,7 +269,11 @@ pub fn tell(event: Event) -> Result<Step, Refusal> {
         thread.worker.take(step);
         Ok(step)
     })?;
+    if step.note {
+        leaks::begins();
+    }
     if step.end {
+        leaks::ended();
         // A worker's script may go on for days, and only a PHP thread may write to PHP's log.
         php_log::hand_over();
     }

@@ -6,7 +6,7 @@
 //! PHP code runs here, and may throw or never come back: nothing on these frames has a destructor, and each
 //! hook counts as run before it is called. What was left when PHP jumped out goes on as a shutdown function.
 
-use super::{FIGURES, left, report, roadrunner, sentry};
+use super::{FIGURES, gc, left, report, roadrunner, sentry};
 use crate::{
     thread::Thread,
     zend::{cwd, interrupt::is_throwing, kept::Kept, last, output},
@@ -81,6 +81,15 @@ pub fn run() {
         by_itself();
         left::look();
         go_home();
+        collect();
+    }
+}
+
+/// Runs PHP's collector, where the settings say so; destructors may throw.
+fn collect() {
+    gc::collect();
+    if is_throwing() {
+        report("garbage not collected to its end");
     }
 }
 

@@ -68,6 +68,7 @@ pub const FUNCTIONS: &[Function] = &[
         "(string $key, mixed $default = null): mixed",
         handler!(scope_get),
     ),
+    function("Pillion\\Worker\\leaks", "(): array", handler!(leaks)),
     function("Pillion\\Worker\\status", "(): array", handler!(status)),
 ];
 
@@ -189,6 +190,12 @@ fn scope_get(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 
 fn refused(refusal: pillion_engine::worker::Refusal) -> Thrown {
     Error::State(boundary::explain(refusal)).into()
+}
+
+fn leaks(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.json(&boundary::leaks::told());
+    Ok(())
 }
 
 fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {

@@ -1,4 +1,4 @@
-//! PHP's own count of its memory, for the thread that calls.
+//! PHP's own count of its memory, and its collector of cycles, for the thread that calls.
 
 use super::raw;
 
@@ -9,9 +9,35 @@ pub fn usage() -> usize {
     unsafe { raw::zend_memory_usage(true) }
 }
 
+/// Bytes of it that are in use: `memory_get_usage()`.
+#[must_use]
+pub fn used() -> usize {
+    // SAFETY: as above.
+    unsafe { raw::zend_memory_usage(false) }
+}
+
 /// The most it held at one time: `memory_get_peak_usage(true)`.
 #[must_use]
 pub fn peak() -> usize {
     // SAFETY: as above.
     unsafe { raw::zend_memory_peak_usage(true) }
+}
+
+/// How often the collector has run, and whether nothing waits for it: then all that lives is held.
+#[must_use]
+pub fn collector() -> (u64, bool) {
+    let mut status = raw::GcStatus::default();
+    // SAFETY: fills the status; reads this thread's collector.
+    let enabled = unsafe {
+        raw::zend_gc_get_status(&raw mut status);
+        raw::gc_enabled()
+    };
+    (status.runs.into(), status.roots == 0 || !enabled)
+}
+
+/// Runs the collector: destructors are called, which may throw. Gives the number of values that were freed.
+pub fn collect() -> u64 {
+    // SAFETY: on a PHP thread in a script; the pointer is PHP's or that of who has replaced it.
+    let freed = unsafe { raw::gc_collect_cycles.map_or(0, |collect| collect()) };
+    freed.try_into().unwrap_or(0)
 }

@@ -26,5 +26,7 @@ pub mod sapi;
 pub mod signals;
 pub mod signature;
 pub mod stream;
+pub mod table;
 pub mod text;
 pub mod value;
+pub mod walk;

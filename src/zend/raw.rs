@@ -224,3 +224,82 @@ unsafe extern "C" {
     /// Builds an object of a class, properties at their defaults, constructor not called.
     pub fn object_init_ex(value: *mut zval, ce: *mut zend_class_entry) -> c_int;
 }
+
+/// A shutdown function as PHP keeps it, from `ext/standard/basic_functions.h`.
+#[repr(C)]
+pub struct ShutdownFunction {
+    /// What is called.
+    pub call: ext_php_rs::ffi::zend_fcall_info,
+    /// Its function.
+    pub cache: ext_php_rs::ffi::zend_fcall_info_cache,
+}
+
+#[cfg(not(php_zts))]
+unsafe extern "C" {
+    // A `php_basic_globals`, of which only the first field is looked at.
+    static basic_globals: *mut HashTable;
+}
+#[cfg(php_zts)]
+unsafe extern "C" {
+    static basic_globals_id: c_int;
+    fn ts_resource_ex(id: c_int, thread: *mut c_void) -> *mut c_void;
+}
+
+/// The shutdown functions that are registered; null or `None` where none is.
+///
+/// # Safety
+/// On a PHP thread in a script.
+#[must_use]
+pub unsafe fn shutdown_functions() -> Option<*const HashTable> {
+    // SAFETY: by the contract; `user_shutdown_function_names` is the first field since PHP 5.
+    unsafe {
+        #[cfg(not(php_zts))]
+        let table = basic_globals;
+        #[cfg(php_zts)]
+        let table =
+            *ts_resource_ex(basic_globals_id, std::ptr::null_mut()).cast::<*mut HashTable>();
+        (!table.is_null()).then_some(table.cast_const())
+    }
+}
+
+unsafe extern "C" {
+    /// What resources of a type are called; null where nobody knows.
+    pub fn zend_rsrc_list_get_rsrc_type(
+        resource: *mut ext_php_rs::ffi::zend_resource,
+    ) -> *const c_char;
+    /// Runs PHP's collector of cycles, destructors included; gives the number of what it has freed.
+    pub static gc_collect_cycles: Option<unsafe extern "C" fn() -> c_int>;
+    /// Whether it runs by itself.
+    pub fn gc_enabled() -> bool;
+    /// What it has done so far.
+    pub fn zend_gc_get_status(status: *mut GcStatus);
+}
+
+/// `zend_gc_status`, from `Zend/zend_gc.h`.
+#[cfg(php83)]
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct GcStatus {
+    flags: [bool; 3],
+    /// How often it has run.
+    pub runs: u32,
+    collected: u32,
+    threshold: u32,
+    buffer_size: u32,
+    /// What may be garbage.
+    pub roots: u32,
+    times: [u64; 4],
+}
+
+/// `zend_gc_status`, from `Zend/zend_gc.h`.
+#[cfg(not(php83))]
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct GcStatus {
+    /// How often it has run.
+    pub runs: u32,
+    collected: u32,
+    threshold: u32,
+    /// What may be garbage.
+    pub roots: u32,
+}

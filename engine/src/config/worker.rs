@@ -50,6 +50,18 @@ impl Every {
     /// Never.
     pub const NEVER: Self = Self(0);
 
+    /// Every time of so many; 0 is never.
+    #[must_use]
+    pub const fn of(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// See [`Self::of`].
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// Whether it ever is.
     #[must_use]
     pub const fn is_on(self) -> bool {

@@ -7,11 +7,13 @@
 //! * [`hooks`] what runs after each request, in its order.
 //! * [`left`] what requests leave behind: kinds, counts, what was told.
 //! * [`limits`] when a loop ends by itself.
+//! * [`leaks`] what a request has changed and left behind, from two pictures of it.
 //! * [`figures`] counts and durations of all threads of a process.
 
 pub mod boundary;
 pub mod figures;
 pub mod hooks;
+pub mod leaks;
 pub mod left;
 pub mod limits;
 pub mod mode;

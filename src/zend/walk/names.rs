@@ -1,0 +1,480 @@
+//! Names for what a picture has found, as a developer knows them, with the place of declaration where PHP
+//! knows it. Right after the walk, while everything is still where it was.
+
+use std::ops::ControlFlow;
+
+use ext_php_rs::ffi::{
+    HashTable, IS_OBJECT, IS_PTR, ZEND_USER_FUNCTION, ext_php_rs_executor_globals, php_stream,
+    zend_class_entry, zend_execute_data, zend_function, zend_ini_entry, zend_object, zend_resource,
+    zend_string, zval,
+};
+use pillion_engine::worker::leaks::{Key, Kind};
+
+use super::{
+    Walk,
+    objects::{DYNAMIC, HELD},
+    roots::{THIS, is_ours},
+};
+use crate::zend::{
+    raw, table,
+    value::{type_of, zend_str},
+};
+
+/// What a thing is called, and where it is declared.
+#[derive(Debug, Default)]
+pub struct Named {
+    /// `App\Cart::$items`
+    pub name: String,
+    /// How it is reached, from what has a name: for properties of objects.
+    pub path: Vec<String>,
+    /// What kind it is to a developer, where that is another one than the walk's.
+    pub kind: Option<Kind>,
+    /// The file and the line.
+    pub place: Option<(String, u32)>,
+}
+
+/// How many holders of an object are told.
+const MOST_HOLDERS: usize = 8;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// # Safety
+/// Null, or a live string.
+unsafe fn string(string: *const zend_string) -> String {
+    // SAFETY: by the contract.
+    text(unsafe { zend_str(string) }.unwrap_or_default())
+}
+
+/// The name of a class by its address, as prints have it. Classes live as long as the script.
+#[must_use]
+pub fn class_name(address: u64) -> String {
+    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(address as usize);
+    if class.is_null() {
+        return "object".into();
+    }
+    // SAFETY: an address that this script's walk has taken from a living object.
+    let name = unsafe { string((*class).name) };
+    // An anonymous class is followed by where it stands.
+    name.split('\0').next().unwrap_or_default().to_owned()
+}
+
+impl Walk<'_> {
+    /// Names a thing of this walk's picture.
+    #[must_use]
+    pub fn name(&self, key: Key) -> Named {
+        // SAFETY: right after the walk, on its thread: what it has found is where it was.
+        unsafe {
+            match key.kind {
+                Kind::StaticProperty => static_property(key),
+                Kind::StaticVariable => static_variable(key),
+                Kind::Property => self.property(key),
+                Kind::Global | Kind::Local => variable(key),
+                Kind::Ini => ini(key),
+                Kind::Resource => resource(key),
+                Kind::Connection => self.connection(key),
+                Kind::Object => Named {
+                    name: class_name(key.of),
+                    place: class_place(key.of),
+                    ..Named::default()
+                },
+                Kind::ErrorHandler => handler("set_error_handler()", |globals| {
+                    &raw const (*globals).user_error_handler
+                }),
+                Kind::ExceptionHandler => handler("set_exception_handler()", |globals| {
+                    &raw const (*globals).user_exception_handler
+                }),
+                Kind::ShutdownFunction => shutdown_function(),
+                _ => Named {
+                    name: key.kind.name().to_owned(),
+                    ..Named::default()
+                },
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Self::name`]; so below.
+    unsafe fn property(&self, key: Key) -> Named {
+        let handle = (key.slot >> 32) as u32;
+        let slot = key.slot & u64::from(u32::MAX);
+        let node = self.nodes.iter().find(|node| {
+            // SAFETY: nodes of this walk live.
+            node.object.addr() as u64 == key.of && unsafe { (*node.object).handle } == handle
+        });
+        let Some(node) = node else {
+            return Named::default();
+        };
+        // SAFETY: a node of this walk.
+        unsafe {
+            let class = (*node.object).ce;
+            let address = class.addr() as u64;
+            let (mut owner, mut place) = (class_name(address), class_place(address));
+            let name = if slot == HELD {
+                "contents".to_owned()
+            } else if slot & DYNAMIC != 0 {
+                let named = match is_closure(class) {
+                    true => table::mapped(closure(node.object).op_array.static_variables_ptr__ptr),
+                    false => (*node.object).properties,
+                };
+                by_hash(named, |hash| hash & (DYNAMIC - 1) == slot & (DYNAMIC - 1))
+            } else {
+                let infos = (*class).properties_info_table;
+                let info = (!infos.is_null()).then(|| *infos.add(slot as usize));
+                match info.and_then(|info| info.as_ref()) {
+                    Some(info) => {
+                        if info.ce != class {
+                            place = class_place(info.ce.addr() as u64);
+                        }
+                        bare(&string(info.name))
+                    }
+                    None => format!("property {slot}"),
+                }
+            };
+            if is_closure(class) {
+                place = function_place(closure(node.object));
+                owner = function_name(closure(node.object));
+            }
+            let mut path = Vec::new();
+            let mut from = node.from;
+            while path.len() < MOST_HOLDERS {
+                if from.kind != Kind::Property {
+                    path.push(self.name(from).name);
+                    break;
+                }
+                let held = self.step_of(from);
+                path.push(held.0);
+                match held.1 {
+                    Some(next) => from = next,
+                    None => break,
+                }
+            }
+            path.reverse();
+            Named {
+                name: match (slot, is_closure(class)) {
+                    (HELD, _) => format!("{owner}, {name}"),
+                    (_, true) => format!("static ${name} in {owner}"),
+                    (_, false) => format!("{owner}->{name}"),
+                },
+                path,
+                kind: is_closure(class).then_some(Kind::StaticVariable),
+                place,
+            }
+        }
+    }
+
+    /// A property on the way, by its short name, and what holds its object.
+    unsafe fn step_of(&self, key: Key) -> (String, Option<Key>) {
+        let handle = (key.slot >> 32) as u32;
+        let slot = key.slot & u64::from(u32::MAX);
+        // SAFETY: nodes of this walk live.
+        unsafe {
+            let node = self.nodes.iter().find(|node| {
+                node.object.addr() as u64 == key.of && (*node.object).handle == handle
+            });
+            let Some(node) = node else {
+                return (String::new(), None);
+            };
+            let class = (*node.object).ce;
+            let name = class_name(class.addr() as u64);
+            let infos = (*class).properties_info_table;
+            let shown = match slot & DYNAMIC {
+                0 if !infos.is_null() => match (*infos.add(slot as usize)).as_ref() {
+                    Some(info) => format!("{name}->{}", bare(&string(info.name))),
+                    None => name,
+                },
+                _ => name,
+            };
+            (shown, Some(node.from))
+        }
+    }
+
+    unsafe fn connection(&self, key: Key) -> Named {
+        let held = self.nodes.iter().find(|node| {
+            // SAFETY: nodes of this walk live.
+            let (class, handle) = unsafe { ((*node.object).ce, (*node.object).handle) };
+            class.addr() as u64 == key.of && u64::from(handle) == key.slot
+        });
+        Named {
+            name: format!("{}#{}", class_name(key.of), key.slot),
+            path: held.map_or_else(Vec::new, |node| vec![self.name(node.from).name]),
+            ..Named::default()
+        }
+    }
+}
+
+unsafe fn static_property(key: Key) -> Named {
+    /// `ZEND_ACC_STATIC`
+    const STATIC: u32 = 1 << 4;
+    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(key.of as usize);
+    let mut name = String::new();
+    // SAFETY: a class that the walk has looked at.
+    unsafe {
+        table::each(&raw const (*class).properties_info, |_, _, info| {
+            let info = (*info)
+                .value
+                .ptr
+                .cast::<ext_php_rs::ffi::zend_property_info>();
+            if (*info).flags & STATIC != 0 && u64::from((*info).offset) == key.slot {
+                name = bare(&string((*info).name));
+            }
+        });
+    }
+    Named {
+        name: format!("{}::${name}", class_name(key.of)),
+        place: class_place(key.of),
+        ..Named::default()
+    }
+}
+
+unsafe fn static_variable(key: Key) -> Named {
+    let function = std::ptr::with_exposed_provenance::<zend_function>(key.of as usize);
+    // SAFETY: a function that the walk has looked at.
+    unsafe {
+        let code = &(*function).op_array;
+        let variables = table::mapped(code.static_variables_ptr__ptr);
+        Named {
+            name: format!(
+                "static ${} in {}",
+                by_hash(variables, |hash| hash == key.slot),
+                function_name(&*function)
+            ),
+            place: function_place(&*function),
+            ..Named::default()
+        }
+    }
+}
+
+unsafe fn variable(key: Key) -> Named {
+    // SAFETY: this thread's globals and frames.
+    unsafe {
+        let globals = ext_php_rs_executor_globals();
+        if key.of == 0 {
+            let name = by_hash(&raw const (*globals).symbol_table, |hash| hash == key.slot);
+            return Named {
+                name: format!("${name}"),
+                ..Named::default()
+            };
+        }
+        let mut frame: *mut zend_execute_data = (*globals).current_execute_data;
+        while let Some(run) = frame.as_ref() {
+            frame = run.prev_execute_data;
+            let Some(function) = run.func.as_ref() else {
+                continue;
+            };
+            let address = std::ptr::from_ref(function).addr() as u64;
+            if key.of & ((1 << 48) - 1) != address & ((1 << 48) - 1) {
+                continue;
+            }
+            let is_user = u32::from(function.type_) == ZEND_USER_FUNCTION;
+            let shown = match key.slot {
+                THIS => "$this".to_owned(),
+                slot if slot > THIS => format!("argument {}", slot - THIS),
+                slot if is_user => {
+                    format!("${}", string(*function.op_array.vars.add(slot as usize)))
+                }
+                _ => continue,
+            };
+            return Named {
+                name: format!("{shown} in {}", function_name(function)),
+                place: function_place(function),
+                ..Named::default()
+            };
+        }
+    }
+    Named::default()
+}
+
+unsafe fn ini(key: Key) -> Named {
+    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.of as usize);
+    Named {
+        // SAFETY: entries live as long as the thread.
+        name: unsafe { string((*entry).name) },
+        ..Named::default()
+    }
+}
+
+/// The value of an ini entry before the script changed it, and now.
+#[must_use]
+pub fn ini_values(key: Key) -> (String, String) {
+    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.of as usize);
+    // SAFETY: as above.
+    unsafe { (string((*entry).orig_value), string((*entry).value)) }
+}
+
+unsafe fn resource(key: Key) -> Named {
+    let mut named = Named::default();
+    // SAFETY: this thread's table of resources.
+    unsafe {
+        let globals = ext_php_rs_executor_globals();
+        let found = raw::find_index(&raw const (*globals).regular_list, key.slot);
+        let Some(found) = found.as_ref() else {
+            return named;
+        };
+        let resource: *mut zend_resource = found.value.res;
+        let kind = raw::zend_rsrc_list_get_rsrc_type(resource);
+        let kind = match kind.is_null() {
+            true => "resource".to_owned(),
+            false => std::ffi::CStr::from_ptr(kind)
+                .to_string_lossy()
+                .into_owned(),
+        };
+        named.name = format!("{kind} #{}", key.slot);
+        if (*resource).type_ == raw::php_file_le_stream() {
+            let stream = (*resource).ptr.cast::<php_stream>();
+            if !(*stream).orig_path.is_null() {
+                let path = std::ffi::CStr::from_ptr((*stream).orig_path).to_string_lossy();
+                let mode = std::ffi::CStr::from_ptr((*stream).mode.as_ptr()).to_string_lossy();
+                named.name = format!("{kind} #{} {path} ({mode})", key.slot);
+            }
+        }
+    }
+    named
+}
+
+unsafe fn handler(
+    setter: &str,
+    which: unsafe fn(*const ext_php_rs::ffi::zend_executor_globals) -> *const zval,
+) -> Named {
+    // SAFETY: this thread's globals.
+    unsafe {
+        let value = which(ext_php_rs_executor_globals());
+        let mut named = Named {
+            name: setter.to_owned(),
+            ..Named::default()
+        };
+        if type_of(&*value) == IS_OBJECT && is_closure((*(*value).value.obj).ce) {
+            named.place = function_place(closure((*value).value.obj));
+        }
+        named
+    }
+}
+
+/// The one that was registered last.
+unsafe fn shutdown_function() -> Named {
+    let mut last = Named {
+        name: "register_shutdown_function()".to_owned(),
+        ..Named::default()
+    };
+    // SAFETY: in a script; entries are as PHP has registered them.
+    unsafe {
+        let Some(functions) = raw::shutdown_functions() else {
+            return last;
+        };
+        table::each(functions, |_, _, entry| {
+            if type_of(&*entry) != IS_PTR || is_ours(entry) {
+                return;
+            }
+            let entry = (*entry).value.ptr.cast::<raw::ShutdownFunction>();
+            if let Some(function) = (*entry).cache.function_handler.as_ref() {
+                last.name = format!("register_shutdown_function({})", function_name(function));
+                last.place = function_place(function);
+            }
+        });
+    }
+    last
+}
+
+/// What a table has gained beyond so many elements, by its keys; the last ones, where there are too many.
+#[must_use]
+pub fn newest(kind: Kind, count: u32) -> Vec<String> {
+    const MOST: usize = 10;
+    let mut names = Vec::new();
+    // SAFETY: this thread's tables.
+    unsafe {
+        let globals = ext_php_rs_executor_globals();
+        let table: *const HashTable = match kind {
+            Kind::Class => (*globals).class_table,
+            Kind::Function => (*globals).function_table,
+            Kind::File => &raw const (*globals).included_files,
+            Kind::Constant => (*globals).zend_constants,
+            _ => return names,
+        };
+        let (_, used) = table::sizes(table);
+        let start = used.saturating_sub(count);
+        table::each_from(table, start, |_, name, value| {
+            let shown = match kind {
+                Kind::Class => class_name((*value).value.ce.addr() as u64),
+                Kind::Function => function_name(&*(*value).value.func),
+                _ => string(name),
+            };
+            names.push(shown);
+            match names.len() < MOST {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        });
+    }
+    names
+}
+
+unsafe fn by_hash(table: *const HashTable, is: impl Fn(u64) -> bool) -> String {
+    let mut found = String::new();
+    // SAFETY: by the callers' contract.
+    unsafe {
+        table::each_from(table, 0, |hash, name, _| {
+            if !is(hash) {
+                return ControlFlow::Continue(());
+            }
+            found = match name.is_null() {
+                true => hash.to_string(),
+                false => string(name),
+            };
+            ControlFlow::Break(())
+        });
+    }
+    found
+}
+
+/// Private and protected names begin with their class, between zero bytes.
+fn bare(name: &str) -> String {
+    name.rsplit('\0').next().unwrap_or_default().to_owned()
+}
+
+unsafe fn is_closure(class: *const zend_class_entry) -> bool {
+    // SAFETY: a live class.
+    unsafe { zend_str((*class).name) == Some(b"Closure") }
+}
+
+/// # Safety
+/// A live object of `Closure`.
+unsafe fn closure<'a>(object: *mut zend_object) -> &'a zend_function {
+    // SAFETY: a closure's function follows its object, from `Zend/zend_closures.c`.
+    unsafe { &*object.add(1).cast::<zend_function>() }
+}
+
+/// `App\Cart::add()`
+unsafe fn function_name(function: &zend_function) -> String {
+    // SAFETY: a live function, whose class lives too.
+    unsafe {
+        let common = &function.common;
+        let name = string(common.function_name);
+        match common.scope.is_null() {
+            true => format!("{name}()"),
+            false => format!("{}::{name}()", class_name(common.scope.addr() as u64)),
+        }
+    }
+}
+
+unsafe fn function_place(function: &zend_function) -> Option<(String, u32)> {
+    // SAFETY: a live function; the file and line are those of functions written in PHP.
+    unsafe {
+        (u32::from(function.type_) == ZEND_USER_FUNCTION).then(|| {
+            (
+                string(function.op_array.filename),
+                function.op_array.line_start,
+            )
+        })
+    }
+}
+
+fn class_place(address: u64) -> Option<(String, u32)> {
+    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(address as usize);
+    // SAFETY: the address of a class of this script; see `class_name`.
+    unsafe {
+        let class = class.as_ref()?;
+        (u32::from(class.type_.cast_unsigned()) == ZEND_USER_FUNCTION)
+            .then(|| (string(class.info.user.filename), class.info.user.line_start))
+    }
+}
