@@ -209,7 +209,12 @@ function leaks(): array
  * - `left_behind`: how often a request has left something behind of PHP's own state, by kind, and how often that was put back
  *   (`pillion.worker_reset`); of all threads of this process. What a worker's first request leaves is not counted: much is set
  *   when it is first needed. The log names each once (`left behind`).
- * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`.
+ * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`; `memory_baseline`: the first of
+ *   them, when the request under way on this thread, or the last one, began.
+ * - `trend`: by how many bytes this thread's memory grows in a thousand requests, and over how many of the last ones that
+ *   was measured. Null with fewer than eight, and where each request has a script of its own.
+ * - `gc`: `pillion.worker_gc`, how often PHP's collector was run for it on this thread, what it has freed in all, and how
+ *   many seconds ago it ran last.
  *
  * @return array{
  *     status: 'ok',
@@ -228,6 +233,9 @@ function leaks(): array
  *     left_behind: array{ini: int, handlers: int, timezone: int, wrappers: int, session: int, umask: int, locale: int, environment: int, put_back: int},
  *     memory: int,
  *     peak_memory: int,
+ *     memory_baseline: int,
+ *     trend: array{bytes: int, requests: int}|null,
+ *     gc: array{policy: string, runs: int, freed: int, last: float|null},
  * }
  */
 function status(): array

@@ -34,7 +34,7 @@ use std::{
 use pillion_engine::{
     host::clock,
     worker::{
-        Boundary, Event, Figures, Hooks, Refusal, Step,
+        Boundary, Event, Figures, Hooks, Refusal, Step, Trend,
         boundary::{By, State},
         hooks::Run,
     },
@@ -95,6 +95,10 @@ pub struct Local {
     looped: u64,
     /// What the collector has done, when it was run between requests.
     collected: gc::Collected,
+    /// Where the memory of the loop is going.
+    trend: Trend,
+    /// PHP's memory when the last request began.
+    baseline: usize,
     /// What is known of what requests leave behind.
     watch: Option<Box<leaks::Watch>>,
 }
@@ -131,6 +135,18 @@ impl Local {
     #[must_use]
     pub fn ended(&self) -> u64 {
         self.ended
+    }
+
+    /// Where the memory of the loop is going.
+    #[must_use]
+    pub fn trend(&self) -> &Trend {
+        &self.trend
+    }
+
+    /// PHP's memory when the request under way, or the last one, began.
+    #[must_use]
+    pub fn baseline(&self) -> usize {
+        self.noted.map_or(self.baseline, |noted| noted.memory)
     }
 
     /// What the collector has done, when it was run between requests.
@@ -202,6 +218,10 @@ impl Local {
     fn end(&mut self) {
         let noted = self.noted.take();
         let took = noted.map_or(Duration::ZERO, |noted| noted.at.elapsed());
+        self.baseline = noted.map_or(0, |noted| noted.memory);
+        if self.boundary.is_loop() {
+            self.trend.add(memory::used() as u64);
+        }
         let id = self.id.take();
         self.run = None;
         self.ended += 1;

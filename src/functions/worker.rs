@@ -205,6 +205,13 @@ fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         let worker = &thread.worker;
         (worker.noted(), worker.ended(), worker.hooks())
     });
+    let (trend, baseline, collected) = Thread::with(|thread| {
+        let worker = &thread.worker;
+        let slope = worker.trend().slope().map(f64::round);
+        let trend = slope
+            .map(|bytes| json!({ "bytes": bytes as i64, "requests": worker.trend().requests() }));
+        (trend, worker.baseline(), worker.collected())
+    });
     let request = match noted {
         Some(noted) => json!({
             "id": identity::request_id()?,
@@ -239,6 +246,14 @@ fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         "left_behind": left_behind(),
         "memory": memory::usage(),
         "peak_memory": memory::peak(),
+        "memory_baseline": baseline,
+        "trend": trend,
+        "gc": {
+            "policy": boundary::gc::policy().words("every"),
+            "runs": collected.runs,
+            "freed": collected.freed,
+            "last": collected.last.map(|last| last.elapsed().as_secs_f64()),
+        },
     }));
     Ok(())
 }

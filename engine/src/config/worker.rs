@@ -62,6 +62,15 @@ impl Every {
         self.0
     }
 
+    /// As the settings have it: `off`, or `word:n`.
+    #[must_use]
+    pub fn words(self, word: &str) -> String {
+        match self.0 {
+            0 => "off".to_owned(),
+            count => format!("{word}:{count}"),
+        }
+    }
+
     /// Whether it ever is.
     #[must_use]
     pub const fn is_on(self) -> bool {

@@ -8,6 +8,7 @@
 //! * [`left`] what requests leave behind: kinds, counts, what was told.
 //! * [`limits`] when a loop ends by itself.
 //! * [`leaks`] what a request has changed and left behind, from two pictures of it.
+//! * [`trend`] where the memory of a loop is going.
 //! * [`figures`] counts and durations of all threads of a process.
 
 pub mod boundary;
@@ -18,6 +19,7 @@ pub mod left;
 pub mod limits;
 pub mod mode;
 pub mod request_id;
+pub mod trend;
 
 pub use boundary::{Boundary, Event, Refusal, Script, Step};
 pub use figures::Figures;
@@ -25,3 +27,4 @@ pub use hooks::Hooks;
 pub use left::LeftBehind;
 pub use limits::Limits;
 pub use mode::Mode;
+pub use trend::Trend;

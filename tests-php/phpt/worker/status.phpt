@@ -15,7 +15,7 @@ $said = php('Pillion\Worker\request_begin("one"); Pillion\Worker\request_end();'
 echo preg_replace(['/^.*(?=event)|(?<=pid=)\d+|(?<=ms=)[\d.e-]+|(?<=memory=)\d+|(?<=baseline=)\d+/m'], '', $said);
 ?>
 --EXPECT--
-{"status":"string","mode":"string","worker_mode":"bool","pid":"int","thread":"int","uptime":"float","restarts":"int","requests":"int","requests_begun":"int","thread_requests":"int","request":"array","durations":"array","hooks":"array","left_behind":"array","memory":"int","peak_memory":"int"}
+{"status":"string","mode":"string","worker_mode":"bool","pid":"int","thread":"int","uptime":"float","restarts":"int","requests":"int","requests_begun":"int","thread_requests":"int","request":"array","durations":"array","hooks":"array","left_behind":"array","memory":"int","peak_memory":"int","memory_baseline":"int","trend":"null","gc":"array"}
 string(2) "ok"
 bool(true)
 bool(true)

@@ -1,0 +1,64 @@
+--TEST--
+Worker\status() tells where the memory of a loop is going, and when PHP collects cycles for worker.gc
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+without_velox(['worker_gc' => 'every:10', 'log_level' => 'error']);
+
+use Pillion\Worker;
+
+final class Cycle
+{
+    public self $self;
+    public static int $gone = 0;
+
+    public function __construct()
+    {
+        $this->self = $this;
+    }
+
+    public function __destruct()
+    {
+        self::$gone++;
+        if (self::$gone % 7 === 0) {
+            throw new LogicException('a destructor throws');
+        }
+    }
+}
+
+$kept = [];
+$serve = function (int $count, callable $handle): array {
+    for ($number = 0; $number < $count; $number++) {
+        Worker\request_begin();
+        $handle();
+        Worker\request_end();
+    }
+
+    return Worker\status();
+};
+echo json_encode($serve(5, function () {})['trend']), "\n";
+$before = Worker\status()['gc'];
+$after = $serve(20, function () { new Cycle(); });
+var_dump($after['gc']['runs'] - $before['runs'], $after['gc']['freed'] > 0, Cycle::$gone, $after['gc']['last'] < 60, $after['gc']['policy']);
+$calm = $serve(300, function () { new Cycle(); })['trend'];
+var_dump(abs($calm['bytes']) < 5000, $calm['requests'] >= 64);
+$grows = $serve(1100, function () use (&$kept) { $kept[] = str_repeat('x', 1000); })['trend'];
+// 1,032 bytes each, and the array's own.
+var_dump($grows['bytes'] > 1_000_000 && $grows['bytes'] < 1_300_000, $grows['requests'] >= 1000);
+$status = Worker\status();
+var_dump(is_int($status['memory_baseline']) && $status['memory_baseline'] > 0 && $status['memory_baseline'] <= $status['peak_memory']);
+echo json_encode(unserialize(php('echo serialize(Pillion\Worker\status());', ['worker_gc' => 'off'])['output'])['gc']), "\n";
+?>
+--EXPECT--
+null
+int(2)
+bool(true)
+int(15)
+bool(true)
+string(8) "every:10"
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+{"policy":"off","runs":0,"freed":0,"last":null}
