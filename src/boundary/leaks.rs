@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     thread::Thread,
     zend::{
-        functions, memory,
-        value,
+        functions, memory, value,
         walk::{self, Walk, names},
     },
 };

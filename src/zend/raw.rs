@@ -242,7 +242,6 @@ unsafe extern "C" {
 #[cfg(php_zts)]
 unsafe extern "C" {
     static basic_globals_id: c_int;
-    fn ts_resource_ex(id: c_int, thread: *mut c_void) -> *mut c_void;
 }
 
 /// The shutdown functions that are registered; null or `None` where none is.
