@@ -13,10 +13,11 @@ use pillion_engine::{
 };
 use serde_json::{Value, json};
 
+use super::left::session::Session;
 use crate::{
     thread::Thread,
     zend::{
-        functions, memory, value,
+        memory,
         walk::{self, Walk, names},
     },
 };
@@ -85,7 +86,7 @@ fn look_before() {
         walk::end_script();
     };
     let mut picture = walk.picture;
-    picture.session = is_session_open();
+    picture.session = Session::now().is_open();
     Thread::with(|thread| {
         if let Some(watch) = &mut thread.worker.watch {
             watch.before = Some(picture);
@@ -103,7 +104,7 @@ fn look_after() {
     let Some((before, mut past)) = taken else {
         return;
     };
-    let session = is_session_open();
+    let session = Session::now().is_open();
     let Some(mut walk) = Walk::take(Some(&before.objects)) else {
         drop((before, past));
         walk::end_script();
@@ -237,13 +238,4 @@ fn entry(verdict: &Verdict, named: names::Named, words: [Value; 3], bytes: i64) 
         "path": named.path,
         "times": verdict.times,
     })
-}
-
-/// `session_status()`, where there are sessions.
-fn is_session_open() -> bool {
-    /// `PHP_SESSION_ACTIVE`
-    const ACTIVE: i64 = 2;
-    const NAME: &std::ffi::CStr = c"session_status";
-    functions::internal(NAME).is_some()
-        && functions::call(NAME, &[], value::integer) == Some(ACTIVE)
 }

@@ -11,7 +11,7 @@
 
 mod handlers;
 mod ini;
-mod session;
+pub mod session;
 mod timezone;
 mod wrappers;
 
