@@ -2,6 +2,8 @@
 //! arguments, and how an error is told. Standard output is for what scripts read, standard error for
 //! log lines and people.
 
+mod sentry;
+mod settings;
 mod velox;
 
 use std::{
@@ -27,11 +29,13 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Velox(Box<velox::Arguments>),
+    Sentry(Box<sentry::Arguments>),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Velox(arguments) => velox::run(*arguments),
+        Command::Sentry(arguments) => sentry::run(*arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
