@@ -6,3 +6,8 @@ pub(crate) use std::{
     hint,
     sync::{Mutex, PoisonError, atomic},
 };
+
+/// Stands between two accesses that all threads have to see in one order. Both are `SeqCst`, which is all
+/// that a processor needs to be told; the model's loom needs this.
+#[inline(always)]
+pub(crate) const fn in_one_order() {}

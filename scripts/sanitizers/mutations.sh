@@ -67,4 +67,18 @@ lost "an opened notifier does not look at what was done" runtime/inbox.rs \
     '/is_empty\(\) \|\| self.overflowed/,/^        \}/d'
 lost "a count is read and stored" metrics/cell.rs \
     's/self.0.fetch_add\(by, Relaxed\);/self.0.store(self.0.load(Relaxed) + by, Relaxed);/'
+lost "a record is published without Release" sentry/outbox/file.rs \
+    '/State::Ready as u64\).to_le\(\), Ordering::Release/s/Release/Relaxed/'
+lost "a record is taken without Acquire" sentry/outbox/file.rs \
+    '/fn change/,/^    \}/s/Ordering::(Acquire|AcqRel)/Ordering::Relaxed/;/pub\(super\) fn take/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/;/fn value/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
+lost "two writers may have one place" sentry/outbox/file.rs \
+    '/fn reserve/,/^    \}/s/^( *)seen,$/\1head.load(Ordering::Relaxed),/'
+lost "what is dropped may be on its way" sentry/outbox/file.rs \
+    '/fn change/,/^    \}/s/State::of\(value\) == from/true/'
+lost "who writes does not look at the turn again" sentry/outbox/epoch.rs \
+    's/if self.turn.load\(Ordering::SeqCst\) == turn/if true/'
+lost "who has written leaves without Release" sentry/outbox/epoch.rs \
+    '/fn drop/,/^    \}/s/Ordering::Release/Ordering::Relaxed/'
+lost "turn and count are in no order" sentry/outbox/epoch.rs \
+    's/^ *in_one_order\(\);//'
 verdict

@@ -12,7 +12,7 @@ export FUZZ_GATHERED=$STATE_DIRECTORY/gathered
 check 'formatting' cargo fmt --check --manifest-path fuzz/Cargo.toml
 wanted=$(find fuzz/fuzz_targets -name '*.rs' | wc -l)
 # A line for each that found nothing.
-lines=$(scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-2}") || true
+lines=$(scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-1}") || true
 printf '%s\n' "$lines"
 held=$(grep -c . <<<"$lines") || true
 add_counts "$held" $((wanted - held))

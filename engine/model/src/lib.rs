@@ -9,6 +9,7 @@
 //! * `slot`: the one pointer on which the state of a process hangs.
 //! * `inbox`: what a PHP thread learns of its jobs, and the notifier that must not stay silent.
 //! * `cell`: a number that threads add to.
+//! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may go.
 
 #![allow(
     dead_code,
@@ -24,8 +25,10 @@ mod failpoint;
 mod host;
 mod metrics;
 mod runtime;
+mod sentry;
 mod sync;
 
 pub use artifacts::index::{scenes::*, sequence_scenes::*};
 pub use metrics::scenes::*;
 pub use runtime::{inbox_scenes::*, slot_scenes::*};
+pub use sentry::outbox::scenes::*;

@@ -5,10 +5,15 @@
 pub(crate) use loom::{hint, sync::Mutex};
 pub(crate) use std::sync::PoisonError;
 
+/// loom takes sequentially consistent accesses for acquire and release, and knows their order by fences only.
+pub(crate) fn in_one_order() {
+    atomic::fence(atomic::Ordering::SeqCst);
+}
+
 pub(crate) mod atomic {
     use std::sync::OnceLock;
 
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
     /// A number of eight bytes.
     #[derive(Debug)]
@@ -38,6 +43,39 @@ pub(crate) mod atomic {
 
         pub(crate) fn fetch_add(&self, by: u64, order: Ordering) -> u64 {
             self.made().fetch_add(by, order)
+        }
+
+        pub(crate) fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
+            self.made().fetch_or(bits, order)
+        }
+
+        pub(crate) fn fetch_xor(&self, bits: u64, order: Ordering) -> u64 {
+            self.made().fetch_xor(bits, order)
+        }
+
+        pub(crate) fn swap(&self, value: u64, order: Ordering) -> u64 {
+            self.made().swap(value, order)
+        }
+
+        pub(crate) fn compare_exchange(
+            &self,
+            current: u64,
+            new: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            self.made().compare_exchange(current, new, success, failure)
+        }
+
+        pub(crate) fn compare_exchange_weak(
+            &self,
+            current: u64,
+            new: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            self.made()
+                .compare_exchange_weak(current, new, success, failure)
         }
 
         pub(crate) fn fetch_update(

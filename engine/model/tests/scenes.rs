@@ -56,3 +56,28 @@ fn a_job_ends_while_the_notifier_is_opened() {
 fn two_threads_add() {
     loom::model(scenes::two_threads_add);
 }
+
+#[test]
+fn who_takes_a_record_finds_it_whole() {
+    loom::model(scenes::who_takes_a_record_finds_it_whole);
+}
+
+#[test]
+fn two_who_write_at_once() {
+    loom::model(scenes::two_who_write_at_once);
+}
+
+#[test]
+fn a_file_is_sealed_while_somebody_writes() {
+    loom::model(scenes::a_file_is_sealed_while_somebody_writes);
+}
+
+#[test]
+fn one_that_waits_is_dropped_while_it_is_resumed() {
+    loom::model(scenes::one_that_waits_is_dropped_while_it_is_resumed);
+}
+
+#[test]
+fn a_mapping_goes_while_somebody_writes() {
+    loom::model(scenes::a_mapping_goes_while_somebody_writes);
+}

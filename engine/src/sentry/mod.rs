@@ -16,6 +16,9 @@ mod client;
 pub mod dead;
 pub mod envelope;
 mod figures;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 pub mod losses;
 pub mod outbox;

@@ -2,7 +2,10 @@
 //! in and out; a mapping goes when all who were in at the time of its retirement have left. Two counters
 //! take turns (as in Linux's SRCU), so writers that keep coming don't hold it up for ever.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{
+    atomic::{AtomicUsize, Ordering},
+    in_one_order,
+};
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -36,6 +39,7 @@ impl Epoch {
             let turn = self.turn.load(Ordering::SeqCst);
             let counter = self.counter(turn);
             counter.fetch_add(1, Ordering::SeqCst);
+            in_one_order();
             if self.turn.load(Ordering::SeqCst) == turn {
                 return Pin(counter);
             }
@@ -46,7 +50,9 @@ impl Epoch {
     /// From now on writers count at the other counter. Returns the turn that has ended. Only one thread
     /// may call this, and only when the turn before has no writer left.
     pub(super) fn turn(&self) -> usize {
-        self.turn.fetch_add(1, Ordering::SeqCst)
+        let ended = self.turn.fetch_add(1, Ordering::SeqCst);
+        in_one_order();
+        ended
     }
 
     /// Whether all who came in that turn have left.

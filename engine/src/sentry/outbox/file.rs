@@ -13,10 +13,7 @@ use std::{
     fs::Metadata,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use super::{checksum, tenure::Tenure};
@@ -24,9 +21,11 @@ use crate::{
     failpoint::{Place, reach},
     host::Segment,
     sentry::category::Class,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-const MAGIC: u64 = u64::from_le_bytes(*b"PLNBOX01");
+/// What a file of format 1 begins with.
+pub(in crate::sentry) const MAGIC: u64 = u64::from_le_bytes(*b"PLNBOX01");
 const HEADER: usize = 64;
 const SLOT: usize = 32;
 const HEAD: usize = 4;
@@ -365,7 +364,8 @@ impl BoxFile {
     pub(super) fn note_attempt(&self, index: u32) {
         if let Some(word) = self.slot(index, 0) {
             // The runtime that has taken it is the only one that changes its state.
-            let value = u64::from_le(word.load(Ordering::Acquire)) + (1 << 8);
+            // A file of another process' making may hold any number.
+            let value = u64::from_le(word.load(Ordering::Acquire)).wrapping_add(1 << 8);
             word.store(value.to_le(), Ordering::Release);
         }
     }
@@ -507,6 +507,13 @@ mod tests {
         file.note_attempt(1);
         file.hold(1);
         file.hold(0);
+        let endless = file.slot(2, 0).unwrap();
+        endless.fetch_or(u64::to_le(!0xff), Ordering::Relaxed);
+        file.note_attempt(2);
+        assert_eq!(
+            (file.state(2), file.read(2).unwrap().attempts),
+            (State::Taken, 0)
+        );
         assert_eq!(file.take(), None, "nobody takes by turn what waits");
         assert_eq!(file.drop_oldest(), Some(0));
         assert!(!file.resume(0) && file.resume(1));

@@ -34,6 +34,8 @@ use file::{BoxFile, LONGEST_DSN, State};
 use tenure::Tenure;
 
 pub use adopt::{Adopted, Waiting, waiting_in};
+#[cfg(feature = "fuzzing")]
+pub(super) use file::MAGIC;
 pub use file::Record;
 pub use refused::Orphans;
 

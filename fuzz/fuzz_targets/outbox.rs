@@ -1,0 +1,26 @@
+//! A file of an outbox whose owner is dead. Magic and size are put right, which bytes alone would hardly ever do.
+#![no_main]
+
+use std::cell::OnceCell;
+
+use arbitrary::Arbitrary;
+
+thread_local!(static DIR: OnceCell<tempfile::TempDir> = const { OnceCell::new() });
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    words: Vec<u64>,
+    rest: Vec<u8>,
+}
+
+libfuzzer_sys::fuzz_target!(|input: Input| {
+    let new = || {
+        tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .expect("a directory")
+    };
+    DIR.with(|dir| {
+        let dir = dir.get_or_init(new).path().join("outbox");
+        pillion_engine::sentry::fuzzing::outbox(&dir, &input.words, &input.rest);
+    });
+});
