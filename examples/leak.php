@@ -1,0 +1,55 @@
+<?php
+
+/**
+ * A shop that forgets to empty its basket, and a mailer that keeps what it has sent: `php -d pillion.worker_leak_check=on
+ * leak.php` serves five requests and asks Pillion what they leave behind.
+ */
+
+declare(strict_types=1);
+
+namespace Shop;
+
+use Pillion\Worker;
+
+final class Basket
+{
+    /** @var list<string> */
+    public static array $items = [];
+}
+
+final class Mailer
+{
+    /** @var list<string> */
+    private array $sent = [];
+
+    public function send(string $to): void
+    {
+        $this->sent[] = "Dear $to, thank you for your order.";
+    }
+}
+
+final class Application
+{
+    public function __construct(private readonly Mailer $mailer = new Mailer())
+    {
+    }
+
+    public function order(string $what, string $who): void
+    {
+        Basket::$items[] = $what;
+        $this->mailer->send($who);
+    }
+}
+
+$application = new Application();
+foreach (['Ann', 'Bob', 'Cay', 'Dan', 'Eve'] as $number => $name) {
+    Worker\request_begin();
+    $application->order('a lamp', $name);
+    Worker\request_end();
+
+    echo 'Request ', $number + 1, ":\n";
+    foreach (Worker\leaks() as $leak) {
+        $place = null === $leak['file'] ? '' : '  (' . basename($leak['file']) . ":{$leak['line']})";
+        echo "  {$leak['message']}$place\n";
+    }
+}
