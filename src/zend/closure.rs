@@ -21,7 +21,7 @@ pub fn of(handler: Handler) -> Option<Kept> {
         let internal = function.as_mut_ptr().cast::<zend_internal_function>();
         std::ptr::copy_nonoverlapping(model, internal, 1);
         (*internal).handler = Some(handler);
-        raw::zend_create_closure(
+        raw::zend_create_fake_closure(
             closure.as_mut_ptr(),
             function.as_mut_ptr(),
             std::ptr::null_mut(),

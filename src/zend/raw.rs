@@ -200,8 +200,8 @@ unsafe extern "C" {
     pub fn zend_throw_exception_internal(exception: *mut zend_object);
     /// Whether the "exception" is `exit()`.
     pub fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
-    /// Makes a `Closure` of a function, which is copied.
-    pub fn zend_create_closure(
+    /// Makes a `Closure` of a function, which is copied, as `f(...)` does: who calls it may give more arguments.
+    pub fn zend_create_fake_closure(
         result: *mut zval,
         function: *mut ext_php_rs::ffi::zend_function,
         scope: *mut zend_class_entry,

@@ -15,8 +15,9 @@ final class FrankenPhp
     private readonly string $directory;
 
     /**
-     * @param array{threads?: int, frankenphp?: string, script?: string} $options worker threads, more lines of the global
-     *        block, and the worker's script in the place of frankenphp/worker.php
+     * @param array{threads?: int, frankenphp?: string, script?: string, classic?: bool} $options worker threads, more lines of
+     *        the global block, the worker's script in the place of frankenphp/worker.php, and whether that is no worker's but
+     *        runs for each request
      * @param array<string, string> $ini settings of PHP beside those of the box
      * @param bool $extension without it, it is the control that others are measured against
      */
@@ -106,6 +107,7 @@ final class FrankenPhp
         $name = basename($script);
         $more = $options['frankenphp'] ?? '';
         $all = $threads + 1;
+        $worker = $options['classic'] ?? false ? '' : "worker {$script} {$threads}";
 
         return <<<CADDYFILE
             {
@@ -120,7 +122,7 @@ final class FrankenPhp
                 frankenphp {
                     num_threads {$all}
                     {$more}
-                    worker {$script} {$threads}
+                    {$worker}
                 }
             }
             http://{$this->address} {

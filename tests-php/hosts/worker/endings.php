@@ -11,23 +11,39 @@ final class Endings
     /** @var list<object> */
     private array $kept = [];
 
-    public function __construct()
+    /** @param bool $counts where there are many requests each is a byte in a file, and no line */
+    public function __construct(private readonly bool $counts = false)
     {
         // Once before the loop, where there is one.
         Worker\on_reset(static fn () => throw new LogicException('a hook that throws stops no other'), 1);
         Worker\on_reset(static fn () => Worker\scope_get('fatal in a hook') && str_repeat('x', 1 << 30), 2);
-        Worker\on_reset(static fn () => file_put_contents(ini_get('pillion.state_dir') . '/reset', Worker\request_id() . "\n", FILE_APPEND | LOCK_EX));
+        Worker\on_reset(fn () => $this->note('reset', fn (): string => Worker\request_id()));
+    }
+
+    /** @param Closure(): string $line */
+    private function note(string $file, Closure $line): void
+    {
+        $file = ini_get('pillion.state_dir') . '/' . $file;
+        $this->counts ? file_put_contents($file, '.', FILE_APPEND) : file_put_contents($file, $line() . "\n", FILE_APPEND | LOCK_EX);
     }
 
     public function serve(string $path): void
     {
         // The test compares these lines with those that Pillion logs at the end of each request.
-        file_put_contents(ini_get('pillion.state_dir') . '/begun', Worker\request_id() . " {$path}\n", FILE_APPEND | LOCK_EX);
+        $this->note('begun', fn (): string => Worker\request_id() . " {$path}");
+        if ($this->counts && $path === '/die_in_shutdown_function') {
+            $this->note('skipping', fn (): string => '');
+        }
         headers_sent() || header('X-Pillion-Request: ' . Worker\request_id());
         match (trim($path, '/')) {
             'hello' => print '"hello"',
+            'preloaded' => print json_encode(class_exists('Preloaded', false)),
+            'opcache_reset' => opcache_reset(),
             'status' => print json_encode(Worker\status(), JSON_THROW_ON_ERROR),
+            'heap' => print Pillion\status()['heap']['bytes'],
             'scope' => self::scope(),
+            'leave' => self::leave(),
+            'found' => print json_encode(self::found(), JSON_THROW_ON_ERROR),
             'return' => null,
             'echo' => print 'text',
             'throw' => throw new RuntimeException('uncaught'),
@@ -69,10 +85,42 @@ final class Endings
 
     private static function scope(): void
     {
-        $before = Worker\scope_get('mine');
+        $before = [Worker\scope_get('mine'), self::tag()];
         Worker\scope_set('mine', Worker\request_id());
+        self::tag(Worker\request_id());
         usleep(random_int(0, 10_000));
-        echo json_encode([$before, Worker\scope_get('mine'), Worker\request_id()], JSON_THROW_ON_ERROR);
+        echo json_encode([$before, [Worker\scope_get('mine'), self::tag()], Worker\request_id()], JSON_THROW_ON_ERROR);
+    }
+
+    /** What Sentry's SDK would send with an event, and sets it. */
+    private static function tag(?string $value = null): ?string
+    {
+        Sentry\SentrySdk::getCurrentHub()->configureScope(static function (Sentry\State\Scope $scope) use (&$tag, $value): void {
+            $tag = $scope->tags()['mine'] ?? null;
+            $value === null || $scope->setTag('mine', $value);
+        });
+
+        return $tag;
+    }
+
+    /** Leaves a setting, a handler, a time zone and a stream wrapper behind; tells what it has found. */
+    private static function leave(): void
+    {
+        $found = self::found();
+        ini_set('precision', (string) random_int(1, 9));
+        set_error_handler(static fn (): bool => false);
+        date_default_timezone_set('Etc/GMT+' . random_int(1, 9));
+        stream_wrapper_register('left' . random_int(0, 1 << 30), ArrayIterator::class);
+        chdir('/');
+        echo json_encode($found, JSON_THROW_ON_ERROR);
+    }
+
+    private static function found(): array
+    {
+        $handler = set_error_handler(null);
+        restore_error_handler();
+
+        return [ini_get('precision'), get_debug_type($handler), date_default_timezone_get(), count(preg_grep('/^left/', stream_get_wrappers())), basename(getcwd())];
     }
 
     private static function deep(int $levels, callable $work): mixed

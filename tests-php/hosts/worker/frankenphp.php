@@ -5,6 +5,7 @@
 declare(strict_types=1);
 
 require __DIR__ . '/endings.php';
+require __DIR__ . '/../../phpt/worker/sentry/contexts.inc';
 
 $endings = new Endings();
 $handler = static function () use ($endings): void {

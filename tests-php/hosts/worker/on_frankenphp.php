@@ -8,8 +8,8 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-/** Requests of the mix; many more in the long form. */
-$many = (int) (getenv('WORKER_REQUESTS') ?: 600);
+/** Requests of the mix, of which each is looked at; on_many.php counts very many. */
+$many = 600;
 
 test('each of thirty endings is one request with one end', function (Box $box): void {
     tell_of_requests($box);
@@ -80,7 +80,7 @@ test('requests on four threads at once see their own id and scope, and nothing o
     $ids = [];
     foreach (Http::many(array_fill(0, 400, $host->url('scope')), 8) as $answer) {
         [$before, $mine, $id] = Http::decode($answer);
-        same([null, $id], [$before, $mine], 'scope');
+        same([[null, null], [$id, $id]], [$before, $mine], "the request's scope and Sentry's");
         $ids[] = $id;
     }
     same(400, count(array_unique($ids)), 'ids');
@@ -108,4 +108,68 @@ test('an id that comes with a request is the id of that request alone', function
         };
     }
     same($ids, array_unique($ids));
+});
+
+test('what requests leave behind is told, and is as it was where it is reset, on each thread for itself', function (Box $box): void {
+    tell_of_requests($box);
+    $box->set('worker_reset', 'ini,handlers,timezone,wrappers,session');
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
+    // The first request of each thread is its start; it leaves what it leaves.
+    $clean = ['14', 'null', 'UTC', 0, 'worker'];
+    foreach (Http::many(array_fill(0, 40, $host->url('scope')), 8) as $answer) {
+        same(200, $answer['status'], show($answer));
+    }
+    foreach (Http::many(array_fill(0, 200, $host->url('leave')), 8) as $answer) {
+        same($clean, Http::decode($answer));
+    }
+    same($clean, $host->ask('found'));
+    $status = $host->ask('status');
+    same(['ini' => 200, 'handlers' => 200, 'timezone' => 200, 'wrappers' => 200, 'session' => 0], array_slice($status['left_behind'], 0, 5));
+    same(800, $status['left_behind']['put_back']);
+    $told = array_filter(array_map(fn (string $line): ?array => json_decode($line, true), file($box->setting('log'))), fn (?array $line): bool => ($line['event'] ?? null) === 'left behind');
+    same(['ini' => 1, 'handlers' => 1, 'timezone' => 1], array_intersect_key(array_count_values(array_column($told, 'kind')), ['ini' => 0, 'handlers' => 0, 'timezone' => 0]), 'told once for all threads');
+    is_true(count($told) <= 256, 'lines: ' . count($told));
+});
+
+test('threads that come and go, opcache with a preload script, opcache_reset(): as many ends as beginnings', function (Box $box): void {
+    tell_of_requests($box);
+    file_put_contents("{$box->directory}/preload.php", '<?php Pillion\Worker\mode(); final class Preloaded {}');
+    $ini = ['zend_extension' => 'opcache', 'opcache.enable' => '1', 'opcache.validate_timestamps' => '0', 'opcache.preload' => "{$box->directory}/preload.php"]
+        + (posix_geteuid() === 0 ? ['opcache.preload_user' => 'root'] : []);
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "max_threads 8\n        max_requests 25"], $ini);
+    same(true, $host->ask('preloaded'));
+    $asked = $resets = 0;
+    // Enough that wait for threads to be added, and a reset amid them.
+    $urls = array_map($host->url(...), array_merge(...array_fill(0, 40, ['slow', 'echo', 'exit', 'throw', 'scope'])));
+    Http::many($urls, 12, 60, function () use ($host, &$asked, &$resets): void {
+        if (++$asked % 40 === 0 && $resets < 3) {
+            $resets++;
+            Http::get($host->url('opcache_reset'), 30);
+        }
+    });
+    same(3, $resets, 'resets');
+    same(true, $host->ask('preloaded'));
+    eventually('all are over', fn (): bool => count(begun($box)) === count(ended($box)));
+    all_ended($box, count($urls));
+    all_reset($box);
+    $status = $host->ask('status');
+    same($status['requests'], $status['requests_begun'], 'begun');
+    is_true($status['restarts'] >= 1, 'opcache_reset() has restarted nothing');
+});
+
+test('FrankenPHP without a worker: each of thirty endings is one request with one end', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/index.php', 'classic' => true]);
+    foreach (ENDINGS as $path => $status) {
+        $answer = Http::get($host->url($path));
+        same($status, $answer['status'], $path . ': ' . show($answer));
+    }
+    foreach (Http::many(array_map($host->url(...), mixed_endings(200, seed: 3, without: ['time'])), 8, 60) as $answer) {
+        is_true($answer['status'] >= 200, show($answer));
+    }
+    all_ended($box, count(ENDINGS) + 201);
+    all_reset($box);
+    $status = $host->ask('status');
+    same(['frankenphp', false], [$status['mode'], $status['worker_mode']]);
+    same(count(begun($box)) - 1, $status['requests'], 'ended');
 });

@@ -23,6 +23,24 @@ test('php-fpm: each of thirty endings is one request with one end', function (Bo
     same([count(begun($box)) - 1, count(begun($box))], [$status['requests'], $status['requests_begun']], 'ended and begun');
 });
 
+test("PHP's own server: each of thirty endings is one request with one end", function (Box $box): void {
+    tell_of_requests($box);
+    $address = '127.0.0.1:' . free_port();
+    $server = $box->start('php -S', [...$box->phpCommand(['memory_limit' => '64M', 'display_errors' => '0']), '-S', $address, __DIR__ . '/index.php']);
+    eventually('it answers', fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
+    foreach (array_keys(ENDINGS) as $path) {
+        $answer = Http::get("http://{$address}/{$path}");
+        // It has no way to finish an answer before the script.
+        $expected = $path === 'finish_and_throw' ? 500 : ENDINGS[$path];
+        same($expected, $answer['status'], $path . ': ' . show($answer));
+    }
+    $status = json_decode(Http::get("http://{$address}/status")['body'], true);
+    all_ended($box, count(ENDINGS) + 2);
+    all_reset($box);
+    same(['cli-server', false, $server->pid], [$status['mode'], $status['worker_mode'], $status['pid']]);
+    same([count(begun($box)) - 1, count(begun($box))], [$status['requests'], $status['requests_begun']], 'ended and begun');
+});
+
 test('the command line: each of thirty endings is one request with one end', function (Box $box): void {
     tell_of_requests($box);
     $running = [];

@@ -6,6 +6,7 @@ declare(strict_types=1);
 
 require __DIR__ . '/spiral.php';
 require __DIR__ . '/endings.php';
+require __DIR__ . '/../../phpt/worker/sentry/hubs.inc';
 
 use Spiral\RoadRunner\Http\HttpWorker;
 use Spiral\RoadRunner\Worker;

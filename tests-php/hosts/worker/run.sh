@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Worker mode: one script of endings on FrankenPHP, RoadRunner, php-fpm and the command line; each request that the
-# application sees has to end once. WORKER_REQUESTS=50000 makes the mix on FrankenPHP a long one.
+# Worker mode: one script of endings on FrankenPHP, RoadRunner, php-fpm, PHP's own server and the command line; each request
+# that the application sees has to end once. WORKER_REQUESTS=1000000 makes the mix on FrankenPHP a long one (50,000).
 
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
 
-TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'worker mode' "$(dirname "$0")"/on_{frankenphp,others,leaks}.php
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'worker mode' "$(dirname "$0")"/on_{many,frankenphp,others,leaks}.php
 verdict

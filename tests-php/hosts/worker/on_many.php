@@ -1,0 +1,73 @@
+<?php
+
+// Very many requests of a random mix of endings under FrankenPHP: each has one beginning, one end and its hooks, and
+// nothing of it is kept. WORKER_REQUESTS: how many (50,000); WORKER_SEED: another mix.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/lib.php';
+
+define('REQUESTS', (int) (getenv('WORKER_REQUESTS') ?: 50_000));
+define('SEED', (int) (getenv('WORKER_SEED') ?: 11));
+
+/** Hooks of endings.php, of which one throws. */
+const HOOKS = 3;
+
+/** Has so many requests of the mix answered. */
+function ask_many(Box $box, FrankenPhp $host, int $count, int $seed): void
+{
+    // A time limit takes a second.
+    $endings = array_diff(array_keys(ENDINGS), ['time']);
+    $wrk = $box->start(
+        "wrk {$seed}",
+        ['wrk', '-t1', '-c8', '-d3600s', '--timeout', '30s', '-s', __DIR__ . '/many.lua', $host->url('')],
+        ['REQUESTS' => (string) $count, 'SEED' => (string) $seed, 'ENDINGS' => implode(' ', $endings)],
+    );
+    same(0, $wrk->wait(60 + $count / 50), 'wrk');
+    $told = json_decode(implode(preg_grep('/^\{"answered"/', explode("\n", $wrk->output()))), true, flags: JSON_THROW_ON_ERROR);
+    is_true($told['answered'] >= $count, 'few answers: ' . show($told));
+    same([0, 0], [$told['failed'], $told['errors']], 'answers without a worker, connections without an answer');
+}
+
+test(sprintf('%s requests of a random mix: as many ends as beginnings, hooks exactly, no memory kept', number_format(REQUESTS)), function (Box $box): void {
+    // A line for each request would be more work than the request.
+    $box->set('log', $box->setting('state_dir') . '/log');
+    $box->set('log_level', 'off');
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/many.php'], ['log_errors' => '0', 'memory_limit' => '64M']);
+    $bytes = static function (string $file) use ($box): int {
+        clearstatcache();
+
+        return @filesize($box->setting('state_dir') . '/' . $file) ?: 0;
+    };
+    $began = microtime(true);
+    $looks = [];
+    for ($part = 1; $part <= 10; $part++) {
+        ask_many($box, $host, intdiv(REQUESTS, 10), SEED * 10 + $part);
+        $status = eventually('what is under way is over', function () use ($host): ?array {
+            $status = $host->ask('status');
+
+            // That of the question itself is under way.
+            return $status['requests'] === $status['requests_begun'] ? $status : null;
+        });
+        $looks[] = ['requests' => $status['requests'], 'KiB' => own_memory($host->pid), 'heap' => $host->ask('heap')];
+    }
+    note(sprintf('%s requests in %.0f s: %s', number_format($bytes('begun')), microtime(true) - $began, show($looks)));
+    // The one under way is the question; it has begun in the application's eyes, and not yet ended in Pillion's.
+    $status = $host->ask('status');
+    same($bytes('begun') - 1, $status['requests'], 'requests that the application has seen begin, and those that have ended');
+    same($status['requests_begun'], $status['requests'], 'begun and ended');
+    is_true($status['requests'] >= REQUESTS, 'few requests: ' . $status['requests']);
+    ['hooks' => $hooks] = $status;
+    $skipped = $bytes('skipping');
+    is_true($skipped > 0, 'the mix skips nothing');
+    same(['run' => HOOKS * ($status['requests'] - $skipped), 'skipped' => HOOKS * $skipped], ['run' => $hooks['run'], 'skipped' => $hooks['skipped']], 'hooks');
+    same($hooks['run'], HOOKS * $hooks['failed'], 'hooks that throw');
+    eventually('hooks in the eyes of the application', fn (): bool => $bytes('begun') - $skipped === $bytes('reset'));
+    same([0, 0], [$status['restarts'], $status['left_behind']['session']], 'restarts, sessions');
+    // The second half holds no more than the first one did. Go's collector and malloc let some go late.
+    [$first, $second] = array_chunk($looks, 5);
+    is_true(max(array_column($second, 'KiB')) <= max(array_column($first, 'KiB')) + 16_384, 'KiB of the process: ' . show($looks));
+    is_true(max(array_column($second, 'heap')) <= max(array_column($first, 'heap')) + 65_536, "bytes of Pillion's: " . show($looks));
+});
