@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The guides of docs/worker-guides.md as they are printed, each on its real front server; files for containers are read.
+
+. "$(dirname "$0")/../lib.sh"
+PATH=$PATH:/usr/sbin
+NGINX=$(command -v nginx)
+needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
+
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'guides' "$(dirname "$0")"/{on_guides,containers}.php
+verdict
