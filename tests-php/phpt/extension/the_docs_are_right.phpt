@@ -9,11 +9,14 @@ $root = dirname(__DIR__, 3);
 $files = [...glob("$root/*.md"), ...glob("$root/docs/*.md"), ...glob("$root/php-stubs/*.{md,php}", GLOB_BRACE)];
 $blocks = 0;
 foreach ($files as $file) {
+    $text = file_get_contents($file);
     // In a doc comment each line begins with a star.
-    $text = preg_replace('/^ *\* ?/m', '', file_get_contents($file));
+    str_ends_with($file, '.php') && $text = preg_replace('/^ *\* ?/m', '', $text);
     preg_match_all('/^```php\n(.*?)^```/ms', $text, $found);
     foreach ($found[1] as $code) {
         ++$blocks;
+        // Whole files are shown too.
+        $code = preg_replace('/^<\?php\n+(declare\(strict_types=1\);)?/', '', $code);
         try {
             eval("return;\n$code");
         } catch (ParseError $e) {
@@ -30,7 +33,7 @@ foreach ($files as $file) {
     }
     preg_match_all('/\bpillion\.([a-z_]+)\b/', $text, $settings);
     foreach (array_unique($settings[1]) as $setting) {
-        false !== ini_get("pillion.$setting") || print(basename($file) . ": no setting pillion.$setting\n");
+        in_array($setting, ['so', 'conf', 'ini'], true) || false !== ini_get("pillion.$setting") || print(basename($file) . ": no setting pillion.$setting\n");
     }
 }
 var_dump($blocks > 10);
