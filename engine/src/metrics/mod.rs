@@ -10,7 +10,7 @@
 //!
 //! * [`cell`] one number; [`handle`] counters and gauges, [`histogram`] histograms made of them.
 //! * [`family`] labels, and the reading that the page is made of.
-//! * [`velox`], [`process`] the names.
+//! * [`velox`], [`sentry`], [`process`] the names.
 //! * [`text`] Prometheus's text format.
 
 pub mod cell;
@@ -18,6 +18,7 @@ pub mod family;
 pub mod handle;
 pub mod histogram;
 pub mod process;
+pub mod sentry;
 pub mod text;
 pub mod velox;
 
@@ -27,7 +28,7 @@ pub use histogram::Histogram;
 pub use text::render;
 
 /// All metrics, in the order of the page.
-static ALL: &[&[&dyn Metric]] = &[velox::ALL, process::ALL];
+static ALL: &[&[&dyn Metric]] = &[velox::ALL, sentry::ALL, process::ALL];
 
 /// A reading of everything. Numbers are read one by one while others count on.
 #[must_use]

@@ -13,6 +13,7 @@ use super::category::{Category, Reason};
 use crate::{
     failpoint::{Place, reach},
     host::{Segment, clock, shared},
+    metrics::{Counter, sentry as metrics},
 };
 
 /// How the name of the board begins, and how that of one that is being made ends.
@@ -68,6 +69,27 @@ pub enum Count {
     WaitMillis,
     /// Dead letters that were queued again.
     Replayed,
+}
+
+impl Count {
+    /// The same count on the page of this process; sums of times stand there as histograms.
+    const fn on_the_page(self) -> Option<&'static Counter> {
+        Some(match self {
+            Self::Accepted => &metrics::ACCEPTED,
+            Self::Sent => &metrics::SENT,
+            Self::Failed => &metrics::FAILED,
+            Self::RateLimited => &metrics::RATE_LIMITED,
+            Self::Retries => &metrics::RETRIES,
+            Self::Overflow => &metrics::OVERFLOW,
+            Self::DeadLetters => &metrics::DEAD_LETTERS,
+            Self::Adopted => &metrics::ADOPTED,
+            Self::Torn => &metrics::TORN,
+            Self::TooLarge => &metrics::TOO_LARGE,
+            Self::Bytes => &metrics::BYTES,
+            Self::Replayed => &metrics::REPLAYED,
+            Self::Requests | Self::SendMicros | Self::WaitMillis => return None,
+        })
+    }
 }
 
 /// What was lost of one category, for one reason.
@@ -134,6 +156,9 @@ impl Board {
         if let Some(cell) = self.cell(what as usize) {
             cell.fetch_add(by, Ordering::Relaxed);
         }
+        if let Some(counter) = what.on_the_page() {
+            counter.add(by);
+        }
     }
 
     /// What was counted since the host started.
@@ -193,7 +218,14 @@ impl Board {
     }
 
     /// Notes what was lost.
-    pub fn lose(&self, project: Project, (reason, category, quantity): Loss) {
+    pub fn lose(&self, project: Project, loss: Loss) {
+        let (reason, category, quantity) = loss;
+        metrics::LOST_ITEMS.add(&[reason.name(), category.name()], quantity);
+        self.put_back(project, loss);
+    }
+
+    /// Notes what has to be told, and was counted before: its report was lost, or was somebody else's.
+    pub fn put_back(&self, project: Project, (reason, category, quantity): Loss) {
         if let Some(cell) = self.cell(project.loss(reason, category)) {
             cell.fetch_add(quantity, Ordering::AcqRel);
         }
@@ -297,6 +329,22 @@ mod tests {
             ]
         );
         assert!(board.take_losses(project).is_empty());
+    }
+
+    #[test]
+    fn the_page_has_every_reason_and_category() {
+        for reason in Reason::ALL {
+            for category in Category::ALL {
+                let before = metrics::LOST_ITEMS.get(&[reason.name(), category.name()]);
+                let board = Board::open(None).unwrap();
+                board.lose(board.project(1).unwrap(), (reason, *category, 3));
+                let after = metrics::LOST_ITEMS.get(&[reason.name(), category.name()]);
+                assert!(after >= before + 3, "{} {}", reason.name(), category.name());
+                let other = metrics::LOST_ITEMS.get(&["no such", category.name()]);
+                assert_eq!(other, 0, "{} is on no list", reason.name());
+            }
+        }
+        assert_eq!(metrics::LOST_ITEMS.get(&["queue_overflow", "no such"]), 0);
     }
 
     #[test]

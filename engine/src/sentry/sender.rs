@@ -26,6 +26,7 @@ use super::{
 use crate::{
     failpoint::{Place, reach},
     host::clock,
+    metrics::sentry::{PROCESSING_DURATION, QUEUE_LENGTH, REQUEST_DURATION},
 };
 
 /// How often the outbox is looked at while there is something to do.
@@ -92,6 +93,7 @@ impl Sentry {
 impl Sender {
     async fn turn(&mut self) {
         let did = self.fill();
+        QUEUE_LENGTH.set(self.sentry.outbox.queued() as f64);
         let now = Instant::now();
         if did {
             self.last_work = now;
@@ -409,7 +411,7 @@ impl Sender {
         let (item, left) = losses::report(&losses, &time(clock::unix_ms()));
         let told = losses.len() - left.len();
         for loss in left {
-            target.board.lose(target.project, loss);
+            target.board.put_back(target.project, loss);
         }
         target.lost_since = None;
         if told > 0 {
@@ -468,7 +470,7 @@ impl Sender {
                 // A setting is bad: what was accepted waits until somebody mends it.
                 log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "nothing can be sent");
                 for loss in carried {
-                    target.board.lose(target.project, loss);
+                    target.board.put_back(target.project, loss);
                 }
                 target.down_until = Some(Instant::now() + LATER * 30);
                 target.probing = false;
@@ -506,6 +508,7 @@ impl Sender {
         if answer.status.is_some() {
             board.count(Count::Requests, 1);
             board.count(Count::SendMicros, answer.took.as_micros() as u64);
+            REQUEST_DURATION.observe(&[], answer.took.as_secs_f64());
         }
         if !matches!(answer.outcome, Outcome::Trouble(_)) {
             let was_down = target.down_until.take().is_some();
@@ -524,7 +527,7 @@ impl Sender {
         }
         if restore {
             for loss in carried {
-                target.board.lose(target.project, loss);
+                target.board.put_back(target.project, loss);
             }
         }
         let shown = target.dsn.to_string();
@@ -533,8 +536,6 @@ impl Sender {
                 if self.sentry.speaks(log::Level::Debug) {
                     self.tell_sent(&work, answer.status);
                 }
-                let wait = clock::unix_ms().saturating_sub(work.accepted_ms);
-                board.count(Count::WaitMillis, wait);
                 reach(Place::OutboxSent);
                 self.finish(&work, Count::Sent);
             }
@@ -712,6 +713,13 @@ impl Sentry {
     fn end_work(&self, work: &Work, as_what: Count) {
         let ended = work.claims.end_one();
         self.board.count(as_what, ended.len() as u64);
+        if as_what == Count::Sent {
+            let wait = clock::unix_ms().saturating_sub(work.accepted_ms);
+            for _ in ended {
+                self.board.count(Count::WaitMillis, wait);
+                PROCESSING_DURATION.observe(&[], wait as f64 / 1000.0);
+            }
+        }
         for claim in ended {
             self.outbox.settle(claim);
         }
@@ -797,7 +805,7 @@ fn silence(target: &Target, envelope: &mut Envelope<'_>) -> bool {
     }
     // An SDK's own report is told later, with ours.
     for loss in lost.iter().flat_map(losses::reported) {
-        target.board.lose(target.project, loss);
+        target.board.put_back(target.project, loss);
     }
     true
 }
