@@ -8,9 +8,11 @@
 //! Around them: [`identity`] (mode, id), [`reset`] (what happens between two requests), [`left`] and
 //! [`witness`] (what a request leaves behind), [`sentry`] (the scope of Sentry's SDK), [`report`] (exceptions that stop nothing).
 //!
-//! A further runtime is a further file that calls [`tell`]; PHP's own lifecycle hooks for worker modes,
-//! when there are any, are one that tells `Activated` and `Handled`, and is installed in MINIT in place
-//! of `frankenphp`. Everything here runs on PHP's threads, and each has a [`Local`] of its own.
+//! A further runtime is a further file: it calls [`reset::waits`] before its loop waits, [`tell`] with what it sees,
+//! and [`reset::run`] when a request is over and PHP code may still run. PHP's own lifecycle hooks for worker
+//! modes, when there are any, are such a file: their start of a logical request tells `Activated`, their end runs
+//! the reset and tells `Handled(true)`, and [`module_startup`] installs it in place of `frankenphp` where PHP has
+//! them; no other file knows. Everything here runs on PHP's threads, and each has a [`Local`] of its own.
 
 pub mod frankenphp;
 pub mod gc;
