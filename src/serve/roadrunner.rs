@@ -12,7 +12,7 @@ use pillion_engine::{Error, worker::Limits};
 use super::{is_over, refuse, wire::Wire};
 use crate::{
     boundary, process,
-    zend::{call::Thrown, interrupt, invoke, kept::Kept, signals, value},
+    zend::{call::Thrown, interrupt, invoke, kept::Kept, sapi, signals, value},
 };
 
 const PSR7: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
@@ -58,6 +58,7 @@ pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
         .into());
     }
     let watched = signals::watch();
+    sapi::divert_output();
     let served = Worker::new().and_then(|worker| {
         let served = worker.serve(handler, limits);
         if let Some(wire) = worker.wire {
@@ -66,6 +67,7 @@ pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
         worker.object.release();
         served
     });
+    sapi::restore_output();
     watched.end();
     served
 }

@@ -7,7 +7,7 @@ use std::{ffi::c_int, io};
 
 use pillion_engine::{Error, Result};
 
-use crate::zend::{kept::Kept, ret::filled, sapi, stream};
+use crate::zend::{kept::Kept, ret::filled, stream};
 
 /// The descriptors of the wire. PHP's streams own them.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +24,12 @@ impl Wire {
     /// # Errors
     /// There are no descriptors left, or one of the three is closed.
     pub fn take() -> Result<Self> {
-        let wire = move_away().map_err(|error| {
+        move_away().map_err(|error| {
             Error::io(
                 "taking standard input and output for RoadRunner's wire",
                 error,
             )
-        })?;
-        sapi::divert_output();
-        Ok(wire)
+        })
     }
 
     /// Both as streams of PHP's, which close them; `None`: PHP makes none.
@@ -49,7 +47,6 @@ impl Wire {
 
     /// Puts the wire back where it was, before its streams are closed.
     pub fn give_back(self) {
-        sapi::restore_output();
         // SAFETY: descriptors of ours; where it fails, nothing has changed.
         unsafe {
             libc::dup2(self.input, libc::STDIN_FILENO);

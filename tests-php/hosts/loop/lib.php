@@ -67,6 +67,18 @@ function ready_workers(RoadRunner $host, int $count): array
     }, 20);
 }
 
+/**
+ * The workers that have served: those that a signal does not end at once.
+ *
+ * @return list<int>
+ */
+function busy_workers(RoadRunner $host): array
+{
+    $pids = array_map(static fn (array $answer): int => json_decode($answer['body'], true)['pid'] ?? 0, Http::many(array_fill(0, 8, $host->url('hello')), 2));
+
+    return array_values(array_intersect(array_unique($pids), $host->workers()));
+}
+
 /** @return list<array{int, int}> what loops returned, and how many requests their handlers had seen */
 function loops_ended(Box $box): array
 {
