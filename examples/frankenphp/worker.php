@@ -28,9 +28,7 @@ $handler = static function () use ($request): void {
     };
 };
 
-while (frankenphp_handle_request($handler)) {
-    gc_collect_cycles();
-}
+Pillion\Worker\loop($handler);
 
 /** The future is let go: the build belongs to the process, and any worker can tell how far it is. */
 function start(array $request): void

@@ -67,3 +67,29 @@ test('php-fpm and the command line: a loop is one request', function (Box $box):
     all_ended($own, 4);
     all_reset($own);
 });
+
+test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is served', function (Box $box): void {
+    $told = static fn (array $status): array => [$status['mode'], $status['worker_mode']];
+    try {
+        putenv('CADDY_WORKER_MODE=false');
+        $host = new FrankenPhp($box, ['script' => __DIR__ . '/endings.php', 'threads' => 1]);
+        foreach (range(1, 3) as $_) {
+            same(['frankenphp', false], $told($host->ask('status')));
+        }
+        is_true($host->ask('status')['thread_requests'] >= 4, 'one loop serves them');
+        same(['cli', false], $told(looping($box->beside(), ['script' => 'endings.php'])->ask('status')));
+        putenv('CADDY_WORKER_MODE=true');
+        // Without a worker: the script is the request, though it calls loop().
+        $classic = $box->beside();
+        $host = new FrankenPhp($classic, ['script' => __DIR__ . '/endings.php', 'threads' => 1, 'classic' => true], name: 'classic');
+        foreach (range(1, 3) as $_) {
+            same(['frankenphp-worker', true], $told($host->ask('status')));
+        }
+        same([[1, 1]], array_values(array_unique(loops_ended($classic), SORT_REGULAR)));
+        $php = $box->start('php', [...$box->phpCommand(), __DIR__ . '/endings.php', 'status']);
+        $php->wait();
+        same(['cli', true], $told(json_decode($php->output(), true)));
+    } finally {
+        putenv('CADDY_WORKER_MODE');
+    }
+});
