@@ -5,11 +5,18 @@
 declare(strict_types=1);
 
 require __DIR__ . '/../application.php';
-require __DIR__ . '/worker.php';
+require __DIR__ . '/../lib/bridge.php';
 
+use Pillion\Bridge\RoadRunner\HttpWorker;
+
+// Standard output is the wire; what is echoed belongs into RoadRunner's log.
+ob_start(static fn (string $text): string => fwrite(STDERR, $text) === false ? '' : '', 1);
 $application = new Application();
-RoadRunnerWorker::serve(static function (array $request) use ($application): array {
-    $answer = $application->answer(parse_url($request['uri'], PHP_URL_PATH), $request['query']);
-
-    return [200, ['Content-Type' => 'application/json'], $answer];
-});
+$worker = new HttpWorker();
+while ($request = $worker->waitRequest()) {
+    try {
+        $worker->respond([200, ['Content-Type' => 'application/json'], $application->answer($request->path(), $request->query)]);
+    } catch (Throwable $thrown) {
+        $worker->fail($thrown);
+    }
+}

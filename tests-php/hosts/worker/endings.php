@@ -27,13 +27,19 @@ final class Endings
         $this->counts ? file_put_contents($file, '.', FILE_APPEND) : file_put_contents($file, $line() . "\n", FILE_APPEND | LOCK_EX);
     }
 
-    public function serve(string $path): void
+    /** A request has come: the application's word for it. */
+    public function begins(string $path): void
     {
         // The test compares these lines with those that Pillion logs at the end of each request.
         $this->note('begun', fn (): string => Worker\request_id() . " {$path}");
         if ($this->counts && $path === '/die_in_shutdown_function') {
             $this->note('skipping', fn (): string => '');
         }
+    }
+
+    public function serve(string $path): void
+    {
+        $this->begins($path);
         headers_sent() || header('X-Pillion-Request: ' . Worker\request_id());
         match (trim($path, '/')) {
             'hello' => print '"hello"',

@@ -81,3 +81,56 @@ test('RoadRunner: workers that are replaced in the middle end what they have beg
     all_ended($box, 200);
     all_reset($box);
 });
+
+test('RoadRunner: bodies, uploads and streamed answers of any size, clients that leave, a reset amid them', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '128M']);
+    $body = random_bytes(8 << 20);
+    $form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n{$body}\r\n--b--\r\n";
+    $asked = [];
+    for ($i = 0; $i < 6; $i++) {
+        $asked["body {$i}"] = [$host->url('body'), $body, 'application/octet-stream'];
+        $asked["upload {$i}"] = [$host->url('upload'), $form, 'multipart/form-data; boundary=b'];
+        $asked["stream {$i}"] = $host->url('stream');
+        $asked["scope {$i}"] = $host->url('scope');
+    }
+    $reset = false;
+    $answers = Http::many($asked, 4, 60, function () use ($host, &$reset): void {
+        $reset || $reset = $host->reset() ?? true;
+    });
+    foreach ($answers as $what => $answer) {
+        same(200, $answer['status'], $what . ': ' . show($answer));
+        match (strtok($what, ' ')) {
+            'body' => same(strlen($body) . ' ' . sha1($body), $answer['body']),
+            'upload' => same(['file' => ['a.bin', strlen($body), sha1($body)]], json_decode($answer['body'], true)),
+            'stream' => is_true(strlen($answer['body']) === 20 * 1001 + 36, 'a stream of ' . strlen($answer['body'])),
+            'scope' => same([null, null], json_decode($answer['body'], true)[0]),
+        };
+    }
+    // Streams that nobody reads to their end.
+    Http::many(array_fill(0, 8, $host->url('stream')), 4, 0.03);
+    same(200, Http::get($host->url('echo'))['status']);
+    eventually('those are over', fn (): bool => count(children($host->pid)) === 2);
+    $host->reset();
+    all_ended($box, count($asked) + 2);
+    all_reset($box);
+});
+
+test('RoadRunner: a worker that is killed because it takes too long takes its own request with it, and no other', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'supervisor: {watch_tick: 1s, exec_ttl: 2s}'], ['memory_limit' => '64M']);
+    $before = $host->workers();
+    $answers = Http::many([$host->url('spin'), ...array_fill(0, 30, $host->url('scope'))], 2, 30);
+    is_true($answers[0]['status'] >= 500, show($answers[0]));
+    foreach (array_slice($answers, 1) as $answer) {
+        same([null, null], Http::decode($answer)[0]);
+    }
+    eventually('another worker serves', fn (): bool => count($host->workers()) === 2 && array_diff($host->workers(), $before) !== []);
+    same('text', Http::get($host->url('echo'))['body']);
+    $host->reset();
+    $killed = array_keys(begun_paths($box), 'spin', true);
+    same(1, count($killed), 'requests that were killed');
+    eventually('all others have ended', fn (): bool => count(ended($box)) === count(begun($box)) - 1);
+    same($killed, array_values(array_diff(begun($box), ended($box))), 'without an end');
+    same($killed, array_values(array_diff(begun($box), reset_after($box))), 'without hooks');
+});

@@ -1,0 +1,11 @@
+<?php
+
+// Loads the classes of the Composer package pillion/bridge from where they are, as Composer would.
+
+declare(strict_types=1);
+
+spl_autoload_register(static function (string $class): void {
+    if (str_starts_with($class, 'Pillion\\Bridge\\')) {
+        require dirname(__DIR__, 3) . '/php/src/' . strtr(substr($class, 15), '\\', '/') . '.php';
+    }
+});
