@@ -7,4 +7,4 @@ declare(strict_types=1);
 spl_autoload_register(static function (string $class): void {
     $file = dirname(__DIR__, 3) . '/php/src/' . strtr(substr($class, strlen('Pillion\\Bridge\\')), '\\', '/') . '.php';
     str_starts_with($class, 'Pillion\\Bridge\\') && is_file($file) && require $file;
-});
+}, prepend: true);
