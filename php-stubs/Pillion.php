@@ -91,6 +91,10 @@ function completed(): array
  * - `heap`: what the extension itself holds in memory now.
  * - `host.steward`: whether this process does the host's duties at the moment.
  * - `host.workers`: all processes on the host that have used Pillion's background; `seconds` since they did first.
+ * - `workers`: all workers of the host, one for each PHP thread: FrankenPHP's and RoadRunner's workers and loops of one's own
+ *   from their first request on, php-fpm's children from their first job on. `busy`: for how many seconds a request has been
+ *   under way, else null; `idle`: seconds since the last one ended. `requests`, `memory` and `durations.last` are the
+ *   thread's, `p50` and `p99` its process's; `leaks`: how many entries {@see Worker\leaks()} has there.
  * - `velox.reason`: why builds are off, where a bad setting has switched them off.
  * - `velox.builds`: as {@see Velox\builds()}.
  * - `sentry.dsn`: the project, without its key; `sentry.queued`: envelopes of this process that wait.
@@ -113,6 +117,21 @@ function completed(): array
  *         steward: bool,
  *         workers: list<array{pid: int, mode: string, version: string, seconds: float}>,
  *     },
+ *     workers: list<array{
+ *         pid: int,
+ *         thread: int,
+ *         mode: string,
+ *         uptime: float,
+ *         restarts: int,
+ *         requests: int,
+ *         busy: float|null,
+ *         idle: float|null,
+ *         durations: array{last: float, p50: float, p99: float},
+ *         memory: int,
+ *         peak_memory: int,
+ *         memory_baseline: int,
+ *         leaks: int,
+ *     }>,
  *     velox: array{
  *         enabled: bool,
  *         reason: string|null,

@@ -32,6 +32,12 @@ pub fn current() -> &'static Process {
     }
 }
 
+/// What the process has, where something has been needed already.
+#[must_use]
+pub fn existing() -> Option<&'static Process> {
+    PROCESS.get()
+}
+
 #[cold]
 fn make() -> &'static Process {
     PROCESS.get_or_make(|| {

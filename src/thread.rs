@@ -24,6 +24,8 @@ pub struct Thread {
     pub stream: Option<Given>,
     /// Its requests.
     pub worker: boundary::Local,
+    /// What it tells the other workers of the host.
+    pub seat: boundary::seat::Seated,
 }
 
 /// A future that PHP holds.

@@ -15,12 +15,13 @@ use crate::{
     Error, Result,
     artifacts::{Store, StoreOptions},
     config::{Resolved, Settings},
-    host::{DirOptions, Dirs},
+    host::{DirOptions, Dirs, Presence},
     logging,
     runtime::{
         Inbox, Job, JobContext, JobSpec, OnShutdown, Owner, Runtime, RuntimeOptions, TokioFactory,
     },
     velox::{Identity, Places, Request, Velox},
+    worker::Roster,
 };
 
 mod binary;
@@ -29,6 +30,7 @@ mod found;
 mod member;
 mod sentry;
 mod status;
+mod workers;
 
 use member::{Joined, limit_of};
 use sentry::SentryCell;
@@ -60,6 +62,9 @@ pub struct Process {
     /// Builds without a cache, for as long as that can't be opened.
     makeshift: OnceCell<Arc<Velox>>,
     joined: OnceCell<Joined>,
+    presence: OnceCell<Arc<Presence>>,
+    /// `None`: it can't be had, and that was said.
+    roster: OnceCell<Option<Arc<Roster>>>,
 }
 
 impl Process {
@@ -81,6 +86,8 @@ impl Process {
             sentry: Arc::default(),
             makeshift: OnceCell::new(),
             joined: OnceCell::new(),
+            presence: OnceCell::new(),
+            roster: OnceCell::new(),
         }
     }
 

@@ -85,6 +85,7 @@ unsafe extern "C" fn handle_request(execute_data: *mut zend_execute_data, ret: *
         return;
     }
     if handled {
+        Thread::with(|thread| thread.worker.is_worker = Some(true));
         reset::run();
     }
     let _ = tell(Event::Handled(handled));

@@ -23,6 +23,7 @@ mod report;
 pub mod reset;
 pub mod roadrunner;
 pub mod script;
+pub mod seat;
 mod sentry;
 mod witness;
 
@@ -101,6 +102,9 @@ pub struct Local {
     trend: Trend,
     /// PHP's memory when the last request began.
     baseline: usize,
+    /// When the last one ended, and how long it took.
+    over: Option<Instant>,
+    took: Duration,
     /// What is known of what requests leave behind.
     watch: Option<Box<leaks::Watch>>,
 }
@@ -143,6 +147,12 @@ impl Local {
     #[must_use]
     pub fn trend(&self) -> &Trend {
         &self.trend
+    }
+
+    /// Things that the last request which was looked at has left behind.
+    #[must_use]
+    pub fn leaks(&self) -> u64 {
+        self.watch.as_ref().map_or(0, |watch| watch.count())
     }
 
     /// PHP's memory when the request under way, or the last one, began.
@@ -219,7 +229,9 @@ impl Local {
 
     fn end(&mut self) {
         let noted = self.noted.take();
-        let took = noted.map_or(Duration::ZERO, |noted| noted.at.elapsed());
+        let now = Instant::now();
+        let took = noted.map_or(Duration::ZERO, |noted| now - noted.at);
+        (self.over, self.took) = (Some(now), took);
         self.baseline = noted.map_or(0, |noted| noted.memory);
         if self.boundary.is_loop() {
             self.trend.add(memory::used() as u64);
@@ -291,11 +303,16 @@ pub fn tell(event: Event) -> Result<Step, Refusal> {
         thread.worker.take(step);
         Ok(step)
     })?;
+    if step.drop {
+        seat::dropped();
+    }
     if step.note {
+        seat::begins();
         leaks::begins();
     }
     if step.end {
         leaks::ended();
+        seat::ended();
         // A worker's script may go on for days, and only a PHP thread may write to PHP's log.
         php_log::hand_over();
     }

@@ -33,7 +33,8 @@ pub fn ends() {
     reset::release_all();
 }
 
-fn kind() -> Script {
+/// What scripts are here.
+pub fn kind() -> Script {
     match KIND.load(Ordering::Relaxed) {
         1 => Script::Request,
         2 => Script::Likely,

@@ -159,6 +159,14 @@ pub fn living(dir: &Path) -> Vec<PresenceInfo> {
         .collect()
 }
 
+/// Whether the process with the presence of this name lives. The file of a dead one is removed.
+#[must_use]
+pub fn lives(dir: &Path, name: &str) -> bool {
+    let path = dir.join(name);
+    // To try for the lock would make the file.
+    path.exists() && read_living(&path).is_some()
+}
+
 fn read_living(path: &Path) -> Option<PresenceInfo> {
     match Lock::attempt(path, Kind::Exclusive) {
         // Nobody holds it: dead, or between making the file and locking it, which `join` survives

@@ -22,7 +22,6 @@ use crate::{
 
 /// What a process holds once it takes part in the host.
 pub(super) struct Joined {
-    presence: Arc<Presence>,
     standing: Standing,
 }
 
@@ -41,9 +40,7 @@ impl Process {
         // This process may have looked things up for days before its first job.
         dirs.restore()?;
         Secret::of_host(&dirs.state)?;
-        let asks = self.settings().velox.max_concurrent_builds;
-        let presence = Presence::join(&dirs.run, presence::describe(&self.mode, asks))?;
-        let presence = Arc::new(presence);
+        let presence = Arc::clone(self.presence()?);
         let standing = Standing::default();
         self.runtime.attend(steward::watch(
             dirs.run.join("steward.lock"),
@@ -55,7 +52,19 @@ impl Process {
             dirs.clone(),
             self.store().ok().flatten().map(Arc::clone),
         ));
-        Ok(Joined { presence, standing })
+        Ok(Joined { standing })
+    }
+
+    /// This process's presence, shown from now on. A worker that has no job shows it too, and takes no part in
+    /// the duties.
+    pub(super) fn presence(&self) -> Result<&Arc<Presence>> {
+        self.presence.get_or_try_init(|| {
+            let dirs = self.dirs()?;
+            dirs.restore()?;
+            let asks = self.settings().velox.max_concurrent_builds;
+            let presence = Presence::join(&dirs.run, presence::describe(&self.mode, asks))?;
+            Ok(Arc::new(presence))
+        })
     }
 
     /// The light duties, which any worker may do.
@@ -110,8 +119,8 @@ impl Process {
     /// All processes that take part in the host now; empty where none ever did.
     #[must_use]
     pub fn workers(&self) -> Vec<PresenceInfo> {
-        match (self.joined.get(), self.dirs.get()) {
-            (Some(joined), _) => joined.presence.living(),
+        match (self.presence.get(), self.dirs.get()) {
+            (Some(presence), _) => presence.living(),
             (None, Some(dirs)) => presence::living(&dirs.run.join("presence")),
             (None, None) => Vec::new(),
         }

@@ -34,6 +34,7 @@ impl Process {
             },
             "heap": { "bytes": heap.0, "allocations": heap.1 },
             "host": self.host_status(),
+            "workers": self.roster_status(),
             "velox": self.velox_status(),
             "sentry": self.sentry_status(),
             "artifacts": self.artifacts_status(),

@@ -8,6 +8,7 @@
 //! * [`left`] what requests leave behind: kinds, counts, what was told.
 //! * [`limits`] when a loop ends by itself.
 //! * [`leaks`] what a request has changed and left behind, from two pictures of it.
+//! * [`roster`] all workers of the host, in a segment.
 //! * [`trend`] where the memory of a loop is going.
 //! * [`figures`] counts and durations of all threads of a process.
 
@@ -19,6 +20,7 @@ pub mod left;
 pub mod limits;
 pub mod mode;
 pub mod request_id;
+pub mod roster;
 pub mod trend;
 
 pub use boundary::{Boundary, Event, Refusal, Script, Step};
@@ -27,4 +29,5 @@ pub use hooks::Hooks;
 pub use left::LeftBehind;
 pub use limits::Limits;
 pub use mode::Mode;
+pub use roster::Roster;
 pub use trend::Trend;

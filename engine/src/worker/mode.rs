@@ -54,6 +54,35 @@ impl Mode {
         }
     }
 
+    /// All of them.
+    const ALL: [Self; 7] = [
+        Self::FrankenPhpWorker,
+        Self::FrankenPhp,
+        Self::RoadRunner,
+        Self::Fpm,
+        Self::Cli,
+        Self::CliServer,
+        Self::Other,
+    ];
+
+    /// Its number where processes tell each other, which never changes.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        Self::ALL
+            .iter()
+            .position(|mode| *mode == self)
+            .unwrap_or_default() as u64
+    }
+
+    /// The one of this number; [`Self::Other`], where a later version has told.
+    #[must_use]
+    pub fn numbered(number: u64) -> Self {
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| Self::ALL.get(number).copied())
+            .unwrap_or(Self::Other)
+    }
+
     /// The name that PHP sees.
     #[must_use]
     pub const fn name(self) -> &'static str {

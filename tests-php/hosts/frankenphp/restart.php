@@ -39,7 +39,8 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     same($heap, $host->ask('status')['answer']['heap'], 'our heap');
     note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => $grown]));
     is_true($grown < 64 * 1024, "{$grown} KiB more are resident");
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+    // A worker that has served shows that it lives; those before the restarts are gone.
+    is_true(count(glob($box->setting('run_dir') . '/presence/*')) <= 1, show(glob($box->setting('run_dir') . '/presence/*')));
 });
 
 test('a restart ends the builds that nobody waits for at once', function (Box $box): void {

@@ -64,3 +64,32 @@ test('a leak is named on the thread that has it, and on no other', function (Box
     }
     is_true(array_sum(array_map(count(...), $found)) >= 150 - 3 * 3, 'nearly all are told: ' . show(array_map(count(...), $found)));
 });
+
+test('each thread is a worker of its own to all others, restarts and ends of threads included', function (Box $box): void {
+    $box->set('log_level', 'error');
+    $host = leaking($box, 3);
+    $seen = static function () use ($box): array {
+        $php = $box->php('echo json_encode(Pillion\status()["workers"]), "\n";');
+        $workers = json_decode($php->line(), true);
+        same(0, $php->wait());
+
+        return $workers;
+    };
+    $all = static function () use ($host, $seen): ?array {
+        Http::many(array_fill(0, 24, $host->url('leak')), 6);
+        $workers = $seen();
+
+        return count($workers) === 3 ? $workers : null;
+    };
+    $workers = eventually('three threads have served', $all, 30);
+    same([$host->pid], array_values(array_unique(array_column($workers, 'pid'))));
+    same(['frankenphp-worker'], array_values(array_unique(array_column($workers, 'mode'))));
+    same(3, count(array_unique(array_column($workers, 'thread'))), 'threads');
+    is_true(min(array_column($workers, 'requests')) > 0 && array_sum(array_column($workers, 'leaks')) > 0, show($workers));
+    $host->restart();
+    $again = eventually('three threads have served after a restart', $all, 30);
+    same([1], array_values(array_unique(array_column($again, 'restarts'))), 'restarts');
+    same([], array_intersect(array_column($workers, 'thread'), array_column($again, 'thread')), 'threads of before');
+    $host->process->kill();
+    same([], $seen(), 'after its death');
+});

@@ -66,6 +66,10 @@ Array
 
         )
 
+    [workers] => Array
+        (
+        )
+
     [velox] => Array
         (
             [enabled] => bool

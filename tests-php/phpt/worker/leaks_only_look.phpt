@@ -88,6 +88,8 @@ foreach ($values as $name => $value) {
         }
     }
 }
+// There is so much of it that the check may have come to its bounds.
+unset($values, $value, $many, $deep, $long, $own);
 $odd = new Odd(new Odd());
 $odd->dynamic = [$odd];
 Odd::$value = WeakReference::create($odd);
