@@ -7,7 +7,7 @@ use once_cell::sync::OnceCell;
 
 use super::{Process, Value};
 use crate::{
-    Result,
+    Error, Result,
     config::SentrySettings,
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
@@ -97,8 +97,13 @@ impl Process {
             on_shutdown: OnShutdown::Abort,
         };
         let sentry = Arc::clone(self.sentry()?);
-        self.runtime.spawn(SPEC, inbox, |_| async move {
-            Ok(Value::Report(sentry.flush().await.into()))
+        // Whoever gave up waiting has no use for it: it would hurry the sender for as long as Sentry is away.
+        self.runtime.spawn(SPEC, inbox, |context| async move {
+            tokio::select! {
+                biased;
+                () = context.cancel.cancelled() => Err(Error::Cancelled("the flush was cancelled".into())),
+                sent = sentry.flush() => Ok(Value::Report(sent.into())),
+            }
         })
     }
 

@@ -3,9 +3,9 @@
 # pipes that somebody planted, users who share, clocks that are set. PILLION_FILES=long: more of each.
 
 . "$(dirname "$0")/../lib.sh"
-needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX
+needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX FAKE_SENTRY
 here=$(dirname "$0")
 
-TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'NTS' "$here"/{disks,directories,planted,users,clocks}.php
-[ "${PILLION_FILES:-}" != long ] || TESTED_PHP=$PHP_ZTS TESTED_SO=$PILLION_ZTS_SO tests 'ZTS' "$here"/{disks,directories,planted,users,clocks}.php
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'NTS' "$here"/{disks,envelopes,directories,planted,users,clocks}.php
+[ "${PILLION_FILES:-}" != long ] || TESTED_PHP=$PHP_ZTS TESTED_SO=$PILLION_ZTS_SO tests 'ZTS' "$here"/{disks,envelopes,directories,planted,users,clocks}.php
 verdict

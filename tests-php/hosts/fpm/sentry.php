@@ -7,6 +7,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/dead_sentry.php';
 
 /**
  * Has so many envelopes taken in, by requests of fifty each.
@@ -53,8 +54,12 @@ test('a stop by SIGTERM loses nothing: the next process adopts it', function (Bo
     $host->process->signal(SIGTERM);
     same(0, $host->process->wait(20));
     $next = new Fpm($box, name: 'next');
-    $next->ask('sentry', from: '900000', count: '1');
+    $accepted = [...$accepted, ...$next->ask('sentry', from: '900000', count: '1')['answer']];
     $sentry->await($accepted);
+    // Neither more nor less than what was promised.
+    sort($accepted, SORT_STRING);
+    same($accepted, $sentry->events());
+    same(0, $sentry->counter('invalid'));
 });
 
 test('children that end after some requests leave nothing behind', function (Box $box): void {
@@ -63,5 +68,11 @@ test('children that end after some requests leave nothing behind', function (Box
     $accepted = storm($host, 40);
     same(2000, count($accepted));
     $sentry->await($accepted);
+    sort($accepted, SORT_STRING);
+    same($accepted, $sentry->events());
     eventually('only outboxes of the living', fn (): bool => count(glob($box->setting('run_dir') . '/sentry/*.lock')) <= 3);
+});
+
+test('nobody waits for a Sentry that does not answer', function (Box $box): void {
+    nobody_waits_for_a_dead_sentry($box, fn (): Fpm => new Fpm($box));
 });

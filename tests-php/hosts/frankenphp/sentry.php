@@ -7,6 +7,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/dead_sentry.php';
 
 /** @return list<string> URLs of requests that have fifty envelopes each taken in */
 function storm(FrankenPhp $host, int $from, int $requests): array
@@ -42,4 +43,8 @@ test('restarts under load lose nothing', function (Box $box): void {
     is_true(count($all) > 2000, count($all) . ' were accepted');
     $host->ask('sentry', from: '900000', count: '1');
     $sentry->await($all);
+});
+
+test('nobody waits for a Sentry that does not answer', function (Box $box): void {
+    nobody_waits_for_a_dead_sentry($box, fn (): FrankenPhp => new FrankenPhp($box));
 });

@@ -34,7 +34,7 @@ final class FakeSentry
     public function events(): array
     {
         $ids = array_unique($this->control('/ids'));
-        sort($ids);
+        sort($ids, SORT_STRING);
 
         return $ids;
     }

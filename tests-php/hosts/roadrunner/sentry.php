@@ -7,6 +7,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/dead_sentry.php';
 
 test('a stop with Sentry stalled loses nothing: the next start sends it', function (Box $box): void {
     $sentry = $box->sentry();
@@ -19,6 +20,13 @@ test('a stop with Sentry stalled loses nothing: the next start sends it', functi
     $host->process->signal(SIGTERM);
     $host->process->wait(30);
     $next = new RoadRunner($box);
-    $next->ask('sentry', from: '900000', count: '1');
+    $accepted = [...$accepted, ...$next->ask('sentry', from: '900000', count: '1')['answer']];
     $sentry->await($accepted);
+    sort($accepted, SORT_STRING);
+    same($accepted, $sentry->events());
+    same(0, $sentry->counter('invalid'));
+});
+
+test('nobody waits for a Sentry that does not answer', function (Box $box): void {
+    nobody_waits_for_a_dead_sentry($box, fn (): RoadRunner => new RoadRunner($box));
 });

@@ -24,7 +24,7 @@ use std::{
     ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -93,6 +93,8 @@ pub struct Outbox {
     chains: [Chain; 5],
     epoch: Epoch,
     numbers: AtomicU64,
+    /// The last file could not be made; that was said.
+    makeshift: AtomicBool,
     /// Counted before a record can be seen, so that it never is below zero.
     queued: AtomicUsize,
     lists: Mutex<Lists>,
@@ -167,6 +169,7 @@ impl Outbox {
             }),
             epoch: Epoch::default(),
             numbers: AtomicU64::new(0),
+            makeshift: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
             lists: Mutex::default(),
         };
@@ -351,10 +354,18 @@ impl Outbox {
             return BoxFile::create(None, class, bytes, now);
         };
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        BoxFile::create(Some(home.file(number)), class, bytes, now).or_else(|error| {
-            log::warn!(error = error.to_string().as_str(); "outbox file can't be made, envelopes are kept in memory");
-            BoxFile::create(None, class, bytes, now)
-        })
+        match BoxFile::create(Some(home.file(number)), class, bytes, now) {
+            Ok(file) => {
+                self.makeshift.store(false, Ordering::Relaxed);
+                Ok(file)
+            }
+            Err(error) => {
+                if !self.makeshift.swap(true, Ordering::Relaxed) {
+                    log::warn!(error = error.to_string().as_str(); "outbox file can't be made, envelopes are kept in memory");
+                }
+                BoxFile::create(None, class, bytes, now)
+            }
+        }
     }
 
     /// The most important record that is ready, of that class. On the runtime.

@@ -1,0 +1,79 @@
+<?php
+
+// Envelopes where there is no room for them, or no place: they are taken all the same, kept in memory, and that is said.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/mounts.php';
+in_own_mounts(__FILE__);
+
+/** Sends as many as it is told, and tells how many were taken; then has them sent, and tells what was counted. */
+const SENDER = <<<'PHP'
+    say('ready');
+    $from = 0;
+    while (($count = (int) fgets(STDIN)) > 0) {
+        $taken = [];
+        for ($n = $from; $n < $from + $count; ++$n) {
+            $id = sprintf('%032x', $n);
+            $payload = json_encode(['message' => str_repeat('x', 2000)]);
+            Pillion\Sentry\send("{\"event_id\":\"{$id}\"}\n{\"type\":\"event\"}\n{$payload}") && $taken[] = $id;
+        }
+        $from += $count;
+        say('taken', $taken);
+    }
+    say('flushed', [Pillion\Sentry\flush(60), Pillion\Sentry\metrics(), Pillion\Sentry\status()['queue']]);
+    PHP;
+
+/** @return list<string> */
+function send(Process $sender, int $count): array
+{
+    $sender->tell((string) $count);
+
+    return $sender->hear('taken', 60);
+}
+
+test('a full tmpfs for outboxes costs durability and no envelope', function (Box $box): void {
+    $sentry = $box->sentry();
+    $box->set('sentry_transport_timeout', '500ms');
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
+    $run = Mount::tmpfs("{$box->directory}/full", 'size=6m');
+    $box->set('run_dir', $run->path . '/run');
+    mkdir($run->path . '/run', 0o700);
+    $sender = $box->php(SENDER);
+    $sender->hear('ready');
+    $taken = send($sender, 100);
+    $run->leave(0);
+    $taken = [...$taken, ...send($sender, 4000)];
+    same(4100, count($taken));
+    same(1, substr_count($sender->errors(), 'kept in memory'), $sender->errors());
+    $run->free();
+    $sentry->behave();
+    $sender->tell('0');
+    [$flushed, $metrics, $queue] = $sender->hear('flushed', 90);
+    same(true, $flushed);
+    same($taken, $sentry->events());
+    same([4100, 0, 0, 0], [$metrics['events_accepted'], $metrics['events_dropped'], $metrics['events_failed'], $queue['queue_length']]);
+    same(0, $sentry->counter('invalid'));
+    same(0, $sender->wait(20));
+    same([], array_values(array_diff(scandir($run->path . '/run/sentry'), ['.', '..'])));
+});
+
+test('without a state directory envelopes are taken, kept in memory and sent, and it is said', function (Box $box): void {
+    $sentry = $box->sentry();
+    // Whoever is root may write everywhere but here.
+    $box->set('state_dir', '/proc/nowhere');
+    $box->set('sentry_durability', 'disk');
+    $sender = $box->php(SENDER);
+    $sender->hear('ready');
+    $taken = send($sender, 50);
+    same(50, count($taken));
+    $sender->tell('0');
+    [$flushed, , $queue] = $sender->hear('flushed', 90);
+    same([true, false], [$flushed, $queue['durable']]);
+    same($taken, $sentry->events());
+    is_true(str_contains($sender->errors(), 'kept in memory'), $sender->errors());
+    same(0, $sender->wait(20));
+});

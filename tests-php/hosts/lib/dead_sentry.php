@@ -1,0 +1,30 @@
+<?php
+
+// What has to hold of every host while Sentry does not answer: no request waits for it, and none leaves anything of
+// itself to the next one.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+/** @param \Closure(): (Fpm|RoadRunner|FrankenPhp) $start */
+function nobody_waits_for_a_dead_sentry(Box $box, \Closure $start): void
+{
+    $sentry = $box->sentry();
+    // Longer than all of this may take: whoever waited once would be told from the others.
+    $box->set('sentry_transport_timeout', '30s');
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
+    $host = $start();
+    $accepted = [];
+    $begun = microtime(true);
+    for ($round = 0; $round < 20; $round++) {
+        [$taken, $flushed] = $host->ask('outage', from: (string) ($round * 20), count: '20')['answer'];
+        $accepted = [...$accepted, ...$taken];
+        same(false, $flushed);
+    }
+    $seconds = microtime(true) - $begun;
+    is_true($seconds < 29, "twenty requests took {$seconds} s");
+    same(400, count($accepted));
+    $left = array_column($host->ask('status')['answer']['runtime']['jobs'], 'kind');
+    same([], array_values(array_diff($left, ['velox.build'])), 'a flush that nobody waits for goes on');
+}
