@@ -111,6 +111,13 @@ test('after exit and fatal errors there is a new worker, and a child that is for
     same([true, SIGTERM], $host->ask('fork'));
 });
 
+test('a handler that takes too long is ended by RoadRunner with its worker, and the next request is served', function (Box $box): void {
+    $host = looping($box, ['workers' => 1, 'pool' => "supervisor:\n      exec_ttl: 1s"]);
+    $pid = $host->ask('hello')['pid'];
+    is_true(asked($host->url('hang'))['status'] >= 500, 'hang');
+    is_true($host->ask('hello')['pid'] !== $pid, 'the same worker');
+});
+
 test('workers that end by themselves lose no request: their number, their memory, RoadRunner\'s max_jobs, a reset', function (Box $box): void {
     $host = looping($box, ['pool' => 'max_jobs: 11'], maxRequests: 7);
     $answers = Http::many(array_fill(0, 160, $host->url('hello')), 4, 60, static function () use ($host, &$resets): void {

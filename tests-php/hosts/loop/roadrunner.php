@@ -52,6 +52,7 @@ final class Served
             'begin' => Worker\request_begin(),
             'loop' => Worker\loop(static fn () => null),
             'sleep' => usleep(200_000) ?? 'slept',
+            'hang' => sleep(60),
             'id' => Worker\request_id(),
             'fork' => $this->fork(),
             default => [404, [], 'no such path'],
