@@ -9,9 +9,9 @@ use pillion_engine::{
     config::{self, Resolved, Sources},
     host::fork,
     logging, metrics,
+    net::install_crypto,
     process::{Environment, Process},
     runtime::{self, Slot},
-    velox::install_crypto,
 };
 
 use crate::{boundary, ini, zend::raw};

@@ -5,6 +5,7 @@
 //!
 //! * [`config`] one table that describes each setting; INI, environment, YAML and defaults resolved.
 //! * [`logging`] structured lines that PHP's thread never waits for.
+//! * [`net`] what all clients over the network have in common.
 //! * [`metrics`] typed handles for what the rooms count.
 //! * [`host`] what the processes of one machine share: directories, locks, presence, segments, steward.
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
@@ -15,7 +16,7 @@
 //! * [`uuid`] ids that are made here.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
-//! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`, `host`
+//! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`, `net`, `host`
 //! and `runtime` know none of the rooms above them.
 
 pub mod artifacts;
@@ -30,6 +31,7 @@ pub mod failpoint;
 pub mod host;
 pub mod logging;
 pub mod metrics;
+pub mod net;
 pub mod process;
 pub mod runtime;
 pub mod sentry;

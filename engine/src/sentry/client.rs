@@ -4,14 +4,12 @@
 
 use std::{
     io::Write as _,
-    path::Path,
-    sync::Once,
     time::{Duration, Instant},
 };
 
 use flate2::{Compression, write::GzEncoder};
 use reqwest::{
-    Certificate, Proxy,
+    Proxy,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
@@ -19,9 +17,9 @@ use reqwest::{
 use super::limits::{self, Limit};
 use crate::{
     Error, Result,
-    config::{SentrySettings, mask_url},
-    error::IoContext as _,
+    config::SentrySettings,
     host::clock,
+    net::{certificates, chain, install_crypto},
 };
 
 /// Below relay's 5 s, so that a connection which is about to be closed is rarely taken.
@@ -96,7 +94,7 @@ impl Client {
             builder = builder.proxy(proxy);
         }
         if let Some(path) = &settings.ca_file {
-            builder = builder.tls_certs_merge(certificates(path)?);
+            builder = builder.tls_certs_merge(certificates("sentry.transport.ca_file", path)?);
         }
         let http = builder
             .build()
@@ -195,40 +193,4 @@ fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
     limits::of_answer(status, &all, after, clock::unix_ms() / 1000)
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>> {
-    let pem =
-        std::fs::read(path).context(|| format!("sentry.transport.ca_file {}", path.display()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if certificates.is_empty() {
-        return Err(Error::Config(format!(
-            "sentry.transport.ca_file {}: it holds no certificate; a PEM file with CERTIFICATE blocks would be right",
-            path.display()
-        )));
-    }
-    Ok(certificates)
-}
-
-/// An error with all its causes, without passwords.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !out.contains(&text) {
-            out.push_str(": ");
-            out.push_str(&text);
-        }
-        source = cause.source();
-    }
-    mask_url(&out).into_owned()
-}
-
-fn install_crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // An error says that there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
 }

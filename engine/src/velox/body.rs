@@ -14,7 +14,7 @@ use super::{
     magic::HEAD,
     trouble::{Reason, Trouble},
 };
-use crate::Error;
+use crate::{Error, net::chain};
 
 /// Pieces under way between network and disk.
 const PIECES: usize = 8;
@@ -62,21 +62,6 @@ pub(super) async fn receive<S: Write + Send + 'static>(
     writer
         .await
         .map_err(|_| Trouble::Final(Error::State("the process is shutting down".into())))?
-}
-
-/// An error with all its causes, the innermost last.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut out = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !out.contains(&text) {
-            out.push_str(": ");
-            out.push_str(&text);
-        }
-        source = cause.source();
-    }
-    out
 }
 
 fn cut(why: &str) -> Trouble {

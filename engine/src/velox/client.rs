@@ -2,13 +2,12 @@
 //! the first build, because its certificates and its resolver cost memory; runs on the runtime.
 
 use std::{
-    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use reqwest::{
-    Certificate, Response, StatusCode,
+    Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, LOCATION},
     redirect::Policy,
 };
@@ -16,14 +15,14 @@ use serde::Deserialize;
 
 use super::{
     answer::{self, PathAnswer},
-    body::{self, chain},
+    body,
     request::Request,
     trouble::{Reason, Trouble},
 };
 use crate::{
     Error, Result,
     config::{Secret, ServerUrl, VeloxSettings},
-    error::IoContext,
+    net::{certificates, chain, install_crypto},
 };
 
 /// The largest JSON answer.
@@ -89,7 +88,7 @@ impl Client {
             // Spares the memory of the system's certificates.
             builder = builder.tls_certs_only([]);
         } else if let Some(path) = &settings.ca_file {
-            builder = builder.tls_certs_merge(certificates(path)?);
+            builder = builder.tls_certs_merge(certificates("velox.ca_file", path)?);
         }
         let http = builder.build().map_err(|error| {
             Error::Config(format!("velox.server_url {place}: {}", chain(&error)))
@@ -206,28 +205,6 @@ impl Client {
     pub(super) fn tells_progress(&self) -> bool {
         self.tells_progress.load(Ordering::Relaxed)
     }
-}
-
-/// rustls takes its cryptography from whoever came first in the process; all of Pillion uses ring. The
-/// extension calls it while its module starts: a child that is forked in the middle of it would wait
-/// for its end for ever.
-pub fn install_crypto() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error says that there is one by now.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>> {
-    let pem = std::fs::read(path).context(|| format!("velox.ca_file {}", path.display()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if certificates.is_empty() {
-        return Err(Error::Config(format!(
-            "velox.ca_file {}: it holds no certificate; a PEM file with CERTIFICATE blocks would be right",
-            path.display()
-        )));
-    }
-    Ok(certificates)
 }
 
 /// Why a certificate was refused, if that is what happened.

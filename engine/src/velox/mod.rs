@@ -51,7 +51,6 @@ mod work;
 pub use artifact::{Artifact, CacheStatus, filename};
 pub use builds::{Booking, Velox};
 pub use canonical::Canonical;
-pub use client::install_crypto;
 pub use identity::{Explanation, Identity, Reason, explain};
 pub use inner::Places;
 pub use moving::moving_ref;
