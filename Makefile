@@ -20,8 +20,8 @@ torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, 
 	@scripts/setup.sh base test
 	@scripts/torture.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
 
-soak: ## one worker of each host under load; SOAK_SECONDS=3600: for an hour
-	@SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_REQUESTS='$(SOAK_REQUESTS)' STAGE=soak scripts/test.sh
+soak: ## one worker of each host under load, then 1,000,000 endings of requests; SOAK_SECONDS=3600: for an hour
+	@SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_REQUESTS='$(SOAK_REQUESTS)' SOAK_ENDINGS='$(or $(SOAK_ENDINGS),1000000)' STAGE=soak scripts/test.sh
 
 fuzz: ## parsers of foreign bytes against made-up ones; TARGET=index: one of them; SECONDS=60: so long each, and not an hour
 	@scripts/setup.sh base

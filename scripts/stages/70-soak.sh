@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One worker of each host under load, and what it holds meanwhile: SOAK_REQUESTS altogether (200,000), and not shorter
-# than SOAK_SECONDS (0). Prints the course of memory, descriptors, threads and files.
+# than SOAK_SECONDS (0). Prints the course of memory, descriptors, threads and files. Then, where SOAK_ENDINGS is set, so many
+# requests of a random mix of endings, as the tests of worker mode have them.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -8,12 +9,21 @@
 
 provide_hosts
 own_directories
-output=$(mktemp) status=0
 export TESTED_PHP=$PHP_NTS TESTED_FPM=$PHP_NTS_FPM TESTED_SO=$PILLION_SO
-bounded $((2 * ${SOAK_SECONDS:-0} + 1000)) "$PHP_NTS" "$PILLION_ROOT/tests-php/soak/soak.php" 2>&1 |
-    tee "$output" || status=$?
-# shellcheck disable=SC2046
-add_counts $(counts_in "$output")
-rm -f "$output"
-[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || add_counts 0 1
+
+# soak SECONDS FILE: its tests, within that time.
+soak() {
+    local output status=0
+    output=$(mktemp)
+    bounded "$1" "$PHP_NTS" "$PILLION_ROOT/tests-php/$2" 2>&1 | tee "$output" || status=$?
+    # shellcheck disable=SC2046
+    add_counts $(counts_in "$output")
+    rm -f "$output"
+    [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || add_counts 0 1
+}
+
+soak $((2 * ${SOAK_SECONDS:-0} + 1000)) soak/soak.php
+if [ -n "${SOAK_ENDINGS:-}" ]; then
+    WORKER_REQUESTS=$SOAK_ENDINGS soak $((600 + SOAK_ENDINGS / 100)) hosts/worker/on_many.php
+fi
 verdict
