@@ -43,6 +43,15 @@ $benches = [
     'memory' => static fn (): iterable => [[...php(), __DIR__ . '/memory.php']],
     'copy' => static fn (): iterable => [[...php(['pillion'], places('copy')), __DIR__ . '/copy.php']],
     'requests' => static fn (): iterable => [[...php(), __DIR__ . '/requests.php']],
+    'sentry' => static function (): iterable {
+        $sink = start_sink();
+        $settings = ['pillion.sentry_dsn' => 'http://bench@' . environment('SINK_HTTP') . '/1', 'pillion.sentry_queue_buffer_size' => 1_000_000];
+        foreach (['send', 'threads', 'delivered', 'queued', 'recovery', 'dead'] as $part) {
+            yield [...php(['pillion', 'curl'], $settings + places("sentry-$part")), __DIR__ . '/sentry.php', $part];
+        }
+        fclose($sink[1][0]);
+        proc_close($sink[0]);
+    },
 ];
 $chosen = array_slice($argv, 1) ?: array_keys($benches);
 foreach (array_diff($chosen, array_keys($benches)) as $unknown) {

@@ -108,6 +108,8 @@ function php(array $extensions = [], array $settings = []): array
     $given = [
         'pillion' => ['extension' => environment('PILLION_SO')],
         'apcu' => ['extension' => 'apcu', 'apc.enable_cli' => 1],
+        'curl' => ['extension' => 'curl'],
+        'posix' => ['extension' => 'posix'],
     ];
     $command = [PHP_BINARY, '-n', '-d', 'memory_limit=-1'];
     foreach ([...array_map(static fn (string $name): array => $given[$name], $extensions), $settings] as $set) {
@@ -148,6 +150,24 @@ function places(string $name): array
 function fill(array $places, int $count, int $capacity, string $where): void
 {
     run([environment('PILLION_FILL'), $places['pillion.velox_cache_dir'], $places['pillion.run_dir'], "$count", "$capacity", $where]);
+}
+
+/**
+ * Starts the other end of Sentry's benches; its addresses are in the environment from here on. It ends with its
+ * standard input.
+ *
+ * @return array{resource, array<int, resource>}
+ */
+function start_sink(): array
+{
+    $process = proc_open([environment('PILLION_SINK'), 'listen'], [['pipe', 'r'], ['pipe', 'w']], $pipes);
+    if (sscanf((string) fgets($pipes[1]), 'listening %d %d', $http, $agent) !== 2) {
+        throw new RuntimeException('pillion-sink does not start');
+    }
+    putenv("SINK_HTTP=127.0.0.1:$http");
+    putenv("SINK_AGENT=127.0.0.1:$agent");
+
+    return [$process, $pipes];
 }
 
 /** The key of made-up artifact number n, as `fill` makes it. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Our numbers beside those of the peers, in one run: a table in Markdown on standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs some of them: find, first, submit, scaling, fire, heirs, memory, copy, requests. A missed goal is no failure.
+# BENCH=NAME) runs some of them: find, first, submit, scaling, fire, heirs, memory, copy, requests, sentry. A missed goal is no failure.
 #
-# The extension is built as it is released. The binaries in PILLION_SO, PILLION_FILL and FAKE_VELOX are taken where
+# The extension is built as it is released. The binaries in PILLION_SO, PILLION_FILL, PILLION_SINK and FAKE_VELOX are taken where
 # they are named.
 
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +15,7 @@ build() {
 PILLION_SO=${PILLION_SO:-$(build nts)}
 FAKE_VELOX=${FAKE_VELOX:-$(build fake-velox)}
 PILLION_FILL=${PILLION_FILL:-$(build pillion-fill)}
+PILLION_SINK=${PILLION_SINK:-$(build pillion-sink)}
 use_php nts
 
 # Beside the compiled code, so that it is a disk that is measured where a disk is meant.
@@ -35,7 +36,7 @@ for _ in {1..100}; do
 done
 [ -n "$VELOX_URL" ] || die "the fake Velox server does not start: $(cat "$BENCH_DIR/velox.log")"
 
-export PILLION_SO PILLION_FILL BENCH_DIR BENCH_RUN_DIR VELOX_URL
+export PILLION_SO PILLION_FILL PILLION_SINK BENCH_DIR BENCH_RUN_DIR VELOX_URL
 read -ra chosen <<<"${*:-${BENCH:-}}"
 say 'measuring takes some minutes, and a machine that does nothing else'
 "$PHP" -n "$PILLION_ROOT/benches/run.php" ${chosen[@]+"${chosen[@]}"}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds one of our products and prints its path: `build.sh nts|zts` the extension as it is released, for PHP 8.2
-# without threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|torture` a program,
+# without threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|torture` a program,
 # `build.sh failpoints` an extension for the torture kit, which kills itself at named places, `build.sh debug` one for
 # the debug PHP, with Rust's own checks of overflows and assertions. Quick when nothing has changed.
 
@@ -14,12 +14,12 @@ case ${1:-} in
     pillion) php=nts package=pillion-cli file=pillion ;;
     # What tests run beside it is quick to compile, and need not be quick.
     fake-velox | fake-sentry | torture) php=nts package=pillion-testkit file=$1 profile=debug options=() ;;
-    # Fills caches for the benches.
-    pillion-fill) php=nts package=pillion-fill file=pillion-fill ;;
+    # For the benches.
+    pillion-fill | pillion-sink) php=nts package=pillion-fill file=$1 ;;
     # Never beside the release build: it must not be taken for it. Unoptimised, since it lives for a moment only.
     failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
     debug) php=debug package=pillion file=libpillion.so profile=debug options=() ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fill|torture|failpoints|debug" ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|torture|failpoints|debug" ;;
 esac
 
 use_php "$php"

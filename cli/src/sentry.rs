@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
-    config::{LogFormat, LogSettings, LogTarget, duration, size},
+    config::{LogFormat, LogSettings, LogTarget, duration},
     error::IoContext,
     logging,
     sentry::{Places, Sentry},
@@ -197,7 +197,7 @@ fn status(told: &Value) -> String {
         format!(
             "{} envelopes, outboxes take {}",
             queue("queue_length"),
-            size::format(queue("bytes"))
+            bytes(queue("bytes"))
         ),
     );
     line("dead letters", queue("retry_queue_length").to_string());
@@ -229,6 +229,14 @@ fn status(told: &Value) -> String {
         }
     }
     out
+}
+
+fn bytes(count: u64) -> String {
+    const KIB: f64 = 1024.0;
+    match count as f64 {
+        few if few < KIB * KIB => format!("{:.1} KiB", few / KIB),
+        many => format!("{:.1} MiB", many / KIB / KIB),
+    }
 }
 
 fn letters_of(letters: &Value, as_json: bool) -> String {

@@ -1,0 +1,186 @@
+//! The other end of Sentry's benches, and their threads. `pillion-sink listen` takes envelopes by HTTP and, on a second
+//! port, by length-prefixed frames as a local agent does, as fast as it can, and throws them away; `GET /count` tells how
+//! many came by HTTP. It ends with its standard input. `pillion-sink storm RUN STATE DSN THREADS SECONDS BYTES` has
+//! threads of one process send, and prints `NS_P50 NS_P99 SENDS_A_SECOND`.
+
+use std::{
+    env,
+    error::Error,
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use pillion_engine::{
+    config::{Dsn, SentrySettings, Settings},
+    sentry::{Places, Sentry},
+};
+
+/// So many sends at a time, so that the sender keeps up and the same memory is written again.
+const BURST: usize = 50;
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["listen"] => listen(),
+        ["storm", run, state, dsn, threads, seconds, bytes] => {
+            storm(run, state, dsn, [threads, seconds, bytes])
+        }
+        _ => Err("usage: pillion-sink listen | storm RUN STATE DSN THREADS SECONDS BYTES".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "pillion-sink: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn listen() -> Outcome<()> {
+    let (http, agent) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
+    let mut stdout = io::stdout();
+    writeln!(
+        stdout,
+        "listening {} {}",
+        http.local_addr()?.port(),
+        agent.local_addr()?.port()
+    )?;
+    stdout.flush()?;
+    let count = Arc::new(AtomicU64::new(0));
+    thread::spawn(move || {
+        for stream in http.incoming().flatten() {
+            let count = Arc::clone(&count);
+            thread::spawn(move || serve(stream, &count));
+        }
+    });
+    thread::spawn(move || {
+        for mut stream in agent.incoming().flatten() {
+            thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
+        }
+    });
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    Ok(())
+}
+
+/// One connection, kept for as long as the other side wants it.
+fn serve(mut stream: TcpStream, count: &AtomicU64) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(64 << 10);
+    let mut part = [0u8; 64 << 10];
+    loop {
+        let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            match stream.read(&mut part)? {
+                0 => return Ok(()),
+                n => buffer.extend_from_slice(part.get(..n).unwrap_or_default()),
+            }
+            continue;
+        };
+        let head = String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).to_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))
+            .and_then(|length| length.trim().parse().ok());
+        let whole = end + 4 + length.unwrap_or(0);
+        while buffer.len() < whole {
+            match stream.read(&mut part)? {
+                0 => return Ok(()),
+                n => buffer.extend_from_slice(part.get(..n).unwrap_or_default()),
+            }
+        }
+        buffer.drain(..whole);
+        let body = if head.starts_with("get ") {
+            count.load(Ordering::SeqCst).to_string()
+        } else {
+            count.fetch_add(1, Ordering::SeqCst);
+            "{}".to_owned()
+        };
+        let length = body.len();
+        stream.write_all(
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes(),
+        )?;
+        if head.contains("connection: close") {
+            return Ok(());
+        }
+    }
+}
+
+fn storm(run: &str, state: &str, dsn: &str, numbers: [&str; 3]) -> Outcome<()> {
+    let [threads, seconds, bytes] = numbers.map(str::parse::<usize>);
+    let (threads, seconds, bytes) = (threads?, seconds?, bytes?);
+    let settings = SentrySettings {
+        dsn: Some(Dsn::parse(dsn)?),
+        buffer_size: 1_000_000,
+        ..Settings::default().sentry
+    };
+    let places = Places {
+        run: Some(PathBuf::from(run)),
+        state: Some(PathBuf::from(state)),
+        ..Places::default()
+    };
+    let sentry = Arc::new(Sentry::open(settings, places)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    runtime.spawn(Arc::clone(&sentry).run());
+    let filler = "x".repeat(bytes.saturating_sub(90));
+    let envelope = format!(
+        "{{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\"}}\n{{\"type\":\"event\"}}\n{{\"message\":\"{filler}\"}}\n"
+    );
+    let until = Instant::now() + Duration::from_secs(seconds as u64);
+    let workers: Vec<_> = (0..threads)
+        .map(|_| {
+            let (sentry, envelope) = (Arc::clone(&sentry), envelope.clone());
+            thread::spawn(move || sends(&sentry, envelope.as_bytes(), until))
+        })
+        .collect();
+    let mut took = Vec::new();
+    let mut rate = 0.0;
+    for worker in workers {
+        let mine = worker.join().map_err(|_| "a thread has died")??;
+        // Of the time that sends take, not of the pauses between bursts.
+        rate += mine.len() as f64 / (mine.iter().sum::<u64>() as f64 / 1e9);
+        took.extend(mine);
+    }
+    took.sort_unstable();
+    let at = |share: usize| {
+        took.get(took.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    writeln!(io::stdout(), "{} {} {rate:.0}", at(50), at(99))?;
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(())
+}
+
+/// Nanoseconds of each send.
+fn sends(sentry: &Sentry, envelope: &[u8], until: Instant) -> Outcome<Vec<u64>> {
+    let mut took = Vec::new();
+    while Instant::now() < until {
+        for _ in 0..BURST {
+            let begun = Instant::now();
+            if !sentry.send(envelope, None)? {
+                return Err("the outbox is full".into());
+            }
+            took.push(begun.elapsed().as_nanos() as u64);
+        }
+        while sentry.queued() > 0 && Instant::now() < until {
+            thread::sleep(Duration::from_micros(500));
+        }
+    }
+    Ok(took)
+}
