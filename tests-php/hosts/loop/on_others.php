@@ -93,3 +93,18 @@ test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is
         putenv('CADDY_WORKER_MODE');
     }
 });
+
+test('in a loop leaks are named, and the loop itself leaves nothing behind', function (Box $box): void {
+    $box->set('worker_leak_check', 'on');
+    foreach ([new FrankenPhp($box, ['script' => __DIR__ . '/leaky.php', 'threads' => 1]), looping($box->beside(), ['workers' => 1, 'script' => 'leaky.php'])] as $host) {
+        foreach (range(1, 8) as $_) {
+            $host->ask('clean');
+        }
+        same([], $host->ask('clean'), 'a clean handler');
+        foreach (range(1, 3) as $_) {
+            $host->ask('leak');
+        }
+        $told = implode("\n", $host->ask('clean'));
+        is_true(str_contains($told, 'Basket::$items: array 2 → 3 elements'), $told);
+    }
+});

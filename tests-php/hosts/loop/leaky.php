@@ -1,0 +1,25 @@
+<?php
+
+// A worker that leaves something behind in each request that asks for it; each answer tells what the one before left.
+
+declare(strict_types=1);
+
+require __DIR__ . '/autoload.php';
+
+use Pillion\Bridge\RoadRunner\Request;
+use Pillion\Worker;
+
+final class Basket
+{
+    /** @var list<int> */
+    public static array $items = [];
+}
+
+Worker\loop(static function (?Request $request = null): ?string {
+    $path = parse_url($request->uri ?? $_SERVER['REQUEST_URI'], PHP_URL_PATH);
+    $path === '/leak' && Basket::$items[] = 1;
+    $leaks = json_encode($path === '/hello' ? 'hello' : array_column(Worker\leaks(), 'message'), JSON_THROW_ON_ERROR);
+    $request === null && print $leaks;
+
+    return $request === null ? null : $leaks;
+});
