@@ -3,6 +3,7 @@
 
 . "$(dirname "$0")/../lib.sh"
 PATH=$PATH:/usr/sbin
+# shellcheck disable=SC2034
 NGINX=$(command -v nginx)
 needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
 
