@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 PATH=$PATH:/usr/sbin
 # shellcheck disable=SC2034
-NGINX=$(command -v nginx)
+NGINX=$(command -v nginx || true)
 needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
 
 TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'guides' "$(dirname "$0")"/{on_guides,containers}.php
