@@ -64,6 +64,15 @@ pub fn make_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a directory in one of ours, and that one too where it is missing.
+///
+/// # Errors
+/// As [`make_dir`].
+pub fn make_dir_in_ours(path: &Path) -> io::Result<()> {
+    make_dir(above(path))?;
+    make_dir(path)
+}
+
 /// Makes a directory that a user named, and all that is missing on the way to it. Links that stand on
 /// the way are the user's own.
 ///

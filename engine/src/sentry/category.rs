@@ -86,6 +86,30 @@ impl Class {
         5 - self as u32
     }
 
+    /// This class' one of five, which stand in the order of [`Class::ALL`].
+    #[inline]
+    #[must_use]
+    pub const fn of<T>(self, [critical, high, medium, low, lowest]: &[T; 5]) -> &T {
+        match self {
+            Self::Critical => critical,
+            Self::High => high,
+            Self::Medium => medium,
+            Self::Low => low,
+            Self::Lowest => lowest,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn of_mut<T>(self, [critical, high, medium, low, lowest]: &mut [T; 5]) -> &mut T {
+        match self {
+            Self::Critical => critical,
+            Self::High => high,
+            Self::Medium => medium,
+            Self::Low => low,
+            Self::Lowest => lowest,
+        }
+    }
+
     /// The class of a number from a file.
     #[must_use]
     pub fn from_number(number: u64) -> Option<Self> {

@@ -28,7 +28,6 @@ mod target;
 mod tests;
 
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -75,12 +74,19 @@ impl Places {
         self.outboxes().any(|dir| self.orphans.are_in(&dir))
     }
 
+    /// Where a process keeps its outbox.
+    fn outbox(&self, on_disk: bool) -> Option<PathBuf> {
+        match on_disk {
+            true => Some(self.state.as_ref()?.join("sentry").join("outbox")),
+            false => Some(self.run.as_ref()?.join("sentry")),
+        }
+    }
+
     /// All directories in which outboxes may lie, whatever the setting was when they were made.
     fn outboxes(&self) -> impl Iterator<Item = PathBuf> {
-        let run = self.run.as_ref().map(|dir| dir.join("sentry"));
-        let state = self.state.as_ref();
-        run.into_iter()
-            .chain(state.map(|dir| dir.join("sentry").join("outbox")))
+        [false, true]
+            .into_iter()
+            .filter_map(|on_disk| self.outbox(on_disk))
     }
 }
 
@@ -116,9 +122,9 @@ impl Sentry {
     /// # Errors
     /// No memory.
     pub fn open(settings: SentrySettings, places: Places) -> Result<Self> {
-        let outboxes = Self::own_dir(&settings, &places);
+        let outboxes = places.outbox(settings.on_disk);
         if let Some(dir) = &outboxes
-            && let Err(error) = make_dirs(dir)
+            && let Err(error) = shared::make_dir_in_ours(dir)
         {
             log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "outbox directory can't be made");
         }
@@ -155,17 +161,6 @@ impl Sentry {
             settings,
             places,
         })
-    }
-
-    /// Where this process keeps its outbox.
-    fn own_dir(settings: &SentrySettings, places: &Places) -> Option<PathBuf> {
-        match settings.on_disk {
-            true => places
-                .state
-                .as_ref()
-                .map(|dir| dir.join("sentry").join("outbox")),
-            false => places.run.as_ref().map(|dir| dir.join("sentry")),
-        }
     }
 
     fn outbox_dirs(&self) -> impl Iterator<Item = PathBuf> {
@@ -265,14 +260,16 @@ impl Sentry {
     #[inline]
     fn check_dsn(&self, text: &[u8]) -> Result<()> {
         let hash = target::hash(text);
-        if self
-            .known
-            .iter()
-            .any(|known| known.load(Ordering::Relaxed) == hash)
-        {
+        if self.knows(hash) {
             return Ok(());
         }
         self.learn_dsn(text, hash)
+    }
+
+    #[inline]
+    fn knows(&self, hash: u64) -> bool {
+        let mut known = self.known.iter();
+        known.any(|known| known.load(Ordering::Relaxed) == hash)
     }
 
     #[cold]
@@ -298,11 +295,7 @@ impl Sentry {
             return self.check_dsn(text);
         }
         let hash = target::hash(text);
-        if self
-            .known
-            .iter()
-            .any(|known| known.load(Ordering::Relaxed) == hash)
-        {
+        if self.knows(hash) {
             return Ok(());
         }
         let quoted = [b"\"", text, b"\""].concat();
@@ -421,14 +414,6 @@ pub fn sweep(run_dir: &Path, state_dir: &Path, now: SystemTime) {
 
 fn letters_in(state_dir: &Path) -> PathBuf {
     state_dir.join("sentry").join("dead")
-}
-
-/// A folder of ours in one of the host's directories, and the one above it where it is missing.
-fn make_dirs(dir: &Path) -> io::Result<()> {
-    if let Some(above) = dir.parent() {
-        shared::make_dir(above)?;
-    }
-    shared::make_dir(dir)
 }
 
 /// Somebody waits for the outbox to be empty.

@@ -31,7 +31,10 @@ use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{Place, reach},
-    host::lock::{Kind, Lock},
+    host::{
+        lock::{Kind, Lock},
+        shared,
+    },
 };
 
 mod failure;
@@ -43,7 +46,6 @@ mod table;
 mod waiter;
 
 pub(super) use failure::{kind, tail};
-pub(super) use files::make_dir;
 pub(super) use leader::Leader;
 pub(super) use outcome::{Landed, Outcome};
 pub(super) use table::{FlightId, SLOTS};
@@ -83,7 +85,7 @@ impl Flights {
     /// # Errors
     /// [`Error::Io`]: it can't be made.
     pub fn new(dir: PathBuf) -> Result<Self> {
-        make_dir(&dir).context(|| format!("making {}", dir.display()))?;
+        shared::make_dir_in_ours(&dir).context(|| format!("making {}", dir.display()))?;
         Ok(Self { dir })
     }
 

@@ -9,12 +9,15 @@ use std::{
     time::Duration,
 };
 
-use super::{flight::make_dir, retry::Jitter};
+use super::retry::Jitter;
 use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{Place, reach},
-    host::lock::{Kind, Lock},
+    host::{
+        lock::{Kind, Lock},
+        shared,
+    },
 };
 
 /// Slots that are never exceeded, so that the directory has a bound.
@@ -58,7 +61,7 @@ fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
         let path = dir.join(format!("{number:03}.lock"));
         let lock = match Lock::attempt(&path, Kind::Exclusive) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_dir(dir).and_then(|()| Lock::attempt(&path, Kind::Exclusive))
+                shared::make_dir_in_ours(dir).and_then(|()| Lock::attempt(&path, Kind::Exclusive))
             }
             lock => lock,
         };

@@ -262,14 +262,7 @@ impl Outbox {
     }
 
     fn chain(&self, class: Class) -> &Chain {
-        let [critical, high, medium, low, lowest] = &self.chains;
-        match class {
-            Class::Critical => critical,
-            Class::High => high,
-            Class::Medium => medium,
-            Class::Low => low,
-            Class::Lowest => lowest,
-        }
+        class.of(&self.chains)
     }
 
     fn lists(&self) -> MutexGuard<'_, Lists> {
@@ -488,25 +481,11 @@ impl Outbox {
 
 impl Lists {
     fn of(&self, class: Class) -> &VecDeque<Arc<BoxFile>> {
-        let [critical, high, medium, low, lowest] = &self.files;
-        match class {
-            Class::Critical => critical,
-            Class::High => high,
-            Class::Medium => medium,
-            Class::Low => low,
-            Class::Lowest => lowest,
-        }
+        class.of(&self.files)
     }
 
     fn of_mut(&mut self, class: Class) -> &mut VecDeque<Arc<BoxFile>> {
-        let [critical, high, medium, low, lowest] = &mut self.files;
-        match class {
-            Class::Critical => critical,
-            Class::High => high,
-            Class::Medium => medium,
-            Class::Low => low,
-            Class::Lowest => lowest,
-        }
+        class.of_mut(&mut self.files)
     }
 
     fn bytes(&self) -> u64 {

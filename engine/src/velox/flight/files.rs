@@ -17,14 +17,6 @@ use crate::{
 /// letters in JSON, is still one.
 const MAX_BYTES: u64 = 8 << 20;
 
-/// Makes a directory of flights or slots, and the one above it, which is ours too.
-pub(in crate::velox) fn make_dir(path: &Path) -> io::Result<()> {
-    if let Some(above) = path.parent() {
-        shared::make_dir(above)?;
-    }
-    shared::make_dir(path)
-}
-
 /// Writes a small file so that a reader sees all of it or the one before.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A pid alone is no name of its own where containers share the directory.

@@ -25,7 +25,6 @@ use std::{
     time::Duration,
 };
 
-use super::files::make_dir;
 use crate::{
     Result,
     error::IoContext,
@@ -140,9 +139,8 @@ impl Table {
         let path = dir.join("table.lock");
         let lock = match Lock::within(&path, Kind::Exclusive, patience) {
             // The cache directory may have been removed under way.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_dir(dir).and_then(|()| Lock::within(&path, Kind::Exclusive, patience))
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => shared::make_dir_in_ours(dir)
+                .and_then(|()| Lock::within(&path, Kind::Exclusive, patience)),
             lock => lock,
         };
         let lock = lock.context(|| format!("locking {}", path.display()))?;
