@@ -1,5 +1,7 @@
 --TEST--
 A clean application with a router, templates, a database and sessions is told of no leak in 1,000 requests, and of its first one
+--SKIPIF--
+<?php extension_loaded('session') or die('skip no sessions');
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

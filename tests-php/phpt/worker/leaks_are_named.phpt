@@ -1,5 +1,7 @@
 --TEST--
 Worker\leaks() names what a request leaves behind, each kind, with its place; loading and filling once is none
+--SKIPIF--
+<?php extension_loaded('session') or die('skip no sessions');
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
