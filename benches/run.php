@@ -52,6 +52,8 @@ $benches = [
         fclose($sink[1][0]);
         proc_close($sink[0]);
     },
+    'worker' => static fn (): iterable => [[...php(), __DIR__ . '/worker.php']],
+    'frankenphp' => static fn (): iterable => [[...php(), __DIR__ . '/frankenphp.php']],
 ];
 $chosen = array_slice($argv, 1) ?: array_keys($benches);
 foreach (array_diff($chosen, array_keys($benches)) as $unknown) {

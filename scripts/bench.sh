@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Our numbers beside those of the peers, in one run: a table in Markdown on standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs some of them: find, first, submit, scaling, fire, heirs, memory, copy, requests, sentry. A missed goal is no failure.
+# BENCH=NAME) runs some of them: find, first, submit, scaling, fire, heirs, memory, copy, requests, sentry, worker,
+# frankenphp. A missed goal is no failure.
 #
 # The extension is built as it is released. The binaries in PILLION_SO, PILLION_FILL, PILLION_SINK and FAKE_VELOX are taken where
 # they are named.
@@ -36,7 +37,15 @@ for _ in {1..100}; do
 done
 [ -n "$VELOX_URL" ] || die "the fake Velox server does not start: $(cat "$BENCH_DIR/velox.log")"
 
-export PILLION_SO PILLION_FILL PILLION_SINK BENCH_DIR BENCH_RUN_DIR VELOX_URL
 read -ra chosen <<<"${*:-${BENCH:-}}"
+case " ${chosen[*]:-frankenphp} " in
+    *' frankenphp '*)
+        "$PILLION_ROOT/scripts/setup.sh" test
+        PILLION_ZTS_SO=${PILLION_ZTS_SO:-$(build zts)}
+        FRANKENPHP=${FRANKENPHP:-$("$PILLION_ROOT/scripts/hosts/frankenphp.sh")}
+        export PILLION_ZTS_SO FRANKENPHP
+        ;;
+esac
+export PILLION_SO PILLION_FILL PILLION_SINK BENCH_DIR BENCH_RUN_DIR VELOX_URL
 say 'measuring takes some minutes, and a machine that does nothing else'
 "$PHP" -n "$PILLION_ROOT/benches/run.php" ${chosen[@]+"${chosen[@]}"}

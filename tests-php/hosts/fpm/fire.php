@@ -93,7 +93,7 @@ foreach ($ends as $end => $do) {
         same([], $host->ask('builds')['answer'], 'builds under way');
         eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 3, 15);
         note(show(['requests' => $sum, 'built' => $velox->counter('builds_finished'), 'files' => $files]));
-        is_true(max($files) <= 12, 'files besides artifacts and slots: ' . show($files));
+        is_true(max($files) <= 13, 'files besides artifacts and slots: ' . show($files));
         $host->process->signal(SIGQUIT);
         $host->process->wait(20);
         $box->isLeftClean();

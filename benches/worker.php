@@ -1,0 +1,105 @@
+<?php
+
+declare(strict_types=1);
+
+/**
+ * What a request costs in a loop of one process, from its beginning to its end: as it is, with reset hooks, with each level of
+ * the leak check; and what a call of a PHP function costs in a process that RoadRunner has started. Processor time of
+ * whole processes, from which that of a tenth of the work is taken off: so start and end fall out.
+ */
+
+require __DIR__ . '/support.php';
+
+const ROUNDS = 20;
+
+$empty = <<<'PHP'
+    for ($i = 0; $i < (int) $argv[2]; $i++) Pillion\Worker\on_reset(static function () {});
+    for ($i = 0; $i < (int) $argv[1]; $i++) { Pillion\Worker\request_begin(); Pillion\Worker\request_end(); }
+    PHP;
+$loop = <<<'PHP'
+    for ($i = 0; $i < (int) $argv[1]; $i++) { gc_enabled(); gc_enabled(); }
+    PHP;
+$calls = <<<'PHP'
+    function nothing() {}
+    for ($i = 0; $i < (int) $argv[1]; $i++) nothing();
+    PHP;
+// The small application of the tests: a router, templates, a file of notes.
+$application = sprintf(<<<'PHP'
+    $kernel = (require %s)($argv[2]);
+    for ($i = 0; $i < (int) $argv[1]; $i++) {
+        Pillion\Worker\request_begin();
+        $kernel->handle('GET', '/');
+        Pillion\Worker\request_end();
+    }
+    PHP, var_export(dirname(__DIR__) . '/tests-php/fixtures/notes/application.php', true));
+
+/** Nanoseconds that one of so many takes. */
+$cost = static function (array $command, int $times, string $argument = ''): float {
+    $spent = [];
+    foreach ([$times, intdiv($times, 10)] as $count) {
+        $started = processor_time(ofChildren: true);
+        run([...$command, '--', "$count", $argument]);
+        $spent[] = processor_time(ofChildren: true) - $started;
+    }
+
+    return ($spent[0] - $spent[1]) / ($times - intdiv($times, 10));
+};
+$places = places('worker');
+$with = static fn (string $code, array $settings = []): array => [...php(['pillion'], $settings + $places), '-r', $code];
+$without = static fn (string $code): array => [...php(), '-r', $code];
+
+$measured = rounds(ROUNDS, [
+    'loop' => static fn (): float => $cost($without($loop), 1_000_000),
+    'empty' => static fn (): float => $cost($with($empty), 500_000, '0'),
+    'one' => static fn (): float => $cost($with($empty), 300_000, '1'),
+    'twenty' => static fn (): float => $cost($with($empty), 60_000, '20'),
+]);
+$own = $measured['loop']->median();
+$row = static function (string $what, Samples $samples, array $goal = []) use ($own): void {
+    $left = $samples->less($own);
+    row($what, $left->tell('ns'), 'the loop and two calls: ' . number_format($own) . ' ns, taken off', '', $goal === [] ? '' : "≤ $goal[0] ns", $goal === [] ? [] : [$left->median() <= $goal[0]]);
+};
+$row('request_begin() and request_end(), a loop that does nothing else', $measured['empty'], [200]);
+$row('the same with 1 reset hook', $measured['one']);
+$row('the same with 20 reset hooks', $measured['twenty']);
+
+$notes = $places['pillion.state_dir'];
+$levels = ['off' => 2000, 'sample:100' => 2000, 'on' => 1000];
+$measured = rounds(8, array_map(
+    static fn (string $level, int $times): callable => static fn (): float => $cost($with($application, ['pillion.worker_leak_check' => $level, 'pillion.log_level' => 'error']), $times, $notes),
+    array_combine(array_keys($levels), array_keys($levels)),
+    $levels,
+));
+$measured = array_combine(array_keys($levels), $measured);
+foreach (['sample:100', 'on'] as $level) {
+    $added = ($measured[$level]->median() - $measured['off']->median()) / 1e3;
+    row("leak check `$level`, a request of a small application", sprintf('%+.1f µs', $added), sprintf('the request with it off: %.1f µs', $measured['off']->median() / 1e3), '', '', []);
+}
+
+$added = static function (array $environment) use ($cost, $with, $without, $calls): array {
+    foreach ($environment as $name => $value) {
+        putenv("$name=$value");
+    }
+    $bare = [];
+    $samples = rounds(ROUNDS, ['added' => static function () use ($cost, $with, $without, $calls, &$bare): float {
+        $bare[] = $cost($without($calls), 3_000_000);
+
+        return $cost($with($calls), 3_000_000) - end($bare);
+    }]);
+    foreach (array_keys($environment) as $name) {
+        putenv($name);
+    }
+
+    return [$samples['added'], new Samples($bare)];
+};
+foreach (['outside RoadRunner' => [], 'in a worker of RoadRunner' => ['RR_MODE' => 'http']] as $where => $environment) {
+    [$difference, $bare] = $added($environment);
+    row(
+        "a call of a PHP function $where",
+        sprintf('%+.1f ns (half of the rounds: %+.1f to %+.1f)', $difference->median(), $difference->at(0.25), $difference->at(0.75)),
+        sprintf('PHP without it: %.1f ns', $bare->median()),
+        '',
+        $environment === [] ? '0 ns' : '',
+        $environment === [] ? [$difference->at(0.25) <= 0] : [],
+    );
+}
