@@ -42,7 +42,10 @@ final class Process
         );
         [$this->input, $this->output] = $pipes;
         stream_set_blocking($this->output, false);
-        $this->pid = proc_get_status($this->handle)['pid'];
+        $status = proc_get_status($this->handle);
+        $this->pid = $status['pid'];
+        // It is told once only how a process has ended, and a short one may have by now.
+        $this->note($status);
     }
 
     /** Writes a line to its standard input. */
@@ -127,13 +130,18 @@ final class Process
     public function hasEnded(): bool
     {
         if ($this->exit === null) {
-            $status = proc_get_status($this->handle);
-            if (!$status['running']) {
-                $this->exit = $status['signaled'] ? -$status['termsig'] : $status['exitcode'];
-            }
+            $this->note(proc_get_status($this->handle));
         }
 
         return $this->exit !== null;
+    }
+
+    /** @param array{running: bool, signaled: bool, termsig: int, exitcode: int} $status */
+    private function note(array $status): void
+    {
+        if (!$status['running']) {
+            $this->exit = $status['signaled'] ? -$status['termsig'] : $status['exitcode'];
+        }
     }
 
     public function signal(int $signal): void
