@@ -26,6 +26,8 @@ const PERCENTILES_EVERY: u64 = 64;
 pub struct Seated {
     seat: Option<Seat>,
     looked: Option<Instant>,
+    /// The wall clock then: what is told is counted from there, so that a request reads no further clock.
+    wall_ms: u64,
     /// Requests that have ended on this thread.
     served: u64,
     /// In which process, counted from the first one by forks.
@@ -37,6 +39,15 @@ impl Seated {
     fn seat(&self) -> Option<&Seat> {
         self.seat.as_ref().filter(|seat| seat.is_ours())
     }
+
+    /// A moment, in milliseconds since 1970.
+    fn wall(&self, at: Option<Instant>) -> u64 {
+        let since = at
+            .zip(self.looked)
+            .map(|(at, looked)| at.saturating_duration_since(looked));
+        let ms = since.unwrap_or_default().as_millis();
+        self.wall_ms.saturating_add(u64::try_from(ms).unwrap_or(0))
+    }
 }
 
 /// A request may begin.
@@ -44,7 +55,8 @@ impl Seated {
 pub fn begins() {
     Thread::with(|thread| {
         if let Some(seat) = thread.seat.seat() {
-            seat.set(Field::Began, clock::unix_ms());
+            let at = thread.worker.noted().map(|noted| noted.at);
+            seat.set(Field::Began, thread.seat.wall(at));
             seat.set(Field::Baseline, thread.worker.baseline() as u64);
         }
     });
@@ -84,7 +96,7 @@ pub fn ended() {
         seat.set(Field::Requests, requests);
         seat.set(Field::Last, us(thread.worker.took));
         seat.set(Field::Began, 0);
-        seat.set(Field::Ended, clock::unix_ms());
+        seat.set(Field::Ended, thread.seat.wall(thread.worker.over));
         seat.set(Field::Memory, memory::usage() as u64);
         seat.set(Field::Peak, memory::peak() as u64);
         seat.set(Field::Baseline, thread.worker.baseline() as u64);
@@ -102,6 +114,7 @@ pub fn ended() {
 fn look() {
     let is_loop = Thread::with(|thread| {
         thread.seat.looked = Some(Instant::now());
+        thread.seat.wall_ms = clock::unix_ms();
         thread.seat.generation = fork::generation();
         thread.worker.looped > 0
     });

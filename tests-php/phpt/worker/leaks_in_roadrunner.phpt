@@ -1,0 +1,59 @@
+--TEST--
+In a worker of RoadRunner a leak is named after the next request is asked for; what the loop itself holds is none
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+putenv('RR_MODE=http');
+without_velox(['worker_leak_check' => 'on', 'log_level' => 'error']);
+
+class_exists('Spiral\\RoadRunner\\Worker') || eval('
+namespace Spiral\RoadRunner;
+
+final class Payload
+{
+    public function __construct(public string $body) {}
+}
+
+final class Worker
+{
+    private int $asked = 0;
+
+    public function waitPayload(): ?Payload
+    {
+        return $this->asked++ < 6 ? new Payload("request $this->asked") : null;
+    }
+}
+');
+
+final class Seen
+{
+    public static array $requests = [];
+}
+
+function serve(Spiral\RoadRunner\Worker $worker): void
+{
+    $number = 0;
+    $sizes = [];
+    while ($payload = $worker->waitPayload()) {
+        $number++;
+        $sizes = array_fill(0, $number % 3, $payload);
+        echo $payload->body, ': ', json_encode(array_column(Pillion\Worker\leaks(), 'message'), JSON_UNESCAPED_UNICODE), "\n";
+        if ($number > 2) {
+            Seen::$requests[] = $payload->body;
+        }
+    }
+}
+
+echo Pillion\Worker\mode(), "\n";
+serve(new Spiral\RoadRunner\Worker());
+echo json_encode(array_column(Pillion\Worker\leaks(), 'message'), JSON_UNESCAPED_UNICODE), "\n";
+?>
+--EXPECT--
+roadrunner
+request 1: []
+request 2: []
+request 3: []
+request 4: []
+request 5: ["Seen::$requests: array 1 → 2 elements, +40 bytes"]
+request 6: ["Seen::$requests: array 2 → 3 elements, +40 bytes"]
+["Seen::$requests: array 3 → 4 elements, +40 bytes"]
