@@ -3,7 +3,7 @@
 //! truncated. Whoever lays a format over it uses atomics for what others may change.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Seek as _, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
@@ -32,17 +32,8 @@ impl Segment {
     /// `AlreadyExists`; `StorageFull`, where a megabyte would not be left; what the system says.
     pub fn create(path: &Path, bytes: usize) -> io::Result<Self> {
         let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let room = rustix::fs::statvfs(dir)?;
-        if room.f_bavail.saturating_mul(room.f_frsize) < bytes as u64 + MARGIN {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(path)?;
+        check_room(dir, bytes)?;
+        let mut file = create_new(path)?;
         reach(Place::SharedMade);
         let made = Self::fill(&mut file, dir, bytes);
         if made.is_err() {
@@ -52,20 +43,10 @@ impl Segment {
     }
 
     fn fill(file: &mut File, dir: &Path, bytes: usize) -> io::Result<Self> {
-        // A directory that a group shares has segments that it shares.
-        let group = dir.metadata()?.mode() & 0o060;
-        if group != 0 {
-            file.set_permissions(fs::Permissions::from_mode(0o600 | group))?;
-        }
-        let allocated =
-            rustix::fs::fallocate(&*file, rustix::fs::FallocateFlags::empty(), 0, bytes as u64);
-        match allocated {
-            Ok(()) => {}
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => zeros(file, bytes)?,
-            Err(error) => return Err(error.into()),
-        }
+        share(file, dir)?;
+        allocate(file, bytes)?;
         let segment = Self::map(file, bytes)?;
-        if segment.populate().is_err() {
+        if populate(&segment.map).is_err() {
             zeros(file, bytes)?;
         }
         Ok(segment)
@@ -104,14 +85,6 @@ impl Segment {
         Ok(Self { map, bytes })
     }
 
-    /// Has all pages allocated and mapped now, where the kernel can do that (Linux 5.14).
-    fn populate(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        return self.map.advise(memmap2::Advice::PopulateWrite);
-        #[cfg(not(target_os = "linux"))]
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
     /// Its size in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
@@ -144,30 +117,93 @@ impl Segment {
     }
 }
 
-/// The size of what we would have made: a regular file of ours, of root's or of the directory's owner
-/// (or of our group, where the directory is shared), closed to strangers, of whole words.
-fn check(file: &File, path: &Path) -> io::Result<usize> {
-    let found = file.metadata()?;
+/// Whether there is room for a file of so many bytes, and a megabyte beside it.
+///
+/// # Errors
+/// `StorageFull`; what the system says.
+pub(crate) fn check_room(dir: &Path, bytes: usize) -> io::Result<()> {
+    let room = rustix::fs::statvfs(dir)?;
+    if room.f_bavail.saturating_mul(room.f_frsize) < bytes as u64 + MARGIN {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
+}
+
+/// An empty file that nobody had before, closed to others.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        .open(path)
+}
+
+/// A directory that a group shares has segments that it shares.
+pub(crate) fn share(file: &File, dir: &Path) -> io::Result<()> {
+    match dir.metadata()?.mode() & 0o060 {
+        0 => Ok(()),
+        group => file.set_permissions(fs::Permissions::from_mode(0o600 | group)),
+    }
+}
+
+/// Gives a file its size, and the disk's blocks for it.
+pub(crate) fn allocate(file: &mut File, bytes: usize) -> io::Result<()> {
+    let none = rustix::fs::FallocateFlags::empty();
+    match rustix::fs::fallocate(&*file, none, 0, bytes as u64) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => zeros(file, bytes),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Has all pages of a mapping allocated now, where the kernel can do that (Linux 5.14).
+pub(crate) fn populate(map: &MmapRaw) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    return map.advise(memmap2::Advice::PopulateWrite);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = map;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Why a file at `path` is none that one of us made, less what its content says: a regular file of ours,
+/// of root's or of the directory's owner (or of our group, where the directory is shared), closed to
+/// strangers.
+pub(crate) fn stranger(found: &Metadata, path: &Path) -> io::Result<Option<&'static str>> {
     let dir = path
         .parent()
         .ok_or(io::ErrorKind::InvalidInput)?
         .metadata()?;
     let owners = [0, rustix::process::geteuid().as_raw(), dir.uid()];
     let shared = dir.mode() & 0o020 != 0 && found.gid() == dir.gid();
-    let why = if !found.is_file() || found.len() == 0 || found.len() % 8 != 0 {
-        "it is no segment"
-    } else if !owners.contains(&found.uid()) && !shared {
-        "it belongs to another user"
+    Ok(if !owners.contains(&found.uid()) && !shared {
+        Some("it belongs to another user")
     } else if found.mode() & 0o002 != 0 {
-        "everybody may write to it"
+        Some("everybody may write to it")
     } else {
-        return usize::try_from(found.len()).map_err(io::Error::other);
+        None
+    })
+}
+
+/// The size of what we would have made, of whole words.
+fn check(file: &File, path: &Path) -> io::Result<usize> {
+    let found = file.metadata()?;
+    let why = if !found.is_file() || found.len() == 0 || !found.len().is_multiple_of(8) {
+        Some("it is no segment")
+    } else {
+        stranger(&found, path)?
     };
-    Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    match why {
+        Some(why) => Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+        None => usize::try_from(found.len()).map_err(io::Error::other),
+    }
 }
 
 /// The other way of allocating: tells of a full disk with an error.
-fn zeros(file: &mut File, bytes: usize) -> io::Result<()> {
+pub(crate) fn zeros(file: &mut File, bytes: usize) -> io::Result<()> {
     file.rewind()?;
     let page = [0; 1 << 16];
     let mut left = bytes;

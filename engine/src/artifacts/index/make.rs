@@ -3,9 +3,7 @@
 //! that a full tmpfs can't give is a SIGBUS. Once a boot, on the thread that first needs it.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Seek as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    fs, io,
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -13,11 +11,9 @@ use std::{
 use super::segment::Segment;
 use crate::{
     failpoint::{Place, reach},
-    host::shared,
+    host::{segment, shared},
 };
 
-/// What the file system has to have left after the segment was made.
-const MARGIN: u64 = 1 << 20;
 /// How the name of a segment ends that is being made.
 const TEMPORARY: &str = ".tmp";
 /// Making takes a fraction of a second; whose file is older died over it.
@@ -32,10 +28,7 @@ impl Segment {
         fill: impl FnOnce(&Self),
     ) -> io::Result<Option<Self>> {
         let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let room = rustix::fs::statvfs(dir)?;
-        if room.f_bavail.saturating_mul(room.f_frsize) < bytes as u64 + MARGIN {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        segment::check_room(dir, bytes)?;
         sweep(path, SystemTime::now());
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{:016x}{TEMPORARY}", random()?));
@@ -56,56 +49,17 @@ impl Segment {
     }
 
     fn make(path: &Path, dir: &Path, bytes: usize) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(path)?;
-        // A directory that a group shares has segments that it shares.
-        let group = dir.metadata()?.mode() & 0o060;
+        let mut file = segment::create_new(path)?;
         reach(Place::SegmentMade);
-        file.set_permissions(fs::Permissions::from_mode(0o600 | group))?;
-        let allocated =
-            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes as u64);
-        if let Err(error) = allocated {
-            if !matches!(
-                error,
-                rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS
-            ) {
-                return Err(error.into());
-            }
-            zeros(&mut file, bytes)?;
-        }
+        segment::share(&file, dir)?;
+        segment::allocate(&mut file, bytes)?;
         reach(Place::SegmentAllocated);
-        let segment = Self::map(&file, bytes, true)?;
-        if segment.populate().is_err() {
-            zeros(&mut file, bytes)?;
+        let made = Self::map(&file, bytes, true)?;
+        if segment::populate(&made.map).is_err() {
+            segment::zeros(&mut file, bytes)?;
         }
-        Ok(segment)
+        Ok(made)
     }
-
-    /// Has all pages allocated now, where the kernel can do that (Linux 5.14).
-    fn populate(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        return self.map.advise(memmap2::Advice::PopulateWrite);
-        #[cfg(not(target_os = "linux"))]
-        Err(io::ErrorKind::Unsupported.into())
-    }
-}
-
-/// The other way of allocating: tells of a full disk with an error.
-fn zeros(file: &mut File, bytes: usize) -> io::Result<()> {
-    file.rewind()?;
-    let page = [0; 1 << 16];
-    let mut left = bytes;
-    while left > 0 {
-        let part = page.get(..left.min(page.len())).unwrap_or(&page);
-        file.write_all(part)?;
-        left -= part.len();
-    }
-    Ok(())
 }
 
 fn random() -> io::Result<u64> {
@@ -128,7 +82,7 @@ pub(super) fn sweep(path: &Path, now: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::Ordering;
+    use std::{fs::File, os::unix::fs::MetadataExt as _, sync::atomic::Ordering};
 
     #[test]
     fn whoever_comes_second_gets_the_segment_of_the_first() {

@@ -11,7 +11,7 @@ use std::{
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::sync::atomic::AtomicU64;
+use crate::{host::segment, sync::atomic::AtomicU64};
 
 /// Words that other processes may change at any moment, hence atomics and no `&[u64]`.
 #[derive(Debug)]
@@ -120,26 +120,18 @@ fn open(path: &Path, write: bool) -> io::Result<File> {
         .open(path)
 }
 
-/// Whether the file is what we would have made: ours or root's or the directory's owner's (or our
-/// group's, where the directory is shared), closed to strangers, of the very size.
+/// Whether the file is what one of us would have made, of the very size.
 fn check(file: &File, path: &Path, bytes: usize) -> io::Result<()> {
     let found = file.metadata()?;
-    let dir = path
-        .parent()
-        .ok_or(io::ErrorKind::InvalidInput)?
-        .metadata()?;
-    let owners = [0, rustix::process::geteuid().as_raw(), dir.uid()];
-    let shared = dir.mode() & 0o020 != 0 && found.gid() == dir.gid();
     let why = if !found.is_file() || found.len() != bytes as u64 {
-        "it is no index of that capacity"
-    } else if !owners.contains(&found.uid()) && !shared {
-        "it belongs to another user"
-    } else if found.mode() & 0o002 != 0 {
-        "everybody may write to it"
+        Some("it is no index of that capacity")
     } else {
-        return Ok(());
+        segment::stranger(&found, path)?
     };
-    Err(io::Error::new(io::ErrorKind::InvalidData, why))
+    match why {
+        Some(why) => Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
