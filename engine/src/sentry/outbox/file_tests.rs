@@ -1,0 +1,154 @@
+//! One file of an outbox: its order, its room, the death of writers, and foreign bytes.
+
+use super::*;
+use proptest::prelude::*;
+
+fn small(bytes: usize) -> BoxFile {
+    BoxFile::create(None, Class::Critical, bytes, 1).unwrap()
+}
+
+#[test]
+fn records_come_back_in_their_order_until_it_is_full() {
+    let file = small(4096);
+    let mut pushed = 0u64;
+    while file
+        .push(b"dsn", format!("envelope {pushed}").as_bytes(), pushed)
+        .is_some()
+    {
+        pushed += 1;
+    }
+    assert!(pushed > 50, "{pushed}");
+    for at in 0..pushed {
+        let index = file.take().unwrap();
+        let record = file.read(index).unwrap();
+        assert_eq!(record.envelope, format!("envelope {at}").as_bytes());
+        assert_eq!(
+            (record.dsn.as_slice(), record.accepted_ms),
+            (&b"dsn"[..], at)
+        );
+        file.settle(index);
+    }
+    assert!(file.take().is_none());
+    assert!(file.is_drained() && !file.is_finished());
+    file.seal();
+    assert!(file.is_finished());
+    assert!(file.push(b"", b"x", 0).is_none());
+}
+
+#[test]
+fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its_way_not() {
+    let file = small(4096);
+    for n in 0..4u64 {
+        file.push(b"", format!("{n}").as_bytes(), n).unwrap();
+    }
+    let taken: Vec<_> = (0..3).map(|_| file.take().unwrap()).collect();
+    assert_eq!(file.drop_oldest(), Some(3), "all others are on their way");
+    file.note_attempt(1);
+    file.hold(1);
+    file.hold(0);
+    let endless = file.slot(2, 0).unwrap();
+    endless.fetch_or(u64::to_le(!0xff), Ordering::Relaxed);
+    file.note_attempt(2);
+    assert_eq!(
+        (file.state(2), file.read(2).unwrap().attempts),
+        (State::Taken, 0)
+    );
+    assert_eq!(file.take(), None, "nobody takes by turn what waits");
+    assert_eq!(file.drop_oldest(), Some(0));
+    assert!(!file.resume(0) && file.resume(1));
+    assert_eq!(file.read(1).unwrap().attempts, 1);
+    assert_eq!(file.drop_oldest(), None);
+    taken.into_iter().for_each(|index| file.settle(index));
+    assert!(!file.is_drained());
+    file.settle(3);
+    assert!(file.is_drained());
+}
+
+#[test]
+fn a_writer_that_dies_half_way_costs_nobody_elses_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("1.0.0.v1.box");
+    let file = BoxFile::create(Some(path.clone()), Class::High, 8192, 1).unwrap();
+    file.push(b"", b"first", 1).unwrap();
+    // Reserved and never committed.
+    file.reserve(64).unwrap();
+    file.push(b"", b"third", 3).unwrap();
+    assert_eq!(file.take(), Some(0));
+    assert_eq!(file.take(), Some(2));
+    let adopted = BoxFile::adopt(&path, Arc::new(Tenure::nobody()))
+        .unwrap()
+        .unwrap();
+    let (ready, shed, torn) = adopted.recover();
+    assert_eq!((ready, shed.len(), torn), (2, 0, 1));
+    let texts: Vec<_> = std::iter::from_fn(|| adopted.take())
+        .map(|index| {
+            let record = adopted.read(index).unwrap();
+            adopted.settle(index);
+            record.envelope
+        })
+        .collect();
+    assert_eq!(texts, [b"first".to_vec(), b"third".to_vec()]);
+    assert!(adopted.is_finished());
+}
+
+#[test]
+fn a_record_whose_bytes_changed_is_torn() {
+    let file = small(4096);
+    let index = file.push(b"d", b"some envelope", 1).unwrap();
+    file.segment
+        .word(9)
+        .unwrap()
+        .fetch_xor(1, Ordering::Relaxed);
+    assert_eq!(file.read(index), None);
+}
+
+#[test]
+fn many_threads_write_at_once_and_each_record_is_whole() {
+    let file = small(1 << 20);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let file = &file;
+            scope.spawn(move || {
+                for n in 0..500 {
+                    let text = format!("{thread}:{n}:").repeat(1 + n % 7);
+                    file.push(b"dsn", text.as_bytes(), n as u64).unwrap();
+                }
+            });
+        }
+    });
+    let mut next = [0; 4];
+    while let Some(index) = file.take() {
+        let text = String::from_utf8(file.read(index).unwrap().envelope).unwrap();
+        let mut parts = text.split(':');
+        let (thread, n): (usize, usize) = (
+            parts.next().unwrap().parse().unwrap(),
+            parts.next().unwrap().parse().unwrap(),
+        );
+        assert_eq!(n, next[thread]);
+        next[thread] += 1;
+    }
+    assert_eq!(next, [500; 4]);
+}
+
+proptest! {
+    #[test]
+    fn foreign_bytes_make_no_panic_and_no_record_beyond_the_file(
+        words in proptest::collection::vec(any::<u64>(), 16..64),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.v1.box");
+        let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let length = bytes.len() as u64;
+        for (at, value) in [(0, MAGIC), (1, length), (2, 1)] {
+            bytes[at * 8..at * 8 + 8].copy_from_slice(&u64::to_le_bytes(value));
+        }
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let file = BoxFile::adopt(&path, Arc::new(Tenure::nobody())).unwrap().unwrap();
+        file.recover();
+        while let Some(index) = file.take() {
+            let _ = file.read(index);
+            file.settle(index);
+        }
+    }
+}
