@@ -6,7 +6,7 @@
 //! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`.
 //!
 //! Around them: [`identity`] (mode, id), [`reset`] (what happens between two requests), [`left`] and
-//! [`witness`] (what a request leaves behind), [`sentry`] (the scope of Sentry's SDK), [`report`] (exceptions that stop nothing).
+//! [`witness`] (what a request leaves behind), [`sentry`] (the scope of Sentry's SDK), [`mod@report`] (exceptions that stop nothing).
 //!
 //! A further runtime is a further file: it calls [`reset::waits`] before its loop waits, [`tell`] with what it sees,
 //! and [`reset::run`] when a request is over and PHP code may still run. PHP's own lifecycle hooks for worker

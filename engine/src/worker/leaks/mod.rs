@@ -2,10 +2,10 @@
 //! it has ended, are compared, and what is told is decided here. The extension takes the pictures; nothing
 //! in them holds a value of PHP's, they are numbers only. On PHP's thread.
 //!
-//! * [`print`] the finger print of one value, and how a change of it reads.
+//! * [`mod@print`] the finger print of one value, and how a change of it reads.
 //! * [`picture`] all of them, with what is counted beside.
 //! * [`past`] what earlier requests did to the same thing; the difference between a leak and lazy loading.
-//! * [`judge`] what is told.
+//! * [`mod@judge`] what is told.
 
 pub mod judge;
 pub mod past;
