@@ -4,13 +4,15 @@
 //! finds the files, takes the lock that their owner held, and sends them.
 //!
 //! * [`mod@file`] one file: format, appending, reading; [`checksum`] of a record.
-//! * [`tenure`] whose it is; [`epoch`] when a mapping may go.
+//! * [`lists`] all of them, [`claim`] one record; [`tenure`] whose it is; [`epoch`] when a mapping may go.
 //! * [`adopt`] taking over what the dead left, [`refused`] what of it can't be had; [`shed`] making room.
 
 mod adopt;
 mod checksum;
+mod claim;
 mod epoch;
 mod file;
+mod lists;
 mod refused;
 mod shed;
 mod tenure;
@@ -18,7 +20,6 @@ mod tenure;
 mod tests;
 
 use std::{
-    collections::VecDeque,
     io,
     path::Path,
     ptr,
@@ -26,14 +27,16 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use epoch::Epoch;
 use file::{BoxFile, LONGEST_DSN, State};
+use lists::Lists;
 use tenure::Tenure;
 
 pub use adopt::{Adopted, Waiting, waiting_in};
+pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
 pub use file::Record;
@@ -98,58 +101,6 @@ pub struct Outbox {
     /// Counted before a record can be seen, so that it never is below zero.
     queued: AtomicUsize,
     lists: Mutex<Lists>,
-}
-
-#[derive(Debug, Default)]
-struct Lists {
-    /// Each class' files, the oldest first; its current one is the last of ours.
-    files: [VecDeque<Arc<BoxFile>>; 5],
-    /// Made ahead, so that PHP's thread finds it.
-    spare: Option<Arc<BoxFile>>,
-    /// Dropped and not yet reported.
-    shed: Vec<(Arc<BoxFile>, u32)>,
-    /// Out of the lists; a writer may still be looking at them.
-    retired: Vec<Arc<BoxFile>>,
-    leaving: Option<(usize, Vec<Arc<BoxFile>>)>,
-    others: Option<(Instant, u64)>,
-}
-
-/// A record that is on its way. It is ready again for whoever adopts it, unless it is settled.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    file: Arc<BoxFile>,
-    index: u32,
-}
-
-impl Claim {
-    /// The record; `None`: it is torn.
-    #[must_use]
-    pub fn read(&self) -> Option<Record> {
-        self.file.read(self.index)
-    }
-
-    /// Its class.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        self.file.class
-    }
-
-    /// One that waits is on its way again. `false`: it was dropped meanwhile.
-    #[must_use]
-    pub fn resume(&self) -> bool {
-        self.file.resume(self.index)
-    }
-
-    /// Whether it waits still, and was not dropped.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.file.state(self.index) == State::Held
-    }
-
-    /// Notes a try that failed.
-    pub fn note_attempt(&self) {
-        self.file.note_attempt(self.index);
-    }
 }
 
 impl Outbox {
@@ -391,60 +342,6 @@ impl Outbox {
         }
     }
 
-    /// What a moment of leisure is for: files that are done go, their mappings follow when no writer can
-    /// be looking at them, a chain that fills fast gets its next file ahead, and one that is `idle` gives
-    /// all but a small one back. On the runtime, by one task.
-    pub fn tidy(&self, idle: bool) {
-        let mut lists = self.lists();
-        for class in Class::ALL {
-            let current = &self.chain(class).current;
-            let held = current.load(Ordering::Acquire);
-            let last = lists
-                .of(class)
-                .back()
-                .filter(|file| Arc::as_ptr(file).cast_mut() == held)
-                .map(Arc::clone);
-            if let Some(last) = last {
-                if idle && last.bytes() > SMALL && last.is_drained() {
-                    current.store(ptr::null_mut(), Ordering::Release);
-                    last.seal();
-                } else if last.filled() > 50 && lists.spare.is_none() {
-                    let bytes = (last.bytes() * GROWTH).min(LARGE);
-                    if self.others(&mut lists) + lists.bytes() + bytes as u64 <= self.room.bytes {
-                        lists.spare = self.make(class, bytes).ok().map(Arc::new);
-                    }
-                }
-            }
-            let finished: Vec<_> = lists
-                .of(class)
-                .iter()
-                .filter(|file| file.is_finished())
-                .map(Arc::clone)
-                .collect();
-            for file in finished {
-                lists.retire(&file);
-            }
-        }
-        if idle && let Some(spare) = lists.spare.take() {
-            spare.unlink();
-        }
-        self.let_go(&mut lists);
-    }
-
-    fn let_go(&self, lists: &mut Lists) {
-        if let Some((turn, files)) = lists.leaving.take() {
-            if !self.epoch.is_over(turn) {
-                lists.leaving = Some((turn, files));
-                return;
-            }
-            drop(files);
-        }
-        if !lists.retired.is_empty() {
-            let files = std::mem::take(&mut lists.retired);
-            lists.leaving = Some((self.epoch.turn(), files));
-        }
-    }
-
     /// Has the disk hold all that was accepted. On a thread that may block.
     ///
     /// # Errors
@@ -476,30 +373,6 @@ impl Outbox {
                 states.filter(|state| *state == State::Ready).count()
             })
             .sum()
-    }
-}
-
-impl Lists {
-    fn of(&self, class: Class) -> &VecDeque<Arc<BoxFile>> {
-        class.of(&self.files)
-    }
-
-    fn of_mut(&mut self, class: Class) -> &mut VecDeque<Arc<BoxFile>> {
-        class.of_mut(&mut self.files)
-    }
-
-    fn bytes(&self) -> u64 {
-        let files = self.files.iter().flatten().chain(self.spare.iter());
-        files.map(|file| file.bytes() as u64).sum()
-    }
-
-    fn retire(&mut self, file: &Arc<BoxFile>) {
-        let files = self.of_mut(file.class);
-        if let Some(at) = files.iter().position(|one| Arc::ptr_eq(one, file)) {
-            files.remove(at);
-            file.unlink();
-            self.retired.push(Arc::clone(file));
-        }
     }
 }
 
