@@ -18,7 +18,7 @@ use crate::{
     thread::Thread,
     zend::{
         memory,
-        walk::{self, Walk, names},
+        walk::{self, Walk, names, things},
     },
 };
 
@@ -161,7 +161,7 @@ fn say(line: &Value) {
 fn tell(walk: &Walk<'_>, verdict: &Verdict) -> Vec<Value> {
     let key = verdict.key;
     let gained = verdict.after.count.saturating_sub(verdict.before.count);
-    let newest = || names::newest(key.kind, gained.try_into().unwrap_or(u32::MAX));
+    let newest = || things::newest(key.kind, gained.try_into().unwrap_or(u32::MAX));
     if key.kind == Kind::Constant {
         let line = |name: String| {
             let named = names::Named {
@@ -178,7 +178,7 @@ fn tell(walk: &Walk<'_>, verdict: &Verdict) -> Vec<Value> {
     let counts = [verdict.before.count.into(), verdict.after.count.into()];
     let (words, bytes) = match key.kind {
         Kind::Ini => {
-            let (before, after) = names::ini_values(key);
+            let (before, after) = things::ini_values(key);
             let change = format!("{before:?} → {after:?}");
             ([before.into(), after.into(), change.into()], 0)
         }

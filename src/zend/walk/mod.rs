@@ -7,11 +7,12 @@
 //! the picture, and the picture says so.
 //!
 //! * [`value`] prints one value; [`roots`] what is known by name; [`objects`] what is reached from there;
-//! * [`names`] names for what has changed, while it is still there.
+//! * [`names`] and [`things`] names for what has changed, while it is still there.
 
 pub mod names;
 mod objects;
 mod roots;
+pub mod things;
 mod value;
 
 use std::{

@@ -4,21 +4,18 @@
 use std::ops::ControlFlow;
 
 use ext_php_rs::ffi::{
-    HashTable, IS_OBJECT, IS_PTR, ZEND_USER_FUNCTION, ext_php_rs_executor_globals, php_stream,
-    zend_class_entry, zend_execute_data, zend_function, zend_ini_entry, zend_object, zend_resource,
-    zend_string, zval,
+    HashTable, ZEND_USER_FUNCTION, ext_php_rs_executor_globals, zend_class_entry,
+    zend_execute_data, zend_function, zend_object, zend_string,
 };
 use pillion_engine::worker::leaks::{Key, Kind};
 
 use super::{
     Walk,
     objects::{DYNAMIC, HELD},
-    roots::{THIS, is_ours},
+    roots::THIS,
+    things::{handler, ini, resource, shutdown_function},
 };
-use crate::zend::{
-    raw, table,
-    value::{type_of, zend_str},
-};
+use crate::zend::{table, value::zend_str};
 
 /// What a thing is called, and where it is declared.
 #[derive(Debug, Default)]
@@ -42,7 +39,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// # Safety
 /// Null, or a live string.
-unsafe fn string(string: *const zend_string) -> String {
+pub unsafe fn string(string: *const zend_string) -> String {
     // SAFETY: by the contract.
     text(unsafe { zend_str(string) }.unwrap_or_default())
 }
@@ -286,129 +283,6 @@ unsafe fn variable(key: Key) -> Named {
     Named::default()
 }
 
-unsafe fn ini(key: Key) -> Named {
-    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.of as usize);
-    Named {
-        // SAFETY: entries live as long as the thread.
-        name: unsafe { string((*entry).name) },
-        ..Named::default()
-    }
-}
-
-/// The value of an ini entry before the script changed it, and now.
-#[must_use]
-pub fn ini_values(key: Key) -> (String, String) {
-    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.of as usize);
-    // SAFETY: as above.
-    unsafe { (string((*entry).orig_value), string((*entry).value)) }
-}
-
-unsafe fn resource(key: Key) -> Named {
-    let mut named = Named::default();
-    // SAFETY: this thread's table of resources.
-    unsafe {
-        let globals = ext_php_rs_executor_globals();
-        let found = raw::find_index(&raw const (*globals).regular_list, key.slot);
-        let Some(found) = found.as_ref() else {
-            return named;
-        };
-        let resource: *mut zend_resource = found.value.res;
-        let kind = raw::zend_rsrc_list_get_rsrc_type(resource);
-        let kind = match kind.is_null() {
-            true => "resource".to_owned(),
-            false => std::ffi::CStr::from_ptr(kind)
-                .to_string_lossy()
-                .into_owned(),
-        };
-        named.name = format!("{kind} #{}", key.slot);
-        if (*resource).type_ == raw::php_file_le_stream() {
-            let stream = (*resource).ptr.cast::<php_stream>();
-            if !(*stream).orig_path.is_null() {
-                let path = std::ffi::CStr::from_ptr((*stream).orig_path).to_string_lossy();
-                let mode = std::ffi::CStr::from_ptr((*stream).mode.as_ptr()).to_string_lossy();
-                named.name = format!("{kind} #{} {path} ({mode})", key.slot);
-            }
-        }
-    }
-    named
-}
-
-unsafe fn handler(
-    setter: &str,
-    which: unsafe fn(*const ext_php_rs::ffi::zend_executor_globals) -> *const zval,
-) -> Named {
-    // SAFETY: this thread's globals.
-    unsafe {
-        let value = which(ext_php_rs_executor_globals());
-        let mut named = Named {
-            name: setter.to_owned(),
-            ..Named::default()
-        };
-        if type_of(&*value) == IS_OBJECT && is_closure((*(*value).value.obj).ce) {
-            named.place = function_place(closure((*value).value.obj));
-        }
-        named
-    }
-}
-
-/// The one that was registered last.
-unsafe fn shutdown_function() -> Named {
-    let mut last = Named {
-        name: "register_shutdown_function()".to_owned(),
-        ..Named::default()
-    };
-    // SAFETY: in a script; entries are as PHP has registered them.
-    unsafe {
-        let Some(functions) = raw::shutdown_functions() else {
-            return last;
-        };
-        table::each(functions, |_, _, entry| {
-            if type_of(&*entry) != IS_PTR || is_ours(entry) {
-                return;
-            }
-            let entry = (*entry).value.ptr.cast::<raw::ShutdownFunction>();
-            if let Some(function) = (*entry).cache.function_handler.as_ref() {
-                last.name = format!("register_shutdown_function({})", function_name(function));
-                last.place = function_place(function);
-            }
-        });
-    }
-    last
-}
-
-/// What a table has gained beyond so many elements, by its keys; the last ones, where there are too many.
-#[must_use]
-pub fn newest(kind: Kind, count: u32) -> Vec<String> {
-    const MOST: usize = 10;
-    let mut names = Vec::new();
-    // SAFETY: this thread's tables.
-    unsafe {
-        let globals = ext_php_rs_executor_globals();
-        let table: *const HashTable = match kind {
-            Kind::Class => (*globals).class_table,
-            Kind::Function => (*globals).function_table,
-            Kind::File => &raw const (*globals).included_files,
-            Kind::Constant => (*globals).zend_constants,
-            _ => return names,
-        };
-        let (_, used) = table::sizes(table);
-        let start = used.saturating_sub(count);
-        table::each_from(table, start, |_, name, value| {
-            let shown = match kind {
-                Kind::Class => class_name((*value).value.ce.addr() as u64),
-                Kind::Function => function_name(&*(*value).value.func),
-                _ => string(name),
-            };
-            names.push(shown);
-            match names.len() < MOST {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
-            }
-        });
-    }
-    names
-}
-
 unsafe fn by_hash(table: *const HashTable, is: impl Fn(u64) -> bool) -> String {
     let mut found = String::new();
     // SAFETY: by the callers' contract.
@@ -432,20 +306,20 @@ fn bare(name: &str) -> String {
     name.rsplit('\0').next().unwrap_or_default().to_owned()
 }
 
-unsafe fn is_closure(class: *const zend_class_entry) -> bool {
+pub unsafe fn is_closure(class: *const zend_class_entry) -> bool {
     // SAFETY: a live class.
     unsafe { zend_str((*class).name) == Some(b"Closure") }
 }
 
 /// # Safety
 /// A live object of `Closure`.
-unsafe fn closure<'a>(object: *mut zend_object) -> &'a zend_function {
+pub unsafe fn closure<'a>(object: *mut zend_object) -> &'a zend_function {
     // SAFETY: a closure's function follows its object, from `Zend/zend_closures.c`.
     unsafe { &*object.add(1).cast::<zend_function>() }
 }
 
 /// `App\Cart::add()`
-unsafe fn function_name(function: &zend_function) -> String {
+pub unsafe fn function_name(function: &zend_function) -> String {
     // SAFETY: a live function, whose class lives too.
     unsafe {
         let common = &function.common;
@@ -457,7 +331,7 @@ unsafe fn function_name(function: &zend_function) -> String {
     }
 }
 
-unsafe fn function_place(function: &zend_function) -> Option<(String, u32)> {
+pub unsafe fn function_place(function: &zend_function) -> Option<(String, u32)> {
     // SAFETY: a live function; the file and line are those of functions written in PHP.
     unsafe {
         (u32::from(function.type_) == ZEND_USER_FUNCTION).then(|| {
