@@ -55,17 +55,23 @@ fn poll_sets(runtime: &Runtime) -> io::Result<Vec<RawFd>> {
     let _inside = runtime.enter();
     let probe = UnixDatagram::unbound()?;
     let number = probe.as_raw_fd();
-    let entry = format!("tfd: {number:8} ");
-    let has_it = |fd: &RawFd| {
-        fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))
-            .is_ok_and(|page| page.contains(&entry))
-    };
+    let inode = inode(number).ok_or_else(io::Error::last_os_error)?;
     // They were made a moment before the probe, so they mostly lie right below it.
     Ok((0..number)
         .rev()
-        .filter(has_it)
+        .filter(|fd| watches(*fd, number, inode))
         .take(OF_A_RUNTIME)
         .collect())
+}
+
+/// Whether `poll_set` is one, and has that file in it. The number alone says nothing: a file that was closed
+/// here while a child still had it open stays in the sets of others under a number that is free again.
+fn watches(poll_set: RawFd, number: RawFd, inode: u64) -> bool {
+    let (entry, ending) = (format!("tfd: {number:8} "), format!(" ino:{inode:x} "));
+    fs::read_to_string(format!("/proc/self/fdinfo/{poll_set}")).is_ok_and(|page| {
+        let mut lines = page.lines();
+        lines.any(|line| line.starts_with(&entry) && line.contains(&ending))
+    })
 }
 
 /// Closes this child's copies. Async-signal-safe.
@@ -128,10 +134,14 @@ fn close_members(poll_set: RawFd) {
 }
 
 /// Whether a number still leads to the file that is in the poll set.
-fn is_file(fd: RawFd, inode: u64) -> bool {
+fn is_file(fd: RawFd, expected: u64) -> bool {
+    inode(fd) == Some(expected)
+}
+
+fn inode(fd: RawFd) -> Option<u64> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: fstat fills the struct where it succeeds.
-    unsafe { libc::fstat(fd, stat.as_mut_ptr()) == 0 && stat.assume_init().st_ino == inode }
+    unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init().st_ino) }
 }
 
 /// Reads `tfd: 5 events: 19 data: 7f… pos:0 ino:61af sdev:7` byte by byte (proc(5), fdinfo of epoll).
@@ -167,5 +177,47 @@ impl Members {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::fd::FromRawFd as _, os::unix::net::UnixDatagram as Socket};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_closed_here_and_lives_elsewhere_is_not_taken_for_the_one_that_has_its_number_now()
+     {
+        for _ in 0..1000 {
+            // SAFETY: a descriptor that nobody else has.
+            let set = unsafe { File::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
+            let first = Socket::unbound().unwrap();
+            let (number, its_inode) = (first.as_raw_fd(), inode(first.as_raw_fd()).unwrap());
+            let mut event = libc::epoll_event {
+                events: libc::EPOLLIN as u32,
+                u64: 0,
+            };
+            // SAFETY: both descriptors are open.
+            let added = unsafe {
+                libc::epoll_ctl(set.as_raw_fd(), libc::EPOLL_CTL_ADD, number, &raw mut event)
+            };
+            assert_eq!(added, 0);
+            assert!(watches(set.as_raw_fd(), number, its_inode));
+            // As a forked child has it.
+            let _elsewhere = first.try_clone().unwrap();
+            drop(first);
+            let second = Socket::unbound().unwrap();
+            // Another test's thread may have been given the number.
+            if second.as_raw_fd() == number {
+                assert!(
+                    watches(set.as_raw_fd(), number, its_inode),
+                    "the kernel keeps it"
+                );
+                assert!(!watches(set.as_raw_fd(), number, inode(number).unwrap()));
+                return;
+            }
+        }
+        panic!("the number was never given again");
     }
 }
