@@ -3,11 +3,11 @@
 //! closes an idle one (relay does after 5 s) costs a new connection and no envelope. On the runtime.
 
 use std::{
-    io::Write as _,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use reqwest::{
     Proxy,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
@@ -60,7 +60,9 @@ pub(super) struct Answer {
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
-    compression: Option<u32>,
+    compression: Option<Compression>,
+    /// What was compressed with last: making one anew takes longer than compressing an event.
+    deflate: Arc<Mutex<Option<Compress>>>,
     server_errors: bool,
 }
 
@@ -101,7 +103,8 @@ impl Client {
             .map_err(|error| Error::Config(format!("sentry.transport: {}", chain(&error))))?;
         Ok(Self {
             http,
-            compression: settings.compression,
+            compression: settings.compression.map(Compression::new),
+            deflate: Arc::default(),
             server_errors: settings.server_errors,
         })
     }
@@ -161,26 +164,58 @@ impl Client {
         }
     }
 
+    /// Gives back the memory that is kept for the next envelope.
+    pub(super) fn rest(&self) {
+        self.kept().take();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Compress>> {
+        self.deflate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn compress(&self, envelope: Vec<u8>) -> (Vec<u8>, bool) {
         let Some(level) = self.compression else {
             return (envelope, false);
         };
         if envelope.len() < LARGE {
-            return gzip(envelope, level);
+            let mut kept = self.kept();
+            let deflate = kept.get_or_insert_with(|| Compress::new(level, false));
+            return packed(deflate, envelope);
         }
-        tokio::task::spawn_blocking(move || gzip(envelope, level))
+        tokio::task::spawn_blocking(move || packed(&mut Compress::new(level, false), envelope))
             .await
             .unwrap_or_default()
     }
 }
 
-fn gzip(envelope: Vec<u8>, level: u32) -> (Vec<u8>, bool) {
-    let out = Vec::with_capacity(envelope.len() / 4 + 64);
-    let mut encoder = GzEncoder::new(out, Compression::new(level));
-    match encoder.write_all(&envelope).and_then(|()| encoder.finish()) {
-        Ok(packed) => (packed, true),
-        Err(_) => (envelope, false),
+/// What goes over the wire, and whether it is gzip.
+fn packed(deflate: &mut Compress, envelope: Vec<u8>) -> (Vec<u8>, bool) {
+    match gzip(deflate, &envelope) {
+        Some(packed) => (packed, true),
+        None => (envelope, false),
     }
+}
+
+/// A member of gzip (RFC 1952): a head that tells neither name nor time, what was compressed, its checksum and
+/// its length.
+fn gzip(deflate: &mut Compress, envelope: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    let mut out = Vec::with_capacity(envelope.len() / 2 + 64);
+    out.extend_from_slice(&HEAD);
+    deflate.reset();
+    loop {
+        let rest = envelope.get(usize::try_from(deflate.total_in()).ok()?..)?;
+        match deflate.compress_vec(rest, &mut out, FlushCompress::Finish) {
+            Ok(Status::StreamEnd) => break,
+            Ok(_) => out.reserve(envelope.len() / 2 + 64),
+            Err(_) => return None,
+        }
+    }
+    let mut sum = Crc::new();
+    sum.update(envelope);
+    out.extend_from_slice(&sum.sum().to_le_bytes());
+    out.extend_from_slice(&sum.amount().to_le_bytes());
+    Some(out)
 }
 
 fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {
@@ -193,4 +228,38 @@ fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
     limits::of_answer(status, &all, after, clock::unix_ms() / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    #[test]
+    fn one_compressor_serves_envelopes_of_any_size_one_after_the_other() {
+        let mut deflate = Compress::new(Compression::new(1), false);
+        let noise = |length: usize| {
+            let mut state = 88_172_645_463_325_252u64;
+            let bytes = std::iter::repeat_with(move || {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                state as u8
+            });
+            bytes.take(length).collect::<Vec<u8>>()
+        };
+        for length in [0, 1, 100, 9_600, 70_000, 300_000] {
+            for envelope in [noise(length), vec![b'x'; length]] {
+                let packed = gzip(&mut deflate, &envelope).unwrap();
+                let mut again = Vec::new();
+                GzDecoder::new(packed.as_slice())
+                    .read_to_end(&mut again)
+                    .unwrap();
+                assert_eq!(again, envelope, "{length} bytes");
+            }
+        }
+    }
 }

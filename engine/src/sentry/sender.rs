@@ -121,6 +121,7 @@ impl Sender {
         let idle_at = (!self.is_idle).then(|| self.last_work + IDLE);
         if idle_at.is_some_and(|at| now >= at) {
             self.is_idle = true;
+            self.client.iter().for_each(Client::rest);
         }
         sentry.outbox.tidy(self.is_idle);
         let mut next = self.next_deadline().into_iter().chain(idle_at).min();
