@@ -32,5 +32,5 @@ Worker\request_begin();
 Worker\request_end();
 ?>
 --EXPECTF--
-%AFatal error: Allowed memory size of 50331648 bytes exhausted (tried to allocate %d bytes) in %s on line %d
+%AFatal error: Allowed memory size of 50331648 bytes exhausted%S(tried to allocate %d bytes) in %s on line %d
 shutdown functions run
