@@ -56,9 +56,15 @@ fn poll_sets(runtime: &Runtime) -> io::Result<Vec<RawFd>> {
     let probe = UnixDatagram::unbound()?;
     let number = probe.as_raw_fd();
     let inode = inode(number).ok_or_else(io::Error::last_os_error)?;
-    // They were made a moment before the probe, so they mostly lie right below it.
+    let highest = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .max()
+        .unwrap_or(number);
+    // They were made a moment before the probe, so they mostly lie right below it; above it where another
+    // thread has closed something in between.
     Ok((0..number)
         .rev()
+        .chain(number..=highest)
         .filter(|fd| watches(*fd, number, inode))
         .take(OF_A_RUNTIME)
         .collect())
