@@ -82,28 +82,35 @@ quietly() {
     fi
 }
 
-# The archive that this machine's own packages come from.
+# The archive of the packages of this machine: of its own suite, or, for a suite named like trixie-security, of its
+# security updates.
 debian_archive() {
-    # shellcheck disable=SC1091,SC2016
+    local own
+    # shellcheck disable=SC1091
+    own=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    case ${1:-} in
+        *-security) own+=-security ;;
+    esac
+    # shellcheck disable=SC2016
     apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-        awk -v own="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")" '$2 == own && $3 == "main" { print $1; exit }'
+        awk -v own="$own" '$2 == own && $3 == "main" { print $1; exit }'
 }
 
 # other_suite DIR TYPE SUITE: reads the index of another Debian suite (TYPE deb or deb-src), from the same archive
 # and with the same keys as this machine's packages, and leaves in the array OTHER_SUITE the options by which
-# apt-get and apt-cache use that suite only. All of it lives in DIR: the machine's apt never hears of the suite.
+# apt-get and apt-cache use that suite only. All of it lives in DIR: the apt of the machine does not know the suite.
 other_suite() {
     local dir=$1 uri
-    uri=$(debian_archive)
+    uri=$(debian_archive "$3")
     if [ -z "$uri" ]; then
-        say "no Debian archive among the apt sources of this machine"
+        say "the apt sources of this machine name no Debian archive for $3"
         return 1
     fi
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
     echo "$2 [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $3 main" >"$dir/source.list"
     OTHER_SUITE=(-o "Dir::Etc::SourceList=$dir/source.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache" -o Acquire::Retries=3)
-    # Only root can hand the download to apt's own user, who can't reach a private folder.
+    # Only root can hand the download to the user of apt, which cannot enter a private folder.
     OTHER_SUITE+=(-o APT::Sandbox::User=root)
     quietly "$dir/update.log" apt-get "${OTHER_SUITE[@]}" update
 }

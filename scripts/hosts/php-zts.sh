@@ -1,16 +1,28 @@
 #!/usr/bin/env bash
-# Builds PHP 8.4 with threads (ZTS: cli, fpm and the embed library that FrankenPHP links) out of Debian's source
-# package, since Debian ships PHP without threads only. Prints the prefix. Once per version, about eight minutes on
-# two cores; `--debug` makes a second one with PHP's own checks: Zend's assertions, and a report of every leak. That
-# one runs tests only, so it is cli alone with the few extensions that tests use, and takes two minutes.
+# Builds PHP with threads (ZTS: cli, fpm and the embed library that FrankenPHP links) from a Debian source package,
+# because Debian ships PHP without threads only. Prints the prefix. Once per version, about eight minutes on two
+# cores; `--debug` builds a second one with the checks of Zend (assertions, a report of every leak). That one runs tests
+# only, so it is cli alone with the few extensions that tests use, and takes two minutes.
+#
+# A source package of a suite that is still updated can be listed and yet be absent from the mirror, for weeks. The
+# order is: a PHP that is built already, the wanted 8.4, any other 8.4, and last the 8.2 of bookworm, a suite that no
+# longer changes. PILLION_PHP_SOURCES names other sources, one `SUITE PACKAGE [VERSION]` a line; `--download DIR` only
+# fetches a source, and prints its package and version.
 
 . "$(dirname "$0")/../lib.sh"
 
-readonly branch=8.4 suite=trixie wanted=8.4.24-1~deb13u1
+readonly default_sources='trixie php8.4 8.4.24-1~deb13u1
+trixie php8.4
+trixie-updates php8.4
+trixie-security php8.4
+sid php8.4
+bookworm php8.2'
+readonly sources=${PILLION_PHP_SOURCES:-$default_sources}
+suffix=zts minutes=eight product=lib/libphp.so
 case ${1:-} in
-    '') readonly suffix=zts minutes=eight product=lib/libphp.so ;;
-    --debug) readonly suffix=zts-debug minutes=two product=bin/php ;;
-    *) die "usage: php-zts.sh [--debug]" ;;
+    '' | --download) ;;
+    --debug) suffix=zts-debug minutes=two product=bin/php ;;
+    *) die "usage: php-zts.sh [--debug | --download DIR]" ;;
 esac
 
 # Signals and time limits as FrankenPHP asks for them. Little debug information is enough for a backtrace, and spares
@@ -33,42 +45,52 @@ prefix_of() {
     printf '%s/php-%s-%s' "$PILLION_CACHE" "$(upstream "$1")" "$suffix"
 }
 
-# The pinned version, else any other of the branch that stood in for it when that one could not be had.
+# What is built already, in the order of the sources.
 built() {
-    local prefix
-    for prefix in "$(prefix_of "$wanted")" "$PILLION_CACHE/php-$branch."*"-$suffix"; do
-        if [ -x "$prefix/bin/php" ] && [ -e "$prefix/$product" ]; then
-            printf '%s\n' "$prefix"
-            return
-        fi
-    done
+    local suite package version prefix
+    while read -r suite package version; do
+        for prefix in "$(prefix_of "${version:-none}")" "$PILLION_CACHE/php-${package#php}."*"-$suffix"; do
+            if [ -x "$prefix/bin/php" ] && [ -e "$prefix/$product" ]; then
+                printf '%s\n' "$prefix"
+                return
+            fi
+        done
+    done <<<"$sources"
     return 1
 }
 
-# Downloads the source package into the current directory and leaves its version in $version. The version that
-# an index lists newest can be gone from the mirror, or not have reached it yet: then the next one is taken.
+# Downloads a source package into the current directory; leaves its name in $package and its version in $version.
+# Each version that a suite lists is tried, newest first.
 download() {
-    other_suite "$PWD/apt" deb-src "$suite" || return 1
-    for version in "$wanted" $(apt-cache "${OTHER_SUITE[@]}" madison "php$branch" | awk '{ print $3 }' | sort -Vru); do
-        ! quietly "$PWD/download.log" apt-get "${OTHER_SUITE[@]}" source --download-only "php$branch=$version" || return 0
-        say "PHP $version cannot be had; trying the next one"
-    done
+    local suite wanted first=${sources%%$'\n'*}
+    while read -r suite package wanted; do
+        other_suite "$PWD/apt/$suite" deb-src "$suite" || continue
+        [ -n "$wanted" ] || wanted=$(apt-cache "${OTHER_SUITE[@]}" madison "$package" | awk '{ print $3 }' | sort -Vru)
+        for version in $wanted; do
+            if apt-get "${OTHER_SUITE[@]}" source --download-only "$package=$version" >"$PWD/download.log" 2>&1; then
+                [[ $first == "$suite $package"* ]] ||
+                    say "PHP with threads: the mirror has no source of ${first#* }; building $package $version of $suite"
+                return 0
+            fi
+            say "PHP with threads: $package $version of $suite cannot be downloaded"
+        done
+    done <<<"$sources"
     return 1
 }
 
 build() {
     built && return
-    local prefix scratch version='' log=$PILLION_CACHE/php-$suffix-build.log
+    local prefix scratch package version log=$PILLION_CACHE/php-$suffix-build.log
     "$PILLION_ROOT/scripts/setup.sh" php-source >&2
     scratch=$(scratch_for "$PILLION_CACHE/php-$suffix")
     # shellcheck disable=SC2064
     trap "rm -rf '$scratch'" EXIT
     cd "$scratch"
-    say "PHP $branch with threads: fetching the source"
-    download || die "PHP $branch with threads cannot be built: no source package php$branch in $suite can be downloaded"
+    say "PHP with threads: fetching the source"
+    download || die "PHP with threads cannot be built: none of its sources can be downloaded ($(tr '\n' ',' <<<"$sources"))"
     prefix=$(prefix_of "$version")
     mkdir source
-    tar -xf "php${branch}_$(upstream "$version").orig.tar."?z -C source --strip-components=1
+    tar -xf "${package}_$(upstream "$version").orig.tar."?z -C source --strip-components=1
     cd source
     say "PHP $(upstream "$version") with threads: building it (about $minutes minutes; log: $log)"
     quietly "$log" ./buildconf --force
@@ -80,4 +102,12 @@ build() {
     printf '%s\n' "$prefix"
 }
 
-built || with_lock "php-$suffix" build
+case ${1:-} in
+    --download)
+        mkdir -p "$2"
+        cd "$2"
+        download || die "no source of PHP can be downloaded"
+        printf '%s %s\n' "$package" "$version"
+        ;;
+    *) built || with_lock "php-$suffix" build ;;
+esac
