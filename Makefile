@@ -13,7 +13,7 @@ demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp
 demo-sentry: ## an error of PHP, and one of a process that is killed, arrive in a real Sentry server; from nothing, in a minute
 	@scripts/demo-sentry.sh
 
-test: ## everything, installs included; STAGE=phpt: one stage (lint, rust, build, phpt, stubs, hosts, torture, soak, fuzz, sanitizers)
+test: ## everything, installs included; STAGE=phpt: one stage (provision, lint, sources, rust, build, phpt, stubs, hosts, torture, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh
 
 torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure|outbox|senders

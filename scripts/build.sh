@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds one of our products and prints its path: `build.sh nts|zts` the extension as it is released, for PHP 8.2
-# without threads or for PHP 8.4 with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|torture` a program,
+# without threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|torture` a program,
 # `build.sh failpoints` an extension for the torture kit, which kills itself at named places, `build.sh debug` one for
 # the debug PHP, with Rust's own checks of overflows and assertions. Quick when nothing has changed.
 
@@ -24,8 +24,9 @@ esac
 
 use_php "$php"
 mkdir -p "$CARGO_TARGET_DIR"
-# Warnings are the lints' affair.
+fetch_crates "$PILLION_ROOT"
+# The log has a line for each crate, by which the demo tells how far it is. Warnings are the lints' affair.
 quietly "$CARGO_TARGET_DIR/build-$package.log" \
-    nice cargo build "${options[@]}" --quiet --manifest-path "$PILLION_ROOT/Cargo.toml" --package "$package"
+    nice cargo build "${options[@]}" --manifest-path "$PILLION_ROOT/Cargo.toml" --package "$package"
 [ -e "$CARGO_TARGET_DIR/$profile/$file" ] || die "package $package does not make $file"
 printf '%s\n' "$CARGO_TARGET_DIR/$profile/$file"

@@ -17,7 +17,7 @@ if [ -t 1 ]; then
     export COLUMNS
 fi
 
-steps=0
+steps=0 crates_log='' crates_needed=''
 step() {
     steps=$((steps + 1))
     printf '\n%s%d. %s%s\n' "$bold" "$steps" "$1" "$plain"
@@ -33,21 +33,43 @@ fail() {
     exit 1
 }
 
-# patiently WHAT COMMAND...: what the command prints is left in $answer; a terminal shows how long it takes.
+# patiently WHAT COMMAND...: leaves in $answer the output of the command, and says meanwhile how far it is: on a terminal
+# each second, else each half minute.
 patiently() {
-    local what=$1 clock='' status=0
+    local what=$1 clock status=0
     shift
-    if [ -n "$redraw" ]; then
-        while printf '%s   %s, %d s' "$redraw" "$what" $((SECONDS - since)); do sleep 1; done &
-        clock=$!
-    fi
-    answer=$("$@" 2>"$logs/setup.log") || status=$?
-    if [ -n "$clock" ]; then
-        kill "$clock"
-        wait "$clock" 2>/dev/null || true
-        printf '%s' "$redraw"
-    fi
+    : >"$logs/setup.log"
+    progress "$what" &
+    clock=$!
+    answer=$("$@" 2>>"$logs/setup.log") || status=$?
+    kill "$clock" 2>/dev/null || true
+    wait "$clock" 2>/dev/null || true
+    printf '%s' "$redraw"
     [ "$status" -eq 0 ] || fail "$what." "$logs/setup.log"
+}
+
+# compile PACKAGE WHAT PRODUCT: builds the product; the progress line counts the crates of its package.
+compile() {
+    crates_log=$CARGO_TARGET_DIR/build-$1.log
+    rm -f "$crates_log"
+    crates_needed=$(cd "$PILLION_ROOT" && cargo tree --package "$1" --edges normal,build --prefix none --no-dedupe 2>/dev/null | sort -u | wc -l) || true
+    patiently "$2" "$scripts/build.sh" "$3"
+    crates_log=''
+}
+
+# progress WHAT: seconds, crates compiled where cargo is at work, and the last thing that a script said.
+progress() {
+    local started=$SECONDS pause=30 line crates said
+    [ -z "$redraw" ] || pause=1
+    while sleep "$pause"; do
+        line="$1: $((SECONDS - started)) s"
+        crates=$(grep -c '^ *Compiling ' "${crates_log:-/dev/null}" 2>/dev/null) || true
+        said=$(sed -n 's/^pillion: //p' "$logs/setup.log" | tail -n 1)
+        [ "${crates:-0}" -eq 0 ] || line+=", $crates of $crates_needed crates"
+        [ -z "$said" ] || line+=" ($said)"
+        [ -n "$redraw" ] || line+=$'\n'
+        printf '%s   %s' "$redraw" "${line:0:$((${COLUMNS:-200} - 4))}"
+    done
 }
 
 # serve NAME COMMAND...: starts a server that is ended when the demo ends. Its output goes to a log named for it.
@@ -91,22 +113,26 @@ free_address() {
 
 set_up() {
     local php=$1
-    step 'The tools: what is missing is installed, and the extension is compiled.'
-    "$scripts/setup.sh" base || fail 'installing what is missing. The lines above say why.'
+    step 'The tools: missing packages are installed, and the extension is compiled.'
+    if [ ! -e "$scripts/../target" ] && [ ! -d "$PILLION_TARGET_CACHE" ]; then
+        printf '   The first time takes about ten minutes on two cores%s.\n' "$([ "$php" = nts ] || echo ', and ten more for PHP with threads')"
+    fi
+    patiently 'Installing missing packages' "$scripts/setup.sh" base
     if [ "$php" = zts ]; then
-        "$scripts/hosts/php-zts.sh" >"$logs/setup.log" || fail 'building PHP with threads. The lines above say why.'
+        patiently 'Building PHP with threads' "$scripts/hosts/php-zts.sh"
     fi
     use_php "$php"
     if [ -z "${PILLION_SO:-}" ]; then
-        patiently 'Compiling the extension; the first time takes minutes' "$scripts/build.sh" "$php"
+        compile pillion 'Compiling the extension' "$php"
         PILLION_SO=$answer
     fi
     if [ -z "${PILLION_BIN:-}" ]; then
-        patiently 'Compiling the program pillion' "$scripts/build.sh" pillion
+        compile pillion-cli 'Compiling the program pillion' pillion
         PILLION_BIN=$answer
     fi
     if [ "$php" = zts ] && [ -z "${FRANKENPHP:-}" ]; then
-        FRANKENPHP=$("$scripts/hosts/frankenphp.sh") || fail 'building FrankenPHP. The lines above say why.'
+        patiently 'Building FrankenPHP' "$scripts/hosts/frankenphp.sh"
+        FRANKENPHP=$answer
     fi
     printf '   extension  %s\n   program    %s\n   PHP        %s\n' "$PILLION_SO" "$PILLION_BIN" "$("$PHP" -n -r 'echo PHP_VERSION, PHP_ZTS ? " with threads" : "", ", ", PHP_BINARY;')"
 }

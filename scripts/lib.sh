@@ -115,6 +115,25 @@ other_suite() {
     quietly "$dir/update.log" apt-get "${OTHER_SUITE[@]}" update
 }
 
+# fetch_crates DIR: downloads the crates that Cargo.lock names. A version that the registry no longer has gives way to
+# another one that Cargo.toml allows; Cargo.lock then says which.
+fetch_crates() {
+    local log=$PILLION_CACHE/logs/crates.log gone before='' target
+    mkdir -p "${log%/*}"
+    target=$(rustc -vV | sed -n 's/^host: //p')
+    while ! cargo fetch --locked --target "$target" --manifest-path "$1/Cargo.toml" >"$log" 2>&1; do
+        gone=$(sed -nE 's/.*requirement `([^ ]+) .*\(locked to ([^)]+)\).*/\1@\2/p; s/.*failed to download[^`]*`([^ ]+) v([^` ]+).*/\1@\2/p' "$log" | head -n 1)
+        if [ -z "$gone" ] || [ "$gone" = "$before" ] ||
+            ! cargo update --quiet --manifest-path "$1/Cargo.toml" --package "$gone" >>"$log" 2>&1; then
+            say "crates cannot be downloaded: $(grep -m 1 '^error' "$log")"
+            tail -n 20 "$log" >&2
+            return 1
+        fi
+        before=$gone
+        say "crate $gone cannot be downloaded; another version that Cargo.toml allows stands in, see Cargo.lock"
+    done
+}
+
 # Compiled code is kept outside of the checkout, a folder for each: cargo judges by the time of a file and its path
 # inside the workspace, and would take one checkout's code for another's if they shared. A new checkout starts from
 # what an other one has compiled (a gone one's folder is taken over, a living one's copied), less our own crates.
@@ -162,11 +181,11 @@ use_php() {
             PHP=/usr/bin/php8.2 PHP_CONFIG=/usr/bin/php-config8.2 PHP_FPM=/usr/sbin/php-fpm8.2
             ;;
         zts)
-            prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh")
+            prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh") || return
             PHP=$prefix/bin/php PHP_CONFIG=$prefix/bin/php-config PHP_FPM=$prefix/sbin/php-fpm
             ;;
         debug)
-            prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh" --debug)
+            prefix=$("$PILLION_ROOT/scripts/hosts/php-zts.sh" --debug) || return
             PHP=$prefix/bin/php PHP_CONFIG=$prefix/bin/php-config PHP_FPM=
             ;;
         *) die "use_php: nts, zts or debug, not '$1'" ;;

@@ -3,21 +3,25 @@
 # (the extension), PILLION_BIN, FAKE_VELOX and FAKE_SENTRY (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP and RR
 # (hosts), BUGSINK (a server that stores events), PILLION_ROOT (for scripts/checks.sh). What can't be built is a failure.
 
-# provide NAME COMMAND...: what the command prints, in the environment under that name.
+# provide NAME COMMAND...: exports under that name the path that the command prints. On failure the line `not ok` ends
+# with the last thing that the command said, which is the cause.
 provide() {
-    local name=$1 value
+    local name=$1 value log
     shift
-    if value=$("$@") && [ -e "$value" ]; then
+    log=$(mktemp)
+    value=$("$@" 2> >(tee "$log" >&2)) || value=''
+    if [ -e "$value" ]; then
         export "$name=$value"
         add_counts 1 0
     else
-        echo "not ok  no $name: $*"
+        echo "not ok  no $name: $(sed -n 's/^pillion: //p' "$log" | tail -n 1)"
         add_counts 0 1
     fi
+    rm -f "$log"
 }
 
 path_of() { # nts|zts VARIABLE
-    use_php "$1"
+    use_php "$1" || return
     printf '%s' "${!2}"
 }
 

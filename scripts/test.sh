@@ -5,6 +5,9 @@
 #
 # A stage is an executable that prints what it likes and, at the end, `PILLION-STAGE passed=N failed=N`. One that never
 # says so, or that exits with an error though nothing failed, counts as one failure.
+#
+# The stage `provision` builds all that the others share. Where it fails the others do not run: each would try the same
+# download again. The cause is the last thing on the screen before the closing line.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/checks.sh"
@@ -33,7 +36,7 @@ selected=$(stages)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-table=
+table='' cause=''
 while read -r stage; do
     name=$(basename "$stage" .sh) started=$SECONDS status=0
     say "stage $name"
@@ -42,8 +45,13 @@ while read -r stage; do
     [ "$status" -eq 0 ] || [ "$stage_failed" -gt 0 ] || stage_failed=1
     add_counts "$stage_passed" "$stage_failed"
     table+=$(printf '%-12s %5d passed %5d failed %5d s' "$name" "$stage_passed" "$stage_failed" $((SECONDS - started)))$'\n'
+    if [ "$name" = 05-provision ] && [ "$stage_failed" -gt 0 ]; then
+        cause=$(sed -n 's/^not ok  //p' "$scratch/output")
+        break
+    fi
 done <<<"$selected"
 
 printf '\n%s\n' "$table" >&2
+[ -z "$cause" ] || printf 'The other stages did not run, because they need:\n%s\n' "$cause" >&2
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

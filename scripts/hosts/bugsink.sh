@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Bugsink, a server that speaks Sentry's protocol and stores events, to test on. Prints a directory: `venv/bin/python`
 # runs scripts/hosts/bugsink/serve.py, `template` is its database with one project, migrated once because that takes
-# ten seconds. Kept by version and by all that it is made of.
+# ten seconds. Kept by version and by all that it is made of. `--check FILE` only resolves the packages, with that file
+# of requirements, and prints the version of Bugsink that would be installed.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -10,10 +11,14 @@ digest=$(cat "$0" "$sources/requirements.txt" "$sources/project.py" | sha256sum 
 readonly digest key=bugsink-$version-$digest
 readonly home=$PILLION_CACHE/$key
 
-# The versions that it was tried with; where one of them is gone, those that it asks for itself.
-packages() {
-    "$home/venv/bin/pip" install --requirement "$sources/requirements.txt" ||
-        "$home/venv/bin/pip" install "bugsink==$version"
+# pip_install VENV REQUIREMENTS OPTIONS...: the pinned versions; where one of them is gone, those that Bugsink itself asks
+# for; where Bugsink's is gone, a later one of its branch.
+pip_install() {
+    local venv=$1 requirements=$2
+    shift 2
+    "$venv/bin/pip" install "$@" --requirement "$requirements" ||
+        "$venv/bin/pip" install "$@" "bugsink==$version" ||
+        "$venv/bin/pip" install "$@" "bugsink~=${version%.*}"
 }
 
 manage() {
@@ -37,10 +42,24 @@ install() {
     mkdir -p "$home/template"
     export PIP_DISABLE_PIP_VERSION_CHECK=1
     quietly "$home/venv.log" /usr/bin/python3 -m venv "$home/venv"
-    quietly "$home/packages.log" packages
+    quietly "$home/packages.log" pip_install "$home/venv" "$sources/requirements.txt"
     quietly "$home/configure.log" configure
     touch "$home/ready"
 }
 
+check() {
+    local scratch
+    scratch=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$scratch'" EXIT
+    quietly "$scratch/venv.log" /usr/bin/python3 -m venv "$scratch/venv"
+    quietly "$scratch/packages.log" pip_install "$scratch/venv" "$1" --dry-run
+    grep -oE 'bugsink-[0-9.]+[0-9]' "$scratch/packages.log" | tail -n 1
+}
+
+if [ "${1:-}" = --check ]; then
+    check "$2"
+    exit
+fi
 [ -e "$home/ready" ] || with_lock "$key" install
 printf '%s\n' "$home"

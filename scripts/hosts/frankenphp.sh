@@ -2,39 +2,83 @@
 # Builds FrankenPHP (in Caddy) on the PHP with threads that php-zts.sh makes, from the Go module beside this file.
 # Prints the path of the binary. Once per version of both; takes a minute to fetch and a minute to build.
 # `--debug` builds on the PHP with debug checks.
+#
+# Where a module of go.mod cannot be downloaded, fallback.mod names an older FrankenPHP with modules of its own.
+# `--download FILE...` only fetches the modules of the first of these files whose modules can all be had, and prints it.
 
 . "$(dirname "$0")/../lib.sh"
 
 readonly module=$PILLION_ROOT/scripts/hosts/frankenphp
-version=$(awk '$1 == "github.com/dunglas/frankenphp/caddy" { print substr($2, 2) }' "$module/go.mod")
-[ -n "$version" ] || die "$module/go.mod does not name the version of github.com/dunglas/frankenphp/caddy"
+
+version_in() { # go.mod -> 1.12.6
+    awk '$1 == "github.com/dunglas/frankenphp/caddy" { print substr($2, 2) }' "$module/$1"
+}
+
+# download LOG FILE...: fetches the modules of the first file that has them all, and prints its name.
+download() {
+    local log=$1 file
+    shift
+    cd "$module"
+    for file; do
+        say "FrankenPHP $(version_in "$file"): fetching its modules"
+        if go mod download -modfile="$file" >"$log" 2>&1; then
+            printf '%s\n' "$file"
+            return
+        fi
+        say "FrankenPHP $(version_in "$file"): $(tail -n 1 "$log" | cut -c 1-200)"
+    done
+    say "FrankenPHP cannot be built: its modules cannot be downloaded"
+    return 1
+}
+
+if [ "${1:-}" = --download ]; then
+    shift
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    download "$log" "$@"
+    exit
+fi
+
 php=$("$PILLION_ROOT/scripts/hosts/php-zts.sh" "$@")
-readonly version php
-readonly key=frankenphp-$version-${php##*/}
-readonly binary=$PILLION_CACHE/$key/frankenphp
+readonly php
+
+binary_of() { # go.mod -> where the FrankenPHP of its version is kept
+    printf '%s/frankenphp-%s-%s/frankenphp\n' "$PILLION_CACHE" "$(version_in "$1")" "${php##*/}"
+}
+
+# The wanted version, else the other one.
+built() {
+    local file
+    for file in go.mod fallback.mod; do
+        [ -x "$(binary_of "$file")" ] || continue
+        binary_of "$file"
+        return
+    done
+    return 1
+}
 
 build() {
-    [ ! -x "$binary" ] || return 0
-    local scratch
-    scratch=$(scratch_for "$(dirname "$binary")")
+    built && return
+    local scratch file binary version
+    scratch=$(scratch_for "$PILLION_CACHE/frankenphp-build")
     # shellcheck disable=SC2064
     trap "rm -rf '$scratch'" EXIT
+    file=$(download "$scratch/fetch.log" go.mod fallback.mod) || exit 1
+    binary=$(binary_of "$file") version=$(version_in "$file")
     cd "$module"
-    say "FrankenPHP $version: fetching its modules"
-    quietly "$scratch/fetch.log" go mod download
     say "FrankenPHP $version: building it on ${php##*/} (about a minute)"
     # The -L comes first and is ours: php-config's own flags leave the folder out, and the linker would then take
     # a libphp without threads where the system has one. The tags leave out what needs further libraries.
     quietly "$scratch/build.log" env CGO_ENABLED=1 \
         CGO_CFLAGS="$("$php/bin/php-config" --includes)" \
         CGO_LDFLAGS="-L$php/lib $("$php/bin/php-config" --ldflags) $("$php/bin/php-config" --libs) -Wl,-rpath,$php/lib" \
-        nice go build -mod=readonly -trimpath -tags nowatcher,nobrotli,nomercure,nobadger,nomysql,nopgx \
+        nice go build -mod=readonly -modfile="$file" -trimpath -tags nowatcher,nobrotli,nomercure,nobadger,nomysql,nopgx \
         -ldflags "-X 'github.com/caddyserver/caddy/v2.CustomVersion=FrankenPHP $version'" \
         -o "$scratch/frankenphp" .
     "$scratch/frankenphp" version >&2
     mkdir -p "$(dirname "$binary")"
     mv "$scratch/frankenphp" "$binary"
+    printf '%s\n' "$binary"
 }
 
-[ -x "$binary" ] || with_lock "$key" build
-printf '%s\n' "$binary"
+built || with_lock "frankenphp-${php##*/}" build

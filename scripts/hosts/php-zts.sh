@@ -87,7 +87,7 @@ build() {
     trap "rm -rf '$scratch'" EXIT
     cd "$scratch"
     say "PHP with threads: fetching the source"
-    download || die "PHP with threads cannot be built: none of its sources can be downloaded ($(tr '\n' ',' <<<"$sources"))"
+    download || die "PHP with threads cannot be built: none of its sources can be downloaded (${sources//$'\n'/, })"
     prefix=$(prefix_of "$version")
     mkdir source
     tar -xf "${package}_$(upstream "$version").orig.tar."?z -C source --strip-components=1
