@@ -97,6 +97,7 @@ function request_end(): void
  *
  * @throws \ValueError $maxRequests is negative
  * @throws \Pillion\StateException code 800: it is called by its own handler, or in a request of {@see request_begin()}; or
+ *         this is a process that a handler has forked from RoadRunner's worker; or
  *         RoadRunner's `RR_MODE` is not `http`; or a Composer package is missing, which the message names
  */
 function loop(callable $handler, int $maxRequests = 0): int

@@ -36,7 +36,7 @@ use std::{
 };
 
 use pillion_engine::{
-    host::clock,
+    host::{clock, severed},
     worker::{
         Boundary, Event, Figures, Hooks, Refusal, Step, Trend,
         boundary::{By, State},
@@ -273,6 +273,7 @@ pub fn after_fork() {
     FIGURES.reset();
     LEFT.reset();
     SINCE_MS.store(now_ms(), Ordering::Relaxed);
+    severed::after_fork();
 }
 
 /// How long this process has been there.

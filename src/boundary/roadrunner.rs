@@ -9,14 +9,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext_php_rs::ffi::{zend_execute_data, zval};
-use pillion_engine::worker::{
-    Event,
-    boundary::{By, State},
+use pillion_engine::{
+    host::severed,
+    worker::{
+        Event,
+        boundary::{By, State},
+    },
 };
 
 use super::{identity, reset, tell};
 use crate::{
-    process,
+    process, serve,
     thread::Thread,
     zend::{functions, observer, sapi, signals, value},
 };
@@ -91,6 +94,18 @@ unsafe extern "C" fn received(_: *mut zend_execute_data, ret: *mut zval) {
     let is_request = unsafe { ret.as_ref() }.is_some_and(|value| !value::is_null(value));
     // A loop that is to end takes none any more.
     let _ = tell(Event::Received(is_request && !signals::is_told()));
+    if is_request && !serve::is_wire_moved() && has_pipes() {
+        // From now on this process is the one that answers; before that, a child may be meant to.
+        severed::note(libc::STDIN_FILENO);
+        severed::note(libc::STDOUT_FILENO);
+    }
+}
+
+/// Whether standard input and output are RoadRunner's wire.
+#[must_use]
+pub fn has_pipes() -> bool {
+    process::environment_variable("RR_RELAY")
+        .is_none_or(|relay| relay.is_empty() || relay == "pipes")
 }
 
 unsafe extern "C" fn received_request(frame: *mut zend_execute_data, ret: *mut zval) {

@@ -12,6 +12,8 @@ mod frankenphp;
 mod roadrunner;
 mod wire;
 
+pub use self::wire::is_moved as is_wire_moved;
+
 use pillion_engine::{
     Error,
     worker::{

@@ -5,9 +5,14 @@
 //! A worker that has to end (a limit, a signal) gives the next request back, and RoadRunner has another
 //! worker serve it. Who just went could take a request with him that RoadRunner has already sent; and
 //! RoadRunner counts its workers, and does not count those right that end while they have nothing to do.
+//!
+//! A process that the handler has forked, and that comes back here, is no worker of RoadRunner's: it gets a
+//! `StateException`, and leaves the wire alone.
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ext_php_rs::ffi::zend_class_entry;
-use pillion_engine::{Error, worker::Limits};
+use pillion_engine::{Error, host::fork, worker::Limits};
 
 use super::{is_over, refuse, wire::Wire};
 use crate::{
@@ -48,6 +53,9 @@ struct Worker {
     wire: Option<Wire>,
 }
 
+/// One more than the generation of the process that has called `loop()`; 0: none has.
+static OWNER: AtomicU32 = AtomicU32::new(0);
+
 /// See [`super::serve`].
 pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
     let mode = process::environment_variable("RR_MODE").unwrap_or_default();
@@ -57,25 +65,44 @@ pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
         ))
         .into());
     }
+    let ours = fork::generation() + 1;
+    if let Err(owner) = OWNER.compare_exchange(0, ours, Ordering::AcqRel, Ordering::Acquire)
+        && owner != ours
+    {
+        return Err(forked());
+    }
     let watched = signals::watch();
     sapi::divert_output();
     let served = Worker::new().and_then(|worker| {
         let served = worker.serve(handler, limits);
-        if let Some(wire) = worker.wire {
+        if let Some(wire) = worker.wire.filter(|_| is_owner()) {
             wire.give_back();
         }
         worker.object.release();
         served
     });
-    sapi::restore_output();
+    // What a child says is for the log as before.
+    if is_owner() {
+        sapi::restore_output();
+    }
     watched.end();
     served
 }
 
+/// Whether this is the process that has called `loop()`.
+fn is_owner() -> bool {
+    OWNER.load(Ordering::Acquire) == fork::generation() + 1
+}
+
+/// Whatever has been thrown already is its previous exception.
+fn forked() -> Thrown {
+    refuse(
+        "loop(): found a process that a handler has forked; expected the process that RoadRunner has started: end a child with exit(), or have it run a program with pcntl_exec()",
+    )
+}
+
 impl Worker {
     fn new() -> Result<Self, Thrown> {
-        let is_pipes = process::environment_variable("RR_RELAY")
-            .is_none_or(|relay| relay.is_empty() || relay == "pipes");
         if let Some(class) = invoke::class(PSR7)? {
             return Ok(Self {
                 object: psr7(class)?,
@@ -88,7 +115,7 @@ impl Worker {
                 "loop() needs a PHP package to speak with RoadRunner: composer require pillion/bridge, or spiral/roadrunner-http for PSR-7; and load Composer's autoloader before",
             ));
         };
-        if !is_pipes {
+        if !boundary::roadrunner::has_pipes() {
             return Ok(Self {
                 object: invoke::new(class, &[])?,
                 is_psr7: false,
@@ -112,6 +139,10 @@ impl Worker {
         let mut served = 0;
         loop {
             let request = self.receive()?;
+            if !is_owner() {
+                request.release();
+                return Err(forked());
+            }
             if value::is_null(request.value()) {
                 return Ok(served);
             }
@@ -138,6 +169,10 @@ impl Worker {
     /// Calls the handler, and sends what it gives or throws. `exit()` ends the script.
     fn answer(&self, handler: &Kept, request: Kept) -> Result<(), Thrown> {
         let answered = match invoke::call(handler, &[request]) {
+            Ok(response) if !is_owner() => {
+                response.release();
+                return Err(forked());
+            }
             Ok(response) => {
                 let sent = invoke::method(&self.object, "respond", &[response]);
                 response.release();
@@ -146,8 +181,17 @@ impl Worker {
             Err(thrown) => Err(thrown),
         };
         match answered {
-            Ok(nothing) => nothing.release(),
+            Ok(nothing) => {
+                nothing.release();
+                // The body of an answer may be a generator.
+                if !is_owner() {
+                    return Err(forked());
+                }
+            }
             Err(thrown) => {
+                if !is_owner() && !interrupt::is_exiting() {
+                    return Err(forked());
+                }
                 let exception = interrupt::set_aside();
                 if exception.is_null() {
                     return Err(thrown);

@@ -3,11 +3,18 @@
 //! empty, and whatever is written to standard output, by PHP, by a library or by a program that the handler
 //! starts, goes to standard error, which is RoadRunner's log.
 
-use std::{ffi::c_int, io};
+use std::{
+    ffi::c_int,
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use pillion_engine::{Error, Result};
+use pillion_engine::{Error, Result, host::severed};
 
 use crate::zend::{kept::Kept, ret::filled, stream};
+
+/// The wire is not standard input and output now.
+static IS_MOVED: AtomicBool = AtomicBool::new(false);
 
 /// The descriptors of the wire. PHP's streams own them.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +31,16 @@ impl Wire {
     /// # Errors
     /// There are no descriptors left, or one of the three is closed.
     pub fn take() -> Result<Self> {
-        move_away().map_err(|error| {
+        let wire = move_away().map_err(|error| {
             Error::io(
                 "taking standard input and output for RoadRunner's wire",
                 error,
             )
-        })
+        })?;
+        IS_MOVED.store(true, Ordering::Release);
+        severed::note(wire.input);
+        severed::note(wire.output);
+        Ok(wire)
     }
 
     /// Both as streams of PHP's, which close them; `None`: PHP makes none.
@@ -52,7 +63,16 @@ impl Wire {
             libc::dup2(self.input, libc::STDIN_FILENO);
             libc::dup2(self.output, libc::STDOUT_FILENO);
         }
+        severed::forget(self.input);
+        severed::forget(self.output);
+        IS_MOVED.store(false, Ordering::Release);
     }
+}
+
+/// Whether a loop runs that has moved the wire away from standard input and output.
+#[must_use]
+pub fn is_moved() -> bool {
+    IS_MOVED.load(Ordering::Acquire)
 }
 
 fn move_away() -> io::Result<Wire> {

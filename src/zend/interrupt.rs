@@ -38,6 +38,16 @@ pub fn is_throwing() -> bool {
     unsafe { !(*ext_php_rs_executor_globals()).exception.is_null() }
 }
 
+/// Whether `exit()` is on its way.
+#[must_use]
+pub fn is_exiting() -> bool {
+    // SAFETY: this thread's own globals; what is on its way is live.
+    unsafe {
+        let exception = (*ext_php_rs_executor_globals()).exception;
+        !exception.is_null() && raw::zend_is_unwind_exit(exception)
+    }
+}
+
 /// Takes the exception that is on its way aside, so that PHP code may run; null where there is none. `exit()`
 /// is no exception to PHP code: it stays.
 #[must_use]

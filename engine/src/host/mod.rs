@@ -11,6 +11,7 @@ pub mod lock;
 pub mod presence;
 pub mod secret;
 pub mod segment;
+pub mod severed;
 pub mod shared;
 pub mod steward;
 

@@ -26,12 +26,15 @@ final class Wire
     private const VERSION = 1;
     private const HEADER = 12;
 
+    private readonly int $pid;
+
     /**
      * @param resource $in
      * @param resource $out
      */
     public function __construct(private $in, private $out)
     {
+        $this->pid = (int) getmypid();
     }
 
     /**
@@ -58,10 +61,11 @@ final class Wire
      *
      * @return array{int, int, string, string}|null flags, the byte for streams, context and body; null: RoadRunner has gone
      *
-     * @throws WireException somebody else has written to the wire, or read from it
+     * @throws WireException something else has written to the wire, or read from it; this is a forked child
      */
     public function receive(): ?array
     {
+        $this->isOurs();
         $head = $this->read(self::HEADER);
         if ($head === null) {
             return null;
@@ -84,10 +88,11 @@ final class Wire
     /**
      * Sends a frame.
      *
-     * @throws WireException RoadRunner has gone
+     * @throws WireException RoadRunner has gone; this is a forked child
      */
     public function send(int $flags, string $context, string $body = '', int $stream = 0): void
     {
+        $this->isOurs();
         // RoadRunner wants no option in a control frame, and one in an answer.
         $options = $flags === self::CONTROL ? '' : pack('V', strlen($context));
         $head = pack('CCV', self::VERSION << 4 | intdiv(self::HEADER + strlen($options), 4), $flags, strlen($context) + strlen($body));
@@ -102,6 +107,14 @@ final class Wire
         $none = null;
 
         return @stream_select($read, $none, $none, 0) === 1;
+    }
+
+    /** A child that answers on its parent's wire would give each client the answer to another one's request. */
+    private function isOurs(): void
+    {
+        if (getmypid() !== $this->pid) {
+            throw new WireException("RoadRunner's wire: found a process that the worker {$this->pid} has forked; expected that worker itself: end a child with exit()");
+        }
     }
 
     private function read(int $length): ?string

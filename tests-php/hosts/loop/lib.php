@@ -11,14 +11,15 @@ require __DIR__ . '/../worker/lib.php';
 /**
  * RoadRunner with workers that loop() serves in.
  *
- * @param array<string, mixed> $options as {@see RoadRunner} has them
+ * @param array<string, mixed> $options as {@see RoadRunner} has them; `loop`: which loop of the script serves
  * @param array<string, string> $ini
  */
 function looping(Box $box, array $options = [], int $maxRequests = 0, array $ini = []): RoadRunner
 {
     $script = "{$box->directory}/worker.php";
     $file = var_export(__DIR__ . '/' . ($options['script'] ?? 'roadrunner.php'), true);
-    file_put_contents($script, "<?php putenv('MAX_REQUESTS={$maxRequests}'); require {$file};");
+    $loop = $options['loop'] ?? 'loop';
+    file_put_contents($script, "<?php putenv('MAX_REQUESTS={$maxRequests}'); putenv('LOOP={$loop}'); require {$file};");
 
     return new RoadRunner($box, ['script' => $script] + $options, $ini + ['memory_limit' => '256M']);
 }

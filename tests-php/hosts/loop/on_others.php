@@ -34,6 +34,17 @@ test('FrankenPHP: a loop ends on its number of requests, on memory and on a rest
     is_true(substr_count($host->process->errors(), 'worker loop ends') >= 2, 'it is told');
 });
 
+test('FrankenPHP: a forked child that comes back to the loop answers no client', function (Box $box): void {
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/forking.php', 'threads' => 1]);
+    foreach (['throws', 'returns', 'exits'] as $round => $path) {
+        same("answer to /{$path}", Http::get($host->url($path))['body']);
+        eventually("the child of {$path} has ended", static fn (): bool => count(children($host->pid)) === $round + 1 && array_filter(children($host->pid), is_alive(...)) === []);
+        for ($i = 0; $i < 5; $i++) {
+            same('answer to /hello', Http::get($host->url('hello'))['body'], "after {$path}");
+        }
+    }
+});
+
 test('RoadRunner: each of thirty endings is one request with one end', function (Box $box): void {
     tell_of_requests($box);
     $host = looping($box, ['script' => 'endings.php'], ini: ['memory_limit' => '64M']);

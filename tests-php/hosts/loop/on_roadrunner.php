@@ -168,3 +168,25 @@ test('a relay over a socket serves as well', function (Box $box): void {
     all_served(Http::many(array_fill(0, 40, $host->url('print')), 4));
     same(str_repeat('y', 1), substr(asked($host->url('big', kib: '4096'))['body'], -1) === 'f' ? 'y' : 'n');
 });
+
+test('a forked child that comes back to the loop answers no client', function (Box $box): void {
+    foreach (['loop' => 'Pillion\\StateException 800 800', 'own' => null, 'spiral' => null] as $loop => $end) {
+        $host = looping($box, ['workers' => 1, 'script' => 'forking.php', 'loop' => $loop]);
+        [$worker] = $host->workers();
+        foreach (['throws', 'returns', 'pieces', 'exits'] as $round => $path) {
+            $answer = $path === 'pieces' ? 'first second' : "answer to /{$path}";
+            same([200, $answer], array_slice(array_values(Http::get($host->url($path))), 0, 2), "{$loop}: {$path}");
+            eventually("{$loop}: the child of {$path} has ended", static fn (): bool => count(children($worker)) === $round + 1 && array_filter(children($worker), is_alive(...)) === []);
+            for ($i = 0; $i < 5; $i++) {
+                same('answer to /hello', Http::get($host->url('hello'))['body'], "{$loop}: after {$path}");
+            }
+        }
+        same([$worker], $host->workers(), "{$loop}: the worker lives");
+        $file = $box->setting('state_dir') . '/children';
+        $ends = is_file($file) ? file($file, FILE_IGNORE_NEW_LINES) : [];
+        $end === null || same([$end, $end, $end], $ends, "{$loop}: how children ended");
+        @unlink($file);
+        $host->process->signal(SIGTERM);
+        same(0, $host->process->wait(40));
+    }
+});
