@@ -183,6 +183,8 @@ unsafe extern "C" {
     /// Resolves a path from PHP's working directory, which is the thread's own under ZTS. Writes at most
     /// `MAXPATHLEN` (4096) bytes; null where the path is too long.
     pub fn expand_filepath(path: *const c_char, resolved: *mut c_char) -> *mut c_char;
+    /// Fills a superglobal that PHP fills only when code is compiled that names it (`auto_globals_jit`).
+    pub fn zend_is_auto_global_str(name: *const c_char, length: usize) -> bool;
     /// The resource type of streams.
     pub fn php_file_le_stream() -> c_int;
     /// `RuntimeException`.

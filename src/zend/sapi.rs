@@ -10,7 +10,7 @@ use ext_php_rs::{
     zend::ProcessGlobals,
 };
 
-use super::value;
+use super::{raw, value};
 
 type Activate = unsafe extern "C" fn() -> c_int;
 
@@ -131,6 +131,10 @@ pub fn is_preloading() -> bool {
 
 /// Runs `look` with a variable of the request, as `$_SERVER` had it at the start. On a PHP thread in a call.
 pub fn server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    const SERVER: &CStr = c"_SERVER";
+    // SAFETY: on a PHP thread in a script; a name with its length. It has to come before the globals are
+    // borrowed: that they change meanwhile is lost on a compiler that optimises.
+    unsafe { raw::zend_is_auto_global_str(SERVER.as_ptr(), SERVER.to_bytes().len()) };
     let globals = ProcessGlobals::get();
     let found = globals.http_server_vars().and_then(|table| {
         let table: *const HashTable = table;

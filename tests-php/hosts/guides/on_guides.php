@@ -44,6 +44,20 @@ test('FrankenPHP: with a Caddyfile, sessions, limits, and a restart that loses n
     $guide->stop();
 });
 
+test('the script of worker-mode.md serves, and no code of it names a superglobal', function (Box $box): void {
+    preg_match('/^```php\nuse Pillion\\\\Worker;\n\n(.+?)^```$/ms', file_get_contents(REPOSITORY . '/docs/worker-mode.md'), $printed);
+    $code = file_get_contents(__DIR__ . '/plain/index.php');
+    is_true(str_contains($code, $printed[1]) && !preg_match('/\$_[A-Z]|\$GLOBALS/', $code), 'the script of the document');
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/plain/index.php', 'threads' => 1]);
+    $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
+    same(['frankenphp-worker', 'frankenphp-worker', true, 'mine'], json_decode(file_get_contents($host->url('id'), false, $context)));
+    $fpm = new Fpm($box->beside(), ['www' => ['pm.max_children = 1']], files: ['guides/plain/index.php']);
+    foreach (['mine', 'another'] as $id) {
+        $parameters = ['REQUEST_METHOD' => 'GET', 'SCRIPT_FILENAME' => $fpm->root() . '/index.php', 'HTTP_X_REQUEST_ID' => $id];
+        same(['fpm', 'fpm', false, $id], json_decode(FastCgi::many($fpm->socket(), [$parameters], 1)[0]['body']));
+    }
+});
+
 test('FrankenPHP: php-server --worker, and FRANKENPHP_CONFIG', function (Box $box): void {
     $guide = new Guide($box, 'frankenphp', 'zts');
     foreach (array_slice(blocks('console', 'FrankenPHP'), 1, 2) as $block) {
