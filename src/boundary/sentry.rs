@@ -75,15 +75,35 @@ fn begin(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
         false => None,
     };
     if has(class, c"startcontext") && has(class, c"endcontext") {
-        invoke::function("Sentry\\SentrySdk::startContext", &[])?.release();
-        return Ok(Opened::Context(hub));
+        let started = invoke::function("Sentry\\SentrySdk::startContext", &[]);
+        return match (started, hub) {
+            (Ok(nothing), hub) => {
+                nothing.release();
+                Ok(Opened::Context(hub))
+            }
+            (Err(thrown), hub) => {
+                hub.into_iter().for_each(Kept::release);
+                Err(thrown)
+            }
+        };
     }
     let Some(hub) = hub else {
         return Ok(Opened::Nothing);
     };
-    let below = scope_of(&hub)?;
-    invoke::method(&hub, "pushScope", &[])?.release();
-    Ok(Opened::Scope { hub, below })
+    match push(&hub) {
+        Ok(below) => Ok(Opened::Scope { hub, below }),
+        Err(thrown) => {
+            hub.release();
+            Err(thrown)
+        }
+    }
+}
+
+/// Puts a scope on a hub; gives the one below.
+fn push(hub: &Kept) -> Result<usize, Thrown> {
+    let below = scope_of(hub)?;
+    invoke::method(hub, "pushScope", &[])?.release();
+    Ok(below)
 }
 
 /// It is over: what it has put into its scope is gone.

@@ -1,14 +1,14 @@
 //! Calling functions, methods and classes of PHP's by their names. PHP code runs: it may throw, and PHP may
 //! jump over the frames above, so what is held here are [`Kept`] values, which have no destructor.
 
-use std::mem::MaybeUninit;
+use std::{ffi::CStr, mem::MaybeUninit};
 
 use ext_php_rs::ffi::{
     _call_user_function_impl, zend_class_entry, zend_lookup_class_ex, zend_object, zval,
 };
 use pillion_engine::Error;
 
-use super::{call::Thrown, interrupt, kept::Kept, raw, ret::filled};
+use super::{call::Thrown, interrupt, kept::Kept, raw, ret::filled, value};
 
 /// Calls what is callable; gives what it returns, with a reference.
 ///
@@ -26,8 +26,12 @@ pub fn function(name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
     returned
 }
 
-/// Calls a method of an object.
+/// Calls a method of an object. What PHP code has returned may be anything: no object is an error.
 pub fn method(object: &Kept, name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    if value::object(object.value()).is_none() {
+        let found = type_name(object.value());
+        return Err(Error::State(format!("{name}(): found {found}; expected an object")).into());
+    }
     let name = Kept::text(name);
     let returned = run(Some(object), &name, arguments);
     name.release();
@@ -74,6 +78,12 @@ pub fn new(class: *mut zend_class_entry, arguments: &[Kept]) -> Result<Kept, Thr
 #[must_use]
 pub fn object(object: *mut zend_object) -> Kept {
     Kept::owning(filled(|ret| ret.object(object)))
+}
+
+fn type_name(value: &zval) -> String {
+    // SAFETY: a live value; its type's name is a C string that stays.
+    let name = unsafe { CStr::from_ptr(raw::zend_zval_type_name(value)) };
+    name.to_string_lossy().into_owned()
 }
 
 fn run(object: Option<&Kept>, function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {

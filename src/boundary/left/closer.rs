@@ -20,13 +20,15 @@ use crate::thread::Thread;
 #[cold]
 pub fn look_closer() {
     // A session first: settings of its module are refused while one is open.
-    if with(|before| before.session.is_open()) == Some(true) {
-        let fate = fate(Kind::Session);
+    if let Some(session) = with(|before| before.session).filter(Session::is_open) {
+        let fate = match fate(Kind::Session) {
+            Fate::PutBack if !Session::can_be_closed() => Fate::Left,
+            fate => fate,
+        };
         with(|before| before.note(Kind::Session, "session", "open", fate));
         tell();
-        if fate == Fate::PutBack {
-            Session::close();
-            throw_away();
+        if fate == Fate::PutBack && !session.close() {
+            log::error!(reason = "code that runs when the session ends opens one again"; "reset failed");
         }
     }
     inis();

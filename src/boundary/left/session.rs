@@ -8,6 +8,7 @@ use ext_php_rs::ffi::{
     zend_hash_str_del, zend_hash_str_find, zend_internal_function, zend_string, zval,
 };
 
+use super::throw_away;
 use crate::zend::{
     functions, invoke,
     kept::Kept,
@@ -23,6 +24,9 @@ struct Globals {
     session_name: *mut u8,
     id: *mut zend_string,
 }
+
+/// How often a session is closed that is opened again meanwhile.
+const MOST_ROUNDS: usize = 4;
 
 /// How to ask.
 #[derive(Default, Clone, Copy)]
@@ -60,34 +64,59 @@ impl Session {
         }
     }
 
+    /// Whether PHP's own `session_write_close` is there, and not in `disable_functions`.
+    pub fn can_be_closed() -> bool {
+        functions::internal(c"session_write_close").is_some()
+    }
+
     /// Writes and closes it, and forgets whose it was, as the end of a script would. Handlers of the
-    /// application's run.
-    pub fn close() {
-        if let Ok(told) = invoke::function("session_write_close", &[]) {
-            told.release();
+    /// application's run, and destructors of what lies in `$_SESSION`: those may open a session anew, which is
+    /// closed too. `false`: one is open again each time. What is thrown goes to the log.
+    pub fn close(&self) -> bool {
+        for _ in 0..MOST_ROUNDS {
+            if let Ok(told) = invoke::function("session_write_close", &[]) {
+                told.release();
+            }
+            throw_away();
+            if self.is_open() {
+                continue;
+            }
+            let values = take_values();
+            // The module needs the id of a session that is open: this one is not.
+            forget_id();
+            values.into_iter().for_each(Kept::release);
+            throw_away();
+            if !self.is_open() {
+                return true;
+            }
         }
-        forget();
+        false
     }
 }
 
-/// Takes away what a closed session leaves: `$_SESSION`, and the id, with which the next one would begin.
-fn forget() {
+/// Takes `$_SESSION` away, which a closed session leaves. To be released.
+fn take_values() -> Option<Kept> {
     const NAME: &[u8] = b"_SESSION";
     // SAFETY: this thread's table of globals; what is found lives in it. The name is a string with its length.
     unsafe {
         let table = &raw mut (*ext_php_rs_executor_globals()).symbol_table;
-        let found = zend_hash_str_find(table, NAME.as_ptr().cast(), NAME.len());
-        if let Some(found) = found.as_mut() {
-            // The module holds on to the same reference until its next session.
-            let place = value::deref_mut(found);
-            let values = Kept::taken(place);
-            Kept::owning(filled(|ret| {
-                ret.array(0);
-            }))
-            .move_to(place);
-            values.release();
-            zend_hash_str_del(table, NAME.as_ptr().cast(), NAME.len());
-        }
+        let found = zend_hash_str_find(table, NAME.as_ptr().cast(), NAME.len()).as_mut()?;
+        // The module holds on to the same reference until its next session.
+        let place = value::deref_mut(found);
+        let values = Kept::taken(place);
+        Kept::owning(filled(|ret| {
+            ret.array(0);
+        }))
+        .move_to(place);
+        zend_hash_str_del(table, NAME.as_ptr().cast(), NAME.len());
+        Some(values)
+    }
+}
+
+/// Takes the id away, with which the next session would begin.
+fn forget_id() {
+    // SAFETY: the module's own globals, of this thread; no session is open that needs the id.
+    unsafe {
         if let Some(globals) = module::globals(c"session") {
             let globals = globals.cast::<Globals>();
             let id = std::mem::replace(&mut (*globals).id, std::ptr::null_mut());
