@@ -96,7 +96,8 @@ function request_end(): void
  * @return int how many requests it has served
  *
  * @throws \ValueError $maxRequests is negative
- * @throws \Pillion\StateException code 800: it is called by its own handler, or in a request of {@see request_begin()}; or
+ * @throws \Pillion\StateException code 800: it is called in a request: by its own handler, by that of another loop around
+ *         `frankenphp_handle_request()` or RoadRunner's worker, or after {@see request_begin()}; or
  *         this is a process that a handler has forked from RoadRunner's worker; or
  *         RoadRunner's `RR_MODE` is not `http`; or a Composer package is missing, which the message names
  */

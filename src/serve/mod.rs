@@ -47,10 +47,23 @@ pub fn serve(handler: &Kept, most: u64) -> Result<u64, Thrown> {
 }
 
 fn enter(handler: &Kept, most: u64) -> Result<u64, Thrown> {
-    if Thread::with(|thread| thread.worker.state()) == State::Open(By::Manual) {
-        return Err(refuse(
-            "loop() was called in a request that request_begin() has begun: the loop begins and ends its requests itself",
-        ));
+    match Thread::with(|thread| thread.worker.state()) {
+        State::Open(By::Manual) => {
+            return Err(refuse(
+                "loop() was called in a request that request_begin() has begun: the loop begins and ends its requests itself",
+            ));
+        }
+        State::Likely(By::Handler) | State::Open(By::Handler) => {
+            return Err(refuse(
+                "loop() was called in a request that frankenphp_handle_request() has begun: call it in the place of the loop around that function, and not in its handler",
+            ));
+        }
+        State::Open(By::Received) => {
+            return Err(refuse(
+                "loop() was called in a request that RoadRunner's waitPayload() has given: call it in the place of the loop around that method, and not in its handler",
+            ));
+        }
+        State::Outside | State::Between | State::Likely(_) | State::Open(By::Script) => {}
     }
     let limits = Limits {
         requests: most,

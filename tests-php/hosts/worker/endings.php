@@ -50,6 +50,7 @@ final class Endings
             'scope' => self::scope(),
             'leave' => self::leave(),
             'found' => print json_encode(self::found(), JSON_THROW_ON_ERROR),
+            'loop' => print json_encode(self::inner()),
             'return' => null,
             'echo' => print 'text',
             'throw' => throw new RuntimeException('uncaught'),
@@ -194,5 +195,15 @@ final class Endings
         echo 'text';
         // The command line and RoadRunner have no such function.
         return !function_exists('fastcgi_finish_request') || fastcgi_finish_request() || true;
+    }
+
+    /** @return array{int, string} what a loop within a request says */
+    private static function inner(): array
+    {
+        try {
+            return [Worker\loop(static fn () => print 'from the inner loop'), 'served'];
+        } catch (Pillion\StateException $refused) {
+            return [$refused->getCode(), $refused->getMessage()];
+        }
     }
 }

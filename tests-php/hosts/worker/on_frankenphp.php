@@ -173,3 +173,13 @@ test('FrankenPHP without a worker: each of thirty endings is one request with on
     same(['frankenphp', false], [$status['mode'], $status['worker_mode']]);
     same(count(begun($box)) - 1, $status['requests'], 'ended');
 });
+
+test('loop() in a request of an own loop is refused, and the loop goes on', function (Box $box): void {
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1]);
+    for ($i = 0; $i < 3; $i++) {
+        [$code, $message] = $host->ask('loop');
+        same([800, true], [$code, str_contains($message, 'frankenphp_handle_request()')], $message);
+        same('hello', $host->ask('hello'));
+    }
+    same(7, $host->ask('status')['requests'], 'requests');
+});

@@ -134,3 +134,13 @@ test('RoadRunner: a worker that is killed because it takes too long takes its ow
     same($killed, array_values(array_diff(begun($box), ended($box))), 'without an end');
     same($killed, array_values(array_diff(begun($box), reset_after($box))), 'without hooks');
 });
+
+test('RoadRunner: loop() in a request of an own loop is refused, and the loop goes on', function (Box $box): void {
+    $host = new RoadRunner($box, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php']);
+    for ($i = 0; $i < 3; $i++) {
+        [$code, $message] = $host->ask('loop');
+        same([800, true], [$code, str_contains($message, 'waitPayload()')], $message);
+        same('hello', $host->ask('hello'));
+    }
+    same(7, $host->ask('status')['requests'], 'requests');
+});
