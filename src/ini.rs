@@ -52,7 +52,8 @@ pub fn unregister(module: c_int) {
     unsafe { raw::zend_unregister_ini_entries(module) };
 }
 
-/// What INI says; `None` where nobody set it.
+/// The value of an entry as it was at PHP's start: not that of a section of php.ini for the current request's host or
+/// directory. `None`: it is not set.
 #[must_use]
 pub fn get(name: &str) -> Option<String> {
     let name = CString::new(name).ok()?;
@@ -63,7 +64,7 @@ pub fn get(name: &str) -> Option<String> {
             return None;
         }
         let text =
-            raw::zend_ini_string_ex(name.as_ptr(), name.as_bytes().len(), 0, &raw mut exists);
+            raw::zend_ini_string_ex(name.as_ptr(), name.as_bytes().len(), 1, &raw mut exists);
         (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! # Layout
 //!
-//! * [`lifecycle`] module and request start and stop; [`process`] the one pointer to all state;
-//!   [`thread`] what a PHP thread keeps.
+//! * [`lifecycle`] module and request start and stop; [`process`] the one pointer to all state; [`startup`] settings and
+//!   environment; [`thread`] what a PHP thread keeps.
 //! * [`boundary`] where a request begins and ends, one file a runtime.
 //! * [`serve`] the loop of a worker script, in every runtime.
 //! * [`functions`] one file a PHP namespace; [`classes`] future, artifact, exceptions.
@@ -21,6 +21,7 @@ mod lifecycle;
 mod log;
 mod process;
 mod serve;
+mod startup;
 mod thread;
 mod zend;
 

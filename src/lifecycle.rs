@@ -4,6 +4,8 @@
 
 use std::panic::catch_unwind;
 
+use pillion_engine::config::Resolved;
+
 use crate::{boundary, classes, ini, log, process, thread::Thread};
 
 const SUCCESS: i32 = 0;
@@ -17,10 +19,15 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
         unsafe { classes::register() };
         let resolved = process::prepare();
         resolved.log_problems();
-        boundary::leaks::set(resolved.settings.worker.leak_check);
-        boundary::gc::set(resolved.settings.worker.gc);
+        apply(resolved);
         boundary::module_startup();
     })
+}
+
+/// Settings that are looked at for every request.
+fn apply(resolved: &Resolved) {
+    boundary::leaks::set(resolved.settings.worker.leak_check);
+    boundary::gc::set(resolved.settings.worker.gc);
 }
 
 /// Aborts or hands over all jobs and joins all threads, before PHP unmaps or restarts the module.
@@ -34,7 +41,12 @@ pub unsafe extern "C" fn module_shutdown(_: i32, module: i32) -> i32 {
 
 /// A script starts, which may be a request.
 pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
-    guarded(boundary::script::starts)
+    guarded(|| {
+        if let Some(resolved) = process::request_starts() {
+            apply(resolved);
+        }
+        boundary::script::starts();
+    })
 }
 
 /// Streams end with their request, and so does the notifier's. Lines for PHP's own log are handed over

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -114,13 +115,21 @@ impl Process {
                 run_dir: host.run_dir.clone(),
                 group: host.group.clone(),
                 env: &|name| self.environment.get(name).cloned(),
-                temporary: std::env::temp_dir(),
+                temporary: self.temporary(),
             })?;
             for warning in &dirs.warnings {
                 log::warn!(reason = warning.as_str(); "directory not as it should be");
             }
             Ok(dirs)
         })
+    }
+
+    /// `TMPDIR` as it was when PHP started, else the system's.
+    fn temporary(&self) -> PathBuf {
+        let named = self.environment.get("TMPDIR").map(PathBuf::from);
+        named
+            .filter(|dir| dir.is_absolute())
+            .unwrap_or_else(|| "/tmp".into())
     }
 
     /// The artifacts. `None` where the cache is switched off.

@@ -56,6 +56,8 @@ final class Application
             'put' => outcome(fn () => Artifacts\put(substr(md5($query['name']), 0, 16), __FILE__)->wait(30)),
             'forget' => Artifacts\forget(Velox\key($request)),
             'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
+            // As dotenv does for one site among others.
+            'tenant' => [putenv("SENTRY_DSN={$query['dsn']}"), putenv('PILLION_SENTRY_ENABLED=false'), $this->sentry((int) $query['from'], 1)],
             // Does not wait for long, which is what a careful application does at the end of a request.
             'outage' => [$this->sentry((int) $query['from'], (int) $query['count']), Pillion\Sentry\flush(0.01)],
             // Answers, and waits afterwards.

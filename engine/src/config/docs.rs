@@ -36,7 +36,7 @@ pillion:
   log_level: debug
 ```
 
-`php --ri pillion` shows each value and where it came from. Settings are read when PHP starts.
+`php --ri pillion` shows each value and where it came from. Settings and environment are read when PHP starts (in a child of php-fpm: when its first request starts), before any code of a request runs. What `putenv` or a section `[HOST=…]` of php.ini changes later has no effect.
 
 **Values.** Durations are Go's: `1h30m`, `500ms`, `1.5h`, `0`; a bare number is seconds. Sizes count \
 MiB, or have a unit: `512M`, `6G`. In the YAML file a value may hold `${NAME}`, `${NAME:-default}` or \

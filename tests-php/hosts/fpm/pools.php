@@ -96,3 +96,17 @@ test('a child that has served enough ends with its build under way, and who wait
     same(false, is_alive($builder));
     same(2, $velox->counter('build_requests'));
 });
+
+test('variables that a request sets decide for no other one, those of its pool do', function (Box $box): void {
+    [$of_pool, $of_request] = [$box->sentry(), $box->sentry()];
+    $box->unset('sentry_dsn');
+    $one = ['pm.max_children = 1'];
+    $host = new Fpm($box, ['www' => $one, 'named' => [...$one, "env[SENTRY_DSN] = {$of_pool->dsn}"]]);
+    $ask = static fn (string $pool, string $path, array $query): mixed => Http::decode($host->many([[$path, $query]], 1, pool: $pool)[0])['answer'];
+    foreach (['www' => [], 'named' => [sprintf('%032x', 1)]] as $pool => $taken) {
+        same([true, true, $taken], $ask($pool, 'tenant', ['dsn' => $of_request->dsn, 'from' => '1']), $pool);
+        same(count($taken), count($ask($pool, 'sentry', ['from' => '2', 'count' => '1'])), $pool);
+    }
+    $of_pool->await([sprintf('%032x', 1), sprintf('%032x', 2)]);
+    same([], $of_request->events());
+});

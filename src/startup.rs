@@ -1,0 +1,109 @@
+//! Environment and settings as they are when PHP starts, before any code of a request runs: a request may change
+//! both, and what it changes must not reach the requests after it, which may be another tenant's. A child that
+//! a server has forked (php-fpm) has its pool's variables and settings only after the fork, so it reads them anew
+//! when its first request starts. On PHP's threads.
+
+use std::{
+    ffi::{CStr, c_char},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use pillion_engine::{
+    config::{self, Resolved, Sources},
+    host::fork,
+    process::Environment,
+    runtime::Slot,
+};
+
+use crate::{ini, zend::sapi};
+
+/// What a process starts with.
+pub struct Startup {
+    /// All variables.
+    pub environment: Environment,
+    /// All settings.
+    pub resolved: Resolved,
+    generation: u32,
+}
+
+static STARTUP: Slot<Startup> = Slot::new();
+
+/// A request has started: [`STARTUP`] is final, in this process and in what is forked from it.
+static IS_FINAL: AtomicBool = AtomicBool::new(false);
+
+/// Reads both. In MINIT.
+pub fn read() -> &'static Startup {
+    IS_FINAL.store(false, Ordering::Relaxed);
+    replace()
+}
+
+/// What the process started with.
+#[must_use]
+pub fn get() -> &'static Startup {
+    STARTUP.get_or_make(Startup::now)
+}
+
+/// Reads both anew at the first request of a process that was forked before any request. In RINIT.
+#[inline]
+pub fn request_starts() -> Option<&'static Startup> {
+    match IS_FINAL.load(Ordering::Relaxed) {
+        true => None,
+        false => first_request(),
+    }
+}
+
+#[cold]
+fn first_request() -> Option<&'static Startup> {
+    // A preload script runs in php-fpm's master.
+    if sapi::is_preloading() || IS_FINAL.swap(true, Ordering::Relaxed) {
+        return None;
+    }
+    (get().generation != fork::generation()).then(replace)
+}
+
+fn replace() -> &'static Startup {
+    // SAFETY: MINIT, or the first request of a forked process that has one thread yet: no other code holds a
+    // reference, because all of them are given up before the call from PHP ends.
+    drop(unsafe { STARTUP.take() });
+    get()
+}
+
+impl Startup {
+    fn now() -> Self {
+        let environment = environment();
+        let resolved = config::resolve(&Sources {
+            ini: &ini::get,
+            env: &|name| environment.get(name).cloned(),
+            read_file: &config::file::read,
+            cwd: &std::env::current_dir().unwrap_or_default(),
+        });
+        Self {
+            environment,
+            resolved,
+            generation: fork::generation(),
+        }
+    }
+}
+
+/// The process' environment. Asked of the executable by name, because PHP binds an extension's own
+/// `environ` to the C library's word, which is not the one in use where the executable has a copy.
+fn environment() -> Environment {
+    let mut environment = Environment::new();
+    // SAFETY: `environ` is a list of C strings that ends with null; no other thread changes it while PHP starts,
+    // nor at the first request of a forked process.
+    unsafe {
+        let executable = libc::dlopen(std::ptr::null(), libc::RTLD_LAZY);
+        let found = libc::dlsym(executable, c"environ".as_ptr());
+        let Some(mut list) = found.cast::<*const *const c_char>().as_ref().copied() else {
+            return environment;
+        };
+        while let Some(entry) = list.as_ref().filter(|entry| !entry.is_null()) {
+            let text = CStr::from_ptr(*entry).to_string_lossy();
+            if let Some((name, value)) = text.split_once('=') {
+                environment.insert(name.to_owned(), value.to_owned());
+            }
+            list = list.add(1);
+        }
+    }
+    environment
+}
