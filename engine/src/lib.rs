@@ -5,7 +5,7 @@
 //!
 //! * [`config`] one table that describes each setting; INI, environment, YAML and defaults resolved.
 //! * [`logging`] structured lines that PHP's thread never waits for.
-//! * [`net`] what all clients over the network have in common.
+//! * [`net`] what all clients over the network have in common; `dns` names as the C library resolves them.
 //! * [`metrics`] typed handles for what the rooms count.
 //! * [`host`] what the processes of one machine share: directories, locks, presence, segments, steward.
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
@@ -23,6 +23,7 @@ pub mod artifacts;
 #[cfg(feature = "builder")]
 pub mod builder;
 pub mod config;
+mod dns;
 pub mod error;
 #[cfg(not(feature = "failpoints"))]
 mod failpoint;

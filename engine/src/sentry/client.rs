@@ -18,6 +18,7 @@ use super::limits::{self, Limit};
 use crate::{
     Error, Result,
     config::SentrySettings,
+    dns::Dns,
     host::clock,
     net::{certificates, chain, install_crypto},
 };
@@ -75,6 +76,7 @@ impl Client {
             .redirect(Policy::none())
             // Under CGI, HTTP_PROXY may be a header of the visitor's: only the setting counts.
             .no_proxy()
+            .dns_resolver(Dns::of_system())
             .timeout(settings.timeout)
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE)

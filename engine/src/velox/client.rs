@@ -22,6 +22,7 @@ use super::{
 use crate::{
     Error, Result,
     config::{Secret, ServerUrl, VeloxSettings},
+    dns::Dns,
     net::{certificates, chain, install_crypto},
 };
 
@@ -79,6 +80,7 @@ impl Client {
             .http1_only()
             // Under CGI, HTTP_PROXY may be a header of the visitor's; a build server is nearby anyway.
             .no_proxy()
+            .dns_resolver(Dns::of_system())
             .connect_timeout(settings.request_timeout)
             .tcp_keepalive(KEEPALIVE)
             .tcp_keepalive_interval(KEEPALIVE)

@@ -1,0 +1,238 @@
+//! Host names as the C library resolves them, so that PHP and its runtime reach the same servers: `/etc/hosts`, then the
+//! name servers of `/etc/resolv.conf` in their order, 127.0.0.1 where it names none. Both files are looked at again for
+//! each lookup, because a network or a VPN may come after the process. The queries are hickory's: asynchronous, and
+//! ended with the future. On the runtime.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use hickory_resolver::{
+    TokioResolver,
+    config::{LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts},
+    net::{NetError, runtime::TokioRuntimeProvider},
+    proto::rr::Name,
+};
+use reqwest::dns::{Addrs, Resolve, Resolving};
+use resolv_conf::Config;
+
+use text::{listed, names};
+
+mod text;
+
+/// As many name servers count as in the C library (`MAXNS`).
+const MAX_SERVERS: usize = 3;
+/// Beyond its time to live, an answer is asked for again after this long: the C library keeps none.
+const MAX_TTL: Duration = Duration::from_secs(60);
+/// The same for the answer that there is no such name: it may have just been made.
+const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(1);
+/// A name server without an answer is asked last for this long.
+const UNANSWERED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The resolver of one client.
+#[derive(Debug, Clone)]
+pub(crate) struct Dns(Arc<Files>);
+
+#[derive(Debug)]
+struct Files {
+    resolv_conf: PathBuf,
+    hosts: PathBuf,
+    port: u16,
+    // Held for reading a small file; never while a query is under way.
+    servers: Mutex<Option<Arc<Servers>>>,
+}
+
+/// What a text of `resolv.conf` says.
+#[derive(Debug)]
+struct Servers {
+    made_from: Option<Identity>,
+    config: Config,
+    list: Vec<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    ip: IpAddr,
+    resolver: TokioResolver,
+    unanswered: Mutex<Option<Instant>>,
+}
+
+/// A file as it stands: its device, number, size, and times of change.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity([u64; 3], [i64; 4]);
+
+impl Identity {
+    fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self(
+            [found.dev(), found.ino(), found.size()],
+            [
+                found.mtime(),
+                found.mtime_nsec(),
+                found.ctime(),
+                found.ctime_nsec(),
+            ],
+        ))
+    }
+}
+
+impl Dns {
+    /// The resolver of the system. Opens nothing.
+    pub(crate) fn of_system() -> Self {
+        Self::new("/etc/resolv.conf", "/etc/hosts", 53)
+    }
+
+    fn new(resolv_conf: impl Into<PathBuf>, hosts: impl Into<PathBuf>, port: u16) -> Self {
+        Self(Arc::new(Files {
+            resolv_conf: resolv_conf.into(),
+            hosts: hosts.into(),
+            port,
+            servers: Mutex::new(None),
+        }))
+    }
+}
+
+impl Files {
+    /// The addresses of a host.
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
+        let listed = listed(&fs::read(&self.hosts).unwrap_or_default(), host);
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        let servers = self.servers()?;
+        let mut last = NetError::from("the host's name is not valid");
+        for name in names(&servers.config, host) {
+            match servers.ask(name).await {
+                Err(error @ NetError::Dns(_)) => last = error,
+                // An answer; or none, and other names would only wait as long again.
+                answer => return answer,
+            }
+        }
+        Err(last)
+    }
+
+    /// The name servers of the file as it stands now.
+    fn servers(&self) -> Result<Arc<Servers>, NetError> {
+        // Before the file is read, so that a change in between is seen the next time.
+        let now = Identity::of(&self.resolv_conf);
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = servers.as_ref().filter(|known| known.made_from == now) {
+            return Ok(Arc::clone(known));
+        }
+        let text = fs::read(&self.resolv_conf).unwrap_or_default();
+        let fresh = Arc::new(Servers::new(&text, now, self.port)?);
+        *servers = Some(Arc::clone(&fresh));
+        Ok(fresh)
+    }
+}
+
+impl Servers {
+    /// A line that can't be read is passed over.
+    fn new(text: &[u8], made_from: Option<Identity>, port: u16) -> Result<Self, NetError> {
+        let (mut config, _) = Config::parse_with_errors(text);
+        config.nameservers.truncate(MAX_SERVERS);
+        let mut servers: Vec<IpAddr> = config.nameservers.iter().map(Into::into).collect();
+        if servers.is_empty() {
+            servers.push(Ipv4Addr::LOCALHOST.into());
+        }
+        let list = servers.into_iter().map(|ip| Server::new(ip, port, &config));
+        Ok(Self {
+            list: list.collect::<Result<_, _>>()?,
+            made_from,
+            config,
+        })
+    }
+
+    /// Asks one server after the other, until one has an answer, be it that there is no such name.
+    async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, NetError> {
+        let mut last = NetError::NoConnections;
+        for _ in 0..self.config.attempts.max(1) {
+            let (mut order, unanswered): (Vec<_>, Vec<_>) =
+                self.list.iter().partition(|server| server.is_answering());
+            order.extend(unanswered);
+            for server in order {
+                match server.resolver.lookup_ip(name.clone()).await {
+                    Ok(found) => {
+                        server.note(None);
+                        return Ok(found.iter().collect());
+                    }
+                    Err(error) if error.is_no_records_found() => {
+                        server.note(None);
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        log::debug!(server = server.ip.to_string().as_str(), error = error.to_string().as_str(); "name server has no answer");
+                        let answered = matches!(error, NetError::Dns(_));
+                        server.note((!answered).then(Instant::now));
+                        last = error;
+                    }
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Server {
+    fn new(ip: IpAddr, port: u16, config: &Config) -> Result<Self, NetError> {
+        let mut server = match config.use_vc {
+            true => NameServerConfig::tcp(ip),
+            false => NameServerConfig::udp_and_tcp(ip),
+        };
+        for connection in &mut server.connections {
+            connection.port = port;
+        }
+        let server = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = TokioResolver::builder_with_config(server, provider);
+        let options: &mut ResolverOpts = builder.options_mut();
+        options.timeout = Duration::from_secs(config.timeout.clamp(1, 30).into());
+        options.attempts = 0;
+        options.edns0 = config.edns0;
+        options.positive_max_ttl = Some(MAX_TTL);
+        options.negative_max_ttl = Some(MAX_NEGATIVE_TTL);
+        options.ip_strategy = match config.no_aaaa {
+            true => LookupIpStrategy::Ipv4Only,
+            false => LookupIpStrategy::Ipv6AndIpv4,
+        };
+        Ok(Self {
+            ip,
+            resolver: builder.build()?,
+            unanswered: Mutex::new(None),
+        })
+    }
+
+    fn note(&self, unanswered: Option<Instant>) {
+        *self
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = unanswered;
+    }
+
+    fn is_answering(&self) -> bool {
+        let unanswered = *self
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unanswered.is_none_or(|since| since.elapsed() > UNANSWERED_TIMEOUT)
+    }
+}
+
+impl Resolve for Dns {
+    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
+        let files = Arc::clone(&self.0);
+        Box::pin(async move {
+            let found = files.addresses(name.as_str()).await?;
+            let addresses: Addrs = Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0)));
+            Ok(addresses)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
