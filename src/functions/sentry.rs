@@ -96,7 +96,7 @@ fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
                         format!("envelopes[{}]", String::from_utf8_lossy(name))
                     }
                 },
-                message: why.to_owned(),
+                message: why,
             })),
         }
     });

@@ -105,9 +105,9 @@ fn open(envelope: &Envelope<'_>) -> Option<(Alike, Vec<Box<RawValue>>)> {
     };
     most_items(&item.kind)?;
     item.count?;
-    let payload = Envelope::parse(&item.payload).ok()?;
+    let payload = Envelope::of_object(&item.payload).ok()?;
     let items: Vec<Box<RawValue>> = serde_json::from_str(payload.raw("items")?).ok()?;
-    let headers = Envelope::parse(&item.head).ok()?;
+    let headers = Envelope::of_object(&item.head).ok()?;
     let alike = Alike {
         kind: item.kind.clone(),
         item_headers: headers.header_line(&["length", "item_count"]),

@@ -139,7 +139,7 @@ pub fn of_type(item_type: &str) -> Option<Category> {
     })
 }
 
-/// The class of an envelope whose first item has this type.
+/// The class of an item of this type; an envelope has that of its most important one.
 #[must_use]
 pub fn class_of(item_type: &[u8]) -> Class {
     match item_type {

@@ -1,68 +1,50 @@
-//! Envelopes: a glance that PHP's thread can afford, a parser for the whole grammar, and a writer that
-//! keeps every byte it has no reason to change (develop.sentry.dev/sdk/foundations/envelopes). Foreign
-//! bytes come in here. Pure; any thread.
+//! Envelopes: the grammar as the protocol's documentation and Relay have it, and a writer that keeps every
+//! byte it has no reason to change (develop.sentry.dev/sdk/foundations/envelopes). [`glance`], which PHP's thread
+//! can afford, and [`Envelope::parse`] read by the same functions: what the first one takes, the second one takes.
+//! Foreign bytes come in here. Pure; any thread.
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::category::{self, Category, Class};
 
-/// More items than any SDK sends; beyond that somebody plays.
+/// More items than any SDK sends; beyond that it is an attack.
 const MOST_ITEMS: usize = 10_000;
 
 /// What a glance tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glance<'a> {
-    /// By the first item's type.
-    pub class: Class,
-    /// The text of the header's `dsn` as it stands there, JSON's escapes included.
-    pub dsn: Option<&'a [u8]>,
+    /// By its most important item; `None`: it has no item, and nothing is to be sent.
+    pub class: Option<Class>,
+    /// The header's `dsn`; an empty one names no project.
+    pub dsn: Option<Cow<'a, str>>,
 }
 
-/// Looks at the first two lines only: is this an envelope, and how important is it?
+/// Is this an envelope, how important is it, and where does it go? Allocates nothing unless a text has escapes.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with it, and at which byte.
 #[inline]
-pub fn glance(envelope: &[u8]) -> Result<Glance<'_>, &'static str> {
-    let Some(end) = memchr(b'\n', envelope) else {
-        return Err("has no item: a line of headers and a line of item headers would be right");
-    };
-    let (header, rest) = envelope.split_at(end);
-    let rest = rest.get(1..).unwrap_or_default();
-    if !is_object(header) {
-        return Err("does not begin with a line that is a JSON object");
+pub fn glance(envelope: &[u8]) -> Result<Glance<'_>, String> {
+    let (header, mut at) = header(envelope)?;
+    let mut class: Option<Class> = None;
+    let mut count = 0;
+    while let Some((item, next)) = next_item(envelope, at, count)? {
+        let own = category::class_of(item.header.kind.as_bytes());
+        class = Some(class.map_or(own, |class| class.min(own)));
+        count += 1;
+        at = next;
     }
-    let line = rest.get(..memchr(b'\n', rest).unwrap_or(rest.len()));
-    let line = line.unwrap_or_default();
-    if !is_object(line) {
-        return Err("has no item header, a JSON object, in its second line");
-    }
-    let Some(item_type) = text_of(line, b"\"type\"") else {
-        return Err("has an item header without a type");
-    };
     Ok(Glance {
-        class: category::class_of(item_type),
-        dsn: text_of(header, b"\"dsn\""),
+        class,
+        dsn: header.dsn,
     })
-}
-
-fn is_object(line: &[u8]) -> bool {
-    line.starts_with(b"{") && line.trim_ascii_end().ends_with(b"}")
-}
-
-/// The text that follows a key. A glance only: a nested key would be found too.
-fn text_of<'a>(line: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    let at = memmem::find(line, key)? + key.len();
-    let value = line.get(at..)?.trim_ascii_start().strip_prefix(b":")?;
-    let text = value.trim_ascii_start().strip_prefix(b"\"")?;
-    text.get(..memchr(b'"', text)?)
 }
 
 /// A whole envelope; what it doesn't change it borrows.
@@ -90,12 +72,30 @@ pub struct Item<'a> {
 #[derive(Debug, Default)]
 struct Headers(Vec<(String, Box<RawValue>)>);
 
+/// The header's keys that have a meaning here. One that stands there twice makes Relay refuse the envelope.
 #[derive(Deserialize)]
-struct ItemHeader {
-    #[serde(rename = "type")]
-    kind: String,
+struct Header<'a> {
+    #[serde(borrow, default)]
+    dsn: Option<Cow<'a, str>>,
+    #[serde(rename = "event_id")]
+    _event_id: Option<IgnoredAny>,
+    #[serde(rename = "trace")]
+    _trace: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ItemHeader<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
     length: Option<u64>,
     item_count: Option<u64>,
+}
+
+/// An item as it stands there.
+struct RawItem<'a> {
+    head: &'a [u8],
+    header: ItemHeader<'a>,
+    payload: &'a [u8],
 }
 
 impl<'a> Envelope<'a> {
@@ -104,23 +104,29 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// What is wrong, and at which byte.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
-        let (line, mut at) = line(bytes, 0);
-        let mut headers: Headers = serde_json::from_slice(line)
-            .map_err(|error| format!("its header is no JSON object: {error}"))?;
+        let (_, mut at) = header(bytes)?;
+        let (mut headers, ..) = object::<Headers>(bytes, 0).map_err(|why| no_header(&why))?;
         headers.0.retain(|(key, _)| key != "sent_at");
         let mut items = Vec::new();
-        while at < bytes.len() {
-            let rest = bytes.get(at..).unwrap_or_default();
-            if rest.iter().all(|byte| *byte == b'\n') {
-                break;
-            }
-            if items.len() >= MOST_ITEMS {
-                return Err(format!("it has more than {MOST_ITEMS} items"));
-            }
-            let (item, next) = item(bytes, at)?;
-            items.push(item);
+        while let Some((item, next)) = next_item(bytes, at, items.len())? {
+            items.push(Item {
+                head: one_line(item.head),
+                kind: item.header.kind.into_owned(),
+                count: item.header.item_count,
+                payload: item.payload.into(),
+            });
             at = next;
         }
+        Ok(Self { headers, items })
+    }
+
+    /// The keys of one JSON object, such as an item's header, as an envelope without items.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn of_object(bytes: &'a [u8]) -> Result<Self, String> {
+        let (headers, ..) = object(bytes, 0)?;
+        let items = Vec::new();
         Ok(Self { headers, items })
     }
 
@@ -173,7 +179,11 @@ impl<'a> Envelope<'a> {
             }
             line.push_str(&serde_json::to_string(key).unwrap_or_default());
             line.push(':');
-            line.push_str(value.get());
+            // As in [`one_line`].
+            match value.get() {
+                text if memchr(b'\n', text.as_bytes()).is_none() => line.push_str(text),
+                text => line.push_str(&text.replace('\n', " ")),
+            }
         }
         line.push('}');
         line
@@ -228,47 +238,115 @@ impl Item<'_> {
     }
 }
 
-/// A line without its end, and where the next one begins.
-fn line(bytes: &[u8], from: usize) -> (&[u8], usize) {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let length = memchr(b'\n', rest).unwrap_or(rest.len());
-    (
-        rest.get(..length).unwrap_or_default(),
-        from.saturating_add(length).saturating_add(1),
-    )
+/// The header, and where the first item begins.
+fn header(bytes: &[u8]) -> Result<(Header<'_>, usize), String> {
+    let (header, _, next) = object(bytes, 0).map_err(|why| no_header(&why))?;
+    Ok((header, next))
 }
 
-fn item(bytes: &[u8], at: usize) -> Result<(Item<'_>, usize), String> {
-    let (head, begin) = line(bytes, at);
-    let header: ItemHeader = serde_json::from_slice(head)
-        .map_err(|error| format!("the item header at byte {at}: {error}"))?;
-    let (payload, next) = match header.length {
-        None => line(bytes, begin),
+#[cold]
+fn no_header(why: &str) -> String {
+    format!("does not begin with a header, a JSON object in a line: {why}")
+}
+
+/// The item at a byte, and where the next one begins. `None`: there is none any more. Empty lines between items are
+/// skipped, as Relay does.
+#[inline]
+fn next_item(
+    bytes: &[u8],
+    at: usize,
+    count: usize,
+) -> Result<Option<(RawItem<'_>, usize)>, String> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let Some(blank) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+        return Ok(None);
+    };
+    if count >= MOST_ITEMS {
+        return Err(format!("has more than {MOST_ITEMS} items"));
+    }
+    item(bytes, at + blank).map(Some)
+}
+
+fn item(bytes: &[u8], at: usize) -> Result<(RawItem<'_>, usize), String> {
+    let (header, head, begin) = object::<ItemHeader<'_>>(bytes, at)
+        .map_err(|why| format!("has no item header, a JSON object, at byte {at}: {why}"))?;
+    // After the last header there may be nothing, and that is an empty payload.
+    let rest = bytes.get(begin..).unwrap_or_default();
+    let length = match header.length {
+        None => memchr(b'\n', rest).unwrap_or(rest.len()),
         Some(length) => {
-            let end = usize::try_from(length)
-                .ok()
-                .and_then(|length| begin.checked_add(length));
-            let payload = end.and_then(|end| bytes.get(begin..end));
-            let (Some(payload), Some(end)) = (payload, end) else {
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            if length > rest.len() {
                 return Err(format!(
-                    "the item at byte {at} ends before its length of {length} bytes"
+                    "has an item at byte {at} that ends before its length of {length} bytes"
                 ));
-            };
-            match bytes.get(end) {
-                None | Some(b'\n') => (payload, end + 1),
-                Some(_) => {
-                    return Err(format!("the item at byte {at} is longer than its length"));
-                }
             }
+            if rest.get(length).is_some_and(|byte| *byte != b'\n') {
+                return Err(format!(
+                    "has an item at byte {at} that is longer than its length of {length} bytes"
+                ));
+            }
+            length
         }
     };
-    let item = Item {
-        head: head.into(),
-        kind: header.kind,
-        count: header.item_count,
-        payload: payload.into(),
+    let item = RawItem {
+        head,
+        header,
+        payload: rest.get(..length).unwrap_or_default(),
     };
-    Ok((item, next))
+    Ok((item, begin.saturating_add(length).saturating_add(1)))
+}
+
+/// The JSON object at a byte, its text, and where the next line begins. White space around it is skipped.
+#[inline]
+fn object<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    at: usize,
+) -> Result<(T, &'a [u8], usize), String> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let begin = rest.iter().position(|byte| !byte.is_ascii_whitespace());
+    let rest = rest.get(begin.unwrap_or(rest.len())..).unwrap_or_default();
+    // A struct could be read from an array too.
+    if rest.first() != Some(&b'{') {
+        return Err("it is none".to_owned());
+    }
+    let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
+    let value = match stream.next() {
+        Some(Ok(value)) => value,
+        Some(Err(error)) => return Err(error.to_string()),
+        None => return Err("it is none".to_owned()),
+    };
+    let length = stream.byte_offset();
+    let text = rest.get(..length).unwrap_or_default();
+    // The texts of skipped values are not checked by the deserializer.
+    if std::str::from_utf8(text).is_err() {
+        return Err("it is not UTF-8".to_owned());
+    }
+    let after = rest.get(length..).unwrap_or_default();
+    let padding = after
+        .iter()
+        .position(|byte| *byte == b'\n' || !byte.is_ascii_whitespace())
+        .unwrap_or(after.len());
+    if after.get(padding).is_some_and(|byte| *byte != b'\n') {
+        return Err("something follows it in its line".to_owned());
+    }
+    let next = (bytes.len() - after.len())
+        .saturating_add(padding)
+        .saturating_add(1);
+    Ok((value, text, next))
+}
+
+/// A header with its line breaks as spaces; in JSON they stand only where white space may.
+fn one_line(head: &[u8]) -> Cow<'_, [u8]> {
+    match memchr(b'\n', head) {
+        None => head.into(),
+        Some(_) => {
+            let plain = head
+                .iter()
+                .map(|byte| if *byte == b'\n' { b' ' } else { *byte });
+            plain.collect::<Vec<u8>>().into()
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Headers {

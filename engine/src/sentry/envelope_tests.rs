@@ -21,37 +21,122 @@ fn what_is_not_changed_keeps_its_bytes_and_sent_at_is_written_once() {
     assert_eq!(again.items.len(), 2);
 }
 
+const DSN: &str = "{\"dsn\":\"https:\\/\\/k@h\\/1\"}";
+
+fn with_header(header: &str) -> String {
+    format!("{header}\n{{\"type\":\"event\"}}\n{{}}")
+}
+
+fn dsn_in(header: &str) -> Option<String> {
+    let bytes = with_header(header);
+    let dsn = glance(bytes.as_bytes()).unwrap().dsn;
+    dsn.map(Cow::into_owned)
+}
+
 #[test]
-fn a_glance_tells_class_and_dsn() {
-    let at = |text: &'static str| glance(text.as_bytes());
-    let found = at("{\"dsn\":\"https:\\/\\/k@h\\/1\"}\n{\"type\": \"replay_event\"}\n{}").unwrap();
-    assert_eq!(found.class, Class::Lowest);
-    assert_eq!(found.dsn, Some(&b"https:\\/\\/k@h\\/1"[..]));
-    assert_eq!(
-        at("{}\n{\"type\":\"client_report\"}\n{}").unwrap().class,
-        Class::Medium
-    );
-    assert_eq!(at("{}\n{\"type\":\"event\"}").unwrap().dsn, None);
-    for wrong in [
-        "",
-        "{}",
-        "{}\n",
-        "{}\n\n",
-        "x\n{\"type\":\"event\"}\n{}",
-        "{}\n[]\n",
-        "{}\n{}\n{}",
+fn class_is_that_of_the_most_important_item() {
+    let class = |text: &str| glance(text.as_bytes()).unwrap().class;
+    for (items, expected) in [
+        ("{\"type\": \"replay_event\"}\n{}", Some(Class::Lowest)),
+        ("{\"type\":\"client_report\"}\n{}", Some(Class::Medium)),
+        (
+            "{\"type\":\"attachment\",\"length\":3}\na\nb\n{\"type\":\"event\"}\n{}",
+            Some(Class::Critical),
+        ),
+        (
+            "{\"filename\":\"type\",\"x\":{\"type\":\"log\"},\"type\":\"event\"}\n{}",
+            Some(Class::Critical),
+        ),
+        ("", None),
     ] {
-        assert!(at(wrong).is_err(), "{wrong:?}");
+        assert_eq!(class(&format!("{{}}\n{items}")), expected, "{items}");
     }
 }
 
 #[test]
-fn hostile_envelopes_are_told() {
+fn dsn_is_only_that_of_the_first_level() {
+    let two = Some("http://two@h/2".to_owned());
+    for header in [
+        r#"{"trace":{"environment":"dsn","public_key":"two"},"dsn":"http://two@h/2"}"#,
+        r#"{"environment":"dsn","dsn":"http://two@h/2","x":{"dsn":"http://one@h/1"}}"#,
+        r#"{"x":"\"dsn\":\"http:\/\/one@h\/1\"","d\u0073n":"http:\/\/two@h\/2"}"#,
+        r#"{"x":[{"dsn":"http://one@h/1"}], "dsn" : "http://two@h/2" }"#,
+    ] {
+        assert_eq!(dsn_in(header), two, "{header}");
+        let bytes = with_header(header);
+        assert_eq!(Envelope::parse(bytes.as_bytes()).unwrap().text("dsn"), two);
+    }
+    for header in [
+        r#"{"trace":{"dsn":"http://one@h/1"}}"#,
+        r#"{"sdk":"dsn"}"#,
+        r#"{"dsn":null}"#,
+        "{}",
+    ] {
+        assert_eq!(dsn_in(header), None, "{header}");
+    }
+    assert_eq!(dsn_in(DSN).as_deref(), Some("https://k@h/1"));
+    assert_eq!(dsn_in(r#"{"dsn":""}"#).as_deref(), Some(""));
+}
+
+/// The documentation's full examples, Relay's own tests, and what its parser takes beside them.
+#[test]
+fn envelope_is_what_documentation_and_relay_take_as_one() {
+    let id = "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"dsn\":\"https://e12d836b15bb49d7bbf99e64295d995b:@sentry.io/42\"}";
+    let two = "{\"type\":\"attachment\",\"length\":10,\"content_type\":\"text/plain\",\"filename\":\"hello.txt\"}\n\u{feff}Hello\r\n\n{\"type\":\"event\",\"length\":41,\"content_type\":\"application/json\",\"filename\":\"application.log\"}\n{\"message\":\"hello world\",\"level\":\"error\"}";
+    let bom = &b"\xef\xbb\xbfHello\r\n"[..];
+    let event = &b"{\"message\":\"hello world\",\"level\":\"error\"}"[..];
+    for (rest, payloads) in [
+        (String::new(), &[][..]),
+        ("\n".into(), &[]),
+        (format!("\n{two}\n"), &[bom, event]),
+        (format!("\n{two}"), &[bom, event]),
+        ("\n{\"type\":\"attachment\",\"length\":0}\n\n{\"type\":\"attachment\",\"length\":0}\n\n".into(), &[b"", b""]),
+        ("\n{\"type\":\"attachment\",\"length\":0}\n\n{\"type\":\"attachment\",\"length\":0}\n".into(), &[b"", b""]),
+        ("\n{\"type\":\"attachment\",\"length\":0}\n\n{\"type\":\"attachment\",\"length\":0}".into(), &[b"", b""]),
+        ("\n{\"type\":\"attachment\"}".into(), &[b""]),
+        ("\n{\"type\":\"attachment\"}\n\n{\"type\":\"attachment\"}\n\n".into(), &[b"", b""]),
+        ("\n{\"type\":\"attachment\"}\nhelloworld\n".into(), &[b"helloworld"]),
+        ("\n{\"type\":\"attachment\"}\nhelloworld".into(), &[b"helloworld"]),
+        ("\n{\"type\":\"invalid_unknown\",\"length\":null}\nhelloworld\n".into(), &[b"helloworld"]),
+        ("\n{\"length\":2,\"type\":\"a\"}\n{}\n\n\n{\"type\":\"b\"}\n{}\n\n".into(), &[b"{}", b"{}"]),
+        ("\n{\n \"length\": 2,\n \"type\": \"a\"\n}\n{}".into(), &[b"{}"]),
+    ] {
+        let bytes = format!("{id}{rest}");
+        let seen = glance(bytes.as_bytes()).unwrap();
+        assert_eq!(seen.class.is_none(), payloads.is_empty(), "{rest:?}");
+        let found = Envelope::parse(bytes.as_bytes()).unwrap();
+        let read: Vec<&[u8]> = found.items.iter().map(|item| &*item.payload).collect();
+        assert_eq!(read, payloads, "{rest:?}");
+        let written = found.write(None);
+        let again = Envelope::parse(&written).unwrap();
+        let read: Vec<&[u8]> = again.items.iter().map(|item| &*item.payload).collect();
+        assert_eq!(read, payloads, "{rest:?}");
+        assert!(again.items.iter().all(|item| !item.head.contains(&b'\n')));
+    }
+}
+
+#[test]
+fn hostile_envelopes_are_refused_by_glance_and_parser_alike() {
     for (text, why) in [
+        ("", "header"),
+        ("x\n{\"type\":\"event\"}\n{}", "header"),
+        ("[]\n{\"type\":\"event\"}\n{}", "header"),
+        ("{\"dsn\":5}\n{\"type\":\"event\"}\n{}", "header"),
+        (
+            "{\"dsn\":\"a\",\"dsn\":\"b\"}\n{\"type\":\"event\"}\n{}",
+            "duplicate",
+        ),
+        ("{\"a\":{\"b\"}}\n{\"type\":\"event\"}\n{}", "header"),
+        ("{} {}\n{\"type\":\"event\"}\n{}", "follows"),
+        ("{}\n[]\n", "item header"),
+        ("{}\n[\"event\",2,null]\n{}", "item header"),
+        ("{}\n{}\n{}", "type"),
+        ("{}\n{\"type\":5}\n{}", "item header"),
         (
             "{}\n{\"type\":\"event\",\"length\":1000000000}\n{}",
             "ends before",
         ),
+        ("{}\n{\"type\":\"event\",\"length\":1}", "ends before"),
         ("{}\n{\"type\":\"event\",\"length\":1}\n{}", "longer"),
         ("{}\n{\"type\":\"event\",\"length\":-1}\n{}", "item header"),
         (
@@ -59,12 +144,14 @@ fn hostile_envelopes_are_told() {
             "ends before",
         ),
         ("{}\n{\"length\":1}\n{}", "type"),
-        ("[]\n{\"type\":\"event\"}\n{}", "header"),
         ("{}\n\0\n{}", "item header"),
+        ("{}\n{\"type\":\"event\"}\n{}\nrest", "item header"),
     ] {
         let error = Envelope::parse(text.as_bytes()).unwrap_err();
         assert!(error.contains(why), "{text}: {error}");
+        assert_eq!(glance(text.as_bytes()).unwrap_err(), error);
     }
+    assert!(glance(b"{\"a\":\"\xff\"}\n{\"type\":\"event\"}\n{}").is_err());
     let many = format!(
         "{{}}\n{}",
         "{\"type\":\"event\"}\n{}\n".repeat(MOST_ITEMS + 1)
@@ -93,7 +180,27 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(text in "[{}\\n\\r\\\\\":,a-e0-9]{0,80}") {
-        let _ = glance(text.as_bytes());
-        let _ = Envelope::parse(text.as_bytes());
+        let parsed = Envelope::parse(text.as_bytes());
+        prop_assert_eq!(glance(text.as_bytes()).is_ok(), parsed.is_ok());
+    }
+
+    #[test]
+    fn what_the_glance_takes_the_parser_takes(
+        parts in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "{}", "\n", "{\"type\":\"event\"}", "{\"dsn\":\"a\"}", "{\"type\":\"log\",\"length\":2}", "[]",
+                "{\"dsn\":1}", "\r\n", " ", "{\"type\":\"x\",\"length\":0}", "{\"a\":{\"type\":\"b\"}}", "x", "\"",
+            ]),
+            0..12,
+        ),
+    ) {
+        let text = parts.concat();
+        let (seen, parsed) = (glance(text.as_bytes()), Envelope::parse(text.as_bytes()));
+        prop_assert_eq!(seen.as_ref().map(|seen| seen.class.is_some()), parsed.as_ref().map(|parsed| !parsed.items.is_empty()));
+        if let (Ok(seen), Ok(parsed)) = (seen, parsed) {
+            prop_assert_eq!(seen.dsn.map(Cow::into_owned), parsed.text("dsn"));
+            let written = parsed.write(Some("2026-11-21T00:00:00Z"));
+            prop_assert_eq!(Envelope::parse(&written).unwrap().items.len(), parsed.items.len());
+        }
     }
 }

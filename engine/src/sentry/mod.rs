@@ -174,7 +174,8 @@ impl Sentry {
     }
 
     /// Takes an envelope in. On PHP's thread: no lock, no system call on the ordinary path. `false`:
-    /// there is no project to send to, it is too large, or there is no room; the last two are counted.
+    /// there is nothing to send or no project to send it to, it is too large, or there is no room; the last two are
+    /// counted. An empty DSN names no project, and the next one counts: the argument's, the header's, the setting's.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for what is no envelope, [`Error::Config`] for a wrong DSN.
@@ -186,20 +187,25 @@ impl Sentry {
         let seen = envelope::glance(envelope).map_err(|why| {
             Error::InvalidRequest(vec![Violation {
                 field: "envelope".into(),
-                message: why.into(),
+                message: why,
             }])
         })?;
-        let stored = match (dsn, seen.dsn, &self.settings.dsn) {
+        let given = dsn.filter(|text| !text.is_empty());
+        let named = seen.dsn.as_deref().filter(|text| !text.is_empty());
+        let stored = match (given, named, &self.settings.dsn) {
             (Some(text), ..) => {
                 self.check_dsn(text)?;
                 text
             }
             (None, Some(text), _) => {
-                self.check_escaped(text)?;
+                self.check_dsn(text.as_bytes())?;
                 &[]
             }
             (None, None, Some(dsn)) => dsn.expose().as_bytes(),
             (None, None, None) => return Ok(false),
+        };
+        let Some(class) = seen.class else {
+            return Ok(false);
         };
         if envelope.len() as u64 > self.settings.max_payload_size
             || !Outbox::takes(stored, envelope)
@@ -209,7 +215,7 @@ impl Sentry {
         }
         let pushed = self
             .outbox
-            .push(seen.class, stored, envelope, clock::unix_ms())
+            .push(class, stored, envelope, clock::unix_ms())
             .map_err(|error| Error::io("making room for an envelope", error))?;
         match pushed {
             Pushed::In(pushed_out) => {
@@ -286,23 +292,6 @@ impl Sentry {
             place.store(hash, Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    /// The DSN of an envelope's header: JSON escapes a slash or not.
-    #[inline]
-    fn check_escaped(&self, text: &[u8]) -> Result<()> {
-        if memchr::memchr(b'\\', text).is_none() {
-            return self.check_dsn(text);
-        }
-        let hash = target::hash(text);
-        if self.knows(hash) {
-            return Ok(());
-        }
-        let quoted = [b"\"", text, b"\""].concat();
-        let plain: String = serde_json::from_slice(&quoted).map_err(|_| {
-            Error::Config("the DSN in the envelope's header is no JSON text".into())
-        })?;
-        self.learn_dsn(plain.as_bytes(), hash)
     }
 
     /// Whether nothing of this process waits any more: sent, refused, or dropped and counted. Waits for

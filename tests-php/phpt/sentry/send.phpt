@@ -17,15 +17,26 @@ foreach ($seen as $one) {
     echo $one['path'], ' ', $one['encoding'], ' ', json_encode($one['error']), ' ', json_encode($one['items']), "\n";
 }
 var_dump(1 === preg_match('/^Sentry sentry_version=7, sentry_client=pillion\/[\d.]+, sentry_key=0123456789abcdef$/', $seen[0]['auth']));
-foreach (['', 'x', '{}', "{}\n", "{}\n{}\n{}", "{}\n{\"type\":5}\n{}", "\xff\xfe\n\n"] as $wrong) {
+// Without items there is nothing to send.
+var_dump(Sentry\send('{}'), Sentry\send("{}\n"));
+foreach (['', 'x', "{}\n{}\n{}", "{}\n{\"type\":5}\n{}", "{}\n{\"type\":\"event\",\"length\":3}\n{}", "\xff\xfe\n\n"] as $wrong) {
     thrown(fn () => Sentry\send($wrong));
 }
-foreach (['', 'https://s3cret@host', 's3cret@host/1', "https://s3cret@host/1\n", "\xff"] as $wrong) {
+foreach (['https://s3cret@host', 's3cret@host/1', "https://s3cret@host/1\n", "\xff"] as $wrong) {
     thrown(fn () => Sentry\send(event(3), $wrong));
 }
 thrown(fn () => Sentry\send());
 thrown(fn () => Sentry\send([]));
-var_dump($sentry->events());
+// An empty DSN names no project, and the next one counts; a nested one is none, and a value is no key.
+$header = '{"trace":{"environment":"dsn","dsn":"https://k@nowhere.invalid/9"},"dsn":"%s"}';
+var_dump(Sentry\send(event(4), ''));
+foreach (['', $sentry->dsn(7)] as $dsn) {
+    var_dump(Sentry\send(sprintf($header, $dsn) . "\n{\"type\":\"session\"}\n{}"));
+}
+var_dump(Sentry\flush(30), $sentry->events());
+$paths = array_column($sentry->seen(), 'path');
+sort($paths);
+echo implode(' ', $paths), "\n";
 ?>
 --EXPECT--
 bool(true)
@@ -36,23 +47,30 @@ bool(true)
 /api/7/envelope/ gzip null [[{"type":"event"},{"message":"boom"}]]
 /api/8/envelope/ gzip null [[{"type":"session"},[]]]
 bool(true)
-Pillion\InvalidRequestException(200): envelope: has no item: a line of headers and a line of item headers would be right
-Pillion\InvalidRequestException(200): envelope: has no item: a line of headers and a line of item headers would be right
-Pillion\InvalidRequestException(200): envelope: has no item: a line of headers and a line of item headers would be right
-Pillion\InvalidRequestException(200): envelope: has no item header, a JSON object, in its second line
-Pillion\InvalidRequestException(200): envelope: has an item header without a type
-Pillion\InvalidRequestException(200): envelope: has an item header without a type
-Pillion\InvalidRequestException(200): envelope: does not begin with a line that is a JSON object
-Pillion\ConfigException(100): the DSN is empty; https://<key>@<host>/<project> would be right
+bool(false)
+bool(false)
+Pillion\InvalidRequestException(200): envelope: does not begin with a header, a JSON object in a line: it is none
+Pillion\InvalidRequestException(200): envelope: does not begin with a header, a JSON object in a line: it is none
+Pillion\InvalidRequestException(200): envelope: has no item header, a JSON object, at byte 3: missing field `type` at line 1 column 2
+Pillion\InvalidRequestException(200): envelope: has no item header, a JSON object, at byte 3: invalid type: integer `5`, expected a string at line 1 column 9
+Pillion\InvalidRequestException(200): envelope: has an item at byte 3 that ends before its length of 3 bytes
+Pillion\InvalidRequestException(200): envelope: does not begin with a header, a JSON object in a line: it is none
 Pillion\ConfigException(100): the DSN names no project after the last slash; https://<key>@<host>/<project> would be right
 Pillion\ConfigException(100): the DSN has no scheme; https://<key>@<host>/<project> would be right
 Pillion\ConfigException(100): the DSN holds white space or control characters; https://<key>@<host>/<project> would be right
 Pillion\ConfigException(100): the DSN is no UTF-8 text; https://<key>@<host>/<project> would be right
 ArgumentCountError(0): Pillion\Sentry\send() expects at least 1 argument, 0 given
 TypeError(0): Pillion\Sentry\send(): Argument #1 ($envelope) must be of type string, array given
-array(2) {
+bool(true)
+bool(true)
+bool(true)
+bool(true)
+array(3) {
   [0]=>
   int(1)
   [1]=>
   int(2)
+  [2]=>
+  int(4)
 }
+/api/1/envelope/ /api/1/envelope/ /api/1/envelope/ /api/7/envelope/ /api/7/envelope/ /api/8/envelope/

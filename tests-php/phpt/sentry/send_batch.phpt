@@ -22,7 +22,7 @@ array(2) {
 }
 array(0) {
 }
-Pillion\InvalidRequestException(200): envelopes[1]: has no item: a line of headers and a line of item headers would be right; envelopes[k]: has an item header without a type
+Pillion\InvalidRequestException(200): envelopes[1]: does not begin with a header, a JSON object in a line: it is none; envelopes[k]: has no item header, a JSON object, at byte 3: missing field `type` at line 1 column 2
 TypeError(0): Pillion\Sentry\send_batch(): Argument #1 ($envelopes) must contain only string, int given
 Pillion\ConfigException(100): the DSN has no scheme; https://<key>@<host>/<project> would be right
 bool(true)
