@@ -17,10 +17,10 @@ namespace Pillion\Sentry;
  * The header's `sent_at` is written anew when the envelope goes; every other byte stays as it is.
  *
  * @param string $envelope as Sentry's SDKs make them: a line with the header, then items
- * @param string|null $dsn the project; null: the one that the envelope's header names, else `pillion.sentry_dsn`
+ * @param string|null $dsn the project; null or empty: the one that the envelope's header names, else `pillion.sentry_dsn`
  *
- * @return bool true: it is in the outbox. False: Sentry is switched off, there is no project, the envelope is larger than
- *     `pillion.sentry_max_payload_size`, or the outbox is full of what matters more; the last two are counted
+ * @return bool true: it is in the outbox. False: Sentry is switched off, there is no project, the envelope has no item, is
+ *     larger than `pillion.sentry_max_payload_size`, or the outbox is full of what matters more; the last two are counted
  *
  * @throws \Pillion\InvalidRequestException code 200: it is no envelope
  * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
@@ -54,6 +54,11 @@ function send_batch(array $envelopes, ?string $dsn = null): array
  * Makes an envelope of an event and takes it in: for a script without an SDK. What is missing is added: `event_id`,
  * `timestamp`, `platform`, `level` (error; not to a transaction) and `sdk`.
  *
+ * No content is refused. Bytes that are no UTF-8 become U+FFFD, `INF` and `NAN` null, a `JsonSerializable` what it gives, a
+ * `DateTimeInterface` its time, an enum its value or name, every other object its class' name. An `event_id` that is none is
+ * replaced. Cut, and marked with `…`, is what nests deeper than 32 levels, a text of more than 64 KiB, and what makes the event
+ * larger than 960 KiB; an array that holds itself becomes `*RECURSION*`.
+ *
  * ```php
  * Sentry\capture(['message' => 'the disk is full', 'level' => 'fatal', 'tags' => ['disk' => '/srv']]);
  * Sentry\capture(['exception' => ['values' => [['type' => $e::class, 'value' => $e->getMessage()]]]]);
@@ -64,7 +69,6 @@ function send_batch(array $envelopes, ?string $dsn = null): array
  *
  * @return string|null the event's id, 32 hexadecimal digits; null: as false of {@see send()}
  *
- * @throws \Pillion\InvalidRequestException code 200: a value has no place in JSON, or `event_id` is none
  * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: no memory
  */

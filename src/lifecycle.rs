@@ -54,7 +54,10 @@ pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
 pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
     guarded(|| {
         boundary::script::ends();
-        Thread::with(|thread| thread.stream = None);
+        Thread::with(|thread| {
+            thread.stream = None;
+            thread.json.clear();
+        });
         log::hand_over();
     })
 }

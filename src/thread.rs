@@ -22,6 +22,8 @@ pub struct Thread {
     futures: HashMap<u64, Held>,
     /// The stream that `notifier()` gave in this request.
     pub stream: Option<Given>,
+    /// Texts that are being made while PHP code may run, the innermost last; a script's end drops what is left.
+    pub json: Vec<String>,
     /// Its requests.
     pub worker: boundary::Local,
     /// What it tells the other workers of the host.

@@ -15,7 +15,7 @@ use crate::{
     zend::{
         call::{Call, Thrown},
         interrupt::PhpInterrupt,
-        json,
+        lossy_json,
         ret::Ret,
         signature::Function,
         value,
@@ -121,8 +121,12 @@ fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 
 fn capture(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(1, 2)?;
-    let event = json::to_json(call.array(0)?).map_err(Error::InvalidRequest)?;
-    if let Some(captured) = sentry()?.capture(event, call.opt_string(1)?)? {
+    let (table, dsn) = (call.array(0)?, call.opt_string(1)?);
+    if !sentry()?.has_project(dsn)? {
+        return Ok(());
+    }
+    let event = lossy_json::object(table)?;
+    if let Some(captured) = sentry()?.capture_json(&event, dsn)? {
         ret.string(captured.event_id);
     }
     Ok(())

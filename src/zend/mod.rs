@@ -16,6 +16,7 @@ pub mod invoke;
 pub mod json;
 pub mod kept;
 pub mod last;
+pub mod lossy_json;
 pub mod memory;
 pub mod module;
 pub mod observer;

@@ -268,6 +268,10 @@ unsafe extern "C" {
     pub fn zend_rsrc_list_get_rsrc_type(
         resource: *mut ext_php_rs::ffi::zend_resource,
     ) -> *const c_char;
+    /// `JsonSerializable`.
+    pub static php_json_serializable_ce: *mut zend_class_entry;
+    /// `DateTimeInterface`.
+    pub fn php_date_get_interface_ce() -> *mut zend_class_entry;
     /// Runs PHP's collector of cycles, destructors included; gives the number of what it has freed.
     pub static gc_collect_cycles: Option<unsafe extern "C" fn() -> c_int>;
     /// Whether it runs by itself.

@@ -1,5 +1,6 @@
 //! An envelope from an event: for a script that has no SDK (develop.sentry.dev: event payloads). What
-//! the caller gives stays; what Sentry needs is added. On PHP's thread.
+//! the caller gives stays; what Sentry needs is added. No content is refused: that would lose an error report in
+//! the code that handles the error. On PHP's thread.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -19,10 +20,21 @@ pub struct Captured {
 }
 
 impl Sentry {
-    /// Makes an envelope of an event and takes it in. `None`: as `false` of [`Sentry::send`].
+    /// As [`Sentry::capture`], of the text of a JSON object.
     ///
     /// # Errors
-    /// As [`Sentry::send`]; and [`Error::InvalidRequest`] for an `event_id` that is none.
+    /// As [`Sentry::capture`].
+    pub fn capture_json(&self, event: &str, dsn: Option<&[u8]>) -> Result<Option<Captured>> {
+        let event = serde_json::from_str(event)
+            .map_err(|error| violation("event", &format!("is no JSON: {error}")))?;
+        self.capture(event, dsn)
+    }
+
+    /// Makes an envelope of an event and takes it in. `None`: as `false` of [`Sentry::send`]. An `event_id` that is
+    /// none is replaced.
+    ///
+    /// # Errors
+    /// As [`Sentry::send`]; and [`Error::InvalidRequest`] for what is no object.
     pub fn capture(&self, event: Value, dsn: Option<&[u8]>) -> Result<Option<Captured>> {
         let Value::Object(mut event) = event else {
             return Err(violation("event", "must be an array with string keys"));
@@ -58,7 +70,8 @@ impl Sentry {
         };
         let payload = serde_json::to_vec(&full).unwrap_or_default();
         let mut envelope = Envelope::new(Some(&event_id), vec![Item::new(kind, payload)]);
-        if let Some(dsn) = dsn.and_then(|dsn| std::str::from_utf8(dsn).ok()) {
+        let named = dsn.filter(|dsn| !dsn.is_empty());
+        if let Some(dsn) = named.and_then(|dsn| std::str::from_utf8(dsn).ok()) {
             envelope.set("dsn", dsn);
         }
         let taken = self.send(&envelope.write(None), dsn)?;
@@ -69,13 +82,17 @@ impl Sentry {
 /// The caller's id, or a new one.
 fn event_id(event: &Map<String, Value>) -> Result<String> {
     let Some(given) = event.get("event_id").filter(|id| !id.is_null()) else {
-        return Ok(format!("{:032x}", uuid::v4()?));
+        return new_id();
     };
     let text = given.as_str().unwrap_or_default().replace('-', "");
     if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(text.to_ascii_lowercase());
     }
-    Err(violation("event_id", "must be 32 hexadecimal digits"))
+    new_id()
+}
+
+fn new_id() -> Result<String> {
+    Ok(format!("{:032x}", uuid::v4()?))
 }
 
 fn violation(field: &str, message: &str) -> Error {

@@ -233,6 +233,20 @@ impl Sentry {
         }
     }
 
+    /// Whether there is a project for what names none itself: the argument's, else that of the setting.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a wrong DSN.
+    pub fn has_project(&self, dsn: Option<&[u8]>) -> Result<bool> {
+        if !self.settings.enabled {
+            return Ok(false);
+        }
+        match dsn.filter(|text| !text.is_empty()) {
+            Some(text) => self.check_dsn(text).map(|()| true),
+            None => Ok(self.settings.dsn.is_some()),
+        }
+    }
+
     /// Counts what had no room, for Sentry too. All that waits matters more, so this is rare.
     #[cold]
     fn refuse(&self, dsn: &[u8], envelope: &[u8]) {

@@ -567,5 +567,11 @@ fn a_captured_event_is_whole() {
     );
     assert!(payload["timestamp"].as_f64().unwrap() > 1.6e9);
     let odd = serde_json::json!({ "event_id": "sentry_1" });
-    assert!(room.sentry.capture(odd, None).is_err());
+    let captured = room.sentry.capture(odd, Some(b"")).unwrap().unwrap();
+    assert_eq!(captured.event_id.len(), 32);
+    assert!(room.flush());
+    assert_eq!(
+        server.seen()[1].items[0].1["event_id"],
+        captured.event_id.as_str()
+    );
 }

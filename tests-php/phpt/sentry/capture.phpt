@@ -20,9 +20,8 @@ var_dump($event['error'], $event['header']['event_id'] === $id, $payload['event_
 unset($payload['event_id'], $payload['timestamp'], $payload['sdk']['version']);
 echo json_encode($payload, JSON_UNESCAPED_SLASHES), "\n";
 var_dump($transaction['items'][0][0]['type'], $transaction['items'][0][1]['level']);
-thrown(fn () => Sentry\capture(['event_id' => uniqid('sentry_', true)]));
-thrown(fn () => Sentry\capture(['extra' => ['file' => STDIN]]));
-thrown(fn () => Sentry\capture([1, 2]));
+thrown(fn () => Sentry\capture('boom'));
+thrown(fn () => Sentry\capture([], 'https://s3cret@host'));
 ?>
 --EXPECT--
 bool(true)
@@ -35,6 +34,5 @@ bool(true)
 {"platform":"php","level":"error","sdk":{"name":"pillion"},"message":"the disk is full","tags":{"disk":"/srv"}}
 string(11) "transaction"
 string(4) "info"
-Pillion\InvalidRequestException(200): event_id: must be 32 hexadecimal digits
-Pillion\InvalidRequestException(200): extra.file: must be a scalar or an array
-Pillion\InvalidRequestException(200): event: must be an array with string keys
+TypeError(0): Pillion\Sentry\capture(): Argument #1 ($event) must be of type array, string given
+Pillion\ConfigException(100): the DSN names no project after the last slash; https://<key>@<host>/<project> would be right
