@@ -38,6 +38,16 @@ impl CancelToken {
     }
 }
 
+/// Cancels its token when it is dropped.
+#[derive(Debug)]
+pub(crate) struct CancelOnDrop(pub(crate) CancelToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 impl Default for CancelToken {
     fn default() -> Self {
         Self::new()

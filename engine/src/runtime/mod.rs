@@ -31,6 +31,7 @@ mod slot;
 mod tests;
 mod wait;
 
+pub(crate) use cancel::CancelOnDrop;
 pub use cancel::CancelToken;
 pub use inbox::Inbox;
 pub use job::{Job, JobContext, JobSpec, OnShutdown, Owner, State};

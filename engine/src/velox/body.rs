@@ -1,188 +1,126 @@
-//! A body of bytes on its way to disk. The network part runs on the runtime, the disk part on a blocking
-//! thread, and a channel of a few pieces between them makes the sender wait for the disk. Gzip is known
-//! by its first two bytes, whatever the headers say (RFC 1952); what it unpacks to is bounded.
+//! A body of bytes on its way into memory or to disk. The network part runs on the runtime. The disk part
+//! runs on blocking threads in steps, one for what has arrived since the last one: a step never waits for
+//! the network, so any number of bodies passes through one blocking thread.
 
-use std::{
-    io::{self, Read, Write},
-    time::Duration,
-};
+use std::{io::Write, mem, ops::Deref, time::Duration};
 
-use flate2::read::MultiGzDecoder;
-use tokio::sync::mpsc;
+use reqwest::Response;
+use tokio::task::{JoinHandle, spawn_blocking};
 
+pub(super) use super::intake::Inspect;
 use super::{
-    magic::HEAD,
-    trouble::{Reason, Trouble},
+    intake::{Intake, cut, too_large},
+    trouble::Trouble,
 };
-use crate::{Error, net::chain};
+use crate::{
+    Error,
+    config::duration,
+    net::chain,
+    runtime::{CancelOnDrop, CancelToken},
+};
 
-/// Pieces under way between network and disk.
-const PIECES: usize = 8;
-const BLOCK: usize = 64 << 10;
+/// Bytes that may wait for the disk; the sender waits beyond.
+const MAX_WAITING: usize = 512 << 10;
 
-/// What is looked at before the rest is taken: the first [`HEAD`] bytes, unpacked. Its error is the end.
-pub(super) type Inspect = Box<dyn FnOnce(&[u8]) -> Result<(), Trouble> + Send>;
+/// Reads a response into memory, unpacked. `silence` bounds the wait for each piece, `most` the bytes of
+/// the result. Uses no blocking thread.
+pub(super) async fn text(
+    mut response: Response,
+    silence: Duration,
+    most: u64,
+) -> Result<Vec<u8>, Trouble> {
+    announced(&response, most)?;
+    let mut intake = Intake::new(Vec::new(), most, None, CancelToken::new());
+    while let Some(piece) = piece(&mut response, silence).await? {
+        intake.take(&piece)?;
+    }
+    intake.finish()
+}
 
 /// Streams a response into `sink`, unpacked. `silence` bounds the wait for each piece, `most` the bytes
 /// that are written. A dropped call stops the writing at once.
 pub(super) async fn receive<S: Write + Send + 'static>(
-    mut response: reqwest::Response,
+    mut response: Response,
     silence: Duration,
     most: u64,
     sink: S,
     inspect: Option<Inspect>,
 ) -> Result<S, Trouble> {
-    if response
-        .content_length()
-        .is_some_and(|length| length > most)
-    {
-        return Err(too_large(most));
-    }
-    let (sender, receiver) = mpsc::channel(PIECES);
-    let writer = tokio::task::spawn_blocking(move || write(receiver, sink, most, inspect));
+    announced(&response, most)?;
+    let cancel = CancelToken::new();
+    let _when_dropped = CancelOnDrop(cancel.clone());
+    let mut writer = Writer::Idle(Box::new(Intake::new(sink, most, inspect, cancel)));
+    let (mut waiting, mut ended) = (Vec::new(), false);
     loop {
-        let piece = tokio::time::timeout(silence, response.chunk()).await;
-        let piece = match piece {
-            Ok(Ok(piece)) => piece,
-            Ok(Err(error)) => return Err(cut(&chain(&error))),
-            Err(_) => {
-                return Err(cut(&format!(
-                    "nothing came for {} s",
-                    silence.as_secs_f64()
-                )));
+        writer = match writer {
+            Writer::Idle(intake) if ended && waiting.is_empty() => {
+                let done = spawn_blocking(move || intake.finish()).await;
+                return done.map_err(|_| shutting_down())?;
             }
+            Writer::Idle(intake) if !waiting.is_empty() => {
+                Writer::Busy(step(intake, mem::take(&mut waiting)))
+            }
+            writer => writer,
         };
-        let last = piece.is_none();
-        // A writer that has gone says why below.
-        if sender.send(piece).await.is_err() || last {
-            break;
-        }
-    }
-    drop(sender);
-    writer
-        .await
-        .map_err(|_| Trouble::Final(Error::State("the process is shutting down".into())))?
-}
-
-fn cut(why: &str) -> Trouble {
-    let error = Error::Remote(format!("velox server's answer did not arrive whole: {why}"));
-    Trouble::Passing(Reason::Download, error)
-}
-
-fn too_large(most: u64) -> Trouble {
-    Trouble::remote(format!(
-        "velox server's answer is larger than the {most} bytes that are taken"
-    ))
-}
-
-fn write<B: AsRef<[u8]>, S: Write>(
-    pieces: mpsc::Receiver<Option<B>>,
-    sink: S,
-    most: u64,
-    inspect: Option<Inspect>,
-) -> Result<S, Trouble> {
-    unpack(Pieces::new(pieces), sink, most, inspect)
-}
-
-/// Copies a body into `sink`, unpacked where it is gzip.
-pub(super) fn unpack<S: Write>(
-    mut body: impl Read,
-    sink: S,
-    most: u64,
-    inspect: Option<Inspect>,
-) -> Result<S, Trouble> {
-    let mut start = [0; 2];
-    let mut length = 0;
-    while let Some(rest) = start.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match body.read(rest) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) => return Err(cut(&error.to_string())),
-        }
-    }
-    let start = start.get(..length).unwrap_or_default();
-    let whole = start.chain(body);
-    if start == [0x1f, 0x8b] {
-        copy(MultiGzDecoder::new(whole), sink, most, inspect)
-    } else {
-        copy(whole, sink, most, inspect)
-    }
-}
-
-fn copy<S: Write>(
-    mut from: impl Read,
-    mut sink: S,
-    most: u64,
-    mut inspect: Option<Inspect>,
-) -> Result<S, Trouble> {
-    let mut buffer = vec![0; BLOCK];
-    let mut left = most;
-    let mut head = Vec::new();
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => return Ok(sink),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cut(&error.to_string())),
-        };
-        left = left
-            .checked_sub(count as u64)
-            .ok_or_else(|| too_large(most))?;
-        let block = buffer.get(..count).unwrap_or_default();
-        if inspect.is_some() {
-            head.extend_from_slice(block);
-        }
-        // What ends before that is looked at as a whole, by the caller.
-        if let Some(inspect) = inspect.take_if(|_| head.len() >= HEAD) {
-            inspect(head.get(..HEAD).unwrap_or_default())?;
-        }
-        sink.write_all(block)
-            .map_err(|error| Trouble::Unkept(Error::io("writing the binary", error)))?;
-    }
-}
-
-/// Reads what comes through the channel. `None` in it is the proper end.
-struct Pieces<B> {
-    receiver: mpsc::Receiver<Option<B>>,
-    piece: Option<B>,
-    at: usize,
-    ended: bool,
-}
-
-impl<B: AsRef<[u8]>> Pieces<B> {
-    fn new(receiver: mpsc::Receiver<Option<B>>) -> Self {
-        Self {
-            receiver,
-            piece: None,
-            at: 0,
-            ended: false,
+        let reads = !ended && waiting.len() < MAX_WAITING;
+        tokio::select! {
+            biased;
+            piece = piece(&mut response, silence), if reads => match piece? {
+                Some(piece) => waiting.extend_from_slice(&piece),
+                None => ended = true,
+            },
+            stepped = writer.stepped() => writer = Writer::Idle(stepped?),
         }
     }
 }
 
-impl<B: AsRef<[u8]>> Read for Pieces<B> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let rest = self
-                .piece
-                .as_ref()
-                .and_then(|piece| piece.as_ref().get(self.at..));
-            if let Some(mut rest) = rest.filter(|rest| !rest.is_empty()) {
-                let count = rest.read(buffer)?;
-                self.at += count;
-                return Ok(count);
-            }
-            if self.ended || buffer.is_empty() {
-                return Ok(0);
-            }
-            match self.receiver.blocking_recv() {
-                Some(Some(piece)) => (self.piece, self.at) = (Some(piece), 0),
-                Some(None) => self.ended = true,
-                None => return Err(io::Error::other("the transfer was broken off")),
-            }
+/// Where the disk part is.
+enum Writer<S: Write> {
+    Idle(Box<Intake<S>>),
+    Busy(Step<S>),
+}
+
+type Step<S> = JoinHandle<Result<Box<Intake<S>>, Trouble>>;
+
+impl<S: Write> Writer<S> {
+    /// The end of the step under way; pending without one. Cancel-safe.
+    async fn stepped(&mut self) -> Result<Box<Intake<S>>, Trouble> {
+        match self {
+            Self::Idle(_) => std::future::pending().await,
+            Self::Busy(step) => step.await.map_err(|_| shutting_down())?,
         }
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn step<S: Write + Send + 'static>(mut intake: Box<Intake<S>>, bytes: Vec<u8>) -> Step<S> {
+    spawn_blocking(move || {
+        intake.take(&bytes)?;
+        Ok(intake)
+    })
+}
+
+/// The next piece; `None` at the proper end.
+async fn piece(
+    response: &mut Response,
+    silence: Duration,
+) -> Result<Option<impl Deref<Target = [u8]> + use<>>, Trouble> {
+    match tokio::time::timeout(silence, response.chunk()).await {
+        Ok(Ok(piece)) => Ok(piece),
+        Ok(Err(error)) => Err(cut(&chain(&error))),
+        Err(_) => Err(cut(&format!(
+            "nothing came for {}",
+            duration::format(silence)
+        ))),
+    }
+}
+
+fn announced(response: &Response, most: u64) -> Result<(), Trouble> {
+    match response.content_length() {
+        Some(length) if length > most => Err(too_large(most)),
+        _ => Ok(()),
+    }
+}
+
+fn shutting_down() -> Trouble {
+    Trouble::Final(Error::State("the process is shutting down".into()))
+}

@@ -140,7 +140,7 @@ impl Client {
         if status == StatusCode::OK && !answer::is_json(&content_type) {
             return Ok(Reply::Body(response));
         }
-        let body = body::receive(response, self.silence, MOST_JSON, Vec::new(), None).await?;
+        let body = body::text(response, self.silence, MOST_JSON).await?;
         if status == StatusCode::OK {
             return answer::path(&body).map(Reply::Path);
         }
@@ -199,7 +199,7 @@ impl Client {
         if status != StatusCode::OK || !json {
             return None;
         }
-        let body = body::receive(response, PROGRESS_TIMEOUT, MOST_PROGRESS, Vec::new(), None).await;
+        let body = body::text(response, PROGRESS_TIMEOUT, MOST_PROGRESS).await;
         serde_json::from_slice(&body.ok()?).ok()
     }
 

@@ -24,7 +24,7 @@ use crate::{
     Error,
     artifacts::Staging,
     failpoint::{Place, reach},
-    runtime::CancelToken,
+    runtime::{CancelOnDrop, CancelToken},
 };
 
 /// How often a server of ours is asked how far it is.
@@ -176,12 +176,4 @@ async fn blocking<T: Send + 'static>(
             Error::State("the process is shutting down".into())
         }))
     })
-}
-
-struct CancelOnDrop(CancelToken);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }

@@ -16,13 +16,17 @@ use super::{
     answer, body,
     client::{Client, Reply},
     flight::{Boarding, FlightId, Flights, Sight},
+    intake::Intake,
     magic,
     progress::Progress,
     request::Request,
     source::{self, PathRoot},
     trouble::Trouble,
 };
-use crate::config::{ServerUrl, Settings};
+use crate::{
+    config::{ServerUrl, Settings},
+    runtime::CancelToken,
+};
 
 /// The longest message that anything a server says may make.
 const MOST_MESSAGE: usize = 64 << 10;
@@ -55,16 +59,13 @@ fn bounded(trouble: &Trouble) {
 
 /// A body, packed or not, in pieces of any length.
 pub fn body(bytes: &[u8], piece: usize, most: u64) {
-    struct Pieces<'a>(&'a [u8], usize);
-    impl Read for Pieces<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let end = self.1.clamp(1, buffer.len().max(1));
-            buffer
-                .get_mut(..end)
-                .map_or(Ok(0), |part| self.0.read(part))
+    let mut intake = Intake::new(Vec::new(), most, None, CancelToken::new());
+    for piece in bytes.chunks(piece.max(1)) {
+        if intake.take(piece).is_err() {
+            return;
         }
     }
-    if let Ok(sink) = body::unpack(Pieces(bytes, piece), Vec::new(), most, None) {
+    if let Ok(sink) = intake.finish() {
         assert!(sink.len() as u64 <= most);
     }
 }

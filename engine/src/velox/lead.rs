@@ -32,28 +32,19 @@ pub(super) async fn lead(
     let leader = leader.map(Arc::new);
     work.forced |= leader.as_ref().is_some_and(|leader| leader.is_forced());
     pilot.forget_newcomers();
-    report(pilot, leader.as_ref(), None).await;
     let begun = Instant::now();
     let end = {
         let _active = Active::new();
-        let mut building = pin!(build(inner, &work, pilot));
-        let mut ticker = tokio::time::interval(TELL);
-        ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut told = pilot.told();
-        loop {
-            tokio::select! {
-                biased;
-                end = &mut building => break end,
-                () = pilot.left() => {}
-                _ = ticker.tick() => {}
-            }
-            if !pilot.is_wanted() && given_up(pilot, leader.as_ref()).await {
+        // Both are polled until one of them ends: the build goes on while its progress is written.
+        tokio::select! {
+            biased;
+            end = build(inner, &work, pilot) => end,
+            () = supervise(pilot, leader.as_ref()) => {
                 let stage = pilot.told().phase.stage();
                 metrics::CLIENT_DISCONNECTS.inc(&[stage]);
                 log::warn!(request_id = work.request.request_id, stage; "client disconnected");
                 return None;
             }
-            told = report(pilot, leader.as_ref(), Some(told)).await;
         }
     };
     count(&work, &end, begun);
@@ -67,6 +58,23 @@ pub(super) async fn lead(
         }
     }
     Some(end)
+}
+
+/// Reports to the host until no caller is left.
+async fn supervise(pilot: &Arc<Pilot>, leader: Option<&Arc<Leader>>) {
+    let mut told = report(pilot, leader, None).await;
+    let mut ticker = tokio::time::interval(TELL);
+    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = pilot.left() => {}
+            _ = ticker.tick() => {}
+        }
+        if !pilot.is_wanted() && given_up(pilot, leader).await {
+            return;
+        }
+        told = report(pilot, leader, Some(told)).await;
+    }
 }
 
 /// The build within its deadline. A panic in it is an error like others, so that those who wait don't

@@ -12,7 +12,7 @@
 //!   which one of them has the `lead` of.
 //! * `work` one build: a slot (`slots`), and attempts with pauses (`retry`) by what went wrong (`trouble`).
 //! * `fetch` one attempt: the server (`client`, `answer`), its file (`source`, `beneath`, `magic`) or body
-//!   (`body`), and a place to keep it (`keep`).
+//!   (`body`, `intake`), and a place to keep it (`keep`).
 //! * `progress`, `status` what is told meanwhile.
 
 mod answer;
@@ -31,6 +31,7 @@ pub mod fuzzing;
 mod hits;
 mod identity;
 mod inner;
+mod intake;
 mod keep;
 mod lead;
 mod local;

@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -85,6 +85,10 @@ impl Leader {
     /// # Errors
     /// [`Error::Io`].
     pub fn note(&self, request_ids: &[String]) -> Result<()> {
+        let lead = self.held();
+        if lead.is_none() {
+            return Ok(());
+        }
         note(&self.slot, request_ids)
     }
 
@@ -96,16 +100,25 @@ impl Leader {
         if let Some(progress) = progress.as_object_mut() {
             progress.insert("flight".into(), format!("{:016x}", self.attempt()).into());
         }
+        // After the end the slot may be another leader's.
+        let lead = self.held();
+        if lead.is_none() {
+            return Ok(());
+        }
         let path = self.slot.progress();
         replace(&path, progress.to_string().as_bytes())
             .context(|| format!("writing {}", path.display()))
     }
 
-    /// Publishes the outcome to all who wait, and lets go.
+    /// Publishes the outcome to all who wait, and lets go. Does nothing after [`Leader::abandon`].
     ///
     /// # Errors
     /// [`Error::Io`]: it can't be written. Those who wait will then build themselves.
     pub fn land(&self, result: &Result<Landed>) -> Result<()> {
+        let mut lead = self.held();
+        if lead.is_none() {
+            return Ok(());
+        }
         let outcome = Outcome {
             result: result.clone(),
             request_ids: ids(&self.slot),
@@ -114,7 +127,8 @@ impl Leader {
         reach(Place::FlightPublished);
         let now = outcome::moment(&self.dir, self.entry.id, self.entry.attempt);
         let _ = fs::remove_file(self.slot.progress());
-        self.let_go();
+        lead.take();
+        drop(lead);
         reach(Place::FlightLanded);
         outcome::sweep(&self.dir, now);
         published
@@ -126,6 +140,7 @@ impl Leader {
     /// # Errors
     /// [`Error::Io`].
     pub fn abandon(&self, retire: impl FnOnce() -> bool) -> Result<bool> {
+        let mut lead = self.held();
         let Some(mut table) = Table::open(&self.dir, Duration::ZERO)? else {
             return Ok(false);
         };
@@ -137,15 +152,14 @@ impl Leader {
         let _ = table.write(self.slot.number, Entry::default());
         reach(Place::FlightEmptied);
         let _ = fs::remove_file(self.slot.progress());
-        self.let_go();
+        lead.take();
         Ok(true)
     }
 
-    fn let_go(&self) {
-        self.lead
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    /// The lock of the lead, `None` after the end. Held while the slot's files are written, because they
+    /// may be another leader's as soon as it is let go.
+    fn held(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.lead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

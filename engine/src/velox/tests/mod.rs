@@ -1,6 +1,7 @@
 //! Whole builds against a fake Velox server: what it answers, how it fails, and who shares what.
 
 mod answers;
+mod crowd;
 mod faults;
 mod flights;
 mod hostile;
