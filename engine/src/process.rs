@@ -15,7 +15,7 @@ use once_cell::sync::OnceCell;
 use crate::{
     Error, Result,
     artifacts::{Store, StoreOptions},
-    config::{Resolved, Settings},
+    config::{Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging,
     runtime::{
@@ -237,9 +237,10 @@ impl Process {
         self.spawn(SPEC, inbox, |context| async move {
             let building = velox.fly(booking, &context.cancel, |_| ());
             let built = match timeout {
-                Some(limit) => tokio::time::timeout(limit, building)
-                    .await
-                    .map_err(|_| Error::Timeout(format!("build exceeded {limit:?} timeout")))?,
+                Some(limit) => tokio::time::timeout(limit, building).await.map_err(|_| {
+                    let limit = duration::format(limit);
+                    Error::Timeout(format!("build exceeded {limit} timeout"))
+                })?,
                 None => building.await,
             };
             Ok(Value::Artifact(Found::of(built?, store.as_deref())))

@@ -10,6 +10,7 @@ use std::{
 use super::{Record, Store, changes, evict::smallest, temp};
 use crate::{
     Result,
+    config::duration,
     error::IoContext as _,
     failpoint::{Place, reach},
     host::lock::{Kind, Lock},
@@ -83,7 +84,7 @@ impl Store {
         log::info!(
             expired_removed = report.expired_removed,
             lru_removed = report.lru_removed,
-            duration = report.duration.as_secs_f64(),
+            duration = duration::brief(report.duration),
             entries_remaining = report.entries_remaining;
             "cache cleanup completed"
         );

@@ -26,6 +26,8 @@ use super::{
     validate::{self, Policy},
 };
 
+use crate::config::duration;
+
 /// The builds of a server.
 #[derive(Debug)]
 pub(super) struct Builds {
@@ -119,7 +121,7 @@ impl Builds {
         let (progress, started) = (&flight.progress, Instant::now());
         let outcome = self.run(&configuration, progress, &mut stop).await;
         let outcome = outcome.map_err(Failure::refusal);
-        let build_duration = started.elapsed().as_secs_f64();
+        let build_duration = duration::brief(started.elapsed());
         match &outcome {
             Ok(answer) => {
                 progress.enter(State::Done);

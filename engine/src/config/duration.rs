@@ -109,10 +109,53 @@ pub fn format(duration: Duration) -> String {
     out
 }
 
+/// Writes a duration for a log line, rounded to what a reader looks at: `58.3s`, `125ms`, `2m5s`, `1h15m`.
+#[must_use]
+pub fn brief(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    if micros < 1_000 {
+        return format!("{micros}µs");
+    }
+    let tenths = (duration.as_millis() + 50) / 100;
+    if duration.as_secs() == 0 && tenths < 10 {
+        return format!("{}ms", duration.as_millis());
+    }
+    if tenths < 600 {
+        return match tenths % 10 {
+            0 => format!("{}s", tenths / 10),
+            tenth => format!("{}.{tenth}s", tenths / 10),
+        };
+    }
+    let mut rounded =
+        Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_millis() >= 500));
+    if rounded.as_secs() >= 3600 {
+        rounded = Duration::from_secs((rounded.as_secs() + 30) / 60 * 60);
+    }
+    format(rounded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn brief_durations_have_units_and_few_digits() {
+        for (micros, text) in [
+            (0, "0µs"),
+            (125_400, "125ms"),
+            (949_999, "949ms"),
+            (950_000, "1s"),
+            (58_349_000, "58.3s"),
+            (59_960_000, "1m"),
+            (125_200_000, "2m5s"),
+            (4_500_000_000, "1h15m"),
+            (3_599_600_000, "1h"),
+            (90_000_000_000, "25h"),
+        ] {
+            assert_eq!(brief(Duration::from_micros(micros)), text);
+        }
+    }
 
     #[test]
     fn durations_read_as_go_reads_them() {

@@ -23,8 +23,9 @@ const MOST_VIOLATIONS: usize = 100;
 /// What is kept of the output, from its end.
 const MOST_LOG: usize = 1 << 20;
 
-/// What a message says when the server was stopped, or its network is to blame, and not the build.
-const PASSING: [&str; 7] = [
+/// What a message says when the server was stopped, or its network or its machine is to blame, and not
+/// the configuration.
+const OWN_TROUBLE: [&str; 15] = [
     "context canceled",
     "context deadline exceeded",
     "signal: killed",
@@ -32,6 +33,14 @@ const PASSING: [&str; 7] = [
     "i/o timeout",
     "connection reset by peer",
     "TLS handshake timeout",
+    "502 Bad Gateway",
+    "503 Service Unavailable",
+    "504 Gateway",
+    "no space left on device",
+    "disk quota exceeded",
+    "read-only file system",
+    "cannot allocate memory",
+    "too many open files",
 ];
 
 /// A finished build whose binary is a file of the server.
@@ -51,6 +60,16 @@ struct Failure {
     code: String,
     message: String,
     details: Vec<Value>,
+}
+
+impl Failure {
+    fn printable(self) -> Self {
+        Self {
+            code: printable(&self.code).replace('\n', " "),
+            message: printable(&self.message),
+            details: self.details,
+        }
+    }
 }
 
 /// Whether a content type is JSON, whatever its parameters.
@@ -91,17 +110,20 @@ pub(super) fn path(body: &[u8]) -> Result<PathAnswer, Trouble> {
 
 /// Any answer that is not 200. `place` is the server's address, without secrets.
 pub(super) fn failure(place: &str, status: u16, location: Option<&str>, body: &[u8]) -> Trouble {
-    let failure: Option<Failure> = serde_json::from_slice(body)
+    let failure = serde_json::from_slice(body)
         .ok()
-        .filter(|failure: &Failure| !failure.code.is_empty());
-    if let Some(failure) = &failure {
-        let code = failure.code.as_str();
-        if status == 409 || code == "already_exists" {
-            return Trouble::Busy;
-        }
-        if code == "invalid_argument" {
+        .filter(|failure: &Failure| !failure.code.is_empty())
+        .map(Failure::printable);
+    let location = location.map(printable);
+    let code = failure.as_ref().map(|failure| failure.code.as_str());
+    match (status, code, &failure) {
+        (409, ..) => return Trouble::Busy,
+        (400, Some("invalid_argument"), Some(failure)) => {
             return Trouble::Final(Error::InvalidRequest(violations(failure)));
         }
+        // Any other status is the word of what stands before the server.
+        (500, Some("internal"), Some(failure)) => return internal(place, &failure.message),
+        _ => {}
     }
     let said = failure.as_ref().map_or_else(
         || foreign(body),
@@ -112,23 +134,19 @@ pub(super) fn failure(place: &str, status: u16, location: Option<&str>, body: &[
         },
     );
     match status {
-        409 => Trouble::Busy,
         401 | 403 => Trouble::remote(format!(
             "velox server at {place} refused us with {status}: velox.auth_token is missing or wrong ({said})"
         )),
         300..=399 => Trouble::remote(format!(
             "velox server at {place} answered {status} and pointed to {}: redirects are not followed, velox.server_url has to name the server itself",
-            shorten(location.unwrap_or("nothing"), TOLD_BYTES)
+            shorten(location.as_deref().unwrap_or("nothing"), TOLD_BYTES)
         )),
         408 | 429 => passing(place, status, &said),
         400..=498 => Trouble::remote(format!(
             "what answers at {place} is no Velox server, velox.server_url is probably wrong: {status} {said}"
         )),
         501 | 505 => Trouble::remote(format!("velox server at {place} answered {status}: {said}")),
-        499..=599 => match failure {
-            Some(failure) if failure.code == "internal" => internal(status, &failure.message),
-            _ => passing(place, status, &said),
-        },
+        499..=599 => passing(place, status, &said),
         _ => Trouble::remote(format!("velox server at {place} answered {status}: {said}")),
     }
 }
@@ -140,18 +158,33 @@ fn passing(place: &str, status: u16, said: &str) -> Trouble {
     )
 }
 
-/// The server's own word, or a fault that may pass.
-fn internal(status: u16, message: &str) -> Trouble {
-    let error = Error::BuildFailed(build_failure(status, message));
-    let interrupted = PASSING.iter().any(|words| message.contains(words));
+/// A 500 of the server itself: its word about this build, or a fault that may pass.
+fn internal(place: &str, message: &str) -> Trouble {
+    const STATUS: u16 = 500;
+    if OWN_TROUBLE.iter().any(|words| message.contains(words)) {
+        return passing(place, STATUS, tail(message.trim_end(), TOLD_BYTES));
+    }
+    let error = Error::BuildFailed(build_failure(STATUS, message));
+    if message.starts_with("building plugins: verifyResolvedVersions:")
+        && message.contains("not a known dependency")
+    {
+        return Trouble::Doubtful(error);
+    }
     let about_the_build = message.starts_with("building plugins:")
         || (message.starts_with("downloading template: expected 3xx")
             && message.trim_end().ends_with("got 404"));
-    if about_the_build && !interrupted {
+    if about_the_build {
         Trouble::Final(error)
     } else {
         Trouble::Passing(Reason::Server, error)
     }
+}
+
+/// A text of others without what a terminal would take as a command. Lines stay lines.
+fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
+        .collect()
 }
 
 /// Splits a message into what the server says and what the compiler said, which comes last.
@@ -197,7 +230,7 @@ fn foreign(body: &[u8]) -> String {
 
 /// The violations of `buf.validate.Violations` in its `debug` form; else what the message says.
 fn violations(failure: &Failure) -> Vec<Violation> {
-    let told = |text: &str| shorten(text, TOLD_BYTES).into_owned();
+    let told = |text: &str| shorten(&printable(text), TOLD_BYTES).into_owned();
     let mut all: Vec<Violation> = failure
         .details
         .iter()
@@ -267,7 +300,7 @@ fn field(elements: &[Value]) -> String {
             out.push_str(&format!("[{index}]"));
         }
     }
-    shorten(&out, TOLD_BYTES).into_owned()
+    shorten(&printable(&out), TOLD_BYTES).into_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -24,7 +24,10 @@ use super::{
     work::Work,
 };
 use crate::{
-    Error, Result, artifacts::Store, config::VeloxSettings, metrics::velox as metrics,
+    Error, Result,
+    artifacts::Store,
+    config::{VeloxSettings, duration},
+    metrics::velox as metrics,
     runtime::CancelToken,
 };
 
@@ -117,7 +120,7 @@ impl Velox {
             };
             tokio::spawn(pilot::fly(Arc::clone(&self.inner), work, pilot));
         }
-        let limit = self.inner.settings.build_timeout;
+        let (limit, begun) = (self.inner.settings.build_timeout, Instant::now());
         let landed = tokio::select! {
             biased;
             landed = wait(caller, progress) => landed?,
@@ -126,6 +129,15 @@ impl Velox {
             }
             () = tokio::time::sleep(limit + SLACK) => return Err(timed_out(limit)),
         };
+        if landed.built {
+            // Each request of a flight has its own line, with the time that it waited.
+            log::info!(
+                request_id = request.request_id,
+                build_duration = duration::brief(begun.elapsed()),
+                bytes_written = landed.record.size;
+                "build completed"
+            );
+        }
         Ok(Artifact::landed(landed, &request))
     }
 

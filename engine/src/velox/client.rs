@@ -3,12 +3,12 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use reqwest::{
     Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, LOCATION},
+    header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::Deserialize;
@@ -17,6 +17,7 @@ use super::{
     answer::{self, PathAnswer},
     body,
     request::Request,
+    retry::retry_after,
     trouble::{Reason, Trouble},
 };
 use crate::{
@@ -137,6 +138,7 @@ impl Client {
         };
         let content_type = header(CONTENT_TYPE).unwrap_or_default();
         let location = header(LOCATION);
+        let pause = header(RETRY_AFTER).and_then(|value| retry_after(&value, SystemTime::now()));
         if status == StatusCode::OK && !answer::is_json(&content_type) {
             return Ok(Reply::Body(response));
         }
@@ -145,12 +147,7 @@ impl Client {
             return answer::path(&body).map(Reply::Path);
         }
         let place = self.place();
-        Err(answer::failure(
-            &place,
-            status.as_u16(),
-            location.as_deref(),
-            &body,
-        ))
+        Err(answer::failure(&place, status.as_u16(), location.as_deref(), &body).after(pause))
     }
 
     fn unreachable(&self, error: reqwest::Error) -> Trouble {

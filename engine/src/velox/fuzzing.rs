@@ -49,6 +49,7 @@ pub fn answer(status: u16, location: Option<&str>, body: &[u8]) {
 
 fn bounded(trouble: &Trouble) {
     if let Trouble::Final(error)
+    | Trouble::Doubtful(error)
     | Trouble::Passing(_, error)
     | Trouble::Stale(error)
     | Trouble::Unkept(error) = trouble

@@ -1,7 +1,7 @@
 //! What is answered without a flight: lookups, and the beginning of every build. On PHP's thread; the
 //! index is mapped memory, and a file is looked at only where it is about to be handed out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     artifact::{Artifact, CacheStatus},
@@ -9,7 +9,7 @@ use super::{
     identity::{Explanation, Identity, explain},
     request::Request,
 };
-use crate::{artifacts::Record, host::clock, metrics::velox as metrics};
+use crate::{artifacts::Record, config::duration, host::clock, metrics::velox as metrics};
 
 impl Velox {
     /// What the index knows of this configuration; no I/O. Whether the file still stands is for whoever
@@ -51,7 +51,8 @@ impl Velox {
         metrics::CACHE_LOOKUP.observe(&[], begun.elapsed().as_secs_f64());
         match &artifact {
             Some(Artifact { record, .. }) => {
-                let age = clock::unix_ms().saturating_sub(record.created_ms) / 1000;
+                let age = clock::unix_ms().saturating_sub(record.created_ms);
+                let age = duration::brief(Duration::from_secs(age / 1000));
                 log::info!(
                     request_id = request.request_id,
                     cache_key:% = record.key,

@@ -111,16 +111,12 @@ pub(super) fn timed_out(limit: Duration) -> Error {
 
 fn count(work: &Work, end: &Result<Landed>, begun: Instant) {
     let request_id = work.request.request_id.as_str();
-    let seconds = begun.elapsed().as_secs_f64();
     let status = match end {
         Ok(landed) if !landed.built => return,
-        Ok(landed) => {
-            let bytes = landed.record.size;
-            log::info!(request_id, build_duration = seconds, bytes_written = bytes; "build completed");
-            "success"
-        }
+        Ok(_) => "success",
         Err(error) => {
-            log::error!(request_id, cache_key:% = work.identity.key, build_duration = seconds, error:%; "build failed");
+            let build_duration = duration::brief(begun.elapsed());
+            log::error!(request_id, cache_key:% = work.identity.key, build_duration, error:%; "build failed");
             let timeout = matches!(error, Error::Timeout(_));
             metrics::ERRORS.inc(&[if timeout { "timeout" } else { "velox_server" }]);
             if timeout { "timeout" } else { "error" }

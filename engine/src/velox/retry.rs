@@ -1,10 +1,14 @@
-//! How long to pause before the next attempt: exponential, capped, with full jitter, so that many
-//! clients of one server do not come back in step. (Marc Brooker, "Exponential Backoff and Jitter",
-//! AWS Architecture Blog.) The random numbers come in from outside.
+//! How long to pause before the next attempt: exponential, capped, with equal jitter (from half to the
+//! whole), so that many clients of one server do not come back in step and yet no attempt is spent at
+//! once. (Marc Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog.)
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::config::RetrySettings;
+
+/// By so many steps the pauses after a connection that failed are ahead of those after an answer: a
+/// server that restarts is away for seconds.
+const UNREACHED: u32 = 2;
 
 /// The ceiling of the pause after that many failed attempts, from 1.
 #[must_use]
@@ -19,6 +23,23 @@ pub(super) fn ceiling(retry: &RetrySettings, failed: u32) -> Duration {
     } else {
         retry.max_delay
     }
+}
+
+/// As [`ceiling`], after attempts that reached no server.
+#[must_use]
+pub(super) fn unreached_ceiling(retry: &RetrySettings, failed: u32) -> Duration {
+    ceiling(retry, failed.saturating_add(UNREACHED))
+}
+
+/// Reads the header `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+#[must_use]
+pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
 }
 
 /// Random numbers for pauses: fast, and good enough for nothing else (splitmix64).
@@ -37,6 +58,16 @@ impl Jitter {
         let mut seed = [0; 8];
         let _ = getrandom::fill(&mut seed);
         Self(u64::from_le_bytes(seed))
+    }
+
+    /// Evenly between half of it and all of it.
+    pub(super) fn equal(&mut self, most: Duration) -> Duration {
+        self.between(most / 2, most)
+    }
+
+    /// A little more than what a server asked for, because it asked all of its clients.
+    pub(super) fn beyond(&mut self, least: Duration) -> Duration {
+        self.between(least, least.saturating_add(least / 8))
     }
 
     /// Evenly between the two.
@@ -74,6 +105,50 @@ mod tests {
             ..retry
         };
         assert_eq!(ceiling(&steep, 2), steep.max_delay);
+    }
+
+    #[test]
+    fn pause_is_at_least_half_of_its_ceiling() {
+        let mut jitter = Jitter::seeded(1);
+        let most = Duration::from_secs(4);
+        let pauses: Vec<Duration> = (0..1000).map(|_| jitter.equal(most)).collect();
+        assert!(pauses.iter().all(|pause| (most / 2..=most).contains(pause)));
+        let low = Duration::from_millis(2100);
+        assert!(pauses.iter().any(|pause| *pause < low));
+        assert!(pauses.iter().any(|pause| *pause > most - (low - most / 2)));
+    }
+
+    #[test]
+    fn unreached_server_is_given_more_time_than_one_that_answers() {
+        let retry = RetrySettings {
+            max_attempts: 3,
+            initial_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(10),
+            backoff_multiplier: 2.0,
+        };
+        let seconds: Vec<u64> = (1..5)
+            .map(|failed| unreached_ceiling(&retry, failed).as_secs())
+            .collect();
+        assert_eq!(seconds, [4, 8, 10, 10]);
+        assert_eq!(unreached_ceiling(&retry, u32::MAX), retry.max_delay);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (value, expected) in [
+            (" 7 ", Some(7)),
+            ("0", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:40:00 GMT", Some(0)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(retry_after(value, now), expected, "{value}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What can go wrong with one attempt at a build, by what is to be done about it.
 
+use std::time::Duration;
+
 use crate::Error;
 
 /// One attempt's failure.
@@ -7,8 +9,13 @@ use crate::Error;
 pub(super) enum Trouble {
     /// Trying again would give the same.
     Final(Error),
+    /// Probably as [`Trouble::Final`]; but a server whose module proxy is away answers the same. Try once
+    /// more after a pause.
+    Doubtful(Error),
     /// It may pass: try again after a pause, as often as the settings allow.
     Passing(Reason, Error),
+    /// What is inside, and the server asks for a pause of at least that long.
+    After(Duration, Box<Trouble>),
     /// The same build is in flight at the server: ask again until it is done.
     Busy,
     /// The file of the answer is gone or cut: a fresh build will do.
@@ -39,6 +46,24 @@ impl Reason {
 }
 
 impl Trouble {
+    /// With the pause that the server asked for, where a later attempt makes sense.
+    pub(super) fn after(self, pause: Option<Duration>) -> Self {
+        match (self, pause) {
+            (trouble @ (Self::Passing(..) | Self::Busy), Some(pause)) => {
+                Self::After(pause, Box::new(trouble))
+            }
+            (trouble, _) => trouble,
+        }
+    }
+
+    /// Takes the pause that the server asked for from the rest.
+    pub(super) fn split(self) -> (Self, Duration) {
+        match self {
+            Self::After(pause, trouble) => (*trouble, pause),
+            trouble => (trouble, Duration::ZERO),
+        }
+    }
+
     /// A protocol breach, or a setting that does not fit the server.
     pub(super) fn remote(message: impl Into<String>) -> Self {
         Self::Final(Error::Remote(message.into()))

@@ -15,10 +15,10 @@ use super::{
     keep::Shelf,
     progress::{Phase, Progress},
     request::Request,
-    retry::{Jitter, ceiling},
+    retry::{Jitter, ceiling, unreached_ceiling},
     trouble::{Reason, Trouble},
 };
-use crate::{Error, Result, host::clock, metrics::velox as metrics};
+use crate::{Error, Result, config::duration, host::clock, metrics::velox as metrics};
 
 /// The least pause before asking again for a build that is in flight at the server.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
@@ -44,6 +44,7 @@ impl Work {
         {
             return Ok(landed);
         }
+        let deadline = Instant::now() + inner.settings.build_timeout;
         let client = inner.client().await?;
         let mut jitter = Jitter::new();
         progress.phase = Phase::Queued;
@@ -54,7 +55,8 @@ impl Work {
             force: self.forced,
             shelf: inner.keeper.shelf(&self.request),
         };
-        let (mut failed, mut conflicts, mut asked_anew) = (0, 0, false);
+        let (mut failed, mut conflicts) = (0, 0);
+        let (mut asked_anew, mut doubted) = (false, false);
         loop {
             progress.attempt += 1;
             progress.phase = Phase::Building;
@@ -69,8 +71,18 @@ impl Work {
                 }
                 Err(trouble) => trouble,
             };
+            let (trouble, asked) = trouble.split();
+            let retry = &inner.settings.retry;
             let (reason, pause) = match trouble {
                 Trouble::Final(error) => return Err(error),
+                Trouble::Doubtful(error) if doubted || retry.max_attempts < 2 => return Err(error),
+                Trouble::Doubtful(error) => {
+                    doubted = true;
+                    let pause = jitter.equal(unreached_ceiling(retry, 1));
+                    self.warn(progress.attempt, Reason::Server, pause, &error);
+                    (Reason::Server.label(), pause)
+                }
+                Trouble::After(..) => return Err(Error::Internal("pause in a pause".into())),
                 Trouble::Unkept(error) if attempt.shelf == Shelf::Cache => {
                     metrics::ERRORS.inc(&["cache_write"]);
                     log::warn!(request_id = self.request.request_id, cache_key:% = self.identity.key, error:%; "cache write failed");
@@ -89,17 +101,24 @@ impl Work {
                 }
                 Trouble::Busy => {
                     conflicts += 1;
-                    let most = ceiling(&inner.settings.retry, conflicts);
-                    ("in_progress", jitter.between(LEAST_PAUSE.min(most), most))
+                    let most = ceiling(retry, conflicts).max(LEAST_PAUSE);
+                    let pause = jitter.equal(most).max(jitter.beyond(asked));
+                    ("in_progress", pause)
                 }
                 Trouble::Passing(reason, error) => {
                     failed += 1;
-                    if failed >= inner.settings.retry.max_attempts {
+                    if failed >= retry.max_attempts {
                         return Err(exhausted(error, failed));
                     }
-                    let most = ceiling(&inner.settings.retry, failed);
-                    let pause = jitter.between(Duration::ZERO, most);
-                    log::warn!(request_id = self.request.request_id, attempt = failed, reason = reason.label(), pause:? = pause, error:%; "build retry");
+                    if deadline.saturating_duration_since(Instant::now()) < asked {
+                        return Err(too_long(error, asked));
+                    }
+                    let most = match reason {
+                        Reason::Connect => unreached_ceiling(retry, failed),
+                        Reason::Server | Reason::Download => ceiling(retry, failed),
+                    };
+                    let pause = jitter.equal(most).max(jitter.beyond(asked));
+                    self.warn(failed, reason, pause, &error);
                     (reason.label(), pause)
                 }
             };
@@ -135,10 +154,25 @@ impl Work {
         tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 
+    fn warn(&self, attempt: u32, reason: Reason, pause: Duration, error: &Error) {
+        let (request_id, reason) = (self.request.request_id.as_str(), reason.label());
+        log::warn!(request_id, attempt, reason, pause:% = duration::brief(pause), error:%; "build retry");
+    }
+
     fn count(&self, landed: &Landed, begun: Instant) {
         let platform = [self.request.os.as_str(), self.request.arch.as_str()];
         metrics::BUILD_DURATION.observe(&platform, begun.elapsed().as_secs_f64());
         metrics::BINARY_SIZE.observe(&platform, landed.record.size as f64);
+    }
+}
+
+fn too_long(error: Error, asked: Duration) -> Error {
+    match error {
+        Error::Remote(message) => Error::Remote(format!(
+            "{message} (the server asks for a pause of {}, which is longer than velox.build_timeout leaves)",
+            duration::brief(asked)
+        )),
+        other => other,
     }
 }
 

@@ -144,7 +144,9 @@ fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
             "velox server returned: building plugins: velox v3 does not support Windows targets",
         ),
     ] {
-        let Trouble::Final(Error::BuildFailed(build)) = internal_error(message) else {
+        let (Trouble::Final(Error::BuildFailed(build))
+        | Trouble::Doubtful(Error::BuildFailed(build))) = internal_error(message)
+        else {
             panic!()
         };
         assert!(
@@ -155,7 +157,8 @@ fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
         assert!(build.message.ends_with(end), "{}", build.message);
         assert_eq!(build.http_status, 500);
     }
-    let Trouble::Final(Error::BuildFailed(build)) = internal_error(tag) else {
+    // A server whose module proxy is away says the same, byte for byte.
+    let Trouble::Doubtful(Error::BuildFailed(build)) = internal_error(tag) else {
         panic!()
     };
     assert_eq!(
@@ -188,17 +191,30 @@ fn a_long_log_is_kept_and_its_end_is_told() {
 fn faults_that_may_pass_are_tried_again() {
     for message in [
         "downloading template: expected 3xx redirect from https://x, got 502",
-        "downloading template: dial tcp: i/o timeout",
         "generating cache hash: x",
-        "building plugins: go build: context deadline exceeded",
-        "building plugins: go: signal: killed",
-        "building plugins: go mod tidy: go failed: exit status 1\n--- stderr (last 60 bytes) ---\ndial tcp: lookup proxy on 127.0.0.53:53: i/o timeout\n",
         "something new",
     ] {
         assert!(
             matches!(
                 internal_error(message),
                 Trouble::Passing(Reason::Server, Error::BuildFailed(_))
+            ),
+            "{message}"
+        );
+    }
+    // The server's own network, disk and memory say nothing about the configuration.
+    for message in [
+        "downloading template: dial tcp: i/o timeout",
+        "building plugins: go build: context deadline exceeded",
+        "building plugins: go: signal: killed",
+        "building plugins: go mod tidy: go failed: exit status 1\n--- stderr (last 60 bytes) ---\ndial tcp: lookup proxy on 127.0.0.53:53: i/o timeout\n",
+        "building plugins: go build: exit status 1\n--- stderr (last 60 bytes) ---\nlink: write $WORK: no space left on device\n",
+        "building plugins: verifyResolvedVersions: x: fork/exec: cannot allocate memory",
+    ] {
+        assert!(
+            matches!(
+                internal_error(message),
+                Trouble::Passing(Reason::Server, Error::Remote(_))
             ),
             "{message}"
         );
@@ -216,6 +232,65 @@ fn faults_that_may_pass_are_tried_again() {
         of(503, r#"{"code":"unavailable","message":"x"}"#),
         Trouble::Passing(..)
     ));
+}
+
+#[test]
+fn proxy_error_is_never_the_compilers_word() {
+    for status in [502, 503, 504] {
+        for body in [
+            r#"{"code":"internal","message":"building plugins: go build: exit status 1"}"#,
+            r#"{"code":"invalid_argument","message":"validation error: rr_version: no"}"#,
+            r#"{"code":"already_exists","message":"build 41a9aa019b2890cc is already in progress"}"#,
+        ] {
+            assert!(matches!(
+                of(status, body),
+                Trouble::Passing(Reason::Server, Error::Remote(_))
+            ));
+        }
+    }
+}
+
+#[test]
+fn control_characters_reach_no_message() {
+    let wild = "a\u{1b}[31mb\u{7}\u{9b}c\rd\u{7f}";
+    let violation =
+        serde_json::json!({"field": {"elements": [{"fieldName": wild}]}, "message": wild});
+    let details = serde_json::json!([{"debug": {"violations": [violation]}}]);
+    let mut said = Vec::new();
+    for status in [302, 400, 401, 429, 500, 501, 503, 999] {
+        for (code, message) in [
+            (
+                "internal",
+                format!("building plugins: {wild}\n--- stderr (x) ---\n{wild}"),
+            ),
+            ("internal", format!("i/o timeout {wild}")),
+            ("invalid_argument", wild.to_owned()),
+            (wild, wild.to_owned()),
+        ] {
+            for details in [&details, &serde_json::json!([])] {
+                let body =
+                    serde_json::json!({"code": code, "message": message, "details": details});
+                said.push(failure(
+                    PLACE,
+                    status,
+                    Some(wild),
+                    body.to_string().as_bytes(),
+                ));
+            }
+        }
+        said.push(failure(PLACE, status, Some(wild), wild.as_bytes()));
+    }
+    for trouble in said {
+        let (Trouble::Final(error) | Trouble::Passing(_, error)) = trouble else {
+            panic!("{trouble:?}")
+        };
+        let mut text = error.to_string();
+        if let Error::BuildFailed(failure) = &error {
+            text.push_str(&failure.logs);
+        }
+        let wild = |letter: char| letter.is_control() && letter != '\n';
+        assert!(!text.contains(wild), "{text:?}");
+    }
 }
 
 #[test]

@@ -110,14 +110,17 @@ async fn what_the_server_says_of_a_build_is_final() {
     tag.plugins[0].tag = "v5.999.999".into();
     let mut windows = request("rpc");
     windows.os = "windows".into();
-    for (asked, end) in [
-        (version, "v2025.9.9.zip, got 404"),
+    // A tag that is not resolved may be the fault of a module proxy, and is asked for once more.
+    for (asked, requests, end) in [
+        (version, 1, "v2025.9.9.zip, got 404"),
         (
             tag,
+            2,
             "\ngo: module github.com/roadrunner-server/logger/v5: not a known dependency",
         ),
         (
             windows,
+            1,
             "building plugins: velox v3 does not support Windows targets",
         ),
     ] {
@@ -127,7 +130,7 @@ async fn what_the_server_says_of_a_build_is_final() {
         };
         assert!(failure.message.ends_with(end), "{}", failure.message);
         assert_eq!(failure.http_status, 500);
-        assert_eq!(host.counters().build_requests - before, 1);
+        assert_eq!(host.counters().build_requests - before, requests);
     }
 }
 

@@ -101,6 +101,76 @@ async fn a_server_that_stays_broken_is_given_up_after_the_set_attempts() {
     );
 }
 
+fn told_to_wait(status: u16, retry_after: &str) -> Answer {
+    Answer::Raw {
+        status,
+        headers: [("Retry-After".to_owned(), retry_after.to_owned())].into(),
+        body: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn retry_after_is_waited_for() {
+    for status in [429, 503] {
+        let host = Host::new(Options::default().behave(once(told_to_wait(status, "1"))));
+        let begun = std::time::Instant::now();
+        build(&host.velox(), request("http")).await.unwrap();
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert_eq!(host.counters().build_requests, 2);
+    }
+}
+
+#[tokio::test]
+async fn retry_after_beyond_the_deadline_ends_the_build() {
+    let host = Host::new(Options::default().behave(told_to_wait(503, "3600")));
+    let said = remote(build(&host.velox(), request("http")).await);
+    assert!(said.contains("a pause of 1h, which is longer"), "{said}");
+    assert_eq!(host.counters().build_requests, 1);
+}
+
+#[tokio::test]
+async fn unresolved_version_is_asked_for_once_more() {
+    let away = "building plugins: verifyResolvedVersions: go list -m m: go failed: exit status 1\n--- stderr (last 9 bytes) ---\ngo: module m: not a known dependency\n";
+    let mut host = Host::new(Options::default().behave(once(Answer::failure(away))));
+    build(&host.velox(), request("http")).await.unwrap();
+    assert_eq!(host.counters().build_requests, 2);
+    host = Host::new(Options::default().behave(Answer::failure(away)));
+    let end = build(&host.velox(), request("http")).await;
+    assert!(matches!(end, Err(Error::BuildFailed(_))), "{end:?}");
+    assert_eq!(host.counters().build_requests, 2);
+    host.settings.retry.max_attempts = 1;
+    assert!(build(&host.velox(), request("grpc")).await.is_err());
+    assert_eq!(host.counters().build_requests, 3);
+}
+
+#[tokio::test]
+async fn server_that_restarts_is_not_missed() {
+    let mut host = Host::new(Options::default());
+    host.settings.retry.initial_delay = Duration::from_millis(200);
+    host.settings.retry.max_delay = Duration::from_secs(2);
+    // A port that is taken, and refuses connections until a server listens.
+    let reserved = tokio::net::TcpSocket::new_v4().unwrap();
+    reserved.set_reuseaddr(true).unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = reserved.local_addr().unwrap();
+    host.settings.server_url = Some(ServerUrl::parse(&format!("http://{address}")).unwrap());
+    let velox = host.velox();
+    let builds: Vec<_> = (0..20)
+        .map(|number| begin(&velox, request(&format!("m{number}"))).0)
+        .collect();
+    // Answered attempts would all be spent within three times the first delay.
+    tokio::time::sleep(host.settings.retry.initial_delay * 3).await;
+    let _back = FakeVelox::start_apart(Options {
+        listen: address,
+        root: Some(host.server.root().to_owned()),
+        ..Options::default()
+    })
+    .unwrap();
+    for built in builds {
+        built.await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn nobody_listening_is_told_with_the_address() {
     let mut host = Host::new(Options::default());
