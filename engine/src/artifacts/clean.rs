@@ -153,7 +153,7 @@ impl Store {
     }
 
     /// Removes the temporary files of dead writers: those whose lock can be had.
-    fn sweep_temporaries(&self, report: &mut CleanReport) -> io::Result<()> {
+    pub(super) fn sweep_temporaries(&self, report: &mut CleanReport) -> io::Result<()> {
         let Some(folder) = self.disk.temporaries()? else {
             return Ok(());
         };

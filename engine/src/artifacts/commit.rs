@@ -76,6 +76,7 @@ impl Store {
         match self.publish(staged, &record, &meta).context(doing)? {
             None => {
                 metrics::CACHE_WRITE.observe(&[], since.elapsed().as_secs_f64());
+                self.note_fresh(&record);
                 Ok(record)
             }
             Some(first) => self.yield_to(first, &meta),

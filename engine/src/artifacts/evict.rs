@@ -2,7 +2,7 @@
 //! within their bounds. What was made or found within the grace stays, since somebody may be about
 //! to serve it. Threads that may wait.
 
-use std::collections::BinaryHeap;
+use std::{collections::BinaryHeap, time::Duration};
 
 use super::{
     Key, Record, Store,
@@ -38,10 +38,21 @@ impl Store {
     /// Takes a record out of the index and its files off the disk. `false`: it was replaced or used
     /// meanwhile, or the disk refused; then it stays.
     pub(super) fn evict(&self, writer: &Writer<'_>, victim: &Record, now_ms: u64) -> bool {
+        self.evict_unused(writer, victim, now_ms, self.options.grace)
+    }
+
+    /// As [`Store::evict`], of what was not used within `grace`.
+    pub(super) fn evict_unused(
+        &self,
+        writer: &Writer<'_>,
+        victim: &Record,
+        now_ms: u64,
+        grace: Duration,
+    ) -> bool {
         let same = self.index.get(victim.key).is_some_and(|record| {
             record.created_ms == victim.created_ms
                 && record.sha256 == victim.sha256
-                && !record.is_recent(now_ms, self.options.grace)
+                && !record.is_recent(now_ms, grace)
         });
         if !same {
             return false;

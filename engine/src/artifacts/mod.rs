@@ -8,7 +8,7 @@
 //! * `key`, `record`, `clock`, `rfc3339`: plain values.
 //! * `disk`, `folder`, `temp`, `entry`: the files, step by step from open directories.
 //! * `index`: the table in shared memory.
-//! * `store`: the door; `staging` and `copy` on the way in, `commit` and `evict` in and out.
+//! * `store`: the door; `staging` and `copy` on the way in, `commit`, `evict` and `room` in and out.
 //! * `settle`, `scan` and `changes` keep the index true, `clean` and `strays` the disk; `export` and `import` speak to the
 //!   Velox plugin's `index.json`; `stats` answers questions.
 
@@ -35,6 +35,7 @@ mod options;
 mod put;
 mod record;
 mod rfc3339;
+mod room;
 mod scan;
 mod settle;
 mod staging;
@@ -53,6 +54,7 @@ pub use key::{BadKey, ConfigDigest, Key};
 pub use options::StoreOptions;
 pub use put::Put;
 pub use record::Record;
+pub use room::{Room, is_full};
 pub use staging::Staging;
 pub use stats::Stats;
 pub use store::Store;

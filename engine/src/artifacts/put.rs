@@ -5,7 +5,7 @@ use std::{fs::File, time::Duration};
 
 use serde_json::Value;
 
-use super::{CommitMeta, ConfigDigest, Key, Record, Store, entry};
+use super::{CommitMeta, ConfigDigest, Key, Record, Room, Store, entry, is_full};
 use crate::{
     Error, Result,
     error::{IoContext as _, Violation},
@@ -107,11 +107,17 @@ fn seconds(value: &Value) -> Option<Duration> {
 }
 
 impl Store {
-    /// Copies a file in and commits it. `cancelled` is asked every few megabytes.
+    /// Copies a file in and commits it. `cancelled` is asked every few megabytes. A full disk makes room,
+    /// and it is tried once more.
     ///
     /// # Errors
     /// The file is none, is empty or changes under the copy; or as [`Store::commit`].
-    pub fn put(&self, file: &File, put: Put, cancelled: impl FnMut() -> bool) -> Result<Record> {
+    pub fn put(
+        &self,
+        file: &File,
+        put: Put,
+        mut cancelled: impl FnMut() -> bool,
+    ) -> Result<Record> {
         let about = file.metadata().context(|| "looking at the file to put")?;
         if !about.is_file() || about.len() == 0 {
             return Err(Error::InvalidRequest(vec![Violation {
@@ -119,8 +125,24 @@ impl Store {
                 message: "must be a file that is not empty".to_owned(),
             }]));
         }
+        let size = about.len();
+        match self.take_in(file, size, put.clone(), &mut cancelled) {
+            Err(error) if is_full(&error) && self.make_room(size, Room::Anything) => {
+                self.take_in(file, size, put, &mut cancelled)
+            }
+            kept => kept,
+        }
+    }
+
+    fn take_in(
+        &self,
+        file: &File,
+        size: u64,
+        put: Put,
+        cancelled: &mut dyn FnMut() -> bool,
+    ) -> Result<Record> {
         let mut staging = self.stage()?;
-        staging.copy_from(file, about.len(), cancelled)?;
+        staging.copy_from(file, size, cancelled)?;
         self.commit(
             staging,
             CommitMeta {

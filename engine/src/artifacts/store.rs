@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, changes::Looked, disk::Disk,
-    index::Index, names,
+    index::Index, names, room::Fresh,
 };
 use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
@@ -25,6 +25,8 @@ pub struct Store {
     pub(super) identity: u64,
     /// At the log of changes, in this process.
     pub(super) looked: Looked,
+    /// Made by this process within the grace.
+    pub(super) fresh: Fresh,
 }
 
 impl Store {
@@ -60,6 +62,7 @@ impl Store {
             clock,
             identity,
             looked: Looked::default(),
+            fresh: Fresh::default(),
         };
         if !store.is_writable() {
             log::warn!(dir:% = store.dir().display(); "artifact cache not writable");

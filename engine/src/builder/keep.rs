@@ -13,7 +13,7 @@ use super::{
     links::{GRACE, Links},
 };
 use crate::{
-    artifacts::{Clock, CommitMeta, ConfigDigest, Key, Store, StoreOptions},
+    artifacts::{Clock, CommitMeta, ConfigDigest, Key, Record, Room, Store, StoreOptions, is_full},
     error::{IoContext, Result},
 };
 
@@ -97,7 +97,8 @@ impl Keep {
         }
     }
 
-    /// Takes a binary in, and gives the path where it stays.
+    /// Takes a binary in, and gives the path where it stays. A full disk makes room, and it is tried once
+    /// more.
     ///
     /// # Errors
     /// What the file system refused.
@@ -110,15 +111,34 @@ impl Keep {
         let doing = || file.display().to_string();
         let built = File::open(file).context(doing)?;
         let size = built.metadata().context(doing)?.len();
+        let record = match self.take_in(configuration, &built, size, took) {
+            Err(error) if is_full(&error) && self.store.make_room(size, Room::Unused) => {
+                // The bytes are free when the links have gone too.
+                self.links.clean();
+                self.take_in(configuration, &built, size, took)?
+            }
+            kept => kept?,
+        };
+        self.links
+            .show(configuration, &record, &self.store.path(&record))
+    }
+
+    fn take_in(
+        &self,
+        configuration: &Configuration,
+        built: &File,
+        size: u64,
+        took: Duration,
+    ) -> Result<Record> {
         let mut staging = self.store.stage()?;
-        staging.copy_from(&built, size, || false)?;
+        staging.copy_from(built, size, || false)?;
         let (key, digest) = names(configuration);
         let ttl = if configuration.moves() {
             MOVING
         } else {
             self.limits.max_age
         };
-        let record = self.store.commit(
+        self.store.commit(
             staging,
             CommitMeta {
                 key,
@@ -128,9 +148,7 @@ impl Keep {
                 ttl,
                 replace: true,
             },
-        )?;
-        self.links
-            .show(configuration, &record, &self.store.path(&record))
+        )
     }
 
     /// Removes what is too old or too much, and links to what the store has let go.

@@ -13,7 +13,7 @@ use super::{
     client::{Client, Reply},
     flight::Landed,
     inner::Inner,
-    keep::{Parcel, Shelf, unkept},
+    keep::{Parcel, Shelf, USUAL, unkept},
     progress::{Phase, Progress},
     request::Request,
     source::{self, Wanted},
@@ -63,7 +63,13 @@ impl Work {
         let staging = match reply {
             Reply::Path(answer) => {
                 log::debug!(request_id = self.request.request_id, path = answer.path; "binary found");
-                self.copy(inner, answer.path, attempt.shelf).await?
+                match self.copy(inner, answer.path.clone(), attempt.shelf).await {
+                    // The server is not asked again: where the build is forced, it would build again.
+                    Err(Trouble::Full(need, _)) if make_room(inner, need).await => {
+                        self.copy(inner, answer.path, attempt.shelf).await?
+                    }
+                    copied => copied?,
+                }
             }
             Reply::Body(response) => {
                 let sink = self.stage(inner, attempt.shelf).await?;
@@ -73,10 +79,11 @@ impl Work {
                     source::fits(head, u64::MAX, wanted(&request, most), "a binary")
                 };
                 let silence = client.silence();
+                let size = response.content_length().unwrap_or(USUAL);
                 let inspect = Some(Box::new(inspect) as body::Inspect);
                 let received = body::receive(response, silence, most, sink, inspect).await;
                 received.map_err(|trouble| match trouble {
-                    Trouble::Unkept(error) => unkept(attempt.shelf, error),
+                    Trouble::Unkept(error) => unkept(attempt.shelf, size, error),
                     other => other,
                 })?
             }
@@ -124,7 +131,7 @@ impl Work {
                     {
                         Trouble::Stale(error)
                     }
-                    Error::Io { .. } => unkept(shelf, error),
+                    Error::Io { .. } => unkept(shelf, found.size, error),
                     _ => Trouble::Final(error),
                 })?;
             found.is_unchanged(&path)?;
@@ -163,6 +170,14 @@ async fn watch(
         }
     }
     std::future::pending().await
+}
+
+/// Makes room on the full disk of the cache. `false`: nothing could go.
+pub(super) async fn make_room(inner: &Arc<Inner>, need: u64) -> bool {
+    let inner = Arc::clone(inner);
+    blocking(move || Ok(inner.keeper.make_room(need)))
+        .await
+        .unwrap_or(false)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -52,6 +52,7 @@ fn bounded(trouble: &Trouble) {
     | Trouble::Doubtful(error)
     | Trouble::Passing(_, error)
     | Trouble::Stale(error)
+    | Trouble::Full(_, error)
     | Trouble::Unkept(error) = trouble
     {
         assert!(error.to_string().len() <= MOST_MESSAGE);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Result,
-    artifacts::{CommitMeta, Staging, Store, StoreOptions},
+    artifacts::{CommitMeta, Room, Staging, Store, StoreOptions, is_full},
     config::VeloxSettings,
     error::IoContext,
     failpoint::{Place, reach},
@@ -25,6 +25,8 @@ use crate::{
 /// How long a binary that is not kept stays for those who asked for it.
 const SPARE_TTL: Duration = Duration::from_secs(3600);
 const SPARE_ENTRIES: u32 = 256;
+/// The room that is made for a binary whose size is not known yet; most have about half of it.
+pub(super) const USUAL: u64 = 64 << 20;
 /// How long one commit waits for another one.
 const PLACING: Duration = Duration::from_secs(2);
 
@@ -118,8 +120,14 @@ impl Keeper {
         let staging = self
             .store(shelf)?
             .stage()
-            .map_err(|error| unkept(shelf, error))?;
+            .map_err(|error| unkept(shelf, USUAL, error))?;
         Ok(staging.limited(most))
+    }
+
+    /// Makes room on the full disk of the cache. `false`: nothing could go.
+    pub(super) fn make_room(&self, need: u64) -> bool {
+        let cache = self.cache.as_ref();
+        cache.is_some_and(|store| store.make_room(need, Room::Anything))
     }
 
     /// Removes what is not to be kept and has been there long enough, also what other processes left.
@@ -142,7 +150,7 @@ impl Keeper {
         staging: Staging,
         parcel: &Parcel,
     ) -> Result<Landed, Trouble> {
-        let store = self.store(shelf)?;
+        let (store, size) = (self.store(shelf)?, staging.size());
         let identity = &parcel.identity;
         // Two configurations that share a key must not both find it free. Without the lock they might,
         // and one of them would not be kept.
@@ -152,7 +160,7 @@ impl Keeper {
         let (key, ttl) = match shelf {
             Shelf::Cache => {
                 let key = identity.place(store, clock::unix_ms());
-                let key = key.map_err(|error| unkept(shelf, error))?;
+                let key = key.map_err(|error| unkept(shelf, size, error))?;
                 (key, self.lifetime(&parcel.request))
             }
             Shelf::Spare => (identity.key, SPARE_TTL),
@@ -167,7 +175,7 @@ impl Keeper {
         };
         let record = store
             .commit(staging, meta)
-            .map_err(|error| unkept(shelf, error))?;
+            .map_err(|error| unkept(shelf, size, error))?;
         reach(Place::BuildKept);
         Ok(Landed {
             path: store.path(&record),
@@ -177,9 +185,11 @@ impl Keeper {
     }
 }
 
-/// Trouble with the cache is met by going to the spare place; trouble there is the end.
-pub(super) fn unkept(shelf: Shelf, error: crate::Error) -> Trouble {
+/// Trouble with the cache is met by making room where its disk is full, else by going to the spare place;
+/// trouble there is the end. `size` is that of the binary, as far as it is known.
+pub(super) fn unkept(shelf: Shelf, size: u64, error: crate::Error) -> Trouble {
     match shelf {
+        Shelf::Cache if is_full(&error) => Trouble::Full(size, error),
         Shelf::Cache => Trouble::Unkept(error),
         Shelf::Spare => Trouble::Final(error),
     }

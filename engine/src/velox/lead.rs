@@ -117,9 +117,13 @@ fn count(work: &Work, end: &Result<Landed>, begun: Instant) {
         Err(error) => {
             let build_duration = duration::brief(begun.elapsed());
             log::error!(request_id, cache_key:% = work.identity.key, build_duration, error:%; "build failed");
-            let timeout = matches!(error, Error::Timeout(_));
-            metrics::ERRORS.inc(&[if timeout { "timeout" } else { "velox_server" }]);
-            if timeout { "timeout" } else { "error" }
+            let (kind, status) = match error {
+                Error::Timeout(_) => ("timeout", "timeout"),
+                Error::Io { .. } => ("cache_write", "error"),
+                _ => ("velox_server", "error"),
+            };
+            metrics::ERRORS.inc(&[kind]);
+            status
         }
     };
     metrics::BUILDS.inc(&[status, "miss"]);

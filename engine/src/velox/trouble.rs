@@ -20,6 +20,8 @@ pub(super) enum Trouble {
     Busy,
     /// The file of the answer is gone or cut: a fresh build will do.
     Stale(Error),
+    /// The disk of our own cache is full: so many bytes are needed.
+    Full(u64, Error),
     /// Our own cache can't be written: the artifact is put elsewhere.
     Unkept(Error),
 }

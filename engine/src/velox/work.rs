@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    fetch::Attempt,
+    fetch::{Attempt, make_room},
     flight::Landed,
     identity::Identity,
     inner::Inner,
@@ -56,7 +56,7 @@ impl Work {
             shelf: inner.keeper.shelf(&self.request),
         };
         let (mut failed, mut conflicts) = (0, 0);
-        let (mut asked_anew, mut doubted) = (false, false);
+        let (mut asked_anew, mut doubted, mut roomy) = (false, false, false);
         loop {
             progress.attempt += 1;
             progress.phase = Phase::Building;
@@ -83,13 +83,19 @@ impl Work {
                     (Reason::Server.label(), pause)
                 }
                 Trouble::After(..) => return Err(Error::Internal("pause in a pause".into())),
-                Trouble::Unkept(error) if attempt.shelf == Shelf::Cache => {
+                Trouble::Full(need, _) if !roomy && make_room(inner, need).await => {
+                    roomy = true;
+                    continue;
+                }
+                Trouble::Full(_, error) | Trouble::Unkept(error)
+                    if attempt.shelf == Shelf::Cache =>
+                {
                     metrics::ERRORS.inc(&["cache_write"]);
                     log::warn!(request_id = self.request.request_id, cache_key:% = self.identity.key, error:%; "cache write failed");
                     attempt.shelf = Shelf::Spare;
                     continue;
                 }
-                Trouble::Unkept(error) => return Err(error),
+                Trouble::Full(_, error) | Trouble::Unkept(error) => return Err(error),
                 Trouble::Stale(error) if asked_anew => return Err(error),
                 Trouble::Stale(error) => {
                     // The server's cache still names the file; only a fresh build brings it back.

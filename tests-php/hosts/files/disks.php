@@ -55,6 +55,27 @@ function file_systems(): array
     ];
 }
 
+test('a cache on a disk smaller than its bound keeps what was used last', function (Box $box): void {
+    $box->velox()->script(['size' => 1 << 20]);
+    $cache = Mount::tmpfs("{$box->directory}/cache", 'size=4m');
+    $box->set('velox_cache_dir', $cache->path);
+    foreach (['first', 'second', 'third', 'fourth'] as $name) {
+        $builder = $box->php(BUILDER);
+        $builder->hear('ready');
+        [$built, $found] = build($builder, $name);
+        same(true, $built['good'] ?? $built, $name);
+        same($built['path'], $found['path'] ?? $found, $name);
+        same('HIT', build($builder, $name)[0]['status'] ?? null, $name);
+        $builder->tell();
+        same(0, $builder->wait());
+    }
+    $last = $box->php(BUILDER);
+    $last->hear('ready');
+    same('HIT', build($last, 'fourth')[0]['status'] ?? null);
+    same('MISS', build($last, 'first')[0]['status'] ?? null);
+    same([], leftovers($cache->path));
+});
+
 foreach (file_systems() as $kind => $mount) {
     test("a full {$kind} for the cache costs the cache and no build, and is used again when there is room", function (Box $box) use ($kind, $mount): void {
         $box->velox();

@@ -148,3 +148,50 @@ fn uses_survive_the_loss_of_the_index_through_the_export() {
     let anew = house.open_with(options);
     assert_eq!(anew.peek(Key(1)).unwrap().accessed_ms, accessed_ms);
 }
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn full_disk_loses_what_was_used_least_recently_and_no_more() {
+    let house = House::new();
+    let (others, store) = (house.open(), house.open());
+    for key in 1..=4 {
+        put(&others, key, &[7; MIB]);
+        house.pass(1000);
+    }
+    house.pass(LATER);
+    used(&store, &house, 1);
+    // The disk of the test is not full: the freed bytes are counted, two of them and a margin.
+    assert!(store.make_room(MIB as u64, Room::Unused));
+    let left: Vec<u64> = (1..=4)
+        .filter(|key| store.find(Key(*key)).is_some())
+        .collect();
+    assert_eq!(left, [1, 4]);
+    assert_eq!(store.read_disk(Key(2)).unwrap(), None);
+}
+
+#[test]
+fn full_disk_keeps_what_is_in_use_by_this_process() {
+    let house = House::new();
+    let (others, store) = (house.open(), house.open());
+    put(&others, 1, &[7; MIB]);
+    house.pass(1000);
+    put(&store, 2, &[7; MIB]);
+    house.pass(1000);
+    let most = u64::MAX / 4;
+    assert!(!store.make_room(most, Room::Unused), "all is recent");
+    assert!(store.make_room(most, Room::Anything));
+    assert_eq!(store.find(Key(1)), None);
+    assert!(store.find(Key(2)).is_some());
+    house.pass(LATER);
+    assert!(store.make_room(most, Room::Unused));
+    assert_eq!(store.find(Key(2)), None);
+}
+
+#[test]
+fn only_a_full_disk_is_full() {
+    use crate::Error;
+    let error = |code| Error::io("writing", std::io::Error::from_raw_os_error(code));
+    assert!(is_full(&error(libc::ENOSPC)) && is_full(&error(libc::EDQUOT)));
+    assert!(!is_full(&error(libc::EROFS)) && !is_full(&Error::State("full".into())));
+}

@@ -28,7 +28,7 @@ use std::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Clock, CommitMeta, ConfigDigest, Key, Record, Store, StoreOptions};
+use super::{Clock, CommitMeta, ConfigDigest, Key, Record, Room, Store, StoreOptions, is_full};
 
 pub(super) const HOUR: u64 = 3_600_000;
 /// Beyond every grace of the room.
