@@ -1,5 +1,5 @@
 //! What the runtime is called, and the id of the request under way. Both are found out when PHP asks for
-//! them, so that a request which does not ask pays nothing.
+//! them, so that a request which does not ask pays nothing. Where each request is a line in the log, each has an id.
 
 use ext_php_rs::ffi::zend_object;
 use pillion_engine::{
@@ -52,12 +52,24 @@ pub fn request_id() -> Result<String> {
     if let Some(id) = known {
         return Ok(id);
     }
-    let id = match from_server() {
+    let id = match from(|name, take| sapi::server_variable(name, |value| value.and_then(take))) {
         Some(id) => id,
         None => made()?,
     };
     Thread::with(|thread| thread.worker.id = Some(id.clone()));
     Ok(id)
+}
+
+/// Settles the id of a request that is about to end, for the line of the log that tells of it.
+pub fn settle() {
+    let is_open =
+        Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none());
+    if is_open {
+        let look = |name: &str, take: Take| {
+            sapi::filled_server_variable(name, |value| value.and_then(take))
+        };
+        set(from(look).or_else(|| made().ok()).unwrap_or_default());
+    }
 }
 
 /// The same for a line of the log, which has to go without one rather than fail.
@@ -102,15 +114,17 @@ pub fn take_from_headers(request: *mut zend_object) {
     }
 }
 
-fn from_server() -> Option<String> {
-    let header = sapi::server_variable("HTTP_X_REQUEST_ID", |value| {
-        value.and_then(request_id::from_header).map(str::to_owned)
-    });
-    header.or_else(|| {
-        sapi::server_variable("HTTP_TRACEPARENT", |value| {
-            value
-                .and_then(request_id::from_traceparent)
-                .map(str::to_owned)
+/// What makes an id of a header's value.
+type Take = fn(&[u8]) -> Option<String>;
+
+/// The id in the request's variables, which `look` finds.
+fn from(look: impl Fn(&str, Take) -> Option<String>) -> Option<String> {
+    look("HTTP_X_REQUEST_ID", |value| {
+        request_id::from_header(value).map(str::to_owned)
+    })
+    .or_else(|| {
+        look("HTTP_TRACEPARENT", |value| {
+            request_id::from_traceparent(value).map(str::to_owned)
         })
     })
 }

@@ -65,7 +65,7 @@ static STARTS: AtomicU64 = AtomicU64::new(0);
 pub struct Local {
     boundary: Boundary,
     noted: Option<Noted>,
-    /// The id of the request under way, once somebody has asked for it.
+    /// The id of the request under way, once it is asked for.
     id: Option<String>,
     /// Requests that have ended on this thread.
     ended: u64,
@@ -241,7 +241,7 @@ impl Local {
         self.run = None;
         self.ended += 1;
         FIGURES.end(took);
-        if log::log_enabled!(log::Level::Debug) {
+        if is_logged() {
             log::debug!(
                 ms = took.as_secs_f64() * 1000.0,
                 request_id = id.as_deref().unwrap_or_default(),
@@ -288,6 +288,11 @@ pub fn restarts() -> u64 {
     STARTS.load(Ordering::Relaxed).saturating_sub(1)
 }
 
+/// Whether each request is a line in the log.
+fn is_logged() -> bool {
+    log::log_enabled!(log::Level::Debug)
+}
+
 fn now_ms() -> u64 {
     clock::since_boot()
         .as_millis()
@@ -300,6 +305,13 @@ fn now_ms() -> u64 {
 /// # Errors
 /// A mistake of the application's.
 pub fn tell(event: Event) -> Result<Step, Refusal> {
+    let may_end = matches!(
+        event,
+        Event::ScriptEnds | Event::Handled(true) | Event::Waits | Event::ManualEnd
+    );
+    if may_end && is_logged() {
+        identity::settle();
+    }
     let step = Thread::with(|thread| {
         let step = thread.worker.boundary.on(event)?;
         thread.worker.take(step);

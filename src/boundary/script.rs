@@ -24,6 +24,10 @@ pub fn starts() {
         };
     });
     let _ = tell(Event::ScriptStarts(kind()));
+    if super::is_logged() {
+        // At the script's end PHP may have no memory left to find it out.
+        let _ = super::identity::known_id();
+    }
 }
 
 /// The script ends, however it does. In RSHUTDOWN.

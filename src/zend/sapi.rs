@@ -6,7 +6,7 @@ use std::{
 };
 
 use ext_php_rs::{
-    ffi::{HashTable, ext_php_rs_sapi_module, zend_hash_str_find},
+    ffi::{TRACK_VARS_SERVER, ext_php_rs_sapi_module, zend_hash_str_find},
     zend::ProcessGlobals,
 };
 
@@ -135,9 +135,15 @@ pub fn server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> 
     // SAFETY: on a PHP thread in a script; a name with its length. It has to come before the globals are
     // borrowed: that they change meanwhile is lost on a compiler that optimises.
     unsafe { raw::zend_is_auto_global_str(SERVER.as_ptr(), SERVER.to_bytes().len()) };
+    filled_server_variable(name, look)
+}
+
+/// The same where PHP must not fill `$_SERVER` any more: the script is over, and may have ended because its
+/// memory ran out. What has not been filled has no variables.
+pub fn filled_server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> R {
     let globals = ProcessGlobals::get();
-    let found = globals.http_server_vars().and_then(|table| {
-        let table: *const HashTable = table;
+    let server = globals.http_globals.get(TRACK_VARS_SERVER as usize);
+    let found = server.and_then(value::table).and_then(|table| {
         // SAFETY: the table lives for the request; the answer is null or a live value in it.
         unsafe { zend_hash_str_find(table, name.as_ptr().cast(), name.len()).as_ref() }
     });

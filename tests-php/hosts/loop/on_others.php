@@ -60,6 +60,21 @@ test('RoadRunner: each of thirty endings is one request with one end', function 
     same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
 });
 
+test('the line of a request has its id, though no code has asked for it', function (Box $box): void {
+    foreach (['FrankenPHP', 'RoadRunner'] as $runtime) {
+        $own = $box->beside();
+        tell_of_requests($own);
+        $host = $runtime === 'FrankenPHP' ? new FrankenPhp($own, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1])
+            : looping($own, ['workers' => 1, 'script' => 'forking.php', 'loop' => 'own']);
+        $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
+        is_true(file_get_contents($host->url('hello'), false, $context) !== false, 'an answer');
+        same(200, Http::get($host->url('hello'))['status']);
+        $ids = eventually('all are told', static fn (): array => count($ids = ended($own)) >= ($runtime === 'FrankenPHP' ? 3 : 2) ? $ids : []);
+        same([], preg_grep('/^(mine|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/', $ids, PREG_GREP_INVERT), "{$runtime}: ids");
+        is_true(in_array('mine', $ids, true), "{$runtime}: " . show($ids));
+    }
+});
+
 test('php-fpm and the command line: a loop is one request', function (Box $box): void {
     tell_of_requests($box);
     $php = [...$box->phpCommand(), __DIR__ . '/endings.php'];
