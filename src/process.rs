@@ -12,6 +12,7 @@ use pillion_engine::{
     net::install_crypto,
     process::Process,
     runtime::{self, Slot},
+    threads,
 };
 
 use crate::{boundary, startup, zend::raw};
@@ -52,6 +53,9 @@ pub fn prepare() -> &'static Resolved {
     fork::on_child(after_fork);
     install_crypto();
     std::panic::set_hook(Box::new(|panic| {
+        if threads::starts_thread() {
+            return;
+        }
         let place = panic.location().map(ToString::to_string);
         let payload = panic.payload();
         let message = payload

@@ -13,6 +13,7 @@
 //! * [`velox`] builds: request, key, flight, client.
 //! * [`sentry`] envelopes: outbox, limits, sender, dead letters.
 //! * [`worker`] where requests begin and end.
+//! * `descriptors` none of ours is below 3; [`threads`] work that blocks, and machines that give no thread.
 //! * [`uuid`] ids that are made here.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
@@ -23,6 +24,7 @@ pub mod artifacts;
 #[cfg(feature = "builder")]
 pub mod builder;
 pub mod config;
+mod descriptors;
 mod dns;
 pub mod error;
 #[cfg(not(feature = "failpoints"))]
@@ -37,6 +39,7 @@ pub mod process;
 pub mod runtime;
 pub mod sentry;
 mod sync;
+pub mod threads;
 pub mod uuid;
 pub mod velox;
 pub mod worker;

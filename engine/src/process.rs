@@ -21,6 +21,7 @@ use crate::{
     runtime::{
         Inbox, Job, JobContext, JobSpec, OnShutdown, Owner, Runtime, RuntimeOptions, TokioFactory,
     },
+    threads::blocking,
     velox::{Identity, Places, Request, Velox},
     worker::Roster,
 };
@@ -264,9 +265,7 @@ impl Process {
             on_shutdown: OnShutdown::Abort,
         };
         self.spawn(spec, inbox, |context| async move {
-            tokio::task::spawn_blocking(move || work(&store, &context))
-                .await
-                .map_err(|error| Error::Internal(error.to_string()))?
+            blocking(move || work(&store, &context)).await?
         })
     }
 

@@ -1,5 +1,5 @@
 //! One call from PHP: its arguments, its return value, and what it throws. A panic never crosses
-//! into PHP: it is an `Error` there and a line in the log.
+//! into PHP: it is a `StateException` of code 999 there and a line in the log.
 //!
 //! Functions here are written so that PHP may jump over their frames (a fatal error in an interrupt):
 //! what such a frame holds has no destructor that matters.
@@ -12,7 +12,7 @@ use std::{
 
 use ext_php_rs::ffi::{
     HashTable, IS_ARRAY, zend_execute_data, zend_is_callable, zend_object, zend_string,
-    zend_throw_error, zend_wrong_parameters_count_error, zval,
+    zend_wrong_parameters_count_error, zval,
 };
 use pillion_engine::Error;
 
@@ -59,13 +59,7 @@ pub unsafe fn enter(execute_data: *mut zend_execute_data, return_value: *mut zva
         Ok(Err(Thrown::Error(error))) => exceptions::throw(&error),
         Err(_) => {
             ::log::error!("panic in a function of the extension");
-            // SAFETY: a null class is `Error`; both are C strings.
-            unsafe {
-                zend_throw_error(
-                    std::ptr::null_mut(),
-                    c"Pillion: internal error, see the log".as_ptr(),
-                );
-            }
+            exceptions::throw(&Error::Internal("a panic, see the log".into()));
         }
     }
 }

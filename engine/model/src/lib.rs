@@ -20,6 +20,8 @@
 )]
 
 mod artifacts;
+#[path = "../../src/descriptors.rs"]
+mod descriptors;
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
 mod host;

@@ -13,7 +13,10 @@ use std::{
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::failpoint::{Place, reach};
+use crate::{
+    descriptors,
+    failpoint::{Place, reach},
+};
 
 /// What the file system has to have left after a segment was made.
 const MARGIN: u64 = 1 << 20;
@@ -57,6 +60,7 @@ impl Segment {
     /// # Errors
     /// `InvalidData` for what no process of ours can have made; what the system says.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
+        descriptors::hold_standard();
         let opened = OpenOptions::new()
             .read(true)
             .write(true)
@@ -131,6 +135,7 @@ pub(crate) fn check_room(dir: &Path, bytes: usize) -> io::Result<()> {
 
 /// An empty file that nobody had before, closed to others.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    descriptors::hold_standard();
     OpenOptions::new()
         .read(true)
         .write(true)

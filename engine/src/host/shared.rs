@@ -14,6 +14,7 @@ use std::{
 };
 
 use super::clock;
+use crate::descriptors;
 
 /// Of a directory that its group may write to.
 const GROUP_WRITES: u32 = 0o020;
@@ -92,6 +93,7 @@ pub fn make_way(path: &Path) -> io::Result<()> {
 /// # Errors
 /// The system's; what stands there is no regular file.
 pub fn open(path: &Path, how: &mut OpenOptions) -> io::Result<File> {
+    descriptors::hold_standard();
     let how = how.custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK);
     // Anew where a cleaner takes it away between two lines.
     for _ in 0..4 {

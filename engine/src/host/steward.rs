@@ -12,7 +12,11 @@ use std::{
 };
 
 use super::lock::{Kind, Lock};
-use crate::failpoint::{Place, reach};
+use crate::{
+    Error,
+    failpoint::{Place, reach},
+    threads::blocking,
+};
 
 /// How often a process that is not the steward tries to become it.
 const TRY_EVERY: Duration = Duration::from_millis(700);
@@ -67,7 +71,10 @@ async fn serve(lock: &Lock, duties: &[Duty]) {
             }
             if duty.wanted.as_ref().is_none_or(|wanted| wanted()) {
                 let run = Arc::clone(&duty.run);
-                if let Err(error) = tokio::task::spawn_blocking(move || run()).await {
+                // Cancelled: the process ends.
+                if let Err(error) = blocking(move || run()).await
+                    && !matches!(error, Error::Cancelled(_))
+                {
                     log::error!(duty = duty.name, error = error.to_string().as_str(); "duty failed");
                 }
                 reach(Place::StewardDuty);

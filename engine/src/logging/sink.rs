@@ -13,6 +13,8 @@ use std::{
     time::Duration,
 };
 
+use crate::descriptors;
+
 /// Writes a line to a descriptor that others share, so its flags stay as they are. Asks first whether
 /// it would block, for up to `patience`; a pipe that says no longer has room for a whole line.
 ///
@@ -53,6 +55,7 @@ pub(super) fn append_once(path: &Path, line: &str, may_create: bool) -> io::Resu
 }
 
 fn open(path: &Path, may_create: bool) -> io::Result<File> {
+    descriptors::hold_standard();
     OpenOptions::new()
         .append(true)
         .create(may_create)

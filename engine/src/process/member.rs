@@ -18,6 +18,7 @@ use crate::{
         steward::{self, Standing},
     },
     logging, sentry,
+    threads::blocking,
 };
 
 /// What a process holds once it takes part in the host.
@@ -46,12 +47,12 @@ impl Process {
             dirs.run.join("steward.lock"),
             self.duties(),
             standing.clone(),
-        ));
+        ))?;
         self.runtime.attend(stay(
             Arc::downgrade(&presence),
             dirs.clone(),
             self.store().ok().flatten().map(Arc::clone),
-        ));
+        ))?;
         Ok(Joined { standing })
     }
 
@@ -148,7 +149,7 @@ async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
             continue;
         }
         let dirs = dirs.clone();
-        let caught_up = tokio::task::spawn_blocking(move || {
+        let caught_up = blocking(move || {
             dirs.restore()?;
             if missing {
                 presence.renew()?;
@@ -158,7 +159,8 @@ async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
                 store.prepare()
             })
         });
-        if let (Ok(Err(error)), false) = (caught_up.await, told) {
+        let caught_up = caught_up.await.and_then(|caught_up| caught_up);
+        if let (Err(error), false) = (caught_up, told) {
             log::warn!(error:%; "this process does not keep up with its host");
             told = true;
         }

@@ -1,7 +1,15 @@
 //! Sentry's room in a process: opened with the first envelope, by PHP's thread, or by the steward's duty
-//! when there is something to adopt. It works without the host's directories too, in memory.
+//! when there is something to adopt. It works without the host's directories too, in memory; and without a thread
+//! for the sender, which is asked for again from time to time: envelopes wait in the outbox, and outlive the process.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use once_cell::sync::OnceCell;
 
@@ -9,6 +17,7 @@ use super::{Process, Value};
 use crate::{
     Error, Result,
     config::SentrySettings,
+    host::clock,
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
     sentry::{Places, Sentry, outbox::Orphans},
@@ -22,6 +31,9 @@ const ADOPT_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct SentryCell {
     room: OnceCell<Arc<Sentry>>,
     orphans: Arc<Orphans>,
+    /// The sender could not be started, at that second since boot.
+    is_unattended: AtomicBool,
+    tried: AtomicU64,
 }
 
 impl SentryCell {
@@ -51,9 +63,34 @@ impl Process {
     #[inline]
     pub fn sentry(&self) -> Result<&Arc<Sentry>> {
         match self.sentry.get() {
-            Some(sentry) => Ok(sentry),
+            Some(sentry) if !self.sentry.is_unattended.load(Ordering::Relaxed) => Ok(sentry),
+            Some(sentry) => {
+                self.attend_again(sentry);
+                Ok(sentry)
+            }
             None => self.open_sentry(),
         }
+    }
+
+    /// Starts the sender where there was no thread for it, at most once a second.
+    #[cold]
+    fn attend_again(&self, sentry: &Arc<Sentry>) {
+        let now = clock::since_boot().as_secs();
+        if self.sentry.tried.swap(now, Ordering::Relaxed) != now {
+            self.attend(Arc::clone(sentry));
+        }
+    }
+
+    fn attend(&self, sentry: Arc<Sentry>) {
+        let was_unattended = self.sentry.is_unattended.load(Ordering::Relaxed);
+        let attended = self.runtime.attend(sentry.run());
+        if let (Err(error), false) = (&attended, was_unattended) {
+            log::warn!(error = error.to_string().as_str(); "envelopes wait for a thread that sends them");
+        }
+        let is_unattended = attended.is_err();
+        self.sentry
+            .is_unattended
+            .store(is_unattended, Ordering::Relaxed);
     }
 
     /// Whether [`Process::sentry`] would have to open it.
@@ -82,7 +119,7 @@ impl Process {
             log::warn!(error = error.to_string().as_str(); "this process can't take part in the host");
         }
         self.sentry.open(&self.settings().sentry, places, |sentry| {
-            self.runtime.attend(sentry.run());
+            self.attend(sentry);
         })
     }
 
@@ -97,6 +134,9 @@ impl Process {
             on_shutdown: OnShutdown::Abort,
         };
         let sentry = Arc::clone(self.sentry()?);
+        if self.sentry.is_unattended.load(Ordering::Relaxed) {
+            self.attend(Arc::clone(&sentry));
+        }
         // Whoever gave up waiting has no use for it: it would hurry the sender for as long as Sentry is away.
         self.runtime.spawn(SPEC, inbox, |context| async move {
             tokio::select! {
@@ -153,7 +193,8 @@ impl Process {
     /// Gives envelopes a moment at the end of the process: a script its whole time, because there may be
     /// nobody else; a worker a moment, because others go on.
     pub(super) fn end_sentry(&self, ceiling: Duration) {
-        let Some(sentry) = self.sentry.get() else {
+        let is_unattended = self.sentry.is_unattended.load(Ordering::Relaxed);
+        let Some(sentry) = self.sentry.get().filter(|_| !is_unattended) else {
             return;
         };
         sentry.end(match self.mode.as_str() {

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::notifier::Notifier;
 use crate::{
+    descriptors,
     host::fork,
     sync::{
         Mutex, PoisonError,
@@ -41,6 +42,7 @@ impl Inbox {
     /// # Errors
     /// No descriptor left.
     pub fn new(inherited: Option<&Self>) -> io::Result<Self> {
+        descriptors::hold_standard();
         // SAFETY: no pointers pass; the answer is a new descriptor or -1.
         let wake = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if wake < 0 {

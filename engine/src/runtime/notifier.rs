@@ -9,6 +9,8 @@ use std::{
     sync::atomic::{AtomicI32, AtomicU64, Ordering},
 };
 
+use crate::descriptors;
+
 /// PHP threads of one process that may have a notifier at the same time.
 const MAX: usize = 1024;
 
@@ -36,6 +38,7 @@ pub(super) struct Notifier {
 impl Notifier {
     /// Makes a pair; the second value is PHP's end.
     pub(super) fn new() -> io::Result<(Self, OwnedFd)> {
+        descriptors::hold_standard();
         let [php, ours] = pair()?;
         let inode = inode(php).unwrap_or(0);
         let slot = TABLE.iter().position(|entry| {

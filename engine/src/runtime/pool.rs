@@ -19,7 +19,7 @@ use super::{
     Inbox, Job, JobContext, JobSpec, OnShutdown,
     signals::{self, Blocked},
 };
-use crate::{Error, Result, host::fork};
+use crate::{Error, Result, descriptors, host::fork, threads};
 
 /// Jobs that may be under way in one process; more are refused with [`Error::QueueFull`].
 const MAX_JOBS: usize = 10_000;
@@ -52,15 +52,21 @@ impl Factory for TokioFactory {
     fn build(&self) -> io::Result<tokio::runtime::Runtime> {
         // Threads inherit the mask of their maker, so there is no moment without it.
         let _blocked = Blocked::new();
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.0.threads.max(1))
-            .max_blocking_threads(self.0.blocking_threads.max(1))
-            .thread_name("pillion")
-            .thread_keep_alive(Duration::from_secs(5))
-            .on_thread_start(signals::block_for_good)
-            .enable_io()
-            .enable_time()
-            .build()
+        descriptors::hold_standard();
+        // Tokio panics for want of a thread, and waits for ever for those that it has started by then. One more is for
+        // work that blocks.
+        threads::check(self.0.threads.max(1) + 1)?;
+        threads::starting(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(self.0.threads.max(1))
+                .max_blocking_threads(self.0.blocking_threads.max(1))
+                .thread_name("pillion")
+                .thread_keep_alive(Duration::from_secs(5))
+                .on_thread_start(signals::block_for_good)
+                .enable_io()
+                .enable_time()
+                .build()
+        })?
     }
 }
 
@@ -156,11 +162,13 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     }
 
     /// Runs something beside the jobs for as long as the runtime lives: the steward's watch, the log
-    /// writer. It is dropped at shutdown. Does nothing where the runtime can't start.
-    pub fn attend(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Ok(handle) = self.handle() {
-            handle.spawn(Caught(Box::pin(work)));
-        }
+    /// writer. It is dropped at shutdown.
+    ///
+    /// # Errors
+    /// The runtime can't start, as for [`Runtime::spawn`].
+    pub fn attend(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        self.handle()?.spawn(Caught(Box::pin(work)));
+        Ok(())
     }
 
     /// Stops: jobs are cancelled, except those that may finish, and the threads are joined. Takes
@@ -233,6 +241,7 @@ async fn run<T: Send + Sync + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) {
     let job = Arc::clone(&ending.job);
+    descriptors::hold_standard();
     job.begin();
     let mut work = Box::pin(Caught(Box::pin(work)));
     let outcome = tokio::select! {
@@ -291,11 +300,7 @@ impl<F: Future> Future for Caught<F> {
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
             Ok(Poll::Pending) => Poll::Pending,
-            Err(payload) => Poll::Ready(Err(payload
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| payload.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "a panic without a message".into()))),
+            Err(payload) => Poll::Ready(Err(threads::message(&*payload))),
         }
     }
 }

@@ -18,9 +18,11 @@ use super::limits::{self, Limit};
 use crate::{
     Error, Result,
     config::SentrySettings,
+    descriptors,
     dns::Dns,
     host::clock,
     net::{certificates, chain, install_crypto},
+    threads::blocking,
 };
 
 /// Below relay's 5 s, so that a connection which is about to be closed is rarely taken.
@@ -125,6 +127,7 @@ impl Client {
         if is_gzip {
             post = post.header(CONTENT_ENCODING, "gzip");
         }
+        descriptors::hold_standard();
         let (outcome, status, limits) = match post.send().await {
             Err(error) => (
                 Outcome::Trouble(chain(&error.without_url())),
@@ -184,9 +187,14 @@ impl Client {
             let deflate = kept.get_or_insert_with(|| Compress::new(level, false));
             return packed(deflate, envelope);
         }
-        tokio::task::spawn_blocking(move || packed(&mut Compress::new(level, false), envelope))
-            .await
-            .unwrap_or_default()
+        let envelope = Arc::new(envelope);
+        let shared = Arc::clone(&envelope);
+        let packing = blocking(move || gzip(&mut Compress::new(level, false), &shared));
+        match packing.await {
+            Ok(Some(packed)) => (packed, true),
+            // As it is: there is no thread.
+            _ => (Arc::unwrap_or_clone(envelope), false),
+        }
     }
 }
 

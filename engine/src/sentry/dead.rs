@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::outbox::Record;
 use crate::{
+    descriptors,
     failpoint::{Place, reach},
     host::shared,
 };
@@ -181,6 +182,7 @@ impl Letters {
 }
 
 fn write(path: &Path, why: &Why, envelope: &[u8]) -> io::Result<()> {
+    descriptors::hold_standard();
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

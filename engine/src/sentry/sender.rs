@@ -21,7 +21,7 @@ use super::{
     client::{Answer, Client},
     target::{Target, Work},
 };
-use crate::metrics::sentry::QUEUE_LENGTH;
+use crate::{error::IoContext as _, metrics::sentry::QUEUE_LENGTH, threads::blocking};
 
 mod dispatch;
 mod due;
@@ -232,8 +232,9 @@ impl Sender {
         if settings.on_disk && now.duration_since(self.synced) >= settings.sync_interval {
             self.synced = now;
             let sentry = Arc::clone(&self.sentry);
-            self.chores.spawn_blocking(move || {
-                if let Err(error) = sentry.outbox.sync() {
+            self.chores.spawn(async move {
+                let synced = blocking(move || sentry.outbox.sync().context(|| "syncing"));
+                if let Err(error) = synced.await.and_then(|synced| synced) {
                     log::warn!(target: "pillion::sentry", error = error.to_string().as_str(); "outbox can't be synced");
                 }
             });

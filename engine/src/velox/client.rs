@@ -23,6 +23,7 @@ use super::{
 use crate::{
     Error, Result,
     config::{Secret, ServerUrl, VeloxSettings},
+    descriptors,
     dns::Dns,
     net::{certificates, chain, install_crypto},
 };
@@ -130,6 +131,7 @@ impl Client {
         if let Some(token) = &self.token {
             post = post.bearer_auth(token.expose());
         }
+        descriptors::hold_standard();
         let response = post.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
         let header = |name| {

@@ -190,3 +190,39 @@ test('with no descriptor left a build fails with an exception, and works when th
     same(true, $program->hear('again')['good'] ?? null);
     same(0, $program->wait());
 });
+
+/** Closes the three before or after its first job, and tells in a file what came of its envelopes and its build. */
+const CLOSED = <<<'PHP'
+    [, $when, $told, $first, $second] = $argv;
+    $event = fn (int $id): string => sprintf("{\"event_id\":\"%032x\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}", $id);
+    if ($when === 'late') {
+        Pillion\Sentry\send($event(1), $first);
+        Pillion\Sentry\flush(10);
+    }
+    array_map(fclose(...), [STDIN, STDOUT, STDERR]);
+    $sent = [];
+    foreach ([2 => $first, 3 => $second] as $id => $dsn) {
+        $sent[] = Pillion\Sentry\send($event($id), $dsn);
+        $sent[] = Pillion\Sentry\flush(10);
+        echo "output of the application\n";
+    }
+    $built = outcome(fn () => Pillion\Velox\build(configuration())->wait(20));
+    echo "output of the application\n";
+    $standard = array_map(fn (int $number): string|false => @readlink("/proc/self/fd/{$number}"), [0, 1, 2]);
+    file_put_contents($told, json_encode([$sent, $built['good'] ?? $built, $standard, count(Pillion\status()['host']['workers'])]));
+    PHP;
+
+test('descriptors that a daemon has closed are not those of a file or a connection', function (Box $box): void {
+    $velox = $box->velox();
+    [$first, $second] = [$box->sentry(), $box->sentry()];
+    foreach (['early', 'late'] as $when) {
+        same(0, $box->php(CLOSED, [$when, "{$box->directory}/{$when}", $first->dsn, $second->dsn])->wait(60), $when);
+        same([[true, true, true, true], true, ['/dev/null', '/dev/null', '/dev/null'], 1], json_decode((string) file_get_contents("{$box->directory}/{$when}"), true), $when);
+    }
+    same([sprintf('%032x', 1), sprintf('%032x', 2)], $first->events());
+    same([sprintf('%032x', 3)], $second->events());
+    same([0, 0], [$first->counter('invalid'), $second->counter('invalid')]);
+    foreach ($box->files() as $file) {
+        is_true(!str_contains((string) file_get_contents($file), 'output of the application'), $file);
+    }
+});

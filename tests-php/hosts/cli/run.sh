@@ -3,7 +3,7 @@
 # with them.
 
 . "$(dirname "$0")/../lib.sh"
-needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX
+needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX FAKE_SENTRY
 here=$(dirname "$0")
 
 TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO tests 'NTS' "$here"/*.php

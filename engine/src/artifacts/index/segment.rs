@@ -11,7 +11,7 @@ use std::{
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::{host::segment, sync::atomic::AtomicU64};
+use crate::{descriptors, host::segment, sync::atomic::AtomicU64};
 
 /// Words that other processes may change at any moment, hence atomics and no `&[u64]`.
 #[derive(Debug)]
@@ -113,6 +113,7 @@ impl Segment {
 }
 
 fn open(path: &Path, write: bool) -> io::Result<File> {
+    descriptors::hold_standard();
     OpenOptions::new()
         .read(true)
         .write(write)

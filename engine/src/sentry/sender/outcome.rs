@@ -7,6 +7,7 @@ use std::{
 
 use super::{Done, LATER, Sender};
 use crate::{
+    Error,
     failpoint::{Place, reach},
     host::clock,
     metrics::sentry::{PROCESSING_DURATION, REQUEST_DURATION},
@@ -19,6 +20,7 @@ use crate::{
         outbox::{Claim, Record},
         target::Work,
     },
+    threads::blocking,
 };
 
 impl Sender {
@@ -161,7 +163,7 @@ impl Sender {
             return self.finish(&work, Count::Failed);
         };
         let (key, why) = (key.to_owned(), why.to_owned());
-        self.chores.spawn_blocking(move || {
+        let chore = blocking(move || {
             let record = match (&work.made, work.claims.all().first().and_then(Claim::read)) {
                 (Some(made), _) => Some(Record {
                     dsn: key.into_bytes(),
@@ -178,7 +180,11 @@ impl Sender {
             match outcome {
                 Some((_, Ok(gone))) => {
                     for letter in gone {
-                        sentry.lose(Reason::CacheOverflow, letter.why.dsn.as_bytes(), &letter.envelope);
+                        sentry.lose(
+                            Reason::CacheOverflow,
+                            letter.why.dsn.as_bytes(),
+                            &letter.envelope,
+                        );
                     }
                     sentry.end_work(&work, Count::DeadLetters);
                 }
@@ -188,6 +194,14 @@ impl Sender {
                     sentry.end_work(&work, Count::Failed);
                 }
                 None => sentry.end_work(&work, Count::Torn),
+            }
+        });
+        self.chores.spawn(async move {
+            // Cancelled: the process ends. In either case the record stays in the outbox, for the next process.
+            if let Err(error) = chore.await
+                && !matches!(error, Error::Cancelled(_))
+            {
+                log::error!(target: "pillion::sentry", error:%; "dead letter can't be written");
             }
         });
     }

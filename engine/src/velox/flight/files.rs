@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    descriptors,
     failpoint::{Place, reach},
     host::shared,
 };
@@ -19,6 +20,7 @@ const MAX_BYTES: u64 = 8 << 20;
 
 /// Writes a small file so that a reader sees all of it or the one before.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    descriptors::hold_standard();
     // A pid alone is no name of its own where containers share the directory.
     let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let temporary = path.with_extension(format!("{random:016x}.tmp"));

@@ -1,0 +1,77 @@
+<?php
+
+// Machines that refuse what others give: threads, sizes of files, system calls. It costs what needs it, in words of ours,
+// and nothing else.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+require __DIR__ . '/../lib.php';
+
+const USER = 61003;
+
+/** @return list<string> a command of an ordinary user: limits are not for root */
+function as_user(Box $box, string $program): array
+{
+    $file = "{$box->directory}/program-of-a-user.php";
+    file_put_contents($file, "<?php\n" . $program);
+    $command = implode("\0", [...$box->phpCommand(), $file]);
+    if (posix_geteuid() !== 0) {
+        return explode("\0", $command);
+    }
+    foreach ([getenv('TESTED_SO'), dirname(__DIR__) . '/program.php'] as $ours) {
+        $theirs = "{$box->directory}/" . basename($ours);
+        copy($ours, $theirs) && chmod($theirs, 0o755);
+        $command = str_replace($ours, $theirs, $command);
+    }
+    foreach (['state_dir', 'run_dir'] as $name) {
+        chown($box->setting($name), USER);
+    }
+    // PHP of a build of its own may lie in root's home.
+    $php = explode("\0", $command)[0];
+    if (!is_executable_by_all($php)) {
+        copy($php, "{$box->directory}/php") && chmod("{$box->directory}/php", 0o755);
+        $command = str_replace($php, "{$box->directory}/php", $command);
+    }
+
+    return ['setpriv', '--reuid=' . USER, '--regid=' . USER, '--clear-groups', '--', ...explode("\0", $command)];
+}
+
+function is_executable_by_all(string $file): bool
+{
+    for ($path = $file; $path !== '/'; $path = dirname($path)) {
+        if ((fileperms($path) & 0o001) === 0) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+test('without a thread envelopes wait, other work is refused in words, and both go on once there is one', function (Box $box): void {
+    $sentry = $box->sentry();
+    $program = $box->start('php of a user', as_user($box, <<<'PHP'
+        posix_setrlimit(POSIX_RLIMIT_NPROC, 1, POSIX_RLIMIT_INFINITY);
+        $send = fn (int $id): bool => Pillion\Sentry\send(sprintf("{\"event_id\":\"%032x\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}", $id));
+        $put = function (): mixed {
+            try {
+                return Pillion\Artifacts\put('2eccb077c71e1f91', '/bin/true')->wait(20)->key;
+            } catch (Pillion\Exception $refused) {
+                return [$refused::class, $refused->getCode(), $refused->getMessage()];
+            }
+        };
+        say('without', [$send(1), $put(), $send(2)]);
+        posix_setrlimit(POSIX_RLIMIT_NPROC, 1000, POSIX_RLIMIT_INFINITY);
+        say('with', [$send(3), Pillion\Sentry\flush(20), $put()]);
+        PHP));
+    [$first, $refused, $second] = $program->hear('without');
+    same([true, true], [$first, $second]);
+    same(['Pillion\StateException', 900], array_slice($refused, 0, 2));
+    is_true(str_contains($refused[2], 'the system gives no thread (Resource temporarily unavailable'), $refused[2]);
+    same([true, true, '2eccb077c71e1f91'], $program->hear('with'));
+    same(0, $program->wait());
+    same(array_map(fn (int $id): string => sprintf('%032x', $id), [1, 2, 3]), $sentry->events());
+    same(1, substr_count($program->errors(), 'envelopes wait for a thread'), $program->errors());
+    is_true(!str_contains($program->errors(), 'panic'), $program->errors());
+});
