@@ -40,6 +40,7 @@ pub mod runtime;
 pub mod sentry;
 mod sync;
 pub mod threads;
+mod tls;
 pub mod uuid;
 pub mod velox;
 pub mod worker;

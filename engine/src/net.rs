@@ -1,11 +1,7 @@
-//! What every client of ours over the network has in common: the cryptography of the process, certificates that
-//! a setting names, and the words for what went wrong. Knows no server. Any thread; [`certificates`] reads a file.
+//! What every client of ours over the network has in common: the cryptography of the process, and the words for
+//! what went wrong; certificates are in [`crate::tls`]. Knows no server. Any thread.
 
-use std::path::Path;
-
-use reqwest::Certificate;
-
-use crate::{Error, Result, config::mask_url, error::IoContext as _};
+use crate::config::mask_url;
 
 /// rustls takes its cryptography from whoever came first in the process; all of Pillion uses ring. The
 /// extension calls it while its module starts: a child that is forked in the middle of it would wait
@@ -15,22 +11,6 @@ pub fn install_crypto() {
         // An error says that there is one by now.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-}
-
-/// The certificates in the file that this setting names.
-///
-/// # Errors
-/// It can't be read, or holds none; both name the setting.
-pub(crate) fn certificates(setting: &str, path: &Path) -> Result<Vec<Certificate>> {
-    let pem = std::fs::read(path).context(|| format!("{setting} {}", path.display()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if certificates.is_empty() {
-        return Err(Error::Config(format!(
-            "{setting} {}: it holds no certificate; a PEM file with CERTIFICATE blocks would be right",
-            path.display()
-        )));
-    }
-    Ok(certificates)
 }
 
 /// An error with all its causes, the innermost last, without passwords of URLs.

@@ -1,12 +1,16 @@
 //! What no single value can tell: settings that contradict each other, and combinations that work
 //! but that somebody should know of.
 
+use std::{io, path::Path};
+
 use super::{
     duration,
     problem::{Problem, Severity},
+    secret::MASK,
     settings::Settings,
     table::{self, Capability},
 };
+use crate::tls;
 
 /// Looks at the whole. `place` tells where the value of a setting came from.
 pub(super) fn check(
@@ -46,6 +50,18 @@ pub(super) fn check(
             severity: Severity::Error,
         });
     }
+    if let Some(auth) = &sentry.proxy_auth
+        && !auth.expose().contains(':')
+    {
+        problems.push(Problem {
+            place: at("sentry.transport.proxy_auth"),
+            value: MASK.into(),
+            wrong: "has no colon".into(),
+            right: "user:password".into(),
+            capability: Capability::Sentry,
+            severity: Severity::Error,
+        });
+    }
     if let Some(url) = &velox.server_url
         && velox.auth_token.is_some()
         && url.is_clear_text()
@@ -60,6 +76,40 @@ pub(super) fn check(
             right: "an https URL, or a server on this machine".into(),
             capability: Capability::Velox,
             severity: Severity::Warning,
+        });
+    }
+    problems
+}
+
+/// Files of certificates: found now, and not when the first connection fails.
+pub(super) fn check_files(
+    settings: &Settings,
+    place: &dyn Fn(&table::Setting) -> String,
+    read: &dyn Fn(&Path) -> io::Result<String>,
+) -> Vec<Problem> {
+    let files = [
+        ("velox.ca_file", &settings.velox.ca_file, Capability::Velox),
+        (
+            "sentry.transport.ca_file",
+            &settings.sentry.ca_file,
+            Capability::Sentry,
+        ),
+    ];
+    let wrong = |path: &Path| match read(path) {
+        Err(error) => Some(format!("can't be read: {error}")),
+        Ok(pem) => tls::certificates(pem.as_bytes()).err(),
+    };
+    let mut problems = Vec::new();
+    for (name, path, capability) in files {
+        let Some(path) = path else { continue };
+        let Some(wrong) = wrong(path) else { continue };
+        problems.push(Problem {
+            place: table::find(name).map(place).unwrap_or_default(),
+            value: path.display().to_string(),
+            wrong,
+            right: "a PEM file with CERTIFICATE blocks that PHP's user can read".into(),
+            capability,
+            severity: Severity::Error,
         });
     }
     problems

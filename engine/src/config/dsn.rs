@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::secret::MASK;
+use super::{kind::flag, secret::MASK};
 
 /// A project's address and keys.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,7 +18,23 @@ pub struct Dsn {
     project: String,
 }
 
+/// By these Sentry's SDKs are switched off, in any case of letters (sentry-php: option `dsn`).
+const OFF: [&[u8]; 6] = [
+    b"null", b"(null)", b"false", b"(false)", b"empty", b"(empty)",
+];
+
 impl Dsn {
+    /// Whether a text names no project: it is empty, or a word that means off.
+    #[inline]
+    #[must_use]
+    pub fn is_off(text: impl AsRef<[u8]>) -> bool {
+        let text = text.as_ref().trim_ascii();
+        text.len() <= 7
+            && (text.is_empty()
+                || OFF.iter().any(|word| word.eq_ignore_ascii_case(text))
+                || str::from_utf8(text).is_ok_and(|text| flag(text) == Some(false)))
+    }
+
     /// Reads `https://public[:secret]@host[:port][/path]/project`.
     ///
     /// # Errors
@@ -187,6 +203,18 @@ mod tests {
             Dsn::parse("https://k@other.io/1").unwrap().organisation(),
             None
         );
+    }
+
+    #[test]
+    fn words_of_the_sdks_switch_it_off() {
+        for word in [
+            "", " ", "null", "NULL", "(null)", "false", "(false)", "empty", "(empty)", "off", "0",
+        ] {
+            assert!(Dsn::is_off(word), "{word}");
+        }
+        for text in ["https://k@h/1", "on", "nothing", "\u{fc}"] {
+            assert!(!Dsn::is_off(text), "{text}");
+        }
     }
 
     #[test]

@@ -125,11 +125,17 @@ impl Kind {
             Self::Path(relative) => path(text, relative, origin),
             Self::PathMap => return path_map(text, origin).map(Value::PathMap),
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
+            Self::Dsn if Dsn::is_off(text) => Ok(Value::Text("off".into())),
             Self::Dsn => return Dsn::parse(text).map(Value::Dsn),
             Self::Secret => word(text).map(|()| Value::Secret(Secret::new(text))),
             Self::Choice(words) => words
                 .iter()
                 .find(|word| word.eq_ignore_ascii_case(text))
+                .or_else(|| {
+                    words
+                        .iter()
+                        .find(|word| **word == "off" && flag(text) == Some(false))
+                })
                 .map(|word| Value::Text((*word).into()))
                 .ok_or("is none of the known words"),
             Self::Words(known) => return words(text, known).map(Value::Words),
@@ -137,6 +143,15 @@ impl Kind {
             Self::Every(word, has_on) => every(text, word, has_on),
         }
         .map_err(str::to_owned)
+    }
+
+    /// Whether an empty text in INI means `off`: PHP hands it over where `off`, `no`, `false` or `none` stood.
+    pub(super) fn has_off(self) -> bool {
+        match self {
+            Self::Flag | Self::Every(..) => true,
+            Self::Choice(words) => words.contains(&"off"),
+            _ => false,
+        }
     }
 
     /// What would be right, for messages and for the documentation.

@@ -9,7 +9,7 @@ use std::{
 use super::{
     checks,
     file::{self, Entries},
-    kind::{Kind, Origin, Value},
+    kind::{Origin, Value},
     problem::{Problem, Severity},
     settings::Settings,
     table::{self, Setting, TABLE},
@@ -18,7 +18,7 @@ use super::{
 /// Where values are read from; injected, so that tests own them.
 pub struct Sources<'a> {
     /// An INI entry by its name (`pillion.threads`). `None` where nobody set it. An empty text counts
-    /// as unset too, save for yes-or-no settings and [`Kind::Every`]: PHP hands over `Off` as an empty text.
+    /// as unset too, save for settings that can be `off`: PHP hands over `off` as an empty text.
     pub ini: &'a dyn Fn(&str) -> Option<String>,
     /// An environment variable. An empty one counts as unset.
     pub env: &'a dyn Fn(&str) -> Option<String>,
@@ -200,9 +200,9 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
             .iter()
             .filter_map(|answer| answer.value.clone().err()),
     );
-    problems.extend(checks::check(&settings, &|setting| {
-        find(setting.name).map(Answer::place).unwrap_or_default()
-    }));
+    let place = |setting: &Setting| find(setting.name).map(Answer::place).unwrap_or_default();
+    problems.extend(checks::check(&settings, &place));
+    problems.extend(checks::check_files(&settings, &place, sources.read_file));
     Resolved {
         settings,
         values: answers.iter().map(Answer::shown).collect(),
@@ -212,7 +212,7 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
 
 /// INI, else the environment.
 fn from_process(setting: &'static Setting, sources: &Sources<'_>) -> Option<Answer> {
-    let off = matches!(setting.kind, Kind::Flag | Kind::Every(..)).then_some("off");
+    let off = setting.kind.has_off().then_some("off");
     let from_ini = (sources.ini)(&setting.ini_name()).and_then(|text| said(&text, off));
     let (text, source) = match from_ini {
         Some(text) => (text, Source::Ini),

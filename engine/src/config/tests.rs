@@ -183,11 +183,22 @@ impl World {
             env: &|name| self.env.get(name).cloned(),
             read_file: &|path| {
                 let missing = || io::Error::from(io::ErrorKind::NotFound);
-                self.files.get(path).cloned().ok_or_else(missing)
+                let found = self.files.get(path).cloned();
+                let is_ca = path.ends_with("ca.pem");
+                found.or_else(|| is_ca.then(authority)).ok_or_else(missing)
             },
             cwd: Path::new("/srv/app"),
         })
     }
+}
+
+/// A certificate.
+fn authority() -> String {
+    let names = ["localhost".to_owned()];
+    rcgen::generate_simple_self_signed(names)
+        .unwrap()
+        .cert
+        .pem()
 }
 
 fn told(resolved: &Resolved) -> String {
@@ -971,4 +982,73 @@ fn a_list_of_words_is_read_in_any_order_and_as_yaml_has_lists() {
         let told = told(&World::default().file(file).resolve());
         assert!(told.contains(said), "{file}: {told}");
     }
+}
+
+#[test]
+fn word_for_off_in_the_dsn_switches_sentry_off() {
+    for word in ["null", "(null)", "false", "(empty)", "OFF"] {
+        let resolved = World::default().env("SENTRY_DSN", word).resolve();
+        assert_eq!(told(&resolved), "", "{word}");
+        assert_eq!(resolved.settings.sentry.dsn, None);
+        let given = World::default().env("SENTRY_DSN", "https://k@host/1");
+        let resolved = given.ini("pillion.sentry_dsn", word).resolve();
+        assert_eq!(resolved.settings.sentry.dsn, None, "{word}");
+        assert_eq!(value(&resolved, "sentry.dsn").value, "off");
+    }
+    let file = World::default().file("sentry_transport:\n  dsn: ${SENTRY_DSN}\n");
+    let resolved = file.env("SENTRY_DSN", "null").resolve();
+    assert_eq!(
+        (told(&resolved).as_str(), resolved.settings.sentry.dsn),
+        ("", None)
+    );
+}
+
+#[test]
+fn log_level_off_without_quotes_is_off() {
+    // PHP hands over an empty text.
+    let resolved = World::default().ini("pillion.log_level", "").resolve();
+    assert_eq!(resolved.settings.log.level, log::LevelFilter::Off);
+    for word in ["off", "none", "false", "No"] {
+        let resolved = World::default().env("PILLION_LOG_LEVEL", word).resolve();
+        assert_eq!(resolved.settings.log.level, log::LevelFilter::Off, "{word}");
+    }
+    let resolved = World::default().env("PILLION_LOG_LEVEL", "").resolve();
+    assert_eq!(resolved.settings.log.level, log::LevelFilter::Info);
+}
+
+#[test]
+fn ca_file_and_proxy_auth_are_checked_at_start() {
+    for (setting, capability) in [
+        ("sentry_transport_ca_file", "sentry"),
+        ("velox_ca_file", "velox"),
+    ] {
+        for (text, wrong) in [
+            (None, "can't be read"),
+            (Some("nothing"), "holds no certificate"),
+            (
+                Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+                "broken certificate",
+            ),
+        ] {
+            let mut given = World::default().ini(&format!("pillion.{setting}"), "/etc/own.crt");
+            if let Some(text) = text {
+                given.files.insert("/etc/own.crt".into(), text.into());
+            }
+            let resolved = given.resolve();
+            let told = told(&resolved);
+            assert!(
+                told.starts_with(&format!("pillion.{setting} (INI): \"/etc/own.crt\" "))
+                    && told.contains(wrong),
+                "{told}"
+            );
+            assert!(resolved.capability_off(capability).is_some());
+        }
+    }
+    let resolved = World::default()
+        .env("PILLION_SENTRY_TRANSPORT_PROXY_AUTH", "s3cret")
+        .resolve();
+    assert_eq!(
+        told(&resolved),
+        "PILLION_SENTRY_TRANSPORT_PROXY_AUTH (environment): \"********\" has no colon; right would be user:password"
+    );
 }

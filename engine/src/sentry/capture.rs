@@ -10,7 +10,7 @@ use super::{
     Sentry,
     envelope::{Envelope, Item},
 };
-use crate::{Error, Result, error::Violation, host::clock, logging, uuid};
+use crate::{Error, Result, config::Dsn, error::Violation, host::clock, logging, uuid};
 
 /// An event that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Sentry {
         };
         let payload = serde_json::to_vec(&full).unwrap_or_default();
         let mut envelope = Envelope::new(Some(&event_id), vec![Item::new(kind, payload)]);
-        let named = dsn.filter(|dsn| !dsn.is_empty());
+        let named = dsn.filter(|dsn| !Dsn::is_off(dsn));
         if let Some(dsn) = named.and_then(|dsn| std::str::from_utf8(dsn).ok()) {
             envelope.set("dsn", dsn);
         }

@@ -21,8 +21,9 @@ use crate::{
     descriptors,
     dns::Dns,
     host::clock,
-    net::{certificates, chain, install_crypto},
+    net::{chain, install_crypto},
     threads::blocking,
+    tls,
 };
 
 /// Below relay's 5 s, so that a connection which is about to be closed is rarely taken.
@@ -82,8 +83,14 @@ impl Client {
             .timeout(settings.timeout)
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(settings.workers)
-            .tls_danger_accept_invalid_certs(!settings.ssl_verify);
+            .pool_max_idle_per_host(settings.workers);
+        builder = match settings.ssl_verify {
+            true => {
+                let ca_file = settings.ca_file.as_deref();
+                tls::trusting(builder, "sentry.transport.ca_file", ca_file)?
+            }
+            false => builder.tls_danger_accept_invalid_certs(true),
+        };
         if let Some(url) = &settings.proxy {
             let mut proxy = Proxy::all(url.as_url().clone()).map_err(|_| {
                 Error::Config(format!("sentry.transport.proxy: {url} is of no use"))
@@ -91,16 +98,13 @@ impl Client {
             if let Some(auth) = &settings.proxy_auth {
                 let (user, password) = auth.expose().split_once(':').ok_or_else(|| {
                     Error::Config(
-                        "sentry.transport.proxy_auth has no colon; user:password would be right"
+                        "sentry.transport.proxy_auth: found no colon; expected user:password"
                             .into(),
                     )
                 })?;
                 proxy = proxy.basic_auth(user, password);
             }
             builder = builder.proxy(proxy);
-        }
-        if let Some(path) = &settings.ca_file {
-            builder = builder.tls_certs_merge(certificates("sentry.transport.ca_file", path)?);
         }
         let http = builder
             .build()

@@ -14,7 +14,7 @@ use super::{
     outbox::{Waiting, waiting_in},
     target,
 };
-use crate::{Result, host::clock};
+use crate::{Result, config::Dsn, host::clock};
 
 impl Sentry {
     /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each, `transport`.
@@ -61,7 +61,8 @@ impl Sentry {
     /// # Errors
     /// [`Error::Config`](crate::Error::Config) for a wrong DSN.
     pub fn rate_limits(&self, dsn: Option<&[u8]>) -> Result<Value> {
-        let dsn = match (dsn, &self.settings.dsn) {
+        let named = dsn.filter(|text| !Dsn::is_off(text));
+        let dsn = match (named, &self.settings.dsn) {
             (Some(text), _) => {
                 self.check_dsn(text)?;
                 text

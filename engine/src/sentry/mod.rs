@@ -175,7 +175,8 @@ impl Sentry {
 
     /// Takes an envelope in. On PHP's thread: no lock, no system call on the ordinary path. `false`:
     /// there is nothing to send or no project to send it to, it is too large, or there is no room; the last two are
-    /// counted. An empty DSN names no project, and the next one counts: the argument's, the header's, the setting's.
+    /// counted. A DSN that is empty or a word for off names no project, and the next one counts: the argument's, the
+    /// header's, the setting's.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] for what is no envelope, [`Error::Config`] for a wrong DSN.
@@ -190,8 +191,8 @@ impl Sentry {
                 message: why,
             }])
         })?;
-        let given = dsn.filter(|text| !text.is_empty());
-        let named = seen.dsn.as_deref().filter(|text| !text.is_empty());
+        let given = dsn.filter(|text| !Dsn::is_off(text));
+        let named = seen.dsn.as_deref().filter(|text| !Dsn::is_off(text));
         let stored = match (given, named, &self.settings.dsn) {
             (Some(text), ..) => {
                 self.check_dsn(text)?;
@@ -241,7 +242,7 @@ impl Sentry {
         if !self.settings.enabled {
             return Ok(false);
         }
-        match dsn.filter(|text| !text.is_empty()) {
+        match dsn.filter(|text| !Dsn::is_off(text)) {
             Some(text) => self.check_dsn(text).map(|()| true),
             None => Ok(self.settings.dsn.is_some()),
         }

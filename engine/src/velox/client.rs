@@ -25,7 +25,8 @@ use crate::{
     config::{Secret, ServerUrl, VeloxSettings},
     descriptors,
     dns::Dns,
-    net::{certificates, chain, install_crypto},
+    net::{chain, install_crypto},
+    tls,
 };
 
 /// The largest JSON answer.
@@ -88,12 +89,10 @@ impl Client {
             .tcp_keepalive_interval(KEEPALIVE)
             .tcp_keepalive_retries(3)
             .pool_max_idle_per_host(2);
-        if place.as_url().scheme() == "http" {
-            // Spares the memory of the system's certificates.
-            builder = builder.tls_certs_only([]);
-        } else if let Some(path) = &settings.ca_file {
-            builder = builder.tls_certs_merge(certificates("velox.ca_file", path)?);
-        }
+        // A server that is reached by http needs no certificates.
+        let ca_file = settings.ca_file.as_deref();
+        let ca_file = ca_file.filter(|_| place.as_url().scheme() == "https");
+        builder = tls::trusting(builder, "velox.ca_file", ca_file)?;
         let http = builder.build().map_err(|error| {
             Error::Config(format!("velox.server_url {place}: {}", chain(&error)))
         })?;
