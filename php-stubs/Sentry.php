@@ -94,6 +94,32 @@ function flush(?float $timeout = null): bool
 }
 
 /**
+ * The settings as they hold. Reads nothing else and takes a microsecond: cheap enough for each request. Fields may be added.
+ *
+ * - `transport`: the settings of that section, in seconds and bytes; `proxy`: whether there is one.
+ *
+ * @return array{
+ *     enabled: bool,
+ *     dsn_set: bool,
+ *     workers: int,
+ *     transport: array{
+ *         timeout: float,
+ *         connect_timeout: float,
+ *         compression: bool,
+ *         ssl_verify: bool,
+ *         proxy: bool,
+ *         max_payload_size: int,
+ *     },
+ * }
+ *
+ * @throws \Pillion\ConfigException code 100: a setting is bad
+ */
+function settings(): array
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * The state of this machine's outboxes, named as RoadRunner's Sentry plugin names it. Fields may be added.
  *
  * - `queue.queue_length`: envelopes that wait in all processes; `queue.here`: in this one.

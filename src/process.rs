@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
 use pillion_engine::{
     Error, Result,
-    config::Resolved,
+    config::{LogSettings, Resolved, Source},
     host::fork,
     logging, metrics,
     net::install_crypto,
@@ -15,7 +15,11 @@ use pillion_engine::{
     threads,
 };
 
-use crate::{boundary, startup, zend::raw};
+use crate::{
+    boundary,
+    startup::{self, Startup},
+    zend::raw,
+};
 
 static PROCESS: Slot<Process> = Slot::new();
 
@@ -39,7 +43,7 @@ pub fn existing() -> Option<&'static Process> {
 fn make() -> &'static Process {
     PROCESS.get_or_make(|| {
         let startup = startup::get();
-        logging::install(&startup.resolved.settings.log);
+        logging::install(&log_settings(startup));
         Process::new(
             startup.resolved.clone(),
             &sapi(),
@@ -68,20 +72,39 @@ pub fn prepare() -> &'static Resolved {
             "panic"
         );
     }));
-    let resolved = &startup::read().resolved;
+    let startup = startup::read();
     if sapi() == "fpm-fcgi" {
         logging::be_master();
     }
-    logging::install(&resolved.settings.log);
-    resolved
+    logging::install(&log_settings(startup));
+    &startup.resolved
 }
 
 /// Settings that a forked process has beside those of its module's start, in force from now on. In RINIT.
 #[inline]
 pub fn request_starts() -> Option<&'static Resolved> {
-    let resolved = &startup::request_starts()?.resolved;
-    logging::install(&resolved.settings.log);
-    Some(resolved)
+    let startup = startup::request_starts()?;
+    logging::install(&log_settings(startup));
+    Some(&startup.resolved)
+}
+
+/// A command on the console, such as a cron job, prints nothing of ours while all goes well: where neither the target
+/// nor the level of the log is set, its level is `warn`. A worker of RoadRunner's is no command.
+fn log_settings(startup: &Startup) -> LogSettings {
+    let Startup {
+        environment,
+        resolved,
+        ..
+    } = startup;
+    let mut settings = resolved.settings.log.clone();
+    let is_set = resolved
+        .values
+        .iter()
+        .any(|value| matches!(value.name, "log" | "log_level") && value.source != Source::Default);
+    if sapi() == "cli" && !is_set && !environment.contains_key("RR_MODE") {
+        settings.level = settings.level.min(log::LevelFilter::Warn);
+    }
+    settings
 }
 
 /// Stops everything. In MSHUTDOWN.

@@ -131,6 +131,12 @@ namespace Sentry {
     {
         public readonly EventId $id;
         public string $message = '';
+        /** @var array<string, mixed> */
+        private array $extra = [];
+        /** @var array<string, mixed> */
+        private array $request = [];
+        /** @var array<string, array<string, mixed>> */
+        private array $contexts = [];
 
         public static function createEvent(): self
         {
@@ -145,6 +151,48 @@ namespace Sentry {
         public function getId(): EventId
         {
             return $this->id;
+        }
+
+        /** @return array<string, mixed> */
+        public function getExtra(): array
+        {
+            return $this->extra;
+        }
+
+        /** @param array<string, mixed> $extra */
+        public function setExtra(array $extra): self
+        {
+            $this->extra = $extra;
+
+            return $this;
+        }
+
+        /** @return array<string, mixed> */
+        public function getRequest(): array
+        {
+            return $this->request;
+        }
+
+        /** @param array<string, mixed> $request */
+        public function setRequest(array $request): self
+        {
+            $this->request = $request;
+
+            return $this;
+        }
+
+        /** @return array<string, array<string, mixed>> */
+        public function getContexts(): array
+        {
+            return $this->contexts;
+        }
+
+        /** @param array<string, mixed> $data */
+        public function setContext(string $name, array $data): self
+        {
+            $this->contexts[$name] = $data;
+
+            return $this;
         }
     }
 
@@ -162,7 +210,12 @@ namespace Sentry {
         public const SDK_IDENTIFIER = 'sentry.php';
         public const SDK_VERSION = '4.0.0-test';
 
-        public function __construct(private readonly Options $options, private readonly TransportInterface $transport) {}
+        private readonly ?LoggerInterface $logger;
+
+        public function __construct(private readonly Options $options, private readonly TransportInterface $transport, ?LoggerInterface $logger = null)
+        {
+            $this->logger = $logger;
+        }
 
         public function getOptions(): Options
         {
@@ -173,6 +226,12 @@ namespace Sentry {
         {
             $event = Event::createEvent();
             $event->message = $message;
+
+            return $this->captureEvent($event);
+        }
+
+        public function captureEvent(Event $event): ?EventId
+        {
             try {
                 return $this->transport->send($event)->getEvent()?->getId();
             } catch (\Throwable $trouble) {
@@ -190,7 +249,16 @@ namespace Sentry {
 
     final class ClientBuilder
     {
+        private ?LoggerInterface $logger = null;
+
         private function __construct(private readonly Options $options) {}
+
+        public function setLogger(LoggerInterface $logger): self
+        {
+            $this->logger = $logger;
+
+            return $this;
+        }
 
         /** @param array<string, mixed> $options */
         public static function create(array $options = []): self
@@ -204,7 +272,8 @@ namespace Sentry {
 
             return new Client(
                 $this->options,
-                $this->options->getTransport() ?? new HttpTransport($this->options, $http, new PayloadSerializer($this->options), $this->options->getLogger()),
+                $this->options->getTransport() ?? new HttpTransport($this->options, $http, new PayloadSerializer($this->options), $this->logger ?? $this->options->getLogger()),
+                $this->logger ?? $this->options->getLogger(),
             );
         }
     }
@@ -333,7 +402,17 @@ namespace Sentry\Serializer {
         {
             $header = ['sent_at' => gmdate('Y-m-d\TH:i:s\Z'), 'dsn' => (string) $this->options->getDsn(), 'event_id' => (string) $event->getId()];
 
-            return implode("\n", array_map(json_encode(...), [$header, ['type' => 'event', 'content_type' => 'application/json'], ['message' => $event->message]]));
+            $payload = ['message' => $event->message] + array_filter(['extra' => $event->getExtra(), 'contexts' => $event->getContexts(), 'request' => $event->getRequest()]);
+            // As the real one: bad text is replaced, INF becomes 0, too deep is an exception.
+            $encode = static function (mixed $data): string {
+                $json = json_encode($data, \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PARTIAL_OUTPUT_ON_ERROR);
+
+                return \in_array(json_last_error(), [\JSON_ERROR_NONE, \JSON_ERROR_RECURSION, \JSON_ERROR_INF_OR_NAN, \JSON_ERROR_UNSUPPORTED_TYPE], true)
+                    ? (string) $json
+                    : throw new \RuntimeException(json_last_error_msg());
+            };
+
+            return implode("\n", array_map($encode, [$header, ['type' => 'event', 'content_type' => 'application/json'], $payload]));
         }
     }
 }

@@ -43,6 +43,7 @@ pub const FUNCTIONS: &[Function] = &[
         "(?float $timeout = null): bool",
         handler!(flush),
     ),
+    function("Pillion\\Sentry\\settings", "(): array", handler!(settings)),
     function("Pillion\\Sentry\\status", "(): array", handler!(status)),
     function(
         "Pillion\\Sentry\\rate_limits",
@@ -166,6 +167,14 @@ fn flush(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
             return Err(Thrown::Pending);
         }
     }
+    Ok(())
+}
+
+/// Opens no room: cheap enough for each request.
+fn settings(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let settings = process::current().sentry_settings()?;
+    ret.json(&pillion_engine::sentry::settings(settings));
     Ok(())
 }
 

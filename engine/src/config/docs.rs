@@ -16,7 +16,7 @@ const INTRODUCTION: &str = "\
 Each setting can stand in three places. The first one that says anything wins:
 
 1. **INI**: php.ini, `-d` on the command line, `php_admin_value` of php-fpm. An empty entry says nothing \
-(for a yes-or-no setting, `worker_leak_check` and `worker_gc` it says off, because PHP hands over `Off` as an empty text).
+(for a yes-or-no setting, the log levels, `worker_leak_check` and `worker_gc` it says off, because PHP hands over `Off` as an empty text).
 2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable says nothing.
 3. **YAML**: the file named by `pillion.config`. It may be RoadRunner's own `.rr.yaml`: the section \
 `velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `worker:` is worker mode's, `pillion:` holds what has no section of its \

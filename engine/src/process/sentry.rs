@@ -93,6 +93,15 @@ impl Process {
             .store(is_unattended, Ordering::Relaxed);
     }
 
+    /// The settings, without opening the room.
+    ///
+    /// # Errors
+    /// They are bad.
+    pub fn sentry_settings(&self) -> Result<&SentrySettings> {
+        self.check_capability("sentry")?;
+        Ok(&self.settings().sentry)
+    }
+
     /// Whether [`Process::sentry`] would have to open it.
     #[inline]
     #[must_use]

@@ -77,6 +77,8 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(NAME)
             .redirect(Policy::none())
+            // As the SDKs write them; some front servers and their logs know no other case.
+            .http1_title_case_headers()
             // Under CGI, HTTP_PROXY may be a header of the visitor's: only the setting counts.
             .no_proxy()
             .dns_resolver(Dns::of_system())

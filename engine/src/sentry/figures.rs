@@ -14,7 +14,33 @@ use super::{
     outbox::{Waiting, waiting_in},
     target,
 };
-use crate::{Result, config::Dsn, host::clock};
+use crate::{
+    Result,
+    config::{Dsn, SentrySettings},
+    host::clock,
+};
+
+/// The settings as they hold: `enabled`, `dsn_set`, `workers` and `transport`. Reads nothing else.
+#[must_use]
+pub fn settings(settings: &SentrySettings) -> Value {
+    json!({
+        "enabled": settings.enabled,
+        "dsn_set": settings.dsn.is_some(),
+        "workers": settings.workers,
+        "transport": transport(settings),
+    })
+}
+
+fn transport(settings: &SentrySettings) -> Value {
+    json!({
+        "timeout": settings.timeout.as_secs_f64(),
+        "connect_timeout": settings.connect_timeout.as_secs_f64(),
+        "compression": settings.compression.is_some(),
+        "ssl_verify": settings.ssl_verify,
+        "proxy": settings.proxy.is_some(),
+        "max_payload_size": settings.max_payload_size,
+    })
+}
 
 impl Sentry {
     /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each, `transport`.
@@ -30,7 +56,6 @@ impl Sentry {
                 (name.to_owned(), time(until).into())
             })
             .collect();
-        let settings = &self.settings;
         json!({
             "enabled": self.settings.enabled,
             "dsn_set": self.settings.dsn.is_some(),
@@ -44,14 +69,7 @@ impl Sentry {
                 "here": self.outbox.queued(),
             },
             "rate_limits": limits,
-            "transport": {
-                "timeout": settings.timeout.as_secs_f64(),
-                "connect_timeout": settings.connect_timeout.as_secs_f64(),
-                "compression": settings.compression.is_some(),
-                "ssl_verify": settings.ssl_verify,
-                "proxy": settings.proxy.is_some(),
-                "max_payload_size": settings.max_payload_size,
-            },
+            "transport": transport(&self.settings),
         })
     }
 

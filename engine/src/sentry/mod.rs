@@ -44,6 +44,7 @@ use dead::Letters;
 use outbox::{Orphans, Outbox, Pushed, Room};
 
 pub use capture::Captured;
+pub use figures::settings;
 
 use crate::{
     Error, Result,

@@ -61,7 +61,9 @@ final class SentryPlugin
         $text = static fn (string $name): string => \is_scalar($event[$name] ?? null) ? (string) $event[$name] : '';
         $payload = $event['payload'] ?? '';
         // Some clients leave it as it is.
-        $payload = \is_array($payload) || \is_object($payload) ? (string) json_encode($payload) : $text('payload');
+        $payload = \is_array($payload) || \is_object($payload)
+            ? (string) json_encode($payload, \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PARTIAL_OUTPUT_ON_ERROR)
+            : $text('payload');
         $id = $text('event_id');
         $type = $text('type');
         $wrong = match (true) {
@@ -90,9 +92,9 @@ final class SentryPlugin
         if ($taken) {
             return self::answer($id);
         }
-        $status = Sentry\status();
+        $settings = Sentry\settings();
 
-        return self::answer($id, $status['enabled'] && $status['dsn_set'] ? 'queue full' : 'plugin is disabled or not configured');
+        return self::answer($id, $settings['enabled'] && $settings['dsn_set'] ? 'queue full' : 'plugin is disabled or not configured');
     }
 
     /**
@@ -111,6 +113,10 @@ final class SentryPlugin
             return json_encode($header, self::AS_IT_WAS) . "\n{$rest}";
         }
         $data = json_decode($payload);
+        if (json_last_error() === \JSON_ERROR_UTF8) {
+            $data = json_decode($payload, flags: \JSON_INVALID_UTF8_SUBSTITUTE);
+            $payload = (string) json_encode($data, self::AS_IT_WAS);
+        }
         if (!$data instanceof stdClass) {
             return null;
         }

@@ -43,26 +43,26 @@ final class Extension
      */
     public static function isLoaded(): bool
     {
-        return \function_exists('Pillion\Sentry\rate_limits');
+        return \function_exists('Pillion\Sentry\settings');
     }
 
     public static function maxPayloadSize(): int
     {
-        return self::$maxPayloadSize ??= Sentry\status()['transport']['max_payload_size'];
+        return self::$maxPayloadSize ??= Sentry\settings()['transport']['max_payload_size'];
     }
 
     private static function agreesWith(Options $options): bool
     {
         try {
-            $status = Sentry\status();
+            $settings = Sentry\settings();
         } catch (Exception) {
             // Settings that make no sense; the extension's log has said which.
             return false;
         }
-        if (!$status['enabled']) {
+        if (!$settings['enabled']) {
             return false;
         }
-        $transport = $status['transport'];
+        $transport = $settings['transport'];
         $lacks = match (true) {
             $options->getHttpProxy() !== null && !$transport['proxy'] => 'http_proxy is set, and pillion.sentry_transport_proxy is not',
             !$options->getHttpSslVerifyPeer() && $transport['ssl_verify'] && $options->getDsn()?->getScheme() === 'https' => 'http_ssl_verify_peer is off, and pillion.sentry_transport_ssl_verify is on',

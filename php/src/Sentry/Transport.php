@@ -9,8 +9,10 @@ declare(strict_types=1);
 
 namespace Pillion\Bridge\Sentry;
 
+use Closure;
 use Pillion\Exception;
 use Pillion\Sentry;
+use Psr\Log\LoggerInterface;
 use Sentry\Client;
 use Sentry\ClientInterface;
 use Sentry\Event;
@@ -26,10 +28,10 @@ use WeakMap;
 final class Transport implements TransportInterface
 {
     /**
-     * The SDK's transport with our client in it, and the options that it was made for. Not in the object: Laravel writes that
-     * into a file.
+     * The SDK's transport with our client in it, and the options and the logger that it was made for. Not in the object: Laravel
+     * writes that into a file.
      *
-     * @var WeakMap<self, array{Options, HttpTransport}>|null
+     * @var WeakMap<self, array{Options, LoggerInterface|null, HttpTransport}>|null
      */
     private static ?WeakMap $inner = null;
 
@@ -61,11 +63,12 @@ final class Transport implements TransportInterface
 
     public function send(Event $event): Result
     {
-        $options = $this->options ?? self::optionsOfCaller();
+        $client = self::caller();
+        $options = $this->options ?? $client?->getOptions();
 
         return $options === null
             ? new Result(ResultStatus::skipped(), $event)
-            : $this->inner($options)->send($event);
+            : $this->inner($options, self::loggerOf($client) ?? $options->getLogger())->send($event);
     }
 
     /**
@@ -87,26 +90,40 @@ final class Transport implements TransportInterface
     }
 
     /**
-     * The SDK tells a transport no options. The client that calls it has them; the current one may be another.
+     * The SDK gives a transport neither options nor logger. The client that calls it has them; the current one may be another.
      */
-    private static function optionsOfCaller(): ?Options
+    private static function caller(): ?ClientInterface
     {
         $client = debug_backtrace(\DEBUG_BACKTRACE_PROVIDE_OBJECT | \DEBUG_BACKTRACE_IGNORE_ARGS, 3)[2]['object'] ?? null;
         if (!$client instanceof ClientInterface) {
             $client = SentrySdk::getCurrentHub()->getClient();
         }
 
-        return $client?->getOptions();
+        return $client;
     }
 
-    private function inner(Options $options): HttpTransport
+    /**
+     * The logger that `ClientBuilder::setLogger()` was given, which stands in no options. A client without one has a
+     * `NullLogger`, and the options count.
+     */
+    private static function loggerOf(?ClientInterface $client): ?LoggerInterface
+    {
+        if (!$client instanceof Client) {
+            return null;
+        }
+        $logger = Closure::bind(static fn (Client $client): mixed => $client->logger ?? null, null, Client::class)($client);
+
+        return $logger instanceof LoggerInterface && !is_a($logger, 'Psr\Log\NullLogger') ? $logger : null;
+    }
+
+    private function inner(Options $options, ?LoggerInterface $logger): HttpTransport
     {
         self::$inner ??= new WeakMap();
-        [$of, $inner] = self::$inner[$this] ?? [null, null];
-        if ($inner === null || $of !== $options) {
+        [$of, $with, $inner] = self::$inner[$this] ?? [null, null, null];
+        if ($inner === null || $of !== $options || $with !== $logger) {
             $client = new HttpClient(false, $this->sdkIdentifier, $this->sdkVersion);
-            $inner = new HttpTransport($options, $client, new PayloadSerializer($options), $options->getLogger());
-            self::$inner[$this] = [$options, $inner];
+            $inner = new HttpTransport($options, $client, new ContentSerializer(new PayloadSerializer($options)), $logger);
+            self::$inner[$this] = [$options, $logger, $inner];
         }
 
         return $inner;

@@ -183,6 +183,46 @@ test('close() waits for nothing, close(2) for what was sent, and not longer than
     $process->kill();
 });
 
+test('the transport takes any content of an event', function (Box $box): void {
+    $sentry = $box->sentry();
+    $ids = bridge($box, $sentry, <<<'PHP'
+        $client = client(['transport' => new Transport(), 'logger' => $lines = new Lines()]);
+        for ($deep = [], $i = 0; $i < 600; $i++) {
+            $deep = ['d' => $deep];
+        }
+        $ids = [];
+        foreach ([['x' => INF], ['x' => "\xff"], ['x' => $deep], ['x' => str_repeat('a', 1 << 20)], ['x' => new class implements JsonSerializable { public function jsonSerialize(): mixed { throw new RuntimeException('no'); } }]] as $extra) {
+            $event = Sentry\Event::createEvent();
+            $event->setExtra($extra)->setContext('own', $extra);
+            $ids[] = (string) $client->captureEvent($event);
+        }
+        say('ids', $ids);
+        say('lines', preg_grep('~error~', $lines->lines));
+        PHP);
+    $sent = $ids->hear('ids');
+    same([], $ids->hear('lines'));
+    $sentry->await($sent);
+    $extras = [];
+    foreach ($sentry->seen() as $seen) {
+        $extras[array_search($seen['header']['event_id'], $sent, true)] = json_encode($seen['items'][0][1]['extra']['x']);
+    }
+    same('null', $extras[0]);
+    same('"\ufffd"', $extras[1]);
+    is_true(str_contains($extras[2], 'array of 1') && strlen($extras[3]) < 70_000, 'cut');
+    is_true(str_contains($extras[4], 'JsonSerializable@anonymous'), $extras[4]);
+});
+
+test("the transport writes to the builder's logger", function (Box $box): void {
+    $sentry = $box->sentry();
+    $process = bridge($box, $sentry, <<<'PHP'
+        $builder = Sentry\ClientBuilder::create(['dsn' => getenv('DSN'), 'transport' => new Transport()]);
+        $client = $builder->setLogger($lines = new Lines())->getClient();
+        $client->captureMessage(str_repeat('x', 3 << 20));
+        say('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);
+        PHP, ['pillion.sentry_max_payload_size' => '1']);
+    same(true, $process->hear('lines'));
+});
+
 test('Spotlight gets each event too, even where there is no DSN', function (Box $box): void {
     $sentry = $box->sentry();
     $spotlight = $box->sentry();

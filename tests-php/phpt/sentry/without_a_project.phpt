@@ -9,6 +9,10 @@ $code = 'var_dump(Pillion\Sentry\send(event(1)), Pillion\Sentry\capture(["messag
 echo php($code, ['sentry_dsn' => ''])['output'], php($code, ['sentry_enabled' => 'off'])['output'];
 $bad = php('thrown(fn () => Pillion\Sentry\send(event(1))); echo Pillion\status()["sentry"]["reason"], "\n";', ['sentry_dsn' => 'https://s3cret@host']);
 echo $bad['output'];
+// The settings alone open nothing.
+$code = 'echo json_encode(array_intersect_key(Pillion\Sentry\settings(), ["enabled" => 0, "dsn_set" => 0, "workers" => 0])), " ", json_encode(Pillion\Sentry\settings()["transport"] === Pillion\Sentry\status()["transport"]), "\n";';
+echo php($code, ['sentry_dsn' => '', 'sentry_queue_workers' => 7])['output'], php($code, ['sentry_enabled' => 'off'])['output'];
+echo php('thrown(fn () => Pillion\Sentry\settings());', ['sentry_dsn' => 'https://s3cret@host'])['output'];
 $info = shell_exec(PHP_BINARY . ' ' . getenv('TEST_PHP_EXTRA_ARGS') . ' -d pillion.sentry_dsn=https://s3cret@host/1 -d pillion.sentry_transport_proxy_auth=u:s3cret --ri pillion');
 var_dump(str_contains($info, 's3cret'), str_contains($info, 'https://********@host/1'));
 ?>
@@ -23,5 +27,8 @@ bool(false)
 bool(true)
 Pillion\ConfigException(100): pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
 pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
+{"enabled":true,"dsn_set":false,"workers":7} true
+{"enabled":false,"dsn_set":true,"workers":4} true
+Pillion\ConfigException(100): pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
 bool(false)
 bool(true)

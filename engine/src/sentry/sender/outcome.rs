@@ -75,7 +75,9 @@ impl Sender {
         let shown = target.dsn.to_string();
         match answer.outcome {
             Outcome::Delivered => {
-                if self.sentry.speaks(log::Level::Debug) {
+                if self.sentry.speaks(log::Level::Info)
+                    && log::max_level() >= log::LevelFilter::Info
+                {
                     self.tell_sent(&work, answer.status);
                 }
                 reach(Place::OutboxSent);
@@ -100,11 +102,11 @@ impl Sender {
 
     pub(super) fn tell_sent(&self, work: &Work, status: Option<u16>) {
         for record in work.claims.all().iter().filter_map(Claim::read) {
-            let id = Envelope::parse(&record.envelope)
+            let id = Envelope::of_object(&record.envelope)
                 .ok()
                 .and_then(|envelope| envelope.text("event_id"))
                 .unwrap_or_default();
-            log::debug!(target: "pillion::sentry", event_id = id.as_str(), status_code = status.unwrap_or(0); "Event sent successfully");
+            log::info!(target: "pillion::sentry", event_id = id.as_str(), status_code = status.unwrap_or(0); "Event sent successfully");
         }
     }
 

@@ -192,3 +192,39 @@ fn http2_is_spoken_where_it_is_offered_and_a_goodbye_costs_no_envelope() {
     assert!((2..=30).contains(&connections), "{connections}");
     assert_eq!(room.count(Count::Sent), 40);
 }
+
+#[test]
+fn header_names_are_written_in_their_usual_case() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dsn = format!("http://k@{}/1", listener.local_addr().unwrap());
+    let head = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let (mut head, mut part) = (Vec::new(), [0; 4096]);
+        while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+            let read = socket.read(&mut part).unwrap();
+            head.extend_from_slice(&part[..read]);
+        }
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            .unwrap();
+        String::from_utf8_lossy(&head).into_owned()
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let settings = SentrySettings {
+        dsn: Some(Dsn::parse(&dsn).unwrap()),
+        ..Settings::default().sentry
+    };
+    let room = Room::open(dir.path(), settings);
+    room.sentry.send(&event(1), None).unwrap();
+    assert!(room.flush());
+    let head = head.join().unwrap();
+    for name in [
+        "Content-Type",
+        "Content-Length",
+        "X-Sentry-Auth",
+        "User-Agent",
+    ] {
+        assert!(head.contains(&format!("\r\n{name}: ")), "{name}: {head}");
+    }
+}
