@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::{
@@ -27,7 +28,12 @@ pub struct Store {
     pub(super) looked: Looked,
     /// Made by this process within the grace.
     pub(super) fresh: Fresh,
+    /// When the file of the index was last compared with the mapped one.
+    checked_ms: AtomicU64,
 }
+
+/// How often a lookup compares the file of the index with the mapped one.
+const CHECK_MS: u64 = 2000;
 
 impl Store {
     /// Opens the cache directory and its index, and fills the index from the disk where that has
@@ -63,15 +69,19 @@ impl Store {
             identity,
             looked: Looked::default(),
             fresh: Fresh::default(),
+            checked_ms: AtomicU64::default(),
         };
+        store
+            .checked_ms
+            .store(store.clock.now_ms(), Ordering::Relaxed);
         if !store.is_writable() {
             log::warn!(dir:% = store.dir().display(); "artifact cache not writable");
         }
         Ok(store)
     }
 
-    /// The artifact of that key, if the index knows one that has not expired. No lock, no system
-    /// call, no allocation. Whether its file still stands is for whoever opens it to find out.
+    /// The artifact of that key, if the index knows one that has not expired. No lock, no allocation, and
+    /// a system call every two seconds. Whether its file still stands is for whoever opens it to find out.
     #[inline]
     #[must_use]
     pub fn find(&self, key: Key) -> Option<Record> {
@@ -87,12 +97,38 @@ impl Store {
 
     #[inline]
     fn look_up(&self, key: Key, accept: impl FnOnce(&Record) -> bool) -> Option<Record> {
-        let found = self.index.find(key, self.clock.now_ms(), accept);
+        let now_ms = self.clock.now_ms();
+        if now_ms.abs_diff(self.checked_ms.load(Ordering::Relaxed)) >= CHECK_MS {
+            self.check_index(now_ms);
+        }
+        let found = self.index.find(key, now_ms, accept);
         match found {
             Some(_) => metrics::CACHE_HITS.inc(),
             None => metrics::CACHE_MISSES.inc(),
         }
         found
+    }
+
+    /// Sees to it that the mapped index is the one that other processes use. One system call where it is.
+    #[cold]
+    #[inline(never)]
+    fn check_index(&self, now_ms: u64) {
+        self.checked_ms.store(now_ms, Ordering::Relaxed);
+        if self.renew_index() && self.wants_preparation() {
+            // As when it was opened: without a job there is no other thread that could.
+            if let Err(error) = self.prepare() {
+                log::warn!(dir:% = self.dir().display(), error:%; "artifact index not up to date");
+            }
+        }
+    }
+
+    /// Maps the index that others have made where the mapped one's file was removed. `true`: done.
+    pub fn renew_index(&self) -> bool {
+        let renewed = self.index.is_stale() && self.index.renew();
+        if renewed {
+            log::info!(dir:% = self.dir().display(); "index was made anew by others");
+        }
+        renewed
     }
 
     /// What the index holds for that key, expired or not; not counted, and no use of it.

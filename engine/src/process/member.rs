@@ -141,6 +141,9 @@ async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
         // Looks at memory, and at names that are no farther than run_dir and the kernel's cache: a
         // thread that may block is woken only where there is something to do.
         let missing = !presence.is_shown();
+        if let Some(store) = &store {
+            store.renew_index();
+        }
         let behind = store
             .clone()
             .filter(|store| store.wants_preparation() || store.has_news());

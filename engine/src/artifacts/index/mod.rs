@@ -22,7 +22,7 @@ mod writer;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Mutex, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -41,6 +41,8 @@ pub(super) struct Index {
     geometry: Geometry,
     gate: Gate,
     path: Option<PathBuf>,
+    /// Held for reading by writers: the mapping is not replaced under them.
+    stays: RwLock<()>,
 }
 
 impl Index {
@@ -61,6 +63,7 @@ impl Index {
                 geometry,
                 gate,
                 path: Some(path),
+                stays: RwLock::default(),
             }),
             Err(error) => {
                 log::warn!(path:% = path.display(), error:%; "index not shared");
@@ -71,6 +74,7 @@ impl Index {
                     geometry,
                     gate: Gate::Private(Mutex::new(())),
                     path: None,
+                    stays: RwLock::default(),
                 })
             }
         }
@@ -85,7 +89,30 @@ impl Index {
         Some(Writer {
             index: self,
             _held: held,
+            _stays: self.stays.read().unwrap_or_else(PoisonError::into_inner),
         })
+    }
+
+    /// Whether the file that processes share is not the mapped one any more: a cleaner of temporary
+    /// files, or an operator, has removed it. One system call.
+    pub(super) fn is_stale(&self) -> bool {
+        self.path()
+            .is_some_and(|path| !self.segment.stands_at(path))
+    }
+
+    /// Maps the file that others have made in the place of a removed one. `true`: it is mapped now. Never
+    /// waits; where this process writes at the moment, a later call does it.
+    pub(super) fn renew(&self) -> bool {
+        let (Some(path), Ok(_alone)) = (self.path(), self.stays.try_write()) else {
+            return false;
+        };
+        match open::renew(&self.segment, path, self.geometry) {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                log::debug!(path:% = path.display(), error:%; "index not renewed");
+                false
+            }
+        }
     }
 
     /// How many records it can hold.

@@ -36,6 +36,15 @@ pub(super) fn shared(path: &Path, geometry: Geometry, gate: &Gate) -> io::Result
     Err(io::Error::other("the index is replaced again and again"))
 }
 
+/// Maps the index that stands at `path` by now, where it is another file than the mapped one. `true`: it
+/// was replaced. A file that is missing or not ours changes nothing: the mapped one is as good as it was.
+pub(super) fn renew(segment: &Segment, path: &Path, geometry: Geometry) -> io::Result<bool> {
+    if segment.stands_at(path) {
+        return Ok(false);
+    }
+    segment.replace(path, |found| is_ours(found, geometry))
+}
+
 /// Removes a file that is no index of ours; under the lock, so that two who notice don't remove
 /// each other's new one.
 fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Result<()> {

@@ -1,12 +1,16 @@
 //! The mapped file under the index, checked before it is used. Never truncated, and never written but
-//! through the mapping. PHP's thread reads it, whoever holds the lock writes.
+//! through the mapping; replaced in one step where its file was. PHP's thread reads it, whoever holds the lock writes.
 
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    },
     path::Path,
     ptr::NonNull,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -20,7 +24,7 @@ pub(super) struct Segment {
     len: usize,
     writable: bool,
     /// Device and inode; none of memory of this process alone.
-    file: Option<(u64, u64)>,
+    file: Mutex<Option<(u64, u64)>>,
     /// Keeps the words mapped.
     pub(super) map: MmapRaw,
 }
@@ -86,7 +90,7 @@ impl Segment {
             words,
             len: bytes / 8,
             writable,
-            file,
+            file: Mutex::new(file),
             map,
         })
     }
@@ -103,7 +107,51 @@ impl Segment {
     /// Whether the path leads to the file that is mapped.
     pub(super) fn stands_at(&self, path: &Path) -> bool {
         let named = path.symlink_metadata();
-        named.is_ok_and(|named| self.file == Some((named.dev(), named.ino())))
+        named.is_ok_and(|named| *self.file() == Some((named.dev(), named.ino())))
+    }
+
+    /// Maps the file at `path` in the place of the one that is mapped, if it is a segment that `accept`
+    /// takes and that is mapped alike. `false`: there is none yet. Readers see the old words or the new
+    /// ones; the caller keeps writers of this process away.
+    pub(super) fn replace(
+        &self,
+        path: &Path,
+        accept: impl FnOnce(&Self) -> bool,
+    ) -> io::Result<bool> {
+        let bytes = self.len * 8;
+        let file = match open(path, self.writable) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        check(&file, path, bytes)?;
+        if !accept(&Self::map(&file, bytes, false)?) {
+            return Ok(false);
+        }
+        let found = file.metadata()?;
+        let protection = libc::PROT_READ | if self.writable { libc::PROT_WRITE } else { 0 };
+        // SAFETY: the range is the whole of our own shared mapping, which stays mapped throughout: the
+        // kernel puts the new file into its place in one step. It was made with the same length, and is
+        // unmapped with it. All access to it is by atomics, and no reference says which file it is.
+        let mapped = unsafe {
+            libc::mmap(
+                self.words.as_ptr().cast(),
+                bytes,
+                protection,
+                libc::MAP_SHARED | libc::MAP_FIXED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        *self.file() = Some((found.dev(), found.ino()));
+        Ok(true)
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<(u64, u64)>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[inline]

@@ -142,3 +142,80 @@ fn an_index_that_another_process_keeps_locked_misses_and_is_filled_when_it_is_fr
     store.prepare().unwrap();
     assert_eq!(store.find(Key(1)), Some(record));
 }
+
+#[test]
+fn lookup_sees_an_index_that_others_made_anew() {
+    let house = House::new();
+    let reader = house.open();
+    put(&reader, 1, b"binary");
+    let path = reader.stats().index_path.unwrap();
+    fs::remove_file(&path).unwrap();
+    // Without another one the mapped file is as good as before.
+    house.pass(5000);
+    assert!(reader.find(Key(1)).is_some());
+    let other = house.open();
+    let record = put(&other, 2, b"binary");
+    house.pass(1000);
+    assert_eq!(reader.find(Key(2)), None, "not compared at each lookup");
+    house.pass(5000);
+    assert_eq!(reader.find(Key(2)).unwrap().sha256, record.sha256);
+    assert!(reader.find(Key(1)).is_some());
+    let record = put(&reader, 3, b"binary");
+    assert_eq!(other.find(Key(3)), Some(record), "both use one file again");
+}
+
+#[test]
+fn foreign_file_does_not_take_the_place_of_an_index() {
+    let house = House::new();
+    let reader = house.open();
+    put(&reader, 1, b"binary");
+    let path = reader.stats().index_path.unwrap();
+    let size = fs::metadata(&path).unwrap().len();
+    fs::remove_file(&path).unwrap();
+    for bytes in [0, size] {
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(bytes).unwrap();
+        house.pass(5000);
+        assert!(reader.find(Key(1)).is_some());
+        assert!(!reader.renew_index());
+    }
+}
+
+#[test]
+fn index_is_replaced_under_readers_and_writers() {
+    let house = House::new();
+    let store = house.open();
+    let path = store.stats().index_path.unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    for key in 1..20 {
+                        let found = store.find(Key(key));
+                        assert!(found.is_none_or(|record| record.key == Key(key)));
+                    }
+                }
+            });
+        }
+        let writing = scope.spawn(|| {
+            for key in 1..20 {
+                put(&store, key, b"binary");
+            }
+        });
+        while !writing.is_finished() {
+            fs::remove_file(&path).unwrap();
+            drop(house.open());
+            store.renew_index();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    store.renew_index();
+    store.prepare().unwrap();
+    assert_eq!(
+        (1..20)
+            .filter(|key| store.find(Key(*key)).is_some())
+            .count(),
+        19
+    );
+}
