@@ -156,6 +156,7 @@ impl Process {
             .get_or_try_init(|| {
                 let dirs = self.dirs()?;
                 let mut options = StoreOptions::new(cache.dir.resolve(&dirs.state), &dirs.run);
+                options.group = dirs.group();
                 options.max_entries = cache.max_entries.try_into().unwrap_or(u32::MAX);
                 options.max_size = cache.max_size_bytes;
                 options.ttl = cache.ttl;

@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn changes_are_followed_from_where_one_was() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned());
+        let disk = Disk::new(dir.path().to_owned(), None);
         assert_eq!(since(&disk, Position::default()).unwrap(), News::Nothing);
         let first = note(&disk, Key(1)).unwrap();
         assert_eq!(
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_log_that_was_replaced_torn_or_cut_means_anything() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned());
+        let disk = Disk::new(dir.path().to_owned(), None);
         let first = note(&disk, Key(1)).unwrap();
         let path = dir.path().join(CONTROL).join(NAME);
 
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn a_long_log_is_begun_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned());
+        let disk = Disk::new(dir.path().to_owned(), None);
         let first = note(&disk, Key(1)).unwrap();
         tidy(&disk).unwrap();
         assert_eq!(end(&disk).unwrap(), first);
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn no_change_is_lost_between_threads() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned());
+        let disk = Disk::new(dir.path().to_owned(), None);
         let first = note(&disk, Key(u64::MAX)).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4 {

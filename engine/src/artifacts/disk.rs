@@ -30,12 +30,14 @@ const TEMPORARY: &str = "tmp";
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
     dir: PathBuf,
+    /// What the directory is shared with.
+    group: Option<u32>,
 }
 
 impl Disk {
     /// Nothing is opened yet.
-    pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir }
+    pub(super) fn new(dir: PathBuf, group: Option<u32>) -> Self {
+        Self { dir, group }
     }
 
     /// The directory itself.
@@ -43,12 +45,12 @@ impl Disk {
         Folder::at(&self.dir)
     }
 
-    /// The directory itself, made where it is missing, with the rights of the one above. That one is
+    /// The directory itself, made where it is missing, with the rights of the one above or of the group. That one is
     /// somebody else's to make: of a state directory it has to be known whose it is.
     pub(super) fn make_root(&self) -> io::Result<Folder> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                shared::make_dir(&self.dir)?;
+                shared::make_dir_for(&self.dir, self.group)?;
                 self.root()
             }
             root => root,
@@ -60,7 +62,7 @@ impl Disk {
     pub(super) fn make_way(&self) -> io::Result<Folder> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                shared::make_way(&self.dir)?;
+                shared::make_way(&self.dir, self.group)?;
                 self.root()
             }
             root => root,

@@ -65,7 +65,7 @@ pub fn changes(dir: &Path, log: &[u8], file: u64, offset: u64) {
     let control = dir.join(CONTROL);
     let _ = std::fs::create_dir_all(&control);
     let _ = std::fs::write(control.join("changes"), log);
-    let disk = Disk::new(dir.to_owned());
+    let disk = Disk::new(dir.to_owned(), None);
     let named = log.get(8..16).and_then(|bytes| bytes.try_into().ok());
     for file in [file, named.map_or(0, u64::from_le_bytes)] {
         let news = changes::since(&disk, changes::Position { file, offset });

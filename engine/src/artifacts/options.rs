@@ -7,6 +7,8 @@ use std::{path::PathBuf, time::Duration};
 pub struct StoreOptions {
     /// The cache directory; made where it is missing.
     pub dir: PathBuf,
+    /// The id of the group that shares the cache directory, where this store makes it.
+    pub group: Option<u32>,
     /// Where the index's segment lies: on tmpfs, checked by `host::Dirs`.
     pub run_dir: PathBuf,
     /// How many artifacts are kept; fixes the index's capacity. 1 and more.
@@ -28,6 +30,7 @@ impl StoreOptions {
         Self {
             dir: dir.into(),
             run_dir: run_dir.into(),
+            group: None,
             max_entries: 16_384,
             max_size: 5_000 << 20,
             ttl: Duration::from_secs(7 * 86_400),

@@ -54,10 +54,10 @@ impl Store {
     /// As [`Store::open`].
     pub fn attach(mut options: StoreOptions, clock: Clock) -> Result<Self> {
         let doing = |dir: &Path| format!("opening the artifact cache {}", dir.display());
-        let made = Disk::new(options.dir.clone()).make_way();
+        let made = Disk::new(options.dir.clone(), options.group).make_way();
         made.context(|| doing(&options.dir))?;
         options.dir = options.dir.canonicalize().context(|| doing(&options.dir))?;
-        let disk = Disk::new(options.dir.clone());
+        let disk = Disk::new(options.dir.clone(), options.group);
         let identity = disk.identity().context(|| doing(&options.dir))?;
         let index = Index::open(&options.run_dir, identity, options.max_entries)
             .context(|| format!("mapping the index of {}", options.dir.display()))?;

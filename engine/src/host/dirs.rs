@@ -62,6 +62,12 @@ impl Dirs {
         })
     }
 
+    /// The id of `pillion.group`, which shares every directory of the host.
+    #[must_use]
+    pub fn group(&self) -> Option<u32> {
+        self.gid
+    }
+
     /// Makes anew what was removed under way, and checks both again. May wait for a disk.
     ///
     /// # Errors

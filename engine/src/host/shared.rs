@@ -18,6 +18,8 @@ use crate::descriptors;
 
 /// Of a directory that its group may write to.
 const GROUP_WRITES: u32 = 0o020;
+/// Of a directory that a group shares.
+const GROUP_DIR: u32 = 0o2770;
 /// Of a file that such a group shares.
 const SHARED: u32 = 0o660;
 
@@ -75,16 +77,45 @@ pub fn make_dir_in_ours(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a directory that a user named, and all that is missing on the way to it. Links that stand on
-/// the way are the user's own.
+/// the way are the user's own. With a group, what is made is the group's, whatever it is made in.
 ///
 /// # Errors
-/// As [`make_dir`].
-pub fn make_way(path: &Path) -> io::Result<()> {
+/// As [`make_dir`]; this user may not give a directory to the group.
+pub fn make_way(path: &Path, group: Option<u32>) -> io::Result<()> {
     let Some(name) = path.file_name().filter(|_| !path.is_dir()) else {
         return Ok(());
     };
-    make_way(above(path))?;
-    make_dir(&above(path).canonicalize()?.join(name))
+    make_way(above(path), group)?;
+    make_dir_for(&above(path).canonicalize()?.join(name), group)
+}
+
+/// As [`make_dir`]. With a group, the directory is the group's, whatever it is made in.
+///
+/// # Errors
+/// As [`make_dir`]; this user may not give a directory to the group.
+pub fn make_dir_for(path: &Path, group: Option<u32>) -> io::Result<()> {
+    let Some(group) = group else {
+        return make_dir(path);
+    };
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return make_dir(path),
+        made => made?,
+    }
+    let given = give(path, group);
+    if given.is_err() {
+        // Otherwise the next process would find it, and take it as it is.
+        let _ = fs::remove_dir(path);
+    }
+    given
+}
+
+fn give(path: &Path, group: u32) -> io::Result<()> {
+    let dir = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_DIRECTORY)
+        .open(path)?;
+    std::os::unix::fs::fchown(&dir, None, Some(group))?;
+    dir.set_permissions(Permissions::from_mode(GROUP_DIR))
 }
 
 /// Opens a file that several processes write, made where there is none: for its owner, and for the
@@ -248,11 +279,30 @@ mod tests {
         make_dir(&target).unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        make_way(&link.join("a/b")).unwrap();
-        make_way(&link.join("a/b")).unwrap();
+        make_way(&link.join("a/b"), None).unwrap();
+        make_way(&link.join("a/b"), None).unwrap();
         for made in ["a", "a/b"] {
             assert_eq!(mode(&target.join(made)), 0o2770);
         }
+    }
+
+    #[test]
+    fn directory_of_a_group_is_the_groups_wherever_it_is_made() {
+        let dir = dir_with(0o755);
+        let path = dir.path().join("a/b");
+        // The test's own group is the one that every user may give a directory to.
+        let group = dir.path().metadata().unwrap().gid();
+        make_way(&path, Some(group)).unwrap();
+        make_dir(&path.join("below")).unwrap();
+        for made in [path.clone(), dir.path().join("a"), path.join("below")] {
+            assert_eq!(mode(&made), 0o2770, "{}", made.display());
+            assert_eq!(made.metadata().unwrap().gid(), group);
+        }
+        // What stands already is its owner's to share.
+        let own = dir.path().join("own");
+        make_dir(&own).unwrap();
+        make_way(&own, Some(group)).unwrap();
+        assert_eq!(mode(&own), 0o750);
     }
 
     #[test]

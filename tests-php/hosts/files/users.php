@@ -76,6 +76,25 @@ function common(Box $box): string
     return $common;
 }
 
+test('a cache directory outside of state_dir is shared with pillion.group', function (Box $box): void {
+    $box->velox();
+    common($box);
+    $box->set('group', (string) GROUP);
+    mkdir("{$box->directory}/elsewhere");
+    chmod("{$box->directory}/elsewhere", 0o777);
+    $box->set('velox_cache_dir', "{$box->directory}/elsewhere/made/cache");
+    [$one, $two] = array_map(fn (int $user): Process => colleague($box, $user, '0077'), USERS);
+    same(true, ask($one, 'build of one')['good'] ?? null);
+    same(true, ask($two, 'find of one')['good'] ?? null);
+    $built = ask($two, 'build of two');
+    is_true(str_starts_with($built['path'] ?? '', "{$box->directory}/elsewhere/made/cache/"), show($built));
+    same(true, ask($one, 'find of two')['good'] ?? null);
+    foreach (['made', 'made/cache'] as $made) {
+        $found = stat("{$box->directory}/elsewhere/{$made}");
+        same([GROUP, 0o2770], [$found['gid'], $found['mode'] & 0o7777], $made);
+    }
+});
+
 foreach (['0022', '0077', '0002'] as $umask) {
     test("with pillion.group and a umask of {$umask} two users share directories, locks, flights, index and secret", function (Box $box) use ($umask): void {
         $velox = $box->velox();
