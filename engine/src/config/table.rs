@@ -428,14 +428,14 @@ pub const TABLE: &[Setting] = &[
         "sentry.retry.max_attempts",
         Kind::Integer(1, 100),
         Some("3"),
-        "Tries altogether after connection trouble, the first one included.",
+        "Tries altogether of an envelope, the first one included, where Sentry is reached and does not answer. That it can't be reached costs no try.",
     ),
     setting(
         Sentry,
         "sentry.retry.initial_backoff",
         between(MILLI, HOUR),
         Some("1s"),
-        "Longest first pause; each pause is a random part of its ceiling.",
+        "Longest first pause; each pause is between half of its ceiling and all of it.",
     ),
     setting(
         Sentry,
@@ -449,7 +449,7 @@ pub const TABLE: &[Setting] = &[
         "sentry.retry.max_backoff",
         between(MILLI, DAY),
         Some("300s"),
-        "Longest of all pauses; not below `sentry.retry.initial_backoff`.",
+        "Longest of all pauses; not below `sentry.retry.initial_backoff`. While Sentry can't be reached it is looked for once a minute at least.",
     ),
     setting(
         Sentry,
@@ -463,7 +463,7 @@ pub const TABLE: &[Setting] = &[
         "sentry.retry.server_errors",
         Kind::Flag,
         Some("off"),
-        "Whether 502, 503 and 504 count as connection trouble. Sentry's rules for SDKs say no.",
+        "Whether 502, 503 and 504 of Sentry itself mean that it can't be reached, as those of a gateway do. Sentry's rules for SDKs say no.",
     ),
     setting(
         Sentry,

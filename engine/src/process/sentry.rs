@@ -20,7 +20,7 @@ use crate::{
     host::clock,
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
-    sentry::{Places, Sentry, outbox::Orphans},
+    sentry::{Places, Replays, Sentry, outbox::Orphans},
 };
 
 /// How often the steward looks for outboxes whose owners have died.
@@ -34,6 +34,7 @@ pub(super) struct SentryCell {
     /// The sender could not be started, at that second since boot.
     is_unattended: AtomicBool,
     tried: AtomicU64,
+    replays: Arc<Replays>,
 }
 
 impl SentryCell {
@@ -118,6 +119,7 @@ impl Process {
                 run: Some(dirs.run.clone()),
                 state: Some(dirs.state.clone()),
                 orphans: Arc::clone(&self.sentry.orphans),
+                replays: Arc::clone(&self.sentry.replays),
             },
             Err(error) => {
                 log::warn!(error = error.to_string().as_str(); "no directory for envelopes: they are kept in memory");
@@ -178,19 +180,25 @@ impl Process {
             run: Some(run),
             state: Some(state),
             orphans: Arc::clone(&cell.orphans),
+            replays: Arc::clone(&cell.replays),
         };
         let looked_at = places.clone();
         Some(super::member::Duty {
             name: "adopt outboxes",
             every: ADOPT_EVERY,
-            wanted: Some(Arc::new(move || looked_at.hold_orphans())),
+            wanted: Some(Arc::new(move || {
+                looked_at.hold_orphans() || looked_at.hold_letters()
+            })),
             run: Arc::new(move || {
                 let opened = cell.open(&settings, places.clone(), |sentry| {
                     // Duties run on the runtime's threads.
                     tokio::runtime::Handle::current().spawn(sentry.run());
                 });
                 match opened {
-                    Ok(sentry) => sentry.adopt(),
+                    Ok(sentry) => {
+                        sentry.adopt();
+                        sentry.replay_due();
+                    }
                     Err(error) => {
                         log::warn!(error = error.to_string().as_str(); "outboxes can't be adopted");
                     }

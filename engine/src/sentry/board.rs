@@ -4,8 +4,11 @@
 
 use std::{
     io,
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -17,14 +20,19 @@ use crate::{
 };
 
 /// How the name of the board begins, and how that of one that is being made ends.
-const PREFIX: &str = "sentry-v1-";
+const PREFIX: &str = "sentry-v2-";
 const TEMPORARY: &str = ".tmp";
 /// Making takes a moment; whose file is older died over it.
 const DEAD: Duration = Duration::from_secs(60);
 
 const COUNTERS: usize = 64;
-/// Projects that one host can tell apart; the limits of further ones are not shared.
+/// Projects of one board; further ones have their place on the next one.
 const PROJECTS: usize = 64;
+/// Boards that one host may have.
+const BOARDS: usize = 64;
+/// Destinations of one board, and the words of each; their meaning is in `reach`.
+pub(super) const ROUTES: usize = 32;
+const ROUTE: usize = 8;
 /// Of each project: its name's hash, a deadline for everything, one a category, losses.
 const KEY: usize = 0;
 const ALL: usize = 1;
@@ -33,7 +41,8 @@ const CATEGORIES: usize = 32;
 const LOSSES: usize = DEADLINES + CATEGORIES;
 const REASONS: usize = 8;
 const PROJECT: usize = LOSSES + REASONS * CATEGORIES;
-const BYTES: usize = (COUNTERS + PROJECTS * PROJECT) * 8;
+const ROUTES_FROM: usize = COUNTERS + PROJECTS * PROJECT;
+const BYTES: usize = (ROUTES_FROM + ROUTES * ROUTE) * 8;
 
 /// What is counted for the host. The number of each is its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +106,17 @@ pub type Loss = (Reason, Category, u64);
 
 /// See the head of the file.
 #[derive(Debug)]
-pub struct Board(Segment);
+pub struct Board {
+    segment: Segment,
+    /// Where the boards of the host lie; `None`: it is this process' alone.
+    dir: Option<PathBuf>,
+    number: usize,
+    next: OnceLock<Option<Arc<Self>>>,
+}
+
+/// The place of a destination on a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row(pub(super) usize);
 
 /// One project's part of the board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,16 +135,31 @@ impl Board {
     /// # Errors
     /// No memory.
     pub fn open(run_dir: Option<&Path>) -> io::Result<Self> {
+        Self::numbered(run_dir, 0)
+    }
+
+    fn numbered(run_dir: Option<&Path>, number: usize) -> io::Result<Self> {
+        let of = |segment, dir| Self {
+            segment,
+            dir,
+            number,
+            next: OnceLock::new(),
+        };
         let Some(dir) = run_dir else {
-            return Segment::anonymous(BYTES).map(Self);
+            return Ok(of(Segment::anonymous(BYTES)?, None));
         };
         let boot = clock::boot_id().replace('-', "");
         let boot = boot.get(..12).unwrap_or("unknown");
-        let path = dir.join(format!("{PREFIX}{boot}.seg"));
+        let path = match number {
+            0 => dir.join(format!("{PREFIX}{boot}.seg")),
+            _ => dir.join(format!("{PREFIX}{boot}.{number}.seg")),
+        };
         // Made under a name of its own and linked, so that nobody maps half of one.
         for _ in 0..4 {
             match Segment::open(&path) {
-                Ok(Some(segment)) if segment.bytes() == BYTES => return Ok(Self(segment)),
+                Ok(Some(segment)) if segment.bytes() == BYTES => {
+                    return Ok(of(segment, Some(dir.to_owned())));
+                }
                 Ok(None) => {}
                 Ok(Some(_)) | Err(_) => break,
             }
@@ -143,11 +177,29 @@ impl Board {
             }
         }
         log::warn!(path = path.display().to_string().as_str(); "rate limits can't be shared with other processes");
-        Segment::anonymous(BYTES).map(Self)
+        Ok(of(Segment::anonymous(BYTES)?, None))
+    }
+
+    /// The board for what has no place on this one. `None`: no more can be had.
+    pub(super) fn next(&self) -> Option<Arc<Self>> {
+        let number = self.number + 1;
+        let open = || {
+            Self::numbered(self.dir.as_deref(), number)
+                .ok()
+                .map(Arc::new)
+        };
+        let next = self
+            .next
+            .get_or_init(|| (number < BOARDS).then(open).flatten());
+        next.clone()
+    }
+
+    pub(super) fn route_word(&self, row: Row, word: usize) -> Option<&AtomicU64> {
+        self.cell(ROUTES_FROM + row.0 * ROUTE + word)
     }
 
     fn cell(&self, index: usize) -> Option<&AtomicU64> {
-        self.0.word(index)
+        self.segment.word(index)
     }
 
     /// Counts.
@@ -172,7 +224,9 @@ impl Board {
     #[must_use]
     pub fn project(&self, hash: u64) -> Option<Project> {
         let hash = hash.max(1);
-        (0..PROJECTS).map(Project).find(|project| {
+        let first = hash as usize % PROJECTS;
+        let places = (first..PROJECTS).chain(0..first).map(Project);
+        places.into_iter().find(|project| {
             self.cell(project.at(KEY)).is_some_and(|cell| {
                 match cell.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
                     Ok(_) => true,
@@ -287,7 +341,7 @@ impl Project {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::target::place_of, *};
     use proptest::prelude::*;
 
     #[test]
@@ -352,7 +406,27 @@ mod tests {
         let board = Board::open(None).unwrap();
         assert!((1..=PROJECTS as u64).all(|hash| board.project(hash).is_some()));
         assert_eq!(board.project(9999), None);
-        assert_eq!(board.project(3), Some(Project(2)));
+        assert_eq!(board.project(3), Some(Project(3)));
+    }
+
+    #[test]
+    fn projects_beyond_the_first_board_share_limits_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Arc::new(Board::open(Some(dir.path())).unwrap());
+        let (one, other) = (open(), open());
+        let dsns: Vec<_> = (0..PROJECTS * 2 + 5)
+            .map(|n| format!("https://k@host/{n}"))
+            .collect();
+        for (n, dsn) in dsns.iter().enumerate() {
+            let (board, project) = place_of(&one, dsn.as_bytes());
+            let lasts = Duration::from_secs(10_000 + 1000 * n as u64);
+            board.limit(project, Some(Category::Error), lasts);
+        }
+        for (n, dsn) in dsns.iter().enumerate() {
+            let (board, project) = place_of(&other, dsn.as_bytes());
+            let left = board.limited(project, Some(Category::Error)).unwrap();
+            assert_eq!(left.as_secs().div_ceil(1000), 10 + n as u64, "{dsn}");
+        }
     }
 
     proptest! {

@@ -45,6 +45,8 @@ pub(super) enum Outcome {
     Limited,
     /// Sentry refuses it, and would again.
     Refused(u16, String),
+    /// It never got there: no name, no connection, no TLS, or the answer of a proxy on the way.
+    Unreachable(String),
     /// Nobody knows whether it arrived.
     Trouble(String),
 }
@@ -135,21 +137,26 @@ impl Client {
         }
         descriptors::hold_standard();
         let (outcome, status, limits) = match post.send().await {
-            Err(error) => (
-                Outcome::Trouble(chain(&error.without_url())),
-                None,
-                Vec::new(),
-            ),
+            Err(error) => {
+                let never_left = error.is_connect();
+                let why = chain(&error.without_url());
+                let outcome = match never_left {
+                    true => Outcome::Unreachable(why),
+                    false => Outcome::Trouble(why),
+                };
+                (outcome, None, Vec::new())
+            }
             Ok(mut response) => {
                 let status = response.status().as_u16();
                 let limits = limits_in(status, response.headers());
+                let is_json = is_json(response.headers());
                 let mut text = Vec::new();
                 while text.len() < MOST_BODY
                     && let Ok(Some(part)) = response.chunk().await
                 {
                     text.extend_from_slice(&part);
                 }
-                (self.outcome(status, &text), Some(status), limits)
+                (self.outcome(status, is_json, &text), Some(status), limits)
             }
         };
         Answer {
@@ -161,13 +168,15 @@ impl Client {
         }
     }
 
-    fn outcome(&self, status: u16, body: &[u8]) -> Outcome {
+    /// `is_json`: as all that Sentry itself answers is.
+    fn outcome(&self, status: u16, is_json: bool, body: &[u8]) -> Outcome {
         match status {
             200..=299 => Outcome::Delivered,
             429 => Outcome::Limited,
             // The proxy's word and not Sentry's.
-            407 => Outcome::Trouble("the proxy wants other credentials (407)".into()),
-            502..=504 if self.server_errors => Outcome::Trouble(format!("answered {status}")),
+            407 => Outcome::Unreachable("the proxy wants other credentials (407)".into()),
+            502..=504 if !is_json => Outcome::Unreachable(format!("a proxy answered {status}")),
+            502..=504 if self.server_errors => Outcome::Unreachable(format!("answered {status}")),
             _ => {
                 let text = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or(body));
                 Outcome::Refused(status, text.chars().filter(|c| !c.is_control()).collect())
@@ -232,6 +241,11 @@ fn gzip(deflate: &mut Compress, envelope: &[u8]) -> Option<Vec<u8>> {
     out.extend_from_slice(&sum.sum().to_le_bytes());
     out.extend_from_slice(&sum.amount().to_le_bytes());
     Some(out)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
 fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {

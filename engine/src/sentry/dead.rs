@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
+    io::{self, BufRead as _, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -22,6 +22,8 @@ use crate::{
 
 const ENDING: &str = ".letter";
 const TEMPORARY: &str = ".tmp";
+/// A DSN and a reason fit.
+const LONGEST_LINE: u64 = 256 << 10;
 /// Writing takes a fraction of a second; whose file is older died over it.
 const DEAD: Duration = Duration::from_secs(600);
 
@@ -43,6 +45,18 @@ pub struct Why {
     pub attempts: u32,
     /// Where it was to go; empty: its header tells.
     pub dsn: String,
+    /// Whether nothing but the way to Sentry was at fault: it may go again by itself.
+    #[serde(default)]
+    pub connection: bool,
+}
+
+/// Why a record is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// In words.
+    pub reason: &'a str,
+    /// See [`Why::connection`].
+    pub connection: bool,
 }
 
 /// A letter in the folder.
@@ -81,7 +95,7 @@ impl Letters {
     ///
     /// # Errors
     /// The folder can't be written.
-    pub fn put(&self, record: &Record, reason: &str, now_ms: u64) -> io::Result<Vec<Letter>> {
+    pub fn put(&self, record: &Record, cause: Cause<'_>, now_ms: u64) -> io::Result<Vec<Letter>> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -89,7 +103,8 @@ impl Letters {
         let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let id = format!("{now_ms:013}-{random:016x}");
         let why = Why {
-            reason: reason.to_owned(),
+            reason: cause.reason.to_owned(),
+            connection: cause.connection,
             given_up_ms: now_ms,
             accepted_ms: record.accepted_ms,
             attempts: record.attempts,
@@ -138,6 +153,21 @@ impl Letters {
     #[must_use]
     pub fn ids(&self) -> Vec<String> {
         self.names().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// When the folder was changed last.
+    pub(super) fn changed(&self) -> Option<SystemTime> {
+        self.dir.metadata().and_then(|found| found.modified()).ok()
+    }
+
+    /// What is known of a letter, without its envelope being read.
+    pub(super) fn why(&self, id: &str) -> Option<Why> {
+        let mut line = Vec::new();
+        let file = fs::File::open(self.path(id)).ok()?;
+        io::BufReader::new(file.take(LONGEST_LINE))
+            .read_until(b'\n', &mut line)
+            .ok()?;
+        serde_json::from_slice(&line).ok()
     }
 
     /// One letter; `None`: there is none of that id, or it can't be read.
@@ -199,6 +229,11 @@ fn write(path: &Path, why: &Why, envelope: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    const REFUSED: Cause<'_> = Cause {
+        reason: "refused",
+        connection: true,
+    };
+
     fn record(text: &str) -> Record {
         Record {
             dsn: b"https://hunter2@h/1".to_vec(),
@@ -214,7 +249,7 @@ mod tests {
         let letters = Letters::new(dir.path().join("dead"), 2, 1 << 20);
         for n in 0..3 {
             let gone = letters
-                .put(&record(&format!("a\nb{n}")), "refused", 100 + n)
+                .put(&record(&format!("a\nb{n}")), REFUSED, 100 + n)
                 .unwrap();
             assert_eq!(gone.len(), usize::from(n == 2));
         }
@@ -225,10 +260,12 @@ mod tests {
             (list[1].why.reason.as_str(), list[1].why.attempts),
             ("refused", 3)
         );
+        assert_eq!(letters.why(&list[1].id).unwrap(), list[1].why);
+        assert!(list[1].why.connection);
         assert!(!letters.ids().join(" ").contains("hunter2"));
         assert!(letters.remove(&list[0].id) && !letters.remove(&list[0].id));
         assert!(letters.read("../../etc/passwd").is_none());
         let small = Letters::new(dir.path().join("dead"), 10, 10);
-        assert_eq!(small.put(&record("x"), "refused", 200).unwrap().len(), 2);
+        assert_eq!(small.put(&record("x"), REFUSED, 200).unwrap().len(), 2);
     }
 }

@@ -3,10 +3,11 @@
 //!
 //! # Layout
 //!
-//! * [`outbox`] the crash-safe queue; [`board`] what the processes of the host know together.
+//! * [`outbox`] the crash-safe queue; [`board`] what the processes of the host know together, [`reach`] that
+//!   Sentry is out of reach among it.
 //! * [`envelope`], [`category`], [`limits`], [`losses`] the protocol; [`batch`] containers.
 //! * [`sender`] the task that sends; [`client`] one request; [`target`] one project.
-//! * [`dead`] what was given up; [`capture`] an envelope from an event; [`figures`] what it says of itself.
+//! * [`dead`] what was given up, [`replays`] what of it goes again; [`capture`] an envelope from an event; [`figures`] what it says of itself.
 
 pub mod batch;
 pub mod board;
@@ -22,6 +23,8 @@ pub mod fuzzing;
 pub mod limits;
 pub mod losses;
 pub mod outbox;
+mod reach;
+mod replays;
 mod sender;
 mod target;
 #[cfg(test)]
@@ -45,6 +48,7 @@ use outbox::{Orphans, Outbox, Pushed, Room};
 
 pub use capture::Captured;
 pub use figures::settings;
+pub use replays::Replays;
 
 use crate::{
     Error, Result,
@@ -66,6 +70,8 @@ pub struct Places {
     pub state: Option<PathBuf>,
     /// What can't be adopted.
     pub orphans: Arc<Orphans>,
+    /// Dead letters that go again.
+    pub replays: Arc<Replays>,
 }
 
 impl Places {
@@ -73,6 +79,13 @@ impl Places {
     #[must_use]
     pub fn hold_orphans(&self) -> bool {
         self.outboxes().any(|dir| self.orphans.are_in(&dir))
+    }
+
+    /// Whether there are dead letters that may go again now, as far as a glance tells.
+    #[must_use]
+    pub fn hold_letters(&self) -> bool {
+        let state = self.state.as_ref();
+        state.is_some_and(|state| self.replays.may_be_due(&letters_in(state)))
     }
 
     /// Where a process keeps its outbox.
@@ -357,7 +370,7 @@ impl Sentry {
 
     /// Adopts what dead processes left. On a thread that may block.
     pub fn adopt(&self) {
-        if self.ending.load(Ordering::SeqCst) {
+        if self.is_ending() {
             return;
         }
         for dir in self.outbox_dirs() {
@@ -404,6 +417,10 @@ impl Sentry {
             }
         }
         Ok(count)
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst)
     }
 
     fn speaks(&self, level: log::Level) -> bool {

@@ -19,6 +19,7 @@ use super::{
     board::Loss,
     category::{Class, Reason},
     client::{Answer, Client},
+    reach::{self, Probe},
     target::{Target, Work},
 };
 use crate::{error::IoContext as _, metrics::sentry::QUEUE_LENGTH, threads::blocking};
@@ -30,6 +31,8 @@ mod outcome;
 
 /// How often the outbox is looked at while there is something to do.
 const LOOK: Duration = Duration::from_millis(2);
+/// How often a process looks whether another one has found out that Sentry is back.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// So long after the last envelope the sender looks by itself; then it has to be woken.
 const LINGER: Duration = Duration::from_millis(20);
 /// So long after the last envelope a chain gives memory back.
@@ -47,6 +50,8 @@ struct Done {
     carried: Vec<Loss>,
     /// It was to find out whether Sentry is back.
     is_probe: bool,
+    /// And had the right to, for the whole host.
+    probe: Option<Probe>,
     answer: Answer,
 }
 
@@ -207,6 +212,7 @@ impl Sender {
     fn next_deadline(&self) -> Option<Instant> {
         let settings = &self.sentry.settings;
         let free = self.in_flight.len() < settings.workers;
+        let (now, ceiling) = (Instant::now(), reach::ceiling(settings));
         self.targets
             .values()
             .flat_map(|target| {
@@ -218,7 +224,14 @@ impl Sender {
                         .front()
                         .filter(|_| free)
                         .map(|_| self.last_work),
-                    held.then(|| target.down_until.unwrap_or(target.drain_at)),
+                    held.then(|| match target.route.is_down() {
+                        // Another process may find out that it is back.
+                        true => target
+                            .next_at(now, ceiling)
+                            .max(target.look_at)
+                            .min(now + LOOK_AGAIN),
+                        false => target.next_at(now, ceiling),
+                    }),
                     target.lost_since.map(|since| since + REPORT),
                 ]
             })

@@ -17,8 +17,9 @@ use super::{
     client::NAME,
     envelope::Envelope,
     outbox::{self, Claim, Outbox},
+    reach::{Probe, Route},
 };
-use crate::config::Dsn;
+use crate::config::{Dsn, SentrySettings};
 
 /// Claims that are settled together, when the last of their envelopes has an end.
 #[derive(Debug, Clone)]
@@ -81,9 +82,18 @@ pub(super) struct Target {
     pub(super) fresh: VecDeque<Work>,
     /// Failures in a row.
     pub(super) failures: u32,
-    /// Nothing is sent before, and then a single one.
+    /// After trouble with an envelope nothing is sent before, and then a single one.
     pub(super) down_until: Option<Instant>,
+    /// Whether its destination can be reached, as far as the host knows.
+    pub(super) route: Route,
+    /// What is sent next is to find out whether Sentry is back, or is under way to do so.
     pub(super) probing: bool,
+    /// The right to do so where the destination is out of reach, until the request has it.
+    pub(super) probe: Option<Probe>,
+    /// Why it could not be reached last.
+    pub(super) trouble: Option<String>,
+    /// When to look again, where another process probes.
+    pub(super) look_at: Instant,
     /// When the next of those that had to wait may go.
     pub(super) drain_at: Instant,
     /// Since when there are losses to report.
@@ -93,12 +103,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(dsn: Dsn, shared: &Arc<Board>) -> Self {
+    pub(super) fn new(dsn: Dsn, shared: &Arc<Board>, settings: &SentrySettings) -> Self {
         let (board, project) = place_on(shared, &dsn);
         Self {
             auth: dsn.auth(NAME).into(),
             endpoint: dsn.endpoint().into(),
-            dsn,
             board,
             project,
             batches: Batches::default(),
@@ -106,16 +115,34 @@ impl Target {
             fresh: VecDeque::new(),
             failures: 0,
             down_until: None,
+            route: Route::of(shared, &dsn, settings),
             probing: false,
+            probe: None,
+            trouble: None,
+            look_at: Instant::now(),
             drain_at: Instant::now(),
             lost_since: None,
             report_refused: None,
+            dsn,
         }
     }
 
     /// Whether it can't be reached at the moment.
     pub(super) fn is_down(&self) -> bool {
-        self.down_until.is_some()
+        self.down_until.is_some() || self.route.is_down()
+    }
+
+    /// When the next of those that wait may go; where Sentry can't be reached, the next probe.
+    pub(super) fn next_at(&self, now: Instant, ceiling: Duration) -> Instant {
+        let probe = self.route.probe_in(ceiling).map(|left| now + left);
+        let down = self.down_until.into_iter().chain(probe).max();
+        down.unwrap_or(self.drain_at)
+    }
+
+    /// Nothing is under way any more that was to find out whether Sentry is back.
+    pub(super) fn end_probe(&mut self) {
+        self.probing = false;
+        self.probe = None;
     }
 
     /// Lets a piece of work wait; it may be dropped meanwhile.
@@ -152,7 +179,7 @@ impl Target {
     }
 }
 
-/// The board and the place on it for a project: the shared one, or one of its own where that is full.
+/// The board and the place on it for a project.
 pub(super) fn place_on(shared: &Arc<Board>, dsn: &Dsn) -> (Arc<Board>, Project) {
     place_of(shared, dsn.expose().as_bytes())
 }
@@ -160,12 +187,16 @@ pub(super) fn place_on(shared: &Arc<Board>, dsn: &Dsn) -> (Arc<Board>, Project) 
 /// As [`place_on`], by the DSN's text.
 pub(super) fn place_of(shared: &Arc<Board>, dsn: &[u8]) -> (Arc<Board>, Project) {
     let hash = hash(dsn);
-    if let Some(project) = shared.project(hash) {
-        return (Arc::clone(shared), project);
+    let mut board = Arc::clone(shared);
+    loop {
+        if let Some(project) = board.project(hash) {
+            return (board, project);
+        }
+        match board.next() {
+            Some(next) => board = next,
+            None => return (board, Project::last()),
+        }
     }
-    let own = Board::open(None).map_or_else(|_| Arc::clone(shared), Arc::new);
-    let project = own.project(hash).unwrap_or_else(Project::last);
-    (own, project)
 }
 
 /// The DSN that holds for a record.
@@ -185,7 +216,7 @@ pub(super) fn hash(text: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sentry::outbox::Room;
+    use crate::{config::Settings, sentry::outbox::Room};
 
     #[test]
     fn those_that_wait_go_in_their_order_whatever_the_order_in_which_they_failed() {
@@ -196,7 +227,7 @@ mod tests {
         let (outbox, _) = Outbox::open(None, room);
         let shared = Arc::new(Board::open(None).unwrap());
         let dsn = Dsn::parse("https://k@host/1").unwrap();
-        let mut target = Target::new(dsn, &shared);
+        let mut target = Target::new(dsn, &shared, &Settings::default().sentry);
         for _ in 0..3 {
             outbox.push(Class::Critical, b"", b"e", 1).unwrap();
             outbox.push(Class::Lowest, b"", b"r", 1).unwrap();

@@ -2,6 +2,7 @@
 
 mod front;
 mod hostile;
+mod outage;
 mod queue;
 mod transport;
 mod trouble;

@@ -110,8 +110,11 @@ async fn envelope(
         bytes: bytes.unwrap_or_default(),
     };
     state.lock().note(seen);
-    let mut response =
-        Response::new(behaviour.status, body).with("Content-Type", "application/json");
+    let mut response = Response::new(behaviour.status, body);
+    let mut names = behaviour.headers.iter().map(|(name, _)| name);
+    if !names.any(|name| name.eq_ignore_ascii_case("content-type")) {
+        response = response.with("Content-Type", "application/json");
+    }
     for (name, value) in &behaviour.headers {
         response = response.with(name, value.as_str());
     }

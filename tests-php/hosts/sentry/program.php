@@ -47,9 +47,8 @@ test('it tells what waits, and sends what the dead have left', function (Box $bo
 
 test('it lists dead letters and sends them again, one or all', function (Box $box): void {
     $sentry = $box->sentry();
-    foreach (['sentry_dsn' => 'http://k@127.0.0.1:1/1', 'sentry_retry_max_attempts' => '1', 'sentry_transport_connect_timeout' => '500ms'] as $name => $value) {
-        $box->set($name, $value);
-    }
+    $box->set('sentry_retry_max_attempts', '1');
+    $sentry->behave(['delivery' => ['drop_at' => 0], 'times' => 0]);
     $process = $box->php(<<<'PHP'
         foreach (range(1, 3) as $n) {
             Pillion\Sentry\capture(['event_id' => sprintf('%032d', $n), 'message' => "message {$n}"]);
@@ -63,15 +62,11 @@ test('it lists dead letters and sends them again, one or all', function (Box $bo
     [, $line] = pillion($box, 'dead-letters', '--limit', '1', '--json');
     $letter = json_decode($line, true, 512, JSON_THROW_ON_ERROR);
     same([sprintf('%032d', 3), ['event']], [$letter['event_id'], $letter['types']]);
-    is_true(!str_contains($output . $line, 'k@127'), 'no key is shown');
+    is_true(!str_contains($output . $line, parse_url($sentry->dsn, PHP_URL_USER)), 'no key is shown');
     [$code, , $errors] = pillion($box, 'replay', 'no-such-letter');
     same(1, $code);
     is_true(str_contains($errors, 'there is no dead letter no-such-letter'), $errors);
-    // Letters go to the project that they were for, which can be reached now.
-    $port = (int) substr(strrchr(parse_url($sentry->dsn, PHP_URL_HOST) . ':' . parse_url($sentry->dsn, PHP_URL_PORT), ':'), 1);
-    foreach (glob($box->setting('state_dir') . '/sentry/dead/*.letter') as $file) {
-        file_put_contents($file, str_replace('127.0.0.1:1/', "127.0.0.1:{$port}/", file_get_contents($file)));
-    }
+    $sentry->behave();
     [$code, $output, $errors] = pillion($box, 'replay', $letter['id']);
     same([0, "1 dead letters sent again\n"], [$code, $output], $errors);
     same([sprintf('%032d', 3)], $sentry->events());

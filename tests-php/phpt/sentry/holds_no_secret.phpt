@@ -7,6 +7,7 @@ $sentry = with_sentry([
     'sentry_dsn' => 'http://geheim4711:geheim4712@{sentry}/1',
     'sentry_transport_proxy_auth' => 'anna:geheim4713',
     'sentry_retry_max_attempts' => 2,
+    'sentry_retry_max_age' => '5s',
     'sentry_logging_level' => 'trace',
     'log_level' => 'trace',
 ]);
@@ -14,7 +15,7 @@ $sentry = with_sentry([
 use Pillion\Sentry;
 
 $address = parse_url('tcp://' . getenv('PILLION_TEST_SENTRY'), PHP_URL_PORT);
-// Delivered, refused, silenced; given up: broken off, refused by the system, no TLS, no such host.
+// Delivered, refused, silenced; given up: broken off; too old: refused by the system, no TLS, no such host.
 // (A connection that was kept is broken off once without a try.)
 $sentry->behave(['status' => 200, 'times' => 1], ['status' => 403, 'times' => 1], ['delivery' => ['drop_at' => 0], 'times' => 3]);
 foreach ([1, 2, 3] as $number) {

@@ -18,7 +18,7 @@ mod tags;
 #[path = "../../../src/artifacts/index/writer.rs"]
 mod writer;
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, RwLock};
 
 use self::{
     layout::{Geometry, word},
@@ -33,6 +33,8 @@ pub(super) struct Index {
     segment: Segment,
     geometry: Geometry,
     gate: Mutex<()>,
+    // Held to write only where a file is replaced, which the model has none of.
+    stays: RwLock<()>,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl Index {
             segment: Segment(words.collect()),
             geometry,
             gate: Mutex::new(()),
+            stays: RwLock::new(()),
         };
         // Made before threads begin; those between are never used.
         let places =
@@ -78,6 +81,7 @@ impl Index {
         Writer {
             index: self,
             _held: Held(held),
+            _stays: self.stays.read().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

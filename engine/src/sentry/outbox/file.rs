@@ -77,6 +77,25 @@ pub struct Record {
     pub attempts: u32,
 }
 
+/// What was known of a record before it came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// When it was accepted, in milliseconds since 1970.
+    pub accepted_ms: u64,
+    /// Tries that failed.
+    pub attempts: u32,
+}
+
+impl From<u64> for Stamp {
+    /// A new record, accepted at that time.
+    fn from(accepted_ms: u64) -> Self {
+        Self {
+            accepted_ms,
+            attempts: 0,
+        }
+    }
+}
+
 /// See the head of the file.
 #[derive(Debug)]
 pub(super) struct BoxFile {
@@ -172,7 +191,8 @@ impl BoxFile {
 
     /// Appends a record. `None`: it has no room, or is sealed.
     #[inline]
-    pub(super) fn push(&self, dsn: &[u8], envelope: &[u8], now_ms: u64) -> Option<u32> {
+    pub(super) fn push(&self, dsn: &[u8], envelope: &[u8], stamp: impl Into<Stamp>) -> Option<u32> {
+        let stamp = stamp.into();
         let length = dsn.len() + envelope.len();
         let (index, offset) = self.reserve(padded(length))?;
         reach(Place::OutboxReserved);
@@ -184,15 +204,15 @@ impl BoxFile {
             std::ptr::copy_nonoverlapping(envelope.as_ptr(), place.add(dsn.len()), envelope.len());
         }
         let place = (offset as u64) << 32 | length as u64;
-        let origin = (dsn.len() as u64) << 48 | now_ms & 0xffff_ffff_ffff;
+        let origin = (dsn.len() as u64) << 48 | stamp.accepted_ms & 0xffff_ffff_ffff;
+        let state = u64::from(stamp.attempts) << 8 | State::Ready as u64;
         self.slot(index, 1)?.store(place.to_le(), Ordering::Relaxed);
         self.slot(index, 2)?
             .store(origin.to_le(), Ordering::Relaxed);
         self.slot(index, 3)?
             .store(checksum::of(dsn, envelope).to_le(), Ordering::Relaxed);
         reach(Place::OutboxCopied);
-        self.slot(index, 0)?
-            .store((State::Ready as u64).to_le(), Ordering::Release);
+        self.slot(index, 0)?.store(state.to_le(), Ordering::Release);
         reach(Place::OutboxCommitted);
         Some(index)
     }

@@ -39,7 +39,7 @@ pub use adopt::{Adopted, Waiting, waiting_in};
 pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
-pub use file::Record;
+pub use file::{Record, Stamp};
 pub use refused::Orphans;
 
 use super::category::Class;
@@ -156,8 +156,9 @@ impl Outbox {
         class: Class,
         dsn: &[u8],
         envelope: &[u8],
-        now_ms: u64,
+        stamp: impl Into<Stamp>,
     ) -> io::Result<Pushed> {
+        let stamp = stamp.into();
         let need = BoxFile::bytes_for(dsn.len() + envelope.len());
         let mut pushed_out = 0;
         if self.queued() >= self.room.records {
@@ -167,13 +168,13 @@ impl Outbox {
             pushed_out += 1;
         }
         if need > ALONE {
-            return Ok(match self.push_alone(class, dsn, envelope, now_ms, need)? {
+            return Ok(match self.push_alone(class, dsn, envelope, stamp, need)? {
                 Pushed::In(more) => Pushed::In(pushed_out + more),
                 Pushed::Full => Pushed::Full,
             });
         }
         self.queued.fetch_add(1, Ordering::AcqRel);
-        let pushed = self.push_to_chain(class, dsn, envelope, now_ms, need);
+        let pushed = self.push_to_chain(class, dsn, envelope, stamp, need);
         match pushed {
             Ok(Pushed::In(more)) => return Ok(Pushed::In(pushed_out + more)),
             _ => self.queued.fetch_sub(1, Ordering::AcqRel),
@@ -187,7 +188,7 @@ impl Outbox {
         class: Class,
         dsn: &[u8],
         envelope: &[u8],
-        now_ms: u64,
+        stamp: Stamp,
         need: usize,
     ) -> io::Result<Pushed> {
         let mut pushed_out = 0;
@@ -198,7 +199,7 @@ impl Outbox {
                 // SAFETY: what `current` led to when this writer was counted in stays mapped until
                 // the writer is counted out.
                 let appended =
-                    unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, now_ms));
+                    unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, stamp));
                 if appended.is_some() {
                     return Ok(Pushed::In(pushed_out));
                 }
@@ -262,7 +263,7 @@ impl Outbox {
         class: Class,
         dsn: &[u8],
         envelope: &[u8],
-        now_ms: u64,
+        stamp: Stamp,
         need: usize,
     ) -> io::Result<Pushed> {
         let bytes = need.div_ceil(4096) * 4096;
@@ -271,7 +272,7 @@ impl Outbox {
             return Ok(Pushed::Full);
         };
         let file = self.make(class, bytes)?;
-        if file.push(dsn, envelope, now_ms).is_none() {
+        if file.push(dsn, envelope, stamp).is_none() {
             file.unlink();
             return Ok(Pushed::Full);
         }

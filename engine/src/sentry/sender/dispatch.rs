@@ -34,12 +34,12 @@ impl Sender {
             return self.finish(&work, Count::Failed);
         };
         if age > self.sentry.settings.max_age {
-            target.probing = false;
-            return self.give_up(key, work, "it is older than sentry.retry.max_age");
+            target.end_probe();
+            return self.expire(key, work);
         }
         let silenced = silence(target, &mut envelope);
         if envelope.items.is_empty() {
-            target.probing = false;
+            target.end_probe();
             if silenced && self.sentry.speaks(log::Level::Debug) {
                 log::debug!(target: "pillion::sentry", project = target.dsn.to_string().as_str(); "envelope dropped: Sentry wants silence");
             }
@@ -119,7 +119,7 @@ impl Sender {
             Ok(client) => {
                 let (endpoint, auth) = (Arc::clone(&target.endpoint), Arc::clone(&target.auth));
                 // While one is under way nothing else is sent there.
-                let is_probe = target.probing;
+                let (is_probe, probe) = (target.probing, target.probe.take());
                 self.client = Some(client.clone());
                 self.sentry.under_way.fetch_add(1, Ordering::SeqCst);
                 self.in_flight.spawn(async move {
@@ -129,6 +129,7 @@ impl Sender {
                         work,
                         carried,
                         is_probe,
+                        probe,
                         answer,
                     }
                 });
@@ -140,7 +141,7 @@ impl Sender {
                     target.board.put_back(target.project, loss);
                 }
                 target.down_until = Some(Instant::now() + LATER * 30);
-                target.probing = false;
+                target.end_probe();
                 if work.claims.all().is_empty() {
                     return;
                 }

@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{REPORT, Sender};
+use super::{LOOK_AGAIN, REPORT, Sender};
 use crate::sentry::{
     batch::Batch,
     board::Count,
     category::{Category, Class},
     envelope::Envelope,
     outbox::Claim,
+    reach,
     target::{Claims, Target, Work},
 };
 
@@ -26,6 +27,8 @@ impl Sender {
             false => (settings.batch_size, settings.batch_timeout),
         };
         let (drain, reports) = (settings.drain_interval, settings.send_client_reports);
+        // Of a process that is killed meanwhile; afterwards another one may.
+        let (lease, ceiling) = (settings.connect_timeout, reach::ceiling(settings));
         let (turns, outbox) = (&mut self.turns, &self.sentry.outbox);
         let mut found = None;
         for (key, target) in &mut self.targets {
@@ -54,11 +57,21 @@ impl Sender {
                 }
                 continue;
             }
-            let due = target.down_until.unwrap_or(target.drain_at);
-            if now < due {
+            if now < target.next_at(now, ceiling) {
                 continue;
             }
+            if target.route.is_down() {
+                if now < target.look_at {
+                    continue;
+                }
+                target.probe = target.route.probe(lease);
+                if target.probe.is_none() {
+                    target.look_at = now + LOOK_AGAIN;
+                    continue;
+                }
+            }
             let Some(work) = target.resume() else {
+                target.end_probe();
                 continue;
             };
             target.probing = target.is_down();
@@ -112,7 +125,7 @@ impl Sender {
     /// It came to its end without a request.
     pub(super) fn end_unsent(&mut self, key: &str, work: &Work, as_what: Count) {
         if let Some(target) = self.targets.get_mut(key) {
-            target.probing = false;
+            target.end_probe();
         }
         self.finish(work, as_what);
     }

@@ -31,11 +31,11 @@ impl Sender {
             return self.misunderstood(&claim, &record, "it names no project");
         };
         let key = dsn.expose().to_owned();
-        let shared = &self.sentry.board;
+        let (shared, settings) = (&self.sentry.board, &self.sentry.settings);
         let target = self
             .targets
             .entry(key.clone())
-            .or_insert_with(|| Target::new(dsn, shared));
+            .or_insert_with(|| Target::new(dsn, shared, settings));
         self.turns += 1;
         let work = Work {
             turn: (claim.class(), self.turns),

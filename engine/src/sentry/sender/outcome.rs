@@ -2,10 +2,10 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use super::{Done, LATER, Sender};
+use super::{Done, Sender};
 use crate::{
     Error,
     failpoint::{Place, reach},
@@ -16,12 +16,16 @@ use crate::{
         board::Count,
         category::Reason,
         client::Outcome,
+        dead::Cause,
         envelope::Envelope,
         outbox::{Claim, Record},
+        reach as reachability,
         target::Work,
     },
     threads::blocking,
 };
+
+const TOO_OLD: &str = "it is older than sentry.retry.max_age";
 
 impl Sender {
     /// An answer came, or none will.
@@ -31,6 +35,7 @@ impl Sender {
             work,
             carried,
             is_probe,
+            probe,
             answer,
         } = done;
         self.sentry.under_way.fetch_sub(1, Ordering::SeqCst);
@@ -45,24 +50,30 @@ impl Sender {
                 .board
                 .limit(target.project, limit.category, limit.lasts);
         }
-        target.probing &= !is_probe;
+        if is_probe {
+            target.end_probe();
+        }
         board.count(Count::Bytes, answer.bytes);
         if answer.status.is_some() {
             board.count(Count::Requests, 1);
             board.count(Count::SendMicros, answer.took.as_micros() as u64);
             REQUEST_DURATION.observe(&[], answer.took.as_secs_f64());
         }
-        if !matches!(answer.outcome, Outcome::Trouble(_)) {
+        if !matches!(
+            answer.outcome,
+            Outcome::Trouble(_) | Outcome::Unreachable(_)
+        ) {
             let was_down = target.down_until.take().is_some();
             target.failures = 0;
-            if was_down {
+            target.trouble = None;
+            if target.route.answer() || was_down {
                 log::info!(target: "pillion::sentry", project = target.dsn.to_string().as_str(); "Sentry is back");
             }
         }
         let restore = match answer.outcome {
             Outcome::Delivered => false,
             Outcome::Limited => silent,
-            Outcome::Refused(..) | Outcome::Trouble(_) => true,
+            Outcome::Refused(..) | Outcome::Trouble(_) | Outcome::Unreachable(_) => true,
         };
         if work.claims.all().is_empty() {
             target.report_refused = restore.then(Instant::now);
@@ -96,7 +107,26 @@ impl Sender {
                 self.lose_work(&key, &work, Reason::SendError);
                 self.finish(&work, Count::Failed);
             }
+            Outcome::Unreachable(why) => self.unreachable(&key, work, &why, probe.is_some()),
             Outcome::Trouble(why) => self.trouble(&key, work, &why, is_probe),
+        }
+        // Others may probe from here on, when the host knows what this one has found.
+        drop(probe);
+    }
+
+    /// The host can't reach Sentry, which is no fault of the envelope's: it waits, and no try counts.
+    fn unreachable(&mut self, key: &str, work: Work, why: &str, is_probe: bool) {
+        let sentry = Arc::clone(&self.sentry);
+        let Some(target) = self.targets.get_mut(key) else {
+            return;
+        };
+        if target.route.fail(is_probe, &sentry.settings) && sentry.speaks(log::Level::Warn) {
+            log::warn!(target: "pillion::sentry", project = target.dsn.to_string().as_str(), error = why; "Sentry can't be reached; envelopes wait");
+        }
+        target.trouble = Some(why.to_owned());
+        if !work.claims.all().is_empty() {
+            sentry.board.count(Count::Retries, 1);
+            target.hold(work, &sentry.outbox);
         }
     }
 
@@ -110,9 +140,9 @@ impl Sender {
         }
     }
 
-    /// Connection trouble: everything waits, and one at a time tries again.
+    /// Sentry was reached, and did not answer: everything waits, and one at a time tries again.
     pub(super) fn trouble(&mut self, key: &str, mut work: Work, why: &str, is_probe: bool) {
-        let pause = self.pause_after(key);
+        let settings = &self.sentry.settings;
         let Some(target) = self.targets.get_mut(key) else {
             return;
         };
@@ -121,8 +151,13 @@ impl Sender {
         }
         // Several that were under way at the same time have met the same trouble.
         if is_probe || target.down_until.is_none() {
+            let pause = reachability::pause(settings, target.failures.into(), settings.max_backoff);
             target.failures += 1;
             target.down_until = Some(Instant::now() + pause);
+        }
+        // Not before it has answered is the destination back.
+        if is_probe && target.route.is_down() {
+            target.route.fail(true, settings);
         }
         if work.claims.all().is_empty() {
             return;
@@ -130,39 +165,37 @@ impl Sender {
         work.attempts += 1;
         work.claims.all().iter().for_each(Claim::note_attempt);
         if work.attempts >= self.sentry.settings.max_attempts {
-            self.give_up(key, work, why);
+            self.give_up(key, work, why, true);
         } else {
             self.sentry.board.count(Count::Retries, 1);
             target.hold(work, &self.sentry.outbox);
         }
     }
 
-    /// A random part of the ceiling, which grows with each failure in a row.
-    pub(super) fn pause_after(&self, key: &str) -> Duration {
-        let settings = &self.sentry.settings;
-        let failures = self.targets.get(key).map_or(0, |target| target.failures);
-        let growth = settings
-            .backoff_multiplier
-            .powi(i32::try_from(failures).unwrap_or(i32::MAX));
-        let seconds = settings.initial_backoff.as_secs_f64() * growth;
-        let ceiling = seconds.min(settings.max_backoff.as_secs_f64());
-        let draw = getrandom::u32().map_or(1.0, |bits| f64::from(bits) / f64::from(u32::MAX));
-        Duration::try_from_secs_f64(ceiling * draw).unwrap_or(LATER)
+    /// It waited for too long.
+    pub(super) fn expire(&mut self, key: &str, work: Work) {
+        let trouble = self
+            .targets
+            .get(key)
+            .and_then(|target| target.trouble.as_deref());
+        let why = match trouble {
+            Some(trouble) => format!("{TOO_OLD}; {trouble}"),
+            None => TOO_OLD.to_owned(),
+        };
+        self.give_up(key, work, &why, false);
     }
 
-    /// No more tries: a dead letter, or a loss.
-    pub(super) fn give_up(&mut self, key: &str, work: Work, why: &str) {
+    /// No more tries: a dead letter, or a loss. With `connection` nothing but the way was at fault.
+    pub(super) fn give_up(&mut self, key: &str, work: Work, why: &str, connection: bool) {
         let sentry = Arc::clone(&self.sentry);
         let letters = sentry
             .letters
             .clone()
             .filter(|_| sentry.settings.dead_letter_queue);
-        if sentry.speaks(log::Level::Warn) {
-            log::warn!(target: "pillion::sentry", attempts = work.attempts, reason = why, kept = letters.is_some(); "envelope given up");
-        }
         let Some(letters) = letters else {
             self.lose_work(key, &work, Reason::NetworkError);
-            return self.finish(&work, Count::Failed);
+            self.finish(&work, Count::Failed);
+            return sentry.log_given_up(work.attempts, why, false);
         };
         let (key, why) = (key.to_owned(), why.to_owned());
         let chore = blocking(move || {
@@ -175,8 +208,12 @@ impl Sender {
                 }),
                 (None, record) => record,
             };
+            let cause = Cause {
+                reason: &why,
+                connection,
+            };
             let outcome = record.map(|record| {
-                let put = letters.put(&record, &why, clock::unix_ms());
+                let put = letters.put(&record, cause, clock::unix_ms());
                 (record, put)
             });
             match outcome {
@@ -189,11 +226,13 @@ impl Sender {
                         );
                     }
                     sentry.end_work(&work, Count::DeadLetters);
+                    sentry.log_given_up(work.attempts, &why, true);
                 }
                 Some((record, Err(error))) => {
                     log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "dead letter can't be written");
                     sentry.lose(Reason::NetworkError, &record.dsn, &record.envelope);
                     sentry.end_work(&work, Count::Failed);
+                    sentry.log_given_up(work.attempts, &why, false);
                 }
                 None => sentry.end_work(&work, Count::Torn),
             }
@@ -229,6 +268,13 @@ impl Sender {
 }
 
 impl Sentry {
+    /// Said when it is done: `kept` is true only of a letter that stands.
+    fn log_given_up(&self, attempts: u32, why: &str, kept: bool) {
+        if self.speaks(log::Level::Warn) {
+            log::warn!(target: "pillion::sentry", attempts = attempts, reason = why, kept = kept; "envelope given up");
+        }
+    }
+
     /// One envelope has its end; with the last one of its records they are settled.
     pub(super) fn end_work(&self, work: &Work, as_what: Count) {
         let ended = work.claims.end_one();

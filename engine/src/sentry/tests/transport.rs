@@ -8,6 +8,7 @@ fn through(server: &FakeSentry, proxy: &Front, auth: Option<&str>) -> SentrySett
         proxy: Some(ServerUrl::parse(&format!("http://{}", proxy.address)).unwrap()),
         proxy_auth: auth.map(Secret::new),
         max_attempts: 2,
+        max_age: Duration::from_secs(2),
         ..settings(server)
     }
 }
@@ -25,6 +26,7 @@ fn over_tls(front: &Front, ca: Option<&Path>) -> SentrySettings {
         max_backoff: Duration::from_millis(20),
         drain_interval: Duration::ZERO,
         max_attempts: 2,
+        max_age: Duration::from_secs(2),
         ..Settings::default().sentry
     }
 }
@@ -59,7 +61,7 @@ fn a_proxy_is_used_with_the_credentials_it_wants_and_not_with_others() {
                 reason.contains("407") && !reason.contains("else"),
                 "{reason}"
             );
-            assert_eq!(room.count(Count::Retries), 1);
+            assert!(room.count(Count::Retries) >= 1);
         }
     }
     assert!(open.notes()[0].starts_with("POST http://127.0.0.1:"));
