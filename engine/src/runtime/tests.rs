@@ -243,7 +243,14 @@ fn in_child(child: impl FnOnce() -> bool) -> i32 {
     // SAFETY: the child runs the closure and ends with _exit; the code under test is made for it.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        let ok = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(false);
+        let ok = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        // What the harness has captured dies with the child.
+        if let Err(panic) = &ok {
+            let text = format!("in a forked child: {}\n", crate::threads::message(&**panic));
+            // SAFETY: the text and its length.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }
+        let ok = ok.unwrap_or(false);
         // SAFETY: ends the child without the test harness's exit handlers.
         unsafe { libc::_exit(i32::from(!ok)) };
     }
