@@ -1,7 +1,6 @@
 //! What the runtime is called, and the id of the request under way. Both are found out when PHP asks for
 //! them, so that a request which does not ask pays nothing. Where each request is a line in the log, each has an id.
 
-use ext_php_rs::ffi::zend_object;
 use pillion_engine::{
     Result,
     host::clock,
@@ -10,11 +9,7 @@ use pillion_engine::{
 };
 
 use super::{is_frankenphp_worker, roadrunner};
-use crate::{
-    process,
-    thread::Thread,
-    zend::{sapi, value},
-};
+use crate::{process, thread::Thread, zend::sapi};
 
 /// The runtime, as `CADDY_WORKER_MODE` would have it.
 #[must_use]
@@ -81,37 +76,6 @@ pub fn known_id() -> String {
 /// Sets the id of the request that has just begun.
 pub fn set(id: String) {
     Thread::with(|thread| thread.worker.id = Some(id));
-}
-
-/// Takes the id from the property `headers` of RoadRunner's request: an array of lists by name.
-pub fn take_from_headers(request: *mut zend_object) {
-    let is_open =
-        Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none());
-    if !is_open {
-        return;
-    }
-    let mut found = (None, None);
-    value::property(request, c"headers", |headers| {
-        let Some(headers) = headers.and_then(value::table) else {
-            return;
-        };
-        value::for_each(headers, |name, lines| {
-            let value::Key::Name(name) = name else { return };
-            let line = match value::table(lines) {
-                Some(list) => value::first(list).and_then(value::bytes),
-                None => value::bytes(lines),
-            };
-            let Some(line) = line else { return };
-            if name.eq_ignore_ascii_case(b"x-request-id") {
-                found.0 = request_id::from_header(line).map(str::to_owned);
-            } else if name.eq_ignore_ascii_case(b"traceparent") {
-                found.1 = request_id::from_traceparent(line).map(str::to_owned);
-            }
-        });
-    });
-    if let Some(id) = found.0.or(found.1) {
-        set(id);
-    }
 }
 
 /// What makes an id of a header's value.

@@ -38,7 +38,7 @@ use std::{
 use pillion_engine::{
     host::{clock, severed},
     worker::{
-        Boundary, Event, Figures, Hooks, Refusal, Step, Trend,
+        Boundary, Event, Figures, Frames, Hooks, Refusal, Step, Trend,
         boundary::{By, State},
         hooks::Run,
     },
@@ -87,6 +87,12 @@ pub struct Local {
     runs_at_end: bool,
     /// Where a loop's requests begin.
     cwd: Option<CString>,
+    /// What RoadRunner has sent.
+    frames: Frames,
+    /// Its wire is kept from children that are forked.
+    is_wire_kept: bool,
+    /// RoadRunner's worker has asked for a request, and none has come yet.
+    has_asked: bool,
     /// Calls that leave no trace in Zend's tables.
     witness: Witness,
     /// The scope of Sentry's SDK.

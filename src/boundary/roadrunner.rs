@@ -1,19 +1,27 @@
 //! RoadRunner's workers: command-line scripts that ask `Spiral\RoadRunner\Worker::waitPayload` for one
-//! request after the other. Zend's observer tells when that method begins and returns. An observer costs
-//! every call of a PHP function some nanoseconds, so there is one only where RoadRunner has set `RR_MODE`.
+//! request after the other. That method reads RoadRunner's frames with an internal function of PHP's, whose
+//! handler is replaced at module start: a read that the method has called for is of interest, and its bytes say
+//! whether a request has come. No call of a PHP function pays for that, and of the reads only those in a worker of
+//! RoadRunner's (`RR_MODE` is set) pay for a look at the frames above.
 //!
 //! The request before ends when the next one is asked for: what an application does after `respond()`
-//! belongs to it. Nothing of RoadRunner's PHP packages is relied on but the names of two methods, that
-//! they give null for "stop", and the property `headers` of what `HttpWorker::waitRequest` gives.
+//! belongs to it. Nothing of RoadRunner's PHP packages is relied on but the names of two methods, and that what
+//! they call reads with one of [`READERS`].
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    ffi::CStr,
+    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+};
 
-use ext_php_rs::ffi::{zend_execute_data, zval};
+use ext_php_rs::ffi::{
+    ZEND_USER_FUNCTION, ext_php_rs_executor_globals, zend_execute_data, zend_function, zval,
+};
 use pillion_engine::{
     host::severed,
     worker::{
-        Event,
+        Event, Step,
         boundary::{By, State},
+        frames::{Frames, Seen},
     },
 };
 
@@ -21,17 +29,51 @@ use super::{identity, reset, tell};
 use crate::{
     process, serve,
     thread::Thread,
-    zend::{functions, observer, sapi, signals, value},
+    zend::{functions, sapi, signals, stream, value},
 };
 
-static INSTALLED: AtomicBool = AtomicBool::new(false);
+type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
+/// What a reader has read.
+type Bytes = for<'a> unsafe fn(*mut zend_execute_data, &'a zval) -> Option<&'a [u8]>;
 
-/// Registers the observer, where this is a RoadRunner worker. In MINIT.
+/// A call that reads: of how many functions above it the method may be.
+const MOST_FRAMES: usize = 16;
+/// `ZEND_CALL_TOP`: native code has called the function, as it does with hooks, signal handlers and destructors.
+const CALLED_BY_NATIVE: u32 = 1 << 17;
+
+/// The functions that goridge's relays, and the wire of Pillion's Composer package, read with.
+const READERS: [(&CStr, Handler); 4] = [
+    (c"fread", fread),
+    (c"stream_get_contents", stream_get_contents),
+    (c"socket_recv", socket_recv),
+    (c"socket_read", socket_read),
+];
+
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+static ORIGINALS: [AtomicPtr<()>; READERS.len()] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; READERS.len()];
+
+/// Replaces the handlers, where this is a RoadRunner worker. In MINIT.
 pub fn install() {
     let is_worker = process::sapi() == "cli" && sapi::has_environment(c"RR_MODE");
     INSTALLED.store(is_worker, Ordering::Release);
-    if is_worker {
-        observer::register(observed);
+    if !is_worker {
+        return;
+    }
+    for ((name, handler), original) in READERS.into_iter().zip(&ORIGINALS) {
+        let Some(function) = functions::internal(name) else {
+            continue;
+        };
+        // SAFETY: MINIT: no other PHP thread runs. PHP code does not run any more when the module has gone.
+        unsafe {
+            let Some(found) = (*function).handler else {
+                continue;
+            };
+            if found as usize != handler as *const () as usize {
+                original.store(found as *mut (), Ordering::Release);
+                (*function).handler = Some(handler);
+            }
+        }
     }
 }
 
@@ -41,64 +83,33 @@ pub fn is_installed() -> bool {
     INSTALLED.load(Ordering::Acquire)
 }
 
-/// Asked once for each function that is called. The bodies of interfaces' other implementations, as
-/// tests and decorators have them, count too where they carry the names.
-unsafe extern "C" fn observed(execute_data: *mut zend_execute_data) -> observer::Handlers {
-    // SAFETY: the frame that the engine is about to run.
-    let Some((class, method)) = (unsafe { functions::method_of(execute_data) }) else {
-        return observer::NONE;
-    };
-    let is = |name: &[u8], wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
-    if is(class, "Spiral\\RoadRunner\\Worker") && is(method, "waitPayload") {
-        return observer::Handlers {
-            begin: Some(waits),
-            end: Some(received),
-        };
-    }
-    // RoadRunner's own, and that of Pillion's Composer package.
-    let is_worker = is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
-        || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker");
-    if is_worker && is(method, "waitRequest") {
-        return observer::Handlers {
-            begin: Some(waits),
-            end: Some(received_request),
-        };
-    }
-    observer::NONE
-}
-
-unsafe extern "C" fn waits(_: *mut zend_execute_data) {
-    answered();
+/// A loop begins, whose wire begins with a frame.
+pub fn begins() {
+    Thread::with(|thread| {
+        let local = &mut thread.worker;
+        (local.frames, local.has_asked, local.is_wire_kept) = (Frames::default(), false, false);
+    });
 }
 
 /// The request under way, where there is one, is over.
 pub fn answered() {
+    answered_at(std::ptr::null_mut());
+}
+
+fn answered_at(method: *mut zend_execute_data) {
     let is_over =
         Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received));
     if is_over {
         reset::run();
     }
     reset::waits();
-    let _ = tell(Event::Waits);
+    tell_at(method, Event::Waits);
 }
 
 /// Whether what was received last is a request of this worker's, and not one to be given back.
 #[must_use]
 pub fn is_taken() -> bool {
     Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received))
-}
-
-/// `ret` is null where the method has thrown, or PHP jumps out of it.
-unsafe extern "C" fn received(_: *mut zend_execute_data, ret: *mut zval) {
-    // SAFETY: null, or the live return value.
-    let is_request = unsafe { ret.as_ref() }.is_some_and(|value| !value::is_null(value));
-    // A loop that is to end takes none any more.
-    let _ = tell(Event::Received(is_request && !signals::is_told()));
-    if is_request && !serve::is_wire_moved() && has_pipes() {
-        // From now on this process is the one that answers; before that, a child may be meant to.
-        severed::note(libc::STDIN_FILENO);
-        severed::note(libc::STDOUT_FILENO);
-    }
 }
 
 /// Whether standard input and output are RoadRunner's wire.
@@ -108,12 +119,176 @@ pub fn has_pipes() -> bool {
         .is_none_or(|relay| relay.is_empty() || relay == "pipes")
 }
 
-unsafe extern "C" fn received_request(frame: *mut zend_execute_data, ret: *mut zval) {
-    // SAFETY: as the engine has called us; null, or the live return value.
+unsafe extern "C" fn fread(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as the engine has called us; so below.
+    unsafe { read(0, frame, ret, returned) };
+}
+
+unsafe extern "C" fn stream_get_contents(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as above.
+    unsafe { read(1, frame, ret, returned) };
+}
+
+unsafe extern "C" fn socket_recv(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as above.
+    unsafe { read(2, frame, ret, second_argument) };
+}
+
+unsafe extern "C" fn socket_read(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as above.
+    unsafe { read(3, frame, ret, returned) };
+}
+
+unsafe fn returned(_: *mut zend_execute_data, ret: &zval) -> Option<&[u8]> {
+    value::bytes(ret)
+}
+
+/// It is a reference, into which the function writes.
+unsafe fn second_argument(frame: *mut zend_execute_data, _: &zval) -> Option<&[u8]> {
+    // SAFETY: a live frame of an internal function; the argument lives until the engine takes the frame away.
+    let argument = unsafe { functions::argument(frame, 1) }?;
+    value::bytes(value::deref(argument))
+}
+
+/// In the place of a reader. PHP may jump over this frame: nothing here has a destructor.
+unsafe fn read(index: usize, frame: *mut zend_execute_data, ret: *mut zval, bytes: Bytes) {
+    // SAFETY: as the engine has called us; what is returned is alive until the caller has it.
     unsafe {
-        received(frame, ret);
-        if let Some(request) = ret.as_ref().and_then(value::object) {
-            identity::take_from_headers(request);
+        let method = waiting((*frame).prev_execute_data);
+        if method.is_null() {
+            return go_on(index, frame, ret);
         }
+        if Thread::with(|thread| thread.worker.frames.is_between() && !thread.worker.has_asked) {
+            Thread::with(|thread| thread.worker.has_asked = true);
+            answered_at(method);
+        }
+        go_on(index, frame, ret);
+        if let Some(bytes) = bytes(frame, &*ret) {
+            has_read(method, frame, bytes);
+        }
+    }
+}
+
+/// Goes on to PHP's own handler.
+///
+/// # Safety
+/// As the engine has called us.
+unsafe fn go_on(index: usize, frame: *mut zend_execute_data, ret: *mut zval) {
+    let original = ORIGINALS
+        .get(index)
+        .map_or(std::ptr::null_mut(), |place| place.load(Ordering::Acquire));
+    if !original.is_null() {
+        // SAFETY: only `install` stores there, and only a handler.
+        unsafe { std::mem::transmute::<*mut (), Handler>(original)(frame, ret) };
+    }
+}
+
+/// The frame of the outermost method that waits for a request, where such a one has called for what the frame runs;
+/// else null. A hook, a signal handler or a destructor that runs meanwhile has reads of its own.
+///
+/// # Safety
+/// Null, or a live frame.
+unsafe fn waiting(mut frame: *mut zend_execute_data) -> *mut zend_execute_data {
+    let mut found = std::ptr::null_mut();
+    // SAFETY: live frames, each with its function or none.
+    unsafe {
+        for _ in 0..MOST_FRAMES {
+            let Some(function) = frame.as_ref().and_then(|frame| frame.func.as_ref()) else {
+                break;
+            };
+            if u32::from(function.type_) != ZEND_USER_FUNCTION {
+                break;
+            }
+            if is_wait(function) {
+                found = frame;
+            }
+            if (*frame).This.u1.type_info & CALLED_BY_NATIVE != 0 {
+                break;
+            }
+            frame = (*frame).prev_execute_data;
+        }
+    }
+    found
+}
+
+/// Whether it is one of the methods. Those of RoadRunner's package, in whatever class of that name, as tests and
+/// decorators have them, and that of Pillion's Composer package.
+///
+/// # Safety
+/// A live function.
+unsafe fn is_wait(function: &zend_function) -> bool {
+    // SAFETY: names live as long as the function.
+    let Some((class, method)) = (unsafe { functions::names_of(function) }) else {
+        return false;
+    };
+    let is = |name: &[u8], wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+    match method.len() {
+        // `waitPayload` and `waitRequest`.
+        11 => {
+            is(method, "waitPayload") && is(class, "Spiral\\RoadRunner\\Worker")
+                || is(method, "waitRequest")
+                    && (is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
+                        || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker"))
+        }
+        _ => false,
+    }
+}
+
+/// # Safety
+/// Live frames: of the method, and of the reader.
+unsafe fn has_read(method: *mut zend_execute_data, frame: *mut zend_execute_data, bytes: &[u8]) {
+    let seen = Thread::with(|thread| thread.worker.frames.take(bytes));
+    match seen {
+        Seen::Nothing => {}
+        Seen::Request => {
+            // A loop that is to end takes none any more.
+            tell_at(method, Event::Received(!signals::is_told()));
+            Thread::with(|thread| thread.worker.has_asked = false);
+            // From now on this process is the one that answers; before that, a child may be meant to.
+            // SAFETY: by the contract.
+            unsafe { keep_from_children(frame) };
+        }
+        Seen::Lost => log::warn!(
+            reason = "what the worker has read is no frame of RoadRunner's";
+            "requests are not noticed any more"
+        ),
+    }
+    if let Some(id) = Thread::with(|thread| thread.worker.frames.take_id())
+        && Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none())
+    {
+        identity::set(id);
+    }
+}
+
+/// # Safety
+/// A live frame of a reader.
+unsafe fn keep_from_children(frame: *mut zend_execute_data) {
+    if Thread::with(|thread| std::mem::replace(&mut thread.worker.is_wire_kept, true)) {
+        return;
+    }
+    // SAFETY: by the contract.
+    let wire = unsafe { functions::argument(frame, 0) };
+    if let Some(descriptor) = wire.and_then(stream::descriptor) {
+        severed::note(descriptor);
+    }
+    if !serve::is_wire_moved() && has_pipes() {
+        severed::note(libc::STDOUT_FILENO);
+    }
+}
+
+/// Tells the state machine, as if the method had not been called yet: what it and the functions below it hold is
+/// the wire's, and not the loop's. No PHP code runs meanwhile.
+fn tell_at(method: *mut zend_execute_data, event: Event) {
+    // SAFETY: this thread's own globals; the frame that called the method, or the loop of ours, is alive.
+    unsafe {
+        let globals = ext_php_rs_executor_globals();
+        let current = (*globals).current_execute_data;
+        if let Some(method) = method.as_ref()
+            && !method.prev_execute_data.is_null()
+        {
+            (*globals).current_execute_data = method.prev_execute_data;
+        }
+        let _: Result<Step, _> = tell(event);
+        (*globals).current_execute_data = current;
     }
 }

@@ -1,6 +1,6 @@
 //! RoadRunner's HTTP workers. Where RoadRunner's PHP packages are installed the handler gets PSR-7 requests
 //! from their `PSR7Worker`; else Pillion's Composer package has a small worker of its own, with plain requests.
-//! Both are asked by `waitRequest` and `respond`, and the observer of [`crate::boundary::roadrunner`] sees that.
+//! Both are asked by `waitRequest` and `respond`, and [`crate::boundary::roadrunner`] sees what that reads.
 //!
 //! A worker that has to end (a limit, a signal) gives the next request back, and RoadRunner has another
 //! worker serve it. Who just went could take a request with him that RoadRunner has already sent; and
@@ -71,6 +71,7 @@ pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
     {
         return Err(forked());
     }
+    boundary::roadrunner::begins();
     let watched = signals::watch();
     sapi::divert_output();
     let served = Worker::new().and_then(|worker| {

@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 
 use ext_php_rs::ffi::{
-    ext_php_rs_compiler_globals, zend_execute_data, zend_hash_str_find, zend_internal_function,
-    zend_object, zval,
+    ext_php_rs_compiler_globals, zend_execute_data, zend_function, zend_hash_str_find,
+    zend_internal_function, zend_object, zval,
 };
 
 use super::{raw, value::zend_str};
@@ -56,15 +56,14 @@ pub unsafe fn argument<'a>(frame: *mut zend_execute_data, position: u32) -> Opti
     }
 }
 
-/// The class and the method that a frame runs; `None` for functions.
+/// The class and the name of a method; `None` for functions.
 ///
 /// # Safety
-/// A live frame.
+/// A live function.
 #[must_use]
-pub unsafe fn method_of<'a>(frame: *mut zend_execute_data) -> Option<(&'a [u8], &'a [u8])> {
+pub unsafe fn names_of(function: &zend_function) -> Option<(&[u8], &[u8])> {
     // SAFETY: by the contract; names live as long as the function.
     unsafe {
-        let function = (*frame).func.as_ref()?;
         let common = &function.common;
         let class = zend_str(common.scope.as_ref()?.name)?;
         Some((class, zend_str(common.function_name)?))

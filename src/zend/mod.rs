@@ -19,7 +19,6 @@ pub mod last;
 pub mod lossy_json;
 pub mod memory;
 pub mod module;
-pub mod observer;
 pub mod output;
 pub mod raw;
 pub mod ret;

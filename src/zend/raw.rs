@@ -11,6 +11,9 @@ use ext_php_rs::ffi::{
 /// `ZEND_COMPILE_PRELOAD | ZEND_COMPILE_PRELOAD_IN_CHILD`: a script of `opcache.preload` is running.
 pub const PRELOADING: u32 = (1 << 15) | (1 << 17);
 
+/// `PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL`: the descriptor, whatever the stream has read ahead.
+pub const AS_DESCRIPTOR: c_int = 3 | 0x2000_0000;
+
 // The two functions that make streams take more arguments in a debug build of PHP.
 #[cfg(not(php_debug))]
 unsafe extern "C" {
@@ -185,6 +188,13 @@ unsafe extern "C" {
     pub fn expand_filepath(path: *const c_char, resolved: *mut c_char) -> *mut c_char;
     /// Fills a superglobal that PHP fills only when code is compiled that names it (`auto_globals_jit`).
     pub fn zend_is_auto_global_str(name: *const c_char, length: usize) -> bool;
+    /// What lies below a stream, into `ret`; 0: it is there.
+    pub fn _php_stream_cast(
+        stream: *mut ext_php_rs::ffi::php_stream,
+        castas: c_int,
+        ret: *mut *mut c_void,
+        show_err: c_int,
+    ) -> c_int;
     /// The resource type of streams.
     pub fn php_file_le_stream() -> c_int;
     /// `RuntimeException`.

@@ -7,9 +7,13 @@ use std::{
     os::fd::{IntoRawFd, OwnedFd, RawFd},
 };
 
-use ext_php_rs::ffi::{ext_php_rs_executor_globals, php_stream, zend_resource};
+use ext_php_rs::ffi::{IS_RESOURCE, ext_php_rs_executor_globals, php_stream, zend_resource, zval};
 
-use super::{raw, ret::Ret};
+use super::{
+    raw,
+    ret::Ret,
+    value::{self, type_of},
+};
 
 /// A stream that was given to PHP, which PHP may have closed since.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +61,41 @@ pub fn give_descriptor(descriptor: RawFd, mode: &CStr, ret: Ret) -> bool {
         ret.resource(stream.res);
     }
     true
+}
+
+/// `ZEND_INTERNAL_CLASS`
+const INTERNAL_CLASS: u8 = 1;
+
+/// The descriptor below a stream or a socket of PHP's; `None`: it has none.
+#[must_use]
+pub fn descriptor(value: &zval) -> Option<RawFd> {
+    // SAFETY: by its type a live resource or object; the engine is asked what it is before it is taken for that.
+    unsafe {
+        if type_of(value) == IS_RESOURCE {
+            let resource = value.value.res;
+            if (*resource).type_ != raw::php_file_le_stream() {
+                return None;
+            }
+            let stream = (*resource).ptr.cast::<php_stream>();
+            let label = CStr::from_ptr((*(*stream).ops).label).to_bytes();
+            // Any other stream would make a file of itself.
+            if label != b"STDIO" && !label.windows(6).any(|part| part == b"socket") {
+                return None;
+            }
+            let mut descriptor: RawFd = -1;
+            let cast =
+                raw::_php_stream_cast(stream, raw::AS_DESCRIPTOR, (&raw mut descriptor).cast(), 0);
+            return (cast == 0 && descriptor >= 0).then_some(descriptor);
+        }
+        let object = value::object(value)?;
+        let class = value::zend_str((*(*object).ce).name)?;
+        if class != b"Socket" || (*(*object).ce).type_.cast_unsigned() != INTERNAL_CLASS {
+            return None;
+        }
+        // `php_socket` begins with its descriptor.
+        let offset = usize::try_from((*(*object).handlers).offset).ok()?;
+        Some(*object.cast::<u8>().sub(offset).cast::<RawFd>())
+    }
 }
 
 impl Given {

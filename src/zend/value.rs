@@ -81,12 +81,6 @@ pub fn table(value: &zval) -> Option<&HashTable> {
     unsafe { value.value.arr.as_ref() }
 }
 
-/// The first value of an array.
-#[must_use]
-pub fn first(table: &HashTable) -> Option<&zval> {
-    table.iter().next_zval().map(|(_, value)| deref(value))
-}
-
 /// Runs `look` with a property of an object, in the scope of its class; null counts as none. May run PHP
 /// code (`__get`), so nothing with a destructor may be alive on the frames above.
 pub fn property<R>(

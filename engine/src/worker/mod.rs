@@ -10,10 +10,12 @@
 //! * [`leaks`] what a request has changed and left behind, from two pictures of it.
 //! * [`roster`] all workers of the host, in a segment.
 //! * [`trend`] where the memory of a loop is going.
+//! * [`frames`] RoadRunner's requests, as a worker reads them.
 //! * [`figures`] counts and durations of all threads of a process.
 
 pub mod boundary;
 pub mod figures;
+pub mod frames;
 pub mod hooks;
 pub mod leaks;
 pub mod left;
@@ -25,6 +27,7 @@ pub mod trend;
 
 pub use boundary::{Boundary, Event, Refusal, Script, Step};
 pub use figures::Figures;
+pub use frames::Frames;
 pub use hooks::Hooks;
 pub use left::LeftBehind;
 pub use limits::Limits;

@@ -16,11 +16,24 @@ final class Payload
 
 final class Worker
 {
-    private int $asked = 0;
+    private $wire;
+
+    public function __construct()
+    {
+        $this->wire = fopen("php://temp", "w+");
+        for ($i = 1; $i <= 6; $i++) {
+            fwrite($this->wire, pack("CCVVx2V", 0x14, 0x80, 9, 0, 0) . "request $i");
+        }
+        fwrite($this->wire, pack("CCVVx2", 0x13, 1, 13, 0) . \'{"stop":true}\');
+        rewind($this->wire);
+    }
 
     public function waitPayload(): ?Payload
     {
-        return $this->asked++ < 6 ? new Payload("request $this->asked") : null;
+        $head = unpack("Cwords/Cflags/Vlength", fread($this->wire, 12));
+        $rest = fread($this->wire, ($head["words"] & 15) * 4 - 12 + $head["length"]);
+
+        return $head["flags"] === 1 ? null : new Payload(substr($rest, 4));
     }
 }
 ');

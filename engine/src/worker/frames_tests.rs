@@ -1,0 +1,182 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn frame(flags: u8, stream: u8, context: &[u8], body: &[u8]) -> Vec<u8> {
+    let words = if flags & CONTROL == 0 { 4 } else { 3 };
+    let length = u32::try_from(context.len() + body.len()).unwrap();
+    let mut frame = vec![VERSION << 4 | words, flags];
+    frame.extend(length.to_le_bytes());
+    frame.extend([0; 4]);
+    frame.extend([stream, 0]);
+    if words == 4 {
+        frame.extend(u32::try_from(context.len()).unwrap().to_le_bytes());
+    }
+    frame.extend([context, body].concat());
+    frame
+}
+
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    let mut length = bytes.len();
+    while length > 0x7f {
+        field.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    field.push(length as u8);
+    field.extend(bytes);
+    field
+}
+
+fn header(name: &str, lines: &[&str]) -> Vec<u8> {
+    let lines: Vec<u8> = lines
+        .iter()
+        .flat_map(|line| field(1, line.as_bytes()))
+        .collect();
+    field(5, &[field(1, name.as_bytes()), field(2, &lines)].concat())
+}
+
+/// What is seen of a wire that is read in pieces of these sizes.
+fn follow(wire: &[u8], sizes: &[usize]) -> (Vec<Seen>, Vec<String>, Frames) {
+    let (mut frames, mut seen, mut ids) = (Frames::default(), Vec::new(), Vec::new());
+    let mut sizes = sizes.iter().cycle();
+    let mut rest = wire;
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+        rest = behind;
+        match frames.take(piece) {
+            Seen::Nothing => {}
+            told => seen.push(told),
+        }
+        ids.extend(frames.take_id());
+    }
+    (seen, ids, frames)
+}
+
+#[test]
+fn a_request_is_seen_in_pieces_of_any_size() {
+    let context = [
+        field(1, b"127.0.0.1"),
+        header("Host", &["localhost"]),
+        header("X-Request-ID", &["from-proxy", "second"]),
+        // A flag and numbers of a fixed length.
+        vec![
+            8 << 3,
+            1,
+            11 << 3 | 1,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            12 << 3 | 5,
+            0,
+            0,
+            0,
+            0,
+        ],
+    ]
+    .concat();
+    let wire = [
+        frame(CONTROL, 0, b"", br#"{"pid":1}"#),
+        frame(0x80, 0, &context, b"body"),
+        // About a stream, and no request.
+        frame(0x80, 2, b"", b""),
+        frame(0x80, 0, b"", b""),
+        frame(CONTROL, 0, b"", br#"{"stop":true}"#),
+    ]
+    .concat();
+    for size in [1, 3, 12, 16, 1000] {
+        let (seen, ids, frames) = follow(&wire, &[size]);
+        let requests = if size < 1000 { 2 } else { 1 };
+        assert_eq!(seen, vec![Seen::Request; requests], "pieces of {size}");
+        assert!(frames.is_between());
+        if size < 16 {
+            assert_eq!(ids, ["from-proxy"], "pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn the_id_is_there_when_the_headers_are_and_once() {
+    let wire = frame(0x80, 0, &header("X-Request-Id", &["mine"]), &[b'x'; 100]);
+    let mut frames = Frames::default();
+    assert_eq!(frames.take(&wire[..20]), Seen::Request);
+    assert_eq!(frames.take_id(), None);
+    assert_eq!(frames.take(&wire[20..wire.len() - 50]), Seen::Nothing);
+    assert!(!frames.is_between());
+    assert_eq!(frames.take_id().as_deref(), Some("mine"));
+    assert_eq!(frames.take_id(), None);
+    assert_eq!(frames.take(&wire[wire.len() - 50..]), Seen::Nothing);
+    assert!(frames.is_between());
+}
+
+#[test]
+fn the_trace_counts_where_no_id_is_fit() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let of = |headers: &[Vec<u8>]| id(&headers.concat());
+    let traced = header("traceparent", &[trace]);
+    let wanted = Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned());
+    assert_eq!(
+        of(&[header("X-Request-Id", &["a b"]), traced.clone()]),
+        wanted
+    );
+    assert_eq!(
+        of(&[traced, header("x-request-id", &["ab"])]),
+        Some("ab".to_owned())
+    );
+    assert_eq!(of(&[header("X-Request-Id", &[])]), None);
+    let json = br#"{"protocol":"HTTP/1.1","headers":{"Host":["x"],"X-Request-Id":["from-json"]}}"#;
+    assert_eq!(id(json).as_deref(), Some("from-json"));
+    assert_eq!(id(b"{"), None);
+}
+
+#[test]
+fn what_is_no_frame_is_lost_for_good() {
+    for bad in [[0x20; 12], [0x12; 12], *b"HTTP/1.1 200"] {
+        let mut frames = Frames::default();
+        assert_eq!(frames.take(&bad), Seen::Lost);
+        assert_eq!(frames.take(&frame(0x80, 0, b"", b"")), Seen::Nothing);
+        assert!(!frames.is_between());
+    }
+}
+
+#[test]
+fn a_huge_context_is_kept_in_part() {
+    let mut context = header("X-Request-Id", &["early"]);
+    context.extend(header("X-Big", &["x".repeat(1 << 20).as_str()]));
+    context.extend(header("X-Request-Id", &["late"]));
+    let (seen, ids, frames) = follow(&frame(0x80, 0, &context, b""), &[8192]);
+    assert_eq!((seen, ids), (vec![Seen::Request], vec!["early".to_owned()]));
+    assert!(frames.is_between() && frames.context.len() <= MOST_CONTEXT);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_in_any_pieces_end_in_some_state(
+        wire in proptest::collection::vec(any::<u8>(), 0..400),
+        sizes in proptest::collection::vec(1usize..40, 1..8),
+    ) {
+        follow(&wire, &sizes);
+        id(&wire);
+    }
+
+    #[test]
+    fn frames_are_counted_however_they_are_cut(
+        bodies in proptest::collection::vec((any::<bool>(), proptest::collection::vec(any::<u8>(), 0..60)), 0..20),
+        size in 1usize..13,
+    ) {
+        let wire: Vec<u8> = bodies
+            .iter()
+            .flat_map(|(is_control, body)| frame(u8::from(*is_control), 0, b"", body))
+            .collect();
+        let (seen, _, frames) = follow(&wire, &[size]);
+        // Pieces of at most 12 bytes hold no more than one header.
+        let requests = bodies.iter().filter(|(is_control, _)| !is_control).count();
+        prop_assert_eq!(seen.len(), requests);
+        prop_assert!(frames.is_between());
+    }
+}
