@@ -6,29 +6,50 @@
 declare(strict_types=1);
 
 namespace Spiral\Goridge {
-    final class StreamRelay
+    abstract class Relay
+    {
+        public static function create(string $address): self
+        {
+            return str_starts_with($address, 'unix://') ? new SocketRelay(substr($address, 7)) : new StreamRelay(STDIN, STDOUT);
+        }
+
+        abstract public function hasFrame(): bool;
+
+        abstract protected function read(int $length): string;
+
+        abstract protected function write(string $frame): void;
+
+        /** @return array{int, int, string, string} flags, the byte for streams, context and body */
+        public function waitFrame(): array
+        {
+            $header = $this->read(12);
+            strlen($header) === 12 || throw new \RuntimeException('Unable to read a frame header');
+            ['words' => $words, 'flags' => $flags, 'length' => $length, 'stream' => $stream] = unpack('Cwords/Cflags/Vlength/Vcrc/Cstream', $header);
+            $options = ($words & 0x0f) * 4 - 12;
+            for ($rest = ''; strlen($rest) < $options + $length; $rest .= $piece) {
+                $piece = $this->read($options + $length - strlen($rest));
+                $piece !== '' || throw new \RuntimeException('Unable to read a frame');
+            }
+            $context = $options === 0 ? 0 : unpack('V', $rest)[1];
+
+            return [$flags, $stream, substr($rest, $options, $context), substr($rest, $options + $context)];
+        }
+
+        public function send(int $flags, string $context, string $body = '', int $stream = 0): void
+        {
+            $options = ($flags & 0x01) === 0 ? pack('V', strlen($context)) : '';
+            $head = pack('CCV', 0x10 | 3 + intdiv(strlen($options), 4), $flags, strlen($context) + strlen($body));
+            $this->write($head . pack('VCx', crc32($head), $stream) . $options . $context . $body);
+        }
+    }
+
+    final class StreamRelay extends Relay
     {
         /**
          * @param resource $in
          * @param resource $out
          */
         public function __construct(private $in, private $out) {}
-
-        /** @return array{int, int, string, string} flags, the byte for streams, context and body */
-        public function waitFrame(): array
-        {
-            $header = fread($this->in, 12);
-            is_string($header) && strlen($header) === 12 || throw new \RuntimeException('Unable to read a frame header');
-            ['words' => $words, 'flags' => $flags, 'length' => $length, 'stream' => $stream] = unpack('Cwords/Cflags/Vlength/Vcrc/Cstream', $header);
-            $options = ($words & 0x0f) * 4 - 12;
-            for ($rest = ''; strlen($rest) < $options + $length; $rest .= $piece) {
-                $piece = fread($this->in, $options + $length - strlen($rest));
-                is_string($piece) && $piece !== '' || throw new \RuntimeException('Unable to read a frame');
-            }
-            $context = $options === 0 ? 0 : unpack('V', $rest)[1];
-
-            return [$flags, $stream, substr($rest, $options, $context), substr($rest, $options + $context)];
-        }
 
         public function hasFrame(): bool
         {
@@ -37,19 +58,51 @@ namespace Spiral\Goridge {
             return stream_select($read, $none, $none, 0) === 1;
         }
 
-        public function send(int $flags, string $context, string $body = '', int $stream = 0): void
+        protected function read(int $length): string
         {
-            $options = ($flags & 0x01) === 0 ? pack('V', strlen($context)) : '';
-            $head = pack('CCV', 0x10 | 3 + intdiv(strlen($options), 4), $flags, strlen($context) + strlen($body));
-            $frame = $head . pack('VCx', crc32($head), $stream) . $options . $context . $body;
+            return (string) fread($this->in, $length);
+        }
+
+        protected function write(string $frame): void
+        {
             fwrite($this->out, $frame, strlen($frame)) === false && throw new \RuntimeException('Unable to write a frame');
+        }
+    }
+
+    final class SocketRelay extends Relay
+    {
+        private readonly \Socket $socket;
+
+        public function __construct(string $path)
+        {
+            $this->socket = socket_create(AF_UNIX, SOCK_STREAM, 0);
+            socket_connect($this->socket, $path) || throw new \RuntimeException("No RoadRunner at {$path}");
+        }
+
+        public function hasFrame(): bool
+        {
+            [$read, $none] = [[$this->socket], null];
+
+            return socket_select($read, $none, $none, 0) === 1;
+        }
+
+        protected function read(int $length): string
+        {
+            socket_recv($this->socket, $bytes, $length, MSG_WAITALL);
+
+            return (string) $bytes;
+        }
+
+        protected function write(string $frame): void
+        {
+            socket_send($this->socket, $frame, strlen($frame), 0) === false && throw new \RuntimeException('Unable to write a frame');
         }
     }
 }
 
 namespace Spiral\RoadRunner {
     use Pillion\Bridge\RoadRunner\Wire;
-    use Spiral\Goridge\StreamRelay;
+    use Spiral\Goridge\Relay;
 
     require_once __DIR__ . '/bridge.php';
 
@@ -60,11 +113,11 @@ namespace Spiral\RoadRunner {
 
     class Worker
     {
-        private readonly StreamRelay $relay;
+        private readonly Relay $relay;
 
         public function __construct()
         {
-            $this->relay = new StreamRelay(STDIN, STDOUT);
+            $this->relay = Relay::create((string) getenv('RR_RELAY'));
         }
 
         public function waitPayload(): ?Payload

@@ -170,12 +170,14 @@ test('a relay over a socket serves as well', function (Box $box): void {
 });
 
 test('a forked child that comes back to the loop answers no client', function (Box $box): void {
-    foreach (['loop' => 'Pillion\\StateException 800 800', 'own' => null, 'spiral' => null] as $loop => $end) {
-        $host = looping($box, ['workers' => 1, 'script' => 'forking.php', 'loop' => $loop]);
+    $socket = "unix://{$box->directory}/relay.sock";
+    foreach ([['loop', 'pipes', 'Pillion\\StateException 800 800'], ['own', 'pipes'], ['spiral', 'pipes'], ['loop', $socket], ['spiral', $socket]] as $case) {
+        [$loop, $relay, $end] = $case + [2 => null];
+        $host = looping($box, ['workers' => 1, 'script' => 'forking.php', 'loop' => $loop, 'relay' => $relay]);
         [$worker] = $host->workers();
         foreach (['throws', 'returns', 'pieces', 'exits'] as $round => $path) {
             $answer = $path === 'pieces' ? 'first second' : "answer to /{$path}";
-            same([200, $answer], array_slice(array_values(Http::get($host->url($path))), 0, 2), "{$loop}: {$path}");
+            same([200, $answer], array_slice(array_values(Http::get($host->url($path))), 0, 2), "{$loop}, {$relay}: {$path}");
             eventually("{$loop}: the child of {$path} has ended", static fn (): bool => count(children($worker)) === $round + 1 && array_filter(children($worker), is_alive(...)) === []);
             for ($i = 0; $i < 5; $i++) {
                 same('answer to /hello', Http::get($host->url('hello'))['body'], "{$loop}: after {$path}");

@@ -72,6 +72,22 @@ test('RoadRunner: each of thirty endings is one request with one end, also where
     all_reset($box);
 });
 
+test('RoadRunner over a socket: each request has one beginning and one end', function (Box $box): void {
+    tell_of_requests($box);
+    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'relay' => "unix://{$box->directory}/relay.sock"], ['memory_limit' => '64M']);
+    $before = count(begun($box));
+    // Where a worker ends by itself RoadRunner kills it at once.
+    $paths = ['echo', 'throw', 'throw_from_deep', 'nested_buffers', 'buffers_left_open', 'generator', 'fiber', 'chdir'];
+    foreach ($paths as $path) {
+        is_true(Http::get($host->url($path))['status'] >= 200, $path);
+    }
+    $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
+    same('mine', json_decode(file_get_contents($host->url('status'), false, $context), true)['request']['id']);
+    $host->reset();
+    all_ended($box, $before + count($paths) + 1);
+    all_reset($box);
+});
+
 test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Box $box): void {
     tell_of_requests($box);
     $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
