@@ -3,7 +3,6 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -14,6 +13,7 @@ use pillion_engine::{
     Error, Result,
     config::{LogFormat, LogSettings, LogTarget, duration},
     error::IoContext,
+    host::Dirs,
     logging,
     sentry::{Places, Sentry},
 };
@@ -97,7 +97,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     logging::start_writer();
     let settings = arguments.given.settings("sentry")?;
     let dirs = Given::dirs(&settings)?;
-    let sentry = open(&settings.sentry, dirs.run, dirs.state)?;
+    let sentry = open(&settings.sentry, &dirs)?;
     let outcome = match arguments.command {
         Command::Status { json } => {
             let told = json!({ "status": sentry.status(), "metrics": sentry.metrics() });
@@ -132,14 +132,11 @@ pub fn run(arguments: Arguments) -> Result<()> {
     outcome
 }
 
-fn open(
-    settings: &pillion_engine::config::SentrySettings,
-    run: PathBuf,
-    state: PathBuf,
-) -> Result<Arc<Sentry>> {
+fn open(settings: &pillion_engine::config::SentrySettings, dirs: &Dirs) -> Result<Arc<Sentry>> {
     let places = Places {
-        run: Some(run),
-        state: Some(state),
+        run: Some(dirs.run.clone()),
+        state: Some(dirs.state.clone()),
+        other_runs: dirs.other_runs.clone(),
         ..Places::default()
     };
     Sentry::open(settings.clone(), places).map(Arc::new)

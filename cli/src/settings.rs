@@ -79,6 +79,7 @@ impl Given {
             group: settings.host.group.clone(),
             env: &|name| env::var(name).ok(),
             temporary: env::temp_dir(),
+            memory: "/dev/shm".into(),
         })
     }
 }

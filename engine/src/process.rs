@@ -117,6 +117,7 @@ impl Process {
                 group: host.group.clone(),
                 env: &|name| self.environment.get(name).cloned(),
                 temporary: self.temporary(),
+                memory: "/dev/shm".into(),
             })?;
             for warning in &dirs.warnings {
                 log::warn!(reason = warning.as_str(); "directory not as it should be");

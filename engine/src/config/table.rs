@@ -197,7 +197,7 @@ pub const TABLE: &[Setting] = &[
         "run_dir",
         Kind::Path(Relative::Refused),
         None,
-        "Directory for what running processes share, best on tmpfs; unset: `$RUNTIME_DIRECTORY`, else `/dev/shm/pillion-<uid>`, else inside `state_dir`.",
+        "Directory for what running processes share, best on tmpfs; unset: `$RUNTIME_DIRECTORY`, else `/dev/shm/pillion-<uid>`, else inside `state_dir`; where processes of this host use one of them, the next ones do.",
     ),
     setting(
         Host,

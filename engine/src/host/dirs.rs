@@ -15,8 +15,7 @@ use std::{
 
 use crate::{Error, Result, error::IoContext};
 
-/// What a tmpfs has to have left before segments are put there.
-const ROOM: u64 = 16 << 20;
+mod run;
 
 /// Where the directories may come from.
 pub struct DirOptions<'a> {
@@ -30,6 +29,8 @@ pub struct DirOptions<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// The system's temporary directory, the last resort.
     pub temporary: PathBuf,
+    /// Where files lie in memory: `/dev/shm`.
+    pub memory: PathBuf,
 }
 
 /// The resolved directories; both exist and were checked.
@@ -39,6 +40,8 @@ pub struct Dirs {
     pub state: PathBuf,
     /// On tmpfs where there is one.
     pub run: PathBuf,
+    /// Directories that processes of this host have used in place of [`Dirs::run`]: the dead may have left something there.
+    pub other_runs: Vec<PathBuf>,
     /// Said once in the log: what is not as it should be.
     pub warnings: Vec<String>,
     gid: Option<u32>,
@@ -53,10 +56,11 @@ impl Dirs {
         let gid = options.group.as_deref().map(group_id).transpose()?;
         let mut warnings = Vec::new();
         let state = state_dir(options, gid, &mut warnings)?;
-        let run = run_dir(options, gid, &state, &mut warnings)?;
+        let (run, other_runs) = run::find(options, gid, &state, &mut warnings)?;
         Ok(Self {
             state,
             run,
+            other_runs,
             warnings,
             gid,
         })
@@ -107,39 +111,6 @@ fn state_dir(
         last.display()
     ));
     prepare(&last, gid)
-}
-
-fn run_dir(
-    options: &DirOptions<'_>,
-    gid: Option<u32>,
-    state: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<PathBuf> {
-    if let Some(named) = &options.run_dir {
-        return prepare(named, gid).map_err(|error| named_dir("run_dir", &error));
-    }
-    let shared = match &options.group {
-        Some(group) => format!("/dev/shm/pillion-group-{group}"),
-        None => format!("/dev/shm/pillion-{}", effective_uid()),
-    };
-    let candidates = [
-        service_dir((options.env)("RUNTIME_DIRECTORY")),
-        Path::new("/dev/shm")
-            .is_dir()
-            .then(|| PathBuf::from(shared)),
-    ];
-    for candidate in candidates.into_iter().flatten() {
-        match prepare(&candidate, gid) {
-            Ok(ready) if room(&ready) >= ROOM => return Ok(ready),
-            Ok(ready) => warnings.push(format!(
-                "{} has less than {} MiB left: segments are kept in state_dir",
-                ready.display(),
-                ROOM >> 20
-            )),
-            Err(error) => warnings.push(error.to_string()),
-        }
-    }
-    prepare(&state.join("run"), gid)
 }
 
 /// systemd gives a list with colons; the first is the service's own, and we take a folder in it.
@@ -264,6 +235,7 @@ mod tests {
             group: None,
             env,
             temporary: base.to_owned(),
+            memory: base.join("memory"),
         }
     }
 

@@ -74,12 +74,18 @@ impl Process {
         if let Ok(dirs) = self.dirs() {
             let (dir, state) = (dirs.run.join("presence"), dirs.state.clone());
             let run = dirs.run.clone();
+            let others: Vec<PathBuf> = dirs
+                .other_runs
+                .iter()
+                .map(|run| run.join("presence"))
+                .collect();
             duties.push(Duty {
                 name: "sweep presence",
                 every: Duration::from_secs(10),
                 wanted: None,
                 run: Arc::new(move || {
                     let _ = presence::living(&dir);
+                    others.iter().for_each(|dir| drop(presence::living(dir)));
                     let now = Duration::from_millis(clock::unix_ms());
                     let now = SystemTime::UNIX_EPOCH + now;
                     secret::sweep(&state, now);
@@ -88,7 +94,7 @@ impl Process {
             });
         }
         if let Ok(dirs) = self.dirs() {
-            duties.extend(self.adopt_outboxes(dirs.run.clone(), dirs.state.clone()));
+            duties.extend(self.adopt_outboxes(dirs));
         }
         if let Ok(Some(store)) = self.store() {
             let (clean, export) = (Arc::clone(store), Arc::clone(store));

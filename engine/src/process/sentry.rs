@@ -3,7 +3,6 @@
 //! for the sender, which is asked for again from time to time: envelopes wait in the outbox, and outlive the process.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,7 +16,7 @@ use super::{Process, Value};
 use crate::{
     Error, Result,
     config::SentrySettings,
-    host::clock,
+    host::{Dirs, clock},
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
     sentry::{Places, Replays, Sentry, outbox::Orphans},
@@ -118,6 +117,7 @@ impl Process {
             Ok(dirs) => Places {
                 run: Some(dirs.run.clone()),
                 state: Some(dirs.state.clone()),
+                other_runs: dirs.other_runs.clone(),
                 orphans: Arc::clone(&self.sentry.orphans),
                 replays: Arc::clone(&self.sentry.replays),
             },
@@ -165,11 +165,7 @@ impl Process {
     }
 
     /// The duty of adopting: opens the room only where there is something to adopt.
-    pub(super) fn adopt_outboxes(
-        &self,
-        run: PathBuf,
-        state: PathBuf,
-    ) -> Option<super::member::Duty> {
+    pub(super) fn adopt_outboxes(&self, dirs: &Dirs) -> Option<super::member::Duty> {
         let off = self.resolved().capability_off("sentry").is_some();
         let settings = self.settings().sentry.clone();
         if off || !settings.enabled {
@@ -177,8 +173,9 @@ impl Process {
         }
         let cell = Arc::clone(&self.sentry);
         let places = Places {
-            run: Some(run),
-            state: Some(state),
+            run: Some(dirs.run.clone()),
+            state: Some(dirs.state.clone()),
+            other_runs: dirs.other_runs.clone(),
             orphans: Arc::clone(&cell.orphans),
             replays: Arc::clone(&cell.replays),
         };

@@ -68,6 +68,8 @@ pub struct Places {
     pub run: Option<PathBuf>,
     /// `state_dir`.
     pub state: Option<PathBuf>,
+    /// Other directories that have been `run_dir`.
+    pub other_runs: Vec<PathBuf>,
     /// What can't be adopted.
     pub orphans: Arc<Orphans>,
     /// Dead letters that go again.
@@ -98,9 +100,11 @@ impl Places {
 
     /// All directories in which outboxes may lie, whatever the setting was when they were made.
     fn outboxes(&self) -> impl Iterator<Item = PathBuf> {
+        let others = self.other_runs.iter().map(|run| run.join("sentry"));
         [false, true]
             .into_iter()
             .filter_map(|on_disk| self.outbox(on_disk))
+            .chain(others)
     }
 }
 

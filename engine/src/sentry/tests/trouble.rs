@@ -227,3 +227,28 @@ fn where_no_directory_can_be_written_memory_does_it_is_shown_and_nothing_is_lost
     assert!(room.flush());
     assert_eq!(reports(&server), told(&[("network_error", "error", 1)]));
 }
+
+#[test]
+fn outboxes_in_another_run_directory_are_adopted() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dirs = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let dead = Room::asleep(dirs[0].path(), settings(&server));
+    (0..20).for_each(|n| assert!(dead.sentry.send(&event(n), None).unwrap()));
+    drop(dead);
+    let places = Places {
+        run: Some(dirs[1].path().join("run")),
+        state: Some(dirs[1].path().join("state")),
+        other_runs: vec![dirs[0].path().join("run"), "/proc/nowhere".into()],
+        ..Places::default()
+    };
+    let mut heir = Room::asleep(dirs[1].path(), settings(&server));
+    assert!(places.hold_orphans());
+    heir.sentry = Arc::new(Sentry::open(settings(&server), places).unwrap());
+    heir.runtime.spawn(Arc::clone(&heir.sentry).run());
+    heir.sentry.adopt();
+    assert!(heir.flush());
+    assert_eq!(heir.count(Count::Adopted), 20);
+    let mut ids = server.ids();
+    ids.sort();
+    assert_eq!(ids, (0..20).map(id).collect::<Vec<_>>());
+}
