@@ -218,7 +218,7 @@ pub const TABLE: &[Setting] = &[
         "log_level",
         Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
         Some("info"),
-        "The least important lines that are still written.",
+        "The least important lines that are still written. A command on the console writes warnings only where neither this nor `pillion.log` is set.",
     ),
     setting(
         Log,
