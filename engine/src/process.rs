@@ -34,7 +34,7 @@ mod sentry;
 mod status;
 mod workers;
 
-use member::{Joined, limit_of};
+use member::{Joined, SETTLING, limit_of};
 use sentry::SentryCell;
 
 pub use found::{Found, Loose};
@@ -195,7 +195,7 @@ impl Process {
                 run_dir: dirs.run.clone(),
                 spare_dir: dirs.state.join("builds"),
             },
-            Arc::new(limit_of(dirs.run.join("presence"), asks)),
+            Arc::new(limit_of(dirs.run.join("presence"), asks, SETTLING)),
         ))
     }
 

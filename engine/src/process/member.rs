@@ -7,6 +7,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use once_cell::sync::OnceCell;
+
 use super::{Process, figures};
 pub(super) use crate::host::steward::Duty;
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     },
     logging, sentry,
     threads::blocking,
+    velox::Recency,
 };
 
 /// What a process holds once it takes part in the host.
@@ -176,14 +179,31 @@ async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
     }
 }
 
-/// The smallest number of concurrent builds that a living process asks for, looked up once a second.
-pub(super) fn limit_of(presence: PathBuf, own: usize) -> impl Fn() -> usize + Send + Sync {
+/// So long a process builds one at a time, until those that start together with it show their limits.
+pub(super) const SETTLING: Duration = Duration::from_millis(500);
+
+/// The smallest number of concurrent builds that a living process asks for: 1 for `settling` after the first
+/// question, then looked up once a second, or whenever it has to be of now.
+pub(super) fn limit_of(
+    presence: PathBuf,
+    own: usize,
+    settling: Duration,
+) -> impl Fn(Recency) -> usize + Send + Sync {
+    let begun = OnceCell::new();
     let last = Mutex::new(None);
-    move || {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    move |recency| {
         let now = clock::since_boot();
+        if now.saturating_sub(*begun.get_or_init(|| now)) < settling {
+            return 1;
+        }
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         match *last {
-            Some((at, limit)) if now.saturating_sub(at) < Duration::from_secs(1) => limit,
+            Some((at, limit))
+                if recency == Recency::Recent
+                    && now.saturating_sub(at) < Duration::from_secs(1) =>
+            {
+                limit
+            }
             _ => {
                 let living = presence::living(&presence);
                 let asked = living.iter().map(|info| info.max_concurrent_builds).min();
@@ -198,5 +218,29 @@ pub(super) fn limit_of(presence: PathBuf, own: usize) -> impl Fn() -> usize + Se
 fn report<T>(duty: &str, outcome: Result<T>) {
     if let Err(error) = outcome {
         log::warn!(duty = duty, error = error.to_string().as_str(); "duty failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smallest_limit_of_the_living_holds_from_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let join = |asks| Presence::join(dir.path(), presence::describe("cli", asks)).unwrap();
+        let living = dir.path().join("presence");
+        let five = join(5);
+        let settling = limit_of(living.clone(), 5, Duration::from_secs(3600));
+        assert_eq!(settling(Recency::Now), 1);
+        let limit = limit_of(living, 5, Duration::ZERO);
+        assert_eq!(limit(Recency::Recent), 5);
+        let one = join(1);
+        assert_eq!(limit(Recency::Now), 1);
+        assert_eq!(limit(Recency::Recent), 1);
+        drop(one);
+        assert_eq!(limit(Recency::Now), 5);
+        drop(five);
+        assert_eq!(limit(Recency::Now), 5);
     }
 }

@@ -58,7 +58,7 @@ pub use moving::moving_ref;
 pub use platform::{host_arch, host_os};
 pub use progress::{Phase, Progress};
 pub use request::{Exclude, Plugin, Replace, Request};
-pub use slots::Limit;
+pub use slots::{Limit, Recency};
 
 #[cfg(test)]
 mod tests;

@@ -23,8 +23,17 @@ use crate::{
 /// Slots that are never exceeded, so that the directory has a bound.
 const MOST: usize = 1024;
 
+/// Whether the host's limit may be one that was looked up a moment ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recency {
+    /// It may: asked often.
+    Recent,
+    /// It must be looked up now: a slot was taken by it.
+    Now,
+}
+
 /// The host's limit on builds.
-pub type Limit = Arc<dyn Fn() -> usize + Send + Sync>;
+pub type Limit = Arc<dyn Fn(Recency) -> usize + Send + Sync>;
 
 /// The lock files.
 #[derive(Clone)]
@@ -43,7 +52,7 @@ impl Slots {
     pub(super) async fn take(&self, jitter: &mut Jitter) -> Result<Lock> {
         loop {
             let slots = self.clone();
-            let held = tokio::task::spawn_blocking(move || attempt(&slots.dir, (slots.limit)()));
+            let held = tokio::task::spawn_blocking(move || attempt(&slots.dir, &*slots.limit));
             let held = held
                 .await
                 .map_err(|_| Error::State("the process is shutting down".into()))?;
@@ -56,8 +65,8 @@ impl Slots {
     }
 }
 
-fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
-    for number in 0..limit.clamp(1, MOST) {
+fn attempt(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lock>> {
+    for number in 0..limit(Recency::Recent).clamp(1, MOST) {
         let path = dir.join(format!("{number:03}.lock"));
         let lock = match Lock::attempt(&path, Kind::Exclusive) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -68,7 +77,9 @@ fn attempt(dir: &Path, limit: usize) -> Result<Option<Lock>> {
         let lock = lock.context(|| format!("locking {}", path.display()))?;
         if lock.is_some() {
             reach(Place::SlotTaken);
-            return Ok(lock);
+            // A process with a smaller limit may have come since that was looked up.
+            let allowed = number == 0 || number < limit(Recency::Now);
+            return Ok(lock.filter(|_| allowed));
         }
     }
     Ok(None)
@@ -84,12 +95,24 @@ mod tests {
     fn as_many_as_the_limit_build_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let held: Vec<Lock> = (0..3)
-            .map(|_| attempt(dir.path(), 3).unwrap().unwrap())
+            .map(|_| attempt(dir.path(), &|_| 3).unwrap().unwrap())
             .collect();
-        assert!(attempt(dir.path(), 3).unwrap().is_none());
-        assert!(attempt(dir.path(), 4).unwrap().is_some());
+        assert!(attempt(dir.path(), &|_| 3).unwrap().is_none());
+        assert!(attempt(dir.path(), &|_| 4).unwrap().is_some());
         drop(held);
-        assert!(attempt(dir.path(), 0).unwrap().is_some());
+        assert!(attempt(dir.path(), &|_| 0).unwrap().is_some());
+    }
+
+    #[test]
+    fn slot_beyond_a_limit_that_has_just_sunk_is_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let sunk = |recency| if recency == Recency::Now { 1 } else { 5 };
+        let first = attempt(dir.path(), &sunk).unwrap();
+        assert!(first.is_some());
+        assert!(attempt(dir.path(), &sunk).unwrap().is_none());
+        drop(first);
+        let free = (0..3).map(|_| attempt(dir.path(), &|_| 3).unwrap());
+        assert_eq!(free.collect::<Vec<_>>().iter().flatten().count(), 3);
     }
 
     #[tokio::test]
@@ -99,7 +122,7 @@ mod tests {
         let asked = Arc::clone(&limit);
         let slots = Slots::new(
             dir.path().join("slots"),
-            Arc::new(move || asked.load(Ordering::Relaxed)),
+            Arc::new(move |_| asked.load(Ordering::Relaxed)),
         );
         let mut jitter = Jitter::seeded(1);
         let _first = slots.take(&mut jitter).await.unwrap();

@@ -18,7 +18,7 @@ mod tags;
 #[path = "../../../src/artifacts/index/writer.rs"]
 mod writer;
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::PoisonError;
 
 use self::{
     layout::{Geometry, word},
@@ -33,8 +33,6 @@ pub(super) struct Index {
     segment: Segment,
     geometry: Geometry,
     gate: Mutex<()>,
-    // Held to write only where a file is replaced, which the model has none of.
-    stays: RwLock<()>,
 }
 
 #[derive(Debug)]
@@ -65,7 +63,6 @@ impl Index {
             segment: Segment(words.collect()),
             geometry,
             gate: Mutex::new(()),
-            stays: RwLock::new(()),
         };
         // Made before threads begin; those between are never used.
         let places =
@@ -81,7 +78,6 @@ impl Index {
         Writer {
             index: self,
             _held: Held(held),
-            _stays: self.stays.read().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

@@ -22,7 +22,7 @@ mod writer;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, RwLock},
+    sync::{Mutex, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -41,8 +41,6 @@ pub(super) struct Index {
     geometry: Geometry,
     gate: Gate,
     path: Option<PathBuf>,
-    /// Held for reading by writers: the mapping is not replaced under them.
-    stays: RwLock<()>,
 }
 
 impl Index {
@@ -56,14 +54,13 @@ impl Index {
         let geometry = Geometry::of(capacity);
         let name = format!("index-v{SCHEMA}-{identity:016x}-{}", geometry.capacity);
         let path = run_dir.join(format!("{name}.seg"));
-        let gate = Gate::File(run_dir.join(format!("{name}.lock")));
+        let gate = Gate::File(run_dir.join(format!("{name}.lock")), RwLock::default());
         match open::shared(&path, geometry, &gate) {
             Ok(segment) => Ok(Self {
                 segment,
                 geometry,
                 gate,
                 path: Some(path),
-                stays: RwLock::default(),
             }),
             Err(error) => {
                 log::warn!(path:% = path.display(), error:%; "index not shared");
@@ -74,7 +71,6 @@ impl Index {
                     geometry,
                     gate: Gate::Private(Mutex::new(())),
                     path: None,
-                    stays: RwLock::default(),
                 })
             }
         }
@@ -89,7 +85,6 @@ impl Index {
         Some(Writer {
             index: self,
             _held: held,
-            _stays: self.stays.read().unwrap_or_else(PoisonError::into_inner),
         })
     }
 
@@ -103,7 +98,7 @@ impl Index {
     /// Maps the file that others have made in the place of a removed one. `true`: it is mapped now. Never
     /// waits; where this process writes at the moment, a later call does it.
     pub(super) fn renew(&self) -> bool {
-        let (Some(path), Ok(_alone)) = (self.path(), self.stays.try_write()) else {
+        let (Some(path), Some(_alone)) = (self.path(), self.gate.alone()) else {
             return false;
         };
         match open::renew(&self.segment, path, self.geometry) {

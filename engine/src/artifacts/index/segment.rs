@@ -10,7 +10,7 @@ use std::{
     },
     path::Path,
     ptr::NonNull,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::atomic::Ordering,
 };
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -23,8 +23,8 @@ pub(super) struct Segment {
     words: NonNull<AtomicU64>,
     len: usize,
     writable: bool,
-    /// Device and inode; none of memory of this process alone.
-    file: Mutex<Option<(u64, u64)>>,
+    /// Device and inode; zeros of memory of this process alone. No lock: a forked child may look too.
+    file: [std::sync::atomic::AtomicU64; 2],
     /// Keeps the words mapped.
     pub(super) map: MmapRaw,
 }
@@ -60,7 +60,7 @@ impl Segment {
     /// Memory of this process alone, for where no file can be had.
     pub(super) fn anonymous(bytes: usize) -> io::Result<Self> {
         let map = MmapRaw::from(MmapOptions::new().len(bytes).map_anon()?);
-        Self::over(map, bytes, true, None)
+        Self::over(map, bytes, true, (0, 0))
     }
 
     pub(super) fn map(file: &File, bytes: usize, writable: bool) -> io::Result<Self> {
@@ -75,14 +75,14 @@ impl Segment {
             options.map_raw_read_only(file)?
         };
         let found = file.metadata()?;
-        Self::over(map, bytes, writable, Some((found.dev(), found.ino())))
+        Self::over(map, bytes, writable, (found.dev(), found.ino()))
     }
 
     fn over(
         map: MmapRaw,
         bytes: usize,
         writable: bool,
-        file: Option<(u64, u64)>,
+        (device, inode): (u64, u64),
     ) -> io::Result<Self> {
         let words = NonNull::new(map.as_mut_ptr().cast::<AtomicU64>())
             .ok_or(io::ErrorKind::InvalidInput)?;
@@ -90,7 +90,7 @@ impl Segment {
             words,
             len: bytes / 8,
             writable,
-            file: Mutex::new(file),
+            file: [device.into(), inode.into()],
             map,
         })
     }
@@ -107,7 +107,12 @@ impl Segment {
     /// Whether the path leads to the file that is mapped.
     pub(super) fn stands_at(&self, path: &Path) -> bool {
         let named = path.symlink_metadata();
-        named.is_ok_and(|named| *self.file() == Some((named.dev(), named.ino())))
+        let [device, inode] = &self.file;
+        let (device, inode) = (
+            device.load(Ordering::Relaxed),
+            inode.load(Ordering::Relaxed),
+        );
+        named.is_ok_and(|named| (device, inode) == (named.dev(), named.ino()))
     }
 
     /// Maps the file at `path` in the place of the one that is mapped, if it is a segment that `accept`
@@ -146,12 +151,10 @@ impl Segment {
         if mapped == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        *self.file() = Some((found.dev(), found.ino()));
+        let [device, inode] = &self.file;
+        device.store(found.dev(), Ordering::Relaxed);
+        inode.store(found.ino(), Ordering::Relaxed);
         Ok(true)
-    }
-
-    fn file(&self) -> MutexGuard<'_, Option<(u64, u64)>> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 //! header, before the disk changes too; who finds such a note when taking the lock knows that its
 //! writer died, and looks the key up on disk. Readers are never kept out. Threads that may wait.
 
-use std::{collections::HashMap, sync::RwLockReadGuard};
+use std::collections::HashMap;
 
 use super::{
     Index,
@@ -22,7 +22,6 @@ use crate::{
 pub(in crate::artifacts) struct Writer<'a> {
     pub(super) index: &'a Index,
     pub(super) _held: Held<'a>,
-    pub(super) _stays: RwLockReadGuard<'a, ()>,
 }
 
 /// Which of the two places of the journal: one change may evict another record on its way.

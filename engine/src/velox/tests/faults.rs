@@ -341,7 +341,7 @@ async fn a_panic_in_a_build_is_an_error_like_others() {
             run_dir: host.dir.path().join("run"),
             spare_dir: host.dir.path().join("spare"),
         },
-        Arc::new(|| panic!("no limit")),
+        Arc::new(|_| panic!("no limit")),
     );
     assert!(build(&panicking, request("http")).await.is_err());
     build(&velox, request("http")).await.unwrap();

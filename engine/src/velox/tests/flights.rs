@@ -166,7 +166,7 @@ async fn without_a_directory_for_flights_each_process_builds_on_its_own() {
         host.settings.clone(),
         Some(host.store()),
         places,
-        Arc::new(|| 5),
+        Arc::new(|_| 5),
     );
     build(&velox, request("http")).await.unwrap();
     std::fs::remove_dir_all(host.dir.path().join("cache/.pillion/flights")).unwrap();
@@ -178,7 +178,7 @@ async fn without_a_directory_for_flights_each_process_builds_on_its_own() {
             run_dir: file.join("run"),
             spare_dir: host.dir.path().join("spare"),
         },
-        Arc::new(|| 5),
+        Arc::new(|_| 5),
     );
     let (task, _) = begin(&lost, request("grpc"));
     task.await.unwrap().unwrap();

@@ -90,7 +90,7 @@ impl Host {
             self.settings.clone(),
             store,
             places,
-            Arc::new(move || limit),
+            Arc::new(move |_| limit),
         )
     }
 

@@ -31,7 +31,7 @@ fn worker() {
             run_dir: dir.join("run"),
             spare_dir: dir.join("spare"),
         },
-        Arc::new(|| 5),
+        Arc::new(|_| 5),
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
