@@ -99,9 +99,10 @@ fn a_panic_fails_its_job_with_the_message_and_the_runtime_goes_on() {
 fn a_wait_that_times_out_leaves_the_job_going() {
     let (runtime, _) = runtime();
     let inbox = Arc::new(Inbox::new(None).unwrap());
+    let (go, gone) = tokio::sync::oneshot::channel();
     let job = runtime
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| {
-            tokio::time::sleep(Duration::from_millis(150)).await;
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| {
+            gone.await.unwrap();
             Ok(5)
         })
         .unwrap();
@@ -112,7 +113,8 @@ fn a_wait_that_times_out_leaves_the_job_going() {
         &|| job.is_done(),
     );
     assert_eq!(short, Waited::TimedOut);
-    assert_eq!(job.state(), State::Running);
+    assert!(!job.is_done());
+    go.send(()).unwrap();
     assert_eq!(wait(&inbox, &job).unwrap(), 5);
     runtime.stop(Duration::from_secs(2));
 }
@@ -275,9 +277,10 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
     let parent = SLOT.get_or_make(make);
     let inbox = Arc::new(Inbox::new(None).unwrap());
     let stream = inbox.open_notifier().unwrap();
+    let (go, gone) = tokio::sync::oneshot::channel();
     let slow = parent
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+        .spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| {
+            gone.await.unwrap();
             Ok(1)
         })
         .unwrap();
@@ -298,6 +301,7 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
         });
         assert_eq!(code, 0, "round {round}");
     }
+    go.send(()).unwrap();
     assert_eq!(wait(&inbox, &slow).unwrap(), 1);
     assert!(turns_readable(&stream), "a child stole the wake-up");
     parent.stop(Duration::from_secs(2));
