@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 /**
  * What a request costs in a loop of one process, from its beginning to its end: as it is, with reset hooks, with each level of
- * the leak check; and what a call of a PHP function costs in a process that RoadRunner has started. Processor time of
+ * the leak check; and what a call of a PHP function and a page cost in a process that RoadRunner has started. Processor time of
  * whole processes, from which that of a tenth of the work is taken off: so start and end fall out.
  */
 
@@ -32,6 +32,25 @@ $application = sprintf(<<<'PHP'
         Pillion\Worker\request_end();
     }
     PHP, var_export(dirname(__DIR__) . '/tests-php/fixtures/notes/application.php', true));
+
+// Eight of its pages stand for one of a framework, in a loop around RoadRunner's worker, which reads its frames from memory.
+$roadrunner = sprintf(<<<'PHP'
+    require %s;
+    use Pillion\Bridge\RoadRunner\Message;
+    use Spiral\Goridge\StreamRelay;
+    $kernel = (require %s)($argv[2]);
+    $wire = fopen('php://memory', 'w+');
+    $headers = ['Host' => ['localhost'], 'User-Agent' => ['bench'], 'Accept' => ['text/html'], 'Cookie' => ['sid=0123456789abcdef'], 'X-Request-Id' => ['0123456789abcdef']];
+    $request = Message::bytes(3, 'GET') . Message::bytes(4, 'http://localhost/') . Message::lists(5, $headers);
+    for ($i = 0; $i < (int) $argv[1]; $i++) (new StreamRelay($wire, $wire))->send(0x80, $request);
+    (new StreamRelay($wire, $wire))->send(1, '', '{"stop":true}');
+    rewind($wire);
+    $worker = new Spiral\RoadRunner\Http\HttpWorker(new Spiral\RoadRunner\Worker(new StreamRelay($wire, fopen('/dev/null', 'w'))));
+    while ($worker->waitRequest()) {
+        for ($i = 0; $i < 8; $i++) $page = $kernel->handle('GET', '/');
+        $worker->respond(200, json_encode($page));
+    }
+    PHP, var_export(dirname(__DIR__) . '/tests-php/hosts/lib/spiral.php', true), var_export(dirname(__DIR__) . '/tests-php/fixtures/notes/application.php', true));
 
 /** Nanoseconds that one of so many takes. */
 $cost = static function (array $command, int $times, string $argument = ''): float {
@@ -99,7 +118,23 @@ foreach (['outside RoadRunner' => [], 'in a worker of RoadRunner' => ['RR_MODE' 
         sprintf('%+.1f ns (half of the rounds: %+.1f to %+.1f)', $difference->median(), $difference->at(0.25), $difference->at(0.75)),
         sprintf('PHP without it: %.1f ns', $bare->median()),
         '',
-        $environment === [] ? '0 ns' : '',
-        $environment === [] ? [$difference->at(0.25) <= 0] : [],
+        '0 ns',
+        [$difference->at(0.25) <= 0],
     );
 }
+putenv('RR_MODE=http');
+$bare = [];
+['part' => $part] = rounds(ROUNDS, ['part' => static function () use ($cost, $with, $without, $roadrunner, $notes, &$bare): float {
+    $bare[] = $cost($without($roadrunner), 3000, $notes);
+
+    return ($cost($with($roadrunner), 3000, $notes) / end($bare) - 1) * 100;
+}]);
+putenv('RR_MODE');
+row(
+    'a page of a small framework in a worker of RoadRunner, extension idle',
+    sprintf('%+.1f %% (half of the rounds: %+.1f to %+.1f)', $part->median(), $part->at(0.25), $part->at(0.75)),
+    sprintf('PHP without it: %.1f µs', (new Samples($bare))->median() / 1e3),
+    '',
+    '≤ 1 %',
+    [$part->at(0.25) <= 1],
+);

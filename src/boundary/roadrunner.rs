@@ -253,11 +253,29 @@ unsafe fn has_read(method: *mut zend_execute_data, frame: *mut zend_execute_data
             "requests are not noticed any more"
         ),
     }
+    // What another plugin sends, jobs for one, may have headers of its own.
+    // SAFETY: by the contract.
     if let Some(id) = Thread::with(|thread| thread.worker.frames.take_id())
+        && unsafe { is_http(method) }
         && Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none())
     {
         identity::set(id);
     }
+}
+
+/// Whether the method gives HTTP requests.
+///
+/// # Safety
+/// A live frame of a method.
+unsafe fn is_http(method: *mut zend_execute_data) -> bool {
+    // SAFETY: by the contract.
+    let names = unsafe {
+        (*method)
+            .func
+            .as_ref()
+            .and_then(|function| functions::names_of(function))
+    };
+    names.is_some_and(|(_, name)| name.eq_ignore_ascii_case(b"waitRequest"))
 }
 
 /// # Safety

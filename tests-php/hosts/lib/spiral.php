@@ -115,9 +115,9 @@ namespace Spiral\RoadRunner {
     {
         private readonly Relay $relay;
 
-        public function __construct()
+        public function __construct(?Relay $relay = null)
         {
-            $this->relay = Relay::create((string) getenv('RR_RELAY'));
+            $this->relay = $relay ?? Relay::create((string) getenv('RR_RELAY'));
         }
 
         public function waitPayload(): ?Payload

@@ -88,6 +88,24 @@ test('RoadRunner over a socket: each request has one beginning and one end', fun
     all_reset($box);
 });
 
+test('RoadRunner with opcache and its JIT: each request has one beginning and one end', function (Box $box): void {
+    foreach (['tracing', 'function'] as $jit) {
+        $own = $box->beside();
+        tell_of_requests($own);
+        $host = new RoadRunner($own, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php'], [
+            'opcache.enable_cli' => '1', 'opcache.jit' => $jit, 'opcache.jit_buffer_size' => '32M', 'opcache.jit_hot_loop' => '8', 'opcache.jit_hot_func' => '8',
+        ]);
+        $before = count(begun($own));
+        $answers = Http::many(array_map($host->url(...), array_merge(...array_fill(0, 50, ['echo', 'nested_buffers', 'generator', 'fiber']))), 2);
+        same([200], array_values(array_unique(array_column($answers, 'status'))), $jit);
+        $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
+        same('mine', json_decode(file_get_contents($host->url('status'), false, $context), true)['request']['id'], $jit);
+        $host->reset();
+        all_ended($own, $before + 201);
+        all_reset($own);
+    }
+});
+
 test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Box $box): void {
     tell_of_requests($box);
     $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
