@@ -253,11 +253,12 @@ unsafe fn has_read(method: *mut zend_execute_data, frame: *mut zend_execute_data
             "requests are not noticed any more"
         ),
     }
-    // What another plugin sends, jobs for one, may have headers of its own.
-    // SAFETY: by the contract.
-    if let Some(id) = Thread::with(|thread| thread.worker.frames.take_id())
-        && unsafe { is_http(method) }
-        && Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none())
+    let Some(id) = Thread::with(|thread| thread.worker.frames.take_id()) else {
+        return;
+    };
+    // SAFETY: by the contract. What another plugin sends, jobs for one, may have headers of its own.
+    let is_http = unsafe { is_http(method) };
+    if is_http && Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none())
     {
         identity::set(id);
     }
