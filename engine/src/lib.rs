@@ -13,7 +13,7 @@
 //! * [`velox`] builds: request, key, flight, client.
 //! * [`sentry`] envelopes: outbox, limits, sender, dead letters.
 //! * [`worker`] where requests begin and end.
-//! * `descriptors` none of ours is below 3; [`threads`] work that blocks, and machines that give no thread.
+//! * `descriptors` none of ours is below 3; `file_size` a limit of it is an error; [`threads`] work that blocks, and machines that give no thread.
 //! * [`uuid`] ids that are made here.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
@@ -31,6 +31,7 @@ pub mod error;
 mod failpoint;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
+mod file_size;
 pub mod host;
 pub mod logging;
 pub mod metrics;

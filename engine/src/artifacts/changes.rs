@@ -22,7 +22,10 @@ use super::{
     disk::{CONTROL, Disk, absent},
     folder::Folder,
 };
-use crate::failpoint::{Place, reach};
+use crate::{
+    failpoint::{Place, reach},
+    file_size::without_signal,
+};
 
 const NAME: &str = "changes";
 const MAGIC: [u8; 8] = *b"PILLCHG1";
@@ -64,7 +67,7 @@ pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
         let (left, right) = record.split_at_mut(8);
         left.copy_from_slice(&key.0.to_le_bytes());
         right.copy_from_slice(&(!key.0).to_le_bytes());
-        if log.write(&record)? < record.len() {
+        if without_signal(|| log.write(&record))? < record.len() {
             return Err(io::ErrorKind::StorageFull.into());
         }
         reach(Place::ChangesNoted);
@@ -179,7 +182,7 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
     let (left, right) = head.split_at_mut(8);
     left.copy_from_slice(&MAGIC);
     right.copy_from_slice(&random.max(1).to_le_bytes());
-    temp.file().write_all(&head)?;
+    without_signal(|| temp.file().write_all(&head))?;
     temp.share()?;
     reach(Place::ChangesBegun);
     temp.publish(control, NAME)

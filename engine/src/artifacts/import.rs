@@ -24,6 +24,7 @@ use crate::{
     Result,
     error::IoContext as _,
     failpoint::{Place, reach},
+    file_size::without_signal,
 };
 
 /// In [`CONTROL`]: there is nothing left to be taken over.
@@ -163,7 +164,8 @@ impl Store {
         record.digest = ConfigDigest::of_value(&config);
 
         let temp = self.disk.temp()?;
-        io::Write::write_all(&mut temp.file(), &entry::format(&record, &config)?)?;
+        let text = entry::format(&record, &config)?;
+        without_signal(|| io::Write::write_all(&mut temp.file(), &text))?;
         temp.seal(0o644)?;
         let name = random_name()?;
         place.link(&link_name(key), &place, &name)?;

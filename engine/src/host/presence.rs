@@ -20,6 +20,7 @@ use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{Place, reach},
+    file_size::without_signal,
 };
 
 /// What a living process tells about itself.
@@ -118,7 +119,7 @@ fn show(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
     let lock = claim(dir, info.pid)?;
     reach(Place::PresenceLocked);
     let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
-    let written = lock.file().write_all(&text);
+    let written = without_signal(|| lock.file().write_all(&text));
     if written.is_err() {
         let _ = fs::remove_file(lock.path());
     }

@@ -15,6 +15,7 @@ use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{Place, reach},
+    file_size::without_signal,
 };
 
 /// What a file begins with that is about to become the secret; 16 random digits follow.
@@ -99,7 +100,7 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
         .mode(0o600)
         .open(&temporary)
         .and_then(|mut file| {
-            file.write_all(secret.as_bytes())?;
+            without_signal(|| file.write_all(secret.as_bytes()))?;
             // Who shares the directory shares the secret: without it none of them could join.
             let group = state_dir.metadata()?.mode() & 0o020;
             file.set_permissions(fs::Permissions::from_mode(0o600 | (group << 1)))?;

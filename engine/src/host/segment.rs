@@ -16,6 +16,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use crate::{
     descriptors,
     failpoint::{Place, reach},
+    file_size::without_signal,
 };
 
 /// What the file system has to have left after a segment was made.
@@ -156,9 +157,12 @@ pub(crate) fn share(file: &File, dir: &Path) -> io::Result<()> {
 /// Gives a file its size, and the disk's blocks for it.
 pub(crate) fn allocate(file: &mut File, bytes: usize) -> io::Result<()> {
     let none = rustix::fs::FallocateFlags::empty();
-    match rustix::fs::fallocate(&*file, none, 0, bytes as u64) {
+    match without_signal(|| rustix::fs::fallocate(&*file, none, 0, bytes as u64)) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => zeros(file, bytes),
+        // The last: a filter of system calls.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
+            zeros(file, bytes)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -214,7 +218,7 @@ pub(crate) fn zeros(file: &mut File, bytes: usize) -> io::Result<()> {
     let mut left = bytes;
     while left > 0 {
         let part = page.get(..left.min(page.len())).unwrap_or(&page);
-        file.write_all(part)?;
+        without_signal(|| file.write_all(part))?;
         left -= part.len();
     }
     Ok(())

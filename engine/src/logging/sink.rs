@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use crate::descriptors;
+use crate::{descriptors, file_size::without_signal};
 
 /// Writes a line to a descriptor that others share, so its flags stay as they are. Asks first whether
 /// it would block, for up to `patience`; a pipe that says no longer has room for a whole line.
@@ -36,7 +36,7 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
         _ => return Err(io::ErrorKind::BrokenPipe.into()),
     }
     // SAFETY: the pointer and the length are those of `line`.
-    let written = unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) };
+    let written = without_signal(|| unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) });
     if written < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -51,7 +51,7 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
 /// The system's.
 pub(super) fn append_once(path: &Path, line: &str, may_create: bool) -> io::Result<()> {
     let mut file = open(path, may_create)?;
-    file.write(line.as_bytes()).map(drop)
+    without_signal(|| file.write(line.as_bytes())).map(drop)
 }
 
 fn open(path: &Path, may_create: bool) -> io::Result<File> {

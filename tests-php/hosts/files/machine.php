@@ -8,6 +8,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/mounts.php';
 
 const USER = 61003;
 
@@ -76,4 +77,53 @@ test('without a thread envelopes wait, other work is refused in words, and both 
     same(array_map(fn (int $id): string => sprintf('%032x', $id), [1, 2, 3]), $sentry->events());
     same(1, substr_count($program->errors(), 'envelopes wait for a thread'), $program->errors());
     is_true(!str_contains($program->errors(), 'panic'), $program->errors());
+});
+
+/** Sends, puts, builds and looks, and tells what came of each. */
+const ALL = <<<'PHP'
+    foreach ($argv[1] === '' ? [] : [(int) $argv[1]] as $bytes) {
+        posix_setrlimit(POSIX_RLIMIT_FSIZE, $bytes, $bytes) || say('the limit could not be set');
+    }
+    say('sent', [Pillion\Sentry\send("{\"event_id\":\"" . md5('x') . "\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}"), Pillion\Sentry\flush(20)]);
+    say('put', outcome(fn () => Pillion\Artifacts\put('2eccb077c71e1f91', '/bin/true')->wait(20)));
+    say('built', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));
+    say('found', [Pillion\Artifacts\find('2eccb077c71e1f91')?->key, count(Pillion\status()['host']['workers']), Pillion\Artifacts\stats()['index']['path'] !== null]);
+    PHP;
+
+test('system calls that a container runtime refuses cost nothing', function (Box $box): void {
+    $sentry = $box->sentry();
+    $box->velox();
+    run(['cc', '-O1', '-o', "{$box->directory}/refuse", __DIR__ . '/refuse.c']);
+    file_put_contents($file = "{$box->directory}/all.php", "<?php\n" . ALL);
+    foreach (['statx', 'fallocate,madvise', 'openat2,renameat2,copy_file_range,faccessat2,getrandom,memfd_create,close_range,rseq'] as $calls) {
+        $here = $box->beside();
+        $php = $here->start("php without {$calls}", ["{$box->directory}/refuse", $calls, '--', ...$here->phpCommand(), $file, '']);
+        same([true, true], $php->hear('sent'), $calls);
+        same([true, true], [$php->hear('put')['good'] ?? null, $php->hear('built')['good'] ?? null], $calls);
+        same(['2eccb077c71e1f91', 1, true], $php->hear('found'), $calls);
+        same(0, $php->wait());
+        is_true(!str_contains($php->errors(), 'WARN') && !str_contains($php->errors(), 'ERROR'), $php->errors());
+    }
+    same([md5('x')], $sentry->events());
+});
+
+test('a limit of the size of files is an error of what is too large, and ends no process', function (Box $box): void {
+    $sentry = $box->sentry();
+    $box->velox();
+    $refused = [];
+    foreach ([0, 1024, 100_000] as $bytes) {
+        $here = $box->beside();
+        $php = $here->php(ALL, [(string) $bytes]);
+        same([true, true], $php->hear('sent'), "{$bytes} bytes");
+        $put = $php->hear('put');
+        $refused[] = ($put['good'] ?? false) === true ? 'kept' : $put['class'] . ': ' . strrchr($put['message'], ':');
+        $built = $php->hear('built');
+        is_true(($built['good'] ?? false) || str_starts_with($built['class'], 'Pillion\\'), show($built));
+        $php->hear('found');
+        same(0, $php->wait());
+        is_true(!str_contains($php->errors(), 'panic'), $php->errors());
+    }
+    $too_large = 'Pillion\StateException: : File too large (os error 27)';
+    same([$too_large, $too_large, 'kept'], $refused);
+    same([md5('x')], $sentry->events());
 });

@@ -28,6 +28,7 @@ use std::{
 use crate::{
     Result,
     error::IoContext,
+    file_size::without_signal,
     host::{
         lock::{Kind, Lock},
         shared,
@@ -177,9 +178,11 @@ impl Table {
         if let Some(place) = self.entries.get_mut(slot) {
             *place = entry;
         }
-        self.file
-            .write_all_at(&entry.encode(), (slot * RECORD) as u64)
-            .context(|| "writing the table of flights")
+        without_signal(|| {
+            self.file
+                .write_all_at(&entry.encode(), (slot * RECORD) as u64)
+        })
+        .context(|| "writing the table of flights")
     }
 }
 
@@ -209,9 +212,12 @@ fn allocate(file: &File) -> io::Result<()> {
     if file.metadata()?.len() >= BYTES as u64 {
         return Ok(());
     }
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, BYTES as u64) {
-        // Then each record takes its place when it is written.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+    let none = rustix::fs::FallocateFlags::empty();
+    match without_signal(|| rustix::fs::fallocate(file, none, 0, BYTES as u64)) {
+        // Then each record takes its place when it is written. The last: a filter of system calls.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
+            Ok(())
+        }
         allocated => Ok(allocated?),
     }
 }
