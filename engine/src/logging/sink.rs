@@ -10,10 +10,34 @@ use std::{
         unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     },
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 use crate::{descriptors, file_size::without_signal};
+
+/// The inode of the socket that was standard error when PHP started (of a journal, say); 0: it was none.
+static STDERR_SOCKET: AtomicU64 = AtomicU64::new(0);
+
+/// Remembers what standard error is. When PHP starts.
+pub(super) fn note_stderr() {
+    let inode = socket_inode(libc::STDERR_FILENO).unwrap_or(0);
+    STDERR_SOCKET.store(inode, Ordering::Relaxed);
+}
+
+/// Whether the number of standard error is that of a connection by now: a daemon has closed it, and the application's
+/// next connection was given the number.
+fn is_connection(fd: RawFd) -> bool {
+    fd == libc::STDERR_FILENO
+        && socket_inode(fd).is_some_and(|inode| inode != STDERR_SOCKET.load(Ordering::Relaxed))
+}
+
+fn socket_inode(fd: RawFd) -> Option<u64> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fstat fills the struct where it succeeds.
+    let stat = unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }?;
+    (stat.st_mode & libc::S_IFMT == libc::S_IFSOCK).then_some(stat.st_ino)
+}
 
 /// Writes a line to a descriptor that others share, so its flags stay as they are. Asks first whether
 /// it would block, for up to `patience`; a pipe that says no longer has room for a whole line.
@@ -21,6 +45,9 @@ use crate::{descriptors, file_size::without_signal};
 /// # Errors
 /// Nobody takes the line, or not in time.
 pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Result<()> {
+    if is_connection(fd) {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
     let mut poll = libc::pollfd {
         fd,
         events: libc::POLLOUT,

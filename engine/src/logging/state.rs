@@ -95,6 +95,9 @@ pub(super) fn install(settings: &LogSettings) {
     if old.is_some_and(|state| state.settings == *settings) {
         return;
     }
+    if old.is_none() {
+        sink::note_stderr();
+    }
     let fresh = State::new(
         settings.clone(),
         libc::STDERR_FILENO,

@@ -39,7 +39,7 @@ pub(super) fn find(
     let candidates: Vec<PathBuf> = [service, memory].into_iter().flatten().collect();
     let chosen = candidates.iter().find(|candidate| {
         let suits = suits(candidate, gid, &last);
-        suits.map_err(|why| warnings.push(why)).is_ok()
+        suits.map_err(|why| warnings.extend(why)).is_ok()
     });
     let chosen = match chosen {
         Some(chosen) => chosen.clone(),
@@ -50,16 +50,12 @@ pub(super) fn find(
     Ok((chosen.clone(), others.collect()))
 }
 
-/// Whether segments are put there, and not in `last`; else why not.
-fn suits(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), String> {
-    let ready = prepare(candidate, gid).map_err(|error| error.to_string())?;
+/// Whether segments are put there, and not in `last`; else why not, where that is not as it should be.
+fn suits(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), Option<String>> {
+    let ready = prepare(candidate, gid).map_err(|error| Some(error.to_string()))?;
     let is_used = fs::read_dir(&ready).is_ok_and(|mut entries| entries.next().is_some());
-    if !is_used && is_lived_in(last) {
-        return Err(format!(
-            "{} is not used: processes of this host use {}",
-            ready.display(),
-            last.display()
-        ));
+    if is_lived_in(last) && !is_lived_in(&ready) {
+        return Err(None);
     }
     let needed = if is_used { LEAST_ROOM } else { ROOM };
     if room(&ready) >= needed || is_lived_in(&ready) {
@@ -67,11 +63,11 @@ fn suits(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), String> 
         let _ = shared::make_dir(&ready.join("presence"));
         return Ok(());
     }
-    Err(format!(
+    Err(Some(format!(
         "{} has less than {} KiB left: segments are kept in state_dir",
         ready.display(),
         needed >> 10
-    ))
+    )))
 }
 
 fn is_lived_in(run: &Path) -> bool {
@@ -111,15 +107,22 @@ mod tests {
         fs::create_dir(&memory).unwrap();
         let second = unset(base.path());
         assert_eq!(second.run, on_disk);
-        assert!(second.warnings[0].contains("use"), "{:?}", second.warnings);
+        assert!(second.warnings.is_empty(), "{:?}", second.warnings);
         drop(presence);
         let third = unset(base.path());
         assert!(third.run.starts_with(&memory) && third.warnings.is_empty());
         assert_eq!(third.other_runs, std::slice::from_ref(&on_disk));
-        // Used by the dead: the next one finds what they left, and doesn't ask for room to begin with.
-        fs::create_dir(third.run.join("sentry")).unwrap();
-        let _other = Presence::join(&on_disk, presence::describe("cli", 1)).unwrap();
+        // Room came back while processes live on the disk: they are not left alone.
+        let on_the_disk = Presence::join(&on_disk, presence::describe("cli", 1)).unwrap();
         let fourth = unset(base.path());
-        assert_eq!((fourth.run, fourth.other_runs), (third.run, vec![on_disk]));
+        assert_eq!(
+            (fourth.run, fourth.other_runs),
+            (on_disk.clone(), vec![third.run.clone()])
+        );
+        // Processes live in both: memory has the last word.
+        let _in_memory = Presence::join(&third.run, presence::describe("cli", 1)).unwrap();
+        assert_eq!(unset(base.path()).run, third.run);
+        drop(on_the_disk);
+        assert_eq!(unset(base.path()).other_runs, [on_disk]);
     }
 }
