@@ -121,6 +121,7 @@ function settings(): array
 
 /**
  * The state of this machine's outboxes, named as RoadRunner's Sentry plugin names it. Fields may be added.
+ * Adds up words that the processes share: it takes some microseconds, whatever waits.
  *
  * - `queue.queue_length`: envelopes that wait in all processes; `queue.here`: in this one.
  * - `queue.retry_queue_length`: dead letters.

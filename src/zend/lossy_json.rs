@@ -4,17 +4,18 @@
 //! Objects may run PHP code (`jsonSerialize()`, `format()`), which may end the script in the middle: PHP jumps over
 //! the frames then. So the text lies in the thread's state, and a frame holds nothing with a destructor.
 
+mod objects;
+
 use ext_php_rs::ffi::{
     HashTable, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_OBJECT, IS_STRING, IS_TRUE,
-    IS_UNDEF, instanceof_function_slow, zend_class_entry, zend_object, zval,
+    IS_UNDEF, zval,
 };
 
 use super::{
     call::Thrown,
-    interrupt, invoke,
     kept::Kept,
     raw,
-    value::{Key, bytes, deref, for_each, property, type_of, zend_str},
+    value::{Key, bytes, for_each, type_of},
 };
 use crate::thread::Thread;
 
@@ -28,8 +29,6 @@ const MAX_TEXT: usize = 64 << 10;
 const MAX_BYTES: usize = 960 << 10;
 /// Marks what was cut or replaced.
 const MARK: &str = "…";
-/// `ZEND_ACC_ENUM`
-const ENUM: u32 = 1 << 28;
 
 /// An array from PHP as the text of a JSON object.
 ///
@@ -218,87 +217,10 @@ impl Walk {
             }
         }
     }
-
-    fn object(&mut self, value: &zval, holder: Option<&Holder<'_>>) {
-        // SAFETY: the type says that it is an object; its class outlives it.
-        let (object, class) = unsafe { (value.value.obj, (*value.value.obj).ce) };
-        // SAFETY: classes of PHP's own extensions, which are always there; a live class.
-        let (is_json, is_time, is_enum) = unsafe {
-            (
-                is_a(class, raw::php_json_serializable_ce),
-                is_a(class, raw::php_date_get_interface_ce()),
-                (*class).ce_flags & ENUM != 0,
-            )
-        };
-        let known = Holder::holds(holder, object.addr()) || Holder::depth(holder) >= MAX_DEPTH;
-        let called = match () {
-            () if known => None,
-            () if is_json => self.call(value, "jsonSerialize", &[]),
-            () if is_time => {
-                let format = [Kept::text("Y-m-d\\TH:i:s.uP")];
-                let called = self.call(value, "format", &format);
-                format.into_iter().for_each(Kept::release);
-                called
-            }
-            () => None,
-        };
-        if let Some(called) = called {
-            let here = Holder {
-                address: object.addr(),
-                outer: holder,
-            };
-            self.value(deref(called.value()), Some(&here));
-            called.release();
-        } else if is_enum && !is_json {
-            self.case(object, class);
-        } else {
-            self.class_name(class);
-        }
-    }
-
-    /// The value of an enum's case, else its name.
-    fn case(&mut self, object: *mut zend_object, class: *mut zend_class_entry) {
-        // SAFETY: a live class of an enum.
-        let is_backed = unsafe { (*class).enum_backing_type != 0 };
-        let name = if is_backed { c"value" } else { c"name" };
-        property(object, name, |value| match value {
-            Some(value) => self.value(value, None),
-            None => self.class_name(class),
-        });
-    }
-
-    fn class_name(&self, class: *mut zend_class_entry) {
-        // SAFETY: a live class.
-        let name = unsafe { zend_str((*class).name) }.unwrap_or_default();
-        // An anonymous class is followed by where it stands.
-        self.text(name.split(|byte| *byte == 0).next().unwrap_or_default());
-    }
-
-    /// What a method returns; `None` where it has thrown, or has ended the script.
-    fn call(&mut self, value: &zval, method: &str, arguments: &[Kept]) -> Option<Kept> {
-        let object = Kept::new(value);
-        let called = invoke::method(&object, method, arguments);
-        if interrupt::is_throwing() {
-            let exception = interrupt::set_aside();
-            match exception.is_null() {
-                true => self.ended = true,
-                false => invoke::object(exception).release(),
-            }
-        }
-        object.release();
-        called.ok()
-    }
 }
 
 fn quote(json: &mut String, text: &str) {
     if let Ok(quoted) = serde_json::to_string(text) {
         json.push_str(&quoted);
     }
-}
-
-/// # Safety
-/// Two live classes.
-unsafe fn is_a(class: *mut zend_class_entry, of: *const zend_class_entry) -> bool {
-    // SAFETY: by the contract.
-    std::ptr::eq(class, of) || unsafe { instanceof_function_slow(class, of) }
 }

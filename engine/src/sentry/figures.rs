@@ -11,7 +11,9 @@ use super::{
     capture::time,
     dead::Letter,
     envelope::Envelope,
+    letters_in,
     outbox::{Waiting, waiting_in},
+    tally::Tally,
     target,
 };
 use crate::{
@@ -61,7 +63,7 @@ impl Sentry {
             "dsn_set": self.settings.dsn.is_some(),
             "queue": {
                 "queue_length": waiting.records,
-                "retry_queue_length": self.letters.as_ref().map_or(0, |letters| letters.ids().len()),
+                "retry_queue_length": self.letters(),
                 "workers": self.settings.workers,
                 "closed": false,
                 "bytes": waiting.bytes,
@@ -134,12 +136,27 @@ impl Sentry {
         letters.map(|letter| describe(&letter)).collect()
     }
 
+    /// How many dead letters there are.
+    fn letters(&self) -> usize {
+        let state = self.places.state.as_deref();
+        let (Some(letters), Some(state)) = (&self.letters, state) else {
+            return 0;
+        };
+        let dir = letters_in(state);
+        self.listed.count(&dir, || letters.ids().len())
+    }
+
+    /// What waits on the host: words of the tally, or where it has none for all, what the files hold.
     fn waiting(&self) -> Waiting {
-        if !self.outbox.is_durable() {
-            return Waiting {
-                records: self.outbox.queued(),
-                bytes: self.outbox.bytes(),
-            };
+        let own = Waiting {
+            records: self.outbox.queued(),
+            bytes: self.outbox.bytes(),
+        };
+        if self.outbox.name().is_none() {
+            return own;
+        }
+        if let Some(others) = self.tally.as_ref().and_then(Tally::others) {
+            return own.and(others);
         }
         self.outbox_dirs().fold(Waiting::default(), |sum, dir| {
             let found = waiting_in(&dir);

@@ -7,7 +7,8 @@
 //!   Sentry is out of reach among it.
 //! * [`envelope`], [`category`], [`limits`], [`losses`] the protocol; [`batch`] containers.
 //! * [`sender`] the task that sends; [`client`] one request; [`target`] one project.
-//! * [`dead`] what was given up, [`replays`] what of it goes again; [`capture`] an envelope from an event; [`figures`] what it says of itself.
+//! * [`tally`] what waits on the host; [`dead`] what was given up, [`replays`] what of it goes again; [`capture`] an
+//!   envelope from an event; [`figures`] what it says of itself.
 
 pub mod batch;
 pub mod board;
@@ -26,6 +27,7 @@ pub mod outbox;
 mod reach;
 mod replays;
 mod sender;
+mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -44,7 +46,8 @@ use tokio::sync::Notify;
 use board::{Board, Count};
 use category::Reason;
 use dead::Letters;
-use outbox::{Orphans, Outbox, Pushed, Room};
+use outbox::{Orphans, Outbox, Pushed, Room, Waiting};
+use tally::{Listed, Tally};
 
 pub use capture::Captured;
 pub use figures::settings;
@@ -116,6 +119,9 @@ pub struct Sentry {
     outbox: Outbox,
     board: Arc<Board>,
     letters: Option<Letters>,
+    /// What waits on the host. `None`: it is counted in the files.
+    tally: Option<Tally>,
+    listed: Listed,
     wake: Notify,
     /// The sender looks by itself; nobody needs to wake it.
     awake: AtomicBool,
@@ -156,6 +162,8 @@ impl Sentry {
         }
         let board = Board::open(places.run.as_deref())
             .map_err(|error| Error::io("mapping Sentry's board", error))?;
+        let slot = places.run.as_deref().zip(outbox.name());
+        let tally = slot.and_then(|(run, name)| Tally::open(run, name));
         let letters = places.state.as_ref().map(|state| {
             Letters::new(
                 letters_in(state),
@@ -167,6 +175,8 @@ impl Sentry {
             outbox,
             board: Arc::new(board),
             letters,
+            tally,
+            listed: Listed::default(),
             wake: Notify::new(),
             awake: AtomicBool::new(false),
             flushing: AtomicUsize::new(0),
@@ -239,6 +249,7 @@ impl Sentry {
         match pushed {
             Pushed::In(pushed_out) => {
                 self.board.count(Count::Accepted, 1);
+                self.count_waiting();
                 if pushed_out > 0 {
                     self.board.count(Count::Overflow, pushed_out as u64);
                 }
@@ -286,6 +297,41 @@ impl Sentry {
         for loss in losses::of_items(reason, &envelope.items) {
             target.0.lose(target.1, loss);
         }
+    }
+
+    /// Has the host know how many envelopes wait here.
+    #[inline]
+    fn count_waiting(&self) {
+        if let Some(tally) = &self.tally {
+            tally.set_records(self.outbox.queued());
+        }
+    }
+
+    /// As [`Sentry::count_waiting`], and the size of their files.
+    fn tally_all(&self) {
+        self.count_waiting();
+        if let Some(tally) = &self.tally {
+            tally.set_bytes(self.outbox.bytes());
+        }
+    }
+
+    /// The slots of dead processes, which count what they had adopted too.
+    fn dead_slots(&self) -> Vec<tally::Other> {
+        let mut slots = self.tally.as_ref().map(Tally::slots).unwrap_or_default();
+        let lives = |name: &str| self.outbox_dirs().any(|dir| outbox::is_held(&dir, name));
+        slots.retain(|slot| !lives(&slot.name));
+        slots
+    }
+
+    /// What the dead had is counted here now, or stays in outboxes that could not be adopted.
+    fn clear_slots(&self, dead: &[tally::Other]) {
+        let Some(tally) = &self.tally else {
+            return;
+        };
+        self.tally_all();
+        let orphaned = self.outbox_dirs().map(|dir| outbox::orphaned_in(&dir));
+        tally.set_orphaned(orphaned.fold(Waiting::default(), Waiting::and));
+        dead.iter().for_each(|slot| tally.free(slot));
     }
 
     /// Wakes the sender, unless it looks by itself.
@@ -377,6 +423,7 @@ impl Sentry {
         if self.is_ending() {
             return;
         }
+        let dead = self.dead_slots();
         for dir in self.outbox_dirs() {
             let adopted = self.outbox.adopt(&dir, &self.places.orphans);
             if adopted.outboxes == 0 {
@@ -389,6 +436,7 @@ impl Sentry {
             }
             self.rouse();
         }
+        self.clear_slots(&dead);
     }
 
     /// Queues dead letters again: one, or all. Returns how many. On a thread that may block.
@@ -435,7 +483,16 @@ impl Sentry {
 /// Removes what processes left that died over a board or a letter. A duty of the steward's.
 pub fn sweep(run_dir: &Path, state_dir: &Path, now: SystemTime) {
     board::sweep(run_dir, now);
+    tally::sweep(run_dir, now);
     dead::sweep(&letters_in(state_dir), now);
+}
+
+impl Drop for Sentry {
+    fn drop(&mut self) {
+        if let Some(tally) = &self.tally {
+            tally.end(self.outbox.queued());
+        }
+    }
 }
 
 fn letters_in(state_dir: &Path) -> PathBuf {

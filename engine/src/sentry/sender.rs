@@ -98,6 +98,7 @@ impl Sender {
     async fn turn(&mut self) {
         let did = self.fill();
         QUEUE_LENGTH.set(self.sentry.outbox.queued() as f64);
+        self.sentry.tally_all();
         let now = Instant::now();
         if did {
             self.last_work = now;

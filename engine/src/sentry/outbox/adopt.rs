@@ -29,6 +29,17 @@ pub struct Waiting {
     pub bytes: u64,
 }
 
+impl Waiting {
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
 impl Outbox {
     /// Adopts all outboxes in `dir` whose owners are dead, less those that `orphans` were refused lately.
     pub fn adopt(&self, dir: &Path, orphans: &Orphans) -> Adopted {
@@ -102,15 +113,36 @@ impl Outbox {
     }
 }
 
+/// Whether the outbox of that name in `dir` has a living owner.
+#[must_use]
+pub fn is_held(dir: &Path, name: &str) -> bool {
+    Tenure::is_held(dir, name)
+}
+
+/// What waits in the outboxes of a directory whose owners are dead.
+#[must_use]
+pub fn orphaned_in(dir: &Path) -> Waiting {
+    let mut names = Tenure::names(dir);
+    names.retain(|name| Tenure::is_orphan(dir, name));
+    if names.is_empty() {
+        return Waiting::default();
+    }
+    waiting_of(dir, |owner| names.iter().any(|name| name == owner))
+}
+
 /// What waits in all outboxes of a directory, of the living and of the dead. For status pages.
 #[must_use]
 pub fn waiting_in(dir: &Path) -> Waiting {
+    waiting_of(dir, |_| true)
+}
+
+/// What waits in the outboxes that `wanted` chooses by their names.
+fn waiting_of(dir: &Path, wanted: impl Fn(&str) -> bool) -> Waiting {
     let mut sum = Waiting::default();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let is_box = entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.ends_with(".v1.box"));
+        let is_box = entry.file_name().to_str().is_some_and(|name| {
+            name.ends_with(".v1.box") && name.split('.').next().is_some_and(&wanted)
+        });
         if !is_box {
             continue;
         }

@@ -35,7 +35,7 @@ use file::{BoxFile, LONGEST_DSN, State};
 use lists::Lists;
 use tenure::Tenure;
 
-pub use adopt::{Adopted, Waiting, waiting_in};
+pub use adopt::{Adopted, Waiting, is_held, orphaned_in, waiting_in};
 pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
@@ -131,6 +131,12 @@ impl Outbox {
     #[must_use]
     pub fn is_durable(&self) -> bool {
         self.home.is_some()
+    }
+
+    /// What it is called among the outboxes of its directory; `None`: it is in memory.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.home.as_ref().map(Tenure::name)
     }
 
     /// How many records wait or are on their way, adopted ones included.

@@ -49,6 +49,11 @@ impl Tenure {
         Lock::is_held(&dir.join(format!("{name}{ENDING}"))).is_ok_and(|held| !held)
     }
 
+    /// Whether it has a living owner.
+    pub(super) fn is_held(dir: &Path, name: &str) -> bool {
+        Lock::is_held(&dir.join(format!("{name}{ENDING}"))).is_ok_and(|held| held)
+    }
+
     fn of(lock: Lock, name: String, dir: &Path) -> Self {
         Self {
             lock: Some(lock),

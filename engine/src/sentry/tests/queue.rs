@@ -135,3 +135,37 @@ fn logs_that_had_to_wait_have_company_when_sentry_is_back() {
     assert_eq!(logs, 10);
     assert_eq!(room.count(Count::Sent), 11);
 }
+
+#[test]
+fn queue_length_counts_each_envelope_once_through_deaths() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = SentrySettings {
+        dsn: Some(Dsn::parse("http://k@127.0.0.1:1/1").unwrap()),
+        ..Settings::default().sentry
+    };
+    let length = |room: &Room| {
+        room.sentry.status()["queue"]["queue_length"]
+            .as_u64()
+            .unwrap()
+    };
+    let living = Room::asleep(dir.path(), nowhere.clone());
+    living.sentry.send(&event(0), None).unwrap();
+    let mut waiting = 1;
+    for n in 1..=4 {
+        // Each adopts what the one before has left, adds its own, and dies.
+        let room = Room::asleep(dir.path(), nowhere.clone());
+        assert_eq!(length(&room), waiting);
+        room.sentry.adopt();
+        assert_eq!(length(&room), waiting, "adopted by {n}");
+        for _ in 0..n {
+            room.sentry.send(&event(n), None).unwrap();
+            waiting += 1;
+        }
+        assert_eq!((length(&room), length(&living)), (waiting, waiting));
+        drop(room);
+        assert_eq!(length(&living), waiting, "after the death of {n}");
+    }
+    living.sentry.adopt();
+    assert_eq!(length(&living), waiting);
+    assert_eq!(living.sentry.queued() as u64, waiting);
+}

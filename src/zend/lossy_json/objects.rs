@@ -1,0 +1,94 @@
+//! Objects in an event: by the interface that says what they are as text, else by the name of their class. May run PHP
+//! code; what it throws is dropped.
+
+use ext_php_rs::ffi::{instanceof_function_slow, zend_class_entry, zend_object, zval};
+
+use super::{Holder, MAX_DEPTH, Walk};
+use crate::zend::{
+    interrupt, invoke,
+    kept::Kept,
+    raw,
+    value::{deref, property, zend_str},
+};
+
+/// `ZEND_ACC_ENUM`
+const ENUM: u32 = 1 << 28;
+
+impl Walk {
+    pub(super) fn object(&mut self, value: &zval, holder: Option<&Holder<'_>>) {
+        // SAFETY: the type says that it is an object; its class outlives it.
+        let (object, class) = unsafe { (value.value.obj, (*value.value.obj).ce) };
+        // SAFETY: classes of PHP's own extensions, which are always there; a live class.
+        let (is_json, is_time, is_enum) = unsafe {
+            (
+                is_a(class, raw::php_json_serializable_ce),
+                is_a(class, raw::php_date_get_interface_ce()),
+                (*class).ce_flags & ENUM != 0,
+            )
+        };
+        let known = Holder::holds(holder, object.addr()) || Holder::depth(holder) >= MAX_DEPTH;
+        let called = match () {
+            () if known => None,
+            () if is_json => self.call(value, "jsonSerialize", &[]),
+            () if is_time => {
+                let format = [Kept::text("Y-m-d\\TH:i:s.uP")];
+                let called = self.call(value, "format", &format);
+                format.into_iter().for_each(Kept::release);
+                called
+            }
+            () => None,
+        };
+        if let Some(called) = called {
+            let here = Holder {
+                address: object.addr(),
+                outer: holder,
+            };
+            self.value(deref(called.value()), Some(&here));
+            called.release();
+        } else if is_enum && !is_json {
+            self.case(object, class);
+        } else {
+            self.class_name(class);
+        }
+    }
+
+    /// The value of an enum's case, else its name.
+    fn case(&mut self, object: *mut zend_object, class: *mut zend_class_entry) {
+        // SAFETY: a live class of an enum.
+        let is_backed = unsafe { (*class).enum_backing_type != 0 };
+        let name = if is_backed { c"value" } else { c"name" };
+        property(object, name, |value| match value {
+            Some(value) => self.value(value, None),
+            None => self.class_name(class),
+        });
+    }
+
+    fn class_name(&self, class: *mut zend_class_entry) {
+        // SAFETY: a live class.
+        let name = unsafe { zend_str((*class).name) }.unwrap_or_default();
+        // An anonymous class is followed by where it stands.
+        self.text(name.split(|byte| *byte == 0).next().unwrap_or_default());
+    }
+
+    /// What a method returns; `None` where it has thrown, or has ended the script.
+    fn call(&mut self, value: &zval, method: &str, arguments: &[Kept]) -> Option<Kept> {
+        let object = Kept::new(value);
+        let called = invoke::method(&object, method, arguments);
+        if interrupt::is_throwing() {
+            let exception = interrupt::set_aside();
+            match exception.is_null() {
+                true => self.ended = true,
+                false => invoke::object(exception).release(),
+            }
+        }
+        object.release();
+        called.ok()
+    }
+}
+
+/// # Safety
+/// Two live classes.
+unsafe fn is_a(class: *mut zend_class_entry, of: *const zend_class_entry) -> bool {
+    // SAFETY: by the contract.
+    std::ptr::eq(class, of) || unsafe { instanceof_function_slow(class, of) }
+}
