@@ -4,7 +4,8 @@
 //!
 //! # Layout
 //!
-//! * `server`, `service`, `auth`: connections, HTTP, and who may. `protocol`, `violation`, `wire`: what is said.
+//! * `server`, `service`, `auth`: connections, HTTP, and who may. `rpc`: in which protocol.
+//!   `protocol`, `messages`, `violation`, `wire`: what is said.
 //! * `validate`, `grammar`: what may be asked. `configuration`: what is asked, and its name.
 //! * `builds`, `flights`, `progress`, `stop`: who builds, how far it is, how it is ended.
 //! * `pipeline`, `toolchain`, `targets`, `versions`, `releases`, `module`, `room`: one
@@ -31,12 +32,14 @@ mod go;
 mod grammar;
 mod keep;
 mod links;
+mod messages;
 mod module;
 mod pipeline;
 mod progress;
 mod protocol;
 mod releases;
 mod room;
+mod rpc;
 mod server;
 mod service;
 mod stop;

@@ -171,6 +171,24 @@ impl Code {
     }
 }
 
+impl Code {
+    /// The code's number in gRPC.
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::Canceled => 1,
+            Self::InvalidArgument => 3,
+            Self::DeadlineExceeded => 4,
+            Self::NotFound => 5,
+            Self::AlreadyExists => 6,
+            Self::ResourceExhausted => 8,
+            Self::Unimplemented => 12,
+            Self::Internal => 13,
+            Self::Unavailable => 14,
+            Self::Unauthenticated => 16,
+        }
+    }
+}
+
 /// An error as the client gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {

@@ -135,12 +135,20 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The `details` of an error: one `buf.validate.Violations`.
-pub(super) fn details(violations: &[Violation]) -> Value {
+/// The message that all details are.
+pub(super) const TYPE: &str = "buf.validate.Violations";
+
+/// A [`TYPE`] in Protocol Buffers' binary form.
+pub(super) fn bytes(violations: &[Violation]) -> Vec<u8> {
     let mut bytes = Writer::default();
     for violation in violations {
         bytes.message(1, |inner| encode(violation, inner));
     }
+    bytes.into_bytes()
+}
+
+/// The `details` of an error: one `buf.validate.Violations`.
+pub(super) fn details(violations: &[Violation]) -> Value {
     let steps =
         |steps: &[Step]| json!({"elements": steps.iter().map(Step::json).collect::<Vec<_>>()});
     let list: Vec<Value> = violations
@@ -161,8 +169,8 @@ pub(super) fn details(violations: &[Violation]) -> Value {
         })
         .collect();
     json!([{
-        "type": "buf.validate.Violations",
-        "value": STANDARD_NO_PAD.encode(bytes.into_bytes()),
+        "type": TYPE,
+        "value": STANDARD_NO_PAD.encode(bytes(violations)),
         "debug": {"violations": list},
     }])
 }

@@ -189,14 +189,16 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
     pub async fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();
-        let text = String::from_utf8(bytes).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+        let at = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        let (head, body) = bytes.split_at(at.map_or(0, |at| at + 4));
+        let [head, text] = [head, body].map(|part| String::from_utf8_lossy(part).into_owned());
         let status = head
             .split(' ')
             .nth(1)
@@ -204,7 +206,8 @@ impl Answer {
         Self {
             status: status.unwrap_or(0),
             head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
+            body: text,
+            bytes: body.to_owned(),
         }
     }
 

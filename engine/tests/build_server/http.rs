@@ -45,8 +45,10 @@ async fn wrong_doors_are_answered_as_the_real_server_answers() {
     }
     for kind in [
         "text/plain",
-        "application/proto",
+        "application/protobuf",
         "application/json; charset=latin1",
+        "application/proto; charset=utf-8",
+        "application/grpc-web-text",
         "application/jsonx",
     ] {
         let answer = bench
@@ -59,7 +61,9 @@ async fn wrong_doors_are_answered_as_the_real_server_answers() {
             .await;
         assert_eq!((answer.status, answer.body.as_str()), (415, ""), "{kind}");
         assert!(
-            answer.head.contains("accept-post: application/json"),
+            answer
+                .head
+                .contains("accept-post: application/grpc, application/grpc+json"),
             "{}",
             answer.head
         );

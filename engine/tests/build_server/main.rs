@@ -13,4 +13,5 @@ mod builds;
 mod failures;
 mod http;
 mod queue;
+mod rpc;
 mod stops;

@@ -1,0 +1,312 @@
+//! The protocols in which the one call is spoken, told by the request's content type: Connect, gRPC and
+//! gRPC-Web, each with JSON or Protocol Buffers. Framing, deadlines, and where an error stands. Sources:
+//! connectrpc.com, "Protocol reference"; gRPC's `PROTOCOL-HTTP2.md` and `PROTOCOL-WEB.md`. One task for
+//! each connection.
+
+use std::{convert::Infallible, fmt::Write as _, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    HeaderMap, Response, StatusCode,
+    body::Bytes,
+    header::{self, HeaderName, HeaderValue},
+};
+
+use super::{
+    messages,
+    protocol::{BuildAnswer, BuildRequest, Code, Refusal},
+};
+
+/// A body with or without trailers.
+pub(super) type Body = BoxBody<Bytes, Infallible>;
+
+/// All content types, as the real server lists them.
+pub(super) const TYPES: &str = "application/grpc, application/grpc+json, application/grpc+json; charset=utf-8, application/grpc+proto, application/grpc-web, application/grpc-web+json, application/grpc-web+json; charset=utf-8, application/grpc-web+proto, application/json, application/json; charset=utf-8, application/proto";
+
+/// The head of a gRPC frame: a flag and the length.
+const HEAD: usize = 5;
+const PACKED: u8 = 1;
+/// The flag of gRPC-Web's frame with trailers.
+const TRAILERS: u8 = 0x80;
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// How messages are put onto the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// The body is the message.
+    Connect,
+    /// One frame, then HTTP trailers.
+    Grpc,
+    /// One frame, then a frame with the trailers.
+    GrpcWeb,
+}
+
+/// How a request was sent, and its answer will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Protocol {
+    pub(super) frame: Frame,
+    json: bool,
+    kind: &'static str,
+}
+
+impl Protocol {
+    /// By the content type; `None`: it is none of these.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let mut parts = kind.split(';').map(str::trim);
+        let kind = parts.next()?.to_ascii_lowercase();
+        let (frame, json, kind) = match kind.as_str() {
+            "application/json" => (Frame::Connect, true, "application/json"),
+            "application/proto" => (Frame::Connect, false, "application/proto"),
+            "application/grpc" => (Frame::Grpc, false, "application/grpc"),
+            "application/grpc+proto" => (Frame::Grpc, false, "application/grpc+proto"),
+            "application/grpc+json" => (Frame::Grpc, true, "application/grpc+json"),
+            "application/grpc-web" => (Frame::GrpcWeb, false, "application/grpc-web"),
+            "application/grpc-web+proto" => (Frame::GrpcWeb, false, "application/grpc-web+proto"),
+            "application/grpc-web+json" => (Frame::GrpcWeb, true, "application/grpc-web+json"),
+            _ => return None,
+        };
+        let known = |parameter: &str| json && parameter.eq_ignore_ascii_case("charset=utf-8");
+        parts.all(known).then_some(Self { frame, json, kind })
+    }
+
+    /// The names of the headers with the compression and the deadline.
+    fn headers(self) -> (&'static str, &'static str) {
+        match self.frame {
+            Frame::Connect => ("content-encoding", "connect-timeout-ms"),
+            Frame::Grpc | Frame::GrpcWeb => ("grpc-encoding", "grpc-timeout"),
+        }
+    }
+
+    /// How long the client waits, and whether its message may be packed with gzip.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `unimplemented`.
+    pub(super) fn conditions(
+        self,
+        headers: &HeaderMap,
+    ) -> Result<(Option<Duration>, bool), Refusal> {
+        let invalid = |why: String| Refusal::new(Code::InvalidArgument, why);
+        let text = |name: &str| headers.get(name)?.to_str().ok();
+        let (encoding, deadline) = self.headers();
+        if self.frame == Frame::Connect
+            && let Some(version) =
+                text("connect-protocol-version").filter(|version| *version != "1")
+        {
+            return Err(invalid(format!(
+                "Connect-Protocol-Version must be \"1\": got {version:?}"
+            )));
+        }
+        let parse = match self.frame {
+            Frame::Connect => connect_timeout,
+            Frame::Grpc | Frame::GrpcWeb => grpc_timeout,
+        };
+        let deadline = text(deadline).map(parse).transpose().map_err(invalid)?;
+        let packed = match text(encoding).unwrap_or("identity") {
+            "identity" | "" => false,
+            "gzip" => true,
+            other => {
+                let message =
+                    format!("unknown compression {other:?}: supported encodings are gzip");
+                return Err(Refusal::new(Code::Unimplemented, message));
+            }
+        };
+        Ok((deadline, packed))
+    }
+
+    /// Takes the message out of a body, and says whether it is packed.
+    ///
+    /// # Errors
+    /// The body is not one whole frame.
+    pub(super) fn message(self, body: &[u8], packed: bool) -> Result<(&[u8], bool), Refusal> {
+        if self.frame == Frame::Connect {
+            return Ok((body, packed));
+        }
+        let refuse = |code, why: &str| Err(Refusal::new(code, why));
+        let Some((head, rest)) = body.split_first_chunk::<HEAD>() else {
+            return match body.len() {
+                0 => refuse(Code::Unimplemented, "unary request has zero messages"),
+                _ => refuse(Code::InvalidArgument, "protocol error: incomplete envelope"),
+            };
+        };
+        let [flag, length @ ..] = *head;
+        match rest.split_at_checked(u32::from_be_bytes(length) as usize) {
+            None => refuse(Code::InvalidArgument, "protocol error: incomplete envelope"),
+            Some((_, more)) if !more.is_empty() => {
+                refuse(Code::Unimplemented, "unary request has multiple messages")
+            }
+            Some(_) if flag > PACKED || (flag == PACKED && !packed) => refuse(
+                Code::Internal,
+                "protocol error: sent compressed message without compression support",
+            ),
+            Some((message, _)) => Ok((message, flag == PACKED)),
+        }
+    }
+
+    /// Decodes an unpacked message.
+    ///
+    /// # Errors
+    /// `invalid_argument`.
+    pub(super) fn decode(self, message: &[u8]) -> Result<BuildRequest, Refusal> {
+        if self.json {
+            BuildRequest::from_json(message)
+        } else {
+            messages::request(message)
+        }
+    }
+
+    /// The response with a finished build, or with an error.
+    pub(super) fn respond(self, outcome: Result<BuildAnswer, Refusal>) -> Response<Body> {
+        let encoded = outcome.and_then(|answer| self.encode(answer));
+        let mut response = match (self.frame, encoded) {
+            (Frame::Connect, Ok(bytes)) => plain(StatusCode::OK, bytes, self.kind),
+            (Frame::Connect, Err(refusal)) => return refuse(&refusal),
+            (frame, encoded) => {
+                let mut bytes = Vec::new();
+                if let Ok(message) = &encoded {
+                    push_frame(&mut bytes, 0, message);
+                }
+                let trailers = trailers(encoded.as_ref().err());
+                let body = if frame == Frame::GrpcWeb {
+                    push_frame(&mut bytes, TRAILERS, &as_text(&trailers));
+                    whole(bytes)
+                } else {
+                    let trailers = async move { Some(Ok(trailers)) };
+                    Full::from(bytes).with_trailers(trailers).boxed()
+                };
+                with_kind(StatusCode::OK, body, self.kind)
+            }
+        };
+        let accepted = match self.frame {
+            Frame::Connect => header::ACCEPT_ENCODING,
+            _ => HeaderName::from_static("grpc-accept-encoding"),
+        };
+        let headers = response.headers_mut();
+        headers.insert(accepted, HeaderValue::from_static("gzip"));
+        response
+    }
+
+    fn encode(self, answer: BuildAnswer) -> Result<Vec<u8>, Refusal> {
+        if !self.json {
+            return Ok(messages::answer(answer));
+        }
+        serde_json::to_vec(&answer).map_err(|error| Refusal::internal(error.to_string()))
+    }
+}
+
+/// An error in Connect's form, which is JSON whatever the request was.
+pub(super) fn refuse(refusal: &Refusal) -> Response<Body> {
+    let (_, status) = refusal.code.parts();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = plain(status, refusal.body().into_bytes(), "application/json");
+    let headers = response.headers_mut();
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    response
+}
+
+/// A response with a body of bytes.
+pub(super) fn plain(
+    status: StatusCode,
+    body: impl Into<Bytes>,
+    kind: &'static str,
+) -> Response<Body> {
+    with_kind(status, whole(body), kind)
+}
+
+/// A body without trailers.
+pub(super) fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into()).boxed()
+}
+
+fn with_kind(status: StatusCode, body: Body, kind: &'static str) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn push_frame(to: &mut Vec<u8>, flag: u8, message: &[u8]) {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    to.push(flag);
+    to.extend_from_slice(&length.to_be_bytes());
+    to.extend_from_slice(message);
+}
+
+fn trailers(refusal: Option<&Refusal>) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    let Some(refusal) = refusal else {
+        trailers.insert(STATUS, HeaderValue::from_static("0"));
+        return trailers;
+    };
+    trailers.insert(STATUS, u16::from(refusal.code.number()).into());
+    let texts = [
+        (MESSAGE, percent_encoded(&refusal.message)),
+        (DETAILS, STANDARD_NO_PAD.encode(messages::status(refusal))),
+    ];
+    for (name, text) in texts {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            trailers.insert(name, value);
+        }
+    }
+    trailers
+}
+
+fn as_text(trailers: &HeaderMap) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, value) in trailers {
+        text.extend_from_slice(name.as_str().as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(value.as_bytes());
+        text.extend_from_slice(b"\r\n");
+    }
+    text
+}
+
+/// As `grpc-message` has to be.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// `Connect-Timeout-Ms`: at most ten digits. Worded as the real server words it.
+fn connect_timeout(value: &str) -> Result<Duration, String> {
+    if value.len() > 10 {
+        return Err(format!("parse timeout: {value:?} has >10 digits"));
+    }
+    let parsed = value.parse().map(Duration::from_millis);
+    parsed
+        .map_err(|_| format!("parse timeout: strconv.ParseInt: parsing {value:?}: invalid syntax"))
+}
+
+/// `grpc-timeout`: at most eight digits and a unit.
+fn grpc_timeout(value: &str) -> Result<Duration, String> {
+    let invalid = || format!("protocol error: invalid timeout {value:?}");
+    let at = value.len().saturating_sub(1);
+    let (digits, unit) = value.split_at_checked(at).ok_or_else(invalid)?;
+    if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(invalid());
+    }
+    let count: u64 = digits.parse().map_err(|_| invalid())?;
+    match unit {
+        "H" => Ok(Duration::from_secs(count * 3600)),
+        "M" => Ok(Duration::from_secs(count * 60)),
+        "S" => Ok(Duration::from_secs(count)),
+        "m" => Ok(Duration::from_millis(count)),
+        "u" => Ok(Duration::from_micros(count)),
+        "n" => Ok(Duration::from_nanos(count)),
+        _ => Err(invalid()),
+    }
+}
