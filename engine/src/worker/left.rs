@@ -72,8 +72,8 @@ impl Kind {
             // Who comes second would get the session of who came first.
             Self::Session if wanted.has(self.name()) => Fate::PutBack,
             Self::Session => Fate::Left,
-            _ if self.is_process_wide() => Fate::Left,
             _ if is_first_request => Fate::Kept,
+            _ if self.is_process_wide() => Fate::Left,
             _ if wanted.has(self.name()) => Fate::PutBack,
             _ => Fate::Left,
         }
@@ -234,7 +234,10 @@ mod tests {
             assert_eq!(kind.fate(all, false), expected, "{kind:?}");
             assert_eq!(kind.fate(ResetSet::NONE, false), Fate::Left, "{kind:?}");
         }
-        assert_eq!(Kind::Ini.fate(ResetSet::of(&["ini"]), true), Fate::Kept);
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Session) {
+            let named = ResetSet::of(&[kind.name()]);
+            assert_eq!(kind.fate(named, true), Fate::Kept, "{kind:?}");
+        }
         let session = ResetSet::of(&["session"]);
         assert_eq!(Kind::Session.fate(session, true), Fate::PutBack);
     }

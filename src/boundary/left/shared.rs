@@ -1,8 +1,9 @@
-//! What a request leaves of the process, which all threads share: told, and never put back.
+//! What a request leaves of the process, which all threads share: told, and never put back. Of the first request it is
+//! the application's own, as with the rest: Dotenv calls `putenv` where an application boots in its first request.
 
-use pillion_engine::worker::left::{Fate, Kind};
+use pillion_engine::worker::left::Kind;
 
-use super::{told::tell, with};
+use super::{fate, told::tell, with};
 use crate::{boundary::witness, thread::Thread};
 
 /// Looks at what the request's calls have changed.
@@ -13,7 +14,8 @@ pub fn look_at_the_process() {
         (witness.take_umask(), witness.take_locale())
     });
     let note = |kind: Kind, name: &str, what: String| {
-        with(|before| before.note(kind, name, what, Fate::Left));
+        let fate = fate(kind);
+        with(|before| before.note(kind, name, what, fate));
     };
     if let Some((before, now)) = umask {
         note(Kind::Umask, "umask", format!("{before:04o} to {now:04o}"));
