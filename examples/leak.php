@@ -2,7 +2,7 @@
 
 /**
  * A shop that forgets to empty its basket, and a mailer that keeps what it has sent: `php -d pillion.worker_leak_check=on
- * leak.php` serves five requests and asks Pillion what they leave behind.
+ * leak.php` serves ten requests and asks Pillion in each of them which leaks the ones before have shown.
  */
 
 declare(strict_types=1);
@@ -42,14 +42,14 @@ final class Application
 }
 
 $application = new Application();
-foreach (['Ann', 'Bob', 'Cay', 'Dan', 'Eve'] as $number => $name) {
+foreach (['Ann', 'Bob', 'Cay', 'Dan', 'Eve', 'Fay', 'Gus', 'Hal', 'Ida', 'Joe'] as $number => $name) {
     Worker\request_begin();
     $application->order('a lamp', $name);
-    Worker\request_end();
 
     echo 'Request ', $number + 1, ":\n";
     foreach (Worker\leaks() as $leak) {
         $place = null === $leak['file'] ? '' : '  (' . basename($leak['file']) . ":{$leak['line']})";
         echo "  {$leak['message']}$place\n";
     }
+    Worker\request_end();
 }

@@ -162,20 +162,22 @@ function scope_get(string $key, mixed $default = null): mixed
 }
 
 /**
- * What the last request that was looked at has changed and left behind, each thing by its name. `pillion.worker_leak_check`
- * says which requests are looked at: `off` (none), `on` (all), `sample:N` (every N-th). Only requests of a loop are, since
- * nothing survives others: FrankenPHP's and RoadRunner's workers, and {@see request_begin()}. The first request of a script
- * loads and fills what all share, and is left out.
+ * The leaks of this thread: what grows from request to request, each thing by its name, as the last look has found it.
+ * `pillion.worker_leak_check` says when the check looks: `off` (never), `on` (after each request), `sample:N` (after one of N,
+ * eight in a row each time). Only requests of a loop are looked at, since nothing survives others: FrankenPHP's and
+ * RoadRunner's workers, and {@see request_begin()}. It looks where the loop waits for the next request, and begins after the
+ * first one. What requests replace, however it differs, is no leak.
  *
  * - `kind`: `static property`, `static variable`, `property` (of an object that outlives requests), `global`, `variable of
  *   the loop`, `ini`, `error handler`, `exception handler`, `shutdown function`, `constant`, `class`, `function`, `file`,
  *   `resource`, `connection`, `object`, `session` or `memory`. More may come.
- * - `name`: `App\Cart::$items`; `message`: `App\Cart::$items: array 3 → 4 elements, +312 bytes`.
- * - `before`, `after`: what it was and is, in words. Texts are told by their length only; ini values as they are.
- * - `bytes`: by how much PHP's memory grew for it.
+ * - `name`: `App\Cart::$items`; `message`: `App\Cart::$items: array 3 → 9 elements, +312 bytes`.
+ * - `before`, `after`: what it was where its growth began, and is, in words. Texts are told by their length only; ini values
+ *   as they are.
+ * - `bytes`: by how much PHP's memory grew for it, without objects.
  * - `file`, `line`: where the class, function or handler is declared; null where PHP knows none.
  * - `path`: what holds it, from what has a name, for properties of objects.
- * - `times`: how many of the requests that were looked at have done so.
+ * - `times`: how many of the looks have found it larger.
  *
  * @return list<array{
  *     kind: string,
@@ -214,7 +216,8 @@ function leaks(): array
  * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`; `memory_baseline`: the first of
  *   them, when the request under way on this thread, or the last one, began.
  * - `trend`: by how many bytes this thread's memory grows in a thousand requests, and over how many of the last ones that
- *   was measured. Null with fewer than eight, and where each request has a script of its own.
+ *   was measured. Requests after which some memory may be garbage don't count. Null with fewer than eight that do, and where
+ *   each request has a script of its own.
  * - `gc`: `pillion.worker_gc`, how often PHP's collector was run for it on this thread, what it has freed in all, and how
  *   many seconds ago it ran last.
  *

@@ -1,15 +1,17 @@
-//! Looks at what a request of a loop changes and leaves behind: a picture where it begins, another one where
-//! it has ended and all has been reset, and the difference, judged by the engine and named here. The first
-//! request of a script loads and fills what all share: it is not looked at. On PHP's thread, between requests.
+//! Looks, where a loop waits for its next request, at what outlives requests: after the application's own collection,
+//! and when all has been reset. The engine decides what of it is a leak, and it is named here. The first request of a
+//! script loads and fills what all share: what there is after it is where growth begins. On PHP's thread, between
+//! requests.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use pillion_engine::{
     config::Every,
-    worker::leaks::{
-        Kind, Past, Picture, Print, Verdict,
-        judge::{Circumstances, judge},
-    },
+    host::clock,
+    worker::leaks::{self, Kind, Map, Verdict},
 };
 use serde_json::{Value, json};
 
@@ -26,24 +28,44 @@ use crate::{
 /// later, have no loops.
 static EVERY: AtomicU32 = AtomicU32::new(0);
 
-/// Things that are told of one request.
-const MOST_TOLD: usize = 200;
+/// Leaks that are named at one time.
+const MOST_NAMED: usize = 200;
+/// Names that are remembered as logged.
+const MOST_LOGGED: usize = 1000;
 
 /// What is known of a loop's requests.
-#[derive(Default)]
 pub struct Watch {
-    before: Option<Picture>,
-    past: Past,
-    told: Vec<Value>,
-    /// It has been said that there is more than is looked at.
+    walk: Option<Walk>,
+    /// When the check began, in seconds since 1970.
+    began: u64,
+    leaks: Vec<Value>,
+    /// Hashes of the names that have been in the log.
+    logged: Map<u64, ()>,
+    /// It is in the log that there is more than is looked at.
     is_cut: bool,
 }
 
 impl Watch {
-    /// How many things are told.
+    fn new() -> Self {
+        Self {
+            walk: Some(Walk::default()),
+            began: clock::unix_ms() / 1000,
+            leaks: Vec::new(),
+            logged: Map::default(),
+            is_cut: false,
+        }
+    }
+
+    /// How many leaks there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.told.len() as u64
+        self.leaks.len() as u64
+    }
+
+    fn is_news(&mut self, name: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        self.logged.len() < MOST_LOGGED && self.logged.insert(hasher.finish(), ()).is_none()
     }
 }
 
@@ -52,116 +74,95 @@ pub fn set(every: Every) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
 
-/// A request of a loop may begin.
-#[inline]
-pub fn begins() {
-    if EVERY.load(Ordering::Relaxed) != 0 {
-        look_before();
+/// A loop waits for its next request, or is about to begin it: all that belongs to the last one is over, the
+/// application's own collection too.
+pub fn waits() {
+    let ended = Thread::with(|thread| {
+        let local = &mut thread.worker;
+        // RoadRunner's methods that wait call each other.
+        if local.is_in_request()
+            || std::mem::replace(&mut local.waited, local.looped) == local.looped
+        {
+            return None;
+        }
+        let (runs, no_garbage) = memory::collector();
+        let has_run = std::mem::replace(&mut local.runs, runs) != runs;
+        let is_settled = no_garbage || has_run;
+        local.trend.add(is_settled.then(|| memory::used() as u64));
+        Some(local.looped)
+    });
+    let every = EVERY.load(Ordering::Relaxed);
+    if let Some(ended) = ended
+        && leaks::is_due(every, ended)
+    {
+        look();
     }
 }
 
-/// It is over, and what is reset by itself has been.
-#[inline]
-pub fn ended() {
-    if EVERY.load(Ordering::Relaxed) != 0 {
-        look_after();
-    }
-}
-
-/// What the last request that was looked at has left behind.
+/// The leaks, as the last look has found them.
 #[must_use]
-pub fn told() -> Value {
+pub fn found() -> Value {
     Thread::with(|thread| {
         let watch = thread.worker.watch.as_ref();
-        Value::Array(watch.map_or_else(Vec::new, |watch| watch.told.clone()))
+        Value::Array(watch.map_or_else(Vec::new, |watch| watch.leaks.clone()))
     })
 }
 
 #[cold]
-fn look_before() {
-    let every = Every::of(EVERY.load(Ordering::Relaxed));
-    let is_due = Thread::with(|thread| {
-        let local = &mut thread.worker;
-        if !local.boundary.is_loop() {
-            return false;
-        }
-        let watch = local.watch.get_or_insert_default();
-        watch.before = None;
-        local.looped > 1 && every.is_now(local.looped)
-    });
-    if !is_due {
-        return;
-    }
-    let Some(walk) = Walk::take(None) else {
-        walk::end_script();
-    };
-    let mut picture = walk.picture;
-    picture.session = Session::now().is_open();
-    Thread::with(|thread| {
-        if let Some(watch) = &mut thread.worker.watch {
-            watch.before = Some(picture);
-        }
-    });
-}
-
-#[cold]
-fn look_after() {
+fn look() {
     let taken = Thread::with(|thread| {
-        let watch = thread.worker.watch.as_mut()?;
-        let before = watch.before.take()?;
-        Some((before, std::mem::take(&mut watch.past)))
+        let watch = &mut thread.worker.watch;
+        let watch = watch.get_or_insert_with(|| Box::new(Watch::new()));
+        Some((watch.walk.take()?, watch.began))
     });
-    let Some((before, mut past)) = taken else {
+    let Some((walk, began)) = taken else {
         return;
     };
-    let session = Session::now().is_open();
-    let Some(mut walk) = Walk::take(Some(&before.objects)) else {
-        drop((before, past));
+    let Some((walk, verdicts)) = walk.look(Session::now().is_open(), began) else {
         walk::end_script();
     };
-    walk.picture.session = session;
-    let (runs, no_garbage) = memory::collector();
-    let now = Circumstances { runs, no_garbage };
-    let verdicts = judge(&before, &walk.picture, &mut past, now);
-    let mut told = Vec::new();
-    for verdict in verdicts.iter().take(MOST_TOLD) {
-        let lines = tell(&walk, verdict);
-        let known = past.of(verdict.what());
-        if !std::mem::replace(&mut known.is_logged, true) {
-            lines.iter().for_each(say);
-        }
-        told.extend(lines);
+    let mut leaks = Vec::new();
+    for verdict in verdicts.iter().take(MOST_NAMED) {
+        leaks.extend(tell(&walk, verdict));
     }
-    let is_cut = walk.picture.is_cut;
-    let is_news = Thread::with(|thread| {
-        let watch = thread.worker.watch.as_mut()?;
-        (watch.past, watch.told) = (past, told);
-        Some(is_cut && !std::mem::replace(&mut watch.is_cut, is_cut))
+    let is_cut = walk.is_cut;
+    let (news, is_cut) = Thread::with(|thread| {
+        let Some(watch) = thread.worker.watch.as_mut() else {
+            return (Vec::new(), false);
+        };
+        let mut news = leaks.clone();
+        news.retain(|leak| watch.is_news(text(leak, "name")));
+        (watch.walk, watch.leaks) = (Some(walk), leaks);
+        let is_news = is_cut && !std::mem::replace(&mut watch.is_cut, true);
+        (news, is_news)
     });
-    if is_news == Some(true) {
+    news.iter().for_each(say);
+    if is_cut {
         log::info!("there is more than the leak check looks at: some of it is not compared");
     }
 }
 
-/// Once for each thing: `leaks()` tells it again.
-fn say(line: &Value) {
-    let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
-    let place = match line.get("line").and_then(Value::as_u64) {
-        Some(number) => format!("{}:{number}", text("file")),
+fn text<'a>(leak: &'a Value, name: &str) -> &'a str {
+    leak.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Once for each name: `leaks()` has it for as long as it stands.
+fn say(leak: &Value) {
+    let place = match leak.get("line").and_then(Value::as_u64) {
+        Some(number) => format!("{}:{number}", text(leak, "file")),
         None => String::new(),
     };
     log::warn!(
-        kind = text("kind"),
-        message = text("message"),
+        kind = text(leak, "kind"),
+        message = text(leak, "message"),
         place = place.as_str();
         "request left something behind"
     );
 }
 
-fn tell(walk: &Walk<'_>, verdict: &Verdict) -> Vec<Value> {
+fn tell(walk: &Walk, verdict: &Verdict) -> Vec<Value> {
     let key = verdict.key;
     let gained = verdict.after.count.saturating_sub(verdict.before.count);
-    let newest = || things::newest(key.kind, gained.try_into().unwrap_or(u32::MAX));
     if key.kind == Kind::Constant {
         let line = |name: String| {
             let named = names::Named {
@@ -171,11 +172,17 @@ fn tell(walk: &Walk<'_>, verdict: &Verdict) -> Vec<Value> {
             let words = [Value::Null, Value::Null, "defined".into()];
             entry(verdict, named, words, 0)
         };
-        return newest().into_iter().map(line).collect();
+        let names = things::newest_names(key.kind, gained);
+        return names.into_iter().map(line).collect();
     }
     let mut named = walk.name(key);
-    let words = |print: &Print| Value::from(print.words(&names::class_name));
     let counts = [verdict.before.count.into(), verdict.after.count.into()];
+    let arrow = |what: &str| format!("{} → {} {what}", verdict.before.count, verdict.after.count);
+    let held = |what: String, path: &[String]| match path {
+        [] => what,
+        path => format!("{what}, held by {}", path.join(" → ")),
+    };
+    let [before, after] = counts;
     let (words, bytes) = match key.kind {
         Kind::Ini => {
             let (before, after) = things::ini_values(key);
@@ -187,47 +194,38 @@ fn tell(walk: &Walk<'_>, verdict: &Verdict) -> Vec<Value> {
                 Kind::Class => "classes".to_owned(),
                 kind => format!("{}s", kind.name()),
             };
-            named.path = newest();
-            let [before, after] = counts;
-            let change = format!("{before} → {after} ({})", named.path.join(", "));
+            named.path = things::newest_names(key.kind, gained);
+            let change = format!("{gained} generated and loaded ({})", named.path.join(", "));
             ([before, after, change.into()], 0)
         }
-        Kind::ShutdownFunction => {
-            let [before, after] = counts;
-            let change = format!("{before} → {after} registered");
-            ([before, after, change.into()], 0)
+        Kind::ShutdownFunction | Kind::ErrorHandler | Kind::ExceptionHandler => {
+            ([before, after, arrow("registered").into()], 0)
         }
         Kind::Object => {
-            let [before, after] = counts;
-            let change = format!("{before} → {after} objects, each time the collector has run");
+            let change = held(arrow("objects"), &named.path);
+            ([before, after, change.into()], 0)
+        }
+        Kind::Connection => {
+            let change = held(arrow("open"), &named.path);
+            ([before, after, change.into()], 0)
+        }
+        Kind::Resource => {
+            let change = match named.path.first() {
+                Some(last) => format!("{}, the last one {last}", arrow("open")),
+                None => arrow("open"),
+            };
             ([before, after, change.into()], 0)
         }
         Kind::Memory => {
-            let [before, after] = counts;
-            let change = format!(
-                "{before} → {after} bytes, {} requests in a row",
-                verdict.times
-            );
-            let bytes = gained.cast_signed();
-            ([before, after, change.into()], bytes)
+            let change = format!("{}, {} requests in a row", arrow("bytes"), verdict.times);
+            ([before, after, change.into()], gained.cast_signed())
         }
         Kind::Session => ([Value::Null, Value::Null, "left open".into()], 0),
-        Kind::Resource | Kind::Connection => {
-            let change = match named.path.first() {
-                Some(holder) => format!("left open, held by {holder}"),
-                None => "left open".to_owned(),
-            };
-            ([Value::Null, Value::Null, change.into()], 0)
-        }
-        Kind::ErrorHandler | Kind::ExceptionHandler => {
-            let (before, after) = (words(&verdict.before), words(&verdict.after));
-            ([before, after, "changed".into()], 0)
-        }
         _ => {
-            let change = verdict.after.change(&verdict.before, &names::class_name);
-            let words = [words(&verdict.before), words(&verdict.after), change.into()];
+            let change = verdict.after.change(&verdict.before);
+            let words = [verdict.before.words(), verdict.after.words(), change];
             let bytes = verdict.after.bytes.cast_signed() - verdict.before.bytes.cast_signed();
-            (words, bytes)
+            (words.map(Value::from), bytes)
         }
     };
     vec![entry(verdict, named, words, bytes)]

@@ -112,6 +112,9 @@ pub struct Local {
     /// When the last one ended, and how long it took.
     over: Option<Instant>,
     took: Duration,
+    /// Requests of the loop at its last wait, and how often PHP's collector had run.
+    waited: u64,
+    runs: u64,
     /// What is known of what requests leave behind.
     watch: Option<Box<leaks::Watch>>,
 }
@@ -156,7 +159,7 @@ impl Local {
         &self.trend
     }
 
-    /// Things that the last request which was looked at has left behind.
+    /// Leaks that the last look has found.
     #[must_use]
     pub fn leaks(&self) -> u64 {
         self.watch.as_ref().map_or(0, |watch| watch.count())
@@ -240,9 +243,6 @@ impl Local {
         let took = noted.map_or(Duration::ZERO, |noted| now - noted.at);
         (self.over, self.took) = (Some(now), took);
         self.baseline = noted.map_or(0, |noted| noted.memory);
-        if self.boundary.is_loop() {
-            self.trend.add(memory::used() as u64);
-        }
         let id = self.id.take();
         self.run = None;
         self.ended += 1;
@@ -328,13 +328,14 @@ pub fn tell(event: Event) -> Result<Step, Refusal> {
     }
     if step.note {
         seat::begins();
-        leaks::begins();
     }
     if step.end {
-        leaks::ended();
         seat::ended();
         // A worker's script may go on for days, and only a PHP thread may write to PHP's log.
         php_log::hand_over();
+    }
+    if matches!(event, Event::Waits) {
+        leaks::waits();
     }
     Ok(step)
 }

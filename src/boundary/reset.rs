@@ -6,7 +6,7 @@
 //! PHP code runs here, and may throw or never come back: nothing on these frames has a destructor, and each
 //! hook counts as run before it is called. What was left when PHP jumped out goes on as a shutdown function.
 
-use super::{FIGURES, gc, left, report, roadrunner, sentry};
+use super::{FIGURES, gc, leaks, left, report, roadrunner, sentry};
 use crate::{
     thread::Thread,
     zend::{cwd, interrupt::is_throwing, kept::Kept, last, output},
@@ -62,6 +62,7 @@ pub fn waits() {
     if !is_throwing() {
         sentry::waits();
     }
+    leaks::waits();
 }
 
 /// `request_begin` was called.

@@ -92,6 +92,7 @@ fn request_begin(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
         })?),
         None => None,
     };
+    boundary::leaks::waits();
     boundary::tell(Event::ManualBegin).map_err(refused)?;
     reset::begins();
     if let Some(id) = id {
@@ -194,7 +195,7 @@ fn refused(refusal: pillion_engine::worker::Refusal) -> Thrown {
 
 fn leaks(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    ret.json(&boundary::leaks::told());
+    ret.json(&boundary::leaks::found());
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! PHP's own count of its memory, and its collector of cycles, for the thread that calls.
 
+use ext_php_rs::ffi::ext_php_rs_compiler_globals;
+
 use super::raw;
 
 /// Bytes that PHP holds from the system now: `memory_get_usage(true)`.
@@ -21,6 +23,19 @@ pub fn used() -> usize {
 pub fn peak() -> usize {
     // SAFETY: as above.
     unsafe { raw::zend_memory_peak_usage(true) }
+}
+
+/// Where the memory of compiled code ends: each function takes some of it when it is called for the first time.
+#[must_use]
+pub fn code() -> (usize, usize) {
+    // SAFETY: this thread's compiler, which always has such memory in a script.
+    unsafe {
+        let arena = (*ext_php_rs_compiler_globals()).arena;
+        (
+            arena.addr(),
+            arena.as_ref().map_or(0, |arena| arena.ptr.addr()),
+        )
+    }
 }
 
 /// How often the collector has run, and whether nothing waits for it: then all that lives is held.

@@ -76,6 +76,24 @@ pub unsafe fn sizes(table: *const HashTable) -> (u32, u32) {
     unsafe { table.as_ref() }.map_or((0, 0), |table| (table.nNumOfElements, table.nNumUsed))
 }
 
+/// The name at a place of a table with names; null where there is none.
+///
+/// # Safety
+/// Null, or a live table.
+#[must_use]
+pub unsafe fn name_at(table: *const HashTable, place: u32) -> *const zend_string {
+    // SAFETY: by the contract; the first `nNumUsed` places are initialised.
+    unsafe {
+        match table.as_ref() {
+            Some(table) if place < table.nNumUsed && table.u.flags & PACKED == 0 => {
+                let bucket = table.__bindgen_anon_1.arData.add(place as usize);
+                (*bucket).key.cast_const()
+            }
+            _ => std::ptr::null(),
+        }
+    }
+}
+
 /// The value behind indirect slots and references.
 ///
 /// # Safety

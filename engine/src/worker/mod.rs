@@ -7,7 +7,7 @@
 //! * [`hooks`] what runs after each request, in its order.
 //! * [`left`] what requests leave behind: kinds, counts, what was told.
 //! * [`limits`] when a loop ends by itself.
-//! * [`leaks`] what a request has changed and left behind, from two pictures of it.
+//! * [`leaks`] what grows from request to request.
 //! * [`roster`] all workers of the host, in a segment.
 //! * [`trend`] where the memory of a loop is going.
 //! * [`frames`] RoadRunner's requests, as a worker reads them.

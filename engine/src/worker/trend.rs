@@ -1,105 +1,127 @@
 //! Where the memory of a loop is going: bytes a thousand requests, over the last of them. One number a request
-//! goes in and nothing is computed until somebody asks. On PHP's thread.
+//! goes in and nothing is computed until it is asked for. On PHP's thread.
 //!
 //! What a request needs for a while, and what waits for PHP's collector, comes and goes; what is kept stays.
-//! So each point is the least of several requests, and the slope is the middle one of the slopes between all
-//! pairs of points (Theil and Sen): a third of the points may be wild without moving it.
+//! So only memory without garbage counts, each point is the least of several requests, and the slope is the middle one
+//! of the slopes between all pairs of points (Theil and Sen): a third of the points may be wild without moving it.
+
+use std::collections::VecDeque;
 
 /// Points that are kept.
 const POINTS: usize = 64;
 /// Requests a point stands for at most, so that the newest ones count.
-const MOST_OF_ONE: u32 = 256;
+const MOST_OF_ONE: u64 = 256;
 /// Points without which nothing is said.
 const LEAST: usize = 8;
+
+/// The least memory of some requests.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// Requests before the first of them.
+    from: u64,
+    /// The request whose memory it is.
+    at: u64,
+    bytes: u64,
+}
 
 /// See the head of the file.
 #[derive(Debug, Clone)]
 pub struct Trend {
-    points: [u64; POINTS],
-    /// Points that are filled; the ring's next place once all are.
-    filled: usize,
-    next: usize,
+    points: VecDeque<Point>,
     /// Requests a point stands for.
-    of_one: u32,
-    /// The point that is being made.
-    least: u64,
-    seen: u32,
+    of_one: u64,
+    /// Requests so far.
+    requests: u64,
+    /// Those of the point that is being made, and the least of them so far.
+    from: u64,
+    least: Option<Point>,
 }
 
 impl Default for Trend {
     fn default() -> Self {
         Self {
-            points: [0; POINTS],
-            filled: 0,
-            next: 0,
+            points: VecDeque::new(),
             of_one: 1,
-            least: u64::MAX,
-            seen: 0,
+            requests: 0,
+            from: 0,
+            least: None,
         }
     }
 }
 
 impl Trend {
-    /// A request has ended with so many bytes in use.
+    /// A request has ended with so many bytes in use; `None`: some of them may be garbage.
     #[inline]
-    pub fn add(&mut self, bytes: u64) {
-        self.least = self.least.min(bytes);
-        self.seen += 1;
-        if self.seen >= self.of_one {
+    pub fn add(&mut self, bytes: Option<u64>) {
+        self.requests += 1;
+        if let Some(bytes) = bytes
+            && self.least.is_none_or(|least| bytes < least.bytes)
+        {
+            self.least = Some(Point {
+                from: self.from,
+                at: self.requests,
+                bytes,
+            });
+        }
+        if self.requests - self.from >= self.of_one {
             self.point();
         }
     }
 
     fn point(&mut self) {
-        if self.filled == POINTS && self.of_one < MOST_OF_ONE {
-            self.halve();
+        self.from = self.requests;
+        let Some(point) = self.least.take() else {
+            return;
+        };
+        if self.points.len() == POINTS {
+            if self.of_one < MOST_OF_ONE {
+                self.halve();
+            } else {
+                self.points.pop_front();
+            }
         }
-        if let Some(place) = self.points.get_mut(self.next) {
-            *place = self.least;
-        }
-        self.next = (self.next + 1) % POINTS;
-        self.filled = (self.filled + 1).min(POINTS);
-        (self.least, self.seen) = (u64::MAX, 0);
+        self.points.push_back(point);
     }
 
-    /// Two points become one, so that as many stand for twice as many requests. The newest, which has just
-    /// been made of fewer, is one of them.
+    /// Two points become one, so that as many stand for twice as many requests.
     fn halve(&mut self) {
-        let old = self.points;
-        let (pairs, _) = old.as_chunks::<2>();
-        for (place, [first, second]) in self.points.iter_mut().zip(pairs) {
-            *place = *first.min(second);
-        }
-        (self.filled, self.next) = (POINTS / 2, POINTS / 2);
+        let (pairs, _) = self.points.make_contiguous().as_chunks::<2>();
+        self.points = pairs
+            .iter()
+            .map(|[first, second]| Point {
+                from: first.from,
+                ..if second.bytes < first.bytes {
+                    *second
+                } else {
+                    *first
+                }
+            })
+            .collect();
         self.of_one *= 2;
     }
 
     /// Requests that the trend is about.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.filled as u64 * u64::from(self.of_one)
+        let first = self.points.front();
+        first.map_or(0, |point| self.requests - point.from)
     }
 
     /// Bytes a thousand requests; `None`: there were too few.
     #[must_use]
     pub fn slope(&self) -> Option<f64> {
-        if self.filled < LEAST {
+        let count = self.points.len();
+        if count < LEAST {
             return None;
         }
-        let oldest = if self.filled < POINTS { 0 } else { self.next };
-        let at = |place: usize| self.points.get((oldest + place) % POINTS).copied();
-        let mut slopes = Vec::with_capacity(self.filled * (self.filled - 1) / 2);
-        for later in 1..self.filled {
-            for earlier in 0..later {
-                let (Some(from), Some(to)) = (at(earlier), at(later)) else {
-                    continue;
-                };
-                slopes.push((to as f64 - from as f64) / (later - earlier) as f64);
+        let mut slopes = Vec::with_capacity(count * (count - 1) / 2);
+        for (place, to) in self.points.iter().enumerate() {
+            for from in self.points.iter().take(place) {
+                slopes.push((to.bytes as f64 - from.bytes as f64) / (to.at - from.at) as f64);
             }
         }
         slopes.sort_by(f64::total_cmp);
-        let middle = slopes.get(slopes.len() / 2)?;
-        Some(middle * 1000.0 / f64::from(self.of_one))
+        Some(slopes.get(slopes.len() / 2)? * 1000.0)
     }
 }
 
@@ -111,7 +133,7 @@ mod tests {
 
     fn slope_of(memory: impl Iterator<Item = u64>) -> f64 {
         let mut trend = Trend::default();
-        memory.for_each(|bytes| trend.add(bytes));
+        memory.for_each(|bytes| trend.add(Some(bytes)));
         trend.slope().unwrap()
     }
 
@@ -130,6 +152,31 @@ mod tests {
         assert!(slope.abs() < 60_000.0, "{slope}");
         let calm = slope_of((0..5000).map(|at| (1 << 20) + if at % 9 == 0 { 1 << 20 } else { 0 }));
         assert!(calm.abs() < f64::EPSILON, "{calm}");
+    }
+
+    #[test]
+    fn it_is_about_no_more_requests_than_there_were() {
+        let mut trend = Trend::default();
+        for requests in 1..10_000 {
+            trend.add((requests % 3 == 0).then_some(requests));
+            assert!(trend.requests() <= requests, "{requests}");
+            let least = requests.min(32 * MOST_OF_ONE) / 2;
+            assert!(trend.requests() >= least || requests < 3, "{requests}");
+        }
+    }
+
+    #[test]
+    fn memory_that_may_be_garbage_is_no_growth() {
+        let mut trend = Trend::default();
+        for request in 0..300u64 {
+            // Each request leaves garbage, and every tenth one is after a collection.
+            let is_settled = request % 10 == 0;
+            trend.add(is_settled.then_some(1 << 20));
+        }
+        assert_eq!(trend.slope(), Some(0.0));
+        let mut never = Trend::default();
+        (0..300).for_each(|_| never.add(None));
+        assert_eq!((never.slope(), never.requests()), (None, 0));
     }
 
     #[test]

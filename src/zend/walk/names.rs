@@ -1,4 +1,4 @@
-//! Names for what a picture has found, as a developer knows them, with the place of declaration where PHP
+//! Names for what a look has found, as a developer knows them, with the place of declaration where PHP
 //! knows it. Right after the walk, while everything is still where it was.
 
 use std::ops::ControlFlow;
@@ -10,8 +10,8 @@ use ext_php_rs::ffi::{
 use pillion_engine::worker::leaks::{Key, Kind};
 
 use super::{
-    Walk,
-    objects::{DYNAMIC, HELD},
+    Node, Walk,
+    objects::{DYNAMIC, HELD, UNREACHED},
     roots::THIS,
     things::{handler, ini, resource, shutdown_function},
 };
@@ -57,8 +57,8 @@ pub fn class_name(address: u64) -> String {
     name.split('\0').next().unwrap_or_default().to_owned()
 }
 
-impl Walk<'_> {
-    /// Names a thing of this walk's picture.
+impl Walk {
+    /// Names a thing of the last look.
     #[must_use]
     pub fn name(&self, key: Key) -> Named {
         // SAFETY: right after the walk, on its thread: what it has found is where it was.
@@ -70,10 +70,16 @@ impl Walk<'_> {
                 Kind::Global | Kind::Local => variable(key),
                 Kind::Ini => ini(key),
                 Kind::Resource => resource(key),
-                Kind::Connection => self.connection(key),
-                Kind::Object => Named {
+                Kind::Connection | Kind::Object => Named {
                     name: class_name(key.of),
                     place: class_place(key.of),
+                    path: match key.slot {
+                        UNREACHED => Vec::new(),
+                        _ => self
+                            .all_of(key.of)
+                            .next()
+                            .map_or_else(Vec::new, |node| self.path(node)),
+                    },
                     ..Named::default()
                 },
                 Kind::ErrorHandler => handler("set_error_handler()", |globals| {
@@ -100,7 +106,7 @@ impl Walk<'_> {
             // SAFETY: nodes of this walk live.
             node.object.addr() as u64 == key.of && unsafe { (*node.object).handle } == handle
         });
-        let Some(node) = node else {
+        let Some(node) = node.copied() else {
             return Named::default();
         };
         // SAFETY: a node of this walk.
@@ -133,70 +139,51 @@ impl Walk<'_> {
                 place = function_place(closure(node.object));
                 owner = function_name(closure(node.object));
             }
-            let mut path = Vec::new();
-            let mut from = node.from;
-            while path.len() < MOST_HOLDERS {
-                if from.kind != Kind::Property {
-                    path.push(self.name(from).name);
-                    break;
-                }
-                let held = self.step_of(from);
-                path.push(held.0);
-                match held.1 {
-                    Some(next) => from = next,
-                    None => break,
-                }
-            }
-            path.reverse();
             Named {
                 name: match (slot, is_closure(class)) {
                     (HELD, _) => format!("{owner}, {name}"),
                     (_, true) => format!("static ${name} in {owner}"),
                     (_, false) => format!("{owner}->{name}"),
                 },
-                path,
+                path: self.path(node),
                 kind: is_closure(class).then_some(Kind::StaticVariable),
                 place,
             }
         }
     }
 
-    /// A property on the way, by its short name, and what holds its object.
-    unsafe fn step_of(&self, key: Key) -> (String, Option<Key>) {
-        let handle = (key.slot >> 32) as u32;
-        let slot = key.slot & u64::from(u32::MAX);
-        // SAFETY: nodes of this walk live.
-        unsafe {
-            let node = self.nodes.iter().find(|node| {
-                node.object.addr() as u64 == key.of && (*node.object).handle == handle
-            });
-            let Some(node) = node else {
-                return (String::new(), None);
-            };
-            let class = (*node.object).ce;
-            let name = class_name(class.addr() as u64);
-            let infos = (*class).properties_info_table;
-            let shown = match slot & DYNAMIC {
-                0 if !infos.is_null() => match (*infos.add(slot as usize)).as_ref() {
-                    Some(info) => format!("{name}->{}", bare(&string(info.name))),
-                    None => name,
-                },
-                _ => name,
-            };
-            (shown, Some(node.from))
+    /// How an object is reached, from what has a name.
+    unsafe fn path(&self, node: Node) -> Vec<String> {
+        let mut path = Vec::new();
+        for from in self.holders(Some(node)).take(MOST_HOLDERS) {
+            if from.kind == Kind::Property {
+                // SAFETY: the holders of a living object live.
+                path.push(unsafe { step(from) });
+            } else {
+                path.push(self.name(from).name);
+                break;
+            }
         }
+        path.reverse();
+        path
     }
+}
 
-    unsafe fn connection(&self, key: Key) -> Named {
-        let held = self.nodes.iter().find(|node| {
-            // SAFETY: nodes of this walk live.
-            let (class, handle) = unsafe { ((*node.object).ce, (*node.object).handle) };
-            class.addr() as u64 == key.of && u64::from(handle) == key.slot
-        });
-        Named {
-            name: format!("{}#{}", class_name(key.of), key.slot),
-            path: held.map_or_else(Vec::new, |node| vec![self.name(node.from).name]),
-            ..Named::default()
+/// A property on the way, by its short name.
+unsafe fn step(key: Key) -> String {
+    let slot = key.slot & u64::from(u32::MAX);
+    let object = std::ptr::with_exposed_provenance::<zend_object>(key.of as usize);
+    // SAFETY: by the contract of the caller.
+    unsafe {
+        let class = (*object).ce;
+        let name = class_name(class.addr() as u64);
+        let infos = (*class).properties_info_table;
+        match slot & DYNAMIC {
+            0 if !infos.is_null() => match (*infos.add(slot as usize)).as_ref() {
+                Some(info) => format!("{name}->{}", bare(&string(info.name))),
+                None => name,
+            },
+            _ => name,
         }
     }
 }
@@ -343,7 +330,8 @@ pub unsafe fn function_place(function: &zend_function) -> Option<(String, u32)> 
     }
 }
 
-fn class_place(address: u64) -> Option<(String, u32)> {
+/// Where a class is declared, by its address.
+pub fn class_place(address: u64) -> Option<(String, u32)> {
     let class = std::ptr::with_exposed_provenance::<zend_class_entry>(address as usize);
     // SAFETY: the address of a class of this script; see `class_name`.
     unsafe {

@@ -1,16 +1,20 @@
 //! What objects hold: their properties as they lie in them, so that nothing is initialised and no hook of a
 //! property runs, and what only the class knows how to tell (closures, containers, lazy proxies), asked as
-//! PHP's own collector asks it.
+//! PHP's own collector asks it. And how many objects of each class there are.
 
-use std::{collections::HashMap, ffi::c_int};
+use std::ffi::c_int;
 
 use ext_php_rs::ffi::{
     HashTable, IS_INDIRECT, std_object_handlers, zend_class_entry, zend_executor_globals,
     zend_object, zval,
 };
-use pillion_engine::worker::leaks::{Key, Kind, Print, Shape, print::mix};
+use pillion_engine::worker::leaks::{Key, Kind, Shape, Size};
 
-use super::{Node, Walk, value};
+use super::{
+    Node, Walk,
+    names::is_closure,
+    value::{self, Part},
+};
 use crate::zend::{
     table,
     value::{type_of, zend_str},
@@ -20,6 +24,8 @@ use crate::zend::{
 pub const DYNAMIC: u64 = 1 << 31;
 /// The slot of what an internal class holds.
 pub const HELD: u64 = u32::MAX as u64;
+/// The slot of objects that nothing known holds.
+pub const UNREACHED: u64 = 1;
 
 /// Classes whose objects are connections, in lower case.
 const CONNECTIONS: &[&[u8]] = &[
@@ -45,39 +51,68 @@ const CONNECTIONS: &[&[u8]] = &[
 /// Classes that run code: what they hold is on a stack of their own.
 const RUNNING: &[&[u8]] = &[b"Generator", b"Fiber"];
 
-impl Walk<'_> {
+/// A class, and how many objects of it there are.
+pub struct Class {
+    is_connection: bool,
+    is_running: bool,
+    is_closure: bool,
+    reached: u32,
+    others: u32,
+}
+
+impl Class {
+    unsafe fn of(class: *mut zend_class_entry) -> Self {
+        // SAFETY: the class of a living object.
+        unsafe {
+            Self {
+                is_connection: is_connection(class),
+                is_running: RUNNING.contains(&zend_str((*class).name).unwrap_or_default()),
+                is_closure: is_closure(class),
+                reached: 0,
+                others: 0,
+            }
+        }
+    }
+}
+
+impl Walk {
     /// # Safety
     /// A node of this walk: a live object.
     pub(super) unsafe fn object_of(&mut self, node: Node) {
-        self.owner = node.owner;
         // SAFETY: by the contract; a live object's class and handlers are.
         unsafe {
             let object = node.object;
-            let class = &*(*object).ce;
+            let class = (*object).ce;
+            let known = self
+                .classes
+                .entry(class.addr())
+                .or_insert_with(|| Class::of(class));
+            known.reached += 1;
+            let (is_running, is_closure) = (known.is_running, known.is_closure);
             let handlers = &*(*object).handlers;
             if is_lazy(object) {
-                self.held(object);
-            } else {
-                for slot in 0..class.default_properties_count.max(0) as u64 {
-                    let property = (&raw const (*object).properties_table)
-                        .cast::<zval>()
-                        .add(slot as usize);
+                self.held(object, false);
+                return;
+            }
+            let base = (&raw const (*object).properties_table).cast::<zval>();
+            for slot in 0..(*class).default_properties_count.max(0) as u64 {
+                let property = base.add(slot as usize);
+                // Numbers, and what compiled code holds, can't grow.
+                if value::is_own(property) {
                     self.thing(key(object, slot), property);
                 }
-                let is_plain = handlers.get_properties.map(|it| it as usize)
-                    == std_object_handlers.get_properties.map(|it| it as usize);
-                if is_plain {
-                    self.named(object, (*object).properties);
-                }
-                let is_special = handlers.get_gc.map(|it| it as usize)
-                    != std_object_handlers.get_gc.map(|it| it as usize);
-                let name = zend_str(class.name).unwrap_or_default();
-                if is_special && !RUNNING.contains(&name) {
-                    self.held(object);
-                }
+            }
+            let is_plain = handlers.get_properties.map(|it| it as usize)
+                == std_object_handlers.get_properties.map(|it| it as usize);
+            if is_plain && !(*object).properties.is_null() {
+                self.named(object, (*object).properties);
+            }
+            let is_special = handlers.get_gc.map(|it| it as usize)
+                != std_object_handlers.get_gc.map(|it| it as usize);
+            if is_special && !is_running {
+                self.held(object, is_closure);
             }
         }
-        self.owner = None;
     }
 
     /// Properties that are not declared, captured variables.
@@ -93,8 +128,8 @@ impl Walk<'_> {
         }
     }
 
-    /// What the class tells the collector.
-    unsafe fn held(&mut self, object: *mut zend_object) {
+    /// What the class tells the collector. A closure's size is that of its variables.
+    unsafe fn held(&mut self, object: *mut zend_object, is_closure: bool) {
         let (mut values, mut count): (*mut zval, c_int) = (std::ptr::null_mut(), 0);
         // SAFETY: as the collector calls it, which may come at any time. The values are valid until the next
         // such call, and none is made meanwhile.
@@ -107,50 +142,82 @@ impl Walk<'_> {
                 self.named(object, more);
             }
             let key = key(object, HELD);
-            (self.at, self.left_of_one) = (key, value::MOST_OF_ONE);
-            let mut whole = Print {
-                shape: Shape::Array,
-                count: count.max(0) as u64,
-                ..Print::default()
-            };
-            for at in 0..count.max(0) as usize {
-                let element = self.print(values.add(at));
-                whole.hash = mix(whole.hash, element.hash);
-                whole.bytes += element.bytes + size_of::<zval>() as u64;
+            (self.at, self.left_of_one) = (Some(key), value::MOST_OF_ONE);
+            let count = count.max(0) as u64;
+            let mut whole = Part::default();
+            for at in 0..count as usize {
+                if !self.step() {
+                    return;
+                }
+                whole.add(self.part(values.add(at), 0));
             }
-            self.insert(key, whole);
+            if count > 0 && !is_closure {
+                let inner = whole.size(count);
+                self.judge.sized(
+                    key,
+                    Size {
+                        shape: Shape::Array,
+                        elements: inner.elements + count,
+                        bytes: inner.bytes + count * size_of::<zval>() as u64,
+                        ..inner
+                    },
+                );
+            }
         }
     }
 
-    /// Objects that live, and were not reached; connections, reached or not.
+    /// Counts the objects of each class: those that were reached, the others that live, and connections.
     ///
     /// # Safety
     /// This thread's globals.
-    pub(super) unsafe fn others(&mut self, globals: &zend_executor_globals) {
+    pub(super) unsafe fn count_objects(&mut self, globals: &zend_executor_globals) {
         /// `IS_OBJ_FREE_CALLED`
         const FREED: u32 = 1 << 9;
         let store = &globals.objects_store;
-        let mut classes: HashMap<*mut zend_class_entry, bool> = HashMap::new();
         // SAFETY: places below `top` hold objects, or, marked by the lowest bit, the free list.
         unsafe {
             for at in 1..store.top as usize {
+                if self.is_reached(at) {
+                    continue;
+                }
                 let object = *store.object_buckets.add(at);
                 if object.addr() & 1 != 0 || (*object).gc.u.type_info & FREED != 0 {
                     continue;
                 }
-                let (class, handle) = ((*object).ce, (*object).handle);
-                if *classes.entry(class).or_insert_with(|| is_connection(class)) {
-                    let held = &mut self.picture.connections;
-                    held.insert(handle.into(), class.addr() as u64);
-                } else if !self
-                    .picture
-                    .objects
-                    .contains(&(object.addr() as u64, handle))
-                {
-                    *self.picture.others.entry(class.addr() as u64).or_default() += 1;
-                }
+                let class = (*object).ce;
+                self.classes
+                    .entry(class.addr())
+                    .or_insert_with(|| Class::of(class))
+                    .others += 1;
             }
         }
+        let is_settled = self.judge.is_settled();
+        for (class, known) in &mut self.classes {
+            let key = |kind, slot| Key {
+                kind,
+                of: *class as u64,
+                slot,
+            };
+            let (reached, others) = (u64::from(known.reached), u64::from(known.others));
+            (known.reached, known.others) = (0, 0);
+            if known.is_connection {
+                let open = Size::number(reached + others);
+                self.judge.sized(key(Kind::Connection, 0), open);
+                continue;
+            }
+            self.judge
+                .sized(key(Kind::Object, 0), Size::number(reached));
+            // Some of them may be garbage.
+            if is_settled {
+                self.judge
+                    .sized(key(Kind::Object, UNREACHED), Size::number(others));
+            }
+        }
+    }
+
+    fn is_reached(&self, handle: usize) -> bool {
+        let word = self.reached.get(handle / 64).copied().unwrap_or(0);
+        word >> (handle % 64) & 1 != 0
     }
 }
 

@@ -1,13 +1,15 @@
 //! Where the walk begins: what lives for as long as the script, by name.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use ext_php_rs::ffi::{
     HashTable, IS_INDIRECT, IS_OBJECT, IS_PTR, IS_REFERENCE, IS_UNDEF, ZEND_USER_FUNCTION,
     zend_class_entry, zend_execute_data, zend_executor_globals, zend_function, zend_ini_entry,
-    zend_resource, zval,
+    zend_string, zval,
 };
-use pillion_engine::worker::leaks::{Key, Kind, Print, print::mix};
+use pillion_engine::worker::leaks::{Key, Kind, Map, Size};
 
-use super::{Walk, value};
+use super::{Walk, value::MOST_OF_ONE};
 use crate::zend::{
     raw, table,
     value::{type_of, zend_str},
@@ -30,89 +32,60 @@ const REQUESTS_OWN: &[&[u8]] = &[
 /// Of a frame's variables: `$this`, and arguments of internal functions.
 pub const THIS: u64 = 1 << 20;
 
-impl Walk<'_> {
-    /// # Safety
-    /// This thread's globals, in a script; so below.
-    pub(super) unsafe fn roots(&mut self, globals: &zend_executor_globals) {
-        // SAFETY: the thread's live tables and values.
+/// Classes and functions with variables of their own, from the tables as they were at the last look: going through all
+/// methods of an application costs more than all the rest.
+#[derive(Default)]
+pub struct Roots {
+    /// Elements and used places of the two tables.
+    sizes: [(u32, u32); 2],
+    /// Places of classes that are declared later, if at all.
+    undeclared: Vec<u32>,
+    classes: Vec<*const zend_class_entry>,
+    functions: Vec<*mut zend_function>,
+}
+
+impl Roots {
+    /// Brings it up to date.
+    unsafe fn renew(&mut self, globals: &zend_executor_globals) {
+        // SAFETY: the thread's live tables.
         unsafe {
-            table::each(globals.class_table, |_, name, class| {
-                // A name that begins so stands for a class that is declared later, if at all.
-                if zend_str(name).is_some_and(|name| name.first() != Some(&0)) {
+            let classes = globals.class_table.cast_const();
+            let sizes = [table::sizes(classes), table::sizes(globals.function_table)];
+            let is_declared = |place: &u32| !is_undeclared(table::name_at(classes, *place));
+            if self.sizes == sizes && !self.undeclared.iter().any(is_declared) {
+                return;
+            }
+            *self = Self {
+                sizes,
+                ..Self::default()
+            };
+            for place in 0..table::sizes(classes).1 {
+                if is_undeclared(table::name_at(classes, place)) {
+                    self.undeclared.push(place);
+                }
+            }
+            table::each(classes, |_, name, class| {
+                if !is_undeclared(name) {
                     self.class(&*(*class).value.ce);
                 }
             });
-            self.functions(globals.function_table, std::ptr::null_mut());
-            table::each(&raw const globals.symbol_table, |hash, name, value| {
-                self.global(hash, zend_str(name).unwrap_or_default(), value);
-            });
-            self.frames(globals.current_execute_data);
-            self.thing(
-                Key::only(Kind::ErrorHandler),
-                &raw const globals.user_error_handler,
-            );
-            self.thing(
-                Key::only(Kind::ExceptionHandler),
-                &raw const globals.user_exception_handler,
-            );
-            table::each(globals.modified_ini_directives, |_, _, entry| {
-                let entry = (*entry).value.ptr.cast::<zend_ini_entry>();
-                let text = zend_str((*entry).value).unwrap_or_default();
-                // It was changed and put back, as `@` does it.
-                if zend_str((*entry).orig_value) == Some(text) {
-                    return;
-                }
-                let print = Print {
-                    hash: mix(1, pillion_engine::worker::leaks::print::hash_text(text)),
-                    ..Print::default()
-                };
-                let key = Key {
-                    kind: Kind::Ini,
-                    of: entry.addr() as u64,
-                    slot: 0,
-                };
-                self.insert(key, print);
-            });
-            table::each(&raw const globals.regular_list, |_, _, resource| {
-                let resource = (*resource).value.res;
-                if (*resource).type_ >= 0 {
-                    let held = &mut self.picture.resources;
-                    held.insert((*resource).handle.cast_unsigned(), what(resource));
-                }
-            });
+            self.add_functions(globals.function_table, std::ptr::null_mut());
         }
     }
 
     unsafe fn class(&mut self, class: &zend_class_entry) {
-        let address = std::ptr::from_ref(class).addr() as u64;
-        // SAFETY: a live class of the table.
-        unsafe {
-            if class.default_static_members_count > 0 {
-                let members = table::mapped(class.static_members_table__ptr);
-                if !members.is_null() {
-                    for slot in 0..class.default_static_members_count as usize {
-                        let member = members.add(slot);
-                        // That of a parent is looked at there.
-                        if type_of(&*member) != IS_INDIRECT {
-                            let key = Key {
-                                kind: Kind::StaticProperty,
-                                of: address,
-                                slot: slot as u64,
-                            };
-                            self.thing(key, member);
-                        }
-                    }
-                }
-            }
-            if u32::from(class.type_.cast_unsigned()) == ZEND_USER_FUNCTION {
-                let scope = std::ptr::from_ref(class).cast_mut();
-                self.functions(&raw const class.function_table, scope);
-            }
+        if class.default_static_members_count > 0 {
+            self.classes.push(class);
+        }
+        if u32::from(class.type_.cast_unsigned()) == ZEND_USER_FUNCTION {
+            let scope = std::ptr::from_ref(class).cast_mut();
+            // SAFETY: a live class of the table.
+            unsafe { self.add_functions(&raw const class.function_table, scope) };
         }
     }
 
-    /// Static variables of functions, and of a class's own methods.
-    unsafe fn functions(&mut self, functions: *const HashTable, scope: *mut zend_class_entry) {
+    /// Functions with static variables: a class's own, not those of its parents.
+    unsafe fn add_functions(&mut self, functions: *const HashTable, scope: *mut zend_class_entry) {
         // SAFETY: tables of functions hold functions.
         unsafe {
             table::each(functions, |_, _, function| {
@@ -121,19 +94,176 @@ impl Walk<'_> {
                     return;
                 }
                 let code = &(*function).op_array;
-                if code.static_variables.is_null() || code.scope != scope {
+                if !code.static_variables.is_null() && code.scope == scope {
+                    self.functions.push(function);
+                }
+            });
+        }
+    }
+}
+
+/// A name that begins so stands for a class that is declared later.
+unsafe fn is_undeclared(name: *const zend_string) -> bool {
+    // SAFETY: null, or a live string.
+    unsafe { zend_str(name) }.is_some_and(|name| name.first() == Some(&0))
+}
+
+impl Walk {
+    /// # Safety
+    /// This thread's globals, in a script; so below.
+    pub(super) unsafe fn look_at_roots(&mut self, globals: &zend_executor_globals) {
+        let mut roots = std::mem::take(&mut self.roots);
+        // SAFETY: the thread's live tables and values.
+        unsafe {
+            roots.renew(globals);
+            for class in &roots.classes {
+                self.statics(&**class);
+            }
+            for function in &roots.functions {
+                self.static_variables(*function);
+            }
+            self.roots = roots;
+            table::each(&raw const globals.symbol_table, |hash, name, value| {
+                self.global(hash, zend_str(name).unwrap_or_default(), value);
+            });
+            self.frames(globals.current_execute_data);
+            self.handlers(globals);
+            self.settings(globals);
+            self.resources(globals);
+        }
+    }
+
+    unsafe fn statics(&mut self, class: &zend_class_entry) {
+        // SAFETY: a live class of the table.
+        unsafe {
+            let members = table::mapped(class.static_members_table__ptr);
+            if members.is_null() {
+                return;
+            }
+            for slot in 0..class.default_static_members_count as usize {
+                let member = members.add(slot);
+                // That of a parent is looked at there.
+                if type_of(&*member) != IS_INDIRECT {
+                    let key = Key {
+                        kind: Kind::StaticProperty,
+                        of: std::ptr::from_ref(class).addr() as u64,
+                        slot: slot as u64,
+                    };
+                    self.thing(key, member);
+                }
+            }
+        }
+    }
+
+    unsafe fn static_variables(&mut self, function: *mut zend_function) {
+        // SAFETY: a live function, whose variables are where the compiler has put them.
+        unsafe {
+            let variables = table::mapped((*function).op_array.static_variables_ptr__ptr);
+            table::each(variables, |hash, _, value| {
+                let key = Key {
+                    kind: Kind::StaticVariable,
+                    of: function.addr() as u64,
+                    slot: hash,
+                };
+                self.thing(key, value);
+            });
+        }
+    }
+
+    /// Handlers pile up where each request sets one; shutdown functions and constants too.
+    unsafe fn handlers(&mut self, globals: &zend_executor_globals) {
+        let piles = [
+            (
+                Kind::ErrorHandler,
+                &globals.user_error_handler,
+                &globals.user_error_handlers,
+            ),
+            (
+                Kind::ExceptionHandler,
+                &globals.user_exception_handler,
+                &globals.user_exception_handlers,
+            ),
+        ];
+        for (kind, handler, below) in piles {
+            let is_set = u64::from(type_of(handler) != IS_UNDEF);
+            let count = below.top.max(0) as u64 + is_set;
+            self.held_by(Key::only(kind), handler);
+            for place in 0..below.top.max(0) as usize {
+                // SAFETY: a stack is an array of so many elements.
+                let handler = unsafe { &*below.elements.cast::<zval>().add(place) };
+                self.held_by(Key::only(kind), handler);
+            }
+            self.judge.sized(Key::only(kind), Size::number(count));
+        }
+        let mut functions = 0;
+        // SAFETY: the thread's live tables.
+        let (constants, _) = unsafe {
+            if let Some(registered) = raw::shutdown_functions() {
+                table::each(registered, |_, _, entry| {
+                    functions += u64::from(!is_ours(entry));
+                    if type_of(&*entry) == IS_PTR {
+                        let entry = (*entry).value.ptr.cast::<raw::ShutdownFunction>();
+                        self.held_by(
+                            Key::only(Kind::ShutdownFunction),
+                            &(*entry).call.function_name,
+                        );
+                    }
+                });
+            }
+            table::sizes(globals.zend_constants)
+        };
+        self.judge
+            .sized(Key::only(Kind::ShutdownFunction), Size::number(functions));
+        self.judge
+            .sized(Key::only(Kind::Constant), Size::number(constants.into()));
+    }
+
+    /// A callable: a closure, a method's object in an array, or a name.
+    fn held_by(&mut self, key: Key, callable: &zval) {
+        (self.at, self.left_of_one) = (Some(key), MOST_OF_ONE);
+        // SAFETY: a live value of the executor's.
+        unsafe { self.part(callable, 0) };
+    }
+
+    unsafe fn settings(&mut self, globals: &zend_executor_globals) {
+        // SAFETY: entries live as long as their module.
+        unsafe {
+            table::each(globals.modified_ini_directives, |_, _, entry| {
+                let entry = (*entry).value.ptr.cast::<zend_ini_entry>();
+                let text = zend_str((*entry).value).unwrap_or_default();
+                // It was changed and put back, as `@` does it.
+                if zend_str((*entry).orig_value) == Some(text) {
                     return;
                 }
-                let variables = table::mapped(code.static_variables_ptr__ptr);
-                table::each(variables, |hash, _, value| {
-                    let key = Key {
-                        kind: Kind::StaticVariable,
-                        of: function.addr() as u64,
-                        slot: hash,
-                    };
-                    self.thing(key, value);
-                });
+                let key = Key {
+                    kind: Kind::Ini,
+                    of: entry.addr() as u64,
+                    slot: 0,
+                };
+                self.judge.setting(key, hash(text));
             });
+        }
+    }
+
+    /// How many of each kind are open.
+    unsafe fn resources(&mut self, globals: &zend_executor_globals) {
+        let mut open: Map<i32, u64> = Map::default();
+        // SAFETY: the thread's live table.
+        unsafe {
+            table::each(&raw const globals.regular_list, |_, _, resource| {
+                let resource = (*resource).value.res;
+                if (*resource).type_ >= 0 {
+                    *open.entry((*resource).type_).or_default() += 1;
+                }
+            });
+        }
+        for (kind, count) in open {
+            let key = Key {
+                kind: Kind::Resource,
+                of: kind.unsigned_abs().into(),
+                slot: 0,
+            };
+            self.judge.sized(key, Size::number(count));
         }
     }
 
@@ -200,8 +330,6 @@ impl Walk<'_> {
                 }
             }
         }
-        // What is held by frames is the loop's, whatever it is called.
-        self.left_of_one = value::MOST_OF_ONE;
     }
 }
 
@@ -211,10 +339,10 @@ pub fn variable(frame: *const zend_execute_data, slot: usize) -> *const zval {
     frame.cast::<zval>().wrapping_add(FRAME + slot)
 }
 
-/// What kind of resource it is: two of a kind have the same.
-unsafe fn what(resource: *const zend_resource) -> u64 {
-    // SAFETY: a live resource.
-    unsafe { (*resource).type_ as u64 + 1 }
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether a shutdown function is the one that Pillion has registered for itself.

@@ -1,183 +1,152 @@
-//! Prints one value: arrays with all that is in them, objects as themselves.
+//! The size of one value: of arrays with all arrays inside; objects count as themselves.
 
 use std::ops::ControlFlow;
 
 use ext_php_rs::ffi::{
-    HashTable, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_INDIRECT, IS_LONG, IS_OBJECT, IS_REFERENCE,
-    IS_RESOURCE, IS_STRING, IS_TRUE, zend_object, zend_string, zval,
+    HashTable, IS_ARRAY, IS_INDIRECT, IS_OBJECT, IS_REFERENCE, IS_STRING, zend_object, zval,
 };
-use pillion_engine::worker::leaks::{
-    Print, Shape,
-    print::{hash_text, mix},
-};
+use pillion_engine::worker::leaks::{Shape, Size};
 
 use super::{Node, Walk};
-use crate::zend::{
-    table,
-    value::{type_of, zend_str},
-};
+use crate::zend::{table, value::type_of};
 
 /// Elements that are looked at of one thing; of those beyond, only how many there are.
 pub const MOST_OF_ONE: u64 = 65_536;
 /// How deep arrays are looked into.
 const MOST_DEPTH: u32 = 64;
-/// `GC_IMMUTABLE`, and `IS_STR_INTERNED` of strings: it belongs to no request.
+/// `GC_IMMUTABLE`
 const SHARED: u32 = 1 << 6;
 
-/// What is known of a value within another one.
-#[derive(Debug, Clone, Copy)]
+/// What an array takes.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Part {
-    hash: u64,
+    elements: u64,
+    text: u64,
     bytes: u64,
 }
 
-const fn part(hash: u64) -> Part {
-    Part { hash, bytes: 0 }
-}
-
-impl Walk<'_> {
-    /// # Safety
-    /// A live value, as it lies there; so below.
-    pub(super) unsafe fn print(&mut self, value: *const zval) -> Print {
-        // SAFETY: by the contract; each type says what the union holds.
-        unsafe {
-            let inner = table::behind(value);
-            let whole = self.part(value, 0);
-            let (shape, count, detail) = match type_of(&*inner) {
-                IS_FALSE => (Shape::Bool, 0, 0),
-                IS_TRUE => (Shape::Bool, 0, 1),
-                IS_LONG => (Shape::Int, 0, (*inner).value.lval.cast_unsigned()),
-                IS_DOUBLE => (Shape::Float, 0, (*inner).value.dval.to_bits()),
-                IS_STRING => (Shape::Text, (*(*inner).value.str_).len as u64, 0),
-                IS_ARRAY => {
-                    let (count, _) = table::sizes((*inner).value.arr);
-                    (Shape::Array, count.into(), 0)
-                }
-                IS_OBJECT => {
-                    let object = (*inner).value.obj;
-                    (
-                        Shape::Object,
-                        (*object).handle.into(),
-                        (*object).ce.addr() as u64,
-                    )
-                }
-                IS_RESOURCE => {
-                    let resource = (*inner).value.res;
-                    (Shape::Resource, (*resource).handle.cast_unsigned(), 0)
-                }
-                _ => (Shape::Nothing, 0, 0),
-            };
-            Print {
-                shape,
-                count,
-                detail,
-                hash: whole.hash,
-                bytes: whole.bytes,
-            }
+impl Part {
+    /// As the size of an array.
+    pub const fn size(self, count: u64) -> Size {
+        Size {
+            shape: Shape::Array,
+            count,
+            elements: self.elements,
+            text: self.text,
+            bytes: self.bytes,
         }
     }
 
-    unsafe fn part(&mut self, value: *const zval, depth: u32) -> Part {
-        if !self.step() {
-            return part(0);
-        }
+    pub const fn add(&mut self, other: Self) {
+        self.elements += other.elements;
+        self.text += other.text;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Whether a string or an array is counted: others are compiled code's, and never grow.
+///
+/// # Safety
+/// A live value.
+#[inline]
+pub unsafe fn is_own(value: *const zval) -> bool {
+    /// `IS_TYPE_REFCOUNTED` among the flags of the type.
+    const COUNTED: u32 = 1 << 8;
+    // SAFETY: by the contract.
+    unsafe { (*value).u1.type_info & COUNTED != 0 }
+}
+
+/// What a text takes of the request's memory.
+pub const fn room_of_text(length: u64) -> u64 {
+    (length + 32) & !7
+}
+
+impl Walk {
+    /// # Safety
+    /// A live value, as it lies there; so below.
+    #[inline]
+    pub(super) unsafe fn part(&mut self, value: *const zval, depth: u32) -> Part {
         // SAFETY: by the contract; each type says what the union holds.
         unsafe {
-            let kind = type_of(&*value);
-            let here = u64::from(kind);
-            match kind {
-                IS_LONG => part(mix(here, (*value).value.lval.cast_unsigned())),
-                IS_DOUBLE => part(mix(here, (*value).value.dval.to_bits())),
-                IS_STRING => text((*value).value.str_),
-                IS_ARRAY => self.array((*value).value.arr, depth),
-                IS_OBJECT => self.object((*value).value.obj),
-                IS_RESOURCE => part(mix(here, (*(*value).value.res).handle.cast_unsigned())),
+            match type_of(&*value) {
+                IS_STRING if is_own(value) => {
+                    let text = (*(*value).value.str_).len as u64;
+                    Part {
+                        elements: 0,
+                        text,
+                        bytes: room_of_text(text),
+                    }
+                }
+                IS_ARRAY if is_own(value) => self.array((*value).value.arr, depth),
+                IS_OBJECT => {
+                    self.object((*value).value.obj);
+                    Part::default()
+                }
                 IS_INDIRECT => self.part((*value).value.zv, depth),
                 IS_REFERENCE => {
                     let reference = (*value).value.ref_;
-                    let address = reference.addr();
-                    if let Some(known) = self.parts.get(&address) {
-                        return *known;
+                    // Its memory counts once, and one that holds itself finds this.
+                    match self.parts.insert(reference.addr(), Part::default()) {
+                        Some(_) => Part::default(),
+                        None => self.part(&raw const (*reference).val, depth),
                     }
-                    // One that holds itself finds this.
-                    self.parts.insert(address, part(mix(here, 1)));
-                    let inner = self.part(&raw const (*reference).val, depth);
-                    self.parts.insert(address, part(inner.hash));
-                    inner
                 }
-                _ => part(here),
+                _ => Part::default(),
             }
         }
     }
 
-    unsafe fn array(&mut self, array: *const HashTable, depth: u32) -> Part {
+    /// An array with all arrays inside. Elements of one that is held many times count for each holder, memory once.
+    pub(super) unsafe fn array(&mut self, array: *const HashTable, depth: u32) -> Part {
         // SAFETY: by the contract.
         unsafe {
             let held = &*array;
-            let start = mix(u64::from(IS_ARRAY), held.nNumOfElements.into());
-            if depth >= MOST_DEPTH {
-                return part(start);
-            }
             let is_many = held.gc.refcount > 1;
             if is_many && let Some(known) = self.parts.get(&array.addr()) {
                 return *known;
             }
             let mut whole = Part {
-                hash: start,
+                elements: held.nNumOfElements.into(),
+                text: 0,
                 bytes: room(held),
             };
-            table::each_from(array, 0, |hash, _, value| {
-                if self.left_of_one == 0 || self.values_left == 0 {
-                    return ControlFlow::Break(());
-                }
-                self.left_of_one -= 1;
-                let element = self.part(value, depth + 1);
-                whole.hash = mix(mix(whole.hash, hash), element.hash);
-                whole.bytes += element.bytes;
-                ControlFlow::Continue(())
-            });
+            if depth < MOST_DEPTH {
+                table::each_from(array, 0, |_, _, value| {
+                    if self.left_of_one == 0 || !self.step() {
+                        return ControlFlow::Break(());
+                    }
+                    self.left_of_one -= 1;
+                    if is_own(value) || type_of(&*value) == IS_INDIRECT {
+                        whole.add(self.part(value, depth + 1));
+                    }
+                    ControlFlow::Continue(())
+                });
+            }
             if is_many {
-                // Its memory counts once.
-                self.parts.insert(array.addr(), part(whole.hash));
+                self.parts.insert(array.addr(), Part { bytes: 0, ..whole });
             }
             whole
         }
     }
 
-    unsafe fn object(&mut self, object: *mut zend_object) -> Part {
+    /// An object: it is looked into once, later.
+    #[inline]
+    pub(super) unsafe fn object(&mut self, object: *mut zend_object) {
         // SAFETY: by the contract.
-        unsafe {
-            let identity = (object.addr() as u64, (*object).handle);
-            let hash = mix(mix(u64::from(IS_OBJECT), identity.0), identity.1.into());
-            let mut bytes = 0;
-            if self.picture.objects.insert(identity) {
-                let is_new = self.known.is_some_and(|known| !known.contains(&identity));
-                if is_new {
-                    bytes = 40 + 16 * (*(*object).ce).default_properties_count.max(0) as u64;
-                }
-                self.nodes.push(Node {
-                    object,
-                    from: self.at,
-                    owner: is_new.then(|| self.owner.unwrap_or(self.at)),
-                });
-            }
-            Part { hash, bytes }
-        }
-    }
-}
-
-unsafe fn text(text: *const zend_string) -> Part {
-    // SAFETY: by the contract of the callers.
-    unsafe {
-        let bytes = zend_str(text).unwrap_or_default();
-        let is_shared = (*text).gc.u.type_info & SHARED != 0;
-        Part {
-            hash: hash_text(bytes),
-            bytes: if is_shared {
-                0
-            } else {
-                (bytes.len() as u64 + 32) & !7
-            },
+        let handle = unsafe { (*object).handle };
+        let Some(word) = self.reached.get_mut(handle as usize / 64) else {
+            return;
+        };
+        let bit = 1 << (handle % 64);
+        if *word & bit == 0
+            && let Some(from) = self.at
+        {
+            *word |= bit;
+            self.nodes.push(Node {
+                object,
+                from,
+                parent: self.parent,
+            });
         }
     }
 }

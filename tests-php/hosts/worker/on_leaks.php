@@ -35,8 +35,10 @@ test('a clean application with templates, SQLite and sessions leaves nothing beh
     $told = $ask(intdiv(1000, count($paths)) + 1);
     same(2, count($told), 'threads');
     same([], array_merge(...array_values($told)), 'leaks');
-    $trend = $host->ask('status')['trend'];
-    is_true(abs($trend['bytes']) < 50_000, show($trend));
+    $status = $host->ask('status');
+    // Where PHP's collector has not run often enough, nothing is known.
+    $trend = $status['trend'] ?? ['bytes' => 0, 'requests' => 0];
+    is_true(abs($trend['bytes']) < 50_000 && $trend['requests'] <= $status['requests'], show($status));
 });
 
 test('a leak is named on the thread that has it, and on no other', function (Box $box): void {
@@ -45,24 +47,42 @@ test('a leak is named on the thread that has it, and on no other', function (Box
     for ($number = 0; $number < 150; $number++) {
         array_push($paths, $host->url('leak'), $host->url('leaks'), $host->url('leaks'));
     }
-    $found = [];
-    foreach (Http::many($paths, 6) as $answer) {
+    $found = $served = [];
+    foreach (Http::many($paths, 6) as $number => $answer) {
         ['thread' => $thread, 'leaks' => $leaks] = Http::decode($answer);
+        $served[$thread] = ($served[$thread] ?? 0) + (int) ($number % 3 === 0);
         foreach ($leaks as $leak) {
-            same(1, preg_match('~^Basket::\$items: array (\d+) → (\d+) elements?, \+\d+ bytes$~', $leak['message'], $sizes), $leak['message']);
-            same((int) $sizes[1] + 1, (int) $sizes[2]);
+            same(1, preg_match('~^Basket::\$items: array (\d+) → (\d+) elements, \+\d+ bytes$~', $leak['message'], $sizes), $leak['message']);
             same(['static property', __DIR__ . '/leaking.php', 9], [$leak['kind'], $leak['file'], $leak['line']]);
-            $found[$thread][] = (int) $sizes[1];
+            $found[$thread] = max($found[$thread] ?? 0, (int) $sizes[2]);
         }
     }
-    is_true(count($found) > 1, 'more than one thread leaks: ' . show(array_map(count(...), $found)));
-    foreach ($found as $thread => $sizes) {
-        sort($sizes);
-        // Each once, by the request that follows on the thread; the last one may have had none.
-        same(range($sizes[0], $sizes[0] + count($sizes) - 1), $sizes, "thread {$thread}");
-        is_true($sizes[0] <= 2, "thread {$thread} begins with {$sizes[0]}");
+    is_true(count($found) > 1, 'more than one thread leaks: ' . show($served));
+    foreach ($found as $thread => $most) {
+        // The last one may have had no request after it.
+        is_true($most >= $served[$thread] - 1 && $most <= $served[$thread], "thread {$thread}: {$most} of {$served[$thread]}");
     }
-    is_true(array_sum(array_map(count(...), $found)) >= 150 - 3 * 3, 'nearly all are told: ' . show(array_map(count(...), $found)));
+    // Named where there were enough of them, however they were spread.
+    same([], array_diff(array_keys(array_filter($served, fn (int $leaks): bool => $leaks > 30)), array_keys($found)), show($served));
+});
+
+test('what frameworks replace between requests is no leak in 1,000 requests, and a planted one is within ten', function (Box $box): void {
+    $box->set('worker_leak_check', 'on');
+    $box->set('log', $box->setting('state_dir') . '/log');
+    $box->set('log_level', 'warn');
+    $host = new FrankenPhp($box, ['script' => __DIR__ . '/framework.php', 'threads' => 1]);
+    $paths = ['', 'a', 'ab', 'blog', 'blog/1', 'blog/22', 'blog/333', 'users/1', 'users/22', 'search'];
+    foreach (array_chunk(range(1, 1000), 50) as $numbers) {
+        foreach (Http::many(array_map(static fn (int $number): string => $host->url($paths[$number * 7 % count($paths)]), $numbers), 2) as $answer) {
+            same([], Http::decode($answer));
+        }
+    }
+    same(false, str_contains((string) @file_get_contents($box->setting('state_dir') . '/log'), 'left'), 'the log');
+    $named = [];
+    for ($number = 1; $number <= 11 && $named === []; $number++) {
+        $named = $host->ask('leak');
+    }
+    same(['Framework\Container->services'], array_column($named, 'name'), "after {$number}");
 });
 
 test('each thread is a worker of its own to all others, restarts and ends of threads included', function (Box $box): void {

@@ -9,13 +9,17 @@ require __DIR__ . '/../../../examples/leak.php';
 --EXPECT--
 Request 1:
 Request 2:
-  Shop\Basket::$items: array 1 → 2 elements  (leak.php:14)
 Request 3:
-  Shop\Basket::$items: array 2 → 3 elements  (leak.php:14)
-  Shop\Mailer->sent: array 2 → 3 elements, +64 bytes  (leak.php:20)
 Request 4:
-  Shop\Basket::$items: array 3 → 4 elements  (leak.php:14)
-  Shop\Mailer->sent: array 3 → 4 elements, +64 bytes  (leak.php:20)
 Request 5:
-  Shop\Basket::$items: array 4 → 5 elements  (leak.php:14)
-  Shop\Mailer->sent: array 4 → 5 elements, +64 bytes  (leak.php:20)
+Request 6:
+Request 7:
+Request 8:
+  Shop\Basket::$items: array 1 → 7 elements  (leak.php:14)
+  Shop\Mailer->sent: array 1 → 7 elements, +384 bytes  (leak.php:20)
+Request 9:
+  Shop\Basket::$items: array 1 → 8 elements  (leak.php:14)
+  Shop\Mailer->sent: array 1 → 8 elements, +448 bytes  (leak.php:20)
+Request 10:
+  Shop\Basket::$items: array 1 → 9 elements, +128 bytes  (leak.php:14)
+  Shop\Mailer->sent: array 1 → 9 elements, +640 bytes  (leak.php:20)

@@ -21,8 +21,9 @@ final class Worker
     public function __construct()
     {
         $this->wire = fopen("php://temp", "w+");
-        for ($i = 1; $i <= 6; $i++) {
-            fwrite($this->wire, pack("CCVVx2V", 0x14, 0x80, 9, 0, 0) . "request $i");
+        for ($i = 1; $i <= 12; $i++) {
+            $body = "request $i";
+            fwrite($this->wire, pack("CCVVx2V", 0x14, 0x80, strlen($body), 0, 0) . $body);
         }
         fwrite($this->wire, pack("CCVVx2", 0x13, 1, 13, 0) . \'{"stop":true}\');
         rewind($this->wire);
@@ -47,9 +48,11 @@ function serve(Spiral\RoadRunner\Worker $worker): void
 {
     $number = 0;
     $sizes = [];
+    $last = null;
     while ($payload = $worker->waitPayload()) {
         $number++;
-        $sizes = array_fill(0, $number % 3, $payload);
+        $sizes = array_fill(0, $number % 3, $last);
+        $last = $payload;
         echo $payload->body, ': ', json_encode(array_column(Pillion\Worker\leaks(), 'message'), JSON_UNESCAPED_UNICODE), "\n";
         if ($number > 2) {
             Seen::$requests[] = $payload->body;
@@ -67,6 +70,12 @@ request 1: []
 request 2: []
 request 3: []
 request 4: []
-request 5: ["Seen::$requests: array 1 → 2 elements, +40 bytes"]
-request 6: ["Seen::$requests: array 2 → 3 elements, +40 bytes"]
-["Seen::$requests: array 3 → 4 elements, +40 bytes"]
+request 5: []
+request 6: []
+request 7: []
+request 8: []
+request 9: []
+request 10: ["Seen::$requests: array 1 → 7 elements, +240 bytes"]
+request 11: ["Seen::$requests: array 1 → 8 elements, +280 bytes"]
+request 12: ["Seen::$requests: array 1 → 9 elements, +448 bytes"]
+["Seen::$requests: array 1 → 10 elements, +488 bytes"]

@@ -112,7 +112,7 @@ $kept = new Node();
 $kept->next = new Node();
 $kept->next->next = new Node();
 Odd::$value = ['root' => $kept];
-for ($number = 0; $number < 3; $number++) {
+for ($number = 0; $number < 10; $number++) {
     Worker\request_begin();
     $kept->next->next->log[] = 'x';
     Worker\request_end();
@@ -121,11 +121,12 @@ echo Worker\leaks()[0]['message'], ' in ', implode(' → ', Worker\leaks()[0]['p
 
 // Half of it now, half later, and back: what is reset is no leak.
 Worker\on_reset(function () use ($kept) { $kept->log = []; });
-for ($number = 0; $number < 5; $number++) {
+$kept->next->next->log = [];
+for ($number = 0; $number < 20; $number++) {
     Worker\request_begin();
+    echo count(Worker\leaks());
     $kept->log[] = 'x';
     Worker\request_end();
-    echo count(Worker\leaks());
 }
 echo "\n";
 ?>
@@ -134,5 +135,5 @@ about to go
 destroyed
 destroyed
 NULL
-Node->log: array 2 → 3 elements in Odd::$value → Node->next → Node->next
-00000
+Node->log: array 1 → 9 elements, +128 bytes in Odd::$value → Node->next → Node->next
+00000000000000000000

@@ -1,284 +1,243 @@
-//! What of the difference between two pictures is told, so that an application which loads and fills once
-//! what it needs hears nothing:
+//! All things that are looked at, look by look, and which of them are leaks. What decides beside the rule of each kind:
 //!
-//! * statics, statics of functions, globals: each change; of what was empty from the second change on.
-//! * properties of objects that outlive requests: from the second change on that nothing has taken back.
-//! * variables of the loop: where they have grown five times, and have never been smaller.
-//! * ini values, handlers, shutdown functions, an open session: each. Constants too, unless code was loaded.
-//! * classes, functions, files: where five requests in a row have loaded some.
-//! * resources, connections: where another of the same kind has stayed before.
-//! * objects that nothing known holds: where there are more after each of three runs of the collector.
-//! * memory: where sixteen requests in a row have kept some, and it can't be garbage.
+//! * Growth of a request that loads code, or runs some for the first time, fills what all later requests share, and does
+//!   not count. A loop that does so in each request is no start any more: beyond [`LOADS`] in a row its growth counts.
+//! * What may be garbage is not compared: objects that nothing known holds, and memory, only where PHP's collector
+//!   has run since the last look, or has nothing to do.
+//! * Memory is the last resort: it is a leak where nothing else is one.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use super::{
-    past::Past,
-    picture::{Key, Kind, Picture},
-    print::Print,
+    Map,
+    growth::{Growth, Rule},
+    key::{Key, Kind, Loaded},
+    size::{Shape, Size},
 };
 
-/// Requests in a row that load code, until it is told.
-pub const LOADS: u32 = 5;
-/// Growths of a variable of the loop, until it is told.
-const GROWTHS: u32 = 5;
-/// Runs of the collector that leave more objects, until it is told.
-const LEVELS: u32 = 3;
-/// Requests in a row that keep memory, until it is told.
-const KEEPS: u32 = 16;
-/// Less than this a request is nobody's leak.
-const LEAST_MEMORY: u64 = 64;
+/// Requests in a row with new code, until that is no start any more.
+const LOADS: u32 = 8;
+/// Changes of a setting that make a leak.
+const CHANGES: u32 = 2;
+/// Things that are remembered, at most.
+const MOST: usize = 200_000;
+/// How often those that are gone are forgotten, in looks.
+const FORGET_EVERY: u32 = 64;
 
-/// One thing to be told.
+/// A leak.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// What.
+    /// Which thing.
     pub key: Key,
-    /// As it was; nothing, where it was not there.
-    pub before: Print,
-    /// As it is.
-    pub after: Print,
-    /// How many requests have done so.
+    /// Its size before it began to grow.
+    pub before: Size,
+    /// Its size now.
+    pub after: Size,
+    /// How many of the looks have found it larger.
     pub times: u32,
 }
 
-impl Verdict {
-    /// What it is about: of what stays open, the kind of it.
-    #[must_use]
-    pub fn what(&self) -> Key {
-        let slot = match self.key.kind {
-            Kind::Resource | Kind::Connection => 0,
-            _ => self.key.slot,
-        };
-        Key { slot, ..self.key }
-    }
-}
-
-/// What is known beside the two pictures.
+/// PHP's state at a look, beside the things themselves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Circumstances {
+    /// The code that is loaded.
+    pub loaded: Loaded,
+    /// How much of what was loaded since the last look did not exist when the script began.
+    pub generated: Loaded,
+    /// Code has run for the first time.
+    pub has_new_code: bool,
     /// How often PHP's collector has run.
     pub runs: u64,
     /// Nothing waits for the collector: all that lives is held.
     pub no_garbage: bool,
+    /// Bytes of PHP's memory in use.
+    pub memory: u64,
 }
 
-/// Compares what was there when a request began with what is there when it has ended.
-pub fn judge(
-    before: &Picture,
-    after: &Picture,
-    past: &mut Past,
+/// See the head of the file.
+#[derive(Debug, Default)]
+pub struct Judge {
+    known: Map<Key, Growth>,
+    looks: u32,
     now: Circumstances,
-) -> Vec<Verdict> {
-    let mut told = Vec::new();
-    past.looked += 1;
-    values(before, after, past, &mut told);
-    counts(before, after, past, &mut told);
-    let (was, is) = (&before.resources, &after.resources);
-    stay(Kind::Resource, was, is, past, &mut told);
-    let (was, is) = (&before.connections, &after.connections);
-    stay(Kind::Connection, was, is, past, &mut told);
-    let settled = now.no_garbage || now.runs != past.runs;
-    if settled {
-        objects(after, past, &mut told);
-    }
-    memory(before, after, past, settled, &mut told);
-    past.runs = now.runs;
-    past.objects.clone_from(&before.objects);
-    told.sort_by_key(|verdict| verdict.key);
-    told
+    generated: [u64; 3],
+    loads: u32,
+    is_loading: bool,
+    is_settled: bool,
+    verdicts: Vec<Verdict>,
 }
 
-fn values(before: &Picture, after: &Picture, past: &mut Past, told: &mut Vec<Verdict>) {
-    for (key, print) in &after.prints {
-        let was = match before.prints.get(key) {
-            Some(was) => *was,
-            // It lies behind what was not looked at any more.
-            None if before.is_cut => continue,
-            None if key.kind == Kind::Property && !is_old(*key, before) => continue,
-            None => Print::default(),
-        };
-        if was.hash == print.hash && was.shape == print.shape {
-            continue;
-        }
-        let is_lasting = key.kind != Kind::Property || is_old_in(*key, &past.objects);
-        let known = past.of(*key);
-        // Somebody has set it back since: it was not left behind.
-        if known.changed > 0 && known.after != was.hash {
-            (known.changed, known.streak) = (0, 0);
-        }
-        known.changed += 1;
-        known.after = print.hash;
-        known.streak += u32::from(print.has_grown(&was));
-        known.shrank |= print.has_shrunk(&was);
-        let is_told = match key.kind {
-            Kind::Local => print.has_grown(&was) && known.streak >= GROWTHS && !known.shrank,
-            Kind::Property => is_lasting && known.changed >= 2,
-            Kind::StaticProperty | Kind::StaticVariable | Kind::Global => {
-                !was.is_blank() || known.changed >= 2
-            }
-            _ => true,
-        };
-        let times = known.changed;
-        if is_told {
-            told.push(Verdict {
-                key: *key,
-                before: was,
-                after: *print,
-                times,
-            });
+impl Judge {
+    /// A look begins.
+    pub fn begin(&mut self, now: Circumstances) {
+        self.looks += 1;
+        let before = std::mem::replace(&mut self.now, now);
+        let loads = self.looks > 1 && (now.has_new_code || now.loaded.is_more(&before.loaded));
+        self.loads = if loads { self.loads + 1 } else { 0 };
+        self.is_loading = loads && self.loads <= LOADS;
+        self.is_settled = now.no_garbage || now.runs != before.runs;
+        self.verdicts.clear();
+        let generated = [
+            (Kind::Class, now.generated.classes),
+            (Kind::Function, now.generated.functions),
+            (Kind::File, now.generated.files),
+        ];
+        for (at, (kind, count)) in generated.into_iter().enumerate() {
+            let Some(sum) = self.generated.get_mut(at) else {
+                continue;
+            };
+            *sum += u64::from(count);
+            let sum = *sum;
+            self.sized(Key::only(kind), Size::number(sum));
         }
     }
-}
 
-fn is_old(key: Key, picture: &Picture) -> bool {
-    is_old_in(key, &picture.objects)
-}
-
-fn is_old_in(key: Key, objects: &std::collections::HashSet<(u64, u32)>) -> bool {
-    objects.contains(&(key.of, (key.slot >> 32) as u32))
-}
-
-fn number(count: u64) -> Print {
-    Print {
-        shape: super::Shape::Int,
-        count,
-        detail: count,
-        hash: count,
-        bytes: 0,
+    /// The code at the last look.
+    #[must_use]
+    pub const fn loaded(&self) -> Loaded {
+        self.now.loaded
     }
-}
 
-fn counts(before: &Picture, after: &Picture, past: &mut Past, told: &mut Vec<Verdict>) {
-    let (was, is) = (&before.loaded, &after.loaded);
-    let mut tell = |kind, was: u32, is: u32, least: u32| {
-        let key = Key::only(kind);
-        let known = past.of(key);
-        if is <= was {
-            known.streak = 0;
+    /// Whether there was no look yet.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.looks == 0
+    }
+
+    /// Whether nothing that lives is garbage.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// The size of a thing at this look.
+    pub fn sized(&mut self, key: Key, size: Size) {
+        let looks = self.looks;
+        let growth = self
+            .known
+            .entry(key)
+            .or_insert_with(|| Growth::new(size, looks));
+        if growth.seen == looks {
             return;
         }
-        known.streak += 1;
-        known.changed += 1;
-        if known.streak >= least {
-            told.push(Verdict {
+        // Another one stands in its place, or it was empty in between.
+        if growth.seen + 1 != looks && is_reached(key.kind) {
+            *growth = Growth::new(size, looks);
+            return;
+        }
+        growth.add(size, looks, Rule::of(key.kind), self.is_loading);
+        if growth.is_leak {
+            self.verdicts.push(Verdict {
                 key,
-                before: number(was.into()),
-                after: number(is.into()),
-                times: known.changed,
-            });
-        }
-    };
-    tell(Kind::Class, was.classes, is.classes, LOADS);
-    tell(Kind::Function, was.functions, is.functions, LOADS);
-    tell(Kind::File, was.files, is.files, LOADS);
-    let loads = if is.files > was.files { LOADS } else { 1 };
-    tell(Kind::Constant, was.constants, is.constants, loads);
-    tell(
-        Kind::ShutdownFunction,
-        was.shutdown_functions,
-        is.shutdown_functions,
-        1,
-    );
-    // One that was open before and still is has been left open all the same.
-    if after.session {
-        let known = past.of(Key::only(Kind::Session));
-        known.changed += 1;
-        told.push(Verdict {
-            key: Key::only(Kind::Session),
-            before: number(before.session.into()),
-            after: number(1),
-            times: known.changed,
-        });
-    }
-}
-
-/// What stays open, beyond the first of its kind.
-fn stay(
-    kind: Kind,
-    before: &HashMap<u64, u64>,
-    after: &HashMap<u64, u64>,
-    past: &mut Past,
-    told: &mut Vec<Verdict>,
-) {
-    let mut stayed: Vec<(u64, u64)> = after
-        .iter()
-        .filter(|(number, _)| !before.contains_key(number))
-        .map(|(number, what)| (*number, *what))
-        .collect();
-    stayed.sort_unstable();
-    for (handle, what) in stayed {
-        let known = past.of(Key {
-            kind,
-            of: what,
-            slot: 0,
-        });
-        known.changed += 1;
-        if known.changed >= 2 {
-            told.push(Verdict {
-                key: Key {
-                    kind,
-                    of: what,
-                    slot: handle,
-                },
-                before: Print::default(),
-                after: number(handle),
-                times: known.changed,
+                before: growth.first,
+                after: size,
+                times: growth.times,
             });
         }
     }
-}
 
-fn objects(after: &Picture, past: &mut Past, told: &mut Vec<Verdict>) {
-    for (class, count) in &after.others {
-        let key = Key {
-            kind: Kind::Object,
-            of: *class,
-            slot: 0,
+    /// A text. One that grows begins as it was before: any other is a new one in its place.
+    pub fn text(&mut self, key: Key, text: &[u8], bytes: u64) {
+        let length = text.len() as u64;
+        let size = Size {
+            shape: Shape::Text,
+            count: length,
+            elements: 0,
+            text: length,
+            bytes,
         };
-        let known = past.of(key);
-        let was = known.after;
-        known.after = u64::from(*count);
-        // The first level is where it begins.
-        known.streak = if was != 0 && known.after > was {
-            known.streak + 1
-        } else {
-            0
-        };
-        known.changed += u32::from(was != 0 && known.after > was);
-        if known.streak >= LEVELS {
-            told.push(Verdict {
+        let looks = self.looks;
+        if let Some(growth) = self.known.get_mut(&key) {
+            if growth.last == size {
+                return self.sized(key, size);
+            }
+            let begins = text.get(..growth.last.text as usize);
+            if begins.is_some_and(|begins| end_of(begins) != growth.end) {
+                growth.end = end_of(text);
+                return growth.replace(size, looks);
+            }
+        }
+        self.sized(key, size);
+        if let Some(growth) = self.known.get_mut(&key) {
+            growth.end = end_of(text);
+        }
+    }
+
+    /// The value of a setting that is not as PHP started with it, as a hash. One that changes again and again is left
+    /// behind by requests; one that is set once, when it is first needed, is the application's.
+    pub fn setting(&mut self, key: Key, hash: u64) {
+        let looks = self.looks;
+        let known = self.known.entry(key).or_default();
+        let is_new = known.seen == 0;
+        if (is_new && looks > 1) || (!is_new && known.last.count != hash) {
+            known.times += u32::from(!self.is_loading);
+            known.is_leak |= known.times >= CHANGES;
+        }
+        known.seen = looks;
+        known.last = Size::number(hash);
+        self.stands(key);
+    }
+
+    /// A session is open.
+    pub fn session(&mut self) {
+        let key = Key::only(Kind::Session);
+        let known = self.known.entry(key).or_default();
+        (known.seen, known.times, known.is_leak) = (self.looks, known.times + 1, true);
+        self.stands(key);
+    }
+
+    fn stands(&mut self, key: Key) {
+        if let Some(known) = self.known.get(&key).filter(|known| known.is_leak) {
+            self.verdicts.push(Verdict {
                 key,
-                before: number(was),
-                after: number(known.after),
-                times: known.changed,
+                before: Size::default(),
+                after: Size::default(),
+                times: known.times,
             });
         }
     }
+
+    /// The look ends: the leaks.
+    pub fn end(&mut self) -> Vec<Verdict> {
+        if self.is_settled {
+            let takes_none = |kind| matches!(kind, Kind::Ini | Kind::Session);
+            let is_alone = self
+                .verdicts
+                .iter()
+                .all(|verdict| takes_none(verdict.key.kind));
+            self.sized(Key::only(Kind::Memory), Size::number(self.now.memory));
+            if !is_alone {
+                self.verdicts
+                    .retain(|verdict| verdict.key.kind != Kind::Memory);
+            }
+        }
+        let (looks, is_full) = (self.looks, self.known.len() >= MOST);
+        if looks.is_multiple_of(FORGET_EVERY) || is_full {
+            self.known
+                .retain(|key, known| known.seen == looks || !is_reached(key.kind));
+        }
+        if self.known.len() >= MOST {
+            self.known.clear();
+        }
+        let mut verdicts = std::mem::take(&mut self.verdicts);
+        verdicts.sort_by_key(|verdict| verdict.key);
+        verdicts
+    }
 }
 
-fn memory(
-    before: &Picture,
-    after: &Picture,
-    past: &mut Past,
-    settled: bool,
-    told: &mut Vec<Verdict>,
-) {
-    let known = past.of(Key::only(Kind::Memory));
-    if after.memory < before.memory + LEAST_MEMORY {
-        known.streak = 0;
-        return;
-    }
-    known.streak += 1;
-    known.changed += 1;
-    if known.streak >= KEEPS && settled {
-        told.push(Verdict {
-            key: Key::only(Kind::Memory),
-            before: number(before.memory),
-            after: number(after.memory),
-            times: known.streak,
-        });
-    }
+/// A hash of the last bytes of a text.
+fn end_of(text: &[u8]) -> u64 {
+    const BYTES: usize = 32;
+    let end = text.get(text.len().saturating_sub(BYTES)..).unwrap_or(text);
+    rustc_hash::FxBuildHasher.hash_one(end)
+}
+
+/// Whether the thing lies in a place that another one may take.
+const fn is_reached(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Property | Kind::StaticProperty | Kind::StaticVariable | Kind::Global | Kind::Local
+    )
 }
 
 #[cfg(test)]

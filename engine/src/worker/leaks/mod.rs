@@ -1,18 +1,53 @@
-//! What a request has left behind: two pictures of what survives a request, taken where it begins and where
-//! it has ended, are compared, and what is told is decided here. The extension takes the pictures; nothing
-//! in them holds a value of PHP's, they are numbers only. On PHP's thread.
+//! Finds what grows from request to request. The extension looks at PHP's state where the loop waits for the next
+//! request, and reports the size of each thing; the rules here decide which of them is a leak. What a request
+//! replaces is none, however much it differs: only what becomes larger again and again, and never smaller, is.
+//! Nothing here holds a value of PHP's, only numbers. On PHP's thread.
 //!
-//! * [`mod@print`] the finger print of one value, and how a change of it reads.
-//! * [`picture`] all of them, with what is counted beside.
-//! * [`past`] what earlier requests did to the same thing; the difference between a leak and lazy loading.
-//! * [`mod@judge`] what is told.
+//! * [`key`] which thing it is. [`size`] how large one is, and how a change reads.
+//! * [`growth`] the history of one thing, and the rule of its kind.
+//! * [`mod@judge`] all of them, look by look.
 
+pub mod growth;
 pub mod judge;
-pub mod past;
-pub mod picture;
-pub mod print;
+pub mod key;
+pub mod size;
 
-pub use judge::{Verdict, judge};
-pub use past::Past;
-pub use picture::{Key, Kind, Picture};
-pub use print::{Print, Shape};
+pub use judge::{Circumstances, Judge, Verdict};
+pub use key::{Key, Kind, Loaded};
+pub use size::{Shape, Size};
+
+/// A map for addresses and numbers of this process, which no input of a client chooses.
+pub type Map<K, V> = rustc_hash::FxHashMap<K, V>;
+
+/// Looks in a row: one to begin with, and as many further ones as the rules need. See [`is_due`].
+const BURST: u64 = 8;
+
+/// Whether the check looks after so many requests of a loop. Growth shows between requests that follow each other,
+/// so one of `every` requests is spent on bursts: eight in a row, of eight times `every`.
+#[must_use]
+pub fn is_due(every: u32, ended: u64) -> bool {
+    let every = u64::from(every);
+    every != 0 && ended >= every && (ended - every) % (every * BURST) < BURST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_every_so_many_requests_is_looked_at() {
+        assert!((1..1000).all(|ended| is_due(1, ended) && !is_due(0, ended)));
+        for every in [2, 10, 1000] {
+            let period = u64::from(every) * BURST;
+            let due = (1..=period * 100)
+                .filter(|ended| is_due(every, *ended))
+                .count();
+            assert_eq!(due as u64, BURST * 100, "{every}");
+        }
+        let first: Vec<u64> = (1..2000).filter(|ended| is_due(100, *ended)).collect();
+        assert_eq!(
+            first.get(..9),
+            Some(&[100, 101, 102, 103, 104, 105, 106, 107, 900][..])
+        );
+    }
+}

@@ -1,11 +1,6 @@
-//! What there is of a PHP thread's state that outlives a request, at one moment: the print of each thing,
-//! and how many there are of what is only counted.
+//! Which thing of a PHP thread's state it is, by where it lies: addresses and hashes of names.
 
-use std::collections::{HashMap, HashSet};
-
-use super::print::Print;
-
-/// What kind of thing it is.
+/// The kind of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is what its name says")]
 pub enum Kind {
@@ -13,7 +8,7 @@ pub enum Kind {
     StaticVariable,
     Property,
     Global,
-    /// A variable of the loop around the requests, which is the application's affair unless it only grows.
+    /// A variable of the loop around the requests.
     Local,
     Ini,
     ErrorHandler,
@@ -57,14 +52,14 @@ impl Kind {
     }
 }
 
-/// One thing, by where it is: addresses and hashes of names. The extension knows the name for it.
+/// One thing. The extension knows the name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// What it belongs to.
+    /// The address of its owner.
     pub of: u64,
-    /// Which one there.
+    /// Which one of the owner's.
     pub slot: u64,
 }
 
@@ -80,36 +75,21 @@ impl Key {
     }
 }
 
-/// How many there are of what is loaded and defined; it only ever grows.
+/// How much code is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "each is what its name says")]
 pub struct Loaded {
     pub classes: u32,
     pub functions: u32,
     pub files: u32,
-    pub constants: u32,
-    pub shutdown_functions: u32,
 }
 
-/// See the head of the file.
-#[derive(Debug, Default)]
-pub struct Picture {
-    /// What was looked at to its end.
-    pub prints: HashMap<Key, Print>,
-    /// Objects that were reached, by address and handle.
-    pub objects: HashSet<(u64, u32)>,
-    /// Objects that live and were not reached, by class.
-    pub others: HashMap<u64, u32>,
-    /// Open resources, by number: the hash of what they are.
-    pub resources: HashMap<u64, u64>,
-    /// Objects that are connections, by handle: their class.
-    pub connections: HashMap<u64, u64>,
-    /// What is counted.
-    pub loaded: Loaded,
-    /// A session is open.
-    pub session: bool,
-    /// Bytes of PHP's memory in use.
-    pub memory: u64,
-    /// Bounds were reached: there is more than was looked at.
-    pub is_cut: bool,
+impl Loaded {
+    /// Whether any of it is more than before.
+    #[must_use]
+    pub const fn is_more(&self, before: &Self) -> bool {
+        self.classes > before.classes
+            || self.functions > before.functions
+            || self.files > before.files
+    }
 }

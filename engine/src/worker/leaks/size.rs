@@ -1,0 +1,137 @@
+//! How large a thing is, and how a change of it reads.
+
+/// The shape of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shape {
+    /// A string.
+    Text,
+    /// An array, with all arrays inside.
+    Array,
+    /// A number of something.
+    #[default]
+    Number,
+}
+
+/// See the head of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// What it is.
+    pub shape: Shape,
+    /// Bytes of a text, elements of an array without those of arrays inside, or the number.
+    pub count: u64,
+    /// Elements at all levels, or the number; 0 of a text.
+    pub elements: u64,
+    /// Bytes of all texts inside.
+    pub text: u64,
+    /// PHP's memory, without that of objects.
+    pub bytes: u64,
+}
+
+impl Size {
+    /// A number of something.
+    #[must_use]
+    pub const fn number(count: u64) -> Self {
+        Self {
+            shape: Shape::Number,
+            count,
+            elements: count,
+            text: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Whether it is smaller than before: fewer elements, or as many with less text.
+    #[must_use]
+    pub const fn has_shrunk(&self, before: &Self) -> bool {
+        self.elements < before.elements
+            || (self.elements == before.elements && self.text < before.text)
+    }
+
+    /// In words. Texts have only a length: they may be secrets.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.shape {
+            Shape::Text => format!("string of {}", counted(self.count, "byte")),
+            Shape::Array => format!("array of {}", counted(self.count, "element")),
+            Shape::Number => self.count.to_string(),
+        }
+    }
+
+    /// How the growth since `before` reads: `array 3 → 4 elements`.
+    #[must_use]
+    pub fn change(&self, before: &Self) -> String {
+        match (before.shape, self.shape) {
+            (Shape::Array, Shape::Array) if before.count != self.count => {
+                let after = counted(self.count, "element");
+                format!("array {} → {after}", before.count)
+            }
+            (Shape::Array, Shape::Array) if before.elements != self.elements => format!(
+                "array of {}, {} → {} elements at all levels",
+                counted(self.count, "element"),
+                before.elements,
+                self.elements
+            ),
+            (Shape::Array, Shape::Array) => format!(
+                "array of {}, {} → {} bytes of text",
+                counted(self.count, "element"),
+                before.text,
+                self.text
+            ),
+            (Shape::Text, Shape::Text) => {
+                format!("string {} → {}", before.count, counted(self.count, "byte"))
+            }
+            _ => format!("{} → {}", before.words(), self.words()),
+        }
+    }
+}
+
+/// `1 element`, `3 elements`.
+#[must_use]
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growth_reads_as_a_developer_would_say_it() {
+        let array = |count, elements, text| Size {
+            shape: Shape::Array,
+            count,
+            elements,
+            text,
+            bytes: 0,
+        };
+        let text = |count| Size {
+            shape: Shape::Text,
+            count,
+            text: count,
+            ..Size::default()
+        };
+        let change = |before: Size, after: Size| after.change(&before);
+        assert_eq!(
+            change(array(3, 3, 0), array(4, 4, 0)),
+            "array 3 → 4 elements"
+        );
+        assert_eq!(
+            change(array(0, 0, 0), array(1, 1, 0)),
+            "array 0 → 1 element"
+        );
+        assert_eq!(
+            change(array(1, 3, 0), array(1, 9, 0)),
+            "array of 1 element, 3 → 9 elements at all levels"
+        );
+        assert_eq!(
+            change(array(2, 2, 10), array(2, 2, 90)),
+            "array of 2 elements, 10 → 90 bytes of text"
+        );
+        assert_eq!(change(text(5), text(9)), "string 5 → 9 bytes");
+        assert_eq!(
+            change(text(5), array(2, 2, 0)),
+            "string of 5 bytes → array of 2 elements"
+        );
+        assert_eq!(change(Size::number(2), Size::number(3)), "2 → 3");
+    }
+}
