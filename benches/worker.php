@@ -95,6 +95,39 @@ foreach (['sample:100', 'on'] as $level) {
     row("leak check `$level`, a request of a small application", sprintf('%+.1f µs', $added), sprintf('the request with it off: %.1f µs', $measured['off']->median() / 1e3), '', '', []);
 }
 
+// What frameworks keep between requests, and a page of half a million instructions as Symfony's.
+$framework = sprintf(<<<'PHP'
+    $kernel = (require %s)(400, 12);
+    for ($i = 0; $i < (int) $argv[1]; $i++) {
+        Pillion\Worker\request_begin();
+        $response = $kernel->handle(new Framework\Message(['/', '/blog', '/blog/1', '/users/1'][$i %% 4], ['host' => 'localhost']));
+        Pillion\Worker\request_end();
+        gc_collect_cycles();
+    }
+    PHP, var_export(dirname(__DIR__) . '/tests-php/fixtures/framework/application.php', true));
+$goals = ['sample:1000' => 0.98, 'on' => 0.5];
+$off = $ratios = [];
+foreach (array_keys($goals) as $level) {
+    $ratios[$level] = static function () use ($cost, $with, $framework, $level, &$off): float {
+        // The two of a round are compared with each other.
+        $off[] = $cost($with($framework, ['pillion.log_level' => 'error']), 8000);
+
+        return end($off) / $cost($with($framework, ['pillion.worker_leak_check' => $level, 'pillion.log_level' => 'error']), 8000);
+    };
+}
+$measured = rounds(8, $ratios);
+foreach ($goals as $level => $goal) {
+    $samples = $measured[$level];
+    row(
+        "leak check `$level`, requests of a page of a framework",
+        sprintf('%.2f× (half of the rounds: %.2f to %.2f)', $samples->median(), $samples->at(0.25), $samples->at(0.75)),
+        sprintf('the request with it off: %.1f µs', (new Samples($off))->median() / 1e3),
+        '',
+        sprintf('≥ %.2f×', $goal),
+        [$samples->at(0.75) >= $goal],
+    );
+}
+
 $added = static function (array $environment) use ($cost, $with, $without, $calls): array {
     foreach ($environment as $name => $value) {
         putenv("$name=$value");
