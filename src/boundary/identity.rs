@@ -81,16 +81,19 @@ pub fn set(id: String) {
 /// What makes an id of a header's value.
 type Take = fn(&[u8]) -> Option<String>;
 
-/// The id in the request's variables, which `look` finds.
+/// The id in the headers that RoadRunner has sent, or in the request's variables, which `look` finds.
 fn from(look: impl Fn(&str, Take) -> Option<String>) -> Option<String> {
-    look("HTTP_X_REQUEST_ID", |value| {
-        request_id::from_header(value).map(str::to_owned)
-    })
-    .or_else(|| {
-        look("HTTP_TRACEPARENT", |value| {
-            request_id::from_traceparent(value).map(str::to_owned)
+    roadrunner::id()
+        .or_else(|| {
+            look("HTTP_X_REQUEST_ID", |value| {
+                request_id::from_header(value).map(str::to_owned)
+            })
         })
-    })
+        .or_else(|| {
+            look("HTTP_TRACEPARENT", |value| {
+                request_id::from_traceparent(value).map(str::to_owned)
+            })
+        })
 }
 
 fn made() -> Result<String> {

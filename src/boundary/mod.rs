@@ -91,6 +91,8 @@ pub struct Local {
     frames: Frames,
     /// Its wire is kept from children that are forked.
     is_wire_kept: bool,
+    /// The request has HTTP's headers.
+    has_headers: bool,
     /// RoadRunner's worker has asked for a request, and none has come yet.
     has_asked: bool,
     /// Calls that leave no trace in Zend's tables.

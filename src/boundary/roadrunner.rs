@@ -25,7 +25,7 @@ use pillion_engine::{
     },
 };
 
-use super::{identity, reset, tell};
+use super::{reset, tell};
 use crate::{
     process, serve,
     thread::Thread,
@@ -110,6 +110,16 @@ fn answered_at(method: *mut zend_execute_data) {
 #[must_use]
 pub fn is_taken() -> bool {
     Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received))
+}
+
+/// The id in the headers of the request under way, where that is one of RoadRunner's over HTTP.
+#[must_use]
+pub fn id() -> Option<String> {
+    Thread::with(|thread| {
+        let local = &thread.worker;
+        let is_known = local.has_headers && local.state() == State::Open(By::Received);
+        is_known.then(|| local.frames.id()).flatten()
+    })
 }
 
 /// Whether standard input and output are RoadRunner's wire.
@@ -201,6 +211,9 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> *mut zend_execute_data {
             }
             if is_wait(function) {
                 found = frame;
+                if is_http(frame) {
+                    break;
+                }
             }
             if (*frame).This.u1.type_info & CALLED_BY_NATIVE != 0 {
                 break;
@@ -222,16 +235,12 @@ unsafe fn is_wait(function: &zend_function) -> bool {
         return false;
     };
     let is = |name: &[u8], wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
-    match method.len() {
-        // `waitPayload` and `waitRequest`.
-        11 => {
-            is(method, "waitPayload") && is(class, "Spiral\\RoadRunner\\Worker")
-                || is(method, "waitRequest")
-                    && (is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
-                        || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker"))
-        }
-        _ => false,
+    if is(method, "waitPayload") {
+        return is(class, "Spiral\\RoadRunner\\Worker");
     }
+    is(method, "waitRequest")
+        && (is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
+            || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker"))
 }
 
 /// # Safety
@@ -241,9 +250,13 @@ unsafe fn has_read(method: *mut zend_execute_data, frame: *mut zend_execute_data
     match seen {
         Seen::Nothing => {}
         Seen::Request => {
+            // SAFETY: by the contract. What another plugin sends, jobs for one, may have headers of its own.
+            let is_http = unsafe { is_http(method) };
+            Thread::with(|thread| {
+                (thread.worker.has_asked, thread.worker.has_headers) = (false, is_http);
+            });
             // A loop that is to end takes none any more.
             tell_at(method, Event::Received(!signals::is_told()));
-            Thread::with(|thread| thread.worker.has_asked = false);
             // From now on this process is the one that answers; before that, a child may be meant to.
             // SAFETY: by the contract.
             unsafe { keep_from_children(frame) };
@@ -252,15 +265,6 @@ unsafe fn has_read(method: *mut zend_execute_data, frame: *mut zend_execute_data
             reason = "what the worker has read is no frame of RoadRunner's";
             "requests are not noticed any more"
         ),
-    }
-    let Some(id) = Thread::with(|thread| thread.worker.frames.take_id()) else {
-        return;
-    };
-    // SAFETY: by the contract. What another plugin sends, jobs for one, may have headers of its own.
-    let is_http = unsafe { is_http(method) };
-    if is_http && Thread::with(|thread| thread.worker.is_in_request() && thread.worker.id.is_none())
-    {
-        identity::set(id);
     }
 }
 

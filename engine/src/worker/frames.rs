@@ -78,18 +78,17 @@ impl Frames {
         seen
     }
 
-    /// The id in the headers of the request that has come, where it has one; once, when its context has come.
-    pub fn take_id(&mut self) -> Option<String> {
+    /// The id in the headers of the request that came last, where it has one and they have come.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
         let is_whole = match self.part {
             Part::Payload { context, .. } => context == 0,
             Part::Head => true,
             Part::Lost => false,
         };
-        if !self.is_request || !is_whole {
-            return None;
-        }
-        self.is_request = false;
-        id(&self.context)
+        (self.is_request && is_whole)
+            .then(|| id(&self.context))
+            .flatten()
     }
 
     /// How many bytes header and options have, as far as it is known.

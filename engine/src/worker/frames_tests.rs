@@ -48,8 +48,9 @@ fn follow(wire: &[u8], sizes: &[usize]) -> (Vec<Seen>, Vec<String>, Frames) {
             Seen::Nothing => {}
             told => seen.push(told),
         }
-        ids.extend(frames.take_id());
+        ids.extend(frames.id());
     }
+    ids.dedup();
     (seen, ids, frames)
 }
 
@@ -101,17 +102,20 @@ fn a_request_is_seen_in_pieces_of_any_size() {
 }
 
 #[test]
-fn the_id_is_there_when_the_headers_are_and_once() {
+fn the_id_is_there_when_the_headers_are() {
     let wire = frame(0x80, 0, &header("X-Request-Id", &["mine"]), &[b'x'; 100]);
     let mut frames = Frames::default();
     assert_eq!(frames.take(&wire[..20]), Seen::Request);
-    assert_eq!(frames.take_id(), None);
+    assert_eq!(frames.id(), None);
     assert_eq!(frames.take(&wire[20..wire.len() - 50]), Seen::Nothing);
     assert!(!frames.is_between());
-    assert_eq!(frames.take_id().as_deref(), Some("mine"));
-    assert_eq!(frames.take_id(), None);
+    assert_eq!(frames.id().as_deref(), Some("mine"));
     assert_eq!(frames.take(&wire[wire.len() - 50..]), Seen::Nothing);
     assert!(frames.is_between());
+    assert_eq!(frames.id().as_deref(), Some("mine"));
+    // A word about the worker is no request.
+    frames.take(&frame(CONTROL, 0, b"", b"{}"));
+    assert_eq!(frames.id(), None);
 }
 
 #[test]
