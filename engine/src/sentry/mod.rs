@@ -46,7 +46,7 @@ use tokio::sync::Notify;
 use board::{Board, Count};
 use category::Reason;
 use dead::Letters;
-use outbox::{Orphans, Outbox, Pushed, Room, Waiting};
+use outbox::{Orphans, Outbox, Pushed, Room, Stamp, Waiting};
 use tally::{Listed, Tally};
 
 pub use capture::Captured;
@@ -221,16 +221,19 @@ impl Sentry {
         })?;
         let given = dsn.filter(|text| !Dsn::is_off(text));
         let named = seen.dsn.as_deref().filter(|text| !Dsn::is_off(text));
-        let stored = match (given, named, &self.settings.dsn) {
+        let (stored, hash) = match (given, named, &self.settings.dsn) {
             (Some(text), ..) => {
                 self.check_dsn(text)?;
-                text
+                (text, target::hash(text))
             }
             (None, Some(text), _) => {
                 self.check_dsn(text.as_bytes())?;
-                &[]
+                (&[][..], target::hash(text.as_bytes()))
             }
-            (None, None, Some(dsn)) => dsn.expose().as_bytes(),
+            (None, None, Some(dsn)) => {
+                let text = dsn.expose().as_bytes();
+                (text, target::hash(text))
+            }
             (None, None, None) => return Ok(false),
         };
         let Some(class) = seen.class else {
@@ -242,10 +245,26 @@ impl Sentry {
             self.board.count(Count::TooLarge, 1);
             return Ok(false);
         }
-        let pushed = self
-            .outbox
-            .push(class, stored, envelope, clock::unix_ms())
-            .map_err(|error| Error::io("making room for an envelope", error))?;
+        let stamp = Stamp {
+            accepted_ms: clock::unix_ms(),
+            attempts: 0,
+            // The higher bits of a hash of 64.
+            project: (hash >> 40) as u32,
+        };
+        let push = || {
+            self.outbox
+                .push(class, stored, envelope, stamp)
+                .map_err(|error| Error::io("making room for an envelope", error))
+        };
+        let mut pushed = push()?;
+        if let Pushed::Full(pushed_out) = pushed {
+            // What was dropped before has its room still, and the runtime is behind.
+            self.board.count(Count::Overflow, pushed_out as u64);
+            pushed = match self.tell_shed() {
+                0 => Pushed::Full(0),
+                _ => push()?,
+            };
+        }
         match pushed {
             Pushed::In(pushed_out) => {
                 self.board.count(Count::Accepted, 1);
@@ -256,7 +275,8 @@ impl Sentry {
                 self.rouse();
                 Ok(true)
             }
-            Pushed::Full => {
+            Pushed::Full(pushed_out) => {
+                self.board.count(Count::Overflow, pushed_out as u64);
                 self.refuse(stored, envelope);
                 Ok(false)
             }
@@ -275,6 +295,19 @@ impl Sentry {
             Some(text) => self.check_dsn(text).map(|()| true),
             None => Ok(self.settings.dsn.is_some()),
         }
+    }
+
+    /// Reports what was dropped, and has its room back. Returns how many records that were.
+    fn tell_shed(&self) -> usize {
+        let mut count = 0;
+        while let Some(claim) = self.outbox.shed_record() {
+            if let Some(record) = claim.read() {
+                self.lose(Reason::QueueOverflow, &record.dsn, &record.envelope);
+            }
+            self.outbox.settle_shed(&claim);
+            count += 1;
+        }
+        count
     }
 
     /// Counts what had no room, for Sentry too. All that waits matters more, so this is rare.

@@ -14,7 +14,7 @@ use super::{
     board::Count,
     dead::{Letter, Letters, Why},
     envelope::{self, Envelope},
-    outbox::{Pushed, Stamp},
+    outbox::{self, Pushed, Stamp},
     reach::Route,
     target::{dsn_of, place_on},
 };
@@ -157,14 +157,20 @@ impl Sentry {
         let stamp = Stamp {
             accepted_ms: letter.why.accepted_ms,
             attempts: letter.why.attempts,
+            project: (outbox::hash(letter.why.dsn.as_bytes()) >> 40) as u32,
         };
         let dsn = letter.why.dsn.as_bytes();
         let pushed = self.outbox.push(class, dsn, &letter.envelope, stamp);
-        let Ok(Pushed::In(pushed_out)) = pushed else {
-            return false;
+        let (is_in, pushed_out) = match pushed {
+            Ok(Pushed::In(pushed_out)) => (true, pushed_out),
+            Ok(Pushed::Full(pushed_out)) => (false, pushed_out),
+            Err(_) => (false, 0),
         };
-        self.board.count(Count::Accepted, 1);
         self.board.count(Count::Overflow, pushed_out as u64);
+        if !is_in {
+            return false;
+        }
+        self.board.count(Count::Accepted, 1);
         reach(Place::LetterReplayed);
         letters.remove(&letter.id);
         self.board.count(Count::Replayed, 1);

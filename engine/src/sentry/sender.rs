@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 
 use super::{
     Sentry,
-    board::Loss,
-    category::{Class, Reason},
+    board::{Count, Loss},
+    category::Class,
     client::{Answer, Client},
     reach::{self, Probe},
     target::{Target, Work},
@@ -159,13 +159,11 @@ impl Sender {
     /// Starts as many requests as may be in flight. Whether there was anything to do.
     fn fill(&mut self) -> bool {
         let mut did = false;
-        while let Some(claim) = self.sentry.outbox.shed_record() {
-            if let Some(record) = claim.read() {
-                self.lose(Reason::QueueOverflow, &record.dsn, &record.envelope);
-            }
-            self.sentry.outbox.settle_shed(&claim);
-            self.dropped += 1;
-            did = true;
+        did |= self.sentry.tell_shed() > 0;
+        self.dropped += self.sentry.outbox.stale();
+        let gave_way = self.sentry.outbox.gave_way();
+        if gave_way > 0 {
+            self.sentry.board.count(Count::Overflow, gave_way as u64);
         }
         self.forget_dropped();
         while self.in_flight.len() < self.sentry.settings.workers {

@@ -251,7 +251,11 @@ mod tests {
             .for_each(|work| target.hold(work, &outbox));
         // The oldest replay goes for an event.
         let dropped = target.held.get(&(Class::Lowest, 1)).unwrap().claims.all()[0].clone();
-        assert!(outbox.shed_one(Class::Critical));
+        let newcomer = outbox::Newcomer {
+            class: Class::Critical,
+            project: 0,
+        };
+        assert!(outbox.shed_one(newcomer));
         assert!(!dropped.is_held());
         target.forget_dropped();
         let turns: Vec<u64> = std::iter::from_fn(|| target.resume())

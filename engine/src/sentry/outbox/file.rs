@@ -3,7 +3,8 @@
 //!
 //! * header: magic, size, class, time of making, head, three of zero;
 //! * data from byte 64 upwards: DSN and envelope of each record, padded to 8;
-//! * slots of 32 bytes from the end downwards: state, place, origin, checksum.
+//! * slots of 32 bytes from the end downwards: state (with the tries that failed, and a tag of the project),
+//!   place, origin, checksum.
 //!
 //! A writer reserves slot and space with one compare-and-swap of the head, copies, and publishes with one
 //! store of the state. The slot's place in the file does not depend on what other writers do, so one that
@@ -21,7 +22,7 @@ use crate::{
     failpoint::{Place, reach},
     host::Segment,
     sentry::category::Class,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 /// What a file of format 1 begins with.
@@ -30,6 +31,8 @@ const HEADER: usize = 64;
 const SLOT: usize = 32;
 const HEAD: usize = 4;
 const SEALED: u64 = 1 << 63;
+/// Where the tag of the project is in a slot's state.
+const PROJECT: u32 = 40;
 /// DSNs that are longer are refused before they come here.
 pub(super) const LONGEST_DSN: usize = u16::MAX as usize;
 
@@ -84,6 +87,8 @@ pub struct Stamp {
     pub accepted_ms: u64,
     /// Tries that failed.
     pub attempts: u32,
+    /// Tells its project from others, in 24 bits; 0 is one like any other.
+    pub project: u32,
 }
 
 impl From<u64> for Stamp {
@@ -92,6 +97,7 @@ impl From<u64> for Stamp {
         Self {
             accepted_ms,
             attempts: 0,
+            project: 0,
         }
     }
 }
@@ -108,6 +114,8 @@ pub(super) struct BoxFile {
     /// No slot before this one holds what may be dropped.
     droppable: AtomicU32,
     settled: AtomicU32,
+    /// Nothing in it waits any more: it goes when what was dropped is reported.
+    condemned: AtomicBool,
 }
 
 impl BoxFile {
@@ -186,6 +194,7 @@ impl BoxFile {
             scanned: AtomicU32::new(0),
             droppable: AtomicU32::new(0),
             settled: AtomicU32::new(0),
+            condemned: AtomicBool::new(false),
         }
     }
 
@@ -205,7 +214,9 @@ impl BoxFile {
         }
         let place = (offset as u64) << 32 | length as u64;
         let origin = (dsn.len() as u64) << 48 | stamp.accepted_ms & 0xffff_ffff_ffff;
-        let state = u64::from(stamp.attempts) << 8 | State::Ready as u64;
+        let state = u64::from(stamp.project) << PROJECT
+            | u64::from(stamp.attempts) << 8
+            | State::Ready as u64;
         self.slot(index, 1)?.store(place.to_le(), Ordering::Relaxed);
         self.slot(index, 2)?
             .store(origin.to_le(), Ordering::Relaxed);
@@ -305,17 +316,16 @@ impl BoxFile {
         None
     }
 
-    /// Drops the oldest record that nobody is sending. By one thread at a time, [`BoxFile::hold`]
-    /// included.
-    pub(super) fn drop_oldest(&self) -> Option<u32> {
+    /// Drops the oldest record of that project that nobody is sending. By one thread at a time,
+    /// [`BoxFile::hold`] included.
+    pub(super) fn drop_oldest(&self, project: u32) -> Option<u32> {
         let first = self.droppable.load(Ordering::Acquire);
         let (mut gapless, mut next, mut found) = (true, first, None);
         for index in first..self.slots() {
-            let state = self.state(index);
-            let dropped = matches!(state, State::Ready | State::Held)
-                && self.change(index, state, State::Shed);
+            let dropped = self.project(index) == project && self.drop_one(index);
             // One that is on its way comes back with `hold`, which says so.
-            gapless &= dropped || matches!(state, State::Taken | State::Shed | State::Done);
+            gapless &=
+                dropped || matches!(self.state(index), State::Taken | State::Shed | State::Done);
             if gapless {
                 next = index + 1;
             }
@@ -328,6 +338,35 @@ impl BoxFile {
             .droppable
             .compare_exchange(first, next, Ordering::AcqRel, Ordering::Relaxed);
         found
+    }
+
+    /// Drops a record that nobody is sending. `false`: it is on its way, or nothing.
+    pub(super) fn drop_one(&self, index: u32) -> bool {
+        [State::Ready, State::Held]
+            .into_iter()
+            .any(|state| self.change(index, state, State::Shed))
+    }
+
+    /// What tells the project of a record.
+    pub(super) fn project(&self, index: u32) -> u32 {
+        (self.value(index, 0) >> PROJECT) as u32
+    }
+
+    /// The bytes that a record takes in a file, slot and all.
+    pub(super) fn room_of(&self, index: u32) -> usize {
+        let length = (self.value(index, 1) & 0xffff_ffff) as usize;
+        SLOT + padded(length.min(self.segment.bytes()))
+    }
+
+    /// Nothing in it waits any more, if that is so.
+    pub(super) fn condemn(&self) {
+        let is_over = |index| matches!(self.state(index), State::Shed | State::Done);
+        let all = self.head() & SEALED != 0 && (0..self.slots()).all(is_over);
+        self.condemned.store(all, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Relaxed)
     }
 
     /// One that was on its way waits, and may be dropped meanwhile.

@@ -42,7 +42,7 @@ fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its
         file.push(b"", format!("{n}").as_bytes(), n).unwrap();
     }
     let taken: Vec<_> = (0..3).map(|_| file.take().unwrap()).collect();
-    assert_eq!(file.drop_oldest(), Some(3), "all others are on their way");
+    assert_eq!(file.drop_oldest(0), Some(3), "all others are on their way");
     file.note_attempt(1);
     file.hold(1);
     file.hold(0);
@@ -54,10 +54,10 @@ fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its
         (State::Taken, 0)
     );
     assert_eq!(file.take(), None, "nobody takes by turn what waits");
-    assert_eq!(file.drop_oldest(), Some(0));
+    assert_eq!(file.drop_oldest(0), Some(0));
     assert!(!file.resume(0) && file.resume(1));
     assert_eq!(file.read(1).unwrap().attempts, 1);
-    assert_eq!(file.drop_oldest(), None);
+    assert_eq!(file.drop_oldest(0), None);
     taken.into_iter().for_each(|index| file.settle(index));
     assert!(!file.is_drained());
     file.settle(3);

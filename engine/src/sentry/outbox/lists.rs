@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use super::{GROWTH, LARGE, Outbox, SMALL, file::BoxFile};
+use super::{GROWTH, Outbox, SMALL, file::BoxFile, plan::Census};
 use crate::sentry::category::Class;
 
 #[derive(Debug, Default)]
@@ -22,7 +22,10 @@ pub(super) struct Lists {
     /// Out of the lists; a writer may still be looking at them.
     pub(super) retired: Vec<Arc<BoxFile>>,
     pub(super) leaving: Option<(usize, Vec<Arc<BoxFile>>)>,
-    pub(super) others: Option<(Instant, u64)>,
+    /// Bytes of the files of other processes, and how many outboxes there are, this one included.
+    pub(super) others: Option<(Instant, u64, u64)>,
+    /// How many records the projects have waiting, not long ago.
+    pub(super) census: Option<Census>,
 }
 
 impl Lists {
@@ -37,6 +40,13 @@ impl Lists {
     pub(super) fn bytes(&self) -> u64 {
         let files = self.files.iter().flatten().chain(self.spare.iter());
         files.map(|file| file.bytes() as u64).sum()
+    }
+
+    /// Bytes of the files in which something waits.
+    pub(super) fn live_bytes(&self) -> u64 {
+        let files = self.files.iter().flatten().chain(self.spare.iter());
+        let live = files.filter(|file| !file.is_condemned());
+        live.map(|file| file.bytes() as u64).sum()
     }
 
     pub(super) fn retire(&mut self, file: &Arc<BoxFile>) {
@@ -68,8 +78,9 @@ impl Outbox {
                     current.store(ptr::null_mut(), Ordering::Release);
                     last.seal();
                 } else if last.filled() > 50 && lists.spare.is_none() {
-                    let bytes = (last.bytes() * GROWTH).min(LARGE);
-                    if self.others(&mut lists) + lists.bytes() + bytes as u64 <= self.room.bytes {
+                    let bytes = (last.bytes() * GROWTH).min(self.large());
+                    let used = self.others(&mut lists).0 + lists.bytes();
+                    if used + bytes as u64 <= self.room.bytes {
                         lists.spare = self.make(class, bytes).ok().map(Arc::new);
                     }
                 }
@@ -87,6 +98,7 @@ impl Outbox {
         if idle && let Some(spare) = lists.spare.take() {
             spare.unlink();
         }
+        self.give_way(&mut lists);
         self.let_go(&mut lists);
     }
 

@@ -5,7 +5,8 @@
 //!
 //! * [`mod@file`] one file: format, appending, reading; [`checksum`] of a record.
 //! * [`lists`] all of them, [`claim`] one record; [`tenure`] whose it is; [`epoch`] when a mapping may go.
-//! * [`adopt`] taking over what the dead left, [`refused`] what of it can't be had; [`shed`] making room.
+//! * [`adopt`] taking over what the dead left, [`refused`] what of it can't be had; [`shed`] making room, [`plan`] by
+//!   what.
 
 mod adopt;
 mod checksum;
@@ -13,8 +14,11 @@ mod claim;
 mod epoch;
 mod file;
 mod lists;
+mod plan;
 mod refused;
 mod shed;
+#[cfg(test)]
+mod shed_tests;
 mod tenure;
 #[cfg(test)]
 mod tests;
@@ -33,6 +37,7 @@ use std::{
 use epoch::Epoch;
 use file::{BoxFile, LONGEST_DSN, State};
 use lists::Lists;
+pub(super) use shed::Newcomer;
 use tenure::Tenure;
 
 pub use adopt::{Adopted, Waiting, is_held, orphaned_in, waiting_in};
@@ -47,8 +52,10 @@ use crate::failpoint::{Place, reach};
 
 /// The first file of a chain, and all that an idle chain keeps.
 const SMALL: usize = 32 << 10;
-/// What a chain under load grows to, step by step.
+/// What a chain under load grows to, step by step; less where the budget is small.
 const LARGE: usize = 2 << 20;
+/// A file is what is dropped at once, so it is no more than such a part of the budget.
+const PARTS: u64 = 32;
 const GROWTH: usize = 4;
 /// Records larger than this have a file of their own.
 const ALONE: usize = LARGE / 2;
@@ -69,8 +76,8 @@ pub struct Room {
 pub enum Pushed {
     /// It is in; so many older or less important ones had to go for it.
     In(usize),
-    /// There is no room, and nothing that it may push out.
-    Full,
+    /// There is no room, and nothing that it may push out. So many have gone all the same, which is rare.
+    Full(usize),
 }
 
 /// The chain of one class. On a cache line of its own.
@@ -100,6 +107,10 @@ pub struct Outbox {
     makeshift: AtomicBool,
     /// Counted before a record can be seen, so that it never is below zero.
     queued: AtomicUsize,
+    /// Dropped or moved, so that claims of those that wait lead to nothing.
+    stale: AtomicUsize,
+    /// Dropped for other processes, and not counted yet.
+    gave_way: AtomicUsize,
     lists: Mutex<Lists>,
 }
 
@@ -122,6 +133,8 @@ impl Outbox {
             numbers: AtomicU64::new(0),
             makeshift: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
+            stale: AtomicUsize::new(0),
+            gave_way: AtomicUsize::new(0),
             lists: Mutex::default(),
         };
         (outbox, trouble)
@@ -166,32 +179,47 @@ impl Outbox {
     ) -> io::Result<Pushed> {
         let stamp = stamp.into();
         let need = BoxFile::bytes_for(dsn.len() + envelope.len());
+        let newcomer = Newcomer {
+            class,
+            project: stamp.project,
+        };
         let mut pushed_out = 0;
         if self.queued() >= self.room.records {
-            if !self.shed_one(class) {
-                return Ok(Pushed::Full);
+            if !self.shed_one(newcomer) {
+                return Ok(Pushed::Full(0));
             }
             pushed_out += 1;
         }
         if need > ALONE {
-            return Ok(match self.push_alone(class, dsn, envelope, stamp, need)? {
-                Pushed::In(more) => Pushed::In(pushed_out + more),
-                Pushed::Full => Pushed::Full,
-            });
+            return Ok(
+                match self.push_alone(newcomer, dsn, envelope, stamp, need)? {
+                    Pushed::In(more) => Pushed::In(pushed_out + more),
+                    Pushed::Full(more) => Pushed::Full(pushed_out + more),
+                },
+            );
         }
         self.queued.fetch_add(1, Ordering::AcqRel);
-        let pushed = self.push_to_chain(class, dsn, envelope, stamp, need);
+        let pushed = self.push_to_chain(newcomer, dsn, envelope, stamp, need);
         match pushed {
             Ok(Pushed::In(more)) => return Ok(Pushed::In(pushed_out + more)),
             _ => self.queued.fetch_sub(1, Ordering::AcqRel),
         };
-        pushed
+        Ok(match pushed? {
+            Pushed::In(more) => Pushed::In(pushed_out + more),
+            Pushed::Full(more) => Pushed::Full(pushed_out + more),
+        })
+    }
+
+    /// The largest file of a chain.
+    fn large(&self) -> usize {
+        let part = usize::try_from(self.room.bytes / PARTS).unwrap_or(LARGE);
+        (part / 4096 * 4096).clamp(SMALL, LARGE)
     }
 
     #[inline]
     fn push_to_chain(
         &self,
-        class: Class,
+        newcomer: Newcomer,
         dsn: &[u8],
         envelope: &[u8],
         stamp: Stamp,
@@ -201,7 +229,7 @@ impl Outbox {
         for _ in 0..64 {
             let seen = {
                 let _pin = self.epoch.pin();
-                let current = self.chain(class).current.load(Ordering::Acquire);
+                let current = self.chain(newcomer.class).current.load(Ordering::Acquire);
                 // SAFETY: what `current` led to when this writer was counted in stays mapped until
                 // the writer is counted out.
                 let appended =
@@ -211,12 +239,13 @@ impl Outbox {
                 }
                 current
             };
-            match self.grow(class, need, seen)? {
-                Some(more) => pushed_out += more,
-                None => return Ok(Pushed::Full),
+            let (grown, more) = self.grow(newcomer, need, seen)?;
+            pushed_out += more;
+            if !grown {
+                return Ok(Pushed::Full(pushed_out));
             }
         }
-        Ok(Pushed::Full)
+        Ok(Pushed::Full(pushed_out))
     }
 
     fn chain(&self, class: Class) -> &Chain {
@@ -227,17 +256,25 @@ impl Outbox {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the chain a file with room, unless somebody else just did. `None`: there is no room;
-    /// else how many records had to go.
+    /// Gives the chain a file with room, unless somebody else just did. Whether it has one, and how many
+    /// records had to go.
     #[cold]
-    fn grow(&self, class: Class, need: usize, seen: *mut BoxFile) -> io::Result<Option<usize>> {
+    fn grow(
+        &self,
+        newcomer: Newcomer,
+        need: usize,
+        seen: *mut BoxFile,
+    ) -> io::Result<(bool, usize)> {
+        let class = newcomer.class;
         let mut lists = self.lists();
         let current = &self.chain(class).current;
         if current.load(Ordering::Acquire) != seen {
-            return Ok(Some(0));
+            return Ok((true, 0));
         }
         let last = lists.of(class).back().filter(|_| !seen.is_null());
-        let step = last.map_or(SMALL, |file| (file.bytes() * GROWTH).clamp(SMALL, LARGE));
+        let step = last.map_or(SMALL, |file| {
+            (file.bytes() * GROWTH).clamp(SMALL, self.large())
+        });
         let bytes = step.max(need.div_ceil(4096) * 4096);
         let spare = lists
             .spare
@@ -245,9 +282,9 @@ impl Outbox {
         let (file, pushed_out) = match spare {
             Some(spare) => (spare, 0),
             None => {
-                let Some((bytes, pushed_out)) = self.make_room(&mut lists, class, bytes, need)
-                else {
-                    return Ok(None);
+                let (room, pushed_out) = self.make_room(&mut lists, newcomer, bytes, need);
+                let Some(bytes) = room else {
+                    return Ok((false, pushed_out));
                 };
                 (Arc::new(self.make(class, bytes)?), pushed_out)
             }
@@ -259,28 +296,29 @@ impl Outbox {
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
         }
-        Ok(Some(pushed_out))
+        Ok((true, pushed_out))
     }
 
     /// A record too large for the files of a chain has one of its own.
     #[cold]
     fn push_alone(
         &self,
-        class: Class,
+        newcomer: Newcomer,
         dsn: &[u8],
         envelope: &[u8],
         stamp: Stamp,
         need: usize,
     ) -> io::Result<Pushed> {
+        let class = newcomer.class;
         let bytes = need.div_ceil(4096) * 4096;
-        let room = self.make_room(&mut self.lists(), class, bytes, bytes);
-        let Some((_, pushed_out)) = room else {
-            return Ok(Pushed::Full);
-        };
+        let (room, pushed_out) = self.make_room(&mut self.lists(), newcomer, bytes, bytes);
+        if room.is_none() {
+            return Ok(Pushed::Full(pushed_out));
+        }
         let file = self.make(class, bytes)?;
         if file.push(dsn, envelope, stamp).is_none() {
             file.unlink();
-            return Ok(Pushed::Full);
+            return Ok(Pushed::Full(pushed_out));
         }
         file.seal();
         reach(Place::OutboxAlone);

@@ -71,7 +71,7 @@ fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
     for _ in 0..2000 {
         match outbox.push(Class::Critical, b"", &envelope, 1).unwrap() {
             Pushed::In(more) => pushed_out += more,
-            Pushed::Full => pushed_out += 1,
+            Pushed::Full(more) => pushed_out += more + 1,
         }
         while let Some(claim) = outbox.shed_record() {
             outbox.settle_shed(&claim);

@@ -89,7 +89,7 @@ pub fn one_that_waits_is_dropped_while_it_is_resumed() {
     file.hold(0);
     let dropper = {
         let file = Arc::clone(&file);
-        thread::spawn(move || file.drop_oldest().is_some())
+        thread::spawn(move || file.drop_oldest(0).is_some())
     };
     let resumed = file.resume(0);
     let dropped = dropper.join().unwrap_or(false);
