@@ -3,7 +3,7 @@
 //!
 //! * [`script`] start and end of a PHP script: php-fpm, the command line, FrankenPHP without a worker.
 //! * [`frankenphp`] the loop of a worker script around `frankenphp_handle_request`.
-//! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`.
+//! * [`roadrunner`] the loop around `Spiral\RoadRunner\Worker::waitPayload`, and [`readers`] what that reads with.
 //!
 //! Around them: [`identity`] (mode, id), [`reset`] (what happens between two requests), [`left`] and
 //! [`witness`] (what a request leaves behind), [`sentry`] (the scope of Sentry's SDK), [`mod@report`] (exceptions that stop nothing).
@@ -20,6 +20,7 @@ pub mod gc;
 pub mod identity;
 pub mod leaks;
 pub mod left;
+mod readers;
 mod report;
 pub mod reset;
 pub mod roadrunner;
