@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //!
-//! * `server`, `service`, `auth`: connections, HTTP, and who may. `rpc`: in which protocol.
+//! * `server`, `service`, `auth`: connections, HTTP, and who may. `rpc`, `grpc`: in which protocol.
 //!   `protocol`, `messages`, `violation`, `wire`: what is said.
 //! * `validate`, `grammar`: what may be asked. `configuration`: what is asked, and its name.
 //! * `builds`, `flights`, `progress`, `stop`: who builds, how far it is, how it is ended.
@@ -30,6 +30,7 @@ mod flights;
 pub mod fuzzing;
 mod go;
 mod grammar;
+mod grpc;
 mod keep;
 mod links;
 mod messages;

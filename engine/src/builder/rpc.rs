@@ -1,11 +1,9 @@
 //! The protocols in which the one call is spoken, told by the request's content type: Connect, gRPC and
-//! gRPC-Web, each with JSON or Protocol Buffers. Framing, deadlines, and where an error stands. Sources:
-//! connectrpc.com, "Protocol reference"; gRPC's `PROTOCOL-HTTP2.md` and `PROTOCOL-WEB.md`. One task for
-//! each connection.
+//! gRPC-Web, each with JSON or Protocol Buffers. Deadlines, and where an error
+//! stands. Source: connectrpc.com, "Protocol reference". One task for each connection.
 
-use std::{convert::Infallible, fmt::Write as _, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     HeaderMap, Response, StatusCode,
@@ -14,7 +12,7 @@ use hyper::{
 };
 
 use super::{
-    messages,
+    grpc, messages,
     protocol::{BuildAnswer, BuildRequest, Code, Refusal},
 };
 
@@ -23,16 +21,6 @@ pub(super) type Body = BoxBody<Bytes, Infallible>;
 
 /// All content types, as the real server lists them.
 pub(super) const TYPES: &str = "application/grpc, application/grpc+json, application/grpc+json; charset=utf-8, application/grpc+proto, application/grpc-web, application/grpc-web+json, application/grpc-web+json; charset=utf-8, application/grpc-web+proto, application/json, application/json; charset=utf-8, application/proto";
-
-/// The head of a gRPC frame: a flag and the length.
-const HEAD: usize = 5;
-const PACKED: u8 = 1;
-/// The flag of gRPC-Web's frame with trailers.
-const TRAILERS: u8 = 0x80;
-
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// How messages are put onto the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +91,7 @@ impl Protocol {
         }
         let parse = match self.frame {
             Frame::Connect => connect_timeout,
-            Frame::Grpc | Frame::GrpcWeb => grpc_timeout,
+            Frame::Grpc | Frame::GrpcWeb => grpc::timeout,
         };
         let deadline = text(deadline).map(parse).transpose().map_err(invalid)?;
         let packed = match text(encoding).unwrap_or("identity") {
@@ -126,25 +114,7 @@ impl Protocol {
         if self.frame == Frame::Connect {
             return Ok((body, packed));
         }
-        let refuse = |code, why: &str| Err(Refusal::new(code, why));
-        let Some((head, rest)) = body.split_first_chunk::<HEAD>() else {
-            return match body.len() {
-                0 => refuse(Code::Unimplemented, "unary request has zero messages"),
-                _ => refuse(Code::InvalidArgument, "protocol error: incomplete envelope"),
-            };
-        };
-        let [flag, length @ ..] = *head;
-        match rest.split_at_checked(u32::from_be_bytes(length) as usize) {
-            None => refuse(Code::InvalidArgument, "protocol error: incomplete envelope"),
-            Some((_, more)) if !more.is_empty() => {
-                refuse(Code::Unimplemented, "unary request has multiple messages")
-            }
-            Some(_) if flag > PACKED || (flag == PACKED && !packed) => refuse(
-                Code::Internal,
-                "protocol error: sent compressed message without compression support",
-            ),
-            Some((message, _)) => Ok((message, flag == PACKED)),
-        }
+        grpc::message(body, packed)
     }
 
     /// Decodes an unpacked message.
@@ -168,11 +138,11 @@ impl Protocol {
             (frame, encoded) => {
                 let mut bytes = Vec::new();
                 if let Ok(message) = &encoded {
-                    push_frame(&mut bytes, 0, message);
+                    grpc::push_frame(&mut bytes, 0, message);
                 }
-                let trailers = trailers(encoded.as_ref().err());
+                let trailers = grpc::trailers(encoded.as_ref().err());
                 let body = if frame == Frame::GrpcWeb {
-                    push_frame(&mut bytes, TRAILERS, &as_text(&trailers));
+                    grpc::push_frame(&mut bytes, grpc::TRAILERS, &grpc::as_text(&trailers));
                     whole(bytes)
                 } else {
                     let trailers = async move { Some(Ok(trailers)) };
@@ -230,57 +200,6 @@ fn with_kind(status: StatusCode, body: Body, kind: &'static str) -> Response<Bod
     response
 }
 
-fn push_frame(to: &mut Vec<u8>, flag: u8, message: &[u8]) {
-    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-    to.push(flag);
-    to.extend_from_slice(&length.to_be_bytes());
-    to.extend_from_slice(message);
-}
-
-fn trailers(refusal: Option<&Refusal>) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    let Some(refusal) = refusal else {
-        trailers.insert(STATUS, HeaderValue::from_static("0"));
-        return trailers;
-    };
-    trailers.insert(STATUS, u16::from(refusal.code.number()).into());
-    let texts = [
-        (MESSAGE, percent_encoded(&refusal.message)),
-        (DETAILS, STANDARD_NO_PAD.encode(messages::status(refusal))),
-    ];
-    for (name, text) in texts {
-        if let Ok(value) = HeaderValue::try_from(text) {
-            trailers.insert(name, value);
-        }
-    }
-    trailers
-}
-
-fn as_text(trailers: &HeaderMap) -> Vec<u8> {
-    let mut text = Vec::new();
-    for (name, value) in trailers {
-        text.extend_from_slice(name.as_str().as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value.as_bytes());
-        text.extend_from_slice(b"\r\n");
-    }
-    text
-}
-
-/// As `grpc-message` has to be.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' '..=b'~' if byte != b'%' => out.push(char::from(byte)),
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
-}
-
 /// `Connect-Timeout-Ms`: at most ten digits. Worded as the real server words it.
 fn connect_timeout(value: &str) -> Result<Duration, String> {
     if value.len() > 10 {
@@ -289,24 +208,4 @@ fn connect_timeout(value: &str) -> Result<Duration, String> {
     let parsed = value.parse().map(Duration::from_millis);
     parsed
         .map_err(|_| format!("parse timeout: strconv.ParseInt: parsing {value:?}: invalid syntax"))
-}
-
-/// `grpc-timeout`: at most eight digits and a unit.
-fn grpc_timeout(value: &str) -> Result<Duration, String> {
-    let invalid = || format!("protocol error: invalid timeout {value:?}");
-    let at = value.len().saturating_sub(1);
-    let (digits, unit) = value.split_at_checked(at).ok_or_else(invalid)?;
-    if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(invalid());
-    }
-    let count: u64 = digits.parse().map_err(|_| invalid())?;
-    match unit {
-        "H" => Ok(Duration::from_secs(count * 3600)),
-        "M" => Ok(Duration::from_secs(count * 60)),
-        "S" => Ok(Duration::from_secs(count)),
-        "m" => Ok(Duration::from_millis(count)),
-        "u" => Ok(Duration::from_micros(count)),
-        "n" => Ok(Duration::from_nanos(count)),
-        _ => Err(invalid()),
-    }
 }

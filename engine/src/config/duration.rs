@@ -113,6 +113,9 @@ pub fn format(duration: Duration) -> String {
 #[must_use]
 pub fn brief(duration: Duration) -> String {
     let micros = duration.as_micros();
+    if micros == 0 {
+        return "0s".to_owned();
+    }
     if micros < 1_000 {
         return format!("{micros}µs");
     }
@@ -142,7 +145,8 @@ mod tests {
     #[test]
     fn brief_durations_have_units_and_few_digits() {
         for (micros, text) in [
-            (0, "0µs"),
+            (0, "0s"),
+            (850, "850µs"),
             (125_400, "125ms"),
             (949_999, "949ms"),
             (950_000, "1s"),

@@ -102,7 +102,8 @@ async fn call(bench: &Bench, headers: &[(&'static str, &str)], body: Vec<u8>) ->
     let (response, mut sending) = client
         .send_request(request.body(()).unwrap(), false)
         .unwrap();
-    sending.send_data(Bytes::from(body), true).unwrap();
+    // A server that answers at once may have closed the stream already.
+    let _ = sending.send_data(Bytes::from(body), true);
     let response = response.await.unwrap();
     assert_eq!(response.status(), 200);
     let kind = response.headers()["content-type"].to_str().unwrap().into();

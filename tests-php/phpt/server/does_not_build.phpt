@@ -1,5 +1,5 @@
 --TEST--
-The server's own word that a configuration does not build is final: BuildFailedException, asked once
+The server's own word that a configuration does not build is final: BuildFailedException, asked once, for a tag that is not resolved twice
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
@@ -21,7 +21,7 @@ var_dump($thrown->logs() === $lines, $thrown->httpStatus());
 --EXPECT--
 unknown version, asked 1: Pillion\BuildFailedException(300): velox server returned: downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/refs/tags/v2025.9.9.zip, got 404
 windows, asked 1: Pillion\BuildFailedException(300): velox server returned: building plugins: velox v3 does not support Windows targets
-unknown tag, asked 1: Pillion\BuildFailedException(300): velox server returned: building plugins: verifyResolvedVersions: go list -m github.com/acme/plugin: go failed: exit status 1
+unknown tag, asked 2: Pillion\BuildFailedException(300): velox server returned: building plugins: verifyResolvedVersions: go list -m github.com/acme/plugin: go failed: exit status 1
 go: module github.com/acme/plugin: not a known dependency
 int(500)
 string(57) "go: module github.com/acme/plugin: not a known dependency"

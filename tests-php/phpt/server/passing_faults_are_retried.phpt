@@ -17,8 +17,11 @@ foreach ([408, 429, 499, 500, 502, 503, 504] as $status) {
 $unavailable = ['kind' => 'error', 'status' => 503, 'code' => 'unavailable', 'message' => 'later'];
 row($velox, 'unavailable twice', ['times' => 2, 'answer' => $unavailable]);
 row($velox, 'unavailable always', ['answer' => $unavailable]);
-// An internal error that is not about the build: its word is passed on when it stays.
-$internal = ['kind' => 'error', 'message' => 'no space left on device'];
+// The server's own disk is no failure of the build; an internal error that is not known is passed on when it stays.
+$full = ['kind' => 'error', 'message' => 'building plugins: no space left on device'];
+row($velox, 'full twice', ['times' => 2, 'answer' => $full]);
+row($velox, 'full always', ['answer' => $full]);
+$internal = ['kind' => 'error', 'message' => 'generating cache hash: x'];
 row($velox, 'internal twice', ['times' => 2, 'answer' => $internal]);
 row($velox, 'internal always', ['answer' => $internal]);
 row($velox, 'a killed compiler', ['times' => 1, 'answer' => [
@@ -43,6 +46,8 @@ row($velox, 'a killed compiler', ['times' => 1, 'answer' => [
 504 always, asked 3: Pillion\RemoteException(700): velox server at http://%s/ answered 504: <h1>504</h1> (given up after 3 attempts)
 unavailable twice, asked 3: MISS
 unavailable always, asked 3: Pillion\RemoteException(700): velox server at http://%s/ answered 503: unavailable: later (given up after 3 attempts)
+full twice, asked 3: MISS
+full always, asked 3: Pillion\RemoteException(700): velox server at http://%s/ answered 500: building plugins: no space left on device (given up after 3 attempts)
 internal twice, asked 3: MISS
-internal always, asked 3: Pillion\BuildFailedException(300): velox server returned: no space left on device
+internal always, asked 3: Pillion\BuildFailedException(300): velox server returned: generating cache hash: x
 a killed compiler, asked 2: MISS

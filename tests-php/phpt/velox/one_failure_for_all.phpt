@@ -1,5 +1,5 @@
 --TEST--
-All who wait for a build that fails get the same failure, and the server is asked once
+All who wait for a build that fails get the same failure, of one flight
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
@@ -12,6 +12,7 @@ array_push($started, php_start($code), php_start($code), php_start($code));
 $future = Pillion\Velox\build(request_of('v5.999.999'));
 $outputs = array_map(fn ($process) => php_end($process)['output'], $started);
 var_dump(array_values(array_unique($outputs)), caught(fn () => $future->wait(30))->logs());
+// A tag that is not resolved is asked for once more.
 var_dump($velox->count('build_requests'));
 ?>
 --EXPECT--
@@ -22,4 +23,4 @@ go: module github.com/acme/plugin: not a known dependency
 "
 }
 string(57) "go: module github.com/acme/plugin: not a known dependency"
-int(1)
+int(2)
