@@ -5,12 +5,14 @@
 //!
 //! Bounded: so many values and so much time in all, so many elements of one thing. What is beyond is not compared.
 //!
-//! * [`value`] the size of one value; [`roots`] what is known by name; [`objects`] what is reached from there;
+//! * [`value`] the size of one value; [`roots`] what is known by name ([`tables`]: of
+//!   classes and functions); [`objects`] what is reached from there;
 //! * [`names`] and [`things`] names for what has grown, while it is still there.
 
 pub mod names;
 mod objects;
 mod roots;
+mod tables;
 pub mod things;
 mod value;
 
@@ -33,7 +35,7 @@ use super::{
     value::{type_of, zend_str},
 };
 use objects::Class;
-use roots::Roots;
+use tables::Roots;
 use value::Part;
 
 /// Values that are looked at in all.

@@ -147,7 +147,8 @@ impl Judge {
             bytes,
         };
         let looks = self.looks;
-        if let Some(growth) = self.known.get_mut(&key) {
+        let before = self.known.get_mut(&key);
+        if let Some(growth) = before.filter(|growth| growth.seen + 1 >= looks) {
             if growth.last == size {
                 return self.sized(key, size);
             }

@@ -173,6 +173,17 @@ fn a_text_that_is_longer_is_a_leak_where_it_was_added_to() {
     };
     assert_eq!(texts(&|look| "line\n".repeat(look + 1)), 24);
     assert_eq!(texts(&|look| format!("/{look}/{}", "x".repeat(look))), 0);
+    // One that begins anew after a look without it.
+    let mut judge = Judge::default();
+    let named = (0..30usize).filter(|look| {
+        judge.begin(Circumstances::default());
+        if *look != 3 {
+            let text = "line\n".repeat(look.saturating_sub(3) + 1);
+            judge.text(key(Kind::Property), text.as_bytes(), 0);
+        }
+        !judge.end().is_empty()
+    });
+    assert_eq!(named.min(), Some(10));
 }
 
 #[test]
