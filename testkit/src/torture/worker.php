@@ -8,9 +8,14 @@ declare(strict_types=1);
 
 use Pillion\Artifact;
 use Pillion\Artifacts;
+use Pillion\Future;
 use Pillion\Velox;
 
 const KEYS = 24;
+/** Seconds that a build may take, and after which other work must have ended long ago. */
+const DEADLINE = 120.0;
+/** Seconds by which a job may be late on a busy machine. */
+const SLACK = 20.0;
 
 [, $role, $seed, $number, $life, $configurations, $files] = $argv;
 mt_srand((int) $seed);
@@ -66,6 +71,17 @@ function look(?Artifact $artifact, string $key): string
     return "is {$artifact->key} {$artifact->sha256}";
 }
 
+/** Waits for a job; one that is still under way after its deadline hangs. */
+function awaited(Future $future): mixed
+{
+    try {
+        return $future->wait(DEADLINE + SLACK);
+    } catch (Pillion\TimeoutException $thrown) {
+        $future->isDone() || say('! late-job job ' . $future->id() . ' is ' . $future->state() . ' after its deadline');
+        throw $thrown;
+    }
+}
+
 function put(int $n): string
 {
     global $files, $number, $life, $deeds;
@@ -74,7 +90,7 @@ function put(int $n): string
     file_put_contents($source, str_pad(key_of($n) . " {$number} {$life} {$deeds} ", $sizes[mt_rand(0, 99) > 96 ? 3 : mt_rand(0, 2)], 'pillion '));
     $future = Artifacts\put(key_of($n), $source, ['replace' => (bool) mt_rand(0, 1)]);
 
-    return look($future->wait(60), key_of($n));
+    return look(awaited($future), key_of($n));
 }
 
 function cancelled(int $n): string
@@ -90,15 +106,15 @@ function cancelled(int $n): string
 function run(string $deed, int $n): string
 {
     return match ($deed) {
-        'build' => look(Velox\build(request($n))->wait(600), Velox\key(request($n))),
-        'force' => look(Velox\build(request($n, ['force_rebuild' => true]))->wait(600), Velox\key(request($n))),
+        'build' => look(awaited(Velox\build(request($n), DEADLINE)), Velox\key(request($n))),
+        'force' => look(awaited(Velox\build(request($n, ['force_rebuild' => true]), DEADLINE)), Velox\key(request($n))),
         'cancel' => cancelled($n),
         'find' => look(Velox\find(configuration($n)), Velox\key(configuration($n))),
         'drop' => Artifacts\forget(Velox\key(configuration($n))) ? 'dropped' : 'none',
         'put' => put($n),
         'get' => look(Artifacts\find(key_of($n)), key_of($n)),
         'forget' => Artifacts\forget(key_of($n)) ? 'forgotten' : 'none',
-        'clean' => 'cleaned ' . Artifacts\clean()->wait(60)['entries_remaining'],
+        'clean' => 'cleaned ' . awaited(Artifacts\clean())['entries_remaining'],
         'entries' => 'entries ' . count(Artifacts\entries(1000)),
         'status' => 'workers ' . count(Pillion\status()['host']['workers']),
         'builds' => 'builds ' . count(Velox\builds()),
