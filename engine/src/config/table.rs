@@ -575,7 +575,7 @@ pub const TABLE: &[Setting] = &[
         "worker.leak_check",
         Kind::Every("sample", true),
         Some("off"),
-        "Which requests `Worker\\leaks()` looks at: none, each, or every N-th. What a check costs is told in the guide.",
+        "Which requests `Worker\\leaks()` looks at: none, each, or one of N, eight in a row each time. What a check costs is told in the guide.",
     ),
     setting(
         Worker,
