@@ -1,5 +1,5 @@
 //! What every client of ours over the network has in common: the cryptography of the process, and the words for
-//! what went wrong; certificates are in [`crate::tls`]. Knows no server. Any thread.
+//! what went wrong; certificates are in `tls`. Knows no server. Any thread.
 
 use crate::config::mask_url;
 
