@@ -60,7 +60,12 @@ final class SentryPlugin
     {
         $text = static fn (string $name): string => \is_scalar($event[$name] ?? null) ? (string) $event[$name] : '';
         $payload = $event['payload'] ?? '';
-        // Some clients leave it as it is.
+        // Some clients leave it as it is. `json_encode()` would make 0 of INF and NAN.
+        if (\is_array($payload)) {
+            array_walk_recursive($payload, static function (mixed &$value): void {
+                $value = \is_float($value) && !is_finite($value) ? null : $value;
+            });
+        }
         $payload = \is_array($payload) || \is_object($payload)
             ? (string) json_encode($payload, \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PARTIAL_OUTPUT_ON_ERROR)
             : $text('payload');

@@ -66,6 +66,19 @@ test('SendEvent answers as the plugin does, and what was sent arrives', function
     same($odd, $seen[$odd][1][1]['event_id']);
 });
 
+test('SendEvent takes any content of a payload', function (Box $box): void {
+    [$sentry, $process] = application($box, <<<'PHP'
+        $send = fn (mixed $payload): bool => (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => bin2hex(random_bytes(16)), 'type' => 'event', 'payload' => $payload])['success'];
+        say('good', [$send(['message' => "\xff", 'extra' => ['x' => INF]]), $send('{"message":"' . "\xff" . '"}')]);
+        say('flush', Pillion\Sentry\flush(30));
+        PHP);
+    same([true, true], $process->hear('good'));
+    same(true, $process->hear('flush'));
+    $seen = array_map(fn (array $seen): array => $seen['items'][0][1], $sentry->seen());
+    same(["\u{fffd}", "\u{fffd}"], array_column($seen, 'message'));
+    same([[null]], array_map(array_values(...), array_values(array_filter(array_column($seen, 'extra')))));
+});
+
 test('SendBatch answers for each, and an id is always sent as the same', function (Box $box): void {
     [$sentry, $process] = application($box, <<<'PHP'
         $events = array_map(fn (int $n): array => ['event_id' => "id {$n}", 'type' => 'event', 'payload' => json_encode(['message' => "m{$n}"])], range(1, 25));
