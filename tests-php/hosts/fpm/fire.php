@@ -90,7 +90,7 @@ foreach ($ends as $end => $do) {
             same(true, $host->ask('build', name: "afterwards {$i}")['answer']['good'] ?? null);
         }
         $host->ask('clean');
-        same([], $host->ask('builds')['answer'], 'builds under way');
+        eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
         eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 3, 15);
         note(show(['requests' => $sum, 'built' => $velox->counter('builds_finished'), 'files' => $files]));
         is_true(max($files) <= 13, 'files besides artifacts and slots: ' . show($files));
@@ -109,7 +109,7 @@ function is_settled(Box $box, Fpm $host, FakeVelox $velox, int $children): void
     for ($i = 0; $i < 3 * $children; $i++) {
         same(true, $host->ask('build', name: 'afterwards')['answer']['good'] ?? null);
     }
-    same([], $host->ask('builds')['answer'], 'builds under way');
+    eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
     eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= $children, 25);
     same(1, $host->master()['threads'], 'threads of the master');
     $host->process->signal(SIGQUIT);

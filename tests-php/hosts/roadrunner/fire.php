@@ -57,7 +57,7 @@ function is_settled(Box $box, RoadRunner $host, FakeVelox $velox): void
     foreach (Http::many(array_fill(0, 8, $host->url('build', name: 'afterwards')), 2) as $answer) {
         same(true, Http::decode($answer)['answer']['good'] ?? null, show($answer));
     }
-    same([], $host->ask('builds')['answer'], 'builds under way');
+    eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
     $host->ask('clean');
     eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 2, 25);
     wire_is_clean($host);
