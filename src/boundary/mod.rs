@@ -20,6 +20,7 @@ pub mod gc;
 pub mod identity;
 pub mod leaks;
 pub mod left;
+mod orphans;
 mod readers;
 mod report;
 pub mod reset;
@@ -331,6 +332,7 @@ pub fn tell(event: Event) -> Result<Step, Refusal> {
     }
     if step.note {
         seat::begins();
+        orphans::begins();
     }
     if step.end {
         seat::ended();

@@ -3,6 +3,7 @@
 //! for the sender, which is asked for again from time to time: envelopes wait in the outbox, and outlive the process.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -16,7 +17,7 @@ use super::{Process, Value};
 use crate::{
     Error, Result,
     config::SentrySettings,
-    host::{Dirs, clock},
+    host::{Dirs, clock, lock::Lock},
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
     sentry::{Places, Replays, Sentry, outbox::Orphans},
@@ -204,6 +205,41 @@ impl Process {
         })
     }
 
+    /// A worker that has no job yet adopts what dead processes left, where no process does the duties of the
+    /// host. Cheap where there is a steward, or nothing was ever left: it is asked once a second.
+    pub fn look_for_orphans(&self) {
+        let host = &self.settings().host;
+        let off = self.resolved().capability_off("sentry").is_some();
+        if self.joined.get().is_some() || off || !self.settings().sentry.enabled {
+            return;
+        }
+        // Nothing is made for a process that has no use for it.
+        let user = rustix::process::geteuid().as_raw();
+        let usual = || PathBuf::from(format!("/dev/shm/pillion-{user}"));
+        let run = host.run_dir.clone().unwrap_or_else(usual);
+        if self.dirs.get().is_none() && !run.join("sentry").is_dir() {
+            return;
+        }
+        let Ok(dirs) = self.dirs() else {
+            return;
+        };
+        if Lock::is_held(&dirs.run.join("steward.lock")).unwrap_or(true) {
+            return;
+        }
+        let places = Places {
+            run: Some(dirs.run.clone()),
+            state: Some(dirs.state.clone()),
+            other_runs: dirs.other_runs.clone(),
+            orphans: Arc::clone(&self.sentry.orphans),
+            replays: Arc::clone(&self.sentry.replays),
+        };
+        if (places.hold_orphans() || places.hold_letters())
+            && let Err(error) = self.sentry()
+        {
+            log::warn!(error = error.to_string().as_str(); "outboxes can't be adopted");
+        }
+    }
+
     /// Gives envelopes a moment at the end of the process: a script its whole time, because there may be
     /// nobody else; a worker a moment, because others go on.
     pub(super) fn end_sentry(&self, ceiling: Duration) {
@@ -211,9 +247,9 @@ impl Process {
         let Some(sentry) = self.sentry.get().filter(|_| !is_unattended) else {
             return;
         };
-        sentry.end(match self.mode.as_str() {
-            "cli" => ceiling * 3 / 4,
-            _ => (ceiling / 4).min(Duration::from_millis(250)),
-        });
+        match self.mode.as_str() {
+            "cli" => sentry.end(ceiling * 3 / 4, true),
+            _ => sentry.end((ceiling / 4).min(Duration::from_millis(250)), false),
+        }
     }
 }

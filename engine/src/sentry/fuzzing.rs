@@ -151,7 +151,7 @@ pub fn outbox(dir: &Path, words: &[u64], bytes: &[u8]) {
     let _ = fs::set_permissions(&path, Permissions::from_mode(0o600));
     let waiting = outbox::waiting_in(dir);
     let (heir, _) = Outbox::open(Some(dir), ROOM);
-    let adopted = heir.adopt(dir, &Orphans::default());
+    let adopted = heir.adopt(dir, &Orphans::default(), usize::MAX);
     assert_eq!(adopted.outboxes, 1);
     assert!(adopted.records == waiting.records && adopted.records == heir.queued());
     assert!(adopted.records + adopted.torn <= file.len() / 32);

@@ -431,19 +431,28 @@ impl Sentry {
     }
 
     /// Gives what waits a moment to be sent, at the end of the process: `most` at most, and no longer
-    /// than there is any use in waiting. The last third of it is for the answers to what is under way:
-    /// whatever has none is sent again by another process. Blocks the thread.
-    pub fn end(&self, most: Duration) {
+    /// than there is any use in waiting. With `adopts`, so much of the time is left, what dead processes
+    /// left goes too, one outbox at a time, because others may end at the same moment and take the next.
+    /// The last third is for the answers to what is under way: whatever has none is sent again by another
+    /// process. Blocks the thread.
+    pub fn end(&self, most: Duration, adopts: bool) {
         self.ending.store(true, Ordering::SeqCst);
-        if self.outbox.queued() == 0 {
+        if self.outbox.queued() == 0 && !(adopts && self.places.hold_orphans()) {
             return;
         }
         let begun = Instant::now();
         let _guard = self.hurry();
         let waits = || self.outbox.queued() > 0 && !self.stuck.load(Ordering::SeqCst);
-        while begun.elapsed() < most * 2 / 3 && waits() {
-            self.rouse();
-            std::thread::sleep(Duration::from_millis(1));
+        loop {
+            while begun.elapsed() < most * 2 / 3 && waits() {
+                self.rouse();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let has_time = begun.elapsed() < most / 2 && self.outbox.queued() == 0;
+            if !adopts || !has_time || !self.adopt_some(1) {
+                break;
+            }
+            self.stuck.store(false, Ordering::SeqCst);
         }
         self.closing.store(true, Ordering::SeqCst);
         while begun.elapsed() < most && self.under_way.load(Ordering::SeqCst) > 0 {
@@ -453,23 +462,37 @@ impl Sentry {
 
     /// Adopts what dead processes left. On a thread that may block.
     pub fn adopt(&self) {
-        if self.is_ending() {
-            return;
+        if !self.is_ending() {
+            self.adopt_some(usize::MAX);
         }
+    }
+
+    /// Adopts so many outboxes at most. Whether there was one.
+    fn adopt_some(&self, most: usize) -> bool {
         let dead = self.dead_slots();
+        let mut left = most;
         for dir in self.outbox_dirs() {
-            let adopted = self.outbox.adopt(&dir, &self.places.orphans);
+            let adopted = self.outbox.adopt(&dir, &self.places.orphans, left);
             if adopted.outboxes == 0 {
                 continue;
             }
+            left = left.saturating_sub(adopted.outboxes);
             self.board.count(Count::Adopted, adopted.records as u64);
             self.board.count(Count::Torn, adopted.torn as u64);
             if adopted.records + adopted.torn > 0 {
-                log::info!(envelopes = adopted.records, torn = adopted.torn; "adopted the outbox of a process that died");
+                // A command that ends says nothing of others.
+                let level = match self.is_ending() {
+                    true => log::Level::Debug,
+                    false => log::Level::Info,
+                };
+                log::log!(level, envelopes = adopted.records, torn = adopted.torn; "adopted the outbox of a process that died");
             }
             self.rouse();
         }
-        self.clear_slots(&dead);
+        if left > 0 {
+            self.clear_slots(&dead);
+        }
+        left < most
     }
 
     /// Queues dead letters again: one, or all. Returns how many. On a thread that may block.

@@ -41,10 +41,14 @@ impl Waiting {
 }
 
 impl Outbox {
-    /// Adopts all outboxes in `dir` whose owners are dead, less those that `orphans` were refused lately.
-    pub fn adopt(&self, dir: &Path, orphans: &Orphans) -> Adopted {
+    /// Adopts outboxes in `dir` whose owners are dead, `most` at most, less those that `orphans` were refused
+    /// lately.
+    pub fn adopt(&self, dir: &Path, orphans: &Orphans, most: usize) -> Adopted {
         let mut sum = Adopted::default();
         for name in Tenure::names(dir) {
+            if sum.outboxes >= most {
+                break;
+            }
             let own = self.home.as_ref().is_some_and(|home| home.name() == name);
             if own || !orphans.is_due(dir, &name) {
                 continue;

@@ -104,12 +104,18 @@ mod tests {
         let orphans = Arc::new(Orphans::default());
         let heir = open();
         assert!(orphans.are_in(dir.path()));
-        assert_eq!(heir.adopt(dir.path(), &orphans), Adopted::default());
+        assert_eq!(
+            heir.adopt(dir.path(), &orphans, usize::MAX),
+            Adopted::default()
+        );
         assert!(!orphans.are_in(dir.path()), "it is left alone now");
-        assert_eq!(heir.adopt(dir.path(), &orphans), Adopted::default());
+        assert_eq!(
+            heir.adopt(dir.path(), &orphans, usize::MAX),
+            Adopted::default()
+        );
         // Mended, and tried by somebody who has not been refused.
         fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
-        let adopted = heir.adopt(dir.path(), &Orphans::default());
+        let adopted = heir.adopt(dir.path(), &Orphans::default(), usize::MAX);
         assert_eq!((adopted.outboxes, adopted.records), (1, 1));
         let claim = heir.claim(Class::High).unwrap();
         heir.settle(&claim);

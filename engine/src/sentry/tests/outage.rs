@@ -134,3 +134,63 @@ fn letters_of_connection_trouble_go_again_and_others_stay() {
         (&4.into(), &id(7).into())
     );
 }
+
+#[test]
+fn a_script_that_ends_takes_what_others_left_along() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..3 {
+        let dead = Room::asleep(dir.path(), settings(&server));
+        assert!(dead.sentry.send(&event(n), None).unwrap());
+    }
+    // Of another `run_dir` that this host may have had.
+    let other = tempfile::tempdir().unwrap();
+    let dead = Room::asleep(other.path(), settings(&server));
+    dead.sentry.send(&event(3), None).unwrap();
+    drop(dead);
+    let worker = Room::asleep(dir.path(), settings(&server));
+    worker.runtime.spawn(Arc::clone(&worker.sentry).run());
+    worker.sentry.end(Duration::from_secs(30), false);
+    assert_eq!(server.ids().len(), 0, "others go on, and do that");
+
+    let mut script = Room::asleep(dir.path(), settings(&server));
+    let places = Places {
+        run: Some(dir.path().join("run")),
+        state: Some(dir.path().join("state")),
+        other_runs: vec![other.path().join("run")],
+        ..Places::default()
+    };
+    script.sentry = Arc::new(Sentry::open(settings(&server), places).unwrap());
+    script.runtime.spawn(Arc::clone(&script.sentry).run());
+    script.sentry.send(&event(4), None).unwrap();
+    script.sentry.end(Duration::from_secs(30), true);
+    let mut ids = server.ids();
+    assert_eq!(ids[0], id(4), "its own first");
+    ids.sort();
+    assert_eq!(ids, (0..5).map(id).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_script_that_ends_in_an_outage_takes_nothing_along() {
+    let (address, dir) = (free(), tempfile::tempdir().unwrap());
+    let dead = Room::asleep(dir.path(), at(address));
+    dead.sentry.send(&event(1), None).unwrap();
+    drop(dead);
+    let patient = SentrySettings {
+        initial_backoff: Duration::from_secs(3600),
+        max_backoff: Duration::from_secs(3600),
+        ..at(address)
+    };
+    let script = Room::open(dir.path(), patient);
+    script.sentry.send(&event(2), None).unwrap();
+    let begun = Instant::now();
+    script.sentry.end(Duration::from_secs(600), true);
+    assert!(
+        begun.elapsed() < Duration::from_secs(60),
+        "it waits for nothing"
+    );
+    assert_eq!(
+        (script.sentry.queued(), script.count(Count::Adopted)),
+        (1, 0)
+    );
+}

@@ -43,7 +43,7 @@ fn a_place_that_swallows_connections_costs_the_connect_timeout_and_no_more() {
     assert!(room.flush());
     let reasons = letters(&room);
     assert!(
-        reasons.len() == 1 && reasons[0].contains("deadline"),
+        reasons.len() == 1 && reasons[0].contains("(Connect)"),
         "{reasons:?}"
     );
     assert!(room.count(Count::Retries) >= 1);
