@@ -199,7 +199,7 @@ impl Walk {
             let mut kind = Kind::Global;
             if type_of(&*value) == IS_INDIRECT {
                 let own = (*value).value.zv;
-                // A variable of the main script, which nobody else has asked for.
+                // A variable of the main script, which no reference leads to.
                 if type_of(&*own) != IS_REFERENCE {
                     kind = Kind::Local;
                 }
@@ -216,7 +216,7 @@ impl Walk {
         }
     }
 
-    /// What the functions hold that are being run: the loop, and whoever has called it.
+    /// What the functions hold that are being run: the loop, and its callers.
     unsafe fn frames(&mut self, mut frame: *mut zend_execute_data) {
         let mut frames = Vec::new();
         // SAFETY: the thread's live frames, each with its function or none.
