@@ -57,15 +57,16 @@ pub fn prepare() -> &'static Resolved {
     fork::on_child(after_fork);
     install_crypto();
     std::panic::set_hook(Box::new(|panic| {
-        if threads::starts_thread() {
-            return;
-        }
         let place = panic.location().map(ToString::to_string);
         let payload = panic.payload();
         let message = payload
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        // It becomes an error where it is caught.
+        if threads::starts_thread() || message.is_some_and(threads::is_refusal) {
+            return;
+        }
         log::error!(
             message = message.unwrap_or("no message"),
             place = place.unwrap_or_default().as_str();

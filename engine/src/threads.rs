@@ -92,6 +92,21 @@ pub(crate) async fn blocking<R: Send + 'static>(
     }
 }
 
+/// Whether a panic's message is that of Tokio where it is given no thread: a limit, and no defect.
+#[must_use]
+pub fn is_refusal(message: &str) -> bool {
+    message.starts_with("OS can't spawn worker thread")
+}
+
+/// What a job ends with whose work has panicked.
+pub(crate) fn error_of(message: String) -> Error {
+    if is_refusal(&message) {
+        Error::io("starting a thread", refusal(&message))
+    } else {
+        Error::Internal(message)
+    }
+}
+
 /// What an error of the system says, in a panic's message or not.
 fn refusal(text: &str) -> io::Error {
     let why = text.rsplit_once("thread: ").map_or(text, |(_, why)| why);
@@ -140,5 +155,8 @@ mod tests {
         );
         assert!(!starts_thread());
         check(3).unwrap();
+        let message = "OS can't spawn worker thread: Resource temporarily unavailable";
+        assert_eq!(error_of(message.to_owned()).code(), 900);
+        assert_eq!(error_of("index out of bounds".to_owned()).code(), 999);
     }
 }

@@ -256,8 +256,10 @@ async fn run<T: Send + Sync + 'static>(
             job.complete(outcome);
         }
         Some(Err(panic)) => {
-            log::error!(job = job.id(), kind = job.spec().kind, message = panic.as_str(); "job panicked");
-            job.complete(Err(Error::Internal(panic)));
+            if !threads::is_refusal(&panic) {
+                log::error!(job = job.id(), kind = job.spec().kind, message = panic.as_str(); "job panicked");
+            }
+            job.complete(Err(threads::error_of(panic)));
         }
         // Cancelled: `cancel` has set the outcome.
         None => {}
