@@ -216,8 +216,8 @@ function leaks(): array
  * - `memory`, `peak_memory`: `memory_get_usage(true)` and `memory_get_peak_usage(true)`; `memory_baseline`: the first of
  *   them, when the request under way on this thread, or the last one, began.
  * - `trend`: by how many bytes this thread's memory grows in a thousand requests, and over how many of the last ones that
- *   was measured. Requests after which some memory may be garbage don't count. Null with fewer than eight that do, and where
- *   each request has a script of its own.
+ *   was measured. A request counts when the loop waits for the next one, and none of its memory can be garbage. Null with
+ *   fewer than eight of these, and where each request has a script of its own.
  * - `gc`: `pillion.worker_gc`, how often PHP's collector was run for it on this thread, what it has freed in all, and how
  *   many seconds ago it ran last.
  *

@@ -7,7 +7,7 @@
 //!
 //! Around them: [`identity`] (mode, id), [`reset`] (what happens between two requests), [`left`] and
 //! [`witness`] (what a request leaves behind), [`sentry`] (the scope of Sentry's SDK), [`mod@report`] (exceptions that stop nothing).
-//! What is watched: [`leaks`] (what a request has left behind), [`gc`] (PHP's collector between requests), [`seat`] (what others see).
+//! What is watched: [`leaks`] (what grows from request to request), [`gc`] (PHP's collector between requests), [`seat`] (what others see).
 //!
 //! A further runtime is a further file: it calls [`reset::waits`] before its loop waits, [`tell`] with what it sees,
 //! and [`reset::run`] when a request is over and PHP code may still run. PHP's own lifecycle hooks for worker
