@@ -18,6 +18,15 @@ type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
 /// What a reader has read.
 type Bytes = for<'a> unsafe fn(*mut zend_execute_data, &'a zval) -> Option<&'a [u8]>;
 
+/// A method that waits for a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// What it runs in.
+    pub frame: *mut zend_execute_data,
+    /// It gives HTTP requests. What comes for another plugin, jobs for one, may have headers of its own.
+    pub is_http: bool,
+}
+
 /// A call that reads: of how many functions above it the method may be.
 const MOST_FRAMES: usize = 16;
 /// `ZEND_CALL_TOP`: native code has called the function, as it does with hooks, signal handlers and destructors.
@@ -88,14 +97,13 @@ unsafe fn second_argument(frame: *mut zend_execute_data, _: &zval) -> Option<&[u
 unsafe fn read(index: usize, frame: *mut zend_execute_data, ret: *mut zval, bytes: Bytes) {
     // SAFETY: as the engine has called us; what is returned is alive until the caller has it.
     unsafe {
-        let method = waiting((*frame).prev_execute_data);
-        if method.is_null() {
+        let Some(wait) = waiting((*frame).prev_execute_data) else {
             return go_on(index, frame, ret);
-        }
-        roadrunner::reads(method);
+        };
+        roadrunner::reads(wait);
         go_on(index, frame, ret);
         if let Some(bytes) = bytes(frame, &*ret) {
-            roadrunner::has_read(method, frame, bytes);
+            roadrunner::has_read(wait, frame, bytes);
         }
     }
 }
@@ -114,13 +122,13 @@ unsafe fn go_on(index: usize, frame: *mut zend_execute_data, ret: *mut zval) {
     }
 }
 
-/// The frame of the outermost method that waits for a request, where such a one has called for what the frame runs;
-/// else null. A hook, a signal handler or a destructor that runs meanwhile has reads of its own.
+/// The outermost method that waits for a request, where such a one has called for what the frame runs. A hook, a signal
+/// handler or a destructor that runs meanwhile has reads of its own.
 ///
 /// # Safety
 /// Null, or a live frame.
-unsafe fn waiting(mut frame: *mut zend_execute_data) -> *mut zend_execute_data {
-    let mut found = std::ptr::null_mut();
+unsafe fn waiting(mut frame: *mut zend_execute_data) -> Option<Wait> {
+    let mut found = None;
     // SAFETY: live frames, each with its function or none.
     unsafe {
         for _ in 0..MOST_FRAMES {
@@ -130,9 +138,9 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> *mut zend_execute_data {
             if u32::from(function.type_) != ZEND_USER_FUNCTION {
                 break;
             }
-            if is_wait(function) {
-                found = frame;
-                if is_http(frame) {
+            if let Some(is_http) = is_wait(function) {
+                found = Some(Wait { frame, is_http });
+                if is_http {
                     break;
                 }
             }
@@ -145,36 +153,20 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> *mut zend_execute_data {
     found
 }
 
-/// Whether it is one of the methods. Those of RoadRunner's package, in whatever class of that name, as tests and
-/// decorators have them, and that of Pillion's Composer package.
+/// Whether it is one of the methods, and gives HTTP requests. Those of RoadRunner's package, in whatever class of that
+/// name, as tests and decorators have them, and that of Pillion's Composer package.
 ///
 /// # Safety
 /// A live function.
-unsafe fn is_wait(function: &zend_function) -> bool {
+unsafe fn is_wait(function: &zend_function) -> Option<bool> {
     // SAFETY: names live as long as the function.
-    let Some((class, method)) = (unsafe { functions::names_of(function) }) else {
-        return false;
-    };
+    let (class, method) = unsafe { functions::names_of(function) }?;
     let is = |name: &[u8], wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
     if is(method, "waitPayload") {
-        return is(class, "Spiral\\RoadRunner\\Worker");
+        return is(class, "Spiral\\RoadRunner\\Worker").then_some(false);
     }
-    is(method, "waitRequest")
+    let is_http = is(method, "waitRequest")
         && (is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
-            || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker"))
-}
-
-/// Whether the method gives HTTP requests.
-///
-/// # Safety
-/// A live frame of a method.
-pub unsafe fn is_http(method: *mut zend_execute_data) -> bool {
-    // SAFETY: by the contract.
-    let names = unsafe {
-        (*method)
-            .func
-            .as_ref()
-            .and_then(|function| functions::names_of(function))
-    };
-    names.is_some_and(|(_, name)| name.eq_ignore_ascii_case(b"waitRequest"))
+            || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker"));
+    is_http.then_some(true)
 }

@@ -20,7 +20,10 @@ use pillion_engine::{
     },
 };
 
-use super::{readers, reset, tell};
+use super::{
+    readers::{self, Wait},
+    reset, tell,
+};
 use crate::{
     process, serve,
     thread::Thread,
@@ -91,13 +94,13 @@ pub fn has_pipes() -> bool {
 }
 
 /// A method that waits for a request is about to read.
-pub fn reads(method: *mut zend_execute_data) {
+pub fn reads(wait: Wait) {
     let asks = Thread::with(|thread| {
         let local = &mut thread.worker;
         local.frames.is_between() && !std::mem::replace(&mut local.has_asked, true)
     });
     if asks {
-        answered_at(method);
+        answered_at(wait.frame);
     }
 }
 
@@ -105,22 +108,16 @@ pub fn reads(method: *mut zend_execute_data) {
 ///
 /// # Safety
 /// Live frames: of the method, and of the reader.
-pub unsafe fn has_read(
-    method: *mut zend_execute_data,
-    frame: *mut zend_execute_data,
-    bytes: &[u8],
-) {
+pub unsafe fn has_read(wait: Wait, frame: *mut zend_execute_data, bytes: &[u8]) {
     let seen = Thread::with(|thread| thread.worker.frames.take(bytes));
     match seen {
         Seen::Nothing => {}
         Seen::Request => {
-            // SAFETY: by the contract. What another plugin sends, jobs for one, may have headers of its own.
-            let is_http = unsafe { readers::is_http(method) };
             Thread::with(|thread| {
-                (thread.worker.has_asked, thread.worker.has_headers) = (false, is_http);
+                (thread.worker.has_asked, thread.worker.has_headers) = (false, wait.is_http);
             });
             // A loop that is to end takes none any more.
-            tell_at(method, Event::Received(!signals::is_told()));
+            tell_at(wait.frame, Event::Received(!signals::is_told()));
             // From now on this process is the one that answers; before that, a child may be meant to.
             // SAFETY: by the contract.
             unsafe { keep_from_children(frame) };
