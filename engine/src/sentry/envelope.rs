@@ -3,9 +3,9 @@
 //! can afford, and [`Envelope::parse`] read by the same functions: what the first one takes, the second one takes.
 //! Foreign bytes come in here. Pure; any thread.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
@@ -18,21 +18,29 @@ use super::category::{self, Category, Class};
 const MOST_ITEMS: usize = 10_000;
 
 /// What a glance tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glance<'a> {
     /// By its most important item; `None`: it has no item, and nothing is to be sent.
     pub class: Option<Class>,
-    /// The header's `dsn`; an empty one names no project.
-    pub dsn: Option<Cow<'a, str>>,
+    header: &'a [u8],
 }
 
-/// Is this an envelope, how important is it, and where does it go? Allocates nothing unless a text has escapes.
+impl Glance<'_> {
+    /// The header's `dsn`, where it is a text; an empty one names no project. Looked for only where it is asked for.
+    #[must_use]
+    pub fn dsn(&self) -> Option<String> {
+        memmem::find(self.header, b"dsn").or_else(|| memchr(b'\\', self.header))?;
+        Envelope::of_object(self.header).ok()?.text("dsn")
+    }
+}
+
+/// Is this an envelope, and how important is it? Allocates nothing unless a key or a type has escapes.
 ///
 /// # Errors
 /// What is wrong with it, and at which byte.
 #[inline]
 pub fn glance(envelope: &[u8]) -> Result<Glance<'_>, String> {
-    let (header, mut at) = header(envelope)?;
+    let (Keys, header, mut at) = object(envelope, 0).map_err(|why| no_header(&why))?;
     let mut class: Option<Class> = None;
     let mut count = 0;
     while let Some((item, next)) = next_item(envelope, at, count)? {
@@ -41,10 +49,7 @@ pub fn glance(envelope: &[u8]) -> Result<Glance<'_>, String> {
         count += 1;
         at = next;
     }
-    Ok(Glance {
-        class,
-        dsn: header.dsn,
-    })
+    Ok(Glance { class, header })
 }
 
 /// A whole envelope; what it doesn't change it borrows.
@@ -72,16 +77,11 @@ pub struct Item<'a> {
 #[derive(Debug, Default)]
 struct Headers(Vec<(String, Box<RawValue>)>);
 
-/// The header's keys that have a meaning here. One that stands there twice makes Relay refuse the envelope.
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow, default)]
-    dsn: Option<Cow<'a, str>>,
-    #[serde(rename = "event_id")]
-    _event_id: Option<IgnoredAny>,
-    #[serde(rename = "trace")]
-    _trace: Option<IgnoredAny>,
-}
+/// An object of which nothing is kept. Its keys are read as texts, as those of [`Headers`] are.
+struct Keys;
+
+/// A key, of which nothing is kept.
+struct Key;
 
 #[derive(Deserialize)]
 struct ItemHeader<'a> {
@@ -104,8 +104,8 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// What is wrong, and at which byte.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
-        let (_, mut at) = header(bytes)?;
-        let (mut headers, ..) = object::<Headers>(bytes, 0).map_err(|why| no_header(&why))?;
+        let (mut headers, _, mut at) =
+            object::<Headers>(bytes, 0).map_err(|why| no_header(&why))?;
         headers.0.retain(|(key, _)| key != "sent_at");
         let mut items = Vec::new();
         while let Some((item, next)) = next_item(bytes, at, items.len())? {
@@ -238,12 +238,6 @@ impl Item<'_> {
     }
 }
 
-/// The header, and where the first item begins.
-fn header(bytes: &[u8]) -> Result<(Header<'_>, usize), String> {
-    let (header, _, next) = object(bytes, 0).map_err(|why| no_header(&why))?;
-    Ok((header, next))
-}
-
 #[cold]
 fn no_header(why: &str) -> String {
     format!("does not begin with a header, a JSON object in a line: {why}")
@@ -360,14 +354,59 @@ impl<'de> Deserialize<'de> for Headers {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    headers.push(entry);
+                let mut headers: Vec<(String, Box<RawValue>)> = Vec::new();
+                let mut places = HashMap::new();
+                // Of a key that stands there twice the last one counts, and is written once: Relay refuses two.
+                while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    match places.get(&key).and_then(|at: &usize| headers.get_mut(*at)) {
+                        Some(entry) => entry.1 = value,
+                        None => {
+                            places.insert(key.clone(), headers.len());
+                            headers.push((key, value));
+                        }
+                    }
                 }
                 Ok(Headers(headers))
             }
         }
         deserializer.deserialize_map(Ordered)
+    }
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Skipped;
+        impl<'de> Visitor<'de> for Skipped {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                while map.next_entry::<Key, IgnoredAny>()?.is_some() {}
+                Ok(Keys)
+            }
+        }
+        deserializer.deserialize_map(Skipped)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Skipped;
+        impl Visitor<'_> for Skipped {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Key, E> {
+                Ok(Key)
+            }
+        }
+        deserializer.deserialize_str(Skipped)
     }
 }
 

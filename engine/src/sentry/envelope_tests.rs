@@ -29,8 +29,7 @@ fn with_header(header: &str) -> String {
 
 fn dsn_in(header: &str) -> Option<String> {
     let bytes = with_header(header);
-    let dsn = glance(bytes.as_bytes()).unwrap().dsn;
-    dsn.map(Cow::into_owned)
+    glance(bytes.as_bytes()).unwrap().dsn()
 }
 
 #[test]
@@ -61,6 +60,7 @@ fn dsn_is_only_that_of_the_first_level() {
         r#"{"environment":"dsn","dsn":"http://two@h/2","x":{"dsn":"http://one@h/1"}}"#,
         r#"{"x":"\"dsn\":\"http:\/\/one@h\/1\"","d\u0073n":"http:\/\/two@h\/2"}"#,
         r#"{"x":[{"dsn":"http://one@h/1"}], "dsn" : "http://two@h/2" }"#,
+        r#"{"dsn":"http://one@h/1","dsn":"http://two@h/2"}"#,
     ] {
         assert_eq!(dsn_in(header), two, "{header}");
         let bytes = with_header(header);
@@ -70,6 +70,7 @@ fn dsn_is_only_that_of_the_first_level() {
         r#"{"trace":{"dsn":"http://one@h/1"}}"#,
         r#"{"sdk":"dsn"}"#,
         r#"{"dsn":null}"#,
+        r#"{"dsn":5}"#,
         "{}",
     ] {
         assert_eq!(dsn_in(header), None, "{header}");
@@ -121,11 +122,7 @@ fn hostile_envelopes_are_refused_by_glance_and_parser_alike() {
         ("", "header"),
         ("x\n{\"type\":\"event\"}\n{}", "header"),
         ("[]\n{\"type\":\"event\"}\n{}", "header"),
-        ("{\"dsn\":5}\n{\"type\":\"event\"}\n{}", "header"),
-        (
-            "{\"dsn\":\"a\",\"dsn\":\"b\"}\n{\"type\":\"event\"}\n{}",
-            "duplicate",
-        ),
+        ("{\"\\ud800\":5}\n{\"type\":\"event\"}\n{}", "header"),
         ("{\"a\":{\"b\"}}\n{\"type\":\"event\"}\n{}", "header"),
         ("{} {}\n{\"type\":\"event\"}\n{}", "follows"),
         ("{}\n[]\n", "item header"),
@@ -198,7 +195,7 @@ proptest! {
         let (seen, parsed) = (glance(text.as_bytes()), Envelope::parse(text.as_bytes()));
         prop_assert_eq!(seen.as_ref().map(|seen| seen.class.is_some()), parsed.as_ref().map(|parsed| !parsed.items.is_empty()));
         if let (Ok(seen), Ok(parsed)) = (seen, parsed) {
-            prop_assert_eq!(seen.dsn.map(Cow::into_owned), parsed.text("dsn"));
+            prop_assert_eq!(seen.dsn(), parsed.text("dsn"));
             let written = parsed.write(Some("2026-11-21T00:00:00Z"));
             prop_assert_eq!(Envelope::parse(&written).unwrap().items.len(), parsed.items.len());
         }

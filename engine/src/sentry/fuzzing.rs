@@ -36,7 +36,7 @@ pub fn envelope(bytes: &[u8]) {
         return;
     };
     assert_eq!(glance.class.is_none(), found.items.is_empty());
-    let _ = target::dsn_of(glance.dsn.unwrap_or_default().as_bytes(), &found);
+    let _ = target::dsn_of(glance.dsn().unwrap_or_default().as_bytes(), &found);
     let written = found.write(Some("2026-11-21T00:00:00Z"));
     let again = Envelope::parse(&written);
     assert!(again.is_ok(), "what was written can't be read: {again:?}");

@@ -220,7 +220,8 @@ impl Sentry {
             }])
         })?;
         let given = dsn.filter(|text| !Dsn::is_off(text));
-        let named = seen.dsn.as_deref().filter(|text| !Dsn::is_off(text));
+        let named = || seen.dsn().filter(|text| !Dsn::is_off(text));
+        let named = given.is_none().then(named).flatten();
         let (stored, hash) = match (given, named, &self.settings.dsn) {
             (Some(text), ..) => {
                 self.check_dsn(text)?;

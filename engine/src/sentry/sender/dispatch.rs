@@ -45,7 +45,8 @@ impl Sender {
             }
             return self.finish(&work, Count::RateLimited);
         }
-        if has_dsn && envelope.text("dsn").is_some_and(|dsn| dsn != key) {
+        let is_other = || envelope.text("dsn").is_none_or(|dsn| dsn != key);
+        if has_dsn && envelope.raw("dsn").is_some() && is_other() {
             // All forms of the key in a request have to agree.
             envelope.set("dsn", key);
         }
