@@ -128,8 +128,19 @@ impl Segment {
 /// `StorageFull`; what the system says.
 pub(crate) fn check_room(dir: &Path, bytes: usize) -> io::Result<()> {
     let room = rustix::fs::statvfs(dir)?;
-    if room.f_bavail.saturating_mul(room.f_frsize) < bytes as u64 + MARGIN {
-        return Err(io::ErrorKind::StorageFull.into());
+    let (left, needed) = (
+        room.f_bavail.saturating_mul(room.f_frsize),
+        bytes as u64 + MARGIN,
+    );
+    if left < needed {
+        let why = format!(
+            "{}: found {} KiB left; expected {} KiB and {} KiB beside them",
+            dir.display(),
+            left >> 10,
+            bytes >> 10,
+            MARGIN >> 10
+        );
+        return Err(io::Error::new(io::ErrorKind::StorageFull, why));
     }
     Ok(())
 }

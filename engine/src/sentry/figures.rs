@@ -158,13 +158,14 @@ impl Sentry {
         if let Some(others) = self.tally.as_ref().and_then(Tally::others) {
             return own.and(others);
         }
-        self.outbox_dirs().fold(Waiting::default(), |sum, dir| {
-            let found = waiting_in(&dir);
-            Waiting {
-                records: sum.records + found.records,
-                bytes: sum.bytes + found.bytes,
-            }
-        })
+        self.outbox_dirs()
+            .fold(self.outbox.in_memory(), |sum, dir| {
+                let found = waiting_in(&dir);
+                Waiting {
+                    records: sum.records + found.records,
+                    bytes: sum.bytes + found.bytes,
+                }
+            })
     }
 }
 

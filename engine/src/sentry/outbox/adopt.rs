@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{BoxFile, Orphans, Outbox, State, Tenure};
+use super::{BoxFile, Orphans, Outbox, Tenure};
 use crate::failpoint::{Place, reach};
 
 /// What was found.
@@ -153,14 +153,7 @@ fn waiting_of(dir: &Path, wanted: impl Fn(&str) -> bool) -> Waiting {
         let nobody = Arc::new(Tenure::nobody());
         if let Ok(Some(file)) = BoxFile::adopt(&entry.path(), nobody) {
             sum.bytes += file.bytes() as u64;
-            sum.records += (0..file.slots())
-                .filter(|index| {
-                    matches!(
-                        file.state(*index),
-                        State::Ready | State::Taken | State::Held
-                    )
-                })
-                .count();
+            sum.records += file.waiting();
         }
     }
     sum

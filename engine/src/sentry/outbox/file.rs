@@ -497,6 +497,17 @@ impl BoxFile {
         }
     }
 
+    /// How many of its records are neither settled nor dropped.
+    pub(super) fn waiting(&self) -> usize {
+        let waits = |index: &u32| {
+            matches!(
+                self.state(*index),
+                State::Ready | State::Taken | State::Held
+            )
+        };
+        (0..self.slots()).filter(waits).count()
+    }
+
     /// Whether it outlives the process.
     pub(super) fn is_file(&self) -> bool {
         self.path.is_some()

@@ -42,6 +42,12 @@ impl Lists {
         files.map(|file| file.bytes() as u64).sum()
     }
 
+    /// Those that die with the process.
+    pub(super) fn in_memory(&self) -> impl Iterator<Item = &Arc<BoxFile>> {
+        let files = self.files.iter().flatten().chain(self.spare.iter());
+        files.filter(|file| !file.is_file())
+    }
+
     /// Bytes of the files in which something waits.
     pub(super) fn live_bytes(&self) -> u64 {
         let files = self.files.iter().flatten().chain(self.spare.iter());
@@ -74,7 +80,9 @@ impl Outbox {
                 .filter(|file| Arc::as_ptr(file).cast_mut() == held)
                 .map(Arc::clone);
             if let Some(last) = last {
-                if idle && last.bytes() > SMALL && last.is_drained() {
+                // What is kept in memory makes way for a file as soon as it can.
+                let is_makeshift = self.home.is_some() && !last.is_file();
+                if (idle && last.bytes() > SMALL || is_makeshift) && last.is_drained() {
                     current.store(ptr::null_mut(), Ordering::Release);
                     last.seal();
                 } else if last.filled() > 50 && lists.spare.is_none() {

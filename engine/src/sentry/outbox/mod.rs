@@ -140,10 +140,25 @@ impl Outbox {
         (outbox, trouble)
     }
 
-    /// Whether what it accepts outlives the process.
+    /// Whether all that it has accepted, and what it accepts next, outlives the process, as far as is known.
     #[must_use]
     pub fn is_durable(&self) -> bool {
+        let lists = self.lists();
         self.home.is_some()
+            && !self.makeshift.load(Ordering::Relaxed)
+            && lists.in_memory().next().is_none()
+    }
+
+    /// What waits in no file.
+    #[must_use]
+    pub fn in_memory(&self) -> Waiting {
+        let lists = self.lists();
+        lists
+            .in_memory()
+            .fold(Waiting::default(), |sum, file| Waiting {
+                records: sum.records + file.waiting(),
+                bytes: sum.bytes + file.bytes() as u64,
+            })
     }
 
     /// What it is called among the outboxes of its directory; `None`: it is in memory.

@@ -96,3 +96,33 @@ fn where_no_file_can_be_had_memory_does_and_it_is_said() {
     );
     assert_eq!(drain(&outbox), 1);
 }
+
+#[test]
+fn it_is_durable_while_nothing_lies_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("outboxes");
+    std::fs::create_dir(&place).unwrap();
+    let (outbox, _) = Outbox::open(Some(&place), room(1 << 20, 1000));
+    let push = || {
+        outbox
+            .push(Class::Critical, b"", &[b'x'; 10_000], 1)
+            .unwrap()
+    };
+    push();
+    assert!(outbox.is_durable());
+    assert_eq!(outbox.in_memory(), Waiting::default());
+    // No more files can be made.
+    std::fs::rename(&place, dir.path().join("gone")).unwrap();
+    (0..5).for_each(|_| assert_eq!(push(), Pushed::In(0)));
+    assert!(!outbox.is_durable());
+    let lost = outbox.in_memory().records;
+    assert!((1..=5).contains(&lost), "{lost} of 6");
+    // They can again: what comes next has one, when those in memory are done.
+    std::fs::rename(dir.path().join("gone"), &place).unwrap();
+    drain(&outbox);
+    outbox.tidy(false);
+    assert_eq!(outbox.in_memory(), Waiting::default());
+    push();
+    assert!(outbox.is_durable());
+    assert_eq!(waiting_in(&place).records, 1);
+}
