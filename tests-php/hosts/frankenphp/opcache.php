@@ -9,48 +9,10 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/load.php';
+require __DIR__ . '/../lib/preload.php';
 
 /** Resets under load. */
 define('RESETS', (int) (getenv('ROUNDS') ?: 15));
-
-/**
- * How many times FrankenPHP has started until it crashes, in a process without the extension that has a preload script and
- * a bare worker; null where it survives ten restarts. PHP 8.2 crashes in most runs.
- */
-function starts_until_preloading_crashes(): ?int
-{
-    $box = new Box();
-    file_put_contents("{$box->directory}/preload.php", '<?php final class Preloaded {}');
-    file_put_contents("{$box->directory}/bare.php", '<?php while (frankenphp_handle_request(static function (): void { echo "{}"; }));');
-    try {
-        $host = new FrankenPhp($box, ['script' => "{$box->directory}/bare.php"], opcache() + preloading("{$box->directory}/preload.php"), extension: false);
-        for ($starts = 1; $starts <= 10; $starts++) {
-            $host->restart();
-            usleep(100_000);
-            if ($host->process->hasEnded()) {
-                return $starts + 1;
-            }
-        }
-
-        return null;
-    } catch (Failure | \ErrorException) {
-        return ($starts ?? 0) + 1;
-    } finally {
-        $box->close(false);
-    }
-}
-
-/** @return array<string, string> */
-function preloading(string $script): array
-{
-    return ['opcache.preload' => $script] + (posix_geteuid() === 0 ? ['opcache.preload_user' => 'root'] : []);
-}
-
-/** @return array<string, string> */
-function opcache(): array
-{
-    return ['zend_extension' => 'opcache', 'opcache.enable' => '1', 'opcache.validate_timestamps' => '0', 'opcache.jit' => 'off'];
-}
 
 test('a preload script may look and can start nothing, at each start of PHP, and threads build afterwards', function (Box $box): void {
     $velox = $box->velox();
@@ -68,13 +30,7 @@ test('a preload script may look and can start nothing, at each start of PHP, and
         ]) . "\n", FILE_APPEND);
         final class Preloaded {}
         PHP);
-    $restarts = 5;
-    if (version_compare(shell_exec(escapeshellarg(getenv('PHP_ZTS')) . ' -n -r "echo PHP_VERSION;"'), '8.4', '<')) {
-        $crash = starts_until_preloading_crashes();
-        note('skipped: restarts with a preload script, which PHP 8.2 itself does not survive; without the extension it '
-            . ($crash === null ? 'survived 10 this time' : "crashed at start {$crash}"));
-        $restarts = 0;
-    }
+    $restarts = survives_restarts_with_preload() ? 5 : 0;
     $host = new FrankenPhp($box, ini: opcache() + preloading("{$box->directory}/preload.php"));
     for ($i = 1; $i <= max(1, $restarts); $i++) {
         same(true, $host->ask('build', name: "after start {$i}")['answer']['good'] ?? null);

@@ -7,6 +7,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
+require __DIR__ . '/../lib/preload.php';
 
 /** Requests of the mix, of which each is looked at; on_many.php counts very many. */
 $many = 600;
@@ -134,10 +135,10 @@ test('what requests leave behind is told, and is as it was where it is reset, on
 test('threads that come and go, opcache with a preload script, opcache_reset(): as many ends as beginnings', function (Box $box): void {
     tell_of_requests($box);
     file_put_contents("{$box->directory}/preload.php", '<?php Pillion\Worker\mode(); final class Preloaded {}');
-    $ini = ['zend_extension' => 'opcache', 'opcache.enable' => '1', 'opcache.validate_timestamps' => '0', 'opcache.preload' => "{$box->directory}/preload.php"]
-        + (posix_geteuid() === 0 ? ['opcache.preload_user' => 'root'] : []);
+    $preloads = survives_restarts_with_preload();
+    $ini = opcache() + ($preloads ? preloading("{$box->directory}/preload.php") : []);
     $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "max_threads 8\n        max_requests 25"], $ini);
-    same(true, $host->ask('preloaded'));
+    same($preloads, $host->ask('preloaded'));
     $asked = $resets = 0;
     // Enough that wait for threads to be added, and a reset amid them.
     $urls = array_map($host->url(...), array_merge(...array_fill(0, 40, ['slow', 'echo', 'exit', 'throw', 'scope'])));
@@ -148,7 +149,7 @@ test('threads that come and go, opcache with a preload script, opcache_reset(): 
         }
     });
     same(3, $resets, 'resets');
-    same(true, $host->ask('preloaded'));
+    same($preloads, $host->ask('preloaded'));
     eventually('all are over', fn (): bool => count(begun($box)) === count(ended($box)));
     all_ended($box, count($urls));
     all_reset($box);
