@@ -48,3 +48,20 @@ test('restarts under load lose nothing', function (Box $box): void {
 test('nobody waits for a Sentry that does not answer', function (Box $box): void {
     nobody_waits_for_a_dead_sentry($box, fn (): FrankenPhp => new FrankenPhp($box));
 });
+
+test('a worker that has no job adopts what a dead process left', function (Box $box): void {
+    $sentry = $box->sentry();
+    $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
+    $dead = new FrankenPhp($box, name: 'dead');
+    $accepted = accepted([Http::get($dead->url('sentry', from: '0', count: '50'))]);
+    same(50, count($accepted));
+    $dead->process->kill();
+    $sentry->behave();
+    $idle = new FrankenPhp($box, name: 'idle');
+    eventually('it has arrived', function () use ($idle, $sentry): bool {
+        $idle->ask('hello');
+
+        return count($sentry->events()) >= 50;
+    }, 30);
+    $sentry->await($accepted);
+});
