@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! * [`outbox`] the crash-safe queue; [`board`] what the processes of the host know together, [`reach`] that
+//! * [`outbox`] the crash-safe queue; [`board`] what the processes of the host know together, [`mod@reach`] that
 //!   Sentry is out of reach among it.
 //! * [`envelope`], [`category`], [`limits`], [`losses`] the protocol; [`batch`] containers.
 //! * [`sender`] the task that sends; [`client`] one request; [`target`] one project.
