@@ -4,7 +4,7 @@ Fibers wait side by side on the notifier, as an event loop has them
 <?php
 require __DIR__ . '/../lib.inc';
 with_velox(['behaviours' => [
-    ['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 900],
+    ['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 2500],
     ['when' => ['tag' => 'v2.0.0'], 'delay_ms' => 300],
     ['when' => ['tag' => 'v3.0.0'], 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
 ]]);
