@@ -1,6 +1,8 @@
 //! TLS for every client of ours: the system's certificates, read at the first handshake and not before, since a
-//! target that is reached by http needs none; and those of a file that a setting names, where a certificate that a
-//! server signed itself is trusted too. Runs on the runtime.
+//! target that is reached by http needs none, and from where the environment named them when PHP started; and those of
+//! a file that a setting names, where a certificate that a server signed itself is trusted too. Runs on the runtime.
+
+mod system;
 
 use std::{
     path::Path,
@@ -9,8 +11,10 @@ use std::{
 
 use reqwest::ClientBuilder;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, OtherError,
+    RootCertStore, SignatureScheme,
     client::{
+        WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
@@ -18,10 +22,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
     server::ParsedCertificate,
 };
-use rustls_platform_verifier::Verifier;
 
 use crate::{
     Error, Result,
+    config::SystemCertificates,
     error::IoContext as _,
     net::{chain, install_crypto},
 };
@@ -34,6 +38,7 @@ pub(crate) fn trusting(
     builder: ClientBuilder,
     setting: &str,
     ca_file: Option<&Path>,
+    system: &SystemCertificates,
 ) -> Result<ClientBuilder> {
     let extra = match ca_file {
         Some(path) => {
@@ -53,6 +58,7 @@ pub(crate) fn trusting(
         .ok_or_else(|| Error::Internal("the process has no cryptography".into()))?;
     let roots = Roots {
         extra,
+        system: system.clone(),
         provider: Arc::clone(&provider),
         all: Mutex::default(),
     };
@@ -76,7 +82,7 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, S
     if found.is_empty() {
         return Err("holds no certificate".into());
     }
-    let mut store = rustls::RootCertStore::empty();
+    let mut store = RootCertStore::empty();
     for certificate in &found {
         store
             .add(certificate.clone())
@@ -89,20 +95,37 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, S
 #[derive(Debug)]
 struct Roots {
     extra: Vec<CertificateDer<'static>>,
+    system: SystemCertificates,
     provider: Arc<CryptoProvider>,
     /// Made at the first handshake; an attempt that failed is repeated at the next one.
-    all: Mutex<Option<Arc<Verifier>>>,
+    all: Mutex<Option<Arc<WebPkiServerVerifier>>>,
 }
 
 impl Roots {
-    fn verifier(&self) -> Result<Arc<Verifier>, TlsError> {
+    fn verifier(&self) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verifier) = &*all {
             return Ok(Arc::clone(verifier));
         }
-        let extra = self.extra.iter().cloned();
-        let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&self.provider))?;
-        Ok(Arc::clone(all.insert(Arc::new(verifier))))
+        let mut store = RootCertStore::empty();
+        for one in &self.extra {
+            store.add(one.clone())?;
+        }
+        let found = system::load(&self.system);
+        store.add_parsable_certificates(found.certs);
+        for error in found.errors {
+            log::warn!(error = error.to_string().as_str(); "certificates of the system can't be read");
+        }
+        if store.is_empty() {
+            return Err(TlsError::General(
+                "no certificates of the system were found; install ca-certificates, or name them by SSL_CERT_FILE".into(),
+            ));
+        }
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(store.into(), Arc::clone(&self.provider))
+                .build()
+                .map_err(|error| TlsError::Other(OtherError(Arc::new(error))))?;
+        Ok(Arc::clone(all.insert(verifier)))
     }
 }
 
@@ -169,30 +192,74 @@ impl ServerCertVerifier for Roots {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
 
     use super::*;
 
     /// As `openssl req -x509` makes it: of a server, and of an authority at once.
-    fn self_signed(name: &str, years: [i32; 2]) -> CertificateDer<'static> {
+    fn made(name: &str, years: [i32; 2]) -> Certificate {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.not_before = rcgen::date_time_ymd(years[0], 1, 1);
         params.not_after = rcgen::date_time_ymd(years[1], 1, 1);
         let key = KeyPair::generate().unwrap();
-        params.self_signed(&key).unwrap().der().clone()
+        params.self_signed(&key).unwrap()
+    }
+
+    fn self_signed(name: &str, years: [i32; 2]) -> CertificateDer<'static> {
+        made(name, years).der().clone()
     }
 
     fn verify(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>) -> Result<(), String> {
         install_crypto();
         let roots = Roots {
             extra: vec![trusted.clone()],
+            system: SystemCertificates::default(),
             provider: Arc::clone(CryptoProvider::get_default().unwrap()),
             all: Mutex::default(),
         };
         let name = ServerName::try_from("sentry.local").unwrap();
         let verified = roots.verify_server_cert(shown, &[], &name, &[], UnixTime::now());
         verified.map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn system_certificates_come_from_where_the_settings_have_them() {
+        install_crypto();
+        let dir = tempfile::tempdir().unwrap();
+        let [named, other] = ["a.local", "b.local"].map(|name| made(name, [2020, 2090]));
+        let file = dir.path().join("one.pem");
+        std::fs::create_dir(dir.path().join("more")).unwrap();
+        std::fs::write(&file, named.pem()).unwrap();
+        std::fs::write(dir.path().join("more/other.pem"), other.pem()).unwrap();
+        let found = |system: SystemCertificates| system::load(&system).certs;
+        let by_file = SystemCertificates {
+            file: Some(file),
+            dirs: vec![],
+        };
+        assert_eq!(found(by_file.clone()), [named.der().clone()]);
+        let both = SystemCertificates {
+            dirs: vec![dir.path().join("more"), dir.path().to_owned()],
+            ..by_file
+        };
+        assert_eq!(found(both).len(), 2);
+        let nowhere = SystemCertificates {
+            file: None,
+            dirs: vec![dir.path().join("none")],
+        };
+        let roots = Roots {
+            extra: vec![],
+            system: nowhere,
+            provider: Arc::clone(CryptoProvider::get_default().unwrap()),
+            all: Mutex::default(),
+        };
+        assert!(
+            roots
+                .verifier()
+                .unwrap_err()
+                .to_string()
+                .contains("SSL_CERT_FILE")
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! * [`mod@resolve`] who wins; [`checks`] what no single value can tell.
 //! * [`settings`] the outcome as the rooms use it; [`docs`] the page for people.
 
+mod certificates;
 mod checks;
 pub mod docs;
 pub mod dsn;
@@ -34,6 +35,7 @@ mod tests;
 mod worker;
 pub mod yaml;
 
+pub use certificates::SystemCertificates;
 pub use dsn::Dsn;
 pub use problem::{Problem, Severity};
 pub use resolve::{Resolved, ResolvedValue, Source, Sources, resolve};

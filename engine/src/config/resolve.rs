@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    certificates::SystemCertificates,
     checks,
     file::{self, Entries},
     kind::{Origin, Value},
@@ -187,13 +188,16 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
         answers.push(answer);
     }
     let find = |name: &str| answers.iter().find(|answer| answer.setting.name == name);
-    let settings = Settings::gather(&|name| {
+    let mut settings = Settings::gather(&|name| {
         let answer = find(name)?;
         match &answer.value {
             Ok(value) => value.clone(),
             Err(_) => default_of(answer.setting, sources),
         }
     });
+    let certificates = SystemCertificates::named(sources.env);
+    settings.velox.system_certificates.clone_from(&certificates);
+    settings.sentry.system_certificates = certificates;
     let mut problems = entries.problems;
     problems.extend(
         answers

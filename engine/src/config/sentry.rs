@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    certificates::SystemCertificates,
     dsn::Dsn,
     kind::Value,
     secret::{Secret, ServerUrl},
@@ -21,6 +22,8 @@ pub struct SentrySettings {
     pub compression: Option<u32>,
     pub ssl_verify: bool,
     pub ca_file: Option<PathBuf>,
+    /// From the environment.
+    pub system_certificates: SystemCertificates,
     pub proxy: Option<ServerUrl>,
     pub proxy_auth: Option<Secret>,
     /// At least 1.
@@ -71,6 +74,7 @@ impl SentrySettings {
                 .then(|| number("sentry.transport.compression_level")),
             ssl_verify: flag("sentry.transport.ssl_verify"),
             ca_file: path(values, "sentry.transport.ca_file"),
+            system_certificates: SystemCertificates::default(),
             proxy: match values("sentry.transport.proxy") {
                 Some(Value::Url(url)) => Some(url),
                 _ => None,

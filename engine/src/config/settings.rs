@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    certificates::SystemCertificates,
     kind::Value,
     secret::{Secret, ServerUrl},
 };
@@ -103,6 +104,8 @@ pub struct VeloxSettings {
     pub auth_token: Option<Secret>,
     /// PEM file with certificates that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// From the environment.
+    pub system_certificates: SystemCertificates,
     /// How long a build of a moving ref (`master`, `latest`, a branch) is kept; zero: not at all.
     pub mutable_ttl: Duration,
     /// Built binaries on disk.
@@ -231,6 +234,7 @@ impl VeloxSettings {
                 _ => None,
             },
             ca_file: path(values, "velox.ca_file"),
+            system_certificates: SystemCertificates::default(),
             mutable_ttl: duration(values, "velox.mutable_ttl"),
             cache: CacheSettings {
                 enabled: values("velox.cache.enabled") == Some(Value::Flag(true)),

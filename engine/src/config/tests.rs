@@ -1052,3 +1052,20 @@ fn ca_file_and_proxy_auth_are_checked_at_start() {
         "PILLION_SENTRY_TRANSPORT_PROXY_AUTH (environment): \"********\" has no colon; right would be user:password"
     );
 }
+
+#[test]
+fn system_certificates_are_those_of_the_environment() {
+    let unset = World::default().resolve().settings;
+    assert!(unset.sentry.system_certificates.is_unset());
+    let set = World::default()
+        .env("SSL_CERT_FILE", "/etc/own.pem")
+        .env("SSL_CERT_DIR", "/etc/one::/etc/two")
+        .resolve()
+        .settings;
+    let expected = SystemCertificates {
+        file: Some("/etc/own.pem".into()),
+        dirs: vec!["/etc/one".into(), "/etc/two".into()],
+    };
+    assert_eq!(set.sentry.system_certificates, expected);
+    assert_eq!(set.velox.system_certificates, expected);
+}

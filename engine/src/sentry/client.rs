@@ -91,7 +91,12 @@ impl Client {
         builder = match settings.ssl_verify {
             true => {
                 let ca_file = settings.ca_file.as_deref();
-                tls::trusting(builder, "sentry.transport.ca_file", ca_file)?
+                tls::trusting(
+                    builder,
+                    "sentry.transport.ca_file",
+                    ca_file,
+                    &settings.system_certificates,
+                )?
             }
             false => builder.tls_danger_accept_invalid_certs(true),
         };

@@ -92,7 +92,12 @@ impl Client {
         // A server that is reached by http needs no certificates.
         let ca_file = settings.ca_file.as_deref();
         let ca_file = ca_file.filter(|_| place.as_url().scheme() == "https");
-        builder = tls::trusting(builder, "velox.ca_file", ca_file)?;
+        builder = tls::trusting(
+            builder,
+            "velox.ca_file",
+            ca_file,
+            &settings.system_certificates,
+        )?;
         let http = builder.build().map_err(|error| {
             Error::Config(format!("velox.server_url {place}: {}", chain(&error)))
         })?;

@@ -19,7 +19,10 @@ use super::*;
 use crate::{
     Error, Result,
     artifacts::{Store, StoreOptions},
-    config::{CacheDir, CacheSettings, RetrySettings, Secret, ServerUrl, VeloxSettings},
+    config::{
+        CacheDir, CacheSettings, RetrySettings, Secret, ServerUrl, SystemCertificates,
+        VeloxSettings,
+    },
     runtime::CancelToken,
 };
 
@@ -40,6 +43,7 @@ fn settings(url: &str, root: PathBuf) -> VeloxSettings {
         path_map: vec![(root.clone(), root)],
         auth_token: None,
         ca_file: None,
+        system_certificates: SystemCertificates::default(),
         mutable_ttl: Duration::from_secs(3600),
         cache: CacheSettings {
             enabled: true,
