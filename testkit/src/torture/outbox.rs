@@ -171,8 +171,9 @@ fn has_letters(postbox: &Postbox) -> bool {
 pub async fn senders(arguments: &Arguments, findings: &mut Findings) -> io::Result<()> {
     /// What each sends.
     const EACH: usize = 20;
-    /// What an idle process may hold.
-    const IDLE: u64 = 256 << 10;
+    /// Bytes that a process may hold: a small file for each of five classes, and, when it ends and adopts the outboxes of
+    /// others that have ended, a grown one for two classes.
+    const MAX_HELD: u64 = (5 * 32 + 2 * 128) << 10;
     let postbox = Postbox::new(arguments, arguments.seed, &[])?;
     let mut lives = Vec::new();
     for _ in 0..arguments.crowd {
@@ -195,7 +196,7 @@ pub async fn senders(arguments: &Arguments, findings: &mut Findings) -> io::Resu
         format_args!("{:.1} s", begun.elapsed().as_secs_f64()),
     );
     findings.figure("bytes of all outboxes", most);
-    if most > arguments.crowd as u64 * IDLE {
+    if most > arguments.crowd as u64 * MAX_HELD {
         findings.fail(
             "a process that sends little holds little",
             &format!("{most} bytes of {} processes", arguments.crowd),
