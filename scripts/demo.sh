@@ -114,7 +114,7 @@ free_address() {
 set_up() {
     local php=$1
     step 'The tools: missing packages are installed, and the extension is compiled.'
-    if [ ! -e "$scripts/../target" ] && [ ! -d "$PILLION_TARGET_CACHE" ]; then
+    if [ ! -d "$PILLION_TARGET_CACHE" ]; then
         printf '   The first time takes about ten minutes on two cores%s.\n' "$([ "$php" = nts ] || echo ', and ten more for PHP with threads')"
     fi
     patiently 'Installing missing packages' "$scripts/setup.sh" base

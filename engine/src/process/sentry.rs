@@ -42,6 +42,17 @@ impl SentryCell {
         self.room.get()
     }
 
+    /// Where envelopes and dead letters are, in the directories of the host.
+    fn places(&self, dirs: &Dirs) -> Places {
+        Places {
+            run: Some(dirs.run.clone()),
+            state: Some(dirs.state.clone()),
+            other_runs: dirs.other_runs.clone(),
+            orphans: Arc::clone(&self.orphans),
+            replays: Arc::clone(&self.replays),
+        }
+    }
+
     fn open(
         &self,
         settings: &SentrySettings,
@@ -115,13 +126,7 @@ impl Process {
         self.check_capability("sentry")?;
         logging::start_writer();
         let places = match self.dirs() {
-            Ok(dirs) => Places {
-                run: Some(dirs.run.clone()),
-                state: Some(dirs.state.clone()),
-                other_runs: dirs.other_runs.clone(),
-                orphans: Arc::clone(&self.sentry.orphans),
-                replays: Arc::clone(&self.sentry.replays),
-            },
+            Ok(dirs) => self.sentry.places(dirs),
             Err(error) => {
                 log::warn!(error = error.to_string().as_str(); "no directory for envelopes: they are kept in memory");
                 Places::default()
@@ -173,13 +178,7 @@ impl Process {
             return None;
         }
         let cell = Arc::clone(&self.sentry);
-        let places = Places {
-            run: Some(dirs.run.clone()),
-            state: Some(dirs.state.clone()),
-            other_runs: dirs.other_runs.clone(),
-            orphans: Arc::clone(&cell.orphans),
-            replays: Arc::clone(&cell.replays),
-        };
+        let places = cell.places(dirs);
         let looked_at = places.clone();
         Some(super::member::Duty {
             name: "adopt outboxes",
@@ -226,13 +225,7 @@ impl Process {
         if Lock::is_held(&dirs.run.join("steward.lock")).unwrap_or(true) {
             return;
         }
-        let places = Places {
-            run: Some(dirs.run.clone()),
-            state: Some(dirs.state.clone()),
-            other_runs: dirs.other_runs.clone(),
-            orphans: Arc::clone(&self.sentry.orphans),
-            replays: Arc::clone(&self.sentry.replays),
-        };
+        let places = self.sentry.places(dirs);
         if (places.hold_orphans() || places.hold_letters())
             && let Err(error) = self.sentry()
         {

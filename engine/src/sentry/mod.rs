@@ -249,8 +249,7 @@ impl Sentry {
         let stamp = Stamp {
             accepted_ms: clock::unix_ms(),
             attempts: 0,
-            // The higher bits of a hash of 64.
-            project: (hash >> 40) as u32,
+            project: outbox::project_tag(hash),
         };
         let push = || {
             self.outbox

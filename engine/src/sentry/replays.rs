@@ -157,7 +157,7 @@ impl Sentry {
         let stamp = Stamp {
             accepted_ms: letter.why.accepted_ms,
             attempts: letter.why.attempts,
-            project: (outbox::hash(letter.why.dsn.as_bytes()) >> 40) as u32,
+            project: outbox::project_tag(outbox::hash(letter.why.dsn.as_bytes())),
         };
         let dsn = letter.why.dsn.as_bytes();
         let pushed = self.outbox.push(class, dsn, &letter.envelope, stamp);

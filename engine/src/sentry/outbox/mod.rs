@@ -95,6 +95,13 @@ pub fn hash(text: &[u8]) -> u64 {
     checksum::of(text, &[])
 }
 
+/// The tag by which an outbox tells projects apart: the higher bits of the [`hash`] of a DSN.
+#[inline]
+#[must_use]
+pub fn project_tag(hash: u64) -> u32 {
+    (hash >> 40) as u32
+}
+
 /// See the head of the file.
 #[derive(Debug)]
 pub struct Outbox {
