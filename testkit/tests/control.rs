@@ -76,6 +76,25 @@ fn what_is_no_script_is_refused_with_the_place_and_the_reason() {
 }
 
 #[test]
+fn held_build_is_answered_after_its_release() {
+    let held = Behaviour {
+        until_released: Some("first".into()),
+        ..Behaviour::default()
+    };
+    let server = server(Options::default().behave(held));
+    std::thread::scope(|scope| {
+        let build = scope.spawn(|| build(&server, &request()).status);
+        while counters(&server)["in_flight"] != 1 {
+            std::thread::yield_now();
+        }
+        assert_eq!(control(&server, "/release", "second").0, 200);
+        assert_eq!(counters(&server)["in_flight"], 1);
+        assert_eq!(control(&server, "/release", "first").0, 200);
+        assert_eq!(build.join().unwrap(), 200);
+    });
+}
+
+#[test]
 fn a_reset_goes_back_to_the_start_and_expiry_deletes_files() {
     let server = server(Options::default().behave(Behaviour::from(Answer::Busy).times(1)));
     assert_eq!(build(&server, &request()).status, 409);

@@ -47,6 +47,9 @@ pub struct Behaviour {
     /// How long the build takes, in milliseconds; the server's own delay where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// After that the build goes on only once `POST /_control/release` has named this: a test decides the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_released: Option<String>,
     /// Go on building and answer although the client left, as the releases before "v3" do.
     pub keep_building: bool,
     /// What to answer.

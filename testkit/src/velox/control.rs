@@ -1,5 +1,6 @@
 //! The control endpoint: how a test in another process tells the server what to do and asks what it has seen.
-//! `GET /_control` counters, `POST /_control` a script, `POST /_control/reset`, `POST /_control/expire`.
+//! `GET /_control` counters, `POST /_control` a script, `POST /_control/reset`, `POST /_control/expire`,
+//! `POST /_control/release` with a name as the body.
 
 use super::options::Script;
 use super::state::State;
@@ -34,7 +35,11 @@ pub(super) fn answer(state: &State, request: &Request) -> Option<Response> {
             state.expire();
             json(200, "{}")
         }
-        (_, "" | "/reset" | "/expire") => Response::new(405, ""),
+        ("POST", "/release") => {
+            state.release(&String::from_utf8_lossy(&request.body));
+            json(200, "{}")
+        }
+        (_, "" | "/reset" | "/expire" | "/release") => Response::new(405, ""),
         _ => super::not_found(),
     })
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::watch;
+
 use super::counters::{Counters, REMEMBERED, Seen};
 use super::files::Layout;
 use super::options::{Script, Settings};
@@ -19,6 +21,8 @@ pub(super) struct State {
     pub(super) layout: Layout,
     pub(super) started: Instant,
     first: Script,
+    /// Names that were released; see [`Behaviour::until_released`](super::behaviour::Behaviour::until_released).
+    released: watch::Sender<BTreeSet<String>>,
     inner: Mutex<Inner>,
 }
 
@@ -60,6 +64,7 @@ impl State {
             layout,
             started: Instant::now(),
             first: script,
+            released: watch::Sender::default(),
             inner: Mutex::default(),
         };
         let first = state.first.clone();
@@ -93,7 +98,21 @@ impl State {
             ..Inner::default()
         };
         inner.apply(&self.first);
+        self.released.send_modify(BTreeSet::clear);
         self.forget(&inner, hashes);
+    }
+
+    /// Lets the builds that wait for this name go on, those to come too.
+    pub(super) fn release(&self, name: &str) {
+        self.released
+            .send_modify(|names| drop(names.insert(name.to_owned())));
+    }
+
+    /// Returns once the name is released.
+    pub(super) async fn released(&self, name: &str) {
+        let mut names = self.released.subscribe();
+        // The sender lives as long as `self`.
+        let _ = names.wait_for(|names| names.contains(name)).await;
     }
 
     /// Every cached build leaves the cache now, as after the real server's 30 minutes: its file is deleted.

@@ -81,6 +81,9 @@ impl Work {
 
     async fn wait(&self) {
         tokio::time::sleep(self.takes).await;
+        if let Some(name) = &self.behaviour.until_released {
+            self.state.released(name).await;
+        }
         if self.behaviour.answer == Answer::Hang {
             std::future::pending().await
         }

@@ -3,9 +3,10 @@ Fibers wait side by side on the notifier, as an event loop has them
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
-with_velox(['behaviours' => [
-    ['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 2500],
-    ['when' => ['tag' => 'v2.0.0'], 'delay_ms' => 300],
+// The server answers the builds in the order 3, 2, 1.
+$velox = with_velox(['behaviours' => [
+    ['when' => ['tag' => 'v1.0.0'], 'until_released' => 'v1'],
+    ['when' => ['tag' => 'v2.0.0'], 'until_released' => 'v2'],
     ['when' => ['tag' => 'v3.0.0'], 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
 ]]);
 
@@ -50,15 +51,17 @@ function await(Future $future): mixed
 
 $loop = new Loop();
 foreach (['v1.0.0', 'v2.0.0', 'v3.0.0'] as $tag) {
-    $loop->start(function () use ($tag) {
+    $loop->start(function () use ($tag, $velox) {
         try {
             $artifact = await(Velox\build(request_of($tag)));
             echo "$tag $artifact->cacheStatus\n";
             // A second one from the same fiber: a hit, which is told as well.
             $artifact = await(Velox\build(request_of($tag)));
             echo "$tag $artifact->cacheStatus\n";
+            $velox->release('v1');
         } catch (Pillion\BuildFailedException $e) {
             echo $tag, ' ', $e->getMessage(), "\n";
+            $velox->release('v2');
         }
     });
 }
