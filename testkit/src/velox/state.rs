@@ -104,8 +104,9 @@ impl State {
 
     /// Lets the builds that wait for this name go on, those to come too.
     pub(super) fn release(&self, name: &str) {
-        self.released
-            .send_modify(|names| drop(names.insert(name.to_owned())));
+        self.released.send_modify(|names| {
+            names.insert(name.to_owned());
+        });
     }
 
     /// Returns once the name is released.
