@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{
     php_info_print_table_end, php_info_print_table_header, php_info_print_table_row,
     php_info_print_table_start, zend_module_entry,
 };
-use pillion_engine::process::Process;
+use pillion_engine::engine::Process;
 
 use crate::process;
 

@@ -7,10 +7,10 @@ use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
 use pillion_engine::{
     Error, Result,
     config::{LogSettings, Resolved, Source},
+    engine::Process,
     host::fork,
+    http_client::install_crypto,
     logging, metrics,
-    net::install_crypto,
-    process::Process,
     runtime::{self, Slot},
     threads,
 };

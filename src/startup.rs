@@ -10,8 +10,8 @@ use std::{
 
 use pillion_engine::{
     config::{self, Resolved, Sources},
+    engine::Environment,
     host::fork,
-    process::Environment,
     runtime::Slot,
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does the model (`engine/model`) notice a lost ordering? Weakens one at a time in a copy of the engine, and plays
+# Does the model (`testing/loom`) notice a lost ordering? Weakens one at a time in a copy of the engine, and plays
 # all scenes: one that does not fail then watches nothing. Half a minute for each; `mutations.sh PATTERN` takes those whose
 # line matches.
 
@@ -39,31 +39,31 @@ lost() {
     ! grep -qE "$pattern" <<<"$2 $1" || check "noticed: $1" weakened "$2" "$3"
 }
 
-lost "the reader's first look is no Acquire" artifacts/index/sequence.rs \
+lost "the reader's first look is no Acquire" artifacts/index/seqlock.rs \
     '/let before = load\(head, Ordering::Acquire\)/s/Acquire/Relaxed/'
-lost "the reader has no fence before its second look" artifacts/index/sequence.rs \
+lost "the reader has no fence before its second look" artifacts/index/seqlock.rs \
     's/fence\(Ordering::Acquire\);//'
-lost "the writer has no fence after the odd head" artifacts/index/sequence.rs \
+lost "the writer has no fence after the odd head" artifacts/index/seqlock.rs \
     's/fence\(Ordering::Release\);//'
-lost "the writer's last store is no Release" artifacts/index/sequence.rs \
+lost "the writer's last store is no Release" artifacts/index/seqlock.rs \
     '/state << 32/s/Release/Relaxed/'
-lost "the reader does not look twice" artifacts/index/sequence.rs \
+lost "the reader does not look twice" artifacts/index/seqlock.rs \
     's/if load\(head, Ordering::Relaxed\) == before/if true/'
-lost "a writer trusts the head that a dead one left" artifacts/index/sequence.rs \
+lost "a writer trusts the head that a dead one left" artifacts/index/seqlock.rs \
     's/before as u32 \| 1;/(before as u32).wrapping_add(1);/'
 lost "the header is stored without Release" artifacts/index/reader.rs \
     '/fn set_header/,/^    \}/s/Ordering::Release/Ordering::Relaxed/'
 lost "the header is read without Acquire" artifacts/index/reader.rs \
     '/fn header/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
-lost "the state is looked at without Acquire" runtime/slot.rs \
+lost "the state is looked at without Acquire" runtime/process_cell.rs \
     '/fn get\(/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
-lost "the state is published without Release" runtime/slot.rs \
+lost "the state is published without Release" runtime/process_cell.rs \
     's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::Acquire, Ordering::Acquire)/'
-lost "who loses the race sees the winner's state without Acquire" runtime/slot.rs \
+lost "who loses the race sees the winner's state without Acquire" runtime/process_cell.rs \
     's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::AcqRel, Ordering::Relaxed)/'
-lost "the ids are read before the notifier is armed" runtime/inbox.rs \
+lost "the ids are read before the notifier is armed" runtime/completions.rs \
     '/fn drain/,/^    \}/{/self.signalled.store/d;s/\(self.finished.1.try_iter\(\).collect\(\), overflowed\)/let ids = self.finished.1.try_iter().collect(); self.signalled.store(false, Ordering::Release); (ids, overflowed)/}'
-lost "an opened notifier does not look at what was done" runtime/inbox.rs \
+lost "an opened notifier does not look at what was done" runtime/completions.rs \
     '/is_empty\(\) \|\| self.overflowed/,/^        \}/d'
 lost "a count is read and stored" metrics/cell.rs \
     's/self.0.fetch_add\(by, Relaxed\);/self.0.store(self.0.load(Relaxed) + by, Relaxed);/'

@@ -38,11 +38,11 @@ use std::{
 };
 
 use pillion_engine::{
-    host::{clock, severed},
+    host::{clock, fork_descriptors},
     worker::{
         Boundary, Event, Figures, Frames, Hooks, Refusal, Step, Trend,
-        boundary::{By, State},
         hooks::Run,
+        request_state::{By, State},
     },
 };
 
@@ -283,7 +283,7 @@ pub fn after_fork() {
     FIGURES.reset();
     LEFT.reset();
     SINCE_MS.store(now_ms(), Ordering::Relaxed);
-    severed::after_fork();
+    fork_descriptors::after_fork();
 }
 
 /// How long this process has been there.

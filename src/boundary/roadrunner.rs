@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_execute_data};
 use pillion_engine::{
-    host::severed,
+    host::fork_descriptors,
     worker::{
         Event, Step,
-        boundary::{By, State},
-        frames::{Frames, Seen},
+        goridge_frames::{Frames, Seen},
+        request_state::{By, State},
     },
 };
 
@@ -138,10 +138,10 @@ unsafe fn keep_from_children(frame: *mut zend_execute_data) {
     // SAFETY: by the contract.
     let wire = unsafe { functions::argument(frame, 0) };
     if let Some(descriptor) = wire.and_then(stream::descriptor) {
-        severed::note(descriptor);
+        fork_descriptors::note(descriptor);
     }
     if !serve::is_wire_moved() && has_pipes() {
-        severed::note(libc::STDOUT_FILENO);
+        fork_descriptors::note(libc::STDOUT_FILENO);
     }
 }
 

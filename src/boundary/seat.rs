@@ -9,7 +9,7 @@ use pillion_engine::{
     host::{clock, fork},
     worker::{
         Script,
-        roster::{Field, Seat},
+        registry::{Field, Seat},
     },
 };
 

@@ -11,7 +11,7 @@ use ext_php_rs::ffi::{
     zend_std_get_property_ptr_ptr, zend_std_has_property, zend_std_read_property,
     zend_std_unset_property, zend_std_write_property, zend_string, zend_throw_error, zval,
 };
-use pillion_engine::{Error, artifacts::Record, process::Found, velox};
+use pillion_engine::{Error, artifacts::Record, engine::Found, velox};
 
 use crate::{
     handler, process,

@@ -9,7 +9,7 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::{
     Error,
-    process::Value,
+    engine::Value,
     runtime::{Job, Waited, wait_until},
 };
 

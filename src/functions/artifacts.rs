@@ -10,8 +10,8 @@ use std::{
 use pillion_engine::{
     Error,
     artifacts::{self, Key},
+    engine::{Found, Value, artifact_stats},
     error::{IoContext, Violation},
-    process::{Found, Value, figures},
     velox::{Identity, Request},
 };
 
@@ -124,7 +124,7 @@ fn entries(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 fn stats(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let stats = process::current().enabled_store()?.stats();
-    ret.json(&figures::stats(&stats));
+    ret.json(&artifact_stats::stats(&stats));
     Ok(())
 }
 
@@ -132,7 +132,7 @@ fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     convert::submit(ret, |inbox| {
         process::current().with_store("artifacts.clean", inbox, |store, job| {
-            figures::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
+            artifact_stats::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
         })
     })
 }

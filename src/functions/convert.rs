@@ -6,7 +6,7 @@ use ext_php_rs::ffi::HashTable;
 use pillion_engine::{
     Error, Result,
     artifacts::Key,
-    process::Value,
+    engine::Value,
     runtime::{Inbox, Job},
     velox::{Request, Velox},
 };

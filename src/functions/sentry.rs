@@ -2,10 +2,10 @@
 
 use pillion_engine::{
     Error, Result,
+    engine::Value,
     error::Violation,
-    process::Value,
     runtime::{Waited, wait_until},
-    sentry::{Sentry, envelope},
+    sentry::{Sentry, protocol::envelope},
 };
 
 use super::function;

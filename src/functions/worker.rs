@@ -3,11 +3,9 @@
 use pillion_engine::{
     Error,
     worker::{
-        Event,
-        boundary::{By, State},
-        hooks,
-        left::Kind,
-        request_id,
+        Event, hooks, request_id,
+        request_state::{By, State},
+        residue::Kind,
     },
 };
 use serde_json::json;

@@ -18,8 +18,8 @@ use pillion_engine::{
     Error,
     worker::{
         Limits,
-        boundary::{By, State},
-        limits::Limit,
+        loop_limits::Limit,
+        request_state::{By, State},
     },
 };
 

@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use pillion_engine::{Error, Result, host::severed};
+use pillion_engine::{Error, Result, host::fork_descriptors};
 
 use crate::zend::{kept::Kept, ret::filled, stream};
 
@@ -38,8 +38,8 @@ impl Wire {
             )
         })?;
         IS_MOVED.store(true, Ordering::Release);
-        severed::note(wire.input);
-        severed::note(wire.output);
+        fork_descriptors::note(wire.input);
+        fork_descriptors::note(wire.output);
         Ok(wire)
     }
 
@@ -63,8 +63,8 @@ impl Wire {
             libc::dup2(self.input, libc::STDIN_FILENO);
             libc::dup2(self.output, libc::STDOUT_FILENO);
         }
-        severed::forget(self.input);
-        severed::forget(self.output);
+        fork_descriptors::forget(self.input);
+        fork_descriptors::forget(self.output);
         IS_MOVED.store(false, Ordering::Release);
     }
 }

@@ -7,9 +7,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Clock, ConfigDigest, Key, Record, Store, StoreOptions, entry,
+    Clock, ConfigDigest, Key, Record, Store, StoreOptions,
+    file_names::{entry_name, link_name},
     index::{Note, Stored},
-    names::{entry_name, link_name},
+    metadata,
 };
 use crate::{Error, Result, error::IoContext as _};
 
@@ -118,7 +119,7 @@ fn write(store: &Store, n: u32, bytes: &[u8]) -> io::Result<()> {
     folder.remove(&entry)?;
     folder
         .create(&entry)?
-        .write_all(&entry::format(&record, &config(n))?)
+        .write_all(&metadata::format(&record, &config(n))?)
 }
 
 fn record(store: &Store, n: u32, bytes: &[u8]) -> Record {

@@ -4,11 +4,13 @@
 use std::{fs::File, os::unix::fs::FileExt as _, path::Path};
 
 use super::{
-    Key, Record, changes,
-    disk::{CONTROL, Disk},
-    entry, import,
+    Key, Record,
+    file_names::Name,
     index::{Index, Stored},
-    names::Name,
+    journal,
+    layout::{CONTROL, Disk},
+    metadata,
+    plugin_compat::import,
     record::{hex, parse_sha256},
     rfc3339,
 };
@@ -18,12 +20,12 @@ pub const CAPACITY: u32 = 24;
 
 /// An entry that can be read is written and read again as the same one.
 pub fn entry(bytes: &[u8]) {
-    let whole = entry::parse_entry(bytes);
-    if let Ok(record) = entry::parse_record(bytes) {
+    let whole = metadata::parse_entry(bytes);
+    if let Ok(record) = metadata::parse_record(bytes) {
         // Without the configuration more is accepted: numbers that no float holds, say.
         let config = whole.as_ref().map(|entry| entry.config.clone());
-        let written = entry::format(&record, &config.unwrap_or_default()).unwrap_or_default();
-        assert_eq!(entry::parse_record(&written).ok(), Some(record));
+        let written = metadata::format(&record, &config.unwrap_or_default()).unwrap_or_default();
+        assert_eq!(metadata::parse_record(&written).ok(), Some(record));
     } else {
         assert!(whole.is_err());
     }
@@ -68,12 +70,12 @@ pub fn changes(dir: &Path, log: &[u8], file: u64, offset: u64) {
     let disk = Disk::new(dir.to_owned(), None);
     let named = log.get(8..16).and_then(|bytes| bytes.try_into().ok());
     for file in [file, named.map_or(0, u64::from_le_bytes)] {
-        let news = changes::since(&disk, changes::Position { file, offset });
-        if let Ok(changes::News::Keys(keys, to)) = news {
-            assert!(keys.len() as u64 * changes::RECORD <= to.offset);
+        let news = journal::since(&disk, journal::Position { file, offset });
+        if let Ok(journal::News::Keys(keys, to)) = news {
+            assert!(keys.len() as u64 * journal::RECORD <= to.offset);
         }
     }
-    assert!(changes::note(&disk, Key(7)).is_ok() && changes::tidy(&disk).is_ok());
+    assert!(journal::note(&disk, Key(7)).is_ok() && journal::tidy(&disk).is_ok());
 }
 
 /// An index with these records, damaged word by word: read as it is, opened anew, and repaired.

@@ -12,49 +12,40 @@
 //! * `settle`, `scan` and `changes` keep the index true, `clean` and `strays` the disk; `export` and `import` speak to the
 //!   Velox plugin's `index.json`; `stats` answers questions.
 
-mod changes;
-mod clean;
+mod cleanup;
 mod clock;
 mod commit;
-mod copy;
-mod disk;
-mod entry;
-mod evict;
-mod export;
+mod dir_fd;
+mod file_names;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
-mod folder;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod import;
 mod index;
+mod journal;
 mod key;
-mod names;
+mod layout;
+mod metadata;
 mod options;
-mod put;
+pub(crate) mod plugin_compat;
 mod record;
+mod reindex;
 mod rfc3339;
-mod room;
-mod scan;
-mod settle;
-mod staging;
 mod stats;
 mod store;
-mod strays;
-mod temp;
 #[cfg(test)]
 mod tests;
 
-pub use clean::CleanReport;
+pub use cleanup::CleanReport;
+pub use cleanup::disk_space::{Room, is_full};
 pub use clock::Clock;
 pub use commit::CommitMeta;
-pub use entry::{BadEntry, Entry, parse_entry};
+pub use commit::put::Put;
+pub use commit::staging::Staging;
 pub use key::{BadKey, ConfigDigest, Key};
+pub use metadata::{BadEntry, Entry, parse_entry};
 pub use options::StoreOptions;
-pub use put::Put;
 pub use record::Record;
-pub use room::{Room, is_full};
-pub use staging::Staging;
 pub use stats::Stats;
 pub use store::Store;

@@ -3,7 +3,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{ConfigDigest, Key, names::binary_name};
+use super::{ConfigDigest, Key, file_names::binary_name};
 
 /// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
 #[derive(Copy, Clone, PartialEq, Eq)]

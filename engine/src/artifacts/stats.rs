@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Key, Record, Store, evict::smallest};
+use super::{Key, Record, Store, cleanup::evict::smallest};
 use crate::metrics::velox as metrics;
 
 /// Numbers of a store. Sizes are bytes.

@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, changes::Looked, disk::Disk,
-    index::Index, names, room::Fresh,
+    Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, cleanup::disk_space::Fresh,
+    file_names, index::Index, journal::Looked, layout::Disk,
 };
 use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
@@ -179,7 +179,7 @@ impl Store {
             return Ok(false);
         };
         let mut hasher = Sha256::new();
-        super::copy::hash(&file, 0, record.size, &mut hasher)
+        super::commit::copy::hash(&file, 0, record.size, &mut hasher)
             .context(|| format!("reading {}", self.path(record).display()))?;
         Ok(<[u8; 32]>::from(hasher.finalize()) == record.sha256)
     }
@@ -232,7 +232,7 @@ impl Store {
     }
 
     fn reading(&self, key: Key) -> String {
-        let name = names::entry_name(key);
+        let name = file_names::entry_name(key);
         format!("reading {name} in {}", self.options.dir.display())
     }
 

@@ -219,5 +219,4 @@ fn number(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "grammar_tests.rs"]
 mod tests;

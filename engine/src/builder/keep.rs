@@ -169,5 +169,4 @@ fn names(configuration: &Configuration) -> (Key, ConfigDigest) {
 }
 
 #[cfg(test)]
-#[path = "keep_tests.rs"]
 mod tests;

@@ -260,5 +260,4 @@ fn escaped_as_go_does(json: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-#[path = "protocol_tests.rs"]
 mod tests;

@@ -169,5 +169,4 @@ pub(super) fn span() -> (&'static str, &'static str) {
 }
 
 #[cfg(test)]
-#[path = "releases_tests.rs"]
 mod tests;

@@ -244,5 +244,4 @@ fn local_directory(path: &str, policy: Policy) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[path = "validate_tests.rs"]
 mod tests;

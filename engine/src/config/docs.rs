@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    kind::Kind,
     table::{Capability, Setting, TABLE},
+    value_type::Kind,
 };
 
 const INTRODUCTION: &str = "\

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{kind::flag, secret::MASK};
+use super::{secret::MASK, value_type::flag};
 
 /// A project's address and keys.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::{
+    error::{Problem, Severity},
     expand::expand,
-    kind::{Kind, Origin, Value, path_pair},
-    problem::{Problem, Severity},
     resolve::Sources,
     suggest,
     table::{Capability, Setting, TABLE},
+    value_type::{Kind, Origin, Value, path_pair},
     yaml::{self, Content, Node},
 };
 

@@ -15,14 +15,13 @@
 //! * [`settings`] the outcome as the rooms use it; [`docs`] the page for people.
 
 mod certificates;
-mod checks;
+mod cross_checks;
 pub mod docs;
 pub mod dsn;
 pub mod duration;
+pub mod error;
 pub mod expand;
 pub mod file;
-pub mod kind;
-pub mod problem;
 mod resolve;
 pub mod secret;
 mod sentry;
@@ -32,12 +31,13 @@ mod suggest;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod value_type;
 mod worker;
 pub mod yaml;
 
 pub use certificates::SystemCertificates;
 pub use dsn::Dsn;
-pub use problem::{Problem, Severity};
+pub use error::{Problem, Severity};
 pub use resolve::{Resolved, ResolvedValue, Source, Sources, resolve};
 pub use secret::{MASK, Secret, ServerUrl, mask_url};
 pub use settings::{

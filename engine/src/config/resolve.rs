@@ -8,12 +8,12 @@ use std::{
 
 use super::{
     certificates::SystemCertificates,
-    checks,
+    cross_checks,
+    error::{Problem, Severity},
     file::{self, Entries},
-    kind::{Origin, Value},
-    problem::{Problem, Severity},
     settings::Settings,
     table::{self, Setting, TABLE},
+    value_type::{Origin, Value},
 };
 
 /// Where values are read from; injected, so that tests own them.
@@ -205,8 +205,12 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
             .filter_map(|answer| answer.value.clone().err()),
     );
     let place = |setting: &Setting| find(setting.name).map(Answer::place).unwrap_or_default();
-    problems.extend(checks::check(&settings, &place));
-    problems.extend(checks::check_files(&settings, &place, sources.read_file));
+    problems.extend(cross_checks::check(&settings, &place));
+    problems.extend(cross_checks::check_files(
+        &settings,
+        &place,
+        sources.read_file,
+    ));
     Resolved {
         settings,
         values: answers.iter().map(Answer::shown).collect(),

@@ -5,9 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     certificates::SystemCertificates,
     dsn::Dsn,
-    kind::Value,
     secret::{Secret, ServerUrl},
     settings::{Values, count, duration, path},
+    value_type::Value,
 };
 
 /// See the settings of the same names in the table.

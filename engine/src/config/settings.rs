@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     certificates::SystemCertificates,
-    kind::Value,
     secret::{Secret, ServerUrl},
+    value_type::Value,
 };
 
 pub use super::{

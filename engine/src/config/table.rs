@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    kind::{Kind, Relative},
     size::MIB,
+    value_type::{Kind, Relative},
 };
 
 /// One setting.

@@ -338,8 +338,10 @@ fn each_bad_value_is_told_with_its_place_in_ini_environment_and_file() {
             (ini, format!("{} (INI)", setting.ini_name())),
             (env, format!("{} (environment)", setting.env_name())),
         ];
-        let refused_in_file = !matches!(setting.kind, kind::Kind::Path(_) | kind::Kind::PathMap)
-            || bad.contains('\0');
+        let refused_in_file = !matches!(
+            setting.kind,
+            value_type::Kind::Path(_) | value_type::Kind::PathMap
+        ) || bad.contains('\0');
         if setting.is_in_file() && refused_in_file {
             let text = yaml(&setting.yaml_path(), bad);
             let line = text.lines().count();

@@ -1,6 +1,6 @@
 //! The section `worker` as the extension uses it: typed, ranges kept.
 
-use super::{kind::Value, settings::Values};
+use super::{settings::Values, value_type::Value};
 
 /// What `worker.reset` may name.
 pub const RESETTABLE: &[&str] = &["ini", "handlers", "timezone", "wrappers", "session"];

@@ -205,7 +205,7 @@ async fn a_client_connects_to_the_address_that_was_found() {
     });
     let machine = Machine::new(1);
     machine.write("hosts", "127.0.0.1 build-host\n");
-    crate::net::install_crypto();
+    crate::http_client::install_crypto();
     let client = reqwest::Client::builder()
         .no_proxy()
         .dns_resolver(machine.files.clone())

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{fork, shared};
+use super::{files, fork};
 
 /// Who else may hold the lock at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Lock {
         // Tried anew where the file was replaced, or the process forked, between two lines here.
         for _ in 0..8 {
             let forks = fork::begun();
-            let file = shared::open(path, OpenOptions::new().read(true).write(true))?;
+            let file = files::open(path, OpenOptions::new().read(true).write(true))?;
             let generation = fork::generation();
             let Some(slot) = fork::remember(file.as_raw_fd()) else {
                 return Err(io::Error::other("too many file locks in this process"));

@@ -6,14 +6,14 @@
 
 pub mod clock;
 pub mod dirs;
+pub mod files;
 pub mod fork;
+pub mod fork_descriptors;
+pub mod leader;
 pub mod lock;
 pub mod presence;
 pub mod secret;
 pub mod segment;
-pub mod severed;
-pub mod shared;
-pub mod steward;
 
 pub use dirs::{DirOptions, Dirs};
 pub use presence::{Presence, PresenceInfo};

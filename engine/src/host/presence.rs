@@ -12,9 +12,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    clock,
+    clock, files,
     lock::{Kind, Lock},
-    shared,
 };
 use crate::{
     Error, Result,
@@ -115,7 +114,7 @@ impl Drop for Presence {
 
 /// A file that says who we are, and is locked for as long as we live.
 fn show(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
-    shared::make_dir(dir).context(|| format!("making {}", dir.display()))?;
+    files::make_dir(dir).context(|| format!("making {}", dir.display()))?;
     let lock = claim(dir, info.pid)?;
     reach(Place::PresenceLocked);
     let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
@@ -178,7 +177,7 @@ fn read_living(path: &Path) -> Option<PresenceInfo> {
             None
         }
         Ok(None) => {
-            let text = shared::read(path, MAX_BYTES).ok()??;
+            let text = files::read(path, MAX_BYTES).ok()??;
             serde_json::from_slice(&text).ok()
         }
         Err(_) => None,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::shared;
+use super::files;
 use crate::{
     Error, Result,
     error::IoContext,
@@ -80,7 +80,7 @@ fn bad(path: &Path) -> Error {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let bytes = shared::read(path, 1024)?.ok_or(io::ErrorKind::NotFound)?;
+    let bytes = files::read(path, 1024)?.ok_or(io::ErrorKind::NotFound)?;
     String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
@@ -120,7 +120,7 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
 
 /// Removes what processes left that died while they made the secret. A duty of the steward's.
 pub fn sweep(state_dir: &Path, now: SystemTime) {
-    shared::sweep(state_dir, now, DEAD, |name| {
+    files::sweep(state_dir, now, DEAD, |name| {
         name.strip_prefix(TEMPORARY).is_some_and(|digits| {
             digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         })

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     config::{LogSettings, LogTarget},
-    metrics::process::LOG_LINES_DROPPED,
+    metrics::logging::LOG_LINES_DROPPED,
 };
 
 /// Lines and bytes that may wait. Enough for the burst of a restart; a reader who stands still must not

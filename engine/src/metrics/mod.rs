@@ -17,7 +17,7 @@ pub mod cell;
 pub mod family;
 pub mod handle;
 pub mod histogram;
-pub mod process;
+pub mod logging;
 pub mod sentry;
 pub mod text;
 pub mod velox;
@@ -28,7 +28,7 @@ pub use histogram::Histogram;
 pub use text::render;
 
 /// All metrics, in the order of the page.
-static ALL: &[&[&dyn Metric]] = &[velox::ALL, sentry::ALL, process::ALL];
+static ALL: &[&[&dyn Metric]] = &[velox::ALL, sentry::ALL, logging::ALL];
 
 /// A reading of everything. Numbers are read one by one while others count on.
 #[must_use]

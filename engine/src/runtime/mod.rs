@@ -18,30 +18,30 @@
 //! Background threads have all but fault signals blocked, because a PHP script may install a handler
 //! for any other one, and PHP's handlers must not run on a thread that PHP doesn't know.
 
+mod background;
 mod cancel;
-mod inbox;
+mod completions;
 #[cfg(target_os = "linux")]
-mod inherited;
+mod fork_sockets;
 mod job;
 mod notifier;
-mod pool;
+mod process_cell;
 mod signals;
-mod slot;
 #[cfg(test)]
 mod tests;
 mod wait;
 
+pub use background::{Factory, Runtime, RuntimeOptions, TokioFactory};
 pub(crate) use cancel::CancelOnDrop;
 pub use cancel::CancelToken;
-pub use inbox::Inbox;
+pub use completions::Inbox;
 pub use job::{Job, JobContext, JobSpec, OnShutdown, Owner, State};
-pub use pool::{Factory, Runtime, RuntimeOptions, TokioFactory};
-pub use slot::Slot;
+pub use process_cell::Slot;
 pub use wait::{Interrupt, Waited, wait_until};
 
 /// For the child's side of the fork handler, beside [`Slot::forget`]. Async-signal-safe.
 pub fn after_fork() {
     #[cfg(target_os = "linux")]
-    inherited::after_fork();
+    fork_sockets::after_fork();
     notifier::after_fork();
 }

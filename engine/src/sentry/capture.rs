@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Sentry,
-    envelope::{Envelope, Item},
+    protocol::envelope::{Envelope, Item},
 };
 use crate::{Error, Result, config::Dsn, error::Violation, host::clock, logging, uuid};
 

@@ -11,12 +11,15 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{
-    batch::Batches,
-    category::{Class, Reason},
-    envelope::{self, Envelope},
-    limits, losses,
     outbox::{self, Orphans, Outbox, Room},
-    target,
+    protocol::{
+        batcher::Batches,
+        category::{Class, Reason},
+        client_report,
+        envelope::{self, Envelope},
+        rate_limit,
+    },
+    sender::destination,
 };
 use crate::config::Dsn;
 
@@ -36,7 +39,7 @@ pub fn envelope(bytes: &[u8]) {
         return;
     };
     assert_eq!(glance.class.is_none(), found.items.is_empty());
-    let _ = target::dsn_of(glance.dsn().unwrap_or_default().as_bytes(), &found);
+    let _ = destination::dsn_of(glance.dsn().unwrap_or_default().as_bytes(), &found);
     let written = found.write(Some("2026-11-21T00:00:00Z"));
     let again = Envelope::parse(&written);
     assert!(again.is_ok(), "what was written can't be read: {again:?}");
@@ -47,12 +50,12 @@ pub fn envelope(bytes: &[u8]) {
             assert_eq!((&one.head, &one.payload), (&other.head, &other.payload));
         }
     }
-    let losses = losses::of_items(Reason::SendError, &found.items);
-    let (report, left) = losses::report(&losses, "2026-11-21T00:00:00Z");
+    let losses = client_report::of_items(Reason::SendError, &found.items);
+    let (report, left) = client_report::report(&losses, "2026-11-21T00:00:00Z");
     assert!(report.payload.len() <= 4096 && left.is_empty());
-    assert_eq!(losses::reported(&report), losses);
+    assert_eq!(client_report::reported(&report), losses);
     for item in &found.items {
-        let _ = losses::reported(item);
+        let _ = client_report::reported(item);
     }
     containers(&found);
 }
@@ -116,7 +119,7 @@ pub fn dsn(text: &str) {
 
 /// Both headers of an answer.
 pub fn headers(status: u16, rate_limits: &[&str], retry_after: Option<&str>, now: u64) {
-    let found = limits::of_answer(status, rate_limits, retry_after, now);
+    let found = rate_limit::of_answer(status, rate_limits, retry_after, now);
     let quotas: usize = rate_limits
         .iter()
         .map(|header| header.split([',', ';']).count())

@@ -10,27 +10,20 @@
 //! * [`tally`] what waits on the host; [`dead`] what was given up, [`replays`] what of it goes again; [`capture`] an
 //!   envelope from an event; [`figures`] what it says of itself.
 
-pub mod batch;
-pub mod board;
 mod capture;
-pub mod category;
-mod client;
-pub mod dead;
-pub mod envelope;
-mod figures;
+pub mod dead_letters;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod limits;
-pub mod losses;
 pub mod outbox;
-mod reach;
-mod replays;
+pub(crate) mod protocol;
+mod reachability;
 mod sender;
-mod tally;
-mod target;
+pub mod shared_state;
+mod status;
 #[cfg(test)]
 mod tests;
+mod waiting_counts;
 
 use std::{
     path::{Path, PathBuf},
@@ -43,22 +36,22 @@ use std::{
 
 use tokio::sync::Notify;
 
-use board::{Board, Count};
-use category::Reason;
-use dead::Letters;
+use dead_letters::Letters;
 use outbox::{Orphans, Outbox, Pushed, Room, Stamp, Waiting};
-use tally::{Listed, Tally};
+use protocol::category::Reason;
+use shared_state::{Board, Count};
+use waiting_counts::{Listed, Tally};
 
 pub use capture::Captured;
-pub use figures::settings;
-pub use replays::Replays;
+pub use dead_letters::replay::Replays;
+pub use status::settings;
 
 use crate::{
     Error, Result,
     config::{Dsn, SentrySettings},
     error::Violation,
     failpoint::{Place, reach},
-    host::{clock, shared},
+    host::{clock, files},
 };
 
 /// DSNs that were found good, by their hash, so that each text is read once.
@@ -148,7 +141,7 @@ impl Sentry {
     pub fn open(settings: SentrySettings, places: Places) -> Result<Self> {
         let outboxes = places.outbox(settings.on_disk);
         if let Some(dir) = &outboxes
-            && let Err(error) = shared::make_dir_in_ours(dir)
+            && let Err(error) = files::make_dir_in_ours(dir)
         {
             log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "outbox directory can't be made");
         }
@@ -213,7 +206,7 @@ impl Sentry {
         if !self.settings.enabled {
             return Ok(false);
         }
-        let seen = envelope::glance(envelope).map_err(|why| {
+        let seen = protocol::envelope::glance(envelope).map_err(|why| {
             Error::InvalidRequest(vec![Violation {
                 field: "envelope".into(),
                 message: why,
@@ -225,15 +218,15 @@ impl Sentry {
         let (stored, hash) = match (given, named, &self.settings.dsn) {
             (Some(text), ..) => {
                 self.check_dsn(text)?;
-                (text, target::hash(text))
+                (text, sender::destination::hash(text))
             }
             (None, Some(text), _) => {
                 self.check_dsn(text.as_bytes())?;
-                (&[][..], target::hash(text.as_bytes()))
+                (&[][..], sender::destination::hash(text.as_bytes()))
             }
             (None, None, Some(dsn)) => {
                 let text = dsn.expose().as_bytes();
-                (text, target::hash(text))
+                (text, sender::destination::hash(text))
             }
             (None, None, None) => return Ok(false),
         };
@@ -320,14 +313,14 @@ impl Sentry {
 
     /// Tells the board what an envelope's loss means.
     fn lose(&self, reason: Reason, dsn: &[u8], bytes: &[u8]) {
-        let Ok(envelope) = envelope::Envelope::parse(bytes) else {
+        let Ok(envelope) = protocol::envelope::Envelope::parse(bytes) else {
             return;
         };
-        let Some(dsn) = target::dsn_of(dsn, &envelope) else {
+        let Some(dsn) = sender::destination::dsn_of(dsn, &envelope) else {
             return;
         };
-        let target = target::place_on(&self.board, &dsn);
-        for loss in losses::of_items(reason, &envelope.items) {
+        let target = sender::destination::place_on(&self.board, &dsn);
+        for loss in protocol::client_report::of_items(reason, &envelope.items) {
             target.0.lose(target.1, loss);
         }
     }
@@ -349,7 +342,7 @@ impl Sentry {
     }
 
     /// The slots of dead processes, which count what they had adopted too.
-    fn dead_slots(&self) -> Vec<tally::Other> {
+    fn dead_slots(&self) -> Vec<waiting_counts::Other> {
         let mut slots = self.tally.as_ref().map(Tally::slots).unwrap_or_default();
         let lives = |name: &str| self.outbox_dirs().any(|dir| outbox::is_held(&dir, name));
         slots.retain(|slot| !lives(&slot.name));
@@ -357,7 +350,7 @@ impl Sentry {
     }
 
     /// What the dead had is counted here now, or stays in outboxes that could not be adopted.
-    fn clear_slots(&self, dead: &[tally::Other]) {
+    fn clear_slots(&self, dead: &[waiting_counts::Other]) {
         let Some(tally) = &self.tally else {
             return;
         };
@@ -377,7 +370,7 @@ impl Sentry {
 
     #[inline]
     fn check_dsn(&self, text: &[u8]) -> Result<()> {
-        let hash = target::hash(text);
+        let hash = sender::destination::hash(text);
         if self.knows(hash) {
             return Ok(());
         }
@@ -538,9 +531,9 @@ impl Sentry {
 
 /// Removes what processes left that died over a board or a letter. A duty of the steward's.
 pub fn sweep(run_dir: &Path, state_dir: &Path, now: SystemTime) {
-    board::sweep(run_dir, now);
-    tally::sweep(run_dir, now);
-    dead::sweep(&letters_in(state_dir), now);
+    shared_state::sweep(run_dir, now);
+    waiting_counts::sweep(run_dir, now);
+    dead_letters::sweep(&letters_in(state_dir), now);
 }
 
 impl Drop for Sentry {

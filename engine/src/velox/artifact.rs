@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{flight::Landed, request::Request};
+use super::{flight::Landed, protocol::request::Request};
 use crate::artifacts::Record;
 
 /// Where an artifact came from.

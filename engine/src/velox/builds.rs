@@ -10,18 +10,17 @@ use serde_json::Value;
 
 use super::{
     artifact::Artifact,
-    flight::Landed,
-    identity::Identity,
-    inner::{Inner, Places},
-    keep::Keeper,
-    lead::timed_out,
-    local::{Caller, Locals, Pilot},
-    pilot,
-    progress::Progress,
-    request::Request,
-    slots::Limit,
-    source::PathRoot,
-    work::Work,
+    build::{
+        build_slots::Limit, coordinator, leader_task::timed_out, progress::Progress,
+        server_file::PathRoot, storage::Keeper, task::Work,
+    },
+    context::{Inner, Places},
+    flight::{
+        Landed,
+        inflight::{Caller, Locals, Pilot},
+    },
+    keys::config_keys::Identity,
+    protocol::request::Request,
 };
 use crate::{
     Error, Result,
@@ -118,7 +117,7 @@ impl Velox {
                 identity,
                 forced: request.force_rebuild,
             };
-            tokio::spawn(pilot::fly(Arc::clone(&self.inner), work, pilot));
+            tokio::spawn(coordinator::fly(Arc::clone(&self.inner), work, pilot));
         }
         let (limit, begun) = (self.inner.settings.build_timeout, Instant::now());
         let landed = tokio::select! {

@@ -13,15 +13,18 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    answer, body,
-    client::{Client, Reply},
+    build::{
+        body,
+        client::{Client, Reply},
+        error::Trouble,
+        executable,
+        progress::Progress,
+        receive::Intake,
+        response,
+        server_file::{self, PathRoot},
+    },
     flight::{Boarding, FlightId, Flights, Sight},
-    intake::Intake,
-    magic,
-    progress::Progress,
-    request::Request,
-    source::{self, PathRoot},
-    trouble::Trouble,
+    protocol::request::Request,
 };
 use crate::{
     config::{ServerUrl, Settings},
@@ -34,7 +37,7 @@ const MOST_MESSAGE: usize = 64 << 10;
 /// An answer's status and body.
 pub fn answer(status: u16, location: Option<&str>, body: &[u8]) {
     let trouble = if status == 200 {
-        match answer::path(body) {
+        match response::path(body) {
             Ok(found) => {
                 assert!(!found.path.is_empty());
                 return;
@@ -42,7 +45,7 @@ pub fn answer(status: u16, location: Option<&str>, body: &[u8]) {
             Err(trouble) => trouble,
         }
     } else {
-        answer::failure("http://velox.example", status, location, body)
+        response::failure("http://velox.example", status, location, body)
     };
     bounded(&trouble);
 }
@@ -74,7 +77,7 @@ pub fn body(bytes: &[u8], piece: usize, most: u64) {
 
 /// A file's start, and what is told of its size.
 pub fn magic(head: &[u8], size: u64, os: &str, arch: &str) {
-    let _ = magic::check(head, size, os, arch);
+    let _ = executable::check(head, size, os, arch);
 }
 
 /// A path answer against a map of roots: what is opened lies below a root.
@@ -86,7 +89,7 @@ pub fn locate(path: &str, roots: &[(PathBuf, PathBuf)]) {
             local: local.clone(),
         })
         .collect();
-    match source::locate(Path::new(path), &roots) {
+    match server_file::locate(Path::new(path), &roots) {
         Ok((local, relative)) => {
             assert!(roots.iter().any(|root| root.local == local));
             let normal = |part: Component<'_>| matches!(part, Component::Normal(_));

@@ -15,50 +15,29 @@
 //!   (`body`, `intake`), and a place to keep it (`keep`).
 //! * `progress`, `status` what is told meanwhile.
 
-mod answer;
 mod artifact;
-mod beneath;
-mod body;
+pub(crate) mod build;
 mod builds;
-mod canonical;
-mod client;
-mod fetch;
-mod fields;
+mod context;
 mod flight;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hits;
-mod identity;
-mod inner;
-mod intake;
-mod keep;
-mod lead;
-mod local;
-mod magic;
-mod moving;
-mod pilot;
-mod platform;
-mod progress;
-mod request;
-mod retry;
-mod rules;
-mod slots;
-mod source;
+pub(crate) mod keys;
+mod lookup;
+pub(crate) mod protocol;
 mod status;
-mod trouble;
-mod work;
 
 pub use artifact::{Artifact, CacheStatus, filename};
+pub use build::build_slots::{Limit, Recency};
+pub use build::progress::{Phase, Progress};
 pub use builds::{Booking, Velox};
-pub use canonical::Canonical;
-pub use identity::{Explanation, Identity, Reason, explain};
-pub use inner::Places;
-pub use moving::moving_ref;
-pub use platform::{host_arch, host_os};
-pub use progress::{Phase, Progress};
-pub use request::{Exclude, Plugin, Replace, Request};
-pub use slots::{Limit, Recency};
+pub use context::Places;
+pub use keys::canonical::Canonical;
+pub use keys::config_keys::{Explanation, Identity, Reason, explain};
+pub use keys::mutable_refs::moving_ref;
+pub use protocol::platform::{host_arch, host_os};
+pub use protocol::request::{Exclude, Plugin, Replace, Request};
 
 #[cfg(test)]
 mod tests;

@@ -13,24 +13,24 @@
 //! * [`frames`] RoadRunner's requests, as a worker reads them.
 //! * [`figures`] counts and durations of all threads of a process.
 
-pub mod boundary;
-pub mod figures;
-pub mod frames;
+pub mod goridge_frames;
 pub mod hooks;
 pub mod leaks;
-pub mod left;
-pub mod limits;
+pub mod loop_limits;
 pub mod mode;
+pub mod registry;
 pub mod request_id;
-pub mod roster;
+pub mod request_state;
+pub mod request_stats;
+pub mod residue;
 pub mod trend;
 
-pub use boundary::{Boundary, Event, Refusal, Script, Step};
-pub use figures::Figures;
-pub use frames::Frames;
+pub use goridge_frames::Frames;
 pub use hooks::Hooks;
-pub use left::LeftBehind;
-pub use limits::Limits;
+pub use loop_limits::Limits;
 pub use mode::Mode;
-pub use roster::Roster;
+pub use registry::Roster;
+pub use request_state::{Boundary, Event, Refusal, Script, Step};
+pub use request_stats::Figures;
+pub use residue::LeftBehind;
 pub use trend::Trend;

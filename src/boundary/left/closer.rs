@@ -1,7 +1,7 @@
 //! A closer look, where something of the thread's own is not as it was: it is told, and put back or taken over.
 //! Putting back may run PHP code, so what is to be done lies with the thread, and is taken from there one by one.
 
-use pillion_engine::worker::left::{Fate, Kind};
+use pillion_engine::worker::residue::{Fate, Kind};
 
 use super::{
     WHICH, fate,

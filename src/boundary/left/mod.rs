@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 
 use pillion_engine::worker::{
     LeftBehind,
-    left::{Fate, Kind},
+    residue::{Fate, Kind},
 };
 
 use self::{

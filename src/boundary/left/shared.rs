@@ -1,7 +1,7 @@
 //! What a request leaves of the process, which all threads share: told, and never put back. Of the first request it is
 //! the application's own, as with the rest: Dotenv calls `putenv` where an application boots in its first request.
 
-use pillion_engine::worker::left::Kind;
+use pillion_engine::worker::residue::Kind;
 
 use super::{fate, told::tell, with};
 use crate::{boundary::witness, thread::Thread};

@@ -1,6 +1,6 @@
 //! What is told of what is left behind: a line in the log for each name once, and a number each time.
 
-use pillion_engine::worker::left::{Fate, Kind};
+use pillion_engine::worker::residue::{Fate, Kind};
 
 use super::{Before, LEFT, with};
 use crate::boundary::identity;

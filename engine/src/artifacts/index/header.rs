@@ -2,7 +2,7 @@
 //! done. Each is one word that is stored and read by itself. Any thread; who changes the index holds its lock.
 
 use super::{Index, layout::word};
-use crate::artifacts::changes::{self, Position};
+use crate::artifacts::journal::{self, Position};
 
 impl Index {
     /// How many records it holds.
@@ -54,8 +54,8 @@ impl Index {
     /// A change of ours ended there; where others stand before it, they are still to be followed.
     pub(in crate::artifacts) fn followed_own(&self, to: Position) {
         let here = self.position();
-        let next = here.file == to.file && here.offset + changes::RECORD == to.offset;
-        let first = here == Position::default() && to.offset == 2 * changes::RECORD;
+        let next = here.file == to.file && here.offset + journal::RECORD == to.offset;
+        let first = here == Position::default() && to.offset == 2 * journal::RECORD;
         if next || first {
             self.followed(to);
         }

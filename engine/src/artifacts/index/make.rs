@@ -11,7 +11,7 @@ use std::{
 use super::segment::Segment;
 use crate::{
     failpoint::{Place, reach},
-    host::{segment, shared},
+    host::{files, segment},
 };
 
 /// How the name of a segment ends that is being made.
@@ -74,7 +74,7 @@ pub(super) fn sweep(path: &Path, now: SystemTime) -> u64 {
     ) else {
         return 0;
     };
-    shared::sweep(dir, now, DEAD, |found| {
+    files::sweep(dir, now, DEAD, |found| {
         found.starts_with(name) && found.ends_with(TEMPORARY)
     })
 }

@@ -5,6 +5,7 @@
 //! [`layout`] words and their places, [`header`] those about the whole, [`tags`], [`slot`], [`sequence`]; [`segment`] and [`make`] the file; [`reader`] lookups,
 //! [`writer`] changes, [`lock`] who may change; [`open`] how all this comes into being.
 
+mod group;
 mod header;
 mod layout;
 mod lock;
@@ -12,9 +13,8 @@ mod make;
 mod open;
 mod reader;
 mod segment;
-mod sequence;
+mod seqlock;
 mod slot;
-mod tags;
 #[cfg(test)]
 mod tests;
 mod writer;

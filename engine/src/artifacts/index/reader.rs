@@ -3,10 +3,10 @@
 
 use super::{
     Index,
+    group::{Tags, mix},
     layout::{GROUP_SLOTS, SLOT_WORDS, load, store, word},
-    sequence::{self, Seen},
+    seqlock::{self, Seen},
     slot::{self, LIVE},
-    tags::{Tags, mix},
 };
 use crate::{
     artifacts::{Key, Record},
@@ -123,7 +123,7 @@ impl Index {
     #[inline]
     fn read(&self, words: &[AtomicU64; SLOT_WORDS]) -> Slot {
         let [head, rest @ ..] = words;
-        match sequence::read(head, rest, LIVE, LOOKS) {
+        match seqlock::read(head, rest, LIVE, LOOKS) {
             Seen::Words(body) => slot::decode(&body).map_or(Slot::Torn, Slot::Live),
             Seen::Empty => Slot::Empty,
             Seen::Busy => Slot::Busy,

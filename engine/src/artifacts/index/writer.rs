@@ -6,12 +6,12 @@ use std::collections::HashMap;
 
 use super::{
     Index,
+    group::{Tags, mix},
     layout::{GROUP_SLOTS, SLOT_WORDS, word},
     lock::Held,
     reader::Slot,
-    sequence,
+    seqlock,
     slot::{self, LIVE},
-    tags::{Tags, mix},
 };
 use crate::{
     artifacts::{Key, Record},
@@ -224,7 +224,7 @@ impl Writer<'_> {
         };
         let body = record.map_or([0; SLOT_WORDS - 1], slot::encode);
         let state = if record.is_some() { LIVE } else { 0 };
-        sequence::write(head, rest, state, body, || reach(Place::IndexSlotHalf));
+        seqlock::write(head, rest, state, body, || reach(Place::IndexSlotHalf));
     }
 
     fn tag(&self, group: usize, slot: usize, tag: u8) {

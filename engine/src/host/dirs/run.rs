@@ -8,7 +8,7 @@ use std::{
 use super::{DirOptions, check, effective_uid, named_dir, prepare, room, service_dir};
 use crate::{
     Result,
-    host::{presence, shared},
+    host::{files, presence},
 };
 
 /// What a tmpfs has to have left before the first segments are put there.
@@ -60,7 +60,7 @@ fn suits(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), Option<S
     let needed = if is_used { LEAST_ROOM } else { ROOM };
     if room(&ready) >= needed || is_lived_in(&ready) {
         // Used from now on.
-        let _ = shared::make_dir(&ready.join("presence"));
+        let _ = files::make_dir(&ready.join("presence"));
         return Ok(());
     }
     Err(Some(format!(

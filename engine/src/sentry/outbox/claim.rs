@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::file::{BoxFile, Record, State};
-use crate::sentry::category::Class;
+use crate::sentry::protocol::category::Class;
 
 /// A record that is on its way. It is ready again for whoever adopts it, unless it is settled.
 #[derive(Debug, Clone)]

@@ -17,11 +17,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{checksum, tenure::Tenure};
+use super::{checksum, ownership::Tenure};
 use crate::{
     failpoint::{Place, reach},
     host::Segment,
-    sentry::category::Class,
+    sentry::protocol::category::Class,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
@@ -530,5 +530,6 @@ fn padded(bytes: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "file_tests.rs"]
+// The loom crate compiles this file under another parent.
+#[path = "file/tests.rs"]
 mod tests;

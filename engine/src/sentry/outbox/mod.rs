@@ -9,17 +9,16 @@
 //!   what.
 
 mod adopt;
+mod adopt_backoff;
+mod chains;
 mod checksum;
 mod claim;
 mod epoch;
+mod evict;
 mod file;
-mod lists;
-mod plan;
-mod refused;
-mod shed;
+mod ownership;
 #[cfg(test)]
 mod shed_tests;
-mod tenure;
 #[cfg(test)]
 mod tests;
 
@@ -34,20 +33,20 @@ use std::{
     time::Duration,
 };
 
+use chains::Lists;
 use epoch::Epoch;
+pub(super) use evict::Newcomer;
 use file::{BoxFile, LONGEST_DSN, State};
-use lists::Lists;
-pub(super) use shed::Newcomer;
-use tenure::Tenure;
+use ownership::Tenure;
 
 pub use adopt::{Adopted, Waiting, is_held, orphaned_in, waiting_in};
+pub use adopt_backoff::Orphans;
 pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
 pub use file::{Record, Stamp};
-pub use refused::Orphans;
 
-use super::category::Class;
+use super::protocol::category::Class;
 use crate::failpoint::{Place, reach};
 
 /// The first file of a chain, and all that an idle chain keeps.

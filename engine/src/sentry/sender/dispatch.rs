@@ -6,16 +6,20 @@ use std::{
 };
 
 use super::{Done, LATER, Sender};
+use super::{
+    client::Client,
+    destination::{Claims, Target, Work},
+};
 use crate::{
     host::clock,
     sentry::{
-        board::{Count, Loss},
         capture::time,
-        category::{Class, Reason},
-        client::Client,
-        envelope::{Envelope, Item},
-        losses,
-        target::{Claims, Target, Work},
+        protocol::{
+            category::{Class, Reason},
+            client_report,
+            envelope::{Envelope, Item},
+        },
+        shared_state::{Count, Loss},
     },
 };
 
@@ -76,7 +80,7 @@ impl Sender {
             return Vec::new();
         }
         let losses = target.board.take_losses(target.project);
-        let (item, left) = losses::report(&losses, &time(clock::unix_ms()));
+        let (item, left) = client_report::report(&losses, &time(clock::unix_ms()));
         let told = losses.len() - left.len();
         for loss in left {
             target.board.put_back(target.project, loss);
@@ -153,7 +157,7 @@ impl Sender {
 }
 
 fn report_of(carried: &[Loss]) -> Option<Item<'static>> {
-    (!carried.is_empty()).then(|| losses::report(carried, &time(clock::unix_ms())).0)
+    (!carried.is_empty()).then(|| client_report::report(carried, &time(clock::unix_ms())).0)
 }
 
 /// Takes out what Sentry wants silence for, and notes it as lost. An attachment and a profile go with
@@ -194,11 +198,11 @@ fn silence(target: &Target, envelope: &mut Envelope<'_>) -> bool {
         }
         !goes
     });
-    for loss in losses::of_items(Reason::RatelimitBackoff, &lost) {
+    for loss in client_report::of_items(Reason::RatelimitBackoff, &lost) {
         target.board.lose(target.project, loss);
     }
     // An SDK's own report is told later, with ours.
-    for loss in lost.iter().flat_map(losses::reported) {
+    for loss in lost.iter().flat_map(client_report::reported) {
         target.board.put_back(target.project, loss);
     }
     true

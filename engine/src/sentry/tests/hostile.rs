@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     host::clock,
-    sentry::{category::Class, outbox::Pushed},
+    sentry::{outbox::Pushed, protocol::category::Class},
 };
 
 #[test]

@@ -2,7 +2,7 @@
 //! looks whether it is back, and what was given up goes again.
 
 use super::*;
-use crate::sentry::{dead::Cause, outbox::Record};
+use crate::sentry::{dead_letters::Cause, outbox::Record};
 
 /// An address at which nobody listens.
 fn free() -> std::net::SocketAddr {

@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd as _;
 
 use super::{super::outbox::Pushed, *};
-use crate::sentry::category::Class;
+use crate::sentry::protocol::category::Class;
 
 fn letters(room: &Room) -> Vec<String> {
     let letters = room.sentry.dead_letters(100);

@@ -12,8 +12,8 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    files::{read_small, replace},
     outcome::{self, Landed, Outcome},
+    paths::{read_small, replace},
     slot::Slot,
     table::{Entry, FlightId, Table},
 };
@@ -22,8 +22,8 @@ use crate::{
     error::IoContext,
     failpoint::{Place, reach},
     host::{
+        files,
         lock::{Kind, Lock},
-        shared,
     },
 };
 
@@ -193,7 +193,7 @@ pub(super) fn note(slot: &Slot, request_ids: &[String]) -> Result<()> {
     let path = slot.ids();
     let mut lines = request_ids.join("\n");
     lines.push('\n');
-    shared::open(&path, OpenOptions::new().append(true))
+    files::open(&path, OpenOptions::new().append(true))
         .and_then(|mut file| {
             if file.metadata()?.len() > MAX_IDS {
                 return Ok(());

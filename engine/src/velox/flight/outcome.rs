@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     failure::Failure,
-    files::{read_small, replace},
+    paths::{read_small, replace},
     table::FlightId,
 };
 use crate::{

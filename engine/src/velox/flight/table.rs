@@ -30,8 +30,8 @@ use crate::{
     error::IoContext,
     file_size::without_signal,
     host::{
+        files,
         lock::{Kind, Lock},
-        shared,
     },
 };
 
@@ -140,7 +140,7 @@ impl Table {
         let path = dir.join("table.lock");
         let lock = match Lock::within(&path, Kind::Exclusive, patience) {
             // The cache directory may have been removed under way.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => shared::make_dir_in_ours(dir)
+            Err(error) if error.kind() == io::ErrorKind::NotFound => files::make_dir_in_ours(dir)
                 .and_then(|()| Lock::within(&path, Kind::Exclusive, patience)),
             lock => lock,
         };
@@ -148,7 +148,7 @@ impl Table {
         let Some(lock) = lock else { return Ok(None) };
         let path = dir.join("table.v1");
         let mut options = OpenOptions::new();
-        let file = shared::open(&path, options.read(true).write(true))
+        let file = files::open(&path, options.read(true).write(true))
             .and_then(|file| allocate(&file).map(|()| file))
             .context(|| format!("opening {}", path.display()))?;
         let entries = read(&file).context(|| format!("reading {}", path.display()))?;
@@ -161,7 +161,7 @@ impl Table {
 
     /// Reads it without the lock. A record that is just being written reads as an empty one.
     pub(super) fn glance(dir: &Path) -> Vec<(usize, Entry)> {
-        let bytes = shared::read(&dir.join("table.v1"), BYTES as u64);
+        let bytes = files::read(&dir.join("table.v1"), BYTES as u64);
         let entries = bytes.ok().flatten().map(decode).unwrap_or_default();
         entries.into_iter().enumerate().collect()
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{waiter::MAX_DEATHS, *};
+use super::{follower::MAX_DEATHS, *};
 use crate::{
     artifacts::{ConfigDigest, Key, Record},
     error::BuildFailure,

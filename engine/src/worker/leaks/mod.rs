@@ -7,14 +7,14 @@
 //! * [`growth`] the history of one thing, and the rule of its kind.
 //! * [`mod@judge`] all of them, look by look.
 
-pub mod growth;
-pub mod judge;
-pub mod key;
+pub mod compare;
+pub mod history;
 pub mod size;
+pub mod subject;
 
-pub use judge::{Circumstances, Judge, Verdict};
-pub use key::{Key, Kind, Loaded};
+pub use compare::{Circumstances, Judge, Verdict};
 pub use size::{Shape, Size};
+pub use subject::{Key, Kind, Loaded};
 
 /// A map for addresses and numbers of this process, which no input of a client chooses.
 pub type Map<K, V> = rustc_hash::FxHashMap<K, V>;

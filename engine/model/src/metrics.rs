@@ -1,5 +1,0 @@
-//! See the crate's page.
-
-#[path = "../../src/metrics/cell.rs"]
-mod cell;
-pub mod scenes;

@@ -1,0 +1,154 @@
+//! Who has to go: what has expired, then what was used least recently, until entries and bytes are
+//! within their bounds. What was made or found within the grace stays, since somebody may be about
+//! to serve it. Threads that may wait.
+
+use std::{collections::BinaryHeap, time::Duration};
+
+use crate::artifacts::{
+    Key, Record, Store,
+    index::{Note, Writer},
+};
+use crate::{
+    failpoint::{Place, reach},
+    metrics::velox as metrics,
+};
+
+/// Evicted at most on the way of one commit; the cleaning does the rest.
+const BESIDE_A_COMMIT: usize = 16;
+
+impl Store {
+    /// Makes a place in a full index for a record of that key: among those that live where it
+    /// could, the expired one, or the least recently used one, goes. If all were used just now, one of
+    /// them leaves the index and stays on disk.
+    pub(in crate::artifacts) fn make_place(&self, writer: &Writer<'_>, key: Key) {
+        let now_ms = self.clock.now_ms();
+        let oldest = writer
+            .neighbours(key)
+            .min_by_key(|record| (!record.is_expired(now_ms), record.accessed_ms));
+        let Some(victim) = oldest else {
+            return;
+        };
+        if victim.is_recent(now_ms, self.options.grace) {
+            writer.remove(victim.key);
+            return;
+        }
+        self.evict(writer, &victim, now_ms);
+    }
+
+    /// Takes a record out of the index and its files off the disk. `false`: it was replaced or used
+    /// meanwhile, or the disk refused; then it stays.
+    pub(in crate::artifacts) fn evict(
+        &self,
+        writer: &Writer<'_>,
+        victim: &Record,
+        now_ms: u64,
+    ) -> bool {
+        self.evict_unused(writer, victim, now_ms, self.options.grace)
+    }
+
+    /// As [`Store::evict`], of what was not used within `grace`.
+    pub(in crate::artifacts) fn evict_unused(
+        &self,
+        writer: &Writer<'_>,
+        victim: &Record,
+        now_ms: u64,
+        grace: Duration,
+    ) -> bool {
+        let same = self.index.get(victim.key).is_some_and(|record| {
+            record.created_ms == victim.created_ms
+                && record.sha256 == victim.sha256
+                && !record.is_recent(now_ms, grace)
+        });
+        if !same {
+            return false;
+        }
+        let expired = victim.is_expired(now_ms);
+        let erased = writer.noting(victim.key, Note::Victim, || {
+            writer.remove(victim.key);
+            reach(Place::EvictOut);
+            let erased = self.erase(victim.key);
+            reach(Place::EvictErased);
+            erased
+        });
+        if let Err(error) = erased {
+            log::warn!(cache_key:% = victim.key, error:%; "eviction failed");
+            return false;
+        }
+        writer.count_eviction(expired);
+        let reason = if expired { "expired" } else { "lru" };
+        metrics::CACHE_EVICTIONS.inc(&[reason]);
+        log::debug!(cache_key:% = victim.key, file_size = victim.size, reason; "artifact evicted");
+        true
+    }
+
+    /// Evicts some of what a commit has made too much.
+    pub(in crate::artifacts) fn evict_surplus(&self, writer: &Writer<'_>) {
+        let now_ms = self.clock.now_ms();
+        for record in self.surplus(now_ms, BESIDE_A_COMMIT) {
+            self.evict(writer, &record, now_ms);
+        }
+    }
+
+    /// The least recently used records that are beyond the bounds, at most `limit`.
+    pub(in crate::artifacts) fn surplus(&self, now_ms: u64, limit: usize) -> Vec<Record> {
+        let (most_entries, most_bytes) = (self.options.max_entries.into(), self.options.max_size);
+        if self.index.len() <= most_entries && self.index.total_size() <= most_bytes {
+            return Vec::new();
+        }
+        // The sums of the header say only that it is worth looking: nothing goes because a word of
+        // it was damaged.
+        let (mut entries, mut bytes) = (0u64, 0u64);
+        let candidates = self
+            .index
+            .records()
+            .inspect(|record| {
+                entries += 1;
+                bytes = bytes.saturating_add(record.size);
+            })
+            .filter(|record| !record.is_recent(now_ms, self.options.grace));
+        let mut oldest = smallest(candidates, limit, |record| (record.accessed_ms, record.key));
+        entries = entries.saturating_sub(most_entries);
+        bytes = bytes.saturating_sub(most_bytes);
+        oldest.retain(|record| {
+            let needed = entries > 0 || bytes > 0;
+            entries = entries.saturating_sub(1);
+            bytes = bytes.saturating_sub(record.size);
+            needed
+        });
+        oldest
+    }
+}
+
+/// The `limit` smallest in their order, in memory for `limit` and not for all.
+pub(in crate::artifacts) fn smallest<K: Ord + Copy>(
+    records: impl Iterator<Item = Record>,
+    limit: usize,
+    by: impl Fn(&Record) -> K,
+) -> Vec<Record> {
+    struct Ranked<K>(K, Record);
+    impl<K: Ord> PartialEq for Ranked<K> {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+    impl<K: Ord> Eq for Ranked<K> {}
+    impl<K: Ord> PartialOrd for Ranked<K> {
+        fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+    impl<K: Ord> Ord for Ranked<K> {
+        fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+            self.0.cmp(&other.0)
+        }
+    }
+    let mut heap: BinaryHeap<Ranked<K>> = BinaryHeap::new();
+    for record in records {
+        heap.push(Ranked(by(&record), record));
+        if heap.len() > limit {
+            heap.pop();
+        }
+    }
+    let sorted = heap.into_sorted_vec();
+    sorted.into_iter().map(|ranked| ranked.1).collect()
+}

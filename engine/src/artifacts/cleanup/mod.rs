@@ -1,0 +1,197 @@
+//! Cleaning: what has expired, what is too much, what dead writers left, what nobody names. Done in
+//! pieces with a bound each, the lock held for one removal at a time; a call that has not done it
+//! all says so, and the next one goes on. The steward's background thread.
+
+pub(crate) mod disk_space;
+pub(crate) mod evict;
+pub(crate) mod orphans;
+
+use std::{
+    io,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{Record, Store, commit::temp_file, journal};
+use crate::{
+    Result,
+    config::duration,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+    host::lock::{Kind, Lock},
+    metrics::velox as metrics,
+};
+use evict::smallest;
+
+/// A clock that is farther ahead than that since the last cleaning was set; others drift.
+const SET_MS: i64 = 600_000;
+/// Removed at most in one call, of each kind.
+const REMOVALS: usize = 10_000;
+/// Chosen at once for removal: bounds the memory, and each choice looks at the whole index.
+const CHOICE: usize = 2_048;
+
+/// What a cleaning did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CleanReport {
+    /// Artifacts whose time was over.
+    pub expired_removed: u64,
+    /// Artifacts that were used least recently, for want of room.
+    pub lru_removed: u64,
+    /// Temporary files of dead writers.
+    pub temporaries_removed: u64,
+    /// Files that no entry names: replaced binaries, leftovers of killed processes.
+    pub strays_removed: u64,
+    /// Of all these.
+    pub bytes_freed: u64,
+    /// Artifacts in the index afterwards.
+    pub entries_remaining: u64,
+    /// Whether all was done; else the next call goes on.
+    pub complete: bool,
+    /// Whether another process kept the lock of the index: the next call would wait for it as long.
+    pub held_up: bool,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl Store {
+    /// Cleans, at the wall-clock time `now_ms` (Unix milliseconds).
+    ///
+    /// # Errors
+    /// The directory can't be read. What was done until then is done.
+    pub fn clean(&self, now_ms: u64) -> Result<CleanReport> {
+        let start = Instant::now();
+        let mut report = CleanReport {
+            complete: true,
+            ..CleanReport::default()
+        };
+        self.prepare()?;
+        match self.writer() {
+            Some(writer) if !writer.check() => {
+                log::warn!(dir:% = self.dir().display(); "index repaired");
+            }
+            Some(_) => {}
+            None => report.held_up = true,
+        }
+        if !self.clock_was_put_forward(now_ms) {
+            self.clean_expired(now_ms, &mut report);
+        }
+        self.clean_surplus(now_ms, &mut report);
+        let doing = || format!("cleaning the artifact cache {}", self.options.dir.display());
+        self.sweep_temporaries(&mut report).context(doing)?;
+        self.sweep_strays(now_ms, &mut report).context(doing)?;
+        journal::tidy(&self.disk).context(doing)?;
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms);
+        report.temporaries_removed += self.index.sweep(now);
+        report.entries_remaining = self.index.len();
+        report.duration = start.elapsed();
+        if self.options.shown {
+            self.show(now_ms);
+        }
+        log::info!(
+            expired_removed = report.expired_removed,
+            lru_removed = report.lru_removed,
+            duration = duration::brief(report.duration),
+            entries_remaining = report.entries_remaining;
+            "cache cleanup completed"
+        );
+        Ok(report)
+    }
+
+    /// Whether the wall clock was put forward since the last cleaning. What has expired by the new time
+    /// is not found any more, and stays for one cleaning longer: if the clock was wrong, and comes back
+    /// until then, nothing is lost.
+    fn clock_was_put_forward(&self, now_ms: u64) -> bool {
+        let ahead = now_ms.wrapping_sub(self.clock.boot_ms());
+        let noted = self.index.clock();
+        self.index.set_clock(ahead);
+        // By how much, as a number with a sign: both are taken from the same beginning.
+        let by = ahead.wrapping_sub(noted).cast_signed();
+        let forward = noted != 0 && by > SET_MS;
+        if forward {
+            log::warn!(seconds = by / 1000; "wall clock was put forward, nothing expires in this cleaning");
+        }
+        forward
+    }
+
+    fn clean_expired(&self, now_ms: u64, report: &mut CleanReport) {
+        let choose = || {
+            let expired = self.index.records().filter(|record| {
+                record.is_expired(now_ms) && !record.is_recent(now_ms, self.options.grace)
+            });
+            smallest(expired, CHOICE, |record| record.expires_ms)
+        };
+        let (removed, bytes, complete) = self.remove_all(now_ms, choose);
+        report.expired_removed += removed;
+        report.bytes_freed += bytes;
+        report.complete &= complete;
+    }
+
+    fn clean_surplus(&self, now_ms: u64, report: &mut CleanReport) {
+        let (removed, bytes, complete) = self.remove_all(now_ms, || self.surplus(now_ms, CHOICE));
+        report.lru_removed += removed;
+        report.bytes_freed += bytes;
+        report.complete &= complete;
+    }
+
+    /// Removes what is chosen, and chooses anew, until there is nothing or it is enough for now.
+    fn remove_all(&self, now_ms: u64, choose: impl Fn() -> Vec<Record>) -> (u64, u64, bool) {
+        let (mut removed, mut bytes) = (0u64, 0);
+        while removed < REMOVALS as u64 {
+            let before = removed;
+            let chosen = choose();
+            if chosen.is_empty() {
+                return (removed, bytes, true);
+            }
+            for record in chosen {
+                let Some(writer) = self.writer() else {
+                    return (removed, bytes, false);
+                };
+                if self.evict(&writer, &record, now_ms) {
+                    removed += 1;
+                    bytes += record.size;
+                }
+            }
+            if removed == before {
+                break;
+            }
+        }
+        (removed, bytes, false)
+    }
+
+    /// Removes the temporary files of dead writers: those whose lock can be had.
+    pub(super) fn sweep_temporaries(&self, report: &mut CleanReport) -> io::Result<()> {
+        let Some(folder) = self.disk.temporaries()? else {
+            return Ok(());
+        };
+        let path = self.disk.temporary_path();
+        let ours = folder
+            .names()?
+            .filter(|name| name.as_ref().map_or(true, |name| temp_file::is_ours(name)));
+        for (at, name) in ours.enumerate() {
+            if at == REMOVALS {
+                report.complete = false;
+                break;
+            }
+            let name = name?;
+            let size = folder.file_size(&name)?.unwrap_or(0);
+            // Another user's file is for that user to sweep.
+            let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), Kind::Exclusive) else {
+                continue;
+            };
+            reach(Place::CleanTemporary);
+            if folder.remove(&name)? {
+                report.temporaries_removed += 1;
+                report.bytes_freed += size;
+            }
+        }
+        Ok(())
+    }
+
+    /// The gauges of the host.
+    fn show(&self, now_ms: u64) {
+        metrics::CACHE_ENTRIES.set(self.index.len() as f64);
+        metrics::CACHE_SIZE.set(self.index.total_size() as f64);
+        let oldest = self.index.records().map(|record| record.accessed_ms).min();
+        let age = oldest.map_or(0, |oldest| now_ms.saturating_sub(oldest));
+        metrics::CACHE_ACCESS_AGE.set(age as f64 / 1000.0);
+    }
+}

@@ -1,0 +1,162 @@
+//! The walk over the disk for what no entry names: replaced binaries, leftovers of killed processes
+//! and of the old plugin. It goes on where the last one stopped, and shows the index what it
+//! doesn't know. The steward's background thread.
+
+use std::{io, time::Duration};
+
+use rustix::fs::{FileType, Stat};
+
+use crate::artifacts::{
+    CleanReport, Record, Store,
+    dir_fd::Folder,
+    file_names::Name,
+    layout::Standing,
+    reindex::{LOCKED, scan},
+};
+
+use crate::failpoint::{Place, reach};
+
+/// Names looked at in one call on the walk for strays.
+const NAMES: usize = 50_000;
+/// What nobody names is left alone that long: its commit may be under way, or somebody serves it.
+const STRAY_GRACE: Duration = Duration::from_secs(600);
+/// A temporary file of the old plugin, which locks nothing, is dead after that.
+const OLD_TEMPORARY: Duration = Duration::from_secs(86_400);
+
+impl Store {
+    /// Walks over the folders from where the last walk stopped.
+    pub(in crate::artifacts) fn sweep_strays(
+        &self,
+        now_ms: u64,
+        report: &mut CleanReport,
+    ) -> io::Result<()> {
+        let first = self.index.walk();
+        let folders: Vec<_> = scan::folders(&self.disk)?.collect();
+        let (before, from): (Vec<_>, Vec<_>) =
+            folders.into_iter().partition(|(number, _)| *number < first);
+        let mut left = NAMES;
+        for (number, outer) in from.into_iter().chain(before) {
+            if left == 0 {
+                self.index.set_walk(number);
+                report.complete = false;
+                return Ok(());
+            }
+            for folder in scan::inner(&outer)? {
+                match self.sweep_folder(&folder, now_ms, report) {
+                    Ok(looked) => left = left.saturating_sub(looked),
+                    // Every further entry would wait as long: the next walk goes on here.
+                    Err(error) if is_locked(&error) => {
+                        self.index.set_walk(number);
+                        report.complete = false;
+                        report.held_up = true;
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the strays of one folder `ab/cd`. Returns how many names it has.
+    fn sweep_folder(
+        &self,
+        folder: &Folder,
+        now_ms: u64,
+        report: &mut CleanReport,
+    ) -> io::Result<usize> {
+        let names = folder.names()?.collect::<io::Result<Vec<_>>>()?;
+        // Before anything is removed, since removing changes the counts of links.
+        let mut found = Vec::new();
+        for name in &names {
+            if let (Some(parsed), Some(stat)) = (Name::parse(name), folder.stat(name)?)
+                && FileType::from_raw_mode(stat.st_mode) != FileType::Directory
+            {
+                found.push((parsed, name, stat));
+            }
+        }
+        for (parsed, name, stat) in found {
+            if !self.is_stray(folder, &parsed, name, &stat, now_ms)? {
+                continue;
+            }
+            reach(Place::CleanStray);
+            // One that won't go, another user's say, must not keep the walk from the others.
+            let removed = folder.remove(name).unwrap_or_else(|error| {
+                log::warn!(name, error:%; "stray file not removed");
+                false
+            });
+            if removed {
+                report.strays_removed += 1;
+                // Another name of the same file keeps its bytes.
+                if stat.st_nlink <= 1 || matches!(parsed, Name::Binary(_)) {
+                    report.bytes_freed += u64::try_from(stat.st_size).unwrap_or(0);
+                }
+            }
+        }
+        Ok(names.len())
+    }
+
+    fn is_stray(
+        &self,
+        folder: &Folder,
+        parsed: &Name,
+        name: &str,
+        stat: &Stat,
+        now_ms: u64,
+    ) -> io::Result<bool> {
+        let older = |grace| age(stat, now_ms) >= grace;
+        let (key, grace) = match parsed {
+            Name::Temporary => return Ok(older(STRAY_GRACE)),
+            Name::OldTemporary => return Ok(older(OLD_TEMPORARY)),
+            // With one name only it may be the old plugin's, whose index says what it is for.
+            Name::Link(key) if stat.st_nlink <= 1 => (*key, STRAY_GRACE.max(self.options.ttl)),
+            Name::Entry(key) | Name::Binary(key) | Name::Link(key) => (*key, STRAY_GRACE),
+        };
+        Ok(match (self.disk.standing(key)?, parsed) {
+            (Standing::Foreign, _) => false,
+            (Standing::Whole(record), Name::Entry(_)) => {
+                self.reconcile(record, now_ms)?;
+                false
+            }
+            (Standing::Whole(record), Name::Binary(_)) => {
+                older(grace) && record.file_name() != name
+            }
+            (Standing::Whole(record), _) => {
+                // A commit that died between the link and the entry.
+                if older(grace) && !folder.same(&record.file_name(), stat)? {
+                    self.link(folder, &record.file_name(), key);
+                }
+                false
+            }
+            (Standing::Broken | Standing::Nothing, _) => older(grace),
+        })
+    }
+
+    /// An entry that the index doesn't know gets its place, or goes if its time is over.
+    fn reconcile(&self, record: Record, now_ms: u64) -> io::Result<()> {
+        if self.index.get(record.key).is_some() {
+            return Ok(());
+        }
+        if record.is_expired(now_ms) && !record.is_recent(now_ms, self.options.grace) {
+            self.erase(record.key)?;
+            return Ok(());
+        }
+        if !self.settle(record.key) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, LOCKED));
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is ours, of an index that another process keeps locked, and not a disk's.
+fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
+}
+
+/// Since its bytes, its names or its mode were changed; see [`apart`](crate::host::clock::apart) for
+/// what was changed in the future.
+fn age(stat: &Stat, now_ms: u64) -> Duration {
+    let seconds = stat.st_mtime.max(stat.st_ctime);
+    let changed_ms = u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);
+    Duration::from_millis(now_ms.abs_diff(changed_ms))
+}

@@ -1,0 +1,251 @@
+//! Putting an artifact in and taking it out. Everything that can fail for want of room is done
+//! before the first final name appears; the entry's rename is the one commit, and the index follows
+//! under its lock. Killed at any step, a process leaves what it had before or what it has now, and
+//! perhaps files that nobody names, which the next cleaning collects. Bytes are synced before they
+//! get a name, names after the last one: a machine that loses its power may lose the artifact, and a
+//! reader finds either all of it or a miss. Threads that may wait.
+
+pub(crate) mod copy;
+pub(crate) mod put;
+pub(crate) mod staging;
+pub(crate) mod temp_file;
+
+use std::{io, io::Write as _, time::Duration};
+
+use serde_json::Value;
+
+use super::{
+    ConfigDigest, Key, Record, Staging, Store,
+    dir_fd::Folder,
+    file_names::{entry_name, link_name},
+    index::Note,
+    metadata,
+};
+use crate::{
+    Error, Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+    metrics::velox as metrics,
+};
+use staging::Staged;
+use temp_file::random_name;
+
+/// What is to be known of an artifact beside its bytes.
+#[derive(Debug, Clone)]
+pub struct CommitMeta {
+    /// Its name.
+    pub key: Key,
+    /// Of the exact canonical configuration.
+    pub digest: ConfigDigest,
+    /// The configuration, kept for people and for exports.
+    pub config: Value,
+    /// How long the build took, in milliseconds; 0 where nobody knows.
+    pub build_ms: u32,
+    /// From now; [`Duration::MAX`]: for ever.
+    pub ttl: Duration,
+    /// Whether it replaces a living artifact of that key. Otherwise the first one stays.
+    pub replace: bool,
+}
+
+impl Store {
+    /// Publishes a binary. Returns what is found under the key from now on: the record of these
+    /// bytes, or that of an equal configuration that another process had committed before
+    /// (unless `replace`).
+    ///
+    /// # Errors
+    /// [`Error::Io`]: the disk is full, read-only or broken; nothing was changed.
+    /// [`Error::State`]: the key belongs to another configuration (unless `replace`).
+    pub fn commit(&self, staging: Staging, meta: CommitMeta) -> Result<Record> {
+        let key = meta.key;
+        let doing = || format!("keeping artifact {key} in {}", self.options.dir.display());
+        if let Some(first) = self.first(&meta).context(doing)? {
+            return self.yield_to(first, &meta);
+        }
+        if !metadata::fits(&meta.config) {
+            let text = "its configuration is longer than an entry may be";
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text)).context(doing);
+        }
+        let staged = staging.finish();
+        let since = staged.since;
+        let now_ms = self.clock.now_ms();
+        let ttl_ms = u64::try_from(meta.ttl.as_millis()).unwrap_or(u64::MAX);
+        let record = Record {
+            key,
+            sha256: staged.sha256,
+            size: staged.size,
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(ttl_ms),
+            accessed_ms: now_ms,
+            build_ms: meta.build_ms,
+            digest: meta.digest,
+        };
+        match self.publish(staged, &record, &meta).context(doing)? {
+            None => {
+                metrics::CACHE_WRITE.observe(&[], since.elapsed().as_secs_f64());
+                self.note_fresh(&record);
+                Ok(record)
+            }
+            Some(first) => self.yield_to(first, &meta),
+        }
+    }
+
+    /// The steps in their order. `Some`: another process was first after all.
+    fn publish(
+        &self,
+        staged: Staged,
+        record: &Record,
+        meta: &CommitMeta,
+    ) -> io::Result<Option<Record>> {
+        let key = record.key;
+        let entry = self.disk.temp()?;
+        entry
+            .file()
+            .write_all(&metadata::format(record, &meta.config)?)?;
+        entry.seal(0o644)?;
+        staged.temp.seal(0o755)?;
+        let place = self.disk.make_place(key)?;
+        reach(Place::CommitWritten);
+
+        let binary = record.file_name();
+        staged.temp.publish(&place, &binary)?;
+        reach(Place::CommitBinary);
+
+        let writer = self.writer();
+        if let Some(first) = self.first(meta)? {
+            if first.file_name() != binary {
+                place.remove(&binary)?;
+            }
+            return Ok(Some(first));
+        }
+        let old = self.disk.record(key)?;
+        let commit = || {
+            self.link(&place, &binary, key);
+            reach(Place::CommitLinked);
+            entry.publish(&place, &entry_name(key))?;
+            reach(Place::CommitEntry);
+            if let Some(writer) = &writer {
+                self.admit(writer, record);
+                reach(Place::CommitIndexed);
+            }
+            self.announce(key);
+            reach(Place::CommitAnnounced);
+            io::Result::Ok(())
+        };
+        let committed = match &writer {
+            Some(writer) => writer.noting(key, Note::Change, commit),
+            None => commit(),
+        };
+        if let Err(error) = committed {
+            // Without the lock the binary may be another process' by now.
+            if writer.is_some() {
+                self.take_back(&place, &binary, key, old.as_ref());
+            }
+            return Err(error);
+        }
+        reach(Place::CommitClosed);
+        if let Some(writer) = &writer {
+            self.evict_surplus(writer);
+        }
+        drop(writer);
+        place.sync()?;
+        reach(Place::CommitSynced);
+        if let Some(old) = old.filter(|old| old.file_name() != binary) {
+            // Somebody may be serving it: the cleaning counts its grace from this moment.
+            let _ = place.chmod(&old.file_name(), 0o755);
+        }
+        log::debug!(cache_key:% = key, file_size = record.size; "artifact committed");
+        Ok(None)
+    }
+
+    /// What a commit has put into place that could not have its entry: the binary goes, and the old
+    /// name leads again to what stands there.
+    fn take_back(&self, place: &Folder, binary: &str, key: Key, old: Option<&Record>) {
+        let stands = old.map(Record::file_name);
+        match &stands {
+            Some(name) if name == binary => return,
+            Some(name) => self.link(place, name, key),
+            None => drop(place.remove(&link_name(key))),
+        }
+        let _ = place.remove(binary);
+    }
+
+    /// The living artifact that a commit without `replace` has to leave in place.
+    fn first(&self, meta: &CommitMeta) -> io::Result<Option<Record>> {
+        if meta.replace {
+            return Ok(None);
+        }
+        let found = self.disk.record(meta.key)?;
+        Ok(found.filter(|record| !record.is_expired(self.clock.now_ms())))
+    }
+
+    fn yield_to(&self, first: Record, meta: &CommitMeta) -> Result<Record> {
+        if first.digest != meta.digest {
+            return Err(Error::State(format!(
+                "key {} belongs to an artifact of another configuration",
+                first.key
+            )));
+        }
+        if self.peek(first.key).is_none() {
+            self.settle(first.key);
+        }
+        Ok(first)
+    }
+
+    /// Gives the binary its old name too, atomically; file systems without hard links do without.
+    pub(super) fn link(&self, place: &Folder, binary: &str, key: Key) {
+        let linked = random_name().and_then(|name| {
+            place.link(binary, place, &name)?;
+            reach(Place::CommitLink);
+            let renamed = place.rename(&name, place, &link_name(key));
+            // Two names of one file stay as they are when one is renamed to the other.
+            place.remove(&name)?;
+            renamed
+        });
+        if let Err(error) = linked {
+            log::debug!(cache_key:% = key, error:%; "no hard link for old readers");
+        }
+    }
+
+    /// Takes an artifact out, whoever uses it; who has opened it may read on. `false`: there was
+    /// none.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn forget(&self, key: Key) -> Result<bool> {
+        let doing = || {
+            format!(
+                "removing artifact {key} from {}",
+                self.options.dir.display()
+            )
+        };
+        let writer = self.writer();
+        match &writer {
+            Some(writer) => writer.noting(key, Note::Change, || {
+                let known = writer.remove(key).is_some();
+                Ok(self.erase(key).context(doing)? || known)
+            }),
+            None => self.erase(key).context(doing),
+        }
+    }
+
+    /// Removes what stands on disk under a key: the entry first, since it says what there is.
+    pub(super) fn erase(&self, key: Key) -> io::Result<bool> {
+        let Some(place) = self.disk.place(key)? else {
+            return Ok(false);
+        };
+        let record = self.disk.record(key)?;
+        let found = place.remove(&entry_name(key))?;
+        reach(Place::EraseEntry);
+        // The link before the binary: a link that stands alone could be the old plugin's, and would
+        // be left alone for as long as that one keeps its files.
+        place.remove(&link_name(key))?;
+        reach(Place::EraseLink);
+        if let Some(record) = record {
+            place.remove(&record.file_name())?;
+        }
+        reach(Place::EraseBinary);
+        self.announce(key);
+        reach(Place::EraseAnnounced);
+        Ok(found)
+    }
+}

@@ -1,0 +1,130 @@
+//! A binary on its way into the store: written or copied into a temporary file of the same file
+//! system, hashed on the way, bounded in size. Threads that may wait for a disk.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    time::Instant,
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    copy::{self, Stop},
+    temp_file::Temp,
+};
+use crate::{Error, Result, error::IoContext as _};
+
+/// What [`Store::stage`](crate::artifacts::Store::stage) makes and [`Store::commit`](crate::artifacts::Store::commit)
+/// takes. Dropped before that, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Staging {
+    temp: Temp,
+    hasher: Sha256,
+    size: u64,
+    limit: u64,
+    since: Instant,
+}
+
+/// What has arrived.
+pub(in crate::artifacts) struct Staged {
+    pub temp: Temp,
+    pub sha256: [u8; 32],
+    pub size: u64,
+    pub since: Instant,
+}
+
+impl Staging {
+    pub(in crate::artifacts) fn new(temp: Temp, limit: u64) -> Self {
+        Self {
+            temp,
+            hasher: Sha256::new(),
+            size: 0,
+            limit,
+            since: Instant::now(),
+        }
+    }
+
+    /// Refuses everything beyond that many bytes; the bound of the store stays.
+    #[must_use]
+    pub fn limited(mut self, bytes: u64) -> Self {
+        self.limit = self.limit.min(bytes);
+        self
+    }
+
+    /// How many bytes have arrived.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What has arrived, to be read again (a magic number, say) with positioned reads.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        self.temp.file()
+    }
+
+    /// Appends the first `len` bytes of a file. `cancelled` is asked every few megabytes.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::Io`] where the file is shorter, too long for the store, or a
+    /// disk is full or broken. What arrived until then is of no use.
+    pub fn copy_from(
+        &mut self,
+        source: &File,
+        len: u64,
+        mut cancelled: impl FnMut() -> bool,
+    ) -> Result<()> {
+        let doing = || format!("copying {len} bytes into the artifact cache");
+        self.admit(len).context(doing)?;
+        let target = self.temp.file();
+        copy::copy(
+            source,
+            target,
+            self.size,
+            len,
+            &mut self.hasher,
+            &mut cancelled,
+        )
+        .map_err(|stop| match stop {
+            Stop::Cancelled => Error::Cancelled("the copy was cancelled".to_owned()),
+            Stop::Io(error) => Error::io(doing(), error),
+        })?;
+        self.size += len;
+        // Positioned writes don't move the file's place, from which `write` goes on.
+        io::Seek::seek(&mut self.temp.file(), io::SeekFrom::Start(self.size)).context(doing)?;
+        Ok(())
+    }
+
+    /// Ends the writing.
+    pub(in crate::artifacts) fn finish(self) -> Staged {
+        Staged {
+            temp: self.temp,
+            sha256: self.hasher.finalize().into(),
+            size: self.size,
+            since: self.since,
+        }
+    }
+
+    fn admit(&self, more: u64) -> io::Result<()> {
+        if self.size.saturating_add(more) > self.limit {
+            let text = format!("it is larger than the limit of {} bytes", self.limit);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
+        Ok(())
+    }
+}
+
+impl Write for Staging {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.admit(bytes.len() as u64)?;
+        let written = self.temp.file().write(bytes)?;
+        self.hasher.update(bytes.get(..written).unwrap_or_default());
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

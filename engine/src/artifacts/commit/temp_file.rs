@@ -1,0 +1,131 @@
+//! A file on its way to its final name. It is locked while it is written: a sweeper that gets the
+//! lock knows that the writer is dead, and one that doesn't leaves the file alone, however old it
+//! is. Threads that may wait for a disk.
+
+use std::{fs::File, io, path::Path};
+
+use rustix::fs::{Mode, fchmod};
+
+use crate::artifacts::dir_fd::Folder;
+use crate::{
+    failpoint::{Place, reach},
+    host::{
+        fork,
+        lock::{Kind, Lock},
+    },
+};
+
+/// How a temporary file is called: 32 random digits and this.
+pub(in crate::artifacts) const SUFFIX: &str = ".tmp";
+/// Another process can only be in our way here for a moment, and by chance.
+const ATTEMPTS: usize = 8;
+
+/// A temporary file; removed when dropped before it was published.
+#[derive(Debug)]
+pub(in crate::artifacts) struct Temp {
+    folder: Folder,
+    name: String,
+    lock: Lock,
+    generation: u32,
+}
+
+impl Temp {
+    /// Makes one in `folder`, which is the directory at `path`.
+    pub(in crate::artifacts) fn new(folder: Folder, path: &Path) -> io::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let name = random_name()?;
+            drop(folder.create(&name)?);
+            reach(Place::TempMade);
+            let Some(lock) = Lock::attempt(&path.join(&name), Kind::Exclusive)? else {
+                // A sweeper looked at it between these two lines, and removes it.
+                continue;
+            };
+            // The lock goes by path; another directory may stand there by now.
+            reach(Place::TempLocked);
+            if folder.holds(&name, lock.file())? {
+                return Ok(Self {
+                    folder,
+                    name,
+                    lock,
+                    generation: fork::generation(),
+                });
+            }
+        }
+        Err(io::Error::other(
+            "the directory is replaced again and again",
+        ))
+    }
+
+    /// The file, at the place of the last write.
+    pub(in crate::artifacts) fn file(&self) -> &File {
+        self.lock.file()
+    }
+
+    /// Makes its bytes durable and gives it its final mode.
+    pub(in crate::artifacts) fn seal(&self, mode: u16) -> io::Result<()> {
+        fchmod(self.file(), Mode::from_raw_mode(mode.into()))?;
+        self.file().sync_all()
+    }
+
+    /// Lets the directory's group write to it, and who may enter the directory read it.
+    pub(in crate::artifacts) fn share(&self) -> io::Result<()> {
+        Ok(fchmod(self.file(), Mode::from_raw_mode(0o664))?)
+    }
+
+    /// Gives it its final name, over what stands there; durable when that directory is synced.
+    pub(in crate::artifacts) fn publish(self, target: &Folder, name: &str) -> io::Result<()> {
+        // What `drop` would remove is gone from here when this has worked.
+        self.folder.rename(&self.name, target, name)
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if self.generation == fork::generation() {
+            let _ = self.folder.remove(&self.name);
+        }
+    }
+}
+
+/// Whether a file is called as ours are.
+pub(in crate::artifacts) fn is_ours(name: &str) -> bool {
+    name.strip_suffix(SUFFIX).is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
+/// A name that nobody can have guessed.
+pub(in crate::artifacts) fn random_name() -> io::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(crate::artifacts::record::hex(&random) + SUFFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write as _, os::unix::fs::MetadataExt as _};
+
+    #[test]
+    fn what_is_not_published_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let temp = Temp::new(Folder::at(dir.path()).unwrap(), dir.path()).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        drop(temp);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_published_is_there_under_its_name_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let temp = Temp::new(Folder::at(dir.path()).unwrap(), dir.path()).unwrap();
+        temp.file().write_all(b"content").unwrap();
+        temp.seal(0o755).unwrap();
+        temp.publish(&Folder::at(dir.path()).unwrap(), "final")
+            .unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let found = dir.path().join("final");
+        assert_eq!(std::fs::read(&found).unwrap(), b"content");
+        assert_eq!(found.metadata().unwrap().mode() & 0o7777, 0o755);
+    }
+}

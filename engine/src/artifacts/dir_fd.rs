@@ -1,0 +1,240 @@
+//! Files below the cache directory, reached step by step from an open directory, so that no planted
+//! symbolic link leads us elsewhere and a directory that is moved under way stays the same one.
+//! Threads that may wait for a disk.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    os::fd::OwnedFd,
+    path::Path,
+};
+
+use rustix::{
+    fs::{self, AtFlags, FileType, Mode, OFlags, Stat},
+    io::Errno,
+};
+
+use crate::{descriptors, host::files};
+
+/// A directory that is open.
+#[derive(Debug)]
+pub(super) struct Folder(OwnedFd);
+
+const HERE: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+impl Folder {
+    /// Opens a directory that the user named; links on the way are the user's own.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        descriptors::hold_standard();
+        Ok(Self(fs::open(path, HERE | OFlags::RDONLY, Mode::empty())?))
+    }
+
+    /// Opens a directory in this one; a link is refused.
+    pub(super) fn folder(&self, name: &str) -> io::Result<Self> {
+        let flags = HERE | OFlags::RDONLY | OFlags::NOFOLLOW;
+        Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
+    }
+
+    /// The directory of that name, made where there is none, with the rights of this one.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the types differ between systems"
+    )]
+    pub(super) fn make_folder(&self, name: &str) -> io::Result<Self> {
+        match fs::mkdirat(&self.0, name, Mode::RWXU) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return self.folder(name),
+            Err(error) => return Err(error.into()),
+        }
+        let made = self.folder(name)?;
+        let above = u32::from(fs::fstat(&self.0)?.st_mode);
+        fs::fchmod(
+            &made.0,
+            Mode::from_raw_mode(files::rights_below(above).into()),
+        )?;
+        Ok(made)
+    }
+
+    /// Opens a regular file to read; `None`: there is none, or it is something else.
+    pub(super) fn open(&self, name: &str) -> io::Result<Option<File>> {
+        self.open_as(name, OFlags::RDONLY)
+    }
+
+    fn open_as(&self, name: &str, access: OFlags) -> io::Result<Option<File>> {
+        descriptors::hold_standard();
+        // NONBLOCK: opening a planted pipe must not wait for its other end.
+        let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = match fs::openat(&self.0, name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(file.metadata()?.is_file().then_some(file))
+    }
+
+    /// The first `limit` bytes of a regular file, and one more where it is longer.
+    pub(super) fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = self.open(name)? else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Makes a file that must not exist yet, for its owner only.
+    pub(super) fn create(&self, name: &str) -> io::Result<File> {
+        descriptors::hold_standard();
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mode = Mode::RUSR | Mode::WUSR;
+        Ok(File::from(fs::openat(&self.0, name, flags, mode)?))
+    }
+
+    /// Opens a regular file to append to; `None`: there is none, or it is something else.
+    pub(super) fn append(&self, name: &str) -> io::Result<Option<File>> {
+        self.open_as(name, OFlags::RDWR | OFlags::APPEND)
+    }
+
+    /// What stands under that name, links not followed.
+    pub(super) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
+        match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Size of the regular file of that name.
+    pub(super) fn file_size(&self, name: &str) -> io::Result<Option<u64>> {
+        Ok(self.stat(name)?.and_then(|stat| {
+            (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+                .then(|| u64::try_from(stat.st_size).ok())
+                .flatten()
+        }))
+    }
+
+    /// Whether that name leads to that very file.
+    pub(super) fn holds(&self, name: &str, file: &File) -> io::Result<bool> {
+        self.same(name, &fs::fstat(file)?)
+    }
+
+    /// Whether that name leads to the file that was found before.
+    pub(super) fn same(&self, name: &str, found: &Stat) -> io::Result<bool> {
+        let named = self.stat(name)?;
+        Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino)))
+    }
+
+    /// Device and inode of this directory.
+    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+        let stat = fs::fstat(&self.0)?;
+        #[allow(
+            clippy::useless_conversion,
+            reason = "the types differ between systems"
+        )]
+        Ok((u64::from(stat.st_dev), u64::from(stat.st_ino)))
+    }
+
+    /// Puts a file of this directory into its place in another one, over what stands there.
+    pub(super) fn rename(&self, name: &str, target: &Self, new: &str) -> io::Result<()> {
+        Ok(fs::renameat(&self.0, name, &target.0, new)?)
+    }
+
+    /// Gives a file of this directory another name elsewhere; refuses to replace.
+    pub(super) fn link(&self, name: &str, target: &Self, new: &str) -> io::Result<()> {
+        let flags = AtFlags::empty();
+        Ok(fs::linkat(&self.0, name, &target.0, new, flags)?)
+    }
+
+    /// Removes a file; `false`: there was none.
+    pub(super) fn remove(&self, name: &str) -> io::Result<bool> {
+        match fs::unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sets a file's mode, which also marks the moment in its ctime.
+    pub(super) fn chmod(&self, name: &str, mode: u16) -> io::Result<()> {
+        let Some(file) = self.open(name)? else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        Ok(fs::fchmod(file, Mode::from_raw_mode(mode.into()))?)
+    }
+
+    /// Whether this process may make and remove files here.
+    pub(super) fn is_writable(&self) -> bool {
+        let wanted = fs::Access::WRITE_OK | fs::Access::EXEC_OK;
+        match fs::accessat(&self.0, ".", wanted, AtFlags::EACCESS) {
+            // A filter of system calls, or an old kernel: then by the user that the process was started by.
+            Err(Errno::PERM | Errno::NOSYS) => {
+                fs::accessat(&self.0, ".", wanted, AtFlags::empty()).is_ok()
+            }
+            writable => writable.is_ok(),
+        }
+    }
+
+    /// Makes names durable that were changed here.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match fs::fsync(&self.0) {
+            // Some file systems know no fsync of a directory.
+            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Each name in this directory that is UTF-8, as all of ours are, in no order.
+    pub(super) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+        let entries = fs::Dir::read_from(&self.0)?;
+        Ok(entries.filter_map(|entry| match entry {
+            Ok(entry) => match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => None,
+                Ok(name) => Some(Ok(name.to_owned())),
+            },
+            Err(error) => Some(Err(error.into())),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn planted_links_pipes_and_folders_are_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = Folder::at(dir.path()).unwrap();
+        std::fs::write(dir.path().join("target"), "secret").unwrap();
+        symlink("target", dir.path().join("link")).unwrap();
+        std::fs::create_dir(dir.path().join("folder")).unwrap();
+        symlink("folder", dir.path().join("to-folder")).unwrap();
+        fs::mknodat(
+            &here.0,
+            "pipe",
+            FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+
+        assert!(here.open("link").unwrap().is_none());
+        assert!(here.open("pipe").unwrap().is_none());
+        assert!(here.open("folder").unwrap().is_none());
+        assert!(here.folder("to-folder").is_err());
+        assert!(here.create("link").is_err());
+        assert_eq!(here.file_size("link").unwrap(), None);
+        assert_eq!(here.file_size("target").unwrap(), Some(6));
+    }
+
+    #[test]
+    fn a_file_longer_than_the_limit_shows_by_one_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = Folder::at(dir.path()).unwrap();
+        std::fs::write(dir.path().join("a"), "12345").unwrap();
+        assert_eq!(here.read("a", 3).unwrap().unwrap().len(), 4);
+        assert_eq!(here.read("a", 5).unwrap().unwrap(), b"12345");
+        assert!(here.read("b", 5).unwrap().is_none());
+    }
+}

@@ -1,0 +1,96 @@
+//! The names that may stand in a folder `ab/cd`, each made and recognised here. Anything else there
+//! is somebody else's and left alone. Pure functions; any thread.
+
+use super::{Key, commit::temp_file, record::hex};
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    /// `<key>.json`
+    Entry(Key),
+    /// `<key>.<8 digits>.bin`
+    Binary(Key),
+    /// `<key>.bin`: our second name for a binary, or the old plugin's only one.
+    Link(Key),
+    /// A link of ours on its way to its name.
+    Temporary,
+    /// `<key>.bin.tmp`: the old plugin's.
+    OldTemporary,
+}
+
+impl Name {
+    /// `None`: no name of ours.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        if temp_file::is_ours(name) {
+            return Some(Self::Temporary);
+        }
+        let (key, rest) = name.split_at_checked(16)?;
+        let key = Key::parse(key.as_bytes())?;
+        match rest {
+            ".json" => Some(Self::Entry(key)),
+            ".bin" => Some(Self::Link(key)),
+            ".bin.tmp" => Some(Self::OldTemporary),
+            _ => {
+                let digits = rest.strip_prefix('.')?.strip_suffix(".bin")?;
+                let lower = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+                (digits.len() == 8 && digits.bytes().all(lower)).then_some(Self::Binary(key))
+            }
+        }
+    }
+}
+
+/// `<key>.json`
+pub(super) fn entry_name(key: Key) -> String {
+    format!("{key}.json")
+}
+
+/// `<key>.bin`
+pub(super) fn link_name(key: Key) -> String {
+    format!("{key}.bin")
+}
+
+/// `<key>.<first 8 digits of the SHA-256>.bin`
+pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = *sha256;
+    [&hex(&key.0.to_be_bytes()), ".", &hex(&[a, b, c, d]), ".bin"].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_that_is_made_is_recognised() {
+        let key = Key(0xab01);
+        assert_eq!(Name::parse(&entry_name(key)), Some(Name::Entry(key)));
+        assert_eq!(Name::parse(&link_name(key)), Some(Name::Link(key)));
+        assert_eq!(
+            Name::parse(&binary_name(key, &[0xfe; 32])),
+            Some(Name::Binary(key))
+        );
+        let temporary = temp_file::random_name().unwrap();
+        assert_eq!(Name::parse(&temporary), Some(Name::Temporary));
+        let old = Name::parse("000000000000ab01.bin.tmp");
+        assert_eq!(old, Some(Name::OldTemporary));
+    }
+
+    #[test]
+    fn what_others_put_there_is_not_ours() {
+        for name in [
+            "",
+            "README",
+            "index.json",
+            "000000000000ab01",
+            "000000000000AB01.json",
+            "000000000000ab01.json.bak",
+            "000000000000ab01.1234567.bin",
+            "000000000000ab01.1234567g.bin",
+            "000000000000ab0.json",
+            "00000000000000ab01.json",
+            "éééééééé.json",
+            "something.tmp",
+        ] {
+            assert_eq!(Name::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! `.pillion/changes`: the keys that were put in or taken out, in their order, so that an index
+//! learns what was changed past it: by containers that share the directory and not the index, by
+//! processes with another capacity, by another version of Pillion. Appended with single writes and
+//! read by position; when it was replaced, or makes no sense, the answer is to read the whole disk.
+//! Losing it loses nothing but time. Threads that may wait for a disk.
+//!
+//! ```text
+//! 16 bytes  magic, and a random number that names this file
+//! 16 bytes  a key and its complement, little-endian, for each change
+//! ```
+
+use std::{
+    fs::File,
+    io,
+    io::Write as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    Key,
+    dir_fd::Folder,
+    layout::{CONTROL, Disk, absent},
+};
+use crate::{
+    failpoint::{Place, reach},
+    file_size::without_signal,
+};
+
+const NAME: &str = "changes";
+const MAGIC: [u8; 8] = *b"PILLCHG1";
+/// Bytes of one change.
+pub(super) const RECORD: u64 = 16;
+/// Followed one by one up to here; what is further behind reads the whole disk.
+const MOST: u64 = 4096 * RECORD;
+/// Begun anew beyond it, which makes every index read its disk once.
+const FULL: u64 = 1 << 20;
+
+/// How far the changes were followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Position {
+    /// The random number of the file; 0: there was none.
+    pub file: u64,
+    /// In bytes, the head included.
+    pub offset: u64,
+}
+
+/// What has changed since a position.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Nothing,
+    Keys(Vec<Key>, Position),
+    /// Everything may have; from here on it can be followed again.
+    Anything(Position),
+}
+
+/// Notes a change. Returns the position behind it.
+pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
+    let control = disk.make_control()?;
+    for _ in 0..4 {
+        let log = control.append(NAME)?;
+        let (Some(mut log), Some(file)) = named(log)? else {
+            begin(disk, &control)?;
+            continue;
+        };
+        let mut record = [0; RECORD as usize];
+        let (left, right) = record.split_at_mut(8);
+        left.copy_from_slice(&key.0.to_le_bytes());
+        right.copy_from_slice(&(!key.0).to_le_bytes());
+        if without_signal(|| log.write(&record))? < record.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        reach(Place::ChangesNoted);
+        // Replaced between opening and writing: nobody would read it there.
+        if log.metadata()?.nlink() > 0 {
+            let offset = io::Seek::stream_position(&mut log)?;
+            return Ok(Position { file, offset });
+        }
+    }
+    Err(io::Error::other(
+        "the log of changes is replaced again and again",
+    ))
+}
+
+/// Which file the log is, and its bytes, by its path alone; nothing: there is none. Asked without
+/// having a network file system ask its server.
+pub(super) fn glance(disk: &Disk) -> Glance {
+    let path = disk.control_path().join(NAME);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::SYMLINK_NOFOLLOW;
+        statx(CWD, path, flags, StatxFlags::INO | StatxFlags::SIZE).map_or_else(
+            |_| Glance::default(),
+            |stat| Glance(stat.stx_ino, stat.stx_size),
+        )
+    }
+    #[cfg(not(target_os = "linux"))]
+    path.symlink_metadata()
+        .map_or_else(|_| Glance::default(), |stat| Glance(stat.ino(), stat.len()))
+}
+
+/// Inode and bytes of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Glance(u64, u64);
+
+/// What this process saw when it last followed the log.
+#[derive(Debug, Default)]
+pub(super) struct Looked(AtomicU64, AtomicU64);
+
+impl Looked {
+    /// Notes a look, before the log is read: what comes later is news.
+    pub(super) fn at(&self, seen: Glance) {
+        self.0.store(seen.0, Ordering::Relaxed);
+        self.1.store(seen.1, Ordering::Relaxed);
+    }
+
+    /// Whether there is something that neither this process nor another one has followed into the
+    /// index that stands at `position`.
+    pub(super) fn differs(&self, seen: Glance, position: Position) -> bool {
+        let same_file = seen.0 == self.0.load(Ordering::Relaxed);
+        let followed = seen.1 == position.offset || seen.1 == self.1.load(Ordering::Relaxed);
+        !(same_file && followed)
+    }
+}
+
+/// Where the log ends at this moment.
+pub(super) fn end(disk: &Disk) -> io::Result<Position> {
+    let Some(log) = open(disk)? else {
+        return Ok(Position::default());
+    };
+    let file = name(&log)?.unwrap_or(0);
+    Ok(Position {
+        file,
+        offset: log.metadata()?.len(),
+    })
+}
+
+/// What was changed behind that position.
+pub(super) fn since(disk: &Disk, from: Position) -> io::Result<News> {
+    let to = end(disk)?;
+    if to == from {
+        return Ok(News::Nothing);
+    }
+    let behind = to.offset.saturating_sub(from.offset);
+    if to.file != from.file || to.offset < from.offset || behind > MOST {
+        return Ok(News::Anything(to));
+    }
+    let mut bytes = vec![0; behind as usize];
+    match open(disk)? {
+        Some(log) if name(&log)? == Some(from.file) => {
+            log.read_exact_at(&mut bytes, from.offset)?
+        }
+        _ => return Ok(News::Anything(to)),
+    }
+    let (records, rest) = bytes.as_chunks::<{ RECORD as usize }>();
+    let keys: Option<Vec<Key>> = records.iter().map(key).collect();
+    Ok(match keys {
+        Some(mut keys) if rest.is_empty() => {
+            keys.sort_unstable();
+            keys.dedup();
+            News::Keys(keys, to)
+        }
+        _ => News::Anything(to),
+    })
+}
+
+/// Begins the log anew where it has grown too long.
+pub(super) fn tidy(disk: &Disk) -> io::Result<()> {
+    if end(disk)?.offset > FULL {
+        begin(disk, &disk.make_control()?)?;
+    }
+    Ok(())
+}
+
+/// Puts an empty log into place. Of two processes that do so the later one wins: whoever sees
+/// another name reads the whole disk, on which everything stands already.
+fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
+    let temp = disk.temp()?;
+    let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    let mut head = [0; RECORD as usize];
+    let (left, right) = head.split_at_mut(8);
+    left.copy_from_slice(&MAGIC);
+    right.copy_from_slice(&random.max(1).to_le_bytes());
+    without_signal(|| temp.file().write_all(&head))?;
+    temp.share()?;
+    reach(Place::ChangesBegun);
+    temp.publish(control, NAME)
+}
+
+fn open(disk: &Disk) -> io::Result<Option<File>> {
+    let control = disk.root().and_then(|root| root.folder(CONTROL));
+    absent(control)?.map_or(Ok(None), |control| control.open(NAME))
+}
+
+fn named(log: Option<File>) -> io::Result<(Option<File>, Option<u64>)> {
+    let name = log.as_ref().map_or(Ok(None), name)?;
+    Ok((log, name))
+}
+
+/// The random number in the head; `None`: it has no such head.
+fn name(log: &File) -> io::Result<Option<u64>> {
+    let mut head = [0; RECORD as usize];
+    match log.read_exact_at(&mut head, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let (magic, number) = words(&head);
+    Ok((magic == u64::from_le_bytes(MAGIC)).then_some(number))
+}
+
+fn key(record: &[u8; RECORD as usize]) -> Option<Key> {
+    let (key, complement) = words(record);
+    (key == !complement).then_some(Key(key))
+}
+
+fn words(record: &[u8; RECORD as usize]) -> (u64, u64) {
+    let bits = u128::from_le_bytes(*record);
+    (bits as u64, (bits >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_followed_from_where_one_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path().to_owned(), None);
+        assert_eq!(since(&disk, Position::default()).unwrap(), News::Nothing);
+        let first = note(&disk, Key(1)).unwrap();
+        assert_eq!(
+            since(&disk, Position::default()).unwrap(),
+            News::Anything(first)
+        );
+        note(&disk, Key(3)).unwrap();
+        note(&disk, Key(2)).unwrap();
+        let last = note(&disk, Key(3)).unwrap();
+        assert_eq!(last.offset, first.offset + 3 * RECORD);
+        let news = since(&disk, first).unwrap();
+        assert_eq!(news, News::Keys(vec![Key(2), Key(3)], last));
+        assert_eq!(since(&disk, last).unwrap(), News::Nothing);
+    }
+
+    #[test]
+    fn a_log_that_was_replaced_torn_or_cut_means_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path().to_owned(), None);
+        let first = note(&disk, Key(1)).unwrap();
+        let path = dir.path().join(CONTROL).join(NAME);
+
+        let mut log = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap();
+        log.write_all(&[7; 16]).unwrap();
+        assert!(matches!(since(&disk, first).unwrap(), News::Anything(_)));
+
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(16)
+            .unwrap();
+        assert!(matches!(since(&disk, first).unwrap(), News::Anything(_)));
+
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(since(&disk, first).unwrap(), News::Anything(_)));
+        let anew = note(&disk, Key(1)).unwrap();
+        assert_ne!(anew.file, first.file);
+        assert_eq!(since(&disk, first).unwrap(), News::Anything(anew));
+
+        std::fs::write(&path, "not ours at all, but long enough").unwrap();
+        assert!(note(&disk, Key(1)).is_ok(), "it is replaced");
+    }
+
+    #[test]
+    fn a_long_log_is_begun_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path().to_owned(), None);
+        let first = note(&disk, Key(1)).unwrap();
+        tidy(&disk).unwrap();
+        assert_eq!(end(&disk).unwrap(), first);
+        let path = dir.path().join(CONTROL).join(NAME);
+        let log = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        log.set_len(FULL + RECORD).unwrap();
+        tidy(&disk).unwrap();
+        assert_eq!(end(&disk).unwrap().offset, RECORD);
+    }
+
+    #[test]
+    fn no_change_is_lost_between_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::new(dir.path().to_owned(), None);
+        let first = note(&disk, Key(u64::MAX)).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let disk = &disk;
+                scope.spawn(move || {
+                    for n in 0..100 {
+                        note(disk, Key(thread * 100 + n)).unwrap();
+                    }
+                });
+            }
+        });
+        let News::Keys(keys, _) = since(&disk, first).unwrap() else {
+            panic!("not followed");
+        };
+        assert_eq!(keys, (0..400).map(Key).collect::<Vec<_>>());
+    }
+}

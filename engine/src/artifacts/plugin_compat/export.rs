@@ -1,0 +1,142 @@
+//! `index.json`: the list of all artifacts, for people and for readers of the Velox plugin's file.
+//! Written entry by entry, so that ten thousand of them need no memory, and put into place by rename.
+//! Background threads.
+
+use std::{
+    collections::HashMap,
+    io::{self, BufWriter, Write as _},
+};
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::artifacts::{Key, Store, file_names::link_name, rfc3339};
+use crate::{
+    Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+};
+
+/// The file in the cache directory.
+pub(in crate::artifacts) const NAME: &str = "index.json";
+/// More would make a file that nobody reads: some 75 MB.
+const MOST: u64 = 100_000;
+/// What is read of it at most.
+pub(in crate::artifacts) const MAX_BYTES: u64 = 128 << 20;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    entries: Entries<'a>,
+}
+
+struct Entries<'a>(&'a Store);
+
+/// An entry as both worlds read it: the path is relative to the file, as the plugin documents it.
+#[derive(Serialize)]
+struct Line {
+    key: String,
+    file_path: String,
+    file_size: u64,
+    created_at: String,
+    expires_at: String,
+    accessed_at: String,
+    build_config: Value,
+}
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let store = self.0;
+        let mut keys: Vec<Key> = store.index.records().map(|record| record.key).collect();
+        keys.sort_unstable();
+        serializer.collect_map(keys.into_iter().filter_map(|key| store.line(key)))
+    }
+}
+
+impl Store {
+    /// Writes `index.json`, if anything was put in or taken out since it was written last.
+    ///
+    /// # Errors
+    /// The disk's; the file is then as it was.
+    pub fn export(&self) -> Result<()> {
+        let doing = || format!("writing {NAME} in {}", self.options.dir.display());
+        let changes = self.index.changes();
+        if changes == self.index.exported() && self.has_export().context(doing)? {
+            return Ok(());
+        }
+        if self.index.len() > MOST {
+            log::debug!(entries = self.index.len(), most = MOST; "too many artifacts for index.json");
+            return Ok(());
+        }
+        // An old plugin's file is read before it is replaced.
+        while self.wants_import() && self.import_piece()? {}
+        self.write_export().context(doing)?;
+        self.index.set_exported(changes);
+        Ok(())
+    }
+
+    fn has_export(&self) -> io::Result<bool> {
+        Ok(self.disk.root()?.file_size(NAME)?.is_some())
+    }
+
+    fn write_export(&self) -> io::Result<()> {
+        let temp = self.disk.temp()?;
+        let mut out = BufWriter::with_capacity(1 << 16, temp.file());
+        let document = Document {
+            version: 1,
+            entries: Entries(self),
+        };
+        serde_json::to_writer_pretty(&mut out, &document)?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+        drop(out);
+        temp.seal(0o644)?;
+        reach(Place::ExportWritten);
+        temp.publish(&self.disk.root()?, NAME)?;
+        reach(Place::ExportPublished);
+        Ok(())
+    }
+
+    fn line(&self, key: Key) -> Option<(String, Line)> {
+        let accessed_ms = self.index.get(key)?.accessed_ms;
+        let entry = self.disk.entry(key).ok().flatten()?;
+        let [outer, inner] = key.folders();
+        let line = Line {
+            key: key.to_string(),
+            file_path: format!("{outer}/{inner}/{}", link_name(key)),
+            file_size: entry.record.size,
+            created_at: rfc3339::format(entry.record.created_ms),
+            expires_at: rfc3339::format(entry.record.expires_ms),
+            accessed_at: rfc3339::format(accessed_ms),
+            build_config: entry.config,
+        };
+        Some((key.to_string(), line))
+    }
+
+    /// Gives a new index the uses that the last export noted, so that after a restart of the
+    /// machine eviction still knows who was used least recently.
+    pub(in crate::artifacts) fn recall_uses(&self) {
+        #[derive(Deserialize)]
+        struct Uses {
+            entries: HashMap<String, Use>,
+        }
+        #[derive(Deserialize)]
+        struct Use {
+            accessed_at: String,
+        }
+        let read = self.disk.root().and_then(|root| root.read(NAME, MAX_BYTES));
+        let Ok(Some(bytes)) = read else {
+            return;
+        };
+        let Ok(uses) = serde_json::from_slice::<Uses>(&bytes) else {
+            return;
+        };
+        let now_ms = self.clock.now_ms();
+        for (key, used) in uses.entries {
+            let used_ms = rfc3339::parse(&used.accessed_at).filter(|used| *used <= now_ms);
+            if let (Some(key), Some(used_ms)) = (Key::parse(key.as_bytes()), used_ms) {
+                self.index.used(key, used_ms);
+            }
+        }
+    }
+}

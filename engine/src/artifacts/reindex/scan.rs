@@ -1,0 +1,178 @@
+//! Making the index agree with the disk: key by key where the log of changes says which ones, else
+//! by looking at everything under `ab/cd/`. Keys are settled under the writers' lock in small
+//! batches, so that commits pass in between, and readers never notice. Background threads.
+
+use std::io;
+
+use super::LOCKED;
+use crate::artifacts::{
+    Key, Store,
+    dir_fd::Folder,
+    journal::{self, News},
+    layout::{Disk, absent},
+};
+use crate::{
+    Error, Result,
+    error::IoContext as _,
+    failpoint::{Place, reach},
+};
+
+/// Keys that are settled under one holding of the lock: a millisecond or so.
+const BATCH: usize = 64;
+
+impl Store {
+    /// Whether the index was never filled from the disk, or knows that it has missed something.
+    /// Looks at memory only.
+    #[must_use]
+    pub fn wants_preparation(&self) -> bool {
+        !self.index.is_filled() || self.index.wants_rescan() || self.index.is_interrupted()
+    }
+
+    /// Brings the index up to date: fills it, repairs it after a dead writer, follows what others
+    /// have changed past it, and takes over a piece of an old plugin's cache. A few microseconds
+    /// where nothing is to be done, so it may be called every second; else up to seconds.
+    ///
+    /// # Errors
+    /// The directory can't be read. That another process keeps the index's lock is none: the index
+    /// misses what it doesn't know, and the next call tries again.
+    pub fn prepare(&self) -> Result<()> {
+        if self.index.is_interrupted() {
+            drop(self.writer());
+        }
+        let updated = if !self.index.is_filled() || self.index.wants_rescan() {
+            self.rebuild().map(drop)
+        } else {
+            self.follow()
+        };
+        match updated {
+            Err(Error::Timeout(why)) => log::warn!(why; "artifact index not up to date"),
+            updated => updated?,
+        }
+        if self.wants_import() && self.is_writable() {
+            self.import_piece()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the log of changes is longer than this index has followed, or another one: somebody has
+    /// changed something past it. One system call, and none that waits for a server, so that it may
+    /// be asked every second on any thread.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.looked
+            .differs(journal::glance(&self.disk), self.index.position())
+    }
+
+    /// Learns what was changed past the index.
+    fn follow(&self) -> Result<()> {
+        self.looked.at(journal::glance(&self.disk));
+        match journal::since(&self.disk, self.index.position()) {
+            Ok(News::Nothing) => Ok(()),
+            Ok(News::Anything(_)) => self.rebuild().map(drop),
+            Ok(News::Keys(keys, to)) => {
+                self.settle_batches(&keys)?;
+                self.index.followed(to);
+                Ok(())
+            }
+            // Who can't read the log learns of a change when it asks the disk.
+            Err(error) => {
+                log::debug!(error:%; "changes of others not followed");
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes a change for the other indexes of this directory.
+    pub(in crate::artifacts) fn announce(&self, key: Key) {
+        match journal::note(&self.disk, key) {
+            Ok(position) => self.index.followed_own(position),
+            Err(error) => log::debug!(cache_key:% = key, error:%; "change not announced"),
+        }
+    }
+
+    /// Makes the whole index agree with the disk. Returns how many artifacts it holds then.
+    ///
+    /// # Errors
+    /// The directory can't be read. [`Error::Timeout`]: another process keeps the index's lock.
+    pub fn rebuild(&self) -> Result<usize> {
+        let doing = || format!("reading the artifact cache {}", self.options.dir.display());
+        let first = !self.index.is_filled();
+        self.looked.at(journal::glance(&self.disk));
+        let position = journal::end(&self.disk).unwrap_or_default();
+        self.index.rescan_begins();
+        reach(Place::RebuildBegun);
+        if let (false, Some(writer)) = (first, self.writer()) {
+            writer.reindex();
+        }
+        let mut found = Vec::new();
+        for (_, outer) in self.standing_folders().context(doing)? {
+            let keys = keys(&outer).context(doing)?;
+            self.settle_batches(&keys)?;
+            found.extend(keys);
+            reach(Place::RebuildFolder);
+        }
+        found.sort_unstable();
+        let known = self.index.records().map(|record| record.key);
+        let gone: Vec<Key> = known
+            .filter(|key| found.binary_search(key).is_err())
+            .collect();
+        self.settle_batches(&gone)?;
+        if first {
+            self.recall_uses();
+        }
+        self.index.followed(position);
+        self.index.rescan_ends();
+        reach(Place::RebuildEnded);
+        let entries = self.index.len();
+        log::debug!(entries, gone = gone.len(); "artifact index filled from disk");
+        Ok(usize::try_from(entries).unwrap_or(usize::MAX))
+    }
+
+    /// The folders of the directory; none where it was removed. One that stands in another one's place
+    /// has an index of its own, which those who come from now on open: the old one leaves no file
+    /// behind, and is kept in step for those who have it.
+    fn standing_folders(&self) -> io::Result<Vec<(u8, Folder)>> {
+        if self.disk.identity().is_ok_and(|now| now != self.identity) {
+            self.index.retire();
+        }
+        let folders = absent(self.disk.root())?.map(|root| folders_of(root).collect());
+        Ok(folders.unwrap_or_default())
+    }
+
+    fn settle_batches(&self, keys: &[Key]) -> Result<()> {
+        if keys.chunks(BATCH).all(|batch| self.settle_all(batch)) {
+            return Ok(());
+        }
+        self.index.want_rescan();
+        Err(Error::Timeout(LOCKED.to_owned()))
+    }
+}
+
+/// The folders `00` to `ff` that exist, with their numbers.
+pub(in crate::artifacts) fn folders(disk: &Disk) -> io::Result<impl Iterator<Item = (u8, Folder)>> {
+    Ok(folders_of(disk.root()?))
+}
+
+fn folders_of(root: Folder) -> impl Iterator<Item = (u8, Folder)> {
+    (0..=255u8).filter_map(move |byte| Some((byte, root.folder(&format!("{byte:02x}")).ok()?)))
+}
+
+/// The folders below one of them.
+pub(in crate::artifacts) fn inner(outer: &Folder) -> io::Result<impl Iterator<Item = Folder>> {
+    Ok(outer
+        .names()?
+        .filter_map(|name| outer.folder(&name.ok()?).ok()))
+}
+
+/// The keys of all entries below one of them.
+fn keys(outer: &Folder) -> io::Result<Vec<Key>> {
+    let mut keys = Vec::new();
+    for folder in inner(outer)? {
+        for name in folder.names()? {
+            if let Some(key) = name?.strip_suffix(".json") {
+                keys.extend(Key::parse(key.as_bytes()));
+            }
+        }
+    }
+    Ok(keys)
+}

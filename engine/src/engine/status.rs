@@ -1,0 +1,109 @@
+//! What `Pillion\status()` shows: everything for a health page, nothing secret.
+
+use serde_json::{Value, json};
+
+use super::{Process, artifact_stats};
+use crate::host::clock;
+
+impl Process {
+    /// A tree for people and health checks. Reads a few small files of the host; starts nothing.
+    /// `heap` is the extension's own, in bytes and live allocations.
+    #[must_use]
+    pub fn status(&self, heap: (usize, usize)) -> Value {
+        let jobs: Vec<Value> = self
+            .runtime
+            .jobs()
+            .iter()
+            .map(|job| {
+                json!({
+                    "id": job.id().to_string(),
+                    "kind": job.spec().kind,
+                    "state": job.state().to_string(),
+                    "seconds": job.age().as_secs_f64(),
+                })
+            })
+            .collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "mode": self.mode,
+            "runtime": {
+                "started": self.runtime.is_started(),
+                "threads": self.resolved.settings.runtime.threads,
+                "jobs": jobs,
+            },
+            "heap": { "bytes": heap.0, "allocations": heap.1 },
+            "host": self.host_status(),
+            "workers": self.roster_status(),
+            "velox": self.velox_status(),
+            "sentry": self.sentry_status(),
+            "artifacts": self.artifacts_status(),
+            "problems": self.resolved.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    }
+
+    fn host_status(&self) -> Value {
+        let dirs = self.dirs().ok();
+        let now = clock::unix_ms();
+        let workers: Vec<Value> = self
+            .workers()
+            .iter()
+            .map(|worker| {
+                json!({
+                    "pid": worker.pid,
+                    "mode": worker.mode,
+                    "version": worker.version,
+                    "seconds": now.saturating_sub(worker.since_ms) as f64 / 1000.0,
+                })
+            })
+            .collect();
+        json!({
+            "state_dir": dirs.map(|dirs| dirs.state.display().to_string()),
+            "run_dir": dirs.map(|dirs| dirs.run.display().to_string()),
+            "steward": self.joined.get().is_some_and(|joined| joined.is_steward()),
+            "workers": workers,
+        })
+    }
+
+    fn velox_status(&self) -> Value {
+        let off = self
+            .resolved
+            .capability_off("velox")
+            .map(ToString::to_string);
+        let server = self
+            .settings()
+            .velox
+            .server_url
+            .as_ref()
+            .map(ToString::to_string);
+        let builds = self.velox().map(|velox| velox.builds()).unwrap_or_default();
+        json!({
+            "enabled": off.is_none() && server.is_some(),
+            "reason": off,
+            "server_url": server,
+            "builds": builds,
+        })
+    }
+
+    fn sentry_status(&self) -> Value {
+        let off = self
+            .resolved
+            .capability_off("sentry")
+            .map(ToString::to_string);
+        let settings = &self.settings().sentry;
+        json!({
+            "enabled": off.is_none() && settings.enabled,
+            "reason": off,
+            "dsn": settings.dsn.as_ref().map(ToString::to_string),
+            "queued": self.sentry.get().map_or(0, |sentry| sentry.queued()),
+        })
+    }
+
+    fn artifacts_status(&self) -> Value {
+        match self.store() {
+            Ok(Some(store)) => artifact_stats::stats(&store.stats()),
+            Ok(None) => json!({ "enabled": false }),
+            Err(error) => json!({ "enabled": false, "reason": error.to_string() }),
+        }
+    }
+}

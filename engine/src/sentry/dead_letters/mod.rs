@@ -1,0 +1,273 @@
+//! Envelopes that were given up, one file each: a line of JSON (why, when, where to), then the envelope.
+//! Named by time and a random id, so that the oldest comes first and no name tells a secret; the folder
+//! is closed to strangers because the line holds the DSN. Bounded by count and bytes. On threads that
+//! may block.
+
+pub(crate) mod replay;
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, BufRead as _, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::outbox::Record;
+use crate::{
+    descriptors,
+    failpoint::{Place, reach},
+    host::files,
+};
+
+const ENDING: &str = ".letter";
+const TEMPORARY: &str = ".tmp";
+/// A DSN and a reason fit.
+const LONGEST_LINE: u64 = 256 << 10;
+/// Writing takes a fraction of a second; whose file is older died over it.
+const DEAD: Duration = Duration::from_secs(600);
+
+/// Removes what processes left that died while they wrote a letter: it still lies in an outbox.
+pub(super) fn sweep(dir: &Path, now: SystemTime) {
+    files::sweep(dir, now, DEAD, |name| name.ends_with(TEMPORARY));
+}
+
+/// What is known of a letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// What went wrong at last.
+    pub reason: String,
+    /// Milliseconds since 1970 at which it was given up.
+    pub given_up_ms: u64,
+    /// Milliseconds since 1970 at which it was accepted.
+    pub accepted_ms: u64,
+    /// Tries.
+    pub attempts: u32,
+    /// Where it was to go; empty: its header tells.
+    pub dsn: String,
+    /// Whether nothing but the way to Sentry was at fault: it may go again by itself.
+    #[serde(default)]
+    pub connection: bool,
+}
+
+/// Why a record is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// In words.
+    pub reason: &'a str,
+    /// See [`Why::connection`].
+    pub connection: bool,
+}
+
+/// A letter in the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Its name.
+    pub id: String,
+    /// Of the envelope.
+    pub bytes: u64,
+    /// Why it is here.
+    pub why: Why,
+    /// The envelope.
+    pub envelope: Vec<u8>,
+}
+
+/// The folder of one host.
+#[derive(Debug, Clone)]
+pub struct Letters {
+    dir: PathBuf,
+    most: usize,
+    most_bytes: u64,
+}
+
+impl Letters {
+    /// The folder at `dir`; it is made with the first letter.
+    #[must_use]
+    pub const fn new(dir: PathBuf, most: usize, most_bytes: u64) -> Self {
+        Self {
+            dir,
+            most,
+            most_bytes,
+        }
+    }
+
+    /// Puts a record away. Returns the letters that had to go for it.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn put(&self, record: &Record, cause: Cause<'_>, now_ms: u64) -> io::Result<Vec<Letter>> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)?;
+        let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+        let id = format!("{now_ms:013}-{random:016x}");
+        let why = Why {
+            reason: cause.reason.to_owned(),
+            connection: cause.connection,
+            given_up_ms: now_ms,
+            accepted_ms: record.accepted_ms,
+            attempts: record.attempts,
+            dsn: String::from_utf8_lossy(&record.dsn).into_owned(),
+        };
+        let temporary = self.dir.join(format!("{id}{TEMPORARY}"));
+        let written = write(&temporary, &why, &record.envelope).and_then(|()| {
+            reach(Place::LetterWritten);
+            fs::rename(&temporary, self.path(&id))
+        });
+        reach(Place::LetterNamed);
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        Ok(self.bound())
+    }
+
+    /// Removes the oldest until the bounds hold.
+    fn bound(&self) -> Vec<Letter> {
+        let all = self.names();
+        let mut count = all.len();
+        let mut bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
+        let mut gone = Vec::new();
+        for (id, size) in all {
+            if count <= self.most && bytes <= self.most_bytes {
+                break;
+            }
+            gone.extend(self.read(&id));
+            self.remove(&id);
+            count -= 1;
+            bytes -= size;
+        }
+        gone
+    }
+
+    /// The newest letters, without their envelopes' contents being looked at.
+    #[must_use]
+    pub fn list(&self, limit: usize) -> Vec<Letter> {
+        let names = self.names();
+        let newest = names.iter().rev().take(limit);
+        newest.filter_map(|(id, _)| self.read(id)).collect()
+    }
+
+    /// All ids, the oldest first.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.names().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// When the folder was changed last.
+    pub(super) fn changed(&self) -> Option<SystemTime> {
+        self.dir.metadata().and_then(|found| found.modified()).ok()
+    }
+
+    /// What is known of a letter, without its envelope being read.
+    pub(super) fn why(&self, id: &str) -> Option<Why> {
+        let mut line = Vec::new();
+        let file = fs::File::open(self.path(id)).ok()?;
+        io::BufReader::new(file.take(LONGEST_LINE))
+            .read_until(b'\n', &mut line)
+            .ok()?;
+        serde_json::from_slice(&line).ok()
+    }
+
+    /// One letter; `None`: there is none of that id, or it can't be read.
+    #[must_use]
+    pub fn read(&self, id: &str) -> Option<Letter> {
+        if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return None;
+        }
+        let mut bytes = fs::read(self.path(id)).ok()?;
+        let end = memchr::memchr(b'\n', &bytes)?;
+        let envelope = bytes.split_off(end + 1);
+        Some(Letter {
+            id: id.to_owned(),
+            bytes: envelope.len() as u64,
+            why: serde_json::from_slice(&bytes).ok()?,
+            envelope,
+        })
+    }
+
+    /// Removes a letter. `false`: it was gone.
+    pub fn remove(&self, id: &str) -> bool {
+        fs::remove_file(self.path(id)).is_ok()
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{id}{ENDING}"))
+    }
+
+    fn names(&self) -> Vec<(String, u64)> {
+        let mut names: Vec<(String, u64)> = fs::read_dir(&self.dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let id = entry.file_name().to_str()?.strip_suffix(ENDING)?.to_owned();
+                Some((id, entry.metadata().ok()?.len()))
+            })
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn write(path: &Path, why: &Why, envelope: &[u8]) -> io::Result<()> {
+    descriptors::hold_standard();
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        .open(path)?;
+    file.write_all(&serde_json::to_vec(why)?)?;
+    file.write_all(b"\n")?;
+    file.write_all(envelope)?;
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: Cause<'_> = Cause {
+        reason: "refused",
+        connection: true,
+    };
+
+    fn record(text: &str) -> Record {
+        Record {
+            dsn: b"https://hunter2@h/1".to_vec(),
+            envelope: text.as_bytes().to_vec(),
+            accepted_ms: 5,
+            attempts: 3,
+        }
+    }
+
+    #[test]
+    fn letters_are_kept_listed_and_bounded_and_their_names_tell_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let letters = Letters::new(dir.path().join("dead"), 2, 1 << 20);
+        for n in 0..3 {
+            let gone = letters
+                .put(&record(&format!("a\nb{n}")), REFUSED, 100 + n)
+                .unwrap();
+            assert_eq!(gone.len(), usize::from(n == 2));
+        }
+        let list = letters.list(10);
+        assert_eq!(list.len(), 2);
+        assert_eq!(list[0].envelope, b"a\nb2");
+        assert_eq!(
+            (list[1].why.reason.as_str(), list[1].why.attempts),
+            ("refused", 3)
+        );
+        assert_eq!(letters.why(&list[1].id).unwrap(), list[1].why);
+        assert!(list[1].why.connection);
+        assert!(!letters.ids().join(" ").contains("hunter2"));
+        assert!(letters.remove(&list[0].id) && !letters.remove(&list[0].id));
+        assert!(letters.read("../../etc/passwd").is_none());
+        let small = Letters::new(dir.path().join("dead"), 10, 10);
+        assert_eq!(small.put(&record("x"), REFUSED, 200).unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,188 @@
+//! What the room says of itself: the shapes of RoadRunner's plugin (`GetStatus`, `GetMetrics`), summed
+//! over the host, and more beside them. Nothing secret. On PHP's thread; reads a few files.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Sentry,
+    capture::time,
+    dead_letters::Letter,
+    letters_in,
+    outbox::{Waiting, waiting_in},
+    protocol::envelope::Envelope,
+    sender::destination,
+    shared_state::Count,
+    waiting_counts::Tally,
+};
+use crate::{
+    Result,
+    config::{Dsn, SentrySettings},
+    host::clock,
+};
+
+/// The settings as they hold: `enabled`, `dsn_set`, `workers` and `transport`. Reads nothing else.
+#[must_use]
+pub fn settings(settings: &SentrySettings) -> Value {
+    json!({
+        "enabled": settings.enabled,
+        "dsn_set": settings.dsn.is_some(),
+        "workers": settings.workers,
+        "transport": transport(settings),
+    })
+}
+
+fn transport(settings: &SentrySettings) -> Value {
+    json!({
+        "timeout": settings.timeout.as_secs_f64(),
+        "connect_timeout": settings.connect_timeout.as_secs_f64(),
+        "compression": settings.compression.is_some(),
+        "ssl_verify": settings.ssl_verify,
+        "proxy": settings.proxy.is_some(),
+        "max_payload_size": settings.max_payload_size,
+    })
+}
+
+impl Sentry {
+    /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each, `transport`.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let waiting = self.waiting();
+        let configured = self.settings.dsn.as_ref();
+        let limits: Map<String, Value> = configured
+            .into_iter()
+            .flat_map(|dsn| self.limits_of(dsn.expose().as_bytes()))
+            .map(|(name, left)| {
+                let until = clock::unix_ms() + left.as_millis() as u64;
+                (name.to_owned(), time(until).into())
+            })
+            .collect();
+        json!({
+            "enabled": self.settings.enabled,
+            "dsn_set": self.settings.dsn.is_some(),
+            "queue": {
+                "queue_length": waiting.records,
+                "retry_queue_length": self.letters(),
+                "workers": self.settings.workers,
+                "closed": false,
+                "bytes": waiting.bytes,
+                "durable": self.outbox.is_durable(),
+                "here": self.outbox.queued(),
+            },
+            "rate_limits": limits,
+            "transport": transport(&self.settings),
+        })
+    }
+
+    /// How many seconds of silence Sentry wants of a project still, by category, and `all` for everything. Of the
+    /// configured project where none is named. Reads nothing but the shared board: cheap enough for each request.
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) for a wrong DSN.
+    pub fn rate_limits(&self, dsn: Option<&[u8]>) -> Result<Value> {
+        let named = dsn.filter(|text| !Dsn::is_off(text));
+        let dsn = match (named, &self.settings.dsn) {
+            (Some(text), _) => {
+                self.check_dsn(text)?;
+                text
+            }
+            (None, Some(dsn)) => dsn.expose().as_bytes(),
+            (None, None) => return Ok(json!({})),
+        };
+        let limits = self.limits_of(dsn);
+        let limits = limits.map(|(name, left)| (name.to_owned(), left.as_secs_f64().into()));
+        Ok(Value::Object(limits.collect()))
+    }
+
+    fn limits_of(&self, dsn: &[u8]) -> impl Iterator<Item = (&'static str, Duration)> + use<> {
+        let (board, project) = destination::place_of(&self.board, dsn);
+        let limits = board.limits(project).into_iter();
+        limits.map(|(category, left)| (category.map_or("all", |category| category.name()), left))
+    }
+
+    /// Counts since the host started.
+    #[must_use]
+    pub fn metrics(&self) -> Value {
+        let count = |what| self.board.counted(what);
+        let mean = |sum: Count, of: Count, unit: f64| {
+            let of = count(of);
+            (of > 0).then(|| count(sum) as f64 / of as f64 / unit)
+        };
+        json!({
+            "events_sent": count(Count::Sent),
+            "events_failed": count(Count::Failed),
+            "events_rate_limit": count(Count::RateLimited),
+            "queue_length": self.waiting().records,
+            "total_retries": count(Count::Retries),
+            "events_accepted": count(Count::Accepted),
+            "events_dropped": count(Count::Overflow),
+            "events_too_large": count(Count::TooLarge),
+            "events_adopted": count(Count::Adopted),
+            "events_torn": count(Count::Torn),
+            "events_replayed": count(Count::Replayed),
+            "dead_letters": count(Count::DeadLetters),
+            "requests": count(Count::Requests),
+            "bytes_sent": count(Count::Bytes),
+            "send_seconds": mean(Count::SendMicros, Count::Requests, 1e6),
+            "wait_seconds": mean(Count::WaitMillis, Count::Sent, 1e3),
+        })
+    }
+
+    /// The newest letters: id, times in seconds, why, how large, what.
+    #[must_use]
+    pub fn dead_letters(&self, limit: usize) -> Value {
+        let letters = self.letters.iter().flat_map(|letters| letters.list(limit));
+        letters.map(|letter| describe(&letter)).collect()
+    }
+
+    /// How many dead letters there are.
+    fn letters(&self) -> usize {
+        let state = self.places.state.as_deref();
+        let (Some(letters), Some(state)) = (&self.letters, state) else {
+            return 0;
+        };
+        let dir = letters_in(state);
+        self.listed.count(&dir, || letters.ids().len())
+    }
+
+    /// What waits on the host: words of the tally, or where it has none for all, what the files hold.
+    fn waiting(&self) -> Waiting {
+        let own = Waiting {
+            records: self.outbox.queued(),
+            bytes: self.outbox.bytes(),
+        };
+        if self.outbox.name().is_none() {
+            return own;
+        }
+        if let Some(others) = self.tally.as_ref().and_then(Tally::others) {
+            return own.and(others);
+        }
+        self.outbox_dirs()
+            .fold(self.outbox.in_memory(), |sum, dir| {
+                let found = waiting_in(&dir);
+                Waiting {
+                    records: sum.records + found.records,
+                    bytes: sum.bytes + found.bytes,
+                }
+            })
+    }
+}
+
+fn describe(letter: &Letter) -> Value {
+    let envelope = Envelope::parse(&letter.envelope);
+    let (event_id, types) = envelope.map_or((None, Vec::new()), |envelope| {
+        let types = envelope.items.iter().map(|item| item.kind.clone());
+        (envelope.text("event_id"), types.collect())
+    });
+    json!({
+        "id": letter.id,
+        "reason": letter.why.reason,
+        "given_up_at": letter.why.given_up_ms as f64 / 1000.0,
+        "accepted_at": letter.why.accepted_ms as f64 / 1000.0,
+        "attempts": letter.why.attempts,
+        "bytes": letter.bytes,
+        "event_id": event_id,
+        "types": types,
+    })
+}

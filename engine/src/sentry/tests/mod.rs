@@ -1,0 +1,578 @@
+//! The room against a fake Sentry over real HTTP: what arrives, what is kept, what is told.
+
+mod front;
+mod hostile;
+mod outage;
+mod queue;
+mod transport;
+mod trouble;
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pillion_testkit::{FakeSentry, sentry::Behaviour};
+
+use super::{Places, Sentry, shared_state::Count};
+use crate::config::{Dsn, SentrySettings, Settings};
+
+/// A room with its sender on a runtime of its own, as in a process.
+struct Room {
+    sentry: Arc<Sentry>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Room {
+    fn open(dir: &Path, settings: SentrySettings) -> Self {
+        let room = Self::asleep(dir, settings);
+        room.runtime.spawn(Arc::clone(&room.sentry).run());
+        room
+    }
+
+    /// Takes envelopes, and sends none.
+    fn asleep(dir: &Path, settings: SentrySettings) -> Self {
+        let places = Places {
+            run: Some(dir.join("run")),
+            state: Some(dir.join("state")),
+            ..Places::default()
+        };
+        std::fs::create_dir_all(dir.join("run")).unwrap();
+        std::fs::create_dir_all(dir.join("state")).unwrap();
+        Self {
+            sentry: Arc::new(Sentry::open(settings, places).unwrap()),
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap(),
+        }
+    }
+
+    fn flush(&self) -> bool {
+        self.flush_within(Duration::from_secs(20))
+    }
+
+    fn flush_within(&self, most: Duration) -> bool {
+        let flushing = Arc::clone(&self.sentry).flush();
+        self.runtime
+            .block_on(async { tokio::time::timeout(most, flushing).await })
+            .unwrap_or(false)
+    }
+
+    fn count(&self, what: Count) -> u64 {
+        self.sentry.board.counted(what)
+    }
+}
+
+fn settings(server: &FakeSentry) -> SentrySettings {
+    SentrySettings {
+        dsn: Some(Dsn::parse(&server.dsn(1)).unwrap()),
+        initial_backoff: Duration::from_millis(5),
+        max_backoff: Duration::from_millis(20),
+        drain_interval: Duration::ZERO,
+        buffer_size: 200_000,
+        ..Settings::default().sentry
+    }
+}
+
+fn id(n: usize) -> String {
+    format!("{n:032x}")
+}
+
+fn event(n: usize) -> Vec<u8> {
+    format!("{{\"event_id\":\"{}\",\"sent_at\":\"2001-01-01T00:00:00Z\"}}\n{{\"type\":\"event\"}}\n{{\"message\":\"no {n}\"}}", id(n)).into_bytes()
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn reports(server: &FakeSentry) -> Vec<(String, String, u64)> {
+    let mut found: Vec<(String, String, u64)> = Vec::new();
+    for seen in server
+        .seen()
+        .iter()
+        .filter(|seen| seen.is_told && seen.status < 300)
+    {
+        for (header, payload) in &seen.items {
+            if header["type"] != "client_report" {
+                continue;
+            }
+            for one in payload["discarded_events"].as_array().unwrap() {
+                let text = |key: &str| one[key].as_str().unwrap().to_owned();
+                let (reason, category) = (text("reason"), text("category"));
+                let quantity = one["quantity"].as_u64().unwrap();
+                match found
+                    .iter_mut()
+                    .find(|(r, c, _)| (r, c) == (&reason, &category))
+                {
+                    Some((.., sum)) => *sum += quantity,
+                    None => found.push((reason, category, quantity)),
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn told(list: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
+    let owned = |(r, c, n): &(&str, &str, u64)| ((*r).to_owned(), (*c).to_owned(), *n);
+    list.iter().map(owned).collect()
+}
+
+#[test]
+fn an_envelope_arrives_as_it_was_given_with_auth_gzip_and_one_sent_at() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    assert!(room.sentry.send(&event(7), None).unwrap());
+    assert!(room.flush());
+    let seen = server.seen().remove(0);
+    assert_eq!(seen.path, "/api/1/envelope/");
+    assert!(
+        seen.auth
+            .starts_with("Sentry sentry_version=7, sentry_client=pillion/")
+    );
+    assert!(seen.auth.ends_with("sentry_key=0123456789abcdef"));
+    assert_eq!((seen.encoding.as_str(), seen.error), ("gzip", None));
+    assert_eq!(seen.header["event_id"], id(7).as_str());
+    assert!(!seen.header["sent_at"].as_str().unwrap().starts_with("2001"));
+    assert_eq!(seen.items[0].1["message"], "no 7");
+    assert_eq!(
+        (room.count(Count::Sent), room.count(Count::Accepted)),
+        (1, 1)
+    );
+    assert_eq!(room.sentry.status()["queue"]["queue_length"], 0);
+}
+
+#[test]
+fn compression_that_is_off_is_off() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(
+        dir.path(),
+        SentrySettings {
+            compression: None,
+            ..settings(&server)
+        },
+    );
+    room.sentry.send(&event(1), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(server.seen()[0].encoding, "");
+}
+
+#[test]
+fn the_argument_wins_over_the_header_and_the_header_over_the_setting() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    let slashes = server.dsn(2).replace('/', "\\/");
+    let named = format!("{{\"dsn\":\"{slashes}\"}}\n{{\"type\":\"check_in\"}}\n{{}}");
+    room.sentry.send(named.as_bytes(), None).unwrap();
+    room.sentry
+        .send(named.as_bytes(), Some(server.dsn(3).as_bytes()))
+        .unwrap();
+    room.sentry
+        .send(b"{}\n{\"type\":\"check_in\"}\n{}", None)
+        .unwrap();
+    assert!(room.flush());
+    let mut seen: Vec<_> = server
+        .seen()
+        .into_iter()
+        .map(|seen| (seen.path, seen.header["dsn"].as_str().map(str::to_owned)))
+        .collect();
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            ("/api/1/envelope/".into(), None),
+            ("/api/2/envelope/".into(), Some(server.dsn(2))),
+            ("/api/3/envelope/".into(), Some(server.dsn(3))),
+        ]
+    );
+    for wrong in ["https://hunter2@host", "nonsense"] {
+        let error = room
+            .sentry
+            .send(&event(1), Some(wrong.as_bytes()))
+            .unwrap_err();
+        assert!(matches!(error, crate::Error::Config(_)) && !error.to_string().contains("hunter2"));
+    }
+    let error = room.sentry.send(
+        b"{\"dsn\":\"http:\\/\\/host\\/1\"}\n{\"type\":\"event\"}\n{}",
+        None,
+    );
+    assert!(matches!(error, Err(crate::Error::Config(_))));
+}
+
+#[test]
+fn without_a_project_or_switched_off_nothing_is_taken() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::asleep(
+        dir.path(),
+        SentrySettings {
+            dsn: None,
+            ..settings(&server)
+        },
+    );
+    assert!(!room.sentry.send(&event(1), None).unwrap());
+    let off = Room::asleep(
+        dir.path(),
+        SentrySettings {
+            enabled: false,
+            ..settings(&server)
+        },
+    );
+    assert!(!off.sentry.send(&event(1), None).unwrap());
+    assert!(matches!(
+        room.sentry.send(b"nonsense", None),
+        Err(crate::Error::InvalidRequest(_))
+    ));
+}
+
+#[test]
+fn what_a_dead_process_had_accepted_is_sent_by_another_one() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let dead = Room::asleep(dir.path(), settings(&server));
+    for n in 0..500 {
+        assert!(dead.sentry.send(&event(n), None).unwrap());
+    }
+    // One too large for the chain's files.
+    let large = format!(
+        "{{\"event_id\":\"{}\"}}\n{{\"type\":\"event\"}}\n{{\"x\":\"{}\"}}",
+        id(999),
+        "y".repeat(3 << 20)
+    );
+    assert!(dead.sentry.send(large.as_bytes(), None).unwrap());
+    let heir = Room::open(dir.path(), settings(&server));
+    heir.sentry.adopt();
+    assert_eq!(heir.count(Count::Adopted), 0, "its owner lives");
+    assert_eq!(heir.sentry.status()["queue"]["queue_length"], 501);
+    drop(dead);
+    heir.sentry.adopt();
+    heir.sentry.adopt();
+    assert_eq!(heir.count(Count::Adopted), 501);
+    assert!(heir.flush());
+    let mut ids = server.ids();
+    ids.sort();
+    let mut all: Vec<_> = (0..500).map(id).chain([id(999)]).collect();
+    all.sort();
+    assert_eq!(ids, all);
+    until("all files of the dead are gone", || {
+        std::fs::read_dir(dir.path().join("run/sentry"))
+            .unwrap()
+            .count()
+            <= 3
+    });
+    drop(heir);
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("run/sentry"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn connection_trouble_is_tried_again_and_then_it_is_a_dead_letter_that_can_be_replayed() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    let mut gone = Behaviour::default().times(2);
+    gone.delivery.drop_at = Some(0);
+    server.behave(gone.clone());
+    room.sentry.send(&event(1), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(server.ids(), [id(1)]);
+    assert_eq!(room.count(Count::Retries), 2);
+    server.behave(gone.times(3));
+    room.sentry.send(&event(2), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(server.ids(), [id(1)]);
+    let letters = room.sentry.dead_letters(10);
+    assert_eq!(letters[0]["event_id"], id(2).as_str());
+    assert_eq!(
+        (&letters[0]["attempts"], &letters[0]["types"][0]),
+        (&3.into(), &"event".into())
+    );
+    assert!(!letters.to_string().contains("0123456789abcdef"));
+    assert_eq!(room.sentry.replay(letters[0]["id"].as_str()).unwrap(), 1);
+    assert!(room.flush());
+    assert_eq!(server.ids(), [id(1), id(2)]);
+    assert_eq!(room.sentry.dead_letters(10).as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn an_answer_is_never_argued_with() {
+    for (status, sent, failed, limited, lost) in [
+        (200, 1, 0, 0, &[][..]),
+        (202, 1, 0, 0, &[]),
+        (429, 0, 0, 1, &[]),
+        (413, 0, 1, 0, &[("send_error", "error", 1)]),
+        (400, 0, 1, 0, &[("send_error", "error", 1)]),
+        (403, 0, 1, 0, &[("send_error", "error", 1)]),
+        (500, 0, 1, 0, &[("send_error", "error", 1)]),
+        (503, 0, 1, 0, &[("send_error", "error", 1)]),
+        (204, 1, 0, 0, &[]),
+        (401, 0, 1, 0, &[("send_error", "error", 1)]),
+        (404, 0, 1, 0, &[("send_error", "error", 1)]),
+        (408, 0, 1, 0, &[("send_error", "error", 1)]),
+        (502, 0, 1, 0, &[("send_error", "error", 1)]),
+        (504, 0, 1, 0, &[("send_error", "error", 1)]),
+        (302, 0, 1, 0, &[("send_error", "error", 1)]),
+    ] {
+        let server = FakeSentry::anywhere().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let room = Room::open(dir.path(), settings(&server));
+        server.behave(Behaviour::status(status).with("X-Sentry-Rate-Limits", "0:span:key"));
+        room.sentry.send(&event(1), None).unwrap();
+        assert!(room.flush());
+        let counts = [Count::Sent, Count::Failed, Count::RateLimited].map(|what| room.count(what));
+        assert_eq!(counts, [sent, failed, limited], "{status}");
+        room.sentry
+            .send(b"{}\n{\"type\":\"session\"}\n{}", None)
+            .unwrap();
+        assert!(room.flush());
+        assert_eq!(reports(&server), told(lost), "{status}");
+        assert_eq!(room.count(Count::Retries), 0);
+    }
+}
+
+#[test]
+fn server_errors_are_tried_again_where_that_is_set() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(
+        dir.path(),
+        SentrySettings {
+            server_errors: true,
+            ..settings(&server)
+        },
+    );
+    server.behave(Behaviour::status(503));
+    server.behave(Behaviour::status(500));
+    room.sentry.send(&event(1), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(
+        (room.count(Count::Retries), room.count(Count::Failed)),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_limit_takes_out_what_it_names_and_what_belongs_to_it_and_is_reported() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    // A limit may ride on a 200.
+    server.behave(Behaviour::status(200).with(
+        "X-Sentry-Rate-Limits",
+        "60:transaction:key, 2700:default;error:organization",
+    ));
+    room.sentry
+        .send(b"{}\n{\"type\":\"session\"}\n{}", None)
+        .unwrap();
+    assert!(room.flush());
+    let mixed = format!(
+        "{{\"event_id\":\"{}\"}}\n{{\"type\":\"event\"}}\n{{}}\n{{\"type\":\"attachment\",\"length\":3,\"filename\":\"a\"}}\nabc\n{{\"type\":\"session\"}}\n{{}}",
+        id(5)
+    );
+    room.sentry.send(mixed.as_bytes(), None).unwrap();
+    room.sentry.send(format!("{{\"event_id\":\"{}\"}}\n{{\"type\":\"transaction\"}}\n{{\"spans\":[{{}}]}}\n{{\"type\":\"profile\"}}\n{{}}", id(6)).as_bytes(), None).unwrap();
+    assert!(room.flush());
+    let items: Vec<_> = server
+        .seen()
+        .iter()
+        .flat_map(|seen| {
+            seen.items
+                .iter()
+                .map(|(head, _)| head["type"].as_str().unwrap().to_owned())
+        })
+        .filter(|kind| kind != "client_report")
+        .collect();
+    assert_eq!(items, ["session", "session"]);
+    let lost = [
+        ("ratelimit_backoff", "attachment", 3),
+        ("ratelimit_backoff", "attachment_item", 1),
+        ("ratelimit_backoff", "error", 1),
+        ("ratelimit_backoff", "profile", 1),
+        ("ratelimit_backoff", "span", 2),
+        ("ratelimit_backoff", "transaction", 1),
+    ];
+    assert_eq!(reports(&server), told(&lost));
+    let status = room.sentry.status();
+    assert!(
+        status["rate_limits"]["error"]
+            .as_str()
+            .unwrap()
+            .ends_with('Z')
+    );
+    assert_eq!(status["rate_limits"].as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn one_processs_429_silences_the_others() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (
+        Room::open(dir.path(), settings(&server)),
+        Room::open(dir.path(), settings(&server)),
+    );
+    server.behave(Behaviour::status(429));
+    one.sentry.send(&event(1), None).unwrap();
+    assert!(one.flush());
+    assert!(other.sentry.send(&event(2), None).unwrap());
+    assert!(other.flush());
+    assert_eq!(server.counts().envelopes, 1);
+    assert_eq!(other.count(Count::RateLimited), 2);
+}
+
+#[test]
+fn a_full_outbox_drops_the_oldest_of_the_least_important_and_says_so() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::asleep(
+        dir.path(),
+        SentrySettings {
+            buffer_size: 10,
+            ..settings(&server)
+        },
+    );
+    let send = |kind: &str| {
+        let text = format!(
+            "{{\"event_id\":\"{}\"}}\n{{\"type\":\"{kind}\"}}\n{{}}",
+            id(1)
+        );
+        room.sentry.send(text.as_bytes(), None).unwrap()
+    };
+    assert!((0..5).all(|_| send("profile")));
+    assert!((0..10).all(|_| send("event")));
+    assert!(!send("profile"), "all that waits matters more");
+    room.sentry.send(&event(77), None).unwrap();
+    room.runtime.spawn(Arc::clone(&room.sentry).run());
+    assert!(room.flush());
+    assert_eq!(server.ids().len(), 10);
+    assert_eq!(server.ids()[9], id(77));
+    assert_eq!(
+        reports(&server),
+        told(&[
+            ("queue_overflow", "error", 1),
+            ("queue_overflow", "profile", 6)
+        ])
+    );
+    assert_eq!(room.count(Count::Overflow), 7);
+}
+
+#[test]
+fn a_connection_that_was_closed_under_our_feet_costs_no_envelope() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(
+        dir.path(),
+        SentrySettings {
+            workers: 1,
+            ..settings(&server)
+        },
+    );
+    let closing = Behaviour {
+        then_close: true,
+        ..Behaviour::default()
+    }
+    .times(0);
+    server.behave(closing);
+    for n in 0..20 {
+        room.sentry.send(&event(n), None).unwrap();
+        assert!(room.flush());
+    }
+    let mut ids = server.ids();
+    ids.dedup();
+    assert_eq!(ids, (0..20).map(id).collect::<Vec<_>>());
+}
+
+#[test]
+fn flush_tells_the_truth_and_the_end_of_a_process_does_not_wait_for_the_dead() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = "http://k@127.0.0.1:1/1";
+    let slow = SentrySettings {
+        initial_backoff: Duration::from_secs(600),
+        max_backoff: Duration::from_secs(600),
+        ..settings(&server)
+    };
+    let room = Room::open(dir.path(), slow);
+    room.sentry
+        .send(&event(1), Some(nobody.as_bytes()))
+        .unwrap();
+    until("tried", || room.count(Count::Retries) == 1);
+    assert!(!room.flush_within(Duration::from_millis(50)));
+    let begun = Instant::now();
+    room.sentry.end(Duration::from_secs(30), false);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!(room.sentry.status()["queue"]["queue_length"], 1);
+}
+
+#[test]
+fn logs_of_several_envelopes_share_one_and_thousands_are_split() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(
+        dir.path(),
+        SentrySettings {
+            batch_timeout: Duration::from_secs(600),
+            ..settings(&server)
+        },
+    );
+    let logs = |count: usize| {
+        let items = vec!["{\"body\":\"x\"}"; count].join(",");
+        format!(
+            "{{}}\n{{\"type\":\"log\",\"item_count\":{count},\"content_type\":\"application/vnd.sentry.items.log+json\"}}\n{{\"items\":[{items}]}}"
+        )
+    };
+    (0..3).for_each(|_| assert!(room.sentry.send(logs(2).as_bytes(), None).unwrap()));
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(server.counts().envelopes, 0);
+    room.sentry.send(logs(4).as_bytes(), None).unwrap();
+    until("ten are enough", || server.counts().taken == 1);
+    assert_eq!(server.seen()[0].items[0].0["item_count"], 10);
+    room.sentry.send(logs(1000).as_bytes(), None).unwrap();
+    assert!(room.flush());
+    assert_eq!(server.counts().taken, 11);
+    assert_eq!(server.counts().invalid, 0);
+    assert_eq!(room.count(Count::Sent), 5);
+}
+
+#[test]
+fn a_captured_event_is_whole() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), settings(&server));
+    let event = serde_json::json!({ "message": "boom", "level": "fatal", "tags": { "a": "b" } });
+    let captured = room.sentry.capture(event, None).unwrap().unwrap();
+    assert!(room.flush());
+    let seen = server.seen().remove(0);
+    assert_eq!(seen.error, None);
+    let payload = &seen.items[0].1;
+    assert_eq!(payload["event_id"], captured.event_id.as_str());
+    assert_eq!(seen.header["event_id"], captured.event_id.as_str());
+    assert_eq!(
+        (&payload["level"], &payload["platform"]),
+        (&"fatal".into(), &"php".into())
+    );
+    assert!(payload["timestamp"].as_f64().unwrap() > 1.6e9);
+    let odd = serde_json::json!({ "event_id": "sentry_1" });
+    let captured = room.sentry.capture(odd, Some(b"")).unwrap().unwrap();
+    assert_eq!(captured.event_id.len(), 32);
+    assert!(room.flush());
+    assert_eq!(
+        server.seen()[1].items[0].1["event_id"],
+        captured.event_id.as_str()
+    );
+}

@@ -1,0 +1,188 @@
+//! Whether bytes are an executable for the asked platform, whole: a wrong or cut binary must never be
+//! kept. Looks at the first 4 KiB. ELF: System V ABI chapters 4 and 5; PE: Microsoft's PE/COFF
+//! specification; Mach-O: `mach-o/loader.h`; WebAssembly: core specification, binary format.
+
+/// How much of a file's start is looked at.
+pub(in crate::velox) const HEAD: usize = 4096;
+
+/// Why a file is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::velox) enum Unfit {
+    /// It is something else.
+    Wrong(String),
+    /// It ends too early.
+    Cut(String),
+}
+
+/// Checks a file's start and size against a platform in Go's words.
+pub(in crate::velox) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
+    if size == 0 {
+        return Err(Unfit::Cut("it is empty".into()));
+    }
+    let wrong = |format: &str| {
+        let start: Vec<String> = head
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Err(Unfit::Wrong(format!(
+            "it is no {format} executable for {os}/{arch}: it starts with {}",
+            start.join(" ")
+        )))
+    };
+    match os {
+        // All begin with a program for DOS, and that alone is none for Windows.
+        "windows" if head.starts_with(b"MZ") => match pe_machine(head) {
+            Some(machine) => processor(Some(machine), PE, os, arch),
+            None if size < HEAD as u64 => too_short(size),
+            None => wrong("PE"),
+        },
+        "windows" => wrong("PE"),
+        "darwin" | "ios" if head.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) => {
+            if size < MACH_HEADER {
+                return too_short(size);
+            }
+            let machine = Bytes { head, big: false }.word(4);
+            processor(machine.map(u64::from), MACH, os, arch)
+        }
+        // A universal binary holds several processors.
+        "darwin" | "ios" if head.starts_with(&[0xca, 0xfe, 0xba, 0xbe]) => Ok(()),
+        "darwin" | "ios" => wrong("Mach-O"),
+        "js" | "wasip1" if head.starts_with(b"\0asm") => Ok(()),
+        "js" | "wasip1" => wrong("WebAssembly"),
+        // Their formats are their own.
+        "plan9" | "aix" => Ok(()),
+        _ if head.starts_with(b"\x7fELF") => elf(head, size, os, arch),
+        _ => wrong("ELF"),
+    }
+}
+
+/// Bytes of a Mach-O header of 64 bits.
+const MACH_HEADER: u64 = 32;
+
+fn too_short(size: u64) -> Result<(), Unfit> {
+    Err(Unfit::Cut(format!(
+        "it has {size} bytes, and that is less than the header of an executable"
+    )))
+}
+
+const ELF: [(&str, u64); 5] = [
+    ("amd64", 62),
+    ("arm64", 183),
+    ("386", 3),
+    ("arm", 40),
+    ("riscv64", 243),
+];
+const PE: [(&str, u64); 3] = [("amd64", 0x8664), ("arm64", 0xaa64), ("386", 0x14c)];
+const MACH: [(&str, u64); 2] = [("amd64", 0x0100_0007), ("arm64", 0x0100_000c)];
+
+/// A processor that the table does not know is left unchecked.
+fn processor<const N: usize>(
+    found: Option<u64>,
+    table: [(&str, u64); N],
+    os: &str,
+    arch: &str,
+) -> Result<(), Unfit> {
+    let asked = table.iter().find(|(name, _)| *name == arch);
+    let (Some(found), Some((_, asked))) = (found, asked) else {
+        return Ok(());
+    };
+    if found == *asked {
+        return Ok(());
+    }
+    let other = table
+        .iter()
+        .find(|(_, code)| *code == found)
+        .map_or("another processor", |(name, _)| name);
+    Err(Unfit::Wrong(format!(
+        "it is built for {other}, and {os}/{arch} was asked for"
+    )))
+}
+
+fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
+    let (wide, big) = (head.get(4) == Some(&2), head.get(5) == Some(&2));
+    if size < if wide { 64 } else { 52 } {
+        return too_short(size);
+    }
+    let bytes = Bytes { head, big };
+    processor(bytes.half(18).map(u64::from), ELF, os, arch)?;
+    let short = |end: u64| {
+        Err(Unfit::Cut(format!(
+            "it has {size} bytes, and its header speaks of {end}"
+        )))
+    };
+    let header = if wide {
+        [32, 54, 56, 40, 58, 60]
+    } else {
+        [28, 42, 44, 32, 46, 48]
+    };
+    let [
+        segments,
+        segment_size,
+        segment_count,
+        sections,
+        section_size,
+        section_count,
+    ] = header;
+    let half = |at| bytes.half(at).map(u64::from).unwrap_or_default();
+    let long = |at: usize| bytes.address(at, wide).unwrap_or_default();
+    let end = long(sections).saturating_add(half(section_size) * half(section_count));
+    if end > size {
+        return short(end);
+    }
+    for number in 0..half(segment_count) {
+        let at = long(segments).saturating_add(number * half(segment_size));
+        let Ok(at) = usize::try_from(at) else { break };
+        let (offset, length) = if wide { (8, 32) } else { (4, 16) };
+        let offset = bytes.address(at.saturating_add(offset), wide);
+        let length = bytes.address(at.saturating_add(length), wide);
+        let (Some(offset), Some(length)) = (offset, length) else {
+            break;
+        };
+        let end = offset.saturating_add(length);
+        if end > size {
+            return short(end);
+        }
+    }
+    Ok(())
+}
+
+fn pe_machine(head: &[u8]) -> Option<u64> {
+    let bytes = Bytes { head, big: false };
+    let at = usize::try_from(bytes.word(0x3c)?).ok()?;
+    let signature = head.get(at..at.checked_add(4)?)?;
+    (signature == b"PE\0\0").then(|| bytes.half(at + 4).map(u64::from))?
+}
+
+/// Numbers out of a file's start.
+struct Bytes<'a> {
+    head: &'a [u8],
+    big: bool,
+}
+
+impl Bytes<'_> {
+    fn number(&self, at: usize, length: usize) -> Option<u64> {
+        let bytes = self.head.get(at..at.checked_add(length)?)?;
+        let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+        Some(if self.big {
+            bytes.iter().fold(0, add)
+        } else {
+            bytes.iter().rev().fold(0, add)
+        })
+    }
+
+    fn half(&self, at: usize) -> Option<u16> {
+        self.number(at, 2)?.try_into().ok()
+    }
+
+    fn word(&self, at: usize) -> Option<u32> {
+        self.number(at, 4)?.try_into().ok()
+    }
+
+    fn address(&self, at: usize, wide: bool) -> Option<u64> {
+        self.number(at, if wide { 8 } else { 4 })
+    }
+}
+
+#[cfg(test)]
+mod tests;

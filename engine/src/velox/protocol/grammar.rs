@@ -1,0 +1,39 @@
+//! The shapes of a request's texts, as the real server checks them. Pure.
+
+/// Velox's rule: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
+pub(in crate::velox) fn is_rr_version(text: &str) -> bool {
+    if text == "master" {
+        return true;
+    }
+    if (7..=40).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    {
+        return true;
+    }
+    let Some(rest) = text.strip_prefix('v') else {
+        return false;
+    };
+    let mut parts = rest.splitn(3, '.');
+    let number = |part: Option<&str>| {
+        part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    number(parts.next())
+        && number(parts.next())
+        && parts
+            .next()
+            .is_some_and(|part| part.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// protovalidate's rule for `string.uuid`: 36 characters, hexadecimal of either case and dashes.
+pub(in crate::velox) fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        })
+}

@@ -1,0 +1,234 @@
+//! RoadRunner's frames, followed as a worker reads them piece by piece: where one begins that carries a request,
+//! and the id in that request's headers. Pure; a foreign wire's bytes come in, so nothing here trusts them.
+//!
+//! A frame (github.com/roadrunner-server/goridge, pkg/frame/frame.md) is a header of 12 bytes (version and length
+//! in words, flags, length of the payload, CRC-32, a byte for streams), options of 4 bytes, and the payload. The
+//! first option is the length of the context, with which the payload begins: the request without its body.
+
+use super::request_id;
+
+const VERSION: u8 = 1;
+const HEAD: usize = 12;
+/// A flag: the frame is about the worker itself.
+const CONTROL: u8 = 1;
+/// As much of a context is kept: headers stand in it.
+const MOST_CONTEXT: usize = 64 << 10;
+
+/// What has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing that is told.
+    Nothing,
+    /// A request begins.
+    Request,
+    /// What is read is no frame: who reads is out of step, and nothing is known from here on.
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Part {
+    /// Header and options are collected.
+    #[default]
+    Head,
+    /// So many bytes of the payload are to come, and so many of the context before them.
+    Payload { left: usize, context: usize },
+    /// See [`Seen::Lost`].
+    Lost,
+}
+
+/// Where a worker stands in what it reads.
+#[derive(Debug, Default)]
+pub struct Frames {
+    part: Part,
+    head: Vec<u8>,
+    is_request: bool,
+    context: Vec<u8>,
+}
+
+impl Frames {
+    /// Whether the next byte is the first one of a frame.
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.part == Part::Head && self.head.is_empty()
+    }
+
+    /// Takes the bytes that were read. A piece may end anywhere, also behind the frame that it began in.
+    pub fn take(&mut self, mut bytes: &[u8]) -> Seen {
+        let mut seen = Seen::Nothing;
+        while !bytes.is_empty() {
+            match self.part {
+                Part::Lost => return seen,
+                Part::Head => {
+                    let missing = self.head_length().saturating_sub(self.head.len());
+                    let piece = cut(&mut bytes, missing);
+                    self.head.extend_from_slice(piece);
+                    match self.begin() {
+                        Seen::Nothing => {}
+                        told => seen = told,
+                    }
+                }
+                Part::Payload { left, context } => {
+                    let piece = cut(&mut bytes, left);
+                    let (kept, _) = piece.split_at(piece.len().min(context));
+                    self.context.extend_from_slice(kept);
+                    self.go_to(left - piece.len(), context - kept.len());
+                }
+            }
+        }
+        seen
+    }
+
+    /// The id in the headers of the request that came last, where it has one and they have come.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        let is_whole = match self.part {
+            Part::Payload { context, .. } => context == 0,
+            Part::Head => true,
+            Part::Lost => false,
+        };
+        (self.is_request && is_whole)
+            .then(|| id(&self.context))
+            .flatten()
+    }
+
+    /// How many bytes header and options have, as far as it is known.
+    fn head_length(&self) -> usize {
+        match self.head.first() {
+            Some(first) if self.head.len() >= HEAD => usize::from(first & 0x0f) * 4,
+            _ => HEAD,
+        }
+    }
+
+    /// Looks whether the header is there, then whether the options are.
+    fn begin(&mut self) -> Seen {
+        let Some(head) = self.head.first_chunk::<HEAD>() else {
+            return Seen::Nothing;
+        };
+        let [first, flags, l0, l1, l2, l3, .., stream, _] = *head;
+        let words = usize::from(first & 0x0f);
+        if first >> 4 != VERSION || words * 4 < HEAD {
+            self.part = Part::Lost;
+            return Seen::Lost;
+        }
+        if self.head.len() < words * 4 {
+            return Seen::Nothing;
+        }
+        let left = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let option = self.head.get(HEAD..).and_then(<[u8]>::first_chunk);
+        let context = option.map_or(0, |option| u32::from_le_bytes(*option) as usize);
+        // A word about a stream that has ended meanwhile is no request.
+        self.is_request = flags & CONTROL == 0 && stream == 0;
+        self.head.clear();
+        self.context.clear();
+        let kept = if self.is_request { context } else { 0 };
+        self.go_to(left, kept.min(left).min(MOST_CONTEXT));
+        match self.is_request {
+            true => Seen::Request,
+            false => Seen::Nothing,
+        }
+    }
+
+    fn go_to(&mut self, left: usize, context: usize) {
+        self.part = match left {
+            0 => Part::Head,
+            left => Part::Payload { left, context },
+        };
+    }
+}
+
+fn cut<'a>(bytes: &mut &'a [u8], most: usize) -> &'a [u8] {
+    let (piece, rest) = bytes.split_at(bytes.len().min(most));
+    *bytes = rest;
+    piece
+}
+
+/// The id in a context: RoadRunner's `http.v1.Request`, field 5 of which maps names to lists of values. (Up to
+/// 2023 it was JSON.)
+fn id(context: &[u8]) -> Option<String> {
+    let mut found = Found::default();
+    if context.first() == Some(&b'{') {
+        let request: serde_json::Value = serde_json::from_slice(context).ok()?;
+        for (name, lines) in request.get("headers")?.as_object()? {
+            if let Some(line) = lines.get(0).and_then(serde_json::Value::as_str) {
+                found.look(name.as_bytes(), line.as_bytes());
+            }
+        }
+    } else {
+        const HEADERS: u64 = 5;
+        for (field, header) in fields(context) {
+            if field == HEADERS
+                && let Some(name) = first(header, 1)
+                && Found::is_wanted(name)
+                && let Some(line) = first(header, 2).and_then(|lines| first(lines, 1))
+            {
+                found.look(name, line);
+            }
+        }
+    }
+    found.request.or(found.trace)
+}
+
+#[derive(Default)]
+struct Found {
+    request: Option<String>,
+    trace: Option<String>,
+}
+
+impl Found {
+    fn is_wanted(name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"traceparent")
+    }
+
+    fn look(&mut self, name: &[u8], line: &[u8]) {
+        if name.eq_ignore_ascii_case(b"x-request-id") {
+            self.request = request_id::from_header(line).map(str::to_owned);
+        } else if name.eq_ignore_ascii_case(b"traceparent") {
+            self.trace = request_id::from_traceparent(line).map(str::to_owned);
+        }
+    }
+}
+
+/// The first field of this number that has a length.
+fn first(message: &[u8], wanted: u64) -> Option<&[u8]> {
+    fields(message).find_map(|(field, bytes)| (field == wanted).then_some(bytes))
+}
+
+/// The fields of a message that have a length, by their numbers, up to the first byte that is none of a message.
+fn fields(mut message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    std::iter::from_fn(move || {
+        loop {
+            let key = varint(&mut message)?;
+            let length = match key & 7 {
+                0 => {
+                    varint(&mut message)?;
+                    continue;
+                }
+                1 => 8,
+                2 => usize::try_from(varint(&mut message)?).ok()?,
+                5 => 4,
+                _ => return None,
+            };
+            let (bytes, rest) = message.split_at_checked(length)?;
+            message = rest;
+            if key & 7 == 2 {
+                return Some((key >> 3, bytes));
+            }
+        }
+    })
+}
+
+fn varint(message: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = message.split_first()?;
+        *message = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

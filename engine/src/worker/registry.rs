@@ -1,0 +1,303 @@
+//! All workers of the host, seen from any of them: one segment with a slot for each PHP thread that serves
+//! requests. A slot belongs to the thread that took it, which alone stores into it; readers take no lock. It
+//! names the presence of its process, by which everybody knows whether it lives. What dies anywhere in between
+//! is cleared by whoever looks next: a slot is taken by one atomic step that names its owner, is shown by another
+//! one when it is filled, and nothing else has to be whole.
+//!
+//! Layout of `workers-v1.seg`, words of eight bytes in little-endian order: slots of 32 words. Word 0: the
+//! owner, 0 for nobody; word 1: the owner again, once the slot is filled; word 2: counts the takings; the others
+//! are those of [`Field`]. The name has the version, and the file's size its capacity.
+
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering, fence},
+    },
+};
+
+use crate::host::{Segment, fork};
+
+/// Threads that one host can show; of further ones only the others know nothing.
+const SLOTS: usize = 1024;
+/// Words of a slot.
+const WORDS: usize = 32;
+const OWNER: usize = 0;
+const SHOWN: usize = 1;
+const TAKEN: usize = 2;
+/// The first of [`Field`].
+const FIRST: usize = 3;
+
+/// What a slot tells, in the order of its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Field {
+    /// The thread's number, as the system has it.
+    Thread,
+    /// When it took the slot, in milliseconds since 1970.
+    Since,
+    /// The runtime: [`super::Mode::number`].
+    Mode,
+    /// When its request began, in milliseconds since 1970; 0 between two.
+    Began,
+    /// When the last one ended.
+    Ended,
+    /// Requests that have ended on the thread.
+    Requests,
+    /// Microseconds of the last one.
+    Last,
+    /// Microseconds that half of its process's requests did not exceed, lately.
+    P50,
+    /// And 99 of 100.
+    P99,
+    /// Bytes of PHP's memory.
+    Memory,
+    /// The most of it.
+    Peak,
+    /// What it was when the request began.
+    Baseline,
+    /// How often PHP has started anew in the process.
+    Restarts,
+    /// Things that the last request which was looked at has left behind.
+    Leaks,
+}
+
+const FIELDS: usize = Field::Leaks as usize + 1;
+const _: () = assert!(FIRST + FIELDS <= WORDS);
+
+/// The name of a process's presence as a number: `<pid>-<8 hex digits>.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Owner(u64);
+
+impl Owner {
+    /// From the name of a presence; `None`: it is no such name.
+    #[must_use]
+    pub fn of(presence: &str) -> Option<Self> {
+        let (pid, random) = presence.strip_suffix(".json")?.split_once('-')?;
+        let (pid, random) = (
+            pid.parse::<u32>().ok()?,
+            u32::from_str_radix(random, 16).ok()?,
+        );
+        (pid != 0).then_some(Self(u64::from(pid) << 32 | u64::from(random)))
+    }
+
+    /// The name of the presence.
+    #[must_use]
+    pub fn presence(self) -> String {
+        format!("{}-{:08x}.json", self.pid(), self.0 as u32)
+    }
+
+    /// The process, in its own namespace.
+    #[must_use]
+    pub const fn pid(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub struct Roster(Segment);
+
+/// A worker that lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose it is.
+    pub owner: Owner,
+    fields: [u64; FIELDS],
+}
+
+impl Entry {
+    /// What it tells.
+    #[must_use]
+    pub fn get(&self, field: Field) -> u64 {
+        self.fields.get(field as usize).copied().unwrap_or(0)
+    }
+}
+
+impl Roster {
+    /// The one in `run_dir`, made where there is none.
+    ///
+    /// # Errors
+    /// The system's; what stands there is none.
+    pub fn open(run_dir: &Path) -> io::Result<Self> {
+        let path = run_dir.join("workers-v1.seg");
+        // Made under a name of its own and linked, so that nobody maps half of one.
+        for _ in 0..4 {
+            match Segment::open(&path)? {
+                Some(segment) if segment.bytes() == SLOTS * WORDS * 8 => return Ok(Self(segment)),
+                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "another size")),
+                None => {}
+            }
+            let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+            let temporary = run_dir.join(format!("workers-v1-{random:016x}.tmp"));
+            Segment::create(&temporary, SLOTS * WORDS * 8)?;
+            let linked = std::fs::hard_link(&temporary, &path);
+            let _ = std::fs::remove_file(&temporary);
+            if let Err(error) = linked
+                && error.kind() != io::ErrorKind::AlreadyExists
+            {
+                return Err(error);
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn word(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
+        self.0.word(slot * WORDS + word)
+    }
+
+    fn load(&self, slot: usize, word: usize, order: Ordering) -> u64 {
+        self.word(slot, word)
+            .map_or(0, |found| u64::from_le(found.load(order)))
+    }
+
+    fn store(&self, slot: usize, word: usize, value: u64, order: Ordering) {
+        if let Some(found) = self.word(slot, word) {
+            found.store(value.to_le(), order);
+        }
+    }
+
+    fn swap(&self, slot: usize, from: u64, to: u64) -> bool {
+        self.word(slot, OWNER).is_some_and(|owner| {
+            owner
+                .compare_exchange(
+                    from.to_le(),
+                    to.to_le(),
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+        })
+    }
+
+    /// Takes a slot for a thread. `lives` tells of others' presences. `None`: all are taken by the living.
+    pub fn take(self: &Arc<Self>, owner: Owner, lives: &dyn Fn(Owner) -> bool) -> Option<Seat> {
+        let slot = self.free().or_else(|| {
+            self.sweep(lives);
+            self.free()
+        });
+        // Another thread may be faster, then the next one is.
+        let slot = std::iter::successors(slot, |_| self.free())
+            .take(SLOTS)
+            .find(|slot| self.swap(*slot, 0, owner.0))?;
+        self.store(slot, SHOWN, 0, Ordering::Release);
+        let taken = self.load(slot, TAKEN, Ordering::Relaxed);
+        self.store(slot, TAKEN, taken.wrapping_add(1), Ordering::Relaxed);
+        for field in 0..FIELDS {
+            self.store(slot, FIRST + field, 0, Ordering::Relaxed);
+        }
+        Some(Seat {
+            roster: Arc::clone(self),
+            slot,
+            owner,
+            generation: fork::generation(),
+        })
+    }
+
+    fn free(&self) -> Option<usize> {
+        (0..SLOTS).find(|slot| self.load(*slot, OWNER, Ordering::Relaxed) == 0)
+    }
+
+    /// Clears the slots of the dead.
+    fn sweep(&self, lives: &dyn Fn(Owner) -> bool) {
+        let mut asked: Vec<(Owner, bool)> = Vec::new();
+        for slot in 0..SLOTS {
+            let owner = Owner(self.load(slot, OWNER, Ordering::Acquire));
+            if owner.0 != 0 && !remember(&mut asked, owner, lives) {
+                self.swap(slot, owner.0, 0);
+            }
+        }
+    }
+
+    /// All that live; the slots of others are cleared.
+    pub fn list(&self, lives: &dyn Fn(Owner) -> bool) -> Vec<Entry> {
+        self.sweep(lives);
+        let mut found: Vec<Entry> = (0..SLOTS).filter_map(|slot| self.read(slot)).collect();
+        found.sort_by_key(|entry| (entry.owner.0, entry.get(Field::Thread)));
+        found
+    }
+
+    /// What a slot tells, unless it is empty, or taken anew meanwhile.
+    fn read(&self, slot: usize) -> Option<Entry> {
+        let owner = self.load(slot, OWNER, Ordering::Acquire);
+        let taken = self.load(slot, TAKEN, Ordering::Relaxed);
+        if owner == 0 || self.load(slot, SHOWN, Ordering::Acquire) != owner {
+            return None;
+        }
+        let mut fields = [0; FIELDS];
+        for (field, value) in fields.iter_mut().enumerate() {
+            *value = self.load(slot, FIRST + field, Ordering::Relaxed);
+        }
+        fence(Ordering::Acquire);
+        let same = self.load(slot, SHOWN, Ordering::Relaxed) == owner
+            && self.load(slot, TAKEN, Ordering::Relaxed) == taken
+            && self.load(slot, OWNER, Ordering::Relaxed) == owner;
+        same.then_some(Entry {
+            owner: Owner(owner),
+            fields,
+        })
+    }
+}
+
+fn remember(asked: &mut Vec<(Owner, bool)>, owner: Owner, lives: &dyn Fn(Owner) -> bool) -> bool {
+    match asked.iter().find(|(known, _)| *known == owner) {
+        Some((_, alive)) => *alive,
+        None => {
+            let alive = lives(owner);
+            asked.push((owner, alive));
+            alive
+        }
+    }
+}
+
+/// The slot of a thread. Given back when it is dropped; a forked child's copy is its parent's, and does
+/// nothing.
+#[derive(Debug)]
+pub struct Seat {
+    roster: Arc<Roster>,
+    slot: usize,
+    owner: Owner,
+    generation: u32,
+}
+
+impl Seat {
+    /// Whether it is this process's, and nobody has taken it for one of the dead.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+            && self.roster.load(self.slot, OWNER, Ordering::Relaxed) == self.owner.0
+    }
+
+    /// Whose presence it names.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Tells something.
+    #[inline]
+    pub fn set(&self, field: Field, value: u64) {
+        let word = FIRST + field as usize;
+        self.roster.store(self.slot, word, value, Ordering::Relaxed);
+    }
+
+    /// Shows the slot to the others, when it tells who this is.
+    pub fn show(&self) {
+        let owner = self.owner.0;
+        self.roster
+            .store(self.slot, SHOWN, owner, Ordering::Release);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.is_ours() {
+            self.roster.store(self.slot, SHOWN, 0, Ordering::Release);
+            self.roster.swap(self.slot, self.owner.0, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

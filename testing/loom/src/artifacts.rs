@@ -1,0 +1,31 @@
+//! See the crate's page.
+
+pub mod index;
+#[path = "../../../engine/src/artifacts/key.rs"]
+mod key;
+#[path = "../../../engine/src/artifacts/record.rs"]
+mod record;
+
+pub(crate) use key::{ConfigDigest, Key};
+pub(crate) use record::Record;
+
+pub(crate) mod journal {
+    //! The log of changes is a file; of it, the index keeps a position.
+
+    pub(crate) const RECORD: u64 = 32;
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+    pub(crate) struct Position {
+        pub file: u64,
+        pub offset: u64,
+    }
+}
+
+mod file_names {
+    //! Names of files are no part of any scene.
+    use super::{Key, record::hex};
+
+    pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
+        format!("{key}.{}.bin", hex(sha256))
+    }
+}

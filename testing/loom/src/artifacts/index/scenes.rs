@@ -1,0 +1,72 @@
+//! The table around the slots.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::Index;
+use crate::artifacts::{ConfigDigest, Key, Record, journal::Position};
+
+const KEY: Key = Key(0x2ecc_b077_c71e_1f91);
+
+/// How far the log of changes is followed.
+const SEEN: Position = Position {
+    file: 1,
+    offset: 64,
+};
+
+fn record(build: u32) -> Record {
+    Record {
+        key: KEY,
+        sha256: [build as u8; 32],
+        size: build.into(),
+        created_ms: 1,
+        expires_ms: u64::MAX,
+        accessed_ms: 1,
+        build_ms: build,
+        digest: ConfigDigest(build.into()),
+    }
+}
+
+/// A process that has read how far the log of changes was followed finds what was followed until
+/// there, for it will not read that part of the log itself.
+pub fn who_sees_the_position_finds_the_record() {
+    let index = Arc::new(Index::new());
+    let shared = Arc::clone(&index);
+    let writer = thread::spawn(move || {
+        shared.writer().store(&record(1));
+        shared.followed(SEEN);
+    });
+    if index.position() == SEEN {
+        assert_eq!(index.get(KEY), Some(record(1)));
+    }
+    let _ = writer.join();
+}
+
+/// The same for who has read the number of records.
+pub fn who_sees_the_count_finds_the_record() {
+    let index = Arc::new(Index::new());
+    let shared = Arc::clone(&index);
+    let writer = thread::spawn(move || {
+        shared.writer().store(&record(1));
+    });
+    if index.len() == 1 {
+        assert_eq!(index.get(KEY), Some(record(1)));
+    }
+    let _ = writer.join();
+}
+
+/// A writer who comes second works on what the first one left.
+pub fn a_second_writer_builds_on_the_first() {
+    let index = Arc::new(Index::new());
+    let shared = Arc::clone(&index);
+    let first = thread::spawn(move || {
+        shared.writer().store(&record(1));
+    });
+    index.writer().remove(KEY);
+    index.writer().store(&record(2));
+    let _ = first.join();
+    assert_eq!(index.len(), 1, "one key, one record");
+    let found = index.get(KEY).map(|found| found.build_ms);
+    assert!(matches!(found, Some(1 | 2)), "{found:?}");
+}

@@ -1,0 +1,36 @@
+//! The engine's lock-free files, compiled with loom's atomics in the place of the processor's, and
+//! the scenes that `tests/` plays with them. loom goes through every order in which threads can run, and
+//! through every older value that a load may still give under the memory model; on a real machine most of them
+//! are never met (x86 has none of the reorderings that a missing `Release` allows). Threads stand for processes
+//! here: to memory that is mapped twice it is the same.
+//!
+//! * `seqlock`: words in a slot of the index: one writer, readers who never wait.
+//! * `index`: the table around it: groups, counts, the position in the log of changes.
+//! * `process_cell`: the one pointer on which the state of a process hangs.
+//! * `completions`: what a PHP thread learns of its jobs, and the notifier that must not stay silent.
+//! * `cell`: a number that threads add to.
+//! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may go.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    unexpected_cfgs,
+    unreachable_pub,
+    reason = "the engine's files are whole, the scenes use parts of them"
+)]
+
+mod artifacts;
+#[path = "../../../engine/src/descriptors.rs"]
+mod descriptors;
+#[path = "../../../engine/src/failpoint.rs"]
+mod failpoint;
+mod host;
+mod metrics;
+mod runtime;
+mod sentry;
+mod sync;
+
+pub use artifacts::index::{scenes::*, seqlock_scenes::*};
+pub use metrics::scenes::*;
+pub use runtime::{completions_scenes::*, process_cell_scenes::*};
+pub use sentry::outbox::scenes::*;

@@ -1,0 +1,11 @@
+//! See the crate's page. The notifier is the real one: its socket pair is no matter of the memory model, and
+//! loom's threads take turns around it.
+
+#[path = "../../../engine/src/runtime/completions.rs"]
+mod completions;
+pub mod completions_scenes;
+#[path = "../../../engine/src/runtime/notifier.rs"]
+mod notifier;
+#[path = "../../../engine/src/runtime/process_cell.rs"]
+mod process_cell;
+pub mod process_cell_scenes;
