@@ -7,12 +7,11 @@
 //!   environment; [`thread`] what a PHP thread keeps.
 //! * [`boundary`] where a request begins and ends, one file a runtime.
 //! * [`serve`] the loop of a worker script, in every runtime.
-//! * [`functions`] one file a PHP namespace; [`classes`] future, artifact, exceptions.
+//! * [`functions`] one file a PHP namespace.
 //! * [`ini`], [`info`] settings in and out; [`log`] lines for PHP's log; [`heap`] the counting allocator.
 //! * [`zend`] the ground on which the others stand; nearly all unsafe code is there.
 
 mod boundary;
-mod classes;
 mod functions;
 mod heap;
 mod info;

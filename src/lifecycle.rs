@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 
 use pillion_engine::config::Resolved;
 
-use crate::{boundary, classes, ini, log, process, thread::Thread};
+use crate::{boundary, functions, ini, log, process, thread::Thread};
 
 const SUCCESS: i32 = 0;
 const FAILURE: i32 = -1;
@@ -16,7 +16,7 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
     guarded(|| {
         ini::register(module);
         // SAFETY: this is MINIT.
-        unsafe { classes::register() };
+        unsafe { functions::register_classes() };
         let resolved = process::prepare();
         resolved.log_problems();
         apply(resolved);

@@ -17,7 +17,7 @@ use pillion_engine::{
 
 use super::{convert, function};
 use crate::{
-    classes::artifact,
+    functions::artifact,
     handler, process,
     zend::{
         call::{Call, Thrown},

@@ -12,7 +12,7 @@ use pillion_engine::{
 };
 
 use crate::{
-    classes::future,
+    functions::future,
     process,
     thread::Thread,
     zend::{

@@ -8,7 +8,7 @@ use pillion_engine::{
 
 use super::function;
 use crate::{
-    classes::future,
+    functions::future,
     handler, heap, process,
     thread::Thread,
     zend::{

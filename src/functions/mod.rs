@@ -1,7 +1,11 @@
-//! The functions that PHP sees, one file a namespace. Thin: convert, call the engine, convert back.
+//! The functions and classes that PHP sees: one file for each namespace, one for each class. Thin: convert, call the
+//! engine, convert back.
 
+pub mod artifact;
 mod artifacts;
 mod convert;
+pub mod exceptions;
+pub mod future;
 mod jobs;
 mod sentry;
 mod velox;
@@ -28,5 +32,18 @@ const fn function(name: &'static str, signature: &'static str, handler: Handler)
         signature,
         handler,
         flags: 0,
+    }
+}
+
+/// Registers all classes.
+///
+/// # Safety
+/// In MINIT.
+pub unsafe fn register_classes() {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        exceptions::register();
+        artifact::register();
+        future::register();
     }
 }

@@ -4,7 +4,7 @@ use pillion_engine::velox::Identity;
 
 use super::{convert, function};
 use crate::{
-    classes::artifact,
+    functions::artifact,
     handler, process,
     zend::{
         call::{Call, Thrown},

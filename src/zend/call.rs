@@ -17,7 +17,7 @@ use ext_php_rs::ffi::{
 use pillion_engine::Error;
 
 use super::{raw, ret::Ret};
-use crate::classes::exceptions;
+use crate::functions::exceptions;
 
 /// Why a call has no value.
 pub enum Thrown {

@@ -16,7 +16,7 @@ pub mod dead_letters;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod outbox;
-pub(crate) mod protocol;
+pub mod protocol;
 mod reachability;
 mod sender;
 pub mod shared_state;
