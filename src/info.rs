@@ -9,12 +9,12 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::engine::Process;
 
-use crate::process;
+use crate::engine;
 
 /// Called by PHP for phpinfo.
 pub unsafe extern "C" fn print(_: *mut zend_module_entry) {
     let rows = std::panic::catch_unwind(|| {
-        let process = process::current();
+        let process = engine::current();
         (state(process), settings(process))
     });
     let Ok((state, settings)) = rows else {
@@ -25,7 +25,7 @@ pub unsafe extern "C" fn print(_: *mut zend_module_entry) {
 }
 
 fn state(process: &Process) -> Vec<[String; 3]> {
-    let status = process.status(crate::heap::live());
+    let status = process.status(crate::alloc::live());
     let text = |pointer: &str| match status.pointer(pointer) {
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(serde_json::Value::Null) | None => "none".to_owned(),

@@ -3,25 +3,26 @@
 //!
 //! # Layout
 //!
-//! * [`lifecycle`] module and request start and stop; [`process`] the one pointer to all state; [`startup`] settings and
-//!   environment; [`thread`] what a PHP thread keeps.
-//! * [`boundary`] where a request begins and ends, one file a runtime.
-//! * [`serve`] the loop of a worker script, in every runtime.
-//! * [`functions`] one file a PHP namespace.
-//! * [`ini`], [`info`] settings in and out; [`log`] lines for PHP's log; [`heap`] the counting allocator.
-//! * [`zend`] the ground on which the others stand; nearly all unsafe code is there.
+//! * [`lifecycle`] module and request start and stop; [`engine`] the pointer to the process's engine; [`startup`] settings
+//!   and environment; [`thread_state`] the state of a PHP thread.
+//! * [`api`] one file for each PHP namespace and class.
+//! * [`worker`] the start and the end of each request: one file for each runtime, `Worker\loop` in `request_loop`.
+//! * [`residue`] PHP state that outlives a request: detect, report, restore. [`leak_check`] objects and memory that do.
+//! * [`settings`], [`info`] settings in and out; [`log`] lines for PHP's log; [`alloc`] the counting allocator.
+//! * [`zend`] the safe layer over the Zend engine's C API; nearly all unsafe code is there.
 
-mod boundary;
-mod functions;
-mod heap;
+mod alloc;
+mod api;
+mod engine;
 mod info;
-mod ini;
+mod leak_check;
 mod lifecycle;
 mod log;
-mod process;
-mod serve;
+mod residue;
+mod settings;
 mod startup;
-mod thread;
+mod thread_state;
+mod worker;
 mod zend;
 
 use ext_php_rs::{
@@ -41,7 +42,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
                 .request_startup_function(lifecycle::request_startup)
                 .request_shutdown_function(lifecycle::request_shutdown)
                 .info_function(info::print)
-                .globals(&thread::THREAD)
+                .globals(&thread_state::THREAD)
         };
         let built = builder().try_into();
         let (mut entry, _, owned): (ModuleEntry, ext_php_rs::builders::ModuleStartup, _) =
@@ -50,7 +51,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
                 // Only a name with a NUL could fail here, and the name is above.
                 Err(_) => std::process::abort(),
             };
-        entry.functions = zend::signature::table(&functions::all());
+        entry.functions = zend::registration::table(&api::all());
         (entry, owned)
     })
 }

@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 
 use pillion_engine::config::Resolved;
 
-use crate::{boundary, functions, ini, log, process, thread::Thread};
+use crate::{api, engine, log, settings, thread_state::Thread, worker};
 
 const SUCCESS: i32 = 0;
 const FAILURE: i32 = -1;
@@ -14,38 +14,38 @@ const FAILURE: i32 = -1;
 /// Registers settings and classes, and says what is wrong with the settings.
 pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
     guarded(|| {
-        ini::register(module);
+        settings::register(module);
         // SAFETY: this is MINIT.
-        unsafe { functions::register_classes() };
-        let resolved = process::prepare();
+        unsafe { api::register_classes() };
+        let resolved = engine::prepare();
         resolved.log_problems();
         apply(resolved);
-        boundary::module_startup();
+        worker::module_startup();
     })
 }
 
 /// Settings that are looked at for every request.
 fn apply(resolved: &Resolved) {
-    boundary::leaks::set(resolved.settings.worker.leak_check);
-    boundary::gc::set(resolved.settings.worker.gc);
+    crate::leak_check::set(resolved.settings.worker.leak_check);
+    worker::gc::set(resolved.settings.worker.gc);
 }
 
 /// Aborts or hands over all jobs and joins all threads, before PHP unmaps or restarts the module.
 pub unsafe extern "C" fn module_shutdown(_: i32, module: i32) -> i32 {
     guarded(|| {
-        boundary::module_shutdown();
-        process::end();
-        ini::unregister(module);
+        worker::module_shutdown();
+        engine::end();
+        settings::unregister(module);
     })
 }
 
 /// A script starts, which may be a request.
 pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
     guarded(|| {
-        if let Some(resolved) = process::request_starts() {
+        if let Some(resolved) = engine::request_starts() {
             apply(resolved);
         }
-        boundary::script::starts();
+        worker::runtimes::script::starts();
     })
 }
 
@@ -53,7 +53,7 @@ pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
 /// here, because only a PHP thread may write to it.
 pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
     guarded(|| {
-        boundary::script::ends();
+        worker::runtimes::script::ends();
         Thread::with(|thread| {
             thread.stream = None;
             thread.json.clear();

@@ -5,7 +5,7 @@ use std::ffi::CString;
 
 use pillion_engine::logging;
 
-use crate::zend::raw;
+use crate::zend::ffi;
 
 /// Lines handed over at one time; what is left comes next time.
 const AT_ONCE: usize = 256;
@@ -17,7 +17,7 @@ pub fn hand_over() {
     for line in logging::drain_php(AT_ONCE) {
         if let Ok(text) = CString::new(line.text.replace('\0', " ")) {
             // SAFETY: a C string, on a PHP thread; the text is copied or written at once.
-            unsafe { raw::php_log_err_with_severity(text.as_ptr(), NOTICE) };
+            unsafe { ffi::php_log_err_with_severity(text.as_ptr(), NOTICE) };
         }
     }
 }

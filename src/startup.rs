@@ -15,7 +15,7 @@ use pillion_engine::{
     runtime::Slot,
 };
 
-use crate::{ini, zend::sapi};
+use crate::{settings, zend::sapi};
 
 /// What a process starts with.
 pub struct Startup {
@@ -72,7 +72,7 @@ impl Startup {
     fn now() -> Self {
         let environment = environment();
         let resolved = config::resolve(&Sources {
-            ini: &ini::get,
+            ini: &settings::get,
             env: &|name| environment.get(name).cloned(),
             read_file: &config::file::read,
             cwd: &std::env::current_dir().unwrap_or_default(),

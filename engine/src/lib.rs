@@ -1,24 +1,26 @@
 //! Everything of Pillion that needs no PHP. The extension converts PHP values, calls in here, and
-//! converts back; the `pillion` program stands on the same rooms.
+//! converts back; the `pillion` program uses the same modules.
 //!
 //! # Layout
 //!
 //! * [`config`] one table that describes each setting; INI, environment, YAML and defaults resolved.
-//! * [`logging`] structured lines that PHP's thread never waits for.
-//! * [`net`] what all clients over the network have in common; `dns` names as the C library resolves them.
-//! * [`metrics`] typed handles for what the rooms count.
-//! * [`host`] what the processes of one machine share: directories, locks, presence, segments, steward.
+//! * [`logging`] structured log lines; PHP's thread never waits for one.
+//! * [`http_client`] shared parts of all network clients; `dns` resolves names as the C library does; `tls` the trusted
+//!   certificates.
+//! * [`metrics`] typed handles for counters, gauges and histograms.
+//! * [`host`] state that the processes of one machine share: directories, locks, presence, segments, leader.
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
 //! * [`velox`] builds: request, key, flight, client.
-//! * [`sentry`] envelopes: outbox, limits, sender, dead letters.
-//! * [`worker`] where requests begin and end.
-//! * `descriptors` none of ours is below 3; `file_size` a limit of it is an error; [`threads`] work that blocks, and machines that give no thread.
-//! * [`uuid`] ids that are made here.
+//! * [`sentry`] envelopes: outbox, rate limits, sender, dead letters.
+//! * [`worker`] the life of a request, and the registry of workers.
+//! * [`engine`] all of it for one process, opened lazily.
+//! * `descriptors` keeps our descriptors above 2; `file_size` turns a file size limit into an error; [`threads`] blocking
+//!   work, and machines that refuse a thread; [`uuid`] ids.
 //! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
-//! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`, `net`, `host`
-//! and `runtime` know none of the rooms above them.
+//! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`,
+//! `http_client`, `host` and `runtime` know none of the modules above them.
 
 pub mod artifacts;
 #[cfg(feature = "builder")]

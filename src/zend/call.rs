@@ -1,318 +1,114 @@
-//! One call from PHP: its arguments, its return value, and what it throws. A panic never crosses
-//! into PHP: it is a `StateException` of code 999 there and a line in the log.
-//!
-//! Functions here are written so that PHP may jump over their frames (a fatal error in an interrupt):
-//! what such a frame holds has no destructor that matters.
+//! Calling functions, methods and classes of PHP's by their names. PHP code runs: it may throw, and PHP may
+//! jump over the frames above, so what is held here are [`Kept`] values, which have no destructor.
 
-use std::{
-    ffi::CStr,
-    marker::PhantomData,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{ffi::CStr, mem::MaybeUninit};
 
 use ext_php_rs::ffi::{
-    HashTable, IS_ARRAY, zend_execute_data, zend_is_callable, zend_object, zend_string,
-    zend_wrong_parameters_count_error, zval,
+    _call_user_function_impl, zend_class_entry, zend_lookup_class_ex, zend_object, zval,
 };
 use pillion_engine::Error;
 
-use super::{raw, ret::Ret};
-use crate::functions::exceptions;
+use super::{arguments::Thrown, ffi, interrupt, owned::Kept, value, value_writer::filled};
 
-/// Why a call has no value.
-pub enum Thrown {
-    /// An exception is already on its way in the engine.
-    Pending,
-    /// One of ours, to be thrown as its class.
-    Error(Error),
-}
-
-impl From<Error> for Thrown {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-/// What a function of the extension is: safe code between a call and its return value.
-pub type Body = fn(&Call<'_>, Ret) -> Result<(), Thrown>;
-
-/// The arguments of one call. Positions count from 0.
-pub struct Call<'a> {
-    execute_data: *mut zend_execute_data,
-    frame: PhantomData<&'a ()>,
-}
-
-/// Runs `body` for a call from the engine.
+/// Calls what is callable; gives what it returns, with a reference.
 ///
-/// # Safety
-/// Both pointers are those that the engine gave to the handler.
-#[inline]
-pub unsafe fn enter(execute_data: *mut zend_execute_data, return_value: *mut zval, body: Body) {
-    let call = Call {
-        execute_data,
-        frame: PhantomData,
-    };
-    // SAFETY: by the contract, the place for the return value.
-    let ret = unsafe { Ret::new(return_value) };
-    match catch_unwind(AssertUnwindSafe(|| body(&call, ret))) {
-        Ok(Ok(())) | Ok(Err(Thrown::Pending)) => {}
-        Ok(Err(Thrown::Error(error))) => exceptions::throw(&error),
-        Err(_) => {
-            ::log::error!("panic in a function of the extension");
-            exceptions::throw(&Error::Internal("a panic, see the log".into()));
-        }
+/// # Errors
+/// It has thrown, or is not callable; so below.
+pub fn call(function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    run(None, function, arguments)
+}
+
+/// Calls a function by its name, or a static method by `Class::method`.
+pub fn function(name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let name = Kept::text(name);
+    let returned = run(None, &name, arguments);
+    name.release();
+    returned
+}
+
+/// Calls a method of an object. What PHP code has returned may be anything: no object is an error.
+pub fn method(object: &Kept, name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    if value::object(object.value()).is_none() {
+        let found = type_name(object.value());
+        return Err(Error::State(format!("{name}(): found {found}; expected an object")).into());
+    }
+    let name = Kept::text(name);
+    let returned = run(Some(object), &name, arguments);
+    name.release();
+    returned
+}
+
+/// The class of this name, which PHP's autoloaders may load.
+///
+/// # Errors
+/// An autoloader has thrown.
+pub fn class(name: &str) -> Result<Option<*mut zend_class_entry>, Thrown> {
+    let name = Kept::text(name);
+    // SAFETY: on a PHP thread in a call; a string of the engine's.
+    let found = unsafe { zend_lookup_class_ex(name.string(), std::ptr::null_mut(), 0) };
+    name.release();
+    match interrupt::is_throwing() {
+        true => Err(Thrown::Pending),
+        false => Ok((!found.is_null()).then_some(found)),
     }
 }
 
-/// Makes the engine's handler for a [`Body`].
-#[macro_export]
-macro_rules! handler {
-    ($body:path) => {{
-        unsafe extern "C" fn handler(
-            execute_data: *mut ext_php_rs::ffi::zend_execute_data,
-            return_value: *mut ext_php_rs::ffi::zval,
-        ) {
-            // SAFETY: called by the engine with its own pointers.
-            unsafe { $crate::zend::call::enter(execute_data, return_value, $body) }
-        }
-        handler
-    }};
-}
-
-impl<'a> Call<'a> {
-    /// Throws `ArgumentCountError` unless the number of arguments lies between the two.
-    ///
-    /// # Errors
-    /// [`Thrown::Pending`].
-    pub fn arity(&self, least: u32, most: u32) -> Result<(), Thrown> {
-        let given = self.len();
-        if given >= least && given <= most {
-            return Ok(());
-        }
-        // SAFETY: throws for the function that is being called.
-        unsafe { zend_wrong_parameters_count_error(least, most) };
-        Err(Thrown::Pending)
+/// Makes an object of a class, and calls its constructor.
+pub fn new(class: *mut zend_class_entry, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let mut object = MaybeUninit::<zval>::zeroed();
+    // SAFETY: a live class; the place holds nothing.
+    if unsafe { ffi::object_init_ex(object.as_mut_ptr(), class) } != 0 {
+        return Err(Thrown::Pending);
     }
-
-    /// How many arguments were given.
-    #[inline]
-    #[must_use]
-    pub fn len(&self) -> u32 {
-        // SAFETY: a live frame; `This.u2` holds the number in a frame.
-        unsafe { (*self.execute_data).This.u2.num_args }
-    }
-
-    /// The object whose method is called.
-    #[must_use]
-    pub fn this(&self) -> *mut zend_object {
-        // SAFETY: in a method that is not static, `This` is the object.
-        unsafe { (*self.execute_data).This.value.obj }
-    }
-
-    #[inline]
-    fn slot(&self, position: u32) -> *mut zval {
-        const FRAME: usize = size_of::<zend_execute_data>().div_ceil(size_of::<zval>());
-        // SAFETY: arguments lie behind the frame; callers have checked the count.
-        unsafe {
-            self.execute_data
-                .cast::<zval>()
-                .add(FRAME + position as usize)
-        }
-    }
-
-    fn given(&self, position: u32) -> Option<*mut zval> {
-        (position < self.len()).then(|| self.slot(position))
-    }
-
-    /// The argument as it is, references followed; `None` where it is missing.
-    #[must_use]
-    pub fn any(&self, position: u32) -> Option<&'a zval> {
-        // SAFETY: a live argument for as long as the call lasts.
-        self.given(position)
-            .map(|slot| unsafe { super::value::deref(&*slot) })
-    }
-
-    /// Throws `TypeError` for an argument.
-    pub fn type_error(&self, position: u32, wanted: &CStr) -> Thrown {
-        let given = self.any(position).map_or(c"none".as_ptr(), |arg| {
-            // SAFETY: a live value; the answer is a static string.
-            unsafe { raw::zend_zval_type_name(arg) }
-        });
-        // SAFETY: three C strings for the two `%s`.
-        unsafe {
-            raw::zend_argument_type_error(
-                position + 1,
-                c"must be of type %s, %s given".as_ptr(),
-                wanted.as_ptr(),
-                given,
-            );
-        }
-        Thrown::Pending
-    }
-
-    /// Throws `TypeError` for an argument with the wrong kind of elements.
-    pub fn element_type_error(&self, position: u32, wanted: &CStr, element: &zval) -> Thrown {
-        // SAFETY: C strings for the two `%s`; a live value.
-        unsafe {
-            raw::zend_argument_type_error(
-                position + 1,
-                c"must contain only %s, %s given".as_ptr(),
-                wanted.as_ptr(),
-                raw::zend_zval_type_name(element),
-            );
-        }
-        Thrown::Pending
-    }
-
-    /// Throws `ValueError` for an argument; the message goes on after "Argument #1 ($name) ".
-    pub fn value_error(&self, position: u32, message: &CStr) -> Thrown {
-        // SAFETY: C strings for the one `%s`.
-        unsafe {
-            raw::zend_argument_value_error(position + 1, c"%s".as_ptr(), message.as_ptr());
-        }
-        Thrown::Pending
-    }
-
-    /// An `array`.
-    ///
-    /// # Errors
-    /// [`Thrown::Pending`] with PHP's `TypeError`; so below.
-    pub fn array(&self, position: u32) -> Result<&'a HashTable, Thrown> {
-        let mut table: *mut HashTable = std::ptr::null_mut();
-        self.parse(position, c"h", (&raw mut table).cast())?;
-        // SAFETY: parsed: the argument's own table, alive for the call.
-        unsafe { table.as_ref() }.ok_or(Thrown::Pending)
-    }
-
-    /// A `callable`, as the value it was given as.
-    pub fn callable(&self, position: u32) -> Result<&'a zval, Thrown> {
-        let Some(given) = self.any(position) else {
-            return Err(Thrown::Pending);
-        };
-        // SAFETY: a live value; its name is not asked for. The engine only reads it.
-        let is_callable = unsafe {
-            zend_is_callable(
-                std::ptr::from_ref(given).cast_mut(),
-                0,
-                std::ptr::null_mut(),
-            )
-        };
-        if is_callable {
-            return Ok(given);
-        }
-        if !super::interrupt::is_throwing() {
-            // SAFETY: a C string without placeholders.
-            unsafe {
-                raw::zend_argument_type_error(position + 1, c"must be a valid callback".as_ptr());
+    let object = Kept::owning(object);
+    // SAFETY: a live class.
+    if unsafe { !(*class).constructor.is_null() } {
+        match method(&object, "__construct", arguments) {
+            Ok(nothing) => nothing.release(),
+            Err(thrown) => {
+                object.release();
+                return Err(thrown);
             }
         }
-        Err(Thrown::Pending)
     }
+    Ok(object)
+}
 
-    /// A `string`, as bytes.
-    pub fn string(&self, position: u32) -> Result<&'a [u8], Thrown> {
-        if let Some(text) = self.any(position).and_then(super::value::bytes) {
-            return Ok(text);
-        }
-        let mut text: *mut zend_string = std::ptr::null_mut();
-        self.parse(position, c"S", (&raw mut text).cast())?;
-        // SAFETY: parsed: the argument's own string, alive for the call.
-        unsafe { super::value::zend_str(text) }.ok_or(Thrown::Pending)
-    }
+/// An object, whose reference goes over.
+#[must_use]
+pub fn object(object: *mut zend_object) -> Kept {
+    Kept::owning(filled(|ret| ret.object(object)))
+}
 
-    /// A `?string`; missing counts as null.
-    pub fn opt_string(&self, position: u32) -> Result<Option<&'a [u8]>, Thrown> {
-        if self.given(position).is_none() {
-            return Ok(None);
-        }
-        let mut text: *mut zend_string = std::ptr::null_mut();
-        self.parse(position, c"S!", (&raw mut text).cast())?;
-        // SAFETY: parsed: the argument's own string, alive for the call; null for null.
-        Ok(unsafe { super::value::zend_str(text) })
-    }
+fn type_name(value: &zval) -> String {
+    // SAFETY: a live value; its type's name is a C string that stays.
+    let name = unsafe { CStr::from_ptr(ffi::zend_zval_type_name(value)) };
+    name.to_string_lossy().into_owned()
+}
 
-    /// An `int`, or the default where it is missing.
-    pub fn int_or(&self, position: u32, default: i64) -> Result<i64, Thrown> {
-        let mut number = default;
-        if self.given(position).is_some() {
-            self.parse(position, c"l", (&raw mut number).cast())?;
-        }
-        Ok(number)
+fn run(object: Option<&Kept>, function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {
+    let mut returned = MaybeUninit::<zval>::zeroed();
+    // SAFETY: on a PHP thread in a call; live values, which the engine copies, and a place for what is
+    // returned.
+    let result = unsafe {
+        _call_user_function_impl(
+            object.map_or(std::ptr::null_mut(), Kept::as_ptr),
+            function.as_ptr(),
+            returned.as_mut_ptr(),
+            arguments.len().try_into().unwrap_or(0),
+            arguments.as_ptr().cast::<zval>().cast_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    let returned = Kept::owning(returned);
+    if interrupt::is_throwing() {
+        returned.release();
+        return Err(Thrown::Pending);
     }
-
-    /// A `?float` that is a number of seconds: not negative, not NaN. Missing counts as null.
-    pub fn opt_seconds(&self, position: u32) -> Result<Option<std::time::Duration>, Thrown> {
-        let Some(slot) = self.given(position) else {
-            return Ok(None);
-        };
-        let (mut seconds, mut is_null) = (0f64, false);
-        // SAFETY: `d!` writes a float and a bool.
-        let parsed = unsafe {
-            raw::zend_parse_parameter(
-                0,
-                position + 1,
-                slot,
-                c"d!".as_ptr(),
-                &raw mut seconds,
-                &raw mut is_null,
-            )
-        };
-        if parsed != 0 {
-            return Err(Thrown::Pending);
-        }
-        if is_null {
-            return Ok(None);
-        }
-        if seconds.is_nan() || seconds < 0.0 {
-            return Err(self.value_error(position, c"must be greater than or equal to 0"));
-        }
-        // More than the clock can count is as good as for ever.
-        Ok(Some(
-            std::time::Duration::try_from_secs_f64(seconds).unwrap_or(std::time::Duration::MAX),
-        ))
+    if result != 0 {
+        return Err(
+            Error::Internal("PHP can't call a function that has to be there".into()).into(),
+        );
     }
-
-    /// Whether the argument is an array, without conversion.
-    #[must_use]
-    pub fn is_array(&self, position: u32) -> bool {
-        self.any(position)
-            .is_some_and(|arg| super::value::type_of(arg) == IS_ARRAY)
-    }
-
-    /// A `string` where an array would be right too: what is neither is told with both types.
-    pub fn string_of_union(&self, position: u32, wanted: &CStr) -> Result<&'a [u8], Thrown> {
-        /// `ZEND_PARSE_PARAMS_QUIET`: no exception of its own.
-        const QUIET: i32 = 1 << 1;
-        if let Some(text) = self.any(position).and_then(super::value::bytes) {
-            return Ok(text);
-        }
-        let Some(slot) = self.given(position) else {
-            return Err(Thrown::Pending);
-        };
-        let mut text: *mut zend_string = std::ptr::null_mut();
-        // SAFETY: `S` writes one pointer to a string that the argument holds.
-        let parsed = unsafe {
-            raw::zend_parse_parameter(QUIET, position + 1, slot, c"S".as_ptr(), &raw mut text)
-        };
-        // A conversion in PHP code (`__toString`) may have thrown.
-        if parsed != 0 && super::interrupt::is_throwing() {
-            return Err(Thrown::Pending);
-        }
-        // SAFETY: as above; null where parsing failed.
-        unsafe { super::value::zend_str(text) }.ok_or_else(|| self.type_error(position, wanted))
-    }
-
-    fn parse(&self, position: u32, spec: &CStr, into: *mut std::ffi::c_void) -> Result<(), Thrown> {
-        let Some(slot) = self.given(position) else {
-            return Err(Thrown::Pending);
-        };
-        // SAFETY: every caller passes a place of the type that its letter stands for.
-        let parsed =
-            unsafe { raw::zend_parse_parameter(0, position + 1, slot, spec.as_ptr(), into) };
-        if parsed == 0 {
-            Ok(())
-        } else {
-            Err(Thrown::Pending)
-        }
-    }
+    Ok(returned)
 }

@@ -15,8 +15,8 @@ use ext_php_rs::ffi::{
 };
 
 use super::{
-    raw,
-    signature::{self, Function},
+    ffi,
+    registration::{self, Function},
 };
 
 /// The entry of one class, from MINIT to MSHUTDOWN.
@@ -85,13 +85,13 @@ impl Class {
                 if property.type_name.is_empty() {
                     (*default.as_mut_ptr()).u1.type_info = IS_NULL;
                 }
-                raw::zend_declare_typed_property(
+                ffi::zend_declare_typed_property(
                     registered,
                     interned(property.name),
                     default.as_mut_ptr(),
                     property.flags.cast_signed(),
                     ptr::null_mut(),
-                    signature::parse_type(property.type_name),
+                    registration::parse_type(property.type_name),
                 );
             }
             at.0.store(registered, Ordering::Release);
@@ -114,7 +114,7 @@ impl MethodTable {
         if !made.is_null() {
             return made;
         }
-        let table = signature::table(methods);
+        let table = registration::table(methods);
         self.0.store(table.cast_mut(), Ordering::Release);
         table
     }

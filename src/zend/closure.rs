@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use ext_php_rs::ffi::{zend_execute_data, zend_function, zend_internal_function, zval};
 
-use super::{functions, kept::Kept, raw};
+use super::{ffi, function_table, owned::Kept};
 
 /// What the engine calls.
 pub type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
@@ -13,7 +13,7 @@ pub type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
 #[must_use]
 pub fn of(handler: Handler) -> Option<Kept> {
     // Any function of ours without required arguments will do for the copy.
-    let model = functions::internal(c"pillion\\worker\\request_end")?;
+    let model = function_table::internal(c"pillion\\worker\\request_end")?;
     let mut function = MaybeUninit::<zend_function>::zeroed();
     let mut closure = MaybeUninit::<zval>::zeroed();
     // SAFETY: the closure copies the function, of which no more than an internal one's part is looked at.
@@ -21,7 +21,7 @@ pub fn of(handler: Handler) -> Option<Kept> {
         let internal = function.as_mut_ptr().cast::<zend_internal_function>();
         std::ptr::copy_nonoverlapping(model, internal, 1);
         (*internal).handler = Some(handler);
-        raw::zend_create_fake_closure(
+        ffi::zend_create_fake_closure(
             closure.as_mut_ptr(),
             function.as_mut_ptr(),
             std::ptr::null_mut(),

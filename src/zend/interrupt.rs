@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_object};
 use pillion_engine::runtime::Interrupt;
 
-use super::raw;
+use super::ffi;
 
 /// The interrupt flags of the thread that calls.
 pub struct PhpInterrupt;
@@ -22,8 +22,8 @@ impl Interrupt for PhpInterrupt {
         // SAFETY: on a PHP thread inside a call; nothing with a destructor is alive above.
         unsafe {
             if timed_out().load(Ordering::SeqCst) {
-                raw::zend_timeout();
-            } else if let Some(serve) = raw::zend_interrupt_function {
+                ffi::zend_timeout();
+            } else if let Some(serve) = ffi::zend_interrupt_function {
                 serve((*ext_php_rs_executor_globals()).current_execute_data);
             }
         }
@@ -44,7 +44,7 @@ pub fn is_exiting() -> bool {
     // SAFETY: this thread's own globals; what is on its way is live.
     unsafe {
         let exception = (*ext_php_rs_executor_globals()).exception;
-        !exception.is_null() && raw::zend_is_unwind_exit(exception)
+        !exception.is_null() && ffi::zend_is_unwind_exit(exception)
     }
 }
 
@@ -55,11 +55,11 @@ pub fn set_aside() -> *mut zend_object {
     // SAFETY: this thread's own globals; the reference taken here keeps the exception alive.
     unsafe {
         let exception = (*ext_php_rs_executor_globals()).exception;
-        if exception.is_null() || raw::zend_is_unwind_exit(exception) {
+        if exception.is_null() || ffi::zend_is_unwind_exit(exception) {
             return std::ptr::null_mut();
         }
         (*exception).gc.refcount += 1;
-        raw::zend_clear_exception();
+        ffi::zend_clear_exception();
         exception
     }
 }
@@ -68,7 +68,7 @@ pub fn set_aside() -> *mut zend_object {
 pub fn put_back(exception: *mut zend_object) {
     if !exception.is_null() {
         // SAFETY: what `set_aside` gave; the reference goes over.
-        unsafe { raw::zend_throw_exception_internal(exception) };
+        unsafe { ffi::zend_throw_exception_internal(exception) };
     }
 }
 

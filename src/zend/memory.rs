@@ -2,27 +2,27 @@
 
 use ext_php_rs::ffi::ext_php_rs_compiler_globals;
 
-use super::raw;
+use super::ffi;
 
 /// Bytes that PHP holds from the system now: `memory_get_usage(true)`.
 #[must_use]
 pub fn usage() -> usize {
     // SAFETY: reads this thread's heap.
-    unsafe { raw::zend_memory_usage(true) }
+    unsafe { ffi::zend_memory_usage(true) }
 }
 
 /// Bytes of it that are in use: `memory_get_usage()`.
 #[must_use]
 pub fn used() -> usize {
     // SAFETY: as above.
-    unsafe { raw::zend_memory_usage(false) }
+    unsafe { ffi::zend_memory_usage(false) }
 }
 
 /// The most it held at one time: `memory_get_peak_usage(true)`.
 #[must_use]
 pub fn peak() -> usize {
     // SAFETY: as above.
-    unsafe { raw::zend_memory_peak_usage(true) }
+    unsafe { ffi::zend_memory_peak_usage(true) }
 }
 
 /// Where the memory of compiled code ends: each function takes some of it when it is called for the first time.
@@ -41,11 +41,11 @@ pub fn code() -> (usize, usize) {
 /// How often the collector has run, and whether nothing waits for it: then all that lives is held.
 #[must_use]
 pub fn collector() -> (u64, bool) {
-    let mut status = raw::GcStatus::default();
+    let mut status = ffi::GcStatus::default();
     // SAFETY: fills the status; reads this thread's collector.
     let enabled = unsafe {
-        raw::zend_gc_get_status(&raw mut status);
-        raw::gc_enabled()
+        ffi::zend_gc_get_status(&raw mut status);
+        ffi::gc_enabled()
     };
     (status.runs.into(), status.roots == 0 || !enabled)
 }
@@ -53,6 +53,6 @@ pub fn collector() -> (u64, bool) {
 /// Runs the collector: destructors are called, which may throw. Gives the number of values that were freed.
 pub fn collect() -> u64 {
     // SAFETY: on a PHP thread in a script; the pointer is PHP's or that of who has replaced it.
-    let freed = unsafe { raw::gc_collect_cycles.map_or(0, |collect| collect()) };
+    let freed = unsafe { ffi::gc_collect_cycles.map_or(0, |collect| collect()) };
     freed.try_into().unwrap_or(0)
 }

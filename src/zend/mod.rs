@@ -5,28 +5,27 @@
 //!
 //! Nearly all unsafe code of the extension is in this folder. Everything runs on PHP's threads.
 
+pub mod arguments;
 pub mod buckets;
 pub mod call;
 pub mod class;
 pub mod closure;
 pub mod cwd;
-pub mod functions;
+pub mod ffi;
+pub mod function_table;
 pub mod interrupt;
-pub mod invoke;
 pub mod json;
-pub mod kept;
-pub mod last;
 pub mod lossy_json;
 pub mod memory;
 pub mod module;
 pub mod output;
-pub mod raw;
-pub mod ret;
+pub mod owned;
+pub mod registration;
 pub mod sapi;
+pub mod shutdown;
 pub mod signals;
-pub mod signature;
 pub mod stream;
 pub mod table;
-pub mod text;
 pub mod value;
-pub mod walk;
+pub mod value_writer;
+pub mod zend_string;

@@ -1,12 +1,12 @@
 //! PHP's output buffers.
 
-use super::raw;
+use super::ffi;
 
 /// How many are open.
 #[must_use]
 pub fn level() -> i32 {
     // SAFETY: reads this thread's output layer.
-    unsafe { raw::php_output_get_level() }
+    unsafe { ffi::php_output_get_level() }
 }
 
 /// Ends those that are open beyond `level`, and hands their text on or (`drop_text`) drops it. Callbacks of
@@ -17,8 +17,8 @@ pub fn end_beyond(level: i32, drop_text: bool) {
         // SAFETY: on a PHP thread in a request.
         unsafe {
             match drop_text {
-                true => raw::php_output_discard(),
-                false => raw::php_output_end(),
+                true => ffi::php_output_discard(),
+                false => ffi::php_output_end(),
             };
         }
         // One that may not be removed stays.

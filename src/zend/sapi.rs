@@ -10,7 +10,7 @@ use ext_php_rs::{
     zend::ProcessGlobals,
 };
 
-use super::{raw, value};
+use super::{ffi, value};
 
 type Activate = unsafe extern "C" fn() -> c_int;
 
@@ -134,7 +134,7 @@ pub fn server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> 
     const SERVER: &CStr = c"_SERVER";
     // SAFETY: on a PHP thread in a script; a name with its length. It has to come before the globals are
     // borrowed: that they change meanwhile is lost on a compiler that optimises.
-    unsafe { raw::zend_is_auto_global_str(SERVER.as_ptr(), SERVER.to_bytes().len()) };
+    unsafe { ffi::zend_is_auto_global_str(SERVER.as_ptr(), SERVER.to_bytes().len()) };
     filled_server_variable(name, look)
 }
 

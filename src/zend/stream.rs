@@ -10,9 +10,9 @@ use std::{
 use ext_php_rs::ffi::{IS_RESOURCE, ext_php_rs_executor_globals, php_stream, zend_resource, zval};
 
 use super::{
-    raw,
-    ret::Ret,
+    ffi,
     value::{self, type_of},
+    value_writer::Ret,
 };
 
 /// A stream that was given to PHP, which PHP may have closed since.
@@ -26,7 +26,7 @@ pub struct Given {
 pub fn give(socket: OwnedFd, ret: Ret) -> Option<Given> {
     // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
     unsafe {
-        let stream = raw::stream_from_socket(socket.into_raw_fd());
+        let stream = ffi::stream_from_socket(socket.into_raw_fd());
         let resource = stream.as_ref()?.res;
         ret.resource(resource);
         Some(Given {
@@ -40,7 +40,7 @@ pub fn give(socket: OwnedFd, ret: Ret) -> Option<Given> {
 pub fn give_file(file: File, ret: Ret) -> bool {
     // SAFETY: as in `give`.
     unsafe {
-        let stream = raw::stream_from_file(file.into_raw_fd(), c"rb");
+        let stream = ffi::stream_from_file(file.into_raw_fd(), c"rb");
         let Some(stream) = stream.as_ref() else {
             return false;
         };
@@ -54,7 +54,7 @@ pub fn give_file(file: File, ret: Ret) -> bool {
 pub fn give_descriptor(descriptor: RawFd, mode: &CStr, ret: Ret) -> bool {
     // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
     unsafe {
-        let stream = raw::stream_from_file(descriptor, mode);
+        let stream = ffi::stream_from_file(descriptor, mode);
         let Some(stream) = stream.as_ref() else {
             return false;
         };
@@ -73,7 +73,7 @@ pub fn descriptor(value: &zval) -> Option<RawFd> {
     unsafe {
         if type_of(value) == IS_RESOURCE {
             let resource = value.value.res;
-            if (*resource).type_ != raw::php_file_le_stream() {
+            if (*resource).type_ != ffi::php_file_le_stream() {
                 return None;
             }
             let stream = (*resource).ptr.cast::<php_stream>();
@@ -84,7 +84,7 @@ pub fn descriptor(value: &zval) -> Option<RawFd> {
             }
             let mut descriptor: RawFd = -1;
             let cast =
-                raw::_php_stream_cast(stream, raw::AS_DESCRIPTOR, (&raw mut descriptor).cast(), 0);
+                ffi::_php_stream_cast(stream, ffi::AS_DESCRIPTOR, (&raw mut descriptor).cast(), 0);
             return (cast == 0 && descriptor >= 0).then_some(descriptor);
         }
         let object = value::object(value)?;
@@ -115,13 +115,13 @@ impl Given {
         // SAFETY: the thread's own table of resources; a closed one has no stream type any more.
         unsafe {
             let globals = ext_php_rs_executor_globals();
-            let found = raw::find_index(
+            let found = ffi::find_index(
                 &raw const (*globals).regular_list,
                 self.number.cast_unsigned(),
             );
             let resource = found.as_ref()?.value.res;
             let same = (*resource).ptr == self.stream.cast()
-                && (*resource).type_ == raw::php_file_le_stream();
+                && (*resource).type_ == ffi::php_file_le_stream();
             same.then_some(resource)
         }
     }

@@ -8,7 +8,7 @@ use ext_php_rs::ffi::{
     zend_object, zend_read_property, zend_string, zval,
 };
 
-use super::raw;
+use super::ffi;
 
 /// The type of a value, references not followed.
 #[inline]
@@ -101,7 +101,7 @@ pub fn property<R>(
         );
         let looked = look(found.as_ref().map(deref).filter(|value| !is_null(value)));
         if std::ptr::eq(found, room.as_ptr()) {
-            raw::release(room.as_mut_ptr());
+            ffi::release(room.as_mut_ptr());
         }
         looked
     }

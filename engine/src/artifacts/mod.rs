@@ -6,11 +6,13 @@
 //! # Layout
 //!
 //! * `key`, `record`, `clock`, `rfc3339`: plain values.
-//! * `disk`, `folder`, `temp`, `entry`: the files, step by step from open directories.
+//! * `layout`, `dir_fd`, `file_names`, `metadata`: the files, opened step by step from directory descriptors.
 //! * `index`: the table in shared memory.
-//! * `store`: the door; `staging` and `copy` on the way in, `commit`, `evict` and `room` in and out.
-//! * `settle`, `scan` and `changes` keep the index true, `clean` and `strays` the disk; `export` and `import` speak to the
-//!   Velox plugin's `index.json`; `stats` answers questions.
+//! * `store`: the entry point; `options`, `stats`.
+//! * `commit`: a binary on its way in: `staging`, `copy`, `temp_file`, `put`.
+//! * `cleanup`: expiry, `evict`, `disk_space`, `orphans`.
+//! * `reindex`: makes the index agree with the disk, by key or by `scan`; `journal` lists changes of other processes.
+//! * `plugin_compat`: `export` and `import` of the Velox plugin's `index.json`.
 
 mod cleanup;
 mod clock;

@@ -8,10 +8,10 @@
 //!
 //! # Layout
 //!
-//! * [`table`] the settings; [`kind`] their types, and how a text becomes a value.
+//! * [`table`] the settings; [`value_type`] their types, and how a text becomes a value.
 //! * [`duration`], [`size`], [`secret`], [`dsn`], [`expand`] the parts of values.
 //! * [`yaml`] the file as text values with lines; [`mod@file`] walks it along the table.
-//! * [`mod@resolve`] who wins; [`checks`] what no single value can tell.
+//! * [`mod@resolve`] who wins; [`cross_checks`] what no single value can tell.
 //! * [`settings`] the outcome as the rooms use it; [`docs`] the page for people.
 
 mod certificates;

@@ -10,7 +10,7 @@
 //!
 //! * [`cell`] one number; [`handle`] counters and gauges, [`histogram`] histograms made of them.
 //! * [`family`] labels, and the reading that the page is made of.
-//! * [`velox`], [`sentry`], [`process`] the names.
+//! * [`velox`], [`sentry`], [`logging`] the names.
 //! * [`text`] Prometheus's text format.
 
 pub mod cell;

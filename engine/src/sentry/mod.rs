@@ -1,14 +1,13 @@
-//! Envelopes for Sentry: taken in by PHP's threads in well under a microsecond, kept where the death of
-//! the process can't reach them, sent by the runtime by Sentry's rules.
+//! Envelopes for Sentry: PHP's threads queue them in well under a microsecond, the outbox keeps them through the death
+//! of the process, the runtime sends them by Sentry's rules.
 //!
 //! # Layout
 //!
-//! * [`outbox`] the crash-safe queue; [`board`] what the processes of the host know together, [`mod@reach`] that
-//!   Sentry is out of reach among it.
-//! * [`envelope`], [`category`], [`limits`], [`losses`] the protocol; [`batch`] containers.
-//! * [`sender`] the task that sends; [`client`] one request; [`target`] one project.
-//! * [`tally`] what waits on the host; [`dead`] what was given up, [`replays`] what of it goes again; [`capture`] an
-//!   envelope from an event; [`figures`] what it says of itself.
+//! * [`protocol`] envelopes, categories, rate limits, client reports, batches.
+//! * [`outbox`] the crash-safe queue.
+//! * [`sender`] the task that sends: receive, schedule, dispatch, response; its HTTP client; destinations.
+//! * [`shared_state`] limits and counts of the host; [`reachability`] of a destination; [`waiting_counts`] of all outboxes.
+//! * [`dead_letters`] envelopes that were given up, and their replay; [`capture`] an envelope from an event; [`status`].
 
 mod capture;
 pub mod dead_letters;

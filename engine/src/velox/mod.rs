@@ -1,19 +1,18 @@
-//! Velox builds: from a request to an artifact, with one flight a configuration on the whole host.
+//! Velox builds: from a request to an artifact, with one flight for each configuration on the whole host.
 //!
 //! # Layout
 //!
-//! From what is asked to what is brought:
-//!
-//! * `request` (with `fields`, `rules`, `platform`) what PHP or JSON gives, checked; `canonical`,
-//!   `identity`, `moving` what it is called, and whether its artifact is there.
-//! * `builds` the door: a hit at once (`hits`), or a seat in a flight; `inner` what lies behind it,
-//!   `artifact` what comes out.
-//! * `local` the callers of one process share a `pilot`; `flight` the pilots of the host share a build,
-//!   which one of them has the `lead` of.
-//! * `work` one build: a slot (`slots`), and attempts with pauses (`retry`) by what went wrong (`trouble`).
-//! * `fetch` one attempt: the server (`client`, `answer`), its file (`source`, `beneath`, `magic`) or body
-//!   (`body`, `intake`), and a place to keep it (`keep`).
-//! * `progress`, `status` what is told meanwhile.
+//! * `protocol`: the request (`request`, `json_fields`), its `grammar`, its `platform`.
+//! * `keys`: `canonical` JSON, `config_keys` (cache key and digest), `mutable_refs`.
+//! * `builds`: the entry point. Answers a hit at once (`lookup`), or joins a flight; `context` holds the shared parts,
+//!   `artifact` is the result.
+//! * `flight`: one build for all callers. `inflight` joins the callers of one process; `table`, `slot`, `leader`,
+//!   `follower` and `outcome` those of the host.
+//! * `build`: one build. `coordinator` joins or leads the host's flight, `leader_task` leads it, `task` takes a slot
+//!   (`build_slots`) and makes attempts with pauses (`retry`) according to `error`; `attempt` asks the server (`client`,
+//!   `response`), takes its file (`server_file`, `open_beneath`, `executable`) or body (`body`, `receive`), and keeps the
+//!   binary (`storage`).
+//! * `status`: builds in flight and their progress.
 
 mod artifact;
 pub(crate) mod build;

@@ -1,17 +1,17 @@
 //! What is pure about worker mode: where a request begins and ends, its id, what the runtime is called,
 //! and the figures of a process. The extension feeds events in and does what comes out.
 //!
-//! * [`boundary`] the state machine of one PHP thread.
+//! * [`request_state`] the state machine of one PHP thread.
 //! * [`request_id`] ids that come with a request, and those that are made.
 //! * [`mode`] the names of the runtimes.
 //! * [`hooks`] what runs after each request, in its order.
-//! * [`left`] what requests leave behind: kinds, counts, what was told.
-//! * [`limits`] when a loop ends by itself.
+//! * [`residue`] what requests leave behind: kinds, counts, what was told.
+//! * [`loop_limits`] when a loop ends by itself.
 //! * [`leaks`] what grows from request to request.
-//! * [`roster`] all workers of the host, in a segment.
+//! * [`registry`] all workers of the host, in a segment.
 //! * [`trend`] where the memory of a loop is going.
-//! * [`frames`] RoadRunner's requests, as a worker reads them.
-//! * [`figures`] counts and durations of all threads of a process.
+//! * [`goridge_frames`] RoadRunner's requests, as a worker reads them.
+//! * [`request_stats`] counts and durations of all threads of a process.
 
 pub mod goridge_frames;
 pub mod hooks;

@@ -5,9 +5,8 @@ use ext_php_rs::ffi::{instanceof_function_slow, zend_class_entry, zend_object, z
 
 use super::{Holder, MAX_DEPTH, Walk};
 use crate::zend::{
-    interrupt, invoke,
-    kept::Kept,
-    raw,
+    call, ffi, interrupt,
+    owned::Kept,
     value::{deref, property, zend_str},
 };
 
@@ -21,8 +20,8 @@ impl Walk {
         // SAFETY: classes of PHP's own extensions, which are always there; a live class.
         let (is_json, is_time, is_enum) = unsafe {
             (
-                is_a(class, raw::php_json_serializable_ce),
-                is_a(class, raw::php_date_get_interface_ce()),
+                is_a(class, ffi::php_json_serializable_ce),
+                is_a(class, ffi::php_date_get_interface_ce()),
                 (*class).ce_flags & ENUM != 0,
             )
         };
@@ -73,12 +72,12 @@ impl Walk {
     /// What a method returns; `None` where it has thrown, or has ended the script.
     fn call(&mut self, value: &zval, method: &str, arguments: &[Kept]) -> Option<Kept> {
         let object = Kept::new(value);
-        let called = invoke::method(&object, method, arguments);
+        let called = call::method(&object, method, arguments);
         if interrupt::is_throwing() {
             let exception = interrupt::set_aside();
             match exception.is_null() {
                 true => self.ended = true,
-                false => invoke::object(exception).release(),
+                false => call::object(exception).release(),
             }
         }
         object.release();

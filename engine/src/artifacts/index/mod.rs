@@ -2,7 +2,7 @@
 //! found by key in tens of nanoseconds. Its size is fixed when it is made; when anything about it
 //! is not as it should be, the answer is a miss.
 //!
-//! [`layout`] words and their places, [`header`] those about the whole, [`tags`], [`slot`], [`sequence`]; [`segment`] and [`make`] the file; [`reader`] lookups,
+//! [`layout`] words and their places, [`header`] those about the whole, [`group`], [`slot`], [`seqlock`]; [`segment`] and [`make`] the file; [`reader`] lookups,
 //! [`writer`] changes, [`lock`] who may change; [`open`] how all this comes into being.
 
 mod group;

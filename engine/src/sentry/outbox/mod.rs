@@ -4,8 +4,8 @@
 //! finds the files, takes the lock that their owner held, and sends them.
 //!
 //! * [`mod@file`] one file: format, appending, reading; [`checksum`] of a record.
-//! * [`lists`] all of them, [`claim`] one record; [`tenure`] whose it is; [`epoch`] when a mapping may go.
-//! * [`adopt`] taking over what the dead left, [`refused`] what of it can't be had; [`shed`] making room, [`plan`] by
+//! * [`chains`] all of them, [`claim`] one record; [`ownership`] whose it is; [`epoch`] when a mapping may go.
+//! * [`adopt`] taking over what the dead left, [`adopt_backoff`] what of it can't be had; [`evict`] making room, `evict::plan` by
 //!   what.
 
 mod adopt;

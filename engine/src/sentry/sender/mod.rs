@@ -3,8 +3,8 @@
 //! flight, and settles each record when its fate is known. Until then the record stays in the outbox, so
 //! the death of this process at any instant leaves it to another one.
 //!
-//! * [`intake`] from a record to a project; [`due`] what has waited long enough.
-//! * [`dispatch`] from an envelope to a request; [`outcome`] what its answer means.
+//! * [`receive`] from a record to a project; [`schedule`] what has waited long enough.
+//! * [`dispatch`] from an envelope to a request; [`response`] what its answer means.
 
 use std::{
     collections::HashMap,

@@ -3,9 +3,9 @@
 //! replaces is none, however much it differs: only what becomes larger again and again, and never smaller, is.
 //! Nothing here holds a value of PHP's, only numbers. On PHP's thread.
 //!
-//! * [`key`] which thing it is. [`size`] how large one is, and how a change reads.
-//! * [`growth`] the history of one thing, and the rule of its kind.
-//! * [`mod@judge`] all of them, look by look.
+//! * [`subject`] which thing it is. [`size`] how large one is, and how a change reads.
+//! * [`history`] the history of one thing, and the rule of its kind.
+//! * [`mod@compare`] all of them, look by look.
 
 pub mod compare;
 pub mod history;

@@ -1,0 +1,175 @@
+//! `Pillion\Artifacts`: the built binaries on disk, by key.
+
+use std::{
+    ffi::{CStr, CString, OsStr},
+    fs::File,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    path::PathBuf,
+};
+
+use pillion_engine::{
+    Error,
+    artifacts::{self, Key},
+    engine::{Found, Value, artifact_stats},
+    error::{IoContext, Violation},
+    velox::{Identity, Request},
+};
+
+use super::artifact;
+use super::{arguments, function};
+use crate::{
+    engine, handler,
+    zend::{
+        arguments::{Call, Thrown},
+        ffi, json,
+        registration::Function,
+        value_writer::Ret,
+    },
+};
+
+pub const FUNCTIONS: &[Function] = &[
+    function(
+        "Pillion\\Artifacts\\find",
+        "(string $key): ?Pillion\\Artifact",
+        handler!(find),
+    ),
+    function(
+        "Pillion\\Artifacts\\put",
+        "(string $key, string $path, array $meta = []): Pillion\\Future",
+        handler!(put),
+    ),
+    function(
+        "Pillion\\Artifacts\\forget",
+        "(string $key): bool",
+        handler!(forget),
+    ),
+    function(
+        "Pillion\\Artifacts\\entries",
+        "(int $limit = 100, ?string $after = null): array",
+        handler!(entries),
+    ),
+    function("Pillion\\Artifacts\\stats", "(): array", handler!(stats)),
+    function(
+        "Pillion\\Artifacts\\clean",
+        "(): Pillion\\Future",
+        handler!(clean),
+    ),
+];
+
+fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let key = arguments::key(call, 0)?;
+    if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
+        artifact::give_hit(record, ret);
+    }
+    Ok(())
+}
+
+fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(2, 3)?;
+    let key = arguments::key(call, 0)?;
+    let path = allowed_path(call, 1)?;
+    let meta = match call.len() {
+        3 => json::to_json(call.array(2)?).map_err(in_meta)?,
+        _ => serde_json::json!({}),
+    };
+    let mut put = artifacts::Put::parse(key, &meta)?;
+    // A build request as configuration: then a later request finds the binary.
+    if let Ok(request) = Request::from_json(put.config()) {
+        put = put.known_by(Identity::of(&request).digest);
+    }
+    arguments::submit(ret, |inbox| {
+        engine::current().with_store("artifacts.put", inbox, move |store, job| {
+            // Not to wait for the other end of a pipe, nor to become the owner of a terminal.
+            let file = File::options()
+                .read(true)
+                .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+                .open(&path)
+                .context(|| format!("opening {}", path.display()))?;
+            let record = store.put(&file, put, || job.cancel.is_cancelled())?;
+            Ok(Value::Artifact(Found::miss(record)))
+        })
+    })
+}
+
+fn forget(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let key = arguments::key(call, 0)?;
+    ret.bool(engine::current().enabled_store()?.forget(key)?);
+    Ok(())
+}
+
+fn entries(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 2)?;
+    let limit = call.int_or(0, 100)?;
+    let limit = usize::try_from(limit)
+        .ok()
+        .filter(|limit| (1..=10_000).contains(limit))
+        .ok_or_else(|| call.value_error(0, c"must be between 1 and 10000"))?;
+    let after: Option<Key> = match call.opt_string(1)? {
+        Some(_) => Some(arguments::key(call, 1)?),
+        None => None,
+    };
+    let found = engine::current().enabled_store()?.entries(limit, after);
+    let list = ret.array(found.len());
+    for record in found {
+        list.push(|ret| artifact::give_hit(record, ret));
+    }
+    Ok(())
+}
+
+fn stats(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let stats = engine::current().enabled_store()?.stats();
+    ret.json(&artifact_stats::stats(&stats));
+    Ok(())
+}
+
+fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    arguments::submit(ret, |inbox| {
+        engine::current().with_store("artifacts.clean", inbox, |store, job| {
+            artifact_stats::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
+        })
+    })
+}
+
+/// What has no place in a tree, by its path from `meta` on.
+fn in_meta(mut wrong: Vec<Violation>) -> Error {
+    for violation in &mut wrong {
+        violation.field = match violation.field.as_str() {
+            "request" => "meta".to_owned(),
+            field => format!("meta.{field}"),
+        };
+    }
+    Error::InvalidRequest(wrong)
+}
+
+/// A path that `open_basedir` allows; PHP's own warning tells where it doesn't.
+fn allowed_path(call: &Call<'_>, position: u32) -> Result<PathBuf, Thrown> {
+    let bytes = call.string(position)?;
+    let Ok(text) = CString::new(bytes) else {
+        return Err(call.value_error(position, c"must not contain any null bytes"));
+    };
+    if bytes.is_empty() {
+        return Err(call.value_error(position, c"must not be empty"));
+    }
+    // SAFETY: a C string, on a PHP thread in a call.
+    if unsafe { ffi::php_check_open_basedir(text.as_ptr()) } != 0 {
+        return Err(Error::InvalidRequest(vec![Violation {
+            field: "path".into(),
+            message: "open_basedir does not allow it".into(),
+        }])
+        .into());
+    }
+    // A relative path means PHP's working directory, now and not when the job runs.
+    let mut resolved = [0; libc::PATH_MAX as usize];
+    // SAFETY: a C string, and room for the longest path that PHP writes.
+    let path = unsafe {
+        if ffi::expand_filepath(text.as_ptr(), resolved.as_mut_ptr()).is_null() {
+            return Err(call.value_error(position, c"must be a path that is not too long"));
+        }
+        CStr::from_ptr(resolved.as_ptr())
+    };
+    Ok(PathBuf::from(OsStr::from_bytes(path.to_bytes())))
+}

@@ -1,0 +1,217 @@
+//! `Pillion\Future`: PHP's handle on a job. It holds a reference to the job's record and nothing of
+//! PHP's; dropping it costs nothing, and the work goes on.
+
+use std::{mem, ptr, sync::Arc};
+
+use ext_php_rs::ffi::{
+    ZEND_ACC_FINAL, ZEND_ACC_NO_DYNAMIC_PROPERTIES, ZEND_ACC_NOT_SERIALIZABLE, ZEND_ACC_PUBLIC,
+    zend_class_entry, zend_function, zend_object, zend_object_std_dtor, zend_throw_error, zval,
+};
+use pillion_engine::{
+    Error,
+    engine::Value,
+    runtime::{Job, Waited, wait_until},
+};
+
+use super::artifact;
+use crate::{
+    handler, log,
+    thread_state::Thread,
+    zend::{
+        arguments::{Call, Thrown},
+        class::{self, Class, ClassRef, Handlers, MethodTable},
+        ffi,
+        interrupt::PhpInterrupt,
+        registration::Function,
+        value,
+        value_writer::Ret,
+    },
+};
+
+static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
+static HANDLERS: Handlers = Handlers::new();
+
+/// What the object holds; `None` only where the engine made one without us.
+type Own = Option<Arc<Job<Value>>>;
+
+const fn method(
+    name: &'static str,
+    signature: &'static str,
+    handler: crate::zend::registration::Handler,
+) -> Function {
+    Function {
+        name,
+        signature,
+        handler,
+        flags: ZEND_ACC_PUBLIC,
+    }
+}
+
+const METHODS: &[Function] = &[
+    method("id", "(): string", handler!(id)),
+    method("isDone", "(): bool", handler!(is_done)),
+    method("wait", "(?float $timeout = null): mixed", handler!(wait)),
+    method("cancel", "(): bool", handler!(cancel)),
+    method("state", "(): string", handler!(state)),
+];
+
+/// Registers the class.
+///
+/// # Safety
+/// In MINIT.
+pub unsafe fn register() {
+    // SAFETY: by the contract.
+    unsafe {
+        HANDLERS.fill::<Own>(|handlers| {
+            handlers.free_obj = Some(free);
+            // Two futures without properties would all be equal.
+            handlers.compare = Some(ffi::zend_objects_not_comparable);
+            handlers.get_constructor = Some(no_constructor);
+        });
+        Class {
+            name: "Pillion\\Future",
+            parent: ptr::null_mut(),
+            flags: ZEND_ACC_FINAL | ZEND_ACC_NO_DYNAMIC_PROPERTIES | ZEND_ACC_NOT_SERIALIZABLE,
+            methods: METHODS,
+            properties: &[],
+            create: Some(create),
+        }
+        .register(&CLASS.0, &CLASS.1);
+    }
+}
+
+/// Makes the object for a job; its reference goes over to `ret`.
+pub fn give(job: Arc<Job<Value>>, ret: Ret) {
+    let id = job.id();
+    // SAFETY: in a call on a PHP thread, after MINIT.
+    let object = unsafe { class::instantiate::<Own>(CLASS.0.entry(), &HANDLERS, Some(job)) };
+    Thread::with(|thread| thread.hold(id, object));
+    ret.object(object);
+}
+
+/// The job behind a value, where the value is a future.
+#[must_use]
+pub fn job_of(value: &zval) -> Option<&Job<Value>> {
+    let object = value::object(value)?;
+    // SAFETY: a live object; the class is final, so its own part is ours.
+    unsafe {
+        if (*object).ce != CLASS.0.entry() {
+            return None;
+        }
+        (*class::own::<Own>(object)).as_deref()
+    }
+}
+
+unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
+    // SAFETY: called by the engine for our class, on its way to `no_constructor`.
+    unsafe { class::instantiate::<Own>(class, &HANDLERS, None) }
+}
+
+unsafe extern "C" fn no_constructor(_: *mut zend_object) -> *mut zend_function {
+    // SAFETY: throws in the current call.
+    unsafe {
+        zend_throw_error(
+            ptr::null_mut(),
+            c"Cannot directly construct Pillion\\Future, functions such as Pillion\\Velox\\build() return it".as_ptr(),
+        );
+    }
+    ptr::null_mut()
+}
+
+unsafe extern "C" fn free(object: *mut zend_object) {
+    // SAFETY: called once by the engine, at the end of the object's life.
+    unsafe {
+        if let Some(job) = (*class::own::<Own>(object)).take() {
+            Thread::with(|thread| thread.release(job.id()));
+            if job.is_ours() {
+                drop(job);
+            } else {
+                // The parent's record: its locks may be held by threads that this child hasn't got.
+                mem::forget(job);
+            }
+        }
+        zend_object_std_dtor(object);
+    }
+}
+
+fn this<'a>(call: &Call<'a>) -> Result<&'a Job<Value>, Thrown> {
+    // SAFETY: `this` is alive for the call and of our final class.
+    unsafe { (*class::own::<Own>(call.this())).as_deref() }
+        .ok_or_else(|| Error::Internal("a future without a job".into()).into())
+}
+
+fn id(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.string(this(call)?.id().to_string());
+    Ok(())
+}
+
+fn is_done(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.bool(this(call)?.is_done());
+    Ok(())
+}
+
+fn state(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.string(this(call)?.state().to_string());
+    Ok(())
+}
+
+fn cancel(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.bool(this(call)?.cancel());
+    Ok(())
+}
+
+/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+fn wait(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 1)?;
+    let timeout = call.opt_seconds(0)?;
+    let job = this(call)?;
+    job.check_process()?;
+    if !job.is_done() {
+        let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
+        match wait_until(wake, timeout, &PhpInterrupt, &|| job.is_done()) {
+            Waited::Done => {}
+            Waited::Forked => job.check_process()?,
+            Waited::Interrupted => return Err(Thrown::Pending),
+            Waited::TimedOut => {
+                return Err(Error::Timeout(format!(
+                    "{} is not done after {:.3} s; it goes on",
+                    job.spec().kind,
+                    timeout.unwrap_or_default().as_secs_f64()
+                ))
+                .into());
+            }
+        }
+    }
+    log::hand_over();
+    match job.outcome() {
+        Some(Ok(value)) => give_value(value, ret),
+        Some(Err(error)) => return Err(error.clone().into()),
+        None => return Err(Error::Internal("a job that is done without an outcome".into()).into()),
+    }
+    Ok(())
+}
+
+fn give_value(value: &Value, ret: Ret) {
+    match value {
+        Value::Artifact(found) => artifact::give(found.clone(), ret),
+        Value::Report(report) => ret.json(report),
+    }
+}
+
+/// Whether a future that PHP holds is done.
+#[must_use]
+pub fn is_done_object(object: *mut zend_object) -> bool {
+    // SAFETY: a live object of ours, noted by `give` and struck out by `free`.
+    unsafe { (*class::own::<Own>(object)).as_deref() }.is_some_and(Job::is_done)
+}
+
+/// Gives a future that PHP holds once more.
+pub fn again(object: *mut zend_object, ret: Ret) {
+    // SAFETY: as above; one more reference.
+    unsafe { (*object).gc.refcount += 1 };
+    ret.object(object);
+}

@@ -1,0 +1,49 @@
+//! The functions and classes that PHP sees: one file for each namespace, one for each class. Thin: convert, call the
+//! engine, convert back.
+
+mod arguments;
+pub mod artifact;
+mod artifacts;
+pub mod exceptions;
+pub mod future;
+mod root;
+mod sentry;
+mod velox;
+mod worker;
+
+use crate::zend::registration::{Function, Handler};
+
+/// All functions, with the signatures of the stubs.
+#[must_use]
+pub fn all() -> Vec<Function> {
+    [
+        root::FUNCTIONS,
+        velox::FUNCTIONS,
+        artifacts::FUNCTIONS,
+        sentry::FUNCTIONS,
+        worker::FUNCTIONS,
+    ]
+    .concat()
+}
+
+const fn function(name: &'static str, signature: &'static str, handler: Handler) -> Function {
+    Function {
+        name,
+        signature,
+        handler,
+        flags: 0,
+    }
+}
+
+/// Registers all classes.
+///
+/// # Safety
+/// In MINIT.
+pub unsafe fn register_classes() {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        exceptions::register();
+        artifact::register();
+        future::register();
+    }
+}

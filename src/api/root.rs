@@ -1,0 +1,118 @@
+//! `Pillion\select`, `notifier`, `completed`, `status`: what goes for all futures.
+
+use ext_php_rs::ffi::HashTable;
+use pillion_engine::{
+    error::IoContext,
+    runtime::{Waited, wait_until},
+};
+
+use super::function;
+use super::future;
+use crate::{
+    alloc, engine, handler,
+    thread_state::Thread,
+    zend::{
+        arguments::{Call, Thrown},
+        interrupt::PhpInterrupt,
+        registration::Function,
+        stream, value,
+        value_writer::Ret,
+    },
+};
+
+pub const FUNCTIONS: &[Function] = &[
+    function(
+        "Pillion\\select",
+        "(array $futures, ?float $timeout = null): array",
+        handler!(select),
+    ),
+    function("Pillion\\notifier", "()", handler!(notifier)),
+    function("Pillion\\completed", "(): array", handler!(completed)),
+    function("Pillion\\status", "(): array", handler!(status)),
+];
+
+/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let futures = call.array(0)?;
+    let timeout = call.opt_seconds(1)?;
+    let mut is_empty = true;
+    let mut wrong = None;
+    value::for_each(futures, |_, value| {
+        is_empty = false;
+        if future::job_of(value).is_none() {
+            wrong = wrong.or(Some(value));
+        }
+    });
+    if let Some(element) = wrong {
+        return Err(call.element_type_error(0, c"Pillion\\Future", element));
+    }
+    check_all(futures)?;
+    let any_done = || {
+        let mut any = false;
+        value::for_each(futures, |_, value| {
+            any |= future::job_of(value).is_some_and(|job| job.is_done());
+        });
+        any
+    };
+    if !is_empty && !any_done() {
+        let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
+        match wait_until(wake, timeout, &PhpInterrupt, &any_done) {
+            Waited::Interrupted => return Err(Thrown::Pending),
+            Waited::Forked => check_all(futures)?,
+            Waited::Done | Waited::TimedOut => {}
+        }
+    }
+    let done = ret.array(0);
+    value::for_each(futures, |key, value| {
+        if future::job_of(value).is_some_and(|job| job.is_done()) {
+            done.insert_at(key, |ret| ret.copy(value));
+        }
+    });
+    Ok(())
+}
+
+/// Fails where one of the futures is the parent's of this forked child.
+fn check_all(futures: &HashTable) -> Result<(), Thrown> {
+    let mut trouble = Ok(());
+    value::for_each(futures, |_, value| {
+        if let Some(job) = future::job_of(value)
+            && trouble.is_ok()
+        {
+            trouble = job.check_process();
+        }
+    });
+    Ok(trouble?)
+}
+
+fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let given = Thread::with(|thread| thread.stream);
+    if given.is_some_and(|stream| stream.again(ret)) {
+        return Ok(());
+    }
+    let socket = Thread::with(|thread| {
+        thread
+            .inbox()
+            .and_then(|inbox| inbox.open_notifier().context(|| "making a socket pair"))
+    })?;
+    let stream = stream::give(socket, ret);
+    Thread::with(|thread| thread.stream = stream);
+    Ok(())
+}
+
+fn completed(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let futures = ret.array(0);
+    let done = Thread::with(|thread| thread.take_completed(future::is_done_object))?;
+    for object in done {
+        futures.push(|ret| future::again(object, ret));
+    }
+    Ok(())
+}
+
+fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.json(&engine::current().status(alloc::live()));
+    Ok(())
+}

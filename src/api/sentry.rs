@@ -1,0 +1,215 @@
+//! `Pillion\Sentry`: envelopes into the outbox, and what became of them.
+
+use pillion_engine::{
+    Error, Result,
+    engine::Value,
+    error::Violation,
+    runtime::{Waited, wait_until},
+    sentry::{Sentry, protocol::envelope},
+};
+
+use super::function;
+use crate::{
+    engine, handler,
+    thread_state::Thread,
+    zend::{
+        arguments::{Call, Thrown},
+        interrupt::PhpInterrupt,
+        lossy_json,
+        registration::Function,
+        value,
+        value_writer::Ret,
+    },
+};
+
+pub const FUNCTIONS: &[Function] = &[
+    function(
+        "Pillion\\Sentry\\send",
+        "(string $envelope, ?string $dsn = null): bool",
+        handler!(send),
+    ),
+    function(
+        "Pillion\\Sentry\\send_batch",
+        "(array $envelopes, ?string $dsn = null): array",
+        handler!(send_batch),
+    ),
+    function(
+        "Pillion\\Sentry\\capture",
+        "(array $event, ?string $dsn = null): ?string",
+        handler!(capture),
+    ),
+    function(
+        "Pillion\\Sentry\\flush",
+        "(?float $timeout = null): bool",
+        handler!(flush),
+    ),
+    function("Pillion\\Sentry\\settings", "(): array", handler!(settings)),
+    function("Pillion\\Sentry\\status", "(): array", handler!(status)),
+    function(
+        "Pillion\\Sentry\\rate_limits",
+        "(?string $dsn = null): array",
+        handler!(rate_limits),
+    ),
+    function("Pillion\\Sentry\\metrics", "(): array", handler!(metrics)),
+    function(
+        "Pillion\\Sentry\\dead_letters",
+        "(int $limit = 100): array",
+        handler!(dead_letters),
+    ),
+    function(
+        "Pillion\\Sentry\\replay",
+        "(?string $id = null): int",
+        handler!(replay),
+    ),
+];
+
+/// The room; opened now where nothing was sent before.
+#[inline]
+fn sentry() -> Result<&'static Sentry> {
+    let process = engine::current();
+    if !process.is_sentry_open() {
+        engine::refuse_preloading()?;
+    }
+    process.sentry().map(AsRef::as_ref)
+}
+
+fn send(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let taken = sentry()?.send(call.string(0)?, call.opt_string(1)?)?;
+    ret.bool(taken);
+    Ok(())
+}
+
+/// All are looked at before the first one is taken, so that a wrong one has none of them sent.
+fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let envelopes = call.array(0)?;
+    let dsn = call.opt_string(1)?;
+    let (mut no_string, mut wrong, mut count) = (None, Vec::new(), 0);
+    value::for_each(envelopes, |key, element| {
+        count += 1;
+        match value::bytes(element) {
+            None => no_string = no_string.or(Some(element)),
+            Some(bytes) => wrong.extend(envelope::glance(bytes).err().map(|why| Violation {
+                field: match key {
+                    value::Key::Index(index) => format!("envelopes[{index}]"),
+                    value::Key::Name(name) => {
+                        format!("envelopes[{}]", String::from_utf8_lossy(name))
+                    }
+                },
+                message: why,
+            })),
+        }
+    });
+    if let Some(element) = no_string {
+        return Err(call.element_type_error(0, c"string", element));
+    }
+    if !wrong.is_empty() {
+        return Err(Error::InvalidRequest(wrong).into());
+    }
+    let sentry = sentry()?;
+    let taken = ret.array(count);
+    let mut trouble = Ok(());
+    value::for_each(envelopes, |key, element| {
+        let sent = sentry.send(value::bytes(element).unwrap_or_default(), dsn);
+        taken.insert_at(key, |ret| ret.bool(matches!(sent, Ok(true))));
+        if trouble.is_ok() {
+            trouble = sent.map(drop);
+        }
+    });
+    Ok(trouble?)
+}
+
+fn capture(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let (table, dsn) = (call.array(0)?, call.opt_string(1)?);
+    if !sentry()?.has_project(dsn)? {
+        return Ok(());
+    }
+    let event = lossy_json::object(table)?;
+    if let Some(captured) = sentry()?.capture_json(&event, dsn)? {
+        ret.string(captured.event_id);
+    }
+    Ok(())
+}
+
+/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+fn flush(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 1)?;
+    let given = call.opt_seconds(0)?;
+    let process = engine::current();
+    ret.bool(true);
+    if !process.is_sentry_open() {
+        return Ok(());
+    }
+    let timeout = given.unwrap_or_else(|| process.shutdown_timeout());
+    let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
+    let inbox = Thread::with(|thread| thread.inbox().map(std::sync::Arc::clone))?;
+    // Held by the runtime's table while it runs, so that a jump over this frame leaks nothing but itself.
+    let job = process.flush_sentry(Some(inbox))?;
+    let waited = wait_until(wake, Some(timeout), &PhpInterrupt, &|| job.is_done());
+    match waited {
+        Waited::Done => ret.bool(matches!(
+            job.outcome(),
+            Some(Ok(Value::Report(report))) if report == true
+        )),
+        Waited::TimedOut => {
+            job.cancel();
+            ret.bool(false);
+        }
+        Waited::Forked => {
+            // The parent's record: its locks may be held by threads that this child hasn't got.
+            std::mem::forget(job);
+            ret.bool(false);
+        }
+        Waited::Interrupted => {
+            job.cancel();
+            return Err(Thrown::Pending);
+        }
+    }
+    Ok(())
+}
+
+/// Opens no room: cheap enough for each request.
+fn settings(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let settings = engine::current().sentry_settings()?;
+    ret.json(&pillion_engine::sentry::settings(settings));
+    Ok(())
+}
+
+fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.json(&sentry()?.status());
+    Ok(())
+}
+
+fn rate_limits(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 1)?;
+    ret.json(&sentry()?.rate_limits(call.opt_string(0)?)?);
+    Ok(())
+}
+
+fn metrics(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.json(&sentry()?.metrics());
+    Ok(())
+}
+
+fn dead_letters(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 1)?;
+    let limit = call.int_or(0, 100)?;
+    let Ok(limit) = usize::try_from(limit) else {
+        return Err(call.value_error(0, c"must be greater than or equal to 0"));
+    };
+    ret.json(&sentry()?.dead_letters(limit));
+    Ok(())
+}
+
+fn replay(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 1)?;
+    let id = call.opt_string(0)?.map(String::from_utf8_lossy);
+    let count = sentry()?.replay(id.as_deref())?;
+    ret.int(count.try_into().unwrap_or(i64::MAX));
+    Ok(())
+}

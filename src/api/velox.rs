@@ -1,0 +1,100 @@
+//! `Pillion\Velox`: builds of RoadRunner binaries.
+
+use pillion_engine::velox::Identity;
+
+use super::artifact;
+use super::{arguments, function};
+use crate::{
+    engine, handler,
+    zend::{
+        arguments::{Call, Thrown},
+        registration::Function,
+        value_writer::Ret,
+    },
+};
+
+pub const FUNCTIONS: &[Function] = &[
+    function(
+        "Pillion\\Velox\\build",
+        "(array $request, ?float $timeout = null): Pillion\\Future",
+        handler!(build),
+    ),
+    function(
+        "Pillion\\Velox\\find",
+        "(array|string $requestOrKey): ?Pillion\\Artifact",
+        handler!(find),
+    ),
+    function(
+        "Pillion\\Velox\\key",
+        "(array $request): string",
+        handler!(key),
+    ),
+    function(
+        "Pillion\\Velox\\status",
+        "(string $requestId): ?array",
+        handler!(status),
+    ),
+    function(
+        "Pillion\\Velox\\explain",
+        "(array $request): array",
+        handler!(explain),
+    ),
+    function("Pillion\\Velox\\builds", "(): array", handler!(builds)),
+];
+
+fn build(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 2)?;
+    let table = call.array(0)?;
+    let timeout = call.opt_seconds(1)?;
+    let request = arguments::request(table)?;
+    arguments::submit(ret, |inbox| {
+        engine::current().build(request, timeout, inbox)
+    })
+}
+
+fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    if !call.is_array(0) {
+        let key = arguments::key_in(call, 0, call.string_of_union(0, c"array|string")?)?;
+        if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
+            artifact::give_hit(record, ret);
+        }
+        return Ok(());
+    }
+    let request = arguments::request(call.array(0)?)?;
+    if let Some(found) = engine::current().find(&request)? {
+        artifact::give(found, ret);
+    }
+    Ok(())
+}
+
+fn key(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let request = arguments::request(call.array(0)?)?;
+    ret.string(Identity::of(&request).key.to_string());
+    Ok(())
+}
+
+fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let id = String::from_utf8_lossy(call.string(0)?).into_owned();
+    if let Some(status) = engine::current().velox()?.status(&id) {
+        ret.json(&status);
+    }
+    Ok(())
+}
+
+fn explain(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(1, 1)?;
+    let request = arguments::request(call.array(0)?)?;
+    ret.json(&engine::current().velox()?.explain(&request).to_json());
+    Ok(())
+}
+
+fn builds(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.json(&serde_json::Value::Array(
+        engine::current().velox()?.builds(),
+    ));
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The settings as INI entries, made from the engine's table. They are registered without a value,
+//! because a registered default would hide the environment and the file.
+
+use std::{
+    ffi::{CStr, CString, c_int},
+    sync::OnceLock,
+};
+
+use ext_php_rs::zend::{ExecutorGlobals, IniEntryDef};
+use pillion_engine::config::{Permission, TABLE};
+
+use crate::zend::ffi;
+
+/// `PHP_INI_SYSTEM`
+const SYSTEM: u8 = 1 << 2;
+
+struct Entries(Vec<IniEntryDef>);
+
+// SAFETY: the pointers inside lead to leaked strings, and nobody writes after the table is made.
+unsafe impl Send for Entries {}
+// SAFETY: as above.
+unsafe impl Sync for Entries {}
+
+/// PHP 8.5 keeps the table itself, so it is made once for each load of the library.
+static ENTRIES: OnceLock<Entries> = OnceLock::new();
+
+/// Registers the settings. In MINIT.
+pub fn register(module: c_int) {
+    let entries = ENTRIES.get_or_init(|| {
+        let mut entries: Vec<IniEntryDef> = TABLE
+            .iter()
+            .map(|setting| {
+                let name = CString::new(setting.ini_name()).unwrap_or_default();
+                let mut entry = IniEntryDef::end();
+                entry.name_length = name.as_bytes().len().try_into().unwrap_or(0);
+                entry.name = name.into_raw();
+                entry.modifiable = match setting.permission {
+                    Permission::System => SYSTEM,
+                };
+                entry
+            })
+            .collect();
+        entries.push(IniEntryDef::end());
+        Entries(entries)
+    });
+    IniEntryDef::register(&entries.0, module);
+}
+
+/// Takes the entries out again. In MSHUTDOWN.
+pub fn unregister(module: c_int) {
+    // SAFETY: the number that PHP gave to our module.
+    unsafe { ffi::zend_unregister_ini_entries(module) };
+}
+
+/// The value of an entry as it was at PHP's start: not that of a section of php.ini for the current request's host or
+/// directory. `None`: it is not set.
+#[must_use]
+pub fn get(name: &str) -> Option<String> {
+    let name = CString::new(name).ok()?;
+    let mut exists = false;
+    // SAFETY: looks the entry up in this thread's table; the text lives as long as the entry.
+    unsafe {
+        if ExecutorGlobals::get().ini_directives.is_null() {
+            return None;
+        }
+        let text =
+            ffi::zend_ini_string_ex(name.as_ptr(), name.as_bytes().len(), 1, &raw mut exists);
+        (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
+    }
+}

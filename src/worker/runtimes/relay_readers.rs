@@ -1,0 +1,172 @@
+//! The internal functions that RoadRunner's PHP packages, and the wire of Pillion's Composer package, read frames
+//! with. Their handlers are replaced at module start: a read that `waitPayload` or `waitRequest` has called for goes to
+//! [`roadrunner`], before and after; all others go straight on to PHP's own.
+//!
+//! PHP may jump over the frames here: they hold nothing with a destructor while PHP's handler runs.
+
+use std::{
+    ffi::CStr,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+use ext_php_rs::ffi::{ZEND_USER_FUNCTION, zend_execute_data, zend_function, zval};
+
+use super::roadrunner;
+use crate::zend::{function_table, value};
+
+type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
+/// What a reader has read.
+type Bytes = for<'a> unsafe fn(*mut zend_execute_data, &'a zval) -> Option<&'a [u8]>;
+
+/// A method that waits for a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// What it runs in.
+    pub frame: *mut zend_execute_data,
+    /// It gives HTTP requests. What comes for another plugin, jobs for one, may have headers of its own.
+    pub is_http: bool,
+}
+
+/// A call that reads: of how many functions above it the method may be.
+const MOST_FRAMES: usize = 16;
+/// `ZEND_CALL_TOP`: native code has called the function, as it does with hooks, signal handlers and destructors.
+const CALLED_BY_NATIVE: u32 = 1 << 17;
+
+/// The functions that goridge's relays, and the wire of Pillion's Composer package, read with.
+const READERS: [(&CStr, Handler); 4] = [
+    (c"fread", fread),
+    (c"stream_get_contents", stream_get_contents),
+    (c"socket_recv", socket_recv),
+    (c"socket_read", socket_read),
+];
+
+static ORIGINALS: [AtomicPtr<()>; READERS.len()] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; READERS.len()];
+
+/// Replaces the handlers. In MINIT.
+pub fn install() {
+    for ((name, handler), original) in READERS.into_iter().zip(&ORIGINALS) {
+        let Some(function) = function_table::internal(name) else {
+            continue;
+        };
+        // SAFETY: MINIT: no other PHP thread runs. PHP code does not run any more when the module has gone.
+        unsafe {
+            let Some(found) = (*function).handler else {
+                continue;
+            };
+            if found as usize != handler as *const () as usize {
+                original.store(found as *mut (), Ordering::Release);
+                (*function).handler = Some(handler);
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn fread(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as the engine has called us; so below.
+    unsafe { read(0, frame, ret, returned) };
+}
+
+unsafe extern "C" fn stream_get_contents(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as above.
+    unsafe { read(1, frame, ret, returned) };
+}
+
+unsafe extern "C" fn socket_recv(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as above.
+    unsafe { read(2, frame, ret, second_argument) };
+}
+
+unsafe extern "C" fn socket_read(frame: *mut zend_execute_data, ret: *mut zval) {
+    // SAFETY: as above.
+    unsafe { read(3, frame, ret, returned) };
+}
+
+unsafe fn returned(_: *mut zend_execute_data, ret: &zval) -> Option<&[u8]> {
+    value::bytes(ret)
+}
+
+/// It is a reference, into which the function writes.
+unsafe fn second_argument(frame: *mut zend_execute_data, _: &zval) -> Option<&[u8]> {
+    // SAFETY: a live frame of an internal function; the argument lives until the engine takes the frame away.
+    let argument = unsafe { function_table::argument(frame, 1) }?;
+    value::bytes(value::deref(argument))
+}
+
+/// In the place of a reader. PHP may jump over this frame: nothing here has a destructor.
+unsafe fn read(index: usize, frame: *mut zend_execute_data, ret: *mut zval, bytes: Bytes) {
+    // SAFETY: as the engine has called us; what is returned is alive until the caller has it.
+    unsafe {
+        let Some(wait) = waiting((*frame).prev_execute_data) else {
+            return go_on(index, frame, ret);
+        };
+        roadrunner::reads(wait);
+        go_on(index, frame, ret);
+        if let Some(bytes) = bytes(frame, &*ret) {
+            roadrunner::has_read(wait, frame, bytes);
+        }
+    }
+}
+
+/// Goes on to PHP's own handler.
+///
+/// # Safety
+/// As the engine has called us.
+unsafe fn go_on(index: usize, frame: *mut zend_execute_data, ret: *mut zval) {
+    let original = ORIGINALS
+        .get(index)
+        .map_or(std::ptr::null_mut(), |place| place.load(Ordering::Acquire));
+    if !original.is_null() {
+        // SAFETY: only `install` stores there, and only a handler.
+        unsafe { std::mem::transmute::<*mut (), Handler>(original)(frame, ret) };
+    }
+}
+
+/// The outermost method that waits for a request, where such a one has called for what the frame runs. A hook, a signal
+/// handler or a destructor that runs meanwhile has reads of its own.
+///
+/// # Safety
+/// Null, or a live frame.
+unsafe fn waiting(mut frame: *mut zend_execute_data) -> Option<Wait> {
+    let mut found = None;
+    // SAFETY: live frames, each with its function or none.
+    unsafe {
+        for _ in 0..MOST_FRAMES {
+            let Some(function) = frame.as_ref().and_then(|frame| frame.func.as_ref()) else {
+                break;
+            };
+            if u32::from(function.type_) != ZEND_USER_FUNCTION {
+                break;
+            }
+            if let Some(is_http) = is_wait(function) {
+                found = Some(Wait { frame, is_http });
+                if is_http {
+                    break;
+                }
+            }
+            if (*frame).This.u1.type_info & CALLED_BY_NATIVE != 0 {
+                break;
+            }
+            frame = (*frame).prev_execute_data;
+        }
+    }
+    found
+}
+
+/// Whether it is one of the methods, and gives HTTP requests. Those of RoadRunner's package, in whatever class of that
+/// name, as tests and decorators have them, and that of Pillion's Composer package.
+///
+/// # Safety
+/// A live function.
+unsafe fn is_wait(function: &zend_function) -> Option<bool> {
+    // SAFETY: names live as long as the function.
+    let (class, method) = unsafe { function_table::names_of(function) }?;
+    let is = |name: &[u8], wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
+    if is(method, "waitPayload") {
+        return is(class, "Spiral\\RoadRunner\\Worker").then_some(false);
+    }
+    let is_http = is(method, "waitRequest")
+        && (is(class, "Spiral\\RoadRunner\\Http\\HttpWorker")
+            || is(class, "Pillion\\Bridge\\RoadRunner\\HttpWorker"));
+    is_http.then_some(true)
+}

@@ -1,0 +1,53 @@
+//! Work that PHP does as the last of a script's shutdown functions: after `exit()`, an uncaught exception
+//! or a fatal error that is the last place where PHP code may run.
+
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use ext_php_rs::ffi::{zend_execute_data, zval};
+
+use super::{
+    call,
+    closure::{self, Handler},
+    ffi, interrupt,
+};
+
+static WORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Has `work` called at the end of the script that runs. Always the same function. On a PHP thread in a call.
+pub fn at_the_end(work: fn()) {
+    WORK.store(work as *mut (), Ordering::Release);
+    register(first);
+}
+
+/// Runs among the shutdown functions, and puts the next one behind all that are registered by then.
+unsafe extern "C" fn first(_: *mut zend_execute_data, _: *mut zval) {
+    register(second);
+}
+
+/// The same once more: shutdown functions may register others.
+unsafe extern "C" fn second(_: *mut zend_execute_data, _: *mut zval) {
+    register(last);
+}
+
+unsafe extern "C" fn last(_: *mut zend_execute_data, _: *mut zval) {
+    let work = WORK.load(Ordering::Acquire);
+    if !work.is_null() {
+        // SAFETY: only `at_the_end` stores here, and only a `fn()`.
+        unsafe { std::mem::transmute::<*mut (), fn()>(work)() };
+    }
+}
+
+fn register(handler: Handler) {
+    let Some(closure) = closure::of(handler) else {
+        return;
+    };
+    if let Ok(nothing) = call::function("register_shutdown_function", &[closure]) {
+        nothing.release();
+    }
+    closure.release();
+    // Somebody has switched `register_shutdown_function` off: then there is no such place.
+    if interrupt::is_throwing() {
+        // SAFETY: drops the exception of the call above.
+        unsafe { ffi::zend_clear_exception() };
+    }
+}
