@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sentry test torture soak fuzz sanitize bench build stubs-check docs lint clean
+.PHONY: help demo demo-sentry test chaos soak fuzz sanitize bench build stubs-check docs lint clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,12 +13,12 @@ demo: ## a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp
 demo-sentry: ## an error of PHP, and one of a process that is killed, arrive in a real Sentry server; from nothing, in a minute
 	@scripts/demo-sentry.sh
 
-test: ## everything, installs included; STAGE=phpt: one stage (provision, lint, sources, rust, build, phpt, stubs, hosts, torture, soak, fuzz, sanitizers)
+test: ## everything, installs included; STAGE=phpt: one stage (provision, lint, sources, rust, build, phpt, stubs, hosts, chaos, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh
 
-torture: ## kills PHP processes, 10,000 of them, and looks who is hurt; KILLS=, SEED=, PROCESSES=, SCENARIO=storm|points|heirs|crowd|failure|outbox|senders
+chaos: ## chaos test: kills PHP processes at random and at failpoints, checks the survivors; KILLS=, SEED=, PROCESSES=, SCENARIO=failpoints|random_kills|failover|thundering_herd|build_failure|outbox|senders
 	@scripts/setup.sh base test
-	@scripts/torture.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
+	@scripts/chaos.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
 
 soak: ## one worker of each host under load, then 1,000,000 endings of requests; SOAK_SECONDS=3600: for an hour
 	@SOAK_SECONDS='$(SOAK_SECONDS)' SOAK_REQUESTS='$(SOAK_REQUESTS)' SOAK_ENDINGS='$(or $(SOAK_ENDINGS),1000000)' STAGE=soak scripts/test.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds one of our products and prints its path: `build.sh nts|zts` the extension as it is released, for PHP 8.2
-# without threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|torture` a program,
-# `build.sh failpoints` an extension for the torture kit, which kills itself at named places, `build.sh debug` one for
+# without threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|chaos` a program,
+# `build.sh failpoints` an extension for the chaos tests, which kills its process at failpoints, `build.sh debug` one for
 # the debug PHP, with Rust's own checks of overflows and assertions. Quick when nothing has changed.
 
 . "$(dirname "$0")/lib.sh"
@@ -13,13 +13,14 @@ case ${1:-} in
     # union of all features, and with that Tokio's signal and process handling.
     pillion) php=nts package=pillion-cli file=pillion ;;
     # What tests run beside it is quick to compile, and need not be quick.
-    fake-velox | fake-sentry | torture) php=nts package=pillion-testkit file=$1 profile=debug options=() ;;
+    fake-velox | fake-sentry) php=nts package=pillion-fakes file=$1 profile=debug options=() ;;
+    chaos) php=nts package=pillion-chaos file=$1 profile=debug options=() ;;
     # For the benches.
     pillion-fill | pillion-sink) php=nts package=pillion-fill file=$1 ;;
     # Never beside the release build: it must not be taken for it. Unoptimised, since it lives for a moment only.
     failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
     debug) php=debug package=pillion file=libpillion.so profile=debug options=() ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|torture|failpoints|debug" ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|chaos|failpoints|debug" ;;
 esac
 
 use_php "$php"

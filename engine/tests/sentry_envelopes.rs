@@ -17,7 +17,7 @@ use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
     sentry::{Places, Sentry},
 };
-use pillion_testkit::{FakeSentry, sentry::Behaviour};
+use pillion_fakes::{FakeSentry, sentry::Behaviour};
 use sentry_types::protocol::v7::{Envelope, EnvelopeItem, ItemContainer};
 use serde_json::json;
 
@@ -244,7 +244,7 @@ fn a_server_that_refuses_even_the_report_of_its_refusal_is_left_in_peace() {
     }
 }
 
-/// These go through as they are; our own grammar (testkit) is the only judge of them here.
+/// These go through as they are; the grammar of the fake Sentry is the only judge of them here.
 #[test]
 fn items_that_the_crate_has_no_parser_for_are_these() {
     for kind in [

@@ -8,7 +8,7 @@ use pillion_engine::{
     metrics::{Reading, render, snapshot},
     sentry::{Places, Sentry},
 };
-use pillion_testkit::{FakeSentry, sentry::Behaviour};
+use pillion_fakes::{FakeSentry, sentry::Behaviour};
 
 /// A number on the page, summed over its series; a histogram's count.
 fn on_the_page(name: &str) -> u64 {

@@ -1,6 +1,6 @@
 <?php
 
-// The Sentry of testkit, as a program. It ends when this process does, whatever happens.
+// The Sentry of testing/fakes, as a program. It ends when this process does, whatever happens.
 
 declare(strict_types=1);
 

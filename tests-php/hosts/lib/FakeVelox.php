@@ -1,6 +1,6 @@
 <?php
 
-// The build server of testkit, as a program. It ends when this process does, whatever happens.
+// The build server of testing/fakes, as a program. It ends when this process does, whatever happens.
 
 declare(strict_types=1);
 
@@ -34,7 +34,7 @@ final class FakeVelox
         return array_values($builds);
     }
 
-    /** @param array<string, mixed> $script see testkit/README.md */
+    /** @param array<string, mixed> $script see testing/fakes/README.md */
     public function script(array $script): void
     {
         $this->control('POST', $script);

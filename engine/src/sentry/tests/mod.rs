@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pillion_testkit::{FakeSentry, sentry::Behaviour};
+use pillion_fakes::{FakeSentry, sentry::Behaviour};
 
 use super::{Places, Sentry, shared_state::Count};
 use crate::config::{Dsn, SentrySettings, Settings};

@@ -1,6 +1,6 @@
 //! Each row of the real server's table of answers, and the ways to a hit.
 
-use pillion_testkit::{Answer, Behaviour, Gzip};
+use pillion_fakes::{Answer, Behaviour, Gzip};
 use sha2::Digest;
 
 use super::*;
@@ -142,7 +142,7 @@ async fn a_wrong_address_and_a_wrong_token_name_their_setting() {
         Some(ServerUrl::parse(&format!("{}/else/", host.server.url())).unwrap());
     assert!(remote(build(&host.velox(), request("http")).await).contains("velox.server_url"));
     host.settings.server_url = right;
-    host.server.apply(&pillion_testkit::Script {
+    host.server.apply(&pillion_fakes::Script {
         auth_token: Some("secret".into()),
         ..Default::default()
     });

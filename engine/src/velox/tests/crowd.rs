@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use pillion_testkit::{Answer, Behaviour, Delivery, Gzip};
+use pillion_fakes::{Answer, Behaviour, Delivery, Gzip};
 use tokio::task::JoinSet;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! Each fault that a network, a proxy, a disk or a hostile server can play.
 
-use pillion_testkit::{Answer, Behaviour, Delivery, FileFault, Gzip};
+use pillion_fakes::{Answer, Behaviour, Delivery, FileFault, Gzip};
 
 use super::*;
 

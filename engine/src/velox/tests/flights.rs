@@ -1,7 +1,7 @@
 //! Who shares a build within one process and between several: each `Velox` here stands for a process,
 //! since all that they share lies in files.
 
-use pillion_testkit::Answer;
+use pillion_fakes::Answer;
 
 use super::*;
 

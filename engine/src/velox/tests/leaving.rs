@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use pillion_testkit::{Answer, Behaviour};
+use pillion_fakes::{Answer, Behaviour};
 
 use super::*;
 

@@ -12,7 +12,7 @@ mod told;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use pillion_testkit::{FakeVelox, Options};
+use pillion_fakes::{FakeVelox, Options};
 use serde_json::{Value, json};
 
 use super::*;
@@ -98,7 +98,7 @@ impl Host {
         )
     }
 
-    fn counters(&self) -> pillion_testkit::Counters {
+    fn counters(&self) -> pillion_fakes::Counters {
         self.server.counters()
     }
 }

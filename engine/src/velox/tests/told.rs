@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use pillion_testkit::{Answer, Progress as Endpoint, Script};
+use pillion_fakes::{Answer, Progress as Endpoint, Script};
 
 use super::*;
 

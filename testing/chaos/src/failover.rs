@@ -1,0 +1,210 @@
+//! How soon the dead are succeeded: a builder is killed while others wait for its build, a steward while others live. A
+//! handful of processes and nothing else, so that what is measured is the succession and not the queue.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    arguments::Arguments,
+    checks,
+    environment::Environment,
+    random_kills,
+    report::Report,
+    rng::Rng,
+    system,
+    worker::WorkerSpec,
+    worker_pool::{PoolEvent, WorkerPool},
+};
+use pillion_fakes::Options;
+
+/// What is promised is about a second; a loaded machine gets this many times it before it counts as broken.
+const GENEROUS: u32 = 15;
+const HEIRS: usize = 5;
+/// One flight is given up after ten deaths, for then its build itself is taken for the cause; in a round two may die.
+const DEATHS: usize = 5;
+
+struct Line<'a> {
+    environment: &'a Environment,
+    pool: WorkerPool<'a>,
+    seed: Rng,
+    /// Those who have died, and are not replaced before they are succeeded.
+    dead: Vec<usize>,
+}
+
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn failover(arguments: &Arguments, report: &mut Report) -> io::Result<()> {
+    let server = Options::default().delay(Duration::from_secs(600));
+    let environment = Environment::new(arguments, server)?;
+    let mut line = Line {
+        environment: &environment,
+        pool: WorkerPool::new(&environment, 600),
+        seed: Rng::new(arguments.seed),
+        dead: Vec::new(),
+    };
+    for number in 0..HEIRS {
+        line.start(number)?;
+    }
+    let (mut builders, mut stewards) = (Vec::new(), Vec::new());
+    for round in 0..arguments.rounds {
+        if report.has_too_many_failures() {
+            break;
+        }
+        if round % DEATHS == DEATHS - 1 {
+            // A flight of its own for the next ones.
+            line.kill_all(report).await?;
+        }
+        builders.extend(line.builder_dies(report).await?);
+        stewards.extend(line.leader_dies(report).await?);
+    }
+    report.times(
+        "from a builder's death to the new builder's request",
+        &mut builders,
+    );
+    report.times("from a steward's death to the new steward", &mut stewards);
+    report.figure("killed", line.pool.killed);
+    line.pool.report_hangs(report);
+    for worker in line.pool.workers() {
+        worker.kill();
+    }
+    line.pool.stop(report).await;
+    random_kills::settle(&environment, report).await;
+    checks::at_the_end(&environment, report).await;
+    Ok(())
+}
+
+impl Line<'_> {
+    fn start(&mut self, number: usize) -> io::Result<()> {
+        let seed = self.seed.bits() >> 33;
+        self.pool.start(WorkerSpec {
+            number,
+            life: 0,
+            role: "heir",
+            seed,
+            configurations: 1,
+            armed: None,
+            ahead: 0,
+        })
+    }
+
+    /// Until that holds, or the time is over. Nobody is replaced meanwhile: whoever starts anew would find the
+    /// place empty, and be faster than those who wait for it.
+    async fn until<T>(
+        &mut self,
+        report: &mut Report,
+        holds: impl Fn(&mut Self) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let end = Instant::now() + Duration::from_secs(1) * GENEROUS;
+        while Instant::now() < end {
+            if let Some(found) = holds(self) {
+                return Ok(Some(found));
+            }
+            let soon = Instant::now() + Duration::from_millis(5);
+            if let Some(PoolEvent::End(number)) = self.pool.next(soon, report).await {
+                self.dead.push(number);
+            }
+        }
+        Ok(None)
+    }
+
+    /// All wait: one builds, the others hold its flight's lock with it.
+    async fn all_wait(&mut self, report: &mut Report) -> io::Result<Option<system::BuildRequest>> {
+        for number in std::mem::take(&mut self.dead) {
+            self.start(number)?;
+        }
+        let environment = self.environment;
+        let waiting = |line: &mut Self| {
+            let all = line.pool.workers().all(|worker| {
+                worker
+                    .doing
+                    .as_ref()
+                    .is_some_and(|(_, since)| since.elapsed() > Duration::from_millis(700))
+            });
+            let open = system::build_requests(environment)
+                .into_iter()
+                .find(|build_requests| build_requests.open);
+            open.filter(|_| all)
+        };
+        let open = self.until(report, waiting).await?;
+        if open.is_none() {
+            report.fail(
+                "everybody is served",
+                "nobody builds while five processes ask for it",
+            );
+        }
+        Ok(open)
+    }
+
+    async fn builder_dies(&mut self, report: &mut Report) -> io::Result<Option<Duration>> {
+        let Some(open) = self.all_wait(report).await? else {
+            return Ok(None);
+        };
+        let Some(builder) = self.pool.worker(open.by) else {
+            return Ok(None);
+        };
+        builder.kill();
+        let died = Instant::now();
+        let environment = self.environment;
+        let heir = move |_: &mut Self| {
+            let newer =
+                |build_requests: &system::BuildRequest| build_requests.request > open.request;
+            system::build_requests(environment).into_iter().find(newer)
+        };
+        let Some(_) = self.until(report, heir).await? else {
+            report.fail(
+                "an orphaned flight is taken over in about a second",
+                &format!("no new request within {GENEROUS} s of the builder's death"),
+            );
+            return Ok(None);
+        };
+        Ok(Some(died.elapsed()))
+    }
+
+    async fn leader_dies(&mut self, report: &mut Report) -> io::Result<Option<Duration>> {
+        let environment = self.environment;
+        let seated = |line: &mut Self| {
+            let pid = system::leader(environment)?;
+            let mut workers = line.pool.workers();
+            workers
+                .find(|worker| worker.pid == pid)
+                .map(|worker| (worker.part.number, pid))
+        };
+        let Some((number, pid)) = self.until(report, seated).await? else {
+            report.fail("somebody is the steward", "nobody holds steward.lock");
+            return Ok(None);
+        };
+        if let Some(worker) = self.pool.worker(number) {
+            worker.kill();
+        }
+        let died = Instant::now();
+        let next = move |_: &mut Self| system::leader(environment).filter(|next| *next != pid);
+        let Some(_) = self.until(report, next).await? else {
+            report.fail(
+                "the duties go on within a second or so of the steward's death",
+                &format!("no new steward within {GENEROUS} s"),
+            );
+            return Ok(None);
+        };
+        Ok(Some(died.elapsed()))
+    }
+
+    /// Nobody is left to inherit, so the next flight is a new one.
+    async fn kill_all(&mut self, report: &mut Report) -> io::Result<()> {
+        for worker in self.pool.workers() {
+            worker.kill();
+        }
+        let mut left = self.pool.len();
+        while left > 0 {
+            let soon = Instant::now() + Duration::from_secs(10);
+            match self.pool.next(soon, report).await {
+                Some(PoolEvent::End(_)) => left -= 1,
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.dead.clear();
+        (0..HEIRS).try_for_each(|number| self.start(number))
+    }
+}

@@ -1,0 +1,253 @@
+//! The scene of one death: what has to be there so that a named place is come to, who lives beside it, and how it is known
+//! that it has happened.
+
+use std::{
+    fs, io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    environment::Environment,
+    report::Report,
+    rng::Rng,
+    system,
+    worker::WorkerSpec,
+    worker_pool::{PoolEvent, WorkerPool},
+};
+
+/// Within this time the armed process has to come to its place.
+pub const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
+/// Longer than every artifact lives.
+const NEXT_WEEK: u64 = 8 * 86_400;
+/// Builders that are killed in one flight.
+const DEATHS: u32 = 6;
+/// Number of the process that dies at the place.
+pub const ARMED: usize = 0;
+
+/// One house, and who lives in it.
+pub struct FailpointScenario<'a> {
+    /// Where.
+    pub environment: &'a Environment,
+    /// Who.
+    pub pool: WorkerPool<'a>,
+    /// Their chance.
+    pub seed: Rng,
+    /// How many builders were killed since so many builds had been finished.
+    pub orphans: (u32, u64),
+}
+
+impl FailpointScenario<'_> {
+    /// Starts one; all want the same configuration, so that they meet.
+    ///
+    /// # Errors
+    /// PHP can't be started.
+    pub fn start(
+        &mut self,
+        number: usize,
+        role: &'static str,
+        armed: Option<String>,
+        ahead: u64,
+    ) -> io::Result<()> {
+        let seed = self.seed.bits() >> 33;
+        self.pool.start(WorkerSpec {
+            number,
+            life: 0,
+            role,
+            seed,
+            configurations: 1,
+            armed,
+            ahead,
+        })
+    }
+
+    /// Those who live beside and after it.
+    ///
+    /// # Errors
+    /// PHP can't be started.
+    pub fn start_bystanders(&mut self) -> io::Result<()> {
+        self.start(1, "life", None, 0)?;
+        self.start(2, "life", None, 0)
+    }
+
+    /// What has to be there for the place to be come to. By how much the clock of the armed process is ahead.
+    ///
+    /// # Errors
+    /// Processes or files can't be made.
+    pub async fn prepare(&mut self, place: &str, report: &mut Report) -> io::Result<u64> {
+        match place {
+            "presence.dead" | "clean.temporary" => self.kill_at("commit.written", report).await?,
+            "index.repairing" | "index.repaired" => self.kill_at("index.slot", report).await?,
+            "clean.stray" | "evict.out" | "evict.erased" => {
+                self.wait_for_survivors(report).await?;
+                self.kill_at("commit.binary", report).await?;
+                return Ok(NEXT_WEEK);
+            }
+            "rebuild.folder" => {
+                self.wait_for_survivors(report).await?;
+                for segment in self.segments() {
+                    fs::remove_file(segment)?;
+                }
+            }
+            "segment.removed" => {
+                self.wait_for_survivors(report).await?;
+                for segment in self.segments() {
+                    let size = segment.metadata()?.len();
+                    fs::write(segment, vec![0; size as usize])?;
+                }
+            }
+            "import.hashed" | "import.named" => self.plant_old_cache()?,
+            _ => {}
+        }
+        Ok(0)
+    }
+
+    async fn kill_at(&mut self, at: &str, report: &mut Report) -> io::Result<()> {
+        self.start(9, "life", Some(at.to_owned()), 0)?;
+        self.wait_for_end(9, report).await;
+        Ok(())
+    }
+
+    async fn wait_for_survivors(&mut self, report: &mut Report) -> io::Result<()> {
+        self.start(9, "writer", None, 0)?;
+        let until = Instant::now() + FAILPOINT_TIMEOUT;
+        while self.pool.operations.get("put").copied().unwrap_or(0) < 6 && Instant::now() < until {
+            self.pool.next(until, report).await;
+        }
+        self.pool.stop(report).await;
+        Ok(())
+    }
+
+    async fn wait_for_end(&mut self, number: usize, report: &mut Report) {
+        let until = Instant::now() + FAILPOINT_TIMEOUT;
+        while Instant::now() < until {
+            match self.pool.next(until, report).await {
+                Some(PoolEvent::End(ended)) if ended == number => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn segments(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.environment.run_dir())
+            .into_iter()
+            .flatten();
+        let paths = entries.flatten().map(|entry| entry.path());
+        paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "seg"))
+            .collect()
+    }
+
+    /// What the Velox plugin would have left: a binary, and an index.json that names it.
+    fn plant_old_cache(&self) -> io::Result<()> {
+        let folder = self.environment.cache().join("a3/f5");
+        fs::create_dir_all(&folder)?;
+        fs::write(
+            folder.join("a3f5d8c2e9b1f4a7.bin"),
+            "a binary of the old plugin",
+        )?;
+        let index = serde_json::json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": {
+            "key": "a3f5d8c2e9b1f4a7", "file_path": "a3/f5/a3f5d8c2e9b1f4a7.bin", "file_size": 26,
+            "created_at": "2026-01-01T00:00:00Z", "expires_at": "2126-01-01T00:00:00Z",
+            "accessed_at": "2026-01-01T00:00:00Z",
+            "build_config": {"rr_version": "v2025.1.2", "os": "linux", "arch": "amd64", "plugins": []},
+        }}});
+        fs::write(
+            self.environment.cache().join("index.json"),
+            index.to_string(),
+        )
+    }
+
+    /// Whether the armed process comes to its place. One that has stopped there is killed after a while.
+    ///
+    /// # Errors
+    /// Processes or files can't be made.
+    pub async fn await_death(
+        &mut self,
+        place: &str,
+        stops: bool,
+        report: &mut Report,
+    ) -> io::Result<bool> {
+        let until = Instant::now() + FAILPOINT_TIMEOUT;
+        let (mut stopped, mut next_victim) = (None, Instant::now() + Duration::from_millis(600));
+        while Instant::now() < until {
+            let soon = Instant::now() + Duration::from_millis(20);
+            match self.pool.next(soon, report).await {
+                Some(PoolEvent::End(ARMED)) => {
+                    return Ok(self.pool.places.contains_key(place) || stopped.is_some());
+                }
+                Some(PoolEvent::End(number)) => self.start(number, "waiter", None, 0)?,
+                _ => {}
+            }
+            if matches!(place, "flight.death" | "flight.taken") && Instant::now() > next_victim {
+                self.orphan();
+                next_victim = Instant::now() + Duration::from_millis(300);
+            }
+            let Some(armed) = self.pool.worker(ARMED) else {
+                continue;
+            };
+            if stops && stopped.is_none() && system::is_stopped(armed.pid) {
+                armed.stopped = Some(Instant::now());
+                stopped = armed.stopped;
+                self.start_bystanders()?;
+            }
+            if stopped.is_some_and(|since| since.elapsed() > Duration::from_millis(1200))
+                && let Some(armed) = self.pool.worker(ARMED)
+            {
+                armed.kill();
+            }
+        }
+        if let Some(armed) = self.pool.worker(ARMED) {
+            armed.kill();
+        }
+        Ok(false)
+    }
+
+    /// Kills one of the company that builds, so that another one may take over.
+    fn orphan(&mut self) {
+        self.environment.velox.expire();
+        let finished = self.environment.velox.counters().builds_finished;
+        if finished != self.orphans.1 {
+            self.orphans = (0, finished);
+        }
+        // One flight is given up after ten deaths.
+        if self.orphans.0 >= DEATHS {
+            return;
+        }
+        let open = system::build_requests(self.environment)
+            .into_iter()
+            .find(|build_requests| build_requests.open && build_requests.by != ARMED);
+        if let Some(worker) = open.and_then(|build_requests| self.pool.worker(build_requests.by)) {
+            worker.kill();
+            self.orphans.0 += 1;
+        }
+    }
+
+    /// Those who are left do what they did before.
+    pub async fn check_others_unaffected(&mut self, report: &mut Report) {
+        let until = Instant::now() + FAILPOINT_TIMEOUT;
+        let mut operations = 0;
+        while operations < 24 && Instant::now() < until {
+            match self.pool.next(until, report).await {
+                Some(PoolEvent::Deed(..)) => operations += 1,
+                Some(PoolEvent::End(number)) if number != ARMED => {
+                    report.fail(
+                        "no process can hurt another",
+                        &format!("{number} has ended too"),
+                    );
+                    return;
+                }
+                _ => {}
+            }
+        }
+        if operations < 24 {
+            report.fail(
+                "nobody hangs",
+                &format!(
+                    "{operations} operations within {} s",
+                    FAILPOINT_TIMEOUT.as_secs()
+                ),
+            );
+        }
+    }
+}

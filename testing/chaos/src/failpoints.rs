@@ -1,0 +1,157 @@
+//! Each named place once: a process dies there (or stops there, where it holds what others need), others live beside it
+//! and after it, and in the end nothing may be wrong. A place that nobody comes to is a failure too: it would be
+//! a promise that nobody tests.
+
+use std::{collections::BTreeMap, io, rc::Rc, time::Duration};
+
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::{
+    arguments::Arguments,
+    checks,
+    environment::Environment,
+    failpoint_scenario::{ARMED, FAILPOINT_TIMEOUT, FailpointScenario},
+    outbox, random_kills,
+    report::Report,
+    rng::Rng,
+    worker_pool::WorkerPool,
+};
+use pillion_fakes::Options;
+
+/// Houses at the same time: most of each one's time is waiting.
+const AT_ONCE: usize = 4;
+/// Places at which a process holds what others need: there it is stopped, too.
+const STOPS: [&str; 8] = [
+    "index.noted",
+    "flight.led",
+    "build.placing",
+    "slot.taken",
+    "steward.duty",
+    "temp.locked",
+    "presence.dead",
+    "commit.entry",
+];
+
+/// The names of all places, as the extension tells them.
+///
+/// # Errors
+/// PHP can't be started, or the extension has none.
+pub async fn places(arguments: &Arguments) -> io::Result<Vec<String>> {
+    let environment = Environment::new(arguments, Options::default())?;
+    let script = environment.script(
+        "places.php",
+        "<?php (new ReflectionExtension('pillion'))->info();",
+    )?;
+    let output = environment.php(&script, "places.log")?.output().await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Kill points => "));
+    let Some(line) = line else {
+        return Err(io::Error::other(format!(
+            "{} has no kill points: it was not built with the feature failpoints ({text:.300})",
+            arguments.extension.display()
+        )));
+    };
+    Ok(line.split_whitespace().map(str::to_owned).collect())
+}
+
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn failpoints(
+    arguments: &Arguments,
+    places: &[String],
+    report: &mut Report,
+) -> io::Result<()> {
+    let mut deaths: Vec<String> = places.to_vec();
+    let stops = STOPS.iter().map(|place| format!("{place}:stop"));
+    deaths.extend(stops);
+    if let Some(only) = &arguments.point {
+        deaths.retain(|death| death == only || death.split(':').next() == Some(only));
+        if deaths.is_empty() {
+            return Err(io::Error::other(format!("there is no place {only}")));
+        }
+    }
+    let arguments = Rc::new(arguments.clone());
+    let local = LocalSet::new();
+    let mut results: BTreeMap<String, Report> = BTreeMap::new();
+    local
+        .run_until(async {
+            let mut running = JoinSet::new();
+            let mut left = deaths.iter().cloned();
+            loop {
+                while running.len() < AT_ONCE
+                    && let Some(death) = left.next()
+                {
+                    let arguments = Rc::clone(&arguments);
+                    running.spawn_local(async move {
+                        let repeat_command =
+                            format!("{} --point {death}", arguments.repeat_command("failpoints"));
+                        let mut report = Report::quiet("failpoints", repeat_command);
+                        let died = if outbox::is_place(&death) {
+                            outbox::die_at(&arguments, &death, &mut report).await
+                        } else {
+                            die_at(&arguments, &death, &mut report).await
+                        };
+                        died.map(|()| (death, report))
+                    });
+                }
+                let Some(done) = running.join_next().await else {
+                    return io::Result::Ok(());
+                };
+                let (death, report) = done.map_err(io::Error::other)??;
+                results.insert(death, report);
+            }
+        })
+        .await?;
+    report.figure("deaths and stops at named places", results.len());
+    results.into_values().for_each(|found| report.absorb(found));
+    Ok(())
+}
+
+async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::Result<()> {
+    let place = death.split(':').next().unwrap_or_default();
+    let contested = matches!(place, "flight.waiting" | "flight.death" | "flight.taken");
+    let slow = contested || place == "flight.emptied";
+    let delay = Duration::from_millis(if slow { 400 } else { 80 });
+    let environment = Environment::new(arguments, Options::default().delay(delay))?;
+    let mut scenario = FailpointScenario {
+        environment: &environment,
+        pool: WorkerPool::new(&environment, arguments.hang),
+        // Each place its own chance, whatever was asked for beside it.
+        seed: Rng::new(place.bytes().fold(arguments.seed, |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(byte.into())
+        })),
+        orphans: (0, 0),
+    };
+    let ahead = scenario.prepare(place, report).await?;
+    if contested {
+        // Those who want the same all the time.
+        (1..=3).try_for_each(|number| scenario.start(number, "waiter", None, 0))?;
+    }
+    let role = if contested { "waiter" } else { "life" };
+    scenario.start(ARMED, role, Some(death.to_owned()), ahead)?;
+    let came = scenario
+        .await_death(place, death.ends_with(":stop"), report)
+        .await?;
+    if !came {
+        report.fail(
+            "every named place is come to",
+            &format!(
+                "nobody came to {place} within {} s",
+                FAILPOINT_TIMEOUT.as_secs()
+            ),
+        );
+    }
+    if !contested {
+        if scenario.pool.len() == 0 {
+            checks::after_a_death(&environment, report).await;
+        }
+        scenario.start_bystanders()?;
+    }
+    scenario.check_others_unaffected(report).await;
+    scenario.pool.stop(report).await;
+    random_kills::settle(&environment, report).await;
+    checks::at_the_end(&environment, report).await;
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! `kill -9` while envelopes are sent: at random instants and at the outbox' named places, with an heir who adopts and
+//! is killed too. In the end all that `send()` had taken has arrived, none torn, and the host's counts are right.
+
+use std::{cell::Cell, io, rc::Rc, time::Duration};
+
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::{arguments::Arguments, outbox_environment::OutboxEnvironment, report::Report};
+use pillion_fakes::sentry::Behaviour;
+
+/// More would tell nothing new in hours.
+const MAX_KILLS: usize = 1000;
+/// Processes that send at the same time.
+const LANES: usize = 5;
+/// The most that each sends.
+const ENVELOPES: usize = 120;
+/// Within this time the armed process has to come to its place.
+const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
+/// What the names of the outbox' places begin with.
+const PLACES: [&str; 5] = ["shared.", "outbox.", "adopt.", "board.", "letter."];
+
+/// Whether a named place is one of those that this world comes to.
+pub fn is_place(place: &str) -> bool {
+    PLACES.iter().any(|prefix| place.starts_with(prefix))
+}
+
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn outbox(
+    arguments: &Arguments,
+    places: &[String],
+    report: &mut Report,
+) -> io::Result<()> {
+    let kills = arguments.kills.min(MAX_KILLS);
+    let outbox_environment = Rc::new(OutboxEnvironment::new(arguments, arguments.seed, &[])?);
+    let places: Rc<[String]> = places
+        .iter()
+        .filter(|place| place.starts_with("outbox.") || place.starts_with("shared."))
+        .cloned()
+        .collect();
+    let (left, repeat_command) = (
+        Rc::new(Cell::new(kills)),
+        arguments.repeat_command("outbox"),
+    );
+    let local = LocalSet::new();
+    let parts = local
+        .run_until(async {
+            let mut lanes = JoinSet::new();
+            for _ in 0..LANES {
+                let (outbox_environment, places, left) = (
+                    Rc::clone(&outbox_environment),
+                    Rc::clone(&places),
+                    Rc::clone(&left),
+                );
+                let report = Report::quiet("outbox", repeat_command.clone());
+                lanes.spawn_local(lane(outbox_environment, places, left, report));
+            }
+            let report = Report::quiet("outbox", repeat_command.clone());
+            lanes.spawn_local(keepers(
+                Rc::clone(&outbox_environment),
+                Rc::clone(&left),
+                report,
+            ));
+            let mut parts = Vec::new();
+            while let Some(part) = lanes.join_next().await {
+                parts.push(part.map_err(io::Error::other)??);
+            }
+            io::Result::Ok(parts)
+        })
+        .await?;
+    parts.into_iter().for_each(|part| report.absorb(part));
+    report.figure("killed", outbox_environment.deaths.get());
+    outbox_environment.settle(report).await
+}
+
+/// One process after the other: each sends, and is killed meanwhile.
+async fn lane(
+    outbox_environment: Rc<OutboxEnvironment>,
+    places: Rc<[String]>,
+    left: Rc<Cell<usize>>,
+    mut report: Report,
+) -> io::Result<Report> {
+    while left.get() > 0 && !report.has_too_many_failures() {
+        left.set(left.get() - 1);
+        let (armed, moment) = {
+            let mut seed = outbox_environment.seed.borrow_mut();
+            let place = seed.choose(&places).cloned().filter(|_| seed.percent(40));
+            let armed = place.map(|place| format!("{place}@{}", 1 + seed.below(60)));
+            (armed, seed.millis(0, 90))
+        };
+        let mut life = outbox_environment.start("storm", ENVELOPES, armed.as_deref())?;
+        if life.hear("ready").await {
+            tokio::time::sleep(moment).await;
+        }
+        life.kill();
+        outbox_environment.reap(life, &mut report).await;
+    }
+    Ok(report)
+}
+
+/// Those who adopt, one after the other, for as long as others are killed.
+async fn keepers(
+    outbox_environment: Rc<OutboxEnvironment>,
+    left: Rc<Cell<usize>>,
+    mut report: Report,
+) -> io::Result<Report> {
+    while left.get() > 0 {
+        let mut life = outbox_environment.start("keeper", 0, None)?;
+        let moment = outbox_environment.seed.borrow_mut().millis(1000, 6000);
+        let until = tokio::time::Instant::now() + moment;
+        while left.get() > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        life.kill();
+        outbox_environment.reap(life, &mut report).await;
+    }
+    Ok(report)
+}
+
+/// One death at a named place of the outbox, and what becomes of what was promised.
+///
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> io::Result<()> {
+    let letters = place.starts_with("letter.");
+    let once = [("pillion.sentry_retry_max_attempts", "1")];
+    let settings = if letters { &once[..] } else { &[] };
+    let outbox_environment = OutboxEnvironment::new(arguments, arguments.seed, settings)?;
+    let mut broken = Behaviour::default().times(0);
+    broken.delivery.drop_at = Some(0);
+    if letters {
+        outbox_environment.sentry.behave(broken);
+    }
+    let role = match place {
+        place if place.starts_with("adopt.") => {
+            let mut dead = outbox_environment.start("fill", 60, Some("outbox.committed@50"))?;
+            dead.end(FAILPOINT_TIMEOUT).await;
+            outbox_environment.reap(dead, report).await;
+            "keeper"
+        }
+        "letter.replayed" => {
+            let mut dead = outbox_environment.start("fill", 30, None)?;
+            dead.hear("done").await;
+            let until = tokio::time::Instant::now() + FAILPOINT_TIMEOUT;
+            while !has_letters(&outbox_environment) && tokio::time::Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            dead.kill();
+            outbox_environment.reap(dead, report).await;
+            outbox_environment.sentry.behave_well();
+            "keeper"
+        }
+        _ => "fill",
+    };
+    let mut armed = outbox_environment.start(role, 60, Some(place))?;
+    let came = armed.end(FAILPOINT_TIMEOUT).await.is_some();
+    if !came {
+        report.fail(
+            "every named place is come to",
+            &format!(
+                "nobody came to {place} within {} s",
+                FAILPOINT_TIMEOUT.as_secs()
+            ),
+        );
+        armed.kill();
+    }
+    outbox_environment.reap(armed, report).await;
+    outbox_environment.sentry.behave_well();
+    outbox_environment.settle(report).await
+}
+
+fn has_letters(outbox_environment: &OutboxEnvironment) -> bool {
+    let dead = outbox_environment.environment.state().join("sentry/dead");
+    let letters = super::checks::files(&dead);
+    letters
+        .iter()
+        .any(|(path, _)| path.extension().is_some_and(|ending| ending == "letter"))
+}
+
+/// Hundreds of processes that send at once, and end: each envelope arrives, and what an idle process holds is bounded.
+///
+/// # Errors
+/// Processes or directories can't be made.
+pub async fn senders(arguments: &Arguments, report: &mut Report) -> io::Result<()> {
+    /// What each sends.
+    const EACH: usize = 20;
+    /// Bytes that a process may hold: a small file for each of five classes, and, when it ends and adopts the outboxes of
+    /// others that have ended, a grown one for two classes.
+    const MAX_HELD: u64 = (5 * 32 + 2 * 128) << 10;
+    let outbox_environment = OutboxEnvironment::new(arguments, arguments.seed, &[])?;
+    let mut lives = Vec::new();
+    for _ in 0..arguments.callers {
+        lives.push(outbox_environment.start("one", EACH, None)?);
+    }
+    for life in &mut lives {
+        life.hear("ready").await;
+    }
+    for life in &mut lives {
+        life.tell("go").await;
+    }
+    let begun = tokio::time::Instant::now();
+    let mut most = 0;
+    for life in &mut lives {
+        life.hear("done").await;
+        most = outbox_environment.outbox_bytes().max(most);
+    }
+    report.figure(
+        "all had sent within",
+        format_args!("{:.1} s", begun.elapsed().as_secs_f64()),
+    );
+    report.figure("bytes of all outboxes", most);
+    if most > arguments.callers as u64 * MAX_HELD {
+        report.fail(
+            "a process that sends little holds little",
+            &format!("{most} bytes of {} processes", arguments.callers),
+        );
+    }
+    for mut life in lives {
+        let number = life.number;
+        match life.end(FAILPOINT_TIMEOUT).await {
+            // A busy machine gives it no time to wait for all its answers.
+            Some(status) if status.success() => outbox_environment
+                .deaths
+                .set(outbox_environment.deaths.get() + 1),
+            other => report.fail("no process crashes", &format!("{number}: {other:?}")),
+        }
+    }
+    outbox_environment.settle(report).await
+}

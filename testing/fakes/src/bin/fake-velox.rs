@@ -1,0 +1,139 @@
+//! `fake-velox`: the fake Velox server as a program, for tests that are not written in Rust. Prints one line when it is
+//! ready, `listening ADDRESS:PORT`, and ends on SIGTERM, SIGINT or, if asked to, when its standard input is closed, so
+//! that a test that dies does not leave it behind. One thread serves; another one watches standard input.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use pillion_fakes::{Error, FakeVelox, Options, Progress, Result, Script};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+const USAGE: &str = "\
+usage: fake-velox [options]
+  --listen ADDRESS:PORT  a loopback address; port 0: any free one (default 127.0.0.1:0)
+  --root DIR             where binaries are written (default: a temporary directory, removed at the end)
+  --script FILE          settings and behaviours, as JSON
+  --delay-ms N           every build takes so long (default 0)
+  --size N               a binary has so many bytes (default 65536)
+  --auth-token TOKEN     answer 401 to all who do not bring this bearer token
+  --progress             answer GET /builds/{request_id}, which the real server does not
+  --stdin-guard          end when standard input is closed
+  --help                 this text
+";
+
+/// What the command line asks for.
+struct Arguments {
+    options: Options,
+    stdin_guard: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help") {
+        let _ = write!(std::io::stdout(), "{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    match parse(arguments).and_then(|arguments| run(arguments).map_err(|error| error.to_string())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "fake-velox: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Flags given beside a script win over what the script says.
+fn parse(arguments: Vec<String>) -> std::result::Result<Arguments, String> {
+    let mut parsed = Arguments {
+        options: Options::default(),
+        stdin_guard: false,
+    };
+    let mut flags = Script::default();
+    let mut words = arguments.into_iter();
+    while let Some(flag) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .ok_or_else(|| format!("{flag} needs a value (--help tells which)"))
+        };
+        match flag.as_str() {
+            "--listen" => {
+                let text = value()?;
+                parsed.options.listen = text.parse().map_err(|_| {
+                    format!("--listen {text:?}: not ADDRESS:PORT, such as 127.0.0.1:0")
+                })?;
+            }
+            "--root" => parsed.options.root = Some(value()?.into()),
+            "--script" => {
+                let path = value()?;
+                parsed.options.script = script(Path::new(&path))
+                    .map_err(|error| format!("--script {path}: {error}"))?;
+            }
+            "--delay-ms" => flags.delay_ms = Some(number(&flag, &value()?)?),
+            "--size" => flags.size = Some(number(&flag, &value()?)?),
+            "--auth-token" => flags.auth_token = Some(value()?),
+            "--progress" => flags.progress = Some(Progress::On),
+            "--stdin-guard" => parsed.stdin_guard = true,
+            other => return Err(format!("{other}: no such option (--help lists them)")),
+        }
+    }
+    let script = &mut parsed.options.script;
+    script.delay_ms = flags.delay_ms.or(script.delay_ms);
+    script.size = flags.size.or(script.size);
+    script.auth_token = flags.auth_token.or(script.auth_token.take());
+    script.progress = flags.progress.or(script.progress);
+    Ok(parsed)
+}
+
+fn number(flag: &str, text: &str) -> std::result::Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("{flag} {text:?}: not a whole number"))
+}
+
+fn script(path: &Path) -> Result<Script> {
+    let text = std::fs::read(path).map_err(|source| Error::Path {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let address = arguments.options.listen;
+    let failed = |source| Error::Listen { address, source };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    runtime.block_on(async {
+        // Before the line that says "ready": whoever read it may send a signal at once.
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let server = FakeVelox::start(arguments.options)?;
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "listening {}", server.addr())
+            .and_then(|()| stdout.flush())
+            .map_err(failed)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = stdin_closed(arguments.stdin_guard) => {}
+        }
+        Ok(())
+    })
+}
+
+/// Standard input cannot be read without blocking in general, hence the thread; it is left behind when we end.
+async fn stdin_closed(watched: bool) {
+    if !watched {
+        return std::future::pending().await;
+    }
+    let (closed, told) = oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut std::io::sink());
+        drop(closed);
+    });
+    let _ = told.await;
+}
