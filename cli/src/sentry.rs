@@ -15,7 +15,7 @@ use pillion_engine::{
     error::IoContext,
     host::Dirs,
     logging,
-    sentry::{Places, Sentry},
+    sentry::{SentryDirs, Sentry},
 };
 use serde_json::{Value, json};
 use tokio::runtime;
@@ -133,11 +133,11 @@ pub fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn open(settings: &pillion_engine::config::SentrySettings, dirs: &Dirs) -> Result<Arc<Sentry>> {
-    let places = Places {
+    let places = SentryDirs {
         run: Some(dirs.run.clone()),
         state: Some(dirs.state.clone()),
         other_runs: dirs.other_runs.clone(),
-        ..Places::default()
+        ..SentryDirs::default()
     };
     Sentry::open(settings.clone(), places).map(Arc::new)
 }

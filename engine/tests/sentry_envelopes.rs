@@ -15,7 +15,7 @@ use std::{
 
 use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
-    sentry::{Places, Sentry},
+    sentry::{Sentry, SentryDirs},
 };
 use pillion_fakes::{FakeSentry, sentry::Behaviour};
 use sentry_types::protocol::v7::{Envelope, EnvelopeItem, ItemContainer};
@@ -56,12 +56,12 @@ fn settings(server: &FakeSentry) -> SentrySettings {
     }
 }
 
-fn places(dir: &Path) -> Places {
+fn places(dir: &Path) -> SentryDirs {
     std::fs::create_dir(dir.join("run")).unwrap();
-    Places {
+    SentryDirs {
         run: Some(dir.join("run")),
         state: Some(dir.join("state")),
-        ..Places::default()
+        ..SentryDirs::default()
     }
 }
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
     metrics::{Reading, render, snapshot},
-    sentry::{Places, Sentry},
+    sentry::{Sentry, SentryDirs},
 };
 use pillion_fakes::{FakeSentry, sentry::Behaviour};
 
@@ -30,10 +30,10 @@ fn event(n: usize) -> Vec<u8> {
 fn the_page_and_what_php_is_told_agree() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let places = Places {
+    let places = SentryDirs {
         run: Some(dir.path().join("run")),
         state: Some(dir.path().join("state")),
-        ..Places::default()
+        ..SentryDirs::default()
     };
     std::fs::create_dir_all(dir.path().join("run")).unwrap();
     std::fs::create_dir_all(dir.path().join("state")).unwrap();

@@ -90,7 +90,7 @@ fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         count += 1;
         match value::bytes(element) {
             None => no_string = no_string.or(Some(element)),
-            Some(bytes) => wrong.extend(envelope::glance(bytes).err().map(|why| Violation {
+            Some(bytes) => wrong.extend(envelope::peek(bytes).err().map(|why| Violation {
                 field: match key {
                     value::Key::Index(index) => format!("envelopes[{index}]"),
                     value::Key::Name(name) => {

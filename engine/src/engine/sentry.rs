@@ -20,7 +20,7 @@ use crate::{
     host::{Dirs, clock, lock::Lock},
     logging,
     runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
-    sentry::{Places, Replays, Sentry, outbox::Orphans},
+    sentry::{ReplayState, Sentry, SentryDirs, outbox::AdoptBackoff},
 };
 
 /// How often the steward looks for outboxes whose owners have died.
@@ -30,11 +30,11 @@ const ADOPT_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct SentryCell {
     room: OnceCell<Arc<Sentry>>,
-    orphans: Arc<Orphans>,
+    adopt_backoff: Arc<AdoptBackoff>,
     /// The sender could not be started, at that second since boot.
     is_unattended: AtomicBool,
     tried: AtomicU64,
-    replays: Arc<Replays>,
+    replays: Arc<ReplayState>,
 }
 
 impl SentryCell {
@@ -43,12 +43,12 @@ impl SentryCell {
     }
 
     /// Where envelopes and dead letters are, in the directories of the host.
-    fn places(&self, dirs: &Dirs) -> Places {
-        Places {
+    fn places(&self, dirs: &Dirs) -> SentryDirs {
+        SentryDirs {
             run: Some(dirs.run.clone()),
             state: Some(dirs.state.clone()),
             other_runs: dirs.other_runs.clone(),
-            orphans: Arc::clone(&self.orphans),
+            adopt_backoff: Arc::clone(&self.adopt_backoff),
             replays: Arc::clone(&self.replays),
         }
     }
@@ -56,7 +56,7 @@ impl SentryCell {
     fn open(
         &self,
         settings: &SentrySettings,
-        places: Places,
+        places: SentryDirs,
         attend: impl FnOnce(Arc<Sentry>),
     ) -> Result<&Arc<Sentry>> {
         self.room.get_or_try_init(|| {
@@ -129,7 +129,7 @@ impl Process {
             Ok(dirs) => self.sentry.places(dirs),
             Err(error) => {
                 log::warn!(error = error.to_string().as_str(); "no directory for envelopes: they are kept in memory");
-                Places::default()
+                SentryDirs::default()
             }
         };
         if let Err(error) = self.joined.get_or_try_init(|| self.join()) {
@@ -184,7 +184,7 @@ impl Process {
             name: "adopt outboxes",
             every: ADOPT_EVERY,
             wanted: Some(Arc::new(move || {
-                looked_at.hold_orphans() || looked_at.hold_letters()
+                looked_at.has_adoptable_outboxes() || looked_at.may_replay()
             })),
             run: Arc::new(move || {
                 let opened = cell.open(&settings, places.clone(), |sentry| {
@@ -226,7 +226,7 @@ impl Process {
             return;
         }
         let places = self.sentry.places(dirs);
-        if (places.hold_orphans() || places.hold_letters())
+        if (places.has_adoptable_outboxes() || places.may_replay())
             && let Err(error) = self.sentry()
         {
             log::warn!(error = error.to_string().as_str(); "outboxes can't be adopted");

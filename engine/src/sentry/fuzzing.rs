@@ -11,19 +11,19 @@ use std::{
 use serde_json::value::RawValue;
 
 use super::{
-    outbox::{self, Orphans, Outbox, Room},
+    outbox::{self, AdoptBackoff, Capacity, Outbox},
     protocol::{
-        batcher::Batches,
-        category::{Class, Reason},
+        batcher::Batcher,
+        category::{DiscardReason, Priority},
         client_report,
         envelope::{self, Envelope},
         rate_limit,
     },
-    sender::destination,
+    sender::project,
 };
 use crate::config::Dsn;
 
-const ROOM: Room = Room {
+const CAPACITY: Capacity = Capacity {
     bytes: 1 << 22,
     records: 1 << 20,
 };
@@ -31,15 +31,15 @@ const ROOM: Room = Room {
 /// An envelope as PHP may give it: what can be read is written and read again as the same one, its losses can be
 /// counted, and containers keep their items.
 pub fn envelope(bytes: &[u8]) {
-    let glance = envelope::glance(bytes);
+    let peek = envelope::peek(bytes);
     let found = Envelope::parse(bytes);
     // Nothing is taken that is dropped for its form afterwards.
-    assert_eq!(glance.is_ok(), found.is_ok(), "{glance:?} {found:?}");
-    let (Ok(glance), Ok(found)) = (glance, found) else {
+    assert_eq!(peek.is_ok(), found.is_ok(), "{peek:?} {found:?}");
+    let (Ok(peek), Ok(found)) = (peek, found) else {
         return;
     };
-    assert_eq!(glance.class.is_none(), found.items.is_empty());
-    let _ = destination::dsn_of(glance.dsn().unwrap_or_default().as_bytes(), &found);
+    assert_eq!(peek.priority.is_none(), found.items.is_empty());
+    let _ = project::dsn_of(peek.dsn().unwrap_or_default().as_bytes(), &found);
     let written = found.write(Some("2026-11-21T00:00:00Z"));
     let again = Envelope::parse(&written);
     assert!(again.is_ok(), "what was written can't be read: {again:?}");
@@ -50,7 +50,7 @@ pub fn envelope(bytes: &[u8]) {
             assert_eq!((&one.head, &one.payload), (&other.head, &other.payload));
         }
     }
-    let losses = client_report::of_items(Reason::SendError, &found.items);
+    let losses = client_report::of_items(DiscardReason::SendError, &found.items);
     let (report, left) = client_report::report(&losses, "2026-11-21T00:00:00Z");
     assert!(report.payload.len() <= 4096 && left.is_empty());
     assert_eq!(client_report::reported(&report), losses);
@@ -62,24 +62,24 @@ pub fn envelope(bytes: &[u8]) {
 
 /// What is gathered comes out as containers within the bounds, with all items and their right count.
 fn containers(found: &Envelope<'_>) {
-    let (outbox, _) = Outbox::open(None, ROOM);
-    let _ = outbox.push(Class::Low, b"", b"x", 0);
-    let Some(claim) = outbox.claim(Class::Low) else {
+    let (outbox, _) = Outbox::open(None, CAPACITY);
+    let _ = outbox.push(Priority::Low, b"", b"x", 0);
+    let Some(claim) = outbox.claim(Priority::Low) else {
         return;
     };
-    let (mut batches, now) = (Batches::default(), Instant::now());
-    if !batches.gather(&claim, found, now) {
+    let (mut batches, now) = (Batcher::default(), Instant::now());
+    if !batches.add(&claim, found, now) {
         return;
     }
     let count = |envelope: &Envelope<'_>| {
         // Texts are not looked into: half of a surrogate pair is no affair of ours.
-        let payload = Envelope::of_object(&envelope.items.first()?.payload).ok()?;
+        let payload = Envelope::parse_object(&envelope.items.first()?.payload).ok()?;
         let items: Vec<&RawValue> = serde_json::from_str(payload.raw("items")?).ok()?;
         Some(items.len())
     };
     let mut sum = 0;
     for bytes in batches
-        .ripe(1, Duration::ZERO, now)
+        .take_due(1, Duration::ZERO, now)
         .into_iter()
         .flat_map(|batch| batch.envelopes)
     {
@@ -119,14 +119,14 @@ pub fn dsn(text: &str) {
 
 /// Both headers of an answer.
 pub fn headers(status: u16, rate_limits: &[&str], retry_after: Option<&str>, now: u64) {
-    let found = rate_limit::of_answer(status, rate_limits, retry_after, now);
+    let found = rate_limit::from_response(status, rate_limits, retry_after, now);
     let quotas: usize = rate_limits
         .iter()
         .map(|header| header.split([',', ';']).count())
         .sum();
     assert!(found.len() <= quotas.max(1) * 2);
     for limit in found {
-        assert!(limit.lasts <= Duration::from_secs(24 * 3600));
+        assert!(limit.duration <= Duration::from_secs(24 * 3600));
         assert!(!rate_limits.is_empty() || status == 429);
     }
 }
@@ -145,37 +145,37 @@ pub fn outbox(dir: &Path, words: &[u64], bytes: &[u8]) {
             place.copy_from_slice(&value.to_le_bytes());
         }
     }
-    if let Some(class) = file.get_mut(16..24) {
-        class.copy_from_slice(&(words.first().copied().unwrap_or(0) % 5).to_le_bytes());
+    if let Some(priority) = file.get_mut(16..24) {
+        priority.copy_from_slice(&(words.first().copied().unwrap_or(0) % 5).to_le_bytes());
     }
     let path = dir.join("7-0000.1.v1.box");
     let _ = fs::write(&path, &file);
     let _ = fs::write(dir.join("7-0000.v1.lock"), "");
     let _ = fs::set_permissions(&path, Permissions::from_mode(0o600));
-    let waiting = outbox::waiting_in(dir);
-    let (heir, _) = Outbox::open(Some(dir), ROOM);
-    let adopted = heir.adopt(dir, &Orphans::default(), usize::MAX);
+    let waiting = outbox::backlog_in(dir);
+    let (heir, _) = Outbox::open(Some(dir), CAPACITY);
+    let adopted = heir.adopt(dir, &AdoptBackoff::default(), usize::MAX);
     assert_eq!(adopted.outboxes, 1);
     assert!(adopted.records == waiting.records && adopted.records == heir.queued());
     assert!(adopted.records + adopted.torn <= file.len() / 32);
-    while let Some(claim) = heir.shed_record() {
+    while let Some(claim) = heir.take_evicted() {
         let _ = claim.read();
-        heir.settle_shed(&claim);
+        heir.settle_evicted(&claim);
     }
     let mut taken = 0;
-    for class in Class::ALL {
-        while let Some(claim) = heir.claim(class) {
+    for priority in Priority::ALL {
+        while let Some(claim) = heir.claim(priority) {
             if let Some(record) = claim.read() {
                 assert!(record.dsn.len() + record.envelope.len() <= file.len());
             }
-            claim.note_attempt();
-            heir.hold(&claim);
+            claim.count_attempt();
+            heir.defer(&claim);
             assert!(claim.resume());
             heir.settle(&claim);
             taken += 1;
         }
     }
     assert_eq!((taken, heir.queued()), (adopted.records, 0));
-    heir.tidy(true);
+    heir.maintain(true);
     assert!(!path.exists());
 }

@@ -35,14 +35,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use dead_letters::Letters;
-use outbox::{Orphans, Outbox, Pushed, Room, Stamp, Waiting};
-use protocol::category::Reason;
-use shared_state::{Board, Count};
-use waiting_counts::{Listed, Tally};
+use dead_letters::DeadLetters;
+use outbox::{AdoptBackoff, Backlog, Capacity, Outbox, Pushed, RecordInfo};
+use protocol::category::DiscardReason;
+use shared_state::{Count, SharedState};
+use waiting_counts::{CachedFileCount, WaitingCounts};
 
 pub use capture::Captured;
-pub use dead_letters::replay::Replays;
+pub use dead_letters::replay::ReplayState;
 pub use status::settings;
 
 use crate::{
@@ -58,7 +58,7 @@ const KNOWN: usize = 16;
 
 /// Where things are kept. `None`: in memory of this process.
 #[derive(Debug, Clone, Default)]
-pub struct Places {
+pub struct SentryDirs {
     /// `run_dir`.
     pub run: Option<PathBuf>,
     /// `state_dir`.
@@ -66,23 +66,23 @@ pub struct Places {
     /// Other directories that have been `run_dir`.
     pub other_runs: Vec<PathBuf>,
     /// What can't be adopted.
-    pub orphans: Arc<Orphans>,
+    pub adopt_backoff: Arc<AdoptBackoff>,
     /// Dead letters that go again.
-    pub replays: Arc<Replays>,
+    pub replays: Arc<ReplayState>,
 }
 
-impl Places {
+impl SentryDirs {
     /// Whether there are outboxes whose owners have died, as far as a glance tells.
     #[must_use]
-    pub fn hold_orphans(&self) -> bool {
-        self.outboxes().any(|dir| self.orphans.are_in(&dir))
+    pub fn has_adoptable_outboxes(&self) -> bool {
+        self.outboxes().any(|dir| self.adopt_backoff.has_due(&dir))
     }
 
     /// Whether there are dead letters that may go again now, as far as a glance tells.
     #[must_use]
-    pub fn hold_letters(&self) -> bool {
+    pub fn may_replay(&self) -> bool {
         let state = self.state.as_ref();
-        state.is_some_and(|state| self.replays.may_be_due(&letters_in(state)))
+        state.is_some_and(|state| self.replays.may_have_due(&dead_letter_dir(state)))
     }
 
     /// Where a process keeps its outbox.
@@ -107,13 +107,13 @@ impl Places {
 #[derive(Debug)]
 pub struct Sentry {
     settings: SentrySettings,
-    places: Places,
+    places: SentryDirs,
     outbox: Outbox,
-    board: Arc<Board>,
-    letters: Option<Letters>,
+    shared: Arc<SharedState>,
+    letters: Option<DeadLetters>,
     /// What waits on the host. `None`: it is counted in the files.
-    tally: Option<Tally>,
-    listed: Listed,
+    waiting_counts: Option<WaitingCounts>,
+    listed: CachedFileCount,
     wake: Notify,
     /// The sender looks by itself; nobody needs to wake it.
     awake: AtomicBool,
@@ -137,14 +137,14 @@ impl Sentry {
     ///
     /// # Errors
     /// No memory.
-    pub fn open(settings: SentrySettings, places: Places) -> Result<Self> {
+    pub fn open(settings: SentrySettings, places: SentryDirs) -> Result<Self> {
         let outboxes = places.outbox(settings.on_disk);
         if let Some(dir) = &outboxes
             && let Err(error) = files::make_dir_in_ours(dir)
         {
             log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "outbox directory can't be made");
         }
-        let room = Room {
+        let room = Capacity {
             bytes: settings.outbox_size,
             records: settings.buffer_size,
         };
@@ -152,23 +152,23 @@ impl Sentry {
         if let Some(error) = trouble {
             log::warn!(error = error.to_string().as_str(); "outbox is kept in memory: envelopes die with the process");
         }
-        let board = Board::open(places.run.as_deref())
+        let shared = SharedState::open(places.run.as_deref())
             .map_err(|error| Error::io("mapping Sentry's board", error))?;
         let slot = places.run.as_deref().zip(outbox.name());
-        let tally = slot.and_then(|(run, name)| Tally::open(run, name));
+        let waiting_counts = slot.and_then(|(run, name)| WaitingCounts::open(run, name));
         let letters = places.state.as_ref().map(|state| {
-            Letters::new(
-                letters_in(state),
+            DeadLetters::new(
+                dead_letter_dir(state),
                 settings.dead_letter_max_count,
                 settings.dead_letter_max_size,
             )
         });
         Ok(Self {
             outbox,
-            board: Arc::new(board),
+            shared: Arc::new(shared),
             letters,
-            tally,
-            listed: Listed::default(),
+            waiting_counts,
+            listed: CachedFileCount::default(),
             wake: Notify::new(),
             awake: AtomicBool::new(false),
             flushing: AtomicUsize::new(0),
@@ -205,7 +205,7 @@ impl Sentry {
         if !self.settings.enabled {
             return Ok(false);
         }
-        let seen = protocol::envelope::glance(envelope).map_err(|why| {
+        let seen = protocol::envelope::peek(envelope).map_err(|why| {
             Error::InvalidRequest(vec![Violation {
                 field: "envelope".into(),
                 message: why,
@@ -217,58 +217,58 @@ impl Sentry {
         let (stored, hash) = match (given, named, &self.settings.dsn) {
             (Some(text), ..) => {
                 self.check_dsn(text)?;
-                (text, sender::destination::hash(text))
+                (text, sender::project::hash(text))
             }
             (None, Some(text), _) => {
                 self.check_dsn(text.as_bytes())?;
-                (&[][..], sender::destination::hash(text.as_bytes()))
+                (&[][..], sender::project::hash(text.as_bytes()))
             }
             (None, None, Some(dsn)) => {
                 let text = dsn.expose().as_bytes();
-                (text, sender::destination::hash(text))
+                (text, sender::project::hash(text))
             }
             (None, None, None) => return Ok(false),
         };
-        let Some(class) = seen.class else {
+        let Some(priority) = seen.priority else {
             return Ok(false);
         };
         if envelope.len() as u64 > self.settings.max_payload_size
-            || !Outbox::takes(stored, envelope)
+            || !Outbox::accepts(stored, envelope)
         {
-            self.board.count(Count::TooLarge, 1);
+            self.shared.count(Count::TooLarge, 1);
             return Ok(false);
         }
-        let stamp = Stamp {
+        let stamp = RecordInfo {
             accepted_ms: clock::unix_ms(),
             attempts: 0,
             project: outbox::project_tag(hash),
         };
         let push = || {
             self.outbox
-                .push(class, stored, envelope, stamp)
+                .push(priority, stored, envelope, stamp)
                 .map_err(|error| Error::io("making room for an envelope", error))
         };
         let mut pushed = push()?;
-        if let Pushed::Full(pushed_out) = pushed {
+        if let Pushed::Full(evicted) = pushed {
             // What was dropped before has its room still, and the runtime is behind.
-            self.board.count(Count::Overflow, pushed_out as u64);
-            pushed = match self.tell_shed() {
+            self.shared.count(Count::Overflow, evicted as u64);
+            pushed = match self.report_evicted() {
                 0 => Pushed::Full(0),
                 _ => push()?,
             };
         }
         match pushed {
-            Pushed::In(pushed_out) => {
-                self.board.count(Count::Accepted, 1);
-                self.count_waiting();
-                if pushed_out > 0 {
-                    self.board.count(Count::Overflow, pushed_out as u64);
+            Pushed::Stored(evicted) => {
+                self.shared.count(Count::Accepted, 1);
+                self.publish_queued();
+                if evicted > 0 {
+                    self.shared.count(Count::Overflow, evicted as u64);
                 }
-                self.rouse();
+                self.wake_sender();
                 Ok(true)
             }
-            Pushed::Full(pushed_out) => {
-                self.board.count(Count::Overflow, pushed_out as u64);
+            Pushed::Full(evicted) => {
+                self.shared.count(Count::Overflow, evicted as u64);
                 self.refuse(stored, envelope);
                 Ok(false)
             }
@@ -290,13 +290,13 @@ impl Sentry {
     }
 
     /// Reports what was dropped, and has its room back. Returns how many records that were.
-    fn tell_shed(&self) -> usize {
+    fn report_evicted(&self) -> usize {
         let mut count = 0;
-        while let Some(claim) = self.outbox.shed_record() {
+        while let Some(claim) = self.outbox.take_evicted() {
             if let Some(record) = claim.read() {
-                self.lose(Reason::QueueOverflow, &record.dsn, &record.envelope);
+                self.lose(DiscardReason::QueueOverflow, &record.dsn, &record.envelope);
             }
-            self.outbox.settle_shed(&claim);
+            self.outbox.settle_evicted(&claim);
             count += 1;
         }
         count
@@ -305,20 +305,20 @@ impl Sentry {
     /// Counts what had no room, for Sentry too. All that waits matters more, so this is rare.
     #[cold]
     fn refuse(&self, dsn: &[u8], envelope: &[u8]) {
-        self.board.count(Count::Overflow, 1);
-        self.lose(Reason::QueueOverflow, dsn, envelope);
-        self.rouse();
+        self.shared.count(Count::Overflow, 1);
+        self.lose(DiscardReason::QueueOverflow, dsn, envelope);
+        self.wake_sender();
     }
 
     /// Tells the board what an envelope's loss means.
-    fn lose(&self, reason: Reason, dsn: &[u8], bytes: &[u8]) {
+    fn lose(&self, reason: DiscardReason, dsn: &[u8], bytes: &[u8]) {
         let Ok(envelope) = protocol::envelope::Envelope::parse(bytes) else {
             return;
         };
-        let Some(dsn) = sender::destination::dsn_of(dsn, &envelope) else {
+        let Some(dsn) = sender::project::dsn_of(dsn, &envelope) else {
             return;
         };
-        let target = sender::destination::place_on(&self.board, &dsn);
+        let target = sender::project::register(&self.shared, &dsn);
         for loss in protocol::client_report::of_items(reason, &envelope.items) {
             target.0.lose(target.1, loss);
         }
@@ -326,42 +326,48 @@ impl Sentry {
 
     /// Has the host know how many envelopes wait here.
     #[inline]
-    fn count_waiting(&self) {
-        if let Some(tally) = &self.tally {
-            tally.set_records(self.outbox.queued());
+    fn publish_queued(&self) {
+        if let Some(waiting_counts) = &self.waiting_counts {
+            waiting_counts.set_records(self.outbox.queued());
         }
     }
 
     /// As [`Sentry::count_waiting`], and the size of their files.
-    fn tally_all(&self) {
-        self.count_waiting();
-        if let Some(tally) = &self.tally {
-            tally.set_bytes(self.outbox.bytes());
+    fn publish_backlog(&self) {
+        self.publish_queued();
+        if let Some(waiting_counts) = &self.waiting_counts {
+            waiting_counts.set_bytes(self.outbox.bytes());
         }
     }
 
     /// The slots of dead processes, which count what they had adopted too.
-    fn dead_slots(&self) -> Vec<waiting_counts::Other> {
-        let mut slots = self.tally.as_ref().map(Tally::slots).unwrap_or_default();
+    fn orphaned_slots(&self) -> Vec<waiting_counts::OtherSlot> {
+        let mut slots = self
+            .waiting_counts
+            .as_ref()
+            .map(WaitingCounts::slots)
+            .unwrap_or_default();
         let lives = |name: &str| self.outbox_dirs().any(|dir| outbox::is_held(&dir, name));
         slots.retain(|slot| !lives(&slot.name));
         slots
     }
 
     /// What the dead had is counted here now, or stays in outboxes that could not be adopted.
-    fn clear_slots(&self, dead: &[waiting_counts::Other]) {
-        let Some(tally) = &self.tally else {
+    fn free_slots(&self, dead: &[waiting_counts::OtherSlot]) {
+        let Some(waiting_counts) = &self.waiting_counts else {
             return;
         };
-        self.tally_all();
-        let orphaned = self.outbox_dirs().map(|dir| outbox::orphaned_in(&dir));
-        tally.set_orphaned(orphaned.fold(Waiting::default(), Waiting::and));
-        dead.iter().for_each(|slot| tally.free(slot));
+        self.publish_backlog();
+        let orphaned = self
+            .outbox_dirs()
+            .map(|dir| outbox::orphaned_backlog_in(&dir));
+        waiting_counts.set_orphaned(orphaned.fold(Backlog::default(), Backlog::and));
+        dead.iter().for_each(|slot| waiting_counts.free(slot));
     }
 
     /// Wakes the sender, unless it looks by itself.
     #[inline]
-    fn rouse(&self) {
+    fn wake_sender(&self) {
         if !self.awake.load(Ordering::SeqCst) && !self.awake.swap(true, Ordering::SeqCst) {
             self.wake.notify_one();
         }
@@ -369,21 +375,21 @@ impl Sentry {
 
     #[inline]
     fn check_dsn(&self, text: &[u8]) -> Result<()> {
-        let hash = sender::destination::hash(text);
-        if self.knows(hash) {
+        let hash = sender::project::hash(text);
+        if self.is_validated(hash) {
             return Ok(());
         }
-        self.learn_dsn(text, hash)
+        self.validate_dsn(text, hash)
     }
 
     #[inline]
-    fn knows(&self, hash: u64) -> bool {
+    fn is_validated(&self, hash: u64) -> bool {
         let mut known = self.known.iter();
         known.any(|known| known.load(Ordering::Relaxed) == hash)
     }
 
     #[cold]
-    fn learn_dsn(&self, text: &[u8], hash: u64) -> Result<()> {
+    fn validate_dsn(&self, text: &[u8], hash: u64) -> Result<()> {
         let parsed = std::str::from_utf8(text)
             .map_err(|_| "is no UTF-8 text".to_owned())
             .and_then(Dsn::parse);
@@ -401,24 +407,24 @@ impl Sentry {
     /// Whether nothing of this process waits any more: sent, refused, or dropped and counted. Waits for
     /// that, and doesn't let batches and reports wait for company meanwhile.
     pub async fn flush(self: Arc<Self>) -> bool {
-        let _guard = self.hurry();
+        let _guard = self.begin_flush();
         let begun = self.rests.load(Ordering::SeqCst);
         loop {
-            if self.is_quiet(begun) {
+            if self.is_drained_since(begun) {
                 return true;
             }
-            self.rouse();
+            self.wake_sender();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
-    fn hurry(&self) -> Hurry<'_> {
+    fn begin_flush(&self) -> FlushGuard<'_> {
         self.flushing.fetch_add(1, Ordering::SeqCst);
         self.wake.notify_one();
-        Hurry(self)
+        FlushGuard(self)
     }
 
-    fn is_quiet(&self, since: u64) -> bool {
+    fn is_drained_since(&self, since: u64) -> bool {
         self.outbox.queued() == 0 && self.rests.load(Ordering::SeqCst) > since
     }
 
@@ -429,19 +435,19 @@ impl Sentry {
     /// process. Blocks the thread.
     pub fn end(&self, most: Duration, adopts: bool) {
         self.ending.store(true, Ordering::SeqCst);
-        if self.outbox.queued() == 0 && !(adopts && self.places.hold_orphans()) {
+        if self.outbox.queued() == 0 && !(adopts && self.places.has_adoptable_outboxes()) {
             return;
         }
         let begun = Instant::now();
-        let _guard = self.hurry();
+        let _guard = self.begin_flush();
         let waits = || self.outbox.queued() > 0 && !self.stuck.load(Ordering::SeqCst);
         loop {
             while begun.elapsed() < most * 2 / 3 && waits() {
-                self.rouse();
+                self.wake_sender();
                 std::thread::sleep(Duration::from_millis(1));
             }
             let has_time = begun.elapsed() < most / 2 && self.outbox.queued() == 0;
-            if !adopts || !has_time || !self.adopt_some(1) {
+            if !adopts || !has_time || !self.adopt_up_to(1) {
                 break;
             }
             self.stuck.store(false, Ordering::SeqCst);
@@ -455,22 +461,22 @@ impl Sentry {
     /// Adopts what dead processes left. On a thread that may block.
     pub fn adopt(&self) {
         if !self.is_ending() {
-            self.adopt_some(usize::MAX);
+            self.adopt_up_to(usize::MAX);
         }
     }
 
     /// Adopts so many outboxes at most. Whether there was one.
-    fn adopt_some(&self, most: usize) -> bool {
-        let dead = self.dead_slots();
+    fn adopt_up_to(&self, most: usize) -> bool {
+        let dead = self.orphaned_slots();
         let mut left = most;
         for dir in self.outbox_dirs() {
-            let adopted = self.outbox.adopt(&dir, &self.places.orphans, left);
+            let adopted = self.outbox.adopt(&dir, &self.places.adopt_backoff, left);
             if adopted.outboxes == 0 {
                 continue;
             }
             left = left.saturating_sub(adopted.outboxes);
-            self.board.count(Count::Adopted, adopted.records as u64);
-            self.board.count(Count::Torn, adopted.torn as u64);
+            self.shared.count(Count::Adopted, adopted.records as u64);
+            self.shared.count(Count::Torn, adopted.torn as u64);
             if adopted.records + adopted.torn > 0 {
                 // A command that ends says nothing of others.
                 let level = match self.is_ending() {
@@ -479,10 +485,10 @@ impl Sentry {
                 };
                 log::log!(level, envelopes = adopted.records, torn = adopted.torn; "adopted the outbox of a process that died");
             }
-            self.rouse();
+            self.wake_sender();
         }
         if left > 0 {
-            self.clear_slots(&dead);
+            self.free_slots(&dead);
         }
         left < most
     }
@@ -508,11 +514,11 @@ impl Sentry {
             if self.outbox.queued() >= self.settings.buffer_size {
                 break;
             }
-            let dsn = letter.why.dsn.as_bytes();
+            let dsn = letter.metadata.dsn.as_bytes();
             if self.send(&letter.envelope, (!dsn.is_empty()).then_some(dsn))? {
                 reach(Place::LetterReplayed);
                 letters.remove(&id);
-                self.board.count(Count::Replayed, 1);
+                self.shared.count(Count::Replayed, 1);
                 count += 1;
             }
         }
@@ -523,7 +529,7 @@ impl Sentry {
         self.ending.load(Ordering::SeqCst)
     }
 
-    fn speaks(&self, level: log::Level) -> bool {
+    fn logs_at(&self, level: log::Level) -> bool {
         level <= self.settings.log_level
     }
 }
@@ -532,25 +538,25 @@ impl Sentry {
 pub fn sweep(run_dir: &Path, state_dir: &Path, now: SystemTime) {
     shared_state::sweep(run_dir, now);
     waiting_counts::sweep(run_dir, now);
-    dead_letters::sweep(&letters_in(state_dir), now);
+    dead_letters::sweep(&dead_letter_dir(state_dir), now);
 }
 
 impl Drop for Sentry {
     fn drop(&mut self) {
-        if let Some(tally) = &self.tally {
-            tally.end(self.outbox.queued());
+        if let Some(waiting_counts) = &self.waiting_counts {
+            waiting_counts.end(self.outbox.queued());
         }
     }
 }
 
-fn letters_in(state_dir: &Path) -> PathBuf {
+fn dead_letter_dir(state_dir: &Path) -> PathBuf {
     state_dir.join("sentry").join("dead")
 }
 
 /// Somebody waits for the outbox to be empty.
-struct Hurry<'a>(&'a Sentry);
+struct FlushGuard<'a>(&'a Sentry);
 
-impl Drop for Hurry<'_> {
+impl Drop for FlushGuard<'_> {
     fn drop(&mut self) {
         self.0.flushing.fetch_sub(1, Ordering::SeqCst);
     }

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     outbox,
-    shared_state::{Board, ROUTES, Row},
+    shared_state::{DestinationSlot, MAX_DESTINATIONS, SharedState},
 };
 use crate::{
     config::{Dsn, SentrySettings},
@@ -35,21 +35,21 @@ const EXACT_TO: u64 = 100;
 
 /// One destination.
 #[derive(Debug, Clone)]
-pub(super) struct Route {
-    board: Arc<Board>,
-    row: Row,
+pub(super) struct Destination {
+    shared: Arc<SharedState>,
+    row: DestinationSlot,
 }
 
 /// The right to find out whether a destination is back. Ends with its drop.
 #[derive(Debug)]
 pub(super) struct Probe {
-    route: Route,
+    route: Destination,
     until: u64,
 }
 
-impl Route {
+impl Destination {
     /// The destination of a project.
-    pub(super) fn of(shared: &Arc<Board>, dsn: &Dsn, settings: &SentrySettings) -> Self {
+    pub(super) fn of(first: &Arc<SharedState>, dsn: &Dsn, settings: &SentrySettings) -> Self {
         let endpoint = dsn.endpoint();
         let origin = endpoint
             .splitn(4, '/')
@@ -57,15 +57,15 @@ impl Route {
             .collect::<Vec<_>>()
             .join("/");
         let proxy = settings.proxy.as_ref().map(|url| url.as_url().as_str());
-        Self::named(shared, &format!("{origin} {}", proxy.unwrap_or_default()))
+        Self::named(first, &format!("{origin} {}", proxy.unwrap_or_default()))
     }
 
-    fn named(shared: &Arc<Board>, name: &str) -> Self {
+    fn named(first: &Arc<SharedState>, name: &str) -> Self {
         let hash = outbox::hash(name.as_bytes()).max(1);
-        let mut board = Arc::clone(shared);
+        let mut shared = Arc::clone(first);
         loop {
-            let found = (0..ROUTES).map(Row).find(|row| {
-                let key = board.route_word(*row, KEY);
+            let found = (0..MAX_DESTINATIONS).map(DestinationSlot).find(|row| {
+                let key = shared.destination_word(*row, KEY);
                 key.is_some_and(|key| {
                     match key.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
                         Ok(_) => true,
@@ -73,12 +73,12 @@ impl Route {
                     }
                 })
             });
-            match (found, board.next()) {
-                (Some(row), _) => return Self { board, row },
-                (None, Some(next)) => board = next,
+            match (found, shared.next()) {
+                (Some(row), _) => return Self { shared, row },
+                (None, Some(next)) => shared = next,
                 (None, None) => {
-                    let row = Row(ROUTES - 1);
-                    return Self { board, row };
+                    let row = DestinationSlot(MAX_DESTINATIONS - 1);
+                    return Self { shared, row };
                 }
             }
         }
@@ -96,7 +96,7 @@ impl Route {
     }
 
     fn word(&self, word: usize) -> Option<&AtomicU64> {
-        self.board.route_word(self.row, word)
+        self.shared.destination_word(self.row, word)
     }
 
     /// How long it is not to be probed still; `None`: it can be reached, as far as is known. A pause that
@@ -116,16 +116,16 @@ impl Route {
     }
 
     /// When it answered last, in milliseconds since 1970.
-    pub(super) fn answered_ms(&self) -> u64 {
+    pub(super) fn last_answer_ms(&self) -> u64 {
         self.load(ANSWERED)
     }
 
     /// Begins a probe that ends by itself after `lasts`. `None`: another one is under way.
-    pub(super) fn probe(&self, lasts: Duration) -> Option<Probe> {
+    pub(super) fn probe(&self, duration: Duration) -> Option<Probe> {
         let word = self.word(PROBING_UNTIL)?;
         let (now, before) = (now(), word.load(Ordering::Acquire));
         // At least a millisecond, and later than the last one, so that each probe has a value of its own.
-        let until = (now + lasts.as_millis() as u64).max(before + 1);
+        let until = (now + duration.as_millis() as u64).max(before + 1);
         (before <= now
             && word
                 .compare_exchange(before, until, Ordering::AcqRel, Ordering::Acquire)
@@ -148,22 +148,22 @@ impl Route {
         if is_probe || !self.is_down() {
             self.store(FAILED_AT, now);
         }
-        let is_news = from
+        let is_first = from
             .compare_exchange(0, next, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
-        if !is_news && is_probe {
+        if !is_first && is_probe {
             from.store(next, Ordering::Release);
         }
-        if is_news || is_probe {
+        if is_first || is_probe {
             self.store(FAILURES, failures.saturating_add(1));
         }
-        is_news
+        is_first
     }
 
     /// It answered. `true`: it had been out of reach.
     pub(super) fn answer(&self) -> bool {
         let at = clock::unix_ms();
-        if self.answered_ms().abs_diff(at) >= EXACT_TO {
+        if self.last_answer_ms().abs_diff(at) >= EXACT_TO {
             self.store(ANSWERED, at);
         }
         if !self.is_down() {

@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use super::{
     Sentry,
     capture::time,
-    dead_letters::Letter,
-    letters_in,
-    outbox::{Waiting, waiting_in},
+    dead_letter_dir,
+    dead_letters::DeadLetter,
+    outbox::{Backlog, backlog_in},
     protocol::envelope::Envelope,
-    sender::destination,
+    sender::project,
     shared_state::Count,
-    waiting_counts::Tally,
+    waiting_counts::WaitingCounts,
 };
 use crate::{
     Result,
@@ -96,15 +96,15 @@ impl Sentry {
     }
 
     fn limits_of(&self, dsn: &[u8]) -> impl Iterator<Item = (&'static str, Duration)> + use<> {
-        let (board, project) = destination::place_of(&self.board, dsn);
-        let limits = board.limits(project).into_iter();
+        let (shared, project) = project::register_text(&self.shared, dsn);
+        let limits = shared.limits(project).into_iter();
         limits.map(|(category, left)| (category.map_or("all", |category| category.name()), left))
     }
 
     /// Counts since the host started.
     #[must_use]
     pub fn metrics(&self) -> Value {
-        let count = |what| self.board.counted(what);
+        let count = |what| self.shared.total(what);
         let mean = |sum: Count, of: Count, unit: f64| {
             let of = count(of);
             (of > 0).then(|| count(sum) as f64 / of as f64 / unit)
@@ -142,26 +142,26 @@ impl Sentry {
         let (Some(letters), Some(state)) = (&self.letters, state) else {
             return 0;
         };
-        let dir = letters_in(state);
+        let dir = dead_letter_dir(state);
         self.listed.count(&dir, || letters.ids().len())
     }
 
     /// What waits on the host: words of the tally, or where it has none for all, what the files hold.
-    fn waiting(&self) -> Waiting {
-        let own = Waiting {
+    fn waiting(&self) -> Backlog {
+        let own = Backlog {
             records: self.outbox.queued(),
             bytes: self.outbox.bytes(),
         };
         if self.outbox.name().is_none() {
             return own;
         }
-        if let Some(others) = self.tally.as_ref().and_then(Tally::others) {
+        if let Some(others) = self.waiting_counts.as_ref().and_then(WaitingCounts::others) {
             return own.and(others);
         }
         self.outbox_dirs()
             .fold(self.outbox.in_memory(), |sum, dir| {
-                let found = waiting_in(&dir);
-                Waiting {
+                let found = backlog_in(&dir);
+                Backlog {
                     records: sum.records + found.records,
                     bytes: sum.bytes + found.bytes,
                 }
@@ -169,7 +169,7 @@ impl Sentry {
     }
 }
 
-fn describe(letter: &Letter) -> Value {
+fn describe(letter: &DeadLetter) -> Value {
     let envelope = Envelope::parse(&letter.envelope);
     let (event_id, types) = envelope.map_or((None, Vec::new()), |envelope| {
         let types = envelope.items.iter().map(|item| item.kind.clone());
@@ -177,10 +177,10 @@ fn describe(letter: &Letter) -> Value {
     });
     json!({
         "id": letter.id,
-        "reason": letter.why.reason,
-        "given_up_at": letter.why.given_up_ms as f64 / 1000.0,
-        "accepted_at": letter.why.accepted_ms as f64 / 1000.0,
-        "attempts": letter.why.attempts,
+        "reason": letter.metadata.reason,
+        "given_up_at": letter.metadata.given_up_ms as f64 / 1000.0,
+        "accepted_at": letter.metadata.accepted_ms as f64 / 1000.0,
+        "attempts": letter.metadata.attempts,
         "bytes": letter.bytes,
         "event_id": event_id,
         "types": types,

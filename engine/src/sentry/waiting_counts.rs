@@ -12,40 +12,40 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::outbox::{Waiting, hash};
+use super::outbox::{Backlog, hash};
 use crate::host::{Segment, clock, files};
 
 /// How the name of the segment begins, and how that of one that is being made ends.
 const PREFIX: &str = "sentry-queues-v1-";
-const TEMPORARY: &str = ".tmp";
+const TEMP_SUFFIX: &str = ".tmp";
 /// Making takes a moment; whose file is older died over it.
-const DEAD: Duration = Duration::from_secs(60);
+const STALE_TEMP_AGE: Duration = Duration::from_secs(60);
 /// Processes that are counted by their slots.
-const SLOTS: usize = 511;
+const MAX_SLOTS: usize = 511;
 /// Words before the slots: some process has no slot; records and bytes of outboxes without a living owner.
 const OVERFLOW: usize = 0;
 const ORPHANED_RECORDS: usize = 1;
 const ORPHANED_BYTES: usize = 2;
 /// Words of a slot: hash of its name (0: free), records, bytes, the name.
-const SLOT: usize = 8;
+const SLOT_WORDS: usize = 8;
 const KEY: usize = 0;
 const RECORDS: usize = 1;
 const BYTES: usize = 2;
 const NAME: usize = 3;
-const NAME_BYTES: usize = (SLOT - NAME) * 8;
-const SIZE: usize = (1 + SLOTS) * SLOT * 8;
+const MAX_NAME_BYTES: usize = (SLOT_WORDS - NAME) * 8;
+const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
 /// How often the folder of dead letters is listed at most, however often it changes.
 const LIST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// See the head of the file.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct WaitingCounts {
     segment: Segment,
     slot: usize,
 }
 
 /// Another process' slot, and the outbox it stands for.
-pub(super) struct Other {
+pub(super) struct OtherSlot {
     slot: usize,
     key: u64,
     pub(super) name: String,
@@ -53,23 +53,23 @@ pub(super) struct Other {
 
 /// Removes what processes left in `run_dir` that died while they made the segment.
 pub(super) fn sweep(run_dir: &Path, now: SystemTime) {
-    files::sweep(run_dir, now, DEAD, |name| {
-        name.starts_with(PREFIX) && name.ends_with(TEMPORARY)
+    files::sweep(run_dir, now, STALE_TEMP_AGE, |name| {
+        name.starts_with(PREFIX) && name.ends_with(TEMP_SUFFIX)
     });
 }
 
-impl Tally {
+impl WaitingCounts {
     /// A slot for the outbox of this name. `None`: none can be had, and what waits is counted in its files.
     pub(super) fn open(run_dir: &Path, name: &str) -> Option<Self> {
         let segment = segment(run_dir).ok()?;
         let bytes = name.as_bytes();
-        if bytes.len() > NAME_BYTES {
+        if bytes.len() > MAX_NAME_BYTES {
             return None;
         }
         let key = hash(bytes).max(1);
-        let first = key as usize % SLOTS;
-        let slot = (first..SLOTS).chain(0..first).find(|slot| {
-            let cell = segment.word((1 + slot) * SLOT + KEY);
+        let first = key as usize % MAX_SLOTS;
+        let slot = (first..MAX_SLOTS).chain(0..first).find(|slot| {
+            let cell = segment.word((1 + slot) * SLOT_WORDS + KEY);
             cell.is_some_and(|cell| {
                 let claimed = cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire);
                 claimed.is_ok()
@@ -82,21 +82,21 @@ impl Tally {
             }
             return None;
         };
-        let tally = Self { segment, slot };
-        for (at, part) in (NAME..SLOT).zip(0..) {
+        let waiting_counts = Self { segment, slot };
+        for (at, part) in (NAME..SLOT_WORDS).zip(0..) {
             let mut word = [0; 8];
             for (to, from) in word.iter_mut().zip(bytes.iter().skip(part * 8)) {
                 *to = *from;
             }
-            tally.store(at, u64::from_le_bytes(word));
+            waiting_counts.store(at, u64::from_le_bytes(word));
         }
-        tally.store(RECORDS, 0);
-        tally.store(BYTES, 0);
-        Some(tally)
+        waiting_counts.store(RECORDS, 0);
+        waiting_counts.store(BYTES, 0);
+        Some(waiting_counts)
     }
 
     fn cell(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
-        self.segment.word((1 + slot) * SLOT + word)
+        self.segment.word((1 + slot) * SLOT_WORDS + word)
     }
 
     fn load(&self, slot: usize, word: usize) -> u64 {
@@ -122,18 +122,18 @@ impl Tally {
     }
 
     /// What waits in all other processes. `None`: some have no slot.
-    pub(super) fn others(&self) -> Option<Waiting> {
+    pub(super) fn others(&self) -> Option<Backlog> {
         let head = |word| Some(self.segment.word(word)?.load(Ordering::Acquire));
         if head(OVERFLOW)? != 0 {
             return None;
         }
-        let orphaned = Waiting {
+        let orphaned = Backlog {
             records: head(ORPHANED_RECORDS)? as usize,
             bytes: head(ORPHANED_BYTES)?,
         };
-        let others = (0..SLOTS).filter(|slot| *slot != self.slot && self.load(*slot, KEY) != 0);
+        let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot && self.load(*slot, KEY) != 0);
         Some(others.fold(orphaned, |sum, slot| {
-            sum.and(Waiting {
+            sum.and(Backlog {
                 records: self.load(slot, RECORDS) as usize,
                 bytes: self.load(slot, BYTES),
             })
@@ -141,7 +141,7 @@ impl Tally {
     }
 
     /// Writes what waits in outboxes that no process could adopt.
-    pub(super) fn set_orphaned(&self, waiting: Waiting) {
+    pub(super) fn set_orphaned(&self, waiting: Backlog) {
         for (word, value) in [
             (ORPHANED_RECORDS, waiting.records as u64),
             (ORPHANED_BYTES, waiting.bytes),
@@ -153,22 +153,22 @@ impl Tally {
     }
 
     /// All other slots that are taken.
-    pub(super) fn slots(&self) -> Vec<Other> {
-        let others = (0..SLOTS).filter(|slot| *slot != self.slot);
+    pub(super) fn slots(&self) -> Vec<OtherSlot> {
+        let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot);
         let read = |slot| {
             let key = self.load(slot, KEY);
-            let words = (NAME..SLOT).flat_map(|word| self.load(slot, word).to_le_bytes());
+            let words = (NAME..SLOT_WORDS).flat_map(|word| self.load(slot, word).to_le_bytes());
             let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
             // One that is just being written has another name.
             let name = String::from_utf8(bytes).ok()?;
             let is_whole = key != 0 && hash(name.as_bytes()).max(1) == key;
-            is_whole.then_some(Other { slot, key, name })
+            is_whole.then_some(OtherSlot { slot, key, name })
         };
         others.filter_map(read).collect()
     }
 
     /// Frees the slot of a process whose outbox another one has now.
-    pub(super) fn free(&self, other: &Other) {
+    pub(super) fn free(&self, other: &OtherSlot) {
         if let Some(cell) = self.cell(other.slot, KEY) {
             let _ = cell.compare_exchange(other.key, 0, Ordering::AcqRel, Ordering::Acquire);
         }
@@ -196,7 +196,7 @@ fn segment(dir: &Path) -> io::Result<Segment> {
             None => {}
         }
         let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-        let temporary = dir.join(format!("{PREFIX}{random:016x}{TEMPORARY}"));
+        let temporary = dir.join(format!("{PREFIX}{random:016x}{TEMP_SUFFIX}"));
         Segment::create(&temporary, SIZE)?;
         let linked = std::fs::hard_link(&temporary, &path);
         let _ = std::fs::remove_file(&temporary);
@@ -211,9 +211,9 @@ fn segment(dir: &Path) -> io::Result<Segment> {
 
 /// The number of files in a folder, listed anew when the folder has changed.
 #[derive(Debug, Default)]
-pub(super) struct Listed(Mutex<Option<(Instant, SystemTime, usize)>>);
+pub(super) struct CachedFileCount(Mutex<Option<(Instant, SystemTime, usize)>>);
 
-impl Listed {
+impl CachedFileCount {
     /// The number, which `list` gives.
     pub(super) fn count(&self, dir: &Path, list: impl FnOnce() -> usize) -> usize {
         let Ok(changed) = dir.metadata().and_then(|found| found.modified()) else {

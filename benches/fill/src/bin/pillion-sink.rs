@@ -20,7 +20,7 @@ use std::{
 
 use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
-    sentry::{Places, Sentry},
+    sentry::{SentryDirs, Sentry},
 };
 
 /// So many sends at a time, so that the sender keeps up and the same memory is written again.
@@ -126,10 +126,10 @@ fn storm(run: &str, state: &str, dsn: &str, numbers: [&str; 3]) -> Outcome<()> {
         buffer_size: 1_000_000,
         ..Settings::default().sentry
     };
-    let places = Places {
+    let places = SentryDirs {
         run: Some(PathBuf::from(run)),
         state: Some(PathBuf::from(state)),
-        ..Places::default()
+        ..SentryDirs::default()
     };
     let sentry = Arc::new(Sentry::open(settings, places)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -22,21 +22,21 @@ use crate::{
     host::files,
 };
 
-const ENDING: &str = ".letter";
-const TEMPORARY: &str = ".tmp";
+const SUFFIX: &str = ".letter";
+const TEMP_SUFFIX: &str = ".tmp";
 /// A DSN and a reason fit.
-const LONGEST_LINE: u64 = 256 << 10;
+const MAX_METADATA_LEN: u64 = 256 << 10;
 /// Writing takes a fraction of a second; whose file is older died over it.
-const DEAD: Duration = Duration::from_secs(600);
+const STALE_TEMP_AGE: Duration = Duration::from_secs(600);
 
 /// Removes what processes left that died while they wrote a letter: it still lies in an outbox.
 pub(super) fn sweep(dir: &Path, now: SystemTime) {
-    files::sweep(dir, now, DEAD, |name| name.ends_with(TEMPORARY));
+    files::sweep(dir, now, STALE_TEMP_AGE, |name| name.ends_with(TEMP_SUFFIX));
 }
 
 /// What is known of a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Why {
+pub struct Metadata {
     /// What went wrong at last.
     pub reason: String,
     /// Milliseconds since 1970 at which it was given up.
@@ -52,44 +52,44 @@ pub struct Why {
     pub connection: bool,
 }
 
-/// Why a record is given up.
+/// Metadata a record is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cause<'a> {
     /// In words.
     pub reason: &'a str,
-    /// See [`Why::connection`].
+    /// See [`Metadata::connection`].
     pub connection: bool,
 }
 
 /// A letter in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Its name.
     pub id: String,
     /// Of the envelope.
     pub bytes: u64,
-    /// Why it is here.
-    pub why: Why,
+    /// Metadata it is here.
+    pub metadata: Metadata,
     /// The envelope.
     pub envelope: Vec<u8>,
 }
 
 /// The folder of one host.
 #[derive(Debug, Clone)]
-pub struct Letters {
+pub struct DeadLetters {
     dir: PathBuf,
-    most: usize,
-    most_bytes: u64,
+    max_count: usize,
+    max_bytes: u64,
 }
 
-impl Letters {
+impl DeadLetters {
     /// The folder at `dir`; it is made with the first letter.
     #[must_use]
-    pub const fn new(dir: PathBuf, most: usize, most_bytes: u64) -> Self {
+    pub const fn new(dir: PathBuf, max_count: usize, max_bytes: u64) -> Self {
         Self {
             dir,
-            most,
-            most_bytes,
+            max_count,
+            max_bytes,
         }
     }
 
@@ -97,14 +97,19 @@ impl Letters {
     ///
     /// # Errors
     /// The folder can't be written.
-    pub fn put(&self, record: &Record, cause: Cause<'_>, now_ms: u64) -> io::Result<Vec<Letter>> {
+    pub fn put(
+        &self,
+        record: &Record,
+        cause: Cause<'_>,
+        now_ms: u64,
+    ) -> io::Result<Vec<DeadLetter>> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.dir)?;
         let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let id = format!("{now_ms:013}-{random:016x}");
-        let why = Why {
+        let metadata = Metadata {
             reason: cause.reason.to_owned(),
             connection: cause.connection,
             given_up_ms: now_ms,
@@ -112,8 +117,8 @@ impl Letters {
             attempts: record.attempts,
             dsn: String::from_utf8_lossy(&record.dsn).into_owned(),
         };
-        let temporary = self.dir.join(format!("{id}{TEMPORARY}"));
-        let written = write(&temporary, &why, &record.envelope).and_then(|()| {
+        let temporary = self.dir.join(format!("{id}{TEMP_SUFFIX}"));
+        let written = write(&temporary, &metadata, &record.envelope).and_then(|()| {
             reach(Place::LetterWritten);
             fs::rename(&temporary, self.path(&id))
         });
@@ -126,13 +131,13 @@ impl Letters {
     }
 
     /// Removes the oldest until the bounds hold.
-    fn bound(&self) -> Vec<Letter> {
+    fn bound(&self) -> Vec<DeadLetter> {
         let all = self.names();
         let mut count = all.len();
         let mut bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
         let mut gone = Vec::new();
         for (id, size) in all {
-            if count <= self.most && bytes <= self.most_bytes {
+            if count <= self.max_count && bytes <= self.max_bytes {
                 break;
             }
             gone.extend(self.read(&id));
@@ -145,7 +150,7 @@ impl Letters {
 
     /// The newest letters, without their envelopes' contents being looked at.
     #[must_use]
-    pub fn list(&self, limit: usize) -> Vec<Letter> {
+    pub fn list(&self, limit: usize) -> Vec<DeadLetter> {
         let names = self.names();
         let newest = names.iter().rev().take(limit);
         newest.filter_map(|(id, _)| self.read(id)).collect()
@@ -163,10 +168,10 @@ impl Letters {
     }
 
     /// What is known of a letter, without its envelope being read.
-    pub(super) fn why(&self, id: &str) -> Option<Why> {
+    pub(super) fn metadata(&self, id: &str) -> Option<Metadata> {
         let mut line = Vec::new();
         let file = fs::File::open(self.path(id)).ok()?;
-        io::BufReader::new(file.take(LONGEST_LINE))
+        io::BufReader::new(file.take(MAX_METADATA_LEN))
             .read_until(b'\n', &mut line)
             .ok()?;
         serde_json::from_slice(&line).ok()
@@ -174,17 +179,17 @@ impl Letters {
 
     /// One letter; `None`: there is none of that id, or it can't be read.
     #[must_use]
-    pub fn read(&self, id: &str) -> Option<Letter> {
+    pub fn read(&self, id: &str) -> Option<DeadLetter> {
         if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return None;
         }
         let mut bytes = fs::read(self.path(id)).ok()?;
         let end = memchr::memchr(b'\n', &bytes)?;
         let envelope = bytes.split_off(end + 1);
-        Some(Letter {
+        Some(DeadLetter {
             id: id.to_owned(),
             bytes: envelope.len() as u64,
-            why: serde_json::from_slice(&bytes).ok()?,
+            metadata: serde_json::from_slice(&bytes).ok()?,
             envelope,
         })
     }
@@ -195,7 +200,7 @@ impl Letters {
     }
 
     fn path(&self, id: &str) -> PathBuf {
-        self.dir.join(format!("{id}{ENDING}"))
+        self.dir.join(format!("{id}{SUFFIX}"))
     }
 
     fn names(&self) -> Vec<(String, u64)> {
@@ -204,7 +209,7 @@ impl Letters {
             .flatten()
             .flatten()
             .filter_map(|entry| {
-                let id = entry.file_name().to_str()?.strip_suffix(ENDING)?.to_owned();
+                let id = entry.file_name().to_str()?.strip_suffix(SUFFIX)?.to_owned();
                 Some((id, entry.metadata().ok()?.len()))
             })
             .collect();
@@ -213,7 +218,7 @@ impl Letters {
     }
 }
 
-fn write(path: &Path, why: &Why, envelope: &[u8]) -> io::Result<()> {
+fn write(path: &Path, metadata: &Metadata, envelope: &[u8]) -> io::Result<()> {
     descriptors::hold_standard();
     let mut file = OpenOptions::new()
         .write(true)
@@ -221,7 +226,7 @@ fn write(path: &Path, why: &Why, envelope: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
         .open(path)?;
-    file.write_all(&serde_json::to_vec(why)?)?;
+    file.write_all(&serde_json::to_vec(metadata)?)?;
     file.write_all(b"\n")?;
     file.write_all(envelope)?;
     file.sync_data()
@@ -248,7 +253,7 @@ mod tests {
     #[test]
     fn letters_are_kept_listed_and_bounded_and_their_names_tell_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let letters = Letters::new(dir.path().join("dead"), 2, 1 << 20);
+        let letters = DeadLetters::new(dir.path().join("dead"), 2, 1 << 20);
         for n in 0..3 {
             let gone = letters
                 .put(&record(&format!("a\nb{n}")), REFUSED, 100 + n)
@@ -259,15 +264,15 @@ mod tests {
         assert_eq!(list.len(), 2);
         assert_eq!(list[0].envelope, b"a\nb2");
         assert_eq!(
-            (list[1].why.reason.as_str(), list[1].why.attempts),
+            (list[1].metadata.reason.as_str(), list[1].metadata.attempts),
             ("refused", 3)
         );
-        assert_eq!(letters.why(&list[1].id).unwrap(), list[1].why);
-        assert!(list[1].why.connection);
+        assert_eq!(letters.metadata(&list[1].id).unwrap(), list[1].metadata);
+        assert!(list[1].metadata.connection);
         assert!(!letters.ids().join(" ").contains("hunter2"));
         assert!(letters.remove(&list[0].id) && !letters.remove(&list[0].id));
         assert!(letters.read("../../etc/passwd").is_none());
-        let small = Letters::new(dir.path().join("dead"), 10, 10);
+        let small = DeadLetters::new(dir.path().join("dead"), 10, 10);
         assert_eq!(small.put(&record("x"), REFUSED, 200).unwrap().len(), 2);
     }
 }

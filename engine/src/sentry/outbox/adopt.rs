@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{BoxFile, Orphans, Outbox, Tenure};
+use super::{AdoptBackoff, Outbox, OutboxLock, QueueFile};
 use crate::failpoint::{Place, reach};
 
 /// What was found.
@@ -22,14 +22,14 @@ pub struct Adopted {
 
 /// What waits in a directory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Waiting {
+pub struct Backlog {
     /// Records that are not settled.
     pub records: usize,
     /// Bytes of all files.
     pub bytes: u64,
 }
 
-impl Waiting {
+impl Backlog {
     /// Both together.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -43,19 +43,19 @@ impl Waiting {
 impl Outbox {
     /// Adopts outboxes in `dir` whose owners are dead, `most` at most, less those that `orphans` were refused
     /// lately.
-    pub fn adopt(&self, dir: &Path, orphans: &Orphans, most: usize) -> Adopted {
+    pub fn adopt(&self, dir: &Path, adopt_backoff: &AdoptBackoff, most: usize) -> Adopted {
         let mut sum = Adopted::default();
-        for name in Tenure::names(dir) {
+        for name in OutboxLock::list_names(dir) {
             if sum.outboxes >= most {
                 break;
             }
-            let own = self.home.as_ref().is_some_and(|home| home.name() == name);
-            if own || !orphans.is_due(dir, &name) {
+            let own = self.lock.as_ref().is_some_and(|lock| lock.name() == name);
+            if own || !adopt_backoff.is_due(dir, &name) {
                 continue;
             }
-            if let Ok(Some(tenure)) = Tenure::take_over(dir, &name) {
+            if let Ok(Some(lock)) = OutboxLock::try_acquire(dir, &name) {
                 reach(Place::AdoptLocked);
-                let adopted = self.adopt_one(Arc::new(tenure), orphans);
+                let adopted = self.adopt_one(Arc::new(lock), adopt_backoff);
                 sum.outboxes += adopted.outboxes;
                 sum.records += adopted.records;
                 sum.torn += adopted.torn;
@@ -64,17 +64,17 @@ impl Outbox {
         sum
     }
 
-    fn adopt_one(&self, tenure: Arc<Tenure>, orphans: &Orphans) -> Adopted {
+    fn adopt_one(&self, lock: Arc<OutboxLock>, adopt_backoff: &AdoptBackoff) -> Adopted {
         let mut sum = Adopted {
             outboxes: 1,
             ..Adopted::default()
         };
-        let mut is_news = None;
+        let mut is_first = None;
         // Counted while its files are looked at, so that it doesn't end before the last one.
-        tenure.one_more();
+        lock.retain_file();
         // Each goes before what is there, so the youngest comes first.
-        for path in tenure.list().into_iter().rev() {
-            let file = match BoxFile::adopt(&path, Arc::clone(&tenure)) {
+        for path in lock.list_files().into_iter().rev() {
+            let file = match QueueFile::adopt(&path, Arc::clone(&lock)) {
                 Ok(Some(file)) => Arc::new(file),
                 Ok(None) => {
                     // Its maker died over it: nobody had written to it.
@@ -83,12 +83,12 @@ impl Outbox {
                 }
                 Err(error) => {
                     // Stays for somebody who may: so must its lock file.
-                    let is_news = *is_news.get_or_insert_with(|| {
-                        tenure.one_more();
+                    let is_first = *is_first.get_or_insert_with(|| {
+                        lock.retain_file();
                         sum.outboxes = 0;
-                        orphans.refuse(tenure.dir(), tenure.name())
+                        adopt_backoff.record_failure(lock.dir(), lock.name())
                     });
-                    if is_news {
+                    if is_first {
                         log::warn!(path = path.display().to_string().as_str(), error = error.to_string().as_str(); "outbox can't be adopted");
                     }
                     continue;
@@ -98,21 +98,21 @@ impl Outbox {
             reach(Place::AdoptRecovered);
             sum.records += records;
             sum.torn += torn;
-            tenure.one_more();
+            lock.retain_file();
             if file.is_finished() {
                 file.unlink();
                 continue;
             }
             self.queued.fetch_add(records, Ordering::AcqRel);
-            let mut lists = self.lists();
-            lists
-                .shed
+            let mut chains = self.chains();
+            chains
+                .evicted
                 .extend(shed.into_iter().map(|index| (Arc::clone(&file), index)));
-            lists.of_mut(file.class).push_front(file);
-            drop(lists);
+            chains.of_mut(file.priority).push_front(file);
+            drop(chains);
             reach(Place::AdoptListed);
         }
-        tenure.one_less();
+        lock.release_file();
         sum
     }
 }
@@ -120,29 +120,29 @@ impl Outbox {
 /// Whether the outbox of that name in `dir` has a living owner.
 #[must_use]
 pub fn is_held(dir: &Path, name: &str) -> bool {
-    Tenure::is_held(dir, name)
+    OutboxLock::is_held(dir, name)
 }
 
 /// What waits in the outboxes of a directory whose owners are dead.
 #[must_use]
-pub fn orphaned_in(dir: &Path) -> Waiting {
-    let mut names = Tenure::names(dir);
-    names.retain(|name| Tenure::is_orphan(dir, name));
+pub fn orphaned_backlog_in(dir: &Path) -> Backlog {
+    let mut names = OutboxLock::list_names(dir);
+    names.retain(|name| OutboxLock::is_orphan(dir, name));
     if names.is_empty() {
-        return Waiting::default();
+        return Backlog::default();
     }
-    waiting_of(dir, |owner| names.iter().any(|name| name == owner))
+    backlog_where(dir, |owner| names.iter().any(|name| name == owner))
 }
 
 /// What waits in all outboxes of a directory, of the living and of the dead. For status pages.
 #[must_use]
-pub fn waiting_in(dir: &Path) -> Waiting {
-    waiting_of(dir, |_| true)
+pub fn backlog_in(dir: &Path) -> Backlog {
+    backlog_where(dir, |_| true)
 }
 
 /// What waits in the outboxes that `wanted` chooses by their names.
-fn waiting_of(dir: &Path, wanted: impl Fn(&str) -> bool) -> Waiting {
-    let mut sum = Waiting::default();
+fn backlog_where(dir: &Path, wanted: impl Fn(&str) -> bool) -> Backlog {
+    let mut sum = Backlog::default();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let is_box = entry.file_name().to_str().is_some_and(|name| {
             name.ends_with(".v1.box") && name.split('.').next().is_some_and(&wanted)
@@ -150,8 +150,8 @@ fn waiting_of(dir: &Path, wanted: impl Fn(&str) -> bool) -> Waiting {
         if !is_box {
             continue;
         }
-        let nobody = Arc::new(Tenure::nobody());
-        if let Ok(Some(file)) = BoxFile::adopt(&entry.path(), nobody) {
+        let nobody = Arc::new(OutboxLock::unowned());
+        if let Ok(Some(file)) = QueueFile::adopt(&entry.path(), nobody) {
             sum.bytes += file.bytes() as u64;
             sum.records += file.waiting();
         }

@@ -10,51 +10,53 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::ownership::Tenure;
+use super::ownership::OutboxLock;
 
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1800);
+const MIN_BACKOFF: Duration = Duration::from_secs(10);
+const MAX_BACKOFF: Duration = Duration::from_secs(1800);
 /// What nobody asked for any more is forgotten.
-const FORGOTTEN: Duration = Duration::from_secs(7200);
+const FORGET_AFTER: Duration = Duration::from_secs(7200);
 
 #[derive(Debug, Clone, Copy)]
-struct Try {
+struct Failure {
     at: Instant,
-    pause: Duration,
+    backoff: Duration,
 }
 
 /// See the head of the file.
 #[derive(Debug, Default)]
-pub struct Orphans(Mutex<HashMap<PathBuf, Try>>);
+pub struct AdoptBackoff(Mutex<HashMap<PathBuf, Failure>>);
 
-impl Orphans {
+impl AdoptBackoff {
     /// Whether there are outboxes in a directory whose owner is dead, and which it is time to try.
     #[must_use]
-    pub fn are_in(&self, dir: &Path) -> bool {
-        Tenure::names(dir)
+    pub fn has_due(&self, dir: &Path) -> bool {
+        OutboxLock::list_names(dir)
             .iter()
-            .any(|name| self.is_due(dir, name) && Tenure::is_orphan(dir, name))
+            .any(|name| self.is_due(dir, name) && OutboxLock::is_orphan(dir, name))
     }
 
     /// Whether that outbox may be tried now.
     pub(super) fn is_due(&self, dir: &Path, name: &str) -> bool {
-        let tries = self.tries();
-        let refused = tries.get(&dir.join(name));
-        refused.is_none_or(|refused| refused.at.elapsed() >= refused.pause)
+        let failures = self.failures();
+        let refused = failures.get(&dir.join(name));
+        refused.is_none_or(|refused| refused.at.elapsed() >= refused.backoff)
     }
 
     /// It can't be had now. `true`: that is news.
-    pub(super) fn refuse(&self, dir: &Path, name: &str) -> bool {
-        let mut tries = self.tries();
-        tries.retain(|_, refused| refused.at.elapsed() < FORGOTTEN);
+    pub(super) fn record_failure(&self, dir: &Path, name: &str) -> bool {
+        let mut failures = self.failures();
+        failures.retain(|_, refused| refused.at.elapsed() < FORGET_AFTER);
         let (path, now) = (dir.join(name), Instant::now());
-        let pause = tries
+        let backoff = failures
             .get(&path)
-            .map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
-        tries.insert(path, Try { at: now, pause }).is_none()
+            .map_or(MIN_BACKOFF, |before| (before.backoff * 2).min(MAX_BACKOFF));
+        failures
+            .insert(path, Failure { at: now, backoff })
+            .is_none()
     }
 
-    fn tries(&self) -> MutexGuard<'_, HashMap<PathBuf, Try>> {
+    fn failures(&self) -> MutexGuard<'_, HashMap<PathBuf, Failure>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,33 +67,42 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, sync::Arc};
 
     use crate::sentry::{
-        outbox::{Adopted, Outbox, Room},
-        protocol::category::Class,
+        outbox::{Adopted, Capacity, Outbox},
+        protocol::category::Priority,
     };
 
     #[test]
     fn what_cannot_be_had_is_told_of_once_and_left_alone_for_a_while() {
-        let orphans = Orphans::default();
+        let adopt_backoff = AdoptBackoff::default();
         let dir = Path::new("/nowhere");
-        assert!(orphans.is_due(dir, "a"));
-        assert!(orphans.refuse(dir, "a"));
-        assert!(!orphans.is_due(dir, "a") && orphans.is_due(dir, "b"));
-        assert!(!orphans.refuse(dir, "a"), "it is no news any more");
-        assert_eq!(orphans.tries()[&dir.join("a")].pause, FIRST_PAUSE * 2);
-        assert!((0..20).all(|_| !orphans.refuse(dir, "a")));
-        assert_eq!(orphans.tries()[&dir.join("a")].pause, LONGEST_PAUSE);
+        assert!(adopt_backoff.is_due(dir, "a"));
+        assert!(adopt_backoff.record_failure(dir, "a"));
+        assert!(!adopt_backoff.is_due(dir, "a") && adopt_backoff.is_due(dir, "b"));
+        assert!(
+            !adopt_backoff.record_failure(dir, "a"),
+            "it is no news any more"
+        );
+        assert_eq!(
+            adopt_backoff.failures()[&dir.join("a")].backoff,
+            MIN_BACKOFF * 2
+        );
+        assert!((0..20).all(|_| !adopt_backoff.record_failure(dir, "a")));
+        assert_eq!(
+            adopt_backoff.failures()[&dir.join("a")].backoff,
+            MAX_BACKOFF
+        );
     }
 
     #[test]
     fn a_file_that_strangers_may_write_to_is_not_adopted_and_not_tried_every_second() {
         let dir = tempfile::tempdir().unwrap();
-        let room = Room {
+        let room = Capacity {
             bytes: 1 << 20,
             records: 10,
         };
         let open = || Outbox::open(Some(dir.path()), room).0;
         let dead = open();
-        dead.push(Class::High, b"dsn", b"{}\n{\"type\":\"session\"}\n{}", 1)
+        dead.push(Priority::High, b"dsn", b"{}\n{\"type\":\"session\"}\n{}", 1)
             .unwrap();
         drop(dead);
         let found = |ending: &str| {
@@ -101,23 +112,23 @@ mod tests {
         };
         let planted = found(".box").unwrap();
         fs::set_permissions(&planted, fs::Permissions::from_mode(0o666)).unwrap();
-        let orphans = Arc::new(Orphans::default());
+        let adopt_backoff = Arc::new(AdoptBackoff::default());
         let heir = open();
-        assert!(orphans.are_in(dir.path()));
+        assert!(adopt_backoff.has_due(dir.path()));
         assert_eq!(
-            heir.adopt(dir.path(), &orphans, usize::MAX),
+            heir.adopt(dir.path(), &adopt_backoff, usize::MAX),
             Adopted::default()
         );
-        assert!(!orphans.are_in(dir.path()), "it is left alone now");
+        assert!(!adopt_backoff.has_due(dir.path()), "it is left alone now");
         assert_eq!(
-            heir.adopt(dir.path(), &orphans, usize::MAX),
+            heir.adopt(dir.path(), &adopt_backoff, usize::MAX),
             Adopted::default()
         );
         // Mended, and tried by somebody who has not been refused.
         fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
-        let adopted = heir.adopt(dir.path(), &Orphans::default(), usize::MAX);
+        let adopted = heir.adopt(dir.path(), &AdoptBackoff::default(), usize::MAX);
         assert_eq!((adopted.outboxes, adopted.records), (1, 1));
-        let claim = heir.claim(Class::High).unwrap();
+        let claim = heir.claim(Priority::High).unwrap();
         heir.settle(&claim);
         assert!(found(".box").is_none());
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::file::{BoxFile, Record, State};
-use crate::sentry::protocol::category::Class;
+use super::file::{QueueFile, Record, RecordState};
+use crate::sentry::protocol::category::Priority;
 
 /// A record that is on its way. It is ready again for whoever adopts it, unless it is settled.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    pub(super) file: Arc<BoxFile>,
+    pub(super) file: Arc<QueueFile>,
     pub(super) index: u32,
 }
 
@@ -21,8 +21,8 @@ impl Claim {
 
     /// Its class.
     #[must_use]
-    pub fn class(&self) -> Class {
-        self.file.class
+    pub fn priority(&self) -> Priority {
+        self.file.priority
     }
 
     /// One that waits is on its way again. `false`: it was dropped meanwhile.
@@ -33,12 +33,12 @@ impl Claim {
 
     /// Whether it waits still, and was not dropped.
     #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.file.state(self.index) == State::Held
+    pub fn is_deferred(&self) -> bool {
+        self.file.state(self.index) == RecordState::Deferred
     }
 
     /// Notes a try that failed.
-    pub fn note_attempt(&self) {
-        self.file.note_attempt(self.index);
+    pub fn count_attempt(&self) {
+        self.file.count_attempt(self.index);
     }
 }

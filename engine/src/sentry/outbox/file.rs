@@ -17,11 +17,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{checksum, ownership::Tenure};
+use super::{checksum, ownership::OutboxLock};
 use crate::{
     failpoint::{Place, reach},
     host::Segment,
-    sentry::protocol::category::Class,
+    sentry::protocol::category::Priority,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
@@ -32,36 +32,36 @@ const SLOT: usize = 32;
 const HEAD: usize = 4;
 const SEALED: u64 = 1 << 63;
 /// Where the tag of the project is in a slot's state.
-const PROJECT: u32 = 40;
+const PROJECT_SHIFT: u32 = 40;
 /// DSNs that are longer are refused before they come here.
-pub(super) const LONGEST_DSN: usize = u16::MAX as usize;
+pub(super) const MAX_DSN_LEN: usize = u16::MAX as usize;
 
 /// Where a record stands; the number in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum State {
+pub(super) enum RecordState {
     /// Reserved; its writer copies, or died.
     Empty = 0,
     /// Whole, and nobody's.
     Ready = 1,
     /// On its way. Its sender's death makes it ready.
-    Taken = 2,
+    Claimed = 2,
     /// Dropped, and not yet reported.
-    Shed = 3,
+    Evicted = 3,
     /// Nothing to be done any more.
     Done = 4,
     /// Waits for its project to be reached again: may be dropped, and nobody takes it by its turn.
-    Held = 5,
+    Deferred = 5,
 }
 
-impl State {
+impl RecordState {
     fn of(word: u64) -> Self {
         match word & 0xff {
             0 => Self::Empty,
             1 => Self::Ready,
-            2 => Self::Taken,
-            3 => Self::Shed,
-            5 => Self::Held,
+            2 => Self::Claimed,
+            3 => Self::Evicted,
+            5 => Self::Deferred,
             _ => Self::Done,
         }
     }
@@ -82,7 +82,7 @@ pub struct Record {
 
 /// What was known of a record before it came here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub struct RecordInfo {
     /// When it was accepted, in milliseconds since 1970.
     pub accepted_ms: u64,
     /// Tries that failed.
@@ -91,7 +91,7 @@ pub struct Stamp {
     pub project: u32,
 }
 
-impl From<u64> for Stamp {
+impl From<u64> for RecordInfo {
     /// A new record, accepted at that time.
     fn from(accepted_ms: u64) -> Self {
         Self {
@@ -104,21 +104,21 @@ impl From<u64> for Stamp {
 
 /// See the head of the file.
 #[derive(Debug)]
-pub(super) struct BoxFile {
+pub(super) struct QueueFile {
     segment: Segment,
     path: Option<PathBuf>,
-    pub(super) class: Class,
-    pub(super) owner: Option<Arc<Tenure>>,
-    /// All slots before this one were looked at by [`BoxFile::take`].
+    pub(super) priority: Priority,
+    pub(super) owner: Option<Arc<OutboxLock>>,
+    /// All slots before this one were looked at by [`QueueFile::claim`].
     scanned: AtomicU32,
     /// No slot before this one holds what may be dropped.
-    droppable: AtomicU32,
+    first_evictable: AtomicU32,
     settled: AtomicU32,
     /// Nothing in it waits any more: it goes when what was dropped is reported.
-    condemned: AtomicBool,
+    dead: AtomicBool,
 }
 
-impl BoxFile {
+impl QueueFile {
     /// The bytes that a file needs for one such record.
     pub(super) fn bytes_for(record: usize) -> usize {
         HEADER + SLOT + padded(record)
@@ -127,7 +127,7 @@ impl BoxFile {
     /// Makes one; without a path in memory of this process alone.
     pub(super) fn create(
         path: Option<PathBuf>,
-        class: Class,
+        priority: Priority,
         bytes: usize,
         now_ms: u64,
     ) -> io::Result<Self> {
@@ -138,7 +138,7 @@ impl BoxFile {
         reach(Place::OutboxMade);
         for (index, value) in [
             (1, bytes as u64),
-            (2, class as u64),
+            (2, priority as u64),
             (3, now_ms),
             (HEAD, HEADER as u64),
             (0, MAGIC),
@@ -147,11 +147,11 @@ impl BoxFile {
                 word.store(value.to_le(), Ordering::Release);
             }
         }
-        Ok(Self::over(segment, path, class, None))
+        Ok(Self::from_segment(segment, path, priority, None))
     }
 
     /// Opens what a dead process left. `Ok(None)`: it is gone, or was never finished being made.
-    pub(super) fn adopt(path: &Path, owner: Arc<Tenure>) -> io::Result<Option<Self>> {
+    pub(super) fn adopt(path: &Path, owner: Arc<OutboxLock>) -> io::Result<Option<Self>> {
         // Its maker may have died before it had its size.
         let is_half = |found: Metadata| {
             found.is_file() && (found.len() == 0 || !found.len().is_multiple_of(8))
@@ -167,40 +167,45 @@ impl BoxFile {
                 .word(index)
                 .map_or(0, |word| u64::from_le(word.load(Ordering::Acquire)))
         };
-        let class = Class::from_number(word(2));
+        let priority = Priority::from_number(word(2));
         let whole = word(0) == MAGIC && word(1) == segment.bytes() as u64;
-        let Some(class) = class.filter(|_| whole) else {
+        let Some(priority) = priority.filter(|_| whole) else {
             return Ok(None);
         };
-        Ok(Some(Self::over(
+        Ok(Some(Self::from_segment(
             segment,
             Some(path.to_owned()),
-            class,
+            priority,
             Some(owner),
         )))
     }
 
-    fn over(
+    fn from_segment(
         segment: Segment,
         path: Option<PathBuf>,
-        class: Class,
-        owner: Option<Arc<Tenure>>,
+        priority: Priority,
+        owner: Option<Arc<OutboxLock>>,
     ) -> Self {
         Self {
             segment,
             path,
-            class,
+            priority,
             owner,
             scanned: AtomicU32::new(0),
-            droppable: AtomicU32::new(0),
+            first_evictable: AtomicU32::new(0),
             settled: AtomicU32::new(0),
-            condemned: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
         }
     }
 
     /// Appends a record. `None`: it has no room, or is sealed.
     #[inline]
-    pub(super) fn push(&self, dsn: &[u8], envelope: &[u8], stamp: impl Into<Stamp>) -> Option<u32> {
+    pub(super) fn push(
+        &self,
+        dsn: &[u8],
+        envelope: &[u8],
+        stamp: impl Into<RecordInfo>,
+    ) -> Option<u32> {
         let stamp = stamp.into();
         let length = dsn.len() + envelope.len();
         let (index, offset) = self.reserve(padded(length))?;
@@ -214,9 +219,9 @@ impl BoxFile {
         }
         let place = (offset as u64) << 32 | length as u64;
         let origin = (dsn.len() as u64) << 48 | stamp.accepted_ms & 0xffff_ffff_ffff;
-        let state = u64::from(stamp.project) << PROJECT
+        let state = u64::from(stamp.project) << PROJECT_SHIFT
             | u64::from(stamp.attempts) << 8
-            | State::Ready as u64;
+            | RecordState::Ready as u64;
         self.slot(index, 1)?.store(place.to_le(), Ordering::Relaxed);
         self.slot(index, 2)?
             .store(origin.to_le(), Ordering::Relaxed);
@@ -290,22 +295,23 @@ impl BoxFile {
     }
 
     /// Where a record stands.
-    pub(super) fn state(&self, index: u32) -> State {
-        State::of(self.value(index, 0))
+    pub(super) fn state(&self, index: u32) -> RecordState {
+        RecordState::of(self.value(index, 0))
     }
 
     /// The oldest record that is ready is on its way from now on. In the order of arrival; one whose
     /// writer is still copying is passed over and found later.
-    pub(super) fn take(&self) -> Option<u32> {
+    pub(super) fn claim(&self) -> Option<u32> {
         let slots = self.slots();
         let first = self.scanned.load(Ordering::Acquire);
         let mut gapless = true;
         for index in first..slots {
             let word = self.slot(index, 0)?;
             let seen = word.load(Ordering::Acquire);
-            let state = State::of(u64::from_le(seen));
-            let taken = state == State::Ready && self.change(index, state, State::Taken);
-            gapless &= taken || !matches!(state, State::Empty | State::Ready);
+            let state = RecordState::of(u64::from_le(seen));
+            let taken =
+                state == RecordState::Ready && self.change(index, state, RecordState::Claimed);
+            gapless &= taken || !matches!(state, RecordState::Empty | RecordState::Ready);
             if gapless {
                 self.scanned.fetch_max(index + 1, Ordering::AcqRel);
             }
@@ -317,15 +323,18 @@ impl BoxFile {
     }
 
     /// Drops the oldest record of that project that nobody is sending. By one thread at a time,
-    /// [`BoxFile::hold`] included.
-    pub(super) fn drop_oldest(&self, project: u32) -> Option<u32> {
-        let first = self.droppable.load(Ordering::Acquire);
+    /// [`QueueFile::defer`] included.
+    pub(super) fn evict_oldest(&self, project: u32) -> Option<u32> {
+        let first = self.first_evictable.load(Ordering::Acquire);
         let (mut gapless, mut next, mut found) = (true, first, None);
         for index in first..self.slots() {
-            let dropped = self.project(index) == project && self.drop_one(index);
+            let dropped = self.project(index) == project && self.evict(index);
             // One that is on its way comes back with `hold`, which says so.
-            gapless &=
-                dropped || matches!(self.state(index), State::Taken | State::Shed | State::Done);
+            gapless &= dropped
+                || matches!(
+                    self.state(index),
+                    RecordState::Claimed | RecordState::Evicted | RecordState::Done
+                );
             if gapless {
                 next = index + 1;
             }
@@ -334,61 +343,61 @@ impl BoxFile {
                 break;
             }
         }
-        let _ = self
-            .droppable
-            .compare_exchange(first, next, Ordering::AcqRel, Ordering::Relaxed);
+        let _ =
+            self.first_evictable
+                .compare_exchange(first, next, Ordering::AcqRel, Ordering::Relaxed);
         found
     }
 
     /// Drops a record that nobody is sending. `false`: it is on its way, or nothing.
-    pub(super) fn drop_one(&self, index: u32) -> bool {
-        [State::Ready, State::Held]
+    pub(super) fn evict(&self, index: u32) -> bool {
+        [RecordState::Ready, RecordState::Deferred]
             .into_iter()
-            .any(|state| self.change(index, state, State::Shed))
+            .any(|state| self.change(index, state, RecordState::Evicted))
     }
 
     /// What tells the project of a record.
     pub(super) fn project(&self, index: u32) -> u32 {
-        (self.value(index, 0) >> PROJECT) as u32
+        (self.value(index, 0) >> PROJECT_SHIFT) as u32
     }
 
     /// The bytes that a record takes in a file, slot and all.
-    pub(super) fn room_of(&self, index: u32) -> usize {
+    pub(super) fn record_bytes(&self, index: u32) -> usize {
         let length = (self.value(index, 1) & 0xffff_ffff) as usize;
         SLOT + padded(length.min(self.segment.bytes()))
     }
 
     /// Nothing in it waits any more, if that is so.
-    pub(super) fn condemn(&self) {
-        let is_over = |index| matches!(self.state(index), State::Shed | State::Done);
+    pub(super) fn mark_dead(&self) {
+        let is_over = |index| matches!(self.state(index), RecordState::Evicted | RecordState::Done);
         let all = self.head() & SEALED != 0 && (0..self.slots()).all(is_over);
-        self.condemned.store(all, Ordering::Relaxed);
+        self.dead.store(all, Ordering::Relaxed);
     }
 
-    pub(super) fn is_condemned(&self) -> bool {
-        self.condemned.load(Ordering::Relaxed)
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
     }
 
     /// One that was on its way waits, and may be dropped meanwhile.
-    pub(super) fn hold(&self, index: u32) {
-        self.change(index, State::Taken, State::Held);
-        self.droppable.fetch_min(index, Ordering::AcqRel);
+    pub(super) fn defer(&self, index: u32) {
+        self.change(index, RecordState::Claimed, RecordState::Deferred);
+        self.first_evictable.fetch_min(index, Ordering::AcqRel);
     }
 
     /// One that waits is on its way again. `false`: it was dropped.
     pub(super) fn resume(&self, index: u32) -> bool {
-        self.change(index, State::Held, State::Taken)
+        self.change(index, RecordState::Deferred, RecordState::Claimed)
     }
 
     /// From one state to another, the tries that failed kept. `false`: it stood elsewhere.
-    fn change(&self, index: u32, from: State, to: State) -> bool {
+    fn change(&self, index: u32, from: RecordState, to: RecordState) -> bool {
         let Some(word) = self.slot(index, 0) else {
             return false;
         };
         let seen = word.load(Ordering::Acquire);
         let value = u64::from_le(seen);
         let changed = value & !0xff | to as u64;
-        State::of(value) == from
+        RecordState::of(value) == from
             && word
                 .compare_exchange(seen, changed.to_le(), Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
@@ -420,7 +429,7 @@ impl BoxFile {
     }
 
     /// Notes a try that failed; whoever adopts it goes on counting.
-    pub(super) fn note_attempt(&self, index: u32) {
+    pub(super) fn count_attempt(&self, index: u32) {
         if let Some(word) = self.slot(index, 0) {
             // The runtime that has taken it is the only one that changes its state.
             // A file of another process' making may hold any number.
@@ -432,8 +441,8 @@ impl BoxFile {
     /// Nothing more is to be done for a record.
     pub(super) fn settle(&self, index: u32) {
         if let Some(word) = self.slot(index, 0) {
-            let before = word.swap((State::Done as u64).to_le(), Ordering::AcqRel);
-            if State::of(u64::from_le(before)) != State::Done {
+            let before = word.swap((RecordState::Done as u64).to_le(), Ordering::AcqRel);
+            if RecordState::of(u64::from_le(before)) != RecordState::Done {
                 self.settled.fetch_add(1, Ordering::AcqRel);
             }
         }
@@ -443,30 +452,30 @@ impl BoxFile {
     /// ready, those that were dropped and not reported, and how many their writers never finished.
     pub(super) fn recover(&self) -> (usize, Vec<u32>, usize) {
         self.seal();
-        let (mut ready, mut shed, mut torn) = (0, Vec::new(), 0);
+        let (mut ready, mut evicted, mut torn) = (0, Vec::new(), 0);
         for index in 0..self.slots() {
             let Some(word) = self.slot(index, 0) else {
                 break;
             };
             let value = u64::from_le(word.load(Ordering::Acquire));
-            match State::of(value) {
-                State::Ready => ready += 1,
-                State::Taken | State::Held => {
-                    let value = value & !0xff | State::Ready as u64;
+            match RecordState::of(value) {
+                RecordState::Ready => ready += 1,
+                RecordState::Claimed | RecordState::Deferred => {
+                    let value = value & !0xff | RecordState::Ready as u64;
                     word.store(value.to_le(), Ordering::Release);
                     ready += 1;
                 }
-                State::Shed => shed.push(index),
-                State::Empty => {
+                RecordState::Evicted => evicted.push(index),
+                RecordState::Empty => {
                     torn += 1;
                     self.settle(index);
                 }
-                State::Done => {
+                RecordState::Done => {
                     self.settled.fetch_add(1, Ordering::AcqRel);
                 }
             }
         }
-        (ready, shed, torn)
+        (ready, evicted, torn)
     }
 
     /// Whether every record is settled, and none can come any more.
@@ -480,7 +489,7 @@ impl BoxFile {
     }
 
     /// How many of its bytes are used, in percent.
-    pub(super) fn filled(&self) -> usize {
+    pub(super) fn fill_percent(&self) -> usize {
         let used = (self.head() & 0xffff_ffff) as usize + self.slots() as usize * SLOT;
         used * 100 / self.segment.bytes().max(1)
     }
@@ -502,7 +511,7 @@ impl BoxFile {
         let waits = |index: &u32| {
             matches!(
                 self.state(*index),
-                State::Ready | State::Taken | State::Held
+                RecordState::Ready | RecordState::Claimed | RecordState::Deferred
             )
         };
         (0..self.slots()).filter(waits).count()
@@ -520,7 +529,7 @@ impl BoxFile {
         }
         reach(Place::OutboxUnlinked);
         if let Some(owner) = &self.owner {
-            owner.one_less();
+            owner.release_file();
         }
     }
 }

@@ -33,37 +33,37 @@ use std::{
     time::Duration,
 };
 
-use chains::Lists;
+use chains::Chains;
 use epoch::Epoch;
-pub(super) use evict::Newcomer;
-use file::{BoxFile, LONGEST_DSN, State};
-use ownership::Tenure;
+pub(super) use evict::NewRecord;
+use file::{MAX_DSN_LEN, QueueFile, RecordState};
+use ownership::OutboxLock;
 
-pub use adopt::{Adopted, Waiting, is_held, orphaned_in, waiting_in};
-pub use adopt_backoff::Orphans;
+pub use adopt::{Adopted, Backlog, backlog_in, is_held, orphaned_backlog_in};
+pub use adopt_backoff::AdoptBackoff;
 pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
-pub use file::{Record, Stamp};
+pub use file::{Record, RecordInfo};
 
-use super::protocol::category::Class;
+use super::protocol::category::Priority;
 use crate::failpoint::{Place, reach};
 
 /// The first file of a chain, and all that an idle chain keeps.
-const SMALL: usize = 32 << 10;
+const MIN_FILE_BYTES: usize = 32 << 10;
 /// What a chain under load grows to, step by step; less where the budget is small.
-const LARGE: usize = 2 << 20;
+const MAX_CHAIN_FILE_BYTES: usize = 2 << 20;
 /// A file is what is dropped at once, so it is no more than such a part of the budget.
-const PARTS: u64 = 32;
-const GROWTH: usize = 4;
+const FILE_SHARE: u64 = 32;
+const GROWTH_FACTOR: usize = 4;
 /// Records larger than this have a file of their own.
-const ALONE: usize = LARGE / 2;
+const OVERSIZE_THRESHOLD: usize = MAX_CHAIN_FILE_BYTES / 2;
 /// How old the sum of other processes' files may be.
-const LOOK_AROUND: Duration = Duration::from_secs(1);
+const HOST_USAGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What an outbox may hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct Capacity {
     /// Bytes of all files of the host.
     pub bytes: u64,
     /// Records of this process.
@@ -74,7 +74,7 @@ pub struct Room {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pushed {
     /// It is in; so many older or less important ones had to go for it.
-    In(usize),
+    Stored(usize),
     /// There is no room, and nothing that it may push out. So many have gone all the same, which is rare.
     Full(usize),
 }
@@ -82,9 +82,9 @@ pub enum Pushed {
 /// The chain of one class. On a cache line of its own.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Chain {
-    /// Where writers append; kept alive by the lists, and after that by `retired`.
-    current: AtomicPtr<BoxFile>,
+struct ChainHead {
+    /// Where writers append; kept alive by the chains, and after that by `retired`.
+    current: AtomicPtr<QueueFile>,
 }
 
 /// A hash of a text, the same in every process and version.
@@ -104,64 +104,64 @@ pub fn project_tag(hash: u64) -> u32 {
 /// See the head of the file.
 #[derive(Debug)]
 pub struct Outbox {
-    home: Option<Tenure>,
-    room: Room,
-    chains: [Chain; 5],
+    lock: Option<OutboxLock>,
+    capacity: Capacity,
+    heads: [ChainHead; 5],
     epoch: Epoch,
     numbers: AtomicU64,
     /// The last file could not be made; that was said.
-    makeshift: AtomicBool,
+    in_memory_fallback: AtomicBool,
     /// Counted before a record can be seen, so that it never is below zero.
     queued: AtomicUsize,
     /// Dropped or moved, so that claims of those that wait lead to nothing.
-    stale: AtomicUsize,
+    stale_claims: AtomicUsize,
     /// Dropped for other processes, and not counted yet.
-    gave_way: AtomicUsize,
-    lists: Mutex<Lists>,
+    take_evicted_for_others: AtomicUsize,
+    chains: Mutex<Chains>,
 }
 
 impl Outbox {
     /// The outbox of this process in `dir`. Where the directory is of no use, it is kept in memory, and
     /// the error says why.
-    pub fn open(dir: Option<&Path>, room: Room) -> (Self, Option<io::Error>) {
-        let (home, trouble) = match dir.map(Tenure::begin) {
-            Some(Ok(home)) => (Some(home), None),
+    pub fn open(dir: Option<&Path>, capacity: Capacity) -> (Self, Option<io::Error>) {
+        let (lock, error) = match dir.map(OutboxLock::create) {
+            Some(Ok(lock)) => (Some(lock), None),
             Some(Err(error)) => (None, Some(error)),
             None => (None, None),
         };
         let outbox = Self {
-            home,
-            room,
-            chains: std::array::from_fn(|_| Chain {
+            lock,
+            capacity,
+            heads: std::array::from_fn(|_| ChainHead {
                 current: AtomicPtr::new(ptr::null_mut()),
             }),
             epoch: Epoch::default(),
             numbers: AtomicU64::new(0),
-            makeshift: AtomicBool::new(false),
+            in_memory_fallback: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
-            stale: AtomicUsize::new(0),
-            gave_way: AtomicUsize::new(0),
-            lists: Mutex::default(),
+            stale_claims: AtomicUsize::new(0),
+            take_evicted_for_others: AtomicUsize::new(0),
+            chains: Mutex::default(),
         };
-        (outbox, trouble)
+        (outbox, error)
     }
 
     /// Whether all that it has accepted, and what it accepts next, outlives the process, as far as is known.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        let lists = self.lists();
-        self.home.is_some()
-            && !self.makeshift.load(Ordering::Relaxed)
-            && lists.in_memory().next().is_none()
+        let chains = self.chains();
+        self.lock.is_some()
+            && !self.in_memory_fallback.load(Ordering::Relaxed)
+            && chains.in_memory().next().is_none()
     }
 
     /// What waits in no file.
     #[must_use]
-    pub fn in_memory(&self) -> Waiting {
-        let lists = self.lists();
-        lists
+    pub fn in_memory(&self) -> Backlog {
+        let chains = self.chains();
+        chains
             .in_memory()
-            .fold(Waiting::default(), |sum, file| Waiting {
+            .fold(Backlog::default(), |sum, file| Backlog {
                 records: sum.records + file.waiting(),
                 bytes: sum.bytes + file.bytes() as u64,
             })
@@ -170,7 +170,7 @@ impl Outbox {
     /// What it is called among the outboxes of its directory; `None`: it is in memory.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.home.as_ref().map(Tenure::name)
+        self.lock.as_ref().map(OutboxLock::name)
     }
 
     /// How many records wait or are on their way, adopted ones included.
@@ -182,8 +182,8 @@ impl Outbox {
 
     /// Whether a record of so many bytes can be taken at all.
     #[must_use]
-    pub fn takes(dsn: &[u8], envelope: &[u8]) -> bool {
-        dsn.len() <= LONGEST_DSN && envelope.len() < (u32::MAX - (1 << 20)) as usize
+    pub fn accepts(dsn: &[u8], envelope: &[u8]) -> bool {
+        dsn.len() <= MAX_DSN_LEN && envelope.len() < (u32::MAX - (1 << 20)) as usize
     }
 
     /// Takes a record in. On PHP's thread.
@@ -193,88 +193,92 @@ impl Outbox {
     #[inline]
     pub fn push(
         &self,
-        class: Class,
+        priority: Priority,
         dsn: &[u8],
         envelope: &[u8],
-        stamp: impl Into<Stamp>,
+        stamp: impl Into<RecordInfo>,
     ) -> io::Result<Pushed> {
         let stamp = stamp.into();
-        let need = BoxFile::bytes_for(dsn.len() + envelope.len());
-        let newcomer = Newcomer {
-            class,
+        let need = QueueFile::bytes_for(dsn.len() + envelope.len());
+        let new_record = NewRecord {
+            priority,
             project: stamp.project,
         };
-        let mut pushed_out = 0;
-        if self.queued() >= self.room.records {
-            if !self.shed_one(newcomer) {
+        let mut evicted = 0;
+        if self.queued() >= self.capacity.records {
+            if !self.evict_one(new_record) {
                 return Ok(Pushed::Full(0));
             }
-            pushed_out += 1;
+            evicted += 1;
         }
-        if need > ALONE {
+        if need > OVERSIZE_THRESHOLD {
             return Ok(
-                match self.push_alone(newcomer, dsn, envelope, stamp, need)? {
-                    Pushed::In(more) => Pushed::In(pushed_out + more),
-                    Pushed::Full(more) => Pushed::Full(pushed_out + more),
+                match self.push_oversize(new_record, dsn, envelope, stamp, need)? {
+                    Pushed::Stored(more) => Pushed::Stored(evicted + more),
+                    Pushed::Full(more) => Pushed::Full(evicted + more),
                 },
             );
         }
         self.queued.fetch_add(1, Ordering::AcqRel);
-        let pushed = self.push_to_chain(newcomer, dsn, envelope, stamp, need);
+        let pushed = self.push_to_chain(new_record, dsn, envelope, stamp, need);
         match pushed {
-            Ok(Pushed::In(more)) => return Ok(Pushed::In(pushed_out + more)),
+            Ok(Pushed::Stored(more)) => return Ok(Pushed::Stored(evicted + more)),
             _ => self.queued.fetch_sub(1, Ordering::AcqRel),
         };
         Ok(match pushed? {
-            Pushed::In(more) => Pushed::In(pushed_out + more),
-            Pushed::Full(more) => Pushed::Full(pushed_out + more),
+            Pushed::Stored(more) => Pushed::Stored(evicted + more),
+            Pushed::Full(more) => Pushed::Full(evicted + more),
         })
     }
 
     /// The largest file of a chain.
-    fn large(&self) -> usize {
-        let part = usize::try_from(self.room.bytes / PARTS).unwrap_or(LARGE);
-        (part / 4096 * 4096).clamp(SMALL, LARGE)
+    fn max_file_bytes(&self) -> usize {
+        let part =
+            usize::try_from(self.capacity.bytes / FILE_SHARE).unwrap_or(MAX_CHAIN_FILE_BYTES);
+        (part / 4096 * 4096).clamp(MIN_FILE_BYTES, MAX_CHAIN_FILE_BYTES)
     }
 
     #[inline]
     fn push_to_chain(
         &self,
-        newcomer: Newcomer,
+        new_record: NewRecord,
         dsn: &[u8],
         envelope: &[u8],
-        stamp: Stamp,
+        stamp: RecordInfo,
         need: usize,
     ) -> io::Result<Pushed> {
-        let mut pushed_out = 0;
+        let mut evicted = 0;
         for _ in 0..64 {
             let seen = {
                 let _pin = self.epoch.pin();
-                let current = self.chain(newcomer.class).current.load(Ordering::Acquire);
+                let current = self
+                    .head(new_record.priority)
+                    .current
+                    .load(Ordering::Acquire);
                 // SAFETY: what `current` led to when this writer was counted in stays mapped until
                 // the writer is counted out.
                 let appended =
                     unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, stamp));
                 if appended.is_some() {
-                    return Ok(Pushed::In(pushed_out));
+                    return Ok(Pushed::Stored(evicted));
                 }
                 current
             };
-            let (grown, more) = self.grow(newcomer, need, seen)?;
-            pushed_out += more;
+            let (grown, more) = self.grow(new_record, need, seen)?;
+            evicted += more;
             if !grown {
-                return Ok(Pushed::Full(pushed_out));
+                return Ok(Pushed::Full(evicted));
             }
         }
-        Ok(Pushed::Full(pushed_out))
+        Ok(Pushed::Full(evicted))
     }
 
-    fn chain(&self, class: Class) -> &Chain {
-        class.of(&self.chains)
+    fn head(&self, priority: Priority) -> &ChainHead {
+        priority.of(&self.heads)
     }
 
-    fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner)
+    fn chains(&self) -> MutexGuard<'_, Chains> {
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives the chain a file with room, unless somebody else just did. Whether it has one, and how many
@@ -282,120 +286,120 @@ impl Outbox {
     #[cold]
     fn grow(
         &self,
-        newcomer: Newcomer,
+        new_record: NewRecord,
         need: usize,
-        seen: *mut BoxFile,
+        seen: *mut QueueFile,
     ) -> io::Result<(bool, usize)> {
-        let class = newcomer.class;
-        let mut lists = self.lists();
-        let current = &self.chain(class).current;
+        let priority = new_record.priority;
+        let mut chains = self.chains();
+        let current = &self.head(priority).current;
         if current.load(Ordering::Acquire) != seen {
             return Ok((true, 0));
         }
-        let last = lists.of(class).back().filter(|_| !seen.is_null());
-        let step = last.map_or(SMALL, |file| {
-            (file.bytes() * GROWTH).clamp(SMALL, self.large())
+        let last = chains.of(priority).back().filter(|_| !seen.is_null());
+        let step = last.map_or(MIN_FILE_BYTES, |file| {
+            (file.bytes() * GROWTH_FACTOR).clamp(MIN_FILE_BYTES, self.max_file_bytes())
         });
         let bytes = step.max(need.div_ceil(4096) * 4096);
-        let spare = lists
+        let spare = chains
             .spare
-            .take_if(|spare| spare.class == class && spare.bytes() >= need);
-        let (file, pushed_out) = match spare {
+            .take_if(|spare| spare.priority == priority && spare.bytes() >= need);
+        let (file, evicted) = match spare {
             Some(spare) => (spare, 0),
             None => {
-                let (room, pushed_out) = self.make_room(&mut lists, newcomer, bytes, need);
+                let (room, evicted) = self.make_space(&mut chains, new_record, bytes, need);
                 let Some(bytes) = room else {
-                    return Ok((false, pushed_out));
+                    return Ok((false, evicted));
                 };
-                (Arc::new(self.make(class, bytes)?), pushed_out)
+                (Arc::new(self.make(priority, bytes)?), evicted)
             }
         };
-        lists.of_mut(class).push_back(Arc::clone(&file));
+        chains.of_mut(priority).push_back(Arc::clone(&file));
         let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
         reach(Place::OutboxGrown);
-        // SAFETY: kept by the lists, whose lock we hold.
+        // SAFETY: kept by the chains, whose lock we hold.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
         }
-        Ok((true, pushed_out))
+        Ok((true, evicted))
     }
 
     /// A record too large for the files of a chain has one of its own.
     #[cold]
-    fn push_alone(
+    fn push_oversize(
         &self,
-        newcomer: Newcomer,
+        new_record: NewRecord,
         dsn: &[u8],
         envelope: &[u8],
-        stamp: Stamp,
+        stamp: RecordInfo,
         need: usize,
     ) -> io::Result<Pushed> {
-        let class = newcomer.class;
+        let priority = new_record.priority;
         let bytes = need.div_ceil(4096) * 4096;
-        let (room, pushed_out) = self.make_room(&mut self.lists(), newcomer, bytes, bytes);
+        let (room, evicted) = self.make_space(&mut self.chains(), new_record, bytes, bytes);
         if room.is_none() {
-            return Ok(Pushed::Full(pushed_out));
+            return Ok(Pushed::Full(evicted));
         }
-        let file = self.make(class, bytes)?;
+        let file = self.make(priority, bytes)?;
         if file.push(dsn, envelope, stamp).is_none() {
             file.unlink();
-            return Ok(Pushed::Full(pushed_out));
+            return Ok(Pushed::Full(evicted));
         }
         file.seal();
         reach(Place::OutboxAlone);
         self.queued.fetch_add(1, Ordering::AcqRel);
-        let mut lists = self.lists();
+        let mut chains = self.chains();
         // What comes after it goes into a file after it: they are sent in their order.
-        let current = &self.chain(class).current;
+        let current = &self.head(priority).current;
         let before = current.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: kept by the lists, whose lock we hold.
+        // SAFETY: kept by the chains, whose lock we hold.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
         }
-        lists.of_mut(class).push_back(Arc::new(file));
+        chains.of_mut(priority).push_back(Arc::new(file));
         reach(Place::OutboxListed);
-        Ok(Pushed::In(pushed_out))
+        Ok(Pushed::Stored(evicted))
     }
 
     /// A file where there is room for one, else memory: a full tmpfs loses nothing but durability.
-    fn make(&self, class: Class, bytes: usize) -> io::Result<BoxFile> {
+    fn make(&self, priority: Priority, bytes: usize) -> io::Result<QueueFile> {
         let now = crate::host::clock::unix_ms();
-        let Some(home) = &self.home else {
-            return BoxFile::create(None, class, bytes, now);
+        let Some(lock) = &self.lock else {
+            return QueueFile::create(None, priority, bytes, now);
         };
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        match BoxFile::create(Some(home.file(number)), class, bytes, now) {
+        match QueueFile::create(Some(lock.file_path(number)), priority, bytes, now) {
             Ok(file) => {
-                self.makeshift.store(false, Ordering::Relaxed);
+                self.in_memory_fallback.store(false, Ordering::Relaxed);
                 Ok(file)
             }
             Err(error) => {
-                if !self.makeshift.swap(true, Ordering::Relaxed) {
+                if !self.in_memory_fallback.swap(true, Ordering::Relaxed) {
                     log::warn!(error = error.to_string().as_str(); "outbox file can't be made, envelopes are kept in memory");
                 }
-                BoxFile::create(None, class, bytes, now)
+                QueueFile::create(None, priority, bytes, now)
             }
         }
     }
 
     /// The most important record that is ready, of that class. On the runtime.
-    pub fn claim(&self, class: Class) -> Option<Claim> {
-        let lists = self.lists();
-        let found = lists.of(class).iter().find_map(|file| {
+    pub fn claim(&self, priority: Priority) -> Option<Claim> {
+        let chains = self.chains();
+        let found = chains.of(priority).iter().find_map(|file| {
             Some(Claim {
-                index: file.take()?,
+                index: file.claim()?,
                 file: Arc::clone(file),
             })
         });
-        drop(lists);
+        drop(chains);
         found
     }
 
     /// A claimed record waits, and may be dropped for others meanwhile.
-    pub fn hold(&self, claim: &Claim) {
+    pub fn defer(&self, claim: &Claim) {
         // Nobody looks for what may be dropped at the same time.
-        let _lists = self.lists();
-        claim.file.hold(claim.index);
+        let _lists = self.chains();
+        claim.file.defer(claim.index);
     }
 
     /// Nothing more is to be done for a record.
@@ -404,7 +408,7 @@ impl Outbox {
         reach(Place::OutboxSettled);
         self.queued.fetch_sub(1, Ordering::AcqRel);
         if claim.file.is_finished() {
-            self.lists().retire(&claim.file);
+            self.chains().retire(&claim.file);
         }
     }
 
@@ -414,8 +418,8 @@ impl Outbox {
     /// The system's.
     pub fn sync(&self) -> io::Result<()> {
         let files: Vec<_> = {
-            let lists = self.lists();
-            lists.files.iter().flatten().map(Arc::clone).collect()
+            let chains = self.chains();
+            chains.files.iter().flatten().map(Arc::clone).collect()
         };
         files.iter().try_for_each(|file| file.sync())
     }
@@ -423,7 +427,7 @@ impl Outbox {
     /// How many bytes its files have.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.lists().bytes()
+        self.chains().bytes()
     }
 }
 
@@ -431,12 +435,12 @@ impl Outbox {
 impl Outbox {
     /// How many records are nobody's yet.
     pub(super) fn ready(&self) -> usize {
-        let lists = self.lists();
-        let files = lists.files.iter().flatten();
+        let chains = self.chains();
+        let files = chains.files.iter().flatten();
         files
             .map(|file| {
                 let states = (0..file.slots()).map(|index| file.state(index));
-                states.filter(|state| *state == State::Ready).count()
+                states.filter(|state| *state == RecordState::Ready).count()
             })
             .sum()
     }
@@ -445,12 +449,15 @@ impl Outbox {
 impl Drop for Outbox {
     /// Leaves what is not sent for the next process, and nothing else.
     fn drop(&mut self) {
-        let lists = self.lists.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spare) = lists.spare.take() {
+        let chains = self
+            .chains
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(spare) = chains.spare.take() {
             spare.unlink();
         }
         let mut left = false;
-        for file in lists.files.iter().flatten() {
+        for file in chains.files.iter().flatten() {
             file.seal();
             if file.is_finished() {
                 file.unlink();
@@ -458,10 +465,10 @@ impl Drop for Outbox {
                 left |= file.is_file();
             }
         }
-        if let Some(home) = &self.home
+        if let Some(lock) = &self.lock
             && !left
         {
-            home.end();
+            lock.remove();
         }
     }
 }

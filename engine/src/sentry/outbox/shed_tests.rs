@@ -9,8 +9,8 @@ use super::*;
 const BUDGET: u64 = 1 << 20;
 
 fn outbox(dir: &Path, bytes: u64, records: usize) -> Outbox {
-    let (outbox, trouble) = Outbox::open(Some(dir), Room { bytes, records });
-    assert!(trouble.is_none());
+    let (outbox, error) = Outbox::open(Some(dir), Capacity { bytes, records });
+    assert!(error.is_none());
     outbox
 }
 
@@ -25,8 +25,8 @@ fn id_of(claim: &Claim) -> u64 {
     u64::from_le_bytes(record.envelope[..8].try_into().unwrap())
 }
 
-fn stamp(project: u32) -> Stamp {
-    Stamp {
+fn stamp(project: u32) -> RecordInfo {
+    RecordInfo {
         accepted_ms: 1,
         attempts: 0,
         project,
@@ -37,13 +37,13 @@ fn stamp(project: u32) -> Stamp {
 enum Step {
     Push {
         project: u32,
-        class: usize,
+        priority: usize,
         size: usize,
         times: usize,
     },
     /// Claims one: settles it, or lets it wait.
     Claim {
-        class: usize,
+        priority: usize,
         settles: bool,
     },
     /// One of those that wait is on its way again, and done.
@@ -55,19 +55,20 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let size = prop_oneof![8 => 8..3000usize, 2 => 3000..40_000usize, 1 => 300_000..400_000usize];
-    let push = (0..4u32, 0..5usize, size, 1..60usize).prop_map(|(project, class, size, times)| {
-        // A large one alone, or the budget is nothing but those.
-        let times = if size > 100_000 { 1 } else { times };
-        Step::Push {
-            project,
-            class,
-            size,
-            times,
-        }
-    });
+    let push =
+        (0..4u32, 0..5usize, size, 1..60usize).prop_map(|(project, priority, size, times)| {
+            // A large one alone, or the budget is nothing but those.
+            let times = if size > 100_000 { 1 } else { times };
+            Step::Push {
+                project,
+                priority,
+                size,
+                times,
+            }
+        });
     prop_oneof![
         8 => push,
-        2 => (0..5usize, any::<bool>()).prop_map(|(class, settles)| Step::Claim { class, settles }),
+        2 => (0..5usize, any::<bool>()).prop_map(|(priority, settles)| Step::Claim { priority, settles }),
         1 => Just(Step::Resume),
         2 => Just(Step::Tell),
         1 => Just(Step::Tidy),
@@ -77,17 +78,17 @@ fn step() -> impl Strategy<Value = Step> {
 /// What must be in the outbox: each record's project, class and room.
 #[derive(Default)]
 struct Model {
-    alive: BTreeMap<u64, (u32, Class, usize)>,
+    alive: BTreeMap<u64, (u32, Priority, usize)>,
     held: VecDeque<(u64, Claim)>,
     next: u64,
 }
 
 impl Model {
     /// What was dropped and is not yet reported, taken out of the model.
-    fn dropped(&mut self, outbox: &Outbox) -> Vec<(u32, Class, usize)> {
+    fn dropped(&mut self, outbox: &Outbox) -> Vec<(u32, Priority, usize)> {
         let mut gone = Vec::new();
-        let lists = outbox.lists();
-        for (file, index) in &lists.shed {
+        let chains = outbox.chains();
+        for (file, index) in &chains.evicted {
             let claim = Claim {
                 file: Arc::clone(file),
                 index: *index,
@@ -108,17 +109,17 @@ impl Model {
         held
     }
 
-    fn push(&mut self, outbox: &Outbox, project: u32, class: Class, size: usize) {
+    fn push(&mut self, outbox: &Outbox, project: u32, priority: Priority, size: usize) {
         let (id, held) = (self.next, self.held_by());
         self.next += 1;
-        let pushed = outbox.push(class, b"", &envelope(id, size), stamp(project));
+        let pushed = outbox.push(priority, b"", &envelope(id, size), stamp(project));
         let (is_in, count) = match pushed.unwrap() {
-            Pushed::In(count) => (true, count),
+            Pushed::Stored(count) => (true, count),
             Pushed::Full(count) => (false, count),
         };
         let gone = self.dropped(outbox);
         assert_eq!(gone.len(), count, "each that goes is counted");
-        let room = BoxFile::bytes_for(size.max(8)) - BoxFile::bytes_for(0) + 32;
+        let room = QueueFile::bytes_for(size.max(8)) - QueueFile::bytes_for(0) + 32;
         // Of its own, before others' went.
         let own_gone = gone.iter().filter(|one| one.0 == project);
         let own_gone = own_gone.fold((0, 0), |sum, one| (sum.0 + 1, sum.1 + one.2));
@@ -126,7 +127,7 @@ impl Model {
         let own = (own.0 - own_gone.0, own.1 - own_gone.1);
         for (of, which, _) in &gone {
             if *of == project {
-                assert!(*which >= class, "nothing goes for what matters less");
+                assert!(*which >= priority, "nothing goes for what matters less");
             } else {
                 // By records where those are too many, else by bytes.
                 let its = held[*of as usize];
@@ -139,11 +140,11 @@ impl Model {
         let sum: usize = gone.iter().map(|one| one.2).sum();
         let last = gone.iter().map(|one| one.2).max().unwrap_or(0);
         assert!(
-            sum - last <= 8 * SMALL.max(room),
+            sum - last <= 8 * MIN_FILE_BYTES.max(room),
             "{sum} bytes went for {room}"
         );
         if is_in {
-            self.alive.insert(id, (project, class, room));
+            self.alive.insert(id, (project, priority, room));
         }
     }
 }
@@ -159,26 +160,26 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let outbox = outbox(dir.path(), BUDGET, records);
         let mut model = Model::default();
-        let tell = |outbox: &Outbox| while let Some(claim) = outbox.shed_record() {
-            outbox.settle_shed(&claim);
+        let tell = |outbox: &Outbox| while let Some(claim) = outbox.take_evicted() {
+            outbox.settle_evicted(&claim);
         };
         for step in steps {
             match step {
-                Step::Push { project, class, size, times } => {
+                Step::Push { project, priority, size, times } => {
                     for _ in 0..times {
                         tell(&outbox);
-                        model.push(&outbox, project, Class::ALL[class], size);
+                        model.push(&outbox, project, Priority::ALL[priority], size);
                     }
                 }
-                Step::Claim { class, settles } => {
-                    if let Some(claim) = outbox.claim(Class::ALL[class]) {
+                Step::Claim { priority, settles } => {
+                    if let Some(claim) = outbox.claim(Priority::ALL[priority]) {
                         let id = id_of(&claim);
                         prop_assert!(model.alive.contains_key(&id), "{id} is dropped or done");
                         if settles {
                             outbox.settle(&claim);
                             model.alive.remove(&id);
                         } else {
-                            outbox.hold(&claim);
+                            outbox.defer(&claim);
                             model.held.push_back((id, claim));
                         }
                     }
@@ -191,11 +192,11 @@ proptest! {
                     }
                 }
                 Step::Tell => tell(&outbox),
-                Step::Tidy => outbox.tidy(false),
+                Step::Tidy => outbox.maintain(false),
             }
             prop_assert_eq!(outbox.queued(), model.alive.len());
             // Each class may have a small file beyond the budget.
-            let most = BUDGET + BUDGET / 8 + 6 * SMALL as u64 + (512 << 10);
+            let most = BUDGET + BUDGET / 8 + 6 * MIN_FILE_BYTES as u64 + (512 << 10);
             prop_assert!(outbox.bytes() <= most, "{}", outbox.bytes());
         }
         tell(&outbox);
@@ -205,10 +206,10 @@ proptest! {
                 outbox.settle(&claim);
             }
         }
-        for class in Class::ALL {
-            while let Some(claim) = outbox.claim(class) {
+        for priority in Priority::ALL {
+            while let Some(claim) = outbox.claim(priority) {
                 let known = model.alive.remove(&id_of(&claim));
-                prop_assert_eq!(known.map(|one| one.1), Some(class));
+                prop_assert_eq!(known.map(|one| one.1), Some(priority));
                 outbox.settle(&claim);
             }
         }
@@ -224,18 +225,18 @@ fn a_full_outbox_stays_full() {
     let (mut is_full, mut dropped) = (false, 0);
     for n in 0..12_000u64 {
         match outbox
-            .push(Class::Critical, b"dsn", &envelope(n, 2200), 1)
+            .push(Priority::Critical, b"dsn", &envelope(n, 2200), 1)
             .unwrap()
         {
-            Pushed::In(count) => dropped += count,
+            Pushed::Stored(count) => dropped += count,
             Pushed::Full(count) => {
                 // The runtime is behind: what was dropped has its room still.
                 assert_eq!(count, 0);
-                while let Some(claim) = outbox.shed_record() {
-                    outbox.settle_shed(&claim);
+                while let Some(claim) = outbox.take_evicted() {
+                    outbox.settle_evicted(&claim);
                 }
-                let again = outbox.push(Class::Critical, b"dsn", &envelope(n, 2200), 1);
-                let Pushed::In(count) = again.unwrap() else {
+                let again = outbox.push(Priority::Critical, b"dsn", &envelope(n, 2200), 1);
+                let Pushed::Stored(count) = again.unwrap() else {
                     panic!("{n} has no room");
                 };
                 dropped += count;
@@ -257,22 +258,22 @@ fn a_loop_of_one_project_pushes_out_its_own() {
     for (bytes, records) in [(1 << 20, usize::MAX), (64 << 20, 300)] {
         let dir = tempfile::tempdir().unwrap();
         let outbox = outbox(dir.path(), bytes, records);
-        let push = |n, class, project| {
-            while let Some(claim) = outbox.shed_record() {
-                outbox.settle_shed(&claim);
+        let push = |n, priority, project| {
+            while let Some(claim) = outbox.take_evicted() {
+                outbox.settle_evicted(&claim);
             }
-            let pushed = outbox.push(class, b"", &envelope(n, 2000), stamp(project));
-            assert!(matches!(pushed.unwrap(), Pushed::In(_)), "{n}");
+            let pushed = outbox.push(priority, b"", &envelope(n, 2000), stamp(project));
+            assert!(matches!(pushed.unwrap(), Pushed::Stored(_)), "{n}");
         };
-        // Replays of the quiet project matter less than errors, and stay all the same.
+        // ReplayState of the quiet project matter less than errors, and stay all the same.
         for n in 0..20 {
-            push(n, [Class::Lowest, Class::Critical][n as usize % 2], 1);
-            (0..10).for_each(|_| push(1000, Class::Critical, 2));
+            push(n, [Priority::Lowest, Priority::Critical][n as usize % 2], 1);
+            (0..10).for_each(|_| push(1000, Priority::Critical, 2));
         }
-        (0..3000).for_each(|_| push(1000, Class::Critical, 2));
+        (0..3000).for_each(|_| push(1000, Priority::Critical, 2));
         let mut ids = Vec::new();
-        for class in Class::ALL {
-            while let Some(claim) = outbox.claim(class) {
+        for priority in Priority::ALL {
+            while let Some(claim) = outbox.claim(priority) {
                 ids.push(id_of(&claim));
                 outbox.settle(&claim);
             }
@@ -292,18 +293,21 @@ fn a_process_gives_way_to_one_that_has_less_than_its_part() {
     let greedy = outbox(dir.path(), 4 << 20, usize::MAX);
     let late = outbox(dir.path(), 4 << 20, usize::MAX);
     let envelope = envelope(1, 4000);
-    while greedy.push(Class::Critical, b"", &envelope, 1).unwrap() == Pushed::In(0) {}
+    while greedy.push(Priority::Critical, b"", &envelope, 1).unwrap() == Pushed::Stored(0) {}
     for _ in 0..400 {
-        let pushed = late.push(Class::Critical, b"", &envelope, 1).unwrap();
-        assert_eq!(pushed, Pushed::In(0), "its part is its own");
+        let pushed = late.push(Priority::Critical, b"", &envelope, 1).unwrap();
+        assert_eq!(pushed, Pushed::Stored(0), "its part is its own");
     }
-    greedy.lists().others = None;
+    greedy.chains().host_usage = None;
     let before = greedy.queued();
-    greedy.tidy(false);
-    let gone = greedy.gave_way();
+    greedy.maintain(false);
+    let gone = greedy.take_evicted_for_others();
     assert_eq!(before - greedy.queued(), gone);
-    let both = greedy.lists().live_bytes() + late.lists().live_bytes();
-    assert!(gone > 0 && both <= (4 << 20) + SMALL as u64, "{both}");
-    assert!(greedy.lists().live_bytes() >= 2 << 20, "no more than that");
-    assert_eq!(greedy.gave_way(), 0);
+    let both = greedy.chains().live_bytes() + late.chains().live_bytes();
+    assert!(
+        gone > 0 && both <= (4 << 20) + MIN_FILE_BYTES as u64,
+        "{both}"
+    );
+    assert!(greedy.chains().live_bytes() >= 2 << 20, "no more than that");
+    assert_eq!(greedy.take_evicted_for_others(), 0);
 }

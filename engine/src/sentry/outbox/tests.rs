@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn room(bytes: u64, records: usize) -> Room {
-    Room { bytes, records }
+fn room(bytes: u64, records: usize) -> Capacity {
+    Capacity { bytes, records }
 }
 
 fn drain(outbox: &Outbox) -> usize {
     let mut count = 0;
-    for class in Class::ALL {
-        while let Some(claim) = outbox.claim(class) {
+    for priority in Priority::ALL {
+        while let Some(claim) = outbox.claim(priority) {
             assert!(claim.read().is_some());
             outbox.settle(&claim);
             count += 1;
@@ -21,8 +21,8 @@ fn drain(outbox: &Outbox) -> usize {
 #[test]
 fn four_threads_write_while_one_reads_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let (outbox, trouble) = Outbox::open(Some(dir.path()), room(64 << 20, 1 << 30));
-    assert!(trouble.is_none());
+    let (outbox, error) = Outbox::open(Some(dir.path()), room(64 << 20, 1 << 30));
+    assert!(error.is_none());
     let done = std::sync::atomic::AtomicBool::new(false);
     let envelope = vec![b'x'; 5000];
     let mut read = 0;
@@ -31,8 +31,10 @@ fn four_threads_write_while_one_reads_and_nothing_is_lost() {
             .map(|_| {
                 scope.spawn(|| {
                     for _ in 0..1000 {
-                        let pushed = outbox.push(Class::Critical, b"dsn", &envelope, 1).unwrap();
-                        assert_eq!(pushed, Pushed::In(0));
+                        let pushed = outbox
+                            .push(Priority::Critical, b"dsn", &envelope, 1)
+                            .unwrap();
+                        assert_eq!(pushed, Pushed::Stored(0));
                     }
                 })
             })
@@ -45,12 +47,12 @@ fn four_threads_write_while_one_reads_and_nothing_is_lost() {
         });
         while !done.load(Ordering::SeqCst) || outbox.queued() > 0 {
             read += drain(&outbox);
-            outbox.tidy(false);
+            outbox.maintain(false);
         }
     });
     assert_eq!(read, 4000);
     for _ in 0..4 {
-        outbox.tidy(true);
+        outbox.maintain(true);
     }
     assert!(outbox.bytes() <= 256 << 10, "{}", outbox.bytes());
     drop(outbox);
@@ -65,16 +67,16 @@ fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
     assert_eq!(outbox.bytes(), 0);
     let envelope = vec![b'x'; 10_000];
     for _ in 0..100 {
-        other.push(Class::Critical, b"", &envelope, 1).unwrap();
+        other.push(Priority::Critical, b"", &envelope, 1).unwrap();
     }
-    let mut pushed_out = 0;
+    let mut evicted = 0;
     for _ in 0..2000 {
-        match outbox.push(Class::Critical, b"", &envelope, 1).unwrap() {
-            Pushed::In(more) => pushed_out += more,
-            Pushed::Full(more) => pushed_out += more + 1,
+        match outbox.push(Priority::Critical, b"", &envelope, 1).unwrap() {
+            Pushed::Stored(more) => evicted += more,
+            Pushed::Full(more) => evicted += more + 1,
         }
-        while let Some(claim) = outbox.shed_record() {
-            outbox.settle_shed(&claim);
+        while let Some(claim) = outbox.take_evicted() {
+            outbox.settle_evicted(&claim);
         }
     }
     let on_disk: u64 = std::fs::read_dir(dir.path())
@@ -82,17 +84,17 @@ fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
         .map(|entry| entry.unwrap().metadata().unwrap().len())
         .sum();
     assert!(on_disk <= (4 << 20) + (1 << 20), "{on_disk}");
-    assert!(pushed_out > 1000);
-    assert_eq!(outbox.queued() + pushed_out, 2000);
+    assert!(evicted > 1000);
+    assert_eq!(outbox.queued() + evicted, 2000);
 }
 
 #[test]
 fn where_no_file_can_be_had_memory_does_and_it_is_said() {
-    let (outbox, trouble) = Outbox::open(Some(Path::new("/proc/nowhere")), room(1 << 20, 10));
-    assert!(trouble.is_some() && !outbox.is_durable());
+    let (outbox, error) = Outbox::open(Some(Path::new("/proc/nowhere")), room(1 << 20, 10));
+    assert!(error.is_some() && !outbox.is_durable());
     assert_eq!(
-        outbox.push(Class::High, b"", b"x", 1).unwrap(),
-        Pushed::In(0)
+        outbox.push(Priority::High, b"", b"x", 1).unwrap(),
+        Pushed::Stored(0)
     );
     assert_eq!(drain(&outbox), 1);
 }
@@ -105,24 +107,24 @@ fn it_is_durable_while_nothing_lies_in_memory() {
     let (outbox, _) = Outbox::open(Some(&place), room(1 << 20, 1000));
     let push = || {
         outbox
-            .push(Class::Critical, b"", &[b'x'; 10_000], 1)
+            .push(Priority::Critical, b"", &[b'x'; 10_000], 1)
             .unwrap()
     };
     push();
     assert!(outbox.is_durable());
-    assert_eq!(outbox.in_memory(), Waiting::default());
+    assert_eq!(outbox.in_memory(), Backlog::default());
     // No more files can be made.
     std::fs::rename(&place, dir.path().join("gone")).unwrap();
-    (0..5).for_each(|_| assert_eq!(push(), Pushed::In(0)));
+    (0..5).for_each(|_| assert_eq!(push(), Pushed::Stored(0)));
     assert!(!outbox.is_durable());
     let lost = outbox.in_memory().records;
     assert!((1..=5).contains(&lost), "{lost} of 6");
     // They can again: what comes next has one, when those in memory are done.
     std::fs::rename(dir.path().join("gone"), &place).unwrap();
     drain(&outbox);
-    outbox.tidy(false);
-    assert_eq!(outbox.in_memory(), Waiting::default());
+    outbox.maintain(false);
+    assert_eq!(outbox.in_memory(), Backlog::default());
     push();
     assert!(outbox.is_durable());
-    assert_eq!(waiting_in(&place).records, 1);
+    assert_eq!(backlog_in(&place).records, 1);
 }

@@ -1,5 +1,5 @@
 //! Containers: the one way in which Sentry's protocol lets several things share an envelope. Logs,
-//! metrics and spans that differ in nothing but their items are gathered, within the numbers that SDKs
+//! metrics and spans that differ in nothing but their items are open, within the numbers that SDKs
 //! must not exceed; what is too large is split; all keys beside `items` are kept. Events are never
 //! merged. On the runtime.
 
@@ -14,11 +14,11 @@ use super::envelope::Envelope;
 use crate::sentry::outbox::Claim;
 
 /// Bytes of one container; relay takes 12 MiB, and a receiver of events often less.
-const LARGEST: usize = 1 << 20;
+const MAX_CONTAINER_BYTES: usize = 1 << 20;
 
 /// What makes two containers one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Alike {
+struct BatchKey {
     kind: String,
     item_headers: String,
     beside: String,
@@ -26,7 +26,7 @@ struct Alike {
 }
 
 #[derive(Debug)]
-struct Gathered {
+struct OpenBatch {
     since: Instant,
     claims: Vec<Claim>,
     items: Vec<Box<RawValue>>,
@@ -34,7 +34,7 @@ struct Gathered {
 
 /// What waits for company, of one project.
 #[derive(Debug, Default)]
-pub struct Batches(HashMap<Alike, Gathered>);
+pub struct Batcher(HashMap<BatchKey, OpenBatch>);
 
 /// Records that became envelopes together.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Batch {
 }
 
 /// The most items of an envelope (DOC telemetry-processor).
-fn most_items(kind: &str) -> Option<usize> {
+fn max_items(kind: &str) -> Option<usize> {
     match kind {
         "log" | "trace_metric" => Some(100),
         "span" => Some(1000),
@@ -54,45 +54,43 @@ fn most_items(kind: &str) -> Option<usize> {
     }
 }
 
-impl Batches {
+impl Batcher {
     /// Gathers an envelope. `false`: it is none that could have company.
-    pub fn gather(&mut self, claim: &Claim, envelope: &Envelope<'_>, now: Instant) -> bool {
-        let Some((alike, items)) = open(envelope) else {
+    pub fn add(&mut self, claim: &Claim, envelope: &Envelope<'_>, now: Instant) -> bool {
+        let Some((key, items)) = open(envelope) else {
             return false;
         };
-        let gathered = self.0.entry(alike).or_insert_with(|| Gathered {
+        let open = self.0.entry(key).or_insert_with(|| OpenBatch {
             since: now,
             claims: Vec::new(),
             items: Vec::new(),
         });
-        gathered.claims.push(claim.clone());
-        gathered.items.extend(items);
+        open.claims.push(claim.clone());
+        open.items.extend(items);
         true
     }
 
     /// When the first one has waited long enough.
     #[must_use]
-    pub fn due(&self, timeout: Duration) -> Option<Instant> {
-        self.0
-            .values()
-            .map(|gathered| gathered.since + timeout)
-            .min()
+    pub fn next_due(&self, timeout: Duration) -> Option<Instant> {
+        self.0.values().map(|open| open.since + timeout).min()
     }
 
     /// Those that are large enough or have waited long enough.
-    pub fn ripe(&mut self, size: usize, timeout: Duration, now: Instant) -> Vec<Batch> {
-        let ripe: Vec<Alike> = self
+    pub fn take_due(&mut self, size: usize, timeout: Duration, now: Instant) -> Vec<Batch> {
+        let take_due: Vec<BatchKey> = self
             .0
             .iter()
-            .filter(|(_, gathered)| gathered.items.len() >= size || now >= gathered.since + timeout)
-            .map(|(alike, _)| alike.clone())
+            .filter(|(_, open)| open.items.len() >= size || now >= open.since + timeout)
+            .map(|(key, _)| key.clone())
             .collect();
-        ripe.into_iter()
-            .filter_map(|alike| {
-                let gathered = self.0.remove(&alike)?;
+        take_due
+            .into_iter()
+            .filter_map(|key| {
+                let open = self.0.remove(&key)?;
                 Some(Batch {
-                    envelopes: write(&alike, &gathered.items),
-                    claims: gathered.claims,
+                    envelopes: write(&key, &open.items),
+                    claims: open.claims,
                 })
             })
             .collect()
@@ -100,33 +98,33 @@ impl Batches {
 }
 
 /// The parts of an envelope that is one container and nothing else.
-fn open(envelope: &Envelope<'_>) -> Option<(Alike, Vec<Box<RawValue>>)> {
+fn open(envelope: &Envelope<'_>) -> Option<(BatchKey, Vec<Box<RawValue>>)> {
     let [item] = envelope.items.as_slice() else {
         return None;
     };
-    most_items(&item.kind)?;
+    max_items(&item.kind)?;
     item.count?;
-    let payload = Envelope::of_object(&item.payload).ok()?;
+    let payload = Envelope::parse_object(&item.payload).ok()?;
     let items: Vec<Box<RawValue>> = serde_json::from_str(payload.raw("items")?).ok()?;
-    let headers = Envelope::of_object(&item.head).ok()?;
-    let alike = Alike {
+    let headers = Envelope::parse_object(&item.head).ok()?;
+    let key = BatchKey {
         kind: item.kind.clone(),
         item_headers: headers.header_line(&["length", "item_count"]),
         beside: payload.header_line(&["items"]),
         headers: envelope.header_line(&["event_id"]),
     };
-    Some((alike, items))
+    Some((key, items))
 }
 
-fn write(alike: &Alike, items: &[Box<RawValue>]) -> Vec<Vec<u8>> {
-    let most = most_items(&alike.kind).unwrap_or(1);
+fn write(key: &BatchKey, items: &[Box<RawValue>]) -> Vec<Vec<u8>> {
+    let most = max_items(&key.kind).unwrap_or(1);
     let mut envelopes = Vec::new();
     let mut part: Vec<&str> = Vec::new();
     let mut bytes = 0;
     for item in items {
         let text = item.get();
-        if part.len() >= most || (!part.is_empty() && bytes + text.len() > LARGEST) {
-            envelopes.push(container(alike, &part));
+        if part.len() >= most || (!part.is_empty() && bytes + text.len() > MAX_CONTAINER_BYTES) {
+            envelopes.push(container(key, &part));
             part.clear();
             bytes = 0;
         }
@@ -134,20 +132,20 @@ fn write(alike: &Alike, items: &[Box<RawValue>]) -> Vec<Vec<u8>> {
         part.push(text);
     }
     if !part.is_empty() {
-        envelopes.push(container(alike, &part));
+        envelopes.push(container(key, &part));
     }
     envelopes
 }
 
-fn container(alike: &Alike, items: &[&str]) -> Vec<u8> {
-    let payload = with(&alike.beside, &format!("\"items\":[{}]", items.join(",")));
+fn container(key: &BatchKey, items: &[&str]) -> Vec<u8> {
+    let payload = with(&key.beside, &format!("\"items\":[{}]", items.join(",")));
     let counts = format!(
         "\"item_count\":{},\"length\":{}",
         items.len(),
         payload.len()
     );
-    let head = with(&alike.item_headers, &counts);
-    format!("{}\n{head}\n{payload}\n", alike.headers).into_bytes()
+    let head = with(&key.item_headers, &counts);
+    format!("{}\n{head}\n{payload}\n", key.headers).into_bytes()
 }
 
 /// A JSON object's text with more members.
@@ -162,18 +160,18 @@ fn with(object: &str, members: &str) -> String {
 mod tests {
     use super::*;
     use crate::sentry::{
-        outbox::{Outbox, Room},
-        protocol::category::Class,
+        outbox::{Capacity, Outbox},
+        protocol::category::Priority,
     };
 
     fn claim() -> Claim {
-        let room = Room {
+        let room = Capacity {
             bytes: 1 << 20,
             records: 10,
         };
         let (outbox, _) = Outbox::open(None, room);
-        outbox.push(Class::Low, b"", b"x", 0).unwrap();
-        outbox.claim(Class::Low).unwrap()
+        outbox.push(Priority::Low, b"", b"x", 0).unwrap();
+        outbox.claim(Priority::Low).unwrap()
     }
 
     fn logs(from: usize, count: usize, header: &str) -> Vec<u8> {
@@ -209,45 +207,48 @@ mod tests {
     #[test]
     fn alike_containers_become_one_and_too_large_ones_are_split() {
         let now = Instant::now();
-        let mut batches = Batches::default();
+        let mut batches = Batcher::default();
         for (from, count) in [(0, 3), (3, 4)] {
             let bytes = logs(from, count, "{\"sdk\":{\"name\":\"x\"}}");
-            assert!(batches.gather(&claim(), &Envelope::parse(&bytes).unwrap(), now));
+            assert!(batches.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
         }
-        assert!(batches.ripe(10, Duration::from_secs(5), now).is_empty());
+        assert!(batches.take_due(10, Duration::from_secs(5), now).is_empty());
         assert_eq!(
-            batches.due(Duration::from_secs(5)),
+            batches.next_due(Duration::from_secs(5)),
             Some(now + Duration::from_secs(5))
         );
-        let ripe = batches.ripe(7, Duration::from_secs(5), now);
-        assert_eq!(ripe.len(), 1);
-        assert_eq!((ripe[0].claims.len(), counts(&ripe[0])), (2, vec![7]));
+        let take_due = batches.take_due(7, Duration::from_secs(5), now);
+        assert_eq!(take_due.len(), 1);
+        assert_eq!(
+            (take_due[0].claims.len(), counts(&take_due[0])),
+            (2, vec![7])
+        );
         let bytes = logs(0, 1000, "{}");
-        batches.gather(&claim(), &Envelope::parse(&bytes).unwrap(), now);
-        let ripe = batches.ripe(1000, Duration::ZERO, now);
-        assert_eq!(counts(&ripe[0]), [100; 10]);
-        assert!(batches.due(Duration::ZERO).is_none());
+        batches.add(&claim(), &Envelope::parse(&bytes).unwrap(), now);
+        let take_due = batches.take_due(1000, Duration::ZERO, now);
+        assert_eq!(counts(&take_due[0]), [100; 10]);
+        assert!(batches.next_due(Duration::ZERO).is_none());
     }
 
     #[test]
     fn two_traces_two_projects_keys_and_events_stay_apart() {
         let now = Instant::now();
-        let mut batches = Batches::default();
+        let mut batches = Batcher::default();
         for header in [
             "{\"trace\":{\"trace_id\":\"1\"}}",
             "{\"trace\":{\"trace_id\":\"2\"}}",
         ] {
             let bytes = logs(0, 1, header);
-            assert!(batches.gather(&claim(), &Envelope::parse(&bytes).unwrap(), now));
+            assert!(batches.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
         }
-        assert_eq!(batches.ripe(1, Duration::ZERO, now).len(), 2);
+        assert_eq!(batches.take_due(1, Duration::ZERO, now).len(), 2);
         for other in [
             &b"{}\n{\"type\":\"event\"}\n{}"[..],
             b"{}\n{\"type\":\"log\"}\n{\"items\":[]}",
             b"{}\n{\"type\":\"log\",\"item_count\":1}\nnonsense",
             b"{}\n{\"type\":\"transaction\"}\n{}\n{\"type\":\"span\",\"item_count\":1}\n{\"items\":[1]}",
         ] {
-            assert!(!batches.gather(&claim(), &Envelope::parse(other).unwrap(), now));
+            assert!(!batches.add(&claim(), &Envelope::parse(other).unwrap(), now));
         }
     }
 }

@@ -57,7 +57,7 @@ impl Category {
 /// In which chain an envelope waits, from the most to the least important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Class {
+pub enum Priority {
     /// Errors and feedback.
     Critical,
     /// Sessions and check-ins.
@@ -66,11 +66,11 @@ pub enum Class {
     Medium,
     /// Logs, metrics and profiles.
     Low,
-    /// Replays.
+    /// ReplayState.
     Lowest,
 }
 
-impl Class {
+impl Priority {
     /// All of them, the most important first.
     pub const ALL: [Self; 5] = [
         Self::Critical,
@@ -86,7 +86,7 @@ impl Class {
         5 - self as u32
     }
 
-    /// This class' one of five, which stand in the order of [`Class::ALL`].
+    /// This class' one of five, which stand in the order of [`Priority::ALL`].
     #[inline]
     #[must_use]
     pub const fn of<T>(self, [critical, high, medium, low, lowest]: &[T; 5]) -> &T {
@@ -141,21 +141,21 @@ pub fn of_type(item_type: &str) -> Option<Category> {
 
 /// The class of an item of this type; an envelope has that of its most important one.
 #[must_use]
-pub fn class_of(item_type: &[u8]) -> Class {
+pub fn priority_of(item_type: &[u8]) -> Priority {
     match item_type {
-        b"event" | b"feedback" | b"user_report" => Class::Critical,
-        b"session" | b"sessions" | b"check_in" => Class::High,
+        b"event" | b"feedback" | b"user_report" => Priority::Critical,
+        b"session" | b"sessions" | b"check_in" => Priority::High,
         b"log" | b"otel_log" | b"profile" | b"profile_chunk" | b"trace_metric" | b"statsd"
-        | b"metric_buckets" => Class::Low,
-        b"replay_event" | b"replay_recording" | b"replay_video" => Class::Lowest,
-        _ => Class::Medium,
+        | b"metric_buckets" => Priority::Low,
+        b"replay_event" | b"replay_recording" | b"replay_video" => Priority::Lowest,
+        _ => Priority::Medium,
     }
 }
 
 /// Why something was not delivered; Sentry takes no other words (client-reports 1.20.0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Reason {
+pub enum DiscardReason {
     /// The outbox had no room.
     QueueOverflow,
     /// The dead-letter directory had no room.
@@ -170,7 +170,7 @@ pub enum Reason {
     InternalSdkError,
 }
 
-impl Reason {
+impl DiscardReason {
     /// All of them, in the order of their numbers, which the shared board holds on to.
     pub const ALL: [Self; 6] = [
         Self::QueueOverflow,

@@ -5,18 +5,18 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    category::{Category, Reason},
+    category::{Category, DiscardReason},
     envelope::Item,
 };
 use crate::sentry::shared_state::Loss;
 
 /// The largest report that Sentry takes.
-const LARGEST: usize = 4 << 10;
+const MAX_REPORT_BYTES: usize = 4 << 10;
 
 /// What the loss of these items means.
 #[must_use]
 pub fn of_items<'i, 'a: 'i>(
-    reason: Reason,
+    reason: DiscardReason,
     items: impl IntoIterator<Item = &'i Item<'a>>,
 ) -> Vec<Loss> {
     let mut losses: Vec<Loss> = Vec::new();
@@ -112,7 +112,7 @@ pub fn report(losses: &[Loss], timestamp: &str) -> (Item<'static>, Vec<Loss>) {
             "quantity": quantity,
         });
         size += event.to_string().len() + 1;
-        if size <= LARGEST {
+        if size <= MAX_REPORT_BYTES {
             events.push(event);
         } else {
             left.push(*loss);
@@ -147,7 +147,7 @@ pub fn reported(item: &Item<'_>) -> Vec<Loss> {
         .discarded_events
         .iter()
         .filter_map(|one| {
-            let reason = Reason::ALL
+            let reason = DiscardReason::ALL
                 .into_iter()
                 .find(|reason| reason.name() == one.reason)?;
             Some((reason, Category::named(&one.category)?, one.quantity))
@@ -162,7 +162,7 @@ mod tests {
     fn lost(kind: &str, count: Option<u64>, payload: &str) -> Vec<(&'static str, u64)> {
         let mut item = Item::new(kind, payload.as_bytes().to_vec());
         item.count = count;
-        of_items(Reason::SendError, [&item])
+        of_items(DiscardReason::SendError, [&item])
             .into_iter()
             .map(|(_, category, quantity)| (category.name(), quantity))
             .collect()
@@ -201,14 +201,14 @@ mod tests {
         let losses: Vec<Loss> = (0..120)
             .map(|n| {
                 (
-                    Reason::RatelimitBackoff,
+                    DiscardReason::RatelimitBackoff,
                     Category::TraceMetricByte,
                     n + 1_000_000,
                 )
             })
             .collect();
         let (item, left) = report(&losses, "2026-11-21T00:00:00.000Z");
-        assert!(item.payload.len() <= LARGEST && !left.is_empty());
+        assert!(item.payload.len() <= MAX_REPORT_BYTES && !left.is_empty());
         let mut told = reported(&item);
         told.extend(&left);
         assert_eq!(told, losses);

@@ -12,25 +12,25 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::category::{self, Category, Class};
+use super::category::{self, Category, Priority};
 
 /// More items than any SDK sends; beyond that it is an attack.
-const MOST_ITEMS: usize = 10_000;
+const MAX_ITEMS: usize = 10_000;
 
 /// What a glance tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Glance<'a> {
+pub struct Summary<'a> {
     /// By its most important item; `None`: it has no item, and nothing is to be sent.
-    pub class: Option<Class>,
+    pub priority: Option<Priority>,
     header: &'a [u8],
 }
 
-impl Glance<'_> {
+impl Summary<'_> {
     /// The header's `dsn`, where it is a text; an empty one names no project. Looked for only where it is asked for.
     #[must_use]
     pub fn dsn(&self) -> Option<String> {
         memmem::find(self.header, b"dsn").or_else(|| memchr(b'\\', self.header))?;
-        Envelope::of_object(self.header).ok()?.text("dsn")
+        Envelope::parse_object(self.header).ok()?.text("dsn")
     }
 }
 
@@ -39,17 +39,17 @@ impl Glance<'_> {
 /// # Errors
 /// What is wrong with it, and at which byte.
 #[inline]
-pub fn glance(envelope: &[u8]) -> Result<Glance<'_>, String> {
-    let (Keys, header, mut at) = object(envelope, 0).map_err(|why| no_header(&why))?;
-    let mut class: Option<Class> = None;
+pub fn peek(envelope: &[u8]) -> Result<Summary<'_>, String> {
+    let (Keys, header, mut at) = object(envelope, 0).map_err(|why| invalid_header(&why))?;
+    let mut priority: Option<Priority> = None;
     let mut count = 0;
     while let Some((item, next)) = next_item(envelope, at, count)? {
-        let own = category::class_of(item.header.kind.as_bytes());
-        class = Some(class.map_or(own, |class| class.min(own)));
+        let own = category::priority_of(item.header.kind.as_bytes());
+        priority = Some(priority.map_or(own, |priority| priority.min(own)));
         count += 1;
         at = next;
     }
-    Ok(Glance { class, header })
+    Ok(Summary { priority, header })
 }
 
 /// A whole envelope; what it doesn't change it borrows.
@@ -105,7 +105,7 @@ impl<'a> Envelope<'a> {
     /// What is wrong, and at which byte.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         let (mut headers, _, mut at) =
-            object::<Headers>(bytes, 0).map_err(|why| no_header(&why))?;
+            object::<Headers>(bytes, 0).map_err(|why| invalid_header(&why))?;
         headers.0.retain(|(key, _)| key != "sent_at");
         let mut items = Vec::new();
         while let Some((item, next)) = next_item(bytes, at, items.len())? {
@@ -124,7 +124,7 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn of_object(bytes: &'a [u8]) -> Result<Self, String> {
+    pub fn parse_object(bytes: &'a [u8]) -> Result<Self, String> {
         let (headers, ..) = object(bytes, 0)?;
         let items = Vec::new();
         Ok(Self { headers, items })
@@ -239,7 +239,7 @@ impl Item<'_> {
 }
 
 #[cold]
-fn no_header(why: &str) -> String {
+fn invalid_header(why: &str) -> String {
     format!("does not begin with a header, a JSON object in a line: {why}")
 }
 
@@ -255,8 +255,8 @@ fn next_item(
     let Some(blank) = rest.iter().position(|byte| !byte.is_ascii_whitespace()) else {
         return Ok(None);
     };
-    if count >= MOST_ITEMS {
-        return Err(format!("has more than {MOST_ITEMS} items"));
+    if count >= MAX_ITEMS {
+        return Err(format!("has more than {MAX_ITEMS} items"));
     }
     item(bytes, at + blank).map(Some)
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::category::Category;
 
 /// Where a 429 says nothing else (rule 3).
-const DEFAULT: Duration = Duration::from_secs(60);
+const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 /// Nobody means more than this; a clock that jumps must not silence for ever.
-const LONGEST: f64 = 24.0 * 3600.0;
+const MAX_LIMIT_SECONDS: f64 = 24.0 * 3600.0;
 
 /// A span of silence.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limit {
+pub struct RateLimit {
     /// From now on.
-    pub lasts: Duration,
+    pub duration: Duration,
     /// For what; `None`: for everything.
     pub category: Option<Category>,
 }
@@ -22,12 +22,12 @@ pub struct Limit {
 /// What the headers of an answer ask for, in the order of the rules: the header of its own on every
 /// answer; on a 429 `Retry-After`, and else a minute. `now` is Unix time in seconds.
 #[must_use]
-pub fn of_answer(
+pub fn from_response(
     status: u16,
     rate_limits: &[&str],
     retry_after: Option<&str>,
     now: u64,
-) -> Vec<Limit> {
+) -> Vec<RateLimit> {
     let mut limits = Vec::new();
     if !rate_limits.is_empty() {
         for quota in rate_limits.iter().flat_map(|header| header.split(',')) {
@@ -36,10 +36,10 @@ pub fn of_answer(
         return limits;
     }
     if status == 429 {
-        limits.push(Limit {
-            lasts: retry_after
+        limits.push(RateLimit {
+            duration: retry_after
                 .and_then(|text| after(text, now))
-                .unwrap_or(DEFAULT),
+                .unwrap_or(DEFAULT_LIMIT),
             category: None,
         });
     }
@@ -47,27 +47,27 @@ pub fn of_answer(
 }
 
 /// `retry_after:categories:scope:reason_code:namespaces:…`
-fn quota_limit(quota: &str, limits: &mut Vec<Limit>) {
+fn quota_limit(quota: &str, limits: &mut Vec<RateLimit>) {
     let mut fields = quota.trim().split(':').map(str::trim);
     let Some(first) = fields.next().filter(|first| !first.is_empty()) else {
         return;
     };
     // A number that can't be read counts as the default (relay's clients do so).
-    let lasts = seconds(first).unwrap_or(DEFAULT);
+    let duration = seconds(first).unwrap_or(DEFAULT_LIMIT);
     let Some(categories) = fields.next() else {
         return;
     };
     if categories.is_empty() {
-        limits.push(Limit {
-            lasts,
+        limits.push(RateLimit {
+            duration,
             category: None,
         });
     }
     for name in categories.split(';').map(str::trim) {
         // Unknown ones are left out; if all are, nothing is limited, and not everything.
         if let Some(category) = Category::named(name) {
-            limits.push(Limit {
-                lasts,
+            limits.push(RateLimit {
+                duration,
                 category: Some(category),
             });
         }
@@ -76,7 +76,8 @@ fn quota_limit(quota: &str, limits: &mut Vec<Limit>) {
 
 fn seconds(text: &str) -> Option<Duration> {
     let value: f64 = text.parse().ok()?;
-    (value.is_finite() && value >= 0.0).then(|| Duration::from_secs_f64(value.min(LONGEST).ceil()))
+    (value.is_finite() && value >= 0.0)
+        .then(|| Duration::from_secs_f64(value.min(MAX_LIMIT_SECONDS).ceil()))
 }
 
 /// Seconds or an HTTP date.
@@ -85,7 +86,7 @@ fn after(text: &str, now: u64) -> Option<Duration> {
     seconds(text).or_else(|| {
         let at = http_date(text)?;
         let left = at.saturating_sub(now);
-        Some(Duration::from_secs(left.min(LONGEST as u64)))
+        Some(Duration::from_secs(left.min(MAX_LIMIT_SECONDS as u64)))
     })
 }
 
@@ -126,9 +127,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn limits(header: &str) -> Vec<(u64, Option<Category>)> {
-        of_answer(200, &[header], None, 0)
+        from_response(200, &[header], None, 0)
             .into_iter()
-            .map(|limit| (limit.lasts.as_secs(), limit.category))
+            .map(|limit| (limit.duration.as_secs(), limit.category))
             .collect()
     }
 
@@ -165,23 +166,32 @@ mod tests {
 
     #[test]
     fn the_rules_are_asked_in_their_order() {
-        let lasts = |status, header: &[&str], after| {
-            let found = of_answer(status, header, after, 784_111_777);
+        let duration = |status, header: &[&str], after| {
+            let found = from_response(status, header, after, 784_111_777);
             found
                 .iter()
-                .map(|limit| limit.lasts.as_secs())
+                .map(|limit| limit.duration.as_secs())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(lasts(429, &["5::org"], Some("9")), [5]);
-        assert_eq!(lasts(429, &[], Some("9.2")), [10]);
-        assert_eq!(lasts(429, &[], Some("Sun, 06 Nov 1994 08:50:37 GMT")), [60]);
-        assert_eq!(lasts(429, &[], Some("Sun, 06 Nov 1994 08:49:47 GMT")), [10]);
-        assert_eq!(lasts(429, &[], Some("Sun, 06 Nov 1990 08:49:47 GMT")), [0]);
-        assert_eq!(lasts(429, &[], Some("whenever")), [60]);
-        assert_eq!(lasts(429, &[], None), [60]);
+        assert_eq!(duration(429, &["5::org"], Some("9")), [5]);
+        assert_eq!(duration(429, &[], Some("9.2")), [10]);
+        assert_eq!(
+            duration(429, &[], Some("Sun, 06 Nov 1994 08:50:37 GMT")),
+            [60]
+        );
+        assert_eq!(
+            duration(429, &[], Some("Sun, 06 Nov 1994 08:49:47 GMT")),
+            [10]
+        );
+        assert_eq!(
+            duration(429, &[], Some("Sun, 06 Nov 1990 08:49:47 GMT")),
+            [0]
+        );
+        assert_eq!(duration(429, &[], Some("whenever")), [60]);
+        assert_eq!(duration(429, &[], None), [60]);
         // A load balancer's Retry-After must not silence everything.
-        assert_eq!(lasts(503, &[], Some("9")), [0u64; 0]);
-        assert_eq!(lasts(200, &["3:error", "4:span"], None), [3, 4]);
+        assert_eq!(duration(503, &[], Some("9")), [0u64; 0]);
+        assert_eq!(duration(200, &["3:error", "4:span"], None), [3, 4]);
     }
 
     /// A quota as relay writes it, or as somebody else might: text, and what it has to mean.
@@ -244,9 +254,9 @@ mod tests {
                 .collect();
             let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
             let after = after.map(|seconds| seconds.to_string());
-            let found: Vec<_> = of_answer(status, &headers, after.as_deref(), 0)
+            let found: Vec<_> = from_response(status, &headers, after.as_deref(), 0)
                 .into_iter()
-                .map(|limit| (limit.lasts.as_secs(), limit.category))
+                .map(|limit| (limit.duration.as_secs(), limit.category))
                 .collect();
             // Where the header of its own is there, nothing else counts, whatever the status.
             let meant: Vec<_> = quotas.iter().flat_map(|(_, meant)| meant.clone()).collect();
@@ -255,8 +265,8 @@ mod tests {
 
         #[test]
         fn no_text_makes_it_panic(header in ".{0,80}", after in ".{0,40}") {
-            let _ = of_answer(429, &[&header], Some(&after), 0);
-            let _ = of_answer(429, &[], Some(&after), u64::MAX);
+            let _ = from_response(429, &[&header], Some(&after), 0);
+            let _ = from_response(429, &[], Some(&after), u64::MAX);
         }
     }
 }

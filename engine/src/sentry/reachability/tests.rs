@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::Settings;
 
-fn route(dir: &std::path::Path, name: &str) -> Route {
-    Route::named(&Arc::new(Board::open(Some(dir)).unwrap()), name)
+fn route(dir: &std::path::Path, name: &str) -> Destination {
+    Destination::named(&Arc::new(SharedState::open(Some(dir)).unwrap()), name)
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn all_processes_know_and_one_of_them_probes() {
     );
 
     assert!(other.answer() && !one.answer());
-    assert!(!one.is_down() && one.answered_ms() > 0);
+    assert!(!one.is_down() && one.last_answer_ms() > 0);
 }
 
 #[test]
@@ -57,14 +57,16 @@ fn more_destinations_than_a_board_has_rows_are_shared_too() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings::default().sentry;
     let (one, other) = (
-        Arc::new(Board::open(Some(dir.path())).unwrap()),
-        Arc::new(Board::open(Some(dir.path())).unwrap()),
+        Arc::new(SharedState::open(Some(dir.path())).unwrap()),
+        Arc::new(SharedState::open(Some(dir.path())).unwrap()),
     );
-    for n in 0..ROUTES * 2 + 3 {
+    for n in 0..MAX_DESTINATIONS * 2 + 3 {
         assert!(
-            Route::named(&one, &n.to_string()).fail(false, &settings),
+            Destination::named(&one, &n.to_string()).fail(false, &settings),
             "{n}"
         );
     }
-    assert!((0..ROUTES * 2 + 3).all(|n| Route::named(&other, &n.to_string()).is_down()));
+    assert!(
+        (0..MAX_DESTINATIONS * 2 + 3).all(|n| Destination::named(&other, &n.to_string()).is_down())
+    );
 }

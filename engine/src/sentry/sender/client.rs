@@ -14,7 +14,7 @@ use reqwest::{
     redirect::Policy,
 };
 
-use crate::sentry::protocol::rate_limit::{self, Limit};
+use crate::sentry::protocol::rate_limit::{self, RateLimit};
 use crate::{
     Error, Result,
     config::SentrySettings,
@@ -53,10 +53,10 @@ pub(in crate::sentry) enum Outcome {
 
 /// An answer.
 #[derive(Debug)]
-pub(in crate::sentry) struct Answer {
+pub(in crate::sentry) struct Response {
     pub(in crate::sentry) outcome: Outcome,
     pub(in crate::sentry) status: Option<u16>,
-    pub(in crate::sentry) limits: Vec<Limit>,
+    pub(in crate::sentry) limits: Vec<RateLimit>,
     /// Bytes on the wire.
     pub(in crate::sentry) bytes: u64,
     pub(in crate::sentry) took: Duration,
@@ -132,7 +132,7 @@ impl Client {
         endpoint: &str,
         auth: &str,
         envelope: Vec<u8>,
-    ) -> Answer {
+    ) -> Response {
         let (body, is_gzip) = self.compress(envelope).await;
         let begun = Instant::now();
         let bytes = body.len() as u64;
@@ -169,7 +169,7 @@ impl Client {
                 (self.outcome(status, is_json, &text), Some(status), limits)
             }
         };
-        Answer {
+        Response {
             outcome,
             status,
             limits,
@@ -258,7 +258,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
-fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {
+fn limits_in(status: u16, headers: &HeaderMap) -> Vec<RateLimit> {
     let all: Vec<&str> = headers
         .get_all("x-sentry-rate-limits")
         .iter()
@@ -267,7 +267,7 @@ fn limits_in(status: u16, headers: &HeaderMap) -> Vec<Limit> {
     let after = headers
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
-    rate_limit::of_answer(status, &all, after, clock::unix_ms() / 1000)
+    rate_limit::from_response(status, &all, after, clock::unix_ms() / 1000)
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Done, LATER, Sender};
+use super::{CLIENT_RETRY_DELAY, CompletedRequest, Sender};
 use super::{
     client::Client,
-    destination::{Claims, Target, Work},
+    project::{Claims, Delivery, Project},
 };
 use crate::{
     host::clock,
     sentry::{
         capture::time,
         protocol::{
-            category::{Class, Reason},
+            category::{DiscardReason, Priority},
             client_report,
             envelope::{Envelope, Item},
         },
@@ -29,25 +29,25 @@ impl Sender {
     pub(super) fn dispatch(
         &mut self,
         key: &str,
-        mut work: Work,
+        mut delivery: Delivery,
         mut envelope: Envelope<'_>,
         has_dsn: bool,
     ) {
-        let age = Duration::from_millis(clock::unix_ms().saturating_sub(work.accepted_ms));
-        let Some(target) = self.targets.get_mut(key) else {
-            return self.finish(&work, Count::Failed);
+        let age = Duration::from_millis(clock::unix_ms().saturating_sub(delivery.accepted_ms));
+        let Some(project) = self.projects.get_mut(key) else {
+            return self.finish(&delivery, Count::Failed);
         };
         if age > self.sentry.settings.max_age {
-            target.end_probe();
-            return self.expire(key, work);
+            project.end_probe();
+            return self.expire(key, delivery);
         }
-        let silenced = silence(target, &mut envelope);
+        let silenced = silence(project, &mut envelope);
         if envelope.items.is_empty() {
-            target.end_probe();
-            if silenced && self.sentry.speaks(log::Level::Debug) {
-                log::debug!(target: "pillion::sentry", project = target.dsn.to_string().as_str(); "envelope dropped: Sentry wants silence");
+            project.end_probe();
+            if silenced && self.sentry.logs_at(log::Level::Debug) {
+                log::debug!(target: "pillion::sentry", project = project.dsn.to_string().as_str(); "envelope dropped: Sentry wants silence");
             }
-            return self.finish(&work, Count::RateLimited);
+            return self.finish(&delivery, Count::RateLimited);
         }
         let is_other = || envelope.text("dsn").is_none_or(|dsn| dsn != key);
         if has_dsn && envelope.raw("dsn").is_some() && is_other() {
@@ -55,37 +55,37 @@ impl Sender {
             envelope.set("dsn", key);
         }
         let carried = self.attach_report(key, &mut envelope);
-        if silenced && work.made.is_none() {
+        if silenced && delivery.made.is_none() {
             // What is tried again has to be without what was dropped and told of.
             let mut kept = envelope.items;
             if !carried.is_empty() {
                 kept.pop();
             }
             envelope.items = kept;
-            work.made = Some(Arc::new(envelope.write(None)));
+            delivery.made = Some(Arc::new(envelope.write(None)));
             if let Some(report) = report_of(&carried) {
                 envelope.items.push(report);
             }
         }
         let body = envelope.write(Some(&time(clock::unix_ms())));
-        self.post(key, work, carried, body);
+        self.post(key, delivery, carried, body);
     }
 
     /// Adds what was lost to an envelope that goes anyway.
     pub(super) fn attach_report(&mut self, key: &str, envelope: &mut Envelope<'_>) -> Vec<Loss> {
-        let Some(target) = self.targets.get_mut(key) else {
+        let Some(project) = self.projects.get_mut(key) else {
             return Vec::new();
         };
-        if !self.sentry.settings.send_client_reports || !target.board.has_losses(target.project) {
+        if !self.sentry.settings.send_client_reports || !project.shared.has_losses(project.slot) {
             return Vec::new();
         }
-        let losses = target.board.take_losses(target.project);
+        let losses = project.shared.take_losses(project.slot);
         let (item, left) = client_report::report(&losses, &time(clock::unix_ms()));
         let told = losses.len() - left.len();
         for loss in left {
-            target.board.put_back(target.project, loss);
+            project.shared.put_back(project.slot, loss);
         }
-        target.lost_since = None;
+        project.lost_since = None;
         if told > 0 {
             envelope.items.push(item);
         }
@@ -101,37 +101,43 @@ impl Sender {
             return;
         }
         let body = envelope.write(Some(&time(clock::unix_ms())));
-        let work = Work {
+        let delivery = Delivery {
             claims: Claims::new(Vec::new(), 1),
             made: None,
             attempts: 0,
             accepted_ms: clock::unix_ms(),
-            turn: (Class::Lowest, 0),
+            turn: (Priority::Lowest, 0),
         };
-        self.post(key, work, carried, body);
+        self.post(key, delivery, carried, body);
     }
 
-    pub(super) fn post(&mut self, key: &str, work: Work, carried: Vec<Loss>, body: Vec<u8>) {
+    pub(super) fn post(
+        &mut self,
+        key: &str,
+        delivery: Delivery,
+        carried: Vec<Loss>,
+        body: Vec<u8>,
+    ) {
         let client = match self.client.clone() {
             Some(client) => Ok(client),
             None => Client::new(&self.sentry.settings),
         };
-        let Some(target) = self.targets.get_mut(key) else {
-            return self.finish(&work, Count::Failed);
+        let Some(project) = self.projects.get_mut(key) else {
+            return self.finish(&delivery, Count::Failed);
         };
         let key = key.to_owned();
         match client {
             Ok(client) => {
-                let (endpoint, auth) = (Arc::clone(&target.endpoint), Arc::clone(&target.auth));
+                let (endpoint, auth) = (Arc::clone(&project.endpoint), Arc::clone(&project.auth));
                 // While one is under way nothing else is sent there.
-                let (is_probe, probe) = (target.probing, target.probe.take());
+                let (is_probe, probe) = (project.probing, project.probe.take());
                 self.client = Some(client.clone());
                 self.sentry.under_way.fetch_add(1, Ordering::SeqCst);
                 self.in_flight.spawn(async move {
                     let answer = client.post(&endpoint, &auth, body).await;
-                    Done {
-                        target: key,
-                        work,
+                    CompletedRequest {
+                        project: key,
+                        delivery,
                         carried,
                         is_probe,
                         probe,
@@ -143,14 +149,14 @@ impl Sender {
                 // A setting is bad: what was accepted waits until somebody mends it.
                 log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "nothing can be sent");
                 for loss in carried {
-                    target.board.put_back(target.project, loss);
+                    project.shared.put_back(project.slot, loss);
                 }
-                target.down_until = Some(Instant::now() + LATER * 30);
-                target.end_probe();
-                if work.claims.all().is_empty() {
+                project.down_until = Some(Instant::now() + CLIENT_RETRY_DELAY * 30);
+                project.end_probe();
+                if delivery.claims.all().is_empty() {
                     return;
                 }
-                target.hold(work, &self.sentry.outbox);
+                project.defer(delivery, &self.sentry.outbox);
             }
         }
     }
@@ -162,11 +168,11 @@ fn report_of(carried: &[Loss]) -> Option<Item<'static>> {
 
 /// Takes out what Sentry wants silence for, and notes it as lost. An attachment and a profile go with
 /// what they belong to. Whether anything was taken out.
-fn silence(target: &Target, envelope: &mut Envelope<'_>) -> bool {
+fn silence(project: &Project, envelope: &mut Envelope<'_>) -> bool {
     let is_silenced = |item: &Item<'_>| match item.kind.as_str() {
         // Limited only by what goes for everything.
-        "client_report" => target.limited(None).is_some(),
-        _ => target.limited(item.category()).is_some(),
+        "client_report" => project.limited(None).is_some(),
+        _ => project.limited(item.category()).is_some(),
     };
     let mut flags: Vec<bool> = envelope.items.iter().map(is_silenced).collect();
     if !flags.contains(&true) {
@@ -198,12 +204,12 @@ fn silence(target: &Target, envelope: &mut Envelope<'_>) -> bool {
         }
         !goes
     });
-    for loss in client_report::of_items(Reason::RatelimitBackoff, &lost) {
-        target.board.lose(target.project, loss);
+    for loss in client_report::of_items(DiscardReason::RatelimitBackoff, &lost) {
+        project.shared.lose(project.slot, loss);
     }
     // An SDK's own report is told later, with ours.
     for loss in lost.iter().flat_map(client_report::reported) {
-        target.board.put_back(target.project, loss);
+        project.shared.put_back(project.slot, loss);
     }
     true
 }

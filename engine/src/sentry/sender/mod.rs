@@ -16,55 +16,55 @@ use tokio::task::JoinSet;
 
 use super::{
     Sentry,
-    protocol::category::Class,
+    protocol::category::Priority,
     reachability::{self, Probe},
     shared_state::{Count, Loss},
 };
 use crate::{error::IoContext as _, metrics::sentry::QUEUE_LENGTH, threads::blocking};
-use client::{Answer, Client};
-use destination::{Target, Work};
+use client::{Client, Response};
+use project::{Delivery, Project};
 
 pub(crate) mod client;
-pub(crate) mod destination;
 mod dispatch;
+pub(crate) mod project;
 mod receive;
 mod response;
 mod schedule;
 
 /// How often the outbox is looked at while there is something to do.
-const LOOK: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// How often a process looks whether another one has found out that Sentry is back.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const REACHABILITY_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// So long after the last envelope the sender looks by itself; then it has to be woken.
-const LINGER: Duration = Duration::from_millis(20);
+const POLLING_TIMEOUT: Duration = Duration::from_millis(20);
 /// So long after the last envelope a chain gives memory back.
 const IDLE: Duration = Duration::from_secs(5);
 /// Losses that find no carrier get one of their own.
-const REPORT: Duration = Duration::from_secs(30);
+const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 /// Where no client can be made, and for a pause without a draw.
-const LATER: Duration = Duration::from_secs(1);
+const CLIENT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A request that has its answer.
-struct Done {
-    target: String,
-    work: Work,
+struct CompletedRequest {
+    project: String,
+    delivery: Delivery,
     /// The losses that rode along.
     carried: Vec<Loss>,
     /// It was to find out whether Sentry is back.
     is_probe: bool,
     /// And had the right to, for the whole host.
     probe: Option<Probe>,
-    answer: Answer,
+    answer: Response,
 }
 
 struct Sender {
     sentry: Arc<Sentry>,
     client: Option<Client>,
-    targets: HashMap<String, Target>,
-    in_flight: JoinSet<Done>,
-    chores: JoinSet<()>,
+    projects: HashMap<String, Project>,
+    in_flight: JoinSet<CompletedRequest>,
+    blocking_tasks: JoinSet<()>,
     /// Classes in their turn, the next one last.
-    round: Vec<Class>,
+    round: Vec<Priority>,
     last_work: Instant,
     is_idle: bool,
     synced: Instant,
@@ -79,9 +79,9 @@ impl Sentry {
     pub async fn run(self: Arc<Self>) {
         let mut sender = Sender {
             client: None,
-            targets: HashMap::new(),
+            projects: HashMap::new(),
             in_flight: JoinSet::new(),
-            chores: JoinSet::new(),
+            blocking_tasks: JoinSet::new(),
             round: Vec::new(),
             last_work: Instant::now(),
             is_idle: false,
@@ -100,7 +100,7 @@ impl Sender {
     async fn turn(&mut self) {
         let did = self.fill();
         QUEUE_LENGTH.set(self.sentry.outbox.queued() as f64);
-        self.sentry.tally_all();
+        self.sentry.publish_backlog();
         let now = Instant::now();
         if did {
             self.last_work = now;
@@ -110,9 +110,12 @@ impl Sender {
         let sentry = Arc::clone(&self.sentry);
         let hurried = sentry.flushing.load(Ordering::SeqCst) > 0;
         let full = self.in_flight.len() >= sentry.settings.workers;
-        let lingers = hurried || now.duration_since(self.last_work) < LINGER;
-        let waits = self.targets.values().any(|target| !target.held.is_empty());
-        let quiet = self.in_flight.is_empty() && self.chores.is_empty();
+        let lingers = hurried || now.duration_since(self.last_work) < POLLING_TIMEOUT;
+        let waits = self
+            .projects
+            .values()
+            .any(|project| !project.deferred.is_empty());
+        let quiet = self.in_flight.is_empty() && self.blocking_tasks.is_empty();
         sentry.stuck.store(quiet && waits && !did, Ordering::SeqCst);
         if !did && quiet {
             sentry.rests.fetch_add(1, Ordering::SeqCst);
@@ -131,10 +134,10 @@ impl Sender {
             self.is_idle = true;
             self.client.iter().for_each(Client::rest);
         }
-        sentry.outbox.tidy(self.is_idle);
+        sentry.outbox.maintain(self.is_idle);
         let mut next = self.next_deadline().into_iter().chain(idle_at).min();
         if lingers && !full {
-            next = Some(next.map_or(now + LOOK, |next| next.min(now + LOOK)));
+            next = Some(next.map_or(now + POLL_INTERVAL, |next| next.min(now + POLL_INTERVAL)));
         }
         // What waits may have come since the last sync.
         if sentry.settings.on_disk && sentry.outbox.queued() > 0 {
@@ -152,7 +155,7 @@ impl Sender {
                 }
                 self.last_work = Instant::now();
             }
-            Some(_) = self.chores.join_next() => {}
+            Some(_) = self.blocking_tasks.join_next() => {}
             () = sentry.wake.notified() => {}
             () = tokio::time::sleep_until(next.unwrap_or(far).into()) => {}
         }
@@ -161,15 +164,17 @@ impl Sender {
     /// Starts as many requests as may be in flight. Whether there was anything to do.
     fn fill(&mut self) -> bool {
         let mut did = false;
-        did |= self.sentry.tell_shed() > 0;
-        self.dropped += self.sentry.outbox.stale();
-        let gave_way = self.sentry.outbox.gave_way();
-        if gave_way > 0 {
-            self.sentry.board.count(Count::Overflow, gave_way as u64);
+        did |= self.sentry.report_evicted() > 0;
+        self.dropped += self.sentry.outbox.take_stale_claims();
+        let take_evicted_for_others = self.sentry.outbox.take_evicted_for_others();
+        if take_evicted_for_others > 0 {
+            self.sentry
+                .shared
+                .count(Count::Overflow, take_evicted_for_others as u64);
         }
-        self.forget_dropped();
+        self.remove_evicted();
         while self.in_flight.len() < self.sentry.settings.workers {
-            if self.sentry.closing.load(Ordering::SeqCst) || !(self.send_due() || self.take_next())
+            if self.sentry.closing.load(Ordering::SeqCst) || !(self.send_due() || self.claim_next())
             {
                 break;
             }
@@ -180,30 +185,34 @@ impl Sender {
 
     /// What was dropped holds its file for as long as somebody thinks that it waits. Looking through all
     /// that wait is worth while only when many were dropped.
-    fn forget_dropped(&mut self) {
-        let waiting: usize = self.targets.values().map(|target| target.held.len()).sum();
+    fn remove_evicted(&mut self) {
+        let waiting: usize = self
+            .projects
+            .values()
+            .map(|project| project.deferred.len())
+            .sum();
         if self.dropped > 64.max(waiting / 8) {
             self.dropped = 0;
-            self.targets.values_mut().for_each(Target::forget_dropped);
+            self.projects.values_mut().for_each(Project::remove_evicted);
         }
     }
 
     /// The next record, by weight of the classes. `false`: none waits.
-    fn take_next(&mut self) -> bool {
+    fn claim_next(&mut self) -> bool {
         for _ in 0..2 {
-            while let Some(class) = self.round.last().copied() {
-                if let Some(claim) = self.sentry.outbox.claim(class) {
+            while let Some(priority) = self.round.last().copied() {
+                if let Some(claim) = self.sentry.outbox.claim(priority) {
                     self.round.pop();
-                    self.take_in(claim);
+                    self.accept(claim);
                     return true;
                 }
-                self.round.retain(|other| *other != class);
+                self.round.retain(|other| *other != priority);
             }
             // Lowest weights first, as the next one is taken from the end.
             self.round = (1..=5)
                 .flat_map(|turn| {
-                    let classes = Class::ALL.into_iter().rev();
-                    classes.filter(move |class| class.weight() >= 6 - turn)
+                    let priorities = Priority::ALL.into_iter().rev();
+                    priorities.filter(move |priority| priority.weight() >= 6 - turn)
                 })
                 .collect();
         }
@@ -214,26 +223,26 @@ impl Sender {
         let settings = &self.sentry.settings;
         let free = self.in_flight.len() < settings.workers;
         let (now, ceiling) = (Instant::now(), reachability::ceiling(settings));
-        self.targets
+        self.projects
             .values()
-            .flat_map(|target| {
-                let held = !target.held.is_empty() && !target.probing && free;
+            .flat_map(|project| {
+                let held = !project.deferred.is_empty() && !project.probing && free;
                 [
-                    target.batches.due(settings.batch_timeout),
-                    target
-                        .fresh
+                    project.batches.next_due(settings.batch_timeout),
+                    project
+                        .ready
                         .front()
                         .filter(|_| free)
                         .map(|_| self.last_work),
-                    held.then(|| match target.route.is_down() {
+                    held.then(|| match project.destination.is_down() {
                         // Another process may find out that it is back.
-                        true => target
+                        true => project
                             .next_at(now, ceiling)
-                            .max(target.look_at)
-                            .min(now + LOOK_AGAIN),
-                        false => target.next_at(now, ceiling),
+                            .max(project.look_at)
+                            .min(now + REACHABILITY_POLL_INTERVAL),
+                        false => project.next_at(now, ceiling),
                     }),
-                    target.lost_since.map(|since| since + REPORT),
+                    project.lost_since.map(|since| since + REPORT_INTERVAL),
                 ]
             })
             .flatten()
@@ -246,7 +255,7 @@ impl Sender {
         if settings.on_disk && now.duration_since(self.synced) >= settings.sync_interval {
             self.synced = now;
             let sentry = Arc::clone(&self.sentry);
-            self.chores.spawn(async move {
+            self.blocking_tasks.spawn(async move {
                 let synced = blocking(move || sentry.outbox.sync().context(|| "syncing"));
                 if let Err(error) = synced.await.and_then(|synced| synced) {
                     log::warn!(target: "pillion::sentry", error = error.to_string().as_str(); "outbox can't be synced");

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::destination::{Claims, Target, Work};
-use super::{LOOK_AGAIN, REPORT, Sender};
+use super::project::{Claims, Delivery, Project};
+use super::{REACHABILITY_POLL_INTERVAL, REPORT_INTERVAL, Sender};
 use crate::sentry::{
     outbox::Claim,
     protocol::{
         batcher::Batch,
-        category::{Category, Class},
+        category::{Category, Priority},
         envelope::Envelope,
     },
     reachability,
@@ -33,57 +33,57 @@ impl Sender {
         let (lease, ceiling) = (settings.connect_timeout, reachability::ceiling(settings));
         let (turns, outbox) = (&mut self.turns, &self.sentry.outbox);
         let mut found = None;
-        for (key, target) in &mut self.targets {
-            for batch in target.batches.ripe(size, timeout, now) {
-                for work in works_of(batch, turns) {
-                    if target.is_down() {
-                        target.hold(work, outbox);
+        for (key, project) in &mut self.projects {
+            for batch in project.batches.take_due(size, timeout, now) {
+                for delivery in deliveries_of(batch, turns) {
+                    if project.is_down() {
+                        project.defer(delivery, outbox);
                     } else {
-                        target.fresh.push_back(work);
+                        project.ready.push_back(delivery);
                     }
                 }
             }
-            if target.is_down() {
-                for work in std::mem::take(&mut target.fresh) {
-                    target.hold(work, outbox);
+            if project.is_down() {
+                for delivery in std::mem::take(&mut project.ready) {
+                    project.defer(delivery, outbox);
                 }
             }
-            if let Some(work) = target.fresh.pop_front() {
-                found = Some((key.clone(), Some(work)));
+            if let Some(delivery) = project.ready.pop_front() {
+                found = Some((key.clone(), Some(delivery)));
                 break;
             }
-            if target.held.is_empty() || target.probing {
-                if reports && !target.is_down() && report_is_due(target, hurried, now) {
+            if project.deferred.is_empty() || project.probing {
+                if reports && !project.is_down() && report_is_due(project, hurried, now) {
                     found = Some((key.clone(), None));
                     break;
                 }
                 continue;
             }
-            if now < target.next_at(now, ceiling) {
+            if now < project.next_at(now, ceiling) {
                 continue;
             }
-            if target.route.is_down() {
-                if now < target.look_at {
+            if project.destination.is_down() {
+                if now < project.look_at {
                     continue;
                 }
-                target.probe = target.route.probe(lease);
-                if target.probe.is_none() {
-                    target.look_at = now + LOOK_AGAIN;
+                project.probe = project.destination.probe(lease);
+                if project.probe.is_none() {
+                    project.look_at = now + REACHABILITY_POLL_INTERVAL;
                     continue;
                 }
             }
-            let Some(work) = target.resume() else {
-                target.end_probe();
+            let Some(delivery) = project.resume() else {
+                project.end_probe();
                 continue;
             };
-            target.probing = target.is_down();
-            target.drain_at = now + drain;
-            found = Some((key.clone(), Some(work)));
+            project.probing = project.is_down();
+            project.drain_at = now + drain;
+            found = Some((key.clone(), Some(delivery)));
             break;
         }
         match found {
-            Some((key, Some(work))) => {
-                self.send_again(&key, work);
+            Some((key, Some(delivery))) => {
+                self.resend(&key, delivery);
                 true
             }
             Some((key, None)) => {
@@ -95,72 +95,79 @@ impl Sender {
     }
 
     /// Sends what is no fresh record: a batch, or one that had to wait.
-    pub(super) fn send_again(&mut self, key: &str, work: Work) {
-        let probing = self.targets.get(key).is_some_and(|target| target.probing);
-        let record = match &work.made {
+    pub(super) fn resend(&mut self, key: &str, delivery: Delivery) {
+        let probing = self
+            .projects
+            .get(key)
+            .is_some_and(|project| project.probing);
+        let record = match &delivery.made {
             Some(_) => None,
-            None => work.claims.all().first().and_then(Claim::read),
+            None => delivery.claims.all().first().and_then(Claim::read),
         };
-        let made = work.made.clone();
+        let made = delivery.made.clone();
         let bytes = match (&made, &record) {
             (Some(made), _) => made.as_slice(),
             (None, Some(record)) => record.envelope.as_slice(),
-            (None, None) => return self.end_unsent(key, &work, Count::Torn),
+            (None, None) => return self.finish_unsent(key, &delivery, Count::Torn),
         };
         let Ok(envelope) = Envelope::parse(bytes) else {
-            return self.end_unsent(key, &work, Count::Failed);
+            return self.finish_unsent(key, &delivery, Count::Failed);
         };
         // One that waited alone may have company now.
         if !probing
             && made.is_none()
-            && let [claim] = work.claims.all()
-            && let Some(target) = self.targets.get_mut(key)
-            && target.batches.gather(claim, &envelope, Instant::now())
+            && let [claim] = delivery.claims.all()
+            && let Some(project) = self.projects.get_mut(key)
+            && project.batches.add(claim, &envelope, Instant::now())
         {
-            target.drain_at = Instant::now();
+            project.drain_at = Instant::now();
             return;
         }
         let has_dsn = record.as_ref().is_some_and(|record| !record.dsn.is_empty());
-        self.dispatch(key, work, envelope, has_dsn);
+        self.dispatch(key, delivery, envelope, has_dsn);
     }
 
     /// It came to its end without a request.
-    pub(super) fn end_unsent(&mut self, key: &str, work: &Work, as_what: Count) {
-        if let Some(target) = self.targets.get_mut(key) {
-            target.end_probe();
+    pub(super) fn finish_unsent(&mut self, key: &str, delivery: &Delivery, as_what: Count) {
+        if let Some(project) = self.projects.get_mut(key) {
+            project.end_probe();
         }
-        self.finish(work, as_what);
+        self.finish(delivery, as_what);
     }
 }
 
 /// The envelopes of a batch.
-fn works_of(batch: Batch, turns: &mut u64) -> Vec<Work> {
+fn deliveries_of(batch: Batch, turns: &mut u64) -> Vec<Delivery> {
     let records = batch.claims.iter().filter_map(Claim::read);
     let (attempts, accepted_ms) = records
         .map(|record| (record.attempts, record.accepted_ms))
         .fold((0, u64::MAX), |a, b| (a.0.max(b.0), a.1.min(b.1)));
-    let class = batch.claims.first().map_or(Class::Low, Claim::class);
+    let priority = batch.claims.first().map_or(Priority::Low, Claim::priority);
     let claims = Claims::new(batch.claims, batch.envelopes.len());
-    let work = |envelope| {
+    let delivery = |envelope| {
         *turns += 1;
-        Work {
-            turn: (class, *turns),
+        Delivery {
+            turn: (priority, *turns),
             claims: claims.clone(),
             made: Some(Arc::new(envelope)),
             attempts,
             accepted_ms,
         }
     };
-    batch.envelopes.into_iter().map(work).collect()
+    batch.envelopes.into_iter().map(delivery).collect()
 }
 
 /// Whether losses have waited long enough for a carrier.
-fn report_is_due(target: &mut Target, hurried: bool, now: Instant) -> bool {
-    if !target.board.has_losses(target.project) {
-        target.lost_since = None;
+fn report_is_due(project: &mut Project, hurried: bool, now: Instant) -> bool {
+    if !project.shared.has_losses(project.slot) {
+        project.lost_since = None;
         return false;
     }
-    let since = *target.lost_since.get_or_insert(now);
-    let hurried = hurried && target.report_refused.is_none_or(|at| now >= at + REPORT);
-    (hurried || now >= since + REPORT) && target.limited(Some(Category::Internal)).is_none()
+    let since = *project.lost_since.get_or_insert(now);
+    let hurried = hurried
+        && project
+            .report_refused
+            .is_none_or(|at| now >= at + REPORT_INTERVAL);
+    (hurried || now >= since + REPORT_INTERVAL)
+        && project.limited(Some(Category::Internal)).is_none()
 }

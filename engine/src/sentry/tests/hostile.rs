@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     host::clock,
-    sentry::{outbox::Pushed, protocol::category::Class},
+    sentry::{outbox::Pushed, protocol::category::Priority},
 };
 
 #[test]
@@ -67,12 +67,12 @@ fn what_is_hostile_hurts_nobody() {
     let dsn = server.dsn(1);
     for (_, envelope) in &hostile {
         let pushed = room.sentry.outbox.push(
-            Class::Critical,
+            Priority::Critical,
             dsn.as_bytes(),
             envelope.as_bytes(),
             clock::unix_ms(),
         );
-        assert!(matches!(pushed, Ok(Pushed::In(0))));
+        assert!(matches!(pushed, Ok(Pushed::Stored(0))));
     }
     let accepted = hostile.len() as u64;
     room.sentry.send(&event(1), None).unwrap();

@@ -15,7 +15,7 @@ use std::{
 
 use pillion_fakes::{FakeSentry, sentry::Behaviour};
 
-use super::{Places, Sentry, shared_state::Count};
+use super::{Sentry, SentryDirs, shared_state::Count};
 use crate::config::{Dsn, SentrySettings, Settings};
 
 /// A room with its sender on a runtime of its own, as in a process.
@@ -33,10 +33,10 @@ impl Room {
 
     /// Takes envelopes, and sends none.
     fn asleep(dir: &Path, settings: SentrySettings) -> Self {
-        let places = Places {
+        let places = SentryDirs {
             run: Some(dir.join("run")),
             state: Some(dir.join("state")),
-            ..Places::default()
+            ..SentryDirs::default()
         };
         std::fs::create_dir_all(dir.join("run")).unwrap();
         std::fs::create_dir_all(dir.join("state")).unwrap();
@@ -62,7 +62,7 @@ impl Room {
     }
 
     fn count(&self, what: Count) -> u64 {
-        self.sentry.board.counted(what)
+        self.sentry.shared.total(what)
     }
 }
 

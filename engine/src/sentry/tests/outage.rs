@@ -97,16 +97,16 @@ fn letters_of_connection_trouble_go_again_and_others_stay() {
         };
         letters.put(&record, cause, given_up_ms).unwrap();
     };
-    assert!(!room.sentry.places.hold_letters(), "there is no folder");
+    assert!(!room.sentry.places.may_replay(), "there is no folder");
     for n in 0..4 {
         put(n, true, now - 20_000, now - 60_000);
     }
     put(4, false, now - 20_000, now - 60_000);
     put(5, true, now - 20_000, now - 2 * day);
     put(6, true, now, now - 60_000);
-    assert!(room.sentry.places.hold_letters());
+    assert!(room.sentry.places.may_replay());
     room.sentry.replay_due();
-    assert!(!room.sentry.places.hold_letters(), "it was read just now");
+    assert!(!room.sentry.places.may_replay(), "it was read just now");
     assert_eq!(
         room.count(Count::Replayed),
         1,
@@ -154,11 +154,11 @@ fn a_script_that_ends_takes_what_others_left_along() {
     assert_eq!(server.ids().len(), 0, "others go on, and do that");
 
     let mut script = Room::asleep(dir.path(), settings(&server));
-    let places = Places {
+    let places = SentryDirs {
         run: Some(dir.path().join("run")),
         state: Some(dir.path().join("state")),
         other_runs: vec![other.path().join("run")],
-        ..Places::default()
+        ..SentryDirs::default()
     };
     script.sentry = Arc::new(Sentry::open(settings(&server), places).unwrap());
     script.runtime.spawn(Arc::clone(&script.sentry).run());

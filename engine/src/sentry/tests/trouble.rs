@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd as _;
 
 use super::{super::outbox::Pushed, *};
-use crate::sentry::protocol::category::Class;
+use crate::sentry::protocol::category::Priority;
 
 fn letters(room: &Room) -> Vec<String> {
     let letters = room.sentry.dead_letters(100);
@@ -117,11 +117,11 @@ fn what_has_waited_for_too_long_is_given_up_and_a_clock_that_jumps_loses_nothing
     let dsn = server.dsn(1);
     // Accepted before the clock was set back by a week; now; and before it was set forward by two days.
     for (n, accepted) in [(1, now + 7 * day), (2, now), (3, now - 2 * day)] {
-        let pushed = room
-            .sentry
-            .outbox
-            .push(Class::Critical, dsn.as_bytes(), &event(n), accepted);
-        assert_eq!(pushed.unwrap(), Pushed::In(0));
+        let pushed =
+            room.sentry
+                .outbox
+                .push(Priority::Critical, dsn.as_bytes(), &event(n), accepted);
+        assert_eq!(pushed.unwrap(), Pushed::Stored(0));
     }
     room.runtime.spawn(Arc::clone(&room.sentry).run());
     assert!(room.flush());
@@ -201,10 +201,10 @@ fn with_durability_on_disk_outboxes_lie_in_the_state_directory_and_anybody_adopt
 #[test]
 fn where_no_directory_can_be_written_memory_does_it_is_shown_and_nothing_is_lost_silently() {
     let server = FakeSentry::anywhere().unwrap();
-    let nowhere = Places {
+    let nowhere = SentryDirs {
         run: Some("/proc/nowhere".into()),
         state: Some("/proc/nowhere".into()),
-        ..Places::default()
+        ..SentryDirs::default()
     };
     let dir = tempfile::tempdir().unwrap();
     let mut room = Room::asleep(dir.path(), settings(&server));
@@ -235,14 +235,14 @@ fn outboxes_in_another_run_directory_are_adopted() {
     let dead = Room::asleep(dirs[0].path(), settings(&server));
     (0..20).for_each(|n| assert!(dead.sentry.send(&event(n), None).unwrap()));
     drop(dead);
-    let places = Places {
+    let places = SentryDirs {
         run: Some(dirs[1].path().join("run")),
         state: Some(dirs[1].path().join("state")),
         other_runs: vec![dirs[0].path().join("run"), "/proc/nowhere".into()],
-        ..Places::default()
+        ..SentryDirs::default()
     };
     let mut heir = Room::asleep(dirs[1].path(), settings(&server));
-    assert!(places.hold_orphans());
+    assert!(places.has_adoptable_outboxes());
     heir.sentry = Arc::new(Sentry::open(settings(&server), places).unwrap());
     heir.runtime.spawn(Arc::clone(&heir.sentry).run());
     heir.sentry.adopt();

@@ -13,12 +13,12 @@ mod ownership {
     //! Nobody's.
 
     #[derive(Debug)]
-    pub(crate) struct Tenure;
+    pub(crate) struct OutboxLock;
 
-    impl Tenure {
-        pub(crate) fn one_less(&self) {}
+    impl OutboxLock {
+        pub(crate) fn release_file(&self) {}
 
-        pub(crate) const fn nobody() -> Self {
+        pub(crate) const fn unowned() -> Self {
             Self
         }
     }

@@ -3,8 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 
-fn small(bytes: usize) -> BoxFile {
-    BoxFile::create(None, Class::Critical, bytes, 1).unwrap()
+fn small(bytes: usize) -> QueueFile {
+    QueueFile::create(None, Priority::Critical, bytes, 1).unwrap()
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn records_come_back_in_their_order_until_it_is_full() {
     }
     assert!(pushed > 50, "{pushed}");
     for at in 0..pushed {
-        let index = file.take().unwrap();
+        let index = file.claim().unwrap();
         let record = file.read(index).unwrap();
         assert_eq!(record.envelope, format!("envelope {at}").as_bytes());
         assert_eq!(
@@ -28,7 +28,7 @@ fn records_come_back_in_their_order_until_it_is_full() {
         );
         file.settle(index);
     }
-    assert!(file.take().is_none());
+    assert!(file.claim().is_none());
     assert!(file.is_drained() && !file.is_finished());
     file.seal();
     assert!(file.is_finished());
@@ -41,23 +41,23 @@ fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its
     for n in 0..4u64 {
         file.push(b"", format!("{n}").as_bytes(), n).unwrap();
     }
-    let taken: Vec<_> = (0..3).map(|_| file.take().unwrap()).collect();
-    assert_eq!(file.drop_oldest(0), Some(3), "all others are on their way");
-    file.note_attempt(1);
-    file.hold(1);
-    file.hold(0);
+    let taken: Vec<_> = (0..3).map(|_| file.claim().unwrap()).collect();
+    assert_eq!(file.evict_oldest(0), Some(3), "all others are on their way");
+    file.count_attempt(1);
+    file.defer(1);
+    file.defer(0);
     let endless = file.slot(2, 0).unwrap();
     endless.fetch_or(u64::to_le(!0xff), Ordering::Relaxed);
-    file.note_attempt(2);
+    file.count_attempt(2);
     assert_eq!(
         (file.state(2), file.read(2).unwrap().attempts),
-        (State::Taken, 0)
+        (RecordState::Claimed, 0)
     );
-    assert_eq!(file.take(), None, "nobody takes by turn what waits");
-    assert_eq!(file.drop_oldest(0), Some(0));
+    assert_eq!(file.claim(), None, "nobody takes by turn what waits");
+    assert_eq!(file.evict_oldest(0), Some(0));
     assert!(!file.resume(0) && file.resume(1));
     assert_eq!(file.read(1).unwrap().attempts, 1);
-    assert_eq!(file.drop_oldest(0), None);
+    assert_eq!(file.evict_oldest(0), None);
     taken.into_iter().for_each(|index| file.settle(index));
     assert!(!file.is_drained());
     file.settle(3);
@@ -68,19 +68,19 @@ fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its
 fn a_writer_that_dies_half_way_costs_nobody_elses_record() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("1.0.0.v1.box");
-    let file = BoxFile::create(Some(path.clone()), Class::High, 8192, 1).unwrap();
+    let file = QueueFile::create(Some(path.clone()), Priority::High, 8192, 1).unwrap();
     file.push(b"", b"first", 1).unwrap();
     // Reserved and never committed.
     file.reserve(64).unwrap();
     file.push(b"", b"third", 3).unwrap();
-    assert_eq!(file.take(), Some(0));
-    assert_eq!(file.take(), Some(2));
-    let adopted = BoxFile::adopt(&path, Arc::new(Tenure::nobody()))
+    assert_eq!(file.claim(), Some(0));
+    assert_eq!(file.claim(), Some(2));
+    let adopted = QueueFile::adopt(&path, Arc::new(OutboxLock::unowned()))
         .unwrap()
         .unwrap();
-    let (ready, shed, torn) = adopted.recover();
-    assert_eq!((ready, shed.len(), torn), (2, 0, 1));
-    let texts: Vec<_> = std::iter::from_fn(|| adopted.take())
+    let (ready, evicted, torn) = adopted.recover();
+    assert_eq!((ready, evicted.len(), torn), (2, 0, 1));
+    let texts: Vec<_> = std::iter::from_fn(|| adopted.claim())
         .map(|index| {
             let record = adopted.read(index).unwrap();
             adopted.settle(index);
@@ -117,7 +117,7 @@ fn many_threads_write_at_once_and_each_record_is_whole() {
         }
     });
     let mut next = [0; 4];
-    while let Some(index) = file.take() {
+    while let Some(index) = file.claim() {
         let text = String::from_utf8(file.read(index).unwrap().envelope).unwrap();
         let mut parts = text.split(':');
         let (thread, n): (usize, usize) = (
@@ -144,9 +144,9 @@ proptest! {
         }
         std::fs::write(&path, bytes).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let file = BoxFile::adopt(&path, Arc::new(Tenure::nobody())).unwrap().unwrap();
+        let file = QueueFile::adopt(&path, Arc::new(OutboxLock::unowned())).unwrap().unwrap();
         file.recover();
-        while let Some(index) = file.take() {
+        while let Some(index) = file.claim() {
             let _ = file.read(index);
             file.settle(index);
         }

@@ -29,26 +29,26 @@ fn with_header(header: &str) -> String {
 
 fn dsn_in(header: &str) -> Option<String> {
     let bytes = with_header(header);
-    glance(bytes.as_bytes()).unwrap().dsn()
+    peek(bytes.as_bytes()).unwrap().dsn()
 }
 
 #[test]
 fn class_is_that_of_the_most_important_item() {
-    let class = |text: &str| glance(text.as_bytes()).unwrap().class;
+    let priority = |text: &str| peek(text.as_bytes()).unwrap().priority;
     for (items, expected) in [
-        ("{\"type\": \"replay_event\"}\n{}", Some(Class::Lowest)),
-        ("{\"type\":\"client_report\"}\n{}", Some(Class::Medium)),
+        ("{\"type\": \"replay_event\"}\n{}", Some(Priority::Lowest)),
+        ("{\"type\":\"client_report\"}\n{}", Some(Priority::Medium)),
         (
             "{\"type\":\"attachment\",\"length\":3}\na\nb\n{\"type\":\"event\"}\n{}",
-            Some(Class::Critical),
+            Some(Priority::Critical),
         ),
         (
             "{\"filename\":\"type\",\"x\":{\"type\":\"log\"},\"type\":\"event\"}\n{}",
-            Some(Class::Critical),
+            Some(Priority::Critical),
         ),
         ("", None),
     ] {
-        assert_eq!(class(&format!("{{}}\n{items}")), expected, "{items}");
+        assert_eq!(priority(&format!("{{}}\n{items}")), expected, "{items}");
     }
 }
 
@@ -103,8 +103,8 @@ fn envelope_is_what_documentation_and_relay_take_as_one() {
         ("\n{\n \"length\": 2,\n \"type\": \"a\"\n}\n{}".into(), &[b"{}"]),
     ] {
         let bytes = format!("{id}{rest}");
-        let seen = glance(bytes.as_bytes()).unwrap();
-        assert_eq!(seen.class.is_none(), payloads.is_empty(), "{rest:?}");
+        let seen = peek(bytes.as_bytes()).unwrap();
+        assert_eq!(seen.priority.is_none(), payloads.is_empty(), "{rest:?}");
         let found = Envelope::parse(bytes.as_bytes()).unwrap();
         let read: Vec<&[u8]> = found.items.iter().map(|item| &*item.payload).collect();
         assert_eq!(read, payloads, "{rest:?}");
@@ -146,12 +146,12 @@ fn hostile_envelopes_are_refused_by_glance_and_parser_alike() {
     ] {
         let error = Envelope::parse(text.as_bytes()).unwrap_err();
         assert!(error.contains(why), "{text}: {error}");
-        assert_eq!(glance(text.as_bytes()).unwrap_err(), error);
+        assert_eq!(peek(text.as_bytes()).unwrap_err(), error);
     }
-    assert!(glance(b"{\"a\":\"\xff\"}\n{\"type\":\"event\"}\n{}").is_err());
+    assert!(peek(b"{\"a\":\"\xff\"}\n{\"type\":\"event\"}\n{}").is_err());
     let many = format!(
         "{{}}\n{}",
-        "{\"type\":\"event\"}\n{}\n".repeat(MOST_ITEMS + 1)
+        "{\"type\":\"event\"}\n{}\n".repeat(MAX_ITEMS + 1)
     );
     assert!(
         Envelope::parse(many.as_bytes())
@@ -178,7 +178,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(text in "[{}\\n\\r\\\\\":,a-e0-9]{0,80}") {
         let parsed = Envelope::parse(text.as_bytes());
-        prop_assert_eq!(glance(text.as_bytes()).is_ok(), parsed.is_ok());
+        prop_assert_eq!(peek(text.as_bytes()).is_ok(), parsed.is_ok());
     }
 
     #[test]
@@ -192,8 +192,8 @@ proptest! {
         ),
     ) {
         let text = parts.concat();
-        let (seen, parsed) = (glance(text.as_bytes()), Envelope::parse(text.as_bytes()));
-        prop_assert_eq!(seen.as_ref().map(|seen| seen.class.is_some()), parsed.as_ref().map(|parsed| !parsed.items.is_empty()));
+        let (seen, parsed) = (peek(text.as_bytes()), Envelope::parse(text.as_bytes()));
+        prop_assert_eq!(seen.as_ref().map(|seen| seen.priority.is_some()), parsed.as_ref().map(|parsed| !parsed.items.is_empty()));
         if let (Ok(seen), Ok(parsed)) = (seen, parsed) {
             prop_assert_eq!(seen.dsn(), parsed.text("dsn"));
             let written = parsed.write(Some("2026-11-21T00:00:00Z"));

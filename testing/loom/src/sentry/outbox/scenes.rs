@@ -8,19 +8,19 @@ use loom::{
     thread,
 };
 
-use super::{epoch::Epoch, file::BoxFile};
-use crate::sentry::protocol::category::Class;
+use super::{epoch::Epoch, file::QueueFile};
+use crate::sentry::protocol::category::Priority;
 
-fn file() -> Arc<BoxFile> {
+fn file() -> Arc<QueueFile> {
     // Room for the header and two records.
-    let made = BoxFile::create(None, Class::Critical, 64 + 2 * 48, 1);
+    let made = QueueFile::create(None, Priority::Critical, 64 + 2 * 48, 1);
     match made {
         Ok(file) => Arc::new(file),
         Err(error) => unreachable!("{error}"),
     }
 }
 
-fn envelope(file: &BoxFile, index: u32) -> Vec<u8> {
+fn envelope(file: &QueueFile, index: u32) -> Vec<u8> {
     let record = file.read(index);
     assert!(record.is_some(), "a record that is ready is torn");
     record.map(|record| record.envelope).unwrap_or_default()
@@ -32,7 +32,7 @@ pub fn who_takes_a_record_finds_it_whole() {
     let sender = {
         let file = Arc::clone(&file);
         thread::spawn(move || {
-            if let Some(index) = file.take() {
+            if let Some(index) = file.claim() {
                 assert_eq!(envelope(&file, index), b"first");
                 file.settle(index);
                 assert!(file.is_drained());
@@ -58,7 +58,7 @@ pub fn two_who_write_at_once() {
         let _ = writer.join();
     }
     assert_eq!(file.slots(), 2);
-    let mut found = [file.take(), file.take()].map(|index| envelope(&file, index.unwrap_or(9)));
+    let mut found = [file.claim(), file.claim()].map(|index| envelope(&file, index.unwrap_or(9)));
     found.sort();
     assert_eq!(found, [b"first".to_vec(), b"other".to_vec()]);
 }
@@ -78,18 +78,18 @@ pub fn a_file_is_sealed_while_somebody_writes() {
         !finished || pushed.is_none(),
         "it was done with, and is not empty"
     );
-    assert_eq!(file.take(), pushed);
+    assert_eq!(file.claim(), pushed);
 }
 
 /// One that waits is dropped or goes on its way, and never both.
 pub fn one_that_waits_is_dropped_while_it_is_resumed() {
     let file = file();
     file.push(b"", b"held", 7);
-    assert_eq!(file.take(), Some(0));
-    file.hold(0);
+    assert_eq!(file.claim(), Some(0));
+    file.defer(0);
     let dropper = {
         let file = Arc::clone(&file);
-        thread::spawn(move || file.drop_oldest(0).is_some())
+        thread::spawn(move || file.evict_oldest(0).is_some())
     };
     let resumed = file.resume(0);
     let dropped = dropper.join().unwrap_or(false);
