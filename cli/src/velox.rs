@@ -1,5 +1,5 @@
 //! `pillion velox`: arguments of the build server, its runtime and its signals. The server itself is
-//! the engine's `builder` room.
+//! `pillion_server::build`.
 
 use std::{
     io::{self, Write},
@@ -14,15 +14,15 @@ use clap::Args;
 use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
-    builder::{KeepLimits, Options, Server, Tokens},
     config::{LogFormat, LogSettings, LogTarget, duration, size},
     error::IoContext,
     logging,
 };
-use tokio::{
-    runtime,
-    signal::unix::{SignalKind, signal},
+use pillion_server::{
+    build::{KeepLimits, Options, Server},
+    http::{Tokens, termination},
 };
+use tokio::runtime;
 
 const AFTER: &str = "\
 Speaks the protocol of the Velox build server (POST /api.service.v1.BuildService/Build). Beside it, \
@@ -160,8 +160,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
 }
 
 async fn serve(server: Server, listener: TcpListener) -> Result<()> {
-    let mut term = signal(SignalKind::terminate()).context(|| "SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context(|| "SIGINT")?;
+    let signal = termination()?;
     let address = listener.local_addr().context(|| "--listen")?;
     listener.set_nonblocking(true).context(|| "--listen")?;
     let listener = tokio::net::TcpListener::from_std(listener).context(|| "--listen")?;
@@ -169,13 +168,11 @@ async fn serve(server: Server, listener: TcpListener) -> Result<()> {
     let _ = writeln!(io::stdout().lock(), "listening on http://{address}")
         .and_then(|()| io::stdout().flush());
     let stop = async {
-        let name = tokio::select! {
-            _ = term.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        log::info!(signal = name; "stopping");
+        let signal = signal.await;
+        log::info!(signal; "stopping");
     };
-    server.run(listener, stop).await
+    server.run(listener, stop).await;
+    Ok(())
 }
 
 fn addresses(listen: &str) -> Result<Vec<SocketAddr>> {

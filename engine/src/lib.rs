@@ -17,14 +17,11 @@
 //! * [`engine`] all of it for one process, opened lazily.
 //! * `descriptors` keeps our descriptors above 2; `file_size` turns a file size limit into an error; [`threads`] blocking
 //!   work, and machines that refuse a thread; [`uuid`] ids.
-//! * `builder` (feature) a build server that speaks Velox's protocol.
 //!
-//! Doors: `velox → artifacts → host`, `builder → artifacts`, `sentry → host`. `config`, `logging`, `metrics`,
+//! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
 //! `http_client`, `host` and `runtime` know none of the modules above them.
 
 pub mod artifacts;
-#[cfg(feature = "builder")]
-pub mod builder;
 pub mod config;
 mod descriptors;
 mod dns;

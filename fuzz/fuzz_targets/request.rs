@@ -5,7 +5,7 @@ use pillion_engine::velox::{Identity, Request, moving_ref};
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    pillion_engine::builder::fuzzing::request(bytes);
+    pillion_server::build::fuzzing::request(bytes);
     let Ok(tree) = serde_json::from_slice::<Value>(bytes) else {
         return;
     };

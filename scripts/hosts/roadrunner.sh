@@ -36,7 +36,7 @@ request() { # ID RELEASE
 content() { # RELEASE
     cd "$PILLION_ROOT"
     request 00000000-0000-4000-8000-000000000000 "$1"
-    find engine/src/builder -type f | LC_ALL=C sort | xargs cat
+    find server/src/build -type f | LC_ALL=C sort | xargs cat
 }
 
 binary_of() { # RELEASE -> where its binary is kept

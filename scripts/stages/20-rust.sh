@@ -9,7 +9,7 @@ cd "$PILLION_ROOT"
 own_directories
 output=$STATE_DIRECTORY.output
 trap 'rm -f "$output"; forget_directories' EXIT
-readonly crates=(-p pillion-engine -p pillion-cli -p pillion-fakes -p pillion-chaos)
+readonly crates=(-p pillion-engine -p pillion-server -p pillion-cli -p pillion-fakes -p pillion-chaos)
 # Compiling yields to whatever else runs on the machine; tests, many of which measure time, do not.
 status=0
 nice cargo test --no-run --quiet "${crates[@]}" || true
