@@ -7,11 +7,11 @@ use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
 use pillion_engine::{
     Error, Result,
     config::{LogSettings, Resolved, Source},
-    engine::Process,
+    engine::Engine,
     host::fork,
     http_client::install_crypto,
     logging, metrics,
-    runtime::{self, Slot},
+    runtime::{self, ProcessCell},
     threads,
 };
 
@@ -21,12 +21,12 @@ use crate::{
     zend::ffi,
 };
 
-static PROCESS: Slot<Process> = Slot::new();
+static PROCESS: ProcessCell<Engine> = ProcessCell::new();
 
 /// What the process has; made now where nothing was needed before.
 #[inline]
 #[must_use]
-pub fn current() -> &'static Process {
+pub fn current() -> &'static Engine {
     match PROCESS.get() {
         Some(process) => process,
         None => make(),
@@ -35,16 +35,16 @@ pub fn current() -> &'static Process {
 
 /// What the process has, where something has been needed already.
 #[must_use]
-pub fn existing() -> Option<&'static Process> {
+pub fn existing() -> Option<&'static Engine> {
     PROCESS.get()
 }
 
 #[cold]
-fn make() -> &'static Process {
-    PROCESS.get_or_make(|| {
+fn make() -> &'static Engine {
+    PROCESS.get_or_init(|| {
         let startup = startup::get();
         logging::install(&log_settings(startup));
-        Process::new(
+        Engine::new(
             startup.resolved.clone(),
             &sapi(),
             startup.environment.clone(),

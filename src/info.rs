@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{
     php_info_print_table_end, php_info_print_table_header, php_info_print_table_row,
     php_info_print_table_start, zend_module_entry,
 };
-use pillion_engine::engine::Process;
+use pillion_engine::engine::Engine;
 
 use crate::engine;
 
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn print(_: *mut zend_module_entry) {
     table(Some(["Setting", "Value", "Source"]), &settings);
 }
 
-fn state(process: &Process) -> Vec<[String; 3]> {
+fn state(process: &Engine) -> Vec<[String; 3]> {
     let status = process.status(crate::alloc::live());
     let text = |pointer: &str| match status.pointer(pointer) {
         Some(serde_json::Value::String(text)) => text.clone(),
@@ -74,14 +74,14 @@ fn state(process: &Process) -> Vec<[String; 3]> {
     #[cfg(feature = "failpoints")]
     rows.push(row(
         "Kill points",
-        pillion_engine::failpoint::places()
+        pillion_engine::failpoint::names()
             .collect::<Vec<_>>()
             .join(" "),
     ));
     rows
 }
 
-fn settings(process: &Process) -> Vec<[String; 3]> {
+fn settings(process: &Engine) -> Vec<[String; 3]> {
     process
         .resolved()
         .values

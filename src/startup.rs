@@ -12,7 +12,7 @@ use pillion_engine::{
     config::{self, Resolved, Sources},
     engine::Environment,
     host::fork,
-    runtime::Slot,
+    runtime::ProcessCell,
 };
 
 use crate::{settings, zend::sapi};
@@ -26,7 +26,7 @@ pub struct Startup {
     generation: u32,
 }
 
-static STARTUP: Slot<Startup> = Slot::new();
+static STARTUP: ProcessCell<Startup> = ProcessCell::new();
 
 /// A request has started: [`STARTUP`] is final, in this process and in what is forked from it.
 static IS_FINAL: AtomicBool = AtomicBool::new(false);
@@ -40,7 +40,7 @@ pub fn read() -> &'static Startup {
 /// What the process started with.
 #[must_use]
 pub fn get() -> &'static Startup {
-    STARTUP.get_or_make(Startup::now)
+    STARTUP.get_or_init(Startup::now)
 }
 
 /// Reads both anew at the first request of a process that was forked before any request. In RINIT.

@@ -1,4 +1,4 @@
-//! What Pillion keeps for one PHP thread (the only one, without ZTS): the inbox of its jobs, the
+//! What Pillion keeps for one PHP thread (the only one, without ZTS): the completions of its jobs, the
 //! futures that PHP holds, and the notifier's stream. Made by GINIT, dropped by GSHUTDOWN; FrankenPHP
 //! ends threads while others go on.
 
@@ -8,7 +8,7 @@ use ext_php_rs::{
     ffi::zend_object,
     zend::{ModuleGlobal, ModuleGlobals},
 };
-use pillion_engine::{Error, Result, error::IoContext, runtime::Inbox};
+use pillion_engine::{Error, Result, error::IoContext, runtime::CompletionQueue};
 
 use crate::{worker, zend::stream::Given};
 
@@ -18,7 +18,7 @@ pub static THREAD: ModuleGlobals<Thread> = ModuleGlobals::new();
 /// See the head of the file.
 #[derive(Default)]
 pub struct Thread {
-    inbox: Option<Arc<Inbox>>,
+    completions: Option<Arc<CompletionQueue>>,
     futures: HashMap<u64, Held>,
     /// The stream that `notifier()` gave in this request.
     pub stream: Option<Given>,
@@ -53,22 +53,24 @@ impl Thread {
         work(unsafe { &mut *Self::current() })
     }
 
-    /// The inbox, made at the first job. In a forked child the parent's is forgotten, because the
+    /// The completions, made at the first job. In a forked child the parent's is forgotten, because the
     /// parent's threads write to it, and a fresh one takes its notifier over.
     ///
     /// # Errors
     /// No descriptor left.
-    pub fn inbox(&mut self) -> Result<&Arc<Inbox>> {
-        let inherited = self.inbox.take_if(|inbox| !inbox.is_ours());
-        if self.inbox.is_none() {
-            let fresh =
-                Inbox::new(inherited.as_deref()).context(|| "making a wake-up descriptor")?;
-            self.inbox = Some(Arc::new(fresh));
+    pub fn completions(&mut self) -> Result<&Arc<CompletionQueue>> {
+        let inherited = self
+            .completions
+            .take_if(|completions| !completions.is_ours());
+        if self.completions.is_none() {
+            let fresh = CompletionQueue::new(inherited.as_deref())
+                .context(|| "making a wake-up descriptor")?;
+            self.completions = Some(Arc::new(fresh));
         }
         mem::forget(inherited);
-        self.inbox
+        self.completions
             .as_ref()
-            .ok_or_else(|| Error::Internal("no inbox".into()))
+            .ok_or_else(|| Error::Internal("no completions".into()))
     }
 
     /// Notes the object that stands for a job; it is not kept alive by that.
@@ -89,8 +91,12 @@ impl Thread {
     /// that PHP still holds can be waited for.
     pub fn forget_futures(&mut self) {
         self.futures.clear();
-        if let Some(inbox) = self.inbox.as_ref().filter(|inbox| inbox.is_ours()) {
-            inbox.drain();
+        if let Some(completions) = self
+            .completions
+            .as_ref()
+            .filter(|completions| completions.is_ours())
+        {
+            completions.drain();
         }
     }
 
@@ -98,14 +104,14 @@ impl Thread {
     /// `is_done` tells for an object.
     ///
     /// # Errors
-    /// As [`Thread::inbox`].
+    /// As [`Thread::completions`].
     pub fn take_completed(
         &mut self,
         is_done: impl Fn(*mut zend_object) -> bool,
     ) -> Result<Vec<*mut zend_object>> {
-        let (mut ids, some_missing) = self.inbox()?.drain();
+        let (mut ids, some_missing) = self.completions()?.drain();
         if some_missing {
-            // More were done than the inbox holds: look through all that PHP has in hand.
+            // More were done than the completions holds: look through all that PHP has in hand.
             let done = self.futures.iter().filter(|(_, held)| is_done(held.object));
             ids = done.map(|(id, _)| *id).collect();
         }

@@ -15,7 +15,7 @@ use pillion_engine::{
     error::IoContext,
     host::Dirs,
     logging,
-    sentry::{SentryDirs, Sentry},
+    sentry::{Sentry, SentryDirs},
 };
 use serde_json::{Value, json};
 use tokio::runtime;

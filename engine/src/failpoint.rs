@@ -1,42 +1,42 @@
-//! Named places between two steps of a change that other processes may see half done. There a test
-//! stops or kills its process, to see what the others make of the rest. In an ordinary build a place
-//! is nothing: no code, no text. Unit tests set a hook for their thread; a build with the feature
-//! `failpoints` reads the environment, once, when the first place is come to:
+//! Failpoints: named points between two steps of a change that other processes may see half done. A test stops or
+//! kills its process there, to check that the others cope with the rest. An ordinary build compiles them to nothing.
+//! Unit tests set a hook for their thread; a build with the feature `failpoints` reads the environment once, at the
+//! first failpoint:
 //!
-//! * `PILLION_FAILPOINT=<place>[@<n>][:kill|stop|sleep-<ms>]`: at the n-th time (the first) that this
-//!   process comes to that place it kills itself (SIGKILL), stops itself (SIGSTOP), or sleeps;
-//! * `PILLION_CLOCK_AHEAD=<seconds>`: its wall clock is that far ahead, so that graces are over.
+//! * `PILLION_FAILPOINT=<name>[@<n>][:kill|stop|sleep-<ms>]`: the n-th time (default: the first) that this process
+//!   reaches the failpoint, it kills itself (SIGKILL), stops itself (SIGSTOP), or sleeps;
+//! * `PILLION_CLOCK_AHEAD=<seconds>`: its wall clock is that far ahead, so that grace periods are over.
 
-macro_rules! places {
-    ($($place:ident $name:literal)*) => {
-        /// Every place there is.
+macro_rules! failpoints {
+    ($($point:ident $name:literal)*) => {
+        /// Every failpoint.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Place {
-            $($place,)*
+        pub(crate) enum FailPoint {
+            $($point,)*
         }
 
         #[cfg(any(test, feature = "failpoints"))]
-        impl Place {
-            const ALL: &[Self] = &[$(Self::$place,)*];
+        impl FailPoint {
+            const ALL: &[Self] = &[$(Self::$point,)*];
 
-            /// By which tests and the environment name it.
+            /// The name in tests and in `PILLION_FAILPOINT`.
             pub(crate) const fn name(self) -> &'static str {
                 match self {
-                    $(Self::$place => $name,)*
+                    $(Self::$point => $name,)*
                 }
             }
         }
     };
 }
 
-places! {
+failpoints! {
     SecretWritten "secret.written"
     SecretLinked "secret.linked"
     PresenceLocked "presence.locked"
     PresenceJoined "presence.joined"
     PresenceDead "presence.dead"
-    StewardSeated "steward.seated"
-    StewardDuty "steward.duty"
+    LeaderElected "leader.elected"
+    LeaderTask "leader.task"
     SegmentMade "segment.made"
     SegmentAllocated "segment.allocated"
     SegmentFilled "segment.filled"
@@ -76,17 +76,17 @@ places! {
     EvictOut "evict.out"
     EvictErased "evict.erased"
     CleanTemporary "clean.temporary"
-    CleanStray "clean.stray"
+    CleanOrphan "clean.orphan"
     ExportWritten "export.written"
     ExportPublished "export.published"
     ImportHashed "import.hashed"
     ImportNamed "import.named"
-    FlightSeat "flight.seat"
+    FlightReserved "flight.reserved"
     FlightLed "flight.led"
     FlightWaiting "flight.waiting"
     FlightFile "flight.file"
     FlightPublished "flight.published"
-    FlightLanded "flight.landed"
+    FlightCompleted "flight.completed"
     FlightEmptied "flight.emptied"
     FlightDeath "flight.death"
     FlightTaken "flight.taken"
@@ -111,33 +111,33 @@ places! {
     AdoptLocked "adopt.locked"
     AdoptRecovered "adopt.recovered"
     AdoptListed "adopt.listed"
-    BoardMade "board.made"
-    BoardLinked "board.linked"
-    LetterWritten "letter.written"
-    LetterNamed "letter.named"
-    LetterReplayed "letter.replayed"
+    SentryStateMade "sentry-state.made"
+    SentryStateLinked "sentry-state.linked"
+    DeadLetterWritten "dead-letter.written"
+    DeadLetterNamed "dead-letter.named"
+    DeadLetterReplayed "dead-letter.replayed"
 }
 
-/// A place that was come to.
+/// Marks a failpoint: runs the action that a test or the environment has set for it.
 #[inline(always)]
-pub(crate) fn reach(_place: Place) {
+pub(crate) fn reach(_point: FailPoint) {
     #[cfg(test)]
-    tests::run(_place.name());
+    tests::run(_point.name());
     #[cfg(feature = "failpoints")]
-    armed::run(_place);
+    armed::run(_point);
 }
 
-/// The names of all places.
+/// The names of all failpoints.
 #[cfg(feature = "failpoints")]
-pub fn places() -> impl Iterator<Item = &'static str> {
-    Place::ALL.iter().map(|place| place.name())
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FailPoint::ALL.iter().map(|point| point.name())
 }
 
-/// How far this process' wall clock is ahead of the system's, in milliseconds.
+/// The offset of this process's wall clock ahead of the system's, in milliseconds.
 #[inline(always)]
-pub(crate) fn ahead_ms() -> u64 {
+pub(crate) fn clock_offset_ms() -> u64 {
     #[cfg(feature = "failpoints")]
-    return armed::ahead_ms();
+    return armed::clock_offset_ms();
     #[cfg(not(feature = "failpoints"))]
     0
 }
@@ -152,45 +152,45 @@ mod armed {
         time::Duration,
     };
 
-    use super::Place;
+    use super::FailPoint;
 
-    /// What the environment asks for.
+    /// The parsed value of `PILLION_FAILPOINT`.
     #[derive(Debug, PartialEq, Eq)]
     pub(super) struct Armed {
-        pub(super) place: &'static str,
+        pub(super) name: &'static str,
         pub(super) nth: u64,
-        pub(super) act: Act,
+        pub(super) action: Action,
     }
 
     #[derive(Debug, PartialEq, Eq)]
-    pub(super) enum Act {
+    pub(super) enum Action {
         Kill,
         Stop,
         Sleep(Duration),
     }
 
     pub(super) fn parse(text: &str) -> Option<Armed> {
-        let (place, act) = text.split_once(':').unwrap_or((text, "kill"));
-        let (place, nth) = place.split_once('@').unwrap_or((place, "1"));
+        let (point, action) = text.split_once(':').unwrap_or((text, "kill"));
+        let (name, nth) = point.split_once('@').unwrap_or((point, "1"));
         Some(Armed {
-            place: super::places().find(|known| *known == place)?,
+            name: super::names().find(|known| *known == name)?,
             nth: nth.parse().ok()?,
-            act: match act.strip_prefix("sleep-") {
-                Some(ms) => Act::Sleep(Duration::from_millis(ms.parse().ok()?)),
-                None if act == "stop" => Act::Stop,
-                None if act == "kill" => Act::Kill,
+            action: match action.strip_prefix("sleep-") {
+                Some(ms) => Action::Sleep(Duration::from_millis(ms.parse().ok()?)),
+                None if action == "stop" => Action::Stop,
+                None if action == "kill" => Action::Kill,
                 None => return None,
             },
         })
     }
 
-    pub(super) fn run(place: Place) {
+    pub(super) fn run(point: FailPoint) {
         static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
-        static TIMES: AtomicU64 = AtomicU64::new(0);
+        static COUNT: AtomicU64 = AtomicU64::new(0);
         let read = || {
             let text = std::env::var("PILLION_FAILPOINT").ok()?;
             let armed = parse(&text);
-            // A name that is mistyped must not look like a place that is never come to.
+            // A mistyped name must not look like a failpoint that is never reached.
             if armed.is_none() {
                 std::process::abort();
             }
@@ -199,24 +199,24 @@ mod armed {
         let Some(armed) = ARMED.get_or_init(read) else {
             return;
         };
-        if armed.place != place.name() || TIMES.fetch_add(1, Ordering::Relaxed) + 1 != armed.nth {
+        if armed.name != point.name() || COUNT.fetch_add(1, Ordering::Relaxed) + 1 != armed.nth {
             return;
         }
-        match armed.act {
-            Act::Sleep(time) => std::thread::sleep(time),
-            Act::Stop => signal(libc::SIGSTOP),
-            Act::Kill => signal(libc::SIGKILL),
+        match armed.action {
+            Action::Sleep(time) => std::thread::sleep(time),
+            Action::Stop => signal(libc::SIGSTOP),
+            Action::Kill => signal(libc::SIGKILL),
         }
     }
 
     fn signal(signal: i32) {
-        // SAFETY: takes numbers only; a signal to one's own process.
+        // SAFETY: takes numbers only; the signal goes to this process.
         unsafe { libc::kill(libc::getpid(), signal) };
     }
 
-    pub(super) fn ahead_ms() -> u64 {
-        static AHEAD: OnceLock<u64> = OnceLock::new();
-        *AHEAD.get_or_init(|| {
+    pub(super) fn clock_offset_ms() -> u64 {
+        static OFFSET: OnceLock<u64> = OnceLock::new();
+        *OFFSET.get_or_init(|| {
             let seconds = std::env::var("PILLION_CLOCK_AHEAD").ok();
             let seconds: Option<u64> = seconds.and_then(|text| text.parse().ok());
             seconds.unwrap_or(0).saturating_mul(1000)
@@ -234,20 +234,20 @@ pub(crate) mod tests {
         static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
     }
 
-    /// What this thread does at each place from now on.
+    /// Sets the hook that this thread runs at each failpoint.
     pub(crate) fn set(hook: impl FnMut(&str) + 'static) {
         HOOK.with(|slot| *slot.borrow_mut() = Some(Box::new(hook)));
     }
 
-    /// Nothing any longer.
+    /// Removes this thread's hook.
     pub(crate) fn clear() {
         HOOK.with(|slot| *slot.borrow_mut() = None);
     }
 
-    pub(super) fn run(place: &str) {
-        // A hook that calls us again finds the slot empty.
+    pub(super) fn run(name: &str) {
+        // Taken out while it runs, so that a hook that reaches a failpoint itself does not recurse.
         if let Some(mut hook) = HOOK.with(|slot| slot.borrow_mut().take()) {
-            hook(place);
+            hook(name);
             HOOK.with(|slot| {
                 slot.borrow_mut().get_or_insert(hook);
             });
@@ -255,24 +255,26 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_place_has_a_name_of_its_own() {
-        let names: std::collections::BTreeSet<_> =
-            super::Place::ALL.iter().map(|place| place.name()).collect();
-        assert_eq!(names.len(), super::Place::ALL.len());
+    fn failpoint_names_are_unique() {
+        let names: std::collections::BTreeSet<_> = super::FailPoint::ALL
+            .iter()
+            .map(|point| point.name())
+            .collect();
+        assert_eq!(names.len(), super::FailPoint::ALL.len());
     }
 
     #[cfg(feature = "failpoints")]
     #[test]
-    fn the_environment_names_a_place_a_time_and_a_deed() {
-        use super::armed::{Act, parse};
+    fn environment_value_has_name_count_and_action() {
+        use super::armed::{Action, parse};
         let armed = parse("commit.entry@3:stop").unwrap();
         assert_eq!(
-            (armed.place, armed.nth, armed.act),
-            ("commit.entry", 3, Act::Stop)
+            (armed.name, armed.nth, armed.action),
+            ("commit.entry", 3, Action::Stop)
         );
-        assert_eq!(parse("slot.taken").unwrap().act, Act::Kill);
-        let slept = parse("slot.taken:sleep-20").unwrap().act;
-        assert_eq!(slept, Act::Sleep(std::time::Duration::from_millis(20)));
+        assert_eq!(parse("slot.taken").unwrap().action, Action::Kill);
+        let slept = parse("slot.taken:sleep-20").unwrap().action;
+        assert_eq!(slept, Action::Sleep(std::time::Duration::from_millis(20)));
         for wrong in ["", "nowhere", "slot.taken@x", "slot.taken:dance"] {
             assert!(parse(wrong).is_none(), "{wrong}");
         }

@@ -7,7 +7,7 @@ use pillion_engine::{
     Error, Result,
     artifacts::Key,
     engine::Value,
-    runtime::{Inbox, Job},
+    runtime::{CompletionQueue, Job},
     velox::{Request, Velox},
 };
 
@@ -55,10 +55,10 @@ pub fn key_in(call: &Call<'_>, position: u32, text: &[u8]) -> Result<Key, Thrown
 /// While preloading; or what `start` says.
 pub fn submit(
     ret: Ret,
-    start: impl FnOnce(Option<Arc<Inbox>>) -> Result<Arc<Job<Value>>>,
+    start: impl FnOnce(Option<Arc<CompletionQueue>>) -> Result<Arc<Job<Value>>>,
 ) -> Result<(), Thrown> {
     engine::refuse_preloading()?;
-    let inbox = Thread::with(|thread| thread.inbox().map(Arc::clone))?;
-    future::give(start(Some(inbox))?, ret);
+    let completions = Thread::with(|thread| thread.completions().map(Arc::clone))?;
+    future::give(start(Some(completions))?, ret);
     Ok(())
 }

@@ -11,7 +11,7 @@ use ext_php_rs::ffi::{
     zend_std_get_property_ptr_ptr, zend_std_has_property, zend_std_read_property,
     zend_std_unset_property, zend_std_write_property, zend_string, zend_throw_error, zval,
 };
-use pillion_engine::{Error, artifacts::Record, engine::Found, velox};
+use pillion_engine::{Error, artifacts::Record, engine::ArtifactHandle, velox};
 
 use crate::{
     engine, handler,
@@ -31,7 +31,7 @@ static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
 static HANDLERS: Handlers = Handlers::new();
 
 struct Own {
-    found: Found,
+    found: ArtifactHandle,
     /// A bit for each property that is there.
     filled: u16,
 }
@@ -118,12 +118,12 @@ pub unsafe fn register() {
 /// Makes the object for what the index gave.
 #[inline]
 pub fn give_hit(record: Record, ret: Ret) {
-    give(Found::hit(record), ret);
+    give(ArtifactHandle::hit(record), ret);
 }
 
 /// Makes the object; its reference goes over to `ret`.
 #[inline]
-pub fn give(found: Found, ret: Ret) {
+pub fn give(found: ArtifactHandle, ret: Ret) {
     let own = Own { found, filled: 0 };
     // SAFETY: in a call on a PHP thread, after MINIT.
     ret.object(unsafe { class::instantiate(CLASS.0.entry(), &HANDLERS, own) });
@@ -131,7 +131,7 @@ pub fn give(found: Found, ret: Ret) {
 
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
     let own = Own {
-        found: Found::nothing(),
+        found: ArtifactHandle::empty(),
         filled: ALL,
     };
     // SAFETY: called by the engine for our class, on its way to `no_constructor`.
@@ -208,7 +208,7 @@ unsafe fn fill(object: *mut zend_object, wanted: u16) {
 }
 
 /// Makes one property.
-fn make(found: &Found, index: usize, ret: Ret) {
+fn make(found: &ArtifactHandle, index: usize, ret: Ret) {
     let record = &found.record;
     let seconds = |ms: u64| match ms {
         u64::MAX => f64::INFINITY,

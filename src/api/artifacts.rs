@@ -10,7 +10,7 @@ use std::{
 use pillion_engine::{
     Error,
     artifacts::{self, Key},
-    engine::{Found, Value, artifact_stats},
+    engine::{ArtifactHandle, Value, artifact_stats},
     error::{IoContext, Violation},
     velox::{Identity, Request},
 };
@@ -78,8 +78,8 @@ fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     if let Ok(request) = Request::from_json(put.config()) {
         put = put.known_by(Identity::of(&request).digest);
     }
-    arguments::submit(ret, |inbox| {
-        engine::current().with_store("artifacts.put", inbox, move |store, job| {
+    arguments::submit(ret, |completions| {
+        engine::current().with_store("artifacts.put", completions, move |store, job| {
             // Not to wait for the other end of a pipe, nor to become the owner of a terminal.
             let file = File::options()
                 .read(true)
@@ -87,7 +87,7 @@ fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
                 .open(&path)
                 .context(|| format!("opening {}", path.display()))?;
             let record = store.put(&file, put, || job.cancel.is_cancelled())?;
-            Ok(Value::Artifact(Found::miss(record)))
+            Ok(Value::Artifact(ArtifactHandle::miss(record)))
         })
     })
 }
@@ -127,8 +127,8 @@ fn stats(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 
 fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    arguments::submit(ret, |inbox| {
-        engine::current().with_store("artifacts.clean", inbox, |store, job| {
+    arguments::submit(ret, |completions| {
+        engine::current().with_store("artifacts.clean", completions, |store, job| {
             artifact_stats::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
         })
     })

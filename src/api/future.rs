@@ -10,7 +10,7 @@ use ext_php_rs::ffi::{
 use pillion_engine::{
     Error,
     engine::Value,
-    runtime::{Job, Waited, wait_until},
+    runtime::{Job, WaitOutcome, wait_until},
 };
 
 use super::artifact;
@@ -171,15 +171,19 @@ fn wait(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let job = this(call)?;
     job.check_process()?;
     if !job.is_done() {
-        let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
+        let wake = Thread::with(|thread| {
+            thread
+                .completions()
+                .map(|completions| completions.wake_fd())
+        })?;
         match wait_until(wake, timeout, &PhpInterrupt, &|| job.is_done()) {
-            Waited::Done => {}
-            Waited::Forked => job.check_process()?,
-            Waited::Interrupted => return Err(Thrown::Pending),
-            Waited::TimedOut => {
+            WaitOutcome::Done => {}
+            WaitOutcome::Forked => job.check_process()?,
+            WaitOutcome::Interrupted => return Err(Thrown::Pending),
+            WaitOutcome::TimedOut => {
                 return Err(Error::Timeout(format!(
                     "{} is not done after {:.3} s; it goes on",
-                    job.spec().kind,
+                    job.kind(),
                     timeout.unwrap_or_default().as_secs_f64()
                 ))
                 .into());

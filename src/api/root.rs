@@ -3,7 +3,7 @@
 use ext_php_rs::ffi::HashTable;
 use pillion_engine::{
     error::IoContext,
-    runtime::{Waited, wait_until},
+    runtime::{WaitOutcome, wait_until},
 };
 
 use super::function;
@@ -56,11 +56,15 @@ fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         any
     };
     if !is_empty && !any_done() {
-        let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
+        let wake = Thread::with(|thread| {
+            thread
+                .completions()
+                .map(|completions| completions.wake_fd())
+        })?;
         match wait_until(wake, timeout, &PhpInterrupt, &any_done) {
-            Waited::Interrupted => return Err(Thrown::Pending),
-            Waited::Forked => check_all(futures)?,
-            Waited::Done | Waited::TimedOut => {}
+            WaitOutcome::Interrupted => return Err(Thrown::Pending),
+            WaitOutcome::Forked => check_all(futures)?,
+            WaitOutcome::Done | WaitOutcome::TimedOut => {}
         }
     }
     let done = ret.array(0);
@@ -92,9 +96,11 @@ fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         return Ok(());
     }
     let socket = Thread::with(|thread| {
-        thread
-            .inbox()
-            .and_then(|inbox| inbox.open_notifier().context(|| "making a socket pair"))
+        thread.completions().and_then(|completions| {
+            completions
+                .open_notifier()
+                .context(|| "making a socket pair")
+        })
     })?;
     let stream = stream::give(socket, ret);
     Thread::with(|thread| thread.stream = stream);

@@ -4,7 +4,7 @@ use pillion_engine::{
     Error, Result,
     engine::Value,
     error::Violation,
-    runtime::{Waited, wait_until},
+    runtime::{WaitOutcome, wait_until},
     sentry::{Sentry, protocol::envelope},
 };
 
@@ -143,26 +143,30 @@ fn flush(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
         return Ok(());
     }
     let timeout = given.unwrap_or_else(|| process.shutdown_timeout());
-    let wake = Thread::with(|thread| thread.inbox().map(|inbox| inbox.wake_fd()))?;
-    let inbox = Thread::with(|thread| thread.inbox().map(std::sync::Arc::clone))?;
+    let wake = Thread::with(|thread| {
+        thread
+            .completions()
+            .map(|completions| completions.wake_fd())
+    })?;
+    let completions = Thread::with(|thread| thread.completions().map(std::sync::Arc::clone))?;
     // Held by the runtime's table while it runs, so that a jump over this frame leaks nothing but itself.
-    let job = process.flush_sentry(Some(inbox))?;
+    let job = process.flush_sentry(Some(completions))?;
     let waited = wait_until(wake, Some(timeout), &PhpInterrupt, &|| job.is_done());
     match waited {
-        Waited::Done => ret.bool(matches!(
+        WaitOutcome::Done => ret.bool(matches!(
             job.outcome(),
             Some(Ok(Value::Report(report))) if report == true
         )),
-        Waited::TimedOut => {
+        WaitOutcome::TimedOut => {
             job.cancel();
             ret.bool(false);
         }
-        Waited::Forked => {
+        WaitOutcome::Forked => {
             // The parent's record: its locks may be held by threads that this child hasn't got.
             std::mem::forget(job);
             ret.bool(false);
         }
-        Waited::Interrupted => {
+        WaitOutcome::Interrupted => {
             job.cancel();
             return Err(Thrown::Pending);
         }

@@ -47,8 +47,8 @@ fn build(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let table = call.array(0)?;
     let timeout = call.opt_seconds(1)?;
     let request = arguments::request(table)?;
-    arguments::submit(ret, |inbox| {
-        engine::current().build(request, timeout, inbox)
+    arguments::submit(ret, |completions| {
+        engine::current().build(request, timeout, completions)
     })
 }
 

@@ -97,5 +97,5 @@ fn from(look: impl Fn(&str, Take) -> Option<String>) -> Option<String> {
 }
 
 fn made() -> Result<String> {
-    Ok(uuid::text(uuid::v7(clock::unix_ms())?))
+    Ok(uuid::v7(clock::unix_ms())?.to_string())
 }

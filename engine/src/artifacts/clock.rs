@@ -36,7 +36,7 @@ impl Clock {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         match self {
-            Self::System => coarse_ms() + failpoint::ahead_ms(),
+            Self::System => coarse_ms() + failpoint::clock_offset_ms(),
             Self::Manual(hand) => hand.load(Ordering::Relaxed),
             Self::Set(hands) => {
                 let [wall, _] = hands.as_ref();

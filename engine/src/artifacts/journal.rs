@@ -23,7 +23,7 @@ use super::{
     layout::{CONTROL, Disk, absent},
 };
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     file_size::without_signal,
 };
 
@@ -70,7 +70,7 @@ pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
         if without_signal(|| log.write(&record))? < record.len() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        reach(Place::ChangesNoted);
+        reach(FailPoint::ChangesNoted);
         // Replaced between opening and writing: nobody would read it there.
         if log.metadata()?.nlink() > 0 {
             let offset = io::Seek::stream_position(&mut log)?;
@@ -184,7 +184,7 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
     right.copy_from_slice(&random.max(1).to_le_bytes());
     without_signal(|| temp.file().write_all(&head))?;
     temp.share()?;
-    reach(Place::ChangesBegun);
+    reach(FailPoint::ChangesBegun);
     temp.publish(control, NAME)
 }
 

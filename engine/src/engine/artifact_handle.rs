@@ -11,25 +11,25 @@ use crate::{
 
 /// A found or built binary.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct ArtifactHandle {
     /// Key, hash, size and times.
     pub record: Record,
     /// It was there before it was asked for.
     pub is_hit: bool,
     /// Set where the store doesn't hold it.
-    pub loose: Option<Arc<Loose>>,
+    pub temporary: Option<Arc<TemporaryArtifact>>,
 }
 
 /// A binary beside the store: the cache is off, or its directory can't be written.
 #[derive(Debug)]
-pub struct Loose {
+pub struct TemporaryArtifact {
     /// Where it lies for a while.
     pub path: PathBuf,
     /// What it was built from.
     pub config: serde_json::Value,
 }
 
-impl Found {
+impl ArtifactHandle {
     /// What the index gave.
     #[inline]
     #[must_use]
@@ -37,7 +37,7 @@ impl Found {
         Self {
             record,
             is_hit: true,
-            loose: None,
+            temporary: None,
         }
     }
 
@@ -52,7 +52,7 @@ impl Found {
 
     /// Stands for nothing: for an object that PHP tried to make by itself.
     #[must_use]
-    pub fn nothing() -> Self {
+    pub fn empty() -> Self {
         Self::hit(Record {
             key: Key(0),
             sha256: [0; 32],
@@ -66,16 +66,16 @@ impl Found {
     }
 }
 
-impl Found {
+impl ArtifactHandle {
     /// What a build brought. What doesn't lie in `store` is held by its path.
     #[must_use]
-    pub fn of(artifact: Artifact, store: Option<&Store>) -> Self {
+    pub fn from_build(artifact: Artifact, store: Option<&Store>) -> Self {
         let is_kept = store.is_some_and(|store| store.path(&artifact.record) == artifact.path);
         Self {
             record: artifact.record,
             is_hit: artifact.cache_status == CacheStatus::Hit,
-            loose: (!is_kept).then(|| {
-                Arc::new(Loose {
+            temporary: (!is_kept).then(|| {
+                Arc::new(TemporaryArtifact {
                     path: artifact.path,
                     config: artifact.config,
                 })
@@ -84,7 +84,7 @@ impl Found {
     }
 }
 
-impl Loose {
+impl TemporaryArtifact {
     /// Opens it, if it still has its size.
     #[must_use]
     pub fn open(&self, record: &Record) -> Option<File> {

@@ -3,15 +3,15 @@
 
 use std::{fs::File, path::PathBuf};
 
-use super::{Found, Process};
+use super::{ArtifactHandle, Engine};
 use crate::{Error, Result};
 
-impl Process {
+impl Engine {
     /// A binary's path on this machine.
     #[must_use]
-    pub fn path_of(&self, found: &Found) -> PathBuf {
-        match (&found.loose, self.store()) {
-            (Some(loose), _) => loose.path.clone(),
+    pub fn path_of(&self, found: &ArtifactHandle) -> PathBuf {
+        match (&found.temporary, self.store()) {
+            (Some(temporary), _) => temporary.path.clone(),
             (None, Ok(Some(store))) => store.path(&found.record),
             (None, _) => PathBuf::new(),
         }
@@ -19,9 +19,9 @@ impl Process {
 
     /// The configuration a binary was built from; null where it is gone.
     #[must_use]
-    pub fn config_of(&self, found: &Found) -> serde_json::Value {
-        match (&found.loose, self.store()) {
-            (Some(loose), _) => loose.config.clone(),
+    pub fn config_of(&self, found: &ArtifactHandle) -> serde_json::Value {
+        match (&found.temporary, self.store()) {
+            (Some(temporary), _) => temporary.config.clone(),
             (None, Ok(Some(store))) => store.config(&found.record).unwrap_or_default(),
             (None, _) => serde_json::Value::Null,
         }
@@ -31,9 +31,9 @@ impl Process {
     ///
     /// # Errors
     /// [`Error::State`]: it is gone.
-    pub fn open(&self, found: &Found) -> Result<File> {
-        let opened = match &found.loose {
-            Some(loose) => loose.open(&found.record),
+    pub fn open(&self, found: &ArtifactHandle) -> Result<File> {
+        let opened = match &found.temporary {
+            Some(temporary) => temporary.open(&found.record),
             None => self.enabled_store()?.open_binary(&found.record)?,
         };
         opened.ok_or_else(|| {
@@ -47,9 +47,9 @@ impl Process {
 
     /// Hashes a binary again. `false`: it is gone, or not what was committed.
     #[must_use]
-    pub fn verify(&self, found: &Found) -> bool {
-        match (&found.loose, self.store()) {
-            (Some(loose), _) => loose.verify(&found.record),
+    pub fn verify(&self, found: &ArtifactHandle) -> bool {
+        match (&found.temporary, self.store()) {
+            (Some(temporary), _) => temporary.verify(&found.record),
             (None, Ok(Some(store))) => store.verify(&found.record).unwrap_or(false),
             (None, _) => false,
         }

@@ -9,7 +9,7 @@ use std::{
 
 use once_cell::sync::OnceCell;
 
-use super::{Process, artifact_stats};
+use super::{Engine, artifact_stats};
 pub(super) use crate::host::leader::Duty;
 use crate::{
     Result,
@@ -26,20 +26,20 @@ use crate::{
 };
 
 /// What a process holds once it takes part in the host.
-pub(super) struct Joined {
+pub(super) struct HostMembership {
     standing: Standing,
 }
 
-impl Joined {
+impl HostMembership {
     /// Whether this process does the duties of the host now.
     pub(super) fn is_steward(&self) -> bool {
         self.standing.is_steward()
     }
 }
 
-impl Process {
+impl Engine {
     /// Takes part in the host: shows presence, and watches for the steward's place.
-    pub(super) fn join(&self) -> Result<Joined> {
+    pub(super) fn join(&self) -> Result<HostMembership> {
         logging::start_writer();
         let dirs = self.dirs()?;
         // This process may have looked things up for days before its first job.
@@ -47,17 +47,17 @@ impl Process {
         Secret::of_host(&dirs.state)?;
         let presence = Arc::clone(self.presence()?);
         let standing = Standing::default();
-        self.runtime.attend(leader::watch(
+        self.runtime.spawn_background(leader::watch(
             dirs.run.join("steward.lock"),
             self.duties(),
             standing.clone(),
         ))?;
-        self.runtime.attend(stay(
+        self.runtime.spawn_background(keep_alive(
             Arc::downgrade(&presence),
             dirs.clone(),
             self.store().ok().flatten().map(Arc::clone),
         ))?;
-        Ok(Joined { standing })
+        Ok(HostMembership { standing })
     }
 
     /// This process's presence, shown from now on. A worker that has no job shows it too, and takes no part in
@@ -141,7 +141,7 @@ impl Process {
 /// Keeps this process a member: what a cleaner of temporary files, or somebody's `rm`, has taken away
 /// is made anew, and the index follows what was changed past it, by those who share the directory
 /// and not the index: another capacity, another container.
-async fn stay(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
+async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
     let mut told = false;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -18,9 +18,7 @@ use crate::{
     config::{Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging,
-    runtime::{
-        Inbox, Job, JobContext, JobSpec, OnShutdown, Owner, Runtime, RuntimeOptions, TokioFactory,
-    },
+    runtime::{CompletionQueue, Job, JobContext, Runtime, RuntimeOptions, TokioFactory},
     threads::blocking,
     velox::{Identity, Places, Request, Velox},
     worker::Roster,
@@ -34,16 +32,16 @@ mod sentry;
 mod status;
 mod workers;
 
-use host_member::{Joined, SETTLING, limit_of};
+use host_member::{HostMembership, SETTLING, limit_of};
 use sentry::SentryCell;
 
-pub use artifact_handle::{Found, Loose};
+pub use artifact_handle::{ArtifactHandle, TemporaryArtifact};
 
 /// What a job ends with.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// A binary.
-    Artifact(Found),
+    Artifact(ArtifactHandle),
     /// Figures, for a duty that PHP asked for.
     Report(serde_json::Value),
 }
@@ -52,7 +50,7 @@ pub enum Value {
 pub type Environment = HashMap<String, String>;
 
 /// See the head of the file.
-pub struct Process {
+pub struct Engine {
     resolved: Resolved,
     mode: String,
     environment: Environment,
@@ -62,14 +60,14 @@ pub struct Process {
     velox: OnceCell<Arc<Velox>>,
     sentry: Arc<SentryCell>,
     /// Builds without a cache, for as long as that can't be opened.
-    makeshift: OnceCell<Arc<Velox>>,
-    joined: OnceCell<Joined>,
+    uncached_builds: OnceCell<Arc<Velox>>,
+    membership: OnceCell<HostMembership>,
     presence: OnceCell<Arc<Presence>>,
     /// `None`: it can't be had, and that was said.
     roster: OnceCell<Option<Arc<Roster>>>,
 }
 
-impl Process {
+impl Engine {
     /// A process that has done nothing yet. `mode` is the name of PHP's server API.
     #[must_use]
     pub fn new(resolved: Resolved, mode: &str, environment: Environment) -> Self {
@@ -86,8 +84,8 @@ impl Process {
             store: OnceCell::new(),
             velox: OnceCell::new(),
             sentry: Arc::default(),
-            makeshift: OnceCell::new(),
-            joined: OnceCell::new(),
+            uncached_builds: OnceCell::new(),
+            membership: OnceCell::new(),
             presence: OnceCell::new(),
             roster: OnceCell::new(),
         }
@@ -179,7 +177,7 @@ impl Process {
         match self.store() {
             Ok(store) => Ok(self.velox.get_or_init(|| self.make_velox(dirs, store))),
             // It may be a full disk, and is tried again with the next build; no build fails for it.
-            Err(error) => Ok(self.makeshift.get_or_init(|| {
+            Err(error) => Ok(self.uncached_builds.get_or_init(|| {
                 log::warn!(error = error.to_string().as_str(); "artifact cache not usable");
                 self.make_velox(dirs, None)
             })),
@@ -202,12 +200,12 @@ impl Process {
     /// Looks for an artifact of that configuration in the index alone.
     ///
     /// # Errors
-    /// As [`Process::store`].
-    pub fn find(&self, request: &Request) -> Result<Option<Found>> {
+    /// As [`Engine::store`].
+    pub fn find(&self, request: &Request) -> Result<Option<ArtifactHandle>> {
         Ok(self
             .store()?
             .and_then(|store| Identity::of(request).lookup(store))
-            .map(Found::hit))
+            .map(ArtifactHandle::hit))
     }
 
     /// Asks for a build. A hit is done at once and starts nothing.
@@ -218,18 +216,14 @@ impl Process {
         &self,
         request: Request,
         timeout: Option<Duration>,
-        inbox: Option<Arc<Inbox>>,
+        completions: Option<Arc<CompletionQueue>>,
     ) -> Result<Arc<Job<Value>>> {
-        const SPEC: JobSpec = JobSpec {
-            kind: "velox.build",
-            owner: Owner::Request,
-            on_shutdown: OnShutdown::HandOver,
-        };
+        const KIND: &str = "velox.build";
         let velox = Arc::clone(self.velox()?);
         let store = self.store.get().cloned();
         if let Some(artifact) = velox.begin(&request) {
-            let found = Found::of(artifact, store.as_deref());
-            return Ok(Job::ready(SPEC, inbox, Ok(Value::Artifact(found))));
+            let found = ArtifactHandle::from_build(artifact, store.as_deref());
+            return Ok(Job::ready(KIND, completions, Ok(Value::Artifact(found))));
         }
         if self.settings().velox.server_url.is_none() {
             return Err(Error::Config(
@@ -237,7 +231,7 @@ impl Process {
             ));
         }
         let booking = velox.book(request);
-        self.spawn(SPEC, inbox, |context| async move {
+        self.spawn(KIND, completions, |context| async move {
             let building = velox.fly(booking, &context.cancel, |_| ());
             let built = match timeout {
                 Some(limit) => tokio::time::timeout(limit, building).await.map_err(|_| {
@@ -246,7 +240,10 @@ impl Process {
                 })?,
                 None => building.await,
             };
-            Ok(Value::Artifact(Found::of(built?, store.as_deref())))
+            Ok(Value::Artifact(ArtifactHandle::from_build(
+                built?,
+                store.as_deref(),
+            )))
         })
     }
 
@@ -257,16 +254,11 @@ impl Process {
     pub fn with_store(
         &self,
         kind: &'static str,
-        inbox: Option<Arc<Inbox>>,
+        completions: Option<Arc<CompletionQueue>>,
         work: impl FnOnce(&Store, &JobContext) -> Result<Value> + Send + 'static,
     ) -> Result<Arc<Job<Value>>> {
         let store = Arc::clone(self.enabled_store()?);
-        let spec = JobSpec {
-            kind,
-            owner: Owner::Request,
-            on_shutdown: OnShutdown::Abort,
-        };
-        self.spawn(spec, inbox, |context| async move {
+        self.spawn(kind, completions, |context| async move {
             blocking(move || work(&store, &context)).await?
         })
     }
@@ -274,7 +266,7 @@ impl Process {
     /// The store, where the cache is on.
     ///
     /// # Errors
-    /// [`Error::Config`] where it is off; or as [`Process::store`].
+    /// [`Error::Config`] where it is off; or as [`Engine::store`].
     pub fn enabled_store(&self) -> Result<&Arc<Store>> {
         self.store()?.ok_or_else(|| {
             Error::Config("velox.cache.enabled is off: there are no artifacts".into())
@@ -283,8 +275,8 @@ impl Process {
 
     fn spawn<F, Fut>(
         &self,
-        spec: JobSpec,
-        inbox: Option<Arc<Inbox>>,
+        kind: &'static str,
+        completions: Option<Arc<CompletionQueue>>,
         work: F,
     ) -> Result<Arc<Job<Value>>>
     where
@@ -292,8 +284,8 @@ impl Process {
         Fut: Future<Output = Result<Value>> + Send + 'static,
     {
         self.check_capability("runtime")?;
-        self.joined.get_or_try_init(|| self.join())?;
-        self.runtime.spawn(spec, inbox, work)
+        self.membership.get_or_try_init(|| self.join())?;
+        self.runtime.spawn(kind, completions, work)
     }
 
     fn check_capability(&self, name: &str) -> Result<()> {
@@ -303,7 +295,7 @@ impl Process {
         }
     }
 
-    /// Ends it: jobs are aborted or handed over, threads are joined, locks released. Milliseconds as a
+    /// Ends it: jobs are aborted or handed over, threads are membership, locks released. Milliseconds as a
     /// habit, `pillion.shutdown_timeout` at most.
     pub fn stop(&self) {
         let begun = Instant::now();

@@ -13,13 +13,13 @@ use std::{
 
 use once_cell::sync::OnceCell;
 
-use super::{Process, Value};
+use super::{Engine, Value};
 use crate::{
     Error, Result,
     config::SentrySettings,
     host::{Dirs, clock, lock::Lock},
     logging,
-    runtime::{Inbox, Job, JobSpec, OnShutdown, Owner},
+    runtime::{CompletionQueue, Job},
     sentry::{ReplayState, Sentry, SentryDirs, outbox::AdoptBackoff},
 };
 
@@ -57,17 +57,17 @@ impl SentryCell {
         &self,
         settings: &SentrySettings,
         places: SentryDirs,
-        attend: impl FnOnce(Arc<Sentry>),
+        spawn_background: impl FnOnce(Arc<Sentry>),
     ) -> Result<&Arc<Sentry>> {
         self.room.get_or_try_init(|| {
             let sentry = Arc::new(Sentry::open(settings.clone(), places)?);
-            attend(Arc::clone(&sentry));
+            spawn_background(Arc::clone(&sentry));
             Ok(sentry)
         })
     }
 }
 
-impl Process {
+impl Engine {
     /// The room, with its sender running.
     ///
     /// # Errors
@@ -89,13 +89,13 @@ impl Process {
     fn attend_again(&self, sentry: &Arc<Sentry>) {
         let now = clock::since_boot().as_secs();
         if self.sentry.tried.swap(now, Ordering::Relaxed) != now {
-            self.attend(Arc::clone(sentry));
+            self.spawn_background(Arc::clone(sentry));
         }
     }
 
-    fn attend(&self, sentry: Arc<Sentry>) {
+    fn spawn_background(&self, sentry: Arc<Sentry>) {
         let was_unattended = self.sentry.is_unattended.load(Ordering::Relaxed);
-        let attended = self.runtime.attend(sentry.run());
+        let attended = self.runtime.spawn_background(sentry.run());
         if let (Err(error), false) = (&attended, was_unattended) {
             log::warn!(error = error.to_string().as_str(); "envelopes wait for a thread that sends them");
         }
@@ -114,7 +114,7 @@ impl Process {
         Ok(&self.settings().sentry)
     }
 
-    /// Whether [`Process::sentry`] would have to open it.
+    /// Whether [`Engine::sentry`] would have to open it.
     #[inline]
     #[must_use]
     pub fn is_sentry_open(&self) -> bool {
@@ -132,30 +132,28 @@ impl Process {
                 SentryDirs::default()
             }
         };
-        if let Err(error) = self.joined.get_or_try_init(|| self.join()) {
+        if let Err(error) = self.membership.get_or_try_init(|| self.join()) {
             log::warn!(error = error.to_string().as_str(); "this process can't take part in the host");
         }
         self.sentry.open(&self.settings().sentry, places, |sentry| {
-            self.attend(sentry);
+            self.spawn_background(sentry);
         })
     }
 
     /// Has all that waits sent, as a job that ends with `true` when nothing waits any more.
     ///
     /// # Errors
-    /// As [`Process::sentry`].
-    pub fn flush_sentry(&self, inbox: Option<Arc<Inbox>>) -> Result<Arc<Job<Value>>> {
-        const SPEC: JobSpec = JobSpec {
-            kind: "sentry.flush",
-            owner: Owner::Request,
-            on_shutdown: OnShutdown::Abort,
-        };
+    /// As [`Engine::sentry`].
+    pub fn flush_sentry(
+        &self,
+        completions: Option<Arc<CompletionQueue>>,
+    ) -> Result<Arc<Job<Value>>> {
         let sentry = Arc::clone(self.sentry()?);
         if self.sentry.is_unattended.load(Ordering::Relaxed) {
-            self.attend(Arc::clone(&sentry));
+            self.spawn_background(Arc::clone(&sentry));
         }
         // Whoever gave up waiting has no use for it: it would hurry the sender for as long as Sentry is away.
-        self.runtime.spawn(SPEC, inbox, |context| async move {
+        self.runtime.spawn("sentry.flush", completions, |context| async move {
             tokio::select! {
                 biased;
                 () = context.cancel.cancelled() => Err(Error::Cancelled("the flush was cancelled".into())),
@@ -209,7 +207,7 @@ impl Process {
     pub fn look_for_orphans(&self) {
         let host = &self.settings().host;
         let off = self.resolved().capability_off("sentry").is_some();
-        if self.joined.get().is_some() || off || !self.settings().sentry.enabled {
+        if self.membership.get().is_some() || off || !self.settings().sentry.enabled {
             return;
         }
         // Nothing is made for a process that has no use for it.

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Process, artifact_stats};
+use super::{Engine, artifact_stats};
 use crate::host::clock;
 
-impl Process {
+impl Engine {
     /// A tree for people and health checks. Reads a few small files of the host; starts nothing.
     /// `heap` is the extension's own, in bytes and live allocations.
     #[must_use]
@@ -17,7 +17,7 @@ impl Process {
             .map(|job| {
                 json!({
                     "id": job.id().to_string(),
-                    "kind": job.spec().kind,
+                    "kind": job.kind(),
                     "state": job.state().to_string(),
                     "seconds": job.age().as_secs_f64(),
                 })
@@ -60,7 +60,7 @@ impl Process {
         json!({
             "state_dir": dirs.map(|dirs| dirs.state.display().to_string()),
             "run_dir": dirs.map(|dirs| dirs.run.display().to_string()),
-            "steward": self.joined.get().is_some_and(|joined| joined.is_steward()),
+            "steward": self.membership.get().is_some_and(|membership| membership.is_steward()),
             "workers": workers,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Process;
+use super::Engine;
 use crate::{
     host::{clock, presence},
     worker::{
@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-impl Process {
+impl Engine {
     /// Whether it takes part in the host for another reason: it has had a job.
     #[must_use]
     pub fn has_joined(&self) -> bool {
-        self.joined.get().is_some()
+        self.membership.get().is_some()
     }
 
     /// A slot for the thread that calls. `None`: there is none to be had; that has been said in the log.

@@ -14,7 +14,7 @@ pub fn unix_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis().try_into().unwrap_or(u64::MAX))
-        .saturating_add(failpoint::ahead_ms())
+        .saturating_add(failpoint::clock_offset_ms())
 }
 
 /// Time since boot, suspended time included.

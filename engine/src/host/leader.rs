@@ -14,7 +14,7 @@ use std::{
 use super::lock::{Kind, Lock};
 use crate::{
     Error,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     threads::blocking,
 };
 
@@ -54,7 +54,7 @@ pub async fn watch(lock_path: PathBuf, duties: Vec<Duty>, standing: Standing) {
         let attempted = Lock::attempt(&lock_path, Kind::Exclusive);
         if let Ok(Some(lock)) = attempted {
             let _seat = Seat::take(&standing);
-            reach(Place::StewardSeated);
+            reach(FailPoint::LeaderElected);
             serve(&lock, &duties).await;
         }
         tokio::time::sleep(TRY_EVERY + jitter()).await;
@@ -77,7 +77,7 @@ async fn serve(lock: &Lock, duties: &[Duty]) {
                 {
                     log::error!(duty = duty.name, error = error.to_string().as_str(); "duty failed");
                 }
-                reach(Place::StewardDuty);
+                reach(FailPoint::LeaderTask);
             }
             *due = Instant::now() + duty.every;
         }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     file_size::without_signal,
 };
 
@@ -116,14 +116,14 @@ impl Drop for Presence {
 fn show(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
     files::make_dir(dir).context(|| format!("making {}", dir.display()))?;
     let lock = claim(dir, info.pid)?;
-    reach(Place::PresenceLocked);
+    reach(FailPoint::PresenceLocked);
     let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
     let written = without_signal(|| lock.file().write_all(&text));
     if written.is_err() {
         let _ = fs::remove_file(lock.path());
     }
     written.context(|| format!("writing {}", lock.path().display()))?;
-    reach(Place::PresenceJoined);
+    reach(FailPoint::PresenceJoined);
     Ok(lock)
 }
 
@@ -172,7 +172,7 @@ fn read_living(path: &Path) -> Option<PresenceInfo> {
         // Nobody holds it: dead, or between making the file and locking it, which `join` survives
         // because `Lock` looks whether its file is still the named one.
         Ok(Some(lock)) => {
-            reach(Place::PresenceDead);
+            reach(FailPoint::PresenceDead);
             let _ = fs::remove_file(lock.path());
             None
         }

@@ -14,7 +14,7 @@ use super::files;
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     file_size::without_signal,
 };
 
@@ -107,13 +107,13 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
             file.sync_all()
         })
         .and_then(|()| {
-            reach(Place::SecretWritten);
+            reach(FailPoint::SecretWritten);
             match fs::hard_link(&temporary, path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 other => other,
             }
         });
-    reach(Place::SecretLinked);
+    reach(FailPoint::SecretLinked);
     let _ = fs::remove_file(&temporary);
     written.context(|| format!("making {}", path.display()))
 }

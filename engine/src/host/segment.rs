@@ -15,7 +15,7 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use crate::{
     descriptors,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     file_size::without_signal,
 };
 
@@ -38,7 +38,7 @@ impl Segment {
         let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         check_room(dir, bytes)?;
         let mut file = create_new(path)?;
-        reach(Place::SharedMade);
+        reach(FailPoint::SharedMade);
         let made = Self::fill(&mut file, dir, bytes);
         if made.is_err() {
             let _ = fs::remove_file(path);

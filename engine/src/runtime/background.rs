@@ -16,7 +16,7 @@ use std::{
 #[cfg(target_os = "linux")]
 use super::fork_sockets::Watched;
 use super::{
-    Inbox, Job, JobContext, JobSpec, OnShutdown,
+    CompletionQueue, Job, JobContext,
     signals::{self, Blocked},
 };
 use crate::{Error, Result, descriptors, host::fork, threads};
@@ -74,12 +74,12 @@ impl Factory for TokioFactory {
 pub struct Runtime<T> {
     factory: Box<dyn Factory>,
     generation: u32,
-    // Lock order: `engine` before `jobs`. Neither is held while user code or a task runs.
-    engine: Mutex<Engine>,
+    // Lock order: `state` before `jobs`. Neither is held while user code or a task runs.
+    state: Mutex<RuntimeState>,
     jobs: Mutex<HashMap<u64, Arc<Job<T>>>>,
 }
 
-enum Engine {
+enum RuntimeState {
     NotStarted,
     Started(Started),
     Stopped,
@@ -109,7 +109,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         Self {
             factory,
             generation: fork::generation(),
-            engine: Mutex::new(Engine::NotStarted),
+            state: Mutex::new(RuntimeState::NotStarted),
             jobs: Mutex::new(HashMap::new()),
         }
     }
@@ -117,7 +117,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     /// Whether its threads run.
     #[must_use]
     pub fn is_started(&self) -> bool {
-        matches!(*self.engine(), Engine::Started(_))
+        matches!(*self.state(), RuntimeState::Started(_))
     }
 
     /// Jobs that have not ended.
@@ -134,8 +134,8 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     /// gives no thread.
     pub fn spawn<F, Fut>(
         self: &Arc<Self>,
-        spec: JobSpec,
-        inbox: Option<Arc<Inbox>>,
+        kind: &'static str,
+        completions: Option<Arc<CompletionQueue>>,
         work: F,
     ) -> Result<Arc<Job<T>>>
     where
@@ -143,7 +143,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         Fut: Future<Output = Result<T>> + Send + 'static,
     {
         let handle = self.handle()?;
-        let job = Arc::new(Job::new(spec, inbox));
+        let job = Arc::new(Job::new(kind, completions));
         {
             let mut table = self.table();
             if table.len() >= MAX_JOBS {
@@ -157,7 +157,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
             id: job.id(),
             cancel: job.token().clone(),
         });
-        handle.spawn(run(Ending::new(self, &job), work));
+        handle.spawn(run(JobGuard::new(self, &job), work));
         Ok(job)
     }
 
@@ -166,8 +166,8 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     ///
     /// # Errors
     /// The runtime can't start, as for [`Runtime::spawn`].
-    pub fn attend(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        self.handle()?.spawn(Caught(Box::pin(work)));
+    pub fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        self.handle()?.spawn(CatchUnwind(Box::pin(work)));
         Ok(())
     }
 
@@ -175,17 +175,12 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     /// milliseconds as a habit, and at most `ceiling`. Later spawns fail.
     pub fn stop(&self, ceiling: Duration) {
         let start = Instant::now();
-        let engine = std::mem::replace(&mut *self.engine(), Engine::Stopped);
-        let Engine::Started(started) = engine else {
+        let state = std::mem::replace(&mut *self.state(), RuntimeState::Stopped);
+        let RuntimeState::Started(started) = state else {
             return;
         };
-        let may_finish = |job: &Arc<Job<T>>| job.spec().on_shutdown == OnShutdown::Finish;
-        for job in self.jobs().iter().filter(|job| !may_finish(job)) {
+        for job in self.jobs() {
             job.cancel();
-        }
-        // Half of the time for those that may finish, so that joining has the other half.
-        while start.elapsed() < ceiling / 2 && self.jobs().iter().any(may_finish) {
-            std::thread::sleep(Duration::from_millis(1));
         }
         #[cfg(target_os = "linux")]
         drop(started.watched);
@@ -200,7 +195,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     /// Both locks, as another thread may hold them in the moment of a fork.
     #[cfg(test)]
     pub(super) fn hold<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
-        let _locks = (self.engine(), self.table());
+        let _locks = (self.state(), self.table());
         meanwhile()
     }
 
@@ -210,24 +205,24 @@ impl<T: Send + Sync + 'static> Runtime<T> {
                 "the runtime belongs to the parent process".into(),
             ));
         }
-        let mut engine = self.engine();
-        match &*engine {
-            Engine::Started(started) => Ok(started.runtime.handle().clone()),
-            Engine::Stopped => Err(Error::State("the process is shutting down".into())),
-            Engine::NotStarted => {
+        let mut state = self.state();
+        match &*state {
+            RuntimeState::Started(started) => Ok(started.runtime.handle().clone()),
+            RuntimeState::Stopped => Err(Error::State("the process is shutting down".into())),
+            RuntimeState::NotStarted => {
                 let runtime = self
                     .factory
                     .build()
                     .map_err(|source| Error::io("starting the runtime's threads", source))?;
                 let handle = runtime.handle().clone();
-                *engine = Engine::Started(Started::new(runtime));
+                *state = RuntimeState::Started(Started::new(runtime));
                 Ok(handle)
             }
         }
     }
 
-    fn engine(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, RuntimeState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<u64, Arc<Job<T>>>> {
@@ -237,13 +232,13 @@ impl<T: Send + Sync + 'static> Runtime<T> {
 
 /// Runs one job to its end. A cancelled one gets a moment to tidy up.
 async fn run<T: Send + Sync + 'static>(
-    ending: Ending<T>,
+    ending: JobGuard<T>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) {
     let job = Arc::clone(&ending.job);
     descriptors::hold_standard();
     job.begin();
-    let mut work = Box::pin(Caught(Box::pin(work)));
+    let mut work = Box::pin(CatchUnwind(Box::pin(work)));
     let outcome = tokio::select! {
         biased;
         outcome = &mut work => Some(outcome),
@@ -257,7 +252,7 @@ async fn run<T: Send + Sync + 'static>(
         }
         Some(Err(panic)) => {
             if !threads::is_refusal(&panic) {
-                log::error!(job = job.id(), kind = job.spec().kind, message = panic.as_str(); "job panicked");
+                log::error!(job = job.id(), kind = job.kind(), message = panic.as_str(); "job panicked");
             }
             job.complete(Err(threads::error_of(panic)));
         }
@@ -268,12 +263,12 @@ async fn run<T: Send + Sync + 'static>(
 }
 
 /// Takes the job out of the table when its task ends, also when the runtime drops the task.
-struct Ending<T: Send + Sync + 'static> {
+struct JobGuard<T: Send + Sync + 'static> {
     runtime: Arc<Runtime<T>>,
     job: Arc<Job<T>>,
 }
 
-impl<T: Send + Sync + 'static> Ending<T> {
+impl<T: Send + Sync + 'static> JobGuard<T> {
     fn new(runtime: &Arc<Runtime<T>>, job: &Arc<Job<T>>) -> Self {
         Self {
             runtime: Arc::clone(runtime),
@@ -282,7 +277,7 @@ impl<T: Send + Sync + 'static> Ending<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Drop for Ending<T> {
+impl<T: Send + Sync + 'static> Drop for JobGuard<T> {
     fn drop(&mut self) {
         self.runtime.table().remove(&self.job.id());
         self.job.complete(Err(Error::Cancelled(
@@ -292,9 +287,9 @@ impl<T: Send + Sync + 'static> Drop for Ending<T> {
 }
 
 /// A future whose panic is an error with the panic's message.
-struct Caught<F>(Pin<Box<F>>);
+struct CatchUnwind<F>(Pin<Box<F>>);
 
-impl<F: Future> Future for Caught<F> {
+impl<F: Future> Future for CatchUnwind<F> {
     type Output = Result<F::Output, String>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

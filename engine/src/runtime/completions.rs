@@ -25,7 +25,7 @@ const NO_SLOT: usize = usize::MAX;
 
 /// Made by a PHP thread at its first job; dropped when the thread ends.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct CompletionQueue {
     generation: u32,
     finished: (Sender<u64>, Receiver<u64>),
     overflowed: AtomicBool,
@@ -35,8 +35,8 @@ pub struct Inbox {
     signalled: AtomicBool,
 }
 
-impl Inbox {
-    /// A new inbox. `inherited` is the parent's, in a forked child: its notifier is taken over, so
+impl CompletionQueue {
+    /// A new completions. `inherited` is the parent's, in a forked child: its notifier is taken over, so
     /// that a stream which PHP opened before the fork works in the child for the child's jobs.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Inbox {
     }
 
     /// Tells that a job is done. Called by the runtime, after the outcome is in its slot.
-    pub(super) fn finished(&self, id: u64) {
+    pub(super) fn push(&self, id: u64) {
         if let Err(TrySendError::Full(_)) = self.finished.0.try_send(id) {
             self.overflowed.store(true, Ordering::Release);
         }
@@ -125,7 +125,7 @@ impl Inbox {
     }
 
     /// The ids of the jobs that were done since the last call. The second value: some are missing,
-    /// because more were done than the inbox holds.
+    /// because more were done than the completions holds.
     pub fn drain(&self) -> (Vec<u64>, bool) {
         {
             let notifier = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,46 +156,46 @@ mod tests {
 
     #[test]
     fn ids_come_out_once_and_in_order() {
-        let inbox = Inbox::new(None).unwrap();
-        inbox.finished(7);
-        inbox.finished(8);
-        assert_eq!(inbox.drain(), (vec![7, 8], false));
-        assert_eq!(inbox.drain(), (vec![], false));
+        let completions = CompletionQueue::new(None).unwrap();
+        completions.push(7);
+        completions.push(8);
+        assert_eq!(completions.drain(), (vec![7, 8], false));
+        assert_eq!(completions.drain(), (vec![], false));
     }
 
     #[test]
     fn the_notifier_is_readable_until_it_is_drained() {
-        let inbox = Inbox::new(None).unwrap();
-        let php = inbox.open_notifier().unwrap();
+        let completions = CompletionQueue::new(None).unwrap();
+        let php = completions.open_notifier().unwrap();
         assert!(!readable(php.as_raw_fd()));
         for id in 0..10_000 {
-            inbox.finished(id);
+            completions.push(id);
         }
         assert!(readable(php.as_raw_fd()));
-        let (ids, overflowed) = inbox.drain();
+        let (ids, overflowed) = completions.drain();
         assert_eq!((ids.len(), overflowed), (CAPACITY, true));
         assert!(!readable(php.as_raw_fd()));
-        inbox.finished(1);
+        completions.push(1);
         assert!(readable(php.as_raw_fd()));
     }
 
     #[test]
     fn what_was_done_before_the_notifier_opened_makes_it_readable() {
-        let inbox = Inbox::new(None).unwrap();
-        inbox.finished(1);
-        let php = inbox.open_notifier().unwrap();
+        let completions = CompletionQueue::new(None).unwrap();
+        completions.push(1);
+        let php = completions.open_notifier().unwrap();
         assert!(readable(php.as_raw_fd()));
     }
 
     #[test]
     fn php_may_close_its_end() {
-        let inbox = Inbox::new(None).unwrap();
-        drop(inbox.open_notifier().unwrap());
-        inbox.finished(1);
-        inbox.finished(2);
-        assert_eq!(inbox.drain().0, vec![1, 2]);
-        let again = inbox.open_notifier().unwrap();
-        inbox.finished(3);
+        let completions = CompletionQueue::new(None).unwrap();
+        drop(completions.open_notifier().unwrap());
+        completions.push(1);
+        completions.push(2);
+        assert_eq!(completions.drain().0, vec![1, 2]);
+        let again = completions.open_notifier().unwrap();
+        completions.push(3);
         assert!(readable(again.as_raw_fd()));
     }
 }

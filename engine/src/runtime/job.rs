@@ -1,5 +1,5 @@
-//! One piece of background work: a record with an owner, a cancel token and a slot for the outcome.
-//! PHP's handle and the task on the runtime share it; the first outcome stays. Any thread.
+//! One piece of background work: a record with a cancel token and a cell for the outcome. PHP's handle and the task on
+//! the runtime share it; the first outcome stays. Any thread.
 
 use std::{
     fmt,
@@ -10,48 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CancelToken, Inbox};
+use super::{CancellationToken, CompletionQueue};
 use crate::{Error, Result, host::fork};
 
-/// Whose end ends the interest in a job's result. The work goes on in any case.
+/// The state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// One logical request.
-    Request,
-    /// The process: work that no request asked for.
-    Process,
-    /// The host: the steward's duties.
-    Host,
-}
-
-/// What the shutdown of the process does to a job that runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnShutdown {
-    /// Dropped at once; nothing is left behind.
-    Abort,
-    /// Given the time that the shutdown has.
-    Finish,
-    /// Dropped at once; another process of the host takes the work over.
-    HandOver,
-}
-
-/// What kind of job is asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct JobSpec {
-    /// A short name for status pages: `velox.build`.
-    pub kind: &'static str,
-    /// Who is interested.
-    pub owner: Owner,
-    /// What shutdown does to it.
-    pub on_shutdown: OnShutdown,
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Accepted, and not begun.
+pub enum JobState {
+    /// Accepted, not started.
     Pending,
-    /// Being worked on.
+    /// Running on the runtime.
     Running,
     /// Ended with a value.
     Done,
@@ -61,7 +28,7 @@ pub enum State {
     Cancelled,
 }
 
-impl fmt::Display for State {
+impl fmt::Display for JobState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pending => "pending",
@@ -77,37 +44,41 @@ impl fmt::Display for State {
 #[derive(Debug)]
 pub struct Job<T> {
     id: u64,
-    spec: JobSpec,
+    kind: &'static str,
     generation: u32,
     created: Instant,
     running: AtomicBool,
-    cancel: CancelToken,
+    cancel: CancellationToken,
     outcome: OnceLock<Result<T>>,
-    inbox: Option<Arc<Inbox>>,
+    completions: Option<Arc<CompletionQueue>>,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl<T> Job<T> {
-    /// A pending job whose end is told to `inbox`.
-    pub(super) fn new(spec: JobSpec, inbox: Option<Arc<Inbox>>) -> Self {
+    /// Creates a pending job that announces its end in `completions`.
+    pub(super) fn new(kind: &'static str, completions: Option<Arc<CompletionQueue>>) -> Self {
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            spec,
+            kind,
             generation: fork::generation(),
             created: Instant::now(),
             running: AtomicBool::new(false),
-            cancel: CancelToken::new(),
+            cancel: CancellationToken::new(),
             outcome: OnceLock::new(),
-            inbox,
+            completions,
         }
     }
 
-    /// A job that was done before it began: a hit needs no runtime. Nobody is woken for it, because
-    /// its handle says that it is done from the start; `inbox` learns of it all the same.
+    /// Creates a job that is done from the start: a cache hit needs no runtime. No waiter is woken for it, because its
+    /// handle reports it as done at once; `completions` lists it all the same.
     #[must_use]
-    pub fn ready(spec: JobSpec, inbox: Option<Arc<Inbox>>, outcome: Result<T>) -> Arc<Self> {
-        let job = Self::new(spec, inbox);
+    pub fn ready(
+        kind: &'static str,
+        completions: Option<Arc<CompletionQueue>>,
+        outcome: Result<T>,
+    ) -> Arc<Self> {
+        let job = Self::new(kind, completions);
         job.complete(outcome);
         Arc::new(job)
     }
@@ -118,50 +89,50 @@ impl<T> Job<T> {
         self.id
     }
 
-    /// What kind of job it is.
+    /// A short name for status pages: `velox.build`.
     #[must_use]
-    pub fn spec(&self) -> JobSpec {
-        self.spec
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
-    /// How long ago it was asked for.
+    /// Time since the job was created.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.created.elapsed()
     }
 
-    /// Where it stands.
+    /// The state at this moment.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> JobState {
         match self.outcome.get() {
-            Some(Ok(_)) => State::Done,
-            Some(Err(Error::Cancelled(_))) => State::Cancelled,
-            Some(Err(_)) => State::Failed,
-            None if self.running.load(Ordering::Acquire) => State::Running,
-            None => State::Pending,
+            Some(Ok(_)) => JobState::Done,
+            Some(Err(Error::Cancelled(_))) => JobState::Cancelled,
+            Some(Err(_)) => JobState::Failed,
+            None if self.running.load(Ordering::Acquire) => JobState::Running,
+            None => JobState::Pending,
         }
     }
 
-    /// Whether this process made it, and not an ancestor.
+    /// Whether this process created the job, and not an ancestor.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// Whether the outcome is there.
+    /// Whether the outcome is set.
     #[inline]
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.outcome.get().is_some()
     }
 
-    /// The outcome, once it is there.
+    /// Returns the outcome, or `None` before the job has ended.
     #[must_use]
     pub fn outcome(&self) -> Option<&Result<T>> {
         self.outcome.get()
     }
 
-    /// Fails where the job belongs to an ancestor of this process and has no outcome: none will come.
+    /// Fails if the job belongs to an ancestor of this process and has no outcome: none will come.
     ///
     /// # Errors
     /// [`Error::State`].
@@ -174,25 +145,25 @@ impl<T> Job<T> {
         ))
     }
 
-    /// Cancels. `true`: it had not ended yet, and its outcome is now [`Error::Cancelled`].
+    /// Cancels the job. Returns `true` if it had not ended; its outcome is then [`Error::Cancelled`].
     pub fn cancel(&self) -> bool {
         if !self.is_ours() {
             return false;
         }
-        // The outcome first: the work may end by itself as soon as it hears of it.
+        // The outcome first: the work may end by itself as soon as the token is cancelled.
         let first = self.complete(Err(Error::Cancelled(format!(
             "{} was cancelled",
-            self.spec.kind
+            self.kind
         ))));
         self.cancel.cancel();
         first
     }
 
-    /// Puts the outcome into the slot and wakes who waits. `false`: there was one already.
+    /// Sets the outcome and wakes the waiting thread. Returns `false` if an outcome was set before.
     pub(super) fn complete(&self, outcome: Result<T>) -> bool {
         let first = self.outcome.set(outcome).is_ok();
-        if first && let Some(inbox) = &self.inbox {
-            inbox.finished(self.id);
+        if first && let Some(completions) = &self.completions {
+            completions.push(self.id);
         }
         first
     }
@@ -203,16 +174,16 @@ impl<T> Job<T> {
 
     /// The token that stops the work.
     #[must_use]
-    pub fn token(&self) -> &CancelToken {
+    pub fn token(&self) -> &CancellationToken {
         &self.cancel
     }
 }
 
-/// What the work on a job gets to know.
+/// The part of a job that its work receives.
 #[derive(Debug, Clone)]
 pub struct JobContext {
     /// The job's id.
     pub id: u64,
-    /// Cancelled when nobody wants the result any more.
-    pub cancel: CancelToken,
+    /// Cancelled when the result is not wanted any more.
+    pub cancel: CancellationToken,
 }

@@ -121,7 +121,7 @@ impl Drop for Notifier {
 }
 
 /// Puts fresh pairs in the place of inherited ones. For the fork handler's child side:
-/// async-signal-safe. The inherited [`Notifier`]s must be forgotten; the child's inbox adopts the
+/// async-signal-safe. The inherited [`Notifier`]s must be forgotten; the child's completions adopts the
 /// fresh pair with [`Notifier::adopt`].
 pub fn after_fork() {
     for entry in &TABLE {

@@ -7,9 +7,9 @@ use crate::sync::atomic::{AtomicPtr, Ordering};
 
 /// Holds at most one `T`.
 #[derive(Debug)]
-pub struct Slot<T>(AtomicPtr<T>);
+pub struct ProcessCell<T>(AtomicPtr<T>);
 
-impl<T: Send + Sync> Slot<T> {
+impl<T: Send + Sync> ProcessCell<T> {
     /// An empty slot, for a `static`.
     #[must_use]
     pub const fn new() -> Self {
@@ -28,7 +28,7 @@ impl<T: Send + Sync> Slot<T> {
 
     /// What the slot holds, made now where it is empty. Where two threads make one at once, the
     /// second one's is dropped.
-    pub fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+    pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         if let Some(held) = self.get() {
             return held;
         }
@@ -52,7 +52,7 @@ impl<T: Send + Sync> Slot<T> {
     /// Empties the slot and hands its content over.
     ///
     /// # Safety
-    /// No reference that [`Slot::get`] or [`Slot::get_or_make`] gave may be used again. In the
+    /// No reference that [`ProcessCell::get`] or [`ProcessCell::get_or_init`] gave may be used again. In the
     /// extension: MSHUTDOWN, when no PHP code runs any more.
     pub unsafe fn take(&self) -> Option<Box<T>> {
         let held = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
@@ -67,7 +67,7 @@ impl<T: Send + Sync> Slot<T> {
     }
 }
 
-impl<T: Send + Sync> Default for Slot<T> {
+impl<T: Send + Sync> Default for ProcessCell<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn a_slot_is_filled_once_and_emptied_by_its_owner() {
-        let slot = Slot::new();
-        assert_eq!(*slot.get_or_make(|| 1), 1);
-        assert_eq!(*slot.get_or_make(|| 2), 1);
+        let slot = ProcessCell::new();
+        assert_eq!(*slot.get_or_init(|| 1), 1);
+        assert_eq!(*slot.get_or_init(|| 2), 1);
         // SAFETY: no reference is alive.
         assert_eq!(unsafe { slot.take() }.map(|v| *v), Some(1));
         assert!(slot.get().is_none());
@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn a_child_forgets_and_does_not_drop() {
-        let slot = Slot::new();
+        let slot = ProcessCell::new();
         let counted = Arc::new(());
-        slot.get_or_make(|| Arc::clone(&counted));
+        slot.get_or_init(|| Arc::clone(&counted));
         slot.forget();
         assert!(slot.get().is_none());
         assert_eq!(Arc::strong_count(&counted), 2);

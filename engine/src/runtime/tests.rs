@@ -13,15 +13,11 @@ use std::{
 use super::*;
 use crate::{Error, Result, host::fork};
 
-const SPEC: JobSpec = JobSpec {
-    kind: "test",
-    owner: Owner::Request,
-    on_shutdown: OnShutdown::Abort,
-};
+const KIND: &str = "test";
 
-struct Never;
+struct NoInterrupt;
 
-impl Interrupt for Never {
+impl Interrupt for NoInterrupt {
     fn pending(&self) -> bool {
         false
     }
@@ -51,14 +47,14 @@ fn runtime() -> (Arc<Runtime<u32>>, Arc<AtomicUsize>) {
     )
 }
 
-fn wait(inbox: &Inbox, job: &Job<u32>) -> Result<u32> {
+fn wait(completions: &CompletionQueue, job: &Job<u32>) -> Result<u32> {
     let waited = wait_until(
-        inbox.wake_fd(),
+        completions.wake_fd(),
         Some(Duration::from_secs(10)),
-        &Never,
+        &NoInterrupt,
         &|| job.is_done(),
     );
-    assert_eq!(waited, Waited::Done);
+    assert_eq!(waited, WaitOutcome::Done);
     job.outcome().cloned().unwrap()
 }
 
@@ -66,12 +62,14 @@ fn wait(inbox: &Inbox, job: &Job<u32>) -> Result<u32> {
 fn nothing_starts_before_the_first_job_and_then_it_starts_once() {
     let (runtime, built) = runtime();
     assert_eq!(built.load(Ordering::SeqCst), 0);
-    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
     for value in 0..3 {
         let job = runtime
-            .spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| Ok(value))
+            .spawn(KIND, Some(Arc::clone(&completions)), async move |_| {
+                Ok(value)
+            })
             .unwrap();
-        assert_eq!(wait(&inbox, &job).unwrap(), value);
+        assert_eq!(wait(&completions, &job).unwrap(), value);
     }
     assert_eq!(built.load(Ordering::SeqCst), 1);
     runtime.stop(Duration::from_secs(2));
@@ -80,53 +78,55 @@ fn nothing_starts_before_the_first_job_and_then_it_starts_once() {
 #[test]
 fn a_panic_fails_its_job_with_the_message_and_the_runtime_goes_on() {
     let (runtime, _) = runtime();
-    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let job = runtime
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| -> Result<u32> {
-            panic!("seat belt {}", 7)
-        })
+        .spawn(
+            KIND,
+            Some(Arc::clone(&completions)),
+            async |_| -> Result<u32> { panic!("seat belt {}", 7) },
+        )
         .unwrap();
-    assert!(matches!(wait(&inbox, &job), Err(Error::Internal(m)) if m == "seat belt 7"));
-    assert_eq!(job.state(), State::Failed);
+    assert!(matches!(wait(&completions, &job), Err(Error::Internal(m)) if m == "seat belt 7"));
+    assert_eq!(job.state(), JobState::Failed);
     let next = runtime
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| Ok(1))
+        .spawn(KIND, Some(Arc::clone(&completions)), async |_| Ok(1))
         .unwrap();
-    assert_eq!(wait(&inbox, &next).unwrap(), 1);
+    assert_eq!(wait(&completions, &next).unwrap(), 1);
     runtime.stop(Duration::from_secs(2));
 }
 
 #[test]
 fn a_wait_that_times_out_leaves_the_job_going() {
     let (runtime, _) = runtime();
-    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let (go, gone) = tokio::sync::oneshot::channel();
     let job = runtime
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| {
+        .spawn(KIND, Some(Arc::clone(&completions)), async move |_| {
             gone.await.unwrap();
             Ok(5)
         })
         .unwrap();
     let short = wait_until(
-        inbox.wake_fd(),
+        completions.wake_fd(),
         Some(Duration::from_millis(10)),
-        &Never,
+        &NoInterrupt,
         &|| job.is_done(),
     );
-    assert_eq!(short, Waited::TimedOut);
+    assert_eq!(short, WaitOutcome::TimedOut);
     assert!(!job.is_done());
     go.send(()).unwrap();
-    assert_eq!(wait(&inbox, &job).unwrap(), 5);
+    assert_eq!(wait(&completions, &job).unwrap(), 5);
     runtime.stop(Duration::from_secs(2));
 }
 
 #[test]
 fn cancel_wins_once_and_the_work_hears_of_it() {
     let (runtime, _) = runtime();
-    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let heard = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&heard);
     let job = runtime
-        .spawn(SPEC, Some(Arc::clone(&inbox)), |context| async move {
+        .spawn(KIND, Some(Arc::clone(&completions)), |context| async move {
             context.cancel.cancelled().await;
             counter.fetch_add(1, Ordering::SeqCst);
             Ok(1)
@@ -134,7 +134,7 @@ fn cancel_wins_once_and_the_work_hears_of_it() {
         .unwrap();
     assert!(job.cancel());
     assert!(!job.cancel());
-    assert_eq!(job.state(), State::Cancelled);
+    assert_eq!(job.state(), JobState::Cancelled);
     let deadline = Instant::now() + Duration::from_secs(5);
     while heard.load(Ordering::SeqCst) == 0 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(1));
@@ -147,7 +147,7 @@ fn cancel_wins_once_and_the_work_hears_of_it() {
 fn stop_aborts_at_once_and_joins_and_later_jobs_are_refused() {
     let (runtime, _) = runtime();
     let job = runtime
-        .spawn(SPEC, None, async |_| {
+        .spawn(KIND, None, async |_| {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             Ok(1)
         })
@@ -155,29 +155,12 @@ fn stop_aborts_at_once_and_joins_and_later_jobs_are_refused() {
     let start = Instant::now();
     runtime.stop(Duration::from_secs(2));
     assert!(start.elapsed() < Duration::from_secs(1));
-    assert_eq!(job.state(), State::Cancelled);
+    assert_eq!(job.state(), JobState::Cancelled);
     assert!(runtime.jobs().is_empty());
     assert!(matches!(
-        runtime.spawn(SPEC, None, async |_| Ok(1)),
+        runtime.spawn(KIND, None, async |_| Ok(1)),
         Err(Error::State(_))
     ));
-}
-
-#[test]
-fn a_job_that_may_finish_is_given_the_time() {
-    let (runtime, _) = runtime();
-    let spec = JobSpec {
-        on_shutdown: OnShutdown::Finish,
-        ..SPEC
-    };
-    let job = runtime
-        .spawn(spec, None, async |_| {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            Ok(9)
-        })
-        .unwrap();
-    runtime.stop(Duration::from_secs(4));
-    assert_eq!(job.outcome().cloned().unwrap().unwrap(), 9);
 }
 
 #[test]
@@ -185,7 +168,7 @@ fn jobs_are_bounded() {
     let (runtime, _) = runtime();
     let mut refused = None;
     for _ in 0..20_000 {
-        let spawned = runtime.spawn(SPEC, None, async |_| {
+        let spawned = runtime.spawn(KIND, None, async |_| {
             std::future::pending::<()>().await;
             Ok(1)
         });
@@ -202,9 +185,9 @@ fn jobs_are_bounded() {
 #[test]
 fn the_threads_of_the_runtime_block_all_but_fault_signals() {
     let (runtime, _) = runtime();
-    let inbox = Arc::new(Inbox::new(None).unwrap());
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let job = runtime
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async |_| {
+        .spawn(KIND, Some(Arc::clone(&completions)), async |_| {
             let status = tokio::task::spawn_blocking(|| {
                 std::fs::read_to_string("/proc/thread-self/status").unwrap()
             })
@@ -221,7 +204,7 @@ fn the_threads_of_the_runtime_block_all_but_fault_signals() {
             Ok(1)
         })
         .unwrap();
-    assert_eq!(wait(&inbox, &job).unwrap(), 1);
+    assert_eq!(wait(&completions, &job).unwrap(), 1);
     runtime.stop(Duration::from_secs(2));
 }
 
@@ -268,32 +251,32 @@ fn in_child(child: impl FnOnce() -> bool) -> i32 {
 
 #[test]
 fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
-    static SLOT: Slot<Arc<Runtime<u32>>> = Slot::new();
+    static SLOT: ProcessCell<Arc<Runtime<u32>>> = ProcessCell::new();
     fork::on_child(|| {
         SLOT.forget();
         after_fork();
     });
     let make = || runtime().0;
-    let parent = SLOT.get_or_make(make);
-    let inbox = Arc::new(Inbox::new(None).unwrap());
-    let stream = inbox.open_notifier().unwrap();
+    let parent = SLOT.get_or_init(make);
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
+    let stream = completions.open_notifier().unwrap();
     let (go, gone) = tokio::sync::oneshot::channel();
     let slow = parent
-        .spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| {
+        .spawn(KIND, Some(Arc::clone(&completions)), async move |_| {
             gone.await.unwrap();
             Ok(1)
         })
         .unwrap();
     for round in 0..20 {
         let code = in_child(|| {
-            assert!(SLOT.get().is_none() && !inbox.is_ours());
+            assert!(SLOT.get().is_none() && !completions.is_ours());
             assert!(matches!(slow.check_process(), Err(Error::State(_))));
             assert!(!slow.cancel());
-            assert!(parent.spawn(SPEC, None, async |_| Ok(1)).is_err());
-            let own = Arc::new(Inbox::new(Some(&inbox)).unwrap());
+            assert!(parent.spawn(KIND, None, async |_| Ok(1)).is_err());
+            let own = Arc::new(CompletionQueue::new(Some(&completions)).unwrap());
             let job = SLOT
-                .get_or_make(make)
-                .spawn(SPEC, Some(Arc::clone(&own)), async move |_| Ok(round))
+                .get_or_init(make)
+                .spawn(KIND, Some(Arc::clone(&own)), async move |_| Ok(round))
                 .unwrap();
             assert_eq!(wait(&own, &job).unwrap(), round);
             // The stream that PHP opened before the fork tells of the child's job.
@@ -302,52 +285,52 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
         assert_eq!(code, 0, "round {round}");
     }
     go.send(()).unwrap();
-    assert_eq!(wait(&inbox, &slow).unwrap(), 1);
+    assert_eq!(wait(&completions, &slow).unwrap(), 1);
     assert!(turns_readable(&stream), "a child stole the wake-up");
     parent.stop(Duration::from_secs(2));
 }
 
 #[test]
 fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
-    type BringAbout = fn(&Arc<Runtime<u32>>, &Arc<Inbox>);
-    static SLOT: Slot<Arc<Runtime<u32>>> = Slot::new();
+    type BringAbout = fn(&Arc<Runtime<u32>>, &Arc<CompletionQueue>);
+    static SLOT: ProcessCell<Arc<Runtime<u32>>> = ProcessCell::new();
     // Another test's hook may be in force as well; the child empties its own slot.
     fork::install();
     let make = || runtime().0;
     let states: [(&str, BringAbout); 4] = [
         ("not started", |_, _| {}),
-        ("idle", |runtime, inbox| {
-            let job = runtime.spawn(SPEC, Some(Arc::clone(inbox)), async |_| Ok(1));
-            assert_eq!(wait(inbox, &job.unwrap()).unwrap(), 1);
+        ("idle", |runtime, completions| {
+            let job = runtime.spawn(KIND, Some(Arc::clone(completions)), async |_| Ok(1));
+            assert_eq!(wait(completions, &job.unwrap()).unwrap(), 1);
         }),
-        ("with jobs under way", |runtime, inbox| {
+        ("with jobs under way", |runtime, completions| {
             for _ in 0..50 {
                 runtime
-                    .spawn(SPEC, Some(Arc::clone(inbox)), async |_| {
+                    .spawn(KIND, Some(Arc::clone(completions)), async |_| {
                         tokio::time::sleep(Duration::from_secs(60)).await;
                         Ok(1)
                     })
                     .unwrap();
             }
         }),
-        ("with outcomes unread", |runtime, inbox| {
+        ("with outcomes unread", |runtime, completions| {
             for _ in 0..50 {
                 runtime
-                    .spawn(SPEC, Some(Arc::clone(inbox)), async |_| Ok(1))
+                    .spawn(KIND, Some(Arc::clone(completions)), async |_| Ok(1))
                     .unwrap();
             }
         }),
     ];
     for (state, bring_about) in states {
         let parent = make();
-        let inbox = Arc::new(Inbox::new(None).unwrap());
-        let stream = inbox.open_notifier().unwrap();
-        bring_about(&parent, &inbox);
+        let completions = Arc::new(CompletionQueue::new(None).unwrap());
+        let stream = completions.open_notifier().unwrap();
+        bring_about(&parent, &completions);
         for round in 0..30 {
             let (locked, is_locked) = std::sync::mpsc::channel();
             let (done, is_done) = std::sync::mpsc::channel::<()>();
             let code = std::thread::scope(|scope| {
-                let (held, of) = (&parent, &inbox);
+                let (held, of) = (&parent, &completions);
                 scope.spawn(move || {
                     held.hold(|| {
                         of.hold(|| {
@@ -362,11 +345,11 @@ fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
                     // SAFETY: no pointers pass.
                     unsafe { libc::alarm(20) };
                     SLOT.forget();
-                    assert!(parent.spawn(SPEC, None, async |_| Ok(1)).is_err());
-                    let own = Arc::new(Inbox::new(Some(&inbox)).unwrap());
+                    assert!(parent.spawn(KIND, None, async |_| Ok(1)).is_err());
+                    let own = Arc::new(CompletionQueue::new(Some(&completions)).unwrap());
                     let job = SLOT
-                        .get_or_make(make)
-                        .spawn(SPEC, Some(Arc::clone(&own)), async move |_| Ok(round))
+                        .get_or_init(make)
+                        .spawn(KIND, Some(Arc::clone(&own)), async move |_| Ok(round))
                         .unwrap();
                     assert_eq!(wait(&own, &job).unwrap(), round);
                     own.drain().0 == [job.id()]
@@ -390,7 +373,7 @@ fn a_connection_that_the_parent_drops_is_closed_though_a_child_lives_on() {
     let address = server.local_addr().unwrap();
     let (runtime, _) = runtime();
     let job = runtime
-        .spawn(SPEC, None, async move |_| {
+        .spawn(KIND, None, async move |_| {
             let _connection = tokio::net::TcpStream::connect(address).await.unwrap();
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(1)
@@ -425,11 +408,11 @@ fn a_connection_that_the_parent_drops_is_closed_though_a_child_lives_on() {
         libc::waitpid(child, std::ptr::null_mut(), 0);
     }
     // The parent's runtime works on.
-    let inbox = Arc::new(Inbox::new(None).unwrap());
-    let next = runtime.spawn(SPEC, Some(Arc::clone(&inbox)), async move |_| {
+    let completions = Arc::new(CompletionQueue::new(None).unwrap());
+    let next = runtime.spawn(KIND, Some(Arc::clone(&completions)), async move |_| {
         tokio::net::TcpStream::connect(address).await.unwrap();
         Ok(2)
     });
-    assert_eq!(wait(&inbox, &next.unwrap()).unwrap(), 2);
+    assert_eq!(wait(&completions, &next.unwrap()).unwrap(), 2);
     runtime.stop(Duration::from_secs(2));
 }

@@ -20,7 +20,7 @@ pub trait Interrupt {
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waited {
+pub enum WaitOutcome {
     /// The condition holds.
     Done,
     /// The time is over and the condition does not hold.
@@ -38,19 +38,19 @@ pub fn wait_until(
     timeout: Option<Duration>,
     interrupt: &dyn Interrupt,
     done: &dyn Fn() -> bool,
-) -> Waited {
+) -> WaitOutcome {
     // A timeout too large for the clock is one that never comes.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let generation = fork::generation();
     loop {
         if done() {
-            return Waited::Done;
+            return WaitOutcome::Done;
         }
         let left = match (timeout, deadline) {
             (Some(_), Some(deadline)) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Waited::TimedOut;
+                    return WaitOutcome::TimedOut;
                 }
                 Some(left)
             }
@@ -58,11 +58,11 @@ pub fn wait_until(
         };
         let interrupted = sleep(fd, left, interrupt);
         if interrupted && !interrupt.serve() {
-            return Waited::Interrupted;
+            return WaitOutcome::Interrupted;
         }
         if generation != fork::generation() {
             // The descriptor is shared with the parent, whose wake-ups are not ours to take.
-            return Waited::Forked;
+            return WaitOutcome::Forked;
         }
         drain(fd);
     }

@@ -92,7 +92,7 @@ fn event_id(event: &Map<String, Value>) -> Result<String> {
 }
 
 fn new_id() -> Result<String> {
-    Ok(format!("{:032x}", uuid::v4()?))
+    Ok(uuid::v4()?.simple().to_string())
 }
 
 fn violation(field: &str, message: &str) -> Error {

@@ -49,7 +49,7 @@ use crate::{
     Error, Result,
     config::{Dsn, SentrySettings},
     error::Violation,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{clock, files},
 };
 
@@ -516,7 +516,7 @@ impl Sentry {
             }
             let dsn = letter.metadata.dsn.as_bytes();
             if self.send(&letter.envelope, (!dsn.is_empty()).then_some(dsn))? {
-                reach(Place::LetterReplayed);
+                reach(FailPoint::DeadLetterReplayed);
                 letters.remove(&id);
                 self.shared.count(Count::Replayed, 1);
                 count += 1;

@@ -14,7 +14,7 @@ use std::{
 
 use super::protocol::category::{Category, DiscardReason};
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{Segment, clock, files},
     metrics::{Counter, sentry as metrics},
 };
@@ -168,9 +168,9 @@ impl SharedState {
             if Segment::create(&temporary, BYTES).is_err() {
                 break;
             }
-            reach(Place::BoardMade);
+            reach(FailPoint::SentryStateMade);
             let linked = std::fs::hard_link(&temporary, &path);
-            reach(Place::BoardLinked);
+            reach(FailPoint::SentryStateLinked);
             let _ = std::fs::remove_file(&temporary);
             if linked.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
                 break;

@@ -27,7 +27,7 @@ use crate::{
     artifacts::Store,
     config::{VeloxSettings, duration},
     metrics::velox as metrics,
-    runtime::CancelToken,
+    runtime::CancellationToken,
 };
 
 /// The largest binary that is taken.
@@ -102,7 +102,7 @@ impl Velox {
     pub async fn fly(
         &self,
         booking: Booking,
-        cancel: &CancelToken,
+        cancel: &CancellationToken,
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
         let Booking {
@@ -168,7 +168,7 @@ impl Velox {
     pub async fn build(
         &self,
         request: Request,
-        cancel: &CancelToken,
+        cancel: &CancellationToken,
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
         let (velox, asked) = (self.clone(), request.clone());

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     config::{ServerUrl, Settings},
-    runtime::CancelToken,
+    runtime::CancellationToken,
 };
 
 /// The longest message that anything a server says may make.
@@ -64,7 +64,7 @@ fn bounded(trouble: &Trouble) {
 
 /// A body, packed or not, in pieces of any length.
 pub fn body(bytes: &[u8], piece: usize, most: u64) {
-    let mut intake = Intake::new(Vec::new(), most, None, CancelToken::new());
+    let mut intake = Intake::new(Vec::new(), most, None, CancellationToken::new());
     for piece in bytes.chunks(piece.max(1)) {
         if intake.take(piece).is_err() {
             return;

@@ -93,7 +93,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_made_id_is_fit_to_be_passed_on(ms: u64) {
-            let id = uuid::text(uuid::v7(ms).unwrap());
+            let id = uuid::v7(ms).unwrap().to_string();
             prop_assert_eq!(from_header(id.as_bytes()), Some(id.as_str()));
         }
 

@@ -78,7 +78,7 @@ impl FailpointScenario<'_> {
         match place {
             "presence.dead" | "clean.temporary" => self.kill_at("commit.written", report).await?,
             "index.repairing" | "index.repaired" => self.kill_at("index.slot", report).await?,
-            "clean.stray" | "evict.out" | "evict.erased" => {
+            "clean.orphan" | "evict.out" | "evict.erased" => {
                 self.wait_for_survivors(report).await?;
                 self.kill_at("commit.binary", report).await?;
                 return Ok(NEXT_WEEK);

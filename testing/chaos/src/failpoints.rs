@@ -26,7 +26,7 @@ const STOPS: [&str; 8] = [
     "flight.led",
     "build.placing",
     "slot.taken",
-    "steward.duty",
+    "leader.task",
     "temp.locked",
     "presence.dead",
     "commit.entry",

@@ -138,7 +138,7 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
             outbox_environment.reap(dead, report).await;
             "keeper"
         }
-        "letter.replayed" => {
+        "dead-letter.replayed" => {
             let mut dead = outbox_environment.start("fill", 30, None)?;
             dead.hear("done").await;
             let until = tokio::time::Instant::now() + FAILPOINT_TIMEOUT;

@@ -20,7 +20,7 @@ use std::{
 
 use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
-    sentry::{SentryDirs, Sentry},
+    sentry::{Sentry, SentryDirs},
 };
 
 /// So many sends at a time, so that the sender keeps up and the same memory is written again.

@@ -9,7 +9,7 @@ use crate::artifacts::{
     index::{Note, Writer},
 };
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     metrics::velox as metrics,
 };
 
@@ -65,9 +65,9 @@ impl Store {
         let expired = victim.is_expired(now_ms);
         let erased = writer.noting(victim.key, Note::Victim, || {
             writer.remove(victim.key);
-            reach(Place::EvictOut);
+            reach(FailPoint::EvictOut);
             let erased = self.erase(victim.key);
-            reach(Place::EvictErased);
+            reach(FailPoint::EvictErased);
             erased
         });
         if let Err(error) = erased {

@@ -16,7 +16,7 @@ use crate::{
     Result,
     config::duration,
     error::IoContext as _,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::lock::{Kind, Lock},
     metrics::velox as metrics,
 };
@@ -177,7 +177,7 @@ impl Store {
             let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), Kind::Exclusive) else {
                 continue;
             };
-            reach(Place::CleanTemporary);
+            reach(FailPoint::CleanTemporary);
             if folder.remove(&name)? {
                 report.temporaries_removed += 1;
                 report.bytes_freed += size;

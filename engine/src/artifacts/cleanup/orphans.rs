@@ -14,7 +14,7 @@ use crate::artifacts::{
     reindex::{LOCKED, scan},
 };
 
-use crate::failpoint::{Place, reach};
+use crate::failpoint::{FailPoint, reach};
 
 /// Names looked at in one call on the walk for strays.
 const NAMES: usize = 50_000;
@@ -79,7 +79,7 @@ impl Store {
             if !self.is_stray(folder, &parsed, name, &stat, now_ms)? {
                 continue;
             }
-            reach(Place::CleanStray);
+            reach(FailPoint::CleanOrphan);
             // One that won't go, another user's say, must not keep the walk from the others.
             let removed = folder.remove(name).unwrap_or_else(|error| {
                 log::warn!(name, error:%; "stray file not removed");

@@ -16,7 +16,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::failpoint::{Place, reach};
+use crate::failpoint::{FailPoint, reach};
 
 /// Copied at a time: a cancel is noticed after it, in a millisecond or so.
 const CHUNK: u64 = 4 << 20;
@@ -106,7 +106,7 @@ impl Copier<'_> {
                 let text = format!("the file ended after {done} of {len} bytes");
                 return Err(Stop::Io(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
             }
-            reach(Place::CopyChunk);
+            reach(FailPoint::CopyChunk);
             begin_writeback(self.target, offset + done, copied);
             arrived(offset + done, copied)?;
             done += copied;

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error, Result,
     error::IoContext as _,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     metrics::velox as metrics,
 };
 use staging::Staged;
@@ -104,11 +104,11 @@ impl Store {
         entry.seal(0o644)?;
         staged.temp.seal(0o755)?;
         let place = self.disk.make_place(key)?;
-        reach(Place::CommitWritten);
+        reach(FailPoint::CommitWritten);
 
         let binary = record.file_name();
         staged.temp.publish(&place, &binary)?;
-        reach(Place::CommitBinary);
+        reach(FailPoint::CommitBinary);
 
         let writer = self.writer();
         if let Some(first) = self.first(meta)? {
@@ -120,15 +120,15 @@ impl Store {
         let old = self.disk.record(key)?;
         let commit = || {
             self.link(&place, &binary, key);
-            reach(Place::CommitLinked);
+            reach(FailPoint::CommitLinked);
             entry.publish(&place, &entry_name(key))?;
-            reach(Place::CommitEntry);
+            reach(FailPoint::CommitEntry);
             if let Some(writer) = &writer {
                 self.admit(writer, record);
-                reach(Place::CommitIndexed);
+                reach(FailPoint::CommitIndexed);
             }
             self.announce(key);
-            reach(Place::CommitAnnounced);
+            reach(FailPoint::CommitAnnounced);
             io::Result::Ok(())
         };
         let committed = match &writer {
@@ -142,13 +142,13 @@ impl Store {
             }
             return Err(error);
         }
-        reach(Place::CommitClosed);
+        reach(FailPoint::CommitClosed);
         if let Some(writer) = &writer {
             self.evict_surplus(writer);
         }
         drop(writer);
         place.sync()?;
-        reach(Place::CommitSynced);
+        reach(FailPoint::CommitSynced);
         if let Some(old) = old.filter(|old| old.file_name() != binary) {
             // Somebody may be serving it: the cleaning counts its grace from this moment.
             let _ = place.chmod(&old.file_name(), 0o755);
@@ -195,7 +195,7 @@ impl Store {
     pub(super) fn link(&self, place: &Folder, binary: &str, key: Key) {
         let linked = random_name().and_then(|name| {
             place.link(binary, place, &name)?;
-            reach(Place::CommitLink);
+            reach(FailPoint::CommitLink);
             let renamed = place.rename(&name, place, &link_name(key));
             // Two names of one file stay as they are when one is renamed to the other.
             place.remove(&name)?;
@@ -235,17 +235,17 @@ impl Store {
         };
         let record = self.disk.record(key)?;
         let found = place.remove(&entry_name(key))?;
-        reach(Place::EraseEntry);
+        reach(FailPoint::EraseEntry);
         // The link before the binary: a link that stands alone could be the old plugin's, and would
         // be left alone for as long as that one keeps its files.
         place.remove(&link_name(key))?;
-        reach(Place::EraseLink);
+        reach(FailPoint::EraseLink);
         if let Some(record) = record {
             place.remove(&record.file_name())?;
         }
-        reach(Place::EraseBinary);
+        reach(FailPoint::EraseBinary);
         self.announce(key);
-        reach(Place::EraseAnnounced);
+        reach(FailPoint::EraseAnnounced);
         Ok(found)
     }
 }

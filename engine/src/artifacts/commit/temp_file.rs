@@ -8,7 +8,7 @@ use rustix::fs::{Mode, fchmod};
 
 use crate::artifacts::dir_fd::Folder;
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{
         fork,
         lock::{Kind, Lock},
@@ -35,13 +35,13 @@ impl Temp {
         for _ in 0..ATTEMPTS {
             let name = random_name()?;
             drop(folder.create(&name)?);
-            reach(Place::TempMade);
+            reach(FailPoint::TempMade);
             let Some(lock) = Lock::attempt(&path.join(&name), Kind::Exclusive)? else {
                 // A sweeper looked at it between these two lines, and removes it.
                 continue;
             };
             // The lock goes by path; another directory may stand there by now.
-            reach(Place::TempLocked);
+            reach(FailPoint::TempLocked);
             if folder.holds(&name, lock.file())? {
                 return Ok(Self {
                     folder,

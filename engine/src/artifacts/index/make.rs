@@ -10,7 +10,7 @@ use std::{
 
 use super::segment::Segment;
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{files, segment},
 };
 
@@ -35,9 +35,9 @@ impl Segment {
         let temporary = Path::new(&temporary);
         let made = Self::make(temporary, dir, bytes).and_then(|segment| {
             fill(&segment);
-            reach(Place::SegmentFilled);
+            reach(FailPoint::SegmentFilled);
             let linked = fs::hard_link(temporary, path);
-            reach(Place::SegmentLinked);
+            reach(FailPoint::SegmentLinked);
             match linked {
                 Ok(()) => Ok(Some(segment)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
@@ -50,10 +50,10 @@ impl Segment {
 
     fn make(path: &Path, dir: &Path, bytes: usize) -> io::Result<Self> {
         let mut file = segment::create_new(path)?;
-        reach(Place::SegmentMade);
+        reach(FailPoint::SegmentMade);
         segment::share(&file, dir)?;
         segment::allocate(&mut file, bytes)?;
-        reach(Place::SegmentAllocated);
+        reach(FailPoint::SegmentAllocated);
         let made = Self::map(&file, bytes, true)?;
         if segment::populate(&made.map).is_err() {
             segment::zeros(&mut file, bytes)?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     artifacts::ConfigDigest,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::clock,
 };
 
@@ -58,7 +58,7 @@ fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Resul
     }
     log::warn!(path:% = path.display(), why; "index replaced");
     let removed = fs::remove_file(path);
-    reach(Place::SegmentRemoved);
+    reach(FailPoint::SegmentRemoved);
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

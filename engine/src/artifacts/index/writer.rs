@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     artifacts::{Key, Record},
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
 };
 
 /// The right to change the index, for as long as it lives.
@@ -63,7 +63,7 @@ impl Writer<'_> {
         };
         self.index.set_header(at, key.0);
         self.index.set_header(open, 1);
-        reach(Place::IndexNoted);
+        reach(FailPoint::IndexNoted);
         let done = change();
         self.index.set_header(open, 0);
         done
@@ -100,13 +100,13 @@ impl Writer<'_> {
         // Those on the way are told first: a search that ends too early is a false miss, one that
         // goes on in vain is only slow.
         self.pass(hash, group, 1);
-        reach(Place::IndexGroups);
+        reach(FailPoint::IndexGroups);
         self.write(group * GROUP_SLOTS + free, Some(record));
-        reach(Place::IndexSlot);
+        reach(FailPoint::IndexSlot);
         self.tag(group, free, Tags::tag(hash));
-        reach(Place::IndexTagged);
+        reach(FailPoint::IndexTagged);
         self.count(1, record.size);
-        reach(Place::IndexCounted);
+        reach(FailPoint::IndexCounted);
         Stored::Done
     }
 
@@ -115,9 +115,9 @@ impl Writer<'_> {
         let (slot, record) = self.index.locate(key)?;
         let group = slot / GROUP_SLOTS;
         self.tag(group, slot % GROUP_SLOTS, 0);
-        reach(Place::IndexUntagged);
+        reach(FailPoint::IndexUntagged);
         self.write(slot, None);
-        reach(Place::IndexEmptied);
+        reach(FailPoint::IndexEmptied);
         self.pass(mix(key), group, -1);
         self.count(-1, 0u64.wrapping_sub(record.size));
         Some(record)
@@ -224,7 +224,7 @@ impl Writer<'_> {
         };
         let body = record.map_or([0; SLOT_WORDS - 1], slot::encode);
         let state = if record.is_some() { LIVE } else { 0 };
-        seqlock::write(head, rest, state, body, || reach(Place::IndexSlotHalf));
+        seqlock::write(head, rest, state, body, || reach(FailPoint::IndexSlotHalf));
     }
 
     fn tag(&self, group: usize, slot: usize, tag: u8) {

@@ -14,7 +14,7 @@ use crate::artifacts::{Key, Store, file_names::link_name, rfc3339};
 use crate::{
     Result,
     error::IoContext as _,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
 };
 
 /// The file in the cache directory.
@@ -91,9 +91,9 @@ impl Store {
         out.flush()?;
         drop(out);
         temp.seal(0o644)?;
-        reach(Place::ExportWritten);
+        reach(FailPoint::ExportWritten);
         temp.publish(&self.disk.root()?, NAME)?;
-        reach(Place::ExportPublished);
+        reach(FailPoint::ExportPublished);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use crate::artifacts::{
 use crate::{
     Result,
     error::IoContext as _,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     file_size::without_signal,
 };
 
@@ -156,7 +156,7 @@ impl Store {
             return Ok(false);
         }
         record.sha256 = hasher.finalize().into();
-        reach(Place::ImportHashed);
+        reach(FailPoint::ImportHashed);
         let config = normal(&config).unwrap_or(config);
         // The binary is worth more than what it was made of.
         let config = Some(config).filter(metadata::fits).unwrap_or_default();
@@ -174,7 +174,7 @@ impl Store {
         }
         place.chmod(&name, 0o755)?;
         place.rename(&name, &place, &record.file_name())?;
-        reach(Place::ImportNamed);
+        reach(FailPoint::ImportNamed);
         place.remove(&name)?;
         place.sync()?;
         let Some(writer) = self.writer() else {

@@ -7,7 +7,7 @@ use super::{
     Key, Record, Store,
     index::{Note, PATIENCE, Stored, Writer},
 };
-use crate::failpoint::{Place, reach};
+use crate::failpoint::{FailPoint, reach};
 
 /// Why the index can't be changed.
 pub(super) const LOCKED: &str = "another process keeps the lock of the index";
@@ -24,11 +24,11 @@ impl Store {
         if !interrupted.is_empty() {
             log::warn!(cache_keys:? = interrupted; "index repaired after a dead writer");
             writer.reindex();
-            reach(Place::IndexRepairing);
+            reach(FailPoint::IndexRepairing);
             for key in interrupted {
                 self.settle_with(&writer, key);
             }
-            reach(Place::IndexRepaired);
+            reach(FailPoint::IndexRepaired);
             writer.repaired();
         } else if self.index.len() > self.index.capacity().into() {
             // No writer counts so far: somebody else has changed the header.

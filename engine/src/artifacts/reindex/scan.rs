@@ -14,7 +14,7 @@ use crate::artifacts::{
 use crate::{
     Error, Result,
     error::IoContext as _,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
 };
 
 /// Keys that are settled under one holding of the lock: a millisecond or so.
@@ -100,7 +100,7 @@ impl Store {
         self.looked.at(journal::glance(&self.disk));
         let position = journal::end(&self.disk).unwrap_or_default();
         self.index.rescan_begins();
-        reach(Place::RebuildBegun);
+        reach(FailPoint::RebuildBegun);
         if let (false, Some(writer)) = (first, self.writer()) {
             writer.reindex();
         }
@@ -109,7 +109,7 @@ impl Store {
             let keys = keys(&outer).context(doing)?;
             self.settle_batches(&keys)?;
             found.extend(keys);
-            reach(Place::RebuildFolder);
+            reach(FailPoint::RebuildFolder);
         }
         found.sort_unstable();
         let known = self.index.records().map(|record| record.key);
@@ -122,7 +122,7 @@ impl Store {
         }
         self.index.followed(position);
         self.index.rescan_ends();
-        reach(Place::RebuildEnded);
+        reach(FailPoint::RebuildEnded);
         let entries = self.index.len();
         log::debug!(entries, gone = gone.len(); "artifact index filled from disk");
         Ok(usize::try_from(entries).unwrap_or(usize::MAX))

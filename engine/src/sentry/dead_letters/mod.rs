@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::outbox::Record;
 use crate::{
     descriptors,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::files,
 };
 
@@ -119,10 +119,10 @@ impl DeadLetters {
         };
         let temporary = self.dir.join(format!("{id}{TEMP_SUFFIX}"));
         let written = write(&temporary, &metadata, &record.envelope).and_then(|()| {
-            reach(Place::LetterWritten);
+            reach(FailPoint::DeadLetterWritten);
             fs::rename(&temporary, self.path(&id))
         });
-        reach(Place::LetterNamed);
+        reach(FailPoint::DeadLetterNamed);
         if let Err(error) = written {
             let _ = fs::remove_file(&temporary);
             return Err(error);

@@ -19,7 +19,7 @@ use crate::sentry::{
     shared_state::Count,
 };
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::clock,
 };
 
@@ -175,7 +175,7 @@ impl Sentry {
             return false;
         }
         self.shared.count(Count::Accepted, 1);
-        reach(Place::LetterReplayed);
+        reach(FailPoint::DeadLetterReplayed);
         letters.remove(&letter.id);
         self.shared.count(Count::Replayed, 1);
         self.wake_sender();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{AdoptBackoff, Outbox, OutboxLock, QueueFile};
-use crate::failpoint::{Place, reach};
+use crate::failpoint::{FailPoint, reach};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Outbox {
                 continue;
             }
             if let Ok(Some(lock)) = OutboxLock::try_acquire(dir, &name) {
-                reach(Place::AdoptLocked);
+                reach(FailPoint::AdoptLocked);
                 let adopted = self.adopt_one(Arc::new(lock), adopt_backoff);
                 sum.outboxes += adopted.outboxes;
                 sum.records += adopted.records;
@@ -95,7 +95,7 @@ impl Outbox {
                 }
             };
             let (records, shed, torn) = file.recover();
-            reach(Place::AdoptRecovered);
+            reach(FailPoint::AdoptRecovered);
             sum.records += records;
             sum.torn += torn;
             lock.retain_file();
@@ -110,7 +110,7 @@ impl Outbox {
                 .extend(shed.into_iter().map(|index| (Arc::clone(&file), index)));
             chains.of_mut(file.priority).push_front(file);
             drop(chains);
-            reach(Place::AdoptListed);
+            reach(FailPoint::AdoptListed);
         }
         lock.release_file();
         sum

@@ -19,7 +19,7 @@ use std::{
 
 use super::{checksum, ownership::OutboxLock};
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::Segment,
     sentry::protocol::category::Priority,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -135,7 +135,7 @@ impl QueueFile {
             Some(path) => Segment::create(path, bytes)?,
             None => Segment::anonymous(bytes)?,
         };
-        reach(Place::OutboxMade);
+        reach(FailPoint::OutboxMade);
         for (index, value) in [
             (1, bytes as u64),
             (2, priority as u64),
@@ -209,7 +209,7 @@ impl QueueFile {
         let stamp = stamp.into();
         let length = dsn.len() + envelope.len();
         let (index, offset) = self.reserve(padded(length))?;
-        reach(Place::OutboxReserved);
+        reach(FailPoint::OutboxReserved);
         // SAFETY: `reserve` gave these bytes to this call alone, inside of the mapping and below the
         // slots; nobody reads them before the state says that they are there.
         unsafe {
@@ -227,9 +227,9 @@ impl QueueFile {
             .store(origin.to_le(), Ordering::Relaxed);
         self.slot(index, 3)?
             .store(checksum::of(dsn, envelope).to_le(), Ordering::Relaxed);
-        reach(Place::OutboxCopied);
+        reach(FailPoint::OutboxCopied);
         self.slot(index, 0)?.store(state.to_le(), Ordering::Release);
-        reach(Place::OutboxCommitted);
+        reach(FailPoint::OutboxCommitted);
         Some(index)
     }
 
@@ -527,7 +527,7 @@ impl QueueFile {
         if let Some(path) = &self.path {
             let _ = std::fs::remove_file(path);
         }
-        reach(Place::OutboxUnlinked);
+        reach(FailPoint::OutboxUnlinked);
         if let Some(owner) = &self.owner {
             owner.release_file();
         }

@@ -47,7 +47,7 @@ pub(super) use file::MAGIC;
 pub use file::{Record, RecordInfo};
 
 use super::protocol::category::Priority;
-use crate::failpoint::{Place, reach};
+use crate::failpoint::{FailPoint, reach};
 
 /// The first file of a chain, and all that an idle chain keeps.
 const MIN_FILE_BYTES: usize = 32 << 10;
@@ -316,7 +316,7 @@ impl Outbox {
         };
         chains.of_mut(priority).push_back(Arc::clone(&file));
         let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
-        reach(Place::OutboxGrown);
+        reach(FailPoint::OutboxGrown);
         // SAFETY: kept by the chains, whose lock we hold.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
@@ -346,7 +346,7 @@ impl Outbox {
             return Ok(Pushed::Full(evicted));
         }
         file.seal();
-        reach(Place::OutboxAlone);
+        reach(FailPoint::OutboxAlone);
         self.queued.fetch_add(1, Ordering::AcqRel);
         let mut chains = self.chains();
         // What comes after it goes into a file after it: they are sent in their order.
@@ -357,7 +357,7 @@ impl Outbox {
             before.seal();
         }
         chains.of_mut(priority).push_back(Arc::new(file));
-        reach(Place::OutboxListed);
+        reach(FailPoint::OutboxListed);
         Ok(Pushed::Stored(evicted))
     }
 
@@ -405,7 +405,7 @@ impl Outbox {
     /// Nothing more is to be done for a record.
     pub fn settle(&self, claim: &Claim) {
         claim.file.settle(claim.index);
-        reach(Place::OutboxSettled);
+        reach(FailPoint::OutboxSettled);
         self.queued.fetch_sub(1, Ordering::AcqRel);
         if claim.file.is_finished() {
             self.chains().retire(&claim.file);

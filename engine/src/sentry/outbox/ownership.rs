@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::lock::{Kind, Lock},
 };
 
@@ -32,7 +32,7 @@ impl OutboxLock {
             // A pid is unique in its namespace only, and containers may share this directory.
             let name = format!("{}-{random:08x}", std::process::id());
             if let Some(lock) = acquire(dir, &name)? {
-                reach(Place::OutboxLocked);
+                reach(FailPoint::OutboxLocked);
                 return Ok(Self::new(lock, name, dir));
             }
         }

@@ -9,7 +9,7 @@ use super::{CompletedRequest, Sender};
 use super::{client::Outcome, project::Delivery};
 use crate::{
     Error,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::clock,
     metrics::sentry::{PROCESSING_DURATION, REQUEST_DURATION},
     sentry::{
@@ -89,7 +89,7 @@ impl Sender {
                 {
                     self.log_sent(&delivery, answer.status);
                 }
-                reach(Place::OutboxSent);
+                reach(FailPoint::OutboxSent);
                 self.finish(&delivery, Count::Sent);
             }
             Outcome::Limited => {

@@ -21,8 +21,8 @@ use crate::velox::{context::Inner, flight::Landed, protocol::request::Request};
 use crate::{
     Error,
     artifacts::Staging,
-    failpoint::{Place, reach},
-    runtime::{CancelOnDrop, CancelToken},
+    failpoint::{FailPoint, reach},
+    runtime::CancellationToken,
 };
 
 /// How often a server of ours is asked how far it is.
@@ -48,12 +48,12 @@ impl Work {
         progress: &Progress,
         tell: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Landed, Trouble> {
-        reach(Place::BuildAsking);
+        reach(FailPoint::BuildAsking);
         let reply = tokio::select! {
             reply = client.ask(&self.request, attempt.force) => reply?,
             never = watch(client, &self.request.request_id, progress, tell) => match never {},
         };
-        reach(Place::BuildAnswered);
+        reach(FailPoint::BuildAnswered);
         tell(Progress {
             phase: Phase::Downloading,
             ..progress.clone()
@@ -87,7 +87,7 @@ impl Work {
             }
         };
         log::debug!(request_id = self.request.request_id, bytes = staging.size(); "binary received");
-        reach(Place::BuildCopied);
+        reach(FailPoint::BuildCopied);
         let parcel = Parcel {
             request: Arc::clone(&self.request),
             identity: self.identity.clone(),
@@ -114,8 +114,8 @@ impl Work {
         path: String,
         shelf: Shelf,
     ) -> Result<Staging, Trouble> {
-        let cancel = CancelToken::new();
-        let _when_dropped = CancelOnDrop(cancel.clone());
+        let cancel = CancellationToken::new();
+        let _cancel_on_drop = cancel.clone().drop_guard();
         let (inner, request) = (Arc::clone(inner), Arc::clone(&self.request));
         blocking(move || {
             let wanted = wanted(&request, inner.most);

@@ -12,12 +12,7 @@ use super::{
     error::Trouble,
     receive::{Intake, cut, too_large},
 };
-use crate::{
-    Error,
-    config::duration,
-    http_client::chain,
-    runtime::{CancelOnDrop, CancelToken},
-};
+use crate::{Error, config::duration, http_client::chain, runtime::CancellationToken};
 
 /// Bytes that may wait for the disk; the sender waits beyond.
 const MAX_WAITING: usize = 512 << 10;
@@ -30,7 +25,7 @@ pub(in crate::velox) async fn text(
     most: u64,
 ) -> Result<Vec<u8>, Trouble> {
     announced(&response, most)?;
-    let mut intake = Intake::new(Vec::new(), most, None, CancelToken::new());
+    let mut intake = Intake::new(Vec::new(), most, None, CancellationToken::new());
     while let Some(piece) = piece(&mut response, silence).await? {
         intake.take(&piece)?;
     }
@@ -47,8 +42,8 @@ pub(in crate::velox) async fn receive<S: Write + Send + 'static>(
     inspect: Option<Inspect>,
 ) -> Result<S, Trouble> {
     announced(&response, most)?;
-    let cancel = CancelToken::new();
-    let _when_dropped = CancelOnDrop(cancel.clone());
+    let cancel = CancellationToken::new();
+    let _cancel_on_drop = cancel.clone().drop_guard();
     let mut writer = Writer::Idle(Box::new(Intake::new(sink, most, inspect, cancel)));
     let (mut waiting, mut ended) = (Vec::new(), false);
     loop {

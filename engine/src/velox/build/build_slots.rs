@@ -13,7 +13,7 @@ use super::retry::Jitter;
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{
         files,
         lock::{Kind, Lock},
@@ -76,7 +76,7 @@ fn attempt(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lock>>
         };
         let lock = lock.context(|| format!("locking {}", path.display()))?;
         if lock.is_some() {
-            reach(Place::SlotTaken);
+            reach(FailPoint::SlotTaken);
             // A process with a smaller limit may have come since that was looked up.
             let allowed = number == 0 || number < limit(Recency::Now);
             return Ok(lock.filter(|_| allowed));

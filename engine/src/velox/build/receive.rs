@@ -10,7 +10,7 @@ use super::{
     error::{Reason, Trouble},
     executable::HEAD,
 };
-use crate::{Error, runtime::CancelToken};
+use crate::{Error, runtime::CancellationToken};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -37,7 +37,7 @@ impl<S: Write> Intake<S> {
         sink: S,
         most: u64,
         inspect: Option<Inspect>,
-        cancel: CancelToken,
+        cancel: CancellationToken,
     ) -> Self {
         Self {
             form: Form::Unknown(
@@ -130,7 +130,7 @@ struct Bounded<S> {
     left: u64,
     head: Vec<u8>,
     inspect: Option<Inspect>,
-    cancel: CancelToken,
+    cancel: CancellationToken,
     trouble: Option<Trouble>,
 }
 

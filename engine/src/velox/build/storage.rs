@@ -17,7 +17,7 @@ use crate::{
     artifacts::{CommitMeta, Room, Staging, Store, StoreOptions, is_full},
     config::VeloxSettings,
     error::IoContext,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{
         clock, files,
         lock::{Kind, Lock},
@@ -158,7 +158,7 @@ impl Keeper {
         // and one of them would not be kept.
         let lock = store.dir().join(".pillion/place.lock");
         let _placing = Lock::within(&lock, Kind::Exclusive, PLACING).ok().flatten();
-        reach(Place::BuildPlacing);
+        reach(FailPoint::BuildPlacing);
         let (key, ttl) = match shelf {
             Shelf::Cache => {
                 let key = identity.place(store, clock::unix_ms());
@@ -178,7 +178,7 @@ impl Keeper {
         let record = store
             .commit(staging, meta)
             .map_err(|error| unkept(shelf, size, error))?;
-        reach(Place::BuildKept);
+        reach(FailPoint::BuildKept);
         Ok(Landed {
             path: store.path(&record),
             record,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::lock::{Kind, Lock},
 };
 
@@ -88,11 +88,11 @@ impl Waiter {
         if let Some(outcome) = outcome::look(&self.dir, self.id, entry.attempt) {
             return Ok(Sight::Landed(outcome));
         }
-        reach(Place::FlightDeath);
+        reach(FailPoint::FlightDeath);
         let deaths = entry.deaths + 1;
         let seat = (self.id, entry.forced, deaths);
         let leader = Leader::begin(&mut table, &self.dir, self.slot.clone(), lead, seat)?;
-        reach(Place::FlightTaken);
+        reach(FailPoint::FlightTaken);
         if deaths > MAX_DEATHS {
             leader.land(&Err(Error::Internal(format!(
                 "{deaths} processes have died while they built this configuration; it is not tried again"

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{
         files,
         lock::{Kind, Lock},
@@ -59,7 +59,7 @@ impl Leader {
             let _ = fs::remove_file(slot.ids());
         }
         table.write(slot.number, entry)?;
-        reach(Place::FlightLed);
+        reach(FailPoint::FlightLed);
         Ok(Self {
             dir: dir.to_owned(),
             slot,
@@ -124,12 +124,12 @@ impl Leader {
             request_ids: ids(&self.slot),
         };
         let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
-        reach(Place::FlightPublished);
+        reach(FailPoint::FlightPublished);
         let now = outcome::moment(&self.dir, self.entry.id, self.entry.attempt);
         let _ = fs::remove_file(self.slot.progress());
         lead.take();
         drop(lead);
-        reach(Place::FlightLanded);
+        reach(FailPoint::FlightCompleted);
         outcome::sweep(&self.dir, now);
         published
     }
@@ -150,7 +150,7 @@ impl Leader {
         }
         // The lock is what counts: a record that stays is one of a slot that nobody leads.
         let _ = table.write(self.slot.number, Entry::default());
-        reach(Place::FlightEmptied);
+        reach(FailPoint::FlightEmptied);
         let _ = fs::remove_file(self.slot.progress());
         lead.take();
         Ok(true)

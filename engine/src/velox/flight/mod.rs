@@ -30,7 +30,7 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::{
         files,
         lock::{Kind, Lock},
@@ -119,7 +119,7 @@ impl Flights {
                 None if forced && !entry.forced => return Ok(Boarding::Follow),
                 None => {
                     let wait = Slot::take(&slot.wait(), Kind::Shared)?;
-                    reach(Place::FlightWaiting);
+                    reach(FailPoint::FlightWaiting);
                     return Ok(wait.map_or(Boarding::Busy, |wait| {
                         Boarding::Wait(Waiter {
                             dir: self.dir.clone(),
@@ -143,7 +143,7 @@ impl Flights {
                 (slot, lead, (id, forced, 0))
             }
         };
-        reach(Place::FlightSeat);
+        reach(FailPoint::FlightReserved);
         let leader = Leader::begin(&mut table, &self.dir, slot, lead, seat)?;
         Ok(Boarding::Lead(leader))
     }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     descriptors,
-    failpoint::{Place, reach},
+    failpoint::{FailPoint, reach},
     host::files,
 };
 
@@ -36,7 +36,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
             file.write_all(bytes)
         })
         .and_then(|()| {
-            reach(Place::FlightFile);
+            reach(FailPoint::FlightFile);
             fs::rename(&temporary, path)
         });
     if written.is_err() {

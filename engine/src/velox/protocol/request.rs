@@ -103,7 +103,7 @@ impl Request {
             }]));
         }
         if request.request_id.is_empty() {
-            request.request_id = uuid::text(uuid::v4()?);
+            request.request_id = uuid::v4()?.to_string();
         }
         Ok(request)
     }

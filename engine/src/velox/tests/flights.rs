@@ -193,7 +193,7 @@ async fn a_joined_build_ends_as_a_miss_and_what_was_landed_meanwhile_as_a_hit() 
     // As if the index had not told: straight into the flight.
     let booking = second.book(request("http"));
     let there = second
-        .fly(booking, &CancelToken::new(), |_| {})
+        .fly(booking, &CancellationToken::new(), |_| {})
         .await
         .unwrap();
     assert_eq!(there.cache_status, CacheStatus::Hit);

@@ -23,7 +23,7 @@ use crate::{
         CacheDir, CacheSettings, RetrySettings, Secret, ServerUrl, SystemCertificates,
         VeloxSettings,
     },
-    runtime::CancelToken,
+    runtime::CancellationToken,
 };
 
 /// A host with a fake server and a cache directory.
@@ -122,15 +122,17 @@ fn forced(module: &str) -> Request {
 }
 
 async fn build(velox: &Velox, request: Request) -> Result<Artifact> {
-    velox.build(request, &CancelToken::new(), |_| {}).await
+    velox
+        .build(request, &CancellationToken::new(), |_| {})
+        .await
 }
 
 /// A build in a task of its own, and what stops it.
 fn begin(
     velox: &Velox,
     request: Request,
-) -> (tokio::task::JoinHandle<Result<Artifact>>, CancelToken) {
-    let (velox, cancel) = (velox.clone(), CancelToken::new());
+) -> (tokio::task::JoinHandle<Result<Artifact>>, CancellationToken) {
+    let (velox, cancel) = (velox.clone(), CancellationToken::new());
     let token = cancel.clone();
     let task = tokio::spawn(async move { velox.build(request, &token, |_| {}).await });
     (task, cancel)

@@ -32,7 +32,7 @@ async fn a_server_of_ours_tells_its_lines_to_all_who_wait() {
         tokio::spawn(async move {
             let note = |progress: &Progress| notes.lock().unwrap().push(progress.clone());
             waits
-                .build(request("http"), &CancelToken::new(), note)
+                .build(request("http"), &CancellationToken::new(), note)
                 .await
         })
     };

@@ -7,7 +7,7 @@ use std::{
 
 use loom::thread;
 
-use super::completions::Inbox;
+use super::completions::CompletionQueue;
 
 fn readable(fd: RawFd) -> bool {
     let mut poll = libc::pollfd {
@@ -22,24 +22,24 @@ fn readable(fd: RawFd) -> bool {
 /// Two jobs end while PHP drains its notifier: no id is left unread behind a notifier that is silent, for
 /// an event loop would sleep on it for ever; and each id is read once.
 pub fn jobs_end_while_the_notifier_is_drained() {
-    let Ok(inbox) = Inbox::new(None).map(Arc::new) else {
+    let Ok(completions) = CompletionQueue::new(None).map(Arc::new) else {
         return;
     };
-    let Ok(php) = inbox.open_notifier() else {
+    let Ok(php) = completions.open_notifier() else {
         return;
     };
     let enders: Vec<_> = [1, 2]
         .map(|id| {
-            let inbox = Arc::clone(&inbox);
-            thread::spawn(move || inbox.finished(id))
+            let completions = Arc::clone(&completions);
+            thread::spawn(move || completions.push(id))
         })
         .into();
-    let (mut read, _) = inbox.drain();
+    let (mut read, _) = completions.drain();
     for ender in enders {
         let _ = ender.join();
     }
     while readable(php.as_raw_fd()) {
-        read.extend(inbox.drain().0);
+        read.extend(completions.drain().0);
     }
     read.sort_unstable();
     assert_eq!(
@@ -51,12 +51,12 @@ pub fn jobs_end_while_the_notifier_is_drained() {
 
 /// A job ends while PHP asks for its notifier.
 pub fn a_job_ends_while_the_notifier_is_opened() {
-    let Ok(inbox) = Inbox::new(None).map(Arc::new) else {
+    let Ok(completions) = CompletionQueue::new(None).map(Arc::new) else {
         return;
     };
-    let shared = Arc::clone(&inbox);
-    let ender = thread::spawn(move || shared.finished(1));
-    let php = inbox.open_notifier();
+    let shared = Arc::clone(&completions);
+    let ender = thread::spawn(move || shared.push(1));
+    let php = completions.open_notifier();
     let _ = ender.join();
     assert!(php.is_ok_and(|php| readable(php.as_raw_fd())));
 }

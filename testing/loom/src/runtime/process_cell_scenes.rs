@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loom::{cell::UnsafeCell, thread};
 
-use super::process_cell::Slot;
+use super::process_cell::ProcessCell;
 
 /// Something whose content another thread must not see before it is there: loom tells of it.
 struct State(UnsafeCell<u64>);
@@ -28,8 +28,8 @@ impl State {
     }
 }
 
-fn empty() -> Arc<Slot<State>> {
-    let slot = Slot::new();
+fn empty() -> Arc<ProcessCell<State>> {
+    let slot = ProcessCell::new();
     assert!(slot.get().is_none());
     Arc::new(slot)
 }
@@ -38,8 +38,8 @@ fn empty() -> Arc<Slot<State>> {
 pub fn two_threads_make_the_state() {
     let slot = empty();
     let shared = Arc::clone(&slot);
-    let other = thread::spawn(move || shared.get_or_make(|| State::new(1)).value());
-    let ours = slot.get_or_make(|| State::new(2)).value();
+    let other = thread::spawn(move || shared.get_or_init(|| State::new(1)).value());
+    let ours = slot.get_or_init(|| State::new(2)).value();
     let theirs = other.join();
     assert!(theirs.is_ok_and(|theirs| theirs == ours));
     // SAFETY: the other thread has ended, and nothing borrows from the slot.
@@ -52,7 +52,7 @@ pub fn a_thread_looks_while_the_state_is_made() {
     let slot = empty();
     let shared = Arc::clone(&slot);
     let other = thread::spawn(move || {
-        shared.get_or_make(|| State::new(1));
+        shared.get_or_init(|| State::new(1));
     });
     if let Some(state) = slot.get() {
         assert_eq!(state.value(), 1);

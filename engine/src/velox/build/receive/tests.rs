@@ -12,7 +12,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn through(pieces: Vec<&[u8]>) -> Result<Vec<u8>, Trouble> {
-    let mut intake = Intake::new(Vec::new(), 1000, None, CancelToken::new());
+    let mut intake = Intake::new(Vec::new(), 1000, None, CancellationToken::new());
     for piece in pieces {
         intake.take(piece)?;
     }
@@ -58,7 +58,12 @@ fn what_begins_wrong_is_not_taken_to_the_end() {
         Err(Trouble::remote("zeros"))
     });
     let mut written = Vec::new();
-    let mut intake = Intake::new(&mut written, u64::MAX, Some(inspect), CancelToken::new());
+    let mut intake = Intake::new(
+        &mut written,
+        u64::MAX,
+        Some(inspect),
+        CancellationToken::new(),
+    );
     let pieces = (0..100).take_while(|_| intake.take(&[0; HEAD / 2]).is_ok());
     assert_eq!(pieces.count(), 1);
     assert!(matches!(intake.take(b"x"), Err(Trouble::Passing(..))));
@@ -68,7 +73,7 @@ fn what_begins_wrong_is_not_taken_to_the_end() {
 
 #[test]
 fn a_cancelled_body_is_written_no_further() {
-    let cancel = CancelToken::new();
+    let cancel = CancellationToken::new();
     let mut intake = Intake::new(Vec::new(), 1000, None, cancel.clone());
     intake.take(b"abc").unwrap();
     cancel.cancel();
@@ -87,7 +92,7 @@ fn a_full_disk_is_our_own_trouble() {
         }
     }
     for body in [b"xyz".to_vec(), gzip(b"xyz")] {
-        let mut intake = Intake::new(Full, 10, None, CancelToken::new());
+        let mut intake = Intake::new(Full, 10, None, CancellationToken::new());
         let taken = intake.take(&body).and_then(|()| intake.finish().map(drop));
         assert!(matches!(taken, Err(Trouble::Unkept(_))));
     }
