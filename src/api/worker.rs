@@ -4,8 +4,8 @@ use pillion_engine::{
     Error,
     worker::{
         Event, hooks, request_id,
-        request_state::{By, State},
-        residue::Kind,
+        request_state::{OpenedBy, RequestState},
+        residue::ResidueKind,
     },
 };
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::function;
 use crate::{
     engine, handler,
     thread_state::Thread,
-    worker::{self, FIGURES, LEFT, identity, request_loop, reset_hooks},
+    worker::{self, REQUEST_STATS, RESIDUE_STATS, identity, request_loop, reset_hooks},
     zend::{
         arguments::{Call, Thrown},
         memory,
@@ -102,7 +102,7 @@ fn request_begin(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
 fn request_end(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let state = Thread::with(|thread| thread.worker.state());
-    if state == State::Open(By::Manual) {
+    if state == RequestState::Open(OpenedBy::Manual) {
         if reset_hooks::is_running() {
             return Err(Error::State(
                 "request_end() was called by a reset hook: the request ends by itself after the hooks"
@@ -137,7 +137,7 @@ fn on_reset(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let id = reset_hooks::add(Kept::new(hook), priority).ok_or_else(|| {
         Error::State(format!(
             "{} hooks are registered: register each once, before the loop, and not in every request",
-            hooks::MOST
+            hooks::MAX_HOOKS
         ))
     })?;
     ret.int(id.try_into().unwrap_or(i64::MAX));
@@ -187,8 +187,8 @@ fn scope_get(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn refused(refusal: pillion_engine::worker::Refusal) -> Thrown {
-    Error::State(worker::explain(refusal)).into()
+fn refused(error: pillion_engine::worker::RequestStateError) -> Thrown {
+    Error::State(worker::explain(error)).into()
 }
 
 fn leaks(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
@@ -199,7 +199,7 @@ fn leaks(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 
 fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let counts = FIGURES.counts();
+    let counts = REQUEST_STATS.counts();
     let (noted, ended, hooks) = Thread::with(|thread| {
         let worker = &thread.worker;
         (worker.noted(), worker.ended(), worker.hooks())
@@ -259,7 +259,8 @@ fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 
 /// How often something of each kind was left behind, and how often it was put back.
 fn left_behind() -> serde_json::Value {
-    let counts = Kind::ALL.map(|kind| (kind.name().to_owned(), LEFT.found(kind).into()));
-    let put_back = ("put_back".to_owned(), LEFT.put_back().into());
+    let counts =
+        ResidueKind::ALL.map(|kind| (kind.name().to_owned(), RESIDUE_STATS.found(kind).into()));
+    let put_back = ("put_back".to_owned(), RESIDUE_STATS.restored().into());
     serde_json::Value::Object(counts.into_iter().chain([put_back]).collect())
 }

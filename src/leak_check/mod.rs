@@ -13,7 +13,7 @@ use std::{
 use pillion_engine::{
     config::Every,
     host::clock,
-    worker::leaks::{self, Kind, Map, Verdict},
+    worker::leaks::{self, AddressMap, Leak, LeakKind},
 };
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ pub struct Watch {
     began: u64,
     leaks: Vec<Value>,
     /// Hashes of the names that have been in the log.
-    logged: Map<u64, ()>,
+    logged: AddressMap<u64, ()>,
     /// It is in the log that there is more than is looked at.
     is_cut: bool,
 }
@@ -48,7 +48,7 @@ impl Watch {
             walk: Some(Walk::default()),
             began: clock::unix_ms() / 1000,
             leaks: Vec::new(),
-            logged: Map::default(),
+            logged: AddressMap::default(),
             is_cut: false,
         }
     }
@@ -115,12 +115,12 @@ fn look() {
     let Some((walk, began)) = taken else {
         return;
     };
-    let Some((walk, verdicts)) = walk.look(Session::now().is_open(), began) else {
+    let Some((walk, leaks_found)) = walk.look(Session::now().is_open(), began) else {
         heap_walk::end_script();
     };
     let mut leaks = Vec::new();
-    for verdict in verdicts.iter().take(MOST_NAMED) {
-        leaks.extend(tell(&walk, verdict));
+    for leak in leaks_found.iter().take(MOST_NAMED) {
+        leaks.extend(tell(&walk, leak));
     }
     let is_cut = walk.is_cut;
     let (news, is_cut) = Thread::with(|thread| {
@@ -157,78 +157,78 @@ fn say(leak: &Value) {
     );
 }
 
-fn tell(walk: &Walk, verdict: &Verdict) -> Vec<Value> {
-    let key = verdict.key;
-    let gained = verdict.after.count.saturating_sub(verdict.before.count);
-    if key.kind == Kind::Constant {
+fn tell(walk: &Walk, leak: &Leak) -> Vec<Value> {
+    let key = leak.key;
+    let gained = leak.after.count.saturating_sub(leak.before.count);
+    if key.kind == LeakKind::Constant {
         let line = |name: String| {
             let named = names::Named {
                 name,
                 ..names::Named::default()
             };
             let words = [Value::Null, Value::Null, "defined".into()];
-            entry(verdict, named, words, 0)
+            entry(leak, named, words, 0)
         };
         let names = describe_engine::newest_names(key.kind, gained);
         return names.into_iter().map(line).collect();
     }
     let mut named = walk.name(key);
-    let counts = [verdict.before.count.into(), verdict.after.count.into()];
-    let arrow = |what: &str| format!("{} → {} {what}", verdict.before.count, verdict.after.count);
+    let counts = [leak.before.count.into(), leak.after.count.into()];
+    let arrow = |what: &str| format!("{} → {} {what}", leak.before.count, leak.after.count);
     let held = |what: String, path: &[String]| match path {
         [] => what,
         path => format!("{what}, held by {}", path.join(" → ")),
     };
     let [before, after] = counts;
     let (words, bytes) = match key.kind {
-        Kind::Ini => {
+        LeakKind::Ini => {
             let (before, after) = describe_engine::ini_values(key);
             let change = format!("{before:?} → {after:?}");
             ([before.into(), after.into(), change.into()], 0)
         }
-        Kind::Class | Kind::Function | Kind::File => {
+        LeakKind::Class | LeakKind::Function | LeakKind::File => {
             named.name = match key.kind {
-                Kind::Class => "classes".to_owned(),
+                LeakKind::Class => "classes".to_owned(),
                 kind => format!("{}s", kind.name()),
             };
             named.path = describe_engine::newest_names(key.kind, gained);
             let change = format!("{gained} generated and loaded ({})", named.path.join(", "));
             ([before, after, change.into()], 0)
         }
-        Kind::ShutdownFunction | Kind::ErrorHandler | Kind::ExceptionHandler => {
+        LeakKind::ShutdownFunction | LeakKind::ErrorHandler | LeakKind::ExceptionHandler => {
             ([before, after, arrow("registered").into()], 0)
         }
-        Kind::Object => {
+        LeakKind::Object => {
             let change = held(arrow("objects"), &named.path);
             ([before, after, change.into()], 0)
         }
-        Kind::Connection => {
+        LeakKind::Connection => {
             let change = held(arrow("open"), &named.path);
             ([before, after, change.into()], 0)
         }
-        Kind::Resource => {
+        LeakKind::Resource => {
             let change = match named.path.first() {
                 Some(last) => format!("{}, the last one {last}", arrow("open")),
                 None => arrow("open"),
             };
             ([before, after, change.into()], 0)
         }
-        Kind::Memory => {
-            let change = format!("{}, {} requests in a row", arrow("bytes"), verdict.times);
+        LeakKind::Memory => {
+            let change = format!("{}, {} requests in a row", arrow("bytes"), leak.times);
             ([before, after, change.into()], gained.cast_signed())
         }
-        Kind::Session => ([Value::Null, Value::Null, "left open".into()], 0),
+        LeakKind::Session => ([Value::Null, Value::Null, "left open".into()], 0),
         _ => {
-            let change = verdict.after.change(&verdict.before);
-            let words = [verdict.before.words(), verdict.after.words(), change];
-            let bytes = verdict.after.bytes.cast_signed() - verdict.before.bytes.cast_signed();
+            let change = leak.after.change(&leak.before);
+            let words = [leak.before.words(), leak.after.words(), change];
+            let bytes = leak.after.bytes.cast_signed() - leak.before.bytes.cast_signed();
             (words.map(Value::from), bytes)
         }
     };
-    vec![entry(verdict, named, words, bytes)]
+    vec![entry(leak, named, words, bytes)]
 }
 
-fn entry(verdict: &Verdict, named: names::Named, words: [Value; 3], bytes: i64) -> Value {
+fn entry(leak: &Leak, named: names::Named, words: [Value; 3], bytes: i64) -> Value {
     let [before, after, change] = words;
     let mut message = format!("{}: {}", named.name, change.as_str().unwrap_or_default());
     if bytes != 0 {
@@ -236,7 +236,7 @@ fn entry(verdict: &Verdict, named: names::Named, words: [Value; 3], bytes: i64) 
     }
     let (file, line) = named.place.unzip();
     json!({
-        "kind": named.kind.unwrap_or(verdict.key.kind).name(),
+        "kind": named.kind.unwrap_or(leak.key.kind).name(),
         "name": named.name,
         "message": message,
         "before": before,
@@ -245,6 +245,6 @@ fn entry(verdict: &Verdict, named: names::Named, words: [Value; 3], bytes: i64) 
         "file": file,
         "line": line,
         "path": named.path,
-        "times": verdict.times,
+        "times": leak.times,
     })
 }

@@ -22,8 +22,8 @@ mod timezone;
 use std::collections::VecDeque;
 
 use pillion_engine::worker::{
-    LeftBehind,
-    residue::{Fate, Kind},
+    ResidueStats,
+    residue::{Action, ResidueKind},
 };
 
 use crate::worker::log_and_clear_exception;
@@ -39,7 +39,7 @@ use timezone::Timezone;
 const WHICH: [Which; 2] = [Which::Error, Which::Exception];
 
 /// What the requests of all threads of this process have left behind.
-pub static LEFT: LeftBehind = LeftBehind::new();
+pub static RESIDUE_STATS: ResidueStats = ResidueStats::new();
 
 /// What was there before the request.
 pub struct Before {
@@ -148,9 +148,9 @@ pub fn release() {
     Thread::with(|thread| thread.worker.before = None);
 }
 
-fn fate(kind: Kind) -> Fate {
+fn action(kind: ResidueKind) -> Action {
     let wanted = engine::current().resolved().settings.worker.reset;
-    kind.fate(wanted, with(|before| before.is_first) == Some(true))
+    kind.action(wanted, with(|before| before.is_first) == Some(true))
 }
 
 /// What was thrown meanwhile stops nothing.

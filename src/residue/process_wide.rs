@@ -1,10 +1,10 @@
 //! What a request leaves of the process, which all threads share: told, and never put back. Of the first request it is
 //! the application's own, as with the rest: Dotenv calls `putenv` where an application boots in its first request.
 
-use pillion_engine::worker::residue::Kind;
+use pillion_engine::worker::residue::ResidueKind;
 
 use super::function_overrides;
-use super::{fate, report::tell, with};
+use super::{action, report::tell, with};
 use crate::thread_state::Thread;
 
 /// Looks at what the request's calls have changed.
@@ -14,21 +14,25 @@ pub fn look_at_the_process() {
         let witness = &mut thread.worker.witness;
         (witness.take_umask(), witness.take_locale())
     });
-    let note = |kind: Kind, name: &str, what: String| {
-        let fate = fate(kind);
-        with(|before| before.note(kind, name, what, fate));
+    let note = |kind: ResidueKind, name: &str, what: String| {
+        let action = action(kind);
+        with(|before| before.note(kind, name, what, action));
     };
     if let Some((before, now)) = umask {
-        note(Kind::Umask, "umask", format!("{before:04o} to {now:04o}"));
+        note(
+            ResidueKind::Umask,
+            "umask",
+            format!("{before:04o} to {now:04o}"),
+        );
     }
     if let Some((before, now)) = locale {
         let what = locale_changes(&before.to_string_lossy(), &now.to_string_lossy());
-        note(Kind::Locale, "locale", what);
+        note(ResidueKind::Locale, "locale", what);
     }
     while let Some(variable) = function_overrides::next_variable() {
         if let Some(name) = variable {
             let name = String::from_utf8_lossy(&name);
-            note(Kind::Environment, &name, "changed".to_owned());
+            note(ResidueKind::Environment, &name, "changed".to_owned());
         }
     }
     tell();

@@ -1,32 +1,32 @@
 //! What is told of what is left behind: a line in the log for each name once, and a number each time.
 
-use pillion_engine::worker::residue::{Fate, Kind};
+use pillion_engine::worker::residue::{Action, ResidueKind};
 
-use super::{Before, LEFT, with};
+use super::{Before, RESIDUE_STATS, with};
 use crate::worker::identity;
 
 /// Something that was left behind.
 pub struct Found {
-    kind: Kind,
+    kind: ResidueKind,
     name: String,
     what: String,
-    fate: Fate,
+    action: Action,
 }
 
 impl Before {
     /// Notes it, to be told at the next [`tell`].
     pub fn note(
         &mut self,
-        kind: Kind,
+        kind: ResidueKind,
         name: impl Into<String>,
         what: impl Into<String>,
-        fate: Fate,
+        action: Action,
     ) {
         self.found.push(Found {
             kind,
             name: name.into(),
             what: what.into(),
-            fate,
+            action,
         });
     }
 }
@@ -39,21 +39,21 @@ pub fn tell() {
             kind,
             name,
             what,
-            fate,
+            action,
         } = found;
-        if !LEFT.count(kind, name.as_bytes(), fate) {
+        if !RESIDUE_STATS.count(kind, name.as_bytes(), action) {
             continue;
         }
-        let level = match fate {
-            Fate::Left => log::Level::Warn,
-            Fate::Kept | Fate::PutBack => log::Level::Info,
+        let level = match action {
+            Action::Reported => log::Level::Warn,
+            Action::Accepted | Action::Restored => log::Level::Info,
         };
         log::log!(
             level,
             kind = kind.name(),
             name = name.as_str(),
             what = what.as_str(),
-            fate = fate.name(),
+            fate = action.name(),
             request_id = identity::known_id().as_str();
             "left behind"
         );

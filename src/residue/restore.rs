@@ -1,12 +1,11 @@
 //! A closer look, where something of the thread's own is not as it was: it is told, and put back or taken over.
 //! Putting back may run PHP code, so what is to be done lies with the thread, and is taken from there one by one.
 
-use pillion_engine::worker::residue::{Fate, Kind};
+use pillion_engine::worker::residue::{Action, ResidueKind};
 
 use super::{
-    WHICH,
+    WHICH, action,
     error_handlers::{self, Handlers, Which},
-    fate,
     ini::Ini,
     report::tell,
     session::Session,
@@ -22,13 +21,13 @@ use crate::thread_state::Thread;
 pub fn look_closer() {
     // A session first: settings of its module are refused while one is open.
     if let Some(session) = with(|before| before.session).filter(Session::is_open) {
-        let fate = match fate(Kind::Session) {
-            Fate::PutBack if !Session::can_be_closed() => Fate::Left,
-            fate => fate,
+        let action = match action(ResidueKind::Session) {
+            Action::Restored if !Session::can_be_closed() => Action::Reported,
+            action => action,
         };
-        with(|before| before.note(Kind::Session, "session", "open", fate));
+        with(|before| before.note(ResidueKind::Session, "session", "open", action));
         tell();
-        if fate == Fate::PutBack && !session.close() {
+        if action == Action::Restored && !session.close() {
             log::error!(reason = "code that runs when the session ends opens one again"; "reset failed");
         }
     }
@@ -39,13 +38,13 @@ pub fn look_closer() {
 }
 
 fn inis() {
-    let fate = fate(Kind::Ini);
+    let action = action(ResidueKind::Ini);
     with(|before| {
         let changes = before.ini.changes();
         for change in &changes {
-            before.note(Kind::Ini, change.name(), "changed", fate);
+            before.note(ResidueKind::Ini, change.name(), "changed", action);
         }
-        if fate == Fate::PutBack {
+        if action == Action::Restored {
             before.inis = changes;
         }
     });
@@ -58,7 +57,7 @@ fn inis() {
 }
 
 fn handlers() {
-    let fate = fate(Kind::Handlers);
+    let action = action(ResidueKind::Handlers);
     for (index, which) in WHICH.into_iter().enumerate() {
         let is_same = with(|before| before.handlers.get(index).is_none_or(Handlers::is_same));
         if is_same != Some(false) {
@@ -66,14 +65,14 @@ fn handlers() {
         }
         with(|before| {
             before.note(
-                Kind::Handlers,
+                ResidueKind::Handlers,
                 which.name(),
                 error_handlers::describe(which),
-                fate,
+                action,
             )
         });
         tell();
-        if fate == Fate::PutBack {
+        if action == Action::Restored {
             put_back(index, which);
         } else {
             with(|before| {
@@ -126,14 +125,14 @@ pub fn release_old() {
 }
 
 fn timezone() {
-    let fate = fate(Kind::Timezone);
+    let action = action(ResidueKind::Timezone);
     with(|before| {
         if before.timezone.is_same() {
             return;
         }
         let zone = before.timezone.describe();
-        before.note(Kind::Timezone, "default time zone", zone, fate);
-        if fate == Fate::PutBack {
+        before.note(ResidueKind::Timezone, "default time zone", zone, action);
+        if action == Action::Restored {
             before.timezone.put_back();
         } else {
             before.timezone = Timezone::now();
@@ -143,7 +142,7 @@ fn timezone() {
 }
 
 fn stream_wrappers() {
-    let fate = fate(Kind::Wrappers);
+    let action = action(ResidueKind::Wrappers);
     Thread::with(|thread| {
         let (witness, before) = (&mut thread.worker.witness, &mut thread.worker.before);
         let Some(before) = before.as_deref_mut().filter(|_| witness.has_rewired) else {
@@ -151,8 +150,8 @@ fn stream_wrappers() {
         };
         for change in before.wrappers.changes(witness) {
             let (name, what) = change.describe();
-            before.note(Kind::Wrappers, name, what, fate);
-            if fate == Fate::PutBack {
+            before.note(ResidueKind::Wrappers, name, what, action);
+            if action == Action::Restored {
                 before.steps.extend(change.steps());
             }
         }

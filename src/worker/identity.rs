@@ -16,7 +16,7 @@ use crate::{engine, thread_state::Thread, zend::sapi};
 pub fn mode() -> Mode {
     let sapi = engine::sapi();
     let is_worker = sapi == "frankenphp" && is_frankenphp_worker();
-    Mode::of(&sapi, is_worker, roadrunner::is_installed(), forced())
+    Mode::from_sapi(&sapi, is_worker, roadrunner::is_installed(), forced())
 }
 
 /// Whether requests share the process's memory here, or somebody says so.
@@ -30,8 +30,9 @@ pub fn is_worker() -> bool {
 /// `CADDY_WORKER_MODE`: of the request (`php_fastcgi { env … }`), else of the process.
 fn forced() -> Option<bool> {
     const NAME: &str = "CADDY_WORKER_MODE";
-    sapi::server_variable(NAME, |value| value.and_then(Mode::forced)).or_else(|| {
-        engine::environment_variable(NAME).and_then(|text| Mode::forced(text.as_bytes()))
+    sapi::server_variable(NAME, |value| value.and_then(Mode::parse_worker_override)).or_else(|| {
+        engine::environment_variable(NAME)
+            .and_then(|text| Mode::parse_worker_override(text.as_bytes()))
     })
 }
 

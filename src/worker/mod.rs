@@ -1,5 +1,5 @@
 //! The start and the end of each logical request, in every runtime. The state machine is the engine's
-//! ([`Boundary`]); the runtimes report events to it, one file each, and apply its effects:
+//! ([`RequestTracker`]); the runtimes report events to it, one file each, and apply its effects:
 //!
 //! * [`runtimes::script`] start and end of a PHP script: php-fpm, the command line, FrankenPHP without a worker.
 //! * [`runtimes::frankenphp`] the loop of a worker script around `frankenphp_handle_request`.
@@ -36,9 +36,10 @@ use std::{
 use pillion_engine::{
     host::{clock, fork_descriptors},
     worker::{
-        Boundary, Event, Figures, Frames, Hooks, Refusal, Step, Trend,
-        hooks::Run,
-        request_state::{By, State},
+        Effects, Event, FrameParser, HookList, MemoryTrend, RequestStateError, RequestStats,
+        RequestTracker,
+        hooks::HookRun,
+        request_state::{OpenedBy, RequestState},
     },
 };
 
@@ -49,11 +50,11 @@ use crate::{
     zend::{cwd, memory, output, owned::Kept, sapi},
 };
 
-pub use crate::residue::LEFT;
+pub use crate::residue::RESIDUE_STATS;
 pub use swallow_exception::log_and_clear_exception;
 
 /// Requests of all threads of this process.
-pub static FIGURES: Figures = Figures::new();
+pub static REQUEST_STATS: RequestStats = RequestStats::new();
 /// When this process began, in milliseconds since boot; 0 before the first MINIT.
 static SINCE_MS: AtomicU64 = AtomicU64::new(0);
 /// How often the module has started in this process.
@@ -62,7 +63,7 @@ static STARTS: AtomicU64 = AtomicU64::new(0);
 /// What a PHP thread knows of its requests.
 #[derive(Default)]
 pub struct Local {
-    boundary: Boundary,
+    boundary: RequestTracker,
     noted: Option<Noted>,
     /// The id of the request under way, once it is asked for.
     id: Option<String>,
@@ -79,15 +80,15 @@ pub struct Local {
     /// Values of the request, each with the serial of its request.
     scope: BTreeMap<Vec<u8>, (u64, Kept)>,
     /// What runs after each request of this script.
-    hooks: Hooks<Kept>,
+    hooks: HookList<Kept>,
     /// How far the run after this request has come; `None`: it has not begun.
-    run: Option<Run>,
+    run: Option<HookRun>,
     /// PHP has been told to run what is left at the end of the script.
     runs_at_end: bool,
     /// Where a loop's requests begin.
     cwd: Option<CString>,
     /// What RoadRunner has sent.
-    frames: Frames,
+    frames: FrameParser,
     /// Its wire is kept from children that are forked.
     is_wire_kept: bool,
     /// The request has HTTP's headers.
@@ -107,7 +108,7 @@ pub struct Local {
     /// What the collector has done, when it was run between requests.
     collected: gc::Collected,
     /// Where the memory of the loop is going.
-    pub(crate) trend: Trend,
+    pub(crate) trend: MemoryTrend,
     /// PHP's memory when the last request began.
     baseline: usize,
     /// When the last one ended, and how long it took.
@@ -132,7 +133,7 @@ pub struct Noted {
 impl Local {
     /// Where the thread stands.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RequestState {
         self.boundary.state()
     }
 
@@ -156,7 +157,7 @@ impl Local {
 
     /// Where the memory of the loop is going.
     #[must_use]
-    pub fn trend(&self) -> &Trend {
+    pub fn trend(&self) -> &MemoryTrend {
         &self.trend
     }
 
@@ -210,11 +211,11 @@ impl Local {
     }
 
     /// Does what the state machine said.
-    fn take(&mut self, step: Step) {
-        if step.drop {
+    fn take(&mut self, effects: Effects) {
+        if effects.discard {
             (self.noted, self.id) = (None, None);
         }
-        if step.note {
+        if effects.start_candidate {
             (self.id, self.run) = (None, None);
             self.serial += 1;
             if self.boundary.is_loop() {
@@ -230,10 +231,10 @@ impl Local {
                 memory: memory::usage(),
             });
         }
-        if step.begin {
-            FIGURES.begin();
+        if effects.begin {
+            REQUEST_STATS.begin();
         }
-        if step.end {
+        if effects.end {
             self.end();
         }
     }
@@ -247,7 +248,7 @@ impl Local {
         let id = self.id.take();
         self.run = None;
         self.ended += 1;
-        FIGURES.end(took);
+        REQUEST_STATS.end(took);
         if is_logged() {
             log::debug!(
                 ms = took.as_secs_f64() * 1000.0,
@@ -277,8 +278,8 @@ pub fn module_shutdown() {
 
 /// Runs in a forked child, which has served nothing yet: atomics and plain system calls only.
 pub fn after_fork() {
-    FIGURES.reset();
-    LEFT.reset();
+    REQUEST_STATS.reset();
+    RESIDUE_STATS.reset();
     SINCE_MS.store(now_ms(), Ordering::Relaxed);
     fork_descriptors::after_fork();
 }
@@ -311,7 +312,7 @@ fn now_ms() -> u64 {
 ///
 /// # Errors
 /// A mistake of the application's.
-pub fn tell(event: Event) -> Result<Step, Refusal> {
+pub fn tell(event: Event) -> Result<Effects, RequestStateError> {
     let may_end = matches!(
         event,
         Event::ScriptEnds | Event::Handled(true) | Event::Waits | Event::ManualEnd
@@ -319,19 +320,19 @@ pub fn tell(event: Event) -> Result<Step, Refusal> {
     if may_end && is_logged() {
         identity::settle();
     }
-    let step = Thread::with(|thread| {
-        let step = thread.worker.boundary.on(event)?;
-        thread.worker.take(step);
-        Ok(step)
+    let effects = Thread::with(|thread| {
+        let effects = thread.worker.boundary.apply(event)?;
+        thread.worker.take(effects);
+        Ok(effects)
     })?;
-    if step.drop {
+    if effects.discard {
         publish::dropped();
     }
-    if step.note {
+    if effects.start_candidate {
         publish::begins();
         adoption::begins();
     }
-    if step.end {
+    if effects.end {
         publish::ended();
         // A worker's script may go on for days, and only a PHP thread may write to PHP's log.
         php_log::hand_over();
@@ -339,25 +340,25 @@ pub fn tell(event: Event) -> Result<Step, Refusal> {
     if matches!(event, Event::Waits) {
         crate::leak_check::waits();
     }
-    Ok(step)
+    Ok(effects)
 }
 
 /// What a call of the application's does wrong, and what would be right.
 #[must_use]
-pub fn explain(refusal: Refusal) -> String {
-    match refusal {
-        Refusal::AlreadyBegun => {
+pub fn explain(error: RequestStateError) -> String {
+    match error {
+        RequestStateError::AlreadyBegun => {
             "request_begin() was called in a request that request_begin() has begun: end it with request_end() first".to_owned()
         }
-        Refusal::Noticed(by) => format!(
+        RequestStateError::TrackedByRuntime(by) => format!(
             "request_begin() is for loops that Pillion does not know: here {} tells where requests begin and end",
             match by {
-                By::Handler => "frankenphp_handle_request()",
-                By::Received => "RoadRunner's waitPayload()",
-                By::Script | By::Manual => "the server API",
+                OpenedBy::Handler => "frankenphp_handle_request()",
+                OpenedBy::Received => "RoadRunner's waitPayload()",
+                OpenedBy::Script | OpenedBy::Manual => "the server API",
             }
         ),
-        Refusal::NotBegun => {
+        RequestStateError::NotBegun => {
             "request_end() was called without a request that request_begin() has begun".to_owned()
         }
     }
@@ -373,7 +374,7 @@ pub fn is_loop_of_frankenphp() -> bool {
 /// Whether the script that runs is a loop which FrankenPHP's worker mode serves requests with.
 fn is_frankenphp_worker() -> bool {
     let known = Thread::with(|thread| match thread.worker.boundary.state() {
-        State::Likely(By::Handler) => Some(true),
+        RequestState::Likely(OpenedBy::Handler) => Some(true),
         _ => thread.worker.is_worker,
     });
     known.unwrap_or_else(|| {

@@ -9,11 +9,11 @@ use pillion_engine::{
     host::{clock, fork},
     worker::{
         Script,
-        registry::{Field, Seat},
+        registry::{WorkerField, WorkerSlot},
     },
 };
 
-use super::{FIGURES, identity, restarts, runtimes::script};
+use super::{REQUEST_STATS, identity, restarts, runtimes::script};
 use crate::{engine, thread_state::Thread, zend::memory};
 
 /// How often the thread looks whether it still has its slot, and tries for one that it did not get.
@@ -24,7 +24,7 @@ const PERCENTILES_EVERY: u64 = 64;
 /// A thread's slot.
 #[derive(Default)]
 pub struct Seated {
-    seat: Option<Seat>,
+    seat: Option<WorkerSlot>,
     looked: Option<Instant>,
     /// The wall clock then: what is told is counted from there, so that a request reads no further clock.
     wall_ms: u64,
@@ -36,8 +36,8 @@ pub struct Seated {
 
 impl Seated {
     /// The slot; not that of the process that this one was forked from.
-    fn seat(&self) -> Option<&Seat> {
-        self.seat.as_ref().filter(|seat| seat.is_ours())
+    fn seat(&self) -> Option<&WorkerSlot> {
+        self.seat.as_ref().filter(|seat| seat.is_owned())
     }
 
     /// A moment, in milliseconds since 1970.
@@ -56,8 +56,8 @@ pub fn begins() {
     Thread::with(|thread| {
         if let Some(seat) = thread.seat.seat() {
             let at = thread.worker.noted().map(|noted| noted.at);
-            seat.set(Field::Began, thread.seat.wall(at));
-            seat.set(Field::Baseline, thread.worker.baseline() as u64);
+            seat.set(WorkerField::RequestStartedMs, thread.seat.wall(at));
+            seat.set(WorkerField::BaselineMemory, thread.worker.baseline() as u64);
         }
     });
 }
@@ -67,7 +67,7 @@ pub fn begins() {
 pub fn dropped() {
     Thread::with(|thread| {
         if let Some(seat) = thread.seat.seat() {
-            seat.set(Field::Began, 0);
+            seat.set(WorkerField::RequestStartedMs, 0);
         }
     });
 }
@@ -93,18 +93,21 @@ pub fn ended() {
         };
         let requests = thread.seat.served;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        seat.set(Field::Requests, requests);
-        seat.set(Field::Last, us(thread.worker.took));
-        seat.set(Field::Began, 0);
-        seat.set(Field::Ended, thread.seat.wall(thread.worker.over));
-        seat.set(Field::Memory, memory::usage() as u64);
-        seat.set(Field::Peak, memory::peak() as u64);
-        seat.set(Field::Baseline, thread.worker.baseline() as u64);
-        seat.set(Field::Leaks, thread.worker.leaks());
+        seat.set(WorkerField::Requests, requests);
+        seat.set(WorkerField::LastDurationUs, us(thread.worker.took));
+        seat.set(WorkerField::RequestStartedMs, 0);
+        seat.set(
+            WorkerField::RequestEndedMs,
+            thread.seat.wall(thread.worker.over),
+        );
+        seat.set(WorkerField::Memory, memory::usage() as u64);
+        seat.set(WorkerField::PeakMemory, memory::peak() as u64);
+        seat.set(WorkerField::BaselineMemory, thread.worker.baseline() as u64);
+        seat.set(WorkerField::Leaks, thread.worker.leaks());
         if is_due || requests.is_multiple_of(PERCENTILES_EVERY) {
-            let counts = FIGURES.counts();
-            seat.set(Field::P50, us(counts.p50));
-            seat.set(Field::P99, us(counts.p99));
+            let counts = REQUEST_STATS.counts();
+            seat.set(WorkerField::P50Us, us(counts.p50));
+            seat.set(WorkerField::P99Us, us(counts.p99));
         }
     });
 }
@@ -137,10 +140,10 @@ fn look() {
         return;
     };
     let thread = u64::try_from(engine::thread_id()).unwrap_or(0);
-    seat.set(Field::Thread, thread);
-    seat.set(Field::Since, clock::unix_ms());
-    seat.set(Field::Mode, identity::mode().number());
-    seat.set(Field::Restarts, restarts());
-    seat.show();
+    seat.set(WorkerField::Thread, thread);
+    seat.set(WorkerField::RegisteredMs, clock::unix_ms());
+    seat.set(WorkerField::Mode, identity::mode().code());
+    seat.set(WorkerField::Restarts, restarts());
+    seat.publish();
     Thread::with(|thread| thread.seat.seat = Some(seat));
 }

@@ -6,7 +6,7 @@
 //! PHP code runs here, and may throw or never come back: nothing on these frames has a destructor, and each
 //! hook counts as run before it is called. What was left when PHP jumped out goes on as a shutdown function.
 
-use super::{FIGURES, gc, log_and_clear_exception, runtimes::roadrunner, sentry_scope};
+use super::{REQUEST_STATS, gc, log_and_clear_exception, runtimes::roadrunner, sentry_scope};
 use crate::{leak_check, residue};
 use crate::{
     thread_state::Thread,
@@ -107,7 +107,7 @@ fn hooks() -> bool {
     while let Some(hook) = Thread::with(|thread| thread.worker.next_hook()) {
         hook.call();
         let failed = is_throwing();
-        FIGURES.hook(failed);
+        REQUEST_STATS.hook(failed);
         if failed {
             log_and_clear_exception(HOOK);
         }
@@ -163,7 +163,7 @@ pub fn script_ends() {
         let local = &thread.worker;
         if local.is_in_request() {
             let run = local.run.unwrap_or_else(|| local.hooks.start());
-            FIGURES.skip(local.hooks.left(&run));
+            REQUEST_STATS.skip(local.hooks.left(&run));
         }
     });
 }

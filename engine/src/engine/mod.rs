@@ -21,7 +21,7 @@ use crate::{
     runtime::{CompletionQueue, Job, JobContext, Runtime, RuntimeOptions, TokioFactory},
     threads::blocking,
     velox::{Identity, Places, Request, Velox},
-    worker::Roster,
+    worker::WorkerRegistry,
 };
 
 mod artifact_handle;
@@ -64,7 +64,7 @@ pub struct Engine {
     membership: OnceCell<HostMembership>,
     presence: OnceCell<Arc<Presence>>,
     /// `None`: it can't be had, and that was said.
-    roster: OnceCell<Option<Arc<Roster>>>,
+    registry: OnceCell<Option<Arc<WorkerRegistry>>>,
 }
 
 impl Engine {
@@ -87,7 +87,7 @@ impl Engine {
             uncached_builds: OnceCell::new(),
             membership: OnceCell::new(),
             presence: OnceCell::new(),
-            roster: OnceCell::new(),
+            registry: OnceCell::new(),
         }
     }
 

@@ -34,7 +34,7 @@ impl Engine {
             },
             "heap": { "bytes": heap.0, "allocations": heap.1 },
             "host": self.host_status(),
-            "workers": self.roster_status(),
+            "workers": self.workers_status(),
             "velox": self.velox_status(),
             "sentry": self.sentry_status(),
             "artifacts": self.artifacts_status(),

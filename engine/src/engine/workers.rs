@@ -9,8 +9,8 @@ use super::Engine;
 use crate::{
     host::{clock, presence},
     worker::{
-        Mode, Roster,
-        registry::{Entry, Field, Owner, Seat},
+        Mode, WorkerRegistry,
+        registry::{ProcessId, WorkerField, WorkerRecord, WorkerSlot},
     },
 };
 
@@ -22,7 +22,7 @@ impl Engine {
     }
 
     /// A slot for the thread that calls. `None`: there is none to be had; that has been said in the log.
-    pub fn take_seat(&self) -> Option<Seat> {
+    pub fn take_seat(&self) -> Option<WorkerSlot> {
         let presence = match self.presence() {
             Ok(presence) => presence,
             Err(error) => {
@@ -33,11 +33,11 @@ impl Engine {
         if !presence.is_shown() && presence.renew().is_err() {
             return None;
         }
-        let owner = Owner::of(&presence.name())?;
-        let seat = self.roster()?.take(owner, &self.lives());
+        let owner = ProcessId::from_presence(&presence.name())?;
+        let seat = self.registry()?.acquire(owner, &self.lives());
         if seat.is_none() {
             log::warn!(
-                "this worker can't be seen by others: the host has more than the roster holds"
+                "this worker can't be seen by others: the host has more than the registry holds"
             );
         }
         seat
@@ -45,18 +45,21 @@ impl Engine {
 
     /// Whether a slot that was taken is still this process's, and names a presence that others can see.
     #[must_use]
-    pub fn is_seated(&self, seat: &Seat) -> bool {
+    pub fn is_seated(&self, seat: &WorkerSlot) -> bool {
         let shown = self.presence.get().is_some_and(|presence| {
-            presence.is_shown() && Owner::of(&presence.name()) == Some(seat.owner())
+            presence.is_shown() && ProcessId::from_presence(&presence.name()) == Some(seat.owner())
         });
-        shown && seat.is_ours()
+        shown && seat.is_owned()
     }
 
-    fn roster(&self) -> Option<&Arc<Roster>> {
-        let opened = self.roster.get_or_init(|| {
-            let opened = self.dirs().ok().map(|dirs| Roster::open(&dirs.run))?;
+    fn registry(&self) -> Option<&Arc<WorkerRegistry>> {
+        let opened = self.registry.get_or_init(|| {
+            let opened = self
+                .dirs()
+                .ok()
+                .map(|dirs| WorkerRegistry::open(&dirs.run))?;
             match opened {
-                Ok(roster) => Some(Arc::new(roster)),
+                Ok(registry) => Some(Arc::new(registry)),
                 Err(error) => {
                     log::warn!(error:%; "workers can't be seen by others");
                     None
@@ -66,57 +69,57 @@ impl Engine {
         opened.as_ref()
     }
 
-    fn lives(&self) -> impl Fn(Owner) -> bool + use<> {
+    fn lives(&self) -> impl Fn(ProcessId) -> bool + use<> {
         let dir = self.dirs().ok().map(|dirs| dirs.run.join("presence"));
         move |owner| {
             dir.as_ref()
-                .is_some_and(|dir| presence::lives(dir, &owner.presence()))
+                .is_some_and(|dir| presence::lives(dir, &owner.presence_name()))
         }
     }
 
     /// All workers of the host.
-    pub(super) fn roster_status(&self) -> Vec<Value> {
+    pub(super) fn workers_status(&self) -> Vec<Value> {
         // Who only asks makes no segment.
         let is_there = || {
             let dirs = self.dirs().ok()?;
             dirs.run.join("workers-v1.seg").exists().then_some(())
         };
-        if self.roster.get().is_none() && is_there().is_none() {
+        if self.registry.get().is_none() && is_there().is_none() {
             return Vec::new();
         }
         let now = clock::unix_ms();
         let entries = self
-            .roster()
-            .map(|roster| roster.list(&self.lives()))
+            .registry()
+            .map(|registry| registry.list(&self.lives()))
             .unwrap_or_default();
         entries.iter().map(|entry| shown(entry, now)).collect()
     }
 }
 
-fn shown(entry: &Entry, now: u64) -> Value {
+fn shown(entry: &WorkerRecord, now: u64) -> Value {
     let since = |field| now.saturating_sub(entry.get(field)) as f64 / 1000.0;
     let ago = |field| (entry.get(field) != 0).then(|| since(field));
     let seconds = |field| entry.get(field) as f64 / 1e6;
     json!({
         "pid": entry.owner.pid(),
-        "thread": entry.get(Field::Thread),
-        "mode": Mode::numbered(entry.get(Field::Mode)).name(),
-        "uptime": since(Field::Since),
-        "restarts": entry.get(Field::Restarts),
-        "requests": entry.get(Field::Requests),
-        "busy": ago(Field::Began),
-        "idle": match entry.get(Field::Began) {
-            0 => ago(Field::Ended),
+        "thread": entry.get(WorkerField::Thread),
+        "mode": Mode::from_code(entry.get(WorkerField::Mode)).name(),
+        "uptime": since(WorkerField::RegisteredMs),
+        "restarts": entry.get(WorkerField::Restarts),
+        "requests": entry.get(WorkerField::Requests),
+        "busy": ago(WorkerField::RequestStartedMs),
+        "idle": match entry.get(WorkerField::RequestStartedMs) {
+            0 => ago(WorkerField::RequestEndedMs),
             _ => None,
         },
         "durations": {
-            "last": seconds(Field::Last),
-            "p50": seconds(Field::P50),
-            "p99": seconds(Field::P99),
+            "last": seconds(WorkerField::LastDurationUs),
+            "p50": seconds(WorkerField::P50Us),
+            "p99": seconds(WorkerField::P99Us),
         },
-        "memory": entry.get(Field::Memory),
-        "peak_memory": entry.get(Field::Peak),
-        "memory_baseline": entry.get(Field::Baseline),
-        "leaks": entry.get(Field::Leaks),
+        "memory": entry.get(WorkerField::Memory),
+        "peak_memory": entry.get(WorkerField::PeakMemory),
+        "memory_baseline": entry.get(WorkerField::BaselineMemory),
+        "leaks": entry.get(WorkerField::Leaks),
     })
 }

@@ -1,4 +1,4 @@
-//! RoadRunner's frames, followed as a worker reads them piece by piece: where one begins that carries a request,
+//! RoadRunner's parser, followed as a worker reads them piece by piece: where one begins that carries a request,
 //! and the id in that request's headers. Pure; a foreign wire's bytes come in, so nothing here trusts them.
 //!
 //! A frame (github.com/roadrunner-server/goridge, pkg/frame/frame.md) is a header of 12 bytes (version and length
@@ -8,83 +8,83 @@
 use super::request_id;
 
 const VERSION: u8 = 1;
-const HEAD: usize = 12;
+const HEADER_LENGTH: usize = 12;
 /// A flag: the frame is about the worker itself.
-const CONTROL: u8 = 1;
-/// As much of a context is kept: headers stand in it.
-const MOST_CONTEXT: usize = 64 << 10;
+const CONTROL_FLAG: u8 = 1;
+/// As much of a context is context_bytes: headers stand in it.
+const MAX_CONTEXT: usize = 64 << 10;
 
 /// What has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// Nothing that is told.
-    Nothing,
+pub enum FrameEvent {
+    /// Nothing that is event.
+    None,
     /// A request begins.
     Request,
     /// What is read is no frame: who reads is out of step, and nothing is known from here on.
-    Lost,
+    OutOfSync,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Part {
+enum ParserState {
     /// Header and options are collected.
     #[default]
-    Head,
+    Header,
     /// So many bytes of the payload are to come, and so many of the context before them.
-    Payload { left: usize, context: usize },
-    /// See [`Seen::Lost`].
-    Lost,
+    Payload { remaining: usize, context: usize },
+    /// See [`FrameEvent::OutOfSync`].
+    OutOfSync,
 }
 
 /// Where a worker stands in what it reads.
 #[derive(Debug, Default)]
-pub struct Frames {
-    part: Part,
-    head: Vec<u8>,
+pub struct FrameParser {
+    state: ParserState,
+    header: Vec<u8>,
     is_request: bool,
     context: Vec<u8>,
 }
 
-impl Frames {
+impl FrameParser {
     /// Whether the next byte is the first one of a frame.
     #[must_use]
-    pub fn is_between(&self) -> bool {
-        self.part == Part::Head && self.head.is_empty()
+    pub fn is_at_frame_start(&self) -> bool {
+        self.state == ParserState::Header && self.header.is_empty()
     }
 
     /// Takes the bytes that were read. A piece may end anywhere, also behind the frame that it began in.
-    pub fn take(&mut self, mut bytes: &[u8]) -> Seen {
-        let mut seen = Seen::Nothing;
+    pub fn feed(&mut self, mut bytes: &[u8]) -> FrameEvent {
+        let mut found = FrameEvent::None;
         while !bytes.is_empty() {
-            match self.part {
-                Part::Lost => return seen,
-                Part::Head => {
-                    let missing = self.head_length().saturating_sub(self.head.len());
-                    let piece = cut(&mut bytes, missing);
-                    self.head.extend_from_slice(piece);
-                    match self.begin() {
-                        Seen::Nothing => {}
-                        told => seen = told,
+            match self.state {
+                ParserState::OutOfSync => return found,
+                ParserState::Header => {
+                    let missing = self.header_length().saturating_sub(self.header.len());
+                    let piece = split_off(&mut bytes, missing);
+                    self.header.extend_from_slice(piece);
+                    match self.parse_header() {
+                        FrameEvent::None => {}
+                        event => found = event,
                     }
                 }
-                Part::Payload { left, context } => {
-                    let piece = cut(&mut bytes, left);
-                    let (kept, _) = piece.split_at(piece.len().min(context));
-                    self.context.extend_from_slice(kept);
-                    self.go_to(left - piece.len(), context - kept.len());
+                ParserState::Payload { remaining, context } => {
+                    let piece = split_off(&mut bytes, remaining);
+                    let (context_bytes, _) = piece.split_at(piece.len().min(context));
+                    self.context.extend_from_slice(context_bytes);
+                    self.set_remaining(remaining - piece.len(), context - context_bytes.len());
                 }
             }
         }
-        seen
+        found
     }
 
     /// The id in the headers of the request that came last, where it has one and they have come.
     #[must_use]
-    pub fn id(&self) -> Option<String> {
-        let is_whole = match self.part {
-            Part::Payload { context, .. } => context == 0,
-            Part::Head => true,
-            Part::Lost => false,
+    pub fn request_id(&self) -> Option<String> {
+        let is_whole = match self.state {
+            ParserState::Payload { context, .. } => context == 0,
+            ParserState::Header => true,
+            ParserState::OutOfSync => false,
         };
         (self.is_request && is_whole)
             .then(|| id(&self.context))
@@ -92,52 +92,55 @@ impl Frames {
     }
 
     /// How many bytes header and options have, as far as it is known.
-    fn head_length(&self) -> usize {
-        match self.head.first() {
-            Some(first) if self.head.len() >= HEAD => usize::from(first & 0x0f) * 4,
-            _ => HEAD,
+    fn header_length(&self) -> usize {
+        match self.header.first() {
+            Some(first) if self.header.len() >= HEADER_LENGTH => usize::from(first & 0x0f) * 4,
+            _ => HEADER_LENGTH,
         }
     }
 
     /// Looks whether the header is there, then whether the options are.
-    fn begin(&mut self) -> Seen {
-        let Some(head) = self.head.first_chunk::<HEAD>() else {
-            return Seen::Nothing;
+    fn parse_header(&mut self) -> FrameEvent {
+        let Some(header) = self.header.first_chunk::<HEADER_LENGTH>() else {
+            return FrameEvent::None;
         };
-        let [first, flags, l0, l1, l2, l3, .., stream, _] = *head;
+        let [first, flags, l0, l1, l2, l3, .., stream, _] = *header;
         let words = usize::from(first & 0x0f);
-        if first >> 4 != VERSION || words * 4 < HEAD {
-            self.part = Part::Lost;
-            return Seen::Lost;
+        if first >> 4 != VERSION || words * 4 < HEADER_LENGTH {
+            self.state = ParserState::OutOfSync;
+            return FrameEvent::OutOfSync;
         }
-        if self.head.len() < words * 4 {
-            return Seen::Nothing;
+        if self.header.len() < words * 4 {
+            return FrameEvent::None;
         }
-        let left = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-        let option = self.head.get(HEAD..).and_then(<[u8]>::first_chunk);
+        let remaining = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let option = self
+            .header
+            .get(HEADER_LENGTH..)
+            .and_then(<[u8]>::first_chunk);
         let context = option.map_or(0, |option| u32::from_le_bytes(*option) as usize);
         // A word about a stream that has ended meanwhile is no request.
-        self.is_request = flags & CONTROL == 0 && stream == 0;
-        self.head.clear();
+        self.is_request = flags & CONTROL_FLAG == 0 && stream == 0;
+        self.header.clear();
         self.context.clear();
-        let kept = if self.is_request { context } else { 0 };
-        self.go_to(left, kept.min(left).min(MOST_CONTEXT));
+        let context_bytes = if self.is_request { context } else { 0 };
+        self.set_remaining(remaining, context_bytes.min(remaining).min(MAX_CONTEXT));
         match self.is_request {
-            true => Seen::Request,
-            false => Seen::Nothing,
+            true => FrameEvent::Request,
+            false => FrameEvent::None,
         }
     }
 
-    fn go_to(&mut self, left: usize, context: usize) {
-        self.part = match left {
-            0 => Part::Head,
-            left => Part::Payload { left, context },
+    fn set_remaining(&mut self, remaining: usize, context: usize) {
+        self.state = match remaining {
+            0 => ParserState::Header,
+            remaining => ParserState::Payload { remaining, context },
         };
     }
 }
 
-fn cut<'a>(bytes: &mut &'a [u8], most: usize) -> &'a [u8] {
-    let (piece, rest) = bytes.split_at(bytes.len().min(most));
+fn split_off<'a>(bytes: &mut &'a [u8], max: usize) -> &'a [u8] {
+    let (piece, rest) = bytes.split_at(bytes.len().min(max));
     *bytes = rest;
     piece
 }
@@ -145,12 +148,12 @@ fn cut<'a>(bytes: &mut &'a [u8], most: usize) -> &'a [u8] {
 /// The id in a context: RoadRunner's `http.v1.Request`, field 5 of which maps names to lists of values. (Up to
 /// 2023 it was JSON.)
 fn id(context: &[u8]) -> Option<String> {
-    let mut found = Found::default();
+    let mut found = RequestIds::default();
     if context.first() == Some(&b'{') {
         let request: serde_json::Value = serde_json::from_slice(context).ok()?;
         for (name, lines) in request.get("headers")?.as_object()? {
             if let Some(line) = lines.get(0).and_then(serde_json::Value::as_str) {
-                found.look(name.as_bytes(), line.as_bytes());
+                found.add(name.as_bytes(), line.as_bytes());
             }
         }
     } else {
@@ -158,10 +161,10 @@ fn id(context: &[u8]) -> Option<String> {
         for (field, header) in fields(context) {
             if field == HEADERS
                 && let Some(name) = first(header, 1)
-                && Found::is_wanted(name)
+                && RequestIds::is_id_header(name)
                 && let Some(line) = first(header, 2).and_then(|lines| first(lines, 1))
             {
-                found.look(name, line);
+                found.add(name, line);
             }
         }
     }
@@ -169,17 +172,17 @@ fn id(context: &[u8]) -> Option<String> {
 }
 
 #[derive(Default)]
-struct Found {
+struct RequestIds {
     request: Option<String>,
     trace: Option<String>,
 }
 
-impl Found {
-    fn is_wanted(name: &[u8]) -> bool {
+impl RequestIds {
+    fn is_id_header(name: &[u8]) -> bool {
         name.eq_ignore_ascii_case(b"x-request-id") || name.eq_ignore_ascii_case(b"traceparent")
     }
 
-    fn look(&mut self, name: &[u8], line: &[u8]) {
+    fn add(&mut self, name: &[u8], line: &[u8]) {
         if name.eq_ignore_ascii_case(b"x-request-id") {
             self.request = request_id::from_header(line).map(str::to_owned);
         } else if name.eq_ignore_ascii_case(b"traceparent") {

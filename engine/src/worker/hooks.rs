@@ -1,29 +1,29 @@
 //! The list of what runs after each request, in the order of priority, and how far a run has come. A hook
-//! may add and remove hooks, throw, or be jumped out of: so a run is a place in the order, and no list that
+//! may add and remove hooks, throw, or be jumped out of: so a run is a order in the order, and no list that
 //! somebody holds. On PHP's thread.
 
 use std::cmp::Reverse;
 
-/// Hooks one thread may have; who registers one in every request comes to this.
-pub const MOST: usize = 1000;
+/// HookList one thread may have; who registers one in every request comes to this.
+pub const MAX_HOOKS: usize = 1000;
 
-type Place = (Reverse<i64>, u64);
+type HookOrder = (Reverse<i64>, u64);
 
 /// The hooks of a thread. `T` is what PHP calls.
 #[derive(Debug)]
-pub struct Hooks<T> {
-    list: Vec<(Place, T)>,
+pub struct HookList<T> {
+    list: Vec<(HookOrder, T)>,
     newest: u64,
 }
 
 /// How far the run after one request has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
+pub struct HookRun {
     newest: u64,
-    after: Option<Place>,
+    after: Option<HookOrder>,
 }
 
-impl<T> Default for Hooks<T> {
+impl<T> Default for HookList<T> {
     fn default() -> Self {
         Self {
             list: Vec::new(),
@@ -32,17 +32,17 @@ impl<T> Default for Hooks<T> {
     }
 }
 
-impl<T: Copy> Hooks<T> {
+impl<T: Copy> HookList<T> {
     /// Adds a hook: those of higher priority run first, equal ones in the order in which they came.
-    /// Gives its id, or `None` where there are [`MOST`].
+    /// Gives its id, or `None` where there are [`MAX_HOOKS`].
     pub fn add(&mut self, priority: i64, hook: T) -> Option<u64> {
-        if self.list.len() >= MOST {
+        if self.list.len() >= MAX_HOOKS {
             return None;
         }
         self.newest += 1;
-        let place = (Reverse(priority), self.newest);
-        let at = self.list.partition_point(|(other, _)| *other < place);
-        self.list.insert(at, (place, hook));
+        let order = (Reverse(priority), self.newest);
+        let at = self.list.partition_point(|(other, _)| *other < order);
+        self.list.insert(at, (order, hook));
         Some(self.newest)
     }
 
@@ -71,30 +71,30 @@ impl<T: Copy> Hooks<T> {
 
     /// Begins a run of those that are there now.
     #[must_use]
-    pub fn start(&self) -> Run {
-        Run {
+    pub fn start(&self) -> HookRun {
+        HookRun {
             newest: self.newest,
             after: None,
         }
     }
 
     /// The next hook of a run, which counts as run from here on.
-    pub fn next(&self, run: &mut Run) -> Option<T> {
-        let (place, hook) = self.rest(run).next()?;
-        run.after = Some(*place);
+    pub fn next(&self, run: &mut HookRun) -> Option<T> {
+        let (order, hook) = self.rest(run).next()?;
+        run.after = Some(*order);
         Some(*hook)
     }
 
     /// How many hooks of a run have not run yet.
     #[must_use]
-    pub fn left(&self, run: &Run) -> usize {
+    pub fn left(&self, run: &HookRun) -> usize {
         self.rest(run).count()
     }
 
-    fn rest(&self, run: &Run) -> impl Iterator<Item = &(Place, T)> {
+    fn rest(&self, run: &HookRun) -> impl Iterator<Item = &(HookOrder, T)> {
         let run = *run;
-        self.list.iter().filter(move |(place, _)| {
-            place.1 <= run.newest && run.after.is_none_or(|after| *place > after)
+        self.list.iter().filter(move |(order, _)| {
+            order.1 <= run.newest && run.after.is_none_or(|after| *order > after)
         })
     }
 }
@@ -103,14 +103,14 @@ impl<T: Copy> Hooks<T> {
 mod tests {
     use super::*;
 
-    fn all(hooks: &Hooks<&'static str>) -> Vec<&'static str> {
+    fn all(hooks: &HookList<&'static str>) -> Vec<&'static str> {
         let mut run = hooks.start();
         std::iter::from_fn(|| hooks.next(&mut run)).collect()
     }
 
     #[test]
     fn higher_priorities_run_first_and_equal_ones_in_their_order() {
-        let mut hooks = Hooks::default();
+        let mut hooks = HookList::default();
         for (priority, name) in [(0, "a"), (10, "b"), (0, "c"), (-5, "d"), (10, "e")] {
             hooks.add(priority, name).unwrap();
         }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_run_leaves_out_what_is_removed_or_added_meanwhile() {
-        let mut hooks = Hooks::default();
+        let mut hooks = HookList::default();
         let ids: Vec<_> = ["a", "b", "c"]
             .map(|name| hooks.add(0, name).unwrap())
             .into();
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn there_are_not_more_than_anybody_needs() {
-        let mut hooks = Hooks::default();
-        for _ in 0..MOST {
+        let mut hooks = HookList::default();
+        for _ in 0..MAX_HOOKS {
             assert!(hooks.add(0, ()).is_some());
         }
         assert_eq!(hooks.add(0, ()), None);

@@ -23,14 +23,19 @@ pub enum Mode {
 
 impl Mode {
     /// From the name of the server API. `is_worker`: FrankenPHP runs a worker script; `has_relay`:
-    /// RoadRunner's `RR_MODE` is set. `forced` is `CADDY_WORKER_MODE`, which says whether to treat the
+    /// RoadRunner's `RR_MODE` is set. `worker_override` is `CADDY_WORKER_MODE`, which says whether to treat the
     /// process as a worker.
     #[must_use]
-    pub fn of(sapi: &str, is_worker: bool, has_relay: bool, forced: Option<bool>) -> Self {
+    pub fn from_sapi(
+        sapi: &str,
+        is_worker: bool,
+        has_relay: bool,
+        worker_override: Option<bool>,
+    ) -> Self {
         match sapi {
-            "frankenphp" if forced.unwrap_or(is_worker) => Self::FrankenPhpWorker,
+            "frankenphp" if worker_override.unwrap_or(is_worker) => Self::FrankenPhpWorker,
             "frankenphp" => Self::FrankenPhp,
-            "cli" if has_relay && forced != Some(false) => Self::RoadRunner,
+            "cli" if has_relay && worker_override != Some(false) => Self::RoadRunner,
             "cli" => Self::Cli,
             "fpm-fcgi" => Self::Fpm,
             "cli-server" => Self::CliServer,
@@ -46,7 +51,7 @@ impl Mode {
 
     /// What `CADDY_WORKER_MODE` says: `true` and `false` only, as its source has it.
     #[must_use]
-    pub fn forced(text: &[u8]) -> Option<bool> {
+    pub fn parse_worker_override(text: &[u8]) -> Option<bool> {
         match text {
             text if text.eq_ignore_ascii_case(b"true") => Some(true),
             text if text.eq_ignore_ascii_case(b"false") => Some(false),
@@ -67,7 +72,7 @@ impl Mode {
 
     /// Its number where processes tell each other, which never changes.
     #[must_use]
-    pub fn number(self) -> u64 {
+    pub fn code(self) -> u64 {
         Self::ALL
             .iter()
             .position(|mode| *mode == self)
@@ -76,7 +81,7 @@ impl Mode {
 
     /// The one of this number; [`Self::Other`], where a later version has told.
     #[must_use]
-    pub fn numbered(number: u64) -> Self {
+    pub fn from_code(number: u64) -> Self {
         usize::try_from(number)
             .ok()
             .and_then(|number| Self::ALL.get(number).copied())
@@ -119,23 +124,23 @@ mod tests {
             ("cli-server", false, false, "cli-server"),
             ("apache2handler", false, false, "other"),
         ] {
-            assert_eq!(Mode::of(sapi, worker, relay, None).name(), name);
+            assert_eq!(Mode::from_sapi(sapi, worker, relay, None).name(), name);
         }
     }
 
     #[test]
     fn the_old_switch_says_whether_to_treat_it_as_a_worker() {
         assert_eq!(
-            Mode::of("frankenphp", true, false, Some(false)),
+            Mode::from_sapi("frankenphp", true, false, Some(false)),
             Mode::FrankenPhp
         );
         assert_eq!(
-            Mode::of("frankenphp", false, false, Some(true)),
+            Mode::from_sapi("frankenphp", false, false, Some(true)),
             Mode::FrankenPhpWorker
         );
-        assert_eq!(Mode::of("cli", false, true, Some(false)), Mode::Cli);
-        assert_eq!(Mode::forced(b"TRUE"), Some(true));
-        assert_eq!(Mode::forced(b"false"), Some(false));
-        assert_eq!(Mode::forced(b"1"), None);
+        assert_eq!(Mode::from_sapi("cli", false, true, Some(false)), Mode::Cli);
+        assert_eq!(Mode::parse_worker_override(b"TRUE"), Some(true));
+        assert_eq!(Mode::parse_worker_override(b"false"), Some(false));
+        assert_eq!(Mode::parse_worker_override(b"1"), None);
     }
 }

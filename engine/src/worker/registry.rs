@@ -1,12 +1,12 @@
 //! All workers of the host, seen from any of them: one segment with a slot for each PHP thread that serves
 //! requests. A slot belongs to the thread that took it, which alone stores into it; readers take no lock. It
-//! names the presence of its process, by which everybody knows whether it lives. What dies anywhere in between
+//! names the presence of its process, by which everybody knows whether it is_alive. What dies anywhere in between
 //! is cleared by whoever looks next: a slot is taken by one atomic step that names its owner, is shown by another
 //! one when it is filled, and nothing else has to be whole.
 //!
 //! Layout of `workers-v1.seg`, words of eight bytes in little-endian order: slots of 32 words. Word 0: the
 //! owner, 0 for nobody; word 1: the owner again, once the slot is filled; word 2: counts the takings; the others
-//! are those of [`Field`]. The name has the version, and the file's size its capacity.
+//! are those of [`WorkerField`]. The name has the version, and the file's size its capacity.
 
 use std::{
     io,
@@ -20,60 +20,60 @@ use std::{
 use crate::host::{Segment, fork};
 
 /// Threads that one host can show; of further ones only the others know nothing.
-const SLOTS: usize = 1024;
+const MAX_WORKERS: usize = 1024;
 /// Words of a slot.
-const WORDS: usize = 32;
-const OWNER: usize = 0;
-const SHOWN: usize = 1;
-const TAKEN: usize = 2;
-/// The first of [`Field`].
-const FIRST: usize = 3;
+const SLOT_WORDS: usize = 32;
+const OWNER_WORD: usize = 0;
+const PUBLISHED_WORD: usize = 1;
+const GENERATION_WORD: usize = 2;
+/// The first of [`WorkerField`].
+const FIELDS_START: usize = 3;
 
 /// What a slot tells, in the order of its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
-pub enum Field {
+pub enum WorkerField {
     /// The thread's number, as the system has it.
     Thread,
     /// When it took the slot, in milliseconds since 1970.
-    Since,
+    RegisteredMs,
     /// The runtime: [`super::Mode::number`].
     Mode,
     /// When its request began, in milliseconds since 1970; 0 between two.
-    Began,
+    RequestStartedMs,
     /// When the last one ended.
-    Ended,
+    RequestEndedMs,
     /// Requests that have ended on the thread.
     Requests,
     /// Microseconds of the last one.
-    Last,
+    LastDurationUs,
     /// Microseconds that half of its process's requests did not exceed, lately.
-    P50,
+    P50Us,
     /// And 99 of 100.
-    P99,
+    P99Us,
     /// Bytes of PHP's memory.
     Memory,
     /// The most of it.
-    Peak,
+    PeakMemory,
     /// What it was when the request began.
-    Baseline,
+    BaselineMemory,
     /// How often PHP has started anew in the process.
     Restarts,
     /// Things that the last request which was looked at has left behind.
     Leaks,
 }
 
-const FIELDS: usize = Field::Leaks as usize + 1;
-const _: () = assert!(FIRST + FIELDS <= WORDS);
+const FIELDS: usize = WorkerField::Leaks as usize + 1;
+const _: () = assert!(FIELDS_START + FIELDS <= SLOT_WORDS);
 
 /// The name of a process's presence as a number: `<pid>-<8 hex digits>.json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Owner(u64);
+pub struct ProcessId(u64);
 
-impl Owner {
+impl ProcessId {
     /// From the name of a presence; `None`: it is no such name.
     #[must_use]
-    pub fn of(presence: &str) -> Option<Self> {
+    pub fn from_presence(presence: &str) -> Option<Self> {
         let (pid, random) = presence.strip_suffix(".json")?.split_once('-')?;
         let (pid, random) = (
             pid.parse::<u32>().ok()?,
@@ -84,7 +84,7 @@ impl Owner {
 
     /// The name of the presence.
     #[must_use]
-    pub fn presence(self) -> String {
+    pub fn presence_name(self) -> String {
         format!("{}-{:08x}.json", self.pid(), self.0 as u32)
     }
 
@@ -97,25 +97,25 @@ impl Owner {
 
 /// See the head of the file.
 #[derive(Debug)]
-pub struct Roster(Segment);
+pub struct WorkerRegistry(Segment);
 
-/// A worker that lives.
+/// A worker that is_alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct WorkerRecord {
     /// Whose it is.
-    pub owner: Owner,
+    pub owner: ProcessId,
     fields: [u64; FIELDS],
 }
 
-impl Entry {
+impl WorkerRecord {
     /// What it tells.
     #[must_use]
-    pub fn get(&self, field: Field) -> u64 {
+    pub fn get(&self, field: WorkerField) -> u64 {
         self.fields.get(field as usize).copied().unwrap_or(0)
     }
 }
 
-impl Roster {
+impl WorkerRegistry {
     /// The one in `run_dir`, made where there is none.
     ///
     /// # Errors
@@ -125,13 +125,15 @@ impl Roster {
         // Made under a name of its own and linked, so that nobody maps half of one.
         for _ in 0..4 {
             match Segment::open(&path)? {
-                Some(segment) if segment.bytes() == SLOTS * WORDS * 8 => return Ok(Self(segment)),
+                Some(segment) if segment.bytes() == MAX_WORKERS * SLOT_WORDS * 8 => {
+                    return Ok(Self(segment));
+                }
                 Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "another size")),
                 None => {}
             }
             let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
             let temporary = run_dir.join(format!("workers-v1-{random:016x}.tmp"));
-            Segment::create(&temporary, SLOTS * WORDS * 8)?;
+            Segment::create(&temporary, MAX_WORKERS * SLOT_WORDS * 8)?;
             let linked = std::fs::hard_link(&temporary, &path);
             let _ = std::fs::remove_file(&temporary);
             if let Err(error) = linked
@@ -144,7 +146,7 @@ impl Roster {
     }
 
     fn word(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
-        self.0.word(slot * WORDS + word)
+        self.0.word(slot * SLOT_WORDS + word)
     }
 
     fn load(&self, slot: usize, word: usize, order: Ordering) -> u64 {
@@ -159,7 +161,7 @@ impl Roster {
     }
 
     fn swap(&self, slot: usize, from: u64, to: u64) -> bool {
-        self.word(slot, OWNER).is_some_and(|owner| {
+        self.word(slot, OWNER_WORD).is_some_and(|owner| {
             owner
                 .compare_exchange(
                     from.to_le(),
@@ -171,81 +173,96 @@ impl Roster {
         })
     }
 
-    /// Takes a slot for a thread. `lives` tells of others' presences. `None`: all are taken by the living.
-    pub fn take(self: &Arc<Self>, owner: Owner, lives: &dyn Fn(Owner) -> bool) -> Option<Seat> {
-        let slot = self.free().or_else(|| {
-            self.sweep(lives);
-            self.free()
+    /// Takes a slot for a thread. `is_alive` tells of others' presences. `None`: all are taken by the living.
+    pub fn acquire(
+        self: &Arc<Self>,
+        owner: ProcessId,
+        is_alive: &dyn Fn(ProcessId) -> bool,
+    ) -> Option<WorkerSlot> {
+        let slot = self.find_free().or_else(|| {
+            self.clear_dead(is_alive);
+            self.find_free()
         });
         // Another thread may be faster, then the next one is.
-        let slot = std::iter::successors(slot, |_| self.free())
-            .take(SLOTS)
+        let slot = std::iter::successors(slot, |_| self.find_free())
+            .take(MAX_WORKERS)
             .find(|slot| self.swap(*slot, 0, owner.0))?;
-        self.store(slot, SHOWN, 0, Ordering::Release);
-        let taken = self.load(slot, TAKEN, Ordering::Relaxed);
-        self.store(slot, TAKEN, taken.wrapping_add(1), Ordering::Relaxed);
+        self.store(slot, PUBLISHED_WORD, 0, Ordering::Release);
+        let taken = self.load(slot, GENERATION_WORD, Ordering::Relaxed);
+        self.store(
+            slot,
+            GENERATION_WORD,
+            taken.wrapping_add(1),
+            Ordering::Relaxed,
+        );
         for field in 0..FIELDS {
-            self.store(slot, FIRST + field, 0, Ordering::Relaxed);
+            self.store(slot, FIELDS_START + field, 0, Ordering::Relaxed);
         }
-        Some(Seat {
-            roster: Arc::clone(self),
+        Some(WorkerSlot {
+            registry: Arc::clone(self),
             slot,
             owner,
             generation: fork::generation(),
         })
     }
 
-    fn free(&self) -> Option<usize> {
-        (0..SLOTS).find(|slot| self.load(*slot, OWNER, Ordering::Relaxed) == 0)
+    fn find_free(&self) -> Option<usize> {
+        (0..MAX_WORKERS).find(|slot| self.load(*slot, OWNER_WORD, Ordering::Relaxed) == 0)
     }
 
     /// Clears the slots of the dead.
-    fn sweep(&self, lives: &dyn Fn(Owner) -> bool) {
-        let mut asked: Vec<(Owner, bool)> = Vec::new();
-        for slot in 0..SLOTS {
-            let owner = Owner(self.load(slot, OWNER, Ordering::Acquire));
-            if owner.0 != 0 && !remember(&mut asked, owner, lives) {
+    fn clear_dead(&self, is_alive: &dyn Fn(ProcessId) -> bool) {
+        let mut checked: Vec<(ProcessId, bool)> = Vec::new();
+        for slot in 0..MAX_WORKERS {
+            let owner = ProcessId(self.load(slot, OWNER_WORD, Ordering::Acquire));
+            if owner.0 != 0 && !is_alive_cached(&mut checked, owner, is_alive) {
                 self.swap(slot, owner.0, 0);
             }
         }
     }
 
     /// All that live; the slots of others are cleared.
-    pub fn list(&self, lives: &dyn Fn(Owner) -> bool) -> Vec<Entry> {
-        self.sweep(lives);
-        let mut found: Vec<Entry> = (0..SLOTS).filter_map(|slot| self.read(slot)).collect();
-        found.sort_by_key(|entry| (entry.owner.0, entry.get(Field::Thread)));
+    pub fn list(&self, is_alive: &dyn Fn(ProcessId) -> bool) -> Vec<WorkerRecord> {
+        self.clear_dead(is_alive);
+        let mut found: Vec<WorkerRecord> = (0..MAX_WORKERS)
+            .filter_map(|slot| self.read(slot))
+            .collect();
+        found.sort_by_key(|entry| (entry.owner.0, entry.get(WorkerField::Thread)));
         found
     }
 
     /// What a slot tells, unless it is empty, or taken anew meanwhile.
-    fn read(&self, slot: usize) -> Option<Entry> {
-        let owner = self.load(slot, OWNER, Ordering::Acquire);
-        let taken = self.load(slot, TAKEN, Ordering::Relaxed);
-        if owner == 0 || self.load(slot, SHOWN, Ordering::Acquire) != owner {
+    fn read(&self, slot: usize) -> Option<WorkerRecord> {
+        let owner = self.load(slot, OWNER_WORD, Ordering::Acquire);
+        let taken = self.load(slot, GENERATION_WORD, Ordering::Relaxed);
+        if owner == 0 || self.load(slot, PUBLISHED_WORD, Ordering::Acquire) != owner {
             return None;
         }
         let mut fields = [0; FIELDS];
         for (field, value) in fields.iter_mut().enumerate() {
-            *value = self.load(slot, FIRST + field, Ordering::Relaxed);
+            *value = self.load(slot, FIELDS_START + field, Ordering::Relaxed);
         }
         fence(Ordering::Acquire);
-        let same = self.load(slot, SHOWN, Ordering::Relaxed) == owner
-            && self.load(slot, TAKEN, Ordering::Relaxed) == taken
-            && self.load(slot, OWNER, Ordering::Relaxed) == owner;
-        same.then_some(Entry {
-            owner: Owner(owner),
+        let same = self.load(slot, PUBLISHED_WORD, Ordering::Relaxed) == owner
+            && self.load(slot, GENERATION_WORD, Ordering::Relaxed) == taken
+            && self.load(slot, OWNER_WORD, Ordering::Relaxed) == owner;
+        same.then_some(WorkerRecord {
+            owner: ProcessId(owner),
             fields,
         })
     }
 }
 
-fn remember(asked: &mut Vec<(Owner, bool)>, owner: Owner, lives: &dyn Fn(Owner) -> bool) -> bool {
-    match asked.iter().find(|(known, _)| *known == owner) {
+fn is_alive_cached(
+    checked: &mut Vec<(ProcessId, bool)>,
+    owner: ProcessId,
+    is_alive: &dyn Fn(ProcessId) -> bool,
+) -> bool {
+    match checked.iter().find(|(known, _)| *known == owner) {
         Some((_, alive)) => *alive,
         None => {
-            let alive = lives(owner);
-            asked.push((owner, alive));
+            let alive = is_alive(owner);
+            checked.push((owner, alive));
             alive
         }
     }
@@ -254,47 +271,49 @@ fn remember(asked: &mut Vec<(Owner, bool)>, owner: Owner, lives: &dyn Fn(Owner) 
 /// The slot of a thread. Given back when it is dropped; a forked child's copy is its parent's, and does
 /// nothing.
 #[derive(Debug)]
-pub struct Seat {
-    roster: Arc<Roster>,
+pub struct WorkerSlot {
+    registry: Arc<WorkerRegistry>,
     slot: usize,
-    owner: Owner,
+    owner: ProcessId,
     generation: u32,
 }
 
-impl Seat {
+impl WorkerSlot {
     /// Whether it is this process's, and nobody has taken it for one of the dead.
     #[must_use]
-    pub fn is_ours(&self) -> bool {
+    pub fn is_owned(&self) -> bool {
         self.generation == fork::generation()
-            && self.roster.load(self.slot, OWNER, Ordering::Relaxed) == self.owner.0
+            && self.registry.load(self.slot, OWNER_WORD, Ordering::Relaxed) == self.owner.0
     }
 
     /// Whose presence it names.
     #[must_use]
-    pub fn owner(&self) -> Owner {
+    pub fn owner(&self) -> ProcessId {
         self.owner
     }
 
     /// Tells something.
     #[inline]
-    pub fn set(&self, field: Field, value: u64) {
-        let word = FIRST + field as usize;
-        self.roster.store(self.slot, word, value, Ordering::Relaxed);
+    pub fn set(&self, field: WorkerField, value: u64) {
+        let word = FIELDS_START + field as usize;
+        self.registry
+            .store(self.slot, word, value, Ordering::Relaxed);
     }
 
     /// Shows the slot to the others, when it tells who this is.
-    pub fn show(&self) {
+    pub fn publish(&self) {
         let owner = self.owner.0;
-        self.roster
-            .store(self.slot, SHOWN, owner, Ordering::Release);
+        self.registry
+            .store(self.slot, PUBLISHED_WORD, owner, Ordering::Release);
     }
 }
 
-impl Drop for Seat {
+impl Drop for WorkerSlot {
     fn drop(&mut self) {
-        if self.is_ours() {
-            self.roster.store(self.slot, SHOWN, 0, Ordering::Release);
-            self.roster.swap(self.slot, self.owner.0, 0);
+        if self.is_owned() {
+            self.registry
+                .store(self.slot, PUBLISHED_WORD, 0, Ordering::Release);
+            self.registry.swap(self.slot, self.owner.0, 0);
         }
     }
 }

@@ -3,17 +3,17 @@
 //! harmless characters are taken.
 
 /// The longest id that is taken from outside.
-const LONGEST: usize = 128;
+const MAX_LENGTH: usize = 128;
 
 /// An `X-Request-Id`, where it is fit to be passed on: 1 to 128 letters, digits and `-_.:+/=@`.
 #[must_use]
 pub fn from_header(value: &[u8]) -> Option<&str> {
     let value = std::str::from_utf8(value).ok()?.trim();
-    let is_fit = (1..=LONGEST).contains(&value.len())
+    let is_valid = (1..=MAX_LENGTH).contains(&value.len())
         && value
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(&byte));
-    is_fit.then_some(value)
+    is_valid.then_some(value)
 }
 
 /// The trace id of a `traceparent` (W3C Trace Context, level 1): `00-<32 hex>-<16 hex>-<2 hex>`, neither

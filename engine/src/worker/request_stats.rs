@@ -1,4 +1,4 @@
-//! Counts and durations of the requests of one process, all its threads together. Atomics only, each
+//! RequestCounts and durations of the requests of one process, all its threads together. Atomics only, each
 //! added to once a request: no thread waits for another, and a forked child may empty them at once.
 
 use std::{
@@ -7,24 +7,24 @@ use std::{
 };
 
 /// Parts into which each doubling of a duration is cut: a percentile is right to one part in 16.
-const PARTS: usize = 16;
+const BUCKETS_PER_DOUBLING: usize = 16;
 /// Doublings of a microsecond; the last one holds all that is longer than an hour.
-const DOUBLINGS: usize = 32;
+const MAX_DOUBLINGS: usize = 32;
 
 /// See the head of the file.
-pub struct Figures {
+pub struct RequestStats {
     begun: AtomicU64,
     ended: AtomicU64,
     hooks_run: AtomicU64,
     hooks_failed: AtomicU64,
     hooks_skipped: AtomicU64,
     last_us: AtomicU64,
-    durations: [AtomicU64; PARTS * DOUBLINGS],
+    durations: [AtomicU64; BUCKETS_PER_DOUBLING * MAX_DOUBLINGS],
 }
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
+pub struct RequestCounts {
     /// Requests that have begun.
     pub begun: u64,
     /// Requests that have ended.
@@ -43,7 +43,7 @@ pub struct Counts {
     pub p99: Duration,
 }
 
-impl Figures {
+impl RequestStats {
     /// Nothing counted yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -54,7 +54,7 @@ impl Figures {
             hooks_failed: AtomicU64::new(0),
             hooks_skipped: AtomicU64::new(0),
             last_us: AtomicU64::new(0),
-            durations: [const { AtomicU64::new(0) }; PARTS * DOUBLINGS],
+            durations: [const { AtomicU64::new(0) }; BUCKETS_PER_DOUBLING * MAX_DOUBLINGS],
         }
     }
 
@@ -67,7 +67,7 @@ impl Figures {
     pub fn end(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.last_us.store(us, Ordering::Relaxed);
-        if let Some(cell) = self.durations.get(place(us)) {
+        if let Some(cell) = self.durations.get(bucket_of(us)) {
             cell.fetch_add(1, Ordering::Relaxed);
         }
         self.ended.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Figures {
             .fetch_add(failed.into(), Ordering::Relaxed);
     }
 
-    /// Hooks that should have run after a request, and could not.
+    /// HookList that should have run after a request, and could not.
     pub fn skip(&self, hooks: usize) {
         self.hooks_skipped
             .fetch_add(hooks as u64, Ordering::Relaxed);
@@ -88,9 +88,9 @@ impl Figures {
 
     /// What was counted so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> RequestCounts {
         let ended = self.ended.load(Ordering::Relaxed);
-        Counts {
+        RequestCounts {
             begun: self.begun.load(Ordering::Relaxed).max(ended),
             ended,
             hooks_run: self.hooks_run.load(Ordering::Relaxed),
@@ -113,7 +113,7 @@ impl Figures {
         for (index, cell) in self.durations.iter().enumerate() {
             seen += cell.load(Ordering::Relaxed);
             if seen >= wanted && seen > 0 {
-                return Duration::from_micros(most(index));
+                return Duration::from_micros(bucket_max(index));
             }
         }
         Duration::ZERO
@@ -133,29 +133,33 @@ impl Figures {
     }
 }
 
-impl Default for Figures {
+impl Default for RequestStats {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// The cell of a duration: exact below `PARTS`, then `PARTS` cells a doubling.
-fn place(us: u64) -> usize {
-    const BITS: u32 = PARTS.trailing_zeros();
+/// The cell of a duration: exact below `BUCKETS_PER_DOUBLING`, then `BUCKETS_PER_DOUBLING` cells a doubling.
+fn bucket_of(us: u64) -> usize {
+    const BITS: u32 = BUCKETS_PER_DOUBLING.trailing_zeros();
     let Some(high) = us.checked_ilog2().filter(|high| *high >= BITS) else {
         return us as usize;
     };
-    let part = (us >> (high - BITS)) as usize - PARTS;
-    ((high - BITS + 1) as usize * PARTS + part).min(PARTS * DOUBLINGS - 1)
+    let part = (us >> (high - BITS)) as usize - BUCKETS_PER_DOUBLING;
+    ((high - BITS + 1) as usize * BUCKETS_PER_DOUBLING + part)
+        .min(BUCKETS_PER_DOUBLING * MAX_DOUBLINGS - 1)
 }
 
 /// The longest duration in a cell.
-fn most(index: usize) -> u64 {
-    if index < PARTS {
+fn bucket_max(index: usize) -> u64 {
+    if index < BUCKETS_PER_DOUBLING {
         return index as u64;
     }
-    let (doubling, part) = (index / PARTS - 1, index % PARTS);
-    (((PARTS + part + 1) as u64) << doubling) - 1
+    let (doubling, part) = (
+        index / BUCKETS_PER_DOUBLING - 1,
+        index % BUCKETS_PER_DOUBLING,
+    );
+    (((BUCKETS_PER_DOUBLING + part + 1) as u64) << doubling) - 1
 }
 
 #[cfg(test)]
@@ -166,34 +170,34 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_what_was_measured() {
-        let figures = Figures::new();
-        assert_eq!(figures.counts().p99, Duration::ZERO);
+        let stats = RequestStats::new();
+        assert_eq!(stats.counts().p99, Duration::ZERO);
         for ms in 1..=1000 {
-            figures.begin();
-            figures.end(Duration::from_millis(ms));
+            stats.begin();
+            stats.end(Duration::from_millis(ms));
         }
-        let counts = figures.counts();
+        let counts = stats.counts();
         assert_eq!((counts.begun, counts.ended), (1000, 1000));
         assert_eq!(counts.last, Duration::from_secs(1));
         let near =
             |found: Duration, ms: f64| (found.as_secs_f64() * 1000.0 / ms - 1.0).abs() < 0.07;
         assert!(near(counts.p50, 500.0), "{counts:?}");
         assert!(near(counts.p99, 990.0), "{counts:?}");
-        figures.reset();
-        assert_eq!(figures.counts().ended, 0);
-        assert_eq!(figures.counts().p50, Duration::ZERO);
+        stats.reset();
+        assert_eq!(stats.counts().ended, 0);
+        assert_eq!(stats.counts().p50, Duration::ZERO);
     }
 
     proptest! {
         #[test]
         fn a_cell_holds_its_duration_within_a_sixteenth(us in 0u64..(1 << 35)) {
-            let most = most(place(us));
-            prop_assert!(most >= us && most - us <= us / 16, "{us} → {most}");
+            let bucket_max = bucket_max(bucket_of(us));
+            prop_assert!(bucket_max >= us && bucket_max - us <= us / 16, "{us} → {bucket_max}");
         }
 
         #[test]
         fn any_duration_has_a_cell(us: u64) {
-            prop_assert!(place(us) < PARTS * DOUBLINGS);
+            prop_assert!(bucket_of(us) < BUCKETS_PER_DOUBLING * MAX_DOUBLINGS);
         }
     }
 }

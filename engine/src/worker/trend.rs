@@ -2,19 +2,19 @@
 //! goes in and nothing is computed until it is asked for. On PHP's thread.
 //!
 //! What a request needs for a while, and what waits for PHP's collector, comes and goes; what is kept stays.
-//! So only memory without garbage counts, each point is the least of several requests, and the slope is the middle one
+//! So only memory without garbage counts, each point is the minimum of several requests, and the slope is the middle one
 //! of the slopes between all pairs of points (Theil and Sen): a third of the points may be wild without moving it.
 
 use std::collections::VecDeque;
 
 /// Points that are kept.
-const POINTS: usize = 64;
+const MAX_POINTS: usize = 64;
 /// Requests a point stands for at most, so that the newest ones count.
-const MOST_OF_ONE: u64 = 256;
+const MAX_REQUESTS_PER_POINT: u64 = 256;
 /// Points without which nothing is said.
-const LEAST: usize = 8;
+const MIN_POINTS: usize = 8;
 
-/// The least memory of some requests.
+/// The minimum memory of some requests.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     /// Requests before the first of them.
@@ -26,55 +26,55 @@ struct Point {
 
 /// See the head of the file.
 #[derive(Debug, Clone)]
-pub struct Trend {
+pub struct MemoryTrend {
     points: VecDeque<Point>,
     /// Requests a point stands for.
-    of_one: u64,
+    requests_per_point: u64,
     /// Requests so far.
     requests: u64,
-    /// Those of the point that is being made, and the least of them so far.
+    /// Those of the point that is being made, and the minimum of them so far.
     from: u64,
-    least: Option<Point>,
+    minimum: Option<Point>,
 }
 
-impl Default for Trend {
+impl Default for MemoryTrend {
     fn default() -> Self {
         Self {
             points: VecDeque::new(),
-            of_one: 1,
+            requests_per_point: 1,
             requests: 0,
             from: 0,
-            least: None,
+            minimum: None,
         }
     }
 }
 
-impl Trend {
+impl MemoryTrend {
     /// A request has ended with so many bytes in use; `None`: some of them may be garbage.
     #[inline]
     pub fn add(&mut self, bytes: Option<u64>) {
         self.requests += 1;
         if let Some(bytes) = bytes
-            && self.least.is_none_or(|least| bytes < least.bytes)
+            && self.minimum.is_none_or(|minimum| bytes < minimum.bytes)
         {
-            self.least = Some(Point {
+            self.minimum = Some(Point {
                 from: self.from,
                 at: self.requests,
                 bytes,
             });
         }
-        if self.requests - self.from >= self.of_one {
-            self.point();
+        if self.requests - self.from >= self.requests_per_point {
+            self.finish_point();
         }
     }
 
-    fn point(&mut self) {
+    fn finish_point(&mut self) {
         self.from = self.requests;
-        let Some(point) = self.least.take() else {
+        let Some(point) = self.minimum.take() else {
             return;
         };
-        if self.points.len() == POINTS {
-            if self.of_one < MOST_OF_ONE {
+        if self.points.len() == MAX_POINTS {
+            if self.requests_per_point < MAX_REQUESTS_PER_POINT {
                 self.halve();
             } else {
                 self.points.pop_front();
@@ -97,7 +97,7 @@ impl Trend {
                 }
             })
             .collect();
-        self.of_one *= 2;
+        self.requests_per_point *= 2;
     }
 
     /// Requests that the trend is about.
@@ -111,12 +111,12 @@ impl Trend {
     #[must_use]
     pub fn slope(&self) -> Option<f64> {
         let count = self.points.len();
-        if count < LEAST {
+        if count < MIN_POINTS {
             return None;
         }
         let mut slopes = Vec::with_capacity(count * (count - 1) / 2);
-        for (place, to) in self.points.iter().enumerate() {
-            for from in self.points.iter().take(place) {
+        for (index, to) in self.points.iter().enumerate() {
+            for from in self.points.iter().take(index) {
                 slopes.push((to.bytes as f64 - from.bytes as f64) / (to.at - from.at) as f64);
             }
         }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn slope_of(memory: impl Iterator<Item = u64>) -> f64 {
-        let mut trend = Trend::default();
+        let mut trend = MemoryTrend::default();
         memory.for_each(|bytes| trend.add(Some(bytes)));
         trend.slope().unwrap()
     }
@@ -143,7 +143,7 @@ mod tests {
             let slope = slope_of((0..requests).map(|at| (1 << 20) + at * 24));
             assert!((slope / 24_000.0 - 1.0).abs() < 0.05, "{requests}: {slope}");
         }
-        assert_eq!(Trend::default().slope(), None);
+        assert_eq!(MemoryTrend::default().slope(), None);
     }
 
     #[test]
@@ -156,25 +156,25 @@ mod tests {
 
     #[test]
     fn it_is_about_no_more_requests_than_there_were() {
-        let mut trend = Trend::default();
+        let mut trend = MemoryTrend::default();
         for requests in 1..10_000 {
             trend.add((requests % 3 == 0).then_some(requests));
             assert!(trend.requests() <= requests, "{requests}");
-            let least = requests.min(32 * MOST_OF_ONE) / 2;
-            assert!(trend.requests() >= least || requests < 3, "{requests}");
+            let minimum = requests.min(32 * MAX_REQUESTS_PER_POINT) / 2;
+            assert!(trend.requests() >= minimum || requests < 3, "{requests}");
         }
     }
 
     #[test]
     fn memory_that_may_be_garbage_is_no_growth() {
-        let mut trend = Trend::default();
+        let mut trend = MemoryTrend::default();
         for request in 0..300u64 {
             // Each request leaves garbage, and every tenth one is after a collection.
             let is_settled = request % 10 == 0;
             trend.add(is_settled.then_some(1 << 20));
         }
         assert_eq!(trend.slope(), Some(0.0));
-        let mut never = Trend::default();
+        let mut never = MemoryTrend::default();
         (0..300).for_each(|_| never.add(None));
         assert_eq!((never.slope(), never.requests()), (None, 0));
     }

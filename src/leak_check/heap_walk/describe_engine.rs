@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{
     HashTable, IS_OBJECT, IS_PTR, ext_php_rs_executor_globals, php_stream, zend_ini_entry,
     zend_resource, zval,
 };
-use pillion_engine::worker::leaks::{Key, Kind, Loaded};
+use pillion_engine::worker::leaks::{LeakKind, LoadedCode, Subject};
 
 use super::{
     names::{
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::zend::{ffi, table, value::type_of};
 
-pub unsafe fn ini(key: Key) -> Named {
-    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.of as usize);
+pub unsafe fn ini(key: Subject) -> Named {
+    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.owner as usize);
     Named {
         // SAFETY: entries live as long as the thread.
         name: unsafe { string((*entry).name) },
@@ -28,14 +28,14 @@ pub unsafe fn ini(key: Key) -> Named {
 
 /// The value of an ini entry before the script changed it, and now.
 #[must_use]
-pub fn ini_values(key: Key) -> (String, String) {
-    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.of as usize);
+pub fn ini_values(key: Subject) -> (String, String) {
+    let entry = std::ptr::with_exposed_provenance::<zend_ini_entry>(key.owner as usize);
     // SAFETY: as above.
     unsafe { (string((*entry).orig_value), string((*entry).value)) }
 }
 
 /// The kind of a resource, with the one of it that was opened last.
-pub unsafe fn resource(key: Key) -> Named {
+pub unsafe fn resource(key: Subject) -> Named {
     let mut named = Named::default();
     let mut last: *mut zend_resource = std::ptr::null_mut();
     // SAFETY: this thread's table of resources.
@@ -43,7 +43,7 @@ pub unsafe fn resource(key: Key) -> Named {
         let globals = ext_php_rs_executor_globals();
         table::each(&raw const (*globals).regular_list, |_, _, resource| {
             let resource = (*resource).value.res;
-            if u64::from((*resource).type_.unsigned_abs()) == key.of {
+            if u64::from((*resource).type_.unsigned_abs()) == key.owner {
                 last = resource;
             }
         });
@@ -115,7 +115,7 @@ pub unsafe fn shutdown_function() -> Named {
 /// How much of the code that was loaded since did not exist when the script began, in seconds since 1970: evaluated
 /// text, and files that were written later. Code that was there before is loaded once, whenever that may be.
 #[must_use]
-pub fn generated(before: Loaded, now: Loaded, began: u64) -> Loaded {
+pub fn generated(before: LoadedCode, now: LoadedCode, began: u64) -> LoadedCode {
     let count = |kind, before: u32, now: u32| {
         let mut count = 0;
         newest(kind, now.saturating_sub(before), |place| {
@@ -123,10 +123,10 @@ pub fn generated(before: Loaded, now: Loaded, began: u64) -> Loaded {
         });
         count
     };
-    Loaded {
-        classes: count(Kind::Class, before.classes, now.classes),
-        functions: count(Kind::Function, before.functions, now.functions),
-        files: count(Kind::File, before.files, now.files),
+    LoadedCode {
+        classes: count(LeakKind::Class, before.classes, now.classes),
+        functions: count(LeakKind::Function, before.functions, now.functions),
+        files: count(LeakKind::File, before.files, now.files),
     }
 }
 
@@ -141,7 +141,7 @@ fn is_later(file: &str, began: u64) -> bool {
 
 /// The names of what a table has gained, at most ten.
 #[must_use]
-pub fn newest_names(kind: Kind, count: u64) -> Vec<String> {
+pub fn newest_names(kind: LeakKind, count: u64) -> Vec<String> {
     let mut names = Vec::new();
     newest(kind, count.min(10) as u32, |place| names.push(place.name));
     names
@@ -153,26 +153,26 @@ struct Place<'a> {
 }
 
 /// Visits the elements that a table has gained last.
-fn newest(kind: Kind, count: u32, mut visit: impl FnMut(Place<'_>)) {
+fn newest(kind: LeakKind, count: u32, mut visit: impl FnMut(Place<'_>)) {
     // SAFETY: this thread's tables.
     unsafe {
         let globals = ext_php_rs_executor_globals();
         let table: *const HashTable = match kind {
-            Kind::Class => (*globals).class_table,
-            Kind::Function => (*globals).function_table,
-            Kind::File => &raw const (*globals).included_files,
-            Kind::Constant => (*globals).zend_constants,
+            LeakKind::Class => (*globals).class_table,
+            LeakKind::Function => (*globals).function_table,
+            LeakKind::File => &raw const (*globals).included_files,
+            LeakKind::Constant => (*globals).zend_constants,
             _ => return,
         };
         let (_, used) = table::sizes(table);
         let start = used.saturating_sub(count);
         table::each_from(table, start, |_, name, value| {
             let (name, place) = match kind {
-                Kind::Class => {
+                LeakKind::Class => {
                     let address = (*value).value.ce.addr() as u64;
                     (class_name(address), class_place(address))
                 }
-                Kind::Function => {
+                LeakKind::Function => {
                     let function = &*(*value).value.func;
                     (function_name(function), function_place(function))
                 }

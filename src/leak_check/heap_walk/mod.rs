@@ -28,7 +28,9 @@ use ext_php_rs::{
     },
     zend::try_catch,
 };
-use pillion_engine::worker::leaks::{Circumstances, Judge, Key, Kind, Loaded, Map, Verdict};
+use pillion_engine::worker::leaks::{
+    AddressMap, EngineState, Leak, LeakDetector, LeakKind, LoadedCode, Subject,
+};
 
 use crate::zend::{
     memory, table,
@@ -52,7 +54,7 @@ const NO_PARENT: u32 = u32::MAX;
 pub struct Node {
     object: *mut zend_object,
     /// The thing that holds it.
-    from: Key,
+    from: Subject,
     /// The place of the object whose thing that is.
     parent: u32,
 }
@@ -60,7 +62,7 @@ pub struct Node {
 /// What is kept between looks, and the state of the one under way.
 #[derive(Default)]
 pub struct Walk {
-    judge: Judge,
+    detector: LeakDetector,
     roots: Roots,
     /// Where the compiler's memory ended at the last look.
     code: (usize, usize),
@@ -69,11 +71,11 @@ pub struct Walk {
     /// A bit for each handle that was reached.
     reached: Vec<u64>,
     /// Arrays and references that were looked at, which may be held many times or hold themselves.
-    parts: Map<usize, Part>,
+    parts: AddressMap<usize, Part>,
     /// The classes of objects, for the whole script, with counts of the look.
-    classes: Map<usize, Class>,
+    classes: AddressMap<usize, Class>,
     /// What is being looked at.
-    at: Option<Key>,
+    at: Option<Subject>,
     parent: u32,
     values_left: u64,
     left_of_one: u64,
@@ -88,13 +90,13 @@ impl Walk {
     ///
     /// On a PHP thread in a script that began at `began`, in seconds since 1970.
     #[must_use]
-    pub fn look(mut self, session: bool, began: u64) -> Option<(Self, Vec<Verdict>)> {
+    pub fn look(mut self, session: bool, began: u64) -> Option<(Self, Vec<Leak>)> {
         // SAFETY: this thread's own globals, in a script.
         let globals = unsafe { &*ext_php_rs_executor_globals() };
         let now = self.circumstances(globals, began);
-        self.judge.begin(now);
+        self.detector.begin_check(now);
         if session {
-            self.judge.session();
+            self.detector.record_open_session();
         }
         self.values_left = MOST_VALUES;
         self.until = Some(Instant::now() + MOST_TIME);
@@ -106,28 +108,28 @@ impl Walk {
             return None;
         }
         self.is_cut = self.values_left == 0;
-        let mut verdicts = self.judge.end();
-        self.only_what_nothing_else_explains(&mut verdicts);
-        Some((self, verdicts))
+        let mut leaks_found = self.detector.detect();
+        self.only_what_nothing_else_explains(&mut leaks_found);
+        Some((self, leaks_found))
     }
 
-    fn circumstances(&mut self, globals: &zend_executor_globals, began: u64) -> Circumstances {
+    fn circumstances(&mut self, globals: &zend_executor_globals, began: u64) -> EngineState {
         // SAFETY: the thread's live tables.
         let loaded = unsafe {
-            Loaded {
+            LoadedCode {
                 classes: table::sizes(globals.class_table).0,
                 functions: table::sizes(globals.function_table).0,
                 files: table::sizes(&raw const globals.included_files).0,
             }
         };
-        let before = self.judge.loaded();
-        let generated = match !self.judge.is_new() && loaded.is_more(&before) {
+        let before = self.detector.loaded();
+        let generated = match !self.detector.is_first_check() && loaded.has_more_than(&before) {
             true => describe_engine::generated(before, loaded, began),
-            false => Loaded::default(),
+            false => LoadedCode::default(),
         };
         let code = memory::code();
         let (runs, no_garbage) = memory::collector();
-        Circumstances {
+        EngineState {
             loaded,
             generated,
             has_new_code: std::mem::replace(&mut self.code, code) != code,
@@ -157,17 +159,17 @@ impl Walk {
     }
 
     /// Objects that become more because an array which holds them grows are no leak of their own.
-    fn only_what_nothing_else_explains(&self, verdicts: &mut Vec<Verdict>) {
-        if verdicts
+    fn only_what_nothing_else_explains(&self, leaks_found: &mut Vec<Leak>) {
+        if leaks_found
             .iter()
-            .all(|verdict| verdict.key.kind != Kind::Object)
+            .all(|leak| leak.key.kind != LeakKind::Object)
         {
             return;
         }
-        let grown: Vec<Key> = verdicts.iter().map(|verdict| verdict.key).collect();
-        verdicts.retain(|verdict| {
-            verdict.key.kind != Kind::Object
-                || !self.all_of(verdict.key.of).any(|node| {
+        let grown: Vec<Subject> = leaks_found.iter().map(|leak| leak.key).collect();
+        leaks_found.retain(|leak| {
+            leak.key.kind != LeakKind::Object
+                || !self.all_of(leak.key.owner).any(|node| {
                     self.holders(Some(node))
                         .take(MOST_HOLDERS)
                         .any(|holder| grown.contains(&holder))
@@ -176,7 +178,7 @@ impl Walk {
     }
 
     /// The things that hold a node's object, from the nearest on.
-    fn holders(&self, node: Option<Node>) -> impl Iterator<Item = Key> + '_ {
+    fn holders(&self, node: Option<Node>) -> impl Iterator<Item = Subject> + '_ {
         let mut next = node;
         std::iter::from_fn(move || {
             let node = next?;
@@ -197,7 +199,7 @@ impl Walk {
     /// # Safety
     /// A live value, as it lies there.
     #[inline]
-    unsafe fn thing(&mut self, key: Key, value: *const zval) {
+    unsafe fn thing(&mut self, key: Subject, value: *const zval) {
         // SAFETY: by the contract; each type says what the union holds.
         unsafe {
             let value = table::behind(value);
@@ -209,7 +211,7 @@ impl Walk {
                 IS_STRING if value::is_own(value) && self.step() => {
                     let text = zend_str((*value).value.str_).unwrap_or_default();
                     let bytes = value::room_of_text(text.len() as u64);
-                    self.judge.text(key, text, bytes);
+                    self.detector.record_text(key, text, bytes);
                 }
                 IS_ARRAY if value::is_own(value) && self.step() => {
                     let array = (*value).value.arr;
@@ -217,7 +219,7 @@ impl Walk {
                     if count > 0 {
                         (self.at, self.left_of_one) = (Some(key), value::MOST_OF_ONE);
                         let part = self.array(array, 0);
-                        self.judge.sized(key, part.size(count.into()));
+                        self.detector.record_size(key, part.size(count.into()));
                     }
                 }
                 _ => {}

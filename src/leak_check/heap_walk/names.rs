@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{
     HashTable, ZEND_USER_FUNCTION, ext_php_rs_executor_globals, zend_class_entry,
     zend_execute_data, zend_function, zend_object, zend_string,
 };
-use pillion_engine::worker::leaks::{Key, Kind};
+use pillion_engine::worker::leaks::{LeakKind, Subject};
 
 use super::{
     Node, Walk,
@@ -25,7 +25,7 @@ pub struct Named {
     /// How it is reached, from what has a name: for properties of objects.
     pub path: Vec<String>,
     /// What kind it is to a developer, where that is another one than the walk's.
-    pub kind: Option<Kind>,
+    pub kind: Option<LeakKind>,
     /// The file and the line.
     pub place: Option<(String, u32)>,
 }
@@ -60,35 +60,35 @@ pub fn class_name(address: u64) -> String {
 impl Walk {
     /// Names a thing of the last look.
     #[must_use]
-    pub fn name(&self, key: Key) -> Named {
+    pub fn name(&self, key: Subject) -> Named {
         // SAFETY: right after the walk, on its thread: what it has found is where it was.
         unsafe {
             match key.kind {
-                Kind::StaticProperty => static_property(key),
-                Kind::StaticVariable => static_variable(key),
-                Kind::Property => self.property(key),
-                Kind::Global | Kind::Local => variable(key),
-                Kind::Ini => ini(key),
-                Kind::Resource => resource(key),
-                Kind::Connection | Kind::Object => Named {
-                    name: class_name(key.of),
-                    place: class_place(key.of),
+                LeakKind::StaticProperty => static_property(key),
+                LeakKind::StaticVariable => static_variable(key),
+                LeakKind::Property => self.property(key),
+                LeakKind::Global | LeakKind::Local => variable(key),
+                LeakKind::Ini => ini(key),
+                LeakKind::Resource => resource(key),
+                LeakKind::Connection | LeakKind::Object => Named {
+                    name: class_name(key.owner),
+                    place: class_place(key.owner),
                     path: match key.slot {
                         UNREACHED => Vec::new(),
                         _ => self
-                            .all_of(key.of)
+                            .all_of(key.owner)
                             .next()
                             .map_or_else(Vec::new, |node| self.path(node)),
                     },
                     ..Named::default()
                 },
-                Kind::ErrorHandler => handler("set_error_handler()", |globals| {
+                LeakKind::ErrorHandler => handler("set_error_handler()", |globals| {
                     &raw const (*globals).user_error_handler
                 }),
-                Kind::ExceptionHandler => handler("set_exception_handler()", |globals| {
+                LeakKind::ExceptionHandler => handler("set_exception_handler()", |globals| {
                     &raw const (*globals).user_exception_handler
                 }),
-                Kind::ShutdownFunction => shutdown_function(),
+                LeakKind::ShutdownFunction => shutdown_function(),
                 _ => Named {
                     name: key.kind.name().to_owned(),
                     ..Named::default()
@@ -99,12 +99,12 @@ impl Walk {
 
     /// # Safety
     /// As [`Self::name`]; so below.
-    unsafe fn property(&self, key: Key) -> Named {
+    unsafe fn property(&self, key: Subject) -> Named {
         let handle = (key.slot >> 32) as u32;
         let slot = key.slot & u64::from(u32::MAX);
         let node = self.nodes.iter().find(|node| {
             // SAFETY: nodes of this walk live.
-            node.object.addr() as u64 == key.of && unsafe { (*node.object).handle } == handle
+            node.object.addr() as u64 == key.owner && unsafe { (*node.object).handle } == handle
         });
         let Some(node) = node.copied() else {
             return Named::default();
@@ -146,7 +146,7 @@ impl Walk {
                     (_, false) => format!("{owner}->{name}"),
                 },
                 path: self.path(node),
-                kind: is_closure(class).then_some(Kind::StaticVariable),
+                kind: is_closure(class).then_some(LeakKind::StaticVariable),
                 place,
             }
         }
@@ -156,7 +156,7 @@ impl Walk {
     unsafe fn path(&self, node: Node) -> Vec<String> {
         let mut path = Vec::new();
         for from in self.holders(Some(node)).take(MOST_HOLDERS) {
-            if from.kind == Kind::Property {
+            if from.kind == LeakKind::Property {
                 // SAFETY: the holders of a living object live.
                 path.push(unsafe { step(from) });
             } else {
@@ -170,9 +170,9 @@ impl Walk {
 }
 
 /// A property on the way, by its short name.
-unsafe fn step(key: Key) -> String {
+unsafe fn step(key: Subject) -> String {
     let slot = key.slot & u64::from(u32::MAX);
-    let object = std::ptr::with_exposed_provenance::<zend_object>(key.of as usize);
+    let object = std::ptr::with_exposed_provenance::<zend_object>(key.owner as usize);
     // SAFETY: by the contract of the caller.
     unsafe {
         let class = (*object).ce;
@@ -188,10 +188,10 @@ unsafe fn step(key: Key) -> String {
     }
 }
 
-unsafe fn static_property(key: Key) -> Named {
+unsafe fn static_property(key: Subject) -> Named {
     /// `ZEND_ACC_STATIC`
     const STATIC: u32 = 1 << 4;
-    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(key.of as usize);
+    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(key.owner as usize);
     let mut name = String::new();
     // SAFETY: a class that the walk has looked at.
     unsafe {
@@ -206,14 +206,14 @@ unsafe fn static_property(key: Key) -> Named {
         });
     }
     Named {
-        name: format!("{}::${name}", class_name(key.of)),
-        place: class_place(key.of),
+        name: format!("{}::${name}", class_name(key.owner)),
+        place: class_place(key.owner),
         ..Named::default()
     }
 }
 
-unsafe fn static_variable(key: Key) -> Named {
-    let function = std::ptr::with_exposed_provenance::<zend_function>(key.of as usize);
+unsafe fn static_variable(key: Subject) -> Named {
+    let function = std::ptr::with_exposed_provenance::<zend_function>(key.owner as usize);
     // SAFETY: a function that the walk has looked at.
     unsafe {
         let code = &(*function).op_array;
@@ -230,11 +230,11 @@ unsafe fn static_variable(key: Key) -> Named {
     }
 }
 
-unsafe fn variable(key: Key) -> Named {
+unsafe fn variable(key: Subject) -> Named {
     // SAFETY: this thread's globals and frames.
     unsafe {
         let globals = ext_php_rs_executor_globals();
-        if key.of == 0 {
+        if key.owner == 0 {
             let name = by_hash(&raw const (*globals).symbol_table, |hash| hash == key.slot);
             return Named {
                 name: format!("${name}"),
@@ -248,7 +248,7 @@ unsafe fn variable(key: Key) -> Named {
                 continue;
             };
             let address = std::ptr::from_ref(function).addr() as u64;
-            if key.of & ((1 << 48) - 1) != address & ((1 << 48) - 1) {
+            if key.owner & ((1 << 48) - 1) != address & ((1 << 48) - 1) {
                 continue;
             }
             let is_user = u32::from(function.type_) == ZEND_USER_FUNCTION;

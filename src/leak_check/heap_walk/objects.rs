@@ -8,7 +8,7 @@ use ext_php_rs::ffi::{
     HashTable, IS_INDIRECT, std_object_handlers, zend_class_entry, zend_executor_globals,
     zend_object, zval,
 };
-use pillion_engine::worker::leaks::{Key, Kind, Shape, Size};
+use pillion_engine::worker::leaks::{LeakKind, Subject, ValueShape, ValueSize};
 
 use super::{
     Node, Walk,
@@ -153,10 +153,10 @@ impl Walk {
             }
             if count > 0 && !is_closure {
                 let inner = whole.size(count);
-                self.judge.sized(
+                self.detector.record_size(
                     key,
-                    Size {
-                        shape: Shape::Array,
+                    ValueSize {
+                        shape: ValueShape::Array,
                         elements: inner.elements + count,
                         bytes: inner.bytes + count * size_of::<zval>() as u64,
                         ..inner
@@ -191,26 +191,27 @@ impl Walk {
                     .others += 1;
             }
         }
-        let is_settled = self.judge.is_settled();
+        let is_settled = self.detector.is_settled();
         for (class, known) in &mut self.classes {
-            let key = |kind, slot| Key {
+            let key = |kind, slot| Subject {
                 kind,
-                of: *class as u64,
+                owner: *class as u64,
                 slot,
             };
             let (reached, others) = (u64::from(known.reached), u64::from(known.others));
             (known.reached, known.others) = (0, 0);
             if known.is_connection {
-                let open = Size::number(reached + others);
-                self.judge.sized(key(Kind::Connection, 0), open);
+                let open = ValueSize::number(reached + others);
+                self.detector
+                    .record_size(key(LeakKind::Connection, 0), open);
                 continue;
             }
-            self.judge
-                .sized(key(Kind::Object, 0), Size::number(reached));
+            self.detector
+                .record_size(key(LeakKind::Object, 0), ValueSize::number(reached));
             // Some of them may be garbage.
             if is_settled {
-                self.judge
-                    .sized(key(Kind::Object, UNREACHED), Size::number(others));
+                self.detector
+                    .record_size(key(LeakKind::Object, UNREACHED), ValueSize::number(others));
             }
         }
     }
@@ -221,12 +222,12 @@ impl Walk {
     }
 }
 
-fn key(object: *mut zend_object, slot: u64) -> Key {
+fn key(object: *mut zend_object, slot: u64) -> Subject {
     // SAFETY: a live object.
     let handle = unsafe { (*object).handle };
-    Key {
-        kind: Kind::Property,
-        of: object.addr() as u64,
+    Subject {
+        kind: LeakKind::Property,
+        owner: object.addr() as u64,
         slot: u64::from(handle) << 32 | slot,
     }
 }

@@ -6,7 +6,7 @@ use ext_php_rs::ffi::{
     IS_INDIRECT, IS_OBJECT, IS_PTR, IS_REFERENCE, IS_UNDEF, ZEND_USER_FUNCTION, zend_class_entry,
     zend_execute_data, zend_executor_globals, zend_function, zend_ini_entry, zval,
 };
-use pillion_engine::worker::leaks::{Key, Kind, Map, Size};
+use pillion_engine::worker::leaks::{AddressMap, LeakKind, Subject, ValueSize};
 
 use super::{Walk, value::MOST_OF_ONE};
 use crate::zend::{
@@ -67,9 +67,9 @@ impl Walk {
                 let member = members.add(slot);
                 // That of a parent is looked at there.
                 if type_of(&*member) != IS_INDIRECT {
-                    let key = Key {
-                        kind: Kind::StaticProperty,
-                        of: std::ptr::from_ref(class).addr() as u64,
+                    let key = Subject {
+                        kind: LeakKind::StaticProperty,
+                        owner: std::ptr::from_ref(class).addr() as u64,
                         slot: slot as u64,
                     };
                     self.thing(key, member);
@@ -83,9 +83,9 @@ impl Walk {
         unsafe {
             let variables = table::mapped((*function).op_array.static_variables_ptr__ptr);
             table::each(variables, |hash, _, value| {
-                let key = Key {
-                    kind: Kind::StaticVariable,
-                    of: function.addr() as u64,
+                let key = Subject {
+                    kind: LeakKind::StaticVariable,
+                    owner: function.addr() as u64,
                     slot: hash,
                 };
                 self.thing(key, value);
@@ -97,12 +97,12 @@ impl Walk {
     unsafe fn handlers(&mut self, globals: &zend_executor_globals) {
         let piles = [
             (
-                Kind::ErrorHandler,
+                LeakKind::ErrorHandler,
                 &globals.user_error_handler,
                 &globals.user_error_handlers,
             ),
             (
-                Kind::ExceptionHandler,
+                LeakKind::ExceptionHandler,
                 &globals.user_exception_handler,
                 &globals.user_exception_handlers,
             ),
@@ -110,13 +110,14 @@ impl Walk {
         for (kind, handler, below) in piles {
             let is_set = u64::from(type_of(handler) != IS_UNDEF);
             let count = below.top.max(0) as u64 + is_set;
-            self.held_by(Key::only(kind), handler);
+            self.held_by(Subject::single(kind), handler);
             for place in 0..below.top.max(0) as usize {
                 // SAFETY: a stack is an array of so many elements.
                 let handler = unsafe { &*below.elements.cast::<zval>().add(place) };
-                self.held_by(Key::only(kind), handler);
+                self.held_by(Subject::single(kind), handler);
             }
-            self.judge.sized(Key::only(kind), Size::number(count));
+            self.detector
+                .record_size(Subject::single(kind), ValueSize::number(count));
         }
         let mut functions = 0;
         // SAFETY: the thread's live tables.
@@ -127,7 +128,7 @@ impl Walk {
                     if type_of(&*entry) == IS_PTR {
                         let entry = (*entry).value.ptr.cast::<ffi::ShutdownFunction>();
                         self.held_by(
-                            Key::only(Kind::ShutdownFunction),
+                            Subject::single(LeakKind::ShutdownFunction),
                             &(*entry).call.function_name,
                         );
                     }
@@ -135,14 +136,18 @@ impl Walk {
             }
             table::sizes(globals.zend_constants)
         };
-        self.judge
-            .sized(Key::only(Kind::ShutdownFunction), Size::number(functions));
-        self.judge
-            .sized(Key::only(Kind::Constant), Size::number(constants.into()));
+        self.detector.record_size(
+            Subject::single(LeakKind::ShutdownFunction),
+            ValueSize::number(functions),
+        );
+        self.detector.record_size(
+            Subject::single(LeakKind::Constant),
+            ValueSize::number(constants.into()),
+        );
     }
 
     /// A callable: a closure, a method's object in an array, or a name.
-    fn held_by(&mut self, key: Key, callable: &zval) {
+    fn held_by(&mut self, key: Subject, callable: &zval) {
         (self.at, self.left_of_one) = (Some(key), MOST_OF_ONE);
         // SAFETY: a live value of the executor's.
         unsafe { self.part(callable, 0) };
@@ -158,19 +163,19 @@ impl Walk {
                 if zend_str((*entry).orig_value) == Some(text) {
                     return;
                 }
-                let key = Key {
-                    kind: Kind::Ini,
-                    of: entry.addr() as u64,
+                let key = Subject {
+                    kind: LeakKind::Ini,
+                    owner: entry.addr() as u64,
                     slot: 0,
                 };
-                self.judge.setting(key, hash(text));
+                self.detector.record_setting(key, hash(text));
             });
         }
     }
 
     /// How many of each kind are open.
     unsafe fn resources(&mut self, globals: &zend_executor_globals) {
-        let mut open: Map<i32, u64> = Map::default();
+        let mut open: AddressMap<i32, u64> = AddressMap::default();
         // SAFETY: the thread's live table.
         unsafe {
             table::each(&raw const globals.regular_list, |_, _, resource| {
@@ -181,12 +186,12 @@ impl Walk {
             });
         }
         for (kind, count) in open {
-            let key = Key {
-                kind: Kind::Resource,
-                of: kind.unsigned_abs().into(),
+            let key = Subject {
+                kind: LeakKind::Resource,
+                owner: kind.unsigned_abs().into(),
                 slot: 0,
             };
-            self.judge.sized(key, Size::number(count));
+            self.detector.record_size(key, ValueSize::number(count));
         }
     }
 
@@ -196,20 +201,20 @@ impl Walk {
         }
         // SAFETY: by the callers' contract.
         unsafe {
-            let mut kind = Kind::Global;
+            let mut kind = LeakKind::Global;
             if type_of(&*value) == IS_INDIRECT {
                 let own = (*value).value.zv;
                 // A variable of the main script, which no reference leads to.
                 if type_of(&*own) != IS_REFERENCE {
-                    kind = Kind::Local;
+                    kind = LeakKind::Local;
                 }
             }
             if type_of(&*table::behind(value)) == IS_UNDEF {
                 return;
             }
-            let key = Key {
+            let key = Subject {
                 kind,
-                of: 0,
+                owner: 0,
                 slot: hash,
             };
             self.thing(key, value);
@@ -229,10 +234,10 @@ impl Walk {
                 let Some(function) = (**frame).func.as_ref() else {
                     continue;
                 };
-                let of = (depth as u64 + 1) << 48 ^ std::ptr::from_ref(function).addr() as u64;
-                let key = |slot| Key {
-                    kind: Kind::Local,
-                    of,
+                let owner = (depth as u64 + 1) << 48 ^ std::ptr::from_ref(function).addr() as u64;
+                let key = |slot| Subject {
+                    kind: LeakKind::Local,
+                    owner,
                     slot,
                 };
                 if type_of(&(**frame).This) == IS_OBJECT {

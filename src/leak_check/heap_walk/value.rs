@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ext_php_rs::ffi::{
     HashTable, IS_ARRAY, IS_INDIRECT, IS_OBJECT, IS_REFERENCE, IS_STRING, zend_object, zval,
 };
-use pillion_engine::worker::leaks::{Shape, Size};
+use pillion_engine::worker::leaks::{ValueShape, ValueSize};
 
 use super::{Node, Walk};
 use crate::zend::{table, value::type_of};
@@ -27,9 +27,9 @@ pub struct Part {
 
 impl Part {
     /// As the size of an array.
-    pub const fn size(self, count: u64) -> Size {
-        Size {
-            shape: Shape::Array,
+    pub const fn size(self, count: u64) -> ValueSize {
+        ValueSize {
+            shape: ValueShape::Array,
             count,
             elements: self.elements,
             text: self.text,

@@ -2,13 +2,13 @@
 //! says `false` when the worker is to stop. What the handler throws it answers with status 500 itself.
 
 use ext_php_rs::ffi::IS_TRUE;
-use pillion_engine::worker::Limits;
+use pillion_engine::worker::LoopLimits;
 
 use super::is_over;
 use crate::zend::{arguments::Thrown, call, owned::Kept, value};
 
 /// See [`super::serve`].
-pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
+pub fn serve(handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
     let mut served = 0;
     loop {
         let handled = call::function("frankenphp_handle_request", &[*handler])?;

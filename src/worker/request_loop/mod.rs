@@ -17,9 +17,9 @@ pub use stdio::is_moved as is_wire_moved;
 use pillion_engine::{
     Error,
     worker::{
-        Limits,
-        loop_limits::Limit,
-        request_state::{By, State},
+        LoopLimits,
+        loop_limits::LoopLimit,
+        request_state::{OpenedBy, RequestState},
     },
 };
 
@@ -49,24 +49,27 @@ pub fn serve(handler: &Kept, most: u64) -> Result<u64, Thrown> {
 
 fn enter(handler: &Kept, most: u64) -> Result<u64, Thrown> {
     match Thread::with(|thread| thread.worker.state()) {
-        State::Open(By::Manual) => {
+        RequestState::Open(OpenedBy::Manual) => {
             return Err(refuse(
                 "loop() was called in a request that request_begin() has begun: the loop begins and ends its requests itself",
             ));
         }
-        State::Likely(By::Handler) | State::Open(By::Handler) => {
+        RequestState::Likely(OpenedBy::Handler) | RequestState::Open(OpenedBy::Handler) => {
             return Err(refuse(
                 "loop() was called in a request that frankenphp_handle_request() has begun: call it in the place of the loop around that function, and not in its handler",
             ));
         }
-        State::Open(By::Received) => {
+        RequestState::Open(OpenedBy::Received) => {
             return Err(refuse(
                 "loop() was called in a request that RoadRunner's waitPayload() has given: call it in the place of the loop around that method, and not in its handler",
             ));
         }
-        State::Outside | State::Between | State::Likely(_) | State::Open(By::Script) => {}
+        RequestState::Outside
+        | RequestState::Between
+        | RequestState::Likely(_)
+        | RequestState::Open(OpenedBy::Script) => {}
     }
-    let limits = Limits {
+    let limits = LoopLimits {
         requests: most,
         memory: engine::current().resolved().settings.worker.max_memory,
     };
@@ -81,16 +84,18 @@ fn enter(handler: &Kept, most: u64) -> Result<u64, Thrown> {
 }
 
 /// Whether a loop that has served so many requests has to end; says so in the log.
-fn is_over(limits: Limits, served: u64) -> bool {
+fn is_over(limits: LoopLimits, served: u64) -> bool {
     let held = memory::usage();
     let Some(limit) = limits.reached(served, held) else {
         return false;
     };
     match limit {
-        Limit::Memory => {
+        LoopLimit::Memory => {
             log::info!(reason = "memory", requests = served, memory = held, max_memory = limits.memory; "worker loop ends");
         }
-        Limit::Requests => log::debug!(reason = "requests", requests = served; "worker loop ends"),
+        LoopLimit::Requests => {
+            log::debug!(reason = "requests", requests = served; "worker loop ends")
+        }
     }
     true
 }

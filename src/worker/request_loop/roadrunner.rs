@@ -12,7 +12,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ext_php_rs::ffi::zend_class_entry;
-use pillion_engine::{Error, host::fork, worker::Limits};
+use pillion_engine::{Error, host::fork, worker::LoopLimits};
 
 use super::{is_over, refuse, stdio::Wire};
 use crate::{
@@ -57,7 +57,7 @@ struct Worker {
 static OWNER: AtomicU32 = AtomicU32::new(0);
 
 /// See [`super::serve`].
-pub fn serve(handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
+pub fn serve(handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
     let mode = engine::environment_variable("RR_MODE").unwrap_or_default();
     if mode != "http" {
         return Err(Error::State(format!(
@@ -136,7 +136,7 @@ impl Worker {
         })
     }
 
-    fn serve(&self, handler: &Kept, limits: Limits) -> Result<u64, Thrown> {
+    fn serve(&self, handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
         let mut served = 0;
         loop {
             let request = self.receive()?;

@@ -14,9 +14,9 @@ use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_execute_data};
 use pillion_engine::{
     host::fork_descriptors,
     worker::{
-        Event, Step,
-        goridge_frames::{Frames, Seen},
-        request_state::{By, State},
+        Effects, Event,
+        goridge_frames::{FrameEvent, FrameParser},
+        request_state::{OpenedBy, RequestState},
     },
 };
 
@@ -50,7 +50,8 @@ pub fn is_installed() -> bool {
 pub fn begins() {
     Thread::with(|thread| {
         let local = &mut thread.worker;
-        (local.frames, local.has_asked, local.is_wire_kept) = (Frames::default(), false, false);
+        (local.frames, local.has_asked, local.is_wire_kept) =
+            (FrameParser::default(), false, false);
     });
 }
 
@@ -60,8 +61,9 @@ pub fn answered() {
 }
 
 fn answered_at(method: *mut zend_execute_data) {
-    let is_over =
-        Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received));
+    let is_over = Thread::with(|thread| {
+        thread.worker.boundary.state() == RequestState::Open(OpenedBy::Received)
+    });
     if is_over {
         reset_hooks::run();
     }
@@ -72,7 +74,7 @@ fn answered_at(method: *mut zend_execute_data) {
 /// Whether what was received last is a request of this worker's, and not one to be given back.
 #[must_use]
 pub fn is_taken() -> bool {
-    Thread::with(|thread| thread.worker.boundary.state() == State::Open(By::Received))
+    Thread::with(|thread| thread.worker.boundary.state() == RequestState::Open(OpenedBy::Received))
 }
 
 /// The id in the headers of the request under way, where that is one of RoadRunner's over HTTP.
@@ -80,8 +82,8 @@ pub fn is_taken() -> bool {
 pub fn id() -> Option<String> {
     Thread::with(|thread| {
         let local = &thread.worker;
-        let is_known = local.has_headers && local.state() == State::Open(By::Received);
-        is_known.then(|| local.frames.id()).flatten()
+        let is_known = local.has_headers && local.state() == RequestState::Open(OpenedBy::Received);
+        is_known.then(|| local.frames.request_id()).flatten()
     })
 }
 
@@ -96,7 +98,7 @@ pub fn has_pipes() -> bool {
 pub fn reads(wait: Wait) {
     let asks = Thread::with(|thread| {
         let local = &mut thread.worker;
-        local.frames.is_between() && !std::mem::replace(&mut local.has_asked, true)
+        local.frames.is_at_frame_start() && !std::mem::replace(&mut local.has_asked, true)
     });
     if asks {
         answered_at(wait.frame);
@@ -108,10 +110,10 @@ pub fn reads(wait: Wait) {
 /// # Safety
 /// Live frames: of the method, and of the reader.
 pub unsafe fn has_read(wait: Wait, frame: *mut zend_execute_data, bytes: &[u8]) {
-    let seen = Thread::with(|thread| thread.worker.frames.take(bytes));
+    let seen = Thread::with(|thread| thread.worker.frames.feed(bytes));
     match seen {
-        Seen::Nothing => {}
-        Seen::Request => {
+        FrameEvent::None => {}
+        FrameEvent::Request => {
             Thread::with(|thread| {
                 (thread.worker.has_asked, thread.worker.has_headers) = (false, wait.is_http);
             });
@@ -121,7 +123,7 @@ pub unsafe fn has_read(wait: Wait, frame: *mut zend_execute_data, bytes: &[u8]) 
             // SAFETY: by the contract.
             unsafe { keep_from_children(frame) };
         }
-        Seen::Lost => log::warn!(
+        FrameEvent::OutOfSync => log::warn!(
             reason = "what the worker has read is no frame of RoadRunner's";
             "requests are not noticed any more"
         ),
@@ -156,7 +158,7 @@ fn tell_at(method: *mut zend_execute_data, event: Event) {
         {
             (*globals).current_execute_data = method.prev_execute_data;
         }
-        let _: Result<Step, _> = tell(event);
+        let _: Result<Effects, _> = tell(event);
         (*globals).current_execute_data = current;
     }
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn frame(flags: u8, stream: u8, context: &[u8], body: &[u8]) -> Vec<u8> {
-    let words = if flags & CONTROL == 0 { 4 } else { 3 };
+    let words = if flags & CONTROL_FLAG == 0 { 4 } else { 3 };
     let length = u32::try_from(context.len() + body.len()).unwrap();
     let mut frame = vec![VERSION << 4 | words, flags];
     frame.extend(length.to_le_bytes());
@@ -36,22 +36,22 @@ fn header(name: &str, lines: &[&str]) -> Vec<u8> {
     field(5, &[field(1, name.as_bytes()), field(2, &lines)].concat())
 }
 
-/// What is seen of a wire that is read in pieces of these sizes.
-fn follow(wire: &[u8], sizes: &[usize]) -> (Vec<Seen>, Vec<String>, Frames) {
-    let (mut frames, mut seen, mut ids) = (Frames::default(), Vec::new(), Vec::new());
+/// What is event of a wire that is read in pieces of these sizes.
+fn follow(wire: &[u8], sizes: &[usize]) -> (Vec<FrameEvent>, Vec<String>, FrameParser) {
+    let (mut parser, mut events, mut ids) = (FrameParser::default(), Vec::new(), Vec::new());
     let mut sizes = sizes.iter().cycle();
     let mut rest = wire;
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
         rest = behind;
-        match frames.take(piece) {
-            Seen::Nothing => {}
-            told => seen.push(told),
+        match parser.feed(piece) {
+            FrameEvent::None => {}
+            event => events.push(event),
         }
-        ids.extend(frames.id());
+        ids.extend(parser.request_id());
     }
     ids.dedup();
-    (seen, ids, frames)
+    (events, ids, parser)
 }
 
 #[test]
@@ -82,19 +82,23 @@ fn a_request_is_seen_in_pieces_of_any_size() {
     ]
     .concat();
     let wire = [
-        frame(CONTROL, 0, b"", br#"{"pid":1}"#),
+        frame(CONTROL_FLAG, 0, b"", br#"{"pid":1}"#),
         frame(0x80, 0, &context, b"body"),
         // About a stream, and no request.
         frame(0x80, 2, b"", b""),
         frame(0x80, 0, b"", b""),
-        frame(CONTROL, 0, b"", br#"{"stop":true}"#),
+        frame(CONTROL_FLAG, 0, b"", br#"{"stop":true}"#),
     ]
     .concat();
     for size in [1, 3, 12, 16, 1000] {
-        let (seen, ids, frames) = follow(&wire, &[size]);
+        let (events, ids, parser) = follow(&wire, &[size]);
         let requests = if size < 1000 { 2 } else { 1 };
-        assert_eq!(seen, vec![Seen::Request; requests], "pieces of {size}");
-        assert!(frames.is_between());
+        assert_eq!(
+            events,
+            vec![FrameEvent::Request; requests],
+            "pieces of {size}"
+        );
+        assert!(parser.is_at_frame_start());
         if size < 16 {
             assert_eq!(ids, ["from-proxy"], "pieces of {size}");
         }
@@ -104,18 +108,18 @@ fn a_request_is_seen_in_pieces_of_any_size() {
 #[test]
 fn the_id_is_there_when_the_headers_are() {
     let wire = frame(0x80, 0, &header("X-Request-Id", &["mine"]), &[b'x'; 100]);
-    let mut frames = Frames::default();
-    assert_eq!(frames.take(&wire[..20]), Seen::Request);
-    assert_eq!(frames.id(), None);
-    assert_eq!(frames.take(&wire[20..wire.len() - 50]), Seen::Nothing);
-    assert!(!frames.is_between());
-    assert_eq!(frames.id().as_deref(), Some("mine"));
-    assert_eq!(frames.take(&wire[wire.len() - 50..]), Seen::Nothing);
-    assert!(frames.is_between());
-    assert_eq!(frames.id().as_deref(), Some("mine"));
+    let mut parser = FrameParser::default();
+    assert_eq!(parser.feed(&wire[..20]), FrameEvent::Request);
+    assert_eq!(parser.request_id(), None);
+    assert_eq!(parser.feed(&wire[20..wire.len() - 50]), FrameEvent::None);
+    assert!(!parser.is_at_frame_start());
+    assert_eq!(parser.request_id().as_deref(), Some("mine"));
+    assert_eq!(parser.feed(&wire[wire.len() - 50..]), FrameEvent::None);
+    assert!(parser.is_at_frame_start());
+    assert_eq!(parser.request_id().as_deref(), Some("mine"));
     // A word about the worker is no request.
-    frames.take(&frame(CONTROL, 0, b"", b"{}"));
-    assert_eq!(frames.id(), None);
+    parser.feed(&frame(CONTROL_FLAG, 0, b"", b"{}"));
+    assert_eq!(parser.request_id(), None);
 }
 
 #[test]
@@ -141,10 +145,10 @@ fn the_trace_counts_where_no_id_is_fit() {
 #[test]
 fn what_is_no_frame_is_lost_for_good() {
     for bad in [[0x20; 12], [0x12; 12], *b"HTTP/1.1 200"] {
-        let mut frames = Frames::default();
-        assert_eq!(frames.take(&bad), Seen::Lost);
-        assert_eq!(frames.take(&frame(0x80, 0, b"", b"")), Seen::Nothing);
-        assert!(!frames.is_between());
+        let mut parser = FrameParser::default();
+        assert_eq!(parser.feed(&bad), FrameEvent::OutOfSync);
+        assert_eq!(parser.feed(&frame(0x80, 0, b"", b"")), FrameEvent::None);
+        assert!(!parser.is_at_frame_start());
     }
 }
 
@@ -153,9 +157,12 @@ fn a_huge_context_is_kept_in_part() {
     let mut context = header("X-Request-Id", &["early"]);
     context.extend(header("X-Big", &["x".repeat(1 << 20).as_str()]));
     context.extend(header("X-Request-Id", &["late"]));
-    let (seen, ids, frames) = follow(&frame(0x80, 0, &context, b""), &[8192]);
-    assert_eq!((seen, ids), (vec![Seen::Request], vec!["early".to_owned()]));
-    assert!(frames.is_between() && frames.context.len() <= MOST_CONTEXT);
+    let (events, ids, parser) = follow(&frame(0x80, 0, &context, b""), &[8192]);
+    assert_eq!(
+        (events, ids),
+        (vec![FrameEvent::Request], vec!["early".to_owned()])
+    );
+    assert!(parser.is_at_frame_start() && parser.context.len() <= MAX_CONTEXT);
 }
 
 proptest! {
@@ -177,10 +184,10 @@ proptest! {
             .iter()
             .flat_map(|(is_control, body)| frame(u8::from(*is_control), 0, b"", body))
             .collect();
-        let (seen, _, frames) = follow(&wire, &[size]);
-        // Pieces of at most 12 bytes hold no more than one header.
+        let (events, _, parser) = follow(&wire, &[size]);
+        // Pieces of at max 12 bytes hold no more than one header.
         let requests = bodies.iter().filter(|(is_control, _)| !is_control).count();
-        prop_assert_eq!(seen.len(), requests);
-        prop_assert!(frames.is_between());
+        prop_assert_eq!(events.len(), requests);
+        prop_assert!(parser.is_at_frame_start());
     }
 }

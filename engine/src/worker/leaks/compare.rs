@@ -1,49 +1,49 @@
-//! All things that are looked at, look by look, and which of them are leaks. What decides beside the rule of each kind:
+//! All things that are looked at, check by check, and which of them are leaks. What decides beside the rule of each kind:
 //!
-//! * Growth of a request that loads code, or runs some for the first time, fills what all later requests share, and does
-//!   not count. A loop that does so in each request is no start any more: beyond [`LOADS`] in a row its growth counts.
+//! * History of a request that loads code, or runs some for the first time, fills what all later requests share, and does
+//!   not count. A loop that does so in each request is no start any more: beyond [`MAX_LOADING_CHECKS`] in a row its history counts.
 //! * What may be garbage is not compared: objects that nothing known holds, and memory, only where PHP's collector
-//!   has run since the last look, or has nothing to do.
+//!   has run run_started the last check, or has nothing to do.
 //! * Memory is the last resort: it is a leak where nothing else is one.
 
 use std::hash::BuildHasher;
 
 use super::{
-    Map,
-    history::{Growth, Rule},
-    size::{Shape, Size},
-    subject::{Key, Kind, Loaded},
+    AddressMap,
+    history::{History, LeakRule},
+    size::{ValueShape, ValueSize},
+    subject::{LeakKind, LoadedCode, Subject},
 };
 
 /// Requests in a row with new code, until that is no start any more.
-const LOADS: u32 = 8;
+const MAX_LOADING_CHECKS: u32 = 8;
 /// Changes of a setting that make a leak.
-const CHANGES: u32 = 2;
-/// Things that are remembered, at most.
-const MOST: usize = 200_000;
-/// How often those that are gone are forgotten, in looks.
-const FORGET_EVERY: u32 = 64;
+const MIN_SETTING_CHANGES: u32 = 2;
+/// Things that are remembered, at peak.
+const MAX_SUBJECTS: usize = 200_000;
+/// How often those that are gone are forgotten, in checks.
+const PRUNE_INTERVAL: u32 = 64;
 
 /// A leak.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub struct Leak {
     /// Which thing.
-    pub key: Key,
+    pub key: Subject,
     /// Its size before it began to grow.
-    pub before: Size,
+    pub before: ValueSize,
     /// Its size now.
-    pub after: Size,
-    /// How many of the looks have found it larger.
+    pub after: ValueSize,
+    /// How many of the checks have found it larger.
     pub times: u32,
 }
 
-/// PHP's state at a look, beside the things themselves.
+/// PHP's state at a check, beside the things themselves.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Circumstances {
+pub struct EngineState {
     /// The code that is loaded.
-    pub loaded: Loaded,
-    /// How much of what was loaded since the last look did not exist when the script began.
-    pub generated: Loaded,
+    pub loaded: LoadedCode,
+    /// How much of what was loaded run_started the last check did not exist when the script began.
+    pub generated: LoadedCode,
     /// Code has run for the first time.
     pub has_new_code: bool,
     /// How often PHP's collector has run.
@@ -56,31 +56,32 @@ pub struct Circumstances {
 
 /// See the head of the file.
 #[derive(Debug, Default)]
-pub struct Judge {
-    known: Map<Key, Growth>,
-    looks: u32,
-    now: Circumstances,
+pub struct LeakDetector {
+    known: AddressMap<Subject, History>,
+    checks: u32,
+    now: EngineState,
     generated: [u64; 3],
     loads: u32,
     is_loading: bool,
     is_settled: bool,
-    verdicts: Vec<Verdict>,
+    leaks_found: Vec<Leak>,
 }
 
-impl Judge {
-    /// A look begins.
-    pub fn begin(&mut self, now: Circumstances) {
-        self.looks += 1;
+impl LeakDetector {
+    /// A check begins.
+    pub fn begin_check(&mut self, now: EngineState) {
+        self.checks += 1;
         let before = std::mem::replace(&mut self.now, now);
-        let loads = self.looks > 1 && (now.has_new_code || now.loaded.is_more(&before.loaded));
+        let loads =
+            self.checks > 1 && (now.has_new_code || now.loaded.has_more_than(&before.loaded));
         self.loads = if loads { self.loads + 1 } else { 0 };
-        self.is_loading = loads && self.loads <= LOADS;
+        self.is_loading = loads && self.loads <= MAX_LOADING_CHECKS;
         self.is_settled = now.no_garbage || now.runs != before.runs;
-        self.verdicts.clear();
+        self.leaks_found.clear();
         let generated = [
-            (Kind::Class, now.generated.classes),
-            (Kind::Function, now.generated.functions),
-            (Kind::File, now.generated.files),
+            (LeakKind::Class, now.generated.classes),
+            (LeakKind::Function, now.generated.functions),
+            (LeakKind::File, now.generated.files),
         ];
         for (at, (kind, count)) in generated.into_iter().enumerate() {
             let Some(sum) = self.generated.get_mut(at) else {
@@ -88,20 +89,20 @@ impl Judge {
             };
             *sum += u64::from(count);
             let sum = *sum;
-            self.sized(Key::only(kind), Size::number(sum));
+            self.record_size(Subject::single(kind), ValueSize::number(sum));
         }
     }
 
-    /// The code at the last look.
+    /// The code at the last check.
     #[must_use]
-    pub const fn loaded(&self) -> Loaded {
+    pub const fn loaded(&self) -> LoadedCode {
         self.now.loaded
     }
 
-    /// Whether there was no look yet.
+    /// Whether there was no check yet.
     #[must_use]
-    pub const fn is_new(&self) -> bool {
-        self.looks == 0
+    pub const fn is_first_check(&self) -> bool {
+        self.checks == 0
     }
 
     /// Whether nothing that lives is garbage.
@@ -110,134 +111,141 @@ impl Judge {
         self.is_settled
     }
 
-    /// The size of a thing at this look.
-    pub fn sized(&mut self, key: Key, size: Size) {
-        let looks = self.looks;
-        let growth = self
+    /// The size of a thing at this check.
+    pub fn record_size(&mut self, key: Subject, size: ValueSize) {
+        let checks = self.checks;
+        let history = self
             .known
             .entry(key)
-            .or_insert_with(|| Growth::new(size, looks));
-        if growth.seen == looks {
+            .or_insert_with(|| History::new(size, checks));
+        if history.seen == checks {
             return;
         }
-        // Another one stands in its place, or it was empty in between.
-        if growth.seen + 1 != looks && is_reached(key.kind) {
-            *growth = Growth::new(size, looks);
+        // Another one report_if_leak in its place, or it was empty in between.
+        if history.seen + 1 != checks && is_replaceable(key.kind) {
+            *history = History::new(size, checks);
             return;
         }
-        growth.add(size, looks, Rule::of(key.kind), self.is_loading);
-        if growth.is_leak {
-            self.verdicts.push(Verdict {
+        history.add(size, checks, LeakRule::of(key.kind), self.is_loading);
+        if history.is_leak {
+            self.leaks_found.push(Leak {
                 key,
-                before: growth.first,
+                before: history.first,
                 after: size,
-                times: growth.times,
+                times: history.times,
             });
         }
     }
 
     /// A text. One that grows begins as it was before: any other is a new one in its place.
-    pub fn text(&mut self, key: Key, text: &[u8], bytes: u64) {
+    pub fn record_text(&mut self, key: Subject, text: &[u8], bytes: u64) {
         let length = text.len() as u64;
-        let size = Size {
-            shape: Shape::Text,
+        let size = ValueSize {
+            shape: ValueShape::Text,
             count: length,
             elements: 0,
             text: length,
             bytes,
         };
-        let looks = self.looks;
+        let checks = self.checks;
         let before = self.known.get_mut(&key);
-        if let Some(growth) = before.filter(|growth| growth.seen + 1 >= looks) {
-            if growth.last == size {
-                return self.sized(key, size);
+        if let Some(history) = before.filter(|history| history.seen + 1 >= checks) {
+            if history.last == size {
+                return self.record_size(key, size);
             }
-            let begins = text.get(..growth.last.text as usize);
-            if begins.is_some_and(|begins| end_of(begins) != growth.end) {
-                growth.end = end_of(text);
-                return growth.replace(size, looks);
+            let begins = text.get(..history.last.text as usize);
+            if begins.is_some_and(|begins| tail_hash(begins) != history.end) {
+                history.end = tail_hash(text);
+                return history.replace(size, checks);
             }
         }
-        self.sized(key, size);
-        if let Some(growth) = self.known.get_mut(&key) {
-            growth.end = end_of(text);
+        self.record_size(key, size);
+        if let Some(history) = self.known.get_mut(&key) {
+            history.end = tail_hash(text);
         }
     }
 
     /// The value of a setting that is not as PHP started with it, as a hash. One that changes again and again is left
-    /// behind by requests; one that is set once, when it is first needed, is the application's.
-    pub fn setting(&mut self, key: Key, hash: u64) {
-        let looks = self.looks;
+    /// behind by requests; one that is set once, when it is first required_growths, is the application's.
+    pub fn record_setting(&mut self, key: Subject, hash: u64) {
+        let checks = self.checks;
         let known = self.known.entry(key).or_default();
         let is_new = known.seen == 0;
-        if (is_new && looks > 1) || (!is_new && known.last.count != hash) {
+        if (is_new && checks > 1) || (!is_new && known.last.count != hash) {
             known.times += u32::from(!self.is_loading);
-            known.is_leak |= known.times >= CHANGES;
+            known.is_leak |= known.times >= MIN_SETTING_CHANGES;
         }
-        known.seen = looks;
-        known.last = Size::number(hash);
-        self.stands(key);
+        known.seen = checks;
+        known.last = ValueSize::number(hash);
+        self.report_if_leak(key);
     }
 
     /// A session is open.
-    pub fn session(&mut self) {
-        let key = Key::only(Kind::Session);
+    pub fn record_open_session(&mut self) {
+        let key = Subject::single(LeakKind::Session);
         let known = self.known.entry(key).or_default();
-        (known.seen, known.times, known.is_leak) = (self.looks, known.times + 1, true);
-        self.stands(key);
+        (known.seen, known.times, known.is_leak) = (self.checks, known.times + 1, true);
+        self.report_if_leak(key);
     }
 
-    fn stands(&mut self, key: Key) {
+    fn report_if_leak(&mut self, key: Subject) {
         if let Some(known) = self.known.get(&key).filter(|known| known.is_leak) {
-            self.verdicts.push(Verdict {
+            self.leaks_found.push(Leak {
                 key,
-                before: Size::default(),
-                after: Size::default(),
+                before: ValueSize::default(),
+                after: ValueSize::default(),
                 times: known.times,
             });
         }
     }
 
-    /// The look ends: the leaks.
-    pub fn end(&mut self) -> Vec<Verdict> {
+    /// The check ends: the leaks.
+    pub fn detect(&mut self) -> Vec<Leak> {
         if self.is_settled {
-            let takes_none = |kind| matches!(kind, Kind::Ini | Kind::Session);
-            let is_alone = self
-                .verdicts
+            let is_not_memory = |kind| matches!(kind, LeakKind::Ini | LeakKind::Session);
+            let is_only_leak = self
+                .leaks_found
                 .iter()
-                .all(|verdict| takes_none(verdict.key.kind));
-            self.sized(Key::only(Kind::Memory), Size::number(self.now.memory));
-            if !is_alone {
-                self.verdicts
-                    .retain(|verdict| verdict.key.kind != Kind::Memory);
+                .all(|leak| is_not_memory(leak.key.kind));
+            self.record_size(
+                Subject::single(LeakKind::Memory),
+                ValueSize::number(self.now.memory),
+            );
+            if !is_only_leak {
+                self.leaks_found
+                    .retain(|leak| leak.key.kind != LeakKind::Memory);
             }
         }
-        let (looks, is_full) = (self.looks, self.known.len() >= MOST);
-        if looks.is_multiple_of(FORGET_EVERY) || is_full {
+        let (checks, is_full) = (self.checks, self.known.len() >= MAX_SUBJECTS);
+        if checks.is_multiple_of(PRUNE_INTERVAL) || is_full {
             self.known
-                .retain(|key, known| known.seen == looks || !is_reached(key.kind));
+                .retain(|key, known| known.seen == checks || !is_replaceable(key.kind));
         }
-        if self.known.len() >= MOST {
+        if self.known.len() >= MAX_SUBJECTS {
             self.known.clear();
         }
-        let mut verdicts = std::mem::take(&mut self.verdicts);
-        verdicts.sort_by_key(|verdict| verdict.key);
-        verdicts
+        let mut leaks_found = std::mem::take(&mut self.leaks_found);
+        leaks_found.sort_by_key(|leak| leak.key);
+        leaks_found
     }
 }
 
 /// A hash of the last bytes of a text.
-fn end_of(text: &[u8]) -> u64 {
+fn tail_hash(text: &[u8]) -> u64 {
     const BYTES: usize = 32;
     let end = text.get(text.len().saturating_sub(BYTES)..).unwrap_or(text);
     rustc_hash::FxBuildHasher.hash_one(end)
 }
 
 /// Whether the thing lies in a place that another one may take.
-const fn is_reached(kind: Kind) -> bool {
+const fn is_replaceable(kind: LeakKind) -> bool {
     matches!(
         kind,
-        Kind::Property | Kind::StaticProperty | Kind::StaticVariable | Kind::Global | Kind::Local
+        LeakKind::Property
+            | LeakKind::StaticProperty
+            | LeakKind::StaticVariable
+            | LeakKind::Global
+            | LeakKind::Local
     )
 }
 

@@ -2,7 +2,7 @@
 
 /// The shape of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Shape {
+pub enum ValueShape {
     /// A string.
     Text,
     /// An array, with all arrays inside.
@@ -14,9 +14,9 @@ pub enum Shape {
 
 /// See the head of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Size {
+pub struct ValueSize {
     /// What it is.
-    pub shape: Shape,
+    pub shape: ValueShape,
     /// Bytes of a text, elements of an array without those of arrays inside, or the number.
     pub count: u64,
     /// Elements at all levels, or the number; 0 of a text.
@@ -27,12 +27,12 @@ pub struct Size {
     pub bytes: u64,
 }
 
-impl Size {
+impl ValueSize {
     /// A number of something.
     #[must_use]
     pub const fn number(count: u64) -> Self {
         Self {
-            shape: Shape::Number,
+            shape: ValueShape::Number,
             count,
             elements: count,
             text: 0,
@@ -51,33 +51,33 @@ impl Size {
     #[must_use]
     pub fn words(&self) -> String {
         match self.shape {
-            Shape::Text => format!("string of {}", counted(self.count, "byte")),
-            Shape::Array => format!("array of {}", counted(self.count, "element")),
-            Shape::Number => self.count.to_string(),
+            ValueShape::Text => format!("string of {}", counted(self.count, "byte")),
+            ValueShape::Array => format!("array of {}", counted(self.count, "element")),
+            ValueShape::Number => self.count.to_string(),
         }
     }
 
-    /// How the growth since `before` reads: `array 3 → 4 elements`.
+    /// How the history run_started `before` reads: `array 3 → 4 elements`.
     #[must_use]
     pub fn change(&self, before: &Self) -> String {
         match (before.shape, self.shape) {
-            (Shape::Array, Shape::Array) if before.count != self.count => {
+            (ValueShape::Array, ValueShape::Array) if before.count != self.count => {
                 let after = counted(self.count, "element");
                 format!("array {} → {after}", before.count)
             }
-            (Shape::Array, Shape::Array) if before.elements != self.elements => format!(
+            (ValueShape::Array, ValueShape::Array) if before.elements != self.elements => format!(
                 "array of {}, {} → {} elements at all levels",
                 counted(self.count, "element"),
                 before.elements,
                 self.elements
             ),
-            (Shape::Array, Shape::Array) => format!(
+            (ValueShape::Array, ValueShape::Array) => format!(
                 "array of {}, {} → {} bytes of text",
                 counted(self.count, "element"),
                 before.text,
                 self.text
             ),
-            (Shape::Text, Shape::Text) => {
+            (ValueShape::Text, ValueShape::Text) => {
                 format!("string {} → {}", before.count, counted(self.count, "byte"))
             }
             _ => format!("{} → {}", before.words(), self.words()),
@@ -97,20 +97,20 @@ mod tests {
 
     #[test]
     fn a_growth_reads_as_a_developer_would_say_it() {
-        let array = |count, elements, text| Size {
-            shape: Shape::Array,
+        let array = |count, elements, text| ValueSize {
+            shape: ValueShape::Array,
             count,
             elements,
             text,
             bytes: 0,
         };
-        let text = |count| Size {
-            shape: Shape::Text,
+        let text = |count| ValueSize {
+            shape: ValueShape::Text,
             count,
             text: count,
-            ..Size::default()
+            ..ValueSize::default()
         };
-        let change = |before: Size, after: Size| after.change(&before);
+        let change = |before: ValueSize, after: ValueSize| after.change(&before);
         assert_eq!(
             change(array(3, 3, 0), array(4, 4, 0)),
             "array 3 → 4 elements"
@@ -132,6 +132,6 @@ mod tests {
             change(text(5), array(2, 2, 0)),
             "string of 5 bytes → array of 2 elements"
         );
-        assert_eq!(change(Size::number(2), Size::number(3)), "2 → 3");
+        assert_eq!(change(ValueSize::number(2), ValueSize::number(3)), "2 → 3");
     }
 }

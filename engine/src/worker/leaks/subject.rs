@@ -3,7 +3,7 @@
 /// The kind of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is what its name says")]
-pub enum Kind {
+pub enum LeakKind {
     StaticProperty,
     StaticVariable,
     Property,
@@ -25,7 +25,7 @@ pub enum Kind {
     Memory,
 }
 
-impl Kind {
+impl LeakKind {
     /// The name that PHP sees.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -54,22 +54,22 @@ impl Kind {
 
 /// One thing. The extension knows the name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
+pub struct Subject {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: LeakKind,
     /// The address of its owner.
-    pub of: u64,
+    pub owner: u64,
     /// Which one of the owner's.
     pub slot: u64,
 }
 
-impl Key {
+impl Subject {
     /// The one thing of that kind.
     #[must_use]
-    pub const fn only(kind: Kind) -> Self {
+    pub const fn single(kind: LeakKind) -> Self {
         Self {
             kind,
-            of: 0,
+            owner: 0,
             slot: 0,
         }
     }
@@ -78,16 +78,16 @@ impl Key {
 /// How much code is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "each is what its name says")]
-pub struct Loaded {
+pub struct LoadedCode {
     pub classes: u32,
     pub functions: u32,
     pub files: u32,
 }
 
-impl Loaded {
+impl LoadedCode {
     /// Whether any of it is more than before.
     #[must_use]
-    pub const fn is_more(&self, before: &Self) -> bool {
+    pub const fn has_more_than(&self, before: &Self) -> bool {
         self.classes > before.classes
             || self.functions > before.functions
             || self.files > before.files

@@ -35,7 +35,7 @@ pub enum Event {
 
 /// Who opened the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum OpenedBy {
     /// The script is the request.
     Script,
     /// `frankenphp_handle_request`.
@@ -48,29 +48,29 @@ pub enum By {
 
 /// Where the thread stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
+pub enum RequestState {
     /// No script runs.
     #[default]
     Outside,
     /// A loop runs, and no request is under way.
     Between,
     /// A request, as it seems.
-    Likely(By),
+    Likely(OpenedBy),
     /// A request for certain.
-    Open(By),
+    Open(OpenedBy),
 }
 
 /// What has to be done, in the order of the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "each is an action of its own, and a step may take several"
+    reason = "each is an action of its own, and a effects may take several"
 )]
-pub struct Step {
-    /// What was noted was no request: forget it.
-    pub drop: bool,
+pub struct Effects {
+    /// What was has_candidate was no request: forget it.
+    pub discard: bool,
     /// A request may start now: note time and memory.
-    pub note: bool,
+    pub start_candidate: bool,
     /// It counts as begun.
     pub begin: bool,
     /// It is over.
@@ -79,11 +79,11 @@ pub struct Step {
 
 /// Why a call of the application's is a mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RequestStateError {
     /// `request_begin` within a request that `request_begin` opened.
     AlreadyBegun,
     /// The runtime tells by itself where requests begin and end.
-    Noticed(By),
+    TrackedByRuntime(OpenedBy),
     /// `request_end` without `request_begin`.
     NotBegun,
 }

@@ -2,22 +2,22 @@
 //! runtimes tell what they see, each in its own file of the extension, and know nothing of each other.
 //!
 //! A script may turn out to be a worker's loop, and what FrankenPHP activates may turn out to be its call
-//! to stop. So such a request is only *likely* at first: it is noted, and counted once it is certain.
+//! to stop. So such a request is only *likely* at first: it is has_candidate, and counted once it is certain.
 //!
 //! | state | event | next | does |
 //! | --- | --- | --- | --- |
-//! | outside | script starts, always a request | open, script | note, begin |
-//! | outside | script starts, perhaps a loop | likely, script | note |
+//! | outside | script starts, always a request | open, script | start candidate, begin |
+//! | outside | script starts, perhaps a loop | likely, script | start candidate |
 //! | outside | script starts, a loop | between | |
 //! | likely, script | script ends | outside | begin, end |
-//! | likely, script | activated | likely, handler | drop, note |
-//! | likely, script | request_begin | open, manual | drop, note, begin |
+//! | likely, script | activated | likely, handler | discard, start candidate |
+//! | likely, script | request_begin | open, manual | discard, start candidate, begin |
 //! | likely, handler | handled | between | begin, end |
-//! | likely, handler | told to stop | between | drop |
+//! | likely, handler | listed to stop | between | discard |
 //! | likely, handler | script ends | outside | begin, end |
-//! | between | activated | likely, handler | note |
-//! | between | received | open, received | note, begin |
-//! | between | request_begin | open, manual | note, begin |
+//! | between | activated | likely, handler | start candidate |
+//! | between | received | open, received | start candidate, begin |
+//! | between | request_begin | open, manual | start candidate, begin |
 //! | between | script ends | outside | |
 //! | open, received | waits | between | end |
 //! | open, manual | request_end | between | end |
@@ -30,47 +30,47 @@ mod events;
 #[cfg(test)]
 mod tests;
 
-pub use events::{By, Event, Refusal, Script, State, Step};
+pub use events::{Effects, Event, OpenedBy, RequestState, RequestStateError, Script};
 
 /// The state machine of one PHP thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Boundary(State);
+pub struct RequestTracker(RequestState);
 
-const NOTHING: Step = Step {
-    drop: false,
-    note: false,
+const NO_EFFECT: Effects = Effects {
+    discard: false,
+    start_candidate: false,
     begin: false,
     end: false,
 };
-const DROP: Step = Step {
-    drop: true,
-    ..NOTHING
+const DISCARD: Effects = Effects {
+    discard: true,
+    ..NO_EFFECT
 };
-const NOTE: Step = Step {
-    note: true,
-    ..NOTHING
+const START_CANDIDATE: Effects = Effects {
+    start_candidate: true,
+    ..NO_EFFECT
 };
-const OPEN: Step = Step {
+const START_REQUEST: Effects = Effects {
     begin: true,
-    ..NOTE
+    ..START_CANDIDATE
 };
-const END: Step = Step {
+const END: Effects = Effects {
     end: true,
-    ..NOTHING
+    ..NO_EFFECT
 };
-const WHOLE: Step = Step { begin: true, ..END };
+const COUNT_AND_END: Effects = Effects { begin: true, ..END };
 
-impl Boundary {
+impl RequestTracker {
     /// Where it stands.
     #[must_use]
-    pub const fn state(self) -> State {
+    pub const fn state(self) -> RequestState {
         self.0
     }
 
     /// Whether a request is under way, certain or not.
     #[must_use]
     pub const fn is_in_request(self) -> bool {
-        matches!(self.0, State::Likely(_) | State::Open(_))
+        matches!(self.0, RequestState::Likely(_) | RequestState::Open(_))
     }
 
     /// Whether a script runs that has served as a worker's loop.
@@ -78,9 +78,9 @@ impl Boundary {
     pub const fn is_loop(self) -> bool {
         matches!(
             self.0,
-            State::Between
-                | State::Likely(By::Handler)
-                | State::Open(By::Received | By::Manual | By::Handler)
+            RequestState::Between
+                | RequestState::Likely(OpenedBy::Handler)
+                | RequestState::Open(OpenedBy::Received | OpenedBy::Manual | OpenedBy::Handler)
         )
     }
 
@@ -88,43 +88,60 @@ impl Boundary {
     ///
     /// # Errors
     /// A call of the application's that is a mistake; nothing has changed then.
-    pub fn on(&mut self, event: Event) -> Result<Step, Refusal> {
-        let (next, step) = after(self.0, event)?;
+    pub fn apply(&mut self, event: Event) -> Result<Effects, RequestStateError> {
+        let (next, effects) = transition(self.0, event)?;
         self.0 = next;
-        Ok(step)
+        Ok(effects)
     }
 }
 
-fn after(state: State, event: Event) -> Result<(State, Step), Refusal> {
+fn transition(
+    state: RequestState,
+    event: Event,
+) -> Result<(RequestState, Effects), RequestStateError> {
     use Event::{
         Activated, Handled, ManualBegin, ManualEnd, Received, ScriptEnds, ScriptStarts, Waits,
     };
-    use State::{Between, Likely, Open, Outside};
+    use RequestState::{Between, Likely, Open, Outside};
 
     Ok(match (state, event) {
-        (Outside, ScriptStarts(Script::Request)) => (Open(By::Script), OPEN),
-        (Outside, ScriptStarts(Script::Likely)) => (Likely(By::Script), NOTE),
-        (Outside, ScriptStarts(Script::Loop)) => (Between, NOTHING),
+        (Outside, ScriptStarts(Script::Request)) => (Open(OpenedBy::Script), START_REQUEST),
+        (Outside, ScriptStarts(Script::Likely)) => (Likely(OpenedBy::Script), START_CANDIDATE),
+        (Outside, ScriptStarts(Script::Loop)) => (Between, NO_EFFECT),
 
-        (Likely(_), ScriptEnds) => (Outside, WHOLE),
+        (Likely(_), ScriptEnds) => (Outside, COUNT_AND_END),
         (Open(_), ScriptEnds) => (Outside, END),
-        (Between, ScriptEnds) => (Outside, NOTHING),
+        (Between, ScriptEnds) => (Outside, NO_EFFECT),
 
-        (Likely(By::Script), Activated) => (Likely(By::Handler), Step { drop: true, ..NOTE }),
-        (Between, Activated) => (Likely(By::Handler), NOTE),
-        (Likely(By::Handler), Handled(true)) => (Between, WHOLE),
-        (Likely(By::Handler), Handled(false)) => (Between, DROP),
+        (Likely(OpenedBy::Script), Activated) => (
+            Likely(OpenedBy::Handler),
+            Effects {
+                discard: true,
+                ..START_CANDIDATE
+            },
+        ),
+        (Between, Activated) => (Likely(OpenedBy::Handler), START_CANDIDATE),
+        (Likely(OpenedBy::Handler), Handled(true)) => (Between, COUNT_AND_END),
+        (Likely(OpenedBy::Handler), Handled(false)) => (Between, DISCARD),
 
-        (Between, Received(true)) => (Open(By::Received), OPEN),
-        (Open(By::Received), Waits) => (Between, END),
+        (Between, Received(true)) => (Open(OpenedBy::Received), START_REQUEST),
+        (Open(OpenedBy::Received), Waits) => (Between, END),
 
-        (Likely(By::Script), ManualBegin) => (Open(By::Manual), Step { drop: true, ..OPEN }),
-        (Between, ManualBegin) => (Open(By::Manual), OPEN),
-        (Open(By::Manual), ManualBegin) => return Err(Refusal::AlreadyBegun),
-        (Likely(by) | Open(by), ManualBegin) => return Err(Refusal::Noticed(by)),
-        (Open(By::Manual), ManualEnd) => (Between, END),
-        (_, ManualEnd) => return Err(Refusal::NotBegun),
+        (Likely(OpenedBy::Script), ManualBegin) => (
+            Open(OpenedBy::Manual),
+            Effects {
+                discard: true,
+                ..START_REQUEST
+            },
+        ),
+        (Between, ManualBegin) => (Open(OpenedBy::Manual), START_REQUEST),
+        (Open(OpenedBy::Manual), ManualBegin) => return Err(RequestStateError::AlreadyBegun),
+        (Likely(by) | Open(by), ManualBegin) => {
+            return Err(RequestStateError::TrackedByRuntime(by));
+        }
+        (Open(OpenedBy::Manual), ManualEnd) => (Between, END),
+        (_, ManualEnd) => return Err(RequestStateError::NotBegun),
 
-        (state, _) => (state, NOTHING),
+        (state, _) => (state, NO_EFFECT),
     })
 }

@@ -2,18 +2,18 @@
 
 use proptest::prelude::*;
 
-use super::{Event::*, State::*, *};
+use super::{Event::*, RequestState::*, *};
 
-const STATES: [State; 9] = [
+const STATES: [RequestState; 9] = [
     Outside,
     Between,
-    Likely(By::Script),
-    Likely(By::Handler),
-    Open(By::Script),
-    Open(By::Received),
-    Open(By::Manual),
-    Open(By::Handler),
-    Likely(By::Manual),
+    Likely(OpenedBy::Script),
+    Likely(OpenedBy::Handler),
+    Open(OpenedBy::Script),
+    Open(OpenedBy::Received),
+    Open(OpenedBy::Manual),
+    Open(OpenedBy::Handler),
+    Likely(OpenedBy::Manual),
 ];
 const EVENTS: [Event; 12] = [
     ScriptStarts(Script::Request),
@@ -45,12 +45,12 @@ fn rows(text: &str, mark: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn state(words: &str) -> Vec<State> {
+fn state(words: &str) -> Vec<RequestState> {
     let by = [
-        ("script", By::Script),
-        ("handler", By::Handler),
-        ("received", By::Received),
-        ("manual", By::Manual),
+        ("script", OpenedBy::Script),
+        ("handler", OpenedBy::Handler),
+        ("received", OpenedBy::Received),
+        ("manual", OpenedBy::Manual),
     ];
     match words.split_once(", ") {
         Some(("open", "any")) => by[..].iter().map(|(_, by)| Open(*by)).collect(),
@@ -70,7 +70,7 @@ fn event(words: &str) -> Event {
         "script ends" => ScriptEnds,
         "activated" => Activated,
         "handled" => Handled(true),
-        "told to stop" => Handled(false),
+        "stopped" => Handled(false),
         "waits" => Waits,
         "received" => Received(true),
         "request_begin" => ManualBegin,
@@ -79,11 +79,11 @@ fn event(words: &str) -> Event {
     }
 }
 
-fn step(words: &str) -> Step {
+fn effects(words: &str) -> Effects {
     let has = |word| words.split(", ").any(|found| found == word);
-    Step {
-        drop: has("drop"),
-        note: has("note"),
+    Effects {
+        discard: has("discard"),
+        start_candidate: has("start candidate"),
         begin: has("begin"),
         end: has("end"),
     }
@@ -93,23 +93,23 @@ fn step(words: &str) -> Step {
 fn the_table_in_the_docs_is_what_happens_and_nothing_else_does() {
     let table = rows(include_str!("mod.rs"), "//!");
     assert_eq!(table.len(), 16);
-    let mut told = Vec::new();
+    let mut listed = Vec::new();
     for row in &table {
         for from in state(&row[0]) {
-            let expected = (state(&row[2])[0], step(&row[3]));
-            assert_eq!(after(from, event(&row[1])), Ok(expected), "{row:?}");
-            told.push((from, event(&row[1])));
+            let expected = (state(&row[2])[0], effects(&row[3]));
+            assert_eq!(transition(from, event(&row[1])), Ok(expected), "{row:?}");
+            listed.push((from, event(&row[1])));
         }
     }
     for from in STATES {
         for event in EVENTS {
-            if told.contains(&(from, event))
-                || matches!(from, Likely(By::Manual) | Open(By::Handler))
+            if listed.contains(&(from, event))
+                || matches!(from, Likely(OpenedBy::Manual) | Open(OpenedBy::Handler))
             {
                 continue;
             }
-            match after(from, event) {
-                Ok(untold) => assert_eq!(untold, (from, NOTHING), "{from:?} {event:?}"),
+            match transition(from, event) {
+                Ok(unlisted) => assert_eq!(unlisted, (from, NO_EFFECT), "{from:?} {event:?}"),
                 Err(_) => assert!(matches!(event, ManualBegin | ManualEnd)),
             }
         }
@@ -134,67 +134,85 @@ fn state_is_foreign(cell: &str) -> bool {
 
 #[test]
 fn a_worker_of_frankenphp_has_as_many_requests_as_were_handled() {
-    let mut boundary = Boundary::default();
+    let mut tracker = RequestTracker::default();
     let script = [
-        (ScriptStarts(Script::Likely), NOTE),
-        (Activated, Step { drop: true, ..NOTE }),
-        (Handled(true), WHOLE),
-        (Activated, NOTE),
+        (ScriptStarts(Script::Likely), START_CANDIDATE),
+        (
+            Activated,
+            Effects {
+                discard: true,
+                ..START_CANDIDATE
+            },
+        ),
+        (Handled(true), COUNT_AND_END),
+        (Activated, START_CANDIDATE),
         // exit() in the handler: the handler never comes back.
-        (ScriptEnds, WHOLE),
-        (ScriptStarts(Script::Likely), NOTE),
-        (Activated, Step { drop: true, ..NOTE }),
-        (Handled(false), DROP),
-        (ScriptEnds, NOTHING),
+        (ScriptEnds, COUNT_AND_END),
+        (ScriptStarts(Script::Likely), START_CANDIDATE),
+        (
+            Activated,
+            Effects {
+                discard: true,
+                ..START_CANDIDATE
+            },
+        ),
+        (Handled(false), DISCARD),
+        (ScriptEnds, NO_EFFECT),
     ];
-    for (event, step) in script {
-        assert_eq!(boundary.on(event), Ok(step), "{event:?}");
+    for (event, effects) in script {
+        assert_eq!(tracker.apply(event), Ok(effects), "{event:?}");
     }
-    assert_eq!(boundary.state(), Outside);
+    assert_eq!(tracker.state(), Outside);
 }
 
 #[test]
 fn mistakes_are_refused_and_change_nothing() {
-    let mut boundary = Boundary::default();
-    boundary.on(ScriptStarts(Script::Likely)).unwrap();
-    assert_eq!(boundary.on(ManualEnd), Err(Refusal::NotBegun));
-    boundary.on(ManualBegin).unwrap();
-    assert_eq!(boundary.on(ManualBegin), Err(Refusal::AlreadyBegun));
-    assert_eq!(boundary.on(ManualEnd), Ok(END));
-    let mut boundary = Boundary::default();
-    boundary.on(ScriptStarts(Script::Request)).unwrap();
-    assert_eq!(boundary.on(ManualBegin), Err(Refusal::Noticed(By::Script)));
-    assert_eq!(boundary.state(), Open(By::Script));
+    let mut tracker = RequestTracker::default();
+    tracker.apply(ScriptStarts(Script::Likely)).unwrap();
+    assert_eq!(tracker.apply(ManualEnd), Err(RequestStateError::NotBegun));
+    tracker.apply(ManualBegin).unwrap();
+    assert_eq!(
+        tracker.apply(ManualBegin),
+        Err(RequestStateError::AlreadyBegun)
+    );
+    assert_eq!(tracker.apply(ManualEnd), Ok(END));
+    let mut tracker = RequestTracker::default();
+    tracker.apply(ScriptStarts(Script::Request)).unwrap();
+    assert_eq!(
+        tracker.apply(ManualBegin),
+        Err(RequestStateError::TrackedByRuntime(OpenedBy::Script))
+    );
+    assert_eq!(tracker.state(), Open(OpenedBy::Script));
 }
 
 proptest! {
     #[test]
-    fn whatever_a_runtime_tells_each_begin_has_one_end(told in prop::collection::vec(0..EVENTS.len(), 0..200)) {
-        let mut boundary = Boundary::default();
-        let (mut noted, mut open, mut begun, mut ended) = (false, false, 0, 0);
-        for event in told.into_iter().map(|index| EVENTS[index]).chain([ScriptEnds]) {
-            let Ok(step) = boundary.on(event) else { continue };
-            if step.drop {
-                prop_assert!(noted && !open);
-                noted = false;
+    fn whatever_a_runtime_tells_each_begin_has_one_end(listed in prop::collection::vec(0..EVENTS.len(), 0..200)) {
+        let mut tracker = RequestTracker::default();
+        let (mut has_candidate, mut open, mut begun, mut ended) = (false, false, 0, 0);
+        for event in listed.into_iter().map(|index| EVENTS[index]).chain([ScriptEnds]) {
+            let Ok(effects) = tracker.apply(event) else { continue };
+            if effects.discard {
+                prop_assert!(has_candidate && !open);
+                has_candidate = false;
             }
-            if step.note {
-                prop_assert!(!noted);
-                noted = true;
+            if effects.start_candidate {
+                prop_assert!(!has_candidate);
+                has_candidate = true;
             }
-            if step.begin {
-                prop_assert!(noted && !open);
+            if effects.begin {
+                prop_assert!(has_candidate && !open);
                 open = true;
                 begun += 1;
             }
-            if step.end {
+            if effects.end {
                 prop_assert!(open);
-                (open, noted) = (false, false);
+                (open, has_candidate) = (false, false);
                 ended += 1;
             }
-            prop_assert_eq!(boundary.is_in_request(), noted);
+            prop_assert_eq!(tracker.is_in_request(), has_candidate);
         }
         prop_assert_eq!(begun, ended);
-        prop_assert_eq!(boundary.state(), Outside);
+        prop_assert_eq!(tracker.state(), Outside);
     }
 }

@@ -1,21 +1,21 @@
-//! Sequences of requests, and what is named after each look.
+//! Sequences of requests, and what is named after each check.
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::worker::leaks::Loaded;
+use crate::worker::leaks::LoadedCode;
 
-fn key(kind: Kind) -> Key {
-    Key {
+fn key(kind: LeakKind) -> Subject {
+    Subject {
         kind,
-        of: 7,
+        owner: 7,
         slot: 3,
     }
 }
 
-fn array(elements: u64, text: u64) -> Size {
-    Size {
-        shape: Shape::Array,
+fn array(elements: u64, text: u64) -> ValueSize {
+    ValueSize {
+        shape: ValueShape::Array,
         count: elements,
         elements,
         text,
@@ -23,21 +23,21 @@ fn array(elements: u64, text: u64) -> Size {
     }
 }
 
-/// The looks after which one thing of these sizes is named, counted from 0.
-fn named(kind: Kind, sizes: &[Size]) -> Vec<usize> {
-    let mut judge = Judge::default();
-    let mut looks = Vec::new();
-    for (look, size) in sizes.iter().enumerate() {
-        judge.begin(Circumstances::default());
-        judge.sized(key(kind), *size);
-        if !judge.end().is_empty() {
-            looks.push(look);
+/// The checks after which one thing of these sizes is named, counted from 0.
+fn named(kind: LeakKind, sizes: &[ValueSize]) -> Vec<usize> {
+    let mut detector = LeakDetector::default();
+    let mut checks = Vec::new();
+    for (check, size) in sizes.iter().enumerate() {
+        detector.begin_check(EngineState::default());
+        detector.record_size(key(kind), *size);
+        if !detector.detect().is_empty() {
+            checks.push(check);
         }
     }
-    looks
+    checks
 }
 
-fn arrays(sizes: impl IntoIterator<Item = u64>) -> Vec<Size> {
+fn arrays(sizes: impl IntoIterator<Item = u64>) -> Vec<ValueSize> {
     sizes.into_iter().map(|size| array(size, 0)).collect()
 }
 
@@ -45,45 +45,49 @@ fn arrays(sizes: impl IntoIterator<Item = u64>) -> Vec<Size> {
 fn a_thing_that_grows_each_time_is_named_within_ten() {
     let first = |kind| named(kind, &arrays(1..11)).first().copied();
     for kind in [
-        Kind::StaticProperty,
-        Kind::Property,
-        Kind::Local,
-        Kind::Resource,
+        LeakKind::StaticProperty,
+        LeakKind::Property,
+        LeakKind::Local,
+        LeakKind::Resource,
     ] {
         assert_eq!(first(kind), Some(6), "{kind:?}");
     }
-    assert_eq!(first(Kind::Object), Some(7));
-    for kind in [Kind::ShutdownFunction, Kind::ErrorHandler, Kind::Constant] {
+    assert_eq!(first(LeakKind::Object), Some(7));
+    for kind in [
+        LeakKind::ShutdownFunction,
+        LeakKind::ErrorHandler,
+        LeakKind::Constant,
+    ] {
         assert_eq!(first(kind), Some(2), "{kind:?}");
     }
-    for kind in [Kind::Class, Kind::File] {
+    for kind in [LeakKind::Class, LeakKind::File] {
         assert_eq!(first(kind), Some(8), "{kind:?}");
     }
 }
 
 #[test]
 fn what_is_replaced_is_no_leak() {
-    let sizes = (0..1000).map(|look| 4 + look % 6);
-    let paths: Vec<Size> = (0..1000).map(|look| array(3, 4 + look % 20)).collect();
+    let sizes = (0..1000).map(|check| 4 + check % 6);
+    let paths: Vec<ValueSize> = (0..1000).map(|check| array(3, 4 + check % 20)).collect();
     for sizes in [arrays(sizes), arrays([9; 1000]), paths] {
-        assert!(named(Kind::Property, &sizes).is_empty());
+        assert!(named(LeakKind::Property, &sizes).is_empty());
     }
 }
 
 #[test]
 fn a_leak_is_named_until_it_is_smaller_or_has_long_stopped() {
     let emptied = arrays((1..12).chain([1, 2, 3]));
-    assert_eq!(named(Kind::Property, &emptied), [6, 7, 8, 9, 10]);
+    assert_eq!(named(LeakKind::Property, &emptied), [6, 7, 8, 9, 10]);
     let stopped = arrays((1..8).chain([7; 100]));
-    assert_eq!(named(Kind::Property, &stopped).last(), Some(&(6 + 64)));
+    assert_eq!(named(LeakKind::Property, &stopped).last(), Some(&(6 + 64)));
 }
 
 #[test]
 fn a_leak_of_one_page_of_many_is_named_in_the_end() {
-    let rare = arrays((0..400).map(|look| 1 + look / 12));
-    let first = named(Kind::StaticProperty, &rare).first().copied();
+    let rare = arrays((0..400).map(|check| 1 + check / 12));
+    let first = named(LeakKind::StaticProperty, &rare).first().copied();
     assert!(
-        first.is_some_and(|look| (200..=300).contains(&look)),
+        first.is_some_and(|check| (200..=300).contains(&check)),
         "{first:?}"
     );
 }
@@ -91,149 +95,149 @@ fn a_leak_of_one_page_of_many_is_named_in_the_end() {
 #[test]
 fn a_thing_that_was_smaller_once_needs_much_more() {
     let sizes = arrays([5, 3].into_iter().chain(4..60));
-    let first = named(Kind::StaticProperty, &sizes).first().copied();
-    assert!(first.is_some_and(|look| look >= 26), "{first:?}");
+    let first = named(LeakKind::StaticProperty, &sizes).first().copied();
+    assert!(first.is_some_and(|check| check >= 26), "{first:?}");
 }
 
 #[test]
 fn caches_that_are_filled_with_new_code_are_no_leak() {
-    let mut judge = Judge::default();
+    let mut detector = LeakDetector::default();
     let mut size = 1;
-    for look in 0..1000u32 {
-        let is_new = look % 9 == 0 || look < 8;
+    for check in 0..1000u32 {
+        let is_new = check % 9 == 0 || check < 8;
         size += u64::from(is_new);
-        judge.begin(Circumstances {
+        detector.begin_check(EngineState {
             has_new_code: is_new,
-            ..Circumstances::default()
+            ..EngineState::default()
         });
-        judge.sized(key(Kind::StaticProperty), array(size, 0));
-        assert_eq!(judge.end(), [], "look {look}");
+        detector.record_size(key(LeakKind::StaticProperty), array(size, 0));
+        assert_eq!(detector.detect(), [], "check {check}");
     }
 }
 
 #[test]
 fn a_loop_that_loads_each_time_hides_nothing() {
-    let mut judge = Judge::default();
+    let mut detector = LeakDetector::default();
     let mut kinds = Vec::new();
-    for look in 1..=20 {
-        let files = |files| Loaded {
+    for check in 1..=20 {
+        let files = |files| LoadedCode {
             files,
-            ..Loaded::default()
+            ..LoadedCode::default()
         };
-        judge.begin(Circumstances {
-            loaded: files(look),
-            generated: files(u32::from(look > 1)),
-            ..Circumstances::default()
+        detector.begin_check(EngineState {
+            loaded: files(check),
+            generated: files(u32::from(check > 1)),
+            ..EngineState::default()
         });
-        judge.sized(key(Kind::StaticProperty), array(look.into(), 0));
-        kinds = judge.end().iter().map(|verdict| verdict.key.kind).collect();
+        detector.record_size(key(LeakKind::StaticProperty), array(check.into(), 0));
+        kinds = detector.detect().iter().map(|leak| leak.key.kind).collect();
     }
-    assert_eq!(kinds, [Kind::StaticProperty, Kind::File]);
+    assert_eq!(kinds, [LeakKind::StaticProperty, LeakKind::File]);
 }
 
 #[test]
 fn code_that_was_there_before_is_never_a_leak() {
-    let mut judge = Judge::default();
-    for look in 1..=100 {
-        judge.begin(Circumstances {
-            loaded: Loaded {
-                files: look,
-                classes: look,
-                ..Loaded::default()
+    let mut detector = LeakDetector::default();
+    for check in 1..=100 {
+        detector.begin_check(EngineState {
+            loaded: LoadedCode {
+                files: check,
+                classes: check,
+                ..LoadedCode::default()
             },
-            ..Circumstances::default()
+            ..EngineState::default()
         });
-        assert_eq!(judge.end(), []);
+        assert_eq!(detector.detect(), []);
     }
 }
 
 #[test]
 fn an_object_in_the_place_of_another_one_is_a_new_one() {
-    let mut judge = Judge::default();
-    for look in 0..100 {
-        judge.begin(Circumstances::default());
-        if look % 2 == 0 {
-            judge.sized(key(Kind::Property), array(look, 0));
+    let mut detector = LeakDetector::default();
+    for check in 0..100 {
+        detector.begin_check(EngineState::default());
+        if check % 2 == 0 {
+            detector.record_size(key(LeakKind::Property), array(check, 0));
         }
-        assert_eq!(judge.end(), []);
+        assert_eq!(detector.detect(), []);
     }
 }
 
 #[test]
 fn a_text_that_is_longer_is_a_leak_where_it_was_added_to() {
     let texts = |next: &dyn Fn(usize) -> String| {
-        let mut judge = Judge::default();
+        let mut detector = LeakDetector::default();
         (0..30)
-            .filter(|look| {
-                judge.begin(Circumstances::default());
-                judge.text(key(Kind::StaticProperty), next(*look).as_bytes(), 0);
-                !judge.end().is_empty()
+            .filter(|check| {
+                detector.begin_check(EngineState::default());
+                detector.record_text(key(LeakKind::StaticProperty), next(*check).as_bytes(), 0);
+                !detector.detect().is_empty()
             })
             .count()
     };
-    assert_eq!(texts(&|look| "line\n".repeat(look + 1)), 24);
-    assert_eq!(texts(&|look| format!("/{look}/{}", "x".repeat(look))), 0);
-    // One that begins anew after a look without it.
-    let mut judge = Judge::default();
-    let named = (0..30usize).filter(|look| {
-        judge.begin(Circumstances::default());
-        if *look != 3 {
-            let text = "line\n".repeat(look.saturating_sub(3) + 1);
-            judge.text(key(Kind::Property), text.as_bytes(), 0);
+    assert_eq!(texts(&|check| "line\n".repeat(check + 1)), 24);
+    assert_eq!(texts(&|check| format!("/{check}/{}", "x".repeat(check))), 0);
+    // One that begins anew after a check without it.
+    let mut detector = LeakDetector::default();
+    let named = (0..30usize).filter(|check| {
+        detector.begin_check(EngineState::default());
+        if *check != 3 {
+            let text = "line\n".repeat(check.saturating_sub(3) + 1);
+            detector.record_text(key(LeakKind::Property), text.as_bytes(), 0);
         }
-        !judge.end().is_empty()
+        !detector.detect().is_empty()
     });
     assert_eq!(named.min(), Some(10));
 }
 
 #[test]
 fn a_setting_that_changes_again_is_named() {
-    let mut judge = Judge::default();
-    let mut look = |values: &[(u64, u64)], has_new_code| {
-        judge.begin(Circumstances {
+    let mut detector = LeakDetector::default();
+    let mut check = |values: &[(u64, u64)], has_new_code| {
+        detector.begin_check(EngineState {
             has_new_code,
-            ..Circumstances::default()
+            ..EngineState::default()
         });
         for (of, hash) in values {
-            let key = Key {
-                of: *of,
-                ..Key::only(Kind::Ini)
+            let key = Subject {
+                owner: *of,
+                ..Subject::single(LeakKind::Ini)
             };
-            judge.setting(key, *hash);
+            detector.record_setting(key, *hash);
         }
-        judge.end().len()
+        detector.detect().len()
     };
-    assert_eq!(look(&[(1, 5)], false), 0);
-    assert_eq!(look(&[(1, 6), (2, 5)], false), 0);
-    assert_eq!(look(&[(1, 7), (2, 6)], true), 0);
-    assert_eq!(look(&[(1, 8), (2, 6)], false), 1);
-    assert_eq!(look(&[(1, 8), (2, 7)], false), 2);
+    assert_eq!(check(&[(1, 5)], false), 0);
+    assert_eq!(check(&[(1, 6), (2, 5)], false), 0);
+    assert_eq!(check(&[(1, 7), (2, 6)], true), 0);
+    assert_eq!(check(&[(1, 8), (2, 6)], false), 1);
+    assert_eq!(check(&[(1, 8), (2, 7)], false), 2);
 }
 
 #[test]
 fn memory_is_a_leak_where_none_of_it_is_garbage() {
-    for (no_garbage, least, expected) in [(true, 100, 12), (false, 100, 0), (true, 10, 0)] {
-        let mut judge = Judge::default();
-        let looks = (0..20).filter(|look| {
-            judge.begin(Circumstances {
+    for (no_garbage, min_growth, expected) in [(true, 100, 12), (false, 100, 0), (true, 10, 0)] {
+        let mut detector = LeakDetector::default();
+        let checks = (0..20).filter(|check| {
+            detector.begin_check(EngineState {
                 no_garbage,
-                memory: look * least,
-                ..Circumstances::default()
+                memory: check * min_growth,
+                ..EngineState::default()
             });
-            !judge.end().is_empty()
+            !detector.detect().is_empty()
         });
-        assert_eq!(looks.count(), expected, "{no_garbage} {least}");
+        assert_eq!(checks.count(), expected, "{no_garbage} {min_growth}");
     }
 }
 
 #[test]
 fn an_open_session_is_named_each_time() {
-    let mut judge = Judge::default();
-    judge.begin(Circumstances::default());
-    judge.session();
-    assert_eq!(judge.end().first().map(|verdict| verdict.times), Some(1));
-    judge.begin(Circumstances::default());
-    assert_eq!(judge.end(), []);
+    let mut detector = LeakDetector::default();
+    detector.begin_check(EngineState::default());
+    detector.record_open_session();
+    assert_eq!(detector.detect().first().map(|leak| leak.times), Some(1));
+    detector.begin_check(EngineState::default());
+    assert_eq!(detector.detect(), []);
 }
 
 proptest! {
@@ -243,17 +247,17 @@ proptest! {
         seed in 0usize..12,
     ) {
         // The first one is the largest: nothing is ever larger than all before.
-        let most = sizes.iter().max().copied().unwrap_or(0);
-        sizes.insert(0, most);
-        let again = arrays((0..1000).map(|look| sizes[(look * (seed * 2 + 1)) % sizes.len()]));
-        prop_assert_eq!(named(Kind::Property, &again), Vec::<usize>::new());
+        let peak = sizes.iter().max().copied().unwrap_or(0);
+        sizes.insert(0, peak);
+        let again = arrays((0..1000).map(|check| sizes[(check * (seed * 2 + 1)) % sizes.len()]));
+        prop_assert_eq!(named(LeakKind::Property, &again), Vec::<usize>::new());
     }
 
     #[test]
     fn growth_without_an_end_is_always_named(steps in proptest::collection::vec(1u64..50, 10..40)) {
         let mut size = 0;
         let sizes = arrays(steps.iter().map(|step| { size += step; size }));
-        let looks = named(Kind::StaticProperty, &sizes);
-        prop_assert_eq!(looks.first(), Some(&6));
+        let checks = named(LeakKind::StaticProperty, &sizes);
+        prop_assert_eq!(checks.first(), Some(&6));
     }
 }
