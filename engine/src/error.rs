@@ -48,7 +48,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The stable code that PHP sees in `getCode()`; listed in `docs/errors.md`.
+    /// The stable code that PHP sees in `getCode()`; listed in `docs/reference/errors.md`.
     #[must_use]
     pub const fn code(&self) -> i64 {
         match self {

@@ -1,4 +1,4 @@
-//! The page `docs/configuration.md`, made from the table. A test holds the committed page against it.
+//! The page `docs/reference/configuration.md`, made from the table. A test holds the committed page against it.
 
 use std::fmt::Write as _;
 

@@ -568,7 +568,7 @@ pub const TABLE: &[Setting] = &[
         "worker.reset",
         Kind::Words(super::worker::RESETTABLE),
         None,
-        "What is put back after each request of a worker, of all that a request may leave behind; unset: nothing, it is told in the log and counted only. `docs/worker-mode.md` says of each what it may surprise.",
+        "What is put back after each request of a worker, of all that a request may leave behind; unset: nothing, it is told in the log and counted only. `docs/guides/worker-mode.md` says of each what it may surprise.",
     ),
     setting(
         Worker,

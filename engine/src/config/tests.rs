@@ -740,7 +740,7 @@ fn a_real_file_is_read_and_what_is_none_is_refused() {
 
 #[test]
 fn the_configuration_page_is_the_table() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
     if std::env::var_os("PILLION_WRITE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, docs::render()).unwrap();

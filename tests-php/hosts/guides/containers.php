@@ -116,7 +116,7 @@ foreach (['frankenphp', 'fpm', 'roadrunner'] as $example) {
             }
             foreach (array_keys($service['environment'] ?? []) as $variable) {
                 $setting = strtolower(substr($variable, strlen('PILLION_')));
-                str_starts_with($variable, 'PILLION_') && is_true(str_contains(file_get_contents(REPOSITORY . '/docs/configuration.md'), "`pillion.{$setting}`"), $variable);
+                str_starts_with($variable, 'PILLION_') && is_true(str_contains(file_get_contents(REPOSITORY . '/docs/reference/configuration.md'), "`pillion.{$setting}`"), $variable);
             }
             array_push($published, ...$service['ports'] ?? []);
         }

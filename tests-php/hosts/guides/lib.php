@@ -1,6 +1,6 @@
 <?php
 
-// Runs what docs/worker-guides.md prints, on a copy of the examples: the commands of its console blocks, with ports of
+// Runs what docs/guides/worker-guides.md prints, on a copy of the examples: the commands of its console blocks, with ports of
 // the test's own in the place of those that are printed, and programs found by their names.
 
 declare(strict_types=1);
@@ -131,7 +131,7 @@ final class Guide
 /** The guide, and in it the blocks of one language below a heading. */
 function guide(): string
 {
-    return file_get_contents(REPOSITORY . '/docs/worker-guides.md');
+    return file_get_contents(REPOSITORY . '/docs/guides/worker-guides.md');
 }
 
 /** @return list<string> */

@@ -1,6 +1,6 @@
 <?php
 
-// The guides of docs/worker-guides.md, each run as it is printed.
+// The guides of docs/guides/worker-guides.md, each run as it is printed.
 
 declare(strict_types=1);
 
@@ -45,7 +45,7 @@ test('FrankenPHP: with a Caddyfile, sessions, limits, and a restart that loses n
 });
 
 test('the script of worker-mode.md serves, and no code of it names a superglobal', function (Box $box): void {
-    preg_match('/^```php\nuse Pillion\\\\Worker;\n\n(.+?)^```$/ms', file_get_contents(REPOSITORY . '/docs/worker-mode.md'), $printed);
+    preg_match('/^```php\nuse Pillion\\\\Worker;\n\n(.+?)^```$/ms', file_get_contents(REPOSITORY . '/docs/guides/worker-mode.md'), $printed);
     $code = file_get_contents(__DIR__ . '/plain/index.php');
     is_true(str_contains($code, $printed[1]) && !preg_match('/\$_[A-Z]|\$GLOBALS/', $code), 'the script of the document');
     $host = new FrankenPhp($box, ['script' => __DIR__ . '/plain/index.php', 'threads' => 1]);

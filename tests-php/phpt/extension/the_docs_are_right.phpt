@@ -6,7 +6,7 @@ require __DIR__ . '/../lib.inc';
 without_velox();
 
 $root = dirname(__DIR__, 3);
-$files = [...glob("$root/*.md"), ...glob("$root/docs/*.md"), ...glob("$root/php-stubs/*.{md,php}", GLOB_BRACE)];
+$files = [...glob("$root/*.md"), ...glob("$root/docs/*/*.md"), ...glob("$root/php-stubs/*.{md,php}", GLOB_BRACE)];
 $blocks = 0;
 foreach ($files as $file) {
     $text = file_get_contents($file);

@@ -118,7 +118,7 @@ fn the_table_in_the_docs_is_what_happens_and_nothing_else_does() {
 
 #[test]
 fn the_guide_shows_the_same_table() {
-    let guide = include_str!("../../../../docs/worker-mode.md");
+    let guide = include_str!("../../../../docs/guides/worker-mode.md");
     let shown: Vec<_> = rows(guide, "")
         .into_iter()
         .filter(|row| row.len() == 4 && !state_is_foreign(&row[0]))

@@ -1,6 +1,6 @@
 <?php
 
-// The worker script of docs/worker-mode.md. No code here names a superglobal: PHP fills them only for code that does
+// The worker script of docs/guides/worker-mode.md. No code here names a superglobal: PHP fills them only for code that does
 // (auto_globals_jit), and everything that is to be known of the request stands in them.
 
 declare(strict_types=1);
