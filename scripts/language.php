@@ -39,11 +39,11 @@ function prose(string $file, string $text): array
     ));
 }
 
-function is_long(string $file, string $line): bool
+function exceeds_line(string $file, string $line): bool
 {
     // Tables, links and commands can't be broken.
-    return mb_strlen($line) > MAX_LINE && !str_starts_with(ltrim($line), '|') && !str_contains($line, '://')
-        && !preg_match('/^ {4}/', $line) && !str_starts_with($line, '<!--') && str_contains(mb_substr($line, 0, MAX_LINE), ' ');
+    return iconv_strlen($line) > MAX_LINE && !str_starts_with(ltrim($line), '|') && !str_contains($line, '://')
+        && !preg_match('/^ {4}/', $line) && !str_starts_with($line, '<!--') && str_contains(substr($line, 0, MAX_LINE), ' ');
 }
 
 $arguments = array_slice($argv, 1);
@@ -64,7 +64,7 @@ foreach ($files as $file) {
     }
     foreach (explode("\n", $text) as $number => $line) {
         $isProse = str_ends_with($file, '.md') || preg_match('~^\s*(?://|\*|#)~', $line);
-        if ($isProse && isset(prose($file, $text)[$number]) && is_long($file, $line)) {
+        if ($isProse && isset(prose($file, $text)[$number]) && exceeds_line($file, $line)) {
             ++$long;
             $say($file, $number, $line);
         }
