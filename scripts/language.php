@@ -42,7 +42,7 @@ function prose(string $file, string $text): array
 function exceeds_line(string $file, string $line): bool
 {
     // Tables, links and commands can't be broken.
-    return iconv_strlen($line) > MAX_LINE && !str_starts_with(ltrim($line), '|') && !str_contains($line, '://')
+    return strlen(preg_replace('/./su', ' ', $line) ?? $line) > MAX_LINE && !str_starts_with(ltrim($line), '|') && !str_contains($line, '://')
         && !preg_match('/^ {4}/', $line) && !str_starts_with($line, '<!--') && str_contains(substr($line, 0, MAX_LINE), ' ');
 }
 
