@@ -10,7 +10,7 @@ use ext_php_rs::{
 };
 use pillion_engine::{Error, Result, error::IoContext, runtime::CompletionQueue};
 
-use crate::{worker, zend::stream::Given};
+use crate::{worker, zend::stream::ReturnedStream};
 
 /// The globals of the thread that calls.
 pub static THREAD: ModuleGlobals<Thread> = ModuleGlobals::new();
@@ -21,7 +21,7 @@ pub struct Thread {
     completions: Option<Arc<CompletionQueue>>,
     futures: HashMap<u64, Held>,
     /// The stream that `notifier()` gave in this request.
-    pub stream: Option<Given>,
+    pub stream: Option<ReturnedStream>,
     /// Texts that are being made while PHP code may run, the innermost last; a script's end drops what is left.
     pub json: Vec<String>,
     /// Its requests.

@@ -18,7 +18,7 @@ use crate::{
     zend::{
         arguments::{Call, Thrown},
         json,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -54,7 +54,7 @@ pub fn key_in(call: &Call<'_>, position: u32, text: &[u8]) -> Result<Key, Thrown
 /// # Errors
 /// While preloading; or what `start` says.
 pub fn submit(
-    ret: Ret,
+    ret: ZvalOut,
     start: impl FnOnce(Option<Arc<CompletionQueue>>) -> Result<Arc<Job<Value>>>,
 ) -> Result<(), Thrown> {
     engine::refuse_preloading()?;

@@ -20,7 +20,7 @@ use crate::{
         class::{self, Class, ClassRef, Handlers, MethodTable, Property},
         registration::Function,
         stream, value,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -117,13 +117,13 @@ pub unsafe fn register() {
 
 /// Makes the object for what the index gave.
 #[inline]
-pub fn give_hit(record: Record, ret: Ret) {
+pub fn give_hit(record: Record, ret: ZvalOut) {
     give(ArtifactHandle::hit(record), ret);
 }
 
 /// Makes the object; its reference goes over to `ret`.
 #[inline]
-pub fn give(found: ArtifactHandle, ret: Ret) {
+pub fn give(found: ArtifactHandle, ret: ZvalOut) {
     let own = Own { found, filled: 0 };
     // SAFETY: in a call on a PHP thread, after MINIT.
     ret.object(unsafe { class::instantiate(CLASS.0.entry(), &HANDLERS, own) });
@@ -161,7 +161,7 @@ unsafe extern "C" fn free(object: *mut zend_object) {
 ///
 /// # Safety
 /// `object` is one of ours, and `index` one of `PROPERTIES`.
-unsafe fn slot(object: *mut zend_object, index: usize) -> Ret {
+unsafe fn slot(object: *mut zend_object, index: usize) -> ZvalOut {
     // SAFETY: the slots follow the object; the extra word of a slot is the engine's mark for
     // "uninitialised", which has to go.
     unsafe {
@@ -169,7 +169,7 @@ unsafe fn slot(object: *mut zend_object, index: usize) -> Ret {
             .cast::<zval>()
             .add(index);
         (*slot).u2.extra = 0;
-        Ret::new(slot)
+        ZvalOut::new(slot)
     }
 }
 
@@ -208,7 +208,7 @@ unsafe fn fill(object: *mut zend_object, wanted: u16) {
 }
 
 /// Makes one property.
-fn make(found: &ArtifactHandle, index: usize, ret: Ret) {
+fn make(found: &ArtifactHandle, index: usize, ret: ZvalOut) {
     let record = &found.record;
     let seconds = |ms: u64| match ms {
         u64::MAX => f64::INFINITY,
@@ -325,23 +325,23 @@ fn this<'a>(call: &Call<'a>) -> &'a Own {
     unsafe { &*class::own::<Own>(call.this()) }
 }
 
-fn filename(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn filename(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let config = engine::current().config_of(&this(call).found);
     ret.string(velox::filename(&config));
     Ok(())
 }
 
-fn open(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn open(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let file = engine::current().open(&this(call).found)?;
-    if !stream::give_file(file, ret) {
+    if !stream::return_file(file, ret) {
         return Err(Error::State("PHP made no stream of the artifact's file".into()).into());
     }
     Ok(())
 }
 
-fn verify(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn verify(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.bool(engine::current().verify(&this(call).found));
     Ok(())

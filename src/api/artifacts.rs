@@ -23,7 +23,7 @@ use crate::{
         arguments::{Call, Thrown},
         ffi, json,
         registration::Function,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -56,7 +56,7 @@ pub const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let key = arguments::key(call, 0)?;
     if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
@@ -65,7 +65,7 @@ fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(2, 3)?;
     let key = arguments::key(call, 0)?;
     let path = allowed_path(call, 1)?;
@@ -92,14 +92,14 @@ fn put(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     })
 }
 
-fn forget(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn forget(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let key = arguments::key(call, 0)?;
     ret.bool(engine::current().enabled_store()?.forget(key)?);
     Ok(())
 }
 
-fn entries(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn entries(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 2)?;
     let limit = call.int_or(0, 100)?;
     let limit = usize::try_from(limit)
@@ -118,14 +118,14 @@ fn entries(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn stats(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn stats(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let stats = engine::current().enabled_store()?.stats();
     ret.json(&artifact_stats::stats(&stats));
     Ok(())
 }
 
-fn clean(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn clean(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     arguments::submit(ret, |completions| {
         engine::current().with_store("artifacts.clean", completions, |store, job| {

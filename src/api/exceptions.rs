@@ -16,7 +16,7 @@ use crate::{
         ffi,
         registration::Function,
         value::{deref, type_of},
-        value_writer::{Ret, filled},
+        value_writer::{ZvalOut, zval_with},
     },
 };
 
@@ -160,7 +160,7 @@ pub fn throw(error: &Error) {
     }
 }
 
-fn list(ret: Ret, all: &[Violation]) {
+fn list(ret: ZvalOut, all: &[Violation]) {
     let array = ret.array(all.len());
     for violation in all {
         array.push(|ret| {
@@ -177,9 +177,9 @@ unsafe fn set(
     scope: *mut zend_class_entry,
     object: *mut zend_object,
     name: &str,
-    fill: impl FnOnce(Ret),
+    fill: impl FnOnce(ZvalOut),
 ) {
-    let mut value = filled(fill);
+    let mut value = zval_with(fill);
     // SAFETY: by the contract; the property takes a reference of its own.
     unsafe {
         ffi::zend_update_property(
@@ -199,8 +199,8 @@ fn get(
     call: &Call<'_>,
     class: &ClassRef,
     (name, wanted): (&str, u32),
-    ret: Ret,
-    absent: impl FnOnce(Ret),
+    ret: ZvalOut,
+    absent: impl FnOnce(ZvalOut),
 ) {
     let Ok(name) = CString::new(name) else {
         return absent(ret);
@@ -224,7 +224,7 @@ fn get(
     }
 }
 
-fn violations(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn violations(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     get(
         call,
@@ -238,7 +238,7 @@ fn violations(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn logs(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn logs(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     get(call, &BUILD_FAILED.0, ("logs", IS_STRING), ret, |ret| {
         ret.string("");
@@ -246,7 +246,7 @@ fn logs(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn http_status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn http_status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     get(call, &BUILD_FAILED.0, ("httpStatus", IS_LONG), ret, |ret| {
         ret.int(0);

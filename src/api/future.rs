@@ -24,7 +24,7 @@ use crate::{
         interrupt::PhpInterrupt,
         registration::Function,
         value,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -81,7 +81,7 @@ pub unsafe fn register() {
 }
 
 /// Makes the object for a job; its reference goes over to `ret`.
-pub fn give(job: Arc<Job<Value>>, ret: Ret) {
+pub fn give(job: Arc<Job<Value>>, ret: ZvalOut) {
     let id = job.id();
     // SAFETY: in a call on a PHP thread, after MINIT.
     let object = unsafe { class::instantiate::<Own>(CLASS.0.entry(), &HANDLERS, Some(job)) };
@@ -140,32 +140,32 @@ fn this<'a>(call: &Call<'a>) -> Result<&'a Job<Value>, Thrown> {
         .ok_or_else(|| Error::Internal("a future without a job".into()).into())
 }
 
-fn id(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn id(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.string(this(call)?.id().to_string());
     Ok(())
 }
 
-fn is_done(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn is_done(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.bool(this(call)?.is_done());
     Ok(())
 }
 
-fn state(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn state(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.string(this(call)?.state().to_string());
     Ok(())
 }
 
-fn cancel(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn cancel(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.bool(this(call)?.cancel());
     Ok(())
 }
 
 /// Holds nothing with a destructor while it sleeps: PHP may jump over it.
-fn wait(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn wait(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let timeout = call.opt_seconds(0)?;
     let job = this(call)?;
@@ -199,7 +199,7 @@ fn wait(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn give_value(value: &Value, ret: Ret) {
+fn give_value(value: &Value, ret: ZvalOut) {
     match value {
         Value::Artifact(found) => artifact::give(found.clone(), ret),
         Value::Report(report) => ret.json(report),
@@ -214,7 +214,7 @@ pub fn is_done_object(object: *mut zend_object) -> bool {
 }
 
 /// Gives a future that PHP holds once more.
-pub fn again(object: *mut zend_object, ret: Ret) {
+pub fn again(object: *mut zend_object, ret: ZvalOut) {
     // SAFETY: as above; one more reference.
     unsafe { (*object).gc.refcount += 1 };
     ret.object(object);

@@ -16,7 +16,7 @@ use crate::{
         interrupt::PhpInterrupt,
         registration::Function,
         stream, value,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -32,7 +32,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 /// Holds nothing with a destructor while it sleeps: PHP may jump over it.
-fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let futures = call.array(0)?;
     let timeout = call.opt_seconds(1)?;
@@ -70,7 +70,7 @@ fn select(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let done = ret.array(0);
     value::for_each(futures, |key, value| {
         if future::job_of(value).is_some_and(|job| job.is_done()) {
-            done.insert_at(key, |ret| ret.copy(value));
+            done.insert_with_key(key, |ret| ret.copy(value));
         }
     });
     Ok(())
@@ -89,10 +89,10 @@ fn check_all(futures: &HashTable) -> Result<(), Thrown> {
     Ok(trouble?)
 }
 
-fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn notifier(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let given = Thread::with(|thread| thread.stream);
-    if given.is_some_and(|stream| stream.again(ret)) {
+    if given.is_some_and(|stream| stream.return_again(ret)) {
         return Ok(());
     }
     let socket = Thread::with(|thread| {
@@ -102,12 +102,12 @@ fn notifier(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
                 .context(|| "making a socket pair")
         })
     })?;
-    let stream = stream::give(socket, ret);
+    let stream = stream::return_socket(socket, ret);
     Thread::with(|thread| thread.stream = stream);
     Ok(())
 }
 
-fn completed(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn completed(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let futures = ret.array(0);
     let done = Thread::with(|thread| thread.take_completed(future::is_done_object))?;
@@ -117,7 +117,7 @@ fn completed(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.json(&engine::current().status(alloc::live()));
     Ok(())

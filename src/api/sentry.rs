@@ -18,7 +18,7 @@ use crate::{
         lossy_json,
         registration::Function,
         value,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -73,7 +73,7 @@ fn sentry() -> Result<&'static Sentry> {
     process.sentry().map(AsRef::as_ref)
 }
 
-fn send(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn send(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let taken = sentry()?.send(call.string(0)?, call.opt_string(1)?)?;
     ret.bool(taken);
@@ -81,7 +81,7 @@ fn send(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 }
 
 /// All are looked at before the first one is taken, so that a wrong one has none of them sent.
-fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let envelopes = call.array(0)?;
     let dsn = call.opt_string(1)?;
@@ -112,7 +112,7 @@ fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     let mut trouble = Ok(());
     value::for_each(envelopes, |key, element| {
         let sent = sentry.send(value::bytes(element).unwrap_or_default(), dsn);
-        taken.insert_at(key, |ret| ret.bool(matches!(sent, Ok(true))));
+        taken.insert_with_key(key, |ret| ret.bool(matches!(sent, Ok(true))));
         if trouble.is_ok() {
             trouble = sent.map(drop);
         }
@@ -120,7 +120,7 @@ fn send_batch(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(trouble?)
 }
 
-fn capture(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn capture(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let (table, dsn) = (call.array(0)?, call.opt_string(1)?);
     if !sentry()?.has_project(dsn)? {
@@ -134,7 +134,7 @@ fn capture(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 }
 
 /// Holds nothing with a destructor while it sleeps: PHP may jump over it.
-fn flush(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let given = call.opt_seconds(0)?;
     let process = engine::current();
@@ -175,32 +175,32 @@ fn flush(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
 }
 
 /// Opens no room: cheap enough for each request.
-fn settings(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn settings(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let settings = engine::current().sentry_settings()?;
     ret.json(&pillion_engine::sentry::settings(settings));
     Ok(())
 }
 
-fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.json(&sentry()?.status());
     Ok(())
 }
 
-fn rate_limits(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn rate_limits(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     ret.json(&sentry()?.rate_limits(call.opt_string(0)?)?);
     Ok(())
 }
 
-fn metrics(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn metrics(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.json(&sentry()?.metrics());
     Ok(())
 }
 
-fn dead_letters(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn dead_letters(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let limit = call.int_or(0, 100)?;
     let Ok(limit) = usize::try_from(limit) else {
@@ -210,7 +210,7 @@ fn dead_letters(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn replay(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn replay(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let id = call.opt_string(0)?.map(String::from_utf8_lossy);
     let count = sentry()?.replay(id.as_deref())?;

@@ -9,7 +9,7 @@ use crate::{
     zend::{
         arguments::{Call, Thrown},
         registration::Function,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -42,7 +42,7 @@ pub const FUNCTIONS: &[Function] = &[
     function("Pillion\\Velox\\builds", "(): array", handler!(builds)),
 ];
 
-fn build(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn build(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let table = call.array(0)?;
     let timeout = call.opt_seconds(1)?;
@@ -52,7 +52,7 @@ fn build(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     })
 }
 
-fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     if !call.is_array(0) {
         let key = arguments::key_in(call, 0, call.string_of_union(0, c"array|string")?)?;
@@ -68,14 +68,14 @@ fn find(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn key(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn key(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let request = arguments::request(call.array(0)?)?;
     ret.string(Identity::of(&request).key.to_string());
     Ok(())
 }
 
-fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let id = String::from_utf8_lossy(call.string(0)?).into_owned();
     if let Some(status) = engine::current().velox()?.status(&id) {
@@ -84,14 +84,14 @@ fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn explain(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn explain(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let request = arguments::request(call.array(0)?)?;
     ret.json(&engine::current().velox()?.explain(&request).to_json());
     Ok(())
 }
 
-fn builds(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn builds(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.json(&serde_json::Value::Array(
         engine::current().velox()?.builds(),

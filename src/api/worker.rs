@@ -18,9 +18,9 @@ use crate::{
     zend::{
         arguments::{Call, Thrown},
         memory,
-        owned::Kept,
+        owned::OwnedZval,
         registration::Function,
-        value_writer::Ret,
+        value_writer::ZvalOut,
     },
 };
 
@@ -70,19 +70,19 @@ pub const FUNCTIONS: &[Function] = &[
     function("Pillion\\Worker\\status", "(): array", handler!(status)),
 ];
 
-fn mode(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn mode(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.string(identity::mode().name());
     Ok(())
 }
 
-fn current_id(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn current_id(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.string(identity::request_id()?);
     Ok(())
 }
 
-fn request_begin(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
+fn request_begin(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let id = match call.opt_string(0)? {
         Some(given) => Some(request_id::from_header(given).ok_or_else(|| {
@@ -99,7 +99,7 @@ fn request_begin(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn request_end(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
+fn request_end(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let state = Thread::with(|thread| thread.worker.state());
     if state == RequestState::Open(OpenedBy::Manual) {
@@ -117,24 +117,24 @@ fn request_end(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn serve_requests(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn serve_requests(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let handler = call.callable(0)?;
     let most = u64::try_from(call.int_or(1, 0)?)
         .map_err(|_| call.value_error(1, c"must be greater than or equal to 0"))?;
     // The handler outlives its variable.
-    let handler = Kept::new(handler);
+    let handler = OwnedZval::new(handler);
     let served = request_loop::serve(&handler, most);
     handler.release();
     ret.int(served?.try_into().unwrap_or(i64::MAX));
     Ok(())
 }
 
-fn on_reset(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn on_reset(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let hook = call.callable(0)?;
     let priority = call.int_or(1, 0)?;
-    let id = reset_hooks::add(Kept::new(hook), priority).ok_or_else(|| {
+    let id = reset_hooks::add(OwnedZval::new(hook), priority).ok_or_else(|| {
         Error::State(format!(
             "{} hooks are registered: register each once, before the loop, and not in every request",
             hooks::MAX_HOOKS
@@ -144,20 +144,20 @@ fn on_reset(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn remove_hook(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn remove_hook(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let id = call.int_or(0, 0)?;
     ret.bool(u64::try_from(id).is_ok_and(reset_hooks::remove));
     Ok(())
 }
 
-fn scope_set(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
+fn scope_set(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     call.arity(2, 2)?;
     let name = call.string(0)?;
     let Some(value) = call.any(1) else {
         return Ok(());
     };
-    let kept = Kept::new(value);
+    let kept = OwnedZval::new(value);
     match Thread::with(|thread| thread.worker.scope_set(name, kept)) {
         Ok(Some(before)) => before.release(),
         Ok(None) => {}
@@ -173,11 +173,11 @@ fn scope_set(call: &Call<'_>, _: Ret) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn scope_get(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn scope_get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let name = call.string(0)?;
     match Thread::with(|thread| thread.worker.scope_get(name)) {
-        Some(value) => value.give(ret),
+        Some(value) => value.copy_to(ret),
         None => {
             if let Some(default) = call.any(1) {
                 ret.copy(default);
@@ -191,13 +191,13 @@ fn refused(error: pillion_engine::worker::RequestStateError) -> Thrown {
     Error::State(worker::explain(error)).into()
 }
 
-fn leaks(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn leaks(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     ret.json(&crate::leak_check::found());
     Ok(())
 }
 
-fn status(call: &Call<'_>, ret: Ret) -> Result<(), Thrown> {
+fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let counts = REQUEST_STATS.counts();
     let (noted, ended, hooks) = Thread::with(|thread| {

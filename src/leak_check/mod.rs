@@ -82,7 +82,7 @@ pub fn waits() {
         {
             return None;
         }
-        let (runs, no_garbage) = memory::collector();
+        let (runs, no_garbage) = memory::gc_state();
         let has_run = std::mem::replace(&mut local.runs, runs) != runs;
         let is_settled = no_garbage || has_run;
         local.trend.add(is_settled.then(|| memory::used() as u64));

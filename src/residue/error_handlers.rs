@@ -8,7 +8,7 @@ use ext_php_rs::ffi::{
 
 use crate::zend::{
     ffi, function_table,
-    owned::Kept,
+    owned::OwnedZval,
     value::{self, zend_str},
 };
 
@@ -25,7 +25,7 @@ pub enum Which {
 pub struct Handlers {
     which: Which,
     /// Each with the errors that it is called for; the last one holds.
-    list: Vec<(Kept, i32)>,
+    list: Vec<(OwnedZval, i32)>,
 }
 
 impl Which {
@@ -55,7 +55,7 @@ impl Which {
 impl Handlers {
     /// As they are now. Holds references, to be released.
     pub fn now(which: Which) -> Self {
-        let list = stack(which).map(|(handler, mask)| (Kept::new(handler), mask));
+        let list = stack(which).map(|(handler, mask)| (OwnedZval::new(handler), mask));
         Self {
             which,
             list: list.collect(),
@@ -73,17 +73,17 @@ impl Handlers {
         let mut was = self.list.iter();
         stack(self.which).all(|(handler, mask)| {
             was.next()
-                .is_some_and(|(was, before)| was.is(handler) && *before == mask)
+                .is_some_and(|(was, before)| was.is_same(handler) && *before == mask)
         }) && was.next().is_none()
     }
 
     /// One of them, from the first one.
-    pub fn get(&self, index: usize) -> Option<(Kept, i32)> {
+    pub fn get(&self, index: usize) -> Option<(OwnedZval, i32)> {
         self.list.get(index).copied()
     }
 
     /// Takes one out, to be released.
-    pub fn pop(&mut self) -> Option<Kept> {
+    pub fn pop(&mut self) -> Option<OwnedZval> {
         self.list.pop().map(|(handler, _)| handler)
     }
 }
@@ -99,7 +99,7 @@ pub fn describe(which: Which) -> String {
         let name = ffi::zend_get_callable_name(handler);
         let text = String::from_utf8_lossy(zend_str(name).unwrap_or_default()).into_owned();
         ext_php_rs_zend_string_release(name);
-        match value::object(handler).and_then(function_table::place_of_closure) {
+        match value::object(handler).and_then(function_table::closure_location) {
             Some(place) => format!("{text} {place}"),
             None => text,
         }
@@ -108,17 +108,17 @@ pub fn describe(which: Which) -> String {
 
 /// Takes the one that holds away, as `restore_error_handler` does; `false`: it was the first one, whose place is
 /// empty now. To be released.
-pub fn take(which: Which) -> (Kept, bool) {
+pub fn take(which: Which) -> (OwnedZval, bool) {
     let globals = globals();
     let (place, before) = which.current(globals);
-    let instead = Kept::taken(place);
+    let instead = OwnedZval::take(place);
     if before.top == 0 {
         return (instead, false);
     }
     // SAFETY: there is one, and a mask for each error handler; it moves from the stack to its place.
     unsafe {
         if let Some(top) = ffi::zend_stack_top(before).cast::<zval>().as_mut() {
-            Kept::taken(top).move_to(place);
+            OwnedZval::take(top).move_to(place);
         }
         ffi::zend_stack_del_top(before);
         if which == Which::Error {
@@ -133,7 +133,7 @@ pub fn take(which: Which) -> (Kept, bool) {
 }
 
 /// Lets a handler hold, once more: the first one, or one over that which holds.
-pub fn put(which: Which, handler: Kept, mask: i32, is_first: bool) {
+pub fn put(which: Which, handler: OwnedZval, mask: i32, is_first: bool) {
     let globals = globals();
     if !is_first {
         if which == Which::Error {
@@ -145,12 +145,12 @@ pub fn put(which: Which, handler: Kept, mask: i32, is_first: bool) {
         let (place, before) = which.current(globals);
         // SAFETY: the stack copies the value, whose reference goes over with it.
         unsafe { ffi::zend_stack_push(before, (&raw const *place).cast()) };
-        let _ = Kept::taken(place);
+        let _ = OwnedZval::take(place);
     }
     if which == Which::Error {
         globals.user_error_handler_error_reporting = mask;
     }
-    handler.put(which.current(globals).0);
+    handler.copy_into(which.current(globals).0);
 }
 
 /// All handlers with their masks, the one that holds last.

@@ -19,9 +19,8 @@ use crate::{
         call, ffi,
         function_table::{self, argument},
         interrupt,
-        owned::Kept,
+        owned::OwnedZval,
         value::{bytes, integer, type_of},
-        value_writer::filled,
     },
 };
 
@@ -67,7 +66,7 @@ pub fn install() {
         (c"stream_wrapper_restore", restore),
     ];
     for ((name, handler), original) in all.into_iter().zip(&ORIGINALS) {
-        let Some(function) = function_table::internal(name) else {
+        let Some(function) = function_table::find_internal(name) else {
             continue;
         };
         // SAFETY: MINIT: no other PHP thread runs. PHP code does not run any more when the module has gone.
@@ -244,7 +243,7 @@ fn variable(name: &[u8]) -> Option<u64> {
     if interrupt::is_throwing() {
         return None;
     }
-    let argument = Kept::owning(filled(|ret| ret.string(name)));
+    let argument = OwnedZval::with(|ret| ret.string(name));
     let found = call::function("getenv", &[argument]);
     argument.release();
     let Ok(found) = found else {

@@ -3,7 +3,7 @@
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_ini_entry};
 
-use crate::zend::{buckets::entries, ffi, value::zend_str, zend_string::Text};
+use crate::zend::{buckets::entries, ffi, value::zend_str, zend_string::TempZendString};
 
 /// What the list was.
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Change {
                     ffi::zend_restore_ini_entry(name, AT_THE_END);
                 }
                 Some((bytes, length)) => {
-                    let text = Text::new(std::slice::from_raw_parts(bytes, length));
+                    let text = TempZendString::new(std::slice::from_raw_parts(bytes, length));
                     ffi::zend_alter_ini_entry_ex(name, text.as_ptr(), USER, AT_THE_END, true);
                     text.release();
                 }

@@ -11,9 +11,8 @@ use ext_php_rs::ffi::{
 use super::throw_away;
 use crate::zend::{
     call, function_table, module,
-    owned::Kept,
+    owned::OwnedZval,
     value::{self, integer},
-    value_writer::filled,
 };
 
 /// The first of the session module's globals, in PHP 8.2 to 8.5: two texts, and the id.
@@ -38,7 +37,7 @@ impl Session {
     /// Finds it; there is none where PHP has no sessions.
     pub fn now() -> Self {
         Self {
-            status: function_table::internal(c"session_status"),
+            status: function_table::find_internal(c"session_status"),
         }
     }
 
@@ -65,7 +64,7 @@ impl Session {
 
     /// Whether PHP's own `session_write_close` is there, and not in `disable_functions`.
     pub fn can_be_closed() -> bool {
-        function_table::internal(c"session_write_close").is_some()
+        function_table::find_internal(c"session_write_close").is_some()
     }
 
     /// Writes and closes it, and forgets whose it was, as the end of a script would. Handlers of the
@@ -83,7 +82,7 @@ impl Session {
             let values = take_values();
             // The module needs the id of a session that is open: this one is not.
             forget_id();
-            values.into_iter().for_each(Kept::release);
+            values.into_iter().for_each(OwnedZval::release);
             throw_away();
             if !self.is_open() {
                 return true;
@@ -94,7 +93,7 @@ impl Session {
 }
 
 /// Takes `$_SESSION` away, which a closed session leaves. To be released.
-fn take_values() -> Option<Kept> {
+fn take_values() -> Option<OwnedZval> {
     const NAME: &[u8] = b"_SESSION";
     // SAFETY: this thread's table of globals; what is found lives in it. The name is a string with its length.
     unsafe {
@@ -102,10 +101,10 @@ fn take_values() -> Option<Kept> {
         let found = zend_hash_str_find(table, NAME.as_ptr().cast(), NAME.len()).as_mut()?;
         // The module holds on to the same reference until its next session.
         let place = value::deref_mut(found);
-        let values = Kept::taken(place);
-        Kept::owning(filled(|ret| {
+        let values = OwnedZval::take(place);
+        OwnedZval::with(|ret| {
             ret.array(0);
-        }))
+        })
         .move_to(place);
         zend_hash_str_del(table, NAME.as_ptr().cast(), NAME.len());
         Some(values)

@@ -8,9 +8,8 @@ use super::function_overrides::Witness;
 use crate::zend::{
     buckets::{Entry, entries},
     call, ffi,
-    owned::Kept,
-    value_writer::filled,
-    zend_string::Text,
+    owned::OwnedZval,
+    zend_string::TempZendString,
 };
 
 /// What the table was.
@@ -37,11 +36,11 @@ pub struct Change {
 #[derive(Clone, Copy)]
 pub enum Step {
     /// Take it out.
-    Out([Kept; 1]),
+    Out([OwnedZval; 1]),
     /// Put it in.
-    Native(Text, *mut php_stream_wrapper),
+    Native(TempZendString, *mut php_stream_wrapper),
     /// Let PHP make it: name, class and flags.
-    Class([Kept; 3]),
+    Class([OwnedZval; 3]),
 }
 
 impl Wrappers {
@@ -96,14 +95,14 @@ impl Change {
 
     /// What puts it back, in its order.
     pub fn steps(&self) -> impl Iterator<Item = Step> {
-        let name = || Kept::owning(filled(|ret| ret.string(&self.name)));
+        let name = || OwnedZval::with(|ret| ret.string(&self.name));
         let out = self.is.is_some().then(|| Step::Out([name()]));
         let back = self.was.as_ref().map(|was| match was {
-            Wrapper::Native(wrapper) => Step::Native(Text::new(&self.name), *wrapper),
+            Wrapper::Native(wrapper) => Step::Native(TempZendString::new(&self.name), *wrapper),
             Wrapper::Class(class, flags) => Step::Class([
                 name(),
-                Kept::owning(filled(|ret| ret.string(class))),
-                Kept::owning(filled(|ret| ret.int(*flags))),
+                OwnedZval::with(|ret| ret.string(class)),
+                OwnedZval::with(|ret| ret.int(*flags)),
             ]),
         });
         out.into_iter().chain(back)
@@ -129,7 +128,7 @@ impl Step {
     }
 }
 
-fn call(function: &str, arguments: &[Kept]) {
+fn call(function: &str, arguments: &[OwnedZval]) {
     if let Ok(told) = call::function(function, arguments) {
         told.release();
     }

@@ -41,7 +41,7 @@ pub fn collect() {
     if !every.is_on() || !Thread::with(|thread| every.is_now(thread.worker.looped)) {
         return;
     }
-    let freed = memory::collect();
+    let freed = memory::collect_cycles();
     Thread::with(|thread| {
         let done = &mut thread.worker.collected;
         done.runs += 1;

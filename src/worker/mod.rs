@@ -47,7 +47,7 @@ use crate::residue::function_overrides::Witness;
 use crate::{
     engine, log as php_log,
     thread_state::Thread,
-    zend::{cwd, memory, output, owned::Kept, sapi},
+    zend::{cwd, memory, output, owned::OwnedZval, sapi},
 };
 
 pub use crate::residue::RESIDUE_STATS;
@@ -78,9 +78,9 @@ pub struct Local {
     /// The number of the request, for what belongs to it.
     serial: u64,
     /// Values of the request, each with the serial of its request.
-    scope: BTreeMap<Vec<u8>, (u64, Kept)>,
+    scope: BTreeMap<Vec<u8>, (u64, OwnedZval)>,
     /// What runs after each request of this script.
-    hooks: HookList<Kept>,
+    hooks: HookList<OwnedZval>,
     /// How far the run after this request has come; `None`: it has not begun.
     run: Option<HookRun>,
     /// PHP has been told to run what is left at the end of the script.
@@ -179,7 +179,7 @@ impl Local {
         self.collected
     }
 
-    fn next_hook(&mut self) -> Option<Kept> {
+    fn next_hook(&mut self) -> Option<OwnedZval> {
         let run = self.run.as_mut()?;
         self.hooks.next(run)
     }
@@ -189,7 +189,7 @@ impl Local {
         clippy::result_unit_err,
         reason = "there is one reason, and the caller names it"
     )]
-    pub fn scope_set(&mut self, name: &[u8], value: Kept) -> Result<Option<Kept>, ()> {
+    pub fn scope_set(&mut self, name: &[u8], value: OwnedZval) -> Result<Option<OwnedZval>, ()> {
         if !self.is_in_request() {
             return Err(());
         }
@@ -199,7 +199,7 @@ impl Local {
 
     /// A value of the request.
     #[must_use]
-    pub fn scope_get(&self, name: &[u8]) -> Option<Kept> {
+    pub fn scope_get(&self, name: &[u8]) -> Option<OwnedZval> {
         let (serial, value) = self.scope.get(name)?;
         (self.is_in_request() && *serial == self.serial).then_some(*value)
     }

@@ -10,14 +10,14 @@ use super::{REQUEST_STATS, gc, log_and_clear_exception, runtimes::roadrunner, se
 use crate::{leak_check, residue};
 use crate::{
     thread_state::Thread,
-    zend::{cwd, interrupt::is_throwing, output, owned::Kept, shutdown},
+    zend::{cwd, interrupt::is_throwing, output, owned::OwnedZval, shutdown},
 };
 
 /// The line that tells of a hook which has thrown.
 const HOOK: &str = "reset hook failed";
 
 /// Registers a hook; `None` where there are too many.
-pub fn add(hook: Kept, priority: i64) -> Option<u64> {
+pub fn add(hook: OwnedZval, priority: i64) -> Option<u64> {
     let (id, is_first) = Thread::with(|thread| {
         let local = &mut thread.worker;
         let is_first = !std::mem::replace(&mut local.runs_at_end, true);
@@ -27,7 +27,7 @@ pub fn add(hook: Kept, priority: i64) -> Option<u64> {
         hook.release();
     }
     if is_first {
-        shutdown::at_the_end(run_at_the_end);
+        shutdown::run_last(run_at_the_end);
     }
     id
 }
@@ -119,7 +119,7 @@ fn hooks() -> bool {
 fn by_itself() {
     let level = Thread::with(|thread| thread.worker.level);
     // RoadRunner's wire is standard output.
-    output::end_beyond(level, roadrunner::is_installed());
+    output::close_above(level, roadrunner::is_installed());
     if is_throwing() {
         log_and_clear_exception("reset failed");
     }

@@ -21,7 +21,7 @@ use crate::{
         arguments::Thrown,
         call, closure, function_table,
         interrupt::is_throwing,
-        owned::Kept,
+        owned::OwnedZval,
         value::{object, type_of},
     },
 };
@@ -46,9 +46,9 @@ enum Opened {
     /// The SDK was not there yet.
     Nothing,
     /// A context; the hub is that of the application.
-    Context(Option<Kept>),
+    Context(Option<OwnedZval>),
     /// A scope on the hub, over this one.
-    Scope { hub: Kept, below: usize },
+    Scope { hub: OwnedZval, below: usize },
 }
 
 /// The loop waits for a request: the one before is over, and the next has a scope of its own.
@@ -81,7 +81,7 @@ fn begin(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
                 Ok(Opened::Context(hub))
             }
             (Err(thrown), hub) => {
-                hub.into_iter().for_each(Kept::release);
+                hub.into_iter().for_each(OwnedZval::release);
                 Err(thrown)
             }
         };
@@ -99,7 +99,7 @@ fn begin(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
 }
 
 /// Puts a scope on a hub; gives the one below.
-fn push(hub: &Kept) -> Result<usize, Thrown> {
+fn push(hub: &OwnedZval) -> Result<usize, Thrown> {
     let below = scope_of(hub)?;
     call::method(hub, "pushScope", &[])?.release();
     Ok(below)
@@ -131,8 +131,8 @@ fn end(class: *mut zend_class_entry, opened: Opened) -> Result<(), Thrown> {
     }
     let now = call::function("Sentry\\SentrySdk::getCurrentHub", &[])?;
     let done = match opened {
-        Opened::Context(Some(hub)) if hub.is(now.value()) => Ok(()),
-        Opened::Scope { hub, below } if hub.is(now.value()) => pop(&hub, below),
+        Opened::Context(Some(hub)) if hub.is_same(now.value()) => Ok(()),
+        Opened::Scope { hub, below } if hub.is_same(now.value()) => pop(&hub, below),
         // The request has made it.
         _ => wash(&now),
     };
@@ -141,7 +141,7 @@ fn end(class: *mut zend_class_entry, opened: Opened) -> Result<(), Thrown> {
 }
 
 /// Takes scopes off a hub until the one is on top that was there before.
-fn pop(hub: &Kept, below: usize) -> Result<(), Thrown> {
+fn pop(hub: &OwnedZval, below: usize) -> Result<(), Thrown> {
     for _ in 0..MOST_LAYERS {
         if scope_of(hub)? == below {
             break;
@@ -157,7 +157,7 @@ fn pop(hub: &Kept, below: usize) -> Result<(), Thrown> {
 }
 
 /// Puts an empty scope over what a request has left in a hub.
-fn wash(hub: &Kept) -> Result<(), Thrown> {
+fn wash(hub: &OwnedZval) -> Result<(), Thrown> {
     let scope = call::method(hub, "pushScope", &[])?;
     let cleared = call::method(&scope, "clear", &[]);
     scope.release();
@@ -166,7 +166,7 @@ fn wash(hub: &Kept) -> Result<(), Thrown> {
 }
 
 /// The address of a hub's scope, which the hub keeps alive.
-fn scope_of(hub: &Kept) -> Result<usize, Thrown> {
+fn scope_of(hub: &OwnedZval) -> Result<usize, Thrown> {
     let Some(closure) = closure::of(seen) else {
         return Ok(0);
     };

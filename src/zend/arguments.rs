@@ -16,7 +16,7 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::Error;
 
-use super::{ffi, value_writer::Ret};
+use super::{ffi, value_writer::ZvalOut};
 use crate::api::exceptions;
 
 /// Why a call has no value.
@@ -34,7 +34,7 @@ impl From<Error> for Thrown {
 }
 
 /// What a function of the extension is: safe code between a call and its return value.
-pub type Body = fn(&Call<'_>, Ret) -> Result<(), Thrown>;
+pub type Body = fn(&Call<'_>, ZvalOut) -> Result<(), Thrown>;
 
 /// The arguments of one call. Positions count from 0.
 pub struct Call<'a> {
@@ -53,7 +53,7 @@ pub unsafe fn enter(execute_data: *mut zend_execute_data, return_value: *mut zva
         frame: PhantomData,
     };
     // SAFETY: by the contract, the place for the return value.
-    let ret = unsafe { Ret::new(return_value) };
+    let ret = unsafe { ZvalOut::new(return_value) };
     match catch_unwind(AssertUnwindSafe(|| body(&call, ret))) {
         Ok(Ok(())) | Ok(Err(Thrown::Pending)) => {}
         Ok(Err(Thrown::Error(error))) => exceptions::throw(&error),

@@ -1,5 +1,5 @@
 //! Calling functions, methods and classes of PHP's by their names. PHP code runs: it may throw, and PHP may
-//! jump over the frames above, so what is held here are [`Kept`] values, which have no destructor.
+//! jump over the frames above, so what is held here are [`OwnedZval`] values, which have no destructor.
 
 use std::{ffi::CStr, mem::MaybeUninit};
 
@@ -8,31 +8,35 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::Error;
 
-use super::{arguments::Thrown, ffi, interrupt, owned::Kept, value, value_writer::filled};
+use super::{arguments::Thrown, ffi, interrupt, owned::OwnedZval, value};
 
 /// Calls what is callable; gives what it returns, with a reference.
 ///
 /// # Errors
 /// It has thrown, or is not callable; so below.
-pub fn call(function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {
+pub fn call(function: &OwnedZval, arguments: &[OwnedZval]) -> Result<OwnedZval, Thrown> {
     run(None, function, arguments)
 }
 
 /// Calls a function by its name, or a static method by `Class::method`.
-pub fn function(name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
-    let name = Kept::text(name);
+pub fn function(name: &str, arguments: &[OwnedZval]) -> Result<OwnedZval, Thrown> {
+    let name = OwnedZval::new_string(name);
     let returned = run(None, &name, arguments);
     name.release();
     returned
 }
 
 /// Calls a method of an object. What PHP code has returned may be anything: no object is an error.
-pub fn method(object: &Kept, name: &str, arguments: &[Kept]) -> Result<Kept, Thrown> {
+pub fn method(
+    object: &OwnedZval,
+    name: &str,
+    arguments: &[OwnedZval],
+) -> Result<OwnedZval, Thrown> {
     if value::object(object.value()).is_none() {
         let found = type_name(object.value());
         return Err(Error::State(format!("{name}(): found {found}; expected an object")).into());
     }
-    let name = Kept::text(name);
+    let name = OwnedZval::new_string(name);
     let returned = run(Some(object), &name, arguments);
     name.release();
     returned
@@ -43,9 +47,9 @@ pub fn method(object: &Kept, name: &str, arguments: &[Kept]) -> Result<Kept, Thr
 /// # Errors
 /// An autoloader has thrown.
 pub fn class(name: &str) -> Result<Option<*mut zend_class_entry>, Thrown> {
-    let name = Kept::text(name);
+    let name = OwnedZval::new_string(name);
     // SAFETY: on a PHP thread in a call; a string of the engine's.
-    let found = unsafe { zend_lookup_class_ex(name.string(), std::ptr::null_mut(), 0) };
+    let found = unsafe { zend_lookup_class_ex(name.zend_string(), std::ptr::null_mut(), 0) };
     name.release();
     match interrupt::is_throwing() {
         true => Err(Thrown::Pending),
@@ -54,13 +58,13 @@ pub fn class(name: &str) -> Result<Option<*mut zend_class_entry>, Thrown> {
 }
 
 /// Makes an object of a class, and calls its constructor.
-pub fn new(class: *mut zend_class_entry, arguments: &[Kept]) -> Result<Kept, Thrown> {
+pub fn new(class: *mut zend_class_entry, arguments: &[OwnedZval]) -> Result<OwnedZval, Thrown> {
     let mut object = MaybeUninit::<zval>::zeroed();
     // SAFETY: a live class; the place holds nothing.
     if unsafe { ffi::object_init_ex(object.as_mut_ptr(), class) } != 0 {
         return Err(Thrown::Pending);
     }
-    let object = Kept::owning(object);
+    let object = OwnedZval::from_zval(object);
     // SAFETY: a live class.
     if unsafe { !(*class).constructor.is_null() } {
         match method(&object, "__construct", arguments) {
@@ -76,8 +80,8 @@ pub fn new(class: *mut zend_class_entry, arguments: &[Kept]) -> Result<Kept, Thr
 
 /// An object, whose reference goes over.
 #[must_use]
-pub fn object(object: *mut zend_object) -> Kept {
-    Kept::owning(filled(|ret| ret.object(object)))
+pub fn object(object: *mut zend_object) -> OwnedZval {
+    OwnedZval::with(|ret| ret.object(object))
 }
 
 fn type_name(value: &zval) -> String {
@@ -86,13 +90,17 @@ fn type_name(value: &zval) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn run(object: Option<&Kept>, function: &Kept, arguments: &[Kept]) -> Result<Kept, Thrown> {
+fn run(
+    object: Option<&OwnedZval>,
+    function: &OwnedZval,
+    arguments: &[OwnedZval],
+) -> Result<OwnedZval, Thrown> {
     let mut returned = MaybeUninit::<zval>::zeroed();
     // SAFETY: on a PHP thread in a call; live values, which the engine copies, and a place for what is
     // returned.
     let result = unsafe {
         _call_user_function_impl(
-            object.map_or(std::ptr::null_mut(), Kept::as_ptr),
+            object.map_or(std::ptr::null_mut(), OwnedZval::as_ptr),
             function.as_ptr(),
             returned.as_mut_ptr(),
             arguments.len().try_into().unwrap_or(0),
@@ -100,7 +108,7 @@ fn run(object: Option<&Kept>, function: &Kept, arguments: &[Kept]) -> Result<Kep
             std::ptr::null_mut(),
         )
     };
-    let returned = Kept::owning(returned);
+    let returned = OwnedZval::from_zval(returned);
     if interrupt::is_throwing() {
         returned.release();
         return Err(Thrown::Pending);

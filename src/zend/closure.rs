@@ -4,16 +4,16 @@ use std::mem::MaybeUninit;
 
 use ext_php_rs::ffi::{zend_execute_data, zend_function, zend_internal_function, zval};
 
-use super::{ffi, function_table, owned::Kept};
+use super::{ffi, function_table, owned::OwnedZval};
 
 /// What the engine calls.
 pub type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
 
 /// Makes one; to be released. On a PHP thread in a call.
 #[must_use]
-pub fn of(handler: Handler) -> Option<Kept> {
+pub fn of(handler: Handler) -> Option<OwnedZval> {
     // Any function of ours without required arguments will do for the copy.
-    let model = function_table::internal(c"pillion\\worker\\request_end")?;
+    let model = function_table::find_internal(c"pillion\\worker\\request_end")?;
     let mut function = MaybeUninit::<zend_function>::zeroed();
     let mut closure = MaybeUninit::<zval>::zeroed();
     // SAFETY: the closure copies the function, of which no more than an internal one's part is looked at.
@@ -29,5 +29,5 @@ pub fn of(handler: Handler) -> Option<Kept> {
             std::ptr::null_mut(),
         );
     }
-    Some(Kept::owning(closure))
+    Some(OwnedZval::from_zval(closure))
 }

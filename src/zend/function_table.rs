@@ -14,7 +14,7 @@ const INTERNAL: u8 = 1;
 
 /// An internal function by its name in lower case.
 #[must_use]
-pub fn internal(name: &CStr) -> Option<*mut zend_internal_function> {
+pub fn find_internal(name: &CStr) -> Option<*mut zend_internal_function> {
     // SAFETY: the table of functions of this thread; it holds pointers to functions.
     unsafe {
         let table = (*ext_php_rs_compiler_globals()).function_table;
@@ -26,7 +26,7 @@ pub fn internal(name: &CStr) -> Option<*mut zend_internal_function> {
 
 /// File and line of a closure of PHP code.
 #[must_use]
-pub fn place_of_closure(object: *mut zend_object) -> Option<String> {
+pub fn closure_location(object: *mut zend_object) -> Option<String> {
     // SAFETY: a live object; its class is asked before it is taken for a closure, whose function lives with it.
     unsafe {
         if (*object).ce != ffi::zend_ce_closure {
@@ -61,7 +61,7 @@ pub unsafe fn argument<'a>(frame: *mut zend_execute_data, position: u32) -> Opti
 /// # Safety
 /// A live function.
 #[must_use]
-pub unsafe fn names_of(function: &zend_function) -> Option<(&[u8], &[u8])> {
+pub unsafe fn method_names(function: &zend_function) -> Option<(&[u8], &[u8])> {
     // SAFETY: by the contract; names live as long as the function.
     unsafe {
         let common = &function.common;

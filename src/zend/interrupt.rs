@@ -51,7 +51,7 @@ pub fn is_exiting() -> bool {
 /// Takes the exception that is on its way aside, so that PHP code may run; null where there is none. `exit()`
 /// is no exception to PHP code: it stays.
 #[must_use]
-pub fn set_aside() -> *mut zend_object {
+pub fn take_exception() -> *mut zend_object {
     // SAFETY: this thread's own globals; the reference taken here keeps the exception alive.
     unsafe {
         let exception = (*ext_php_rs_executor_globals()).exception;
@@ -65,9 +65,9 @@ pub fn set_aside() -> *mut zend_object {
 }
 
 /// Lets it go on its way.
-pub fn put_back(exception: *mut zend_object) {
+pub fn rethrow(exception: *mut zend_object) {
     if !exception.is_null() {
-        // SAFETY: what `set_aside` gave; the reference goes over.
+        // SAFETY: what `take_exception` gave; the reference goes over.
         unsafe { ffi::zend_throw_exception_internal(exception) };
     }
 }

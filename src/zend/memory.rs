@@ -27,7 +27,7 @@ pub fn peak() -> usize {
 
 /// Where the memory of compiled code ends: each function takes some of it when it is called for the first time.
 #[must_use]
-pub fn code() -> (usize, usize) {
+pub fn compiler_arena() -> (usize, usize) {
     // SAFETY: this thread's compiler, which always has such memory in a script.
     unsafe {
         let arena = (*ext_php_rs_compiler_globals()).arena;
@@ -40,7 +40,7 @@ pub fn code() -> (usize, usize) {
 
 /// How often the collector has run, and whether nothing waits for it: then all that lives is held.
 #[must_use]
-pub fn collector() -> (u64, bool) {
+pub fn gc_state() -> (u64, bool) {
     let mut status = ffi::GcStatus::default();
     // SAFETY: fills the status; reads this thread's collector.
     let enabled = unsafe {
@@ -51,7 +51,7 @@ pub fn collector() -> (u64, bool) {
 }
 
 /// Runs the collector: destructors are called, which may throw. Gives the number of values that were freed.
-pub fn collect() -> u64 {
+pub fn collect_cycles() -> u64 {
     // SAFETY: on a PHP thread in a script; the pointer is PHP's or that of who has replaced it.
     let freed = unsafe { ffi::gc_collect_cycles.map_or(0, |collect| collect()) };
     freed.try_into().unwrap_or(0)

@@ -11,7 +11,7 @@ pub fn level() -> i32 {
 
 /// Ends those that are open beyond `level`, and hands their text on or (`drop_text`) drops it. Callbacks of
 /// buffers run, which may be PHP code.
-pub fn end_beyond(level: i32, drop_text: bool) {
+pub fn close_above(level: i32, drop_text: bool) {
     let mut open = self::level();
     while open > level {
         // SAFETY: on a PHP thread in a request.

@@ -7,34 +7,40 @@ use ext_php_rs::ffi::{_call_user_function_impl, zend_string, zval};
 
 use super::{
     ffi, value,
-    value_writer::{Ret, filled},
+    value_writer::{ZvalOut, zval_with},
 };
 
 /// See the head of the file.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Kept([u64; 2]);
+pub struct OwnedZval([u64; 2]);
 
-const _: () = assert!(size_of::<zval>() == size_of::<Kept>());
+const _: () = assert!(size_of::<zval>() == size_of::<OwnedZval>());
 
-impl Kept {
+impl OwnedZval {
     /// Takes a reference to a value.
     #[must_use]
     pub fn new(value: &zval) -> Self {
-        Self::owning(filled(|ret| ret.copy(value)))
+        Self::with(|out| out.copy(value))
+    }
+
+    /// Builds a value.
+    #[must_use]
+    pub fn with(build: impl FnOnce(ZvalOut)) -> Self {
+        Self::from_zval(zval_with(build))
     }
 
     /// A value whose reference goes over; its place has to have been all zeroes before it was filled.
     #[must_use]
-    pub fn owning(value: MaybeUninit<zval>) -> Self {
+    pub fn from_zval(value: MaybeUninit<zval>) -> Self {
         // SAFETY: of the same size, and any bytes are good ones.
         Self(unsafe { std::mem::transmute::<MaybeUninit<zval>, [u64; 2]>(value) })
     }
 
     /// A string.
     #[must_use]
-    pub fn text(text: &str) -> Self {
-        Self::owning(filled(|ret| ret.string(text)))
+    pub fn new_string(text: &str) -> Self {
+        Self::with(|out| out.string(text))
     }
 
     /// The value's place, for calls of the engine's that only read it.
@@ -45,14 +51,14 @@ impl Kept {
 
     /// The string of a value that was made by [`Self::text`].
     #[must_use]
-    pub fn string(&self) -> *mut zend_string {
+    pub fn zend_string(&self) -> *mut zend_string {
         // SAFETY: by the contract.
         unsafe { self.value().value.str_ }
     }
 
     /// Takes what stands in a place, which holds nothing afterwards.
     #[must_use]
-    pub fn taken(place: &mut zval) -> Self {
+    pub fn take(place: &mut zval) -> Self {
         let nothing = MaybeUninit::<zval>::zeroed();
         // SAFETY: a zeroed value is one that holds nothing (`IS_UNDEF`).
         let value = std::mem::replace(place, unsafe { nothing.assume_init() });
@@ -67,13 +73,13 @@ impl Kept {
     }
 
     /// Puts the same value once more into a place that holds nothing.
-    pub fn put(&self, place: &mut zval) {
+    pub fn copy_into(&self, place: &mut zval) {
         Self::new(self.value()).move_to(place);
     }
 
     /// Whether it is the very same value: the same object, array or string, and not an equal one.
     #[must_use]
-    pub fn is(&self, other: &zval) -> bool {
+    pub fn is_same(&self, other: &zval) -> bool {
         let mine = self.value();
         // SAFETY: the union is looked at as a number; where there is nothing, only the type counts.
         unsafe {
@@ -90,8 +96,8 @@ impl Kept {
     }
 
     /// The same value once more.
-    pub fn give(&self, ret: Ret) {
-        ret.copy(self.value());
+    pub fn copy_to(&self, out: ZvalOut) {
+        out.copy(self.value());
     }
 
     /// Gives the reference back. May run PHP code (a destructor).
@@ -103,7 +109,7 @@ impl Kept {
     /// Calls the value, which is callable, and drops what it returns. PHP code runs: it may throw, and PHP
     /// may jump over the frames above.
     pub fn call(&self) {
-        let mut callable = filled(|ret| self.give(ret));
+        let mut callable = zval_with(|out| self.copy_to(out));
         let mut returned = MaybeUninit::<zval>::zeroed();
         // SAFETY: on a PHP thread in a request; a live callable, and a place for what it returns.
         unsafe {

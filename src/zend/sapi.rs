@@ -19,7 +19,7 @@ static BEFORE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Has `hook` called whenever the server API activates a request, after its own work. In MINIT. No PHP
 /// code may run in the hook, and no variables of the request are there yet.
-pub fn on_activate(hook: fn()) {
+pub fn set_activate_hook(hook: fn()) {
     HOOK.store(hook as *mut (), Ordering::Release);
     // SAFETY: MINIT: no other PHP thread runs.
     unsafe {
@@ -38,7 +38,7 @@ pub fn on_activate(hook: fn()) {
 }
 
 /// Takes the hook out, unless somebody else has put his over it. In MSHUTDOWN.
-pub fn off_activate() {
+pub fn remove_activate_hook() {
     // SAFETY: MSHUTDOWN: no other PHP thread runs.
     unsafe {
         if let Some(module) = ext_php_rs_sapi_module().as_mut()
@@ -53,7 +53,7 @@ pub fn off_activate() {
 
 fn before() -> Option<Activate> {
     let before = BEFORE.load(Ordering::Acquire);
-    // SAFETY: only `on_activate` stores here, and only a function of this type.
+    // SAFETY: only `set_activate_hook` stores here, and only a function of this type.
     (!before.is_null()).then(|| unsafe { std::mem::transmute::<*mut (), Activate>(before) })
 }
 
@@ -62,7 +62,7 @@ unsafe extern "C" fn activate() -> c_int {
     let result = before().map_or(0, |before| unsafe { before() });
     let hook = HOOK.load(Ordering::Acquire);
     if !hook.is_null() {
-        // SAFETY: only `on_activate` stores here, and only a `fn()`.
+        // SAFETY: only `set_activate_hook` stores here, and only a `fn()`.
         let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
         let _ = std::panic::catch_unwind(hook);
     }
@@ -74,7 +74,7 @@ type Write = unsafe extern "C" fn(*const c_char, usize) -> usize;
 static WRITE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Has all that PHP prints go to standard error from here on. In a process with one PHP thread.
-pub fn divert_output() {
+pub fn redirect_output_to_stderr() {
     // SAFETY: the module lives as long as the process, and no other PHP thread runs.
     unsafe {
         if let Some(module) = ext_php_rs_sapi_module().as_mut()
@@ -90,7 +90,7 @@ pub fn divert_output() {
 pub fn restore_output() {
     let write = WRITE.swap(std::ptr::null_mut(), Ordering::AcqRel);
     if !write.is_null() {
-        // SAFETY: as above; only `divert_output` stores there, and only a function of this type.
+        // SAFETY: as above; only `redirect_output_to_stderr` stores there, and only a function of this type.
         unsafe {
             if let Some(module) = ext_php_rs_sapi_module().as_mut() {
                 module.ub_write = Some(std::mem::transmute::<*mut (), Write>(write));

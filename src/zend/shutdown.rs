@@ -14,7 +14,7 @@ use super::{
 static WORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Has `work` called at the end of the script that runs. Always the same function. On a PHP thread in a call.
-pub fn at_the_end(work: fn()) {
+pub fn run_last(work: fn()) {
     WORK.store(work as *mut (), Ordering::Release);
     register(first);
 }
@@ -32,7 +32,7 @@ unsafe extern "C" fn second(_: *mut zend_execute_data, _: *mut zval) {
 unsafe extern "C" fn last(_: *mut zend_execute_data, _: *mut zval) {
     let work = WORK.load(Ordering::Acquire);
     if !work.is_null() {
-        // SAFETY: only `at_the_end` stores here, and only a `fn()`.
+        // SAFETY: only `run_last` stores here, and only a `fn()`.
         unsafe { std::mem::transmute::<*mut (), fn()>(work)() };
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Their default is to end the process.
-const ENDING: [c_int; 6] = [
+const TERMINATING_SIGNALS: [c_int; 6] = [
     libc::SIGTERM,
     libc::SIGINT,
     libc::SIGQUIT,
@@ -21,58 +21,59 @@ const ENDING: [c_int; 6] = [
     libc::SIGUSR2,
 ];
 
-static TOLD: AtomicBool = AtomicBool::new(false);
+static STOP_REQUESTED: AtomicBool = AtomicBool::new(false);
 /// The process that watches: what it forks has no loop.
-static OWNER: AtomicI32 = AtomicI32::new(0);
+static WATCHING_PID: AtomicI32 = AtomicI32::new(0);
 
-/// Which of them are ours, as bits in the order of [`ENDING`].
+/// Which of them are watched, as bits in the order of [`TERMINATING_SIGNALS`].
 #[derive(Debug, Clone, Copy)]
-pub struct Watched(u8);
+pub struct SignalWatch(u8);
 
 type Sigaction = unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
 
 /// Watches all that nobody handles. On PHP's thread.
 #[must_use]
-pub fn watch() -> Watched {
-    TOLD.store(false, Ordering::Release);
-    OWNER.store(pid(), Ordering::Release);
-    let mut ours = 0;
-    for (bit, signal) in ENDING.into_iter().enumerate() {
-        if current(signal) == libc::SIG_DFL {
+pub fn watch() -> SignalWatch {
+    STOP_REQUESTED.store(false, Ordering::Release);
+    WATCHING_PID.store(pid(), Ordering::Release);
+    let mut watched = 0;
+    for (bit, signal) in TERMINATING_SIGNALS.into_iter().enumerate() {
+        if current_handler(signal) == libc::SIG_DFL {
             // Reads and writes of PHP's streams go on after it.
-            set(signal, told as *const () as usize, libc::SA_RESTART);
-            ours |= 1 << bit;
+            set_handler(signal, on_signal as *const () as usize, libc::SA_RESTART);
+            watched |= 1 << bit;
         }
     }
-    Watched(ours)
+    SignalWatch(watched)
 }
 
 /// Whether one of them has come, or [`tell`] was called.
 #[must_use]
-pub fn is_told() -> bool {
-    TOLD.load(Ordering::Acquire)
+pub fn is_stop_requested() -> bool {
+    STOP_REQUESTED.load(Ordering::Acquire)
 }
 
 /// The loop is to end, as if a signal had come.
-pub fn tell() {
-    TOLD.store(true, Ordering::Release);
+pub fn request_stop() {
+    STOP_REQUESTED.store(true, Ordering::Release);
 }
 
-impl Watched {
+impl SignalWatch {
     /// Gives them their default back, unless somebody else has put his handler there.
-    pub fn end(self) {
-        TOLD.store(false, Ordering::Release);
-        for (bit, signal) in ENDING.into_iter().enumerate() {
-            if self.0 & 1 << bit != 0 && current(signal) == told as *const () as usize {
-                set(signal, libc::SIG_DFL, 0);
+    pub fn restore(self) {
+        STOP_REQUESTED.store(false, Ordering::Release);
+        for (bit, signal) in TERMINATING_SIGNALS.into_iter().enumerate() {
+            if self.0 & 1 << bit != 0 && current_handler(signal) == on_signal as *const () as usize
+            {
+                set_handler(signal, libc::SIG_DFL, 0);
             }
         }
     }
 }
 
-extern "C" fn told(signal: c_int) {
-    if OWNER.load(Ordering::Acquire) == pid() {
-        TOLD.store(true, Ordering::Release);
+extern "C" fn on_signal(signal: c_int) {
+    if WATCHING_PID.load(Ordering::Acquire) == pid() {
+        STOP_REQUESTED.store(true, Ordering::Release);
         return;
     }
     // SAFETY: both may be called in a handler; the signal is blocked until it returns.
@@ -87,7 +88,7 @@ fn pid() -> i32 {
     unsafe { libc::getpid() }
 }
 
-fn current(signal: c_int) -> usize {
+fn current_handler(signal: c_int) -> usize {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: writes one action.
     unsafe {
@@ -96,7 +97,7 @@ fn current(signal: c_int) -> usize {
     }
 }
 
-fn set(signal: c_int, handler: usize, flags: c_int) {
+fn set_handler(signal: c_int, handler: usize, flags: c_int) {
     // SAFETY: a handler of one argument, or the default; zeroes are an empty mask.
     unsafe {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed().assume_init();

@@ -12,24 +12,24 @@ use ext_php_rs::ffi::{IS_RESOURCE, ext_php_rs_executor_globals, php_stream, zend
 use super::{
     ffi,
     value::{self, type_of},
-    value_writer::Ret,
+    value_writer::ZvalOut,
 };
 
 /// A stream that was given to PHP, which PHP may have closed since.
 #[derive(Debug, Clone, Copy)]
-pub struct Given {
+pub struct ReturnedStream {
     stream: *mut php_stream,
     number: i64,
 }
 
 /// Gives `socket` to PHP as a stream; PHP owns it from here on. `None`: PHP made no stream of it.
-pub fn give(socket: OwnedFd, ret: Ret) -> Option<Given> {
+pub fn return_socket(socket: OwnedFd, ret: ZvalOut) -> Option<ReturnedStream> {
     // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
     unsafe {
         let stream = ffi::stream_from_socket(socket.into_raw_fd());
         let resource = stream.as_ref()?.res;
         ret.resource(resource);
-        Some(Given {
+        Some(ReturnedStream {
             stream,
             number: (*resource).handle,
         })
@@ -37,7 +37,7 @@ pub fn give(socket: OwnedFd, ret: Ret) -> Option<Given> {
 }
 
 /// Gives an open file to PHP as a stream to read from. `false`: PHP made no stream of it.
-pub fn give_file(file: File, ret: Ret) -> bool {
+pub fn return_file(file: File, ret: ZvalOut) -> bool {
     // SAFETY: as in `give`.
     unsafe {
         let stream = ffi::stream_from_file(file.into_raw_fd(), c"rb");
@@ -51,7 +51,7 @@ pub fn give_file(file: File, ret: Ret) -> bool {
 
 /// Gives an open descriptor to PHP, whose stream owns it from here on; `mode` as `fopen` has it. `false`: PHP
 /// made no stream of it.
-pub fn give_descriptor(descriptor: RawFd, mode: &CStr, ret: Ret) -> bool {
+pub fn return_descriptor(descriptor: RawFd, mode: &CStr, ret: ZvalOut) -> bool {
     // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
     unsafe {
         let stream = ffi::stream_from_file(descriptor, mode);
@@ -98,9 +98,9 @@ pub fn descriptor(value: &zval) -> Option<RawFd> {
     }
 }
 
-impl Given {
+impl ReturnedStream {
     /// Gives the same stream again, where PHP still has it open.
-    pub fn again(self, ret: Ret) -> bool {
+    pub fn return_again(self, ret: ZvalOut) -> bool {
         let Some(resource) = self.resource() else {
             return false;
         };

@@ -12,9 +12,9 @@ use super::value::Key;
 
 /// The place for a value that goes to PHP. It starts as null.
 #[derive(Clone, Copy)]
-pub struct Ret(*mut zval);
+pub struct ZvalOut(*mut zval);
 
-impl Ret {
+impl ZvalOut {
     /// # Safety
     /// A valid place that holds nothing to be released.
     #[must_use]
@@ -94,11 +94,11 @@ impl Ret {
     }
 
     /// An empty `array` to be filled.
-    pub fn array(self, capacity: usize) -> Array {
+    pub fn array(self, capacity: usize) -> ArrayOut {
         // SAFETY: a new array with one reference, which the value owns.
         let table = unsafe { _zend_new_array(capacity.try_into().unwrap_or(8)) };
         self.set(IS_ARRAY_EX, |place| place.value.arr = table);
-        Array(table)
+        ArrayOut(table)
     }
 
     /// A JSON tree: objects and lists become arrays.
@@ -129,19 +129,19 @@ impl Ret {
 
 /// A PHP array being filled.
 #[derive(Clone, Copy)]
-pub struct Array(*mut HashTable);
+pub struct ArrayOut(*mut HashTable);
 
-impl Array {
+impl ArrayOut {
     /// Adds a value under the next number.
-    pub fn push(self, fill: impl FnOnce(Ret)) {
-        let mut value = filled(fill);
+    pub fn push(self, fill: impl FnOnce(ZvalOut)) {
+        let mut value = zval_with(fill);
         // SAFETY: a live array; the value's reference goes over to it.
         unsafe { zend_hash_next_index_insert(self.0, value.as_mut_ptr()) };
     }
 
     /// Sets a value under a string key.
-    pub fn insert(self, key: &str, fill: impl FnOnce(Ret)) {
-        let mut value = filled(fill);
+    pub fn insert(self, key: &str, fill: impl FnOnce(ZvalOut)) {
+        let mut value = zval_with(fill);
         // SAFETY: as above; the key is copied.
         unsafe {
             zend_hash_str_update(self.0, key.as_ptr().cast(), key.len(), value.as_mut_ptr());
@@ -149,8 +149,8 @@ impl Array {
     }
 
     /// Sets a value under the same key as in another array.
-    pub fn insert_at(self, key: Key<'_>, fill: impl FnOnce(Ret)) {
-        let mut value = filled(fill);
+    pub fn insert_with_key(self, key: Key<'_>, fill: impl FnOnce(ZvalOut)) {
+        let mut value = zval_with(fill);
         // SAFETY: as above.
         unsafe {
             match key {
@@ -171,9 +171,9 @@ impl Array {
 }
 
 /// A value on our stack, filled; its ownership goes to whoever copies it.
-pub fn filled(fill: impl FnOnce(Ret)) -> std::mem::MaybeUninit<zval> {
+pub fn zval_with(fill: impl FnOnce(ZvalOut)) -> std::mem::MaybeUninit<zval> {
     let mut value = std::mem::MaybeUninit::<zval>::zeroed();
     // SAFETY: a valid place that holds nothing.
-    fill(unsafe { Ret::new(value.as_mut_ptr()) });
+    fill(unsafe { ZvalOut::new(value.as_mut_ptr()) });
     value
 }

@@ -5,9 +5,9 @@ use ext_php_rs::ffi::{ext_php_rs_zend_string_init, ext_php_rs_zend_string_releas
 
 /// See the head of the file.
 #[derive(Clone, Copy)]
-pub struct Text(*mut zend_string);
+pub struct TempZendString(*mut zend_string);
 
-impl Text {
+impl TempZendString {
     /// A copy of the bytes, in memory of the script.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {

@@ -127,8 +127,8 @@ impl Walk {
             true => describe_engine::generated(before, loaded, began),
             false => LoadedCode::default(),
         };
-        let code = memory::code();
-        let (runs, no_garbage) = memory::collector();
+        let code = memory::compiler_arena();
+        let (runs, no_garbage) = memory::gc_state();
         EngineState {
             loaded,
             generated,

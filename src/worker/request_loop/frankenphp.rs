@@ -5,10 +5,10 @@ use ext_php_rs::ffi::IS_TRUE;
 use pillion_engine::worker::LoopLimits;
 
 use super::is_over;
-use crate::zend::{arguments::Thrown, call, owned::Kept, value};
+use crate::zend::{arguments::Thrown, call, owned::OwnedZval, value};
 
 /// See [`super::serve`].
-pub fn serve(handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
+pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
     let mut served = 0;
     loop {
         let handled = call::function("frankenphp_handle_request", &[*handler])?;

@@ -27,7 +27,7 @@ use crate::{
     engine,
     thread_state::Thread,
     worker,
-    zend::{arguments::Thrown, call, memory, owned::Kept},
+    zend::{arguments::Thrown, call, memory, owned::OwnedZval},
 };
 
 /// Serves requests with `handler` until the runtime says stop, or a limit is reached; gives their number.
@@ -35,7 +35,7 @@ use crate::{
 ///
 /// # Errors
 /// What the handler throws where the runtime lets that through; a mistake of the application's.
-pub fn serve(handler: &Kept, most: u64) -> Result<u64, Thrown> {
+pub fn serve(handler: &OwnedZval, most: u64) -> Result<u64, Thrown> {
     let is_inner = Thread::with(|thread| std::mem::replace(&mut thread.worker.is_looping, true));
     if is_inner {
         return Err(refuse(
@@ -47,7 +47,7 @@ pub fn serve(handler: &Kept, most: u64) -> Result<u64, Thrown> {
     served
 }
 
-fn enter(handler: &Kept, most: u64) -> Result<u64, Thrown> {
+fn enter(handler: &OwnedZval, most: u64) -> Result<u64, Thrown> {
     match Thread::with(|thread| thread.worker.state()) {
         RequestState::Open(OpenedBy::Manual) => {
             return Err(refuse(

@@ -17,7 +17,7 @@ use pillion_engine::{Error, host::fork, worker::LoopLimits};
 use super::{is_over, refuse, stdio::Wire};
 use crate::{
     engine, worker,
-    zend::{arguments::Thrown, call, interrupt, owned::Kept, sapi, signals, value},
+    zend::{arguments::Thrown, call, interrupt, owned::OwnedZval, sapi, signals, value},
 };
 
 const PSR7: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
@@ -47,7 +47,7 @@ const FACTORIES: [[&str; 3]; 5] = [
 /// A worker that PHP code speaks to RoadRunner with.
 #[derive(Clone, Copy)]
 struct Worker {
-    object: Kept,
+    object: OwnedZval,
     /// It is RoadRunner's own, and not ours.
     is_psr7: bool,
     wire: Option<Wire>,
@@ -57,7 +57,7 @@ struct Worker {
 static OWNER: AtomicU32 = AtomicU32::new(0);
 
 /// See [`super::serve`].
-pub fn serve(handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
+pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
     let mode = engine::environment_variable("RR_MODE").unwrap_or_default();
     if mode != "http" {
         return Err(Error::State(format!(
@@ -73,7 +73,7 @@ pub fn serve(handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
     }
     worker::runtimes::roadrunner::begins();
     let watched = signals::watch();
-    sapi::divert_output();
+    sapi::redirect_output_to_stderr();
     let served = Worker::new().and_then(|worker| {
         let served = worker.serve(handler, limits);
         if let Some(wire) = worker.wire.filter(|_| is_owner()) {
@@ -86,7 +86,7 @@ pub fn serve(handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
     if is_owner() {
         sapi::restore_output();
     }
-    watched.end();
+    watched.restore();
     served
 }
 
@@ -128,7 +128,7 @@ impl Worker {
             return Err(Error::Internal("PHP makes no streams of RoadRunner's wire".into()).into());
         };
         let object = call::new(class, &streams);
-        streams.into_iter().for_each(Kept::release);
+        streams.into_iter().for_each(OwnedZval::release);
         Ok(Self {
             object: object?,
             is_psr7: false,
@@ -136,7 +136,7 @@ impl Worker {
         })
     }
 
-    fn serve(&self, handler: &Kept, limits: LoopLimits) -> Result<u64, Thrown> {
+    fn serve(&self, handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
         let mut served = 0;
         loop {
             let request = self.receive()?;
@@ -158,17 +158,17 @@ impl Worker {
             served += 1;
             worker::runtimes::roadrunner::answered();
             if is_over(limits, served) {
-                signals::tell();
+                signals::request_stop();
             }
         }
     }
 
-    fn receive(&self) -> Result<Kept, Thrown> {
+    fn receive(&self) -> Result<OwnedZval, Thrown> {
         call::method(&self.object, "waitRequest", &[])
     }
 
     /// Calls the handler, and sends what it gives or throws. `exit()` ends the script.
-    fn answer(&self, handler: &Kept, request: Kept) -> Result<(), Thrown> {
+    fn answer(&self, handler: &OwnedZval, request: OwnedZval) -> Result<(), Thrown> {
         let answered = match call::call(handler, &[request]) {
             Ok(response) if !is_owner() => {
                 response.release();
@@ -193,7 +193,7 @@ impl Worker {
                 if !is_owner() && !interrupt::is_exiting() {
                     return Err(forked());
                 }
-                let exception = interrupt::set_aside();
+                let exception = interrupt::take_exception();
                 if exception.is_null() {
                     return Err(thrown);
                 }
@@ -207,7 +207,7 @@ impl Worker {
     }
 
     /// Answers with status 500, and tells RoadRunner why.
-    fn fail(&self, exception: Kept) -> Result<(), Thrown> {
+    fn fail(&self, exception: OwnedZval) -> Result<(), Thrown> {
         if !self.is_psr7 {
             call::method(&self.object, "fail", &[exception])?.release();
             return Ok(());
@@ -239,7 +239,10 @@ impl Worker {
     }
 
     /// Runs `work` with the worker below RoadRunner's `PSR7Worker`.
-    fn with_inner(&self, work: impl FnOnce(&Kept) -> Result<Kept, Thrown>) -> Result<Kept, Thrown> {
+    fn with_inner(
+        &self,
+        work: impl FnOnce(&OwnedZval) -> Result<OwnedZval, Thrown>,
+    ) -> Result<OwnedZval, Thrown> {
         let inner = call::method(&self.object, "getWorker", &[])?;
         let result = work(&inner);
         inner.release();
@@ -248,7 +251,7 @@ impl Worker {
 }
 
 /// RoadRunner's own worker, with the factories of whichever package is there.
-fn psr7(class: *mut zend_class_entry) -> Result<Kept, Thrown> {
+fn psr7(class: *mut zend_class_entry) -> Result<OwnedZval, Thrown> {
     for names in FACTORIES {
         let [request, stream, upload] = names.map(call::class);
         let (Some(request), Some(stream), Some(upload)) = (request?, stream?, upload?) else {
@@ -261,7 +264,7 @@ fn psr7(class: *mut zend_class_entry) -> Result<Kept, Thrown> {
             call::new(upload, &[])?,
         ];
         let worker = call::new(class, &arguments);
-        arguments.into_iter().for_each(Kept::release);
+        arguments.into_iter().for_each(OwnedZval::release);
         return worker;
     }
     Err(refuse(

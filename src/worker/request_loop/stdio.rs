@@ -11,7 +11,7 @@ use std::{
 
 use pillion_engine::{Error, Result, host::fork_descriptors};
 
-use crate::zend::{owned::Kept, stream, value_writer::filled};
+use crate::zend::{owned::OwnedZval, stream};
 
 /// The wire is not standard input and output now.
 static IS_MOVED: AtomicBool = AtomicBool::new(false);
@@ -45,12 +45,12 @@ impl Wire {
 
     /// Both as streams of PHP's, which close them; `None`: PHP makes none.
     #[must_use]
-    pub fn streams(self) -> Option<[Kept; 2]> {
+    pub fn streams(self) -> Option<[OwnedZval; 2]> {
         let mut made = true;
         let mut stream = |descriptor, mode| {
-            Kept::owning(filled(|ret| {
-                made &= stream::give_descriptor(descriptor, mode, ret);
-            }))
+            OwnedZval::with(|ret| {
+                made &= stream::return_descriptor(descriptor, mode, ret);
+            })
         };
         let streams = [stream(self.input, c"rb"), stream(self.output, c"wb")];
         made.then_some(streams)

@@ -28,7 +28,7 @@ pub fn install() {
     if engine::sapi() != "frankenphp" {
         return;
     }
-    let Some(function) = function_table::internal(c"frankenphp_handle_request") else {
+    let Some(function) = function_table::find_internal(c"frankenphp_handle_request") else {
         log::warn!(
             "this FrankenPHP has no frankenphp_handle_request: requests of workers are not noticed"
         );
@@ -43,7 +43,7 @@ pub fn install() {
         (*function).handler = Some(handle_request);
     }
     FUNCTION.store(function, Ordering::Release);
-    sapi::on_activate(activated);
+    sapi::set_activate_hook(activated);
 }
 
 /// Gives the function its own handler back. In MSHUTDOWN: modules end in the reverse order, so
@@ -53,7 +53,7 @@ pub fn uninstall() {
     if function.is_null() {
         return;
     }
-    sapi::off_activate();
+    sapi::remove_activate_hook();
     // SAFETY: MSHUTDOWN: no PHP code runs on any thread.
     unsafe { (*function).handler = original() };
 }
@@ -79,7 +79,7 @@ unsafe extern "C" fn handle_request(execute_data: *mut zend_execute_data, ret: *
     };
     Thread::with(|thread| thread.worker.is_handling = false);
     // A callback of an output buffer may have thrown when the answer was ended.
-    let exception = interrupt::set_aside();
+    let exception = interrupt::take_exception();
     if interrupt::is_throwing() {
         // `exit()` in such a callback: the script ends, and the request with it.
         return;
@@ -89,7 +89,7 @@ unsafe extern "C" fn handle_request(execute_data: *mut zend_execute_data, ret: *
         reset_hooks::run();
     }
     let _ = tell(Event::Handled(handled));
-    interrupt::put_back(exception);
+    interrupt::rethrow(exception);
 }
 
 /// `sapi_module.activate`: only within a call of the handler it is about a worker's request.

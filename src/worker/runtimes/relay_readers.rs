@@ -46,7 +46,7 @@ static ORIGINALS: [AtomicPtr<()>; READERS.len()] =
 /// Replaces the handlers. In MINIT.
 pub fn install() {
     for ((name, handler), original) in READERS.into_iter().zip(&ORIGINALS) {
-        let Some(function) = function_table::internal(name) else {
+        let Some(function) = function_table::find_internal(name) else {
             continue;
         };
         // SAFETY: MINIT: no other PHP thread runs. PHP code does not run any more when the module has gone.
@@ -160,7 +160,7 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> Option<Wait> {
 /// A live function.
 unsafe fn is_wait(function: &zend_function) -> Option<bool> {
     // SAFETY: names live as long as the function.
-    let (class, method) = unsafe { function_table::names_of(function) }?;
+    let (class, method) = unsafe { function_table::method_names(function) }?;
     let is = |name: &[u8], wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
     if is(method, "waitPayload") {
         return is(class, "Spiral\\RoadRunner\\Worker").then_some(false);

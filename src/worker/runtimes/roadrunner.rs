@@ -118,7 +118,7 @@ pub unsafe fn has_read(wait: Wait, frame: *mut zend_execute_data, bytes: &[u8]) 
                 (thread.worker.has_asked, thread.worker.has_headers) = (false, wait.is_http);
             });
             // A loop that is to end takes none any more.
-            tell_at(wait.frame, Event::Received(!signals::is_told()));
+            tell_at(wait.frame, Event::Received(!signals::is_stop_requested()));
             // From now on this process is the one that answers; before that, a child may be meant to.
             // SAFETY: by the contract.
             unsafe { keep_from_children(frame) };

@@ -14,7 +14,7 @@ use ext_php_rs::ffi::{
 use super::{
     arguments::Thrown,
     ffi,
-    owned::Kept,
+    owned::OwnedZval,
     value::{Key, bytes, for_each, type_of},
 };
 use crate::thread_state::Thread;
@@ -142,7 +142,7 @@ impl Walk {
             return self.plain(&format!("{MARK} (array of {})", table.nNumOfElements));
         }
         // PHP code below may change the variable, and must not change the array under us.
-        let kept = Kept::new(value);
+        let kept = OwnedZval::new(value);
         let here = Holder {
             address,
             outer: holder,

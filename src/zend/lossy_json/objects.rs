@@ -6,7 +6,7 @@ use ext_php_rs::ffi::{instanceof_function_slow, zend_class_entry, zend_object, z
 use super::{Holder, MAX_DEPTH, Walk};
 use crate::zend::{
     call, ffi, interrupt,
-    owned::Kept,
+    owned::OwnedZval,
     value::{deref, property, zend_str},
 };
 
@@ -30,9 +30,9 @@ impl Walk {
             () if known => None,
             () if is_json => self.call(value, "jsonSerialize", &[]),
             () if is_time => {
-                let format = [Kept::text("Y-m-d\\TH:i:s.uP")];
+                let format = [OwnedZval::new_string("Y-m-d\\TH:i:s.uP")];
                 let called = self.call(value, "format", &format);
-                format.into_iter().for_each(Kept::release);
+                format.into_iter().for_each(OwnedZval::release);
                 called
             }
             () => None,
@@ -70,11 +70,11 @@ impl Walk {
     }
 
     /// What a method returns; `None` where it has thrown, or has ended the script.
-    fn call(&mut self, value: &zval, method: &str, arguments: &[Kept]) -> Option<Kept> {
-        let object = Kept::new(value);
+    fn call(&mut self, value: &zval, method: &str, arguments: &[OwnedZval]) -> Option<OwnedZval> {
+        let object = OwnedZval::new(value);
         let called = call::method(&object, method, arguments);
         if interrupt::is_throwing() {
-            let exception = interrupt::set_aside();
+            let exception = interrupt::take_exception();
             match exception.is_null() {
                 true => self.ended = true,
                 false => call::object(exception).release(),
