@@ -13,7 +13,7 @@
 //! | likely, script | activated | likely, handler | discard, start candidate |
 //! | likely, script | request_begin | open, manual | discard, start candidate, begin |
 //! | likely, handler | handled | between | begin, end |
-//! | likely, handler | listed to stop | between | discard |
+//! | likely, handler | stopped | between | discard |
 //! | likely, handler | script ends | outside | begin, end |
 //! | between | activated | likely, handler | start candidate |
 //! | between | received | open, received | start candidate, begin |

@@ -117,22 +117,6 @@ fn the_table_in_the_docs_is_what_happens_and_nothing_else_does() {
 }
 
 #[test]
-fn the_guide_shows_the_same_table() {
-    let guide = include_str!("../../../../docs/guides/worker-mode.md");
-    let shown: Vec<_> = rows(guide, "")
-        .into_iter()
-        .filter(|row| row.len() == 4 && !state_is_foreign(&row[0]))
-        .collect();
-    assert_eq!(shown, rows(include_str!("mod.rs"), "//!"));
-}
-
-fn state_is_foreign(cell: &str) -> bool {
-    !["outside", "between", "likely", "open"]
-        .iter()
-        .any(|known| cell.split(", ").next() == Some(known))
-}
-
-#[test]
 fn a_worker_of_frankenphp_has_as_many_requests_as_were_handled() {
     let mut tracker = RequestTracker::default();
     let script = [
