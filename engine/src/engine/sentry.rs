@@ -239,8 +239,8 @@ impl Engine {
             return;
         };
         match self.mode.as_str() {
-            "cli" => sentry.end(ceiling * 3 / 4, true),
-            _ => sentry.end((ceiling / 4).min(Duration::from_millis(250)), false),
+            "cli" => sentry.shutdown(ceiling * 3 / 4, true),
+            _ => sentry.shutdown((ceiling / 4).min(Duration::from_millis(250)), false),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! An envelope from an event: for a script that has no SDK (develop.sentry.dev: event payloads). What
-//! the caller gives stays; what Sentry needs is added. No content is refused: that would lose an error report in
-//! the code that handles the error. On PHP's thread.
+//! Builds an envelope from an event, for scripts without an SDK (develop.sentry.dev: event payloads). Fields of the
+//! caller are kept, required ones are added. No content is rejected: that would lose an error report in the code that
+//! handles the error. On PHP's thread.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Error, Result, config::Dsn, error::Violation, host::clock, logging, uuid};
 
-/// An event that was taken in.
+/// An event that was queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
     /// 32 hexadecimal digits.
@@ -20,7 +20,7 @@ pub struct Captured {
 }
 
 impl Sentry {
-    /// As [`Sentry::capture`], of the text of a JSON object.
+    /// As [`Sentry::capture`], from the text of a JSON object.
     ///
     /// # Errors
     /// As [`Sentry::capture`].
@@ -30,11 +30,10 @@ impl Sentry {
         self.capture(event, dsn)
     }
 
-    /// Makes an envelope of an event and takes it in. `None`: as `false` of [`Sentry::send`]. An `event_id` that is
-    /// none is replaced.
+    /// Queues an event. Returns `None` where [`Sentry::send`] returns `false`. An invalid `event_id` is replaced.
     ///
     /// # Errors
-    /// As [`Sentry::send`]; and [`Error::InvalidRequest`] for what is no object.
+    /// As [`Sentry::send`]; and [`Error::InvalidRequest`] if it is not an object.
     pub fn capture(&self, event: Value, dsn: Option<&[u8]>) -> Result<Option<Captured>> {
         let Value::Object(mut event) = event else {
             return Err(violation("event", "must be an array with string keys"));
@@ -44,7 +43,7 @@ impl Sentry {
         full.insert("event_id".into(), event_id.clone().into());
         let is_transaction = event.get("type").and_then(Value::as_str) == Some("transaction");
         let now = clock::unix_ms();
-        // Numbers are shorter, but of transactions not all of Sentry's own parsers read them.
+        // A number is shorter, but some of Sentry's parsers of transactions do not accept one.
         let timestamp = match is_transaction {
             true => json!(time(now)),
             false => json!(now as f64 / 1000.0),
@@ -53,7 +52,7 @@ impl Sentry {
         for (key, value) in [
             ("timestamp", Some(timestamp)),
             ("platform", Some(json!("php"))),
-            // A transaction has none.
+            // Transactions have no level.
             ("level", (!is_transaction).then(|| json!("error"))),
             ("sdk", Some(sdk)),
         ] {
@@ -74,12 +73,12 @@ impl Sentry {
         if let Some(dsn) = named.and_then(|dsn| std::str::from_utf8(dsn).ok()) {
             envelope.set("dsn", dsn);
         }
-        let taken = self.send(&envelope.write(None), dsn)?;
-        Ok(taken.then_some(Captured { event_id }))
+        let is_queued = self.send(&envelope.write(None), dsn)?;
+        Ok(is_queued.then_some(Captured { event_id }))
     }
 }
 
-/// The caller's id, or a new one.
+/// The id of the caller, or a new one.
 fn event_id(event: &Map<String, Value>) -> Result<String> {
     let Some(given) = event.get("event_id").filter(|id| !id.is_null()) else {
         return new_id();
@@ -102,7 +101,7 @@ fn violation(field: &str, message: &str) -> Error {
     }])
 }
 
-/// Milliseconds since 1970 as Sentry wants them.
+/// Formats milliseconds since 1970 as RFC 3339, with milliseconds, as Sentry requires.
 pub(super) fn time(unix_ms: u64) -> String {
     let mut text = String::new();
     logging::time::append(&mut text, UNIX_EPOCH + Duration::from_millis(unix_ms));

@@ -1,6 +1,6 @@
-//! Whether a destination (an origin, through a proxy or not) can be reached: a state of the host, on the
-//! board, so that one process finds out for all of them that it can't, and that it can again. Single words,
-//! changed by single atomic operations. On the runtime, and by any thread that asks.
+//! Whether a destination (an origin, and the proxy on the way to it) is reachable: a state in shared memory, so that
+//! one process finds out for the whole host that it is not, and that it is again. Single words, changed by single
+//! atomic operations. Written on the runtime, read by any thread.
 
 use std::{
     sync::{
@@ -19,31 +19,31 @@ use crate::{
     host::clock,
 };
 
-/// Pauses between probes are no longer than this, unless the settings want the first one longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Limit on the pause between probes, unless `retry.initial_backoff` is longer.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// The words of a row: its name's hash, from when on it may be probed (0: it can be reached), failures in
-/// a row, until when a probe is under way, when it answered last (milliseconds since 1970), when it failed last.
-const KEY: usize = 0;
-const PROBE_FROM: usize = 1;
+/// The words of a slot: hash of the name; time of the next probe (0: reachable); consecutive failures; end of the
+/// probe in progress; last answer (milliseconds since 1970, the others since boot); last failure.
+const HASH: usize = 0;
+const PROBE_AT: usize = 1;
 const FAILURES: usize = 2;
 const PROBING_UNTIL: usize = 3;
-const ANSWERED: usize = 4;
+const ANSWERED_AT: usize = 4;
 const FAILED_AT: usize = 5;
-/// `ANSWERED` is exact to this, so that an answer rarely writes to memory that all share.
-const EXACT_TO: u64 = 100;
+/// Resolution of `ANSWERED_AT`, so that an answer rarely writes to memory that all processes share.
+const ANSWERED_RESOLUTION_MS: u64 = 100;
 
-/// One destination.
+/// A destination, shared by all projects and processes that reach Sentry the same way.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
     shared: Arc<SharedState>,
-    row: DestinationSlot,
+    slot: DestinationSlot,
 }
 
-/// The right to find out whether a destination is back. Ends with its drop.
+/// The host-wide right to probe a destination. Ends with its drop, or after its lease.
 #[derive(Debug)]
-pub(super) struct Probe {
-    route: Destination,
+pub(super) struct ProbeGuard {
+    destination: Destination,
     until: u64,
 }
 
@@ -64,8 +64,8 @@ impl Destination {
         let hash = outbox::hash(name.as_bytes()).max(1);
         let mut shared = Arc::clone(first);
         loop {
-            let found = (0..MAX_DESTINATIONS).map(DestinationSlot).find(|row| {
-                let key = shared.destination_word(*row, KEY);
+            let found = (0..MAX_DESTINATIONS).map(DestinationSlot).find(|slot| {
+                let key = shared.destination_word(*slot, HASH);
                 key.is_some_and(|key| {
                     match key.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
                         Ok(_) => true,
@@ -74,11 +74,11 @@ impl Destination {
                 })
             });
             match (found, shared.next()) {
-                (Some(row), _) => return Self { shared, row },
+                (Some(slot), _) => return Self { shared, slot },
                 (None, Some(next)) => shared = next,
                 (None, None) => {
-                    let row = DestinationSlot(MAX_DESTINATIONS - 1);
-                    return Self { shared, row };
+                    let slot = DestinationSlot(MAX_DESTINATIONS - 1);
+                    return Self { shared, slot };
                 }
             }
         }
@@ -96,63 +96,63 @@ impl Destination {
     }
 
     fn word(&self, word: usize) -> Option<&AtomicU64> {
-        self.shared.destination_word(self.row, word)
+        self.shared.destination_word(self.slot, word)
     }
 
-    /// How long it is not to be probed still; `None`: it can be reached, as far as is known. A pause that
-    /// another process' settings made longer than `ceiling` is cut.
-    pub(super) fn probe_in(&self, ceiling: Duration) -> Option<Duration> {
-        match self.load(PROBE_FROM) {
+    /// Time until the next probe, or `None` if it is reachable. A pause from the settings of another process is cut to
+    /// `max_pause`.
+    pub(super) fn next_probe_in(&self, max_pause: Duration) -> Option<Duration> {
+        match self.load(PROBE_AT) {
             0 => None,
-            from => {
-                let from = from.min(self.load(FAILED_AT) + ceiling.as_millis() as u64);
-                Some(Duration::from_millis(from.saturating_sub(now())))
+            at => {
+                let at = at.min(self.load(FAILED_AT) + max_pause.as_millis() as u64);
+                Some(Duration::from_millis(at.saturating_sub(now())))
             }
         }
     }
 
     pub(super) fn is_down(&self) -> bool {
-        self.load(PROBE_FROM) != 0
+        self.load(PROBE_AT) != 0
     }
 
-    /// When it answered last, in milliseconds since 1970.
+    /// The time of the last answer, in milliseconds since 1970.
     pub(super) fn last_answer_ms(&self) -> u64 {
-        self.load(ANSWERED)
+        self.load(ANSWERED_AT)
     }
 
-    /// Begins a probe that ends by itself after `lasts`. `None`: another one is under way.
-    pub(super) fn probe(&self, duration: Duration) -> Option<Probe> {
+    /// Begins a probe for at most `lease`. Returns `None` while another one is in progress.
+    pub(super) fn try_probe(&self, lease: Duration) -> Option<ProbeGuard> {
         let word = self.word(PROBING_UNTIL)?;
         let (now, before) = (now(), word.load(Ordering::Acquire));
-        // At least a millisecond, and later than the last one, so that each probe has a value of its own.
-        let until = (now + duration.as_millis() as u64).max(before + 1);
+        // Later than the end of the last one, so that the value identifies this probe.
+        let until = (now + lease.as_millis() as u64).max(before + 1);
         (before <= now
             && word
                 .compare_exchange(before, until, Ordering::AcqRel, Ordering::Acquire)
                 .is_ok())
-        .then(|| Probe {
-            route: self.clone(),
+        .then(|| ProbeGuard {
+            destination: self.clone(),
             until,
         })
     }
 
-    /// It could not be reached. `true`: that is news. Of several that were under way only the first
-    /// counts, and afterwards the probes.
-    pub(super) fn fail(&self, is_probe: bool, settings: &SentrySettings) -> bool {
-        let Some(from) = self.word(PROBE_FROM) else {
+    /// Records that it could not be reached. Returns `true` if it was reachable before. Of requests that were in flight
+    /// together only the first one counts; after that, probes.
+    pub(super) fn record_failure(&self, is_probe: bool, settings: &SentrySettings) -> bool {
+        let Some(probe_at) = self.word(PROBE_AT) else {
             return false;
         };
         let failures = self.load(FAILURES);
-        let (now, pause) = (now(), pause(settings, failures, ceiling(settings)));
+        let (now, pause) = (now(), pause(settings, failures, max_pause(settings)));
         let next = (now + pause.as_millis() as u64).max(1);
         if is_probe || !self.is_down() {
             self.store(FAILED_AT, now);
         }
-        let is_first = from
+        let is_first = probe_at
             .compare_exchange(0, next, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if !is_first && is_probe {
-            from.store(next, Ordering::Release);
+            probe_at.store(next, Ordering::Release);
         }
         if is_first || is_probe {
             self.store(FAILURES, failures.saturating_add(1));
@@ -160,48 +160,48 @@ impl Destination {
         is_first
     }
 
-    /// It answered. `true`: it had been out of reach.
-    pub(super) fn answer(&self) -> bool {
+    /// Records an answer. Returns `true` if it was unreachable before.
+    pub(super) fn record_answer(&self) -> bool {
         let at = clock::unix_ms();
-        if self.last_answer_ms().abs_diff(at) >= EXACT_TO {
-            self.store(ANSWERED, at);
+        if self.last_answer_ms().abs_diff(at) >= ANSWERED_RESOLUTION_MS {
+            self.store(ANSWERED_AT, at);
         }
         if !self.is_down() {
             return false;
         }
         self.store(FAILURES, 0);
-        self.word(PROBE_FROM)
-            .is_some_and(|from| from.swap(0, Ordering::AcqRel) != 0)
+        self.word(PROBE_AT)
+            .is_some_and(|probe_at| probe_at.swap(0, Ordering::AcqRel) != 0)
     }
 }
 
-impl Drop for Probe {
+impl Drop for ProbeGuard {
     fn drop(&mut self) {
-        if let Some(word) = self.route.word(PROBING_UNTIL) {
+        if let Some(word) = self.destination.word(PROBING_UNTIL) {
             let _ = word.compare_exchange(self.until, now(), Ordering::AcqRel, Ordering::Relaxed);
         }
     }
 }
 
 /// The longest pause between two probes.
-pub(super) fn ceiling(settings: &SentrySettings) -> Duration {
-    let longest = LONGEST_PAUSE.max(settings.initial_backoff);
-    longest.min(settings.max_backoff)
+pub(super) fn max_pause(settings: &SentrySettings) -> Duration {
+    let max = MAX_PAUSE.max(settings.initial_backoff);
+    max.min(settings.max_backoff)
 }
 
-/// The pause after so many failures in a row: from half of its ceiling to all of it, so that the tries of an
-/// envelope never follow each other at once.
-pub(super) fn pause(settings: &SentrySettings, failures: u64, longest: Duration) -> Duration {
+/// The pause after consecutive failures: exponential, at most `max`, with jitter in its upper half, so that attempts
+/// of one envelope never follow each other at once.
+pub(super) fn pause(settings: &SentrySettings, failures: u64, max: Duration) -> Duration {
     let growth = settings
         .backoff_multiplier
         .powi(i32::try_from(failures).unwrap_or(i32::MAX));
     let seconds = settings.initial_backoff.as_secs_f64() * growth;
-    let ceiling = seconds.min(longest.as_secs_f64());
-    let draw = getrandom::u32().map_or(1.0, |bits| f64::from(bits) / f64::from(u32::MAX));
-    Duration::try_from_secs_f64(ceiling * (0.5 + draw / 2.0)).unwrap_or(longest)
+    let ceiling = seconds.min(max.as_secs_f64());
+    let jitter = getrandom::u32().map_or(1.0, |bits| f64::from(bits) / f64::from(u32::MAX));
+    Duration::try_from_secs_f64(ceiling * (0.5 + jitter / 2.0)).unwrap_or(max)
 }
 
-/// Milliseconds since boot, which is the clock that all processes share.
+/// Milliseconds since boot, the monotonic clock that all processes share.
 fn now() -> u64 {
     clock::since_boot()
         .as_millis()

@@ -1,5 +1,5 @@
-//! What the room says of itself: the shapes of RoadRunner's plugin (`GetStatus`, `GetMetrics`), summed
-//! over the host, and more beside them. Nothing secret. On PHP's thread; reads a few files.
+//! Status and metrics as JSON: the fields of RoadRunner's plugin (`GetStatus`, `GetMetrics`) for the whole host, and
+//! some more. Without secrets. On PHP's thread; reads a few files at most.
 
 use std::time::Duration;
 
@@ -8,12 +8,10 @@ use serde_json::{Map, Value, json};
 use super::{
     Sentry,
     capture::time,
-    dead_letter_dir,
     dead_letters::DeadLetter,
     outbox::{Backlog, backlog_in},
     protocol::envelope::Envelope,
-    sender::project,
-    shared_state::Count,
+    shared_state::{Count, SharedState},
     waiting_counts::WaitingCounts,
 };
 use crate::{
@@ -22,7 +20,7 @@ use crate::{
     host::clock,
 };
 
-/// The settings as they hold: `enabled`, `dsn_set`, `workers` and `transport`. Reads nothing else.
+/// The settings in effect: `enabled`, `dsn_set`, `workers` and `transport`. Reads no file.
 #[must_use]
 pub fn settings(settings: &SentrySettings) -> Value {
     json!({
@@ -45,10 +43,10 @@ fn transport(settings: &SentrySettings) -> Value {
 }
 
 impl Sentry {
-    /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the RFC 3339 end of each, `transport`.
+    /// `enabled`, `dsn_set`, `queue`, `rate_limits` with the end of each as RFC 3339, `transport`.
     #[must_use]
     pub fn status(&self) -> Value {
-        let waiting = self.waiting();
+        let backlog = self.backlog();
         let configured = self.settings.dsn.as_ref();
         let limits: Map<String, Value> = configured
             .into_iter()
@@ -62,11 +60,11 @@ impl Sentry {
             "enabled": self.settings.enabled,
             "dsn_set": self.settings.dsn.is_some(),
             "queue": {
-                "queue_length": waiting.records,
-                "retry_queue_length": self.letters(),
+                "queue_length": backlog.records,
+                "retry_queue_length": self.dead_letter_count(),
                 "workers": self.settings.workers,
                 "closed": false,
-                "bytes": waiting.bytes,
+                "bytes": backlog.bytes,
                 "durable": self.outbox.is_durable(),
                 "here": self.outbox.queued(),
             },
@@ -75,11 +73,11 @@ impl Sentry {
         })
     }
 
-    /// How many seconds of silence Sentry wants of a project still, by category, and `all` for everything. Of the
-    /// configured project where none is named. Reads nothing but the shared board: cheap enough for each request.
+    /// The rate limits of a project in seconds that are left, by category, `all` for everything. Without a DSN, of the
+    /// configured project. Reads shared memory only: cheap enough for each request.
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) for a wrong DSN.
+    /// [`Error::Config`](crate::Error::Config) for an invalid DSN.
     pub fn rate_limits(&self, dsn: Option<&[u8]>) -> Result<Value> {
         let named = dsn.filter(|text| !Dsn::is_off(text));
         let dsn = match (named, &self.settings.dsn) {
@@ -96,15 +94,15 @@ impl Sentry {
     }
 
     fn limits_of(&self, dsn: &[u8]) -> impl Iterator<Item = (&'static str, Duration)> + use<> {
-        let (shared, project) = project::register_text(&self.shared, dsn);
-        let limits = shared.limits(project).into_iter();
+        let (shared, slot) = SharedState::project_of(&self.shared, dsn);
+        let limits = shared.rate_limits(slot).into_iter();
         limits.map(|(category, left)| (category.map_or("all", |category| category.name()), left))
     }
 
-    /// Counts since the host started.
+    /// Counters since the host booted.
     #[must_use]
     pub fn metrics(&self) -> Value {
-        let count = |what| self.shared.total(what);
+        let count = |count| self.shared.total(count);
         let mean = |sum: Count, of: Count, unit: f64| {
             let of = count(of);
             (of > 0).then(|| count(sum) as f64 / of as f64 / unit)
@@ -113,7 +111,7 @@ impl Sentry {
             "events_sent": count(Count::Sent),
             "events_failed": count(Count::Failed),
             "events_rate_limit": count(Count::RateLimited),
-            "queue_length": self.waiting().records,
+            "queue_length": self.backlog().records,
             "total_retries": count(Count::Retries),
             "events_accepted": count(Count::Accepted),
             "events_dropped": count(Count::Overflow),
@@ -129,25 +127,27 @@ impl Sentry {
         })
     }
 
-    /// The newest letters: id, times in seconds, why, how large, what.
+    /// The newest dead letters: id, times in seconds, reason, size, event id, item types.
     #[must_use]
     pub fn dead_letters(&self, limit: usize) -> Value {
-        let letters = self.letters.iter().flat_map(|letters| letters.list(limit));
+        let letters = self
+            .dead_letters
+            .iter()
+            .flat_map(|dead_letters| dead_letters.list(limit));
         letters.map(|letter| describe(&letter)).collect()
     }
 
-    /// How many dead letters there are.
-    fn letters(&self) -> usize {
-        let state = self.places.state.as_deref();
-        let (Some(letters), Some(state)) = (&self.letters, state) else {
+    /// The number of dead letters.
+    fn dead_letter_count(&self) -> usize {
+        let (Some(dead_letters), Some(dir)) = (&self.dead_letters, self.dirs.dead_letters()) else {
             return 0;
         };
-        let dir = dead_letter_dir(state);
-        self.listed.count(&dir, || letters.ids().len())
+        let list = || dead_letters.ids().len();
+        self.dead_letter_count.count(&dir, list)
     }
 
-    /// What waits on the host: words of the tally, or where it has none for all, what the files hold.
-    fn waiting(&self) -> Backlog {
+    /// The backlog of the host: from the counts in shared memory, or from the files if a process has no slot there.
+    fn backlog(&self) -> Backlog {
         let own = Backlog {
             records: self.outbox.queued(),
             bytes: self.outbox.bytes(),
@@ -160,11 +160,7 @@ impl Sentry {
         }
         self.outbox_dirs()
             .fold(self.outbox.in_memory(), |sum, dir| {
-                let found = backlog_in(&dir);
-                Backlog {
-                    records: sum.records + found.records,
-                    bytes: sum.bytes + found.bytes,
-                }
+                sum.and(backlog_in(&dir))
             })
     }
 }

@@ -1,7 +1,6 @@
-//! Envelopes that were given up, one file each: a line of JSON (why, when, where to), then the envelope.
-//! Named by time and a random id, so that the oldest comes first and no name tells a secret; the folder
-//! is closed to strangers because the line holds the DSN. Bounded by count and bytes. On threads that
-//! may block.
+//! Undeliverable envelopes, one file each: a line of JSON with the metadata, then the envelope. A file is named by time
+//! and a random id, so that names sort by age and contain no secret; the directory is private to the user because the
+//! metadata contains the DSN. Bounded by count and bytes. On threads that may block.
 
 pub(crate) mod replay;
 
@@ -24,30 +23,30 @@ use crate::{
 
 const SUFFIX: &str = ".letter";
 const TEMP_SUFFIX: &str = ".tmp";
-/// A DSN and a reason fit.
+/// Limit on the line of metadata; a DSN and a reason fit.
 const MAX_METADATA_LEN: u64 = 256 << 10;
-/// Writing takes a fraction of a second; whose file is older died over it.
+/// Temporary files older than this were left by a process that crashed while writing one.
 const STALE_TEMP_AGE: Duration = Duration::from_secs(600);
 
-/// Removes what processes left that died while they wrote a letter: it still lies in an outbox.
+/// Removes temporary files of processes that died while they wrote a dead letter; its record is still in an outbox.
 pub(super) fn sweep(dir: &Path, now: SystemTime) {
     files::sweep(dir, now, STALE_TEMP_AGE, |name| name.ends_with(TEMP_SUFFIX));
 }
 
-/// What is known of a letter.
+/// The metadata of a dead letter, as stored in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// What went wrong at last.
+    /// The last error.
     pub reason: String,
-    /// Milliseconds since 1970 at which it was given up.
+    /// When it was given up, in milliseconds since 1970.
     pub given_up_ms: u64,
-    /// Milliseconds since 1970 at which it was accepted.
+    /// When it was accepted, in milliseconds since 1970.
     pub accepted_ms: u64,
-    /// Tries.
+    /// Failed attempts.
     pub attempts: u32,
-    /// Where it was to go; empty: its header tells.
+    /// The DSN it was queued with. Empty: the DSN is in the envelope's header.
     pub dsn: String,
-    /// Whether nothing but the way to Sentry was at fault: it may go again by itself.
+    /// Whether only the connection to Sentry was at fault: then it is replayed automatically.
     #[serde(default)]
     pub connection: bool,
 }
@@ -55,26 +54,26 @@ pub struct Metadata {
 /// Metadata a record is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cause<'a> {
-    /// In words.
+    /// The message for people.
     pub reason: &'a str,
     /// See [`Metadata::connection`].
     pub connection: bool,
 }
 
-/// A letter in the folder.
+/// A dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its name.
+    /// Its file name without the suffix.
     pub id: String,
-    /// Of the envelope.
+    /// The size of the envelope.
     pub bytes: u64,
     /// Metadata it is here.
     pub metadata: Metadata,
-    /// The envelope.
+    /// The envelope itself.
     pub envelope: Vec<u8>,
 }
 
-/// The folder of one host.
+/// The dead-letter directory of a host.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
     dir: PathBuf,
@@ -83,7 +82,7 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The folder at `dir`; it is made with the first letter.
+    /// The directory `dir`, which is created with the first dead letter.
     #[must_use]
     pub const fn new(dir: PathBuf, max_count: usize, max_bytes: u64) -> Self {
         Self {
@@ -93,10 +92,10 @@ impl DeadLetters {
         }
     }
 
-    /// Puts a record away. Returns the letters that had to go for it.
+    /// Writes a dead letter. Returns the oldest ones, which it removed to keep the limits.
     ///
     /// # Errors
-    /// The folder can't be written.
+    /// The directory can't be created or written to.
     pub fn put(
         &self,
         record: &Record,
@@ -127,47 +126,47 @@ impl DeadLetters {
             let _ = fs::remove_file(&temporary);
             return Err(error);
         }
-        Ok(self.bound())
+        Ok(self.enforce_limits())
     }
 
-    /// Removes the oldest until the bounds hold.
-    fn bound(&self) -> Vec<DeadLetter> {
-        let all = self.names();
+    /// Removes the oldest dead letters until the limits hold.
+    fn enforce_limits(&self) -> Vec<DeadLetter> {
+        let all = self.list_files();
         let mut count = all.len();
         let mut bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         for (id, size) in all {
             if count <= self.max_count && bytes <= self.max_bytes {
                 break;
             }
-            gone.extend(self.read(&id));
+            removed.extend(self.read(&id));
             self.remove(&id);
             count -= 1;
             bytes -= size;
         }
-        gone
+        removed
     }
 
-    /// The newest letters, without their envelopes' contents being looked at.
+    /// The newest dead letters.
     #[must_use]
     pub fn list(&self, limit: usize) -> Vec<DeadLetter> {
-        let names = self.names();
-        let newest = names.iter().rev().take(limit);
+        let files = self.list_files();
+        let newest = files.iter().rev().take(limit);
         newest.filter_map(|(id, _)| self.read(id)).collect()
     }
 
     /// All ids, the oldest first.
     #[must_use]
     pub fn ids(&self) -> Vec<String> {
-        self.names().into_iter().map(|(id, _)| id).collect()
+        self.list_files().into_iter().map(|(id, _)| id).collect()
     }
 
-    /// When the folder was changed last.
+    /// The modification time of the directory.
     pub(super) fn changed(&self) -> Option<SystemTime> {
         self.dir.metadata().and_then(|found| found.modified()).ok()
     }
 
-    /// What is known of a letter, without its envelope being read.
+    /// Reads the metadata of a dead letter, and not its envelope.
     pub(super) fn metadata(&self, id: &str) -> Option<Metadata> {
         let mut line = Vec::new();
         let file = fs::File::open(self.path(id)).ok()?;
@@ -177,7 +176,7 @@ impl DeadLetters {
         serde_json::from_slice(&line).ok()
     }
 
-    /// One letter; `None`: there is none of that id, or it can't be read.
+    /// Reads a dead letter. Returns `None` if it does not exist or is invalid.
     #[must_use]
     pub fn read(&self, id: &str) -> Option<DeadLetter> {
         if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
@@ -194,7 +193,7 @@ impl DeadLetters {
         })
     }
 
-    /// Removes a letter. `false`: it was gone.
+    /// Removes a dead letter. Returns `false` if it did not exist.
     pub fn remove(&self, id: &str) -> bool {
         fs::remove_file(self.path(id)).is_ok()
     }
@@ -203,8 +202,9 @@ impl DeadLetters {
         self.dir.join(format!("{id}{SUFFIX}"))
     }
 
-    fn names(&self) -> Vec<(String, u64)> {
-        let mut names: Vec<(String, u64)> = fs::read_dir(&self.dir)
+    /// Ids and file sizes, the oldest first.
+    fn list_files(&self) -> Vec<(String, u64)> {
+        let mut files: Vec<(String, u64)> = fs::read_dir(&self.dir)
             .into_iter()
             .flatten()
             .flatten()
@@ -213,8 +213,8 @@ impl DeadLetters {
                 Some((id, entry.metadata().ok()?.len()))
             })
             .collect();
-        names.sort_unstable();
-        names
+        files.sort_unstable();
+        files
     }
 }
 
@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_kept_listed_and_bounded_and_their_names_tell_nothing() {
+    fn dead_letters_are_listed_bounded_and_named_without_secrets() {
         let dir = tempfile::tempdir().unwrap();
         let letters = DeadLetters::new(dir.path().join("dead"), 2, 1 << 20);
         for n in 0..3 {
-            let gone = letters
+            let removed = letters
                 .put(&record(&format!("a\nb{n}")), REFUSED, 100 + n)
                 .unwrap();
-            assert_eq!(gone.len(), usize::from(n == 2));
+            assert_eq!(removed.len(), usize::from(n == 2));
         }
         let list = letters.list(10);
         assert_eq!(list.len(), 2);

@@ -1,7 +1,6 @@
-//! Dead letters that connection trouble made go again by themselves: one at a time, with pauses, and only
-//! where Sentry has answered since. Each has one try, and waits longer after each; those that are older
-//! than `sentry.retry.max_age` stay for a replay by hand. A duty of the steward's, on a thread that may
-//! block.
+//! Automatic replay of dead letters that only the connection was at fault for: one at a time, with pauses, and only if
+//! Sentry has answered since. Each replay is one attempt, and the delay grows with each; dead letters older than
+//! `sentry.retry.max_age` stay for a manual replay. A periodic task of the leader, on a thread that may block.
 
 use std::{
     path::Path,
@@ -15,45 +14,48 @@ use crate::sentry::{
     outbox::{self, Pushed, RecordInfo},
     protocol::envelope::{self, Envelope},
     reachability::Destination,
-    sender::project::{dsn_of, register},
-    shared_state::Count,
+    sender::project::dsn_of,
+    shared_state::{Count, SharedState},
 };
 use crate::{
     failpoint::{FailPoint, reach},
     host::clock,
 };
 
-/// The pause before the first replay of a letter; it doubles with each.
+/// The delay before the first replay of a dead letter, which doubles with each.
 const MIN_DELAY_MS: u64 = 15_000;
 const MAX_DELAY_MS: u64 = 300_000;
-/// How often the folder is read at most, and how many letters of it go at a time.
+/// Interval between two scans of the directory, and the number of replays of one scan.
 const SCAN_INTERVAL_MS: u64 = 1000;
 const MAX_REPLAYS_AT_ONCE: u64 = 10;
-/// Without an answer of Sentry's one letter finds out, so often.
+/// Interval at which one dead letter probes a Sentry that has not answered since.
 const PROBE_INTERVAL_MS: u64 = 60_000;
 
-/// What was found in the folder, so that it is read only when there may be something to do.
+/// The result of the last scan, so that the directory is read only if a dead letter may be due.
 #[derive(Debug, Default)]
 pub struct ReplayState(Mutex<LastScan>);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct LastScan {
+    /// The modification time of the directory.
     changed: Option<SystemTime>,
-    /// Milliseconds since 1970 at which a letter is due, and at which the folder was read.
+    /// When the next dead letter is due, in milliseconds since 1970, as the following.
     due: u64,
+    /// When the directory was scanned.
     scanned: u64,
+    /// When a dead letter probed Sentry last.
     probed: u64,
 }
 
 impl ReplayState {
-    /// Whether a letter in the folder may be due, as far as one system call tells.
-    pub(in crate::sentry) fn may_have_due(&self, folder: &Path) -> bool {
-        let changed = folder.metadata().and_then(|found| found.modified());
+    /// Whether a dead letter in `dir` may be due. One system call.
+    pub(in crate::sentry) fn may_have_due(&self, dir: &Path) -> bool {
+        let changed = dir.metadata().and_then(|found| found.modified());
         let (Ok(changed), last_scan, now) = (changed, *self.last_scan(), clock::unix_ms()) else {
             return false;
         };
-        let is_rested = now.abs_diff(last_scan.scanned) >= SCAN_INTERVAL_MS;
-        is_rested && (last_scan.changed != Some(changed) || now >= last_scan.due)
+        let is_new_scan_due = now.abs_diff(last_scan.scanned) >= SCAN_INTERVAL_MS;
+        is_new_scan_due && (last_scan.changed != Some(changed) || now >= last_scan.due)
     }
 
     fn last_scan(&self) -> MutexGuard<'_, LastScan> {
@@ -62,15 +64,15 @@ impl ReplayState {
 }
 
 impl Sentry {
-    /// Queues letters again that are due.
+    /// Replays dead letters that are due.
     pub fn replay_due(&self) {
-        let Some(letters) = &self.letters else {
+        let Some(dead_letters) = &self.dead_letters else {
             return;
         };
-        let replays = &self.places.replays;
-        let changed = letters.changed();
+        let replays = &self.dirs.replays;
+        let changed = dead_letters.changed();
         let mut probed = replays.last_scan().probed;
-        let due = self.replay_due_letters(letters, &mut probed);
+        let due = self.replay_due_letters(dead_letters, &mut probed);
         *replays.last_scan() = LastScan {
             changed,
             due,
@@ -79,16 +81,16 @@ impl Sentry {
         };
     }
 
-    /// Returns when to look again.
-    fn replay_due_letters(&self, letters: &DeadLetters, probed: &mut u64) -> u64 {
+    /// Returns when to scan again, in milliseconds since 1970.
+    fn replay_due_letters(&self, dead_letters: &DeadLetters, probed: &mut u64) -> u64 {
         let pause = self.settings.drain_interval;
         let at_once = MAX_REPLAYS_AT_ONCE
             .min(1000 / (pause.as_millis() as u64).max(1))
             .max(1);
         let (mut next, mut count) = (u64::MAX, 0);
-        for id in letters.ids() {
+        for id in dead_letters.ids() {
             let now = clock::unix_ms();
-            let Some(metadata) = letters
+            let Some(metadata) = dead_letters
                 .metadata(&id)
                 .filter(|metadata| self.is_replayable(metadata, now))
             else {
@@ -99,22 +101,22 @@ impl Sentry {
                 next = next.min(due);
                 continue;
             }
-            let Some(letter) = letters.read(&id) else {
+            let Some(letter) = dead_letters.read(&id) else {
                 continue;
             };
-            let Some(route) = self.destination_of(&letter) else {
+            let Some(destination) = self.destination_of(&letter) else {
                 next = next.min(now + PROBE_INTERVAL_MS);
                 continue;
             };
-            let is_back = route.last_answer_ms() > metadata.given_up_ms;
-            if route.is_down() || !is_back && now.abs_diff(*probed) < PROBE_INTERVAL_MS {
+            let is_back = destination.last_answer_ms() > metadata.given_up_ms;
+            if destination.is_down() || !is_back && now.abs_diff(*probed) < PROBE_INTERVAL_MS {
                 next = next.min(now + SCAN_INTERVAL_MS);
                 continue;
             }
             if !is_back {
                 *probed = now;
             }
-            if count == at_once || !self.requeue(letters, &letter) {
+            if count == at_once || !self.requeue(dead_letters, &letter) {
                 return now + SCAN_INTERVAL_MS;
             }
             count += 1;
@@ -129,25 +131,25 @@ impl Sentry {
     }
 
     fn due_at(&self, metadata: &Metadata) -> u64 {
-        let more = metadata
+        let replays = metadata
             .attempts
             .saturating_sub(self.settings.max_attempts)
             .min(16);
-        metadata.given_up_ms + (MIN_DELAY_MS << more).min(MAX_DELAY_MS)
+        metadata.given_up_ms + (MIN_DELAY_MS << replays).min(MAX_DELAY_MS)
     }
 
-    /// Where a letter goes. `None`: it is not understood, or Sentry wants silence for what is in it.
+    /// The destination of a dead letter. `None`: it is invalid, or one of its items is rate-limited.
     fn destination_of(&self, letter: &DeadLetter) -> Option<Destination> {
         let envelope = Envelope::parse(&letter.envelope).ok()?;
         let dsn = dsn_of(letter.metadata.dsn.as_bytes(), &envelope)?;
-        let (shared, project) = register(&self.shared, &dsn);
+        let (shared, slot) = SharedState::project_of(&self.shared, dsn.expose().as_bytes());
         let mut items = envelope.items.iter();
-        let is_silenced = items.any(|item| shared.limited(project, item.category()).is_some());
-        (!is_silenced).then(|| Destination::of(&self.shared, &dsn, &self.settings))
+        let is_limited = items.any(|item| shared.rate_limit(slot, item.category()).is_some());
+        (!is_limited).then(|| Destination::of(&self.shared, &dsn, &self.settings))
     }
 
-    /// `false`: there is no room, or the process ends.
-    fn requeue(&self, letters: &DeadLetters, letter: &DeadLetter) -> bool {
+    /// Queues a dead letter again and removes it. Returns `false` if the outbox is full or the process ends.
+    fn requeue(&self, dead_letters: &DeadLetters, letter: &DeadLetter) -> bool {
         let Ok(envelope::Summary {
             priority: Some(priority),
             ..
@@ -155,30 +157,31 @@ impl Sentry {
         else {
             return true;
         };
-        if self.is_ending() || self.outbox.queued() >= self.settings.buffer_size {
+        if self.sender_state.is_shutting_down() || self.outbox.queued() >= self.settings.buffer_size
+        {
             return false;
         }
-        let stamp = RecordInfo {
+        let info = RecordInfo {
             accepted_ms: letter.metadata.accepted_ms,
             attempts: letter.metadata.attempts,
             project: outbox::project_tag(outbox::hash(letter.metadata.dsn.as_bytes())),
         };
         let dsn = letter.metadata.dsn.as_bytes();
-        let pushed = self.outbox.push(priority, dsn, &letter.envelope, stamp);
-        let (is_in, evicted) = match pushed {
+        let pushed = self.outbox.push(priority, dsn, &letter.envelope, info);
+        let (is_stored, evicted) = match pushed {
             Ok(Pushed::Stored(evicted)) => (true, evicted),
             Ok(Pushed::Full(evicted)) => (false, evicted),
             Err(_) => (false, 0),
         };
         self.shared.count(Count::Overflow, evicted as u64);
-        if !is_in {
+        if !is_stored {
             return false;
         }
         self.shared.count(Count::Accepted, 1);
         reach(FailPoint::DeadLetterReplayed);
-        letters.remove(&letter.id);
+        dead_letters.remove(&letter.id);
         self.shared.count(Count::Replayed, 1);
-        self.wake_sender();
+        self.sender_state.wake();
         true
     }
 }

@@ -1,7 +1,6 @@
-//! Containers: the one way in which Sentry's protocol lets several things share an envelope. Logs,
-//! metrics and spans that differ in nothing but their items are open, within the numbers that SDKs
-//! must not exceed; what is too large is split; all keys beside `items` are kept. Events are never
-//! merged. On the runtime.
+//! Batches logs, metrics and spans in containers, the only way in which Sentry's protocol merges envelopes: those that
+//! differ in their items only become one, within the limits for SDKs; larger ones are split; all keys beside `items` are
+//! kept. Events are never merged. On the runtime.
 
 use std::{
     collections::HashMap,
@@ -13,18 +12,20 @@ use serde_json::value::RawValue;
 use super::envelope::Envelope;
 use crate::sentry::outbox::Claim;
 
-/// Bytes of one container; relay takes 12 MiB, and a receiver of events often less.
+/// Limit on the bytes of one container; Relay accepts 12 MiB, other receivers often less.
 const MAX_CONTAINER_BYTES: usize = 1 << 20;
 
-/// What makes two containers one.
+/// Everything of a container but its items: containers with the same key are merged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct BatchKey {
-    kind: String,
-    item_headers: String,
-    beside: String,
-    headers: String,
+    item_type: String,
+    item_header: String,
+    /// The payload without its items.
+    payload: String,
+    envelope_header: String,
 }
 
+/// A batch that is still collecting items.
 #[derive(Debug)]
 struct OpenBatch {
     since: Instant,
@@ -32,20 +33,21 @@ struct OpenBatch {
     items: Vec<Box<RawValue>>,
 }
 
-/// What waits for company, of one project.
+/// The open batcher of one project.
 #[derive(Debug, Default)]
 pub struct Batcher(HashMap<BatchKey, OpenBatch>);
 
-/// Records that became envelopes together.
+/// A finished batch: records, and the envelopes made of them.
 #[derive(Debug)]
 pub struct Batch {
-    /// Whose items they are.
+    /// The claims on its records.
     pub claims: Vec<Claim>,
     /// Without `sent_at`.
     pub envelopes: Vec<Vec<u8>>,
 }
 
-/// The most items of an envelope (DOC telemetry-processor).
+/// Limit on the items of a container; `None` for item types that are not batched (develop.sentry.dev:
+/// telemetry-processor).
 fn max_items(kind: &str) -> Option<usize> {
     match kind {
         "log" | "trace_metric" => Some(100),
@@ -55,9 +57,9 @@ fn max_items(kind: &str) -> Option<usize> {
 }
 
 impl Batcher {
-    /// Gathers an envelope. `false`: it is none that could have company.
+    /// Adds an envelope to its batch. Returns `false` if it is not a container.
     pub fn add(&mut self, claim: &Claim, envelope: &Envelope<'_>, now: Instant) -> bool {
-        let Some((key, items)) = open(envelope) else {
+        let Some((key, items)) = split(envelope) else {
             return false;
         };
         let open = self.0.entry(key).or_insert_with(|| OpenBatch {
@@ -70,22 +72,21 @@ impl Batcher {
         true
     }
 
-    /// When the first one has waited long enough.
+    /// When the oldest batch is due.
     #[must_use]
     pub fn next_due(&self, timeout: Duration) -> Option<Instant> {
         self.0.values().map(|open| open.since + timeout).min()
     }
 
-    /// Those that are large enough or have waited long enough.
+    /// Takes the batches that have at least `size` items or are older than `timeout`.
     pub fn take_due(&mut self, size: usize, timeout: Duration, now: Instant) -> Vec<Batch> {
-        let take_due: Vec<BatchKey> = self
+        let due: Vec<BatchKey> = self
             .0
             .iter()
             .filter(|(_, open)| open.items.len() >= size || now >= open.since + timeout)
             .map(|(key, _)| key.clone())
             .collect();
-        take_due
-            .into_iter()
+        due.into_iter()
             .filter_map(|key| {
                 let open = self.0.remove(&key)?;
                 Some(Batch {
@@ -97,8 +98,8 @@ impl Batcher {
     }
 }
 
-/// The parts of an envelope that is one container and nothing else.
-fn open(envelope: &Envelope<'_>) -> Option<(BatchKey, Vec<Box<RawValue>>)> {
+/// Splits an envelope that consists of one container into its key and its items.
+fn split(envelope: &Envelope<'_>) -> Option<(BatchKey, Vec<Box<RawValue>>)> {
     let [item] = envelope.items.as_slice() else {
         return None;
     };
@@ -108,22 +109,22 @@ fn open(envelope: &Envelope<'_>) -> Option<(BatchKey, Vec<Box<RawValue>>)> {
     let items: Vec<Box<RawValue>> = serde_json::from_str(payload.raw("items")?).ok()?;
     let headers = Envelope::parse_object(&item.head).ok()?;
     let key = BatchKey {
-        kind: item.kind.clone(),
-        item_headers: headers.header_line(&["length", "item_count"]),
-        beside: payload.header_line(&["items"]),
-        headers: envelope.header_line(&["event_id"]),
+        item_type: item.kind.clone(),
+        item_header: headers.header_line(&["length", "item_count"]),
+        payload: payload.header_line(&["items"]),
+        envelope_header: envelope.header_line(&["event_id"]),
     };
     Some((key, items))
 }
 
 fn write(key: &BatchKey, items: &[Box<RawValue>]) -> Vec<Vec<u8>> {
-    let most = max_items(&key.kind).unwrap_or(1);
+    let max = max_items(&key.item_type).unwrap_or(1);
     let mut envelopes = Vec::new();
     let mut part: Vec<&str> = Vec::new();
     let mut bytes = 0;
     for item in items {
         let text = item.get();
-        if part.len() >= most || (!part.is_empty() && bytes + text.len() > MAX_CONTAINER_BYTES) {
+        if part.len() >= max || (!part.is_empty() && bytes + text.len() > MAX_CONTAINER_BYTES) {
             envelopes.push(container(key, &part));
             part.clear();
             bytes = 0;
@@ -138,18 +139,18 @@ fn write(key: &BatchKey, items: &[Box<RawValue>]) -> Vec<Vec<u8>> {
 }
 
 fn container(key: &BatchKey, items: &[&str]) -> Vec<u8> {
-    let payload = with(&key.beside, &format!("\"items\":[{}]", items.join(",")));
+    let payload = insert_members(&key.payload, &format!("\"items\":[{}]", items.join(",")));
     let counts = format!(
         "\"item_count\":{},\"length\":{}",
         items.len(),
         payload.len()
     );
-    let head = with(&key.item_headers, &counts);
-    format!("{}\n{head}\n{payload}\n", key.headers).into_bytes()
+    let header = insert_members(&key.item_header, &counts);
+    format!("{}\n{header}\n{payload}\n", key.envelope_header).into_bytes()
 }
 
-/// A JSON object's text with more members.
-fn with(object: &str, members: &str) -> String {
+/// Adds members to the text of a JSON object.
+fn insert_members(object: &str, members: &str) -> String {
     match object.strip_suffix('}') {
         Some("{") | None => format!("{{{members}}}"),
         Some(rest) => format!("{rest},{members}}}"),
@@ -165,11 +166,11 @@ mod tests {
     };
 
     fn claim() -> Claim {
-        let room = Capacity {
+        let capacity = Capacity {
             bytes: 1 << 20,
             records: 10,
         };
-        let (outbox, _) = Outbox::open(None, room);
+        let (outbox, _) = Outbox::open(None, capacity);
         outbox.push(Priority::Low, b"", b"x", 0).unwrap();
         outbox.claim(Priority::Low).unwrap()
     }
@@ -205,50 +206,47 @@ mod tests {
     }
 
     #[test]
-    fn alike_containers_become_one_and_too_large_ones_are_split() {
+    fn equal_containers_are_merged_and_large_ones_split() {
         let now = Instant::now();
-        let mut batches = Batcher::default();
+        let mut batcher = Batcher::default();
         for (from, count) in [(0, 3), (3, 4)] {
             let bytes = logs(from, count, "{\"sdk\":{\"name\":\"x\"}}");
-            assert!(batches.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
+            assert!(batcher.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
         }
-        assert!(batches.take_due(10, Duration::from_secs(5), now).is_empty());
+        assert!(batcher.take_due(10, Duration::from_secs(5), now).is_empty());
         assert_eq!(
-            batches.next_due(Duration::from_secs(5)),
+            batcher.next_due(Duration::from_secs(5)),
             Some(now + Duration::from_secs(5))
         );
-        let take_due = batches.take_due(7, Duration::from_secs(5), now);
-        assert_eq!(take_due.len(), 1);
-        assert_eq!(
-            (take_due[0].claims.len(), counts(&take_due[0])),
-            (2, vec![7])
-        );
+        let due = batcher.take_due(7, Duration::from_secs(5), now);
+        assert_eq!(due.len(), 1);
+        assert_eq!((due[0].claims.len(), counts(&due[0])), (2, vec![7]));
         let bytes = logs(0, 1000, "{}");
-        batches.add(&claim(), &Envelope::parse(&bytes).unwrap(), now);
-        let take_due = batches.take_due(1000, Duration::ZERO, now);
-        assert_eq!(counts(&take_due[0]), [100; 10]);
-        assert!(batches.next_due(Duration::ZERO).is_none());
+        batcher.add(&claim(), &Envelope::parse(&bytes).unwrap(), now);
+        let due = batcher.take_due(1000, Duration::ZERO, now);
+        assert_eq!(counts(&due[0]), [100; 10]);
+        assert!(batcher.next_due(Duration::ZERO).is_none());
     }
 
     #[test]
-    fn two_traces_two_projects_keys_and_events_stay_apart() {
+    fn traces_and_events_are_not_merged() {
         let now = Instant::now();
-        let mut batches = Batcher::default();
+        let mut batcher = Batcher::default();
         for header in [
             "{\"trace\":{\"trace_id\":\"1\"}}",
             "{\"trace\":{\"trace_id\":\"2\"}}",
         ] {
             let bytes = logs(0, 1, header);
-            assert!(batches.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
+            assert!(batcher.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
         }
-        assert_eq!(batches.take_due(1, Duration::ZERO, now).len(), 2);
+        assert_eq!(batcher.take_due(1, Duration::ZERO, now).len(), 2);
         for other in [
             &b"{}\n{\"type\":\"event\"}\n{}"[..],
             b"{}\n{\"type\":\"log\"}\n{\"items\":[]}",
             b"{}\n{\"type\":\"log\",\"item_count\":1}\nnonsense",
             b"{}\n{\"type\":\"transaction\"}\n{}\n{\"type\":\"span\",\"item_count\":1}\n{\"items\":[1]}",
         ] {
-            assert!(!batches.add(&claim(), &Envelope::parse(other).unwrap(), now));
+            assert!(!batcher.add(&claim(), &Envelope::parse(other).unwrap(), now));
         }
     }
 }

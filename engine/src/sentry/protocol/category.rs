@@ -1,16 +1,16 @@
-//! What an item is: its rate-limit category, and the class by which it is queued and dropped
-//! (develop.sentry.dev: envelope-items, rate-limiting, telemetry-processor). Pure tables.
+//! Rate-limit category and priority of an item type, and the reasons of a discard (develop.sentry.dev: envelope-items,
+//! rate-limiting, telemetry-processor). Pure tables.
 
 macro_rules! categories {
     ($($name:ident $text:literal)*) => {
-        /// What Sentry counts and limits.
+        /// A category by which Sentry counts and limits.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs, reason = "Sentry's own names")]
         #[repr(u8)]
         pub enum Category { $($name,)* }
 
         impl Category {
-            /// All of them, in the order of their numbers, which the shared board holds on to.
+            /// All of them, in the order of their numbers, which are indices in the shared state.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// Sentry's name.
@@ -22,7 +22,7 @@ macro_rules! categories {
     };
 }
 
-// New ones go to the end: the number of each is its place on the shared board.
+// New ones go to the end: the number of each is an index in the shared state.
 categories! {
     Default "default"
     Error "error"
@@ -47,14 +47,17 @@ categories! {
 }
 
 impl Category {
-    /// The category of that name; `None` for one that we never send.
+    /// The category of that name. `None`: it is unknown and never sent.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|one| one.name() == name)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|category| category.name() == name)
     }
 }
 
-/// In which chain an envelope waits, from the most to the least important.
+/// The priority of an envelope, which is its chain in the outbox, from the most to the least important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Priority {
@@ -62,7 +65,7 @@ pub enum Priority {
     Critical,
     /// Sessions and check-ins.
     High,
-    /// Transactions, client reports, spans, and what we don't know.
+    /// Transactions, client reports, spans, and unknown item types.
     Medium,
     /// Logs, metrics and profiles.
     Low,
@@ -80,13 +83,13 @@ impl Priority {
         Self::Lowest,
     ];
 
-    /// How many of a class are sent in one round (DOC telemetry-processor: weighted round robin).
+    /// How many envelopes of it are sent in one round (develop.sentry.dev, telemetry-processor: weighted round robin).
     #[must_use]
     pub const fn weight(self) -> u32 {
         5 - self as u32
     }
 
-    /// This class' one of five, which stand in the order of [`Priority::ALL`].
+    /// The element of this priority in an array in the order of [`Priority::ALL`].
     #[inline]
     #[must_use]
     pub const fn of<T>(self, [critical, high, medium, low, lowest]: &[T; 5]) -> &T {
@@ -99,7 +102,7 @@ impl Priority {
         }
     }
 
-    /// The same, to be changed.
+    /// As [`Priority::of`], mutable.
     pub const fn of_mut<T>(self, [critical, high, medium, low, lowest]: &mut [T; 5]) -> &mut T {
         match self {
             Self::Critical => critical,
@@ -110,14 +113,14 @@ impl Priority {
         }
     }
 
-    /// The class of a number from a file.
+    /// The priority of a number in a file.
     #[must_use]
     pub fn from_number(number: u64) -> Option<Self> {
         Self::ALL.get(usize::try_from(number).ok()?).copied()
     }
 }
 
-/// The category by which an item of this type is limited; `None`: it is not.
+/// The category by which an item of this type is limited. `None`: it is not.
 #[must_use]
 pub fn of_type(item_type: &str) -> Option<Category> {
     Some(match item_type {
@@ -139,7 +142,7 @@ pub fn of_type(item_type: &str) -> Option<Category> {
     })
 }
 
-/// The class of an item of this type; an envelope has that of its most important one.
+/// The priority of an item of this type; an envelope has that of its most important item.
 #[must_use]
 pub fn priority_of(item_type: &[u8]) -> Priority {
     match item_type {
@@ -152,26 +155,26 @@ pub fn priority_of(item_type: &[u8]) -> Priority {
     }
 }
 
-/// Why something was not delivered; Sentry takes no other words (client-reports 1.20.0).
+/// Why an item was discarded; Sentry accepts no other reasons (client-reports 1.20.0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum DiscardReason {
-    /// The outbox had no room.
+    /// The outbox was full.
     QueueOverflow,
-    /// The dead-letter directory had no room.
+    /// The dead-letter directory was full.
     CacheOverflow,
-    /// Sentry had asked for silence.
+    /// A rate limit applied.
     RatelimitBackoff,
-    /// Given up after connection trouble.
+    /// Given up after connection errors.
     NetworkError,
-    /// Refused by Sentry.
+    /// Rejected by Sentry.
     SendError,
-    /// We could not make sense of it.
+    /// It was not a valid envelope.
     InternalSdkError,
 }
 
 impl DiscardReason {
-    /// All of them, in the order of their numbers, which the shared board holds on to.
+    /// All of them, in the order of their numbers, which are indices in the shared state.
     pub const ALL: [Self; 6] = [
         Self::QueueOverflow,
         Self::CacheOverflow,

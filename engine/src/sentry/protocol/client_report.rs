@@ -1,5 +1,5 @@
-//! How much is lost with an item: Sentry's categories and quantities (client-reports 1.20.0; the sizes
-//! of logs and metrics as in sentry-rust's relay_size.rs), and the report that tells of it. Pure.
+//! The quantities that are lost with an item, in Sentry's categories (client-reports 1.20.0; the sizes of logs and
+//! metrics as in sentry-rust's relay_size.rs), and the client report that contains them. Pure.
 
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -10,10 +10,10 @@ use super::{
 };
 use crate::sentry::shared_state::Loss;
 
-/// The largest report that Sentry takes.
+/// Limit on the size of a client report.
 const MAX_REPORT_BYTES: usize = 4 << 10;
 
-/// What the loss of these items means.
+/// The losses by category if these items are dropped.
 #[must_use]
 pub fn of_items<'i, 'a: 'i>(
     reason: DiscardReason,
@@ -64,14 +64,14 @@ fn quantities(item: &Item<'_>) -> Vec<(Category, u64)> {
     }
 }
 
-/// Text and attributes of all that is in a container; `value` is what a metric's number counts.
+/// The size of all items of a container: text, attributes, and `value` bytes for the number of a metric.
 fn bytes(item: &Item<'_>, text: &str, value: u64) -> u64 {
     let Ok(container) = serde_json::from_slice::<Value>(&item.payload) else {
         return item.payload.len() as u64;
     };
     let items = container.get("items").and_then(Value::as_array);
-    let sum = |one: &Value| {
-        let attributes = one.get("attributes").and_then(Value::as_object);
+    let size = |item: &Value| {
+        let attributes = item.get("attributes").and_then(Value::as_object);
         let of_attributes: u64 = attributes
             .into_iter()
             .flatten()
@@ -79,9 +79,9 @@ fn bytes(item: &Item<'_>, text: &str, value: u64) -> u64 {
                 key.len() as u64 + attribute.get("value").map_or(0, size_of_value)
             })
             .sum();
-        (one.get(text).map_or(0, size_of_value) + of_attributes + value).max(1)
+        (item.get(text).map_or(0, size_of_value) + of_attributes + value).max(1)
     };
-    items.into_iter().flatten().map(sum).sum::<u64>().max(1)
+    items.into_iter().flatten().map(size).sum::<u64>().max(1)
 }
 
 fn size_of_value(value: &Value) -> u64 {
@@ -98,7 +98,7 @@ fn size_of_value(value: &Value) -> u64 {
     }
 }
 
-/// A report of these losses, and those that had no room in it.
+/// Writes a client report. Returns it and the losses that exceed its size limit.
 #[must_use]
 pub fn report(losses: &[Loss], timestamp: &str) -> (Item<'static>, Vec<Loss>) {
     let mut events = Vec::new();
@@ -123,7 +123,7 @@ pub fn report(losses: &[Loss], timestamp: &str) -> (Item<'static>, Vec<Loss>) {
     (item, left)
 }
 
-/// What a report tells: of one that is itself lost, so that it can be told again.
+/// Reads the losses of a client report that is itself lost, so that they can be reported again.
 #[must_use]
 pub fn reported(item: &Item<'_>) -> Vec<Loss> {
     #[derive(Deserialize)]
@@ -146,11 +146,11 @@ pub fn reported(item: &Item<'_>) -> Vec<Loss> {
     report
         .discarded_events
         .iter()
-        .filter_map(|one| {
+        .filter_map(|event| {
             let reason = DiscardReason::ALL
                 .into_iter()
-                .find(|reason| reason.name() == one.reason)?;
-            Some((reason, Category::named(&one.category)?, one.quantity))
+                .find(|reason| reason.name() == event.reason)?;
+            Some((reason, Category::named(&event.category)?, event.quantity))
         })
         .collect()
 }
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn quantities_are_those_of_the_rules() {
+    fn quantities_follow_the_rules_of_sentry() {
         assert_eq!(lost("event", None, "{}"), [("error", 1)]);
         assert_eq!(
             lost("transaction", None, "{\"spans\":[{},{}]}"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_has_at_most_4_kib_and_the_rest_waits() {
+    fn report_is_limited_to_4_kib_and_the_rest_waits() {
         let losses: Vec<Loss> = (0..120)
             .map(|n| {
                 (
@@ -209,8 +209,8 @@ mod tests {
             .collect();
         let (item, left) = report(&losses, "2026-11-21T00:00:00.000Z");
         assert!(item.payload.len() <= MAX_REPORT_BYTES && !left.is_empty());
-        let mut told = reported(&item);
-        told.extend(&left);
-        assert_eq!(told, losses);
+        let mut all = reported(&item);
+        all.extend(&left);
+        assert_eq!(all, losses);
     }
 }

@@ -1,4 +1,4 @@
-//! Sentry's wire formats and limits: envelopes, categories, rate limits, client reports, batches.
+//! Sentry's wire formats: envelopes, categories, rate limits, client reports, containers. No I/O; any thread.
 
 pub mod batcher;
 pub mod category;

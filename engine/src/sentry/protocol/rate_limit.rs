@@ -1,26 +1,26 @@
-//! What Sentry says about silence: `X-Sentry-Rate-Limits` and `Retry-After`
-//! (develop.sentry.dev: rate-limiting; relay's `utils/rate_limits.rs` writes them). Foreign text. Pure.
+//! Rate limits in a response: `X-Sentry-Rate-Limits` and `Retry-After` (develop.sentry.dev: rate-limiting; Relay's
+//! `utils/rate_limits.rs` writes them). Parses untrusted text. Pure.
 
 use std::time::Duration;
 
 use super::category::Category;
 
-/// Where a 429 says nothing else (rule 3).
+/// The limit of a 429 without one (rule 3).
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
-/// Nobody means more than this; a clock that jumps must not silence for ever.
+/// The longest limit that is believed: a clock that jumps must not stop sending for ever.
 const MAX_LIMIT_SECONDS: f64 = 24.0 * 3600.0;
 
-/// A span of silence.
+/// A limit on one category, or on everything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RateLimit {
-    /// From now on.
+    /// Counted from now.
     pub duration: Duration,
-    /// For what; `None`: for everything.
+    /// `None`: everything.
     pub category: Option<Category>,
 }
 
-/// What the headers of an answer ask for, in the order of the rules: the header of its own on every
-/// answer; on a 429 `Retry-After`, and else a minute. `now` is Unix time in seconds.
+/// The limits of a response, by Sentry's rules: `X-Sentry-Rate-Limits` on any status, else on a 429 `Retry-After`,
+/// else one minute. `now` is Unix time in seconds.
 #[must_use]
 pub fn from_response(
     status: u16,
@@ -52,7 +52,7 @@ fn quota_limit(quota: &str, limits: &mut Vec<RateLimit>) {
     let Some(first) = fields.next().filter(|first| !first.is_empty()) else {
         return;
     };
-    // A number that can't be read counts as the default (relay's clients do so).
+    // An invalid number counts as the default, as in Relay's clients.
     let duration = seconds(first).unwrap_or(DEFAULT_LIMIT);
     let Some(categories) = fields.next() else {
         return;
@@ -64,7 +64,7 @@ fn quota_limit(quota: &str, limits: &mut Vec<RateLimit>) {
         });
     }
     for name in categories.split(';').map(str::trim) {
-        // Unknown ones are left out; if all are, nothing is limited, and not everything.
+        // Unknown categories are ignored; if all are unknown, nothing is limited.
         if let Some(category) = Category::named(name) {
             limits.push(RateLimit {
                 duration,
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_read_as_relay_writes_it() {
+    fn header_of_relay_is_parsed() {
         use Category::{Error, Span, Transaction};
         for (header, expected) in [
             ("60:error:organization", vec![(60, Some(Error))]),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_are_asked_in_their_order() {
+    fn header_wins_over_retry_after_wins_over_default() {
         let duration = |status, header: &[&str], after| {
             let found = from_response(status, header, after, 784_111_777);
             found
@@ -189,12 +189,12 @@ mod tests {
         );
         assert_eq!(duration(429, &[], Some("whenever")), [60]);
         assert_eq!(duration(429, &[], None), [60]);
-        // A load balancer's Retry-After must not silence everything.
+        // Retry-After of a load balancer must not limit everything.
         assert_eq!(duration(503, &[], Some("9")), [0u64; 0]);
         assert_eq!(duration(200, &["3:error", "4:span"], None), [3, 4]);
     }
 
-    /// A quota as relay writes it, or as somebody else might: text, and what it has to mean.
+    /// A quota as Relay or another server may write it: the text and the expected limits.
     fn quota() -> impl Strategy<Value = (String, Vec<(u64, Option<Category>)>)> {
         let blank = || prop_oneof![Just(""), Just(" "), Just("  ")];
         let names = proptest::collection::vec(
@@ -210,22 +210,22 @@ mod tests {
             Just(("soon".to_owned(), 60)),
             (100_000..9_000_000u64).prop_map(|n| (n.to_string(), 86_400)),
         ];
-        let more = prop_oneof![
+        let rest = prop_oneof![
             Just(""),
             Just(":organization"),
             Just(":key:quota_exceeded"),
             Just(":project:reason:custom;other:and:more"),
         ];
-        (number, names, blank(), blank(), more).prop_map(|((text, seconds), names, a, b, more)| {
-            let told: Vec<&str> = names
+        (number, names, blank(), blank(), rest).prop_map(|((text, seconds), names, a, b, rest)| {
+            let listed: Vec<&str> = names
                 .iter()
                 .map(|name| name.map_or("novelty", Category::name))
                 .collect();
             let header = format!(
-                "{a}{text}{b}:{a}{}{b}{more}{a}",
-                told.join(&format!("{b};{a}"))
+                "{a}{text}{b}:{a}{}{b}{rest}{a}",
+                listed.join(&format!("{b};{a}"))
             );
-            let meant = match names.is_empty() {
+            let expected = match names.is_empty() {
                 true => vec![(seconds, None)],
                 false => names
                     .into_iter()
@@ -233,13 +233,13 @@ mod tests {
                     .map(|category| (seconds, Some(category)))
                     .collect(),
             };
-            (header, meant)
+            (header, expected)
         })
     }
 
     proptest! {
         #[test]
-        fn every_quota_of_every_header_means_what_a_small_model_says(
+        fn quotas_match_a_model(
             quotas in proptest::collection::vec(quota(), 1..6),
             split in 0..6usize,
             status in prop_oneof![Just(200u16), Just(429), Just(503)],
@@ -258,13 +258,13 @@ mod tests {
                 .into_iter()
                 .map(|limit| (limit.duration.as_secs(), limit.category))
                 .collect();
-            // Where the header of its own is there, nothing else counts, whatever the status.
-            let meant: Vec<_> = quotas.iter().flat_map(|(_, meant)| meant.clone()).collect();
-            prop_assert_eq!(found, meant, "{:?}", headers);
+            // With X-Sentry-Rate-Limits nothing else counts, on any status.
+            let expected: Vec<_> = quotas.iter().flat_map(|(_, limits)| limits.clone()).collect();
+            prop_assert_eq!(found, expected, "{:?}", headers);
         }
 
         #[test]
-        fn no_text_makes_it_panic(header in ".{0,80}", after in ".{0,40}") {
+        fn arbitrary_text_does_not_panic(header in ".{0,80}", after in ".{0,40}") {
             let _ = from_response(429, &[&header], Some(&after), 0);
             let _ = from_response(429, &[], Some(&after), u64::MAX);
         }

@@ -1,6 +1,6 @@
-//! One envelope over the wire, and what its answer means (develop.sentry.dev: transport,
-//! offline-caching). Connections are kept and shared by all requests of the process; a server that
-//! closes an idle one (relay does after 5 s) costs a new connection and no envelope. On the runtime.
+//! The HTTP client: posts an envelope and classifies the response (develop.sentry.dev: transport, offline-caching).
+//! All requests of the process share its connections; a server that closes an idle one (Relay does after 5 s) costs a
+//! new connection and no envelope. On the runtime.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -26,67 +26,67 @@ use crate::{
     tls,
 };
 
-/// Below relay's 5 s, so that a connection which is about to be closed is rarely taken.
-const IDLE: Duration = Duration::from_secs(4);
-/// As much of an answer's body is read, so that its connection can be used again.
-const MOST_BODY: usize = 16 << 10;
-/// Larger bodies are compressed on a thread that may take its time.
-const LARGE: usize = 256 << 10;
+/// Below the 5 s of Relay, so that a connection that is about to be closed is rarely used.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Limit on the body of a response. It is read so that its connection can be used again.
+const MAX_RESPONSE_BODY: usize = 16 << 10;
+/// Larger bodies are compressed on a blocking thread, because they would hold up the runtime.
+const BLOCKING_COMPRESSION_THRESHOLD: usize = 256 << 10;
 
-/// What we are called in `X-Sentry-Auth` and `User-Agent`.
-pub(in crate::sentry) const NAME: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
+/// The client name in `X-Sentry-Auth` and `User-Agent`.
+pub(super) const NAME: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
 
-/// What became of an envelope.
+/// The outcome of a request, by the reaction to it.
 #[derive(Debug)]
-pub(in crate::sentry) enum Outcome {
-    /// Sentry has it.
+pub(super) enum Outcome {
+    /// Sentry accepted the envelope.
     Delivered,
-    /// Sentry wants silence. What it wanted to keep it has kept.
-    Limited,
-    /// Sentry refuses it, and would again.
-    Refused(u16, String),
-    /// It never got there: no name, no connection, no TLS, or the answer of a proxy on the way.
+    /// Status 429. Sentry has processed the items that are not limited.
+    RateLimited,
+    /// Sentry rejected the envelope and would reject it again: status and body.
+    Rejected(u16, String),
+    /// It did not reach Sentry: no address, no connection, no TLS, or a response of a proxy on the way.
     Unreachable(String),
-    /// Nobody knows whether it arrived.
-    Trouble(String),
+    /// The connection broke or timed out: Sentry may have received it.
+    Unanswered(String),
 }
 
-/// An answer.
+/// The response to a request, or the error in its place.
 #[derive(Debug)]
-pub(in crate::sentry) struct Response {
-    pub(in crate::sentry) outcome: Outcome,
-    pub(in crate::sentry) status: Option<u16>,
-    pub(in crate::sentry) limits: Vec<RateLimit>,
+pub(super) struct Response {
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<u16>,
+    pub(super) limits: Vec<RateLimit>,
     /// Bytes on the wire.
-    pub(in crate::sentry) bytes: u64,
-    pub(in crate::sentry) took: Duration,
+    pub(super) bytes: u64,
+    pub(super) took: Duration,
 }
 
-/// How to reach Sentry.
+/// The HTTP client of the process. Clones share connections and the compressor.
 #[derive(Debug, Clone)]
-pub(in crate::sentry) struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     compression: Option<Compression>,
-    /// What was compressed with last: making one anew takes longer than compressing an event.
+    /// The compressor, reused because creating one takes longer than compressing an event.
     deflate: Arc<Mutex<Option<Compress>>>,
     server_errors: bool,
 }
 
 impl Client {
-    /// Makes a client. Reads the file of certificates.
-    pub(in crate::sentry) fn new(settings: &SentrySettings) -> Result<Self> {
+    /// Creates the client. Reads `sentry.transport.ca_file`.
+    pub(super) fn new(settings: &SentrySettings) -> Result<Self> {
         install_crypto();
         let mut builder = reqwest::Client::builder()
             .user_agent(NAME)
             .redirect(Policy::none())
-            // As the SDKs write them; some front servers and their logs know no other case.
+            // As the SDKs write them: some front servers and log filters know no other case.
             .http1_title_case_headers()
-            // Under CGI, HTTP_PROXY may be a header of the visitor's: only the setting counts.
+            // Under CGI, HTTP_PROXY may be a request header: only the setting counts.
             .no_proxy()
             .dns_resolver(Dns::of_system())
             .timeout(settings.timeout)
             .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(settings.workers);
         builder = match settings.ssl_verify {
             true => {
@@ -102,7 +102,9 @@ impl Client {
         };
         if let Some(url) = &settings.proxy {
             let mut proxy = Proxy::all(url.as_url().clone()).map_err(|_| {
-                Error::Config(format!("sentry.transport.proxy: {url} is of no use"))
+                Error::Config(format!(
+                    "sentry.transport.proxy: unsupported proxy URL {url}"
+                ))
             })?;
             if let Some(auth) = &settings.proxy_auth {
                 let (user, password) = auth.expose().split_once(':').ok_or_else(|| {
@@ -127,12 +129,7 @@ impl Client {
     }
 
     /// Posts an envelope.
-    pub(in crate::sentry) async fn post(
-        &self,
-        endpoint: &str,
-        auth: &str,
-        envelope: Vec<u8>,
-    ) -> Response {
+    pub(super) async fn post(&self, endpoint: &str, auth: &str, envelope: Vec<u8>) -> Response {
         let (body, is_gzip) = self.compress(envelope).await;
         let begun = Instant::now();
         let bytes = body.len() as u64;
@@ -148,11 +145,11 @@ impl Client {
         descriptors::hold_standard();
         let (outcome, status, limits) = match post.send().await {
             Err(error) => {
-                let never_left = error.is_connect();
+                let is_unreachable = error.is_connect();
                 let why = chain(&error.without_url());
-                let outcome = match never_left {
+                let outcome = match is_unreachable {
                     true => Outcome::Unreachable(why),
-                    false => Outcome::Trouble(why),
+                    false => Outcome::Unanswered(why),
                 };
                 (outcome, None, Vec::new())
             }
@@ -161,7 +158,7 @@ impl Client {
                 let limits = limits_in(status, response.headers());
                 let is_json = is_json(response.headers());
                 let mut text = Vec::new();
-                while text.len() < MOST_BODY
+                while text.len() < MAX_RESPONSE_BODY
                     && let Ok(Some(part)) = response.chunk().await
                 {
                     text.extend_from_slice(&part);
@@ -178,28 +175,28 @@ impl Client {
         }
     }
 
-    /// `is_json`: as all that Sentry itself answers is.
+    /// Classifies a status. `is_json`: a response of Sentry itself always is.
     fn outcome(&self, status: u16, is_json: bool, body: &[u8]) -> Outcome {
         match status {
             200..=299 => Outcome::Delivered,
-            429 => Outcome::Limited,
-            // The proxy's word and not Sentry's.
-            407 => Outcome::Unreachable("the proxy wants other credentials (407)".into()),
+            429 => Outcome::RateLimited,
+            // Sentry never answers 407: it comes from the proxy.
+            407 => Outcome::Unreachable("the proxy requires authentication (407)".into()),
             502..=504 if !is_json => Outcome::Unreachable(format!("a proxy answered {status}")),
             502..=504 if self.server_errors => Outcome::Unreachable(format!("answered {status}")),
             _ => {
                 let text = String::from_utf8_lossy(body.get(..body.len().min(300)).unwrap_or(body));
-                Outcome::Refused(status, text.chars().filter(|c| !c.is_control()).collect())
+                Outcome::Rejected(status, text.chars().filter(|c| !c.is_control()).collect())
             }
         }
     }
 
-    /// Gives back the memory that is kept for the next envelope.
-    pub(in crate::sentry) fn rest(&self) {
-        self.kept().take();
+    /// Frees the compressor.
+    pub(super) fn free_buffers(&self) {
+        self.deflate().take();
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Compress>> {
+    fn deflate(&self) -> MutexGuard<'_, Option<Compress>> {
         self.deflate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,36 +204,35 @@ impl Client {
         let Some(level) = self.compression else {
             return (envelope, false);
         };
-        if envelope.len() < LARGE {
-            let mut kept = self.kept();
-            let deflate = kept.get_or_insert_with(|| Compress::new(level, false));
-            return packed(deflate, envelope);
+        if envelope.len() < BLOCKING_COMPRESSION_THRESHOLD {
+            let mut deflate = self.deflate();
+            let deflate = deflate.get_or_insert_with(|| Compress::new(level, false));
+            return gzip_or_plain(deflate, envelope);
         }
         let envelope = Arc::new(envelope);
         let shared = Arc::clone(&envelope);
-        let packing = blocking(move || gzip(&mut Compress::new(level, false), &shared));
-        match packing.await {
-            Ok(Some(packed)) => (packed, true),
-            // As it is: there is no thread.
+        let task = blocking(move || gzip(&mut Compress::new(level, false), &shared));
+        match task.await {
+            Ok(Some(compressed)) => (compressed, true),
+            // Uncompressed: there is no thread for it.
             _ => (Arc::unwrap_or_clone(envelope), false),
         }
     }
 }
 
-/// What goes over the wire, and whether it is gzip.
-fn packed(deflate: &mut Compress, envelope: Vec<u8>) -> (Vec<u8>, bool) {
+/// Compresses an envelope. Returns it unchanged, and `false`, if that fails.
+fn gzip_or_plain(deflate: &mut Compress, envelope: Vec<u8>) -> (Vec<u8>, bool) {
     match gzip(deflate, &envelope) {
-        Some(packed) => (packed, true),
+        Some(compressed) => (compressed, true),
         None => (envelope, false),
     }
 }
 
-/// A member of gzip (RFC 1952): a head that tells neither name nor time, what was compressed, its checksum and
-/// its length.
+/// Writes a gzip member (RFC 1952): a header without name and time, the compressed data, checksum and length.
 fn gzip(deflate: &mut Compress, envelope: &[u8]) -> Option<Vec<u8>> {
-    const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     let mut out = Vec::with_capacity(envelope.len() / 2 + 64);
-    out.extend_from_slice(&HEAD);
+    out.extend_from_slice(&HEADER);
     deflate.reset();
     loop {
         let rest = envelope.get(usize::try_from(deflate.total_in()).ok()?..)?;
@@ -279,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_compressor_serves_envelopes_of_any_size_one_after_the_other() {
+    fn compressor_is_reused_for_envelopes_of_any_size() {
         let mut deflate = Compress::new(Compression::new(1), false);
         let noise = |length: usize| {
             let mut state = 88_172_645_463_325_252u64;
@@ -293,12 +289,12 @@ mod tests {
         };
         for length in [0, 1, 100, 9_600, 70_000, 300_000] {
             for envelope in [noise(length), vec![b'x'; length]] {
-                let packed = gzip(&mut deflate, &envelope).unwrap();
-                let mut again = Vec::new();
-                GzDecoder::new(packed.as_slice())
-                    .read_to_end(&mut again)
+                let compressed = gzip(&mut deflate, &envelope).unwrap();
+                let mut decompressed = Vec::new();
+                GzDecoder::new(compressed.as_slice())
+                    .read_to_end(&mut decompressed)
                     .unwrap();
-                assert_eq!(again, envelope, "{length} bytes");
+                assert_eq!(decompressed, envelope, "{length} bytes");
             }
         }
     }

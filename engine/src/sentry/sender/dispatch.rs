@@ -1,14 +1,15 @@
-//! From an envelope to a request: less what Sentry wants silence for, and with what was lost.
+//! From a delivery to a request: removes rate-limited items, attaches the client report, starts the request.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{CLIENT_RETRY_DELAY, CompletedRequest, Sender};
 use super::{
+    CLIENT_RETRY_DELAY, CompletedRequest, Sender,
     client::Client,
-    project::{Claims, Delivery, Project},
+    delivery::{Claims, Delivery},
+    project::Project,
 };
 use crate::{
     host::clock,
@@ -24,8 +25,8 @@ use crate::{
 };
 
 impl Sender {
-    /// Sends one envelope, less what Sentry wants silence for. `has_dsn`: it was given with a DSN, which
-    /// holds whatever its header says.
+    /// Sends an envelope without its rate-limited items. `has_dsn`: it was queued with a DSN, which takes precedence
+    /// over that of its header.
     pub(super) fn dispatch(
         &mut self,
         key: &str,
@@ -35,44 +36,44 @@ impl Sender {
     ) {
         let age = Duration::from_millis(clock::unix_ms().saturating_sub(delivery.accepted_ms));
         let Some(project) = self.projects.get_mut(key) else {
-            return self.finish(&delivery, Count::Failed);
+            return self.sentry.finish_delivery(&delivery, Count::Failed);
         };
         if age > self.sentry.settings.max_age {
             project.end_probe();
             return self.expire(key, delivery);
         }
-        let silenced = silence(project, &mut envelope);
+        let is_limited = remove_rate_limited(project, &mut envelope);
         if envelope.items.is_empty() {
             project.end_probe();
-            if silenced && self.sentry.logs_at(log::Level::Debug) {
-                log::debug!(target: "pillion::sentry", project = project.dsn.to_string().as_str(); "envelope dropped: Sentry wants silence");
+            if is_limited && self.sentry.logs_at(log::Level::Debug) {
+                log::debug!(target: "pillion::sentry", project = project.dsn.to_string().as_str(); "envelope dropped: rate limited");
             }
-            return self.finish(&delivery, Count::RateLimited);
+            return self.sentry.finish_delivery(&delivery, Count::RateLimited);
         }
         let is_other = || envelope.text("dsn").is_none_or(|dsn| dsn != key);
         if has_dsn && envelope.raw("dsn").is_some() && is_other() {
-            // All forms of the key in a request have to agree.
+            // Sentry refuses a request whose header and authentication name different keys.
             envelope.set("dsn", key);
         }
-        let carried = self.attach_report(key, &mut envelope);
-        if silenced && delivery.made.is_none() {
-            // What is tried again has to be without what was dropped and told of.
-            let mut kept = envelope.items;
-            if !carried.is_empty() {
-                kept.pop();
+        let reported = self.attach_report(key, &mut envelope);
+        if is_limited && delivery.body.is_none() {
+            // A retry must not contain the items that were dropped and reported.
+            let mut remaining = envelope.items;
+            if !reported.is_empty() {
+                remaining.pop();
             }
-            envelope.items = kept;
-            delivery.made = Some(Arc::new(envelope.write(None)));
-            if let Some(report) = report_of(&carried) {
+            envelope.items = remaining;
+            delivery.body = Some(Arc::new(envelope.write(None)));
+            if let Some(report) = report_of(&reported) {
                 envelope.items.push(report);
             }
         }
         let body = envelope.write(Some(&time(clock::unix_ms())));
-        self.post(key, delivery, carried, body);
+        self.post(key, delivery, reported, body);
     }
 
-    /// Adds what was lost to an envelope that goes anyway.
-    pub(super) fn attach_report(&mut self, key: &str, envelope: &mut Envelope<'_>) -> Vec<Loss> {
+    /// Adds a client report of all losses to an envelope. Returns the losses that it contains.
+    fn attach_report(&mut self, key: &str, envelope: &mut Envelope<'_>) -> Vec<Loss> {
         let Some(project) = self.projects.get_mut(key) else {
             return Vec::new();
         };
@@ -81,79 +82,74 @@ impl Sender {
         }
         let losses = project.shared.take_losses(project.slot);
         let (item, left) = client_report::report(&losses, &time(clock::unix_ms()));
-        let told = losses.len() - left.len();
+        let count = losses.len() - left.len();
         for loss in left {
-            project.shared.put_back(project.slot, loss);
+            project.shared.restore_loss(project.slot, loss);
         }
-        project.lost_since = None;
-        if told > 0 {
+        project.losses_since = None;
+        if count > 0 {
             envelope.items.push(item);
         }
-        losses.into_iter().take(told).collect()
+        losses.into_iter().take(count).collect()
     }
 
-    /// An envelope for losses that found no carrier.
+    /// Sends an envelope that consists of a client report only.
     pub(super) fn send_report(&mut self, key: &str) {
         let mut envelope = Envelope::new(None, Vec::new());
         envelope.set("dsn", key);
-        let carried = self.attach_report(key, &mut envelope);
+        let reported = self.attach_report(key, &mut envelope);
         if envelope.items.is_empty() {
             return;
         }
         let body = envelope.write(Some(&time(clock::unix_ms())));
         let delivery = Delivery {
             claims: Claims::new(Vec::new(), 1),
-            made: None,
+            body: None,
             attempts: 0,
             accepted_ms: clock::unix_ms(),
-            turn: (Priority::Lowest, 0),
+            order: (Priority::Lowest, 0),
         };
-        self.post(key, delivery, carried, body);
+        self.post(key, delivery, reported, body);
     }
 
-    pub(super) fn post(
-        &mut self,
-        key: &str,
-        delivery: Delivery,
-        carried: Vec<Loss>,
-        body: Vec<u8>,
-    ) {
+    /// Starts a request.
+    fn post(&mut self, key: &str, delivery: Delivery, reported: Vec<Loss>, body: Vec<u8>) {
         let client = match self.client.clone() {
             Some(client) => Ok(client),
             None => Client::new(&self.sentry.settings),
         };
         let Some(project) = self.projects.get_mut(key) else {
-            return self.finish(&delivery, Count::Failed);
+            return self.sentry.finish_delivery(&delivery, Count::Failed);
         };
         let key = key.to_owned();
         match client {
             Ok(client) => {
                 let (endpoint, auth) = (Arc::clone(&project.endpoint), Arc::clone(&project.auth));
-                // While one is under way nothing else is sent there.
-                let (is_probe, probe) = (project.probing, project.probe.take());
+                // Nothing else is sent to the project while a probe is in flight.
+                let (is_probe, probe) = (project.is_probing, project.probe.take());
                 self.client = Some(client.clone());
-                self.sentry.under_way.fetch_add(1, Ordering::SeqCst);
+                self.sentry.sender_state.request_started();
                 self.in_flight.spawn(async move {
-                    let answer = client.post(&endpoint, &auth, body).await;
+                    let response = client.post(&endpoint, &auth, body).await;
                     CompletedRequest {
                         project: key,
                         delivery,
-                        carried,
+                        reported,
                         is_probe,
                         probe,
-                        answer,
+                        response,
                     }
                 });
             }
             Err(error) => {
-                // A setting is bad: what was accepted waits until somebody mends it.
-                log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "nothing can be sent");
-                for loss in carried {
-                    project.shared.put_back(project.slot, loss);
+                // A setting is wrong: queued envelopes wait until it is corrected.
+                log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "failed to create the HTTP client: envelopes wait");
+                for loss in reported {
+                    project.shared.restore_loss(project.slot, loss);
                 }
-                project.down_until = Some(Instant::now() + CLIENT_RETRY_DELAY * 30);
+                project.backoff_until = Some(Instant::now() + CLIENT_RETRY_DELAY);
                 project.end_probe();
-                if delivery.claims.all().is_empty() {
+                if delivery.is_report() {
                     return;
                 }
                 project.defer(delivery, &self.sentry.outbox);
@@ -162,30 +158,30 @@ impl Sender {
     }
 }
 
-fn report_of(carried: &[Loss]) -> Option<Item<'static>> {
-    (!carried.is_empty()).then(|| client_report::report(carried, &time(clock::unix_ms())).0)
+fn report_of(losses: &[Loss]) -> Option<Item<'static>> {
+    (!losses.is_empty()).then(|| client_report::report(losses, &time(clock::unix_ms())).0)
 }
 
-/// Takes out what Sentry wants silence for, and notes it as lost. An attachment and a profile go with
-/// what they belong to. Whether anything was taken out.
-fn silence(project: &Project, envelope: &mut Envelope<'_>) -> bool {
-    let is_silenced = |item: &Item<'_>| match item.kind.as_str() {
-        // Limited only by what goes for everything.
-        "client_report" => project.limited(None).is_some(),
-        _ => project.limited(item.category()).is_some(),
+/// Removes the items of rate-limited categories and records them as lost; attachments and profiles go with the item
+/// they belong to. Returns whether any was removed.
+fn remove_rate_limited(project: &Project, envelope: &mut Envelope<'_>) -> bool {
+    let is_limited = |item: &Item<'_>| match item.kind.as_str() {
+        // Limited only by a limit on everything.
+        "client_report" => project.rate_limit(None).is_some(),
+        _ => project.rate_limit(item.category()).is_some(),
     };
-    let mut flags: Vec<bool> = envelope.items.iter().map(is_silenced).collect();
+    let mut flags: Vec<bool> = envelope.items.iter().map(is_limited).collect();
     if !flags.contains(&true) {
         return false;
     }
-    let gone = |kind: &str, flags: &[bool]| {
+    let is_removed = |kind: &str, flags: &[bool]| {
         let mut items = envelope.items.iter().zip(flags);
         items.any(|(item, flag)| *flag && item.kind == kind)
     };
     let (event, transaction, replay) = (
-        gone("event", &flags),
-        gone("transaction", &flags),
-        gone("replay_event", &flags) || gone("replay_recording", &flags),
+        is_removed("event", &flags),
+        is_removed("transaction", &flags),
+        is_removed("replay_event", &flags) || is_removed("replay_recording", &flags),
     );
     for (item, flag) in envelope.items.iter().zip(flags.iter_mut()) {
         *flag |= match item.kind.as_str() {
@@ -198,18 +194,18 @@ fn silence(project: &Project, envelope: &mut Envelope<'_>) -> bool {
     let mut flags = flags.into_iter();
     let mut lost = Vec::new();
     envelope.items.retain(|item| {
-        let goes = flags.next().unwrap_or(false);
-        if goes {
+        let is_removed = flags.next().unwrap_or(false);
+        if is_removed {
             lost.push(item.clone());
         }
-        !goes
+        !is_removed
     });
     for loss in client_report::of_items(DiscardReason::RatelimitBackoff, &lost) {
         project.shared.lose(project.slot, loss);
     }
-    // An SDK's own report is told later, with ours.
+    // The losses in a client report of an SDK are sent later, with our own.
     for loss in lost.iter().flat_map(client_report::reported) {
-        project.shared.put_back(project.slot, loss);
+        project.shared.restore_loss(project.slot, loss);
     }
     true
 }

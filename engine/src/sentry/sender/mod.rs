@@ -1,14 +1,14 @@
-//! The task that sends: one a process, on the runtime. It takes records from the outbox by weight of
-//! their class, asks the board what Sentry wants silence for, keeps a bounded number of requests in
-//! flight, and settles each record when its fate is known. Until then the record stays in the outbox, so
-//! the death of this process at any instant leaves it to another one.
+//! The task that sends, one for each process, on the runtime: it claims records by the weight of their priority,
+//! applies rate limits, keeps a bounded number of requests in flight, and settles a record when its envelope is done.
+//! Until then the record stays in the outbox, so that another process sends it if this one dies.
 //!
-//! * [`receive`] from a record to a project; [`schedule`] what has waited long enough.
-//! * [`dispatch`] from an envelope to a request; [`response`] what its answer means.
+//! * [`receive`]: from a record to its [`project`]; [`schedule`]: batches, deferred deliveries, reports that are due.
+//! * [`dispatch`]: from a [`delivery`] to a request of the [`client`]; [`response`]: from its outcome to the end.
+//! * [`state`]: the handshake with producers.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,65 +17,74 @@ use tokio::task::JoinSet;
 use super::{
     Sentry,
     protocol::category::Priority,
-    reachability::{self, Probe},
+    reachability::{self, ProbeGuard},
     shared_state::{Count, Loss},
 };
 use crate::{error::IoContext as _, metrics::sentry::QUEUE_LENGTH, threads::blocking};
 use client::{Client, Response};
-use project::{Delivery, Project};
+use delivery::Delivery;
+use project::Project;
 
 pub(crate) mod client;
+mod delivery;
 mod dispatch;
-pub(crate) mod project;
+pub(super) mod project;
 mod receive;
 mod response;
 mod schedule;
+pub(super) mod state;
 
-/// How often the outbox is looked at while there is something to do.
+/// How often the outbox is checked while the sender polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
-/// How often a process looks whether another one has found out that Sentry is back.
+/// How often a process checks whether another one has reached Sentry again.
 const REACHABILITY_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// So long after the last envelope the sender looks by itself; then it has to be woken.
+/// Time without work after which the sender stops polling and waits to be woken.
 const POLLING_TIMEOUT: Duration = Duration::from_millis(20);
-/// So long after the last envelope a chain gives memory back.
-const IDLE: Duration = Duration::from_secs(5);
-/// Losses that find no carrier get one of their own.
+/// Time without work after which the outbox and the client free memory.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Interval after which losses are sent in an envelope of their own, if no other envelope has carried them.
 const REPORT_INTERVAL: Duration = Duration::from_secs(30);
-/// Where no client can be made, and for a pause without a draw.
-const CLIENT_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Pause before the next attempt to create the HTTP client.
+const CLIENT_RETRY_DELAY: Duration = Duration::from_secs(30);
+/// Evictions below which deferred deliveries are not scanned for evicted records.
+const MIN_EVICTIONS_TO_SCAN: usize = 64;
+/// The longest sleep of the sender.
+const MAX_SLEEP: Duration = Duration::from_secs(3600);
 
-/// A request that has its answer.
+/// A request that has its response.
 struct CompletedRequest {
     project: String,
     delivery: Delivery,
-    /// The losses that rode along.
-    carried: Vec<Loss>,
-    /// It was to find out whether Sentry is back.
+    /// The losses in its client report.
+    reported: Vec<Loss>,
+    /// Whether it probed whether Sentry is back.
     is_probe: bool,
-    /// And had the right to, for the whole host.
-    probe: Option<Probe>,
-    answer: Response,
+    /// The host-wide right to do so.
+    probe: Option<ProbeGuard>,
+    response: Response,
 }
 
+/// The state of the sending task.
 struct Sender {
     sentry: Arc<Sentry>,
     client: Option<Client>,
+    /// Projects by their DSN.
     projects: HashMap<String, Project>,
     in_flight: JoinSet<CompletedRequest>,
     blocking_tasks: JoinSet<()>,
-    /// Classes in their turn, the next one last.
+    /// The priorities that the next records are claimed from, the next one last.
     round: Vec<Priority>,
     last_work: Instant,
     is_idle: bool,
     synced: Instant,
-    /// Counts what was claimed.
-    turns: u64,
-    /// Records dropped since the targets were last told.
-    dropped: usize,
+    /// The number of deliveries so far, for [`Delivery::order`].
+    deliveries: u64,
+    /// Claims whose record was evicted or moved since deferred deliveries were scanned last.
+    stale_claims: usize,
 }
 
 impl Sentry {
-    /// Sends for as long as the runtime lives.
+    /// Sends until the runtime stops.
     pub async fn run(self: Arc<Self>) {
         let mut sender = Sender {
             client: None,
@@ -86,118 +95,103 @@ impl Sentry {
             last_work: Instant::now(),
             is_idle: false,
             synced: Instant::now(),
-            turns: 0,
-            dropped: 0,
+            deliveries: 0,
+            stale_claims: 0,
             sentry: self,
         };
         loop {
-            sender.turn().await;
+            sender.run_round().await;
         }
     }
 }
 
 impl Sender {
-    async fn turn(&mut self) {
-        let did = self.fill();
+    /// Starts requests, maintains the outbox, and waits for a response, a deadline or a producer.
+    async fn run_round(&mut self) {
+        let did_work = self.start_requests();
         QUEUE_LENGTH.set(self.sentry.outbox.queued() as f64);
         self.sentry.publish_backlog();
         let now = Instant::now();
-        if did {
+        if did_work {
             self.last_work = now;
             self.is_idle = false;
         }
         self.sync(now);
         let sentry = Arc::clone(&self.sentry);
-        let hurried = sentry.flushing.load(Ordering::SeqCst) > 0;
-        let full = self.in_flight.len() >= sentry.settings.workers;
-        let lingers = hurried || now.duration_since(self.last_work) < POLLING_TIMEOUT;
-        let waits = self
-            .projects
-            .values()
-            .any(|project| !project.deferred.is_empty());
-        let quiet = self.in_flight.is_empty() && self.blocking_tasks.is_empty();
-        sentry.stuck.store(quiet && waits && !did, Ordering::SeqCst);
-        if !did && quiet {
-            sentry.rests.fetch_add(1, Ordering::SeqCst);
-        }
-        if !did && !lingers && !full {
-            sentry.awake.store(false, Ordering::SeqCst);
-            // Who came before the store has not woken us.
-            if self.fill() {
-                sentry.awake.store(true, Ordering::SeqCst);
+        let state = &sentry.sender_state;
+        let is_full = self.in_flight.len() >= sentry.settings.workers;
+        let polls = state.is_flushing() || now.duration_since(self.last_work) < POLLING_TIMEOUT;
+        let mut projects = self.projects.values();
+        let has_deferred = projects.any(|project| !project.deferred.is_empty());
+        let is_under_way = !self.in_flight.is_empty() || !self.blocking_tasks.is_empty();
+        state.finish_round(did_work, is_under_way, has_deferred);
+        if !did_work && !polls && !is_full {
+            state.stop_polling();
+            // A producer that pushed before this store has not notified.
+            if self.start_requests() {
+                state.start_polling();
                 self.last_work = now;
                 return;
             }
         }
-        let idle_at = (!self.is_idle).then(|| self.last_work + IDLE);
+        let idle_at = (!self.is_idle).then(|| self.last_work + IDLE_TIMEOUT);
         if idle_at.is_some_and(|at| now >= at) {
             self.is_idle = true;
-            self.client.iter().for_each(Client::rest);
+            self.client.iter().for_each(Client::free_buffers);
         }
         sentry.outbox.maintain(self.is_idle);
-        let mut next = self.next_deadline().into_iter().chain(idle_at).min();
-        if lingers && !full {
-            next = Some(next.map_or(now + POLL_INTERVAL, |next| next.min(now + POLL_INTERVAL)));
-        }
-        // What waits may have come since the last sync.
-        if sentry.settings.on_disk && sentry.outbox.queued() > 0 {
-            let due = self.synced + sentry.settings.sync_interval;
-            next = Some(next.map_or(due, |next| next.min(due)));
-        }
-        let far = now + Duration::from_secs(3600);
+        let poll_at = (polls && !is_full).then(|| now + POLL_INTERVAL);
+        // Queued records may be newer than the last sync.
+        let needs_sync = sentry.settings.on_disk && sentry.outbox.queued() > 0;
+        let sync_at = needs_sync.then(|| self.synced + sentry.settings.sync_interval);
+        let deadlines = [self.next_deadline(), idle_at, poll_at, sync_at];
+        let next = deadlines.into_iter().flatten().min();
         tokio::select! {
-            Some(done) = self.in_flight.join_next() => {
-                if let Ok(done) = done {
-                    self.settle(done);
+            Some(request) = self.in_flight.join_next() => {
+                if let Ok(request) = request {
+                    self.complete(request);
                 }
-                while let Some(Ok(done)) = self.in_flight.try_join_next() {
-                    self.settle(done);
+                while let Some(Ok(request)) = self.in_flight.try_join_next() {
+                    self.complete(request);
                 }
                 self.last_work = Instant::now();
             }
             Some(_) = self.blocking_tasks.join_next() => {}
-            () = sentry.wake.notified() => {}
-            () = tokio::time::sleep_until(next.unwrap_or(far).into()) => {}
+            () = state.woken() => {}
+            () = tokio::time::sleep_until(next.unwrap_or(now + MAX_SLEEP).into()) => {}
         }
     }
 
-    /// Starts as many requests as may be in flight. Whether there was anything to do.
-    fn fill(&mut self) -> bool {
-        let mut did = false;
-        did |= self.sentry.report_evicted() > 0;
-        self.dropped += self.sentry.outbox.take_stale_claims();
-        let take_evicted_for_others = self.sentry.outbox.take_evicted_for_others();
-        if take_evicted_for_others > 0 {
-            self.sentry
-                .shared
-                .count(Count::Overflow, take_evicted_for_others as u64);
+    /// Starts as many requests as may be in flight. Returns whether there was anything to do.
+    fn start_requests(&mut self) -> bool {
+        let mut did_work = self.sentry.report_evicted() > 0;
+        self.stale_claims += self.sentry.outbox.take_stale_claims();
+        let evicted = self.sentry.outbox.take_evicted_for_others();
+        if evicted > 0 {
+            self.sentry.shared.count(Count::Overflow, evicted as u64);
         }
         self.remove_evicted();
         while self.in_flight.len() < self.sentry.settings.workers {
-            if self.sentry.closing.load(Ordering::SeqCst) || !(self.send_due() || self.claim_next())
-            {
+            if self.sentry.sender_state.is_closed() || !(self.send_due() || self.claim_next()) {
                 break;
             }
-            did = true;
+            did_work = true;
         }
-        did
+        did_work
     }
 
-    /// What was dropped holds its file for as long as somebody thinks that it waits. Looking through all
-    /// that wait is worth while only when many were dropped.
+    /// Drops deferred deliveries of evicted records, which keep the mapping of their file alive. Scans all of them,
+    /// so only after many evictions.
     fn remove_evicted(&mut self) {
-        let waiting: usize = self
-            .projects
-            .values()
-            .map(|project| project.deferred.len())
-            .sum();
-        if self.dropped > 64.max(waiting / 8) {
-            self.dropped = 0;
+        let projects = self.projects.values();
+        let deferred: usize = projects.map(|project| project.deferred.len()).sum();
+        if self.stale_claims > MIN_EVICTIONS_TO_SCAN.max(deferred / 8) {
+            self.stale_claims = 0;
             self.projects.values_mut().for_each(Project::remove_evicted);
         }
     }
 
-    /// The next record, by weight of the classes. `false`: none waits.
+    /// Claims the next record, by weighted round robin over the priorities. Returns `false` if none is ready.
     fn claim_next(&mut self) -> bool {
         for _ in 0..2 {
             while let Some(priority) = self.round.last().copied() {
@@ -208,7 +202,7 @@ impl Sender {
                 }
                 self.round.retain(|other| *other != priority);
             }
-            // Lowest weights first, as the next one is taken from the end.
+            // Lowest weights first, because the next one is taken from the end.
             self.round = (1..=5)
                 .flat_map(|turn| {
                     let priorities = Priority::ALL.into_iter().rev();
@@ -219,37 +213,35 @@ impl Sender {
         false
     }
 
+    /// When a batch, a ready or deferred delivery, or a client report is due next.
     fn next_deadline(&self) -> Option<Instant> {
         let settings = &self.sentry.settings;
-        let free = self.in_flight.len() < settings.workers;
-        let (now, ceiling) = (Instant::now(), reachability::ceiling(settings));
-        self.projects
-            .values()
-            .flat_map(|project| {
-                let held = !project.deferred.is_empty() && !project.probing && free;
-                [
-                    project.batches.next_due(settings.batch_timeout),
-                    project
-                        .ready
-                        .front()
-                        .filter(|_| free)
-                        .map(|_| self.last_work),
-                    held.then(|| match project.destination.is_down() {
-                        // Another process may find out that it is back.
-                        true => project
-                            .next_at(now, ceiling)
-                            .max(project.look_at)
-                            .min(now + REACHABILITY_POLL_INTERVAL),
-                        false => project.next_at(now, ceiling),
-                    }),
-                    project.lost_since.map(|since| since + REPORT_INTERVAL),
-                ]
-            })
-            .flatten()
-            .min()
+        let is_free = self.in_flight.len() < settings.workers;
+        let (now, max_pause) = (Instant::now(), reachability::max_pause(settings));
+        let deadlines = self.projects.values().flat_map(|project| {
+            let sends_deferred = !project.deferred.is_empty() && !project.is_probing && is_free;
+            let sends_ready = !project.ready.is_empty() && is_free;
+            let next = || {
+                let next = project.next_at(now, max_pause);
+                match project.destination.is_down() {
+                    // Another process may reach it earlier.
+                    true => next
+                        .max(project.next_poll)
+                        .min(now + REACHABILITY_POLL_INTERVAL),
+                    false => next,
+                }
+            };
+            [
+                project.batcher.next_due(settings.batch_timeout),
+                sends_ready.then_some(self.last_work),
+                sends_deferred.then(next),
+                project.losses_since.map(|since| since + REPORT_INTERVAL),
+            ]
+        });
+        deadlines.flatten().min()
     }
 
-    /// Durability against power loss, at its interval.
+    /// Syncs the files of the outbox to disk at their interval, against power loss.
     fn sync(&mut self, now: Instant) {
         let settings = &self.sentry.settings;
         if settings.on_disk && now.duration_since(self.synced) >= settings.sync_interval {
@@ -258,7 +250,7 @@ impl Sender {
             self.blocking_tasks.spawn(async move {
                 let synced = blocking(move || sentry.outbox.sync().context(|| "syncing"));
                 if let Err(error) = synced.await.and_then(|synced| synced) {
-                    log::warn!(target: "pillion::sentry", error = error.to_string().as_str(); "outbox can't be synced");
+                    log::warn!(target: "pillion::sentry", error = error.to_string().as_str(); "outbox sync failed");
                 }
             });
         }

@@ -1,10 +1,12 @@
-//! A record from the outbox: where it goes, and whether it goes now, waits for company, or for Sentry to come
-//! back.
+//! From a claimed record to its project: sent now, batched, or deferred until Sentry is reachable.
 
 use std::time::Instant;
 
-use super::Sender;
-use super::project::{Claims, Delivery, Project, dsn_of, register};
+use super::{
+    Sender,
+    delivery::{Claims, Delivery},
+    project::{Project, dsn_of},
+};
 use crate::{
     config::Dsn,
     sentry::{
@@ -13,12 +15,12 @@ use crate::{
             category::{Category, DiscardReason, Priority},
             envelope::Envelope,
         },
-        shared_state::Count,
+        shared_state::{Count, SharedState},
     },
 };
 
 impl Sender {
-    /// Finds out where a record goes.
+    /// Assigns a record to its project.
     pub(super) fn accept(&mut self, claim: Claim) {
         let Some(record) = claim.read() else {
             self.sentry.shared.count(Count::Torn, 1);
@@ -30,38 +32,40 @@ impl Sender {
             Err(why) => return self.reject(&claim, &record, &why),
         };
         let Some(dsn) = dsn_of(&record.dsn, &envelope) else {
-            return self.reject(&claim, &record, "it names no project");
+            return self.reject(&claim, &record, "it has no DSN");
         };
         let key = dsn.expose().to_owned();
-        let (first, settings) = (&self.sentry.shared, &self.sentry.settings);
+        let (shared, settings) = (&self.sentry.shared, &self.sentry.settings);
         let project = self
             .projects
             .entry(key.clone())
-            .or_insert_with(|| Project::new(dsn, first, settings));
-        self.turns += 1;
+            .or_insert_with(|| Project::new(dsn, shared, settings));
+        self.deliveries += 1;
         let delivery = Delivery {
-            turn: (claim.priority(), self.turns),
+            order: (claim.priority(), self.deliveries),
             claims: Claims::new(vec![claim.clone()], 1),
-            made: None,
+            body: None,
             attempts: record.attempts,
             accepted_ms: record.accepted_ms,
         };
         if project.is_down() {
             project.defer(delivery, &self.sentry.outbox);
-        } else if !project.batches.add(&claim, &envelope, Instant::now()) {
+        } else if !project.batcher.add(&claim, &envelope, Instant::now()) {
             self.dispatch(&key, delivery, envelope, !record.dsn.is_empty());
         }
     }
 
-    pub(super) fn reject(&self, claim: &Claim, record: &Record, why: &str) {
+    /// Drops and reports a record that is not a valid envelope.
+    fn reject(&self, claim: &Claim, record: &Record, why: &str) {
         if self.sentry.logs_at(log::Level::Error) {
-            log::error!(target: "pillion::sentry", reason = why; "envelope not understood");
+            log::error!(target: "pillion::sentry", reason = why; "invalid envelope in the outbox");
         }
         let dsn = std::str::from_utf8(&record.dsn)
             .ok()
             .and_then(|text| Dsn::parse(text).ok());
         if let Some(dsn) = dsn {
-            let (shared, slot) = register(&self.sentry.shared, &dsn);
+            let (shared, slot) =
+                SharedState::project_of(&self.sentry.shared, dsn.expose().as_bytes());
             let category = match claim.priority() {
                 Priority::Critical => Category::Error,
                 _ => Category::Default,

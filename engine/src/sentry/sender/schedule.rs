@@ -1,12 +1,15 @@
-//! What has waited long enough: batches, those that had to wait for Sentry, and reports of losses.
+//! What is due: batches, deliveries that were deferred until Sentry is reachable, and client reports.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::project::{Claims, Delivery, Project};
-use super::{REACHABILITY_POLL_INTERVAL, REPORT_INTERVAL, Sender};
+use super::{
+    REACHABILITY_POLL_INTERVAL, REPORT_INTERVAL, Sender,
+    delivery::{Claims, Delivery},
+    project::Project,
+};
 use crate::sentry::{
     outbox::Claim,
     protocol::{
@@ -19,23 +22,23 @@ use crate::sentry::{
 };
 
 impl Sender {
-    /// What has waited long enough: batches, reports, and those that wait for Sentry to come back.
+    /// Sends one delivery or client report that is due. Returns `false` if none is.
     pub(super) fn send_due(&mut self) -> bool {
         let now = Instant::now();
-        let hurried = self.sentry.flushing.load(Ordering::SeqCst) > 0;
+        let is_flushing = self.sentry.sender_state.is_flushing();
         let settings = &self.sentry.settings;
-        let (size, timeout) = match hurried {
+        let (size, timeout) = match is_flushing {
             true => (1, Duration::ZERO),
             false => (settings.batch_size, settings.batch_timeout),
         };
         let (drain, reports) = (settings.drain_interval, settings.send_client_reports);
-        // Of a process that is killed meanwhile; afterwards another one may.
-        let (lease, ceiling) = (settings.connect_timeout, reachability::ceiling(settings));
-        let (turns, outbox) = (&mut self.turns, &self.sentry.outbox);
+        // If this process is killed, another one may probe after the lease.
+        let (lease, max_pause) = (settings.connect_timeout, reachability::max_pause(settings));
+        let (number, outbox) = (&mut self.deliveries, &self.sentry.outbox);
         let mut found = None;
         for (key, project) in &mut self.projects {
-            for batch in project.batches.take_due(size, timeout, now) {
-                for delivery in deliveries_of(batch, turns) {
+            for batch in project.batcher.take_due(size, timeout, now) {
+                for delivery in deliveries_of(batch, number) {
                     if project.is_down() {
                         project.defer(delivery, outbox);
                     } else {
@@ -52,23 +55,23 @@ impl Sender {
                 found = Some((key.clone(), Some(delivery)));
                 break;
             }
-            if project.deferred.is_empty() || project.probing {
-                if reports && !project.is_down() && report_is_due(project, hurried, now) {
+            if project.deferred.is_empty() || project.is_probing {
+                if reports && !project.is_down() && report_is_due(project, is_flushing, now) {
                     found = Some((key.clone(), None));
                     break;
                 }
                 continue;
             }
-            if now < project.next_at(now, ceiling) {
+            if now < project.next_at(now, max_pause) {
                 continue;
             }
             if project.destination.is_down() {
-                if now < project.look_at {
+                if now < project.next_poll {
                     continue;
                 }
-                project.probe = project.destination.probe(lease);
+                project.probe = project.destination.try_probe(lease);
                 if project.probe.is_none() {
-                    project.look_at = now + REACHABILITY_POLL_INTERVAL;
+                    project.next_poll = now + REACHABILITY_POLL_INTERVAL;
                     continue;
                 }
             }
@@ -76,7 +79,7 @@ impl Sender {
                 project.end_probe();
                 continue;
             };
-            project.probing = project.is_down();
+            project.is_probing = project.is_down();
             project.drain_at = now + drain;
             found = Some((key.clone(), Some(delivery)));
             break;
@@ -94,31 +97,31 @@ impl Sender {
         }
     }
 
-    /// Sends what is no fresh record: a batch, or one that had to wait.
-    pub(super) fn resend(&mut self, key: &str, delivery: Delivery) {
-        let probing = self
+    /// Sends a container, or a delivery that was deferred.
+    fn resend(&mut self, key: &str, delivery: Delivery) {
+        let is_probing = self
             .projects
             .get(key)
-            .is_some_and(|project| project.probing);
-        let record = match &delivery.made {
+            .is_some_and(|project| project.is_probing);
+        let record = match &delivery.body {
             Some(_) => None,
             None => delivery.claims.all().first().and_then(Claim::read),
         };
-        let made = delivery.made.clone();
-        let bytes = match (&made, &record) {
-            (Some(made), _) => made.as_slice(),
+        let body = delivery.body.clone();
+        let bytes = match (&body, &record) {
+            (Some(body), _) => body.as_slice(),
             (None, Some(record)) => record.envelope.as_slice(),
             (None, None) => return self.finish_unsent(key, &delivery, Count::Torn),
         };
         let Ok(envelope) = Envelope::parse(bytes) else {
             return self.finish_unsent(key, &delivery, Count::Failed);
         };
-        // One that waited alone may have company now.
-        if !probing
-            && made.is_none()
+        // A deferred envelope may be batched with others now.
+        if !is_probing
+            && body.is_none()
             && let [claim] = delivery.claims.all()
             && let Some(project) = self.projects.get_mut(key)
-            && project.batches.add(claim, &envelope, Instant::now())
+            && project.batcher.add(claim, &envelope, Instant::now())
         {
             project.drain_at = Instant::now();
             return;
@@ -127,17 +130,17 @@ impl Sender {
         self.dispatch(key, delivery, envelope, has_dsn);
     }
 
-    /// It came to its end without a request.
-    pub(super) fn finish_unsent(&mut self, key: &str, delivery: &Delivery, as_what: Count) {
+    /// Finishes a delivery without a request.
+    fn finish_unsent(&mut self, key: &str, delivery: &Delivery, count: Count) {
         if let Some(project) = self.projects.get_mut(key) {
             project.end_probe();
         }
-        self.finish(delivery, as_what);
+        self.sentry.finish_delivery(delivery, count);
     }
 }
 
-/// The envelopes of a batch.
-fn deliveries_of(batch: Batch, turns: &mut u64) -> Vec<Delivery> {
+/// The deliveries of a batch, one for each of its envelopes.
+fn deliveries_of(batch: Batch, number: &mut u64) -> Vec<Delivery> {
     let records = batch.claims.iter().filter_map(Claim::read);
     let (attempts, accepted_ms) = records
         .map(|record| (record.attempts, record.accepted_ms))
@@ -145,11 +148,11 @@ fn deliveries_of(batch: Batch, turns: &mut u64) -> Vec<Delivery> {
     let priority = batch.claims.first().map_or(Priority::Low, Claim::priority);
     let claims = Claims::new(batch.claims, batch.envelopes.len());
     let delivery = |envelope| {
-        *turns += 1;
+        *number += 1;
         Delivery {
-            turn: (priority, *turns),
+            order: (priority, *number),
             claims: claims.clone(),
-            made: Some(Arc::new(envelope)),
+            body: Some(Arc::new(envelope)),
             attempts,
             accepted_ms,
         }
@@ -157,17 +160,15 @@ fn deliveries_of(batch: Batch, turns: &mut u64) -> Vec<Delivery> {
     batch.envelopes.into_iter().map(delivery).collect()
 }
 
-/// Whether losses have waited long enough for a carrier.
-fn report_is_due(project: &mut Project, hurried: bool, now: Instant) -> bool {
+/// Whether losses have waited long enough for an envelope that carries them.
+fn report_is_due(project: &mut Project, is_flushing: bool, now: Instant) -> bool {
     if !project.shared.has_losses(project.slot) {
-        project.lost_since = None;
+        project.losses_since = None;
         return false;
     }
-    let since = *project.lost_since.get_or_insert(now);
-    let hurried = hurried
-        && project
-            .report_refused
-            .is_none_or(|at| now >= at + REPORT_INTERVAL);
-    (hurried || now >= since + REPORT_INTERVAL)
-        && project.limited(Some(Category::Internal)).is_none()
+    let since = *project.losses_since.get_or_insert(now);
+    let failed_at = project.report_failed_at;
+    let at_once = is_flushing && failed_at.is_none_or(|at| now >= at + REPORT_INTERVAL);
+    (at_once || now >= since + REPORT_INTERVAL)
+        && project.rate_limit(Some(Category::Internal)).is_none()
 }

@@ -514,7 +514,7 @@ fn flush_tells_the_truth_and_the_end_of_a_process_does_not_wait_for_the_dead() {
     until("tried", || room.count(Count::Retries) == 1);
     assert!(!room.flush_within(Duration::from_millis(50)));
     let begun = Instant::now();
-    room.sentry.end(Duration::from_secs(30), false);
+    room.sentry.shutdown(Duration::from_secs(30), false);
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(room.sentry.status()["queue"]["queue_length"], 1);
 }

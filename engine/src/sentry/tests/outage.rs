@@ -81,7 +81,7 @@ fn letters_of_connection_trouble_go_again_and_others_stay() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let room = Room::open(dir.path(), settings(&server));
-    let letters = room.sentry.letters.as_ref().unwrap();
+    let letters = room.sentry.dead_letters.as_ref().unwrap();
     let now = crate::host::clock::unix_ms();
     let day = 24 * 3600 * 1000;
     let put = |n: usize, connection: bool, given_up_ms: u64, accepted_ms: u64| {
@@ -97,16 +97,16 @@ fn letters_of_connection_trouble_go_again_and_others_stay() {
         };
         letters.put(&record, cause, given_up_ms).unwrap();
     };
-    assert!(!room.sentry.places.may_replay(), "there is no folder");
+    assert!(!room.sentry.dirs.may_replay(), "there is no folder");
     for n in 0..4 {
         put(n, true, now - 20_000, now - 60_000);
     }
     put(4, false, now - 20_000, now - 60_000);
     put(5, true, now - 20_000, now - 2 * day);
     put(6, true, now, now - 60_000);
-    assert!(room.sentry.places.may_replay());
+    assert!(room.sentry.dirs.may_replay());
     room.sentry.replay_due();
-    assert!(!room.sentry.places.may_replay(), "it was read just now");
+    assert!(!room.sentry.dirs.may_replay(), "it was read just now");
     assert_eq!(
         room.count(Count::Replayed),
         1,
@@ -150,7 +150,7 @@ fn a_script_that_ends_takes_what_others_left_along() {
     drop(dead);
     let worker = Room::asleep(dir.path(), settings(&server));
     worker.runtime.spawn(Arc::clone(&worker.sentry).run());
-    worker.sentry.end(Duration::from_secs(30), false);
+    worker.sentry.shutdown(Duration::from_secs(30), false);
     assert_eq!(server.ids().len(), 0, "others go on, and do that");
 
     let mut script = Room::asleep(dir.path(), settings(&server));
@@ -163,7 +163,7 @@ fn a_script_that_ends_takes_what_others_left_along() {
     script.sentry = Arc::new(Sentry::open(settings(&server), places).unwrap());
     script.runtime.spawn(Arc::clone(&script.sentry).run());
     script.sentry.send(&event(4), None).unwrap();
-    script.sentry.end(Duration::from_secs(30), true);
+    script.sentry.shutdown(Duration::from_secs(30), true);
     let mut ids = server.ids();
     assert_eq!(ids[0], id(4), "its own first");
     ids.sort();
@@ -184,7 +184,7 @@ fn a_script_that_ends_in_an_outage_takes_nothing_along() {
     let script = Room::open(dir.path(), patient);
     script.sentry.send(&event(2), None).unwrap();
     let begun = Instant::now();
-    script.sentry.end(Duration::from_secs(600), true);
+    script.sentry.shutdown(Duration::from_secs(600), true);
     assert!(
         begun.elapsed() < Duration::from_secs(60),
         "it waits for nothing"

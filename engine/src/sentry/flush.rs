@@ -1,0 +1,59 @@
+//! Waiting for an empty outbox: `flush()`, and the end of the process.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::Sentry;
+
+/// Pause between two checks of [`Sentry::flush`].
+const FLUSH_POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// Pause between two checks of [`Sentry::shutdown`].
+const SHUTDOWN_POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+impl Sentry {
+    /// Returns `true` when no envelope of this process is queued any more: each is sent, rejected, or dropped and
+    /// counted. Meanwhile batches and client reports are sent at once. Cancel-safe: dropping it ends the flush.
+    pub async fn flush(self: Arc<Self>) -> bool {
+        let _guard = self.sender_state.begin_flush();
+        let begun = self.sender_state.idle_rounds();
+        loop {
+            if self.outbox.queued() == 0 && self.sender_state.idle_rounds() > begun {
+                return true;
+            }
+            self.sender_state.wake();
+            tokio::time::sleep(FLUSH_POLL_INTERVAL).await;
+        }
+    }
+
+    /// Sends queued envelopes at the end of the process, for at most `timeout` and only while it is of use. With
+    /// `adopts` it also sends outboxes of dead processes if half of the time is left: one at a time, because others
+    /// may end at the same moment and take the next. The last third is left for responses: an envelope without one
+    /// is sent again by another process. Blocks the thread.
+    pub fn shutdown(&self, timeout: Duration, adopts: bool) {
+        let state = &self.sender_state;
+        state.begin_shutdown();
+        if self.outbox.queued() == 0 && !(adopts && self.dirs.has_adoptable_outboxes()) {
+            return;
+        }
+        let begun = Instant::now();
+        let _guard = state.begin_flush();
+        let is_sending = || self.outbox.queued() > 0 && !state.is_backing_off();
+        loop {
+            while begun.elapsed() < timeout * 2 / 3 && is_sending() {
+                state.wake();
+                std::thread::sleep(SHUTDOWN_POLL_INTERVAL);
+            }
+            let has_time = begun.elapsed() < timeout / 2 && self.outbox.queued() == 0;
+            if !adopts || !has_time || !self.adopt_up_to(1) {
+                break;
+            }
+            state.clear_backing_off();
+        }
+        state.close();
+        while begun.elapsed() < timeout && state.has_requests() {
+            std::thread::sleep(SHUTDOWN_POLL_INTERVAL);
+        }
+    }
+}

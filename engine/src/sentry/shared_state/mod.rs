@@ -1,0 +1,142 @@
+//! State that all processes of the host share: rate limits, losses that are not reported yet, reachability of
+//! destinations, counters. Segments of words, each changed by single atomic operations, so that the death of a process
+//! can't leave one half-changed. They belong to one boot, because deadlines are times since boot. Any thread.
+//!
+//! * [`counts`]: counters; [`project`]: rate limits and losses; `reachability` reads the words of destinations.
+
+mod counts;
+mod project;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+    time::{Duration, SystemTime},
+};
+
+pub use counts::Count;
+pub use project::{Loss, ProjectSlot};
+
+use crate::{
+    failpoint::{FailPoint, reach},
+    host::{Segment, clock, files},
+};
+
+/// Prefix of the names of segments, and suffix of one that is being created.
+const PREFIX: &str = "sentry-v2-";
+const TEMP_SUFFIX: &str = ".tmp";
+/// Temporary files older than this were left by a process that crashed while creating one.
+const STALE_TEMP_AGE: Duration = Duration::from_secs(60);
+
+/// Words for counters at the start of a segment.
+const COUNT_WORDS: usize = 64;
+/// Projects of a segment; further ones are in the next segment.
+const MAX_PROJECTS: usize = 64;
+/// Segments of one host.
+const MAX_SEGMENTS: usize = 64;
+/// Destinations of a segment, and the words of each: see [`reachability`](super::reachability).
+pub(super) const MAX_DESTINATIONS: usize = 32;
+const DESTINATION_WORDS: usize = 8;
+const DESTINATIONS_FROM: usize = COUNT_WORDS + MAX_PROJECTS * project::WORDS;
+const BYTES: usize = (DESTINATIONS_FROM + MAX_DESTINATIONS * DESTINATION_WORDS) * 8;
+
+/// One segment of the shared state, and the way to the next one. Every process maps the first; further ones are opened
+/// when a project or destination has no slot in it.
+#[derive(Debug)]
+pub struct SharedState {
+    segment: Segment,
+    /// The directory of the segments. `None`: the segment is private to this process.
+    dir: Option<PathBuf>,
+    number: usize,
+    next: OnceLock<Option<Arc<Self>>>,
+}
+
+/// The slot of a destination in a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DestinationSlot(pub(super) usize);
+
+/// Removes temporary files of processes that died while they created a segment.
+pub(super) fn sweep(run_dir: &Path, now: SystemTime) {
+    files::sweep(run_dir, now, STALE_TEMP_AGE, |name| {
+        name.starts_with(PREFIX) && name.ends_with(TEMP_SUFFIX)
+    });
+}
+
+impl SharedState {
+    /// Opens the first segment in `run_dir`, or one that is private to this process if there is no `run_dir` or the
+    /// segment can't be mapped.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn open(run_dir: Option<&Path>) -> io::Result<Self> {
+        Self::open_number(run_dir, 0)
+    }
+
+    fn open_number(run_dir: Option<&Path>, number: usize) -> io::Result<Self> {
+        let of = |segment, dir| Self {
+            segment,
+            dir,
+            number,
+            next: OnceLock::new(),
+        };
+        let Some(dir) = run_dir else {
+            return Ok(of(Segment::anonymous(BYTES)?, None));
+        };
+        let boot = clock::boot_id().replace('-', "");
+        let boot = boot.get(..12).unwrap_or("unknown");
+        let path = match number {
+            0 => dir.join(format!("{PREFIX}{boot}.seg")),
+            _ => dir.join(format!("{PREFIX}{boot}.{number}.seg")),
+        };
+        // Created under a temporary name and linked, so that no process maps an incomplete one.
+        for _ in 0..4 {
+            match Segment::open(&path) {
+                Ok(Some(segment)) if segment.bytes() == BYTES => {
+                    return Ok(of(segment, Some(dir.to_owned())));
+                }
+                Ok(None) => {}
+                Ok(Some(_)) | Err(_) => break,
+            }
+            let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+            let temporary = dir.join(format!("{PREFIX}{random:016x}{TEMP_SUFFIX}"));
+            if Segment::create(&temporary, BYTES).is_err() {
+                break;
+            }
+            reach(FailPoint::SentryStateMade);
+            let linked = std::fs::hard_link(&temporary, &path);
+            reach(FailPoint::SentryStateLinked);
+            let _ = std::fs::remove_file(&temporary);
+            if linked.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        log::warn!(path = path.display().to_string().as_str(); "Sentry's rate limits not shared with other processes");
+        Ok(of(Segment::anonymous(BYTES)?, None))
+    }
+
+    /// The segment after this one. `None`: this is the last.
+    pub(super) fn next(&self) -> Option<Arc<Self>> {
+        let number = self.number + 1;
+        let open = || {
+            Self::open_number(self.dir.as_deref(), number)
+                .ok()
+                .map(Arc::new)
+        };
+        let next = self
+            .next
+            .get_or_init(|| (number < MAX_SEGMENTS).then(open).flatten());
+        next.clone()
+    }
+
+    pub(super) fn destination_word(
+        &self,
+        slot: DestinationSlot,
+        word: usize,
+    ) -> Option<&AtomicU64> {
+        self.segment
+            .word(DESTINATIONS_FROM + slot.0 * DESTINATION_WORDS + word)
+    }
+}
+
+#[cfg(test)]
+mod tests;
