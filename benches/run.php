@@ -21,7 +21,7 @@ $benches = [
             yield [...php(['apcu', 'pillion'], $apcu + $places), __DIR__ . '/find.php', (string) $entries];
         }
     },
-    'first' => static fn (): iterable => [[...php(), __DIR__ . '/first.php']],
+    'cold_lookup' => static fn (): iterable => [[...php(), __DIR__ . '/cold_lookup.php']],
     'submit' => static function (): iterable {
         $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];
         yield [...php(['pillion'], $places), __DIR__ . '/submit.php'];
@@ -31,14 +31,14 @@ $benches = [
         fill($places, 16_384, 16_384, 'index');
         yield [...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + $places), __DIR__ . '/scaling.php'];
     },
-    'fire' => static function (): iterable {
-        $places = places('fire');
+    'find_under_writes' => static function (): iterable {
+        $places = places('find_under_writes');
         fill($places, 2048, 16_384, 'disk');
-        yield [...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + $places), __DIR__ . '/fire.php'];
+        yield [...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + $places), __DIR__ . '/find_under_writes.php'];
     },
-    'heirs' => static function (): iterable {
-        $places = places('heirs') + ['pillion.velox_server_url' => environment('VELOX_URL')];
-        yield [...php(['pillion'], $places), __DIR__ . '/heirs.php'];
+    'failover' => static function (): iterable {
+        $places = places('failover') + ['pillion.velox_server_url' => environment('VELOX_URL')];
+        yield [...php(['pillion'], $places), __DIR__ . '/failover.php'];
     },
     'memory' => static fn (): iterable => [[...php(), __DIR__ . '/memory.php']],
     'copy' => static fn (): iterable => [[...php(['pillion'], places('copy')), __DIR__ . '/copy.php']],

@@ -149,7 +149,7 @@ function places(string $name): array
  */
 function fill(array $places, int $count, int $capacity, string $where): void
 {
-    run([environment('PILLION_FILL'), $places['pillion.velox_cache_dir'], $places['pillion.run_dir'], "$count", "$capacity", $where]);
+    run([environment('PILLION_FIXTURES'), $places['pillion.velox_cache_dir'], $places['pillion.run_dir'], "$count", "$capacity", $where]);
 }
 
 /**

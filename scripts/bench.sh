@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Our numbers beside those of the peers, in one run: a table in Markdown on standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs some of them: find, first, submit, scaling, fire, heirs, memory, copy, requests, sentry, worker,
+# BENCH=NAME) runs some of them: find, cold_lookup, submit, scaling, find_under_writes, failover, memory, copy, requests, sentry, worker,
 # frankenphp. A missed goal is no failure.
 #
-# The extension is built as it is released. The binaries in PILLION_SO, PILLION_FILL, PILLION_SINK and FAKE_VELOX are taken where
+# The extension is built as it is released. The binaries in PILLION_SO, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX are taken where
 # they are named.
 
 . "$(dirname "$0")/lib.sh"
@@ -15,7 +15,7 @@ build() {
 }
 PILLION_SO=${PILLION_SO:-$(build nts)}
 FAKE_VELOX=${FAKE_VELOX:-$(build fake-velox)}
-PILLION_FILL=${PILLION_FILL:-$(build pillion-fill)}
+PILLION_FIXTURES=${PILLION_FIXTURES:-$(build pillion-fixtures)}
 PILLION_SINK=${PILLION_SINK:-$(build pillion-sink)}
 use_php nts
 
@@ -46,6 +46,6 @@ case " ${chosen[*]:-frankenphp} " in
         export PILLION_ZTS_SO FRANKENPHP
         ;;
 esac
-export PILLION_SO PILLION_FILL PILLION_SINK BENCH_DIR BENCH_RUN_DIR VELOX_URL
+export PILLION_SO PILLION_FIXTURES PILLION_SINK BENCH_DIR BENCH_RUN_DIR VELOX_URL
 say 'measuring takes some minutes, and a machine that does nothing else'
 "$PHP" -n "$PILLION_ROOT/benches/run.php" ${chosen[@]+"${chosen[@]}"}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds one of our products and prints its path: `build.sh nts|zts` the extension as it is released, for PHP 8.2
-# without threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|chaos` a program,
+# without threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fixtures|pillion-sink|chaos` a program,
 # `build.sh failpoints` an extension for the chaos tests, which kills its process at failpoints, `build.sh debug` one for
 # the debug PHP, with Rust's own checks of overflows and assertions. Quick when nothing has changed.
 
@@ -16,11 +16,11 @@ case ${1:-} in
     fake-velox | fake-sentry) php=nts package=pillion-fakes file=$1 profile=debug options=() ;;
     chaos) php=nts package=pillion-chaos file=$1 profile=debug options=() ;;
     # For the benches.
-    pillion-fill | pillion-sink) php=nts package=pillion-fill file=$1 ;;
+    pillion-fixtures | pillion-sink) php=nts package=pillion-fixtures file=$1 ;;
     # Never beside the release build: it must not be taken for it. Unoptimised, since it lives for a moment only.
     failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
     debug) php=debug package=pillion file=libpillion.so profile=debug options=() ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fill|pillion-sink|chaos|failpoints|debug" ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fixtures|pillion-sink|chaos|failpoints|debug" ;;
 esac
 
 use_php "$php"

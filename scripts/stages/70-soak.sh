@@ -24,6 +24,6 @@ soak() {
 
 soak $((2 * ${SOAK_SECONDS:-0} + 1000)) soak/soak.php
 if [ -n "${SOAK_ENDINGS:-}" ]; then
-    WORKER_REQUESTS=$SOAK_ENDINGS soak $((600 + SOAK_ENDINGS / 100)) hosts/worker/on_many.php
+    WORKER_REQUESTS=$SOAK_ENDINGS soak $((600 + SOAK_ENDINGS / 100)) hosts/worker/test_random_endings.php
 fi
 verdict

@@ -21,13 +21,13 @@ final class Count
 {
     public static int $passed = 0;
     public static int $failed = 0;
-    public static ?Box $box = null;
+    public static ?Sandbox $sandbox = null;
 }
 
 /**
  * Runs a test: with a box of its own, which is emptied afterwards in any case.
  *
- * @param Closure(Box): void $body
+ * @param Closure(Sandbox): void $body
  */
 function test(string $title, Closure $body): void
 {
@@ -36,19 +36,19 @@ function test(string $title, Closure $body): void
         return;
     }
     $started = microtime(true);
-    $box = Count::$box = new Box();
+    $sandbox = Count::$sandbox = new Sandbox();
     $trouble = null;
     try {
-        $body($box);
+        $body($sandbox);
     } catch (Throwable $thrown) {
-        $trouble = describe($thrown) . $box->story();
+        $trouble = describe($thrown) . $sandbox->story();
     }
     try {
-        $box->close($trouble === null);
+        $sandbox->close($trouble === null);
     } catch (Throwable $thrown) {
-        $trouble .= describe($thrown) . $box->story();
+        $trouble .= describe($thrown) . $sandbox->story();
     }
-    Count::$box = null;
+    Count::$sandbox = null;
     $seconds = microtime(true) - $started;
     if ($trouble === null) {
         Count::$passed++;
@@ -125,8 +125,8 @@ foreach ([SIGTERM, SIGINT, SIGHUP] as $signal) {
     pcntl_signal($signal, static function (int $signal): never {
         Count::$failed++;
         printf("not ok  ended by signal %d\n", $signal);
-        Count::$box === null || print Count::$box->story();
-        Count::$box?->close(false);
+        Count::$sandbox === null || print Count::$sandbox->story();
+        Count::$sandbox?->close(false);
         exit(1);
     });
 }

@@ -33,7 +33,7 @@ final class Soaked
      */
     public function __construct(
         public readonly string $name,
-        private readonly Box $box,
+        private readonly Sandbox $sandbox,
         private readonly Closure $living,
         private readonly ?string $url,
         private readonly ?Process $process = null,

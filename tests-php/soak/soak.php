@@ -34,10 +34,10 @@ function course(array $values): string
 }
 
 /** Caddy before php-fpm, for its keep-alive. */
-function caddy(Box $box, Fpm $fpm): string
+function caddy(Sandbox $sandbox, Fpm $fpm): string
 {
     $address = '127.0.0.1:' . free_port();
-    file_put_contents("{$box->directory}/Caddyfile", <<<CADDYFILE
+    file_put_contents("{$sandbox->directory}/Caddyfile", <<<CADDYFILE
         {
             admin off
             auto_https off
@@ -57,31 +57,31 @@ function caddy(Box $box, Fpm $fpm): string
             }
         }
         CADDYFILE);
-    $home = ['XDG_DATA_HOME' => $box->directory, 'XDG_CONFIG_HOME' => $box->directory];
-    $box->start('caddy', [getenv('FRANKENPHP'), 'run', '--config', "{$box->directory}/Caddyfile"], $home);
+    $home = ['XDG_DATA_HOME' => $sandbox->directory, 'XDG_CONFIG_HOME' => $sandbox->directory];
+    $sandbox->start('caddy', [getenv('FRANKENPHP'), 'run', '--config', "{$sandbox->directory}/Caddyfile"], $home);
     eventually('Caddy answers', fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
 
     return "http://{$address}/";
 }
 
-test(sprintf('%s requests to one worker of each host: memory, descriptors, threads and files stay as they are', number_format(REQUESTS)), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('%s requests to one worker of each host: memory, descriptors, threads and files stay as they are', number_format(REQUESTS)), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     // The children of php-fpm are another user where we are root, and share nothing with the others.
-    $other = $box->beside();
+    $other = $sandbox->beside();
     $velox->script(['size' => 16_384]);
-    $box->set('log_level', 'warn');
-    $frankenphp = new FrankenPhp($box, ['threads' => 2]);
-    $roadrunner = new RoadRunner($box, ['workers' => 1]);
+    $sandbox->set('log_level', 'warn');
+    $frankenphp = new FrankenPhp($sandbox, ['threads' => 2]);
+    $roadrunner = new RoadRunner($sandbox, ['workers' => 1]);
     $fpm = new Fpm($other, ['www' => ['pm.max_children = 1', 'pm.max_requests = 0']]);
-    $cli = $box->start('php of the command line', [...$box->phpCommand(), __DIR__ . '/cli.php']);
+    $cli = $sandbox->start('php of the command line', [...$sandbox->phpCommand(), __DIR__ . '/cli.php']);
     for ($i = 0; $i < 40; $i++) {
         $frankenphp->ask('build', name: "known {$i}");
     }
     $hosts = [
-        new Soaked('FrankenPHP', $box, fn (): array => [$frankenphp->pid], $frankenphp->url('')),
-        new Soaked('RoadRunner', $box, $roadrunner->workers(...), $roadrunner->url('')),
-        new Soaked('php-fpm', $box, $fpm->workers(...), caddy($box, $fpm)),
-        new Soaked('command line', $box, fn (): array => [$cli->pid], null, $cli),
+        new Soaked('FrankenPHP', $sandbox, fn (): array => [$frankenphp->pid], $frankenphp->url('')),
+        new Soaked('RoadRunner', $sandbox, $roadrunner->workers(...), $roadrunner->url('')),
+        new Soaked('php-fpm', $sandbox, $fpm->workers(...), caddy($sandbox, $fpm)),
+        new Soaked('command line', $sandbox, fn (): array => [$cli->pid], null, $cli),
     ];
     $began = microtime(true);
     $share = intdiv(REQUESTS, count($hosts));
@@ -95,7 +95,7 @@ test(sprintf('%s requests to one worker of each host: memory, descriptors, threa
             $host->look();
         }
         // How builds ended is told for a minute, and replaced binaries stay for ten, because somebody may be at them.
-        $all = [...$box->files(), ...$other->files()];
+        $all = [...$sandbox->files(), ...$other->files()];
         $files[] = count(preg_grep('/\.(outcome|tmp|bin)$/', $all, PREG_GREP_INVERT));
         $binaries[] = count(preg_grep('/\.bin$/', $all));
         usleep(500_000);

@@ -94,7 +94,7 @@ fn fill_index(store: &Store, count: u32) -> Result<()> {
 
 /// Changes the index at full speed, without end: each of the first `count` artifacts is stored anew,
 /// again and again, noted in the journal as in every commit. Comes back when the index can't be changed.
-pub fn storm(store: &Store, count: u32) {
+pub fn write_continuously(store: &Store, count: u32) {
     let keys: Vec<Key> = (0..count).map(key).collect();
     while let Some(writer) = store.writer() {
         for key in &keys {

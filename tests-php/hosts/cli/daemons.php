@@ -19,10 +19,10 @@ const UNDER_WAY = <<<'PHP'
 
 const SLOW = ['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 2500, 'times' => 1]]];
 
-test('a daemon, made by two forks whose makers end at once, builds and lives on', function (Box $box): void {
-    $velox = $box->velox();
+test('a daemon, made by two forks whose makers end at once, builds and lives on', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(SLOW);
-    $program = $box->php(UNDER_WAY . <<<'PHP'
+    $program = $sandbox->php(UNDER_WAY . <<<'PHP'
         $maker = child(function () use ($parents): int {
             posix_setsid();
             $maker = getmypid();
@@ -50,15 +50,15 @@ test('a daemon, made by two forks whose makers end at once, builds and lives on'
         same(true, $said['daemon'][0][$build]['good'] ?? $said['daemon'], $build);
     }
     same(3, $velox->counter('builds_started'));
-    $box->isLeftClean();
+    $sandbox->isLeftClean();
 });
 
 foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);'] as $how => $end) {
-    test("a child whose parent {$how} with a build under way goes on with its own, and takes over the parent's", function (Box $box) use ($end): void {
-        $velox = $box->velox();
+    test("a child whose parent {$how} with a build under way goes on with its own, and takes over the parent's", function (Sandbox $sandbox) use ($end): void {
+        $velox = $sandbox->velox();
         // The parent's build, which it does not see the end of, and then as fast as can be.
         $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 1000]]]);
-        $program = $box->php(UNDER_WAY . <<<'PHP'
+        $program = $sandbox->php(UNDER_WAY . <<<'PHP'
             child(function (): void {
                 $own = Pillion\Velox\build(configuration('own'));
                 $taken = Pillion\Velox\build(configuration('parents'));
@@ -75,15 +75,15 @@ foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);
             same(true, $said[$build][0]['good'] ?? $said, $build);
         }
         same(4, $velox->counter('build_requests'));
-        eventually('all have ended', fn (): bool => $box->locked() === [], 10);
-        $box->isLeftClean();
+        eventually('all have ended', fn (): bool => $sandbox->locked() === [], 10);
+        $sandbox->isLeftClean();
     });
 }
 
-test('a child that becomes another program takes nothing of ours along, and that one builds', function (Box $box): void {
-    $velox = $box->velox();
+test('a child that becomes another program takes nothing of ours along, and that one builds', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(SLOW);
-    file_put_contents("{$box->directory}/other.php", <<<'PHP'
+    file_put_contents("{$sandbox->directory}/other.php", <<<'PHP'
         <?php
         $open = [];
         foreach (scandir('/proc/self/fd') as $fd) {
@@ -94,31 +94,31 @@ test('a child that becomes another program takes nothing of ours along, and that
         say('joined', outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)->sha256));
         say('built', outcome(fn () => Pillion\Velox\build(configuration('other'))->wait(20)));
         PHP);
-    $program = $box->php(UNDER_WAY . <<<'PHP'
+    $program = $sandbox->php(UNDER_WAY . <<<'PHP'
         $command = json_decode($argv[1]);
         $child = child(fn () => pcntl_exec($command[0], array_slice($command, 1)));
         say('parent', outcome(fn () => $parents->wait(20)->sha256));
         say('exit', reap($child));
-        PHP, [json_encode([...$box->phpCommand(), "{$box->directory}/other.php"])]);
+        PHP, [json_encode([...$sandbox->phpCommand(), "{$sandbox->directory}/other.php"])]);
     $said = $program->all(60);
     same([[], [0]], [$said['open'][0] ?? $said, $said['exit'] ?? $said]);
     same($said['parent'], $said['joined']);
     same(true, $said['built'][0]['good'] ?? $said);
     same(2, $velox->counter('build_requests'));
-    $box->isLeftClean();
+    $sandbox->isLeftClean();
 });
 
-test('a program that a child became does not keep the locks of a parent that was killed', function (Box $box): void {
-    $velox = $box->velox();
+test('a program that a child became does not keep the locks of a parent that was killed', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
-    $program = $box->php(UNDER_WAY . <<<'PHP'
+    $program = $sandbox->php(UNDER_WAY . <<<'PHP'
         say('child', child(fn () => pcntl_exec('/bin/sleep', ['30'])));
         usleep(300_000);
         posix_kill(getmypid(), SIGKILL);
         PHP);
     $child = $program->hear('child');
     same(-SIGKILL, $program->wait());
-    $other = $box->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
+    $other = $sandbox->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
     same(true, $other->hear('outcome')['good'] ?? null);
     is_true(is_alive($child), 'the program was to run meanwhile');
     same(2, $velox->counter('build_requests'));

@@ -22,10 +22,10 @@ const WAYS = [
 ];
 
 foreach (WAYS as $way => [$code, $exit]) {
-    test("a script ends at once with a build in flight, and its exit code stays: {$way}", function (Box $box) use ($code, $exit): void {
-        $velox = $box->velox();
+    test("a script ends at once with a build in flight, and its exit code stays: {$way}", function (Sandbox $sandbox) use ($code, $exit): void {
+        $velox = $sandbox->velox();
         $velox->delay(60);
-        $program = $box->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); say("ending");' . $code);
+        $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); say("ending");' . $code);
         $velox->awaitInFlight(1);
         $program->tell();
         $program->hear('ending');
@@ -37,11 +37,11 @@ foreach (WAYS as $way => [$code, $exit]) {
     });
 }
 
-test('a process that is killed while it builds leaves the server no work', function (Box $box): void {
-    $velox = $box->velox();
+test('a process that is killed while it builds leaves the server no work', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
     foreach ([SIGTERM, SIGKILL] as $signal) {
-        $program = $box->php("Pillion\\Velox\\build(configuration('{$signal}'))->wait();");
+        $program = $sandbox->php("Pillion\\Velox\\build(configuration('{$signal}'))->wait();");
         $velox->awaitInFlight(1);
         $program->signal($signal);
         same(-$signal, $program->wait());
@@ -50,9 +50,9 @@ test('a process that is killed while it builds leaves the server no work', funct
     same(2, $velox->counter('builds_cancelled'));
 });
 
-test('a function that runs at shutdown can still wait for a build', function (Box $box): void {
-    $box->velox()->delay(0.7);
-    $program = $box->php(<<<'PHP'
+test('a function that runs at shutdown can still wait for a build', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(0.7);
+    $program = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
         register_shutdown_function(fn () => say('artifact', outcome(fn () => $build->wait(20))));
         exit(5);
@@ -61,14 +61,14 @@ test('a function that runs at shutdown can still wait for a build', function (Bo
     same(5, $program->wait());
 });
 
-test('a process that ends hands its build to one that waits for it', function (Box $box): void {
-    $velox = $box->velox();
+test('a process that ends hands its build to one that waits for it', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1]]]);
-    $first = $box->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); exit(6);');
+    $first = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); exit(6);');
     $velox->awaitInFlight(1);
     $others = [];
     for ($i = 0; $i < 3; $i++) {
-        $others[] = $box->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+        $others[] = $sandbox->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
     }
     foreach ($others as $other) {
         $other->hear('asked');
@@ -83,15 +83,15 @@ test('a process that ends hands its build to one that waits for it', function (B
     same(2, $velox->counter('build_requests'));
 });
 
-test('a build that nobody waits for any more is dropped with its temporary files', function (Box $box): void {
-    $velox = $box->velox();
+test('a build that nobody waits for any more is dropped with its temporary files', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $program = $box->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN);');
+    $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN);');
     $velox->awaitInFlight(1);
     $program->tell();
     same(0, $program->wait());
     $velox->awaitInFlight(0);
-    $left = glob($box->setting('state_dir') . '/.rr-cache/velox-binaries/.pillion/tmp/*');
+    $left = glob($sandbox->setting('state_dir') . '/.rr-cache/velox-binaries/.pillion/tmp/*');
     same([], $left, 'temporary files');
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presence');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presence');
 });

@@ -14,11 +14,11 @@ require __DIR__ . '/../lib.php';
  * @param array<string, string> $ini
  * @return list<Process>
  */
-function askers(Box $box, int $processes, int $configurations, array $ini = []): array
+function askers(Sandbox $sandbox, int $processes, int $configurations, array $ini = []): array
 {
     $all = [];
     for ($i = 0; $i < $processes; $i++) {
-        $all[] = $box->php(<<<'PHP'
+        $all[] = $sandbox->php(<<<'PHP'
             ready();
             $build = Pillion\Velox\build(configuration($argv[1]));
             say('asked');
@@ -56,10 +56,10 @@ function outcomes(array $askers): array
     return array_map(fn (Process $asker): array => $asker->hear('outcome', 60), $askers);
 }
 
-test('twenty processes that ask for four configurations at once cause four builds, and all are served', function (Box $box): void {
-    $velox = $box->velox();
+test('twenty processes that ask for four configurations at once cause four builds, and all are served', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $askers = askers($box, 20, 4);
+    $askers = askers($sandbox, 20, 4);
     ask($askers);
     $outcomes = outcomes($askers);
     same(array_fill(0, 20, true), array_column($outcomes, 'good'));
@@ -75,11 +75,11 @@ test('twenty processes that ask for four configurations at once cause four build
     }
 });
 
-test('twenty processes that ask for what cannot be built all learn why from one build', function (Box $box): void {
-    $velox = $box->velox();
+test('twenty processes that ask for what cannot be built all learn why from one build', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $why = "building plugins: go failed: exit status 1\n--- stderr ---\nhttp/plugin.go:12: undefined: everything";
     $velox->script(['behaviours' => [['delay_ms' => 1000, 'answer' => ['kind' => 'error', 'message' => $why]]]]);
-    $askers = askers($box, 20, 1);
+    $askers = askers($sandbox, 20, 1);
     ask($askers);
     $outcomes = outcomes($askers);
     same(array_fill(0, 20, 'Pillion\BuildFailedException'), array_column($outcomes, 'class'));
@@ -89,45 +89,45 @@ test('twenty processes that ask for what cannot be built all learn why from one 
     same(1, $velox->counter('build_requests'));
 });
 
-test('the host builds no more at once than it is allowed to', function (Box $box): void {
-    $velox = $box->velox();
+test('the host builds no more at once than it is allowed to', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.4);
-    $askers = askers($box, 10, 10, ['pillion.velox_max_concurrent_builds' => '2']);
+    $askers = askers($sandbox, 10, 10, ['pillion.velox_max_concurrent_builds' => '2']);
     ask($askers);
     same(array_fill(0, 10, true), array_column(outcomes($askers), 'good'));
     same(10, $velox->counter('builds_started'));
     same(2, $velox->counter('max_in_flight'));
 });
 
-test('the smallest number of builds that a living process allows holds for all', function (Box $box): void {
-    $velox = $box->velox();
-    $modest = $box->php(
+test('the smallest number of builds that a living process allows holds for all', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $modest = $sandbox->php(
         'Pillion\Velox\build(configuration("modest"))->wait(20); say("joined"); fgets(STDIN);',
         ini: ['pillion.velox_max_concurrent_builds' => '1'],
     );
     $modest->hear('joined');
     $velox->delay(0.3);
-    $askers = askers($box, 6, 6, ['pillion.velox_max_concurrent_builds' => '4']);
+    $askers = askers($sandbox, 6, 6, ['pillion.velox_max_concurrent_builds' => '4']);
     ask($askers);
     same(array_fill(0, 6, true), array_column(outcomes($askers), 'good'));
     same(1, $velox->counter('max_in_flight'));
     $modest->kill();
     // Its number is forgotten with it.
     $velox->delay(1.5);
-    $late = array_map(fn (int $i): Process => $box->php("Pillion\\Velox\\build(configuration('late {$i}'))->wait(20);", ini: ['pillion.velox_max_concurrent_builds' => '4']), range(1, 4));
+    $late = array_map(fn (int $i): Process => $sandbox->php("Pillion\\Velox\\build(configuration('late {$i}'))->wait(20);", ini: ['pillion.velox_max_concurrent_builds' => '4']), range(1, 4));
     eventually('four builds at once', fn (): bool => $velox->counter('max_in_flight') === 4, 15);
     foreach ($late as $process) {
         same(0, $process->wait());
     }
 });
 
-test('when the process that builds is killed, one that waits takes its place', function (Box $box): void {
-    $velox = $box->velox();
+test('when the process that builds is killed, one that waits takes its place', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
-    [$builder] = askers($box, 1, 1);
+    [$builder] = askers($sandbox, 1, 1);
     ask([$builder]);
     $velox->awaitInFlight(1);
-    $waiters = askers($box, 6, 1);
+    $waiters = askers($sandbox, 6, 1);
     ask($waiters);
     usleep(600_000);
     $builder->kill();
@@ -140,16 +140,16 @@ test('when the process that builds is killed, one that waits takes its place', f
     same(2, $velox->counter('build_requests'));
 });
 
-test('processes that die one after the other over a build don\'t keep it from the last one', function (Box $box): void {
-    $velox = $box->velox();
+test('processes that die one after the other over a build don\'t keep it from the last one', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 3], ['delay_ms' => 100]]]);
-    $askers = askers($box, 4, 1);
+    $askers = askers($sandbox, 4, 1);
     ask($askers);
     for ($deaths = 1; $deaths <= 3; $deaths++) {
         eventually("request {$deaths}", fn (): bool => $velox->counter('build_requests') === $deaths && $velox->counter('in_flight') === 1);
         // Who builds now is who has the connection; the host's own word tells which process that is.
-        $builder = eventually('a builder', function () use ($box, $askers): ?Process {
-            $told = $box->php('say("builds", Pillion\Velox\builds());')->hear('builds');
+        $builder = eventually('a builder', function () use ($sandbox, $askers): ?Process {
+            $told = $sandbox->php('say("builds", Pillion\Velox\builds());')->hear('builds');
             $alive = array_filter($askers, fn (Process $asker): bool => $asker->pid === ($told[0]['pid'] ?? 0) && !$asker->hasEnded());
 
             return array_values($alive)[0] ?? null;
@@ -162,15 +162,15 @@ test('processes that die one after the other over a build don\'t keep it from th
     same(4, $velox->counter('build_requests'));
 });
 
-test('a process that was stopped in its build keeps nobody from other builds, and goes on when it is woken', function (Box $box): void {
-    $velox = $box->velox();
+test('a process that was stopped in its build keeps nobody from other builds, and goes on when it is woken', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 1500, 'times' => 1]]]);
-    [$builder, $waiter] = askers($box, 2, 1);
+    [$builder, $waiter] = askers($sandbox, 2, 1);
     ask([$builder]);
     $velox->awaitInFlight(1);
     $builder->signal(SIGSTOP);
     ask([$waiter]);
-    $other = $box->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('other'))->wait(30)));");
+    $other = $sandbox->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('other'))->wait(30)));");
     same(true, $other->hear('outcome')['good'] ?? null);
     $velox->awaitInFlight(0);
     usleep(500_000);
@@ -179,10 +179,10 @@ test('a process that was stopped in its build keeps nobody from other builds, an
     same(2, $velox->counter('build_requests'));
 });
 
-test('the death of those who wait is nothing to the one that builds', function (Box $box): void {
-    $velox = $box->velox();
+test('the death of those who wait is nothing to the one that builds', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(2);
-    [$builder, $survivor, $first, $second] = askers($box, 4, 1);
+    [$builder, $survivor, $first, $second] = askers($sandbox, 4, 1);
     ask([$builder]);
     $velox->awaitInFlight(1);
     ask([$survivor, $first, $second]);
@@ -192,8 +192,8 @@ test('the death of those who wait is nothing to the one that builds', function (
     same(1, $velox->counter('build_requests'));
 });
 
-test('a build ends when the last process that wants it lets go, and not before', function (Box $box): void {
-    $velox = $box->velox();
+test('a build ends when the last process that wants it lets go, and not before', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
     $program = <<<'PHP'
         $build = Pillion\Velox\build(configuration());
@@ -202,10 +202,10 @@ test('a build ends when the last process that wants it lets go, and not before',
         say('cancelled', [$build->cancel(), $build->state(), outcome(fn () => $build->wait())['class']]);
         fgets(STDIN);
         PHP;
-    $first = $box->php($program);
+    $first = $sandbox->php($program);
     $first->hear('asked');
     $velox->awaitInFlight(1);
-    $second = $box->php($program);
+    $second = $sandbox->php($program);
     $second->hear('asked');
     usleep(600_000);
     $first->tell();
@@ -218,11 +218,11 @@ test('a build ends when the last process that wants it lets go, and not before',
     same(1, $velox->counter('build_requests'));
 });
 
-test('five processes that force a build at once cause one', function (Box $box): void {
-    $velox = $box->velox();
-    same(true, $box->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built')['good']);
+test('five processes that force a build at once cause one', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    same(true, $sandbox->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built')['good']);
     $velox->delay(1.5);
-    $askers = array_map(fn (): Process => $box->php(<<<'PHP'
+    $askers = array_map(fn (): Process => $sandbox->php(<<<'PHP'
         ready();
         $build = Pillion\Velox\build(configuration(more: ['force_rebuild' => true]));
         say('asked');
@@ -235,10 +235,10 @@ test('five processes that force a build at once cause one', function (Box $box):
     same(2, $velox->counter('builds_started'));
 });
 
-test('what one process builds, another finds without a thread', function (Box $box): void {
-    $velox = $box->velox();
-    $built = $box->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built');
-    $finder = $box->php(<<<'PHP'
+test('what one process builds, another finds without a thread', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $built = $sandbox->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built');
+    $finder = $sandbox->php(<<<'PHP'
         say('found', outcome(fn () => Pillion\Velox\find(configuration())));
         say('again', outcome(fn () => Pillion\Velox\build(configuration())->wait()));
         say('threads', count(glob('/proc/self/task/*')));
@@ -251,22 +251,22 @@ test('what one process builds, another finds without a thread', function (Box $b
     same(1, $velox->counter('build_requests'));
 });
 
-test('every process of the host can see what is built, and for whom', function (Box $box): void {
-    $velox = $box->velox();
+test('every process of the host can see what is built, and for whom', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(3);
     $ids = ['33333333-0000-4000-8000-000000000000', '44444444-0000-4000-8000-000000000000'];
-    $askers = array_map(fn (string $id): Process => $box->php("Pillion\\Velox\\build(configuration('a', ['request_id' => '{$id}']))->wait(20);"), $ids);
+    $askers = array_map(fn (string $id): Process => $sandbox->php("Pillion\\Velox\\build(configuration('a', ['request_id' => '{$id}']))->wait(20);"), $ids);
     $velox->awaitInFlight(1);
-    $seen = eventually('both are told of', function () use ($box): ?array {
-        $told = $box->php('say("builds", Pillion\Velox\builds());')->hear('builds');
+    $seen = eventually('both are told of', function () use ($sandbox): ?array {
+        $told = $sandbox->php('say("builds", Pillion\Velox\builds());')->hear('builds');
 
         return count($told[0]['request_ids'] ?? []) === 2 && $told[0]['state'] === 'building' ? $told : null;
     });
     same(1, count($seen), 'builds');
     same($ids, $seen[0]['request_ids']);
-    $status = $box->php("say('status', [Pillion\\Velox\\status('{$ids[1]}'), Pillion\\Velox\\status('55555555-0000-4000-8000-000000000000')]);")->hear('status');
+    $status = $sandbox->php("say('status', [Pillion\\Velox\\status('{$ids[1]}'), Pillion\\Velox\\status('55555555-0000-4000-8000-000000000000')]);")->hear('status');
     same(['building', null], [$status[0]['state'], $status[1]]);
     array_map(fn (Process $asker) => same(0, $asker->wait()), $askers);
-    $status = $box->php("say('status', Pillion\\Velox\\status('{$ids[1]}'));")->hear('status');
+    $status = $sandbox->php("say('status', Pillion\\Velox\\status('{$ids[1]}'));")->hear('status');
     same('done', $status['state']);
 });

@@ -8,9 +8,9 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('a process that forks before its first job builds, and so does the child', function (Box $box): void {
-    $velox = $box->velox();
-    $program = $box->php(<<<'PHP'
+test('a process that forks before its first job builds, and so does the child', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $program = $sandbox->php(<<<'PHP'
         $child = child(fn () => say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20))));
         say('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
         say('exit', reap($child));
@@ -23,9 +23,9 @@ test('a process that forks before its first job builds, and so does the child', 
     same(2, $velox->counter('builds_started'));
 });
 
-test('a child of a process that has built already builds, and the parent goes on building', function (Box $box): void {
-    $velox = $box->velox();
-    $program = $box->php(<<<'PHP'
+test('a child of a process that has built already builds, and the parent goes on building', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $program = $sandbox->php(<<<'PHP'
         $before = Pillion\Velox\build(configuration('before'));
         say('before', outcome(fn () => $before->wait(20)));
         $child = child(function () use ($before): void {
@@ -50,9 +50,9 @@ test('a child of a process that has built already builds, and the parent goes on
     same(4, $velox->counter('builds_started'));
 });
 
-test('a child of a child builds', function (Box $box): void {
-    $box->velox();
-    $program = $box->php(<<<'PHP'
+test('a child of a child builds', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $program = $sandbox->php(<<<'PHP'
         $build = fn (string $name) => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
         say('first', $build('first'));
         $child = child(function () use ($build): int {
@@ -68,10 +68,10 @@ test('a child of a child builds', function (Box $box): void {
     same([true, true, true, true], array_column([...$said['first'], ...$said['second'], ...$said['third']], 'good'));
 });
 
-test('a fork in the middle of a build leaves the build to the parent, and the child builds on its own', function (Box $box): void {
-    $velox = $box->velox();
+test('a fork in the middle of a build leaves the build to the parent, and the child builds on its own', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1.5);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration('parent'));
         while ($build->state() !== 'running') usleep(1000);
         usleep(200_000);
@@ -100,10 +100,10 @@ test('a fork in the middle of a build leaves the build to the parent, and the ch
     same(0, $velox->counter('builds_cancelled'));
 });
 
-test('a child that asks for what its parent builds joins that build', function (Box $box): void {
-    $velox = $box->velox();
+test('a child that asks for what its parent builds joins that build', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1.5);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
         usleep(400_000);
         $child = child(fn () => say('sha256', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)->sha256)));
@@ -116,10 +116,10 @@ test('a child that asks for what its parent builds joins that build', function (
     same(1, $velox->counter('build_requests'));
 });
 
-test('a child that ends does not let go of what its parent holds', function (Box $box): void {
-    $velox = $box->velox();
+test('a child that ends does not let go of what its parent holds', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(3);
-    $parent = $box->php(<<<'PHP'
+    $parent = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
         usleep(500_000);
         for ($i = 0; $i < 5; $i++) {
@@ -131,22 +131,22 @@ test('a child that ends does not let go of what its parent holds', function (Box
         PHP);
     $parent->hear('children are gone');
     // If a lock of the parent's were open, this one would take its flight.
-    $other = $box->php("say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    $other = $sandbox->php("say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
     same($parent->hear('artifact')['sha256'], $other->hear('artifact')['sha256']);
     same(1, $velox->counter('build_requests'));
 });
 
-test('a dead parent\'s locks do not live on in its child', function (Box $box): void {
-    $velox = $box->velox();
+test('a dead parent\'s locks do not live on in its child', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(2);
-    $parent = $box->php(<<<'PHP'
+    $parent = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
         usleep(500_000);
         say('child', child(fn () => sleep(25)));
         posix_kill(getmypid(), SIGKILL);
         PHP);
     $velox->awaitInFlight(1);
-    $waiter = $box->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    $waiter = $sandbox->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
     $child = $parent->hear('child');
     same(-SIGKILL, $parent->wait());
     $died = microtime(true);
@@ -157,13 +157,13 @@ test('a dead parent\'s locks do not live on in its child', function (Box $box): 
     same(true, $waiter->hear('artifact')['good'] ?? null);
 });
 
-test('a notifier that was opened before a fork wakes each process for its own jobs only', function (Box $box): void {
-    $velox = $box->velox();
+test('a notifier that was opened before a fork wakes each process for its own jobs only', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [
         ['when' => ['request_id' => '11111111-0000-4000-8000-000000000000'], 'delay_ms' => 300],
         ['when' => ['request_id' => '22222222-0000-4000-8000-000000000000'], 'delay_ms' => 1500],
     ]]);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         $wakes = function ($stream, float $seconds): bool {
             $read = [$stream]; $none = null;
             return stream_select($read, $none, $none, (int) $seconds, (int) (fmod($seconds, 1) * 1e6)) === 1;
@@ -188,12 +188,12 @@ test('a notifier that was opened before a fork wakes each process for its own jo
     same([false, 0], $said['parent again'][0]);
 });
 
-test('fifty children in a row work, with jobs under way and a log file', function (Box $box): void {
-    $velox = $box->velox();
+test('fifty children in a row work, with jobs under way and a log file', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.02);
-    $log = $box->directory . '/pillion.log';
+    $log = $sandbox->directory . '/pillion.log';
     touch($log);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         $children = [];
         $jobs = [];
         for ($i = 0; $i < 50; $i++) {
@@ -217,9 +217,9 @@ test('fifty children in a row work, with jobs under way and a log file', functio
     }
 });
 
-test('a handler that forks while PHP waits leaves the wait to the parent, and the child is told', function (Box $box): void {
-    $box->velox()->delay(3);
-    $program = $box->php(<<<'PHP'
+test('a handler that forks while PHP waits leaves the wait to the parent, and the child is told', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(3);
+    $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
         $child = null;
         pcntl_signal(SIGALRM, function () use (&$child): void { $child = pcntl_fork(); });
@@ -235,9 +235,9 @@ test('a handler that forks while PHP waits leaves the wait to the parent, and th
     same([0], $said['exit']);
 });
 
-test('a program that PHP starts inherits none of our descriptors', function (Box $box): void {
-    $box->velox()->delay(1);
-    $program = $box->php(<<<'PHP'
+test('a program that PHP starts inherits none of our descriptors', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(1);
+    $program = $sandbox->php(<<<'PHP'
         $inherited = function (): array {
             $open = proc_open(['ls', '-l', '/proc/self/fd'], [1 => ['pipe', 'w']], $pipes);
             preg_match_all('/(\d+) -> (\S+)/', shell_exec('ls -l /proc/self/fd') . stream_get_contents($pipes[1]), $found);

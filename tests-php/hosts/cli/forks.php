@@ -61,11 +61,11 @@ const CHILD = <<<'PHP'
 
 foreach (['file' => null, 'php' => 'php'] as $kind => $target) {
     foreach ($target === null ? STATES : array_slice(STATES, -1) as $state => $before) {
-        test(sprintf('%d forks while %s%s: each child builds, and the parent goes on', FORKS, $state, $target === null ? '' : ', with PHP\'s own log'), function (Box $box) use ($before, $target): void {
-            $velox = $box->velox();
+        test(sprintf('%d forks while %s%s: each child builds, and the parent goes on', FORKS, $state, $target === null ? '' : ', with PHP\'s own log'), function (Sandbox $sandbox) use ($before, $target): void {
+            $velox = $sandbox->velox();
             $velox->script(['delay_ms' => 5, 'behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 2000]]]);
-            touch($log = "{$box->directory}/pillion.log");
-            $program = $box->php(strtr(<<<'PHP'
+            touch($log = "{$sandbox->directory}/pillion.log");
+            $program = $sandbox->php(strtr(<<<'PHP'
                 $held = [];
                 $exits = [];
                 $children = [];
@@ -96,7 +96,7 @@ foreach (['file' => null, 'php' => 'php'] as $kind => $target) {
                     is_true(is_array(json_decode($line, true)), "a broken line in the log: {$line}");
                 }
             }
-            $box->isLeftClean();
+            $sandbox->isLeftClean();
         });
     }
 }

@@ -80,20 +80,20 @@ function on_disk(string $cache): array
     return $all;
 }
 
-test('writers that are killed at any instant leave an index that agrees with the disk', function (Box $box): void {
-    $binaries = $box->directory . '/binaries';
+test('writers that are killed at any instant leave an index that agrees with the disk', function (Sandbox $sandbox): void {
+    $binaries = $sandbox->directory . '/binaries';
     mkdir($binaries);
     for ($i = 0; $i < 8; $i++) {
         file_put_contents("{$binaries}/binary-{$i}", "\x7fELF" . random_bytes(10_000 + $i * 40_000));
     }
-    $cache = $box->directory . '/cache';
-    $box->set('velox_cache_dir', $cache);
-    $readers = [$box->php(READER), $box->php(READER)];
+    $cache = $sandbox->directory . '/cache';
+    $sandbox->set('velox_cache_dir', $cache);
+    $readers = [$sandbox->php(READER), $sandbox->php(READER)];
     array_map(fn (Process $reader) => $reader->hear('reading'), $readers);
     $kills = 0;
     $deadline = microtime(true) + 25;
     while ($kills < 60 && microtime(true) < $deadline) {
-        $writers = [$box->php(WRITER, [$binaries]), $box->php(WRITER, [$binaries]), $box->php(WRITER, [$binaries])];
+        $writers = [$sandbox->php(WRITER, [$binaries]), $sandbox->php(WRITER, [$binaries]), $sandbox->php(WRITER, [$binaries])];
         foreach ($writers as $writer) {
             $writer->hear('writing');
         }
@@ -113,7 +113,7 @@ test('writers that are killed at any instant leave an index that agrees with the
         same(0, $reader->wait());
     }
     // The first one that writes repairs what the last dead one left.
-    $repair = $box->php(<<<'PHP'
+    $repair = $sandbox->php(<<<'PHP'
         Pillion\Artifacts\put('00000000000000ff', $argv[1])->wait(20);
         Pillion\Artifacts\forget('00000000000000ff');
         say('clean', Pillion\Artifacts\clean()->wait(20));
@@ -121,7 +121,7 @@ test('writers that are killed at any instant leave an index that agrees with the
     $repair->hear('clean');
     same(0, $repair->wait());
 
-    $judge = $box->php(JUDGE);
+    $judge = $sandbox->php(JUDGE);
     $disk = on_disk($cache);
     $found = $judge->hear('found');
     is_true(count($disk) > 5, 'few artifacts were left to compare: ' . count($disk));
@@ -133,19 +133,19 @@ test('writers that are killed at any instant leave an index that agrees with the
     $stats = $judge->hear('stats');
     same(count($disk), $stats['entries'] ?? null, 'entries of stats(): ' . show($stats));
     // A new index, made from the disk alone, says the same.
-    $box->set('run_dir', $box->directory . '/other-run');
-    $judge = $box->php(JUDGE);
+    $sandbox->set('run_dir', $sandbox->directory . '/other-run');
+    $judge = $sandbox->php(JUDGE);
     same($found, $judge->hear('found'), 'find() of an index that was made anew');
 });
 
-test('what killed writers left behind on disk is swept', function (Box $box): void {
-    $binaries = $box->directory . '/binaries';
+test('what killed writers left behind on disk is swept', function (Sandbox $sandbox): void {
+    $binaries = $sandbox->directory . '/binaries';
     mkdir($binaries);
     file_put_contents("{$binaries}/binary", "\x7fELF" . random_bytes(3_000_000));
-    $cache = $box->directory . '/cache';
-    $box->set('velox_cache_dir', $cache);
+    $cache = $sandbox->directory . '/cache';
+    $sandbox->set('velox_cache_dir', $cache);
     for ($i = 0; $i < 8; $i++) {
-        $writer = $box->php(WRITER, [$binaries]);
+        $writer = $sandbox->php(WRITER, [$binaries]);
         $writer->hear('writing');
         usleep(random_int(1_000, 40_000));
         $writer->kill();
@@ -155,7 +155,7 @@ test('what killed writers left behind on disk is swept', function (Box $box): vo
     foreach ($temporary as $file) {
         touch($file, time() - 86_400);
     }
-    same(0, $box->php('Pillion\Artifacts\clean()->wait(20);')->wait());
+    same(0, $sandbox->php('Pillion\Artifacts\clean()->wait(20);')->wait());
     same([], glob("{$cache}/.pillion/tmp/*"), 'temporary files');
     $named = array_map(fn (string $file): string => basename($file, '.json'), glob("{$cache}/??/??/*.json"));
     $binaries = array_unique(array_map(fn (string $file): string => substr(basename($file), 0, 16), glob("{$cache}/??/??/*.bin")));

@@ -14,11 +14,11 @@ function open_files(Process $process): array
     return array_values(preg_grep('/\.(php|err)$/', descriptors($process->pid), PREG_GREP_INVERT));
 }
 
-test('loaded and asked for what it knows, it has no thread and no descriptor', function (Box $box): void {
-    $box->velox();
-    $alone = $box->start('php alone', [getenv('TESTED_PHP'), '-r', 'echo "[\"ready\"]\n"; fgets(STDIN);']);
+test('loaded and asked for what it knows, it has no thread and no descriptor', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $alone = $sandbox->start('php alone', [getenv('TESTED_PHP'), '-r', 'echo "[\"ready\"]\n"; fgets(STDIN);']);
     $alone->hear('ready');
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         ob_start();
         Pillion\status();
         Pillion\Velox\key(configuration());
@@ -31,9 +31,9 @@ test('loaded and asked for what it knows, it has no thread and no descriptor', f
     same(open_files($alone), open_files($program), 'descriptors');
 });
 
-test('a lookup keeps no descriptor and starts no thread', function (Box $box): void {
-    $box->velox();
-    $program = $box->php(<<<'PHP'
+test('a lookup keeps no descriptor and starts no thread', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $program = $sandbox->php(<<<'PHP'
         say('before');
         fgets(STDIN);
         Pillion\Velox\find(configuration());
@@ -49,29 +49,29 @@ test('a lookup keeps no descriptor and starts no thread', function (Box $box): v
     same($before, open_files($program), 'descriptors');
 });
 
-test('the first job starts one thread that stays, and the end of the process leaves nothing', function (Box $box): void {
-    $box->velox();
-    $program = $box->php('Pillion\Velox\build(configuration())->wait(20); say("built"); fgets(STDIN);');
+test('the first job starts one thread that stays, and the end of the process leaves nothing', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $program = $sandbox->php('Pillion\Velox\build(configuration())->wait(20); say("built"); fgets(STDIN);');
     $program->hear('built');
     // Threads for blocking work go when there is none.
     eventually('one thread that works, and the log\'s', function () use ($program): bool {
         return in_array(our_threads($program->pid), [['pillion'], ['pillion', 'pillion-log']], true);
     }, 20);
-    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presence files');
+    same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presence files');
     $program->tell();
     same(0, $program->wait());
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presence files');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presence files');
 });
 
-test('nothing is ever written to standard output', function (Box $box): void {
-    $velox = $box->velox();
+test('nothing is ever written to standard output', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [
         ['when' => ['rr_version' => 'v2025.1.1'], 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
         ['when' => ['rr_version' => 'v2025.1.2'], 'answer' => ['kind' => 'raw', 'status' => 502, 'body' => 'Bad Gateway']],
         ['when' => ['rr_version' => 'v2025.1.3'], 'answer' => ['kind' => 'build', 'file' => 'no_magic']],
         ['when' => ['rr_version' => 'v2025.1.4'], 'answer' => ['kind' => 'hang']],
     ]]);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         Pillion\notifier();
         foreach (['v2025.1.0', 'v2025.1.1', 'v2025.1.2', 'v2025.1.3', 'v2025.1.4'] as $version) {
             $build = Pillion\Velox\build(configuration(more: ['rr_version' => $version]));
@@ -90,10 +90,10 @@ test('nothing is ever written to standard output', function (Box $box): void {
     is_true(str_contains($program->errors(), 'build failed'), 'no log line on standard error: ' . $program->errors());
 });
 
-test('thousands of futures that are dropped leave no memory behind', function (Box $box): void {
-    $velox = $box->velox();
+test('thousands of futures that are dropped leave no memory behind', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(3);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         Pillion\Velox\build(configuration('hit'))->wait(20);
         $kinds = [
             'hits' => fn (int $run) => Pillion\Velox\build(configuration('hit')),
@@ -133,10 +133,10 @@ test('thousands of futures that are dropped leave no memory behind', function (B
     is_true($velox->counter('builds_started') >= 3, 'nothing was built');
 });
 
-test('as many futures as a process may have under way are all answered, and one more is refused', function (Box $box): void {
-    $velox = $box->velox();
+test('as many futures as a process may have under way are all answered, and one more is refused', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 600_000]]]);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         // The only build that may be under way at the server, until it is cancelled: all others wait for that.
         $first = Pillion\Velox\build(configuration('first', ['request_id' => 'ffffffff-0000-4000-8000-000000000000']));
         say('first');
@@ -163,9 +163,9 @@ test('as many futures as a process may have under way are all answered, and one 
     same(3, $velox->counter('build_requests'));
 });
 
-test('with no descriptor left a build fails with an exception, and works when there are some again', function (Box $box): void {
-    $velox = $box->velox();
-    $program = $box->php(<<<'PHP'
+test('with no descriptor left a build fails with an exception, and works when there are some again', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $program = $sandbox->php(<<<'PHP'
         posix_setrlimit(POSIX_RLIMIT_NOFILE, 40, 40);
         $tries = [];
         for ($left = 0; $left < 30; $left++) {
@@ -212,17 +212,17 @@ const CLOSED = <<<'PHP'
     file_put_contents($told, json_encode([$sent, $built['good'] ?? $built, $standard, count(Pillion\status()['host']['workers'])]));
     PHP;
 
-test('descriptors that a daemon has closed are not those of a file or a connection', function (Box $box): void {
-    $velox = $box->velox();
-    [$first, $second] = [$box->sentry(), $box->sentry()];
+test('descriptors that a daemon has closed are not those of a file or a connection', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    [$first, $second] = [$sandbox->sentry(), $sandbox->sentry()];
     foreach (['early', 'late'] as $when) {
-        same(0, $box->php(CLOSED, [$when, "{$box->directory}/{$when}", $first->dsn, $second->dsn])->wait(60), $when);
-        same([[true, true, true, true], true, ['/dev/null', '/dev/null', '/dev/null'], 1], json_decode((string) file_get_contents("{$box->directory}/{$when}"), true), $when);
+        same(0, $sandbox->php(CLOSED, [$when, "{$sandbox->directory}/{$when}", $first->dsn, $second->dsn])->wait(60), $when);
+        same([[true, true, true, true], true, ['/dev/null', '/dev/null', '/dev/null'], 1], json_decode((string) file_get_contents("{$sandbox->directory}/{$when}"), true), $when);
     }
     same([sprintf('%032x', 1), sprintf('%032x', 2)], $first->events());
     same([sprintf('%032x', 3)], $second->events());
     same([0, 0], [$first->counter('invalid'), $second->counter('invalid')]);
-    foreach ($box->files() as $file) {
+    foreach ($sandbox->files() as $file) {
         is_true(!str_contains((string) file_get_contents($file), 'output of the application'), $file);
     }
 });

@@ -8,9 +8,9 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('a handler runs while PHP waits, and the wait goes on', function (Box $box): void {
-    $box->velox()->delay(2.5);
-    $program = $box->php(<<<'PHP'
+test('a handler runs while PHP waits, and the wait goes on', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(2.5);
+    $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
         $build = Pillion\Velox\build(configuration());
         pcntl_signal(SIGALRM, function () use ($build): void { say('handled', $build->isDone()); pcntl_alarm(1); });
@@ -24,10 +24,10 @@ test('a handler runs while PHP waits, and the wait goes on', function (Box $box)
     same(true, $said['artifact'][0]['good'] ?? $said);
 });
 
-test('an exception from a handler ends the wait and not the build', function (Box $box): void {
-    $velox = $box->velox();
+test('an exception from a handler ends the wait and not the build', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(2.5);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
         pcntl_signal(SIGALRM, fn () => throw new DomainException('enough'));
         $build = Pillion\Velox\build(configuration());
@@ -47,10 +47,10 @@ test('an exception from a handler ends the wait and not the build', function (Bo
     same(1, $velox->counter('build_requests'));
 });
 
-test('a handler may wait for another build while PHP waits for one', function (Box $box): void {
-    $velox = $box->velox();
+test('a handler may wait for another build while PHP waits for one', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 3000, 'times' => 1], ['delay_ms' => 300]]]);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
         pcntl_signal(SIGALRM, fn () => say('inner', outcome(fn () => Pillion\Velox\build(configuration('inner'))->wait(20))));
         $build = Pillion\Velox\build(configuration('outer'));
@@ -61,10 +61,10 @@ test('a handler may wait for another build while PHP waits for one', function (B
     same(true, $program->hear('outer')['good'] ?? null);
 });
 
-test('a storm of signals changes nothing about what the waits return', function (Box $box): void {
-    $velox = $box->velox();
+test('a storm of signals changes nothing about what the waits return', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.1);
-    $program = $box->php(<<<'PHP'
+    $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
         $handled = 0;
         pcntl_signal(SIGUSR1, function () use (&$handled): void { $handled++; });
@@ -86,9 +86,9 @@ test('a storm of signals changes nothing about what the waits return', function 
     same(0, $program->wait());
 });
 
-test('a handler without async signals runs when PHP asks for it', function (Box $box): void {
-    $box->velox()->delay(1.5);
-    $program = $box->php(<<<'PHP'
+test('a handler without async signals runs when PHP asks for it', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(1.5);
+    $program = $sandbox->php(<<<'PHP'
         pcntl_signal(SIGALRM, fn () => say('handled'));
         $build = Pillion\Velox\build(configuration());
         pcntl_alarm(1);
@@ -99,9 +99,9 @@ test('a handler without async signals runs when PHP asks for it', function (Box 
     $program->hear('handled');
 });
 
-test('our threads take no signal but those of faults', function (Box $box): void {
-    $box->velox()->delay(2);
-    $program = $box->php('$build = Pillion\Velox\build(configuration()); say("started"); $build->wait(20);');
+test('our threads take no signal but those of faults', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(2);
+    $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); say("started"); $build->wait(20);');
     $program->hear('started');
     $faults = array_reduce([SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP], fn (int $set, int $signal): int => $set | 1 << $signal - 1, 0);
     // Never to be blocked, and so shown as free; 32 and 33 are the C library's own.
@@ -121,10 +121,10 @@ test('our threads take no signal but those of faults', function (Box $box): void
     }, 1.5);
 });
 
-test('the time that a script waits is not what it computes', function (Box $box): void {
+test('the time that a script waits is not what it computes', function (Sandbox $sandbox): void {
     // Without threads, PHP's limit counts the processor time of the whole process, our threads included.
-    $box->velox()->delay(3);
-    $program = $box->php('set_time_limit(1); say("artifact", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));');
+    $sandbox->velox()->delay(3);
+    $program = $sandbox->php('set_time_limit(1); say("artifact", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));');
     if (is_zts()) {
         same(255, $program->wait());
         is_true(str_contains($program->errors(), 'Maximum execution time of 1 second exceeded'), $program->errors());

@@ -39,10 +39,10 @@ final class Wall
     private readonly string $file;
     private readonly string $library;
 
-    public function __construct(private readonly Box $box)
+    public function __construct(private readonly Sandbox $sandbox)
     {
-        $this->library = "{$box->directory}/clock.so";
-        $this->file = "{$box->directory}/clock";
+        $this->library = "{$sandbox->directory}/clock.so";
+        $this->file = "{$sandbox->directory}/clock";
         run(['cc', '-shared', '-fPIC', '-O1', '-o', $this->library, __DIR__ . '/clock.c', '-ldl']);
         $this->set(0);
     }
@@ -73,10 +73,10 @@ function ask(Process $process, string $line): mixed
     return $process->hear(explode(' ', $line)[0], 60)[0];
 }
 
-test('a clock that goes ahead and comes back costs no artifact, however far', function (Box $box): void {
-    $box->velox();
-    $box->set('velox_cache_ttl_days', '7');
-    $wall = new Wall($box);
+test('a clock that goes ahead and comes back costs no artifact, however far', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $sandbox->set('velox_cache_ttl_days', '7');
+    $wall = new Wall($sandbox);
     [$one, $two] = [$wall->php(), $wall->php()];
     foreach (['a', 'b', 'c'] as $name) {
         same(true, ask($one, "build {$name}")['good'] ?? null);
@@ -100,9 +100,9 @@ test('a clock that goes ahead and comes back costs no artifact, however far', fu
 });
 
 foreach ([10 * DAY, -10 * DAY] as $step) {
-    test(sprintf('a build under way does not notice that the clock is set %s by ten days, and neither do those who wait', $step > 0 ? 'ahead' : 'back'), function (Box $box) use ($step): void {
-        $velox = $box->velox();
-        $wall = new Wall($box);
+    test(sprintf('a build under way does not notice that the clock is set %s by ten days, and neither do those who wait', $step > 0 ? 'ahead' : 'back'), function (Sandbox $sandbox) use ($step): void {
+        $velox = $sandbox->velox();
+        $wall = new Wall($sandbox);
         [$one, $two] = [$wall->php(), $wall->php()];
         $velox->delay(2.5);
         $one->tell('build slow');
@@ -128,10 +128,10 @@ foreach ([10 * DAY, -10 * DAY] as $step) {
     });
 }
 
-test('a failing build fails for all who wait from one request, also when the clock is set meanwhile', function (Box $box): void {
-    $velox = $box->velox();
+test('a failing build fails for all who wait from one request, also when the clock is set meanwhile', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 1500, 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']]]]);
-    $wall = new Wall($box);
+    $wall = new Wall($sandbox);
     $all = [$wall->php(), $wall->php(), $wall->php()];
     foreach ($all as $process) {
         $process->tell('build bad');
@@ -146,9 +146,9 @@ test('a failing build fails for all who wait from one request, also when the clo
     same(1, $velox->counter('build_requests'));
 });
 
-test('after a restart of the machine that kept all files nobody of before is alive, and what was built is found', function (Box $box): void {
-    $velox = $box->velox();
-    $wall = new Wall($box);
+test('after a restart of the machine that kept all files nobody of before is alive, and what was built is found', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $wall = new Wall($sandbox);
     $before = [$wall->php(), $wall->php()];
     same(true, ask($before[0], 'build kept')['good'] ?? null);
     same(true, ask($before[1], 'build of the other')['good'] ?? null);
@@ -159,14 +159,14 @@ test('after a restart of the machine that kept all files nobody of before is ali
     $velox->awaitInFlight(1);
     array_map(fn (Process $process) => $process->kill(), $before);
     $velox->delay(0);
-    foreach (glob($box->setting('run_dir') . '/index-*.seg') as $segment) {
+    foreach (glob($sandbox->setting('run_dir') . '/index-*.seg') as $segment) {
         // The hash of the boot id, in the fifth word of the header.
         $file = fopen($segment, 'r+');
         fseek($file, 4 * 8);
         fwrite($file, random_bytes(8));
         fclose($file);
     }
-    foreach (glob($box->setting('run_dir') . '/presence/*.json') as $presence) {
+    foreach (glob($sandbox->setting('run_dir') . '/presence/*.json') as $presence) {
         file_put_contents($presence, preg_replace('/"boot_id":"[^"]*"/', '"boot_id":"00000000-0000-4000-8000-000000000000"', file_get_contents($presence)));
     }
     $after = $wall->php();

@@ -33,20 +33,20 @@ function ask(Process $member, string $line): mixed
     return $member->hear(explode(' ', $line)[0], 40);
 }
 
-function member(Box $box, array $ini = []): Process
+function member(Sandbox $sandbox, array $ini = []): Process
 {
-    $member = $box->php(MEMBER, ini: $ini);
+    $member = $sandbox->php(MEMBER, ini: $ini);
     $member->hear('ready');
 
     return $member;
 }
 
 /** Members that have all built something, one of them the steward. @return list<Process> */
-function members(Box $box, int $count): array
+function members(Sandbox $sandbox, int $count): array
 {
     $members = [];
     for ($nth = 0; $nth < $count; $nth++) {
-        $members[] = $member = member($box);
+        $members[] = $member = member($sandbox);
         same(true, ask($member, "build first {$nth}")['good'] ?? null);
     }
     together($members);
@@ -73,10 +73,10 @@ function together(array $members): void
     }
 }
 
-test('a cleaner of temporary files that removes all of run_dir, one by one, has it all back within seconds', function (Box $box): void {
-    $box->velox();
-    $members = members($box, 2);
-    $run = $box->setting('run_dir');
+test('a cleaner of temporary files that removes all of run_dir, one by one, has it all back within seconds', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $members = members($sandbox, 2);
+    $run = $sandbox->setting('run_dir');
     foreach (array_reverse(names_below($run)) as $name) {
         is_dir("{$run}/{$name}") ? rmdir("{$run}/{$name}") : unlink("{$run}/{$name}");
         // As a cleaner goes through it while work is done.
@@ -84,16 +84,16 @@ test('a cleaner of temporary files that removes all of run_dir, one by one, has 
     }
     same(true, ask($members[1], 'build meanwhile')['good'] ?? null);
     together($members);
-    $members[] = $late = member($box);
+    $members[] = $late = member($sandbox);
     same('HIT', ask($late, 'build first 1')['status'] ?? null);
     same(true, ask($late, 'build late')['good'] ?? null);
     together($members);
 });
 
-test('a cleaner that removes half of it, at random, again and again, is nothing to those who work', function (Box $box): void {
-    $box->velox();
-    $members = members($box, 2);
-    $run = $box->setting('run_dir');
+test('a cleaner that removes half of it, at random, again and again, is nothing to those who work', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $members = members($sandbox, 2);
+    $run = $sandbox->setting('run_dir');
     mt_srand($seed = random_int(0, 1 << 30));
     for ($round = 0; $round < (getenv('PILLION_FILES') === 'long' ? 60 : 8); $round++) {
         foreach (names_below($run) as $name) {
@@ -107,10 +107,10 @@ test('a cleaner that removes half of it, at random, again and again, is nothing 
     together($members);
 });
 
-test('a run_dir that is moved away, with an empty one in its place, or none, comes back with its rights', function (Box $box): void {
-    $box->velox();
-    $members = members($box, 2);
-    $run = $box->setting('run_dir');
+test('a run_dir that is moved away, with an empty one in its place, or none, comes back with its rights', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $members = members($sandbox, 2);
+    $run = $sandbox->setting('run_dir');
     rename($run, "{$run}-away");
     remove_tree("{$run}-away");
     same(true, ask($members[0], 'build without')['good'] ?? null);
@@ -119,16 +119,16 @@ test('a run_dir that is moved away, with an empty one in its place, or none, com
     remove_tree($run);
     mkdir($run, 0o700);
     together($members);
-    $members[] = member($box);
+    $members[] = member($sandbox);
     same(true, ask($members[2], 'build last')['good'] ?? null);
     together($members);
 });
 
-test('a run_dir in whose place others put a link or an open directory is not used, and nothing is written there', function (Box $box): void {
-    $box->velox();
-    $members = members($box, 2);
-    $run = $box->setting('run_dir');
-    mkdir($elsewhere = "{$box->directory}/elsewhere", 0o755);
+test('a run_dir in whose place others put a link or an open directory is not used, and nothing is written there', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $members = members($sandbox, 2);
+    $run = $sandbox->setting('run_dir');
+    mkdir($elsewhere = "{$sandbox->directory}/elsewhere", 0o755);
     rename($run, "{$run}-away");
     remove_tree("{$run}-away");
     symlink($elsewhere, $run);
@@ -137,7 +137,7 @@ test('a run_dir in whose place others put a link or an open directory is not use
         same(true, ask($member, 'build with a link ' . $member->pid)['good'] ?? null);
         same(true, ask($member, 'find first 0')['good'] ?? null);
     }
-    $refused = ask(member($box), 'build new');
+    $refused = ask(member($sandbox), 'build new');
     same('Pillion\ConfigException', $refused['class'] ?? $refused);
     is_true(str_contains($refused['message'], 'run_dir') && str_contains($refused['message'], 'symbolic link'), $refused['message']);
     same([], names_below($elsewhere), 'written through the link');
@@ -145,57 +145,57 @@ test('a run_dir in whose place others put a link or an open directory is not use
     together($members);
 });
 
-test('a state_dir that is removed with all that is kept comes back closed to others, and new processes take it', function (Box $box): void {
-    $box->velox();
-    $members = members($box, 2);
-    $state = $box->setting('state_dir');
+test('a state_dir that is removed with all that is kept comes back closed to others, and new processes take it', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $members = members($sandbox, 2);
+    $state = $sandbox->setting('state_dir');
     remove_tree($state);
     eventually('the lost binary is a miss', fn (): bool => ask($members[0], 'find first 0') === null);
     eventually('builds are kept again', fn (): bool => (ask($members[0], 'build again ' . bin2hex(random_bytes(4)))['good'] ?? null) === true, 10);
     same('0700', substr(sprintf('%o', fileperms($state)), -4));
     together($members);
-    $members[] = member($box);
+    $members[] = member($sandbox);
     same(true, ask($members[2], 'build new')['good'] ?? null);
     together($members);
     same(['secret'], array_values(preg_grep('/secret/', names_below($state))));
 });
 
-test('a cache that is moved away and replaced is another cache for old and new processes, and one that comes back is found', function (Box $box): void {
-    $box->velox();
-    $box->set('velox_cache_dir', $cache = "{$box->directory}/cache");
+test('a cache that is moved away and replaced is another cache for old and new processes, and one that comes back is found', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $sandbox->set('velox_cache_dir', $cache = "{$sandbox->directory}/cache");
     mkdir($cache, 0o700);
-    $members = members($box, 2);
-    rename($cache, "{$box->directory}/away");
+    $members = members($sandbox, 2);
+    rename($cache, "{$sandbox->directory}/away");
     mkdir($cache, 0o700);
     eventually('what is gone is a miss', fn (): bool => ask($members[0], 'find first 0') === null && ask($members[1], 'find first 0') === null);
     together($members);
-    $members[] = member($box);
+    $members[] = member($sandbox);
     same(true, ask($members[2], 'build first 0')['good'] ?? null);
     together($members);
     remove_tree($cache);
     together($members);
     remove_tree($cache);
-    rename("{$box->directory}/away", $cache);
+    rename("{$sandbox->directory}/away", $cache);
     eventually('the old one is found', fn (): bool => (ask($members[1], 'find first 1')['good'] ?? null) === true);
     together($members);
 });
 
-test('two that were given different capacities find what the other one builds', function (Box $box): void {
-    $box->velox();
-    $members = [member($box), member($box, ['pillion.velox_cache_max_entries' => '100'])];
+test('two that were given different capacities find what the other one builds', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $members = [member($sandbox), member($sandbox, ['pillion.velox_cache_max_entries' => '100'])];
     foreach ($members as $nth => $member) {
         same(true, ask($member, "build first {$nth}")['good'] ?? null);
     }
-    same(2, count(glob($box->setting('run_dir') . '/index-*.seg')));
+    same(2, count(glob($sandbox->setting('run_dir') . '/index-*.seg')));
     together($members);
 });
 
-test('a cache that is made read-only under way is read, builds are kept elsewhere, and it is used again afterwards', function (Box $box): void {
-    $velox = $box->velox();
-    mkdir($cache = "{$box->directory}/cache", 0o700);
-    $box->set('velox_cache_dir', $cache);
+test('a cache that is made read-only under way is read, builds are kept elsewhere, and it is used again afterwards', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    mkdir($cache = "{$sandbox->directory}/cache", 0o700);
+    $sandbox->set('velox_cache_dir', $cache);
     $mount = Mount::bind($cache);
-    $members = members($box, 2);
+    $members = members($sandbox, 2);
     $mount->readOnly(true);
     foreach ($members as $nth => $member) {
         same('HIT', ask($member, "build first {$nth}")['status'] ?? null);
@@ -204,7 +204,7 @@ test('a cache that is made read-only under way is read, builds are kept elsewher
         is_true(!str_starts_with($built['path'], $cache), $built['path']);
         same(false, ask($member, 'stats')['writable']);
     }
-    $late = member($box);
+    $late = member($sandbox);
     same('HIT', ask($late, 'build first 0')['status'] ?? null);
     $before = $velox->counter('build_requests');
     same(true, ask($late, 'build elsewhere late')['good'] ?? null);
@@ -218,10 +218,10 @@ test('a cache that is made read-only under way is read, builds are kept elsewher
     together([...$members, $late]);
 });
 
-test('the steward sweeps what builds leave behind, also where nothing is kept', function (Box $box): void {
-    $box->velox();
-    $box->set('velox_cache_enabled', '0');
-    $first = member($box);
+test('the steward sweeps what builds leave behind, also where nothing is kept', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $sandbox->set('velox_cache_enabled', '0');
+    $first = member($sandbox);
     $built = ask($first, 'build old');
     same(true, $built['good'] ?? $built);
     $first->tell();
@@ -230,14 +230,14 @@ test('the steward sweeps what builds leave behind, also where nothing is kept', 
     $entry = dirname($built['path']) . "/{$built['key']}.json";
     $past = fn (array $found): string => gmdate('Y-m-d\TH:i:s\Z', strtotime($found[0]) - 7200);
     file_put_contents($entry, preg_replace_callback('/\d{4}-\d\d-\d\dT[\d:.]+Z/', $past, file_get_contents($entry)));
-    $outcomes = glob($box->setting('run_dir') . '/velox/flights/*.outcome');
-    is_true($outcomes !== [], 'no outcome: ' . show(names_below($box->setting('run_dir'))));
+    $outcomes = glob($sandbox->setting('run_dir') . '/velox/flights/*.outcome');
+    is_true($outcomes !== [], 'no outcome: ' . show(names_below($sandbox->setting('run_dir'))));
     foreach ($outcomes as $outcome) {
         touch($outcome, time() - 120);
     }
     // The index knows the old times; the disk is the truth.
-    array_map(unlink(...), glob($box->setting('run_dir') . '/index-*.seg'));
-    $steward = member($box);
+    array_map(unlink(...), glob($sandbox->setting('run_dir') . '/index-*.seg'));
+    $steward = member($sandbox);
     same(true, ask($steward, 'build new')['good'] ?? null);
     eventually('the old binary is swept', fn (): bool => !file_exists($built['path']), 20);
     eventually('the old outcomes are swept', fn (): bool => array_filter($outcomes, file_exists(...)) === [], 20);

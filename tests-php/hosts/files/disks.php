@@ -46,21 +46,21 @@ function leftovers(string $directory): array
     return array_values(preg_grep('/\.tmp$|\/\.secret-/', names_below($directory)));
 }
 
-/** @return array<string, callable(Box, string, int): ?Mount> file systems of some MiB */
+/** @return array<string, callable(Sandbox, string, int): ?Mount> file systems of some MiB */
 function file_systems(): array
 {
     return [
-        'tmpfs' => fn (Box $box, string $path, int $size): Mount => Mount::tmpfs($path, "size={$size}m"),
-        'ext4' => fn (Box $box, string $path, int $size): ?Mount => Mount::ext4($path, "{$box->directory}/image", $size),
+        'tmpfs' => fn (Sandbox $sandbox, string $path, int $size): Mount => Mount::tmpfs($path, "size={$size}m"),
+        'ext4' => fn (Sandbox $sandbox, string $path, int $size): ?Mount => Mount::ext4($path, "{$sandbox->directory}/image", $size),
     ];
 }
 
-test('a cache on a disk smaller than its bound keeps what was used last', function (Box $box): void {
-    $box->velox()->script(['size' => 1 << 20]);
-    $cache = Mount::tmpfs("{$box->directory}/cache", 'size=4m');
-    $box->set('velox_cache_dir', $cache->path);
+test('a cache on a disk smaller than its bound keeps what was used last', function (Sandbox $sandbox): void {
+    $sandbox->velox()->script(['size' => 1 << 20]);
+    $cache = Mount::tmpfs("{$sandbox->directory}/cache", 'size=4m');
+    $sandbox->set('velox_cache_dir', $cache->path);
     foreach (['first', 'second', 'third', 'fourth'] as $name) {
-        $builder = $box->php(BUILDER);
+        $builder = $sandbox->php(BUILDER);
         $builder->hear('ready');
         [$built, $found] = build($builder, $name);
         same(true, $built['good'] ?? $built, $name);
@@ -69,7 +69,7 @@ test('a cache on a disk smaller than its bound keeps what was used last', functi
         $builder->tell();
         same(0, $builder->wait());
     }
-    $last = $box->php(BUILDER);
+    $last = $sandbox->php(BUILDER);
     $last->hear('ready');
     same('HIT', build($last, 'fourth')[0]['status'] ?? null);
     same('MISS', build($last, 'first')[0]['status'] ?? null);
@@ -77,16 +77,16 @@ test('a cache on a disk smaller than its bound keeps what was used last', functi
 });
 
 foreach (file_systems() as $kind => $mount) {
-    test("a full {$kind} for the cache costs the cache and no build, and is used again when there is room", function (Box $box) use ($kind, $mount): void {
-        $box->velox();
-        $cache = $mount($box, "{$box->directory}/cache", 4);
+    test("a full {$kind} for the cache costs the cache and no build, and is used again when there is room", function (Sandbox $sandbox) use ($kind, $mount): void {
+        $sandbox->velox();
+        $cache = $mount($sandbox, "{$sandbox->directory}/cache", 4);
         if ($cache === null) {
             print("        (no loop device here: {$kind} is not tested)\n");
 
             return;
         }
-        $box->set('velox_cache_dir', $cache->path);
-        $builder = $box->php(BUILDER);
+        $sandbox->set('velox_cache_dir', $cache->path);
+        $builder = $sandbox->php(BUILDER);
         $builder->hear('ready');
         [$built, $found] = build($builder, 'before');
         same(true, $built['good'] ?? $built);
@@ -106,21 +106,21 @@ foreach (file_systems() as $kind => $mount) {
         same($built['path'], $found['path'] ?? $found);
         is_true(str_starts_with($built['path'], $cache->path), $built['path']);
         is_true(str_contains($builder->errors(), 'cache write failed'), $builder->errors());
-        same(true, build($box->php(BUILDER)->hear('ready') ?? $builder, 'before')[0]['good'] ?? null);
+        same(true, build($sandbox->php(BUILDER)->hear('ready') ?? $builder, 'before')[0]['good'] ?? null);
     });
 
-    test("with a full {$kind} for everything that is kept a build fails with the disk's words, and the process builds again when there is room", function (Box $box) use ($kind, $mount): void {
-        $box->velox();
-        $state = $mount($box, "{$box->directory}/all", 6);
+    test("with a full {$kind} for everything that is kept a build fails with the disk's words, and the process builds again when there is room", function (Sandbox $sandbox) use ($kind, $mount): void {
+        $sandbox->velox();
+        $state = $mount($sandbox, "{$sandbox->directory}/all", 6);
         if ($state === null) {
             print("        (no loop device here: {$kind} is not tested)\n");
 
             return;
         }
-        $box->set('state_dir', $state->path . '/state');
+        $sandbox->set('state_dir', $state->path . '/state');
         mkdir($state->path . '/state', 0o700);
         $state->leave(0);
-        $first = $box->php(BUILDER);
+        $first = $sandbox->php(BUILDER);
         $first->hear('ready');
         [$built] = build($first, 'at the first job');
         good_or_told($built, 'at the first job') && fail('a build was kept on a full disk: ' . show($built));
@@ -140,12 +140,12 @@ foreach (file_systems() as $kind => $mount) {
     });
 }
 
-test('however many pages are left, a binary is whole or an exception, and nothing half stays', function (Box $box): void {
-    $box->velox();
-    $state = Mount::tmpfs("{$box->directory}/all", 'size=2m');
-    $box->set('state_dir', $state->path . '/state');
+test('however many pages are left, a binary is whole or an exception, and nothing half stays', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $state = Mount::tmpfs("{$sandbox->directory}/all", 'size=2m');
+    $sandbox->set('state_dir', $state->path . '/state');
     mkdir($state->path . '/state', 0o700);
-    $builder = $box->php(BUILDER);
+    $builder = $sandbox->php(BUILDER);
     $builder->hear('ready');
     same(true, build($builder, 'first')[0]['good'] ?? null);
     $good = $told = 0;
@@ -166,17 +166,17 @@ test('however many pages are left, a binary is whole or an exception, and nothin
     is_true($good > 5 && $told > 5, "{$good} good, {$told} told");
 });
 
-test('a run_dir that is full at the start has lookups go on, and jobs say what is full until there is room', function (Box $box): void {
-    $box->velox();
-    $warm = $box->php(BUILDER);
+test('a run_dir that is full at the start has lookups go on, and jobs say what is full until there is room', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $warm = $sandbox->php(BUILDER);
     $warm->hear('ready');
     same(true, build($warm, 'known')[0]['good'] ?? null);
     $warm->tell();
     same(0, $warm->wait());
-    $run = Mount::tmpfs("{$box->directory}/run", 'size=1m');
-    $box->set('run_dir', $run->path);
+    $run = Mount::tmpfs("{$sandbox->directory}/run", 'size=1m');
+    $sandbox->set('run_dir', $run->path);
     $run->leave(0);
-    $builder = $box->php(BUILDER);
+    $builder = $sandbox->php(BUILDER);
     $builder->hear('ready');
     // A hit needs no job.
     same('HIT', build($builder, 'known')[0]['status'] ?? null);
@@ -193,11 +193,11 @@ test('a run_dir that is full at the start has lookups go on, and jobs say what i
     same([], glob("{$run->path}/presence/*"));
 });
 
-test('a run_dir that fills up under processes that have the index mapped harms none of them', function (Box $box): void {
-    $box->velox();
-    $run = Mount::tmpfs("{$box->directory}/run", 'size=8m');
-    $box->set('run_dir', $run->path);
-    $two = [$box->php(BUILDER), $box->php(BUILDER)];
+test('a run_dir that fills up under processes that have the index mapped harms none of them', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $run = Mount::tmpfs("{$sandbox->directory}/run", 'size=8m');
+    $sandbox->set('run_dir', $run->path);
+    $two = [$sandbox->php(BUILDER), $sandbox->php(BUILDER)];
     foreach ($two as $nth => $builder) {
         $builder->hear('ready');
         same(true, build($builder, "before {$nth}")[0]['good'] ?? null);
@@ -212,17 +212,17 @@ test('a run_dir that fills up under processes that have the index mapped harms n
         same('HIT', build($two[0], "full 1 {$round}")[0]['status'] ?? null);
     }
     $run->free();
-    $late = $box->php(BUILDER);
+    $late = $sandbox->php(BUILDER);
     $late->hear('ready');
     same('HIT', build($late, 'full 1 5')[0]['status'] ?? null);
     same('MISS', build($late, 'after')[0]['status'] ?? null);
 });
 
-test('a log on a full disk loses lines and nothing else', function (Box $box): void {
-    $box->velox();
-    $logs = Mount::tmpfs("{$box->directory}/logs", 'size=64k');
+test('a log on a full disk loses lines and nothing else', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $logs = Mount::tmpfs("{$sandbox->directory}/logs", 'size=64k');
     $logs->leave(0);
-    $builder = $box->php(BUILDER, ini: ['pillion.log' => "{$logs->path}/pillion.log", 'pillion.log_level' => 'debug']);
+    $builder = $sandbox->php(BUILDER, ini: ['pillion.log' => "{$logs->path}/pillion.log", 'pillion.log_level' => 'debug']);
     $builder->hear('ready');
     same(true, build($builder, 'without a line')[0]['good'] ?? null);
     $logs->free();

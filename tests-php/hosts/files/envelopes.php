@@ -35,14 +35,14 @@ function send(Process $sender, int $count): array
     return $sender->hear('taken', 60);
 }
 
-test('a full tmpfs for outboxes costs durability and no envelope', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->set('sentry_transport_timeout', '500ms');
+test('a full tmpfs for outboxes costs durability and no envelope', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
-    $run = Mount::tmpfs("{$box->directory}/full", 'size=6m');
-    $box->set('run_dir', $run->path . '/run');
+    $run = Mount::tmpfs("{$sandbox->directory}/full", 'size=6m');
+    $sandbox->set('run_dir', $run->path . '/run');
     mkdir($run->path . '/run', 0o700);
-    $sender = $box->php(SENDER);
+    $sender = $sandbox->php(SENDER);
     $sender->hear('ready');
     $taken = send($sender, 100);
     $run->leave(0);
@@ -61,12 +61,12 @@ test('a full tmpfs for outboxes costs durability and no envelope', function (Box
     same([], array_values(array_diff(scandir($run->path . '/run/sentry'), ['.', '..'])));
 });
 
-test('without a state directory envelopes are taken, kept in memory and sent, and it is said', function (Box $box): void {
-    $sentry = $box->sentry();
+test('without a state directory envelopes are taken, kept in memory and sent, and it is said', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     // Whoever is root may write everywhere but here.
-    $box->set('state_dir', '/proc/nowhere');
-    $box->set('sentry_durability', 'disk');
-    $sender = $box->php(SENDER);
+    $sandbox->set('state_dir', '/proc/nowhere');
+    $sandbox->set('sentry_durability', 'disk');
+    $sender = $sandbox->php(SENDER);
     $sender->hear('ready');
     $taken = send($sender, 50);
     same(50, count($taken));

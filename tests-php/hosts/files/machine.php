@@ -13,27 +13,27 @@ require __DIR__ . '/../lib/mounts.php';
 const USER = 61003;
 
 /** @return list<string> a command of an ordinary user: limits are not for root */
-function as_user(Box $box, string $program): array
+function as_user(Sandbox $sandbox, string $program): array
 {
-    $file = "{$box->directory}/program-of-a-user.php";
+    $file = "{$sandbox->directory}/program-of-a-user.php";
     file_put_contents($file, "<?php\n" . $program);
-    $command = implode("\0", [...$box->phpCommand(), $file]);
+    $command = implode("\0", [...$sandbox->phpCommand(), $file]);
     if (posix_geteuid() !== 0) {
         return explode("\0", $command);
     }
     foreach ([getenv('TESTED_SO'), dirname(__DIR__) . '/program.php'] as $ours) {
-        $theirs = "{$box->directory}/" . basename($ours);
+        $theirs = "{$sandbox->directory}/" . basename($ours);
         copy($ours, $theirs) && chmod($theirs, 0o755);
         $command = str_replace($ours, $theirs, $command);
     }
     foreach (['state_dir', 'run_dir'] as $name) {
-        chown($box->setting($name), USER);
+        chown($sandbox->setting($name), USER);
     }
     // PHP of a build of its own may lie in root's home.
     $php = explode("\0", $command)[0];
     if (!is_executable_by_all($php)) {
-        copy($php, "{$box->directory}/php") && chmod("{$box->directory}/php", 0o755);
-        $command = str_replace($php, "{$box->directory}/php", $command);
+        copy($php, "{$sandbox->directory}/php") && chmod("{$sandbox->directory}/php", 0o755);
+        $command = str_replace($php, "{$sandbox->directory}/php", $command);
     }
 
     return ['setpriv', '--reuid=' . USER, '--regid=' . USER, '--clear-groups', '--', ...explode("\0", $command)];
@@ -50,9 +50,9 @@ function is_executable_by_all(string $file): bool
     return true;
 }
 
-test('without a thread envelopes wait, other work is refused in words, and both go on once there is one', function (Box $box): void {
-    $sentry = $box->sentry();
-    $program = $box->start('php of a user', as_user($box, <<<'PHP'
+test('without a thread envelopes wait, other work is refused in words, and both go on once there is one', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $program = $sandbox->start('php of a user', as_user($sandbox, <<<'PHP'
         $most = posix_getrlimit()['hard maxproc'];
         $limit = fn (int $threads): bool => posix_setrlimit(POSIX_RLIMIT_NPROC, $threads, is_int($most) ? $most : POSIX_RLIMIT_INFINITY);
         $limit(1) || say('the limit could not be set');
@@ -90,14 +90,14 @@ const ALL = <<<'PHP'
     say('found', [Pillion\Artifacts\find('2eccb077c71e1f91')?->key, count(Pillion\status()['host']['workers']), Pillion\Artifacts\stats()['index']['path'] !== null]);
     PHP;
 
-test('system calls that a container runtime refuses cost nothing', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->velox();
-    run(['cc', '-O1', '-o', "{$box->directory}/refuse", __DIR__ . '/refuse.c']);
-    file_put_contents($file = "{$box->directory}/all.php", "<?php\n" . ALL);
+test('system calls that a container runtime refuses cost nothing', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->velox();
+    run(['cc', '-O1', '-o', "{$sandbox->directory}/refuse", __DIR__ . '/refuse.c']);
+    file_put_contents($file = "{$sandbox->directory}/all.php", "<?php\n" . ALL);
     foreach (['statx', 'fallocate,madvise', 'openat2,renameat2,copy_file_range,faccessat2,getrandom,memfd_create,close_range,rseq'] as $calls) {
-        $here = $box->beside();
-        $php = $here->start("php without {$calls}", ["{$box->directory}/refuse", $calls, '--', ...$here->phpCommand(), $file, '']);
+        $here = $sandbox->beside();
+        $php = $here->start("php without {$calls}", ["{$sandbox->directory}/refuse", $calls, '--', ...$here->phpCommand(), $file, '']);
         same([true, true], $php->hear('sent'), $calls);
         same([true, true], [$php->hear('put')['good'] ?? null, $php->hear('built')['good'] ?? null], $calls);
         same(['2eccb077c71e1f91', 1, true], $php->hear('found'), $calls);
@@ -107,12 +107,12 @@ test('system calls that a container runtime refuses cost nothing', function (Box
     same([md5('x')], $sentry->events());
 });
 
-test('a limit of the size of files is an error of what is too large, and ends no process', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->velox();
+test('a limit of the size of files is an error of what is too large, and ends no process', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->velox();
     $refused = [];
     foreach ([0, 1024, 100_000] as $bytes) {
-        $here = $box->beside();
+        $here = $sandbox->beside();
         $php = $here->php(ALL, [(string) $bytes]);
         same([true, true], $php->hear('sent'), "{$bytes} bytes");
         $put = $php->hear('put');

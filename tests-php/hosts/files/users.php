@@ -41,19 +41,19 @@ function ask(Process $process, string $line): mixed
 }
 
 /** A process of that user. */
-function colleague(Box $box, int $user, string $umask, array $ini = []): Process
+function colleague(Sandbox $sandbox, int $user, string $umask, array $ini = []): Process
 {
     posix_geteuid() === 0 || fail('only root can be two users: run this as root, in a container say');
-    $file = sprintf('%s/colleague-%d-%s.php', $box->directory, $user, bin2hex(random_bytes(3)));
+    $file = sprintf('%s/colleague-%d-%s.php', $sandbox->directory, $user, bin2hex(random_bytes(3)));
     file_put_contents($file, "<?php\n" . COLLEAGUE);
-    $command = implode("\0", $box->phpCommand($ini));
+    $command = implode("\0", $sandbox->phpCommand($ini));
     // Root's home, where builds and checkouts may lie, is closed to others.
     foreach ([getenv('TESTED_SO'), dirname(__DIR__) . '/program.php'] as $ours) {
-        $theirs = "{$box->directory}/" . basename($ours);
+        $theirs = "{$sandbox->directory}/" . basename($ours);
         is_file($theirs) || copy($ours, $theirs) && chmod($theirs, 0o755);
         $command = str_replace($ours, $theirs, $command);
     }
-    $process = $box->start("user {$user}", [
+    $process = $sandbox->start("user {$user}", [
         'setpriv', "--reuid={$user}", "--regid={$user}", '--groups=' . GROUP, '--', ...explode("\0", $command), $file, $umask,
     ]);
     same($user, $process->hear('ready'));
@@ -62,45 +62,45 @@ function colleague(Box $box, int $user, string $umask, array $ini = []): Process
 }
 
 /** A place for both, which neither of them owns, and what it takes to use it. */
-function common(Box $box): string
+function common(Sandbox $sandbox): string
 {
-    $common = "{$box->directory}/common";
+    $common = "{$sandbox->directory}/common";
     mkdir($common);
     chgrp($common, GROUP);
     chmod($common, 0o2775);
     foreach (['state', 'run'] as $name) {
-        $box->set("{$name}_dir", "{$common}/{$name}");
+        $sandbox->set("{$name}_dir", "{$common}/{$name}");
     }
-    chmod("{$box->directory}/velox", 0o755);
+    chmod("{$sandbox->directory}/velox", 0o755);
 
     return $common;
 }
 
-test('a cache directory outside of state_dir is shared with pillion.group', function (Box $box): void {
-    $box->velox();
-    common($box);
-    $box->set('group', (string) GROUP);
-    mkdir("{$box->directory}/elsewhere");
-    chmod("{$box->directory}/elsewhere", 0o777);
-    $box->set('velox_cache_dir', "{$box->directory}/elsewhere/made/cache");
-    [$one, $two] = array_map(fn (int $user): Process => colleague($box, $user, '0077'), USERS);
+test('a cache directory outside of state_dir is shared with pillion.group', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    common($sandbox);
+    $sandbox->set('group', (string) GROUP);
+    mkdir("{$sandbox->directory}/elsewhere");
+    chmod("{$sandbox->directory}/elsewhere", 0o777);
+    $sandbox->set('velox_cache_dir', "{$sandbox->directory}/elsewhere/made/cache");
+    [$one, $two] = array_map(fn (int $user): Process => colleague($sandbox, $user, '0077'), USERS);
     same(true, ask($one, 'build of one')['good'] ?? null);
     same(true, ask($two, 'find of one')['good'] ?? null);
     $built = ask($two, 'build of two');
-    is_true(str_starts_with($built['path'] ?? '', "{$box->directory}/elsewhere/made/cache/"), show($built));
+    is_true(str_starts_with($built['path'] ?? '', "{$sandbox->directory}/elsewhere/made/cache/"), show($built));
     same(true, ask($one, 'find of two')['good'] ?? null);
     foreach (['made', 'made/cache'] as $made) {
-        $found = stat("{$box->directory}/elsewhere/{$made}");
+        $found = stat("{$sandbox->directory}/elsewhere/{$made}");
         same([GROUP, 0o2770], [$found['gid'], $found['mode'] & 0o7777], $made);
     }
 });
 
 foreach (['0022', '0077', '0002'] as $umask) {
-    test("with pillion.group and a umask of {$umask} two users share directories, locks, flights, index and secret", function (Box $box) use ($umask): void {
-        $velox = $box->velox();
-        common($box);
-        $box->set('group', (string) GROUP);
-        [$one, $two] = array_map(fn (int $user): Process => colleague($box, $user, $umask), USERS);
+    test("with pillion.group and a umask of {$umask} two users share directories, locks, flights, index and secret", function (Sandbox $sandbox) use ($umask): void {
+        $velox = $sandbox->velox();
+        common($sandbox);
+        $sandbox->set('group', (string) GROUP);
+        [$one, $two] = array_map(fn (int $user): Process => colleague($sandbox, $user, $umask), USERS);
         $built = ask($one, 'build of one');
         same(true, $built['good'] ?? $built);
         // The same index, so without a look at the disk.
@@ -149,8 +149,8 @@ foreach (['0022', '0077', '0002'] as $umask) {
         eventually('the other one is steward', fn (): bool => ask($two, 'steward') === true);
 
         $closed = [];
-        foreach (names_below("{$box->directory}/common") as $name) {
-            $path = "{$box->directory}/common/{$name}";
+        foreach (names_below("{$sandbox->directory}/common") as $name) {
+            $path = "{$sandbox->directory}/common/{$name}";
             // Nothing is for strangers, who can't enter either; directories and locks are all the group's.
             if (is_dir($path) && (fileperms($path) & 0o2070) !== 0o2070 || str_ends_with($name, '.lock') && (fileperms($path) & 0o060) !== 0o060) {
                 $closed[$name] = sprintf('%o', fileperms($path));
@@ -160,14 +160,14 @@ foreach (['0022', '0077', '0002'] as $umask) {
     });
 }
 
-test('without pillion.group another user\'s directories are refused by name, and left as they are', function (Box $box): void {
-    $box->velox();
-    $common = common($box);
+test('without pillion.group another user\'s directories are refused by name, and left as they are', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $common = common($sandbox);
     chmod($common, 0o2777);
-    $one = colleague($box, USERS[0], '0022');
+    $one = colleague($sandbox, USERS[0], '0022');
     same(true, ask($one, 'build of one')['good'] ?? null);
     $before = array_map(fn (string $name): array => [$name, fileperms("{$common}/{$name}"), fileowner("{$common}/{$name}")], names_below($common));
-    $two = colleague($box, USERS[1], '0022');
+    $two = colleague($sandbox, USERS[1], '0022');
     $refused = ask($two, 'build of two');
     same('Pillion\ConfigException', $refused['class'] ?? $refused);
     is_true(str_contains($refused['message'], 'state_dir') && str_contains($refused['message'], 'another user'), $refused['message']);
@@ -176,11 +176,11 @@ test('without pillion.group another user\'s directories are refused by name, and
     same(true, ask($one, 'build more of one')['good'] ?? null);
 });
 
-test('files of another user in our directories are passed over, and the rest is cleaned and found', function (Box $box): void {
-    $box->velox();
-    $common = common($box);
+test('files of another user in our directories are passed over, and the rest is cleaned and found', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $common = common($sandbox);
     chmod($common, 0o2777);
-    $one = colleague($box, USERS[0], '0022');
+    $one = colleague($sandbox, USERS[0], '0022');
     $built = ask($one, 'build of one');
     $cache = dirname($built['path'], 3);
     $theirs = [
@@ -194,7 +194,7 @@ test('files of another user in our directories are passed over, and the rest is 
         chmod($file, 0o600);
         touch($file, time() - 3600);
     }
-    $late = colleague($box, USERS[0], '0022');
+    $late = colleague($sandbox, USERS[0], '0022');
     same(true, ask($late, 'find of one')['good'] ?? null);
     foreach (['build of late', 'force of one'] as $what) {
         $outcome = ask($late, $what);

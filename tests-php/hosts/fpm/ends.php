@@ -10,10 +10,10 @@ require __DIR__ . '/../lib.php';
 
 const GRACEFUL = ['process_control_timeout = 8'];
 
-test('a graceful stop lets a request have its build, and then it ends', function (Box $box): void {
-    $velox = $box->velox();
+test('a graceful stop lets a request have its build, and then it ends', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(2);
-    $host = new Fpm($box, global: GRACEFUL);
+    $host = new Fpm($sandbox, global: GRACEFUL);
     $stopped = false;
     $answer = $host->many([['build', ['name' => 'one']]], 1, 30, function () use ($host, $velox, &$stopped): void {
         if (!$stopped && $velox->counter('in_flight') === 1) {
@@ -25,13 +25,13 @@ test('a graceful stop lets a request have its build, and then it ends', function
     same(true, Http::decode($answer)['answer']['good'] ?? null, show($answer));
     same(0, $host->process->wait(15));
     same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });
 
-test('a graceful stop is quick with builds that nobody waits for', function (Box $box): void {
-    $velox = $box->velox();
+test('a graceful stop is quick with builds that nobody waits for', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new Fpm($box, global: GRACEFUL);
+    $host = new Fpm($sandbox, global: GRACEFUL);
     $host->many(array_map(fn (int $i): array => ['submit', ['name' => "build {$i}"]], range(1, 3)), 3);
     $velox->awaitInFlight(3);
     $began = microtime(true);
@@ -39,13 +39,13 @@ test('a graceful stop is quick with builds that nobody waits for', function (Box
     same(0, $host->process->wait(20));
     is_true(microtime(true) - $began < 5, sprintf('its end took %.1f s', microtime(true) - $began));
     $velox->awaitInFlight(0);
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });
 
-test('a stop that is not graceful ends all at once', function (Box $box): void {
-    $velox = $box->velox();
+test('a stop that is not graceful ends all at once', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $host->many(array_map(fn (int $i): array => ['submit', ['name' => "build {$i}"]], range(1, 3)), 3);
     $velox->awaitInFlight(3);
     $workers = $host->workers();
@@ -57,10 +57,10 @@ test('a stop that is not graceful ends all at once', function (Box $box): void {
     $velox->awaitInFlight(0);
 });
 
-test('a reload lets a request have its build, and serves with new children', function (Box $box): void {
-    $velox = $box->velox();
+test('a reload lets a request have its build, and serves with new children', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1.5);
-    $host = new Fpm($box, global: GRACEFUL);
+    $host = new Fpm($sandbox, global: GRACEFUL);
     $before = $host->workers();
     $reloaded = false;
     $answer = $host->many([['build', ['name' => 'one']]], 1, 30, function () use ($host, $velox, &$reloaded): void {
@@ -77,10 +77,10 @@ test('a reload lets a request have its build, and serves with new children', fun
     same([2, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
 });
 
-test('ten reloads in a row with builds under way leave nothing behind', function (Box $box): void {
-    $velox = $box->velox();
+test('ten reloads in a row with builds under way leave nothing behind', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new Fpm($box, global: GRACEFUL);
+    $host = new Fpm($sandbox, global: GRACEFUL);
     for ($i = 0; $i < 10; $i++) {
         $host->ask('submit', name: "build {$i}");
         $before = $host->workers();
@@ -90,15 +90,15 @@ test('ten reloads in a row with builds under way leave nothing behind', function
     }
     $velox->awaitInFlight(0);
     same(1, $host->master()['threads'], 'threads of the master');
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
     $velox->delay(0);
     same(true, $host->ask('build', name: 'afterwards')['answer']['good'] ?? null);
 });
 
-test('when the child that builds is killed, another one that waits takes its build over', function (Box $box): void {
-    $velox = $box->velox();
+test('when the child that builds is killed, another one that waits takes its build over', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $builder = $host->ask('submit', name: 'one')['pid'];
     $velox->awaitInFlight(1);
     $killed = null;
@@ -115,10 +115,10 @@ test('when the child that builds is killed, another one that waits takes its bui
     same(2, $velox->counter('build_requests'));
 });
 
-test('a request that takes too long is ended with its child, and the server is told', function (Box $box): void {
-    $velox = $box->velox();
+test('a request that takes too long is ended with its child, and the server is told', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new Fpm($box, ['www' => ['request_terminate_timeout = 1s']]);
+    $host = new Fpm($sandbox, ['www' => ['request_terminate_timeout = 1s']]);
     $answer = $host->many([['build', ['name' => 'one', 'seconds' => '50']]], 1)[0];
     is_true($answer['status'] !== 200, show($answer));
     $velox->awaitInFlight(0);

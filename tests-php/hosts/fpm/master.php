@@ -22,10 +22,10 @@ function files(Fpm $host): array
     return $files;
 }
 
-test('the master has no thread and no descriptor more than without the extension', function (Box $box): void {
-    $box->velox();
-    $expected = files(new Fpm($box, extension: false, name: 'plain'));
-    $host = new Fpm($box);
+test('the master has no thread and no descriptor more than without the extension', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $expected = files(new Fpm($sandbox, extension: false, name: 'plain'));
+    $host = new Fpm($sandbox);
     same($expected, files($host), 'before load');
     same(1, $host->master()['threads']);
     $host->many(array_fill(0, 30, ['build', ['name' => 'one']]), 3);
@@ -34,9 +34,9 @@ test('the master has no thread and no descriptor more than without the extension
     same(1, $host->master()['threads']);
 });
 
-test('the master stays clean while its children are replaced', function (Box $box): void {
-    $box->velox();
-    $host = new Fpm($box, ['www' => ['pm.max_requests = 2']]);
+test('the master stays clean while its children are replaced', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 2']]);
     $before = $host->master();
     $host->many(array_fill(0, 40, ['build', ['name' => 'one']]), 3);
     // It holds the pipes of children that have just ended, or are about to start, for a moment more.
@@ -47,19 +47,19 @@ test('the master stays clean while its children are replaced', function (Box $bo
             && count($now['descriptors']) === count($before['descriptors']);
     });
     $of = posix_geteuid();
-    foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($box->setting('run_dir'), \FilesystemIterator::SKIP_DOTS)) as $file) {
+    foreach (new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($sandbox->setting('run_dir'), \FilesystemIterator::SKIP_DOTS)) as $file) {
         is_true($of !== 0 || $file->getOwner() !== 0, "made by the master: {$file}");
     }
 });
 
 // With a preload user, a process of its own preloads; without, the master does.
 foreach (['the preload user' => false, 'the master' => true] as $who => $asUser) {
-    test("a preload script may look, and can start nothing: run by {$who}", function (Box $box) use ($asUser): void {
-        $box->velox();
-        $told = $box->directory . '/preload/told.json';
+    test("a preload script may look, and can start nothing: run by {$who}", function (Sandbox $sandbox) use ($asUser): void {
+        $sandbox->velox();
+        $told = $sandbox->directory . '/preload/told.json';
         mkdir(dirname($told));
         Fpm::user() === null || chown(dirname($told), Fpm::user());
-        file_put_contents($box->directory . '/preload.php', '<?php require "' . $box->directory . '/fpm/program.php";' . <<<'PHP'
+        file_put_contents($sandbox->directory . '/preload.php', '<?php require "' . $sandbox->directory . '/fpm/program.php";' . <<<'PHP'
             file_put_contents(__DIR__ . '/preload/told.json', json_encode([
                 'find' => outcome(fn () => Pillion\Velox\find(configuration('one'))),
                 'key' => strlen(Pillion\Velox\key(configuration('one'))),
@@ -70,11 +70,11 @@ foreach (['the preload user' => false, 'the master' => true] as $who => $asUser)
             PHP);
         $user = Fpm::user();
         // A copy, for where PHP lies in somebody's home.
-        copy(extension_dir() . '/opcache.so', "{$box->directory}/opcache.so");
-        $opcache = ['-d', "zend_extension={$box->directory}/opcache.so", '-d', 'opcache.enable=1'];
-        $plain = new Fpm($box, options: $opcache, extension: false, name: 'plain', asUser: $asUser);
-        $host = new Fpm($box, options: [
-            ...$opcache, '-d', "opcache.preload={$box->directory}/preload.php",
+        copy(extension_dir() . '/opcache.so', "{$sandbox->directory}/opcache.so");
+        $opcache = ['-d', "zend_extension={$sandbox->directory}/opcache.so", '-d', 'opcache.enable=1'];
+        $plain = new Fpm($sandbox, options: $opcache, extension: false, name: 'plain', asUser: $asUser);
+        $host = new Fpm($sandbox, options: [
+            ...$opcache, '-d', "opcache.preload={$sandbox->directory}/preload.php",
             ...($user === null || $asUser ? [] : ['-d', "opcache.preload_user={$user}"]),
         ], asUser: $asUser);
         $said = json_decode(file_get_contents($told), true);

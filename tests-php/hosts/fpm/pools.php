@@ -8,10 +8,10 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('three children that ask for one configuration at once cause one build', function (Box $box): void {
-    $velox = $box->velox();
+test('three children that ask for one configuration at once cause one build', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $answers = array_map(Http::decode(...), $host->many(array_fill(0, 3, ['build', ['name' => 'one']]), 3));
     same(3, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
     same([true, true, true], array_column(array_column($answers, 'answer'), 'good'));
@@ -19,10 +19,10 @@ test('three children that ask for one configuration at once cause one build', fu
     same(1, $velox->counter('build_requests'));
 });
 
-test('builds and finds from all children, hundreds of them, are all answered', function (Box $box): void {
-    $velox = $box->velox();
+test('builds and finds from all children, hundreds of them, are all answered', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.05);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $requests = [];
     for ($i = 0; $i < 400; $i++) {
         $requests[] = [['build', 'find', 'notified', 'status', 'builds', 'submit', 'later', 'entries'][$i % 8], ['name' => 'mixed ' . intdiv($i, 8) % 12]];
@@ -37,11 +37,11 @@ test('builds and finds from all children, hundreds of them, are all answered', f
     same(12, $velox->counter('builds_started'));
 });
 
-test('each pool asks the server that its own settings name', function (Box $box): void {
-    $servers = ['one' => $box->velox(), 'two' => $box->anotherVelox(), 'three' => $box->anotherVelox()];
-    $box->unset('velox_server_url');
+test('each pool asks the server that its own settings name', function (Sandbox $sandbox): void {
+    $servers = ['one' => $sandbox->velox(), 'two' => $sandbox->anotherVelox(), 'three' => $sandbox->anotherVelox()];
+    $sandbox->unset('velox_server_url');
     $pools = array_map(fn (FakeVelox $server): array => ["php_admin_value[pillion.velox_server_url] = {$server->url}"], $servers);
-    $host = new Fpm($box, $pools);
+    $host = new Fpm($sandbox, $pools);
     foreach (array_keys($servers) as $pool) {
         $answer = Http::decode($host->many([['build', ['name' => "of {$pool}"]]], 1, pool: $pool)[0]);
         same(true, $answer['answer']['good'] ?? null, show($answer));
@@ -49,10 +49,10 @@ test('each pool asks the server that its own settings name', function (Box $box)
     same([1, 1, 1], array_values(array_map(fn (FakeVelox $server): int => $server->counter('build_requests'), $servers)));
 });
 
-test('a build goes on after its request, and after the response of a request that waits for it', function (Box $box): void {
-    $velox = $box->velox();
+test('a build goes on after its request, and after the response of a request that waits for it', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $began = microtime(true);
     $host->ask('submit', name: 'one');
     $later = $host->many([['later', ['name' => 'two']]], 1)[0];
@@ -65,10 +65,10 @@ test('a build goes on after its request, and after the response of a request tha
     same(0, $velox->counter('builds_cancelled'));
 });
 
-test('a fresh child for each request: every build is answered, and none twice', function (Box $box): void {
-    $velox = $box->velox();
+test('a fresh child for each request: every build is answered, and none twice', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.1);
-    $host = new Fpm($box, ['www' => ['pm.max_requests = 1']]);
+    $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 1']]);
     $requests = [];
     for ($i = 0; $i < 60; $i++) {
         $requests[] = ['build', ['name' => 'fresh ' . $i % 12]];
@@ -77,17 +77,17 @@ test('a fresh child for each request: every build is answered, and none twice', 
     same(60, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
     same(array_fill(0, 60, true), array_column(array_column($answers, 'answer'), 'good'));
     same(12, $velox->counter('builds_started'));
-    eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 3);
+    eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3);
 });
 
-test('a child that has served enough ends with its build under way, and who waits for it takes it over', function (Box $box): void {
-    $velox = $box->velox();
+test('a child that has served enough ends with its build under way, and who waits for it takes it over', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
-    $host = new Fpm($box, ['www' => ['pm.max_requests = 4']]);
+    $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 4']]);
     $builder = $host->ask('submit', name: 'one')['pid'];
     $velox->awaitInFlight(1);
     // Another host's process; the pool's children would end too.
-    $waiter = new Fpm($box, name: 'other');
+    $waiter = new Fpm($sandbox, name: 'other');
     $answer = $waiter->many([['build', ['name' => 'one']]], 1, 30, function () use ($host, $builder): void {
         usleep(200_000);
         is_alive($builder) && $host->ask('hello');
@@ -97,11 +97,11 @@ test('a child that has served enough ends with its build under way, and who wait
     same(2, $velox->counter('build_requests'));
 });
 
-test('variables that a request sets decide for no other one, those of its pool do', function (Box $box): void {
-    [$of_pool, $of_request] = [$box->sentry(), $box->sentry()];
-    $box->unset('sentry_dsn');
+test('variables that a request sets decide for no other one, those of its pool do', function (Sandbox $sandbox): void {
+    [$of_pool, $of_request] = [$sandbox->sentry(), $sandbox->sentry()];
+    $sandbox->unset('sentry_dsn');
     $one = ['pm.max_children = 1'];
-    $host = new Fpm($box, ['www' => $one, 'named' => [...$one, "env[SENTRY_DSN] = {$of_pool->dsn}"]]);
+    $host = new Fpm($sandbox, ['www' => $one, 'named' => [...$one, "env[SENTRY_DSN] = {$of_pool->dsn}"]]);
     $ask = static fn (string $pool, string $path, array $query): mixed => Http::decode($host->many([[$path, $query]], 1, pool: $pool)[0])['answer'];
     foreach (['www' => [], 'named' => [sprintf('%032x', 1)]] as $pool => $taken) {
         same([true, true, $taken], $ask($pool, 'tenant', ['dsn' => $of_request->dsn, 'from' => '1']), $pool);

@@ -22,10 +22,10 @@ function storm(Fpm $host, int $requests, ?\Closure $meanwhile = null): array
     return array_merge(...array_map(fn (array $answer): array => json_decode($answer['body'], true)['answer'], array_values($good)));
 }
 
-test('what children had accepted when they were killed is sent by the others', function (Box $box): void {
-    $sentry = $box->sentry();
+test('what children had accepted when they were killed is sent by the others', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $killed = 0;
     $accepted = storm($host, 30, function () use ($host, &$killed): void {
         if ($killed < 4 && ($workers = $host->workers()) !== []) {
@@ -44,16 +44,16 @@ test('what children had accepted when they were killed is sent by the others', f
     $sentry->await($accepted);
 });
 
-test('a stop by SIGTERM loses nothing: the next process adopts it', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->set('sentry_transport_timeout', '500ms');
+test('a stop by SIGTERM loses nothing: the next process adopts it', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
-    $host = new Fpm($box);
+    $host = new Fpm($sandbox);
     $accepted = storm($host, 12);
     same(600, count($accepted));
     $host->process->signal(SIGTERM);
     same(0, $host->process->wait(20));
-    $next = new Fpm($box, name: 'next');
+    $next = new Fpm($sandbox, name: 'next');
     $accepted = [...$accepted, ...$next->ask('sentry', from: '900000', count: '1')['answer']];
     $sentry->await($accepted);
     // Neither more nor less than what was promised.
@@ -62,17 +62,17 @@ test('a stop by SIGTERM loses nothing: the next process adopts it', function (Bo
     same(0, $sentry->counter('invalid'));
 });
 
-test('children that end after some requests leave nothing behind', function (Box $box): void {
-    $sentry = $box->sentry();
-    $host = new Fpm($box, ['www' => ['pm.max_requests = 3']]);
+test('children that end after some requests leave nothing behind', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 3']]);
     $accepted = storm($host, 40);
     same(2000, count($accepted));
     $sentry->await($accepted);
     sort($accepted, SORT_STRING);
     same($accepted, $sentry->events());
-    eventually('only outboxes of the living', fn (): bool => count(glob($box->setting('run_dir') . '/sentry/*.lock')) <= 3);
+    eventually('only outboxes of the living', fn (): bool => count(glob($sandbox->setting('run_dir') . '/sentry/*.lock')) <= 3);
 });
 
-test('nobody waits for a Sentry that does not answer', function (Box $box): void {
-    nobody_waits_for_a_dead_sentry($box, fn (): Fpm => new Fpm($box));
+test('nobody waits for a Sentry that does not answer', function (Sandbox $sandbox): void {
+    nobody_waits_for_a_dead_sentry($sandbox, fn (): Fpm => new Fpm($sandbox));
 });

@@ -12,10 +12,10 @@ require __DIR__ . '/../lib.php';
 const ENDINGS = ['exit' => 200, 'throw' => 500, 'fatal' => 500, 'memory' => 500];
 
 foreach (ENDINGS as $ending => $status) {
-    test("a build goes on when the handler that asked for it ends with: {$ending}", function (Box $box) use ($ending, $status): void {
-        $velox = $box->velox();
+    test("a build goes on when the handler that asked for it ends with: {$ending}", function (Sandbox $sandbox) use ($ending, $status): void {
+        $velox = $sandbox->velox();
         $velox->delay(1);
-        $host = new FrankenPhp($box);
+        $host = new FrankenPhp($sandbox);
         same($status, Http::get($host->url($ending, name: $ending))['status'], 'status');
         // Its thread serves again.
         $answers = Http::many(array_fill(0, 8, $host->url('hello')), 8);
@@ -26,9 +26,9 @@ foreach (ENDINGS as $ending => $status) {
     });
 }
 
-test('hundreds of handlers that end badly leave no thread, no descriptor and little memory', function (Box $box): void {
-    $velox = $box->velox();
-    $host = new FrankenPhp($box);
+test('hundreds of handlers that end badly leave no thread, no descriptor and little memory', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
+    $host = new FrankenPhp($sandbox);
     $load = function (int $round) use ($host): void {
         $urls = [];
         for ($i = 0; $i < 200; $i++) {
@@ -55,10 +55,10 @@ test('hundreds of handlers that end badly leave no thread, no descriptor and lit
     same(60, $velox->counter('builds_started'));
 });
 
-test('threads that end after some requests, while others go on, take their inboxes along', function (Box $box): void {
-    $velox = $box->velox();
+test('threads that end after some requests, while others go on, take their inboxes along', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.05);
-    $host = new FrankenPhp($box, ['frankenphp' => 'max_requests 15']);
+    $host = new FrankenPhp($sandbox, ['frankenphp' => 'max_requests 15']);
     $load = function (int $round) use ($host): array {
         $urls = [];
         for ($i = 0; $i < 400; $i++) {
@@ -79,10 +79,10 @@ test('threads that end after some requests, while others go on, take their inbox
     is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
 });
 
-test('a thread that ends leaves its build to the one that goes on', function (Box $box): void {
-    $velox = $box->velox();
+test('a thread that ends leaves its build to the one that goes on', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(2);
-    $host = new FrankenPhp($box, ['threads' => 2, 'frankenphp' => 'max_requests 3']);
+    $host = new FrankenPhp($sandbox, ['threads' => 2, 'frankenphp' => 'max_requests 3']);
     $host->ask('hold', name: 'held');
     $velox->awaitInFlight(1);
     Http::many(array_fill(0, 30, $host->url('hello')), 4);

@@ -11,10 +11,10 @@ namespace Pillion\Tests;
  *
  * @return array<string, int> what came of the requests => how many
  */
-function under_load(Box $box, FrankenPhp $host, int $changes, callable $change, int $patience = 40): array
+function under_load(Sandbox $sandbox, FrankenPhp $host, int $changes, callable $change, int $patience = 40): array
 {
     // A process of its own, so that changes don't wait for answers.
-    $client = $box->start('client', [PHP_BINARY, __DIR__ . '/client.php', $host->url(''), (string) $patience]);
+    $client = $sandbox->start('client', [PHP_BINARY, __DIR__ . '/client.php', $host->url(''), (string) $patience]);
     same('requests are on their way', $client->line());
     for ($i = 0; $i < $changes; $i++) {
         usleep(random_int(20_000, 150_000));

@@ -14,12 +14,12 @@ require __DIR__ . '/../lib/preload.php';
 /** Resets under load. */
 define('RESETS', (int) (getenv('ROUNDS') ?: 15));
 
-test('a preload script may look and can start nothing, at each start of PHP, and threads build afterwards', function (Box $box): void {
-    $velox = $box->velox();
+test('a preload script may look and can start nothing, at each start of PHP, and threads build afterwards', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.1);
-    $told = "{$box->directory}/told";
+    $told = "{$sandbox->directory}/told";
     touch($told);
-    file_put_contents("{$box->directory}/preload.php", '<?php require_once "' . dirname(__DIR__) . '/program.php";' . <<<'PHP'
+    file_put_contents("{$sandbox->directory}/preload.php", '<?php require_once "' . dirname(__DIR__) . '/program.php";' . <<<'PHP'
         file_put_contents(__DIR__ . '/told', json_encode([
             'preloading' => true,
             'find' => outcome(fn () => Pillion\Velox\find(configuration('one'))),
@@ -31,7 +31,7 @@ test('a preload script may look and can start nothing, at each start of PHP, and
         final class Preloaded {}
         PHP);
     $restarts = survives_restarts_with_preload() ? 5 : 0;
-    $host = new FrankenPhp($box, ini: opcache() + preloading("{$box->directory}/preload.php"));
+    $host = new FrankenPhp($sandbox, ini: opcache() + preloading("{$sandbox->directory}/preload.php"));
     for ($i = 1; $i <= max(1, $restarts); $i++) {
         same(true, $host->ask('build', name: "after start {$i}")['answer']['good'] ?? null);
         $status = $host->ask('opcache')['answer'];
@@ -48,19 +48,19 @@ test('a preload script may look and can start nothing, at each start of PHP, and
     $restarts > 0 && same([], our_threads($host->pid), 'threads of a PHP that was just started');
 });
 
-test(sprintf('opcache_reset() under load, %d times: every request is answered, and nothing is left over', RESETS), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('opcache_reset() under load, %d times: every request is answered, and nothing is left over', RESETS), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.2);
-    $host = new FrankenPhp($box, ini: opcache());
+    $host = new FrankenPhp($sandbox, ini: opcache());
     $reset = function (int $i) use ($host): void {
         $host->ask('submit', name: "long {$i}");
         same(true, $host->ask('opcache_reset')['answer']);
     };
-    under_load($box, $host, 5, $reset);
+    under_load($sandbox, $host, 5, $reset);
     $host->ask('build', name: 'before');
     $before = $host->settled();
     $memory = memory($host->pid);
-    $statuses = under_load($box, $host, RESETS, $reset);
+    $statuses = under_load($sandbox, $host, RESETS, $reset);
     $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);
     same([], $odd, 'answers: ' . show($statuses));
     same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
@@ -69,5 +69,5 @@ test(sprintf('opcache_reset() under load, %d times: every request is answered, a
     same($before['threads'], $after['threads'], 'threads');
     is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
     is_true(memory($host->pid) - $memory < 32 * 1024, 'resident KiB: ' . show([$memory, memory($host->pid)]));
-    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+    same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presences');
 });

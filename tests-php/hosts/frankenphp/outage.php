@@ -49,13 +49,13 @@ function median(array $values): float
     return $values[intdiv(count($values), 2)];
 }
 
-test('a restart with builds in flight is hardly longer than one of the same host without the extension', function (Box $box): void {
-    $velox = $box->velox();
+test('a restart with builds in flight is hardly longer than one of the same host without the extension', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(600);
     $hosts = [
-        'without' => new FrankenPhp($box, extension: false, name: 'control'),
-        'idle' => new FrankenPhp($box, name: 'idle'),
-        'building' => new FrankenPhp($box, name: 'building'),
+        'without' => new FrankenPhp($sandbox, extension: false, name: 'control'),
+        'idle' => new FrankenPhp($sandbox, name: 'idle'),
+        'building' => new FrankenPhp($sandbox, name: 'building'),
     ];
     $restarts = $answers = $before = array_fill_keys(array_keys($hosts), []);
     for ($turn = 0; $turn < TURNS; $turn++) {

@@ -26,18 +26,18 @@ function heap_at_rest(FrankenPhp $host): array
     });
 }
 
-test(sprintf('%d restarts under load, with builds under way: every request is answered, and nothing is left over', ROUNDS), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('%d restarts under load, with builds under way: every request is answered, and nothing is left over', ROUNDS), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 200]]]);
     // As many threads as at the start: that others come and go is scaled.php's matter.
-    $host = new FrankenPhp($box, ['frankenphp' => 'max_threads 5']);
-    under_load($box, $host, 3, restart_amid_a_build($host));
+    $host = new FrankenPhp($sandbox, ['frankenphp' => 'max_threads 5']);
+    under_load($sandbox, $host, 3, restart_amid_a_build($host));
     $host->ask('build', name: 'before');
     $before = $host->settled();
     $memory = memory($host->pid);
     $host->restart();
     $heap = heap_at_rest($host);
-    $statuses = under_load($box, $host, ROUNDS, restart_amid_a_build($host));
+    $statuses = under_load($sandbox, $host, ROUNDS, restart_amid_a_build($host));
     no_request_is_lost($statuses);
     is_true(($statuses['good'] ?? 0) > 20, 'few builds were answered: ' . show($statuses));
     same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
@@ -55,13 +55,13 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     note(show(['answers' => $statuses, 'before' => $before, 'after' => $after, 'KiB more' => $grown]));
     is_true($grown < 64 * 1024, "{$grown} KiB more are resident");
     // A worker that has served shows that it lives; those before the restarts are gone.
-    is_true(count(glob($box->setting('run_dir') . '/presence/*')) <= 1, show(glob($box->setting('run_dir') . '/presence/*')));
+    is_true(count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 1, show(glob($sandbox->setting('run_dir') . '/presence/*')));
 });
 
-test('a restart ends the builds that nobody waits for at once', function (Box $box): void {
-    $velox = $box->velox();
+test('a restart ends the builds that nobody waits for at once', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     for ($i = 0; $i < 4; $i++) {
         $host->ask('submit', name: "long {$i}");
     }
@@ -74,10 +74,10 @@ test('a restart ends the builds that nobody waits for at once', function (Box $b
     same([], our_threads($host->pid), 'threads');
 });
 
-test('a restart is not held up for ever by a request that waits for a build', function (Box $box): void {
-    $velox = $box->velox();
+test('a restart is not held up for ever by a request that waits for a build', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(120);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $began = microtime(true);
     $restarted = null;
     // FrankenPHP gives requests six seconds before it forces them to end.
@@ -96,15 +96,15 @@ test('a restart is not held up for ever by a request that waits for a build', fu
     same(true, $host->ask('build', name: 'short')['answer']['good'] ?? null);
 });
 
-test('a build that another process waits for is handed over at a restart', function (Box $box): void {
-    $velox = $box->velox();
+test('a build that another process waits for is handed over at a restart', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     putenv('TESTED_PHP=' . getenv('PHP_ZTS'));
     putenv('TESTED_SO=' . getenv('PILLION_ZTS_SO'));
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $host->ask('submit', name: 'wanted');
     $velox->awaitInFlight(1);
-    $waiter = $box->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
+    $waiter = $sandbox->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
     $waiter->hear('asked');
     usleep(600_000);
     $host->restart();
@@ -112,22 +112,22 @@ test('a build that another process waits for is handed over at a restart', funct
     same(2, $velox->counter('build_requests'));
 });
 
-test('settings are read anew at a restart', function (Box $box): void {
-    $first = $box->velox();
-    $host = new FrankenPhp($box);
+test('settings are read anew at a restart', function (Sandbox $sandbox): void {
+    $first = $sandbox->velox();
+    $host = new FrankenPhp($sandbox);
     $host->ask('build', name: 'one');
-    $second = $box->anotherVelox();
-    $box->set('velox_server_url', $second->url);
+    $second = $sandbox->anotherVelox();
+    $sandbox->set('velox_server_url', $second->url);
     $host->writeIni();
     $host->restart();
     same(true, $host->ask('build', name: 'two')['answer']['good'] ?? null);
     same([1, 1], [$first->counter('build_requests'), $second->counter('build_requests')]);
 });
 
-test('reloads of the configuration under load leave nothing over', function (Box $box): void {
-    $velox = $box->velox();
+test('reloads of the configuration under load leave nothing over', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.1);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $reload = function (int $i) use ($host): void {
         $host->ask('submit', name: "long {$i}");
         $host->reload();
@@ -135,7 +135,7 @@ test('reloads of the configuration under load leave nothing over', function (Box
     $reload(0);
     $host->ask('build', name: 'before');
     $before = $host->settled();
-    $statuses = under_load($box, $host, 4, $reload, 4);
+    $statuses = under_load($sandbox, $host, 4, $reload, 4);
     // FrankenPHP loses requests that wait for a thread while it reloads, and keeps their sockets; others it hands to a
     // thread that is no worker. So it does without Pillion.
     $lost = $statuses['not answered'] ?? 0;
@@ -148,10 +148,10 @@ test('reloads of the configuration under load leave nothing over', function (Box
     is_true($after['descriptors'] <= $before['descriptors'] + $lost + 6, show([$before, $after, $lost]));
 });
 
-test('it stops quickly with builds under way, and stops them', function (Box $box): void {
-    $velox = $box->velox();
+test('it stops quickly with builds under way, and stops them', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $host->ask('submit', name: 'one');
     $host->ask('submit', name: 'two');
     $velox->awaitInFlight(2);
@@ -160,5 +160,5 @@ test('it stops quickly with builds under way, and stops them', function (Box $bo
     same(0, $host->process->wait(40));
     is_true(microtime(true) - $began < 6, sprintf('its end took %.1f s', microtime(true) - $began));
     $velox->awaitInFlight(0);
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });

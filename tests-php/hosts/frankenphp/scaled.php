@@ -13,15 +13,15 @@ require __DIR__ . '/load.php';
 /** More of them where somebody has the time. */
 define('RESTARTS', (int) (getenv('ROUNDS') ?: 12));
 
-test(sprintf('%d restarts under load while threads are added and end: nothing is left over', RESTARTS), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('%d restarts under load while threads are added and end: nothing is left over', RESTARTS), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.1);
-    $host = new FrankenPhp($box, ['threads' => 2, 'frankenphp' => "max_threads 10\n        max_requests 7"]);
-    under_load($box, $host, 3, restart_amid_a_build($host));
+    $host = new FrankenPhp($sandbox, ['threads' => 2, 'frankenphp' => "max_threads 10\n        max_requests 7"]);
+    under_load($sandbox, $host, 3, restart_amid_a_build($host));
     $host->ask('build', name: 'before');
     $before = $host->settled();
     $memory = memory($host->pid);
-    $statuses = under_load($box, $host, RESTARTS, restart_amid_a_build($host));
+    $statuses = under_load($sandbox, $host, RESTARTS, restart_amid_a_build($host));
     no_request_is_lost($statuses);
     same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
     // Threads that FrankenPHP has added stay, and each may have a notifier.
@@ -30,5 +30,5 @@ test(sprintf('%d restarts under load while threads are added and end: nothing is
     same($before['threads'], $after['threads'], 'threads');
     is_true($after['descriptors'] <= $before['descriptors'] + 20, show([$before, $after]));
     is_true(memory($host->pid) - $memory < 48 * 1024, 'resident KiB: ' . show([$memory, memory($host->pid)]));
-    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+    same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presences');
 });

@@ -23,18 +23,18 @@ function accepted(array $answers): array
     return array_merge(...array_map(fn (array $answer): array => json_decode($answer['body'], true)['answer'], array_values($good)));
 }
 
-test('four threads that write at once lose nothing, and each event comes once', function (Box $box): void {
-    $sentry = $box->sentry();
-    $host = new FrankenPhp($box);
+test('four threads that write at once lose nothing, and each event comes once', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $host = new FrankenPhp($sandbox);
     $accepted = accepted(Http::many(storm($host, 0, 60), 8, 60));
     same(3000, count($accepted));
     $sentry->await($accepted);
     same(3000, $sentry->counter('taken'));
 });
 
-test('restarts under load lose nothing', function (Box $box): void {
-    $sentry = $box->sentry();
-    $host = new FrankenPhp($box);
+test('restarts under load lose nothing', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $host = new FrankenPhp($sandbox);
     $all = [];
     for ($round = 0; $round < 3; $round++) {
         $all = [...$all, ...accepted(Http::many(storm($host, $round * 20, 20), 8, 60))];
@@ -45,19 +45,19 @@ test('restarts under load lose nothing', function (Box $box): void {
     $sentry->await($all);
 });
 
-test('nobody waits for a Sentry that does not answer', function (Box $box): void {
-    nobody_waits_for_a_dead_sentry($box, fn (): FrankenPhp => new FrankenPhp($box));
+test('nobody waits for a Sentry that does not answer', function (Sandbox $sandbox): void {
+    nobody_waits_for_a_dead_sentry($sandbox, fn (): FrankenPhp => new FrankenPhp($sandbox));
 });
 
-test('a worker that has no job adopts what a dead process left', function (Box $box): void {
-    $sentry = $box->sentry();
+test('a worker that has no job adopts what a dead process left', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
-    $dead = new FrankenPhp($box, name: 'dead');
+    $dead = new FrankenPhp($sandbox, name: 'dead');
     $accepted = accepted([Http::get($dead->url('sentry', from: '0', count: '50'))]);
     same(50, count($accepted));
     $dead->process->kill();
     $sentry->behave();
-    $idle = new FrankenPhp($box, name: 'idle');
+    $idle = new FrankenPhp($sandbox, name: 'idle');
     eventually('it has arrived', function () use ($idle, $sentry): bool {
         $idle->ask('hello');
 

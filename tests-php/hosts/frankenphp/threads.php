@@ -8,10 +8,10 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('four threads that ask for one configuration at once cause one build, and have the same binary', function (Box $box): void {
-    $velox = $box->velox();
+test('four threads that ask for one configuration at once cause one build, and have the same binary', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $answers = array_map(Http::decode(...), Http::many(array_fill(0, 4, $host->url('build', name: 'one')), 4));
     same(4, count(array_unique(array_column($answers, 'worker'))), 'threads that answered');
     same([true, true, true, true], array_column(array_column($answers, 'answer'), 'good'));
@@ -19,10 +19,10 @@ test('four threads that ask for one configuration at once cause one build, and h
     same(1, $velox->counter('build_requests'));
 });
 
-test('builds and finds from all threads, hundreds of them, are all answered', function (Box $box): void {
-    $velox = $box->velox();
+test('builds and finds from all threads, hundreds of them, are all answered', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.05);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $urls = [];
     for ($i = 0; $i < 600; $i++) {
         $urls[] = $host->url(['build', 'find', 'notified', 'status', 'builds', 'submit'][$i % 6], name: 'mixed ' . intdiv($i, 6) % 12);
@@ -40,9 +40,9 @@ test('builds and finds from all threads, hundreds of them, are all answered', fu
     same(5, $velox->counter('max_in_flight') <= 5 ? 5 : $velox->counter('max_in_flight'), 'builds at once');
 });
 
-test('no thread is started for what the index knows, and one runtime serves all PHP threads', function (Box $box): void {
-    $box->velox();
-    $host = new FrankenPhp($box);
+test('no thread is started for what the index knows, and one runtime serves all PHP threads', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $host = new FrankenPhp($sandbox);
     Http::many(array_fill(0, 20, $host->url('find')), 8);
     Http::many(array_fill(0, 4, $host->url('status')), 4);
     same([], our_threads($host->pid), 'threads before the first job');
@@ -50,15 +50,15 @@ test('no thread is started for what the index knows, and one runtime serves all 
     eventually('one thread that works, and the log\'s', function () use ($host): bool {
         return in_array(our_threads($host->pid), [['pillion'], ['pillion', 'pillion-log']], true);
     }, 20);
-    same(1, count(glob($box->setting('run_dir') . '/presence/*')), 'presences');
+    same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presences');
 });
 
-test('each thread\'s notifier wakes for the jobs of that thread', function (Box $box): void {
-    $velox = $box->velox();
+test('each thread\'s notifier wakes for the jobs of that thread', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => array_map(fn (int $i): array => [
         'when' => ['request_id' => "{$i}0000000-0000-4000-8000-000000000000"], 'delay_ms' => 250 * $i,
     ], range(1, 4))]);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     for ($round = 0; $round < 3; $round++) {
         $urls = array_map(fn (int $i): string => $host->url('notified', name: "{$round} {$i}", request_id: "{$i}0000000-0000-4000-8000-000000000000"), range(1, 4));
         $outcomes = array_map(fn (array $answer): array => Http::decode($answer)['answer'], Http::many($urls, 4));
@@ -66,39 +66,39 @@ test('each thread\'s notifier wakes for the jobs of that thread', function (Box 
     }
 });
 
-test('a future that is kept beyond its request can be asked in a later one', function (Box $box): void {
-    $box->velox()->delay(0.5);
-    $host = new FrankenPhp($box, ['threads' => 1]);
+test('a future that is kept beyond its request can be asked in a later one', function (Sandbox $sandbox): void {
+    $sandbox->velox()->delay(0.5);
+    $host = new FrankenPhp($sandbox, ['threads' => 1]);
     $first = $host->ask('hold', name: 'kept');
     $second = $host->ask('held');
     same($first['worker'], $second['worker']);
     same([true], array_column($second['answer'], 'good'));
 });
 
-test('a build whose request is over goes on, and is found later', function (Box $box): void {
-    $velox = $box->velox();
+test('a build whose request is over goes on, and is found later', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $host->ask('submit', name: 'left behind');
     $found = eventually('the binary is there', fn (): ?array => $host->ask('find', name: 'left behind')['answer'], 10);
     same(['HIT', true], [$found['status'], $found['good']]);
     same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
 });
 
-test('what FrankenPHP builds, a script on the command line finds', function (Box $box): void {
-    $box->velox();
+test('what FrankenPHP builds, a script on the command line finds', function (Sandbox $sandbox): void {
+    $sandbox->velox();
     putenv('TESTED_PHP=' . getenv('PHP_NTS'));
     putenv('TESTED_SO=' . getenv('PILLION_SO'));
-    $host = new FrankenPhp($box);
+    $host = new FrankenPhp($sandbox);
     $built = $host->ask('build', name: 'shared')['answer'];
-    $found = $box->php('say("found", outcome(fn () => Pillion\Velox\find(configuration("shared"))));')->hear('found');
+    $found = $sandbox->php('say("found", outcome(fn () => Pillion\Velox\find(configuration("shared"))));')->hear('found');
     same([$built['sha256'], 'HIT', true], [$found['sha256'], $found['status'], $found['good']]);
 });
 
-test('threads that FrankenPHP adds under load wait and are woken like the first ones', function (Box $box): void {
-    $velox = $box->velox();
+test('threads that FrankenPHP adds under load wait and are woken like the first ones', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $host = new FrankenPhp($box, ['threads' => 2, 'frankenphp' => 'max_threads 12']);
+    $host = new FrankenPhp($sandbox, ['threads' => 2, 'frankenphp' => 'max_threads 12']);
     $workers = [];
     for ($round = 0; $round < 3; $round++) {
         $urls = array_map(fn (int $i): string => $host->url($i % 2 ? 'notified' : 'build', name: "{$round} " . $i % 4), range(1, 16));

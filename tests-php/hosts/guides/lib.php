@@ -21,9 +21,9 @@ final class Guide
     private readonly string $directory;
     private readonly string $example;
 
-    public function __construct(private readonly Box $box, string $example, private readonly string $php)
+    public function __construct(private readonly Sandbox $sandbox, string $example, private readonly string $php)
     {
-        $this->directory = $box->directory;
+        $this->directory = $sandbox->directory;
         $this->example = "{$this->directory}/worker/{$example}";
         foreach (['8080', '8081', '2019', '6001', '9000'] as $port) {
             $this->ports[$port] = free_port();
@@ -42,7 +42,7 @@ final class Guide
         $pillion = (string) getenv($php === 'zts' ? 'PILLION_ZTS_SO' : 'PILLION_SO');
         mkdir("{$this->directory}/sessions", 0o777);
         chmod("{$this->directory}/sessions", 0o777);
-        file_put_contents("{$this->directory}/ini/pillion.ini", "extension={$pillion}\n{$box->ini()}session.save_path={$this->directory}/sessions\n");
+        file_put_contents("{$this->directory}/ini/pillion.ini", "extension={$pillion}\n{$sandbox->ini()}session.save_path={$this->directory}/sessions\n");
     }
 
     /** A file of the example, as it is here. */

@@ -7,5 +7,5 @@ PATH=$PATH:/usr/sbin
 NGINX=$(command -v nginx || true)
 needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
 
-TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'guides' "$(dirname "$0")"/{on_guides,containers}.php
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'guides' "$(dirname "$0")"/{test_guides,containers}.php
 verdict

@@ -22,16 +22,16 @@ final class Fpm
      * @param bool $asUser whether the master is an ordinary user as well
      * @param list<string> $files what its children run: an index.php, and what that needs
      */
-    public function __construct(Box $box, array $pools = ['www' => []], array $global = [], array $options = [], bool $extension = true, string $name = 'fpm', bool $asUser = false, array $files = ['application.php', 'fpm/index.php'])
+    public function __construct(Sandbox $sandbox, array $pools = ['www' => []], array $global = [], array $options = [], bool $extension = true, string $name = 'fpm', bool $asUser = false, array $files = ['application.php', 'fpm/index.php'])
     {
-        $this->directory = "{$box->directory}/{$name}";
+        $this->directory = "{$sandbox->directory}/{$name}";
         mkdir($this->directory);
         // The children may be other users, who can't come into the checkout.
         foreach (['program.php', ...$files] as $file) {
             copy(dirname(__DIR__) . "/{$file}", "{$this->directory}/" . basename($file));
         }
         $user = self::user();
-        $user === null || $box->giveTo($user);
+        $user === null || $sandbox->giveTo($user);
         $prefix = $user === null || !$asUser ? [] : ['setpriv', "--reuid={$user}", "--regid={$user}", '--clear-groups', '--'];
         $prefix === [] || chown($this->directory, $user);
         $server = $prefix === [] ? (string) getenv('TESTED_FPM') : $this->readable((string) getenv('TESTED_FPM'));
@@ -48,9 +48,9 @@ final class Fpm
             ]);
         }
         file_put_contents("{$this->directory}/fpm.conf", $text);
-        file_put_contents("{$this->directory}/php.ini", ($extension ? "extension={$pillion}\n" . $box->ini() : '')
+        file_put_contents("{$this->directory}/php.ini", ($extension ? "extension={$pillion}\n" . $sandbox->ini() : '')
             . "auto_prepend_file={$this->directory}/program.php\ndisplay_errors=0\nlog_errors=1\n");
-        $this->process = $box->start('php-fpm', [
+        $this->process = $sandbox->start('php-fpm', [
             ...$prefix, $server, '-n', '-F', '-c', "{$this->directory}/php.ini", '-y', "{$this->directory}/fpm.conf", ...$options,
         ]);
         $this->process->log = "{$this->directory}/log";

@@ -22,7 +22,7 @@ final class FrankenPhp
      * @param bool $extension without it, it is the control that others are measured against
      */
     public function __construct(
-        private readonly Box $box,
+        private readonly Sandbox $sandbox,
         array $options = [],
         private readonly array $ini = [],
         private readonly bool $extension = true,
@@ -30,11 +30,11 @@ final class FrankenPhp
     ) {
         $this->address = '127.0.0.1:' . free_port();
         $this->admin = '127.0.0.1:' . free_port();
-        $this->directory = "{$box->directory}/{$name}";
+        $this->directory = "{$sandbox->directory}/{$name}";
         mkdir($this->directory . '/ini', 0o755, true);
         $this->writeIni();
         file_put_contents("{$this->directory}/Caddyfile", $this->caddyfile($options));
-        $this->process = $box->start(
+        $this->process = $sandbox->start(
             $name,
             [getenv('FRANKENPHP'), 'run', '--config', "{$this->directory}/Caddyfile"],
             ['PHP_INI_SCAN_DIR' => "{$this->directory}/ini", 'XDG_DATA_HOME' => $this->directory, 'XDG_CONFIG_HOME' => $this->directory],

@@ -20,13 +20,13 @@ final class RoadRunner
      *        is logged (`info`: what workers write to standard error), and the way to them in the place of pipes
      * @param array<string, string> $ini settings of the workers beside those of the box
      */
-    public function __construct(Box $box, array $options = [], array $ini = [])
+    public function __construct(Sandbox $sandbox, array $options = [], array $ini = [])
     {
         $this->address = '127.0.0.1:' . free_port();
         $this->rpc = '127.0.0.1:' . free_port();
-        $file = $box->directory . '/.rr.yaml';
-        file_put_contents($file, $this->config($box->phpCommand($ini), $options));
-        $this->process = $box->start('rr', [getenv('RR'), 'serve', '-c', $file]);
+        $file = $sandbox->directory . '/.rr.yaml';
+        file_put_contents($file, $this->config($sandbox->phpCommand($ini), $options));
+        $this->process = $sandbox->start('rr', [getenv('RR'), 'serve', '-c', $file]);
         $this->pid = $this->process->pid;
         eventually('RoadRunner answers', fn (): bool => $this->process->hasEnded()
             ? fail('RoadRunner has ended') : Http::get($this->url('hello'), 5)['status'] === 200, 30);

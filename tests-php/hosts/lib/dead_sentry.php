@@ -8,11 +8,11 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 /** @param \Closure(): (Fpm|RoadRunner|FrankenPhp) $start */
-function nobody_waits_for_a_dead_sentry(Box $box, \Closure $start): void
+function nobody_waits_for_a_dead_sentry(Sandbox $sandbox, \Closure $start): void
 {
-    $sentry = $box->sentry();
+    $sentry = $sandbox->sentry();
     // Longer than all of this may take: whoever waited once would be told from the others.
-    $box->set('sentry_transport_timeout', '30s');
+    $sandbox->set('sentry_transport_timeout', '30s');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
     $host = $start();
     $accepted = [];

@@ -32,11 +32,11 @@ function survives_restarts_with_preload(): bool
  */
 function starts_until_preloading_crashes(): ?int
 {
-    $box = new Box();
-    file_put_contents("{$box->directory}/preload.php", '<?php final class Preloaded {}');
-    file_put_contents("{$box->directory}/bare.php", '<?php while (frankenphp_handle_request(static function (): void { echo "{}"; }));');
+    $sandbox = new Sandbox();
+    file_put_contents("{$sandbox->directory}/preload.php", '<?php final class Preloaded {}');
+    file_put_contents("{$sandbox->directory}/bare.php", '<?php while (frankenphp_handle_request(static function (): void { echo "{}"; }));');
     try {
-        $host = new FrankenPhp($box, ['script' => "{$box->directory}/bare.php"], opcache() + preloading("{$box->directory}/preload.php"), extension: false);
+        $host = new FrankenPhp($sandbox, ['script' => "{$sandbox->directory}/bare.php"], opcache() + preloading("{$sandbox->directory}/preload.php"), extension: false);
         for ($starts = 1; $starts <= 10; $starts++) {
             $host->restart();
             usleep(100_000);
@@ -49,7 +49,7 @@ function starts_until_preloading_crashes(): ?int
     } catch (Failure | \ErrorException) {
         return ($starts ?? 0) + 1;
     } finally {
-        $box->close(false);
+        $sandbox->close(false);
     }
 }
 

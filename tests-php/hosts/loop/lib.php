@@ -14,14 +14,14 @@ require __DIR__ . '/../worker/lib.php';
  * @param array<string, mixed> $options as {@see RoadRunner} has them; `loop`: which loop of the script serves
  * @param array<string, string> $ini
  */
-function looping(Box $box, array $options = [], int $maxRequests = 0, array $ini = []): RoadRunner
+function looping(Sandbox $sandbox, array $options = [], int $maxRequests = 0, array $ini = []): RoadRunner
 {
-    $script = "{$box->directory}/worker.php";
+    $script = "{$sandbox->directory}/worker.php";
     $file = var_export(__DIR__ . '/' . ($options['script'] ?? 'roadrunner.php'), true);
     $loop = $options['loop'] ?? 'loop';
     file_put_contents($script, "<?php putenv('MAX_REQUESTS={$maxRequests}'); putenv('LOOP={$loop}'); require {$file};");
 
-    return new RoadRunner($box, ['script' => $script] + $options, $ini + ['memory_limit' => '256M']);
+    return new RoadRunner($sandbox, ['script' => $script] + $options, $ini + ['memory_limit' => '256M']);
 }
 
 /**
@@ -81,9 +81,9 @@ function busy_workers(RoadRunner $host): array
 }
 
 /** @return list<array{int, int}> what loops returned, and how many requests their handlers had seen */
-function loops_ended(Box $box): array
+function loops_ended(Sandbox $sandbox): array
 {
-    $file = $box->setting('state_dir') . '/ended';
+    $file = $sandbox->setting('state_dir') . '/ended';
 
     return is_file($file) ? array_map(static fn (string $line): array => json_decode($line, true), file($file)) : [];
 }

@@ -5,5 +5,5 @@
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
 
-TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'loop' "$(dirname "$0")"/on_{roadrunner,others,psr7,wire}.php
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'loop' "$(dirname "$0")"/test_{roadrunner,others,psr7,wire}.php
 verdict

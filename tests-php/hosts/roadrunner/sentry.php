@@ -9,17 +9,17 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/dead_sentry.php';
 
-test('a stop with Sentry stalled loses nothing: the next start sends it', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->set('sentry_transport_timeout', '500ms');
+test('a stop with Sentry stalled loses nothing: the next start sends it', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 16]);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $answers = Http::many(array_map(fn (int $i): string => $host->url('sentry', from: (string) ($i * 50), count: '50'), range(0, 9)), 4);
     $accepted = array_merge(...array_map(fn (array $answer): array => Http::decode($answer)['answer'], $answers));
     same(500, count($accepted));
     $host->process->signal(SIGTERM);
     $host->process->wait(30);
-    $next = new RoadRunner($box);
+    $next = new RoadRunner($sandbox);
     $accepted = [...$accepted, ...$next->ask('sentry', from: '900000', count: '1')['answer']];
     $sentry->await($accepted);
     sort($accepted, SORT_STRING);
@@ -27,6 +27,6 @@ test('a stop with Sentry stalled loses nothing: the next start sends it', functi
     same(0, $sentry->counter('invalid'));
 });
 
-test('nobody waits for a Sentry that does not answer', function (Box $box): void {
-    nobody_waits_for_a_dead_sentry($box, fn (): RoadRunner => new RoadRunner($box));
+test('nobody waits for a Sentry that does not answer', function (Sandbox $sandbox): void {
+    nobody_waits_for_a_dead_sentry($sandbox, fn (): RoadRunner => new RoadRunner($sandbox));
 });

@@ -8,10 +8,10 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('two workers that ask for one configuration at once cause one request at the server', function (Box $box): void {
-    $velox = $box->velox();
+test('two workers that ask for one configuration at once cause one request at the server', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $answers = array_map(Http::decode(...), Http::many(array_fill(0, 2, $host->url('build', name: 'one')), 2));
     same(2, count(array_unique(array_column($answers, 'pid'))), 'workers that answered');
     same([true, true], array_column(array_column($answers, 'answer'), 'good'));
@@ -19,13 +19,13 @@ test('two workers that ask for one configuration at once cause one request at th
     same(1, $velox->counter('build_requests'));
 });
 
-test('a wire of standard input and output stays clean, with all that can be logged', function (Box $box): void {
-    $velox = $box->velox();
+test('a wire of standard input and output stays clean, with all that can be logged', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [
         ['skip' => 3, 'times' => 2, 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
         ['skip' => 2, 'times' => 2, 'answer' => ['kind' => 'raw', 'status' => 502, 'body' => 'Bad Gateway']],
     ]]);
-    $host = new RoadRunner($box, ini: ['pillion.log_level' => 'trace']);
+    $host = new RoadRunner($sandbox, ini: ['pillion.log_level' => 'trace']);
     $urls = [];
     for ($i = 0; $i < 400; $i++) {
         $urls[] = $host->url(['build', 'find', 'notified', 'status', 'builds', 'submit', 'entries', 'hello'][$i % 8], name: 'wire ' . intdiv($i, 8) % 12);
@@ -36,22 +36,22 @@ test('a wire of standard input and output stays clean, with all that can be logg
     same(0, preg_match('/validation failed|CRC|unexpected|broken pipe/i', $said, $found), show($found));
 });
 
-test('a worker that only looks has no thread of ours', function (Box $box): void {
-    $box->velox();
-    $host = new RoadRunner($box);
+test('a worker that only looks has no thread of ours', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $host = new RoadRunner($sandbox);
     Http::many(array_fill(0, 40, $host->url('find', name: 'nothing')), 4);
     foreach ($host->workers() as $worker) {
         same(1, count(threads($worker)), 'threads');
     }
     // A worker that serves requests is one of the host's.
-    $presences = glob($box->setting('run_dir') . '/presence/*');
+    $presences = glob($sandbox->setting('run_dir') . '/presence/*');
     is_true(count($presences) <= count($host->workers()), 'presences: ' . show($presences));
 });
 
-test('when the worker that builds is killed, the other one takes its build over', function (Box $box): void {
-    $velox = $box->velox();
+test('when the worker that builds is killed, the other one takes its build over', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $builder = $host->ask('submit', name: 'one')['pid'];
     $velox->awaitInFlight(1);
     $killed = null;
@@ -71,10 +71,10 @@ test('when the worker that builds is killed, the other one takes its build over'
     same(true, $host->ask('build', name: 'two')['answer']['good'] ?? null);
 });
 
-test('it stops quickly with builds under way, and leaves nothing', function (Box $box): void {
-    $velox = $box->velox();
+test('it stops quickly with builds under way, and leaves nothing', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(60);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     Http::many([$host->url('submit', name: 'one'), $host->url('submit', name: 'two')], 2);
     $velox->awaitInFlight(2);
     $workers = $host->workers();
@@ -84,16 +84,16 @@ test('it stops quickly with builds under way, and leaves nothing', function (Box
     is_true(microtime(true) - $began < 5, sprintf('its end took %.1f s', microtime(true) - $began));
     same([], array_filter($workers, is_alive(...)), 'workers');
     $velox->awaitInFlight(0);
-    same([], glob($box->setting('run_dir') . '/presence/*'), 'presences');
+    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });
 
-test('a reset replaces the workers in the middle of builds, and somebody else who waits gets his', function (Box $box): void {
-    $velox = $box->velox();
+test('a reset replaces the workers in the middle of builds, and somebody else who waits gets his', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $host->ask('submit', name: 'wanted');
     $velox->awaitInFlight(1);
-    $waiter = $box->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
+    $waiter = $sandbox->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
     $waiter->hear('asked');
     usleep(600_000);
     $before = $host->workers();
@@ -106,10 +106,10 @@ test('a reset replaces the workers in the middle of builds, and somebody else wh
     same(2, $velox->counter('build_requests'));
 });
 
-test('workers that are replaced after some requests serve without a gap', function (Box $box): void {
-    $velox = $box->velox();
+test('workers that are replaced after some requests serve without a gap', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(0.05);
-    $host = new RoadRunner($box, ['pool' => 'max_jobs: 10']);
+    $host = new RoadRunner($sandbox, ['pool' => 'max_jobs: 10']);
     $urls = [];
     for ($i = 0; $i < 200; $i++) {
         $urls[] = $host->url(['build', 'notified', 'find', 'submit'][$i % 4], name: 'round ' . intdiv($i, 4) % 20);
@@ -118,13 +118,13 @@ test('workers that are replaced after some requests serve without a gap', functi
     is_true(count(array_unique(array_column($answers, 'pid'))) > 8, 'few workers have served');
     $builds = array_filter($answers, fn (int $i): bool => $i % 4 < 2, ARRAY_FILTER_USE_KEY);
     same([], array_filter($builds, fn (array $answer): bool => ($answer['answer']['good'] ?? null) !== true));
-    is_true(count(glob($box->setting('run_dir') . '/presence/*')) <= 2, 'presences of the dead');
+    is_true(count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 2, 'presences of the dead');
 });
 
-test('a worker that ends in a handler is replaced, and its build is not lost to who waits', function (Box $box): void {
-    $velox = $box->velox();
+test('a worker that ends in a handler is replaced, and its build is not lost to who waits', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->delay(1.5);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $waiting = [$host->url('exit', name: 'one'), $host->url('build', name: 'one')];
     $answers = Http::many($waiting, 2);
     same([200, true], [$answers[1]['status'], json_decode($answers[1]['body'], true)['answer']['good'] ?? $answers]);
@@ -132,12 +132,12 @@ test('a worker that ends in a handler is replaced, and its build is not lost to 
     eventually('two workers', fn (): bool => count($host->workers()) === 2);
 });
 
-test('one file configures RoadRunner and the builds of its workers', function (Box $box): void {
-    $velox = $box->velox();
+test('one file configures RoadRunner and the builds of its workers', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $sections = "velox:\n  server_url: {$velox->url}\n  cache:\n    dir: ./binaries\n";
-    $box->unset('velox_server_url');
-    $host = new RoadRunner($box, ['sections' => $sections], ['pillion.config' => $box->directory . '/.rr.yaml']);
+    $sandbox->unset('velox_server_url');
+    $host = new RoadRunner($sandbox, ['sections' => $sections], ['pillion.config' => $sandbox->directory . '/.rr.yaml']);
     $built = $host->ask('build', name: 'one')['answer'];
     same(true, $built['good'] ?? null, show($built));
-    same(realpath($box->directory) . '/binaries', dirname($built['path'], 3));
+    same(realpath($sandbox->directory) . '/binaries', dirname($built['path'], 3));
 });

@@ -34,20 +34,20 @@ const LOAD = "require '" . __DIR__ . "/../../../php/tests/load.php';\n" . <<<'PH
     PHP;
 
 /** A PHP program with the bridge; its DSN is in the environment. */
-function bridge(Box $box, FakeSentry $sentry, string $code, array $ini = []): Process
+function bridge(Sandbox $sandbox, FakeSentry $sentry, string $code, array $ini = []): Process
 {
     putenv("DSN={$sentry->dsn}");
 
-    return $box->php(LOAD . $code, ini: $ini);
+    return $sandbox->php(LOAD . $code, ini: $ini);
 }
 
 /** The same on a PHP without the extension. */
-function bare(Box $box, FakeSentry $sentry, string $code): Process
+function bare(Sandbox $sandbox, FakeSentry $sentry, string $code): Process
 {
     putenv("DSN={$sentry->dsn}");
-    file_put_contents("{$box->directory}/bare.php", "<?php\n" . LOAD . $code);
+    file_put_contents("{$sandbox->directory}/bare.php", "<?php\n" . LOAD . $code);
 
-    return $box->start('php without it', [(string) getenv('TESTED_PHP'), '-d', 'auto_prepend_file=' . \dirname(__DIR__) . '/program.php', "{$box->directory}/bare.php"]);
+    return $sandbox->start('php without it', [(string) getenv('TESTED_PHP'), '-d', 'auto_prepend_file=' . \dirname(__DIR__) . '/program.php', "{$sandbox->directory}/bare.php"]);
 }
 
 /** Who sent what has arrived, each once. */
@@ -59,32 +59,32 @@ function senders(FakeSentry $sentry): array
 foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $name => $option) {
     $class = $option === 'transport' ? 'Transport' : 'HttpClient';
 
-    test("{$name} takes events, keeps their ids, and the extension sends them", function (Box $box) use ($option, $class): void {
-        $sentry = $box->sentry();
-        $box->unset('sentry_dsn');
-        $ids = bridge($box, $sentry, "say('ids', ids(client(['{$option}' => new {$class}()]), 20));")->hear('ids');
+    test("{$name} takes events, keeps their ids, and the extension sends them", function (Sandbox $sandbox) use ($option, $class): void {
+        $sentry = $sandbox->sentry();
+        $sandbox->unset('sentry_dsn');
+        $ids = bridge($sandbox, $sentry, "say('ids', ids(client(['{$option}' => new {$class}()]), 20));")->hear('ids');
         same(20, count(array_unique($ids)));
         $sentry->await($ids);
         same(['pillion'], senders($sentry));
         same('gzip', $sentry->seen()[0]['encoding']);
     });
 
-    test("{$name} steps aside where the extension is not loaded, or is switched off", function (Box $box) use ($option, $class): void {
-        $sentry = $box->sentry();
+    test("{$name} steps aside where the extension is not loaded, or is switched off", function (Sandbox $sandbox) use ($option, $class): void {
+        $sentry = $sandbox->sentry();
         $code = "say('ids', ids(\$client = client(['{$option}' => new {$class}()]), 3)); say('end', (string) \$client->flush(2)->getStatus());";
-        $bare = bare($box, $sentry, $code);
+        $bare = bare($sandbox, $sentry, $code);
         $ids = $bare->hear('ids');
         same('SUCCESS', $bare->hear('end'));
         same(0, $bare->wait());
         same('', $bare->errors());
-        $off = bridge($box, $sentry, $code, ['pillion.sentry_enabled' => 'off']);
+        $off = bridge($sandbox, $sentry, $code, ['pillion.sentry_enabled' => 'off']);
         $sentry->await([...$ids, ...$off->hear('ids')], 0.0);
         same(['sentry.php'], senders($sentry));
     });
 
-    test("{$name} leaves a proxy that only the SDK knows of to the SDK, and says so once", function (Box $box) use ($option, $class): void {
-        $sentry = $box->sentry();
-        $process = bridge($box, $sentry, <<<PHP
+    test("{$name} leaves a proxy that only the SDK knows of to the SDK, and says so once", function (Sandbox $sandbox) use ($option, $class): void {
+        $sentry = $sandbox->sentry();
+        $process = bridge($sandbox, $sentry, <<<PHP
             \$client = client(['{$option}' => new {$class}(), 'http_proxy' => 'http://127.0.0.1:1', 'logger' => \$lines = new Lines()]);
             ids(\$client, 2);
             say('lines', array_values(preg_grep('~pillion~', \$lines->lines)));
@@ -95,9 +95,9 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
         same(false, in_array('pillion', senders($sentry), true));
     });
 
-    test("{$name} is written into Laravel's cached configuration and comes back", function (Box $box) use ($option, $class): void {
-        $sentry = $box->sentry();
-        $ids = bridge($box, $sentry, <<<PHP
+    test("{$name} is written into Laravel's cached configuration and comes back", function (Sandbox $sandbox) use ($option, $class): void {
+        $sentry = $sandbox->sentry();
+        $ids = bridge($sandbox, $sentry, <<<PHP
             \$made = new {$class}(sdkIdentifier: 'sentry.php.laravel');
             client(['{$option}' => \$made])->captureMessage('it was used before');
             file_put_contents('cached.php', '<?php return ' . var_export(['sentry' => ['{$option}' => \$made]], true) . ';');
@@ -108,10 +108,10 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
     });
 }
 
-test('what Sentry wants no more is dropped by the SDK before it is serialised', function (Box $box): void {
-    $sentry = $box->sentry();
+test('what Sentry wants no more is dropped by the SDK before it is serialised', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:transaction:key, 2700.5:default;error:organization']]]);
-    $process = bridge($box, $sentry, <<<'PHP'
+    $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['http_client' => new HttpClient()]);
         $first = ids($client, 1);
         Pillion\Sentry\flush(30);
@@ -123,10 +123,10 @@ test('what Sentry wants no more is dropped by the SDK before it is serialised', 
     same([null, null], [$third, $fourth]);
 });
 
-test('what Sentry wants no more is dropped by the transport, told to the caller, and reported to Sentry', function (Box $box): void {
-    $sentry = $box->sentry();
+test('what Sentry wants no more is dropped by the transport, told to the caller, and reported to Sentry', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:error:key']]]);
-    $process = bridge($box, $sentry, <<<'PHP'
+    $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['transport' => new Transport(), 'logger' => $lines = new Lines()]);
         ids($client, 1);
         Pillion\Sentry\flush(30);
@@ -151,10 +151,10 @@ test('what Sentry wants no more is dropped by the transport, told to the caller,
     same(5, $lost);
 });
 
-test('close() waits for nothing, close(2) for what was sent, and not longer than it was told', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->set('sentry_transport_timeout', '60s');
-    $process = bridge($box, $sentry, <<<'PHP'
+test('close() waits for nothing, close(2) for what was sent, and not longer than it was told', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->set('sentry_transport_timeout', '60s');
+    $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['transport' => new Transport()]);
         $told = static function (?int $seconds) use ($client): array {
             $began = microtime(true);
@@ -183,9 +183,9 @@ test('close() waits for nothing, close(2) for what was sent, and not longer than
     $process->kill();
 });
 
-test('the transport takes any content of an event', function (Box $box): void {
-    $sentry = $box->sentry();
-    $ids = bridge($box, $sentry, <<<'PHP'
+test('the transport takes any content of an event', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $ids = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['transport' => new Transport(), 'logger' => $lines = new Lines()]);
         for ($deep = [], $i = 0; $i < 600; $i++) {
             $deep = ['d' => $deep];
@@ -212,9 +212,9 @@ test('the transport takes any content of an event', function (Box $box): void {
     is_true(str_contains($extras[4], 'JsonSerializable@anonymous'), $extras[4]);
 });
 
-test("the transport writes to the builder's logger", function (Box $box): void {
-    $sentry = $box->sentry();
-    $process = bridge($box, $sentry, <<<'PHP'
+test("the transport writes to the builder's logger", function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $process = bridge($sandbox, $sentry, <<<'PHP'
         $builder = Sentry\ClientBuilder::create(['dsn' => getenv('DSN'), 'transport' => new Transport()]);
         $client = $builder->setLogger($lines = new Lines())->getClient();
         $client->captureMessage(str_repeat('x', 3 << 20));
@@ -223,10 +223,10 @@ test("the transport writes to the builder's logger", function (Box $box): void {
     same(true, $process->hear('lines'));
 });
 
-test('Spotlight gets each event too, even where there is no DSN', function (Box $box): void {
-    $sentry = $box->sentry();
-    $spotlight = $box->sentry();
-    $process = bridge($box, $sentry, <<<PHP
+test('Spotlight gets each event too, even where there is no DSN', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $spotlight = $sandbox->sentry();
+    $process = bridge($sandbox, $sentry, <<<PHP
         \$url = 'http://' . parse_url('{$spotlight->dsn}', PHP_URL_HOST) . ':' . parse_url('{$spotlight->dsn}', PHP_URL_PORT);
         ids(client(['transport' => new Transport(), 'spotlight' => \$url]), 2);
         ids(client(['transport' => new Transport(), 'spotlight' => \$url, 'dsn' => null]), 1);
@@ -237,9 +237,9 @@ test('Spotlight gets each event too, even where there is no DSN', function (Box 
     eventually('two events', fn (): bool => count($sentry->events()) === 2);
 });
 
-test('two clients of two projects, of which one is current, each send to their own', function (Box $box): void {
-    [$one, $two] = [$box->sentry(), $box->sentry()];
-    $process = bridge($box, $one, <<<PHP
+test('two clients of two projects, of which one is current, each send to their own', function (Sandbox $sandbox): void {
+    [$one, $two] = [$sandbox->sentry(), $sandbox->sentry()];
+    $process = bridge($sandbox, $one, <<<PHP
         \$shared = new Transport();
         \$one = client(['transport' => \$shared]);
         \$two = client(['transport' => \$shared, 'dsn' => '{$two->dsn}']);
@@ -252,9 +252,9 @@ test('two clients of two projects, of which one is current, each send to their o
     same([6, 3], [count($one->events()), count($two->events())]);
 });
 
-test('what is too large, and what has no room, has no id', function (Box $box): void {
-    $sentry = $box->sentry();
-    $process = bridge($box, $sentry, <<<'PHP'
+test('what is too large, and what has no room, has no id', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['http_client' => new HttpClient(), 'logger' => $lines = new Lines()]);
         say('id', $client->captureMessage(str_repeat('x', 3 << 20)));
         say('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);

@@ -11,10 +11,10 @@ use Bugsink;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/../../../examples/Bugsink.php';
 
-test('what capture(), send() and the plugin calls take stands in a real server\'s database', function (Box $box): void {
+test('what capture(), send() and the plugin calls take stands in a real server\'s database', function (Sandbox $sandbox): void {
     $bugsink = new Bugsink();
-    $box->set('sentry_dsn', $bugsink->dsn);
-    $process = $box->php("require '" . __DIR__ . "/../../../php/tests/load.php';\n" . <<<'PHP'
+    $sandbox->set('sentry_dsn', $bugsink->dsn);
+    $process = $sandbox->php("require '" . __DIR__ . "/../../../php/tests/load.php';\n" . <<<'PHP'
         // As sentry-php writes them: no length, slashes escaped, no newline at the end.
         $header = ['event_id' => bin2hex(random_bytes(16)), 'sent_at' => gmdate('Y-m-d\TH:i:s\Z'), 'dsn' => ini_get('pillion.sentry_dsn'), 'sdk' => ['name' => 'sentry.php', 'version' => '4.29.0', 'packages' => []]];
         $event = ['timestamp' => microtime(true), 'platform' => 'php', 'sdk' => $header['sdk'], 'level' => 'warning', 'exception' => ['values' => [['type' => 'LogicException', 'value' => "two\nlines / one slash"]]]];
@@ -38,10 +38,10 @@ test('what capture(), send() and the plugin calls take stands in a real server\'
     same(['by RPC'], array_map(fn (array $event): string => $event['data']['message'], $other));
 });
 
-test('a real server refuses a wrong key once, and nobody asks again', function (Box $box): void {
+test('a real server refuses a wrong key once, and nobody asks again', function (Sandbox $sandbox): void {
     $bugsink = new Bugsink();
-    $box->set('sentry_dsn', preg_replace('~//\w+@~', '//' . str_repeat('0', 32) . '@', $bugsink->dsn));
-    $process = $box->php(<<<'PHP'
+    $sandbox->set('sentry_dsn', preg_replace('~//\w+@~', '//' . str_repeat('0', 32) . '@', $bugsink->dsn));
+    $process = $sandbox->php(<<<'PHP'
         Pillion\Sentry\capture(['message' => 'nobody may see this']);
         say('flushed', Pillion\Sentry\flush(60));
         say('metrics', Pillion\Sentry\metrics());
@@ -52,10 +52,10 @@ test('a real server refuses a wrong key once, and nobody asks again', function (
     same([], $bugsink->events());
 });
 
-test('the example shows three errors in a server that it starts', function (Box $box): void {
-    $command = $box->phpCommand(['auto_prepend_file' => '', 'pillion.log_level' => 'warn']);
+test('the example shows three errors in a server that it starts', function (Sandbox $sandbox): void {
+    $command = $sandbox->phpCommand(['auto_prepend_file' => '', 'pillion.log_level' => 'warn']);
     putenv('PILLION_SO=' . getenv('TESTED_SO'));
-    $process = $box->start('the example', [...$command, \dirname(__DIR__, 3) . '/examples/sentry.php']);
+    $process = $sandbox->start('the example', [...$command, \dirname(__DIR__, 3) . '/examples/sentry.php']);
     same(0, $process->wait(120));
     $output = $process->output();
     foreach (['Handed over as ', 'killed by signal 9', 'the card was refused for 42', 'the card was refused for 99', 'the second one', 'in pay(), sentry.php:'] as $part) {

@@ -9,47 +9,47 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 
 /** The program's exit code and output. */
-function pillion(Box $box, string ...$arguments): array
+function pillion(Sandbox $sandbox, string ...$arguments): array
 {
     $options = [];
-    foreach ($box->settings() as $name => $value) {
+    foreach ($sandbox->settings() as $name => $value) {
         array_push($options, '-d', "{$name}={$value}");
     }
-    $process = $box->start('pillion', [(string) getenv('PILLION_BIN'), 'sentry', ...$options, ...$arguments]);
+    $process = $sandbox->start('pillion', [(string) getenv('PILLION_BIN'), 'sentry', ...$options, ...$arguments]);
 
     return [$process->wait(120), $process->output(), $process->errors()];
 }
 
-test('it tells what waits, and sends what the dead have left', function (Box $box): void {
-    $sentry = $box->sentry();
+test('it tells what waits, and sends what the dead have left', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 4]);
     // Nobody else does it meanwhile.
-    $process = $box->php(<<<'PHP'
+    $process = $sandbox->php(<<<'PHP'
         foreach (range(1, 20) as $n) {
             Pillion\Sentry\capture(['message' => "message {$n}"]);
         }
         posix_kill(getmypid(), SIGKILL);
         PHP);
     same(-SIGKILL, $process->wait());
-    [$code, $output] = pillion($box, 'status');
+    [$code, $output] = pillion($sandbox, 'status');
     same(0, $code);
     is_true(preg_match('~^waiting +20 envelopes, outboxes take ~m', $output) === 1, $output);
     is_true(preg_match('~^enabled +yes$~m', $output) === 1, $output);
-    [$code, $output] = pillion($box, 'status', '--json');
+    [$code, $output] = pillion($sandbox, 'status', '--json');
     $told = json_decode($output, true, 512, JSON_THROW_ON_ERROR);
     same([20, 20], [$told['status']['queue']['queue_length'], $told['metrics']['events_accepted']]);
-    [$code, $output, $errors] = pillion($box, 'flush', '--timeout', '60s');
+    [$code, $output, $errors] = pillion($sandbox, 'flush', '--timeout', '60s');
     same([0, "20 envelopes of dead processes sent\n"], [$code, $output], $errors);
     same(20, count($sentry->events()));
-    [, $output] = pillion($box, 'status');
+    [, $output] = pillion($sandbox, 'status');
     is_true(preg_match('~^waiting +0 envelopes~m', $output) === 1, $output);
 });
 
-test('it lists dead letters and sends them again, one or all', function (Box $box): void {
-    $sentry = $box->sentry();
-    $box->set('sentry_retry_max_attempts', '1');
+test('it lists dead letters and sends them again, one or all', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $sandbox->set('sentry_retry_max_attempts', '1');
     $sentry->behave(['delivery' => ['drop_at' => 0], 'times' => 0]);
-    $process = $box->php(<<<'PHP'
+    $process = $sandbox->php(<<<'PHP'
         foreach (range(1, 3) as $n) {
             Pillion\Sentry\capture(['event_id' => sprintf('%032d', $n), 'message' => "message {$n}"]);
             Pillion\Sentry\flush(30);
@@ -57,39 +57,39 @@ test('it lists dead letters and sends them again, one or all', function (Box $bo
         say('letters', count(Pillion\Sentry\dead_letters()));
         PHP);
     same(3, $process->hear('letters', 60));
-    [$code, $output] = pillion($box, 'dead-letters');
+    [$code, $output] = pillion($sandbox, 'dead-letters');
     same([0, 3], [$code, substr_count($output, "\n")]);
-    [, $line] = pillion($box, 'dead-letters', '--limit', '1', '--json');
+    [, $line] = pillion($sandbox, 'dead-letters', '--limit', '1', '--json');
     $letter = json_decode($line, true, 512, JSON_THROW_ON_ERROR);
     same([sprintf('%032d', 3), ['event']], [$letter['event_id'], $letter['types']]);
     is_true(!str_contains($output . $line, parse_url($sentry->dsn, PHP_URL_USER)), 'no key is shown');
-    [$code, , $errors] = pillion($box, 'replay', 'no-such-letter');
+    [$code, , $errors] = pillion($sandbox, 'replay', 'no-such-letter');
     same(1, $code);
     is_true(str_contains($errors, 'there is no dead letter no-such-letter'), $errors);
     $sentry->behave();
-    [$code, $output, $errors] = pillion($box, 'replay', $letter['id']);
+    [$code, $output, $errors] = pillion($sandbox, 'replay', $letter['id']);
     same([0, "1 dead letters sent again\n"], [$code, $output], $errors);
     same([sprintf('%032d', 3)], $sentry->events());
-    [$code, $output, $errors] = pillion($box, 'replay');
+    [$code, $output, $errors] = pillion($sandbox, 'replay');
     same([0, "2 dead letters sent again\n"], [$code, $output], $errors);
     same(3, count($sentry->events()));
-    same([0, ''], \array_slice(pillion($box, 'dead-letters'), 0, 2));
+    same([0, ''], \array_slice(pillion($sandbox, 'dead-letters'), 0, 2));
 });
 
-test('it says what is wrong with a setting, and what it can\'t send stays safe', function (Box $box): void {
-    $sentry = $box->sentry();
+test('it says what is wrong with a setting, and what it can\'t send stays safe', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
-    $process = $box->php("Pillion\\Sentry\\capture(['message' => 'a']); posix_kill(getmypid(), SIGKILL);");
+    $process = $sandbox->php("Pillion\\Sentry\\capture(['message' => 'a']); posix_kill(getmypid(), SIGKILL);");
     $process->wait();
-    [$code, $output, $errors] = pillion($box, 'flush', '--timeout', '300ms');
+    [$code, $output, $errors] = pillion($sandbox, 'flush', '--timeout', '300ms');
     same([1, ''], [$code, $output]);
     is_true(str_contains($errors, '1 envelopes wait still; they are safe'), $errors);
     $sentry->behave();
-    same([0, "1 envelopes of dead processes sent\n"], \array_slice(pillion($box, 'flush'), 0, 2));
-    [$code, , $errors] = pillion($box, '-d', 'pillion.sentry_durability=tape', 'status');
+    same([0, "1 envelopes of dead processes sent\n"], \array_slice(pillion($sandbox, 'flush'), 0, 2));
+    [$code, , $errors] = pillion($sandbox, '-d', 'pillion.sentry_durability=tape', 'status');
     same(1, $code);
     is_true(str_contains($errors, 'pillion.sentry_durability (INI)') && str_contains($errors, 'memory, disk'), $errors);
-    [$code, , $errors] = pillion($box, '-d', 'nonsense=1', 'status');
+    [$code, , $errors] = pillion($sandbox, '-d', 'nonsense=1', 'status');
     same(2, $code);
     is_true(str_contains($errors, 'there is no setting pillion.nonsense'), $errors);
 });

@@ -12,11 +12,11 @@ require __DIR__ . '/../lib.php';
 const LOAD = "require '" . __DIR__ . "/../../../php/tests/load.php';\nuse Pillion\Bridge\RoadRunner\Rpc;\n";
 
 /** A program, and the Sentry that a `.rr.yaml` names. */
-function application(Box $box, string $code, string $more = ''): array
+function application(Sandbox $sandbox, string $code, string $more = ''): array
 {
-    $sentry = $box->sentry();
-    $box->unset('sentry_dsn');
-    file_put_contents("{$box->directory}/.rr.yaml", <<<YAML
+    $sentry = $sandbox->sentry();
+    $sandbox->unset('sentry_dsn');
+    file_put_contents("{$sandbox->directory}/.rr.yaml", <<<YAML
         version: "3"
         server:
           command: "php worker.php"
@@ -28,13 +28,13 @@ function application(Box $box, string $code, string $more = ''): array
           logging: {level: info}
         {$more}
         YAML);
-    $box->set('config', "{$box->directory}/.rr.yaml");
+    $sandbox->set('config', "{$sandbox->directory}/.rr.yaml");
 
-    return [$sentry, $box->php(LOAD . $code)];
+    return [$sentry, $sandbox->php(LOAD . $code)];
 }
 
-test('SendEvent answers as the plugin does, and what was sent arrives', function (Box $box): void {
-    [$sentry, $process] = application($box, <<<'PHP'
+test('SendEvent answers as the plugin does, and what was sent arrives', function (Sandbox $sandbox): void {
+    [$sentry, $process] = application($sandbox, <<<'PHP'
         $rpc = new Rpc();
         $send = fn (array $event): array => $rpc->call('sentry_transport.SendEvent', $event);
         say('good', $send(['event_id' => 'FC6D8C0C-43FC-4630-AD85-0EE518F1B9D0', 'type' => 'event', 'payload' => '{"message":"boom","tags":{},"x":1.0}']));
@@ -66,8 +66,8 @@ test('SendEvent answers as the plugin does, and what was sent arrives', function
     same($odd, $seen[$odd][1][1]['event_id']);
 });
 
-test('SendEvent takes any content of a payload', function (Box $box): void {
-    [$sentry, $process] = application($box, <<<'PHP'
+test('SendEvent takes any content of a payload', function (Sandbox $sandbox): void {
+    [$sentry, $process] = application($sandbox, <<<'PHP'
         $send = fn (mixed $payload): bool => (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => bin2hex(random_bytes(16)), 'type' => 'event', 'payload' => $payload])['success'];
         say('good', [$send(['message' => "\xff", 'extra' => ['x' => INF]]), $send('{"message":"' . "\xff" . '"}')]);
         say('flush', Pillion\Sentry\flush(30));
@@ -79,8 +79,8 @@ test('SendEvent takes any content of a payload', function (Box $box): void {
     same([[null]], array_map(array_values(...), array_values(array_filter(array_column($seen, 'extra')))));
 });
 
-test('SendBatch answers for each, and an id is always sent as the same', function (Box $box): void {
-    [$sentry, $process] = application($box, <<<'PHP'
+test('SendBatch answers for each, and an id is always sent as the same', function (Sandbox $sandbox): void {
+    [$sentry, $process] = application($sandbox, <<<'PHP'
         $events = array_map(fn (int $n): array => ['event_id' => "id {$n}", 'type' => 'event', 'payload' => json_encode(['message' => "m{$n}"])], range(1, 25));
         $rpc = new Rpc();
         say('answers', $rpc->call('sentry_transport.SendBatch', $events));
@@ -95,8 +95,8 @@ test('SendBatch answers for each, and an id is always sent as the same', functio
     same([25, 26], [count($sentry->events()), $sentry->counter('taken')]);
 });
 
-test('a rate limit is told as the plugin would', function (Box $box): void {
-    [$sentry, $process] = application($box, <<<'PHP'
+test('a rate limit is told as the plugin would', function (Sandbox $sandbox): void {
+    [$sentry, $process] = application($sandbox, <<<'PHP'
         ready();
         $rpc = new Rpc();
         $event = ['event_id' => str_repeat('c', 32), 'type' => 'event', 'payload' => '{}'];
@@ -125,8 +125,8 @@ test('a rate limit is told as the plugin would', function (Box $box): void {
     same([1, 0, 2, 0, 0], array_values($metrics));
 });
 
-test('all other calls go to the real connection, with its service and codec', function (Box $box): void {
-    [, $process] = application($box, <<<'PHP'
+test('all other calls go to the real connection, with its service and codec', function (Sandbox $sandbox): void {
+    [, $process] = application($sandbox, <<<'PHP'
         use Spiral\Goridge\RPC\{CodecInterface, RPCInterface};
 
         final class Codec implements CodecInterface
@@ -157,8 +157,8 @@ test('all other calls go to the real connection, with its service and codec', fu
     is_true(str_contains($process->hear('none')['message'], 'kv.Has: no RPC connection was given'), 'the exception says what is missing');
 });
 
-test('a value that is wrong is told by its key, file and line, and all calls say that the plugin is not configured', function (Box $box): void {
-    [$sentry, $process] = application($box, <<<'PHP'
+test('a value that is wrong is told by its key, file and line, and all calls say that the plugin is not configured', function (Sandbox $sandbox): void {
+    [$sentry, $process] = application($sandbox, <<<'PHP'
         say('answer', (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => 'a', 'type' => 'event', 'payload' => '{}']));
         PHP, "  retry:\n    dead_letter_queue: perhaps\n");
     $answer = $process->hear('answer');
@@ -169,9 +169,9 @@ test('a value that is wrong is told by its key, file and line, and all calls say
     same(0, $sentry->counter('envelopes'));
 });
 
-test('where it is switched off, calls are answered and nothing is sent', function (Box $box): void {
-    $sentry = $box->sentry();
-    $process = $box->php(LOAD . <<<'PHP'
+test('where it is switched off, calls are answered and nothing is sent', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $process = $sandbox->php(LOAD . <<<'PHP'
         say('answer', (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => 'a', 'type' => 'event', 'payload' => '{}']));
         say('status', (new Rpc())->call('sentry_transport.GetStatus', true)['enabled']);
         PHP, ini: ['pillion.sentry_enabled' => 'off']);

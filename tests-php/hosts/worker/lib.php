@@ -45,27 +45,27 @@ const ENDINGS = [
 ];
 
 /** Lets Pillion tell of each request in a file, as JSON; the host under test shares it. */
-function tell_of_requests(Box $box): void
+function tell_of_requests(Sandbox $sandbox): void
 {
-    $box->set('log', $box->setting('state_dir') . '/log');
-    $box->set('log_level', 'debug');
-    $box->set('log_format', 'json');
+    $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
+    $sandbox->set('log_level', 'debug');
+    $sandbox->set('log_format', 'json');
 }
 
 /** @return list<string> the ids of the requests that the application has seen, sorted */
-function begun(Box $box): array
+function begun(Sandbox $sandbox): array
 {
-    $ids = array_keys(begun_paths($box));
+    $ids = array_keys(begun_paths($sandbox));
     sort($ids);
 
     return $ids;
 }
 
 /** @return array<string, string> the path of each request that the application has seen */
-function begun_paths(Box $box): array
+function begun_paths(Sandbox $sandbox): array
 {
     $paths = [];
-    foreach (file($box->setting('state_dir') . '/begun', FILE_IGNORE_NEW_LINES) as $line) {
+    foreach (file($sandbox->setting('state_dir') . '/begun', FILE_IGNORE_NEW_LINES) as $line) {
         [$id, $path] = explode(' ', $line);
         isset($paths[$id]) && fail("two requests have the id {$id}");
         $paths[$id] = trim($path, '/');
@@ -75,9 +75,9 @@ function begun_paths(Box $box): array
 }
 
 /** @return list<string> the ids of those after which hooks have run, sorted */
-function reset_after(Box $box): array
+function reset_after(Sandbox $sandbox): array
 {
-    $ids = file($box->setting('state_dir') . '/reset', FILE_IGNORE_NEW_LINES);
+    $ids = file($sandbox->setting('state_dir') . '/reset', FILE_IGNORE_NEW_LINES);
     sort($ids);
 
     return $ids;
@@ -89,10 +89,10 @@ function reset_after(Box $box): array
 const NO_HOOKS_AFTER = ['die_in_shutdown_function'];
 
 /** Hooks have run once after each request that has ended, but for those after which PHP runs nothing. */
-function all_reset(Box $box): void
+function all_reset(Sandbox $sandbox): void
 {
-    $paths = begun_paths($box);
-    $reset = reset_after($box);
+    $paths = begun_paths($sandbox);
+    $reset = reset_after($sandbox);
     same($reset, array_values(array_unique($reset)), 'a hook has run twice');
     same([], array_values(array_diff($reset, array_keys($paths))), 'a hook has run after nothing');
     $missing = array_map(fn (string $id): string => $paths[$id], array_values(array_diff(array_keys($paths), $reset)));
@@ -101,10 +101,10 @@ function all_reset(Box $box): void
 }
 
 /** @return list<string> the ids of those that Pillion has seen end, sorted */
-function ended(Box $box): array
+function ended(Sandbox $sandbox): array
 {
     $ids = [];
-    foreach (file($box->setting('state_dir') . '/log') as $line) {
+    foreach (file($sandbox->setting('state_dir') . '/log') as $line) {
         $told = json_decode($line, true);
         ($told['event'] ?? null) === 'request handled' && $ids[] = $told['request_id'];
     }
@@ -114,12 +114,12 @@ function ended(Box $box): array
 }
 
 /** Each request that the application has seen has ended once, and nothing else has. */
-function all_ended(Box $box, int $least): void
+function all_ended(Sandbox $sandbox, int $least): void
 {
-    eventually('each request has ended', fn (): bool => count(ended($box)) >= count(begun($box)));
-    same([], array_diff(ended($box), begun($box)), 'ended without a beginning');
-    same(begun($box), ended($box), 'requests');
-    is_true(count(begun($box)) >= $least, 'few requests: ' . count(begun($box)));
+    eventually('each request has ended', fn (): bool => count(ended($sandbox)) >= count(begun($sandbox)));
+    same([], array_diff(ended($sandbox), begun($sandbox)), 'ended without a beginning');
+    same(begun($sandbox), ended($sandbox), 'requests');
+    is_true(count(begun($sandbox)) >= $least, 'few requests: ' . count(begun($sandbox)));
 }
 
 /**

@@ -5,5 +5,5 @@
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR
 
-TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'worker mode' "$(dirname "$0")"/on_{many,frankenphp,others,leaks}.php
+TESTED_PHP=$PHP_NTS TESTED_SO=$PILLION_SO TESTED_FPM=$PHP_NTS_FPM tests 'worker mode' "$(dirname "$0")"/test_{random_endings,frankenphp,others,leaks}.php
 verdict

@@ -24,8 +24,8 @@ test('the files that the guide prints are those of the examples', function (): v
     same($all, $names, 'files of the examples');
 });
 
-test('FrankenPHP: with a Caddyfile, sessions, limits, and a restart that loses no request', function (Box $box): void {
-    $guide = new Guide($box, 'frankenphp', 'zts');
+test('FrankenPHP: with a Caddyfile, sessions, limits, and a restart that loses no request', function (Sandbox $sandbox): void {
+    $guide = new Guide($sandbox, 'frankenphp', 'zts');
     [$first, , , $restart] = blocks('console', 'FrankenPHP');
     $guide->run($first);
     healthy(Http::decode(Http::get($guide->url('/health'))), 'frankenphp-worker', true);
@@ -44,22 +44,22 @@ test('FrankenPHP: with a Caddyfile, sessions, limits, and a restart that loses n
     $guide->stop();
 });
 
-test('the script of worker-mode.md serves, and no code of it names a superglobal', function (Box $box): void {
+test('the script of worker-mode.md serves, and no code of it names a superglobal', function (Sandbox $sandbox): void {
     preg_match('/^```php\nuse Pillion\\\\Worker;\n\n(.+?)^```$/ms', file_get_contents(REPOSITORY . '/docs/guides/worker-mode.md'), $printed);
     $code = file_get_contents(__DIR__ . '/plain/index.php');
     is_true(str_contains($code, $printed[1]) && !preg_match('/\$_[A-Z]|\$GLOBALS/', $code), 'the script of the document');
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/plain/index.php', 'threads' => 1]);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/plain/index.php', 'threads' => 1]);
     $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
     same(['frankenphp-worker', 'frankenphp-worker', true, 'mine'], json_decode(file_get_contents($host->url('id'), false, $context)));
-    $fpm = new Fpm($box->beside(), ['www' => ['pm.max_children = 1']], files: ['guides/plain/index.php']);
+    $fpm = new Fpm($sandbox->beside(), ['www' => ['pm.max_children = 1']], files: ['guides/plain/index.php']);
     foreach (['mine', 'another'] as $id) {
         $parameters = ['REQUEST_METHOD' => 'GET', 'SCRIPT_FILENAME' => $fpm->root() . '/index.php', 'HTTP_X_REQUEST_ID' => $id];
         same(['fpm', 'fpm', false, $id], json_decode(FastCgi::many($fpm->socket(), [$parameters], 1)[0]['body']));
     }
 });
 
-test('FrankenPHP: php-server --worker, and FRANKENPHP_CONFIG', function (Box $box): void {
-    $guide = new Guide($box, 'frankenphp', 'zts');
+test('FrankenPHP: php-server --worker, and FRANKENPHP_CONFIG', function (Sandbox $sandbox): void {
+    $guide = new Guide($sandbox, 'frankenphp', 'zts');
     foreach (array_slice(blocks('console', 'FrankenPHP'), 1, 2) as $block) {
         $guide->run($block);
         healthy(Http::decode(Http::get($guide->url('/health'))), 'frankenphp-worker', true);
@@ -67,12 +67,12 @@ test('FrankenPHP: php-server --worker, and FRANKENPHP_CONFIG', function (Box $bo
     }
 });
 
-test('Caddy with php-fpm, and the switch CADDY_WORKER_MODE', function (Box $box): void {
-    $guide = new Guide($box, 'fpm', 'nts');
+test('Caddy with php-fpm, and the switch CADDY_WORKER_MODE', function (Sandbox $sandbox): void {
+    $guide = new Guide($sandbox, 'fpm', 'nts');
     if (posix_geteuid() === 0) {
         // As the guide says of root.
         file_put_contents($guide->file('pool.conf'), "[www]\nuser = www-data\ngroup = www-data\n", FILE_APPEND);
-        $box->giveTo('www-data');
+        $sandbox->giveTo('www-data');
     }
     [$block] = blocks('console', 'php-fpm behind Caddy');
     $guide->run($block);
@@ -96,8 +96,8 @@ test('Caddy with php-fpm, and the switch CADDY_WORKER_MODE', function (Box $box)
     $guide->stop(SIGQUIT);
 });
 
-test('RoadRunner behind nginx', function (Box $box): void {
-    $guide = new Guide($box, 'roadrunner', 'nts');
+test('RoadRunner behind nginx', function (Sandbox $sandbox): void {
+    $guide = new Guide($sandbox, 'roadrunner', 'nts');
     mkdir($guide->file('vendor'));
     copy(__DIR__ . '/../loop/autoload.php', $guide->file('vendor/autoload.php'));
     file_put_contents($guide->file('vendor/autoload.php'), str_replace('dirname(__DIR__, 3)', var_export(realpath(REPOSITORY), true), file_get_contents($guide->file('vendor/autoload.php'))));

@@ -18,7 +18,7 @@ const DEATHS = 10;
 const LOOKUPS = 10_000;
 
 $settings = array_filter(ini_get_all('pillion', false), static fn (?string $value): bool => $value !== null && $value !== '');
-$storm = [environment('PILLION_FILL'), $settings['pillion.velox_cache_dir'], $settings['pillion.run_dir'], (string) ENTRIES, '16384', 'storm'];
+$storm = [environment('PILLION_FIXTURES'), $settings['pillion.velox_cache_dir'], $settings['pillion.run_dir'], (string) ENTRIES, '16384', 'writes'];
 $keys = array_map(fixture_key(...), range(0, ENTRIES - 1));
 foreach ($keys as $key) {
     apcu_store($key, metadata($key));
@@ -90,7 +90,7 @@ $measure = static function (callable $lookup, callable $beside) use ($keys): arr
 
 $figures = [];
 for ($round = 0; $round <= ROUNDS; $round++) {
-    foreach (['ours quiet' => [$ours, 'quiet'], 'peer quiet' => [$peer, 'quiet'], 'ours fire' => [$ours, 'killed'], 'peer fire' => [$peer, 'stores']] as $name => [$lookup, $when]) {
+    foreach (['ours quiet' => [$ours, 'quiet'], 'peer quiet' => [$peer, 'quiet'], 'ours written' => [$ours, 'killed'], 'peer written' => [$peer, 'stores']] as $name => [$lookup, $when]) {
         $found = $measure($lookup, $beside[$when]);
         if ($round > 0) {
             [$figures[$name]['p50'][], $figures[$name]['p99'][]] = $found;
@@ -102,8 +102,8 @@ foreach (['p50', 'p99'] as $share) {
     row("a lookup alone, $share", $tell('ours quiet', $share), "`apcu_fetch`: {$tell('peer quiet', $share)}", '', '', []);
     row(
         "the same while a writer changes the index at full speed and is killed, $share",
-        $tell('ours fire', $share),
-        "`apcu_fetch` beside `apcu_store`, nobody killed: {$tell('peer fire', $share)}",
+        $tell('ours written', $share),
+        "`apcu_fetch` beside `apcu_store`, without kills: {$tell('peer written', $share)}",
         $share === 'p50' ? '' : sprintf('%d of %s not found', $missed, number_format(2 * (ROUNDS + 1) * LOOKUPS)),
         '',
         [],

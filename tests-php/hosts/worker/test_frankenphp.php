@@ -9,27 +9,27 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 require __DIR__ . '/../lib/preload.php';
 
-/** Requests of the mix, of which each is looked at; on_many.php counts very many. */
+/** Requests of the mix, of which each is looked at; test_random_endings.php counts very many. */
 $many = 600;
 
-test('each of thirty endings is one request with one end', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php']);
+test('each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php']);
     foreach (ENDINGS as $path => $status) {
         $answer = Http::get($host->url($path));
         same($status, $answer['status'], $path . ': ' . show($answer));
     }
-    all_ended($box, count(ENDINGS) + 1);
-    all_reset($box);
+    all_ended($sandbox, count(ENDINGS) + 1);
+    all_reset($sandbox);
     $status = $host->ask('status');
     same(['ok', 'frankenphp-worker', true, $host->pid], [$status['status'], $status['mode'], $status['worker_mode'], $status['pid']]);
-    same(count(begun($box)) - 1, $status['requests'], 'ended');
+    same(count(begun($sandbox)) - 1, $status['requests'], 'ended');
     same($status['requests'], $status['requests_begun'], 'begun');
 });
 
-test("a mix of {$many} requests on four threads, clients that go away, and restarts under load", function (Box $box) use ($many): void {
-    tell_of_requests($box);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'frankenphp' => 'max_requests 40']);
+test("a mix of {$many} requests on four threads, clients that go away, and restarts under load", function (Sandbox $sandbox) use ($many): void {
+    tell_of_requests($sandbox);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'frankenphp' => 'max_requests 40']);
     // A time limit takes a second each; it is in the test above.
     $paths = mixed_endings($many, seed: 5, without: ['time']);
     $restarts = 0;
@@ -48,36 +48,36 @@ test("a mix of {$many} requests on four threads, clients that go away, and resta
         Http::many(array_fill(0, 8, $host->url('slow')), 8, 0.05);
     }
     same($many > 200 ? 1 : 0, $restarts, 'restarts');
-    eventually('those of the clients that went away are over', fn (): bool => count(begun($box)) === count(ended($box)));
-    all_ended($box, $many);
-    all_reset($box);
+    eventually('those of the clients that went away are over', fn (): bool => count(begun($sandbox)) === count(ended($sandbox)));
+    all_ended($sandbox, $many);
+    all_reset($sandbox);
     // Three hooks a request; the one that throws is told.
-    $skipped = count(array_intersect(begun_paths($box), NO_HOOKS_AFTER));
+    $skipped = count(array_intersect(begun_paths($sandbox), NO_HOOKS_AFTER));
     ['hooks' => $hooks] = $host->ask('status');
     same(3 * $skipped, $hooks['skipped'], 'skipped');
     same($hooks['run'], 3 * $hooks['failed'], show($hooks));
     $status = $host->ask('status');
-    same(count(begun($box)) - 1, $status['requests'], 'ended');
+    same(count(begun($sandbox)) - 1, $status['requests'], 'ended');
     same($status['requests'], $status['requests_begun'], 'begun');
     same($restarts, $status['restarts'], 'restarts of the module');
 });
 
-test('where a hook is fatal, the others run when the script ends, after an answer that is good', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
+test('where a hook is fatal, the others run when the script ends, after an answer that is good', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     foreach (range(1, 6) as $i) {
         same(200, Http::get($host->url('fatal_in_a_hook'))['status'], 'answer');
         same('hello', $host->ask('hello'));
         // The script ends on an exception that no handler of its own has caught.
         is_true(Http::get($host->url('throw_in_output_callback'))['status'] >= 200, 'answer');
     }
-    all_ended($box, 19);
-    all_reset($box);
+    all_ended($sandbox, 19);
+    all_reset($sandbox);
 });
 
-test('requests on four threads at once see their own id and scope, and nothing of those before them', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php']);
+test('requests on four threads at once see their own id and scope, and nothing of those before them', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php']);
     $ids = [];
     foreach (Http::many(array_fill(0, 400, $host->url('scope')), 8) as $answer) {
         [$before, $mine, $id] = Http::decode($answer);
@@ -85,12 +85,12 @@ test('requests on four threads at once see their own id and scope, and nothing o
         $ids[] = $id;
     }
     same(400, count(array_unique($ids)), 'ids');
-    all_ended($box, 401);
-    all_reset($box);
+    all_ended($sandbox, 401);
+    all_reset($sandbox);
 });
 
-test('an id that comes with a request is the id of that request alone', function (Box $box): void {
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
+test('an id that comes with a request is the id of that request alone', function (Sandbox $sandbox): void {
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     $ids = [];
     foreach (range(1, 40) as $i) {
         $header = match ($i % 4) {
@@ -111,10 +111,10 @@ test('an id that comes with a request is the id of that request alone', function
     same($ids, array_unique($ids));
 });
 
-test('what requests leave behind is told, and is as it was where it is reset, on each thread for itself', function (Box $box): void {
-    tell_of_requests($box);
-    $box->set('worker_reset', 'ini,handlers,timezone,wrappers,session');
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
+test('what requests leave behind is told, and is as it was where it is reset, on each thread for itself', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $sandbox->set('worker_reset', 'ini,handlers,timezone,wrappers,session');
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     // The first request of each thread is its start; it leaves what it leaves.
     $clean = ['14', 'null', 'UTC', 0, 'worker'];
     foreach (Http::many(array_fill(0, 40, $host->url('scope')), 8) as $answer) {
@@ -127,17 +127,17 @@ test('what requests leave behind is told, and is as it was where it is reset, on
     $status = $host->ask('status');
     same(['ini' => 200, 'handlers' => 200, 'timezone' => 200, 'wrappers' => 200, 'session' => 0], array_slice($status['left_behind'], 0, 5));
     same(800, $status['left_behind']['put_back']);
-    $told = array_filter(array_map(fn (string $line): ?array => json_decode($line, true), file($box->setting('log'))), fn (?array $line): bool => ($line['event'] ?? null) === 'left behind');
+    $told = array_filter(array_map(fn (string $line): ?array => json_decode($line, true), file($sandbox->setting('log'))), fn (?array $line): bool => ($line['event'] ?? null) === 'left behind');
     same(['ini' => 1, 'handlers' => 1, 'timezone' => 1], array_intersect_key(array_count_values(array_column($told, 'kind')), ['ini' => 0, 'handlers' => 0, 'timezone' => 0]), 'told once for all threads');
     is_true(count($told) <= 256, 'lines: ' . count($told));
 });
 
-test('threads that come and go, opcache with a preload script, opcache_reset(): as many ends as beginnings', function (Box $box): void {
-    tell_of_requests($box);
-    file_put_contents("{$box->directory}/preload.php", '<?php Pillion\Worker\mode(); final class Preloaded {}');
+test('threads that come and go, opcache with a preload script, opcache_reset(): as many ends as beginnings', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    file_put_contents("{$sandbox->directory}/preload.php", '<?php Pillion\Worker\mode(); final class Preloaded {}');
     $preloads = survives_restarts_with_preload();
-    $ini = opcache() + ($preloads ? preloading("{$box->directory}/preload.php") : []);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "max_threads 8\n        max_requests 25"], $ini);
+    $ini = opcache() + ($preloads ? preloading("{$sandbox->directory}/preload.php") : []);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "max_threads 8\n        max_requests 25"], $ini);
     same($preloads, $host->ask('preloaded'));
     $asked = $resets = 0;
     // Enough that wait for threads to be added, and a reset amid them.
@@ -150,17 +150,17 @@ test('threads that come and go, opcache with a preload script, opcache_reset(): 
     });
     same(3, $resets, 'resets');
     same($preloads, $host->ask('preloaded'));
-    eventually('all are over', fn (): bool => count(begun($box)) === count(ended($box)));
-    all_ended($box, count($urls));
-    all_reset($box);
+    eventually('all are over', fn (): bool => count(begun($sandbox)) === count(ended($sandbox)));
+    all_ended($sandbox, count($urls));
+    all_reset($sandbox);
     $status = $host->ask('status');
     same($status['requests'], $status['requests_begun'], 'begun');
     is_true($status['restarts'] >= 1, 'opcache_reset() has restarted nothing');
 });
 
-test('FrankenPHP without a worker: each of thirty endings is one request with one end', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/index.php', 'classic' => true]);
+test('FrankenPHP without a worker: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/index.php', 'classic' => true]);
     foreach (ENDINGS as $path => $status) {
         $answer = Http::get($host->url($path));
         same($status, $answer['status'], $path . ': ' . show($answer));
@@ -168,15 +168,15 @@ test('FrankenPHP without a worker: each of thirty endings is one request with on
     foreach (Http::many(array_map($host->url(...), mixed_endings(200, seed: 3, without: ['time'])), 8, 60) as $answer) {
         is_true($answer['status'] >= 200, show($answer));
     }
-    all_ended($box, count(ENDINGS) + 201);
-    all_reset($box);
+    all_ended($sandbox, count(ENDINGS) + 201);
+    all_reset($sandbox);
     $status = $host->ask('status');
     same(['frankenphp', false], [$status['mode'], $status['worker_mode']]);
-    same(count(begun($box)) - 1, $status['requests'], 'ended');
+    same(count(begun($sandbox)) - 1, $status['requests'], 'ended');
 });
 
-test('loop() in a request of an own loop is refused, and the loop goes on', function (Box $box): void {
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1]);
+test('loop() in a request of an own loop is refused, and the loop goes on', function (Sandbox $sandbox): void {
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1]);
     for ($i = 0; $i < 3; $i++) {
         [$code, $message] = $host->ask('loop');
         same([800, true], [$code, str_contains($message, 'frankenphp_handle_request()')], $message);

@@ -8,8 +8,8 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('what a handler gives is what the client gets, and what is no answer is status 500', function (Box $box): void {
-    $host = looping($box, ['workers' => 1]);
+test('what a handler gives is what the client gets, and what is no answer is status 500', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 1]);
     $pid = $host->ask('hello')['pid'];
     $answer = asked($host->url('headers'));
     same([201, 'made'], [$answer['status'], $answer['body']]);
@@ -31,8 +31,8 @@ test('what a handler gives is what the client gets, and what is no answer is sta
     same($pid, $host->ask('hello')['pid'], 'the worker lives');
 });
 
-test('a request arrives whole: headers, cookies, query, form, raw body, files', function (Box $box): void {
-    $host = looping($box, ['workers' => 1]);
+test('a request arrives whole: headers, cookies, query, form, raw body, files', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 1]);
     $request = static fn (array $answer): array => json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
     $found = $request(asked($host->url('request') . '?a[]=1&a[]=2&b[c]=%C3%A4', [
         CURLOPT_CUSTOMREQUEST => 'PUT',
@@ -51,7 +51,7 @@ test('a request arrives whole: headers, cookies, query, form, raw body, files', 
     $form = $request(asked($host->url('request'), [CURLOPT_POSTFIELDS => 'a=1&b[x][]=2&b[x][]=3&c=%26']));
     same(['POST', ['a' => '1', 'b' => ['x' => ['2', '3']], 'c' => '&'], ''], [$form['method'], $form['parsedBody'], $form['body']]);
 
-    $file = "{$box->directory}/a file.txt";
+    $file = "{$sandbox->directory}/a file.txt";
     file_put_contents($file, $text = random_bytes(300_000));
     $upload = static fn (string $name): \CURLFile => new \CURLFile($file, 'text/x-mine', $name);
     $answer = $request(asked($host->url('upload'), [CURLOPT_POSTFIELDS => [
@@ -61,12 +61,12 @@ test('a request arrives whole: headers, cookies, query, form, raw body, files', 
     ksort($answer['files']);
     same(['more' => ['name' => $told('three.txt'), 'x' => $told('two.txt')], 'move' => $told('four.txt'), 'one' => $told('one.txt')], $answer['files']);
     same(['field' => 'value'], $answer['fields']);
-    same(md5($text), md5_file($box->setting('state_dir') . '/moved'));
+    same(md5($text), md5_file($sandbox->setting('state_dir') . '/moved'));
 });
 
-test('a stream arrives piece by piece, ends when the client goes, and may break off', function (Box $box): void {
-    $host = looping($box, ['workers' => 1]);
-    $seen = $box->setting('state_dir') . '/chunks';
+test('a stream arrives piece by piece, ends when the client goes, and may break off', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 1]);
+    $seen = $sandbox->setting('state_dir') . '/chunks';
     $early = null;
     $text = '';
     asked($host->url('chunks', n: '4', ms: '300'), [CURLOPT_WRITEFUNCTION => static function ($handle, string $piece) use (&$early, &$text, $seen): int {
@@ -86,8 +86,8 @@ test('a stream arrives piece by piece, ends when the client goes, and may break 
     same($pid, $host->ask('hello')['pid'], 'the worker lives');
 });
 
-test('nothing that is printed reaches the wire, by whatever way; standard input is empty', function (Box $box): void {
-    $host = looping($box, ['workers' => 1, 'log' => 'info'], ini: ['display_errors' => '1', 'html_errors' => '0']);
+test('nothing that is printed reaches the wire, by whatever way; standard input is empty', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 1, 'log' => 'info'], ini: ['display_errors' => '1', 'html_errors' => '0']);
     $pid = $host->ask('hello')['pid'];
     same('clean', asked($host->url('print'))['body']);
     same([200, ''], [asked($host->url('read'))['status'], asked($host->url('read'))['body']]);
@@ -101,8 +101,8 @@ test('nothing that is printed reaches the wire, by whatever way; standard input 
     same([], preg_grep('/validation|CRC/i', explode("\n", $host->process->errors())), 'trouble with the wire');
 });
 
-test('after exit and fatal errors there is a new worker, and a child that is forked can be ended', function (Box $box): void {
-    $host = looping($box, ['workers' => 1], ini: ['memory_limit' => '64M']);
+test('after exit and fatal errors there is a new worker, and a child that is forked can be ended', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 1], ini: ['memory_limit' => '64M']);
     foreach (['exit', 'exit_code', 'memory'] as $end) {
         $pid = $host->ask('hello')['pid'];
         is_true(asked($host->url($end))['status'] >= 500, $end);
@@ -111,37 +111,37 @@ test('after exit and fatal errors there is a new worker, and a child that is for
     same([true, SIGTERM], $host->ask('fork'));
 });
 
-test('a handler that takes too long is ended by RoadRunner with its worker, and the next request is served', function (Box $box): void {
-    $host = looping($box, ['workers' => 1, 'pool' => "supervisor:\n      exec_ttl: 1s"]);
+test('a handler that takes too long is ended by RoadRunner with its worker, and the next request is served', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 1, 'pool' => "supervisor:\n      exec_ttl: 1s"]);
     $pid = $host->ask('hello')['pid'];
     is_true(asked($host->url('hang'))['status'] >= 500, 'hang');
     is_true($host->ask('hello')['pid'] !== $pid, 'the same worker');
 });
 
-test('workers that end by themselves lose no request: their number, their memory, RoadRunner\'s max_jobs, a reset', function (Box $box): void {
-    $host = looping($box, ['pool' => 'max_jobs: 11'], maxRequests: 7);
+test('workers that end by themselves lose no request: their number, their memory, RoadRunner\'s max_jobs, a reset', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['pool' => 'max_jobs: 11'], maxRequests: 7);
     $answers = Http::many(array_fill(0, 160, $host->url('hello')), 4, 60, static function () use ($host, &$resets): void {
         // RoadRunner's own reset ends workers between two requests.
         in_array($resets = ($resets ?? 0) + 1, [10, 30], true) && $host->reset();
     });
     all_served($answers);
-    $ended = loops_ended($box);
+    $ended = loops_ended($sandbox);
     $most = max(array_column($ended, 0));
     is_true($most === 7 && count($ended) >= 160 / 7 - 6, "loops: " . show($ended));
     same(array_column($ended, 1), array_column($ended, 0), 'what loop() returns is what was served');
     $host->process->signal(SIGTERM);
     same(0, $host->process->wait(40));
 
-    $box->set('worker_max_memory', '32M');
-    $box->set('log_level', 'info');
-    $before = count(loops_ended($box));
-    $host = looping($box->beside(), ['workers' => 1, 'log' => 'info']);
+    $sandbox->set('worker_max_memory', '32M');
+    $sandbox->set('log_level', 'info');
+    $before = count(loops_ended($sandbox));
+    $host = looping($sandbox->beside(), ['workers' => 1, 'log' => 'info']);
     all_served(Http::many(array_fill(0, 20, $host->url('grow')), 1));
     eventually('it is told', static fn (): bool => substr_count($host->process->errors(), 'worker loop ends') >= 4);
 });
 
-test('a signal ends a worker after its request, and gives the next one to another; RoadRunner\'s stop ends all', function (Box $box): void {
-    $host = looping($box, ['workers' => 2]);
+test('a signal ends a worker after its request, and gives the next one to another; RoadRunner\'s stop ends all', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 2]);
     foreach ([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2] as $signal) {
         $workers = ready_workers($host, 2);
         $asked = microtime(true);
@@ -154,26 +154,26 @@ test('a signal ends a worker after its request, and gives the next one to anothe
         }));
         eventually('both have ended', static fn (): bool => array_filter($workers, is_alive(...)) === [], 20);
     }
-    same(12, count(loops_ended($box)), 'loops that came to their end');
+    same(12, count(loops_ended($sandbox)), 'loops that came to their end');
     $idle = ready_workers($host, 2);
     array_map(static fn (int $worker): bool => posix_kill($worker, SIGTERM), $idle);
     // A service that is stopped as a whole: the signal is for all of its processes.
     $host->process->signal(SIGTERM);
     same(0, $host->process->wait(40));
-    same(14, count(loops_ended($box)));
+    same(14, count(loops_ended($sandbox)));
 });
 
-test('a relay over a socket serves as well', function (Box $box): void {
-    $host = looping($box, ['workers' => 2, 'relay' => 'unix://' . $box->directory . '/relay.sock']);
+test('a relay over a socket serves as well', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['workers' => 2, 'relay' => 'unix://' . $sandbox->directory . '/relay.sock']);
     all_served(Http::many(array_fill(0, 40, $host->url('print')), 4));
     same(str_repeat('y', 1), substr(asked($host->url('big', kib: '4096'))['body'], -1) === 'f' ? 'y' : 'n');
 });
 
-test('a forked child that comes back to the loop answers no client', function (Box $box): void {
-    $socket = "unix://{$box->directory}/relay.sock";
+test('a forked child that comes back to the loop answers no client', function (Sandbox $sandbox): void {
+    $socket = "unix://{$sandbox->directory}/relay.sock";
     foreach ([['loop', 'pipes', 'Pillion\\StateException 800 800'], ['own', 'pipes'], ['spiral', 'pipes'], ['loop', $socket], ['spiral', $socket]] as $case) {
         [$loop, $relay, $end] = $case + [2 => null];
-        $host = looping($box, ['workers' => 1, 'script' => 'forking.php', 'loop' => $loop, 'relay' => $relay]);
+        $host = looping($sandbox, ['workers' => 1, 'script' => 'forking.php', 'loop' => $loop, 'relay' => $relay]);
         [$worker] = $host->workers();
         foreach (['throws', 'returns', 'pieces', 'exits'] as $round => $path) {
             $answer = $path === 'pieces' ? 'first second' : "answer to /{$path}";
@@ -184,7 +184,7 @@ test('a forked child that comes back to the loop answers no client', function (B
             }
         }
         same([$worker], $host->workers(), "{$loop}: the worker lives");
-        $file = $box->setting('state_dir') . '/children';
+        $file = $sandbox->setting('state_dir') . '/children';
         $ends = is_file($file) ? file($file, FILE_IGNORE_NEW_LINES) : [];
         $end === null || same([$end, $end, $end], $ends, "{$loop}: how children ended");
         @unlink($file);

@@ -8,17 +8,17 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-function leaking(Box $box, int $threads): FrankenPhp
+function leaking(Sandbox $sandbox, int $threads): FrankenPhp
 {
-    $box->set('worker_leak_check', 'on');
-    $box->set('log_level', 'error');
-    putenv("NOTES_DIRECTORY={$box->directory}");
+    $sandbox->set('worker_leak_check', 'on');
+    $sandbox->set('log_level', 'error');
+    putenv("NOTES_DIRECTORY={$sandbox->directory}");
 
-    return new FrankenPhp($box, ['script' => __DIR__ . '/leaking.php', 'threads' => $threads], ['session.save_path' => $box->directory]);
+    return new FrankenPhp($sandbox, ['script' => __DIR__ . '/leaking.php', 'threads' => $threads], ['session.save_path' => $sandbox->directory]);
 }
 
-test('a clean application with templates, SQLite and sessions leaves nothing behind in 1,000 requests on two threads', function (Box $box): void {
-    $host = leaking($box, 2);
+test('a clean application with templates, SQLite and sessions leaves nothing behind in 1,000 requests on two threads', function (Sandbox $sandbox): void {
+    $host = leaking($sandbox, 2);
     same(201, Http::post($host->url('notes'), 'text=milk', 'application/x-www-form-urlencoded')['status']);
     $paths = [$host->url(''), $host->url('notes/1'), $host->url('notes/99'), $host->url('nowhere'), $host->url('login/ann', session: 'ann'), $host->url('', session: 'ann')];
     $ask = static function (int $rounds) use ($paths): array {
@@ -41,8 +41,8 @@ test('a clean application with templates, SQLite and sessions leaves nothing beh
     is_true(abs($trend['bytes']) < 50_000 && $trend['requests'] <= $status['requests'], show($status));
 });
 
-test('a leak is named on the thread that has it, and on no other', function (Box $box): void {
-    $host = leaking($box, 3);
+test('a leak is named on the thread that has it, and on no other', function (Sandbox $sandbox): void {
+    $host = leaking($sandbox, 3);
     $paths = [];
     for ($number = 0; $number < 150; $number++) {
         array_push($paths, $host->url('leak'), $host->url('leaks'), $host->url('leaks'));
@@ -66,18 +66,18 @@ test('a leak is named on the thread that has it, and on no other', function (Box
     same([], array_diff(array_keys(array_filter($served, fn (int $leaks): bool => $leaks > 30)), array_keys($found)), show($served));
 });
 
-test('what frameworks replace between requests is no leak in 1,000 requests, and a planted one is within ten', function (Box $box): void {
-    $box->set('worker_leak_check', 'on');
-    $box->set('log', $box->setting('state_dir') . '/log');
-    $box->set('log_level', 'warn');
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/framework.php', 'threads' => 1]);
+test('what frameworks replace between requests is no leak in 1,000 requests, and a planted one is within ten', function (Sandbox $sandbox): void {
+    $sandbox->set('worker_leak_check', 'on');
+    $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
+    $sandbox->set('log_level', 'warn');
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/framework.php', 'threads' => 1]);
     $paths = ['', 'a', 'ab', 'blog', 'blog/1', 'blog/22', 'blog/333', 'users/1', 'users/22', 'search'];
     foreach (array_chunk(range(1, 1000), 50) as $numbers) {
         foreach (Http::many(array_map(static fn (int $number): string => $host->url($paths[$number * 7 % count($paths)]), $numbers), 2) as $answer) {
             same([], Http::decode($answer));
         }
     }
-    same(false, str_contains((string) @file_get_contents($box->setting('state_dir') . '/log'), 'left'), 'the log');
+    same(false, str_contains((string) @file_get_contents($sandbox->setting('state_dir') . '/log'), 'left'), 'the log');
     $named = [];
     for ($number = 1; $number <= 11 && $named === []; $number++) {
         $named = $host->ask('leak');
@@ -85,11 +85,11 @@ test('what frameworks replace between requests is no leak in 1,000 requests, and
     same(['Framework\Container->services'], array_column($named, 'name'), "after {$number}");
 });
 
-test('each thread is a worker of its own to all others, restarts and ends of threads included', function (Box $box): void {
-    $box->set('log_level', 'error');
-    $host = leaking($box, 3);
-    $seen = static function () use ($box): array {
-        $php = $box->php('echo json_encode(Pillion\status()["workers"]), "\n";');
+test('each thread is a worker of its own to all others, restarts and ends of threads included', function (Sandbox $sandbox): void {
+    $sandbox->set('log_level', 'error');
+    $host = leaking($sandbox, 3);
+    $seen = static function () use ($sandbox): array {
+        $php = $sandbox->php('echo json_encode(Pillion\status()["workers"]), "\n";');
         $workers = json_decode($php->line(), true);
         same(0, $php->wait());
 

@@ -58,13 +58,13 @@ $ends = [
 ];
 
 foreach ($ends as $end => $do) {
-    test(sprintf('%d ends by %s under load leave no lock, no file and no build, and the next start serves', ENDS, $end), function (Box $box) use ($do): void {
-        $velox = $box->velox();
+    test(sprintf('%d ends by %s under load leave no lock, no file and no build, and the next start serves', ENDS, $end), function (Sandbox $sandbox) use ($do): void {
+        $velox = $sandbox->velox();
         $velox->script(['delay_ms' => 150, 'size' => 4 << 20]);
         $sum = ['answered' => 0, 'not answered' => 0];
         $files = [];
         for ($round = 0; $round < ENDS; $round++) {
-            $host = new Fpm($box, ['www' => ['pm.max_children = 4']], name: "fpm {$round}");
+            $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4']], name: "fpm {$round}");
             $workers = $host->workers();
             $at = microtime(true) + random_int(50, 600) / 1000;
             $ended = false;
@@ -80,28 +80,28 @@ foreach ($ends as $end => $do) {
             foreach ($counts as $what => $count) {
                 $sum[$what] += $count;
             }
-            eventually('nothing is locked', fn (): bool => $box->locked() === [], 15);
+            eventually('nothing is locked', fn (): bool => $sandbox->locked() === [], 15);
             $velox->awaitInFlight(0);
             // Slots of flights are made one by one, 256 at most; what was being written goes with the next cleaning.
-            $files[] = count(preg_grep('~\.(bin|json|tmp)$|/(flights|presence)/~', $box->files(), PREG_GREP_INVERT));
+            $files[] = count(preg_grep('~\.(bin|json|tmp)$|/(flights|presence)/~', $sandbox->files(), PREG_GREP_INVERT));
         }
-        $host = new Fpm($box, name: 'afterwards');
+        $host = new Fpm($sandbox, name: 'afterwards');
         for ($i = 0; $i < 4; $i++) {
             same(true, $host->ask('build', name: "afterwards {$i}")['answer']['good'] ?? null);
         }
         $host->ask('clean');
         eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
-        eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 3, 15);
+        eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3, 15);
         note(show(['requests' => $sum, 'built' => $velox->counter('builds_finished'), 'files' => $files]));
         is_true(max($files) <= 13, 'files besides artifacts and slots: ' . show($files));
         $host->process->signal(SIGQUIT);
         $host->process->wait(20);
-        $box->isLeftClean();
+        $sandbox->isLeftClean();
     });
 }
 
 /** What stays after hundreds of deaths: the living, and nothing that a dead one held. */
-function is_settled(Box $box, Fpm $host, FakeVelox $velox, int $children): void
+function is_settled(Sandbox $sandbox, Fpm $host, FakeVelox $velox, int $children): void
 {
     $velox->awaitInFlight(0);
     $host->ask('clean');
@@ -110,17 +110,17 @@ function is_settled(Box $box, Fpm $host, FakeVelox $velox, int $children): void
         same(true, $host->ask('build', name: 'afterwards')['answer']['good'] ?? null);
     }
     eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
-    eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= $children, 25);
+    eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= $children, 25);
     same(1, $host->master()['threads'], 'threads of the master');
     $host->process->signal(SIGQUIT);
     same(0, $host->process->wait(20));
-    $box->isLeftClean();
+    $sandbox->isLeftClean();
 }
 
-test(sprintf('children killed under load, %d of them: whoever is answered is answered well, and nothing stays locked', 10 * ENDS), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('children killed under load, %d of them: whoever is answered is answered well, and nothing stays locked', 10 * ENDS), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 4 << 20]);
-    $host = new Fpm($box, ['www' => ['pm.max_children = 4']]);
+    $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4']]);
     $killed = 0;
     $sum = ['answered' => 0, 'not answered' => 0];
     for ($round = 0; $killed < 10 * ENDS; $round++) {
@@ -138,13 +138,13 @@ test(sprintf('children killed under load, %d of them: whoever is answered is ans
     }
     note(show(['killed' => $killed, 'requests' => $sum, 'builds' => $velox->counter('build_requests'), 'built' => $velox->counter('builds_finished')]));
     is_true($sum['not answered'] <= 2 * $killed, 'more were not answered than children were killed: ' . show([$sum, $killed]));
-    is_settled($box, $host, $velox, 4);
+    is_settled($sandbox, $host, $velox, 4);
 });
 
-test(sprintf('%d reloads under load: whoever is answered is answered well, and nothing stays locked', 3 * ENDS), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('%d reloads under load: whoever is answered is answered well, and nothing stays locked', 3 * ENDS), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
-    $host = new Fpm($box, ['www' => ['pm.max_children = 4']], ['process_control_timeout = 20']);
+    $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4']], ['process_control_timeout = 20']);
     $reloads = 0;
     $sum = ['answered' => 0, 'not answered' => 0];
     for ($round = 0; $reloads < 3 * ENDS; $round++) {
@@ -162,28 +162,28 @@ test(sprintf('%d reloads under load: whoever is answered is answered well, and n
     }
     note(show(['reloads' => $reloads, 'requests' => $sum]));
     $host->awaitAnswer();
-    is_settled($box, $host, $velox, 4);
+    is_settled($sandbox, $host, $velox, 4);
 });
 
-test('a fresh child for each of hundreds of requests, half of which leave a build behind', function (Box $box): void {
-    $velox = $box->velox();
+test('a fresh child for each of hundreds of requests, half of which leave a build behind', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
-    $host = new Fpm($box, ['www' => ['pm.max_children = 4', 'pm.max_requests = 1']]);
+    $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4', 'pm.max_requests = 1']]);
     $counts = judged($host->many(requests(50 * ENDS, 'fresh'), 8, 60));
     note(show(['requests' => $counts, 'builds' => $velox->counter('build_requests')]));
     same(0, $counts['not answered']);
-    is_settled($box, $host, $velox, 4);
+    is_settled($sandbox, $host, $velox, 4);
 });
 
-test('children whose master was killed go on with their builds, and those of the next master join them', function (Box $box): void {
-    $velox = $box->velox();
+test('children whose master was killed go on with their builds, and those of the next master join them', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 3000, 'times' => 1], ['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
-    $first = new Fpm($box, name: 'first');
+    $first = new Fpm($sandbox, name: 'first');
     $orphans = $first->workers();
     $first->ask('submit', name: 'one');
     $velox->awaitInFlight(1);
     $first->process->kill();
-    $second = new Fpm($box, name: 'second');
+    $second = new Fpm($sandbox, name: 'second');
     same($orphans, array_values(array_filter($orphans, is_alive(...))), 'orphans alive');
     $answer = $second->ask('build', name: 'one');
     same([true, 1], [$answer['answer']['good'] ?? $answer, $velox->counter('build_requests')]);
@@ -197,5 +197,5 @@ test('children whose master was killed go on with their builds, and those of the
     })[0];
     same(true, Http::decode($answer)['answer']['good'] ?? null, show($answer));
     same([false, 3], [is_alive($builder), $velox->counter('build_requests')]);
-    is_settled($box, $second, $velox, 3);
+    is_settled($sandbox, $second, $velox, 3);
 });

@@ -30,11 +30,11 @@ const USER = <<<'PHP'
  * @param string $known the path of a binary that is kept
  * @return list<string>
  */
-function places(Box $box, string $known): array
+function places(Sandbox $sandbox, string $known): array
 {
-    $run = $box->setting('run_dir');
-    $state = $box->setting('state_dir');
-    $cache = $box->setting('velox_cache_dir');
+    $run = $sandbox->setting('run_dir');
+    $state = $sandbox->setting('state_dir');
+    $cache = $sandbox->setting('velox_cache_dir');
 
     return [
         "{$state}/secret", "{$state}/builds",
@@ -81,29 +81,29 @@ function fingerprint(string $directory): array
 $every = getenv('PILLION_FILES') === 'long' ? 1 : 5;
 foreach (array_keys($kinds) as $which => $kind) {
     $make = $kinds[$kind];
-    test("{$kind} in the place of our files are refused, and touch nothing outside", function (Box $box) use ($make, $which, $every): void {
-        $box->velox();
-        $box->set('velox_cache_dir', $cache = "{$box->directory}/cache");
-        mkdir($outside = "{$box->directory}/outside");
+    test("{$kind} in the place of our files are refused, and touch nothing outside", function (Sandbox $sandbox) use ($make, $which, $every): void {
+        $sandbox->velox();
+        $sandbox->set('velox_cache_dir', $cache = "{$sandbox->directory}/cache");
+        mkdir($outside = "{$sandbox->directory}/outside");
         mkdir("{$outside}/directory");
         file_put_contents("{$outside}/file", str_repeat('0', 64));
         file_put_contents("{$outside}/directory/file", 'not ours');
-        file_put_contents($binary = "{$box->directory}/binary", "\x7fELF" . random_bytes(100));
-        $box->php(USER, ['known', $binary])->all();
+        file_put_contents($binary = "{$sandbox->directory}/binary", "\x7fELF" . random_bytes(100));
+        $sandbox->php(USER, ['known', $binary])->all();
         $known = current(glob("{$cache}/??/??/*.????????.bin"));
         $before = fingerprint($outside);
-        $copy = "{$box->directory}/whole";
+        $copy = "{$sandbox->directory}/whole";
         foreach (['run_dir', 'state_dir', 'velox_cache_dir'] as $name) {
-            run(['cp', '-a', $box->setting($name), "{$copy}-{$name}"]);
+            run(['cp', '-a', $sandbox->setting($name), "{$copy}-{$name}"]);
         }
         $ended = 0;
-        foreach (places($box, $known) as $nth => $place) {
+        foreach (places($sandbox, $known) as $nth => $place) {
             if ($nth % $every !== $which % $every) {
                 continue;
             }
             remove_tree($place);
             $make($place, $outside);
-            $process = $box->php(USER, ['known', $binary]);
+            $process = $sandbox->php(USER, ['known', $binary]);
             $said = $process->all(60);
             same(0, $process->wait(), $place);
             $ended++;
@@ -119,12 +119,12 @@ foreach (array_keys($kinds) as $which => $kind) {
             remove_tree($place);
             // All as it was, for the next one.
             foreach (['run_dir', 'state_dir', 'velox_cache_dir'] as $name) {
-                remove_tree($box->setting($name));
-                run(['cp', '-a', "{$copy}-{$name}", $box->setting($name)]);
+                remove_tree($sandbox->setting($name));
+                run(['cp', '-a', "{$copy}-{$name}", $sandbox->setting($name)]);
             }
         }
         is_true($ended * $every > 18, "places: {$ended}");
-        $said = $box->php(USER, ['known', $binary])->all();
+        $said = $sandbox->php(USER, ['known', $binary])->all();
         same(true, $said['built'][0]['good'] ?? $said);
         remove_tree("{$copy}-run_dir");
     });

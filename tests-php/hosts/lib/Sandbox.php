@@ -11,7 +11,7 @@ use FilesystemIterator;
 use RecursiveDirectoryIterator;
 use RecursiveIteratorIterator;
 
-final class Box
+final class Sandbox
 {
     public readonly string $directory;
     private ?FakeVelox $velox = null;
@@ -77,10 +77,10 @@ final class Box
     /** A box with directories of its own and the same servers, which ends with this one. */
     public function beside(): self
     {
-        $box = new self();
-        $box->settings = array_intersect_key($box->settings, ['pillion.state_dir' => 0, 'pillion.run_dir' => 0]) + $this->settings;
+        $sandbox = new self();
+        $sandbox->settings = array_intersect_key($sandbox->settings, ['pillion.state_dir' => 0, 'pillion.run_dir' => 0]) + $this->settings;
 
-        return $this->beside[] = $box;
+        return $this->beside[] = $sandbox;
     }
 
     public function set(string $name, string $value): void
@@ -214,7 +214,7 @@ final class Box
     /** What was said to standard error, for somebody who has to find out what went wrong. */
     public function story(): string
     {
-        $story = implode('', array_map(fn (self $box): string => $box->story(), $this->beside));
+        $story = implode('', array_map(fn (self $sandbox): string => $sandbox->story(), $this->beside));
         foreach ($this->processes as $process) {
             $errors = implode("\n", array_slice(explode("\n", rtrim($process->errors())), -12));
             // Of many that were killed on purpose, those that said nothing tell nothing.
@@ -230,8 +230,8 @@ final class Box
     /** Ends everything. With $judge, a crash of anything is a failure. */
     public function close(bool $judge): void
     {
-        foreach ($this->beside as $box) {
-            $box->close($judge);
+        foreach ($this->beside as $sandbox) {
+            $sandbox->close($judge);
         }
         foreach ($this->processes as $process) {
             $process->close();

@@ -14,7 +14,7 @@ require __DIR__ . '/support.php';
 
 const DEATHS = 9;
 
-$request = ['plugins' => [['module_name' => 'github.com/acme/heirs', 'tag' => 'v1.0.' . ($argv[2] ?? 0)]]] + CONFIG;
+$request = ['plugins' => [['module_name' => 'github.com/acme/failover', 'tag' => 'v1.0.' . ($argv[2] ?? 0)]]] + CONFIG;
 if (($argv[1] ?? '') === 'process') {
     // Goes on until it is killed. Who comes second tells so after a moment in which it has found the flight of the first.
     $build = Velox\build($request);
@@ -84,4 +84,4 @@ $server('POST', '{"delay_ms": 0}');
 $tell = static fn (string $what): string => (new Samples($took[$what]))->tell('ms');
 row('a builder is killed: until the next one asks the server', $tell('asked'), '–', '', 'about a second', []);
 row('the steward is killed: until there is another', $tell('steward'), '–', '', 'about a second', []);
-row('a process is killed: until its presence is swept, by whoever looks first', $tell('swept'), '–', '', '', []);
+row('a process is killed: until its presence is removed by the next process that lists presences', $tell('swept'), '–', '', '', []);

@@ -8,9 +8,9 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('the handler gets PSR-7 requests and returns PSR-7 responses; what fails is status 500', function (Box $box): void {
-    tell_of_requests($box);
-    $host = looping($box, ['workers' => 1, 'script' => 'psr7.php', 'log' => 'info']);
+test('the handler gets PSR-7 requests and returns PSR-7 responses; what fails is status 500', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = looping($sandbox, ['workers' => 1, 'script' => 'psr7.php', 'log' => 'info']);
     $pid = $host->ask('hello')['pid'];
     same([202, 'clean'], array_values(array_intersect_key(asked($host->url('print')), ['status' => 0, 'body' => 0])));
     foreach (['throw', 'no_response'] as $wrong) {
@@ -24,24 +24,24 @@ test('the handler gets PSR-7 requests and returns PSR-7 responses; what fails is
     eventually('it is in the log', static fn (): bool => str_contains($host->process->errors(), 'from echo') && str_contains($host->process->errors(), 'RuntimeException: from the handler'));
 });
 
-test('workers that end by themselves or by a signal lose no request with PSR-7 either', function (Box $box): void {
-    $host = looping($box, ['script' => 'psr7.php'], maxRequests: 5);
+test('workers that end by themselves or by a signal lose no request with PSR-7 either', function (Sandbox $sandbox): void {
+    $host = looping($sandbox, ['script' => 'psr7.php'], maxRequests: 5);
     all_served(Http::many(array_fill(0, 60, $host->url('hello')), 4, 60, static function () use ($host, &$round): void {
         ($round = ($round ?? 0) + 1) === 10 && array_map(static fn (int $worker): bool => posix_kill($worker, SIGUSR1), busy_workers($host));
     }));
-    $ended = loops_ended($box);
+    $ended = loops_ended($sandbox);
     is_true(max(array_column($ended, 0)) === 5 && count($ended) >= 8, 'loops: ' . show($ended));
     same(array_column($ended, 1), array_column($ended, 0), 'what loop() returns is what was served');
 });
 
-test('what is missing is named', function (Box $box): void {
+test('what is missing is named', function (Sandbox $sandbox): void {
     foreach (['' => 'composer require pillion/bridge', 'final class Found {} class_alias(Found::class, "Spiral\\\\RoadRunner\\\\Http\\\\PSR7Worker");' => 'composer require nyholm/psr7'] as $code => $told) {
-        file_put_contents("{$box->directory}/script.php", "<?php {$code} Pillion\\Worker\\loop(fn () => null);");
-        $php = $box->start('php', [...$box->phpCommand(), "{$box->directory}/script.php"], ['RR_MODE' => 'http', 'RR_RELAY' => 'pipes']);
+        file_put_contents("{$sandbox->directory}/script.php", "<?php {$code} Pillion\\Worker\\loop(fn () => null);");
+        $php = $sandbox->start('php', [...$sandbox->phpCommand(), "{$sandbox->directory}/script.php"], ['RR_MODE' => 'http', 'RR_RELAY' => 'pipes']);
         same(255, $php->wait(30));
         is_true(str_contains($php->errors(), $told), $php->errors());
     }
-    $php = $box->start('php', [...$box->phpCommand(), "{$box->directory}/script.php"], ['RR_MODE' => 'jobs']);
+    $php = $sandbox->start('php', [...$sandbox->phpCommand(), "{$sandbox->directory}/script.php"], ['RR_MODE' => 'jobs']);
     same(255, $php->wait(30));
     is_true(str_contains($php->errors(), "RR_MODE is 'jobs'"), $php->errors());
 });

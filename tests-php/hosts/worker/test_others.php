@@ -8,25 +8,25 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('php-fpm: each of thirty endings is one request with one end', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new Fpm($box, ['www' => ['pm.max_children = 1', 'php_admin_value[memory_limit] = 64M']], files: ['worker/index.php', 'worker/endings.php']);
+test('php-fpm: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new Fpm($sandbox, ['www' => ['pm.max_children = 1', 'php_admin_value[memory_limit] = 64M']], files: ['worker/index.php', 'worker/endings.php']);
     foreach ($host->many(array_map(fn (string $path): array => [$path], array_keys(ENDINGS)), 1) as $i => $answer) {
         $path = array_keys(ENDINGS)[$i];
         // php-fpm's FastCGI has no word for an error after the answer.
         same(ENDINGS[$path], $answer['status'], $path . ': ' . show($answer));
     }
-    all_ended($box, count(ENDINGS) + 1);
-    all_reset($box);
+    all_ended($sandbox, count(ENDINGS) + 1);
+    all_reset($sandbox);
     $status = $host->ask('status');
     same(['fpm', false], [$status['mode'], $status['worker_mode']]);
-    same([count(begun($box)) - 1, count(begun($box))], [$status['requests'], $status['requests_begun']], 'ended and begun');
+    same([count(begun($sandbox)) - 1, count(begun($sandbox))], [$status['requests'], $status['requests_begun']], 'ended and begun');
 });
 
-test("PHP's own server: each of thirty endings is one request with one end", function (Box $box): void {
-    tell_of_requests($box);
+test("PHP's own server: each of thirty endings is one request with one end", function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
     $address = '127.0.0.1:' . free_port();
-    $server = $box->start('php -S', [...$box->phpCommand(['memory_limit' => '64M', 'display_errors' => '0']), '-S', $address, __DIR__ . '/index.php']);
+    $server = $sandbox->start('php -S', [...$sandbox->phpCommand(['memory_limit' => '64M', 'display_errors' => '0']), '-S', $address, __DIR__ . '/index.php']);
     eventually('it answers', fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
     foreach (array_keys(ENDINGS) as $path) {
         $answer = Http::get("http://{$address}/{$path}");
@@ -35,30 +35,30 @@ test("PHP's own server: each of thirty endings is one request with one end", fun
         same($expected, $answer['status'], $path . ': ' . show($answer));
     }
     $status = json_decode(Http::get("http://{$address}/status")['body'], true);
-    all_ended($box, count(ENDINGS) + 2);
-    all_reset($box);
+    all_ended($sandbox, count(ENDINGS) + 2);
+    all_reset($sandbox);
     same(['cli-server', false, $server->pid], [$status['mode'], $status['worker_mode'], $status['pid']]);
-    same([count(begun($box)) - 1, count(begun($box))], [$status['requests'], $status['requests_begun']], 'ended and begun');
+    same([count(begun($sandbox)) - 1, count(begun($sandbox))], [$status['requests'], $status['requests_begun']], 'ended and begun');
 });
 
-test('the command line: each of thirty endings is one request with one end', function (Box $box): void {
-    tell_of_requests($box);
+test('the command line: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
     $running = [];
     foreach (array_keys(ENDINGS) as $i => $path) {
-        $running[] = $box->start("php {$path}", [...$box->phpCommand(['memory_limit' => '64M']), __DIR__ . '/index.php', $path]);
+        $running[] = $sandbox->start("php {$path}", [...$sandbox->phpCommand(['memory_limit' => '64M']), __DIR__ . '/index.php', $path]);
         if ($i % 4 === 3 || $i === count(ENDINGS) - 1) {
             array_map(fn (Process $process) => $process->wait(30), $running);
             $running = [];
         }
     }
-    all_ended($box, count(ENDINGS));
-    all_reset($box);
+    all_ended($sandbox, count(ENDINGS));
+    all_reset($sandbox);
 });
 
-test('RoadRunner: each of thirty endings is one request with one end, also where it ends the worker', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '64M']);
-    $before = count(begun($box));
+test('RoadRunner: each of thirty endings is one request with one end, also where it ends the worker', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '64M']);
+    $before = count(begun($sandbox));
     foreach (array_keys(ENDINGS) as $path) {
         $answer = Http::get($host->url($path));
         is_true($answer['status'] >= 200, $path . ': ' . show($answer));
@@ -68,14 +68,14 @@ test('RoadRunner: each of thirty endings is one request with one end, also where
     same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
     // A worker's last request ends with its next one, or with the worker.
     $host->reset();
-    all_ended($box, $before + count(ENDINGS) + 1);
-    all_reset($box);
+    all_ended($sandbox, $before + count(ENDINGS) + 1);
+    all_reset($sandbox);
 });
 
-test('RoadRunner over a socket: each request has one beginning and one end', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'relay' => "unix://{$box->directory}/relay.sock"], ['memory_limit' => '64M']);
-    $before = count(begun($box));
+test('RoadRunner over a socket: each request has one beginning and one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'relay' => "unix://{$sandbox->directory}/relay.sock"], ['memory_limit' => '64M']);
+    $before = count(begun($sandbox));
     // Where a worker ends by itself RoadRunner kills it at once.
     $paths = ['echo', 'throw', 'throw_from_deep', 'nested_buffers', 'buffers_left_open', 'generator', 'fiber', 'chdir'];
     foreach ($paths as $path) {
@@ -84,13 +84,13 @@ test('RoadRunner over a socket: each request has one beginning and one end', fun
     $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
     same('mine', json_decode(file_get_contents($host->url('status'), false, $context), true)['request']['id']);
     $host->reset();
-    all_ended($box, $before + count($paths) + 1);
-    all_reset($box);
+    all_ended($sandbox, $before + count($paths) + 1);
+    all_reset($sandbox);
 });
 
-test('RoadRunner with opcache and its JIT: each request has one beginning and one end', function (Box $box): void {
+test('RoadRunner with opcache and its JIT: each request has one beginning and one end', function (Sandbox $sandbox): void {
     foreach (['tracing', 'function'] as $jit) {
-        $own = $box->beside();
+        $own = $sandbox->beside();
         tell_of_requests($own);
         $host = new RoadRunner($own, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php'], [
             'opcache.enable_cli' => '1', 'opcache.jit' => $jit, 'opcache.jit_buffer_size' => '32M', 'opcache.jit_hot_loop' => '8', 'opcache.jit_hot_func' => '8',
@@ -106,19 +106,19 @@ test('RoadRunner with opcache and its JIT: each request has one beginning and on
     }
 });
 
-test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
+test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
     $paths = mixed_endings(200, seed: 7, without: ['time', 'memory']);
     Http::many(array_map($host->url(...), $paths), 4, 60);
     $host->reset();
-    all_ended($box, 200);
-    all_reset($box);
+    all_ended($sandbox, 200);
+    all_reset($sandbox);
 });
 
-test('RoadRunner: bodies, uploads and streamed answers of any size, clients that leave, a reset amid them', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '128M']);
+test('RoadRunner: bodies, uploads and streamed answers of any size, clients that leave, a reset amid them', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '128M']);
     $body = random_bytes(8 << 20);
     $form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n{$body}\r\n--b--\r\n";
     $asked = [];
@@ -146,13 +146,13 @@ test('RoadRunner: bodies, uploads and streamed answers of any size, clients that
     same(200, Http::get($host->url('echo'))['status']);
     eventually('those are over', fn (): bool => count(children($host->pid)) === 2);
     $host->reset();
-    all_ended($box, count($asked) + 2);
-    all_reset($box);
+    all_ended($sandbox, count($asked) + 2);
+    all_reset($sandbox);
 });
 
-test('RoadRunner: a worker that is killed because it takes too long takes its own request with it, and no other', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new RoadRunner($box, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'supervisor: {watch_tick: 1s, exec_ttl: 2s}'], ['memory_limit' => '64M']);
+test('RoadRunner: a worker that is killed because it takes too long takes its own request with it, and no other', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'supervisor: {watch_tick: 1s, exec_ttl: 2s}'], ['memory_limit' => '64M']);
     $before = $host->workers();
     $answers = Http::many([$host->url('spin'), ...array_fill(0, 30, $host->url('scope'))], 2, 30);
     is_true($answers[0]['status'] >= 500, show($answers[0]));
@@ -162,15 +162,15 @@ test('RoadRunner: a worker that is killed because it takes too long takes its ow
     eventually('another worker serves', fn (): bool => count($host->workers()) === 2 && array_diff($host->workers(), $before) !== []);
     same('text', Http::get($host->url('echo'))['body']);
     $host->reset();
-    $killed = array_keys(begun_paths($box), 'spin', true);
+    $killed = array_keys(begun_paths($sandbox), 'spin', true);
     same(1, count($killed), 'requests that were killed');
-    eventually('all others have ended', fn (): bool => count(ended($box)) === count(begun($box)) - 1);
-    same($killed, array_values(array_diff(begun($box), ended($box))), 'without an end');
-    same($killed, array_values(array_diff(begun($box), reset_after($box))), 'without hooks');
+    eventually('all others have ended', fn (): bool => count(ended($sandbox)) === count(begun($sandbox)) - 1);
+    same($killed, array_values(array_diff(begun($sandbox), ended($sandbox))), 'without an end');
+    same($killed, array_values(array_diff(begun($sandbox), reset_after($sandbox))), 'without hooks');
 });
 
-test('RoadRunner: loop() in a request of an own loop is refused, and the loop goes on', function (Box $box): void {
-    $host = new RoadRunner($box, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php']);
+test('RoadRunner: loop() in a request of an own loop is refused, and the loop goes on', function (Sandbox $sandbox): void {
+    $host = new RoadRunner($sandbox, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php']);
     for ($i = 0; $i < 3; $i++) {
         [$code, $message] = $host->ask('loop');
         same([800, true], [$code, str_contains($message, 'waitPayload()')], $message);

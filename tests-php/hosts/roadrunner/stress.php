@@ -50,7 +50,7 @@ function wire_is_clean(RoadRunner $host): void
 }
 
 /** Both workers serve, nothing is under way, and after the end nothing is locked. */
-function is_settled(Box $box, RoadRunner $host, FakeVelox $velox): void
+function is_settled(Sandbox $sandbox, RoadRunner $host, FakeVelox $velox): void
 {
     $velox->awaitInFlight(0);
     eventually('two workers', fn (): bool => count($host->workers()) === 2, 60);
@@ -59,17 +59,17 @@ function is_settled(Box $box, RoadRunner $host, FakeVelox $velox): void
     }
     eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
     $host->ask('clean');
-    eventually('the dead have no presence', fn (): bool => count(glob($box->setting('run_dir') . '/presence/*')) <= 2, 25);
+    eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 2, 25);
     wire_is_clean($host);
     $host->process->signal(SIGTERM);
     same(0, $host->process->wait(40));
-    $box->isLeftClean();
+    $sandbox->isLeftClean();
 }
 
-test(sprintf('workers killed under load, %d of them: who is answered is answered well, and nothing stays locked', KILLS), function (Box $box): void {
-    $velox = $box->velox();
+test(sprintf('workers killed under load, %d of them: who is answered is answered well, and nothing stays locked', KILLS), function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 4 << 20]);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $killed = 0;
     $sum = ['good' => 0, 'lost' => 0];
     // Those that have served: RoadRunner takes its time with a worker that dies before it has said its name.
@@ -91,13 +91,13 @@ test(sprintf('workers killed under load, %d of them: who is answered is answered
     }
     note(show(['killed' => $killed, 'requests' => $sum, 'builds' => $velox->counter('build_requests'), 'built' => $velox->counter('builds_finished')]));
     is_true($sum['lost'] <= 2 * $killed, 'more were lost than workers were killed: ' . show([$sum, $killed]));
-    is_settled($box, $host, $velox);
+    is_settled($sandbox, $host, $velox);
 });
 
-test('resets under load lose no request and leave nothing', function (Box $box): void {
-    $velox = $box->velox();
+test('resets under load lose no request and leave nothing', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
-    $host = new RoadRunner($box);
+    $host = new RoadRunner($sandbox);
     $resets = 0;
     $seconds = [];
     $sum = ['good' => 0, 'lost' => 0];
@@ -116,30 +116,30 @@ test('resets under load lose no request and leave nothing', function (Box $box):
     }
     note(show(['resets' => $resets, 'requests' => $sum, 'longest' => max($seconds)]));
     same(0, $sum['lost']);
-    is_settled($box, $host, $velox);
+    is_settled($sandbox, $host, $velox);
 });
 
-test('a worker that is over its time is killed in the middle of a build, and who waits elsewhere takes it over', function (Box $box): void {
-    $velox = $box->velox();
+test('a worker that is over its time is killed in the middle of a build, and who waits elsewhere takes it over', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
-    $host = new RoadRunner($box, ['pool' => "supervisor:\n      watch_tick: 1s\n      exec_ttl: 2s"]);
+    $host = new RoadRunner($sandbox, ['pool' => "supervisor:\n      watch_tick: 1s\n      exec_ttl: 2s"]);
     $waiter = null;
-    $answer = Http::many([$host->url('build', name: 'long', seconds: '50')], 1, 60, function () use ($box, $velox, &$waiter): void {
+    $answer = Http::many([$host->url('build', name: 'long', seconds: '50')], 1, 60, function () use ($sandbox, $velox, &$waiter): void {
         if ($waiter === null && $velox->counter('in_flight') === 1) {
-            $waiter = $box->php('say("outcome", outcome(fn () => Pillion\Velox\build(configuration("long"))->wait(40)));');
+            $waiter = $sandbox->php('say("outcome", outcome(fn () => Pillion\Velox\build(configuration("long"))->wait(40)));');
         }
     })[0];
     is_true($answer['status'] >= 500, 'the request that took too long: ' . show($answer));
     same(true, $waiter?->hear('outcome')['good'] ?? null);
     same(2, $velox->counter('build_requests'));
-    is_settled($box, $host, $velox);
+    is_settled($sandbox, $host, $velox);
 });
 
-test('workers that are replaced for their memory, once a second, serve without a gap', function (Box $box): void {
-    $velox = $box->velox();
+test('workers that are replaced for their memory, once a second, serve without a gap', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 50]);
     // Less than any worker has.
-    $host = new RoadRunner($box, ['pool' => "supervisor:\n      watch_tick: 1s\n      max_worker_memory: 1"]);
+    $host = new RoadRunner($sandbox, ['pool' => "supervisor:\n      watch_tick: 1s\n      max_worker_memory: 1"]);
     $pids = [];
     $sum = ['good' => 0, 'lost' => 0];
     $until = microtime(true) + 5;
@@ -154,14 +154,14 @@ test('workers that are replaced for their memory, once a second, serve without a
     note(show(['workers' => count($pids), 'requests' => $sum]));
     same(0, $sum['lost']);
     is_true(count($pids) >= 6, 'workers that served: ' . count($pids));
-    is_settled($box, $host, $velox);
+    is_settled($sandbox, $host, $velox);
 });
 
-test('when RoadRunner itself is killed, its workers end with their builds, and the next one serves', function (Box $box): void {
-    $velox = $box->velox();
+test('when RoadRunner itself is killed, its workers end with their builds, and the next one serves', function (Sandbox $sandbox): void {
+    $velox = $sandbox->velox();
     for ($round = 0; $round < 4; $round++) {
         $velox->script(['delay_ms' => 300]);
-        $host = new RoadRunner($box);
+        $host = new RoadRunner($sandbox);
         $workers = $host->workers();
         $at = microtime(true) + random_int(50, 500) / 1000;
         judged(Http::many(urls($host, 60, "round {$round}"), 4, 10, function () use ($host, $at): void {
@@ -172,5 +172,5 @@ test('when RoadRunner itself is killed, its workers end with their builds, and t
         wire_is_clean($host);
         $velox->awaitInFlight(0);
     }
-    is_settled($box, new RoadRunner($box), $velox);
+    is_settled($sandbox, new RoadRunner($sandbox), $velox);
 });

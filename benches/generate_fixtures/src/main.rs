@@ -1,6 +1,6 @@
-//! `pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk|storm`: an artifact cache with so many made-up
+//! `pillion-fixtures DIR RUN_DIR COUNT CAPACITY index|disk|writes`: an artifact cache with so many made-up
 //! entries, for the benches. `index`: in the index alone, which takes a second for a million; `disk`: with
-//! files and `index.json` too; `storm`: changes the index of such a cache at full speed until it is killed.
+//! files and `index.json` too; `writes`: changes the index of such a cache at full speed until it is killed.
 //! A program of its own, so that PHP finds the cache as another process left it.
 
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "a program of the command line")]
             {
-                eprintln!("pillion-fill: {error}");
+                eprintln!("pillion-fixtures: {error}");
             }
             ExitCode::FAILURE
         }
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<()> {
     let [dir, run_dir, count, capacity, place] = arguments else {
         return Err(Error::Config(
-            "usage: pillion-fill DIR RUN_DIR COUNT CAPACITY index|disk|storm".into(),
+            "usage: pillion-fixtures DIR RUN_DIR COUNT CAPACITY index|disk|writes".into(),
         ));
     };
     let mut options = StoreOptions::new(dir, run_dir);
@@ -38,11 +38,11 @@ fn run(arguments: &[String]) -> Result<()> {
     let place = match place.as_str() {
         "index" => Where::Index,
         "disk" => Where::Disk { binary_size: 64 },
-        "storm" => {
-            fixture::storm(&Store::attach(options, Clock::System)?, number(count)?);
+        "writes" => {
+            fixture::write_continuously(&Store::attach(options, Clock::System)?, number(count)?);
             return Err(Error::State("the index can't be changed".into()));
         }
-        other => return Err(Error::Config(format!("{other}: index, disk or storm"))),
+        other => return Err(Error::Config(format!("{other}: index, disk or writes"))),
     };
     let store = fixture::fill(options, number(count)?, place)?;
     if matches!(place, Where::Disk { .. }) {

@@ -9,33 +9,33 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('FrankenPHP: each of thirty endings is one request with one end', function (Box $box): void {
-    tell_of_requests($box);
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/endings.php', 'threads' => 2]);
+test('FrankenPHP: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/endings.php', 'threads' => 2]);
     foreach (array_diff_key(ENDINGS, ['time' => 0]) as $path => $status) {
         same($status, Http::get($host->url($path))['status'], $path);
     }
-    all_ended($box, count(ENDINGS));
-    all_reset($box);
+    all_ended($sandbox, count(ENDINGS));
+    all_reset($sandbox);
     same(['frankenphp-worker', true], [$host->ask('status')['mode'], $host->ask('status')['worker_mode']]);
 });
 
-test('FrankenPHP: a loop ends on its number of requests, on memory and on a restart, and no request is lost', function (Box $box): void {
-    $box->set('worker_max_memory', '20M');
-    $box->set('log_level', 'info');
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "php_ini memory_limit 64M"]);
+test('FrankenPHP: a loop ends on its number of requests, on memory and on a restart, and no request is lost', function (Sandbox $sandbox): void {
+    $sandbox->set('worker_max_memory', '20M');
+    $sandbox->set('log_level', 'info');
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "php_ini memory_limit 64M"]);
     $answers = Http::many(array_fill(0, 100, $host->url('hello')), 4, 60, static function () use ($host, &$round): void {
         ($round = ($round ?? 0) + 1) === 20 && $host->restart();
     });
     all_served($answers);
-    $ended = array_column(loops_ended($box), 0);
+    $ended = array_column(loops_ended($sandbox), 0);
     is_true(max($ended) === 7 && min($ended) < 7 && count(array_keys($ended, 7, true)) >= 10, 'loops: ' . show($ended));
     all_served(Http::many(array_fill(0, 12, $host->url('grow')), 1));
     is_true(substr_count($host->process->errors(), 'worker loop ends') >= 2, 'it is told');
 });
 
-test('FrankenPHP: a forked child that comes back to the loop answers no client', function (Box $box): void {
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/forking.php', 'threads' => 1]);
+test('FrankenPHP: a forked child that comes back to the loop answers no client', function (Sandbox $sandbox): void {
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/forking.php', 'threads' => 1]);
     foreach (['throws', 'returns', 'exits'] as $round => $path) {
         same("answer to /{$path}", Http::get($host->url($path))['body']);
         eventually("the child of {$path} has ended", static fn (): bool => count(children($host->pid)) === $round + 1 && array_filter(children($host->pid), is_alive(...)) === []);
@@ -45,24 +45,24 @@ test('FrankenPHP: a forked child that comes back to the loop answers no client',
     }
 });
 
-test('RoadRunner: each of thirty endings is one request with one end', function (Box $box): void {
-    tell_of_requests($box);
-    $host = looping($box, ['script' => 'endings.php'], ini: ['memory_limit' => '64M']);
-    $before = count(begun($box));
+test('RoadRunner: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $host = looping($sandbox, ['script' => 'endings.php'], ini: ['memory_limit' => '64M']);
+    $before = count(begun($sandbox));
     foreach (array_keys(array_diff_key(ENDINGS, ['time' => 0])) as $path) {
         is_true(Http::get($host->url($path))['status'] >= 200, $path);
     }
     // The request is over with its answer, and not with the next one.
-    all_ended($box, $before + count(ENDINGS) - 1);
-    all_reset($box);
+    all_ended($sandbox, $before + count(ENDINGS) - 1);
+    all_reset($sandbox);
     $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
     $status = json_decode(file_get_contents($host->url('status'), false, $context), true);
     same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
 });
 
-test('the line of a request has its id, though no code has asked for it', function (Box $box): void {
+test('the line of a request has its id, though no code has asked for it', function (Sandbox $sandbox): void {
     foreach (['FrankenPHP', 'RoadRunner'] as $runtime) {
-        $own = $box->beside();
+        $own = $sandbox->beside();
         tell_of_requests($own);
         $host = $runtime === 'FrankenPHP' ? new FrankenPhp($own, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1])
             : looping($own, ['workers' => 1, 'script' => 'forking.php', 'loop' => 'own']);
@@ -75,16 +75,16 @@ test('the line of a request has its id, though no code has asked for it', functi
     }
 });
 
-test('php-fpm and the command line: a loop is one request', function (Box $box): void {
-    tell_of_requests($box);
-    $php = [...$box->phpCommand(), __DIR__ . '/endings.php'];
-    same(0, $box->start('php echo', [...$php, 'echo'])->wait(30));
-    same(255, $box->start('php throw', [...$php, 'throw'])->wait(30), 'what the handler throws is the script\'s');
-    same(3, $box->start('php exit', [...$php, 'exit_code'])->wait(30));
-    same([[1, 1]], loops_ended($box));
-    all_ended($box, 3);
-    all_reset($box);
-    $own = $box->beside();
+test('php-fpm and the command line: a loop is one request', function (Sandbox $sandbox): void {
+    tell_of_requests($sandbox);
+    $php = [...$sandbox->phpCommand(), __DIR__ . '/endings.php'];
+    same(0, $sandbox->start('php echo', [...$php, 'echo'])->wait(30));
+    same(255, $sandbox->start('php throw', [...$php, 'throw'])->wait(30), 'what the handler throws is the script\'s');
+    same(3, $sandbox->start('php exit', [...$php, 'exit_code'])->wait(30));
+    same([[1, 1]], loops_ended($sandbox));
+    all_ended($sandbox, 3);
+    all_reset($sandbox);
+    $own = $sandbox->beside();
     tell_of_requests($own);
     $host = new Fpm($own, ['www' => ['pm.max_children = 1']], files: ['loop/index.php', 'worker/endings.php']);
     foreach (['echo' => 200, 'throw' => 500, 'exit_from_deep' => 200] as $path => $status) {
@@ -94,25 +94,25 @@ test('php-fpm and the command line: a loop is one request', function (Box $box):
     all_reset($own);
 });
 
-test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is served', function (Box $box): void {
+test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is served', function (Sandbox $sandbox): void {
     $told = static fn (array $status): array => [$status['mode'], $status['worker_mode']];
     try {
         putenv('CADDY_WORKER_MODE=false');
-        $host = new FrankenPhp($box, ['script' => __DIR__ . '/endings.php', 'threads' => 1]);
+        $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/endings.php', 'threads' => 1]);
         foreach (range(1, 3) as $_) {
             same(['frankenphp', false], $told($host->ask('status')));
         }
         is_true($host->ask('status')['thread_requests'] >= 4, 'one loop serves them');
-        same(['cli', false], $told(looping($box->beside(), ['script' => 'endings.php'])->ask('status')));
+        same(['cli', false], $told(looping($sandbox->beside(), ['script' => 'endings.php'])->ask('status')));
         putenv('CADDY_WORKER_MODE=true');
         // Without a worker: the script is the request, though it calls loop().
-        $classic = $box->beside();
+        $classic = $sandbox->beside();
         $host = new FrankenPhp($classic, ['script' => __DIR__ . '/endings.php', 'threads' => 1, 'classic' => true], name: 'classic');
         foreach (range(1, 3) as $_) {
             same(['frankenphp-worker', true], $told($host->ask('status')));
         }
         same([[1, 1]], array_values(array_unique(loops_ended($classic), SORT_REGULAR)));
-        $php = $box->start('php', [...$box->phpCommand(), __DIR__ . '/endings.php', 'status']);
+        $php = $sandbox->start('php', [...$sandbox->phpCommand(), __DIR__ . '/endings.php', 'status']);
         $php->wait();
         same(['cli', true], $told(json_decode($php->output(), true)));
     } finally {
@@ -120,9 +120,9 @@ test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is
     }
 });
 
-test('in a loop leaks are named, and the loop itself leaves nothing behind', function (Box $box): void {
-    $box->set('worker_leak_check', 'on');
-    foreach ([new FrankenPhp($box, ['script' => __DIR__ . '/leaky.php', 'threads' => 1]), looping($box->beside(), ['workers' => 1, 'script' => 'leaky.php'])] as $host) {
+test('in a loop leaks are named, and the loop itself leaves nothing behind', function (Sandbox $sandbox): void {
+    $sandbox->set('worker_leak_check', 'on');
+    foreach ([new FrankenPhp($sandbox, ['script' => __DIR__ . '/leaky.php', 'threads' => 1]), looping($sandbox->beside(), ['workers' => 1, 'script' => 'leaky.php'])] as $host) {
         foreach (range(1, 8) as $_) {
             $host->ask('clean');
         }

@@ -11,7 +11,7 @@ require __DIR__ . '/support.php';
 
 const ENTRIES = 10_000;
 
-$places = places('first');
+$places = places('cold_lookup');
 fill($places, ENTRIES, 16_384, 'disk');
 $index = $places['pillion.velox_cache_dir'] . '/index.json';
 

@@ -16,11 +16,11 @@ define('SEED', (int) (getenv('WORKER_SEED') ?: 11));
 const HOOKS = 3;
 
 /** Has so many requests of the mix answered. */
-function ask_many(Box $box, FrankenPhp $host, int $count, int $seed): void
+function ask_many(Sandbox $sandbox, FrankenPhp $host, int $count, int $seed): void
 {
     // A time limit takes a second.
     $endings = array_diff(array_keys(ENDINGS), ['time']);
-    $wrk = $box->start(
+    $wrk = $sandbox->start(
         "wrk {$seed}",
         ['wrk', '-t1', '-c8', '-d3600s', '--timeout', '30s', '-s', __DIR__ . '/many.lua', $host->url('')],
         ['REQUESTS' => (string) $count, 'SEED' => (string) $seed, 'ENDINGS' => implode(' ', $endings)],
@@ -31,20 +31,20 @@ function ask_many(Box $box, FrankenPhp $host, int $count, int $seed): void
     same([0, 0], [$told['failed'], $told['errors']], 'answers without a worker, connections without an answer');
 }
 
-test(sprintf('%s requests of a random mix: as many ends as beginnings, hooks exactly, no memory kept', number_format(REQUESTS)), function (Box $box): void {
+test(sprintf('%s requests of a random mix: as many ends as beginnings, hooks exactly, no memory kept', number_format(REQUESTS)), function (Sandbox $sandbox): void {
     // A line for each request would be more work than the request.
-    $box->set('log', $box->setting('state_dir') . '/log');
-    $box->set('log_level', 'off');
-    $host = new FrankenPhp($box, ['script' => __DIR__ . '/many.php'], ['log_errors' => '0', 'memory_limit' => '64M']);
-    $bytes = static function (string $file) use ($box): int {
+    $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
+    $sandbox->set('log_level', 'off');
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/random_endings.php'], ['log_errors' => '0', 'memory_limit' => '64M']);
+    $bytes = static function (string $file) use ($sandbox): int {
         clearstatcache();
 
-        return @filesize($box->setting('state_dir') . '/' . $file) ?: 0;
+        return @filesize($sandbox->setting('state_dir') . '/' . $file) ?: 0;
     };
     $began = microtime(true);
     $looks = [];
     for ($part = 1; $part <= 10; $part++) {
-        ask_many($box, $host, intdiv(REQUESTS, 10), SEED * 10 + $part);
+        ask_many($sandbox, $host, intdiv(REQUESTS, 10), SEED * 10 + $part);
         $status = eventually('what is under way is over', function () use ($host): ?array {
             $status = $host->ask('status');
 
