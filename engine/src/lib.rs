@@ -8,7 +8,8 @@
 //! * [`http_client`] shared parts of all network clients; `dns` resolves names as the C library does; `tls` the trusted
 //!   certificates.
 //! * [`metrics`] typed handles for counters, gauges and histograms.
-//! * [`host`] state that the processes of one machine share: directories, locks, presence, segments, leader.
+//! * `shm` memory that processes share: segments, and the mechanisms over their words.
+//! * [`host`] state that the processes of one machine share: directories, locks, presence, leader.
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
 //! * [`velox`] builds: request, key, flight, client.
@@ -19,7 +20,7 @@
 //!   work, and machines that refuse a thread; [`uuid`] ids.
 //!
 //! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
-//! `http_client`, `host` and `runtime` know none of the modules above them.
+//! `http_client`, `shm`, `host` and `runtime` know none of the modules above them.
 
 pub mod artifacts;
 pub mod config;
@@ -38,6 +39,7 @@ pub mod logging;
 pub mod metrics;
 pub mod runtime;
 pub mod sentry;
+mod shm;
 mod sync;
 pub mod threads;
 mod tls;

@@ -39,18 +39,24 @@ lost() {
     ! grep -qE "$pattern" <<<"$2 $1" || check "noticed: $1" weakened "$2" "$3"
 }
 
-lost "the reader's first look is no Acquire" artifacts/index/seqlock.rs \
+lost "the reader's first look is no Acquire" shm/seqlock.rs \
     '/let before = load\(head, Ordering::Acquire\)/s/Acquire/Relaxed/'
-lost "the reader has no fence before its second look" artifacts/index/seqlock.rs \
+lost "the reader has no fence before its second look" shm/seqlock.rs \
     's/fence\(Ordering::Acquire\);//'
-lost "the writer has no fence after the odd head" artifacts/index/seqlock.rs \
+lost "the writer has no fence after the odd head" shm/seqlock.rs \
     's/fence\(Ordering::Release\);//'
-lost "the writer's last store is no Release" artifacts/index/seqlock.rs \
+lost "the writer's last store is no Release" shm/seqlock.rs \
     '/state << 32/s/Release/Relaxed/'
-lost "the reader does not look twice" artifacts/index/seqlock.rs \
+lost "the reader does not look twice" shm/seqlock.rs \
     's/if load\(head, Ordering::Relaxed\) == before/if true/'
-lost "a writer trusts the head that a dead one left" artifacts/index/seqlock.rs \
+lost "a writer trusts the head that a dead one left" shm/seqlock.rs \
     's/before as u32 \| 1;/(before as u32).wrapping_add(1);/'
+lost "a slot is claimed without Acquire" shm/owner_slots.rs \
+    's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::Release, Ordering::Acquire)/'
+lost "a slot is freed without Release" shm/owner_slots.rs \
+    's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::Acquire, Ordering::Acquire)/'
+lost "a slot is claimed that has an owner" shm/owner_slots.rs \
+    's/compare_exchange\(from, to,/compare_exchange(owner.load(Ordering::Relaxed), to,/'
 lost "the header is stored without Release" artifacts/index/reader.rs \
     '/fn set_header/,/^    \}/s/Ordering::Release/Ordering::Relaxed/'
 lost "the header is read without Acquire" artifacts/index/reader.rs \
@@ -75,10 +81,10 @@ lost "two writers may have one place" sentry/outbox/file.rs \
     '/fn reserve/,/^    \}/s/^( *)seen,$/\1head.load(Ordering::Relaxed),/'
 lost "what is dropped may be on its way" sentry/outbox/file.rs \
     '/fn change/,/^    \}/s/State::of\(value\) == from/true/'
-lost "who writes does not look at the turn again" sentry/outbox/epoch.rs \
+lost "who writes does not look at the turn again" shm/epoch.rs \
     's/if self.turn.load\(Ordering::SeqCst\) == turn/if true/'
-lost "who has written leaves without Release" sentry/outbox/epoch.rs \
+lost "who has written leaves without Release" shm/epoch.rs \
     '/fn drop/,/^    \}/s/Ordering::Release/Ordering::Relaxed/'
-lost "turn and count are in no order" sentry/outbox/epoch.rs \
+lost "turn and count are in no order" shm/epoch.rs \
     's/^ *in_one_order\(\);//'
 verdict

@@ -88,7 +88,7 @@ pub fn index(dir: &Path, records: &[Record], damage: &[(u32, u64)]) {
     let Some(path) = index.path().map(Path::to_owned) else {
         return;
     };
-    if let Some(writer) = index.writer(super::index::PATIENCE) {
+    if let Some(writer) = index.writer(super::index::LOCK_TIMEOUT) {
         for record in records {
             writer.store(record);
         }
@@ -126,7 +126,7 @@ fn read(index: &Index, records: &[Record]) {
 
 /// Made anew from its slots, an index holds what is stored into it, and gives it up again.
 fn repair(index: &Index, records: &[Record]) {
-    let Some(writer) = index.writer(super::index::PATIENCE) else {
+    let Some(writer) = index.writer(super::index::LOCK_TIMEOUT) else {
         return;
     };
     assert!(writer.interrupted().len() <= 2);

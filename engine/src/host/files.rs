@@ -10,10 +10,8 @@ use std::{
         DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
     },
     path::Path,
-    time::{Duration, SystemTime},
 };
 
-use super::clock;
 use crate::descriptors;
 
 /// Of a directory that its group may write to.
@@ -218,21 +216,6 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
         return refuse("too large");
     }
     Ok(Some(bytes))
-}
-
-/// Removes what processes left in a directory that died while they made something: files of such names
-/// that nobody has touched for longer than making them takes. Returns how many.
-pub fn sweep(dir: &Path, now: SystemTime, longest: Duration, ours: impl Fn(&str) -> bool) -> u64 {
-    let mut removed = 0;
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let touched = || entry.metadata().and_then(|found| found.modified());
-        let dead = entry.file_name().to_str().is_some_and(&ours)
-            && touched().is_ok_and(|at| clock::apart(now, at) > longest);
-        if dead && fs::remove_file(entry.path()).is_ok() {
-            removed += 1;
-        }
-    }
-    removed
 }
 
 #[cfg(test)]

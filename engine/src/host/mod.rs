@@ -13,8 +13,6 @@ pub mod leader;
 pub mod lock;
 pub mod presence;
 pub mod secret;
-pub mod segment;
 
 pub use dirs::{DirOptions, Dirs};
 pub use presence::{Presence, PresenceInfo};
-pub use segment::Segment;

@@ -1,5 +1,4 @@
-//! One secret a host, for tickets and signatures: made once, by a link that fails for all but the
-//! first. Any thread.
+//! One secret a host, for tickets and signatures, created by the first process that needs it. Any thread.
 
 use std::{
     fmt::{self, Write as _},
@@ -7,7 +6,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use super::files;
@@ -16,12 +15,11 @@ use crate::{
     error::IoContext,
     failpoint::{FailPoint, reach},
     file_size::without_signal,
+    shm::publish::{self, STALE_TEMP_AGE},
 };
 
-/// What a file begins with that is about to become the secret; 16 random digits follow.
+/// Prefix of a secret that is being created; 16 random hex digits follow.
 const TEMPORARY: &str = ".secret-";
-/// Making takes a moment; whose file is older died over it.
-const DEAD: Duration = Duration::from_secs(60);
 
 /// 32 random bytes; never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,16 +38,16 @@ impl Secret {
         &self.0
     }
 
-    /// Reads the host's secret from `<state_dir>/secret`; makes it where there is none.
+    /// Reads the host's secret from `<state_dir>/secret`, and creates it if it is absent.
     ///
     /// # Errors
-    /// The file can't be made, or holds something else than 64 hex digits.
+    /// The file can't be created, or its content is not 64 hex digits.
     pub fn of_host(state_dir: &Path) -> Result<Self> {
         let path = state_dir.join("secret");
         for _ in 0..2 {
             match read(&path) {
                 Ok(text) => return Self::parse(&text, &path),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => make(state_dir, &path)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => create(state_dir, &path)?,
                 Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
             }
         }
@@ -84,8 +82,8 @@ fn read(path: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
-/// Writes a whole file beside it and links that: the first one wins, and none is ever seen half.
-fn make(state_dir: &Path, path: &Path) -> Result<()> {
+/// Publishes a new secret, unless another process is first.
+fn create(state_dir: &Path, path: &Path) -> Result<()> {
     let mut random = [0u8; 40];
     getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
     let hex = random.iter().fold(String::new(), |mut hex, byte| {
@@ -94,33 +92,28 @@ fn make(state_dir: &Path, path: &Path) -> Result<()> {
     });
     let (name, secret) = hex.split_at(16);
     let temporary = state_dir.join(format!("{TEMPORARY}{name}"));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .and_then(|mut file| {
-            without_signal(|| file.write_all(secret.as_bytes()))?;
-            // Who shares the directory shares the secret: without it none of them could join.
-            let group = state_dir.metadata()?.mode() & 0o020;
-            file.set_permissions(fs::Permissions::from_mode(0o600 | (group << 1)))?;
-            file.sync_all()
-        })
-        .and_then(|()| {
-            reach(FailPoint::SecretWritten);
-            match fs::hard_link(&temporary, path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                other => other,
-            }
-        });
-    reach(FailPoint::SecretLinked);
-    let _ = fs::remove_file(&temporary);
-    written.context(|| format!("making {}", path.display()))
+    let write = |temporary: &Path| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(temporary)?;
+        without_signal(|| file.write_all(secret.as_bytes()))?;
+        // Users that share the directory share the secret: without it none of them could join.
+        let group = state_dir.metadata()?.mode() & 0o020;
+        file.set_permissions(fs::Permissions::from_mode(0o600 | (group << 1)))?;
+        file.sync_all()?;
+        reach(FailPoint::SecretWritten);
+        Ok(())
+    };
+    publish::publish(&temporary, path, write, || reach(FailPoint::SecretLinked))
+        .map(drop)
+        .context(|| format!("creating {}", path.display()))
 }
 
-/// Removes what processes left that died while they made the secret. A duty of the steward's.
+/// Removes the temporary files of processes that died while they created the secret. Called by the leader.
 pub fn sweep(state_dir: &Path, now: SystemTime) {
-    files::sweep(state_dir, now, DEAD, |name| {
+    publish::remove_stale(state_dir, now, STALE_TEMP_AGE, |name| {
         name.strip_prefix(TEMPORARY).is_some_and(|digits| {
             digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         })
@@ -132,23 +125,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dead_makers_left_goes_and_what_living_ones_make_stays() {
+    fn leftovers_of_dead_creators_go_and_those_of_living_ones_stay() {
         let dir = tempfile::tempdir().unwrap();
         let secret = Secret::of_host(dir.path()).unwrap();
-        // Killed after the link: a second name of the secret itself.
+        // Killed after the link: a second name of the secret.
         let dead = dir.path().join(".secret-0123456789abcdef");
         fs::hard_link(dir.path().join("secret"), &dead).unwrap();
         let strange = dir.path().join(".secret-santa");
         fs::write(&strange, "").unwrap();
         sweep(dir.path(), SystemTime::now());
         assert!(dead.exists(), "it may be under way");
-        sweep(dir.path(), SystemTime::now() + DEAD * 2);
+        sweep(dir.path(), SystemTime::now() + STALE_TEMP_AGE * 2);
         assert!(!dead.exists() && strange.exists());
         assert!(Secret::of_host(dir.path()).unwrap() == secret);
     }
 
     #[test]
-    fn the_first_secret_stays_for_everybody() {
+    fn first_secret_stays_for_all_processes() {
         let dir = tempfile::tempdir().unwrap();
         let secrets: Vec<Secret> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
@@ -163,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_its_owners_and_where_a_group_shares_the_directory_the_groups_to_read() {
+    fn secret_is_readable_for_the_group_of_a_shared_directory() {
         for (rights, expected) in [(0o700, 0o600), (0o2770, 0o640), (0o755, 0o600)] {
             let dir = tempfile::tempdir().unwrap();
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(rights)).unwrap();
@@ -174,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_its_place_is_not_followed() {
+    fn symlink_in_its_place_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
         fs::write(&target, "0".repeat(64)).unwrap();
@@ -184,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_secret_is_told_and_not_replaced() {
+    fn damaged_secret_is_reported_and_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("secret"), "zz").unwrap();
         assert!(Secret::of_host(dir.path()).is_err());

@@ -6,12 +6,13 @@ use std::{path::Path, time::SystemTime};
 use super::{
     Sentry, dead_letters, dirs,
     outbox::{self, Backlog},
-    shared_state::{self, Count},
-    waiting_counts::{self, OtherSlot, WaitingCounts},
+    shared_state::Count,
+    waiting_counts::{OtherSlot, WaitingCounts},
 };
 use crate::{
     Result,
     failpoint::{FailPoint, reach},
+    shm::segment,
 };
 
 impl Sentry {
@@ -118,7 +119,6 @@ impl Sentry {
 /// Removes temporary files of processes that died while they created a segment or a dead letter. A periodic task of
 /// the leader.
 pub fn sweep(run_dir: &Path, state_dir: &Path, now: SystemTime) {
-    shared_state::sweep(run_dir, now);
-    waiting_counts::sweep(run_dir, now);
+    segment::sweep(run_dir, now);
     dead_letters::sweep(&dirs::dead_letters_in(state_dir), now);
 }

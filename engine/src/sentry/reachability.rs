@@ -22,9 +22,8 @@ use crate::{
 /// Limit on the pause between probes, unless `retry.initial_backoff` is longer.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// The words of a slot: hash of the name; time of the next probe (0: reachable); consecutive failures; end of the
+/// The words of a slot after the hash of the name: time of the next probe (0: reachable); consecutive failures; end of the
 /// probe in progress; last answer (milliseconds since 1970, the others since boot); last failure.
-const HASH: usize = 0;
 const PROBE_AT: usize = 1;
 const FAILURES: usize = 2;
 const PROBING_UNTIL: usize = 3;
@@ -61,22 +60,15 @@ impl Destination {
     }
 
     fn named(first: &Arc<SharedState>, name: &str) -> Self {
-        let hash = outbox::hash(name.as_bytes()).max(1);
+        let hash = outbox::hash(name.as_bytes());
         let mut shared = Arc::clone(first);
         loop {
-            let found = (0..MAX_DESTINATIONS).map(DestinationSlot).find(|slot| {
-                let key = shared.destination_word(*slot, HASH);
-                key.is_some_and(|key| {
-                    match key.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
-                        Ok(_) => true,
-                        Err(held) => held == hash,
-                    }
-                })
-            });
-            match (found, shared.next()) {
-                (Some(slot), _) => return Self { shared, slot },
-                (None, Some(next)) => shared = next,
-                (None, None) => {
+            if let Some(slot) = shared.destination(hash) {
+                return Self { shared, slot };
+            }
+            match shared.next() {
+                Some(next) => shared = next,
+                None => {
                     let slot = DestinationSlot(MAX_DESTINATIONS - 1);
                     return Self { shared, slot };
                 }

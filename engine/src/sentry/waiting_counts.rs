@@ -3,7 +3,6 @@
 //! slots of the dead, and writes what could not be adopted beside the slots. Any thread.
 
 use std::{
-    io,
     path::Path,
     sync::{
         Mutex, PoisonError,
@@ -13,27 +12,30 @@ use std::{
 };
 
 use super::outbox::{Backlog, hash};
-use crate::host::{Segment, clock, files};
+use crate::{
+    host::clock,
+    shm::{
+        Opened, Segment,
+        owner_slots::{OWNER, OwnerSlots},
+    },
+};
 
-/// How the name of the segment begins, and how that of one that is being made ends.
+/// Prefix of the file's name.
 const PREFIX: &str = "sentry-queues-v1-";
-const TEMP_SUFFIX: &str = ".tmp";
-/// Making takes a moment; whose file is older died over it.
-const STALE_TEMP_AGE: Duration = Duration::from_secs(60);
 /// Processes that are counted by their slots.
 const MAX_SLOTS: usize = 511;
 /// Words before the slots: some process has no slot; records and bytes of outboxes without a living owner.
 const OVERFLOW: usize = 0;
 const ORPHANED_RECORDS: usize = 1;
 const ORPHANED_BYTES: usize = 2;
-/// Words of a slot: hash of its name (0: free), records, bytes, the name.
+/// Words of a slot, after the hash of its name: records, bytes, the name.
 const SLOT_WORDS: usize = 8;
-const KEY: usize = 0;
 const RECORDS: usize = 1;
 const BYTES: usize = 2;
 const NAME: usize = 3;
 const MAX_NAME_BYTES: usize = (SLOT_WORDS - NAME) * 8;
 const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
+const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(SLOT_WORDS, MAX_SLOTS, SLOT_WORDS);
 /// How often the folder of dead letters is listed at most, however often it changes.
 const LIST_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -51,31 +53,20 @@ pub(super) struct OtherSlot {
     pub(super) name: String,
 }
 
-/// Removes what processes left in `run_dir` that died while they made the segment.
-pub(super) fn sweep(run_dir: &Path, now: SystemTime) {
-    files::sweep(run_dir, now, STALE_TEMP_AGE, |name| {
-        name.starts_with(PREFIX) && name.ends_with(TEMP_SUFFIX)
-    });
-}
-
 impl WaitingCounts {
     /// A slot for the outbox of this name. `None`: none can be had, and what waits is counted in its files.
     pub(super) fn open(run_dir: &Path, name: &str) -> Option<Self> {
-        let segment = segment(run_dir).ok()?;
+        let boot = clock::boot_id().replace('-', "");
+        let boot = boot.get(..12).unwrap_or("unknown");
+        let path = run_dir.join(format!("{PREFIX}{boot}.seg"));
+        let opened = Segment::open_or_create(&path, SIZE, |_| {});
+        let segment = opened.map(Opened::into_segment).ok()?;
         let bytes = name.as_bytes();
         if bytes.len() > MAX_NAME_BYTES {
             return None;
         }
         let key = hash(bytes).max(1);
-        let first = key as usize % MAX_SLOTS;
-        let slot = (first..MAX_SLOTS).chain(0..first).find(|slot| {
-            let cell = segment.word((1 + slot) * SLOT_WORDS + KEY);
-            cell.is_some_and(|cell| {
-                let claimed = cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire);
-                claimed.is_ok()
-            })
-        });
-        let Some(slot) = slot else {
+        let Some(slot) = OWNER_SLOTS.claim(&segment, key as usize % MAX_SLOTS, key) else {
             // The sum of the slots is not all that waits from now on.
             if let Some(overflow) = segment.word(OVERFLOW) {
                 overflow.store(1, Ordering::Release);
@@ -96,7 +87,7 @@ impl WaitingCounts {
     }
 
     fn cell(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
-        self.segment.word((1 + slot) * SLOT_WORDS + word)
+        OWNER_SLOTS.word(&self.segment, slot, word)
     }
 
     fn load(&self, slot: usize, word: usize) -> u64 {
@@ -131,7 +122,8 @@ impl WaitingCounts {
             records: head(ORPHANED_RECORDS)? as usize,
             bytes: head(ORPHANED_BYTES)?,
         };
-        let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot && self.load(*slot, KEY) != 0);
+        let is_used = |slot| OWNER_SLOTS.owner(&self.segment, slot) != 0;
+        let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot && is_used(*slot));
         Some(others.fold(orphaned, |sum, slot| {
             sum.and(Backlog {
                 records: self.load(slot, RECORDS) as usize,
@@ -156,7 +148,7 @@ impl WaitingCounts {
     pub(super) fn slots(&self) -> Vec<OtherSlot> {
         let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot);
         let read = |slot| {
-            let key = self.load(slot, KEY);
+            let key = OWNER_SLOTS.owner(&self.segment, slot);
             let words = (NAME..SLOT_WORDS).flat_map(|word| self.load(slot, word).to_le_bytes());
             let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
             // One that is just being written has another name.
@@ -169,44 +161,16 @@ impl WaitingCounts {
 
     /// Frees the slot of a process whose outbox another one has now.
     pub(super) fn free(&self, other: &OtherSlot) {
-        if let Some(cell) = self.cell(other.slot, KEY) {
-            let _ = cell.compare_exchange(other.key, 0, Ordering::AcqRel, Ordering::Acquire);
-        }
+        OWNER_SLOTS.release(&self.segment, other.slot, other.key);
     }
 
     /// Frees the own slot: nothing waits any more. Else it stays until the outbox is adopted.
     pub(super) fn end(&self, records: usize) {
         self.set_records(records);
         if records == 0 {
-            self.store(KEY, 0);
+            self.store(OWNER, 0);
         }
     }
-}
-
-/// The segment of the host, made where there is none.
-fn segment(dir: &Path) -> io::Result<Segment> {
-    let boot = clock::boot_id().replace('-', "");
-    let boot = boot.get(..12).unwrap_or("unknown");
-    let path = dir.join(format!("{PREFIX}{boot}.seg"));
-    // Made under a name of its own and linked, so that none is mapped half made.
-    for _ in 0..4 {
-        match Segment::open(&path)? {
-            Some(segment) if segment.bytes() == SIZE => return Ok(segment),
-            Some(_) => break,
-            None => {}
-        }
-        let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-        let temporary = dir.join(format!("{PREFIX}{random:016x}{TEMP_SUFFIX}"));
-        Segment::create(&temporary, SIZE)?;
-        let linked = std::fs::hard_link(&temporary, &path);
-        let _ = std::fs::remove_file(&temporary);
-        if let Err(error) = linked
-            && error.kind() != io::ErrorKind::AlreadyExists
-        {
-            return Err(error);
-        }
-    }
-    Err(io::ErrorKind::InvalidData.into())
 }
 
 /// The number of files in a folder, listed anew when the folder has changed.

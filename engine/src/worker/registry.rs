@@ -17,13 +17,19 @@ use std::{
     },
 };
 
-use crate::host::{Segment, fork};
+use crate::{
+    host::fork,
+    shm::{
+        Opened, Segment,
+        owner_slots::{OWNER, OwnerSlots},
+        word,
+    },
+};
 
 /// Threads that one host can show; of further ones only the others know nothing.
 const MAX_WORKERS: usize = 1024;
 /// Words of a slot.
 const SLOT_WORDS: usize = 32;
-const OWNER_WORD: usize = 0;
 const PUBLISHED_WORD: usize = 1;
 const GENERATION_WORD: usize = 2;
 /// The first of [`WorkerField`].
@@ -62,6 +68,8 @@ pub enum WorkerField {
     /// Things that the last request which was looked at has left behind.
     Leaks,
 }
+
+const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(0, MAX_WORKERS, SLOT_WORDS);
 
 const FIELDS: usize = WorkerField::Leaks as usize + 1;
 const _: () = assert!(FIELDS_START + FIELDS <= SLOT_WORDS);
@@ -122,55 +130,23 @@ impl WorkerRegistry {
     /// The system's; what stands there is none.
     pub fn open(run_dir: &Path) -> io::Result<Self> {
         let path = run_dir.join("workers-v1.seg");
-        // Made under a name of its own and linked, so that nobody maps half of one.
-        for _ in 0..4 {
-            match Segment::open(&path)? {
-                Some(segment) if segment.bytes() == MAX_WORKERS * SLOT_WORDS * 8 => {
-                    return Ok(Self(segment));
-                }
-                Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "another size")),
-                None => {}
-            }
-            let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-            let temporary = run_dir.join(format!("workers-v1-{random:016x}.tmp"));
-            Segment::create(&temporary, MAX_WORKERS * SLOT_WORDS * 8)?;
-            let linked = std::fs::hard_link(&temporary, &path);
-            let _ = std::fs::remove_file(&temporary);
-            if let Err(error) = linked
-                && error.kind() != io::ErrorKind::AlreadyExists
-            {
-                return Err(error);
-            }
-        }
-        Err(io::ErrorKind::NotFound.into())
+        let opened = Segment::open_or_create(&path, MAX_WORKERS * SLOT_WORDS * 8, |_| {});
+        opened.map(Opened::into_segment).map(Self)
     }
 
     fn word(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
-        self.0.word(slot * SLOT_WORDS + word)
+        OWNER_SLOTS.word(&self.0, slot, word)
     }
 
     fn load(&self, slot: usize, word: usize, order: Ordering) -> u64 {
         self.word(slot, word)
-            .map_or(0, |found| u64::from_le(found.load(order)))
+            .map_or(0, |found| word::load(found, order))
     }
 
     fn store(&self, slot: usize, word: usize, value: u64, order: Ordering) {
         if let Some(found) = self.word(slot, word) {
-            found.store(value.to_le(), order);
+            word::store(found, value, order);
         }
-    }
-
-    fn swap(&self, slot: usize, from: u64, to: u64) -> bool {
-        self.word(slot, OWNER_WORD).is_some_and(|owner| {
-            owner
-                .compare_exchange(
-                    from.to_le(),
-                    to.to_le(),
-                    Ordering::AcqRel,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
-        })
     }
 
     /// Takes a slot for a thread. `is_alive` tells of others' presences. `None`: all are taken by the living.
@@ -179,14 +155,10 @@ impl WorkerRegistry {
         owner: ProcessId,
         is_alive: &dyn Fn(ProcessId) -> bool,
     ) -> Option<WorkerSlot> {
-        let slot = self.find_free().or_else(|| {
+        let slot = OWNER_SLOTS.claim(&self.0, 0, owner.0).or_else(|| {
             self.clear_dead(is_alive);
-            self.find_free()
-        });
-        // Another thread may be faster, then the next one is.
-        let slot = std::iter::successors(slot, |_| self.find_free())
-            .take(MAX_WORKERS)
-            .find(|slot| self.swap(*slot, 0, owner.0))?;
+            OWNER_SLOTS.claim(&self.0, 0, owner.0)
+        })?;
         self.store(slot, PUBLISHED_WORD, 0, Ordering::Release);
         let taken = self.load(slot, GENERATION_WORD, Ordering::Relaxed);
         self.store(
@@ -206,19 +178,9 @@ impl WorkerRegistry {
         })
     }
 
-    fn find_free(&self) -> Option<usize> {
-        (0..MAX_WORKERS).find(|slot| self.load(*slot, OWNER_WORD, Ordering::Relaxed) == 0)
-    }
-
     /// Clears the slots of the dead.
     fn clear_dead(&self, is_alive: &dyn Fn(ProcessId) -> bool) {
-        let mut checked: Vec<(ProcessId, bool)> = Vec::new();
-        for slot in 0..MAX_WORKERS {
-            let owner = ProcessId(self.load(slot, OWNER_WORD, Ordering::Acquire));
-            if owner.0 != 0 && !is_alive_cached(&mut checked, owner, is_alive) {
-                self.swap(slot, owner.0, 0);
-            }
-        }
+        OWNER_SLOTS.release_dead(&self.0, &|owner| is_alive(ProcessId(owner)));
     }
 
     /// All that live; the slots of others are cleared.
@@ -233,7 +195,7 @@ impl WorkerRegistry {
 
     /// What a slot tells, unless it is empty, or taken anew meanwhile.
     fn read(&self, slot: usize) -> Option<WorkerRecord> {
-        let owner = self.load(slot, OWNER_WORD, Ordering::Acquire);
+        let owner = OWNER_SLOTS.owner(&self.0, slot);
         let taken = self.load(slot, GENERATION_WORD, Ordering::Relaxed);
         if owner == 0 || self.load(slot, PUBLISHED_WORD, Ordering::Acquire) != owner {
             return None;
@@ -245,26 +207,11 @@ impl WorkerRegistry {
         fence(Ordering::Acquire);
         let same = self.load(slot, PUBLISHED_WORD, Ordering::Relaxed) == owner
             && self.load(slot, GENERATION_WORD, Ordering::Relaxed) == taken
-            && self.load(slot, OWNER_WORD, Ordering::Relaxed) == owner;
+            && self.load(slot, OWNER, Ordering::Relaxed) == owner;
         same.then_some(WorkerRecord {
             owner: ProcessId(owner),
             fields,
         })
-    }
-}
-
-fn is_alive_cached(
-    checked: &mut Vec<(ProcessId, bool)>,
-    owner: ProcessId,
-    is_alive: &dyn Fn(ProcessId) -> bool,
-) -> bool {
-    match checked.iter().find(|(known, _)| *known == owner) {
-        Some((_, alive)) => *alive,
-        None => {
-            let alive = is_alive(owner);
-            checked.push((owner, alive));
-            alive
-        }
     }
 }
 
@@ -283,7 +230,7 @@ impl WorkerSlot {
     #[must_use]
     pub fn is_owned(&self) -> bool {
         self.generation == fork::generation()
-            && self.registry.load(self.slot, OWNER_WORD, Ordering::Relaxed) == self.owner.0
+            && self.registry.load(self.slot, OWNER, Ordering::Relaxed) == self.owner.0
     }
 
     /// Whose presence it names.
@@ -313,7 +260,7 @@ impl Drop for WorkerSlot {
         if self.is_owned() {
             self.registry
                 .store(self.slot, PUBLISHED_WORD, 0, Ordering::Release);
-            self.registry.swap(self.slot, self.owner.0, 0);
+            OWNER_SLOTS.release(&self.registry.0, self.slot, self.owner.0);
         }
     }
 }

@@ -32,6 +32,14 @@ const STOPS: [&str; 8] = [
     "commit.entry",
 ];
 
+/// Places in both environments: the index and the outbox create their segments by the same code.
+const IN_BOTH: [&str; 4] = [
+    "segment.made",
+    "segment.allocated",
+    "segment.filled",
+    "segment.linked",
+];
+
 /// The names of all places, as the extension tells them.
 ///
 /// # Errors
@@ -72,28 +80,40 @@ pub async fn failpoints(
             return Err(io::Error::other(format!("there is no place {only}")));
         }
     }
+    let in_both = deaths
+        .iter()
+        .filter(|death| IN_BOTH.contains(&death.as_str()));
+    let again: Vec<_> = in_both.map(|death| (death.clone(), true)).collect();
+    let mut runs: Vec<_> = deaths
+        .into_iter()
+        .map(|death| {
+            let in_outbox = outbox::is_place(&death);
+            (death, in_outbox)
+        })
+        .collect();
+    runs.extend(again);
     let arguments = Rc::new(arguments.clone());
     let local = LocalSet::new();
-    let mut results: BTreeMap<String, Report> = BTreeMap::new();
+    let mut results: BTreeMap<(String, bool), Report> = BTreeMap::new();
     local
         .run_until(async {
             let mut running = JoinSet::new();
-            let mut left = deaths.iter().cloned();
+            let mut left = runs.into_iter();
             loop {
                 while running.len() < AT_ONCE
-                    && let Some(death) = left.next()
+                    && let Some((death, in_outbox)) = left.next()
                 {
                     let arguments = Rc::clone(&arguments);
                     running.spawn_local(async move {
                         let repeat_command =
                             format!("{} --point {death}", arguments.repeat_command("failpoints"));
                         let mut report = Report::quiet("failpoints", repeat_command);
-                        let died = if outbox::is_place(&death) {
+                        let died = if in_outbox {
                             outbox::die_at(&arguments, &death, &mut report).await
                         } else {
                             die_at(&arguments, &death, &mut report).await
                         };
-                        died.map(|()| (death, report))
+                        died.map(|()| ((death, in_outbox), report))
                     });
                 }
                 let Some(done) = running.join_next().await else {

@@ -17,7 +17,7 @@ const ENVELOPES: usize = 120;
 /// Within this time the armed process has to come to its place.
 const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
 /// What the names of the outbox' places begin with.
-const PLACES: [&str; 5] = ["shared.", "outbox.", "adopt.", "board.", "letter."];
+const PLACES: [&str; 3] = ["outbox.", "adopt.", "dead-letter."];
 
 /// Whether a named place is one of those that this world comes to.
 pub fn is_place(place: &str) -> bool {
@@ -35,7 +35,7 @@ pub async fn outbox(
     let outbox_environment = Rc::new(OutboxEnvironment::new(arguments, arguments.seed, &[])?);
     let places: Rc<[String]> = places
         .iter()
-        .filter(|place| place.starts_with("outbox.") || place.starts_with("shared."))
+        .filter(|place| place.starts_with("outbox.") || place.starts_with("segment."))
         .cloned()
         .collect();
     let (left, repeat_command) = (
@@ -122,7 +122,7 @@ async fn keepers(
 /// # Errors
 /// Processes or directories can't be made.
 pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> io::Result<()> {
-    let letters = place.starts_with("letter.");
+    let letters = place.starts_with("dead-letter.");
     let once = [("pillion.sentry_retry_max_attempts", "1")];
     let settings = if letters { &once[..] } else { &[] };
     let outbox_environment = OutboxEnvironment::new(arguments, arguments.seed, settings)?;

@@ -4,8 +4,9 @@
 //! are never met (x86 has none of the reorderings that a missing `Release` allows). Threads stand for processes
 //! here: to memory that is mapped twice it is the same.
 //!
-//! * `seqlock`: words in a slot of the index: one writer, readers who never wait.
-//! * `index`: the table around it: groups, counts, the position in the log of changes.
+//! * `seqlock`: words with one writer, and readers that never wait.
+//! * `owner_slots`: slots that processes claim, and free where the owner died.
+//! * `index`: the table of artifacts: groups, counts, the position in the journal.
 //! * `process_cell`: the one pointer on which the state of a process hangs.
 //! * `completions`: what a PHP thread learns of its jobs, and the notifier that must not stay silent.
 //! * `cell`: a number that threads add to.
@@ -28,9 +29,11 @@ mod host;
 mod metrics;
 mod runtime;
 mod sentry;
+mod shm;
 mod sync;
 
-pub use artifacts::index::{scenes::*, seqlock_scenes::*};
+pub use artifacts::index::scenes::*;
 pub use metrics::scenes::*;
 pub use runtime::{completions_scenes::*, process_cell_scenes::*};
 pub use sentry::outbox::scenes::*;
+pub use shm::{owner_slots_scenes::*, seqlock_scenes::*};

@@ -18,6 +18,26 @@ fn a_writer_who_takes_over_from_a_dead_one() {
 }
 
 #[test]
+fn two_claims_get_two_slots() {
+    loom::model(scenes::two_claims_get_two_slots);
+}
+
+#[test]
+fn claim_of_a_released_slot_sees_its_words() {
+    loom::model(scenes::claim_of_a_released_slot_sees_its_words);
+}
+
+#[test]
+fn slot_of_a_dead_owner_is_freed_once() {
+    loom::model(scenes::slot_of_a_dead_owner_is_freed_once);
+}
+
+#[test]
+fn two_lookups_of_a_name_get_one_slot() {
+    loom::model(scenes::two_lookups_of_a_name_get_one_slot);
+}
+
+#[test]
 fn who_sees_the_position_finds_the_record() {
     loom::model(scenes::who_sees_the_position_finds_the_record);
 }

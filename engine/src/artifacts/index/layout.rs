@@ -3,19 +3,17 @@
 //!
 //! ```text
 //! header   512 words of 8 bytes, little-endian, see `word`
-//! tags     one word a group: 7 tags of 8 bits, and in the highest byte how many records that
-//!          belong here live in a later group; rounded up to 512 words
+//! tags     one word a group, see `shm::groups`; rounded up to 512 words
 //! slots    7 a group, 12 words each:
 //!          0 sequence (low half, odd while written) | state   1 key   2-5 sha256   6 size
 //!          7 created   8 expires   9 accessed (readers write it)   10 digest   11 build_ms | checksum
 //! ```
 //!
-//! A record lives in its home group or, where that is full, in one of the following. The tags are
-//! small enough to stay in a processor cache, so that a lookup costs one miss of the memory even
-//! among millions, and a miss costs none; the count of those who had to move on ends a search early and
-//! needs no tombstones: it goes down again when they leave. Pure functions; any thread.
+//! A record is in its home group or, where that is full, in a later one. The tags are small enough to stay in a processor
+//! cache, so that a hit costs one access to memory even among millions of records, and a miss none. Pure functions; any
+//! thread.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::shm::groups::{self, GROUP_SLOTS, Probe};
 
 /// Version of this layout; part of the file's name.
 pub(in crate::artifacts) const SCHEMA: u64 = 1;
@@ -24,14 +22,13 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"PILLIDX\n");
 
 pub(super) const HEADER_WORDS: usize = 512;
 pub(super) const SLOT_WORDS: usize = 12;
-pub(super) const GROUP_SLOTS: usize = 7;
 /// Groups that a search visits at most. At the fullest that an index gets, the farthest of a
 /// million records lives some 40 groups from home.
 const MAX_PROBES: usize = 128;
 /// More would need 512 GiB.
 const MAX_CAPACITY: u32 = u32::MAX / 2;
 
-/// Places of the header's words.
+/// Positions of the header's words.
 pub(super) mod word {
     pub const MAGIC: usize = 0;
     pub const SCHEMA: usize = 1;
@@ -102,52 +99,13 @@ impl Geometry {
     /// The groups that a search for this hash visits, in order.
     #[inline]
     pub(super) fn probe(self, hash: u64) -> Probe {
-        Probe {
-            group: self.home(hash),
-            groups: self.groups,
-            left: MAX_PROBES.min(self.groups),
-        }
+        groups::probe(hash, self.groups, MAX_PROBES)
     }
 
     #[inline]
     pub(super) const fn home(self, hash: u64) -> usize {
-        ((hash as u128 * self.groups as u128) >> 64) as usize
+        groups::home(hash, self.groups)
     }
-}
-
-/// See [`Geometry::probe`].
-pub(super) struct Probe {
-    group: usize,
-    groups: usize,
-    left: usize,
-}
-
-impl Iterator for Probe {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        self.left = self.left.checked_sub(1)?;
-        let group = self.group;
-        self.group = if group + 1 == self.groups {
-            0
-        } else {
-            group + 1
-        };
-        Some(group)
-    }
-}
-
-/// A word as the processor has it.
-#[inline]
-pub(super) fn load(word: &AtomicU64, order: Ordering) -> u64 {
-    u64::from_le(word.load(order))
-}
-
-/// Stores a word as the file has it.
-#[inline]
-pub(super) fn store(word: &AtomicU64, value: u64, order: Ordering) {
-    word.store(value.to_le(), order);
 }
 
 #[cfg(test)]

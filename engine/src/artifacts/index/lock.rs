@@ -1,6 +1,6 @@
-//! Who may change the index: the holder of a file lock beside the segment, which the kernel frees
-//! when its holder dies; for an index of this process alone, the holder of a mutex. Both are only
-//! ever tried, with a deadline. Threads that may wait.
+//! Exclusion of writers: by a file lock beside the segment, which the kernel releases when its holder dies; for an index
+//! of this process alone, by a mutex. Both are only tried, until a timeout, because a blocking wait can't be cancelled.
+//! Threads that may wait.
 
 use std::{
     path::PathBuf,
@@ -13,67 +13,68 @@ use std::{
 
 use crate::host::lock::{Kind, Lock};
 
-/// What keeps other writers out.
+/// Excludes other writers.
 #[derive(Debug)]
-pub(super) enum Gate {
-    /// All processes of the host. The second lock is held for reading by the writers of this process: the
+pub(super) enum WriterLock {
+    /// Of all processes of the host. The second lock is held for reading by the writers of this process, so that the
     /// mapping is not replaced under them.
     File(PathBuf, RwLock<()>),
-    /// The threads of this process.
+    /// Of the threads of this process.
     Private(Mutex<()>),
 }
 
-/// An open gate closes behind its holder.
-pub(super) enum Held<'a> {
+/// A held [`WriterLock`]; released when it is dropped.
+pub(super) enum WriterGuard<'a> {
     File {
         _lock: Lock,
-        _stays: RwLockReadGuard<'a, ()>,
+        _mapping: RwLockReadGuard<'a, ()>,
     },
     Private {
         _guard: MutexGuard<'a, ()>,
     },
 }
 
-impl Gate {
-    /// `None`: not within the deadline, or the lock file can't be had.
-    pub(super) fn enter(&self, deadline: Duration) -> Option<Held<'_>> {
+impl WriterLock {
+    /// Acquires the lock. Returns `None` after the timeout, or if the lock file can't be opened.
+    pub(super) fn acquire(&self, timeout: Duration) -> Option<WriterGuard<'_>> {
         match self {
-            Self::File(path, stays) => match Lock::within(path, Kind::Exclusive, deadline) {
+            Self::File(path, mapping) => match Lock::within(path, Kind::Exclusive, timeout) {
                 Ok(None) => None,
-                Ok(Some(lock)) => within(|| stays.try_read(), deadline).map(|stays| Held::File {
-                    _lock: lock,
-                    _stays: stays,
-                }),
+                Ok(Some(lock)) => {
+                    let mapping = try_until(|| mapping.try_read(), timeout)?;
+                    Some(WriterGuard::File {
+                        _lock: lock,
+                        _mapping: mapping,
+                    })
+                }
                 Err(error) => {
                     log::warn!(path:% = path.display(), error:%; "index lock unavailable");
                     None
                 }
             },
-            Self::Private(mutex) => {
-                within(|| mutex.try_lock(), deadline).map(|guard| Held::Private { _guard: guard })
-            }
+            Self::Private(mutex) => try_until(|| mutex.try_lock(), timeout)
+                .map(|guard| WriterGuard::Private { _guard: guard }),
         }
     }
 
-    /// The right to replace the mapping. `None`: a thread of this process writes, or the mapping is of no
-    /// file.
-    pub(super) fn alone(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+    /// The right to replace the mapping. Returns `None` while a thread of this process writes, or if no file is mapped.
+    pub(super) fn try_exclude_writers(&self) -> Option<RwLockWriteGuard<'_, ()>> {
         match self {
-            Self::File(_, stays) => stays.try_write().ok(),
+            Self::File(_, mapping) => mapping.try_write().ok(),
             Self::Private(_) => None,
         }
     }
 }
 
-/// Never blocks for good: after a fork the lock may be held by a thread that isn't there.
-fn within<G>(attempt: impl Fn() -> TryLockResult<G>, deadline: Duration) -> Option<G> {
+/// Never blocks for good: after a fork, the lock may be held by a thread that does not exist in the child.
+fn try_until<G>(attempt: impl Fn() -> TryLockResult<G>, timeout: Duration) -> Option<G> {
     let start = Instant::now();
     loop {
         match attempt() {
             Ok(guard) => return Some(guard),
-            // The index repairs itself from its journal, whoever left it.
+            // The index repairs itself from the keys in its header after any interruption.
             Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if start.elapsed() >= deadline => return None,
+            Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => return None,
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
         }
     }
@@ -84,18 +85,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_writer_waits_no_longer_than_its_deadline() {
+    fn second_writer_waits_no_longer_than_its_timeout() {
         let dir = tempfile::tempdir().unwrap();
-        for gate in [
-            Gate::File(dir.path().join("index.lock"), RwLock::default()),
-            Gate::Private(Mutex::new(())),
+        for lock in [
+            WriterLock::File(dir.path().join("index.lock"), RwLock::default()),
+            WriterLock::Private(Mutex::new(())),
         ] {
-            let first = gate.enter(Duration::ZERO).unwrap();
+            let first = lock.acquire(Duration::ZERO).unwrap();
             let start = Instant::now();
-            assert!(gate.enter(Duration::from_millis(30)).is_none());
+            assert!(lock.acquire(Duration::from_millis(30)).is_none());
             assert!(start.elapsed() >= Duration::from_millis(30));
             drop(first);
-            assert!(gate.enter(Duration::ZERO).is_some());
+            assert!(lock.acquire(Duration::ZERO).is_some());
         }
     }
 }

@@ -1,19 +1,14 @@
-//! The mmap'd table of artifacts that all processes of the host share: a shadow of what is on disk,
-//! found by key in tens of nanoseconds. Its size is fixed when it is made; when anything about it
-//! is not as it should be, the answer is a miss.
+//! The mmap'd table of artifacts that all processes of the host share: a copy of the state on disk, found by key in tens
+//! of nanoseconds. Its size is fixed at creation; any doubt about its content is a miss.
 //!
-//! [`layout`] words and their places, [`header`] those about the whole, [`group`], [`slot`], [`seqlock`]; [`segment`] and [`make`] the file; [`reader`] lookups,
-//! [`writer`] changes, [`lock`] who may change; [`open`] how all this comes into being.
+//! [`layout`] words and their positions, [`slot`] a record as words, [`header`] the words about the whole table;
+//! [`reader`] lookups on PHP's thread, [`writer`] changes, [`lock`] their exclusion, [`open`] opening and creation.
 
-mod group;
 mod header;
 mod layout;
 mod lock;
-mod make;
 mod open;
 mod reader;
-mod segment;
-mod seqlock;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -26,40 +21,39 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::shm::{Segment, segment};
 use layout::{Geometry, SCHEMA};
-use lock::Gate;
-use segment::Segment;
+use lock::WriterLock;
 pub(super) use writer::{Note, Stored, Writer};
 
 /// How long a change waits for the writers before it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An open index.
 #[derive(Debug)]
 pub(super) struct Index {
     segment: Segment,
     geometry: Geometry,
-    gate: Gate,
+    lock: WriterLock,
     path: Option<PathBuf>,
 }
 
 impl Index {
-    /// Opens the index of the directory that `identity` stands for, and makes it where there is
-    /// none. Where `run_dir` has no room, or can't be used, this process gets one of its own, with
-    /// a warning in the log.
+    /// Opens the index of the directory with that id, and creates it if it is absent. Where `run_dir` has no space or can't
+    /// be used, this process gets an index of its own, with a warning in the log.
     ///
     /// # Errors
-    /// Not even memory can be had.
-    pub(super) fn open(run_dir: &Path, identity: u64, capacity: u32) -> io::Result<Self> {
+    /// No memory.
+    pub(super) fn open(run_dir: &Path, dir_id: u64, capacity: u32) -> io::Result<Self> {
         let geometry = Geometry::of(capacity);
-        let name = format!("index-v{SCHEMA}-{identity:016x}-{}", geometry.capacity);
+        let name = format!("index-v{SCHEMA}-{dir_id:016x}-{}", geometry.capacity);
         let path = run_dir.join(format!("{name}.seg"));
-        let gate = Gate::File(run_dir.join(format!("{name}.lock")), RwLock::default());
-        match open::shared(&path, geometry, &gate) {
+        let lock = WriterLock::File(run_dir.join(format!("{name}.lock")), RwLock::default());
+        match open::shared(&path, geometry, &lock) {
             Ok(segment) => Ok(Self {
                 segment,
                 geometry,
-                gate,
+                lock,
                 path: Some(path),
             }),
             Err(error) => {
@@ -69,36 +63,36 @@ impl Index {
                 Ok(Self {
                     segment,
                     geometry,
-                    gate: Gate::Private(Mutex::new(())),
+                    lock: WriterLock::Private(Mutex::new(())),
                     path: None,
                 })
             }
         }
     }
 
-    /// The right to change it. `None`: not within the time, or it can only be read.
-    pub(super) fn writer(&self, patience: Duration) -> Option<Writer<'_>> {
+    /// Acquires the right to change the index. Returns `None` after the timeout, or if it can only be read.
+    pub(super) fn writer(&self, timeout: Duration) -> Option<Writer<'_>> {
         if !self.segment.is_writable() {
             return None;
         }
-        let held = self.gate.enter(patience)?;
+        let guard = self.lock.acquire(timeout)?;
         Some(Writer {
             index: self,
-            _held: held,
+            _guard: guard,
         })
     }
 
-    /// Whether the file that processes share is not the mapped one any more: a cleaner of temporary
-    /// files, or an operator, has removed it. One system call.
+    /// Whether the shared file is not the mapped one any more, because a cleaner of temporary files or an operator removed
+    /// it. One system call.
     pub(super) fn is_stale(&self) -> bool {
         self.path()
-            .is_some_and(|path| !self.segment.stands_at(path))
+            .is_some_and(|path| !self.segment.is_current(path))
     }
 
-    /// Maps the file that others have made in the place of a removed one. `true`: it is mapped now. Never
-    /// waits; where this process writes at the moment, a later call does it.
+    /// Maps the file that another process created in place of a removed one, and returns whether it did. Never waits; while
+    /// this process writes, a later call does it.
     pub(super) fn renew(&self) -> bool {
-        let (Some(path), Some(_alone)) = (self.path(), self.gate.alone()) else {
+        let (Some(path), Some(_excluded)) = (self.path(), self.lock.try_exclude_writers()) else {
             return false;
         };
         match open::renew(&self.segment, path, self.geometry) {
@@ -115,29 +109,26 @@ impl Index {
         self.geometry.capacity
     }
 
-    /// Bytes that are mapped.
+    /// Mapped bytes.
     pub(super) const fn mapped(&self) -> usize {
         self.geometry.bytes()
     }
 
-    /// The file that processes share; `None`: this process has its own.
+    /// The shared file, or `None` if this process has an index of its own.
     pub(super) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Removes what processes left that died while they made this index. Whoever makes one does so too,
-    /// but it is made once a boot.
+    /// Removes the segments beside this one that crashed processes left half-made, and returns how many. Creation does so
+    /// too, but happens once a boot.
     pub(super) fn sweep(&self, now: SystemTime) -> u64 {
-        self.path().map_or(0, |path| make::sweep(path, now))
+        let dir = self.path().and_then(Path::parent);
+        dir.map_or(0, |dir| segment::sweep(dir, now))
     }
 
-    /// Removes its file, which nobody will look for again; whoever has it mapped goes on with it.
+    /// Removes the file of a directory that is gone. Processes that have it mapped keep their mapping.
     pub(super) fn retire(&self) {
-        if let Some(path) = self
-            .path
-            .as_deref()
-            .filter(|path| self.segment.stands_at(path))
-        {
+        if let Some(path) = self.path().filter(|path| self.segment.is_current(path)) {
             log::info!(path:% = path.display(); "index of a directory that is gone removed");
             let _ = std::fs::remove_file(path);
         }

@@ -1,57 +1,72 @@
-//! Opening the index that processes share, making it where there is none, and replacing a file that
-//! is none. Once a process, on the thread that first needs it.
+//! Opens the shared index, creates it if it is absent, and replaces a file that is no index. Once a process, on the
+//! thread that first needs it.
 
 use std::{fs, io, path::Path, sync::atomic::Ordering};
 
 use super::{
-    PATIENCE,
-    layout::{self, Geometry, MAGIC, SCHEMA, word},
-    lock::Gate,
-    segment::Segment,
+    LOCK_TIMEOUT,
+    layout::{Geometry, MAGIC, SCHEMA, word},
+    lock::WriterLock,
 };
 use crate::{
     artifacts::ConfigDigest,
     failpoint::{FailPoint, reach},
     host::clock,
+    shm::{Opened, Segment, word as stored},
 };
 
-/// Opens or makes the segment that processes share.
-pub(super) fn shared(path: &Path, geometry: Geometry, gate: &Gate) -> io::Result<Segment> {
-    let bytes = geometry.bytes();
-    // Twice: who loses the race of making it opens the winner's.
-    for _ in 0..2 {
-        match Segment::open(path, bytes) {
-            Ok(Some(segment)) if is_ours(&segment, geometry) => return Ok(segment),
-            Ok(None) => {}
-            Ok(Some(_)) => replace(path, geometry, gate, "its header is not ours")?,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                replace(path, geometry, gate, &error.to_string())?;
-            }
+/// Attempts to get an index of ours while other processes replace it.
+const MAX_ATTEMPTS: usize = 3;
+
+/// Opens or creates the segment that processes share. One that this process may only read is mapped so.
+pub(super) fn shared(path: &Path, geometry: Geometry, lock: &WriterLock) -> io::Result<Segment> {
+    for _ in 0..MAX_ATTEMPTS {
+        let why = match open_or_create(path, geometry) {
+            Ok(Opened::Created(segment)) => return Ok(segment),
+            Ok(Opened::Existing(segment)) if is_ours(&segment, geometry) => return Ok(segment),
+            Ok(Opened::Existing(_)) => "found another header".to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => error.to_string(),
             Err(error) => return Err(error),
-        }
-        if let Some(segment) = Segment::create(path, bytes, |new| prepare(new, geometry))? {
-            return Ok(segment);
-        }
+        };
+        replace(path, geometry, lock, &why)?;
     }
     Err(io::Error::other("the index is replaced again and again"))
 }
 
-/// Maps the index that stands at `path` by now, where it is another file than the mapped one. `true`: it
-/// was replaced. A file that is missing or not ours changes nothing: the mapped one is as good as it was.
-pub(super) fn renew(segment: &Segment, path: &Path, geometry: Geometry) -> io::Result<bool> {
-    if segment.stands_at(path) {
-        return Ok(false);
+fn open_or_create(path: &Path, geometry: Geometry) -> io::Result<Opened> {
+    let bytes = geometry.bytes();
+    let opened = Segment::open_or_create(path, bytes, |new| prepare(new, geometry));
+    match opened {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            let segment = Segment::read_only(path)?.ok_or(error)?;
+            segment.check_size(bytes)?;
+            Ok(Opened::Existing(segment))
+        }
+        opened => opened,
     }
-    segment.replace(path, |found| is_ours(found, geometry))
 }
 
-/// Removes a file that is no index of ours; under the lock, so that two who notice don't remove
-/// each other's new one.
-fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Result<()> {
-    let _held = gate
-        .enter(PATIENCE)
-        .ok_or_else(|| io::Error::other("another process keeps its lock"))?;
-    if let Ok(Some(segment)) = Segment::open(path, geometry.bytes())
+/// Maps the index now at `path` if it is another file than the mapped one. Returns whether it was. A file that is absent or
+/// not an index changes nothing: the mapped one is as good as before.
+pub(super) fn renew(segment: &Segment, path: &Path, geometry: Geometry) -> io::Result<bool> {
+    if segment.is_current(path) {
+        return Ok(false);
+    }
+    segment.remap(path, |found| is_ours(found, geometry))
+}
+
+/// Removes a file that is no index of ours; under the lock, so that two processes don't remove each other's new one.
+fn replace(path: &Path, geometry: Geometry, lock: &WriterLock, why: &str) -> io::Result<()> {
+    let _held = lock
+        .acquire(LOCK_TIMEOUT)
+        .ok_or_else(|| io::Error::other("another process holds its lock"))?;
+    if let Ok(Some(segment)) = Segment::read_only(path)
+        && segment.check_size(geometry.bytes()).is_ok()
         && is_ours(&segment, geometry)
     {
         return Ok(());
@@ -68,22 +83,22 @@ fn replace(path: &Path, geometry: Geometry, gate: &Gate, why: &str) -> io::Resul
 /// Writes the header of a new segment.
 pub(super) fn prepare(segment: &Segment, geometry: Geometry) {
     for (at, value) in frozen(geometry).into_iter().chain([(word::EPOCH, 1)]) {
-        if let Some(word) = segment.words().get(at) {
-            layout::store(word, value, Ordering::Release);
+        if let Some(word) = segment.word(at) {
+            stored::store(word, value, Ordering::Release);
         }
     }
 }
 
-/// Whether the header says what we would have written, in this boot.
+/// Whether the header is the one that this process would write, in this boot.
 fn is_ours(segment: &Segment, geometry: Geometry) -> bool {
     frozen(geometry).into_iter().all(|(at, value)| {
         segment
-            .words()
-            .get(at)
-            .is_some_and(|word| layout::load(word, Ordering::Acquire) == value)
+            .word(at)
+            .is_some_and(|word| stored::load(word, Ordering::Acquire) == value)
     })
 }
 
+/// The words of the header that never change.
 fn frozen(geometry: Geometry) -> [(usize, u64); 5] {
     [
         (word::MAGIC, MAGIC),

@@ -3,13 +3,16 @@
 
 use super::{
     Index,
-    group::{Tags, mix},
-    layout::{GROUP_SLOTS, SLOT_WORDS, load, store, word},
-    seqlock::{self, Seen},
+    layout::{SLOT_WORDS, word},
     slot::{self, LIVE},
 };
 use crate::{
     artifacts::{Key, Record},
+    shm::{
+        groups::{GROUP_SLOTS, Tags, mix},
+        seqlock::{self, SeqRead},
+        word::{load, store},
+    },
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -38,9 +41,9 @@ impl Index {
     /// The record of that key and its slot.
     #[inline]
     pub(super) fn locate(&self, key: Key) -> Option<(usize, Record)> {
-        let hash = mix(key);
+        let hash = mix(key.0);
         let tag = Tags::tag(hash);
-        self.prefetch(self.geometry.home(hash) * GROUP_SLOTS + Tags::favourite(hash));
+        self.prefetch(self.geometry.home(hash) * GROUP_SLOTS + Tags::preferred_slot(hash));
         for group in self.geometry.probe(hash) {
             let tags = self.tags(group)?;
             let mut matches = tags.matches(tag);
@@ -51,7 +54,7 @@ impl Index {
                 }
                 matches &= matches - 1;
             }
-            if tags.passed() == 0 {
+            if tags.overflow_count() == 0 {
                 return None;
             }
         }
@@ -124,9 +127,9 @@ impl Index {
     fn read(&self, words: &[AtomicU64; SLOT_WORDS]) -> Slot {
         let [head, rest @ ..] = words;
         match seqlock::read(head, rest, LIVE, LOOKS) {
-            Seen::Words(body) => slot::decode(&body).map_or(Slot::Torn, Slot::Live),
-            Seen::Empty => Slot::Empty,
-            Seen::Busy => Slot::Busy,
+            SeqRead::Words(body) => slot::decode(&body).map_or(Slot::Torn, Slot::Live),
+            SeqRead::Empty => Slot::Empty,
+            SeqRead::Busy => Slot::Busy,
         }
     }
 

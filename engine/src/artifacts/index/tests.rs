@@ -19,7 +19,7 @@ fn open(dir: &TempDir, capacity: u32) -> Index {
 }
 
 fn store(index: &Index, record: &Record) -> Stored {
-    index.writer(PATIENCE).unwrap().store(record)
+    index.writer(LOCK_TIMEOUT).unwrap().store(record)
 }
 
 #[test]
@@ -233,7 +233,7 @@ proptest! {
     fn the_index_agrees_with_a_map(steps in proptest::collection::vec(step(), 1..600)) {
         let dir = tempfile::tempdir().unwrap();
         let index = open(&dir, 40);
-        let writer = index.writer(PATIENCE).unwrap();
+        let writer = index.writer(LOCK_TIMEOUT).unwrap();
         let mut model: HashMap<Key, Record> = HashMap::new();
         let key = |n: u8| Key(u64::from(n % 64) << 32 | 7);
         for step in steps {
@@ -285,7 +285,7 @@ proptest! {
             })
         }).count() as u64;
         let found = right(&index);
-        let writer = index.writer(PATIENCE).unwrap();
+        let writer = index.writer(LOCK_TIMEOUT).unwrap();
         writer.reindex();
         prop_assert!(right(&index) >= found);
         prop_assert_eq!(index.len(), right(&index));

@@ -6,22 +6,24 @@ use std::collections::HashMap;
 
 use super::{
     Index,
-    group::{Tags, mix},
-    layout::{GROUP_SLOTS, SLOT_WORDS, word},
-    lock::Held,
+    layout::{SLOT_WORDS, word},
+    lock::WriterGuard,
     reader::Slot,
-    seqlock,
     slot::{self, LIVE},
 };
 use crate::{
     artifacts::{Key, Record},
     failpoint::{FailPoint, reach},
+    shm::{
+        groups::{GROUP_SLOTS, Tags, mix},
+        seqlock,
+    },
 };
 
 /// The right to change the index, for as long as it lives.
 pub(in crate::artifacts) struct Writer<'a> {
     pub(super) index: &'a Index,
-    pub(super) _held: Held<'a>,
+    pub(super) _guard: WriterGuard<'a>,
 }
 
 /// Which of the two places of the journal: one change may evict another record on its way.
@@ -93,7 +95,7 @@ impl Writer<'_> {
         if self.index.len() >= u64::from(self.index.geometry.capacity) {
             return Stored::Full;
         }
-        let hash = mix(record.key);
+        let hash = mix(record.key.0);
         let Some((group, free)) = self.free(hash) else {
             return Stored::Full;
         };
@@ -118,7 +120,7 @@ impl Writer<'_> {
         reach(FailPoint::IndexUntagged);
         self.write(slot, None);
         reach(FailPoint::IndexEmptied);
-        self.pass(mix(key), group, -1);
+        self.pass(mix(key.0), group, -1);
         self.count(-1, 0u64.wrapping_sub(record.size));
         Some(record)
     }
@@ -175,13 +177,13 @@ impl Writer<'_> {
         let mut tags = vec![Tags(0); geometry.groups];
         let mut bytes = 0u64;
         for (slot, record) in living.values() {
-            let (hash, group) = (mix(record.key), slot / GROUP_SLOTS);
+            let (hash, group) = (mix(record.key.0), slot / GROUP_SLOTS);
             if let Some(word) = tags.get_mut(group) {
                 *word = word.with(slot % GROUP_SLOTS, Tags::tag(hash));
             }
             for passed in geometry.probe(hash).take_while(|at| *at != group) {
                 if let Some(word) = tags.get_mut(passed) {
-                    *word = word.pass(1);
+                    *word = word.add_overflow(1);
                 }
             }
             bytes = bytes.saturating_add(record.size);
@@ -195,13 +197,13 @@ impl Writer<'_> {
 
     /// Whether a search for that record comes through that group.
     fn is_reachable(&self, record: &Record, group: usize) -> bool {
-        let mut way = self.index.geometry.probe(mix(record.key));
+        let mut way = self.index.geometry.probe(mix(record.key.0));
         way.any(|at| at == group)
     }
 
     /// The records among which one has to go if there is to be a place for that key.
     pub(in crate::artifacts) fn neighbours(&self, key: Key) -> impl Iterator<Item = Record> {
-        let groups = self.index.geometry.probe(mix(key));
+        let groups = self.index.geometry.probe(mix(key.0));
         groups
             .flat_map(|group| (0..GROUP_SLOTS).map(move |slot| group * GROUP_SLOTS + slot))
             .filter_map(|slot| match self.index.read_slot(slot) {
@@ -214,7 +216,7 @@ impl Writer<'_> {
         self.index
             .geometry
             .probe(hash)
-            .find_map(|group| Some((group, self.index.tags(group)?.free(hash)?)))
+            .find_map(|group| Some((group, self.index.tags(group)?.free_slot(hash)?)))
     }
 
     /// Writes a slot, or empties it.
@@ -242,7 +244,7 @@ impl Writer<'_> {
             .take_while(|at| *at != group)
         {
             if let Some(tags) = self.index.tags(passed) {
-                self.set_tags(passed, tags.pass(by));
+                self.set_tags(passed, tags.add_overflow(by));
             }
         }
     }

@@ -5,7 +5,7 @@ pub(crate) mod scan;
 
 use super::{
     Key, Record, Store,
-    index::{Note, PATIENCE, Stored, Writer},
+    index::{LOCK_TIMEOUT, Note, Stored, Writer},
 };
 use crate::failpoint::{FailPoint, reach};
 
@@ -14,9 +14,9 @@ pub(super) const LOCKED: &str = "another process keeps the lock of the index";
 
 impl Store {
     /// The right to change the index. Whoever gets it first finishes what a dead writer began.
-    /// `None`: not within [`PATIENCE`]; the index then knows that it has missed something.
+    /// `None`: not within [`LOCK_TIMEOUT`]; the index then knows that it has missed something.
     pub(super) fn writer(&self) -> Option<Writer<'_>> {
-        let Some(writer) = self.index.writer(PATIENCE) else {
+        let Some(writer) = self.index.writer(LOCK_TIMEOUT) else {
             self.index.want_rescan();
             return None;
         };

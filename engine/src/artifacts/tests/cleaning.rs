@@ -51,7 +51,7 @@ fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
         file.set_modified(made).unwrap();
         path
     };
-    let (dead, living) = (half("1", 3600), half("2", 0));
+    let (dead, living) = (half("0123456789abcdef", 3600), half("fedcba9876543210", 0));
     assert_eq!(store.clean(house.now()).unwrap().temporaries_removed, 1);
     assert!(!dead.exists() && living.exists() && index.exists());
 }

@@ -18,7 +18,7 @@ use super::outbox::Record;
 use crate::{
     descriptors,
     failpoint::{FailPoint, reach},
-    host::files,
+    shm::publish,
 };
 
 const SUFFIX: &str = ".letter";
@@ -30,7 +30,7 @@ const STALE_TEMP_AGE: Duration = Duration::from_secs(600);
 
 /// Removes temporary files of processes that died while they wrote a dead letter; its record is still in an outbox.
 pub(super) fn sweep(dir: &Path, now: SystemTime) {
-    files::sweep(dir, now, STALE_TEMP_AGE, |name| name.ends_with(TEMP_SUFFIX));
+    publish::remove_stale(dir, now, STALE_TEMP_AGE, |name| name.ends_with(TEMP_SUFFIX));
 }
 
 /// The metadata of a dead letter, as stored in its file.

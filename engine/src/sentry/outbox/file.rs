@@ -17,11 +17,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{checksum, ownership::OutboxLock};
+use super::ownership::OutboxLock;
 use crate::{
     failpoint::{FailPoint, reach},
-    host::Segment,
     sentry::protocol::category::Priority,
+    shm::{Segment, checksum},
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
@@ -226,7 +226,7 @@ impl QueueFile {
         self.slot(index, 2)?
             .store(origin.to_le(), Ordering::Relaxed);
         self.slot(index, 3)?
-            .store(checksum::of(dsn, envelope).to_le(), Ordering::Relaxed);
+            .store(checksum::of_parts(dsn, envelope).to_le(), Ordering::Relaxed);
         reach(FailPoint::OutboxCopied);
         self.slot(index, 0)?.store(state.to_le(), Ordering::Release);
         reach(FailPoint::OutboxCommitted);
@@ -420,7 +420,7 @@ impl QueueFile {
             std::ptr::copy_nonoverlapping(from, dsn.as_mut_ptr(), length);
         }
         let envelope = dsn.split_off(dsn_length);
-        (checksum::of(&dsn, &envelope) == self.value(index, 3)).then(|| Record {
+        (checksum::of_parts(&dsn, &envelope) == self.value(index, 3)).then(|| Record {
             dsn,
             envelope,
             accepted_ms: origin & 0xffff_ffff_ffff,

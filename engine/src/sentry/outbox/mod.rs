@@ -3,17 +3,15 @@
 //! never across a copy. What was accepted survives the death of the process at any instant: another one
 //! finds the files, takes the lock that their owner held, and sends them.
 //!
-//! * [`mod@file`] one file: format, appending, reading; [`checksum`] of a record.
-//! * [`chains`] all of them, [`claim`] one record; [`ownership`] whose it is; [`epoch`] when a mapping may go.
+//! * [`mod@file`] one file: format, appending, reading.
+//! * [`chains`] all of them, [`claim`] one record; [`ownership`] whose it is; [`Epoch`] when a mapping may go.
 //! * [`adopt`] taking over what the dead left, [`adopt_backoff`] what of it can't be had; [`evict`] making room, `evict::plan` by
 //!   what.
 
 mod adopt;
 mod adopt_backoff;
 mod chains;
-mod checksum;
 mod claim;
-mod epoch;
 mod evict;
 mod file;
 mod ownership;
@@ -34,7 +32,6 @@ use std::{
 };
 
 use chains::Chains;
-use epoch::Epoch;
 pub(super) use evict::NewRecord;
 use file::{MAX_DSN_LEN, QueueFile, RecordState};
 use ownership::OutboxLock;
@@ -47,7 +44,10 @@ pub(super) use file::MAGIC;
 pub use file::{Record, RecordInfo};
 
 use super::protocol::category::Priority;
-use crate::failpoint::{FailPoint, reach};
+use crate::{
+    failpoint::{FailPoint, reach},
+    shm::{checksum, epoch::Epoch},
+};
 
 /// The first file of a chain, and all that an idle chain keeps.
 const MIN_FILE_BYTES: usize = 32 << 10;
@@ -91,7 +91,7 @@ struct ChainHead {
 #[inline]
 #[must_use]
 pub fn hash(text: &[u8]) -> u64 {
-    checksum::of(text, &[])
+    checksum::of_parts(text, &[])
 }
 
 /// The tag by which an outbox tells projects apart: the higher bits of the [`hash`] of a DSN.

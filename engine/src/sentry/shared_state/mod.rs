@@ -11,22 +11,18 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicU64},
-    time::{Duration, SystemTime},
 };
 
 pub use counts::Count;
 pub use project::{Loss, ProjectSlot};
 
 use crate::{
-    failpoint::{FailPoint, reach},
-    host::{Segment, clock, files},
+    host::clock,
+    shm::{Segment, owner_slots::OwnerSlots},
 };
 
-/// Prefix of the names of segments, and suffix of one that is being created.
+/// Prefix of the names of segments.
 const PREFIX: &str = "sentry-v2-";
-const TEMP_SUFFIX: &str = ".tmp";
-/// Temporary files older than this were left by a process that crashed while creating one.
-const STALE_TEMP_AGE: Duration = Duration::from_secs(60);
 
 /// Words for counters at the start of a segment.
 const COUNT_WORDS: usize = 64;
@@ -38,6 +34,8 @@ const MAX_SEGMENTS: usize = 64;
 pub(super) const MAX_DESTINATIONS: usize = 32;
 const DESTINATION_WORDS: usize = 8;
 const DESTINATIONS_FROM: usize = COUNT_WORDS + MAX_PROJECTS * project::WORDS;
+const DESTINATIONS: OwnerSlots =
+    OwnerSlots::new(DESTINATIONS_FROM, MAX_DESTINATIONS, DESTINATION_WORDS);
 const BYTES: usize = (DESTINATIONS_FROM + MAX_DESTINATIONS * DESTINATION_WORDS) * 8;
 
 /// One segment of the shared state, and the way to the next one. Every process maps the first; further ones are opened
@@ -54,13 +52,6 @@ pub struct SharedState {
 /// The slot of a destination in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DestinationSlot(pub(super) usize);
-
-/// Removes temporary files of processes that died while they created a segment.
-pub(super) fn sweep(run_dir: &Path, now: SystemTime) {
-    files::sweep(run_dir, now, STALE_TEMP_AGE, |name| {
-        name.starts_with(PREFIX) && name.ends_with(TEMP_SUFFIX)
-    });
-}
 
 impl SharedState {
     /// Opens the first segment in `run_dir`, or one that is private to this process if there is no `run_dir` or the
@@ -88,30 +79,13 @@ impl SharedState {
             0 => dir.join(format!("{PREFIX}{boot}.seg")),
             _ => dir.join(format!("{PREFIX}{boot}.{number}.seg")),
         };
-        // Created under a temporary name and linked, so that no process maps an incomplete one.
-        for _ in 0..4 {
-            match Segment::open(&path) {
-                Ok(Some(segment)) if segment.bytes() == BYTES => {
-                    return Ok(of(segment, Some(dir.to_owned())));
-                }
-                Ok(None) => {}
-                Ok(Some(_)) | Err(_) => break,
-            }
-            let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-            let temporary = dir.join(format!("{PREFIX}{random:016x}{TEMP_SUFFIX}"));
-            if Segment::create(&temporary, BYTES).is_err() {
-                break;
-            }
-            reach(FailPoint::SentryStateMade);
-            let linked = std::fs::hard_link(&temporary, &path);
-            reach(FailPoint::SentryStateLinked);
-            let _ = std::fs::remove_file(&temporary);
-            if linked.is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
-                break;
+        match Segment::open_or_create(&path, BYTES, |_| {}) {
+            Ok(opened) => Ok(of(opened.into_segment(), Some(dir.to_owned()))),
+            Err(error) => {
+                log::warn!(path:% = path.display(), error:%; "Sentry's rate limits not shared with other processes");
+                Ok(of(Segment::anonymous(BYTES)?, None))
             }
         }
-        log::warn!(path = path.display().to_string().as_str(); "Sentry's rate limits not shared with other processes");
-        Ok(of(Segment::anonymous(BYTES)?, None))
     }
 
     /// The segment after this one. `None`: this is the last.
@@ -128,13 +102,19 @@ impl SharedState {
         next.clone()
     }
 
+    /// The slot of the destination with this hash. `None`: all slots of the segment are taken by others.
+    pub(super) fn destination(&self, hash: u64) -> Option<DestinationSlot> {
+        DESTINATIONS
+            .find_or_claim(&self.segment, 0, hash.max(1))
+            .map(DestinationSlot)
+    }
+
     pub(super) fn destination_word(
         &self,
         slot: DestinationSlot,
         word: usize,
     ) -> Option<&AtomicU64> {
-        self.segment
-            .word(DESTINATIONS_FROM + slot.0 * DESTINATION_WORDS + word)
+        DESTINATIONS.word(&self.segment, slot.0, word)
     }
 }
 

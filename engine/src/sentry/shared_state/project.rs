@@ -16,17 +16,19 @@ use crate::{
         outbox,
         protocol::category::{Category, DiscardReason},
     },
+    shm::owner_slots::OwnerSlots,
 };
 
-/// The words of a project: hash of its DSN; deadline of a limit on everything, then on each category; losses for each
+/// The words of a project after the hash of its DSN: deadline of a limit on everything, then on each category; losses for each
 /// reason and category.
-const HASH: usize = 0;
 const ALL: usize = 1;
 const DEADLINES_FROM: usize = 2;
 const MAX_CATEGORIES: usize = 32;
 const LOSSES_FROM: usize = DEADLINES_FROM + MAX_CATEGORIES;
 const MAX_REASONS: usize = 8;
 pub(super) const WORDS: usize = LOSSES_FROM + MAX_REASONS * MAX_CATEGORIES;
+
+const PROJECTS: OwnerSlots = OwnerSlots::new(COUNT_WORDS, MAX_PROJECTS, WORDS);
 
 /// A quantity that was lost of a category, for a reason.
 pub type Loss = (DiscardReason, Category, u64);
@@ -55,20 +57,13 @@ impl SharedState {
     #[must_use]
     pub fn project(&self, hash: u64) -> Option<ProjectSlot> {
         let hash = hash.max(1);
-        let first = hash as usize % MAX_PROJECTS;
-        let mut slots = (first..MAX_PROJECTS).chain(0..first).map(ProjectSlot);
-        slots.find(|slot| {
-            self.project_word(*slot, HASH).is_some_and(|word| {
-                match word.compare_exchange(0, hash, Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => true,
-                    Err(other) => other == hash,
-                }
-            })
-        })
+        PROJECTS
+            .find_or_claim(&self.segment, hash as usize % MAX_PROJECTS, hash)
+            .map(ProjectSlot)
     }
 
     fn project_word(&self, slot: ProjectSlot, word: usize) -> Option<&AtomicU64> {
-        self.segment.word(COUNT_WORDS + slot.0 * WORDS + word)
+        PROJECTS.word(&self.segment, slot.0, word)
     }
 
     /// Limits a category (`None`: everything) from now on. The later deadline wins.

@@ -1,5 +1,7 @@
 //! The shared state in several processes.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
     metrics::sentry as metrics,

@@ -50,9 +50,9 @@ fn the_dead_disappear_wherever_they_died() {
     // Killed before it was filled.
     std::mem::forget(registry.acquire(owner(10), ALL).unwrap());
     let living = slot(&registry, 11, 2);
-    let is_alive = |checked: ProcessId| checked.pid() == 11;
+    let is_alive = |asked: ProcessId| asked.pid() == 11;
     assert_eq!(threads(&registry, &is_alive), [2]);
-    assert_eq!(registry.find_free(), Some(0));
+    assert_eq!(OWNER_SLOTS.owner(&registry.0, 0), 0);
     // Both are free for others, and show nothing until those have filled them.
     let taken = registry.acquire(owner(12), ALL).unwrap();
     assert_eq!(threads(&registry, ALL), [2]);

@@ -8,8 +8,8 @@ use loom::{
     thread,
 };
 
-use super::{epoch::Epoch, file::QueueFile};
-use crate::sentry::protocol::category::Priority;
+use super::file::QueueFile;
+use crate::{sentry::protocol::category::Priority, shm::epoch::Epoch};
 
 fn file() -> Arc<QueueFile> {
     // Room for the header and two records.

@@ -1,6 +1,6 @@
-//! When may a mapping go that a writer on another thread may just be looking at? A writer counts itself
-//! in and out; a mapping goes when all who were in at the time of its retirement have left. Two counters
-//! take turns (as in Linux's SRCU), so writers that keep coming don't hold it up for ever.
+//! Deferred unmapping, as in Linux's SRCU: a thread that uses a mapping pins the epoch, and a retired mapping is freed once
+//! all pins of its time are dropped. Two counters take turns, so that new pins don't delay that for ever. For the threads
+//! of one process. testing/loom compiles this file as it is.
 
 use crate::sync::{
     atomic::{AtomicUsize, Ordering},
@@ -11,17 +11,17 @@ use crate::sync::{
 #[repr(align(64))]
 struct Counter(AtomicUsize);
 
-/// See the head of the file.
+/// Counts the users of mappings, by the turn in which they began.
 #[derive(Debug, Default)]
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     turn: AtomicUsize,
     first: Counter,
     second: Counter,
 }
 
-/// A writer that is in.
+/// Keeps the mappings of its turn. Ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Pin<'a>(&'a AtomicUsize);
+pub(crate) struct Pin<'a>(&'a AtomicUsize);
 
 impl Epoch {
     fn counter(&self, turn: usize) -> &AtomicUsize {
@@ -32,9 +32,9 @@ impl Epoch {
         }
     }
 
-    /// Counts the caller in until the pin is dropped.
+    /// Counts the caller as a user until the pin is dropped.
     #[inline]
-    pub(super) fn pin(&self) -> Pin<'_> {
+    pub(crate) fn pin(&self) -> Pin<'_> {
         loop {
             let turn = self.turn.load(Ordering::SeqCst);
             let counter = self.counter(turn);
@@ -47,16 +47,16 @@ impl Epoch {
         }
     }
 
-    /// From now on writers count at the other counter. Returns the turn that has ended. Only one thread
-    /// may call this, and only when the turn before has no writer left.
-    pub(super) fn turn(&self) -> usize {
+    /// Ends a turn and returns it: later pins use the other counter. One thread at a time, and only when the turn before
+    /// [`Epoch::is_over`].
+    pub(crate) fn turn(&self) -> usize {
         let ended = self.turn.fetch_add(1, Ordering::SeqCst);
         in_one_order();
         ended
     }
 
-    /// Whether all who came in that turn have left.
-    pub(super) fn is_over(&self, turn: usize) -> bool {
+    /// Whether all pins of that turn are dropped.
+    pub(crate) fn is_over(&self, turn: usize) -> bool {
         self.counter(turn).load(Ordering::SeqCst) == 0
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_is_over_when_those_who_came_in_it_have_left() {
+    fn turn_is_over_when_its_pins_are_dropped() {
         let epoch = Epoch::default();
         let early = epoch.pin();
         let turn = epoch.turn();

@@ -1,6 +1,6 @@
-//! The checksum of a record, which is part of the file format and never changes: four lanes of
-//! 64×64→128-bit multiplications, folded (the construction of wyhash), about 30 bytes a nanosecond.
-//! It tells a torn page of a disk from a whole one and is no protection against malice. Any thread.
+//! Checksum of a record of two parts, which is part of file formats and never changes: four lanes of 64×64→128-bit
+//! multiplications, folded (the construction of wyhash), about 30 bytes a nanosecond. It detects a torn page of a disk and
+//! is no protection against malice. Any thread.
 
 const KEYS: [u64; 8] = [
     0x2d35_8dcc_aa6c_78a5,
@@ -38,11 +38,11 @@ fn block(lanes: &mut [u64; 4], bytes: &[u8; 64]) {
     *d = fold(word(bytes, 6) ^ k6 ^ *d, word(bytes, 7) ^ k7);
 }
 
-/// The checksum of the two parts of a record. It depends on where the one ends.
+/// The checksum of the two parts of a record. It depends on where the first one ends.
 #[must_use]
-pub(super) fn of(dsn: &[u8], envelope: &[u8]) -> u64 {
-    let mut lanes = [dsn.len() as u64, envelope.len() as u64, 0, 0];
-    for part in [dsn, envelope] {
+pub(crate) fn of_parts(first: &[u8], second: &[u8]) -> u64 {
+    let mut lanes = [first.len() as u64, second.len() as u64, 0, 0];
+    for part in [first, second] {
         let mut blocks = part.chunks_exact(64);
         for chunk in &mut blocks {
             if let Ok(chunk) = chunk.try_into() {
@@ -51,8 +51,8 @@ pub(super) fn of(dsn: &[u8], envelope: &[u8]) -> u64 {
         }
         let rest = blocks.remainder();
         let mut last = [0; 64];
-        if let Some(place) = last.get_mut(..rest.len()) {
-            place.copy_from_slice(rest);
+        if let Some(head) = last.get_mut(..rest.len()) {
+            head.copy_from_slice(rest);
         }
         block(&mut lanes, &last);
     }
@@ -66,17 +66,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn it_is_what_files_of_older_processes_hold() {
-        assert_eq!(of(b"", b""), 0xaefd_ec59_7d52_f2bc);
+    fn checksum_is_the_one_in_files_of_older_processes() {
+        assert_eq!(of_parts(b"", b""), 0xaefd_ec59_7d52_f2bc);
         assert_eq!(
-            of(b"dsn", b"{}\n{\"type\":\"event\"}\n{}"),
+            of_parts(b"dsn", b"{}\n{\"type\":\"event\"}\n{}"),
             0xe487_c53e_f7c7_caf4
         );
     }
 
     proptest! {
         #[test]
-        fn one_changed_bit_changes_it(
+        fn one_changed_bit_changes_the_checksum(
             bytes in proptest::collection::vec(any::<u8>(), 1..300),
             at in any::<prop::sample::Index>(),
             bit in 0..8u8,
@@ -84,8 +84,8 @@ mod tests {
             let mut changed = bytes.clone();
             let at = at.index(bytes.len());
             changed[at] ^= 1 << bit;
-            prop_assert_ne!(of(b"d", &bytes), of(b"d", &changed));
-            prop_assert_ne!(of(b"", &bytes), of(&bytes, b""));
+            prop_assert_ne!(of_parts(b"d", &bytes), of_parts(b"d", &changed));
+            prop_assert_ne!(of_parts(b"", &bytes), of_parts(&bytes, b""));
         }
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::seqlock::{self, Seen};
+use super::seqlock::{self, SeqRead};
 use crate::sync::atomic::AtomicU64;
 
 const LIVE: u64 = 1;
-const LOOKS: usize = 2;
+const ATTEMPTS: usize = 2;
 
 struct Words {
     head: AtomicU64,
@@ -30,13 +30,13 @@ impl Words {
 
     /// The value; panics where halves of two were seen.
     fn read(&self) -> Option<u64> {
-        match seqlock::read(&self.head, &self.body, LIVE, LOOKS) {
-            Seen::Words([first, second]) => {
+        match seqlock::read(&self.head, &self.body, LIVE, ATTEMPTS) {
+            SeqRead::Words([first, second]) => {
                 assert_eq!(first, second, "halves of two records were seen as one");
                 assert_ne!(first, 0, "a record was seen before it was stored");
                 Some(first)
             }
-            Seen::Empty | Seen::Busy => None,
+            SeqRead::Empty | SeqRead::Busy => None,
         }
     }
 }
