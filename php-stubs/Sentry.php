@@ -126,7 +126,7 @@ function settings(): array
  * - `queue.queue_length`: envelopes that wait in all processes; `queue.here`: in this one.
  * - `queue.retry_queue_length`: dead letters.
  * - `queue.bytes`: of all outboxes. `queue.durable`: false where no file could be made, and envelopes die with the process.
- * - `rate_limits`: for each category that Sentry of the configured project wants silence for (`all`: for everything), until
+ * - `rate_limits`: for each rate-limited category of the configured project (`all`: everything), until
  *   when, as RFC 3339.
  * - `transport`: the settings of that section as they hold, in seconds and bytes; `proxy`: whether there is one.
  *
@@ -162,8 +162,8 @@ function status(): array
 }
 
 /**
- * How long Sentry wants silence still. What is sent meanwhile is taken in, dropped and reported; who asks first saves
- * the work of making it. Cheap: reads shared memory only.
+ * The rate limits of a project. Envelopes sent meanwhile are queued, dropped and reported; a check beforehand saves
+ * the work of building them. Cheap: reads shared memory only.
  *
  * @param string|null $dsn the project; null: that of `pillion.sentry_dsn`
  *

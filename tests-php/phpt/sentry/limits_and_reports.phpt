@@ -1,5 +1,5 @@
 --TEST--
-Sentry's silence is kept by all processes, shown, and reported
+Sentry's rate limits hold for all processes, are shown, and reported
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-How long Sentry wants silence can be asked for any project
+The rate limits of any project are returned
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
@@ -35,5 +35,5 @@ array(0) {
 }
 array(0) {
 }
-the DSN has no public key before the @; https://<key>@<host>/<project> would be right
+the DSN has no public key before the @; expected https://<key>@<host>/<project>
 {"timeout":30,"connect_timeout":10,"compression":true,"ssl_verify":true,"proxy":false,"max_payload_size":209715200}

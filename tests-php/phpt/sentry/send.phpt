@@ -49,16 +49,16 @@ bool(true)
 bool(true)
 bool(false)
 bool(false)
-Pillion\InvalidRequestException(200): envelope: does not begin with a header, a JSON object in a line: it is none
-Pillion\InvalidRequestException(200): envelope: does not begin with a header, a JSON object in a line: it is none
-Pillion\InvalidRequestException(200): envelope: has no item header, a JSON object, at byte 3: missing field `type` at line 1 column 2
-Pillion\InvalidRequestException(200): envelope: has no item header, a JSON object, at byte 3: invalid type: integer `5`, expected a string at line 1 column 9
-Pillion\InvalidRequestException(200): envelope: has an item at byte 3 that ends before its length of 3 bytes
-Pillion\InvalidRequestException(200): envelope: does not begin with a header, a JSON object in a line: it is none
-Pillion\ConfigException(100): the DSN names no project after the last slash; https://<key>@<host>/<project> would be right
-Pillion\ConfigException(100): the DSN has no scheme; https://<key>@<host>/<project> would be right
-Pillion\ConfigException(100): the DSN holds white space or control characters; https://<key>@<host>/<project> would be right
-Pillion\ConfigException(100): the DSN is no UTF-8 text; https://<key>@<host>/<project> would be right
+Pillion\InvalidRequestException(200): envelope: invalid header (expected a JSON object on one line): found none
+Pillion\InvalidRequestException(200): envelope: invalid header (expected a JSON object on one line): found none
+Pillion\InvalidRequestException(200): envelope: invalid item header at byte 3 (expected a JSON object on one line): missing field `type` at line 1 column 2
+Pillion\InvalidRequestException(200): envelope: invalid item header at byte 3 (expected a JSON object on one line): invalid type: integer `5`, expected a string at line 1 column 9
+Pillion\InvalidRequestException(200): envelope: item at byte 3 is shorter than its length of 3 bytes
+Pillion\InvalidRequestException(200): envelope: invalid header (expected a JSON object on one line): found none
+Pillion\ConfigException(100): the DSN names no project after the last slash; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): the DSN has no scheme; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): the DSN holds white space or control characters; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): the DSN is no UTF-8 text; expected https://<key>@<host>/<project>
 ArgumentCountError(0): Pillion\Sentry\send() expects at least 1 argument, 0 given
 TypeError(0): Pillion\Sentry\send(): Argument #1 ($envelope) must be of type string, array given
 bool(true)

@@ -1,5 +1,5 @@
-//! Envelopes that somebody made up to hurt: each is refused at once; one that stands in an outbox nevertheless is
-//! dropped and reported. What comes after it arrives, and nothing takes long.
+//! Malicious envelopes: each is rejected at once; one in an adopted outbox is dropped and reported. Later envelopes
+//! arrive, and nothing takes long.
 
 use super::*;
 use crate::{
@@ -8,19 +8,19 @@ use crate::{
 };
 
 #[test]
-fn what_is_hostile_hurts_nobody() {
+fn malicious_envelopes_are_rejected_and_harm_no_other() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
+    let process = TestProcess::open(dir.path(), settings(&server));
     let items = |count: usize| format!("{{}}\n{}", "{\"type\":\"event\"}\n{}\n".repeat(count));
     let nested = format!("{{\"a\":{}", "[".repeat(200_000));
     let hostile: [(&str, String); 9] = [
         (
-            "a gigabyte is claimed",
+            "a length of a gigabyte",
             "{}\n{\"type\":\"event\",\"length\":1073741824}\n{}".into(),
         ),
         (
-            "more than there is memory",
+            "a length beyond memory",
             "{}\n{\"type\":\"event\",\"length\":18446744073709551615}\n{}".into(),
         ),
         (
@@ -54,19 +54,19 @@ fn what_is_hostile_hurts_nobody() {
     ];
     let others = ["", "\n\n", "\0", "{}\n\0", "[]\n{\"type\":\"event\"}\n{}"];
     let others = others.map(|text| (text, text.to_owned()));
-    for (what, envelope) in hostile.iter().chain(&others) {
+    for (name, envelope) in hostile.iter().chain(&others) {
         let begun = Instant::now();
-        let sent = room.sentry.send(envelope.as_bytes(), None);
+        let sent = process.sentry.send(envelope.as_bytes(), None);
         assert!(
             matches!(sent, Err(crate::Error::InvalidRequest(_))),
-            "{what}: {sent:?}"
+            "{name}: {sent:?}"
         );
-        assert!(begun.elapsed() < Duration::from_secs(5), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{name}");
     }
     // An adopted outbox may hold anything.
     let dsn = server.dsn(1);
     for (_, envelope) in &hostile {
-        let pushed = room.sentry.outbox.push(
+        let pushed = process.sentry.outbox.push(
             Priority::Critical,
             dsn.as_bytes(),
             envelope.as_bytes(),
@@ -75,40 +75,40 @@ fn what_is_hostile_hurts_nobody() {
         assert!(matches!(pushed, Ok(Pushed::Stored(0))));
     }
     let accepted = hostile.len() as u64;
-    room.sentry.send(&event(1), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(process.flush());
     assert_eq!(server.ids(), [id(1)]);
-    assert_eq!(room.count(Count::Failed), accepted);
-    assert_eq!(server.counts().invalid, 0, "nothing of it was sent");
+    assert_eq!(process.count(Count::Failed), accepted);
+    assert_eq!(server.counts().invalid, 0, "none of them was sent");
     assert_eq!(
         reports(&server),
-        told(&[("internal_sdk_error", "error", accepted)])
+        losses(&[("internal_sdk_error", "error", accepted)])
     );
 }
 
 #[test]
-fn carriage_returns_belong_to_what_they_follow() {
+fn carriage_return_belongs_to_the_payload() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
+    let process = TestProcess::open(dir.path(), settings(&server));
     let crlf = format!(
         "{{\"event_id\":\"{}\"}}\r\n{{\"type\":\"event\"}}\r\n{{\"a\":1}}\r\n",
         id(3)
     );
-    room.sentry.send(crlf.as_bytes(), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(crlf.as_bytes(), None).unwrap();
+    assert!(process.flush());
     assert_eq!(server.ids(), [id(3)]);
     assert_eq!(server.seen()[0].items[0].1["a"], 1);
 }
 
 #[test]
-fn a_container_whose_count_is_wrong_is_counted_anew() {
+fn wrong_item_count_is_corrected() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
+    let process = TestProcess::open(dir.path(), settings(&server));
     let logs = "{}\n{\"type\":\"log\",\"item_count\":7,\"content_type\":\"application/vnd.sentry.items.log+json\"}\n{\"items\":[{\"body\":\"x\"},{\"body\":\"y\"}]}";
-    room.sentry.send(logs.as_bytes(), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(logs.as_bytes(), None).unwrap();
+    assert!(process.flush());
     assert_eq!((server.counts().invalid, server.counts().taken), (0, 1));
     assert_eq!(server.seen()[0].items[0].0["item_count"], 2);
 }

@@ -1,11 +1,11 @@
-//! The room against a fake Sentry over real HTTP: what arrives, what is kept, what is told.
+//! The transport against a fake Sentry over real HTTP: delivery, queues, client reports.
 
-mod front;
+mod failures;
 mod hostile;
 mod outage;
 mod queue;
+mod test_server;
 mod transport;
-mod trouble;
 
 use std::{
     path::Path,
@@ -18,21 +18,21 @@ use pillion_fakes::{FakeSentry, sentry::Behaviour};
 use super::{Sentry, SentryDirs, shared_state::Count};
 use crate::config::{Dsn, SentrySettings, Settings};
 
-/// A room with its sender on a runtime of its own, as in a process.
-struct Room {
+/// A transport with its sender on a runtime of its own, as in a process.
+struct TestProcess {
     sentry: Arc<Sentry>,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Room {
+impl TestProcess {
     fn open(dir: &Path, settings: SentrySettings) -> Self {
-        let room = Self::asleep(dir, settings);
-        room.runtime.spawn(Arc::clone(&room.sentry).run());
-        room
+        let process = Self::without_sender(dir, settings);
+        process.runtime.spawn(Arc::clone(&process.sentry).run());
+        process
     }
 
-    /// Takes envelopes, and sends none.
-    fn asleep(dir: &Path, settings: SentrySettings) -> Self {
+    /// A process that queues envelopes and sends none.
+    fn without_sender(dir: &Path, settings: SentrySettings) -> Self {
         let places = SentryDirs {
             run: Some(dir.join("run")),
             state: Some(dir.join("state")),
@@ -54,15 +54,15 @@ impl Room {
         self.flush_within(Duration::from_secs(20))
     }
 
-    fn flush_within(&self, most: Duration) -> bool {
+    fn flush_within(&self, timeout: Duration) -> bool {
         let flushing = Arc::clone(&self.sentry).flush();
         self.runtime
-            .block_on(async { tokio::time::timeout(most, flushing).await })
+            .block_on(async { tokio::time::timeout(timeout, flushing).await })
             .unwrap_or(false)
     }
 
-    fn count(&self, what: Count) -> u64 {
-        self.sentry.shared.total(what)
+    fn count(&self, count: Count) -> u64 {
+        self.sentry.shared.total(count)
     }
 }
 
@@ -85,10 +85,10 @@ fn event(n: usize) -> Vec<u8> {
     format!("{{\"event_id\":\"{}\",\"sent_at\":\"2001-01-01T00:00:00Z\"}}\n{{\"type\":\"event\"}}\n{{\"message\":\"no {n}\"}}", id(n)).into_bytes()
 }
 
-fn until(what: &str, condition: impl Fn() -> bool) {
+fn wait_until(event: &str, condition: impl Fn() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{event}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -122,18 +122,18 @@ fn reports(server: &FakeSentry) -> Vec<(String, String, u64)> {
     found
 }
 
-fn told(list: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
+fn losses(list: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
     let owned = |(r, c, n): &(&str, &str, u64)| ((*r).to_owned(), (*c).to_owned(), *n);
     list.iter().map(owned).collect()
 }
 
 #[test]
-fn an_envelope_arrives_as_it_was_given_with_auth_gzip_and_one_sent_at() {
+fn envelope_arrives_unchanged_with_auth_gzip_and_sent_at() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
-    assert!(room.sentry.send(&event(7), None).unwrap());
-    assert!(room.flush());
+    let process = TestProcess::open(dir.path(), settings(&server));
+    assert!(process.sentry.send(&event(7), None).unwrap());
+    assert!(process.flush());
     let seen = server.seen().remove(0);
     assert_eq!(seen.path, "/api/1/envelope/");
     assert!(
@@ -146,43 +146,45 @@ fn an_envelope_arrives_as_it_was_given_with_auth_gzip_and_one_sent_at() {
     assert!(!seen.header["sent_at"].as_str().unwrap().starts_with("2001"));
     assert_eq!(seen.items[0].1["message"], "no 7");
     assert_eq!(
-        (room.count(Count::Sent), room.count(Count::Accepted)),
+        (process.count(Count::Sent), process.count(Count::Accepted)),
         (1, 1)
     );
-    assert_eq!(room.sentry.status()["queue"]["queue_length"], 0);
+    assert_eq!(process.sentry.status()["queue"]["queue_length"], 0);
 }
 
 #[test]
-fn compression_that_is_off_is_off() {
+fn compression_can_be_switched_off() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             compression: None,
             ..settings(&server)
         },
     );
-    room.sentry.send(&event(1), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(process.flush());
     assert_eq!(server.seen()[0].encoding, "");
 }
 
 #[test]
-fn the_argument_wins_over_the_header_and_the_header_over_the_setting() {
+fn dsn_of_argument_wins_over_header_over_setting() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
+    let process = TestProcess::open(dir.path(), settings(&server));
     let slashes = server.dsn(2).replace('/', "\\/");
     let named = format!("{{\"dsn\":\"{slashes}\"}}\n{{\"type\":\"check_in\"}}\n{{}}");
-    room.sentry.send(named.as_bytes(), None).unwrap();
-    room.sentry
+    process.sentry.send(named.as_bytes(), None).unwrap();
+    process
+        .sentry
         .send(named.as_bytes(), Some(server.dsn(3).as_bytes()))
         .unwrap();
-    room.sentry
+    process
+        .sentry
         .send(b"{}\n{\"type\":\"check_in\"}\n{}", None)
         .unwrap();
-    assert!(room.flush());
+    assert!(process.flush());
     let mut seen: Vec<_> = server
         .seen()
         .into_iter()
@@ -198,13 +200,13 @@ fn the_argument_wins_over_the_header_and_the_header_over_the_setting() {
         ]
     );
     for wrong in ["https://hunter2@host", "nonsense"] {
-        let error = room
+        let error = process
             .sentry
             .send(&event(1), Some(wrong.as_bytes()))
             .unwrap_err();
         assert!(matches!(error, crate::Error::Config(_)) && !error.to_string().contains("hunter2"));
     }
-    let error = room.sentry.send(
+    let error = process.sentry.send(
         b"{\"dsn\":\"http:\\/\\/host\\/1\"}\n{\"type\":\"event\"}\n{}",
         None,
     );
@@ -212,18 +214,18 @@ fn the_argument_wins_over_the_header_and_the_header_over_the_setting() {
 }
 
 #[test]
-fn without_a_project_or_switched_off_nothing_is_taken() {
+fn nothing_is_queued_without_a_project_or_when_disabled() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::asleep(
+    let process = TestProcess::without_sender(
         dir.path(),
         SentrySettings {
             dsn: None,
             ..settings(&server)
         },
     );
-    assert!(!room.sentry.send(&event(1), None).unwrap());
-    let off = Room::asleep(
+    assert!(!process.sentry.send(&event(1), None).unwrap());
+    let off = TestProcess::without_sender(
         dir.path(),
         SentrySettings {
             enabled: false,
@@ -232,47 +234,47 @@ fn without_a_project_or_switched_off_nothing_is_taken() {
     );
     assert!(!off.sentry.send(&event(1), None).unwrap());
     assert!(matches!(
-        room.sentry.send(b"nonsense", None),
+        process.sentry.send(b"nonsense", None),
         Err(crate::Error::InvalidRequest(_))
     ));
 }
 
 #[test]
-fn what_a_dead_process_had_accepted_is_sent_by_another_one() {
+fn envelopes_of_a_dead_process_are_sent_by_another() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let dead = Room::asleep(dir.path(), settings(&server));
+    let dead = TestProcess::without_sender(dir.path(), settings(&server));
     for n in 0..500 {
         assert!(dead.sentry.send(&event(n), None).unwrap());
     }
-    // One too large for the chain's files.
+    // One that is too large for the files of a chain.
     let large = format!(
         "{{\"event_id\":\"{}\"}}\n{{\"type\":\"event\"}}\n{{\"x\":\"{}\"}}",
         id(999),
         "y".repeat(3 << 20)
     );
     assert!(dead.sentry.send(large.as_bytes(), None).unwrap());
-    let heir = Room::open(dir.path(), settings(&server));
-    heir.sentry.adopt();
-    assert_eq!(heir.count(Count::Adopted), 0, "its owner lives");
-    assert_eq!(heir.sentry.status()["queue"]["queue_length"], 501);
+    let adopter = TestProcess::open(dir.path(), settings(&server));
+    adopter.sentry.adopt();
+    assert_eq!(adopter.count(Count::Adopted), 0, "its owner is alive");
+    assert_eq!(adopter.sentry.status()["queue"]["queue_length"], 501);
     drop(dead);
-    heir.sentry.adopt();
-    heir.sentry.adopt();
-    assert_eq!(heir.count(Count::Adopted), 501);
-    assert!(heir.flush());
+    adopter.sentry.adopt();
+    adopter.sentry.adopt();
+    assert_eq!(adopter.count(Count::Adopted), 501);
+    assert!(adopter.flush());
     let mut ids = server.ids();
     ids.sort();
     let mut all: Vec<_> = (0..500).map(id).chain([id(999)]).collect();
     all.sort();
     assert_eq!(ids, all);
-    until("all files of the dead are gone", || {
+    wait_until("all files of the dead are gone", || {
         std::fs::read_dir(dir.path().join("run/sentry"))
             .unwrap()
             .count()
             <= 3
     });
-    drop(heir);
+    drop(adopter);
     assert_eq!(
         std::fs::read_dir(dir.path().join("run/sentry"))
             .unwrap()
@@ -282,36 +284,36 @@ fn what_a_dead_process_had_accepted_is_sent_by_another_one() {
 }
 
 #[test]
-fn connection_trouble_is_tried_again_and_then_it_is_a_dead_letter_that_can_be_replayed() {
+fn broken_connections_end_in_a_dead_letter_for_replay() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
+    let process = TestProcess::open(dir.path(), settings(&server));
     let mut gone = Behaviour::default().times(2);
     gone.delivery.drop_at = Some(0);
     server.behave(gone.clone());
-    room.sentry.send(&event(1), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(process.flush());
     assert_eq!(server.ids(), [id(1)]);
-    assert_eq!(room.count(Count::Retries), 2);
+    assert_eq!(process.count(Count::Retries), 2);
     server.behave(gone.times(3));
-    room.sentry.send(&event(2), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(&event(2), None).unwrap();
+    assert!(process.flush());
     assert_eq!(server.ids(), [id(1)]);
-    let letters = room.sentry.dead_letters(10);
+    let letters = process.sentry.dead_letters(10);
     assert_eq!(letters[0]["event_id"], id(2).as_str());
     assert_eq!(
         (&letters[0]["attempts"], &letters[0]["types"][0]),
         (&3.into(), &"event".into())
     );
     assert!(!letters.to_string().contains("0123456789abcdef"));
-    assert_eq!(room.sentry.replay(letters[0]["id"].as_str()).unwrap(), 1);
-    assert!(room.flush());
+    assert_eq!(process.sentry.replay(letters[0]["id"].as_str()).unwrap(), 1);
+    assert!(process.flush());
     assert_eq!(server.ids(), [id(1), id(2)]);
-    assert_eq!(room.sentry.dead_letters(10).as_array().unwrap().len(), 0);
+    assert_eq!(process.sentry.dead_letters(10).as_array().unwrap().len(), 0);
 }
 
 #[test]
-fn an_answer_is_never_argued_with() {
+fn response_of_sentry_is_final() {
     for (status, sent, failed, limited, lost) in [
         (200, 1, 0, 0, &[][..]),
         (202, 1, 0, 0, &[]),
@@ -331,26 +333,28 @@ fn an_answer_is_never_argued_with() {
     ] {
         let server = FakeSentry::anywhere().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let room = Room::open(dir.path(), settings(&server));
+        let process = TestProcess::open(dir.path(), settings(&server));
         server.behave(Behaviour::status(status).with("X-Sentry-Rate-Limits", "0:span:key"));
-        room.sentry.send(&event(1), None).unwrap();
-        assert!(room.flush());
-        let counts = [Count::Sent, Count::Failed, Count::RateLimited].map(|what| room.count(what));
+        process.sentry.send(&event(1), None).unwrap();
+        assert!(process.flush());
+        let counts =
+            [Count::Sent, Count::Failed, Count::RateLimited].map(|count| process.count(count));
         assert_eq!(counts, [sent, failed, limited], "{status}");
-        room.sentry
+        process
+            .sentry
             .send(b"{}\n{\"type\":\"session\"}\n{}", None)
             .unwrap();
-        assert!(room.flush());
-        assert_eq!(reports(&server), told(lost), "{status}");
-        assert_eq!(room.count(Count::Retries), 0);
+        assert!(process.flush());
+        assert_eq!(reports(&server), losses(lost), "{status}");
+        assert_eq!(process.count(Count::Retries), 0);
     }
 }
 
 #[test]
-fn server_errors_are_tried_again_where_that_is_set() {
+fn server_errors_are_retried_if_configured() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             server_errors: true,
@@ -359,35 +363,36 @@ fn server_errors_are_tried_again_where_that_is_set() {
     );
     server.behave(Behaviour::status(503));
     server.behave(Behaviour::status(500));
-    room.sentry.send(&event(1), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(process.flush());
     assert_eq!(
-        (room.count(Count::Retries), room.count(Count::Failed)),
+        (process.count(Count::Retries), process.count(Count::Failed)),
         (1, 1)
     );
 }
 
 #[test]
-fn a_limit_takes_out_what_it_names_and_what_belongs_to_it_and_is_reported() {
+fn rate_limit_removes_items_with_their_attachments() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
-    // A limit may ride on a 200.
+    let process = TestProcess::open(dir.path(), settings(&server));
+    // A response with status 200 may contain limits.
     server.behave(Behaviour::status(200).with(
         "X-Sentry-Rate-Limits",
         "60:transaction:key, 2700:default;error:organization",
     ));
-    room.sentry
+    process
+        .sentry
         .send(b"{}\n{\"type\":\"session\"}\n{}", None)
         .unwrap();
-    assert!(room.flush());
+    assert!(process.flush());
     let mixed = format!(
         "{{\"event_id\":\"{}\"}}\n{{\"type\":\"event\"}}\n{{}}\n{{\"type\":\"attachment\",\"length\":3,\"filename\":\"a\"}}\nabc\n{{\"type\":\"session\"}}\n{{}}",
         id(5)
     );
-    room.sentry.send(mixed.as_bytes(), None).unwrap();
-    room.sentry.send(format!("{{\"event_id\":\"{}\"}}\n{{\"type\":\"transaction\"}}\n{{\"spans\":[{{}}]}}\n{{\"type\":\"profile\"}}\n{{}}", id(6)).as_bytes(), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(mixed.as_bytes(), None).unwrap();
+    process.sentry.send(format!("{{\"event_id\":\"{}\"}}\n{{\"type\":\"transaction\"}}\n{{\"spans\":[{{}}]}}\n{{\"type\":\"profile\"}}\n{{}}", id(6)).as_bytes(), None).unwrap();
+    assert!(process.flush());
     let items: Vec<_> = server
         .seen()
         .iter()
@@ -407,8 +412,8 @@ fn a_limit_takes_out_what_it_names_and_what_belongs_to_it_and_is_reported() {
         ("ratelimit_backoff", "span", 2),
         ("ratelimit_backoff", "transaction", 1),
     ];
-    assert_eq!(reports(&server), told(&lost));
-    let status = room.sentry.status();
+    assert_eq!(reports(&server), losses(&lost));
+    let status = process.sentry.status();
     assert!(
         status["rate_limits"]["error"]
             .as_str()
@@ -419,12 +424,12 @@ fn a_limit_takes_out_what_it_names_and_what_belongs_to_it_and_is_reported() {
 }
 
 #[test]
-fn one_processs_429_silences_the_others() {
+fn rate_limit_holds_for_other_processes() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let (one, other) = (
-        Room::open(dir.path(), settings(&server)),
-        Room::open(dir.path(), settings(&server)),
+        TestProcess::open(dir.path(), settings(&server)),
+        TestProcess::open(dir.path(), settings(&server)),
     );
     server.behave(Behaviour::status(429));
     one.sentry.send(&event(1), None).unwrap();
@@ -436,10 +441,10 @@ fn one_processs_429_silences_the_others() {
 }
 
 #[test]
-fn a_full_outbox_drops_the_oldest_of_the_least_important_and_says_so() {
+fn full_outbox_evicts_oldest_of_lowest_priority() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::asleep(
+    let process = TestProcess::without_sender(
         dir.path(),
         SentrySettings {
             buffer_size: 10,
@@ -451,31 +456,31 @@ fn a_full_outbox_drops_the_oldest_of_the_least_important_and_says_so() {
             "{{\"event_id\":\"{}\"}}\n{{\"type\":\"{kind}\"}}\n{{}}",
             id(1)
         );
-        room.sentry.send(text.as_bytes(), None).unwrap()
+        process.sentry.send(text.as_bytes(), None).unwrap()
     };
     assert!((0..5).all(|_| send("profile")));
     assert!((0..10).all(|_| send("event")));
-    assert!(!send("profile"), "all that waits matters more");
-    room.sentry.send(&event(77), None).unwrap();
-    room.runtime.spawn(Arc::clone(&room.sentry).run());
-    assert!(room.flush());
+    assert!(!send("profile"), "all queued envelopes matter more");
+    process.sentry.send(&event(77), None).unwrap();
+    process.runtime.spawn(Arc::clone(&process.sentry).run());
+    assert!(process.flush());
     assert_eq!(server.ids().len(), 10);
     assert_eq!(server.ids()[9], id(77));
     assert_eq!(
         reports(&server),
-        told(&[
+        losses(&[
             ("queue_overflow", "error", 1),
             ("queue_overflow", "profile", 6)
         ])
     );
-    assert_eq!(room.count(Count::Overflow), 7);
+    assert_eq!(process.count(Count::Overflow), 7);
 }
 
 #[test]
-fn a_connection_that_was_closed_under_our_feet_costs_no_envelope() {
+fn connection_closed_while_idle_loses_no_envelope() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             workers: 1,
@@ -489,8 +494,8 @@ fn a_connection_that_was_closed_under_our_feet_costs_no_envelope() {
     .times(0);
     server.behave(closing);
     for n in 0..20 {
-        room.sentry.send(&event(n), None).unwrap();
-        assert!(room.flush());
+        process.sentry.send(&event(n), None).unwrap();
+        assert!(process.flush());
     }
     let mut ids = server.ids();
     ids.dedup();
@@ -498,32 +503,33 @@ fn a_connection_that_was_closed_under_our_feet_costs_no_envelope() {
 }
 
 #[test]
-fn flush_tells_the_truth_and_the_end_of_a_process_does_not_wait_for_the_dead() {
+fn shutdown_does_not_wait_for_an_unreachable_server() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let nobody = "http://k@127.0.0.1:1/1";
+    let unreachable = "http://k@127.0.0.1:1/1";
     let slow = SentrySettings {
         initial_backoff: Duration::from_secs(600),
         max_backoff: Duration::from_secs(600),
         ..settings(&server)
     };
-    let room = Room::open(dir.path(), slow);
-    room.sentry
-        .send(&event(1), Some(nobody.as_bytes()))
+    let process = TestProcess::open(dir.path(), slow);
+    process
+        .sentry
+        .send(&event(1), Some(unreachable.as_bytes()))
         .unwrap();
-    until("tried", || room.count(Count::Retries) == 1);
-    assert!(!room.flush_within(Duration::from_millis(50)));
+    wait_until("tried", || process.count(Count::Retries) == 1);
+    assert!(!process.flush_within(Duration::from_millis(50)));
     let begun = Instant::now();
-    room.sentry.shutdown(Duration::from_secs(30), false);
+    process.sentry.shutdown(Duration::from_secs(30), false);
     assert!(begun.elapsed() < Duration::from_secs(20));
-    assert_eq!(room.sentry.status()["queue"]["queue_length"], 1);
+    assert_eq!(process.sentry.status()["queue"]["queue_length"], 1);
 }
 
 #[test]
-fn logs_of_several_envelopes_share_one_and_thousands_are_split() {
+fn logs_are_batched_and_large_containers_split() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             batch_timeout: Duration::from_secs(600),
@@ -536,27 +542,27 @@ fn logs_of_several_envelopes_share_one_and_thousands_are_split() {
             "{{}}\n{{\"type\":\"log\",\"item_count\":{count},\"content_type\":\"application/vnd.sentry.items.log+json\"}}\n{{\"items\":[{items}]}}"
         )
     };
-    (0..3).for_each(|_| assert!(room.sentry.send(logs(2).as_bytes(), None).unwrap()));
+    (0..3).for_each(|_| assert!(process.sentry.send(logs(2).as_bytes(), None).unwrap()));
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(server.counts().envelopes, 0);
-    room.sentry.send(logs(4).as_bytes(), None).unwrap();
-    until("ten are enough", || server.counts().taken == 1);
+    process.sentry.send(logs(4).as_bytes(), None).unwrap();
+    wait_until("ten are enough", || server.counts().taken == 1);
     assert_eq!(server.seen()[0].items[0].0["item_count"], 10);
-    room.sentry.send(logs(1000).as_bytes(), None).unwrap();
-    assert!(room.flush());
+    process.sentry.send(logs(1000).as_bytes(), None).unwrap();
+    assert!(process.flush());
     assert_eq!(server.counts().taken, 11);
     assert_eq!(server.counts().invalid, 0);
-    assert_eq!(room.count(Count::Sent), 5);
+    assert_eq!(process.count(Count::Sent), 5);
 }
 
 #[test]
-fn a_captured_event_is_whole() {
+fn captured_event_is_complete() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(dir.path(), settings(&server));
+    let process = TestProcess::open(dir.path(), settings(&server));
     let event = serde_json::json!({ "message": "boom", "level": "fatal", "tags": { "a": "b" } });
-    let captured = room.sentry.capture(event, None).unwrap().unwrap();
-    assert!(room.flush());
+    let captured = process.sentry.capture(event, None).unwrap().unwrap();
+    assert!(process.flush());
     let seen = server.seen().remove(0);
     assert_eq!(seen.error, None);
     let payload = &seen.items[0].1;
@@ -568,9 +574,9 @@ fn a_captured_event_is_whole() {
     );
     assert!(payload["timestamp"].as_f64().unwrap() > 1.6e9);
     let odd = serde_json::json!({ "event_id": "sentry_1" });
-    let captured = room.sentry.capture(odd, Some(b"")).unwrap().unwrap();
+    let captured = process.sentry.capture(odd, Some(b"")).unwrap().unwrap();
     assert_eq!(captured.event_id.len(), 32);
-    assert!(room.flush());
+    assert!(process.flush());
     assert_eq!(
         server.seen()[1].items[0].1["event_id"],
         captured.event_id.as_str()

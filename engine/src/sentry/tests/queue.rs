@@ -1,8 +1,8 @@
-//! What waits, in which order it goes, and what has to go for others.
+//! Queues: order, eviction, the length that is shown.
 
 use super::*;
 
-/// Every connection breaks, until the server is told to behave.
+/// The server breaks every connection until its behaviour is reset.
 fn broken() -> Behaviour {
     let mut gone = Behaviour::default().times(0);
     gone.delivery.drop_at = Some(0);
@@ -10,10 +10,10 @@ fn broken() -> Behaviour {
 }
 
 #[test]
-fn while_sentry_is_away_the_oldest_go_for_the_newest_and_each_is_counted() {
+fn oldest_are_evicted_and_counted_during_an_outage() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             workers: 1,
@@ -23,29 +23,32 @@ fn while_sentry_is_away_the_oldest_go_for_the_newest_and_each_is_counted() {
         },
     );
     server.behave(broken());
-    room.sentry.send(&event(0), None).unwrap();
-    until("it is tried", || room.count(Count::Retries) > 0);
+    process.sentry.send(&event(0), None).unwrap();
+    wait_until("an attempt", || process.count(Count::Retries) > 0);
     for n in 1..200 {
-        assert!(room.sentry.send(&event(n), None).unwrap(), "{n}");
+        assert!(process.sentry.send(&event(n), None).unwrap(), "{n}");
     }
-    until("all wait", || room.sentry.outbox.ready() == 0);
+    wait_until("all are deferred", || process.sentry.outbox.ready() == 0);
     server.behave_well();
-    assert!(room.flush());
+    assert!(process.flush());
     let ids = server.ids();
     assert_eq!(ids.len(), 10);
-    // One may have been on its way while the others were dropped.
+    // One may have been in flight while the others were evicted.
     let newest: Vec<_> = (191..200).map(id).collect();
     assert_eq!(ids[1..], newest);
-    assert_eq!(room.count(Count::Overflow), 190);
-    assert_eq!(reports(&server), told(&[("queue_overflow", "error", 190)]));
-    assert_eq!(room.sentry.status()["queue"]["queue_length"], 0);
+    assert_eq!(process.count(Count::Overflow), 190);
+    assert_eq!(
+        reports(&server),
+        losses(&[("queue_overflow", "error", 190)])
+    );
+    assert_eq!(process.sentry.status()["queue"]["queue_length"], 0);
 }
 
 #[test]
-fn what_had_to_wait_goes_in_its_order_and_the_more_important_first() {
+fn deferred_envelopes_go_by_priority_then_age() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::asleep(
+    let process = TestProcess::without_sender(
         dir.path(),
         SentrySettings {
             workers: 1,
@@ -59,26 +62,26 @@ fn what_had_to_wait_goes_in_its_order_and_the_more_important_first() {
             "{{\"event_id\":\"{}\"}}\n{{\"type\":\"profile\"}}\n{{}}",
             id(n)
         );
-        room.sentry.send(profile.as_bytes(), None).unwrap();
+        process.sentry.send(profile.as_bytes(), None).unwrap();
     }
     for n in 0..8 {
-        room.sentry.send(&event(n), None).unwrap();
+        process.sentry.send(&event(n), None).unwrap();
     }
-    room.runtime.spawn(Arc::clone(&room.sentry).run());
-    until("all wait", || {
-        room.count(Count::Retries) > 0 && room.sentry.outbox.ready() == 0
+    process.runtime.spawn(Arc::clone(&process.sentry).run());
+    wait_until("all are deferred", || {
+        process.count(Count::Retries) > 0 && process.sentry.outbox.ready() == 0
     });
     server.behave_well();
-    assert!(room.flush());
+    assert!(process.flush());
     let expected: Vec<_> = (0..8).chain(100..104).map(id).collect();
     assert_eq!(server.ids(), expected);
 }
 
 #[test]
-fn one_that_needs_a_file_of_its_own_keeps_its_place() {
+fn oversize_record_keeps_its_position() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::asleep(
+    let process = TestProcess::without_sender(
         dir.path(),
         SentrySettings {
             workers: 1,
@@ -96,18 +99,18 @@ fn one_that_needs_a_file_of_its_own_keeps_its_place() {
         } else {
             event(n)
         };
-        assert!(room.sentry.send(&envelope, None).unwrap());
+        assert!(process.sentry.send(&envelope, None).unwrap());
     }
-    room.runtime.spawn(Arc::clone(&room.sentry).run());
-    assert!(room.flush());
+    process.runtime.spawn(Arc::clone(&process.sentry).run());
+    assert!(process.flush());
     assert_eq!(server.ids(), (0..6).map(id).collect::<Vec<_>>());
 }
 
 #[test]
-fn logs_that_had_to_wait_have_company_when_sentry_is_back() {
+fn deferred_logs_are_batched_after_an_outage() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             max_attempts: 10_000,
@@ -116,14 +119,14 @@ fn logs_that_had_to_wait_have_company_when_sentry_is_back() {
         },
     );
     server.behave(broken());
-    room.sentry.send(&event(1), None).unwrap();
-    until("it is tried", || room.count(Count::Retries) > 0);
+    process.sentry.send(&event(1), None).unwrap();
+    wait_until("an attempt", || process.count(Count::Retries) > 0);
     let log = "{}\n{\"type\":\"log\",\"item_count\":1,\"content_type\":\"application/vnd.sentry.items.log+json\"}\n{\"items\":[{\"body\":\"x\"}]}";
-    (0..10).for_each(|_| assert!(room.sentry.send(log.as_bytes(), None).unwrap()));
-    until("all wait", || room.sentry.outbox.ready() == 0);
+    (0..10).for_each(|_| assert!(process.sentry.send(log.as_bytes(), None).unwrap()));
+    wait_until("all are deferred", || process.sentry.outbox.ready() == 0);
     server.behave_well();
-    until("ten are enough", || server.counts().taken >= 2);
-    assert!(room.flush());
+    wait_until("ten are enough", || server.counts().taken >= 2);
+    assert!(process.flush());
     assert_eq!(server.counts().invalid, 0);
     let logs: u64 = server
         .seen()
@@ -133,36 +136,36 @@ fn logs_that_had_to_wait_have_company_when_sentry_is_back() {
         .filter_map(|(head, _)| head["item_count"].as_u64())
         .sum();
     assert_eq!(logs, 10);
-    assert_eq!(room.count(Count::Sent), 11);
+    assert_eq!(process.count(Count::Sent), 11);
 }
 
 #[test]
-fn queue_length_counts_each_envelope_once_through_deaths() {
+fn queue_length_counts_each_envelope_once() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = SentrySettings {
         dsn: Some(Dsn::parse("http://k@127.0.0.1:1/1").unwrap()),
         ..Settings::default().sentry
     };
-    let length = |room: &Room| {
-        room.sentry.status()["queue"]["queue_length"]
+    let length = |process: &TestProcess| {
+        process.sentry.status()["queue"]["queue_length"]
             .as_u64()
             .unwrap()
     };
-    let living = Room::asleep(dir.path(), nowhere.clone());
+    let living = TestProcess::without_sender(dir.path(), nowhere.clone());
     living.sentry.send(&event(0), None).unwrap();
     let mut waiting = 1;
     for n in 1..=4 {
-        // Each adopts what the one before has left, adds its own, and dies.
-        let room = Room::asleep(dir.path(), nowhere.clone());
-        assert_eq!(length(&room), waiting);
-        room.sentry.adopt();
-        assert_eq!(length(&room), waiting, "adopted by {n}");
+        // Each adopts the outboxes of the one before, adds envelopes, and dies.
+        let process = TestProcess::without_sender(dir.path(), nowhere.clone());
+        assert_eq!(length(&process), waiting);
+        process.sentry.adopt();
+        assert_eq!(length(&process), waiting, "adopted by {n}");
         for _ in 0..n {
-            room.sentry.send(&event(n), None).unwrap();
+            process.sentry.send(&event(n), None).unwrap();
             waiting += 1;
         }
-        assert_eq!((length(&room), length(&living)), (waiting, waiting));
-        drop(room);
+        assert_eq!((length(&process), length(&living)), (waiting, waiting));
+        drop(process);
         assert_eq!(length(&living), waiting, "after the death of {n}");
     }
     living.sentry.adopt();

@@ -1,9 +1,9 @@
-//! The ways to Sentry: proxies, TLS, HTTP/2.
+//! Proxies, TLS, HTTP/2.
 
-use super::{front::Front, *};
+use super::{test_server::TestServer, *};
 use crate::config::{Secret, ServerUrl};
 
-fn through(server: &FakeSentry, proxy: &Front, auth: Option<&str>) -> SentrySettings {
+fn through(server: &FakeSentry, proxy: &TestServer, auth: Option<&str>) -> SentrySettings {
     SentrySettings {
         proxy: Some(ServerUrl::parse(&format!("http://{}", proxy.address)).unwrap()),
         proxy_auth: auth.map(Secret::new),
@@ -13,8 +13,8 @@ fn through(server: &FakeSentry, proxy: &Front, auth: Option<&str>) -> SentrySett
     }
 }
 
-/// Settings for a server that speaks TLS as `localhost`.
-fn over_tls(front: &Front, ca: Option<&Path>) -> SentrySettings {
+/// Settings for a TLS server with a certificate for `localhost`.
+fn over_tls(front: &TestServer, ca: Option<&Path>) -> SentrySettings {
     let dsn = format!(
         "https://0123456789abcdef@localhost:{}/1",
         front.address.port()
@@ -31,18 +31,18 @@ fn over_tls(front: &Front, ca: Option<&Path>) -> SentrySettings {
     }
 }
 
-fn reason(room: &Room) -> String {
-    let letters = room.sentry.dead_letters(10);
+fn reason(process: &TestProcess) -> String {
+    let letters = process.sentry.dead_letters(10);
     assert_eq!(letters.as_array().unwrap().len(), 1, "{letters}");
     letters[0]["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn a_proxy_is_used_with_the_credentials_it_wants_and_not_with_others() {
+fn proxy_is_used_with_the_configured_credentials() {
     let server = FakeSentry::anywhere().unwrap();
-    let open = front::proxy(None);
+    let open = test_server::proxy(None);
     // user:hunter2
-    let closed = front::proxy(Some("dXNlcjpodW50ZXIy"));
+    let closed = test_server::proxy(Some("dXNlcjpodW50ZXIy"));
     for (proxy, auth, arrives) in [
         (&open, None, true),
         (&closed, Some("user:hunter2"), true),
@@ -50,18 +50,18 @@ fn a_proxy_is_used_with_the_credentials_it_wants_and_not_with_others() {
         (&closed, None, false),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let room = Room::open(dir.path(), through(&server, proxy, auth));
+        let process = TestProcess::open(dir.path(), through(&server, proxy, auth));
         let before = server.counts().taken;
-        room.sentry.send(&event(1), None).unwrap();
-        assert!(room.flush());
+        process.sentry.send(&event(1), None).unwrap();
+        assert!(process.flush());
         assert_eq!(server.counts().taken - before, u64::from(arrives));
         if !arrives {
-            let reason = reason(&room);
+            let reason = reason(&process);
             assert!(
                 reason.contains("407") && !reason.contains("else"),
                 "{reason}"
             );
-            assert!(room.count(Count::Retries) >= 1);
+            assert!(process.count(Count::Retries) >= 1);
         }
     }
     assert!(open.notes()[0].starts_with("POST http://127.0.0.1:"));
@@ -69,9 +69,9 @@ fn a_proxy_is_used_with_the_credentials_it_wants_and_not_with_others() {
 }
 
 #[test]
-fn a_proxy_is_asked_for_a_tunnel_where_sentry_speaks_tls() {
+fn proxy_tunnels_tls() {
     let server = FakeSentry::anywhere().unwrap();
-    let (tls, pem) = front::tls(server.addr());
+    let (tls, pem) = test_server::tls(server.addr());
     let dir = tempfile::tempdir().unwrap();
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, pem).unwrap();
@@ -80,9 +80,9 @@ fn a_proxy_is_asked_for_a_tunnel_where_sentry_speaks_tls() {
         (Some("dXNlcjpodW50ZXIy"), Some("user:hunter2"), true),
         (Some("dXNlcjpodW50ZXIy"), Some("user:else"), false),
     ] {
-        let proxy = front::proxy(wanted);
+        let proxy = test_server::proxy(wanted);
         let dir = tempfile::tempdir().unwrap();
-        let room = Room::open(
+        let process = TestProcess::open(
             dir.path(),
             SentrySettings {
                 dsn: over_tls(&tls, None).dsn,
@@ -91,12 +91,12 @@ fn a_proxy_is_asked_for_a_tunnel_where_sentry_speaks_tls() {
             },
         );
         let before = server.counts().taken;
-        room.sentry.send(&event(1), None).unwrap();
-        assert!(room.flush());
+        process.sentry.send(&event(1), None).unwrap();
+        assert!(process.flush());
         assert_eq!(server.counts().taken - before, u64::from(arrives));
         assert!(proxy.notes()[0].starts_with("CONNECT localhost:"));
         if !arrives {
-            let reason = reason(&room);
+            let reason = reason(&process);
             assert!(
                 !reason.contains("else") && !reason.contains("0123456789abcdef"),
                 "{reason}"
@@ -106,10 +106,10 @@ fn a_proxy_is_asked_for_a_tunnel_where_sentry_speaks_tls() {
 }
 
 #[test]
-fn a_named_authority_is_trusted_an_unknown_one_is_not_and_without_checking_anybody_is() {
+fn configured_ca_is_trusted_and_ssl_verify_can_be_off() {
     let server = FakeSentry::anywhere().unwrap();
-    let (tls, pem) = front::tls(server.addr());
-    let (_, other) = front::acceptor(&[]);
+    let (tls, pem) = test_server::tls(server.addr());
+    let (_, other) = test_server::acceptor(&[]);
     let dir = tempfile::tempdir().unwrap();
     let (ca, wrong) = (dir.path().join("ca.pem"), dir.path().join("wrong.pem"));
     std::fs::write(&ca, pem).unwrap();
@@ -125,52 +125,52 @@ fn a_named_authority_is_trusted_an_unknown_one_is_not_and_without_checking_anybo
             ssl_verify: verify,
             ..over_tls(&tls, ca.map(std::path::PathBuf::as_path))
         };
-        let room = Room::open(dir.path(), settings);
+        let process = TestProcess::open(dir.path(), settings);
         let before = server.counts().taken;
-        room.sentry.send(&event(1), None).unwrap();
-        assert!(room.flush());
+        process.sentry.send(&event(1), None).unwrap();
+        assert!(process.flush());
         assert_eq!(
             server.counts().taken - before,
             u64::from(arrives),
             "{ca:?} {verify}"
         );
         if !arrives {
-            let reason = reason(&room);
+            let reason = reason(&process);
             assert!(reason.to_lowercase().contains("certificate"), "{reason}");
         }
     }
 }
 
 #[test]
-fn a_bad_file_of_certificates_keeps_what_was_accepted() {
+fn invalid_ca_file_keeps_queued_envelopes() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, "not a certificate").unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             ca_file: Some(ca),
             ..settings(&server)
         },
     );
-    room.sentry.send(&event(1), None).unwrap();
-    assert!(!room.flush_within(Duration::from_millis(300)));
-    assert_eq!(room.sentry.status()["queue"]["queue_length"], 1);
-    drop(room);
-    let mended = Room::open(dir.path(), settings(&server));
-    mended.sentry.adopt();
-    assert!(mended.flush());
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(!process.flush_within(Duration::from_millis(300)));
+    assert_eq!(process.sentry.status()["queue"]["queue_length"], 1);
+    drop(process);
+    let corrected = TestProcess::open(dir.path(), settings(&server));
+    corrected.sentry.adopt();
+    assert!(corrected.flush());
     assert_eq!(server.ids(), [id(1)]);
 }
 
 #[test]
-fn http2_is_spoken_where_it_is_offered_and_a_goodbye_costs_no_envelope() {
-    let (front, pem) = front::http2(5);
+fn http2_is_used_and_goaway_loses_no_envelope() {
+    let (front, pem) = test_server::http2(5);
     let dir = tempfile::tempdir().unwrap();
     let ca = dir.path().join("ca.pem");
     std::fs::write(&ca, pem).unwrap();
-    let room = Room::open(
+    let process = TestProcess::open(
         dir.path(),
         SentrySettings {
             compression: None,
@@ -179,9 +179,9 @@ fn http2_is_spoken_where_it_is_offered_and_a_goodbye_costs_no_envelope() {
         },
     );
     for n in 0..40 {
-        room.sentry.send(&event(n), None).unwrap();
+        process.sentry.send(&event(n), None).unwrap();
     }
-    assert!(room.flush());
+    assert!(process.flush());
     let notes = front.notes();
     let connections = notes.iter().filter(|note| *note == "connection").count();
     for n in 0..40 {
@@ -190,13 +190,13 @@ fn http2_is_spoken_where_it_is_offered_and_a_goodbye_costs_no_envelope() {
             "{n}: {notes:?}"
         );
     }
-    // Several each: they share connections, and each of those ends.
+    // Requests share connections, and each connection ends after some.
     assert!((2..=30).contains(&connections), "{connections}");
-    assert_eq!(room.count(Count::Sent), 40);
+    assert_eq!(process.count(Count::Sent), 40);
 }
 
 #[test]
-fn header_names_are_written_in_their_usual_case() {
+fn header_names_are_in_title_case() {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dsn = format!("http://k@{}/1", listener.local_addr().unwrap());
@@ -217,9 +217,9 @@ fn header_names_are_written_in_their_usual_case() {
         dsn: Some(Dsn::parse(&dsn).unwrap()),
         ..Settings::default().sentry
     };
-    let room = Room::open(dir.path(), settings);
-    room.sentry.send(&event(1), None).unwrap();
-    assert!(room.flush());
+    let process = TestProcess::open(dir.path(), settings);
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(process.flush());
     let head = head.join().unwrap();
     for name in [
         "Content-Type",

@@ -1,12 +1,13 @@
-//! Envelopes: what is read, what is written, what is refused.
+//! Envelopes: parsing, writing, rejection.
 
 use super::*;
+use crate::sentry::protocol::category::Priority;
 use proptest::prelude::*;
 
 const EVENT: &[u8] = b"{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"sent_at\":\"2020-01-01T00:00:00Z\",\"x\":1.50,\"sdk\":{\"name\":\"a\\/b\"}}\n{\"type\":\"event\"}\n{\"message\":\"hi\"}\n{\"type\":\"attachment\",\"length\":5,\"filename\":\"a\"}\na\nb\nc\n";
 
 #[test]
-fn what_is_not_changed_keeps_its_bytes_and_sent_at_is_written_once() {
+fn unchanged_parts_keep_their_bytes_and_sent_at_is_replaced() {
     let envelope = Envelope::parse(EVENT).unwrap();
     assert_eq!(envelope.items.len(), 2);
     assert_eq!(&*envelope.items[1].payload, b"a\nb\nc");
@@ -33,7 +34,7 @@ fn dsn_in(header: &str) -> Option<String> {
 }
 
 #[test]
-fn class_is_that_of_the_most_important_item() {
+fn priority_is_that_of_the_most_important_item() {
     let priority = |text: &str| peek(text.as_bytes()).unwrap().priority;
     for (items, expected) in [
         ("{\"type\": \"replay_event\"}\n{}", Some(Priority::Lowest)),
@@ -53,7 +54,7 @@ fn class_is_that_of_the_most_important_item() {
 }
 
 #[test]
-fn dsn_is_only_that_of_the_first_level() {
+fn dsn_of_the_first_level_counts_only() {
     let two = Some("http://two@h/2".to_owned());
     for header in [
         r#"{"trace":{"environment":"dsn","public_key":"two"},"dsn":"http://two@h/2"}"#,
@@ -79,9 +80,9 @@ fn dsn_is_only_that_of_the_first_level() {
     assert_eq!(dsn_in(r#"{"dsn":""}"#).as_deref(), Some(""));
 }
 
-/// The documentation's full examples, Relay's own tests, and what its parser takes beside them.
+/// The full examples of the documentation, Relay's own tests, and further forms that its parser accepts.
 #[test]
-fn envelope_is_what_documentation_and_relay_take_as_one() {
+fn documented_and_relay_envelopes_are_accepted() {
     let id = "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"dsn\":\"https://e12d836b15bb49d7bbf99e64295d995b:@sentry.io/42\"}";
     let two = "{\"type\":\"attachment\",\"length\":10,\"content_type\":\"text/plain\",\"filename\":\"hello.txt\"}\n\u{feff}Hello\r\n\n{\"type\":\"event\",\"length\":41,\"content_type\":\"application/json\",\"filename\":\"application.log\"}\n{\"message\":\"hello world\",\"level\":\"error\"}";
     let bom = &b"\xef\xbb\xbfHello\r\n"[..];
@@ -103,8 +104,8 @@ fn envelope_is_what_documentation_and_relay_take_as_one() {
         ("\n{\n \"length\": 2,\n \"type\": \"a\"\n}\n{}".into(), &[b"{}"]),
     ] {
         let bytes = format!("{id}{rest}");
-        let seen = peek(bytes.as_bytes()).unwrap();
-        assert_eq!(seen.priority.is_none(), payloads.is_empty(), "{rest:?}");
+        let summary = peek(bytes.as_bytes()).unwrap();
+        assert_eq!(summary.priority.is_none(), payloads.is_empty(), "{rest:?}");
         let found = Envelope::parse(bytes.as_bytes()).unwrap();
         let read: Vec<&[u8]> = found.items.iter().map(|item| &*item.payload).collect();
         assert_eq!(read, payloads, "{rest:?}");
@@ -117,28 +118,28 @@ fn envelope_is_what_documentation_and_relay_take_as_one() {
 }
 
 #[test]
-fn hostile_envelopes_are_refused_by_glance_and_parser_alike() {
+fn invalid_envelopes_are_rejected_by_peek_and_parse() {
     for (text, why) in [
         ("", "header"),
         ("x\n{\"type\":\"event\"}\n{}", "header"),
         ("[]\n{\"type\":\"event\"}\n{}", "header"),
         ("{\"\\ud800\":5}\n{\"type\":\"event\"}\n{}", "header"),
         ("{\"a\":{\"b\"}}\n{\"type\":\"event\"}\n{}", "header"),
-        ("{} {}\n{\"type\":\"event\"}\n{}", "follows"),
+        ("{} {}\n{\"type\":\"event\"}\n{}", "trailing"),
         ("{}\n[]\n", "item header"),
         ("{}\n[\"event\",2,null]\n{}", "item header"),
         ("{}\n{}\n{}", "type"),
         ("{}\n{\"type\":5}\n{}", "item header"),
         (
             "{}\n{\"type\":\"event\",\"length\":1000000000}\n{}",
-            "ends before",
+            "shorter",
         ),
-        ("{}\n{\"type\":\"event\",\"length\":1}", "ends before"),
+        ("{}\n{\"type\":\"event\",\"length\":1}", "shorter"),
         ("{}\n{\"type\":\"event\",\"length\":1}\n{}", "longer"),
         ("{}\n{\"type\":\"event\",\"length\":-1}\n{}", "item header"),
         (
             "{}\n{\"type\":\"event\",\"length\":18446744073709551615}\n{}",
-            "ends before",
+            "shorter",
         ),
         ("{}\n{\"length\":1}\n{}", "type"),
         ("{}\n\0\n{}", "item header"),
@@ -151,21 +152,21 @@ fn hostile_envelopes_are_refused_by_glance_and_parser_alike() {
     assert!(peek(b"{\"a\":\"\xff\"}\n{\"type\":\"event\"}\n{}").is_err());
     let many = format!(
         "{{}}\n{}",
-        "{\"type\":\"event\"}\n{}\n".repeat(MAX_ITEMS + 1)
+        "{\"type\":\"event\"}\n{}\n".repeat(grammar::MAX_ITEMS + 1)
     );
     assert!(
         Envelope::parse(many.as_bytes())
             .unwrap_err()
             .contains("more than")
     );
-    // A carriage return belongs to what precedes it.
+    // A carriage return belongs to the payload before it.
     let crlf = Envelope::parse(b"{}\r\n{\"type\":\"event\"}\r\n{}\r\n").unwrap();
     assert_eq!(&*crlf.items[0].payload, b"{}\r");
 }
 
 proptest! {
     #[test]
-    fn what_was_written_reads_back(
+    fn written_envelope_parses_back(
         payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..5),
     ) {
         let items = payloads.iter().map(|payload| Item::new("attachment", payload.clone())).collect();
@@ -176,13 +177,13 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(text in "[{}\\n\\r\\\\\":,a-e0-9]{0,80}") {
+    fn arbitrary_text_does_not_panic(text in "[{}\\n\\r\\\\\":,a-e0-9]{0,80}") {
         let parsed = Envelope::parse(text.as_bytes());
         prop_assert_eq!(peek(text.as_bytes()).is_ok(), parsed.is_ok());
     }
 
     #[test]
-    fn what_the_glance_takes_the_parser_takes(
+    fn peek_accepts_what_parse_accepts(
         parts in proptest::collection::vec(
             proptest::sample::select(vec![
                 "{}", "\n", "{\"type\":\"event\"}", "{\"dsn\":\"a\"}", "{\"type\":\"log\",\"length\":2}", "[]",
@@ -192,10 +193,10 @@ proptest! {
         ),
     ) {
         let text = parts.concat();
-        let (seen, parsed) = (peek(text.as_bytes()), Envelope::parse(text.as_bytes()));
-        prop_assert_eq!(seen.as_ref().map(|seen| seen.priority.is_some()), parsed.as_ref().map(|parsed| !parsed.items.is_empty()));
-        if let (Ok(seen), Ok(parsed)) = (seen, parsed) {
-            prop_assert_eq!(seen.dsn(), parsed.text("dsn"));
+        let (summary, parsed) = (peek(text.as_bytes()), Envelope::parse(text.as_bytes()));
+        prop_assert_eq!(summary.as_ref().map(|summary| summary.priority.is_some()), parsed.as_ref().map(|parsed| !parsed.items.is_empty()));
+        if let (Ok(summary), Ok(parsed)) = (summary, parsed) {
+            prop_assert_eq!(summary.dsn(), parsed.text("dsn"));
             let written = parsed.write(Some("2026-11-21T00:00:00Z"));
             prop_assert_eq!(Envelope::parse(&written).unwrap().items.len(), parsed.items.len());
         }

@@ -1,5 +1,5 @@
-//! What stands between us and Sentry in these tests: proxies, ends of TLS, HTTP/2, sockets that misbehave. Each
-//! on a thread of its own, gone when dropped.
+//! Servers between the transport and the fake Sentry: proxies, TLS, HTTP/2, sockets that misbehave. Each runs on a
+//! thread of its own until it is dropped.
 
 use std::{
     net::SocketAddr,
@@ -18,15 +18,15 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-/// A listener, and what it does with each connection.
-pub(super) struct Front {
+/// A server that handles each connection with a function.
+pub(super) struct TestServer {
     pub(super) address: SocketAddr,
-    /// Lines that it noted.
+    /// Lines that its function recorded.
     pub(super) notes: Arc<Mutex<Vec<String>>>,
     _stop: oneshot::Sender<()>,
 }
 
-impl Front {
+impl TestServer {
     pub(super) fn new<F, Fut>(serve: F) -> Self
     where
         F: Fn(TcpStream, Arc<Mutex<Vec<String>>>) -> Fut + Send + 'static,
@@ -37,7 +37,7 @@ impl Front {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let notes = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&notes);
+        let for_thread = Arc::clone(&notes);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -48,7 +48,7 @@ impl Front {
                 let listener = TcpListener::from_std(listener).unwrap();
                 let accept = async {
                     while let Ok((socket, _)) = listener.accept().await {
-                        tokio::task::spawn_local(serve(socket, Arc::clone(&kept)));
+                        tokio::task::spawn_local(serve(socket, Arc::clone(&for_thread)));
                     }
                 };
                 tokio::select! {
@@ -69,9 +69,9 @@ impl Front {
     }
 }
 
-/// A forward proxy, which lets everybody in, or those with these credentials in base64.
-pub(super) fn proxy(wanted: Option<&'static str>) -> Front {
-    Front::new(move |mut client, notes| async move {
+/// A forward proxy, open or with these credentials in base64.
+pub(super) fn proxy(wanted: Option<&'static str>) -> TestServer {
+    TestServer::new(move |mut client, notes| async move {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             match client.read_u8().await {
@@ -81,20 +81,20 @@ pub(super) fn proxy(wanted: Option<&'static str>) -> Front {
         }
         let text = String::from_utf8_lossy(&head).into_owned();
         let (method, rest) = text.split_once(' ').unwrap();
-        let place = rest.split(' ').next().unwrap();
+        let uri = rest.split(' ').next().unwrap();
         let given = text.lines().find_map(|line| {
             line.to_ascii_lowercase()
                 .strip_prefix("proxy-authorization: basic ")
                 .map(|_| line[27..].to_owned())
         });
         notes.lock().unwrap().push(format!(
-            "{method} {place} {}",
+            "{method} {uri} {}",
             given.as_deref().unwrap_or("-")
         ));
         if wanted.is_some() && given.as_deref() != wanted {
             let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
             let _ = client.write_all(refusal).await;
-            // What the client was still sending must not reset the answer.
+            // Unread bytes of the client would reset the connection before it reads the response.
             let _ = tokio::time::timeout(std::time::Duration::from_millis(200), async {
                 let mut rest = [0; 4096];
                 while client.read(&mut rest).await.is_ok_and(|count| count > 0) {}
@@ -102,7 +102,7 @@ pub(super) fn proxy(wanted: Option<&'static str>) -> Front {
             .await;
             return;
         }
-        let authority = place.strip_prefix("http://").unwrap_or(place);
+        let authority = uri.strip_prefix("http://").unwrap_or(uri);
         let authority = authority.split('/').next().unwrap();
         let Ok(mut server) = TcpStream::connect(authority).await else {
             return;
@@ -116,7 +116,7 @@ pub(super) fn proxy(wanted: Option<&'static str>) -> Front {
     })
 }
 
-/// The end of TLS, with a certificate for `localhost`; what it offers, and its PEM.
+/// A TLS acceptor with a certificate for `localhost` and the given ALPN protocols, and its PEM.
 pub(super) fn acceptor(offers: &[&[u8]]) -> (TlsAcceptor, String) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -132,9 +132,9 @@ pub(super) fn acceptor(offers: &[&[u8]]) -> (TlsAcceptor, String) {
 }
 
 /// HTTP/1.1 over TLS in front of a server.
-pub(super) fn tls(server: SocketAddr) -> (Front, String) {
+pub(super) fn tls(server: SocketAddr) -> (TestServer, String) {
     let (acceptor, pem) = acceptor(&[]);
-    let front = Front::new(move |socket, _| {
+    let front = TestServer::new(move |socket, _| {
         let acceptor = acceptor.clone();
         async move {
             if let Ok(mut outside) = acceptor.accept(socket).await
@@ -147,11 +147,11 @@ pub(super) fn tls(server: SocketAddr) -> (Front, String) {
     (front, pem)
 }
 
-/// HTTP/2 over TLS: notes the body of each request, answers 200, and says goodbye after so many of a
-/// connection: `GOAWAY`, with what came before it answered.
-pub(super) fn http2(goodbye_after: usize) -> (Front, String) {
+/// HTTP/2 over TLS: records the body of each request, responds with 200, and sends `GOAWAY` after `goodbye_after`
+/// requests of a connection, of which it answers the earlier ones.
+pub(super) fn http2(goodbye_after: usize) -> (TestServer, String) {
     let (acceptor, pem) = acceptor(&[b"h2", b"http/1.1"]);
-    let front = Front::new(move |socket, notes| {
+    let front = TestServer::new(move |socket, notes| {
         let acceptor = acceptor.clone();
         async move {
             let Ok(tls) = acceptor.accept(socket).await else {
@@ -196,9 +196,9 @@ async fn serve_http2(
     }
 }
 
-/// Takes a request up a few bytes at a time, and never answers.
-pub(super) fn slow_reader() -> Front {
-    Front::new(|socket, notes| async move {
+/// Reads a request a few bytes at a time, and never responds.
+pub(super) fn slow_reader() -> TestServer {
+    TestServer::new(|socket, notes| async move {
         notes.lock().unwrap().push("connection".into());
         drip(socket).await;
     })
