@@ -67,8 +67,9 @@ impl Chains {
 
 impl Outbox {
     /// What a moment of leisure is for: files that are done go, their mappings follow when no writer can
-    /// be looking at them, a chain that fills fast gets its next file ahead, and one that is `idle` gives
-    /// all but a small one back. On the runtime, by one task.
+    /// be looking at them, a chain that has grown gets its next file ahead, and one that is `idle` gives
+    /// all but a small one back. The file after the small one is made when it is needed: most processes
+    /// send little, and would hold four times as much for nothing. On the runtime, by one task.
     pub fn maintain(&self, idle: bool) {
         let mut chains = self.chains();
         for priority in Priority::ALL {
@@ -85,7 +86,11 @@ impl Outbox {
                 if (idle && last.bytes() > MIN_FILE_BYTES || is_fallback) && last.is_drained() {
                     current.store(ptr::null_mut(), Ordering::Release);
                     last.seal();
-                } else if last.fill_percent() > 50 && chains.spare.is_none() {
+                } else if !idle
+                    && last.bytes() > MIN_FILE_BYTES
+                    && last.fill_percent() > 50
+                    && chains.spare.is_none()
+                {
                     let bytes = (last.bytes() * GROWTH_FACTOR).min(self.max_file_bytes());
                     let used = self.host_usage(&mut chains).0 + chains.bytes();
                     if used + bytes as u64 <= self.capacity.bytes {

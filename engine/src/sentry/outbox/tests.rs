@@ -89,6 +89,34 @@ fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
 }
 
 #[test]
+fn chain_gets_its_next_file_ahead_once_it_has_grown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (outbox, _) = Outbox::open(Some(dir.path()), room(64 << 20, 1000));
+    let files = || std::fs::read_dir(dir.path()).unwrap().count() - 1;
+    let push = |bytes| {
+        let pushed = outbox.push(Priority::Critical, b"", &vec![b'x'; bytes], 1);
+        assert_eq!(pushed.unwrap(), Pushed::Stored(0));
+    };
+    push(20_000);
+    outbox.maintain(false);
+    assert_eq!(
+        (files(), outbox.bytes()),
+        (1, MIN_FILE_BYTES as u64),
+        "the small one"
+    );
+    push(80_000);
+    assert_eq!(files(), 2);
+    // An idle one has none, though its records wait.
+    outbox.maintain(true);
+    assert_eq!(files(), 2);
+    outbox.maintain(false);
+    let all = MIN_FILE_BYTES * (1 + GROWTH_FACTOR + GROWTH_FACTOR * GROWTH_FACTOR);
+    assert_eq!((files(), outbox.bytes()), (3, all as u64));
+    outbox.maintain(true);
+    assert_eq!(files(), 2);
+}
+
+#[test]
 fn where_no_file_can_be_had_memory_does_and_it_is_said() {
     let (outbox, error) = Outbox::open(Some(Path::new("/proc/nowhere")), room(1 << 20, 10));
     assert!(error.is_some() && !outbox.is_durable());
