@@ -19,6 +19,11 @@ shell_syntax() {
     ours '*.sh' .ci/run | xargs -0 -n 1 bash -n
 }
 
+docs_language() {
+    # The page of settings comes from the code.
+    ours '*.md' | grep -zv docs/reference/configuration.md | xargs -0 "$PHP" -n scripts/language.php
+}
+
 check 'cargo fmt' cargo fmt --all --check
 check 'Cargo.lock is up to date' cargo metadata --locked --format-version 1 --quiet
 check 'clippy' nice cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
@@ -26,4 +31,5 @@ check 'clippy' nice cargo clippy --workspace --all-targets --all-features --quie
 check 'rustdoc' env RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' nice cargo doc --workspace --all-features --no-deps --document-private-items --quiet
 check 'PHP syntax' php_syntax
 check 'shell syntax' shell_syntax
+check 'language of the docs' docs_language
 verdict
