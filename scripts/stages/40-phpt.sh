@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PHP's own test runner over `tests-php/phpt`, with both PHPs.
+# PHP's own test runner over `tests-php/phpt`, with both PHPs. PHPT=FILE OR FOLDER runs a part.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -11,6 +11,6 @@ for php in nts zts; do
     use_php "$php"
     own_directories
     say "phpt with $("$PHP" -n -r 'echo PHP_VERSION, PHP_ZTS ? " ZTS" : " NTS";')"
-    phpt "$extension" 120 "$PILLION_ROOT/tests-php/phpt"
+    phpt "$extension" 120 "${PHPT:-$PILLION_ROOT/tests-php/phpt}"
 done
 verdict
