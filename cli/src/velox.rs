@@ -19,7 +19,7 @@ use pillion_engine::{
     logging,
 };
 use pillion_server::{
-    build::{KeepLimits, Options, Server},
+    build::{CacheLimits, Options, Server},
     http::{Tokens, termination},
 };
 use tokio::runtime;
@@ -138,8 +138,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         build_timeout: arguments.build_timeout,
         tokens,
         allow_local_replaces: arguments.allow_local_replaces,
-        keep: KeepLimits {
-            max_age: arguments.keep,
+        cache_limits: CacheLimits {
+            ttl: arguments.keep,
             max_bytes: arguments.keep_size,
         },
         environment: std::env::vars_os().collect(),

@@ -1,5 +1,5 @@
-//! The table of builds: which configuration is being built, and the progress of each build for a while
-//! after its end. Any task; the lock is held for moments and never across an await.
+//! The table of builds: configurations that are being built, and the progress of each build until some time after its
+//! end. Any task; the mutex is held for moments and never across an await.
 
 use std::{
     collections::HashMap,
@@ -7,70 +7,71 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::build::progress::{Progress, Report};
+use super::progress::{Progress, ProgressReport};
 
-/// How long the progress of an ended build can still be asked for.
-const REMEMBERED: Duration = Duration::from_secs(10 * 60);
-/// The most builds whose progress is remembered.
-const REMEMBERED_MOST: usize = 1000;
+/// Time for which the progress of an ended build can be requested.
+const RETENTION: Duration = Duration::from_secs(10 * 60);
+/// Builds with progress; above it, ended ones are dropped early.
+const MAX_BUILDS: usize = 1000;
 
-/// All builds that fly, and those that landed lately.
+/// All queued and running builds, and those that ended lately.
 #[derive(Debug, Default)]
 pub(super) struct ActiveBuilds(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Fingerprints of what is being built.
-    in_flight: Vec<String>,
-    /// By request id; with the moment of the end.
+    /// Fingerprints of the queued and running builds.
+    active: Vec<String>,
+    /// Progress and time of the end, by request id.
     progress: HashMap<String, (Arc<Progress>, Option<Instant>)>,
 }
 
 impl ActiveBuilds {
-    /// Whether that configuration is being built.
-    pub(super) fn has(&self, fingerprint: &str) -> bool {
-        self.table()
-            .in_flight
-            .iter()
-            .any(|other| other == fingerprint)
+    /// Whether that configuration is queued or being built.
+    pub(super) fn contains(&self, fingerprint: &str) -> bool {
+        self.table().active.iter().any(|other| other == fingerprint)
     }
 
-    /// Builds that run or wait.
+    /// Number of queued and running builds.
     pub(super) fn count(&self) -> usize {
-        self.table().in_flight.len()
+        self.table().active.len()
     }
 
-    /// The progress of a build by its request's id.
-    pub(super) fn report(&self, id: &str) -> Option<Report> {
-        let progress = self.table().progress.get(id)?.0.clone();
+    /// The progress of a build, by its request id.
+    pub(super) fn report(&self, request_id: &str) -> Option<ProgressReport> {
+        let progress = self.table().progress.get(request_id)?.0.clone();
         Some(progress.report())
     }
 
-    /// Forgets what ended long ago.
-    pub(super) fn forget_old(&self) {
-        let young = |ended: &Option<Instant>| ended.is_none_or(|at| at.elapsed() < REMEMBERED);
-        self.table().progress.retain(|_, (_, ended)| young(ended));
+    /// Drops the progress of builds that ended longer ago than [`RETENTION`].
+    pub(super) fn drop_expired(&self) {
+        let is_recent = |ended: &Option<Instant>| ended.is_none_or(|at| at.elapsed() < RETENTION);
+        let mut table = self.table();
+        table.progress.retain(|_, (_, ended)| is_recent(ended));
     }
 
-    /// Begins a build. `None`: the same configuration is being built.
-    pub(super) fn begin(self: &Arc<Self>, fingerprint: String, id: &str) -> Option<ActiveBuild> {
-        let progress = Arc::new(Progress::new(id));
+    /// Registers a build, or returns `None` if its configuration is registered.
+    pub(super) fn register(
+        self: &Arc<Self>,
+        fingerprint: String,
+        request_id: &str,
+    ) -> Option<ActiveBuild> {
+        let progress = Arc::new(Progress::new(request_id));
         let mut table = self.table();
-        if table.in_flight.contains(&fingerprint) {
+        if table.active.contains(&fingerprint) {
             return None;
         }
-        if table.progress.len() >= REMEMBERED_MOST {
+        if table.progress.len() >= MAX_BUILDS {
             table.progress.retain(|_, (_, ended)| ended.is_none());
         }
-        table.in_flight.push(fingerprint.clone());
-        table
-            .progress
-            .insert(id.to_owned(), (Arc::clone(&progress), None));
+        table.active.push(fingerprint.clone());
+        let entry = (Arc::clone(&progress), None);
+        table.progress.insert(request_id.to_owned(), entry);
         drop(table);
         Some(ActiveBuild {
-            active: Arc::clone(self),
+            builds: Arc::clone(self),
             fingerprint,
-            id: id.to_owned(),
+            request_id: request_id.to_owned(),
             progress,
         })
     }
@@ -80,22 +81,21 @@ impl ActiveBuilds {
     }
 }
 
-/// A build's place in the table, given back when it is dropped.
+/// A build's entry in the table, unregistered when it is dropped.
 #[derive(Debug)]
 pub(super) struct ActiveBuild {
-    active: Arc<ActiveBuilds>,
+    builds: Arc<ActiveBuilds>,
     fingerprint: String,
-    /// The request's.
-    pub(super) id: String,
+    pub(super) request_id: String,
     pub(super) progress: Arc<Progress>,
 }
 
 impl Drop for ActiveBuild {
     fn drop(&mut self) {
-        let mut table = self.active.table();
-        table.in_flight.retain(|other| *other != self.fingerprint);
-        // The same id may have begun another build meanwhile.
-        if let Some((progress, ended)) = table.progress.get_mut(&self.id)
+        let mut table = self.builds.table();
+        table.active.retain(|other| *other != self.fingerprint);
+        // The same request id may have registered another build meanwhile.
+        if let Some((progress, ended)) = table.progress.get_mut(&self.request_id)
             && Arc::ptr_eq(progress, &self.progress)
         {
             *ended = Some(Instant::now());
@@ -108,30 +108,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_flies_once_and_its_progress_stays_after_it_landed() {
-        let active = Arc::new(ActiveBuilds::default());
-        let flight = active.begin("a".into(), "id-1").unwrap();
-        assert!(active.begin("a".into(), "id-2").is_none());
-        assert!(active.report("id-2").is_none());
-        let other = active.begin("b".into(), "id-3").unwrap();
-        assert_eq!(active.count(), 2);
-        drop((flight, other));
-        assert_eq!((active.count(), active.has("a")), (0, false));
-        assert!(active.report("id-1").is_some());
-        active.forget_old();
-        assert!(active.report("id-1").is_some(), "it landed a moment ago");
-        assert!(active.begin("a".into(), "id-1").is_some());
+    fn a_configuration_is_registered_once_and_its_progress_stays() {
+        let builds = Arc::new(ActiveBuilds::default());
+        let first = builds.register("a".into(), "id-1").unwrap();
+        assert!(builds.register("a".into(), "id-2").is_none());
+        assert!(builds.report("id-2").is_none());
+        let other = builds.register("b".into(), "id-3").unwrap();
+        assert_eq!(builds.count(), 2);
+        drop((first, other));
+        assert_eq!((builds.count(), builds.contains("a")), (0, false));
+        assert!(builds.report("id-1").is_some());
+        builds.drop_expired();
+        assert!(builds.report("id-1").is_some(), "it ended a moment ago");
+        assert!(builds.register("a".into(), "id-1").is_some());
     }
 
     #[test]
-    fn ended_builds_make_room_for_new_ones() {
-        let active = Arc::new(ActiveBuilds::default());
-        let running = active.begin("run".into(), "running").unwrap();
-        for number in 0..REMEMBERED_MOST + 10 {
-            drop(active.begin("x".into(), &number.to_string()));
+    fn ended_builds_are_dropped_when_the_table_is_full() {
+        let builds = Arc::new(ActiveBuilds::default());
+        let running = builds.register("run".into(), "running").unwrap();
+        for number in 0..MAX_BUILDS + 10 {
+            drop(builds.register("x".into(), &number.to_string()));
         }
-        assert!(active.table().progress.len() <= REMEMBERED_MOST);
-        assert!(active.report("running").is_some());
+        assert!(builds.table().progress.len() <= MAX_BUILDS);
+        assert!(builds.report("running").is_some());
         drop(running);
     }
 }

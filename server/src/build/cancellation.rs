@@ -1,5 +1,5 @@
-//! Tells a build to stop, and why: whoever drops the handle, the clock, or the server's end. The first
-//! reason stands. One task builds and listens; any other may ask.
+//! Stops a build, with the reason: the caller's future was dropped, a deadline passed, or the server shuts down. The
+//! first reason counts. The build's task receives; the senders live on any task.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use tokio::{
 
 use crate::http::Shutdown;
 
-/// StopReason a build was stopped.
+/// The reason why a build was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopReason {
-    /// Nobody waits for it any more.
+    /// The client disconnected.
     ClientGone,
-    /// It took longer than this server allows.
-    TooLong,
-    /// It took longer than its client allowed (`Connect-Timeout-Ms`).
+    /// The server's `build_timeout` passed.
+    BuildTimeout,
+    /// The client's own deadline passed (`Connect-Timeout-Ms`, `grpc-timeout`).
     ClientDeadline,
-    /// The server ends.
+    /// The server shuts down.
     Shutdown,
 }
 
-/// Held by who waits: dropping it stops the build.
+/// Held by the future that awaits the build: dropping it stops the build.
 #[derive(Debug)]
 pub(super) struct CallerGuard {
     _alive: watch::Sender<()>,
 }
 
 impl CallerGuard {
-    /// A waiter and what the build listens to. `shutdown` turns true when the server ends.
+    /// A guard and the signal that its build receives.
     pub(super) fn new(shutdown: Shutdown) -> (Self, StopSignal) {
-        let (alive, waiter) = watch::channel(());
+        let (alive, caller) = watch::channel(());
         let stop = StopSignal {
-            waiter,
+            caller,
             shutdown,
             deadlines: Vec::new(),
         };
@@ -42,57 +42,56 @@ impl CallerGuard {
     }
 }
 
-/// The build's ear.
+/// Receiving end of the stop signal.
 #[derive(Debug)]
 pub(super) struct StopSignal {
-    /// Nothing is ever sent: its closing is the message.
-    waiter: watch::Receiver<()>,
+    /// Carries no value: its closing is the signal.
+    caller: watch::Receiver<()>,
     shutdown: Shutdown,
     deadlines: Vec<(Instant, StopReason)>,
 }
 
 impl StopSignal {
-    /// From now on it may take so long.
-    pub(super) fn limit(&mut self, time: Duration, why: StopReason) {
-        // A deadline that the clock cannot express is none.
+    /// Adds a deadline, `time` from now.
+    pub(super) fn add_deadline(&mut self, time: Duration, reason: StopReason) {
+        // A deadline beyond the clock's range never passes.
         if let Some(at) = Instant::now().checked_add(time) {
-            self.deadlines.push((at, why));
+            self.deadlines.push((at, reason));
         }
     }
 
-    /// Whether a stop was reason for already.
+    /// The reason, if the build is to stop already.
     pub(super) fn reason(&self) -> Option<StopReason> {
+        if self.caller.has_changed().is_err() {
+            return Some(StopReason::ClientGone);
+        }
+        if self.shutdown.is_requested() {
+            return Some(StopReason::Shutdown);
+        }
         let now = Instant::now();
-        let late = self
-            .deadlines
-            .iter()
-            .find(|(at, _)| *at <= now)
-            .map(|(_, why)| *why);
-        let shutdown = self.shutdown.is_requested().then_some(StopReason::Shutdown);
-        let gone = self.waiter.has_changed().is_err();
-        let gone = gone.then_some(StopReason::ClientGone);
-        gone.or(shutdown).or(late)
+        let passed = self.deadlines.iter().find(|(at, _)| *at <= now);
+        passed.map(|(_, reason)| *reason)
     }
 
-    /// Waits until a stop is reason for. Cancel-safe.
+    /// Waits until the build is to stop. Cancel-safe.
     pub(super) async fn stopped(&mut self) -> StopReason {
-        if let Some(why) = self.reason() {
-            return why;
+        if let Some(reason) = self.reason() {
+            return reason;
         }
         let next = self.deadlines.iter().min_by_key(|(at, _)| *at).copied();
-        let clock = async {
+        let deadline = async {
             match next {
-                Some((at, why)) => {
+                Some((at, reason)) => {
                     sleep_until(at).await;
-                    why
+                    reason
                 }
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            _ = self.waiter.changed() => StopReason::ClientGone,
+            _ = self.caller.changed() => StopReason::ClientGone,
             () = self.shutdown.requested() => StopReason::Shutdown,
-            why = clock => why,
+            reason = deadline => reason,
         }
     }
 }

@@ -1,29 +1,36 @@
-//! What a build is made from, without who asked for it: the request's fields in a fixed order. Two
-//! requests that mean the same build are equal here, and share a hash. Pure data, any thread.
+//! The part of a request that decides about the binary, in canonical order: equal configurations build the same binary
+//! and share a hash. Pure data, any thread.
 
+use prost::Message;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::build::{
-    rpc::protocol::{BuildRequest, Exclude, Platform, Plugin, Replace},
+use super::{
+    rpc::messages::{BuildRequest, Exclude, Platform, Plugin, Replace},
     validate::grammar,
-    wire::Writer,
 };
 
-/// A build's configuration; lists sorted, platform filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A build's configuration: lists sorted, platform filled in. Field numbers are those of `api.request.v1.BuildRequest`.
+#[derive(Clone, PartialEq, Eq, Message, Serialize)]
 pub(super) struct Configuration {
+    #[prost(string, tag = "2")]
     pub(super) rr_version: String,
+    #[prost(message, required, tag = "4")]
     pub(super) platform: Platform,
+    #[prost(message, repeated, tag = "5")]
     pub(super) plugins: Vec<Plugin>,
+    #[prost(message, repeated, tag = "6")]
     pub(super) replaces: Vec<Replace>,
+    #[prost(message, repeated, tag = "7")]
     pub(super) excludes: Vec<Exclude>,
+    #[prost(bool, tag = "8")]
     pub(super) race: bool,
+    #[prost(bool, tag = "9")]
     pub(super) debug: bool,
 }
 
 impl Configuration {
-    /// Takes what decides about the binary; `host` stands in for a platform left open.
+    /// The configuration of a request; `host` fills in the platform's empty parts.
     pub(super) fn new(request: BuildRequest, host: &Platform) -> Self {
         let BuildRequest {
             rr_version,
@@ -38,17 +45,15 @@ impl Configuration {
         plugins.sort();
         replaces.sort_by(|a, b| a.old.cmp(&b.old));
         excludes.sort();
-        let or_host = |asked: String, host: &str| {
-            if asked.is_empty() {
-                host.to_owned()
-            } else {
-                asked
+        let mut platform = target_platform.unwrap_or_default();
+        for (part, host) in [
+            (&mut platform.os, &host.os),
+            (&mut platform.arch, &host.arch),
+        ] {
+            if part.is_empty() {
+                part.clone_from(host);
             }
-        };
-        let platform = Platform {
-            os: or_host(target_platform.os, &host.os),
-            arch: or_host(target_platform.arch, &host.arch),
-        };
+        }
         Self {
             rr_version,
             platform,
@@ -60,41 +65,15 @@ impl Configuration {
         }
     }
 
-    /// The build's name, as the real server makes it: FNV-1a over the deterministic protobuf
-    /// rendering, hexadecimal without leading zeros. It is no proof of equality: 64 bits that anybody
-    /// can make collide.
+    /// The build's name, equal to the Velox server's: FNV-1a over the deterministic Protocol Buffers encoding, in
+    /// hexadecimal without leading zeros. 64 bits that a client can make collide prove no equality.
     pub(super) fn hash(&self) -> String {
-        let mut out = Writer::default();
-        let pair = |out: &mut Writer, field, first: &str, second: &str| {
-            out.message(field, |inner| {
-                inner.text(1, first);
-                inner.text(2, second);
-            });
-        };
-        out.text(2, &self.rr_version);
-        pair(&mut out, 4, &self.platform.os, &self.platform.arch);
-        for plugin in &self.plugins {
-            pair(&mut out, 5, &plugin.module_name, &plugin.tag);
-        }
-        for replace in &self.replaces {
-            pair(&mut out, 6, &replace.new, &replace.old);
-        }
-        for exclude in &self.excludes {
-            pair(&mut out, 7, &exclude.module, &exclude.version);
-        }
-        for (field, set) in [(8, self.race), (9, self.debug)] {
-            if set {
-                out.number(field, 1);
-            }
-        }
         let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        format!(
-            "{:x}",
-            out.into_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fnv)
-        )
+        let bytes = self.encode_to_vec();
+        format!("{:x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv))
     }
 
-    /// What tells two configurations apart for certain: SHA-256 of their JSON.
+    /// SHA-256 of the JSON form, which proves equality.
     pub(super) fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.to_json().to_string()).into()
     }
@@ -107,27 +86,28 @@ impl Configuration {
             .collect()
     }
 
-    /// Everything, for people and for digests.
+    /// All fields as JSON.
     pub(super) fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Whether the same configuration may mean another binary tomorrow: a branch, `latest`, a
-    /// directory that is edited.
-    pub(super) fn moves(&self) -> bool {
-        let version = |text: &str| {
-            text.split_once('@')
-                .is_none_or(|(_, version)| grammar::moves(version))
+    /// Whether the same configuration may build another binary later, because it names a branch, `latest` or a
+    /// directory.
+    pub(super) fn is_mutable(&self) -> bool {
+        let is_mutable = |module: &str| {
+            module
+                .split_once('@')
+                .is_none_or(|(_, version)| grammar::is_mutable(version))
         };
-        grammar::moves(&self.rr_version)
+        grammar::is_mutable(&self.rr_version)
             || self
                 .plugins
                 .iter()
-                .any(|plugin| grammar::moves(&plugin.tag))
-            || self.replaces.iter().any(|replace| version(&replace.new))
+                .any(|plugin| grammar::is_mutable(&plugin.tag))
+            || self.replaces.iter().any(|replace| is_mutable(&replace.new))
     }
 
-    /// The executable's name.
+    /// File name of the executable.
     pub(super) fn binary_name(&self) -> &'static str {
         if self.platform.os == "windows" {
             "rr.exe"
@@ -141,15 +121,13 @@ impl Configuration {
 mod tests {
     use super::*;
 
-    pub(super) fn configuration(body: &str) -> Configuration {
+    fn configuration(body: &str) -> Configuration {
         let request = BuildRequest::from_json(body.as_bytes()).unwrap();
-        Configuration::new(
-            request,
-            &Platform {
-                os: "linux".into(),
-                arch: "amd64".into(),
-            },
-        )
+        let host = Platform {
+            os: "linux".into(),
+            arch: "amd64".into(),
+        };
+        Configuration::new(request, &host)
     }
 
     const TWO: &str = r#"{"rr_version":"v2025.1.2","plugins":[
@@ -157,20 +135,19 @@ mod tests {
         {"module_name":"github.com/roadrunner-server/grpc/v5","tag":"v5.1.0"}]}"#;
 
     #[test]
-    fn the_hash_is_the_one_that_the_real_server_makes() {
+    fn the_hash_is_the_velox_servers() {
         assert_eq!(configuration(TWO).hash(), "caca668174db4a8c");
     }
 
     #[test]
-    fn order_id_and_force_make_no_other_build_but_each_option_does() {
-        let of = |body: &str| configuration(body);
+    fn order_id_and_force_are_no_part_and_each_option_is() {
         let same = TWO.replacen(
             '{',
             r#"{"requestId":"x","forceRebuild":true,"targetPlatform":{"os":"linux"},"#,
             1,
         );
-        assert_eq!(of(&same), of(TWO));
-        let mut seen = vec![of(TWO).fingerprint()];
+        assert_eq!(configuration(&same), configuration(TWO));
+        let mut seen = vec![configuration(TWO).fingerprint()];
         for extra in [
             r#""race":true,"#,
             r#""debug":true,"#,
@@ -178,29 +155,25 @@ mod tests {
             r#""excludes":[{"module":"a.b/c","version":"v1.0.0"}],"#,
             r#""target_platform":{"os":"linux","arch":"arm64"},"#,
         ] {
-            let other = of(&TWO.replacen('{', &format!("{{{extra}"), 1));
-            assert_ne!(other.hash(), of(TWO).hash());
+            let other = configuration(&TWO.replacen('{', &format!("{{{extra}"), 1));
+            assert_ne!(other.hash(), configuration(TWO).hash());
             assert!(!seen.contains(&other.fingerprint()), "{extra}");
             seen.push(other.fingerprint());
         }
     }
 
     #[test]
-    fn branches_and_directories_move_while_versions_and_commits_stand_still() {
-        assert!(!configuration(TWO).moves());
+    fn branches_and_directories_are_mutable_and_commits_are_not() {
+        assert!(!configuration(TWO).is_mutable());
         for tag in ["latest", "master", "v5", "0123abc", "feature/x"] {
-            assert!(configuration(&TWO.replace("v5.2.7", tag)).moves(), "{tag}");
+            let tagged = configuration(&TWO.replace("v5.2.7", tag));
+            assert!(tagged.is_mutable(), "{tag}");
         }
-        assert!(
-            !configuration(&TWO.replace("v5.2.7", &"0123456789abcdef".repeat(3)[..40])).moves()
-        );
+        let commit = &"0123456789abcdef".repeat(3)[..40];
+        assert!(!configuration(&TWO.replace("v5.2.7", commit)).is_mutable());
         let replaced = |new: &str| {
-            configuration(&TWO.replacen(
-                '{',
-                &format!(r#"{{"replaces":[{{"old":"a.b/c","new":"{new}"}}],"#),
-                1,
-            ))
-            .moves()
+            let replace = format!(r#"{{"replaces":[{{"old":"a.b/c","new":"{new}"}}],"#);
+            configuration(&TWO.replacen('{', &replace, 1)).is_mutable()
         };
         assert!(replaced("/srv/c") && replaced("d.e/f@main") && !replaced("d.e/f@v1.0.0"));
     }

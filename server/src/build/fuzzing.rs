@@ -1,20 +1,22 @@
-//! The door of this room for the fuzz targets in `fuzz/`: a client's request. Never in a product.
+//! Entry point for the fuzz target of a client's request in `fuzz/`. Never in a product.
 
-use crate::build::{
-    rpc::messages,
-    rpc::protocol::{BuildRequest, Refusal},
+use super::{
+    rpc::{error::RpcError, grpc, messages::BuildRequest},
     validate::{self, Policy},
 };
 
-/// Decodes, checks, and words the refusal of a request.
+/// Decodes and validates a request, and encodes its error.
 pub fn request(bytes: &[u8]) {
-    for decoded in [BuildRequest::from_json(bytes), messages::request(bytes)] {
-        let refusal = match decoded {
-            Ok(request) => Refusal::invalid(validate::check(&request, Policy::default())),
-            Err(refusal) => refusal,
+    for decoded in [
+        BuildRequest::from_json(bytes),
+        BuildRequest::from_proto(bytes),
+    ] {
+        let error = match decoded {
+            Ok(request) => RpcError::invalid(validate::check(&request, Policy::default())),
+            Err(error) => error,
         };
-        let body: Result<serde_json::Value, _> = serde_json::from_str(&refusal.body());
-        assert!(body.is_ok());
-        assert!(!messages::status(&refusal).is_empty());
+        let json: Result<serde_json::Value, _> = serde_json::from_str(&error.to_json());
+        assert!(json.is_ok());
+        assert!(grpc::trailers(Some(&error)).contains_key("grpc-status-details-bin"));
     }
 }

@@ -1,41 +1,35 @@
-//! A build server that speaks Velox's protocol and builds with the local Go toolchain from the Go
-//! module proxy. It needs a Tokio runtime with process and time drivers, which is why it is a feature
-//! that the extension is built without; `pillion velox` is its program.
+//! A build server that speaks Velox's protocol, and builds with the local Go toolchain from the Go module proxy; the
+//! command `pillion velox` runs it. `docs/build-server.md` describes it to its users.
 //!
 //! # Layout
 //!
-//! * `server`, `service`, `auth`: connections, HTTP, and who may. `rpc`, `grpc`: in which protocol.
-//!   `protocol`, `messages`, `violation`, `wire`: what is said.
-//! * `validate`, `grammar`: what may be asked. `configuration`: what is asked, and its name.
-//! * `builds`, `flights`, `progress`, `stop`: who builds, how far it is, how it is ended.
-//! * `pipeline`, `toolchain`, `targets`, `versions`, `releases`, `module`, `room`: one
-//!   build.
-//! * `go`, `environment`, `failure`: one command of it, and what its end means.
-//! * `keep`, `links`: the binaries.
+//! * `routes`: HTTP. `rpc`: Connect, gRPC, gRPC-Web, their messages and errors. `validate`: rules and grammar of a request.
+//! * `queue`, `active_builds`, `progress`, `cancellation`: from a request to its turn, and to its end.
+//! * `builder`, `configuration`, `module`, `work_dir`, `error`: one build. `toolchain`: its `go` commands.
+//! * `build_cache`: built binaries, and the paths from which clients read them.
 //!
 //! # Files
 //!
-//! Below the server's directory, which one server owns at a time (`server.lock`): `store/` and `index/`
-//! of the artifact store, `<hash>/rr` with `build.json` for clients, and `work/` with a directory for
-//! each build that runs. What a killed server left in `work/` is removed at the next start.
+//! Below the server's directory, which one server owns at a time (`server.lock`): `store/` and `index/` of the artifact
+//! store, `<hash>/rr` with `build.json` for clients, and `work/` with a directory for each running build. The next start
+//! removes what a killed server left in `work/`.
 
 mod active_builds;
+mod build_cache;
 mod builder;
-mod builds;
-mod cache;
 mod cancellation;
 mod configuration;
-mod failure;
+mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod module;
 mod progress;
+mod queue;
 mod routes;
 mod rpc;
 mod toolchain;
 mod validate;
-mod wire;
 mod work_dir;
 
 use std::{
@@ -61,35 +55,38 @@ use tokio::{
 };
 
 use crate::http::{self, Limits, ShutdownTrigger, Tokens};
-use builds::Builds;
+use build_cache::BuildCache;
+use queue::BuildQueue;
 use routes::Routes;
 
-pub use cache::KeepLimits;
-pub use rpc::protocol::BUILD_PATH;
+pub use build_cache::CacheLimits;
+pub use rpc::messages::BUILD_PATH;
 
-/// How long a new server waits for the old one's directory.
-const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time that a new server waits for the previous one to release the directory.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 const CLEANING_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// Interval between two checks of the remaining builds during shutdown.
+const DRAIN_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How a server is set up.
+/// Options of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where binaries are kept and built. Made if it is not there.
+    /// Directory of builds and binaries, made if it is absent.
     pub dir: PathBuf,
     /// Builds at once; at least 1.
     pub max_builds: usize,
-    /// Builds that may wait for their turn beyond those; the next is refused (503).
+    /// Builds that wait beyond those; the next one fails with 503.
     pub max_queued: usize,
-    /// The longest that one build may take, from its turn on.
+    /// Time limit of one build, without its time in the queue.
     pub build_timeout: Duration,
-    /// Who may build; everybody where empty.
+    /// Tokens that authorize clients; without any, every client is authorized.
     pub tokens: Tokens,
-    /// Whether a `replace` may name a directory of this machine. What lies there can then be read out
-    /// of a binary or an error.
+    /// Whether a `replace` may name a directory of this machine, whose contents can then be read out of a binary or an
+    /// error.
     pub allow_local_replaces: bool,
-    /// How many binaries are kept, and how long.
-    pub keep: KeepLimits,
-    /// The variables from which `go` is found and run; of these, it gets what it needs.
+    /// Limits of the cache.
+    pub cache_limits: CacheLimits,
+    /// The variables in which `go` is found, and of which it inherits some.
     pub environment: Vec<(OsString, OsString)>,
 }
 
@@ -97,19 +94,19 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Server {
     options: Options,
-    keep: Arc<cache::BuildCache>,
+    cache: Arc<BuildCache>,
     lock: Lock,
 }
 
 impl Server {
-    /// Takes the directory, and removes what a killed server left there.
+    /// Acquires the directory, and removes what a killed server left there.
     ///
     /// # Errors
     /// The directory can't be made, is not this user's, or belongs to another running server.
     pub fn open(mut options: Options) -> Result<Self> {
         options.dir = own_directory(&options.dir)?;
         let lock = options.dir.join("server.lock");
-        let lock = Lock::within(&lock, Kind::Exclusive, TAKEOVER_TIMEOUT)
+        let lock = Lock::within(&lock, Kind::Exclusive, LOCK_TIMEOUT)
             .context(|| lock.display().to_string())?;
         let lock = lock.ok_or_else(|| {
             Error::State(format!(
@@ -130,64 +127,65 @@ impl Server {
             .mode(0o700)
             .create(&work)
             .context(|| work.display().to_string())?;
-        let keep = cache::BuildCache::open(&options.dir, options.keep, Clock::System)?;
+        let cache = BuildCache::open(&options.dir, options.cache_limits, Clock::System)?;
         Ok(Self {
             options,
-            keep: Arc::new(keep),
+            cache: Arc::new(cache),
             lock,
         })
     }
 
-    /// Serves until `stop` is ready; then stops the builds, and returns when they are gone.
+    /// Serves until `stop` is ready; then stops the builds, and returns when they have ended.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let Self {
             options,
-            keep,
+            cache,
             lock,
         } = self;
         let (trigger, shutdown) = ShutdownTrigger::new();
         let tokens = options.tokens.clone();
-        let builds = Arc::new(Builds::new(options, Arc::clone(&keep), shutdown.clone()));
+        let queue = BuildQueue::new(options, Arc::clone(&cache), shutdown.clone());
+        let queue = Arc::new(queue);
         let routes = Arc::new(Routes {
-            builds: Arc::clone(&builds),
+            queue: Arc::clone(&queue),
             tokens,
         });
-        let cleaning = tokio::spawn(clean_periodically(Arc::clone(&builds), keep));
+        let cleaning = tokio::spawn(clean_periodically(Arc::clone(&queue), cache));
         let limits = Limits::default();
-        let ending = async {
+        let stopping = async {
             stop.await;
             trigger.fire();
             Instant::now() + limits.drain_timeout
         };
-        let (drained, deadline) =
-            tokio::join!(http::serve(listener, routes, limits, shutdown), ending);
+        let serving = http::serve(listener, routes, limits, shutdown);
+        let (drained, deadline) = tokio::join!(serving, stopping);
         cleaning.abort();
-        // A build ends after its connection when the client disconnected first.
+        // A build ends after its connection if the client has disconnected.
         let idle = async {
-            while builds.active.count() > 0 {
-                sleep(Duration::from_millis(20)).await;
+            while queue.active.count() > 0 {
+                sleep(DRAIN_INTERVAL).await;
             }
         };
         if timeout_at(deadline, idle).await.is_err() || !drained {
-            log::warn!(builds = builds.active.count(); "stopped before all builds ended");
+            log::warn!(builds = queue.active.count(); "stopped before all builds ended");
         }
-        // The next owner of the directory removes what is left there.
+        // From here on another server may remove the files of this one's builds.
         drop(lock);
     }
 }
 
-async fn clean_periodically(builds: Arc<Builds>, keep: Arc<cache::BuildCache>) {
-    let mut cleaning = interval(CLEANING_INTERVAL);
+async fn clean_periodically(queue: Arc<BuildQueue>, cache: Arc<BuildCache>) {
+    let mut ticks = interval(CLEANING_INTERVAL);
     loop {
-        cleaning.tick().await;
-        builds.active.forget_old();
-        let keep = Arc::clone(&keep);
-        let _ = spawn_blocking(move || keep.clean()).await;
+        ticks.tick().await;
+        queue.active.drop_expired();
+        let cache = Arc::clone(&cache);
+        let _ = spawn_blocking(move || cache.clean()).await;
     }
 }
 
-/// A directory that this user owns and nobody else may write, made if it is not there. Others may
-/// read: clients take the binaries from here.
+/// Returns the directory's canonical path if this user owns it and no other may write it; makes it if it is absent. Other
+/// users may read it, because clients read the binaries from here.
 fn own_directory(dir: &Path) -> Result<PathBuf> {
     let name = dir.display();
     fs::DirBuilder::new()
@@ -196,14 +194,14 @@ fn own_directory(dir: &Path) -> Result<PathBuf> {
         .create(dir)
         .context(|| format!("--dir {name}"))?;
     let meta = fs::symlink_metadata(dir).context(|| format!("--dir {name}"))?;
-    let wrong = if meta.file_type().is_symlink() {
-        "is a symbolic link; name the directory itself"
+    let problem = if meta.file_type().is_symlink() {
+        "found a symbolic link; expected the directory itself"
     } else if meta.uid() != geteuid().as_raw() {
-        "belongs to another user; name a directory of your own"
+        "found a directory of another user; expected one of this user"
     } else if meta.mode() & 0o002 != 0 {
-        "may be written by everybody; take that right away (chmod o-w), or name another directory"
+        "found a directory that all users may write; expected one that only its owner may write (chmod o-w)"
     } else {
         return dir.canonicalize().context(|| format!("--dir {name}"));
     };
-    Err(Error::Config(format!("--dir {name}: {wrong}")))
+    Err(Error::Config(format!("--dir {name}: {problem}")))
 }

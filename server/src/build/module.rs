@@ -1,68 +1,69 @@
-//! Writes the Go module of one build: a `go.mod` that pins what was asked for beside the release's own
-//! parts, and a `main.go` that registers it all. The same plan gives the same bytes, always: that is
-//! half of a reproducible build. Whatever is written here has passed `grammar`. Pure, any thread.
+//! Writes the Go module of one build: a `go.mod` that pins the requested plugins beside the release's core plugins, and a
+//! `main.go` that registers them. The same plan gives the same bytes, which makes builds reproducible. All text written
+//! here has passed `grammar`. Pure, any thread.
 
 use crate::build::{
-    rpc::protocol::{Exclude, Plugin, Replace},
+    rpc::messages::{Exclude, Plugin, Replace},
     toolchain::releases::{self, CoreVersion, Release},
 };
 
 const TEMPLATE: &str = include_str!("template/main.go.tmpl");
 
-/// Everything that one build's module says.
+/// Contents of one build's module.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct ModulePlan {
     release: Release,
-    /// Registered, besides informer and resetter; in module order.
-    plugins: Vec<CoreVersion>,
+    /// Registered beside informer and resetter; sorted by module, each once.
+    plugins: Vec<Plugin>,
     replaces: Vec<Replace>,
     excludes: Vec<Exclude>,
 }
 
-impl Plan {
-    /// `plugins` have versions that Go takes as they stand. Parts of RoadRunner among them take the
-    /// place of the release's own.
+impl ModulePlan {
+    /// The plan for plugins with canonical versions. A core plugin among them replaces the release's own.
     pub(super) fn new(
         mut release: Release,
-        plugins: Vec<Plugin>,
+        requested: Vec<Plugin>,
         replaces: &[Replace],
         excludes: &[Exclude],
     ) -> Self {
-        let mut others: Vec<CoreVersion> = Vec::new();
-        for Plugin {
-            module_name: module,
-            tag: version,
-        } in plugins
-        {
-            let pin = CoreVersion { module, version };
-            match releases::is_part(&pin.module) {
-                Some("config") => release.config = pin,
-                Some("endure") => release.endure = pin,
-                Some("informer") => release.informer = pin,
-                Some("resetter") => release.resetter = pin,
-                _ if others.contains(&pin) => {}
-                _ => others.push(pin),
-            }
+        let mut plugins: Vec<Plugin> = Vec::new();
+        for plugin in requested {
+            let core = match releases::core_plugin(&plugin.module_name) {
+                Some("config") => &mut release.config,
+                Some("endure") => &mut release.endure,
+                Some("informer") => &mut release.informer,
+                Some("resetter") => &mut release.resetter,
+                _ => {
+                    plugins.push(plugin);
+                    continue;
+                }
+            };
+            *core = CoreVersion {
+                module: plugin.module_name,
+                version: plugin.tag,
+            };
         }
-        others.sort_by(|a, b| a.module.cmp(&b.module));
+        plugins.sort();
+        plugins.dedup();
         Self {
             release,
-            plugins: others,
+            plugins,
             replaces: replaces.to_vec(),
             excludes: excludes.to_vec(),
         }
     }
 
-    /// The `go.mod`. What else is needed, `go mod tidy` adds.
+    /// The `go.mod`, to which `go mod tidy` adds indirect requirements.
     pub(super) fn go_mod(&self) -> String {
-        let parts = [&self.release.config, &self.release.endure];
+        let unregistered = [&self.release.config, &self.release.endure].map(CoreVersion::parts);
         let mut out = format!("module rr\n\ngo {}\n\nrequire (\n", self.release.go);
-        for pin in parts.into_iter().chain(self.registered()) {
-            out += &format!("\t{} {}\n", pin.module, pin.version);
+        for (module, version) in unregistered.into_iter().chain(self.registered()) {
+            out += &format!("\t{module} {version}\n");
         }
         out += ")\n";
         for Replace { new, old } in &self.replaces {
-            // On the left a version is optional; on the right it is, too, for a directory.
+            // The version is optional on the left, and absent on the right for a directory.
             let new = if new.starts_with('/') {
                 format!("{new:?}")
             } else {
@@ -79,25 +80,20 @@ impl Plan {
     /// The `main.go`.
     pub(super) fn main_go(&self) -> String {
         let (mut imports, mut plugins, mut names) = (Vec::new(), String::new(), String::new());
-        for (number, pin) in self.registered().enumerate() {
-            // A number and not the package's name: that is known to the compiler only, and two
-            // plugins may share it.
-            imports.push((&pin.module, number));
+        for (number, (module, version)) in self.registered().enumerate() {
+            // A number, since only the compiler knows the package's name, and two plugins may share it.
+            imports.push((module, number));
             plugins += &format!("\t\t&p{number}.Plugin{{}},\n");
-            names += &format!(
-                "\t\t{:?} +\n",
-                format!("  {} {}\n", pin.module, pin.version)
-            );
+            names += &format!("\t\t{:?} +\n", format!("  {module} {version}\n"));
         }
-        // As gofmt sorts them.
+        // In gofmt's order.
         imports.sort();
         let imports: String = imports
             .iter()
             .map(|(module, number)| format!("\tp{number} {module:?}\n"))
             .collect();
-        // Until its fourth major version the configuration plugin needs to be told the prefix of
-        // its environment variables.
-        let told = ["/config/v2", "/config/v3", "/config/v4"]
+        // Up to its fourth major version the configuration plugin has no default prefix of environment variables.
+        let needs_prefix = ["/config/v2", "/config/v3", "/config/v4"]
             .iter()
             .any(|old| self.release.config.module.ends_with(old));
         TEMPLATE
@@ -105,7 +101,7 @@ impl Plan {
             .replace("{{version}}", &format!("{:?}", self.release.name))
             .replace(
                 "{{prefix}}",
-                if told {
+                if needs_prefix {
                     "\t\tPrefix:               \"rr\",\n"
                 } else {
                     ""
@@ -116,10 +112,13 @@ impl Plan {
             .replace("{{names}}", &names)
     }
 
-    fn registered(&self) -> impl Iterator<Item = &CoreVersion> {
+    /// Module and version of each registered plugin.
+    fn registered(&self) -> impl Iterator<Item = (&str, &str)> {
+        let plugins = self.plugins.iter();
         [&self.release.informer, &self.release.resetter]
             .into_iter()
-            .chain(&self.plugins)
+            .map(CoreVersion::parts)
+            .chain(plugins.map(|plugin| (plugin.module_name.as_str(), plugin.tag.as_str())))
     }
 }
 
@@ -134,7 +133,7 @@ mod tests {
         }
     }
 
-    fn plan(plugins: Vec<Plugin>) -> Plan {
+    fn plan(plugins: Vec<Plugin>) -> ModulePlan {
         let replaces = [
             Replace {
                 old: "github.com/a/b".into(),
@@ -149,7 +148,7 @@ mod tests {
             module: "github.com/g/h/v2".into(),
             version: "v2.0.1".into(),
         }];
-        Plan::new(
+        ModulePlan::new(
             Release::known("v2025.1.9").unwrap(),
             plugins,
             &replaces,
@@ -166,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn the_module_is_written_as_the_golden_files_show() {
+    fn module_equals_the_golden_files() {
         assert_eq!(plan(usual()).go_mod(), include_str!("golden/go.mod.txt"));
         assert_eq!(plan(usual()).main_go(), include_str!("golden/main.go.txt"));
     }
 
     #[test]
-    fn a_part_that_is_asked_for_takes_the_place_of_the_releases_own() {
+    fn a_requested_core_plugin_replaces_the_releases_own() {
         let plan = plan(vec![
             plugin("informer/v4", "v4.5.5"),
             plugin("config/v4", "v4.9.3"),
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn no_placeholder_is_left() {
+    fn main_go_has_no_placeholder_left() {
         assert!(!plan(usual()).main_go().contains("{{"));
     }
 }

@@ -1,171 +1,165 @@
-//! How far a build is, for those who ask while it runs: a state, the seconds, the last log lines. Also
-//! the bounded keepers of a program's output. Filled by the task that builds, read by any other.
+//! Progress of a build: its state, its age, its last log lines; and the bounded buffer of a program's output. Written by
+//! the build's task, read by any other.
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use serde::Serialize;
 
-/// Lines told to who asks; the last of them is what a progress display shows.
-const LINES: usize = 20;
-/// Longer lines are cut: the compiler can be wordy.
-const LINE_BYTES: usize = 400;
-/// The log of one build that its answer carries, its end where it is longer.
-const LOG_BYTES: usize = 256 * 1024;
+/// Lines of a report; the last of them is the one that a progress display shows.
+const MAX_LINES: usize = 20;
+/// Longer lines of a report are cut.
+const MAX_LINE_BYTES: usize = 400;
+/// The log in a response; of a longer one, the end.
+const MAX_LOG_BYTES: usize = 256 * 1024;
 
-/// Where a build stands.
+/// State of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    /// Waiting for its turn.
+pub(super) enum BuildState {
+    /// Waits for a slot.
     Queued,
-    /// Versions are looked up, the module is written.
+    /// Versions are resolved, the module is written.
     Preparing,
     /// `go mod tidy` fetches modules.
     Downloading,
     /// `go build` runs.
     Compiling,
-    /// The binary is kept.
+    /// The binary is in the cache.
     Done,
     /// It ended without a binary.
     Failed,
 }
 
-/// One build's progress.
+/// Progress of one build.
 #[derive(Debug)]
 pub(super) struct Progress {
     request_id: String,
     started: Instant,
-    inner: Mutex<Inner>,
+    record: Mutex<ProgressRecord>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    state: State,
-    /// Set when it ended.
-    took: Option<Duration>,
+struct ProgressRecord {
+    state: BuildState,
+    /// Set at the build's end.
+    duration: Option<Duration>,
     lines: VecDeque<String>,
-    log: Tail,
+    log: TailBuffer,
 }
 
-/// What `GET /builds/{request_id}` answers.
+/// The answer to `GET /builds/{request_id}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Report {
+pub(super) struct ProgressReport {
     request_id: String,
-    state: State,
-    /// Seconds since the request came, to the millisecond; standing still once it ended.
+    state: BuildState,
+    /// Seconds from the request to now, or to the build's end; with milliseconds.
     elapsed: f64,
     lines: Vec<String>,
 }
 
 impl Progress {
-    /// A build that was just asked for.
+    /// Progress of a queued build.
     pub(super) fn new(request_id: &str) -> Self {
-        let inner = Inner {
-            state: State::Queued,
-            took: None,
+        let record = ProgressRecord {
+            state: BuildState::Queued,
+            duration: None,
             lines: VecDeque::new(),
-            log: Tail::new(LOG_BYTES),
+            log: TailBuffer::new(MAX_LOG_BYTES),
         };
         Self {
             request_id: request_id.to_owned(),
             started: Instant::now(),
-            inner: Mutex::new(inner),
+            record: Mutex::new(record),
         }
     }
 
-    /// The next state. `Done` and `Failed` stop the clock.
-    pub(super) fn enter(&self, state: State) {
-        let mut inner = self.lock();
-        inner.state = state;
-        if matches!(state, State::Done | State::Failed) {
-            inner.took = Some(self.started.elapsed());
+    /// Sets the state. `Done` and `Failed` stop the clock.
+    pub(super) fn set_state(&self, state: BuildState) {
+        let mut record = self.lock();
+        record.state = state;
+        if matches!(state, BuildState::Done | BuildState::Failed) {
+            record.duration = Some(self.started.elapsed());
         }
     }
 
-    /// One line of output, without its end.
-    pub(super) fn line(&self, line: &str) {
+    /// Appends a line of output; an empty one is skipped.
+    pub(super) fn push_line(&self, line: &str) {
         let line = line.trim_end();
         if line.is_empty() {
             return;
         }
-        let mut inner = self.lock();
-        inner.log.push(line.as_bytes());
-        inner.log.push(b"\n");
-        if inner.lines.len() == LINES {
-            inner.lines.pop_front();
+        let mut record = self.lock();
+        record.log.push(line.as_bytes());
+        record.log.push(b"\n");
+        if record.lines.len() == MAX_LINES {
+            record.lines.pop_front();
         }
-        let whole = |end: &usize| line.is_char_boundary(*end);
-        let end = (0..=LINE_BYTES.min(line.len()))
-            .rev()
-            .find(whole)
-            .unwrap_or(0);
-        inner
-            .lines
-            .push_back(line.get(..end).unwrap_or_default().to_owned());
+        let mut end = line.len().min(MAX_LINE_BYTES);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        let short = line.get(..end).unwrap_or_default();
+        record.lines.push_back(short.to_owned());
     }
 
-    /// The moment's picture.
-    pub(super) fn report(&self) -> Report {
-        let inner = self.lock();
-        let elapsed = inner
-            .took
-            .unwrap_or_else(|| self.started.elapsed())
-            .as_millis();
-        Report {
+    /// The current report.
+    pub(super) fn report(&self) -> ProgressReport {
+        let record = self.lock();
+        let elapsed = record.duration.unwrap_or_else(|| self.started.elapsed());
+        ProgressReport {
             request_id: self.request_id.clone(),
-            state: inner.state,
+            state: record.state,
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "milliseconds of a build fit many times over"
             )]
-            elapsed: elapsed as f64 / 1000.0,
-            lines: inner.lines.iter().cloned().collect(),
+            elapsed: elapsed.as_millis() as f64 / 1000.0,
+            lines: record.lines.iter().cloned().collect(),
         }
     }
 
-    /// All lines so far, the last 256 KiB of them.
+    /// All lines so far, up to [`MAX_LOG_BYTES`] from the end.
     pub(super) fn log(&self) -> String {
         String::from_utf8_lossy(self.lock().log.bytes()).into_owned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ProgressRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The last bytes of an output.
 #[derive(Debug)]
-pub(super) struct Tail {
-    keep: usize,
+pub(super) struct TailBuffer {
+    max_bytes: usize,
     bytes: Vec<u8>,
 }
 
-impl Tail {
-    /// Keeps the last `keep` bytes.
-    pub(super) fn new(keep: usize) -> Self {
+impl TailBuffer {
+    /// A buffer of the last `max_bytes`.
+    pub(super) fn new(max_bytes: usize) -> Self {
         Self {
-            keep,
+            max_bytes,
             bytes: Vec::new(),
         }
     }
 
-    /// Adds to the end. Memory stays below twice what is kept, plus the addition.
+    /// Appends bytes. Memory stays below twice the limit plus the appended bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-        if self.bytes.len() > self.keep * 2 {
-            self.bytes.drain(..self.bytes.len() - self.keep);
+        if self.bytes.len() > self.max_bytes * 2 {
+            self.bytes.drain(..self.bytes.len() - self.max_bytes);
         }
     }
 
-    /// What is kept.
+    /// The last bytes, at most `max_bytes`.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes
-            .get(self.bytes.len().saturating_sub(self.keep)..)
-            .unwrap_or_default()
+        let start = self.bytes.len().saturating_sub(self.max_bytes);
+        self.bytes.get(start..).unwrap_or_default()
     }
 }
 
@@ -174,8 +168,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tail_keeps_the_last_bytes_however_they_came() {
-        let mut tail = Tail::new(10);
+    fn tail_buffer_holds_the_last_bytes() {
+        let mut tail = TailBuffer::new(10);
         for piece in ["abc", "", "defghijklmnopqrstuvwx", "y", "z"] {
             tail.push(piece.as_bytes());
         }
@@ -184,25 +178,25 @@ mod tests {
     }
 
     #[test]
-    fn a_report_has_the_last_lines_and_a_clock_that_stops_at_the_end() {
+    fn report_has_the_last_lines_and_a_clock_that_stops() {
         let progress = Progress::new("id");
         for number in 0..30 {
-            progress.line(&format!("line {number}\r"));
+            progress.push_line(&format!("line {number}\r"));
         }
-        progress.line("");
-        progress.line(&"ü".repeat(1000));
-        progress.enter(State::Done);
+        progress.push_line("");
+        progress.push_line(&"ü".repeat(1000));
+        progress.set_state(BuildState::Done);
         let report = progress.report();
-        assert_eq!(report.lines.len(), LINES);
-        assert_eq!(report.lines[LINES - 2], "line 29");
-        assert_eq!(report.lines[LINES - 1].len(), LINE_BYTES);
+        assert_eq!(report.lines.len(), MAX_LINES);
+        assert_eq!(report.lines[MAX_LINES - 2], "line 29");
+        assert_eq!(report.lines[MAX_LINES - 1].len(), MAX_LINE_BYTES);
         std::thread::sleep(Duration::from_millis(3));
         assert_eq!(progress.report(), report);
         assert!(progress.log().starts_with("line 0\nline 1\n"));
     }
 
     #[test]
-    fn a_report_is_told_in_the_words_that_clients_know() {
+    fn report_has_the_documented_json_form() {
         let json = serde_json::to_string(&Progress::new("7").report()).unwrap();
         assert_eq!(
             json,

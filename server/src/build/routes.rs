@@ -1,5 +1,5 @@
-//! The HTTP side: routes, headers and limits of the bodies, with the real server's answers to those who
-//! knock at the wrong door. HTTP/1.1 and HTTP/2 without TLS. One task for each connection.
+//! Routes of the build server, with the Velox server's answers to wrong methods, paths and content types. One task for
+//! each connection.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,11 +11,12 @@ use hyper::{
 use serde_json::json;
 
 use super::{
-    builds::Builds,
+    queue::BuildQueue,
     rpc::{
-        Frame, Protocol, TYPES,
-        protocol::{BUILD_PATH, BuildAnswer, Code, Refusal},
-        refuse,
+        Framing, Protocol,
+        error::{ErrorCode, RpcError},
+        error_response,
+        messages::{BUILD_PATH, BuildResponse},
     },
 };
 use crate::http::{
@@ -33,7 +34,7 @@ const SERVER: &str = concat!("pillion-velox/", env!("CARGO_PKG_VERSION"));
 /// The routes of a build server.
 #[derive(Debug)]
 pub(super) struct Routes {
-    pub(super) builds: Arc<Builds>,
+    pub(super) queue: Arc<BuildQueue>,
     pub(super) tokens: Tokens,
 }
 
@@ -49,54 +50,39 @@ impl Handler for Routes {
 impl Routes {
     async fn route(&self, request: Request<Incoming>) -> Response {
         let path = request.uri().path();
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         if path == "/health" {
-            return match *request.method() {
-                Method::GET | Method::HEAD => self.health(),
-                _ => method_not_allowed("GET, HEAD"),
+            return match is_read {
+                true => self.health(),
+                false => method_not_allowed("GET, HEAD"),
             };
         }
-        let progress = path.strip_prefix("/builds/");
-        if path != BUILD_PATH && progress.is_none() {
+        let progress_of = path.strip_prefix("/builds/");
+        if path != BUILD_PATH && progress_of.is_none() {
             let text = "404 page not found\n";
-            let mut answer = with_bytes(StatusCode::NOT_FOUND, text, "text/plain; charset=utf-8");
-            answer.headers_mut().insert(
-                "x-content-type-options",
-                HeaderValue::from_static("nosniff"),
-            );
-            return answer;
+            return with_bytes(StatusCode::NOT_FOUND, text, "text/plain; charset=utf-8");
         }
-        let known = self
-            .tokens
-            .accept(request.headers().get(header::AUTHORIZATION));
+        let authorization = request.headers().get(header::AUTHORIZATION);
+        let is_authorized = self.tokens.accept(authorization);
         let protocol = Protocol::of(request.headers());
-        if !known {
-            let message = "a bearer token is needed: `Authorization: Bearer …` with a token of --auth-token-file";
-            let refusal = Refusal::new(Code::Unauthenticated, message);
-            let mut answer = match protocol {
-                Some(protocol) if progress.is_none() => protocol.respond(Err(refusal)),
-                _ => refuse(&refusal),
-            };
-            answer
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            return answer;
+        if !is_authorized {
+            let protocol = protocol.filter(|_| progress_of.is_none());
+            return unauthorized(protocol);
         }
-        match (progress, protocol) {
-            (Some(id), _) if matches!(*request.method(), Method::GET | Method::HEAD) => {
-                self.progress(id)
-            }
+        match (progress_of, protocol) {
+            (Some(id), _) if is_read => self.progress(id),
             (Some(_), _) => method_not_allowed("GET, HEAD"),
             _ if *request.method() != Method::POST => method_not_allowed("POST"),
             (None, None) => {
-                let mut answer = empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-                answer
-                    .headers_mut()
-                    .insert("accept-post", HeaderValue::from_static(TYPES));
-                answer
+                let mut response = empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+                if let Ok(types) = HeaderValue::try_from(Protocol::content_types()) {
+                    response.headers_mut().insert("accept-post", types);
+                }
+                response
             }
-            // HTTP/1.1 has no trailers that every client reads.
+            // Not every HTTP/1.1 client reads trailers.
             (None, Some(protocol))
-                if protocol.frame == Frame::Grpc && request.version() < Version::HTTP_2 =>
+                if protocol.framing == Framing::Grpc && request.version() < Version::HTTP_2 =>
             {
                 empty(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
             }
@@ -108,59 +94,68 @@ impl Routes {
         &self,
         protocol: Protocol,
         request: Request<Incoming>,
-    ) -> Result<BuildAnswer, Refusal> {
+    ) -> Result<BuildResponse, RpcError> {
         let (parts, body) = request.into_parts();
-        let (deadline, packed) = protocol.conditions(&parts.headers)?;
-        let body = read_body(body, BODY_LIMITS).await.map_err(unreadable)?;
-        let (message, packed) = protocol.message(&body, packed)?;
-        let request = if packed {
-            let message = gunzip(message, BODY_LIMITS.max_bytes).map_err(unreadable)?;
+        let (deadline, may_be_compressed) = protocol.call_options(&parts.headers)?;
+        let body = read_body(body, BODY_LIMITS).await.map_err(body_error)?;
+        let (message, is_compressed) = protocol.unframe(&body, may_be_compressed)?;
+        let request = if is_compressed {
+            let message = gunzip(message, BODY_LIMITS.max_bytes).map_err(body_error)?;
             protocol.decode(&message)?
         } else {
             protocol.decode(message)?
         };
-        self.builds.build(request, deadline).await
+        self.queue.build(request, deadline).await
     }
 
-    fn progress(&self, id: &str) -> Response {
-        let report = self.builds.active.report(id);
+    fn progress(&self, request_id: &str) -> Response {
+        let report = self.queue.active.report(request_id);
         match report.map(|report| serde_json::to_vec(&report)) {
-            Some(Ok(json)) => as_json(StatusCode::OK, json),
-            _ => refuse(&Refusal::new(
-                Code::NotFound,
-                format!("no build with request_id {id:?} runs or ended lately"),
+            Some(Ok(json)) => with_bytes(StatusCode::OK, json, "application/json"),
+            _ => error_response(&RpcError::new(
+                ErrorCode::NotFound,
+                format!("no build with request_id {request_id:?} runs or ended lately"),
             )),
         }
     }
 
     fn health(&self) -> Response {
-        let json = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "builds": self.builds.active.count()});
-        as_json(StatusCode::OK, json.to_string().into_bytes())
+        let version = env!("CARGO_PKG_VERSION");
+        let builds = self.queue.active.count();
+        let json = json!({"status": "ok", "version": version, "builds": builds});
+        with_bytes(StatusCode::OK, json.to_string(), "application/json")
     }
 }
 
-fn unreadable(error: BodyError) -> Refusal {
-    match error {
-        BodyError::TooLarge(max) => Refusal::new(
-            Code::ResourceExhausted,
+fn unauthorized(protocol: Option<Protocol>) -> Response {
+    let error = RpcError::new(
+        ErrorCode::Unauthenticated,
+        "a bearer token is required: `Authorization: Bearer …` with a token of --auth-token-file",
+    );
+    let mut response = match protocol {
+        Some(protocol) => protocol.respond(Err(error)),
+        None => error_response(&error),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+fn body_error(error: BodyError) -> RpcError {
+    let (code, message) = match error {
+        BodyError::TooLarge(max) => (
+            ErrorCode::ResourceExhausted,
             format!("message is larger than configured max {max}"),
         ),
-        BodyError::Timeout => {
-            Refusal::new(Code::DeadlineExceeded, "the request's body took too long")
-        }
-        BodyError::Broken(error) => {
-            Refusal::new(Code::InvalidArgument, format!("read request: {error}"))
-        }
-        BodyError::Gzip(error) => {
-            Refusal::new(Code::InvalidArgument, format!("get decompressor: {error}"))
-        }
-    }
-}
-
-fn as_json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut answer = with_bytes(status, body, "application/json");
-    answer
-        .headers_mut()
-        .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-    answer
+        BodyError::Timeout => (
+            ErrorCode::DeadlineExceeded,
+            "the request's body took too long".to_owned(),
+        ),
+        BodyError::Broken(cause) => (ErrorCode::InvalidArgument, format!("read request: {cause}")),
+        BodyError::Gzip(cause) => (
+            ErrorCode::InvalidArgument,
+            format!("get decompressor: {cause}"),
+        ),
+    };
+    RpcError::new(code, message)
 }

@@ -1,4 +1,4 @@
-//! The directory in which one build happens. Any thread; removing it may take a moment.
+//! The directory of one build. Any thread; removing it may take a moment.
 
 use std::{
     fs, io,
@@ -7,40 +7,40 @@ use std::{
 
 use tokio::task::spawn_blocking;
 
-use crate::build::configuration::Configuration;
+use super::configuration::Configuration;
 
-/// The directory of one build; gone when it is dropped.
+/// The directory of one build, removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct WorkDir(PathBuf);
 
 impl WorkDir {
-    /// Makes it, below `work`. What a build that could not clean up left there goes first.
+    /// Makes the directory below `parent`. What an earlier build failed to remove there is removed first.
     ///
     /// # Errors
     /// The file system's.
-    pub(super) fn make(work: &Path, configuration: &Configuration) -> io::Result<Self> {
+    pub(super) fn create(parent: &Path, configuration: &Configuration) -> io::Result<Self> {
         let fingerprint = configuration.fingerprint();
-        let dir = work.join(fingerprint.get(..32).unwrap_or_default());
+        let dir = parent.join(fingerprint.get(..32).unwrap_or_default());
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
-        let room = Self(dir);
-        fs::create_dir_all(room.module())?;
-        fs::create_dir_all(room.temporary())?;
-        Ok(room)
+        let work_dir = Self(dir);
+        fs::create_dir_all(work_dir.module())?;
+        fs::create_dir_all(work_dir.temporary())?;
+        Ok(work_dir)
     }
 
-    /// Where the module is written.
+    /// The directory of the module.
     pub(super) fn module(&self) -> PathBuf {
         self.0.join("module")
     }
 
-    /// Where `go` may put its own temporary files, so that none outlives the build.
+    /// The directory for temporary files of `go`, so that none outlives the build.
     pub(super) fn temporary(&self) -> PathBuf {
         self.0.join("tmp")
     }
 
-    /// Removes it. Thousands of files may lie there after a stop: not on a thread that serves others.
+    /// Removes the directory on a blocking thread, since a stopped build may leave thousands of files.
     pub(super) async fn remove(self) {
         let _ = spawn_blocking(move || drop(self)).await;
     }

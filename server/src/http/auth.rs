@@ -1,5 +1,5 @@
-//! Who may build: bearer tokens, kept as hashes so that comparing takes the same time whatever is
-//! offered and no token lies about in memory, logs or Debug output. Pure, any thread.
+//! Bearer tokens, stored as hashes, so that a comparison takes the same time for every offered token, and no token is in
+//! memory, logs or Debug output. Pure, any thread.
 
 use std::{fs, path::Path};
 
@@ -8,22 +8,22 @@ use sha2::{Digest, Sha256};
 
 use pillion_engine::error::{Error, IoContext, Result};
 
-/// The tokens of a server; without any, everybody is let in.
+/// The tokens of a server; without any, every client is authorized.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens(Vec<[u8; 32]>);
 
 impl Tokens {
-    /// Adds the token of a file: its only line, without the line's end.
+    /// Adds the token of a file: its only line, without the line break.
     ///
     /// # Errors
-    /// The file can't be read, or does not hold one line of printable ASCII without blanks.
+    /// The file can't be read, or is not one line of printable ASCII without blanks.
     pub fn add_file(&mut self, file: &Path) -> Result<()> {
         let text =
             fs::read_to_string(file).context(|| format!("--auth-token-file {}", file.display()))?;
         let token = text.trim_end_matches(['\r', '\n']);
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::Config(format!(
-                "--auth-token-file {}: must hold one line of printable characters without blanks",
+                "--auth-token-file {}: found no token; expected one line of printable characters without blanks",
                 file.display()
             )));
         }
@@ -31,13 +31,13 @@ impl Tokens {
         Ok(())
     }
 
-    /// Whether there is none.
+    /// Whether there are no tokens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether an `Authorization` header lets its sender in.
+    /// Whether an `Authorization` header has one of the tokens.
     #[must_use]
     pub fn accept(&self, header: Option<&HeaderValue>) -> bool {
         let offered = header
@@ -48,7 +48,7 @@ impl Tokens {
             _ => "",
         };
         let offered: [u8; 32] = Sha256::digest(token).into();
-        // Hashes and not tokens are compared: how far they agree tells nothing of the token.
+        // The time of comparing hashes depends on no prefix of a token.
         self.is_empty() || self.0.contains(&offered)
     }
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_of_the_file_opens() {
+    fn only_the_token_of_the_file_is_accepted() {
         let tokens = tokens("s3cret\n").unwrap();
         let accept = |header: &'static str| tokens.accept(Some(&HeaderValue::from_static(header)));
         assert!(accept("Bearer s3cret") && accept("bearer s3cret"));
@@ -81,12 +81,12 @@ mod tests {
     }
 
     #[test]
-    fn without_tokens_everybody_is_let_in() {
+    fn without_tokens_every_client_is_authorized() {
         assert!(Tokens::default().accept(None));
     }
 
     #[test]
-    fn a_file_without_a_token_is_refused_with_its_name() {
+    fn a_file_without_a_token_is_an_error_with_its_name() {
         for content in ["", "\n", "two words\n", "one\ntwo\n"] {
             let error = tokens(content).unwrap_err().to_string();
             assert!(error.starts_with("--auth-token-file /"), "{error}");

@@ -1,5 +1,4 @@
-//! The doors of the server and what is said at the wrong ones, byte for byte where the real server's
-//! words are known.
+//! Routes, protocol headers, body limits, tokens.
 
 use std::{fs, io::Write};
 
@@ -11,21 +10,21 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::bench::{Bench, request};
+use crate::test_server::{TestServer, request};
 
 const JSON: &str = "Content-Type: application/json";
 
-fn packed(bytes: &[u8]) -> Vec<u8> {
+fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_doors_are_answered_as_the_real_server_answers() {
-    let bench = Bench::new().await;
+async fn wrong_methods_paths_and_types_have_the_real_statuses() {
+    let server = TestServer::new().await;
     for method in ["GET", "HEAD", "PUT", "OPTIONS"] {
-        let answer = bench.ask(method, BUILD_PATH, &[], b"").await;
+        let answer = server.ask(method, BUILD_PATH, &[], b"").await;
         assert_eq!((answer.status, answer.body.as_str()), (405, ""), "{method}");
         assert!(answer.head.contains("\r\nallow: post"), "{}", answer.head);
     }
@@ -35,7 +34,7 @@ async fn wrong_doors_are_answered_as_the_real_server_answers() {
         "/version",
         "/builds",
     ] {
-        let answer = bench.ask("POST", path, &[JSON], b"{}").await;
+        let answer = server.ask("POST", path, &[JSON], b"{}").await;
         assert_eq!(
             (answer.status, answer.body.as_str()),
             (404, "404 page not found\n"),
@@ -51,7 +50,7 @@ async fn wrong_doors_are_answered_as_the_real_server_answers() {
         "application/grpc-web-text",
         "application/jsonx",
     ] {
-        let answer = bench
+        let answer = server
             .ask(
                 "POST",
                 BUILD_PATH,
@@ -63,7 +62,7 @@ async fn wrong_doors_are_answered_as_the_real_server_answers() {
         assert!(
             answer
                 .head
-                .contains("accept-post: application/grpc, application/grpc+json"),
+                .contains("accept-post: application/json, application/proto, application/grpc,"),
             "{}",
             answer.head
         );
@@ -71,8 +70,8 @@ async fn wrong_doors_are_answered_as_the_real_server_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_that_the_protocol_knows_are_checked_in_the_real_servers_words() {
-    let bench = Bench::new().await;
+async fn invalid_protocol_headers_are_errors() {
+    let server = TestServer::new().await;
     for (header, status, body) in [
         (
             "Content-Encoding: br",
@@ -82,40 +81,40 @@ async fn headers_that_the_protocol_knows_are_checked_in_the_real_servers_words()
         (
             "Connect-Timeout-Ms: abc",
             400,
-            r#"{"code":"invalid_argument","message":"parse timeout: strconv.ParseInt: parsing \"abc\": invalid syntax"}"#,
+            r#"{"code":"invalid_argument","message":"connect-timeout-ms: found \"abc\"; expected the protocol's form of a duration"}"#,
         ),
         (
             "Connect-Timeout-Ms: 12345678901",
             400,
-            r#"{"code":"invalid_argument","message":"parse timeout: \"12345678901\" has \u003e10 digits"}"#,
+            r#"{"code":"invalid_argument","message":"connect-timeout-ms: found \"12345678901\"; expected the protocol's form of a duration"}"#,
         ),
         (
             "Connect-Protocol-Version: 2",
             400,
-            r#"{"code":"invalid_argument","message":"Connect-Protocol-Version must be \"1\": got \"2\""}"#,
+            r#"{"code":"invalid_argument","message":"connect-protocol-version: found \"2\"; expected 1"}"#,
         ),
     ] {
-        let answer = bench.ask("POST", BUILD_PATH, &[JSON, header], b"{}").await;
+        let answer = server.ask("POST", BUILD_PATH, &[JSON, header], b"{}").await;
         assert_eq!((answer.status, answer.body.as_str()), (status, body));
         assert!(answer.head.contains("content-type: application/json\r\n"));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_may_be_packed_and_may_not_be_endless() {
-    let bench = Bench::new().await;
-    let gzip = [JSON, "Content-Encoding: gzip"];
-    let good = packed(request(&json!({})).to_string().as_bytes());
-    let answer = bench.ask("POST", BUILD_PATH, &gzip, &good).await;
+async fn a_body_may_be_gzip_and_is_bounded() {
+    let server = TestServer::new().await;
+    let headers = [JSON, "Content-Encoding: gzip"];
+    let good = gzip(request(&json!({})).to_string().as_bytes());
+    let answer = server.ask("POST", BUILD_PATH, &headers, &good).await;
     answer.path();
-    let cut = bench
-        .ask("POST", BUILD_PATH, &gzip, &good[..good.len() / 2])
+    let cut = server
+        .ask("POST", BUILD_PATH, &headers, &good[..good.len() / 2])
         .await;
     assert_eq!(cut.status, 400);
     let plain = vec![b' '; 300 * 1024];
-    let large = bench.ask("POST", BUILD_PATH, &[JSON], &plain).await;
-    let bomb = bench
-        .ask("POST", BUILD_PATH, &gzip, &packed(&vec![b' '; 10 << 20]))
+    let large = server.ask("POST", BUILD_PATH, &[JSON], &plain).await;
+    let bomb = server
+        .ask("POST", BUILD_PATH, &headers, &gzip(&vec![b' '; 10 << 20]))
         .await;
     for answer in [large, bomb] {
         assert_eq!(
@@ -126,10 +125,10 @@ async fn a_body_may_be_packed_and_may_not_be_endless() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_request_is_refused_before_anything_is_run() {
-    let bench = Bench::new().await;
+async fn an_invalid_request_fails_before_go_runs() {
+    let server = TestServer::new().await;
     let bad = request(&json!({"plugins": [{"module_name": "-x", "tag": "$(id)"}]}));
-    let answer = bench.build(&bad).await;
+    let answer = server.build(&bad).await;
     assert_eq!(answer.status, 400);
     assert!(
         answer
@@ -137,18 +136,18 @@ async fn a_bad_request_is_refused_before_anything_is_run() {
             .starts_with("validation errors:\n - plugins[0].module_name: "),
         "{answer:?}"
     );
-    assert_eq!(bench.told("calls"), "");
+    assert_eq!(server.read_control("calls"), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_token_nobody_else_builds_or_sees_progress_but_health_is_open() {
+async fn tokens_protect_all_but_health() {
     let dir = tempfile::tempdir().unwrap();
     let files = ["one", "two"].map(|name| {
         let file = dir.path().join(name);
         fs::write(&file, format!("token-{name}\n")).unwrap();
         file
     });
-    let bench = Bench::with(|options| {
+    let server = TestServer::with(|options| {
         for file in &files {
             options.tokens.add_file(file).unwrap();
         }
@@ -160,7 +159,7 @@ async fn with_a_token_nobody_else_builds_or_sees_progress_but_health_is_open() {
         "Authorization: Bearer token",
         "Authorization: Basic token-one",
     ] {
-        let answer = bench
+        let answer = server
             .ask("POST", BUILD_PATH, &[JSON, header], body.as_bytes())
             .await;
         assert_eq!(
@@ -169,11 +168,11 @@ async fn with_a_token_nobody_else_builds_or_sees_progress_but_health_is_open() {
         );
         assert!(answer.head.contains("www-authenticate: bearer"));
     }
-    assert_eq!(bench.get("/builds/x").await.status, 401);
-    assert_eq!(bench.get("/health").await.status, 200);
+    assert_eq!(server.get("/builds/x").await.status, 401);
+    assert_eq!(server.get("/health").await.status, 200);
     for token in ["token-one", "token-two"] {
         let header = format!("Authorization: Bearer {token}");
-        bench
+        server
             .ask("POST", BUILD_PATH, &[JSON, &header], body.as_bytes())
             .await
             .path();
@@ -181,9 +180,9 @@ async fn with_a_token_nobody_else_builds_or_sees_progress_but_health_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn http_2_without_tls_is_spoken_to_who_begins_with_it() {
-    let bench = Bench::new().await;
-    let mut stream = TcpStream::connect(bench.address).await.unwrap();
+async fn http_2_without_tls_is_served() {
+    let server = TestServer::new().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     // RFC 9113, 3.4: the preface, then an empty SETTINGS frame.
     stream
         .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
@@ -199,9 +198,9 @@ async fn http_2_without_tls_is_spoken_to_who_begins_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_server_says_who_it_is() {
-    let bench = Bench::new().await;
-    let answer = bench.get("/health").await;
+async fn responses_name_the_server() {
+    let server = TestServer::new().await;
+    let answer = server.get("/health").await;
     assert!(
         answer.head.contains("\r\nserver: pillion-velox/"),
         "{}",

@@ -1,16 +1,16 @@
-//! The build server from outside: real HTTP, real processes, and a `go` that is a script, which does
-//! what a test tells it. What the real Go makes of the module is looked at where there is one.
+//! The build server from outside: real HTTP, real processes, and a script in place of `go`, whose behaviour each test
+//! sets.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what the tests share is test code too"
+    reason = "helpers of tests are test code too"
 )]
 
-mod bench;
 mod builds;
+mod cancellation;
 mod failures;
 mod http;
 mod queue;
 mod rpc;
-mod stops;
+mod test_server;

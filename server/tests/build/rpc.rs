@@ -1,4 +1,4 @@
-//! The protocols beside Connect's JSON, spoken by other programs' code: prost's messages, h2's frames.
+//! The protocols beside Connect's JSON, with messages and frames of other code: prost and h2.
 
 use std::{fs, io::Write};
 
@@ -10,7 +10,7 @@ use prost::Message;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use crate::bench::{Bench, ID, request};
+use crate::test_server::{ID, TestServer, request};
 
 #[derive(Clone, PartialEq, Message)]
 struct BuildRequest {
@@ -63,13 +63,13 @@ fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn packed(bytes: &[u8]) -> Vec<u8> {
+fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-/// What a gRPC client sees: the content type, the body, and the trailers.
+/// The response of a gRPC call.
 struct Called {
     kind: String,
     body: Vec<u8>,
@@ -90,8 +90,8 @@ impl Called {
     }
 }
 
-async fn call(bench: &Bench, headers: &[(&'static str, &str)], body: Vec<u8>) -> Called {
-    let stream = TcpStream::connect(bench.address).await.unwrap();
+async fn call(server: &TestServer, headers: &[(&'static str, &str)], body: Vec<u8>) -> Called {
+    let stream = TcpStream::connect(server.address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let driving = tokio::spawn(connection);
     let mut request = Request::post(format!("http://velox{BUILD_PATH}")).header("te", "trailers");
@@ -102,7 +102,7 @@ async fn call(bench: &Bench, headers: &[(&'static str, &str)], body: Vec<u8>) ->
     let (response, mut sending) = client
         .send_request(request.body(()).unwrap(), false)
         .unwrap();
-    // A server that answers at once may have closed the stream already.
+    // A server that responds before the end of the request may have closed the stream already.
     let _ = sending.send_data(Bytes::from(body), true);
     let response = response.await.unwrap();
     assert_eq!(response.status(), 200);
@@ -127,15 +127,15 @@ async fn call(bench: &Bench, headers: &[(&'static str, &str)], body: Vec<u8>) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connect_with_protobuf_builds_what_json_builds() {
-    let bench = Bench::new().await;
-    let json = bench.build(&request(&json!({}))).await.path();
+async fn connect_with_protobuf_equals_json() {
+    let server = TestServer::new().await;
+    let json = server.build(&request(&json!({}))).await.path();
     for (header, body) in [
         ("Content-Encoding: identity", message().encode_to_vec()),
-        ("Content-Encoding: gzip", packed(&message().encode_to_vec())),
+        ("Content-Encoding: gzip", gzip(&message().encode_to_vec())),
     ] {
         let headers = ["Content-Type: application/proto", header];
-        let answer = bench.ask("POST", BUILD_PATH, &headers, &body).await;
+        let answer = server.ask("POST", BUILD_PATH, &headers, &body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(answer.head.contains("content-type: application/proto"));
         let answer = Pair::decode(answer.bytes.as_slice()).unwrap();
@@ -146,36 +146,36 @@ async fn connect_with_protobuf_builds_what_json_builds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connect_errors_are_json_for_protobuf_too() {
-    let bench = Bench::new().await;
+    let server = TestServer::new().await;
     let kind = ["Content-Type: application/proto"];
-    let answer = bench.ask("POST", BUILD_PATH, &kind, b"").await;
+    let answer = server.ask("POST", BUILD_PATH, &kind, b"").await;
     assert_eq!(answer.status, 400);
     assert!(answer.head.contains("content-type: application/json"));
     assert!(answer.message().contains("request_id: value is empty"));
-    let answer = bench.ask("POST", BUILD_PATH, &kind, b"\xff").await;
+    let answer = server.ask("POST", BUILD_PATH, &kind, b"\xff").await;
     assert_eq!(answer.status, 400);
     assert!(answer.message().starts_with("unmarshal message: "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_builds_with_protobuf_and_with_json() {
-    let bench = Bench::new().await;
-    let json = bench.build(&request(&json!({}))).await.path();
+    let server = TestServer::new().await;
+    let json = server.build(&request(&json!({}))).await.path();
     let text = request(&json!({})).to_string().into_bytes();
     let proto = message().encode_to_vec();
     let kind = |kind| ("content-type", kind);
-    let gzip = [kind("application/grpc"), ("grpc-encoding", "gzip")];
+    let gzip_headers = [kind("application/grpc"), ("grpc-encoding", "gzip")];
     for (headers, body) in [
         (&[kind("application/grpc")][..], framed(0, &proto)),
         (&[kind("application/grpc+proto")][..], framed(0, &proto)),
-        (&gzip[..], framed(1, &packed(&proto))),
-        (&gzip[..], framed(0, &proto)),
+        (&gzip_headers[..], framed(1, &gzip(&proto))),
+        (&gzip_headers[..], framed(0, &proto)),
     ] {
-        let called = call(&bench, headers, body).await;
+        let called = call(&server, headers, body).await;
         assert_eq!(called.kind, headers[0].1);
         assert_eq!(called.path(), json.display().to_string());
     }
-    let called = call(&bench, &[kind("application/grpc+json")], framed(0, &text)).await;
+    let called = call(&server, &[kind("application/grpc+json")], framed(0, &text)).await;
     let answer: serde_json::Value = serde_json::from_slice(&called.body[5..]).unwrap();
     assert_eq!(answer["path"], json.display().to_string());
     // The other fields of a message reach the build as well.
@@ -183,7 +183,7 @@ async fn grpc_builds_with_protobuf_and_with_json() {
     other.debug = true;
     other.excludes = vec![Pair::of("github.com/a/b", "v1.2.3")];
     let called = call(
-        &bench,
+        &server,
         &[kind("application/grpc")],
         framed(0, &other.encode_to_vec()),
     )
@@ -194,12 +194,12 @@ async fn grpc_builds_with_protobuf_and_with_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grpc_errors_stand_in_the_trailers() {
-    let bench = Bench::new().await;
+async fn grpc_errors_are_in_the_trailers() {
+    let server = TestServer::new().await;
     let kind = ("content-type", "application/grpc");
     let mut wrong = message();
     wrong.rr_version = "100 %\u{e9}".into();
-    let called = call(&bench, &[kind], framed(0, &wrong.encode_to_vec())).await;
+    let called = call(&server, &[kind], framed(0, &wrong.encode_to_vec())).await;
     assert_eq!((called.status(), called.body.len()), ("3", 0));
     let said = called.trailers["grpc-message"].to_str().unwrap();
     assert!(said.starts_with("validation error: rr_version: "), "{said}");
@@ -227,14 +227,14 @@ async fn grpc_errors_stand_in_the_trailers() {
             "3",
         ),
     ] {
-        let called = call(&bench, &headers, body).await;
+        let called = call(&server, &headers, body).await;
         assert_eq!(called.status(), status, "{headers:?}");
     }
-    bench.on("build", "sleep 30");
+    server.on("build", "sleep 30");
     let late = [kind, ("grpc-timeout", "300m")];
-    assert_eq!(call(&bench, &late, good.clone()).await.status(), "4");
-    bench.on("build", "echo 50% broken >&2; exit 1");
-    let called = call(&bench, &[kind], good).await;
+    assert_eq!(call(&server, &late, good.clone()).await.status(), "4");
+    server.on("build", "echo 50% broken >&2; exit 1");
+    let called = call(&server, &[kind], good).await;
     assert_eq!(called.status(), "13");
     let said = called.trailers["grpc-message"].to_str().unwrap();
     assert!(said.contains("%0A50%25 broken"), "{said}");
@@ -243,31 +243,31 @@ async fn grpc_errors_stand_in_the_trailers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_needs_a_token_and_http_2() {
     let good = framed(0, &message().encode_to_vec());
-    let bench = Bench::with(|options| {
+    let server = TestServer::with(|options| {
         let file = options.dir.with_extension("tokens");
         fs::write(&file, "s3same\n").unwrap();
         options.tokens.add_file(&file).unwrap();
     })
     .await;
     let kind = ("content-type", "application/grpc");
-    let called = call(&bench, &[kind], good.clone()).await;
+    let called = call(&server, &[kind], good.clone()).await;
     assert_eq!(called.status(), "16");
     let known = [kind, ("authorization", "Bearer s3same")];
-    assert_eq!(call(&bench, &known, good.clone()).await.status(), "0");
+    assert_eq!(call(&server, &known, good.clone()).await.status(), "0");
     let headers = [
         "Content-Type: application/grpc",
         "Authorization: Bearer s3same",
     ];
-    let answer = bench.ask("POST", BUILD_PATH, &headers, &good).await;
+    let answer = server.ask("POST", BUILD_PATH, &headers, &good).await;
     assert_eq!(answer.status, 505);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grpc_web_has_its_trailers_in_the_body() {
-    let bench = Bench::new().await;
+    let server = TestServer::new().await;
     let kind = ["Content-Type: application/grpc-web+proto"];
     let body = framed(0, &message().encode_to_vec());
-    let answer = bench.ask("POST", BUILD_PATH, &kind, &body).await;
+    let answer = server.ask("POST", BUILD_PATH, &kind, &body).await;
     assert_eq!(answer.status, 200);
     assert!(
         answer
@@ -278,7 +278,7 @@ async fn grpc_web_has_its_trailers_in_the_body() {
     assert!(answer.bytes.ends_with(&end), "{answer:?}");
     let message = &answer.bytes[5..answer.bytes.len() - end.len()];
     assert!(Pair::decode(message).unwrap().first.ends_with("/rr"));
-    let answer = bench.ask("POST", BUILD_PATH, &kind, &framed(0, b"")).await;
+    let answer = server.ask("POST", BUILD_PATH, &kind, &framed(0, b"")).await;
     assert_eq!(answer.bytes[0], 0x80);
     assert!(answer.body.contains("grpc-status: 3\r\n"), "{answer:?}");
 }

@@ -1,5 +1,6 @@
-//! gRPC's and gRPC-Web's framing: a message with its head, the trailers with an error's code, message and
-//! details, the deadline. Sources: gRPC's `PROTOCOL-HTTP2.md` and `PROTOCOL-WEB.md`. Pure, any thread.
+//! gRPC's and gRPC-Web's framing: a message with its prefix, the trailers with an error's code, message and details, the
+//! deadline. One unary call needs no more, and tonic would bring a second server. Sources: gRPC's `PROTOCOL-HTTP2.md`
+//! and `PROTOCOL-WEB.md`. Pure, any thread.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -8,69 +9,79 @@ use hyper::{
     HeaderMap,
     header::{HeaderName, HeaderValue},
 };
+use prost::Message;
 
-use crate::build::{
-    rpc::messages,
-    rpc::protocol::{Code, Refusal},
+use super::{
+    error::{ErrorCode, RpcError},
+    messages::Status,
 };
 
-/// The head of a gRPC frame: a flag and the length.
-const HEAD: usize = 5;
-const PACKED: u8 = 1;
-/// The flag of gRPC-Web's frame with trailers.
-pub(in crate::build) const TRAILERS: u8 = 0x80;
+/// Length of a frame's prefix: a flag and the message's length.
+const PREFIX_BYTES: usize = 5;
+const COMPRESSED_FLAG: u8 = 1;
+/// Flag of gRPC-Web's frame with trailers.
+pub(super) const TRAILERS_FLAG: u8 = 0x80;
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-/// Takes the message out of a body of one frame, and says whether it is packed.
+/// Returns the message in a body of one frame, and whether it is compressed.
 ///
 /// # Errors
 /// The body is not one whole frame.
-pub(in crate::build) fn message(body: &[u8], packed: bool) -> Result<(&[u8], bool), Refusal> {
-    let refuse = |code, why: &str| Err(Refusal::new(code, why));
-    let Some((head, rest)) = body.split_first_chunk::<HEAD>() else {
+pub(super) fn unframe(body: &[u8], may_be_compressed: bool) -> Result<(&[u8], bool), RpcError> {
+    let fail = |code, message: &str| Err(RpcError::new(code, message));
+    let Some((prefix, rest)) = body.split_first_chunk::<PREFIX_BYTES>() else {
         return match body.len() {
-            0 => refuse(Code::Unimplemented, "unary request has zero messages"),
-            _ => refuse(Code::InvalidArgument, "protocol error: incomplete envelope"),
+            0 => fail(ErrorCode::Unimplemented, "unary request has zero messages"),
+            _ => fail(
+                ErrorCode::InvalidArgument,
+                "protocol error: incomplete envelope",
+            ),
         };
     };
-    let [flag, length @ ..] = *head;
+    let [flag, length @ ..] = *prefix;
     match rest.split_at_checked(u32::from_be_bytes(length) as usize) {
-        None => refuse(Code::InvalidArgument, "protocol error: incomplete envelope"),
-        Some((_, more)) if !more.is_empty() => {
-            refuse(Code::Unimplemented, "unary request has multiple messages")
-        }
-        Some(_) if flag > PACKED || (flag == PACKED && !packed) => refuse(
-            Code::Internal,
-            "protocol error: sent compressed message without compression support",
+        None => fail(
+            ErrorCode::InvalidArgument,
+            "protocol error: incomplete envelope",
         ),
-        Some((message, _)) => Ok((message, flag == PACKED)),
+        Some((_, more)) if !more.is_empty() => fail(
+            ErrorCode::Unimplemented,
+            "unary request has multiple messages",
+        ),
+        Some(_) if flag > COMPRESSED_FLAG || (flag == COMPRESSED_FLAG && !may_be_compressed) => {
+            fail(
+                ErrorCode::Internal,
+                "protocol error: sent compressed message without compression support",
+            )
+        }
+        Some((message, _)) => Ok((message, flag == COMPRESSED_FLAG)),
     }
 }
 
 /// Appends one frame.
-pub(in crate::build) fn push_frame(to: &mut Vec<u8>, flag: u8, message: &[u8]) {
+pub(super) fn push_frame(to: &mut Vec<u8>, flag: u8, message: &[u8]) {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     to.push(flag);
     to.extend_from_slice(&length.to_be_bytes());
     to.extend_from_slice(message);
 }
 
-/// The end of a call: status 0, or the error.
-pub(in crate::build) fn trailers(refusal: Option<&Refusal>) -> HeaderMap {
+/// The trailers of a call: status 0, or the error.
+pub(in crate::build) fn trailers(error: Option<&RpcError>) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    let Some(refusal) = refusal else {
+    let Some(error) = error else {
         trailers.insert(STATUS, HeaderValue::from_static("0"));
         return trailers;
     };
-    trailers.insert(STATUS, u16::from(refusal.code.number()).into());
-    let texts = [
-        (MESSAGE, percent_encoded(&refusal.message)),
-        (DETAILS, STANDARD_NO_PAD.encode(messages::status(refusal))),
-    ];
-    for (name, text) in texts {
+    trailers.insert(STATUS, u16::from(error.code.grpc_number()).into());
+    let details = STANDARD_NO_PAD.encode(Status::of(error).encode_to_vec());
+    for (name, text) in [
+        (MESSAGE, percent_encode(&error.message)),
+        (DETAILS, details),
+    ] {
         if let Ok(value) = HeaderValue::try_from(text) {
             trailers.insert(name, value);
         }
@@ -78,8 +89,8 @@ pub(in crate::build) fn trailers(refusal: Option<&Refusal>) -> HeaderMap {
     trailers
 }
 
-/// Trailers as gRPC-Web puts them into the body.
-pub(in crate::build) fn as_text(trailers: &HeaderMap) -> Vec<u8> {
+/// Trailers in the text form of gRPC-Web, which puts them into the body.
+pub(super) fn trailers_text(trailers: &HeaderMap) -> Vec<u8> {
     let mut text = Vec::new();
     for (name, value) in trailers {
         text.extend_from_slice(name.as_str().as_bytes());
@@ -90,8 +101,8 @@ pub(in crate::build) fn as_text(trailers: &HeaderMap) -> Vec<u8> {
     text
 }
 
-/// As `grpc-message` has to be.
-fn percent_encoded(text: &str) -> String {
+/// The encoding of `grpc-message`.
+fn percent_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -104,22 +115,20 @@ fn percent_encoded(text: &str) -> String {
     out
 }
 
-/// `grpc-timeout`: at most eight digits and a unit.
-pub(in crate::build) fn timeout(value: &str) -> Result<Duration, String> {
-    let invalid = || format!("protocol error: invalid timeout {value:?}");
-    let at = value.len().saturating_sub(1);
-    let (digits, unit) = value.split_at_checked(at).ok_or_else(invalid)?;
+/// Parses `grpc-timeout`: at most eight digits and a unit.
+pub(super) fn parse_timeout(value: &str) -> Option<Duration> {
+    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(invalid());
+        return None;
     }
-    let count: u64 = digits.parse().map_err(|_| invalid())?;
+    let count: u64 = digits.parse().ok()?;
     match unit {
-        "H" => Ok(Duration::from_secs(count * 3600)),
-        "M" => Ok(Duration::from_secs(count * 60)),
-        "S" => Ok(Duration::from_secs(count)),
-        "m" => Ok(Duration::from_millis(count)),
-        "u" => Ok(Duration::from_micros(count)),
-        "n" => Ok(Duration::from_nanos(count)),
-        _ => Err(invalid()),
+        "H" => Some(Duration::from_secs(count * 3600)),
+        "M" => Some(Duration::from_secs(count * 60)),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
     }
 }

@@ -1,10 +1,10 @@
-//! The protocols in which the one call is spoken, told by the request's content type: Connect, gRPC and
-//! gRPC-Web, each with JSON or Protocol Buffers. Deadlines, and where an error
-//! stands. Source: connectrpc.com, "Protocol reference". One task for each connection.
+//! The protocols of the one call: Connect, gRPC and gRPC-Web, each with JSON or Protocol Buffers, chosen by the request's
+//! content type. Reads deadline and compression, decodes a request, encodes a response or an error. Source:
+//! connectrpc.com, "Protocol reference". One task for each connection.
 
+pub(super) mod error;
 pub(super) mod grpc;
 pub(super) mod messages;
-pub(super) mod protocol;
 
 use std::time::Duration;
 
@@ -13,16 +13,15 @@ use hyper::{
     HeaderMap, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
+use prost::Message;
 
 use crate::http::{Response, full_body, with_body, with_bytes};
-use protocol::{BuildAnswer, BuildRequest, Code, Refusal};
+use error::{ErrorCode, RpcError};
+use messages::{BuildRequest, BuildResponse};
 
-/// All content types, as the real server lists them.
-pub(in crate::build) const TYPES: &str = "application/grpc, application/grpc+json, application/grpc+json; charset=utf-8, application/grpc+proto, application/grpc-web, application/grpc-web+json, application/grpc-web+json; charset=utf-8, application/grpc-web+proto, application/json, application/json; charset=utf-8, application/proto";
-
-/// How messages are put onto the wire.
+/// The framing of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::build) enum Frame {
+pub(super) enum Framing {
     /// The body is the message.
     Connect,
     /// One frame, then HTTP trailers.
@@ -31,161 +30,182 @@ pub(in crate::build) enum Frame {
     GrpcWeb,
 }
 
-/// How a request was sent, and its answer will be.
+/// The protocol of a request, and of its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::build) struct Protocol {
-    pub(in crate::build) frame: Frame,
+pub(super) struct Protocol {
+    pub(super) framing: Framing,
     json: bool,
-    kind: &'static str,
+    content_type: &'static str,
 }
 
-impl Protocol {
-    /// By the content type; `None`: it is none of these.
-    pub(in crate::build) fn of(headers: &HeaderMap) -> Option<Self> {
-        let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        let mut parts = kind.split(';').map(str::trim);
-        let kind = parts.next()?.to_ascii_lowercase();
-        let (frame, json, kind) = match kind.as_str() {
-            "application/json" => (Frame::Connect, true, "application/json"),
-            "application/proto" => (Frame::Connect, false, "application/proto"),
-            "application/grpc" => (Frame::Grpc, false, "application/grpc"),
-            "application/grpc+proto" => (Frame::Grpc, false, "application/grpc+proto"),
-            "application/grpc+json" => (Frame::Grpc, true, "application/grpc+json"),
-            "application/grpc-web" => (Frame::GrpcWeb, false, "application/grpc-web"),
-            "application/grpc-web+proto" => (Frame::GrpcWeb, false, "application/grpc-web+proto"),
-            "application/grpc-web+json" => (Frame::GrpcWeb, true, "application/grpc-web+json"),
-            _ => return None,
-        };
-        let known = |parameter: &str| json && parameter.eq_ignore_ascii_case("charset=utf-8");
-        parts.all(known).then_some(Self { frame, json, kind })
-    }
-
-    /// The names of the headers with the compression and the deadline.
-    fn headers(self) -> (&'static str, &'static str) {
-        match self.frame {
-            Frame::Connect => ("content-encoding", "connect-timeout-ms"),
-            Frame::Grpc | Frame::GrpcWeb => ("grpc-encoding", "grpc-timeout"),
+const PROTOCOLS: [Protocol; 8] = {
+    const fn protocol(content_type: &'static str, framing: Framing, json: bool) -> Protocol {
+        Protocol {
+            framing,
+            json,
+            content_type,
         }
     }
+    [
+        protocol("application/json", Framing::Connect, true),
+        protocol("application/proto", Framing::Connect, false),
+        protocol("application/grpc", Framing::Grpc, false),
+        protocol("application/grpc+proto", Framing::Grpc, false),
+        protocol("application/grpc+json", Framing::Grpc, true),
+        protocol("application/grpc-web", Framing::GrpcWeb, false),
+        protocol("application/grpc-web+proto", Framing::GrpcWeb, false),
+        protocol("application/grpc-web+json", Framing::GrpcWeb, true),
+    ]
+};
 
-    /// How long the client waits, and whether its message may be packed with gzip.
+impl Protocol {
+    /// The protocol of a content type, or `None` if it is unknown.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let mut parts = content_type.split(';').map(str::trim);
+        let name = parts.next()?;
+        let protocol = PROTOCOLS
+            .into_iter()
+            .find(|protocol| protocol.content_type.eq_ignore_ascii_case(name))?;
+        let is_utf8 = |parameter: &str| parameter.eq_ignore_ascii_case("charset=utf-8");
+        parts
+            .all(|parameter| protocol.json && is_utf8(parameter))
+            .then_some(protocol)
+    }
+
+    /// All content types, for `Accept-Post`.
+    pub(super) fn content_types() -> String {
+        PROTOCOLS.map(|protocol| protocol.content_type).join(", ")
+    }
+
+    /// Reads the client's deadline, and whether its message may be compressed with gzip.
     ///
     /// # Errors
     /// `invalid_argument`, `unimplemented`.
-    pub(in crate::build) fn conditions(
+    pub(super) fn call_options(
         self,
         headers: &HeaderMap,
-    ) -> Result<(Option<Duration>, bool), Refusal> {
-        let invalid = |why: String| Refusal::new(Code::InvalidArgument, why);
-        let text = |name: &str| headers.get(name)?.to_str().ok();
-        let (encoding, deadline) = self.headers();
-        if self.frame == Frame::Connect
-            && let Some(version) =
-                text("connect-protocol-version").filter(|version| *version != "1")
-        {
-            return Err(invalid(format!(
-                "Connect-Protocol-Version must be \"1\": got {version:?}"
-            )));
-        }
-        let parse = match self.frame {
-            Frame::Connect => connect_timeout,
-            Frame::Grpc | Frame::GrpcWeb => grpc::timeout,
-        };
-        let deadline = text(deadline).map(parse).transpose().map_err(invalid)?;
-        let packed = match text(encoding).unwrap_or("identity") {
-            "identity" | "" => false,
-            "gzip" => true,
-            other => {
-                let message =
-                    format!("unknown compression {other:?}: supported encodings are gzip");
-                return Err(Refusal::new(Code::Unimplemented, message));
+    ) -> Result<(Option<Duration>, bool), RpcError> {
+        let (encoding, timeout, parse): (_, _, fn(&str) -> _) = match self.framing {
+            Framing::Connect => (
+                "content-encoding",
+                "connect-timeout-ms",
+                parse_connect_timeout,
+            ),
+            Framing::Grpc | Framing::GrpcWeb => {
+                ("grpc-encoding", "grpc-timeout", grpc::parse_timeout)
             }
         };
-        Ok((deadline, packed))
+        let text = |name: &str| headers.get(name)?.to_str().ok();
+        let invalid = |name: &str, value: &str, expected: &str| {
+            RpcError::new(
+                ErrorCode::InvalidArgument,
+                format!("{name}: found {value:?}; expected {expected}"),
+            )
+        };
+        if self.framing == Framing::Connect
+            && let Some(version) = text("connect-protocol-version")
+            && version != "1"
+        {
+            return Err(invalid("connect-protocol-version", version, "1"));
+        }
+        let deadline = match text(timeout) {
+            None => None,
+            Some(value) => match parse(value) {
+                None => return Err(invalid(timeout, value, "the protocol's form of a duration")),
+                deadline => deadline,
+            },
+        };
+        match text(encoding).unwrap_or_default() {
+            "identity" | "" => Ok((deadline, false)),
+            "gzip" => Ok((deadline, true)),
+            other => Err(RpcError::new(
+                ErrorCode::Unimplemented,
+                format!("unknown compression {other:?}: supported encodings are gzip"),
+            )),
+        }
     }
 
-    /// Takes the message out of a body, and says whether it is packed.
+    /// Returns the message in a body, and whether it is compressed.
     ///
     /// # Errors
     /// The body is not one whole frame.
-    pub(in crate::build) fn message(
+    pub(super) fn unframe(
         self,
         body: &[u8],
-        packed: bool,
-    ) -> Result<(&[u8], bool), Refusal> {
-        if self.frame == Frame::Connect {
-            return Ok((body, packed));
+        may_be_compressed: bool,
+    ) -> Result<(&[u8], bool), RpcError> {
+        match self.framing {
+            Framing::Connect => Ok((body, may_be_compressed)),
+            Framing::Grpc | Framing::GrpcWeb => grpc::unframe(body, may_be_compressed),
         }
-        grpc::message(body, packed)
     }
 
-    /// Decodes an unpacked message.
+    /// Decodes an uncompressed message.
     ///
     /// # Errors
     /// `invalid_argument`.
-    pub(in crate::build) fn decode(self, message: &[u8]) -> Result<BuildRequest, Refusal> {
+    pub(super) fn decode(self, message: &[u8]) -> Result<BuildRequest, RpcError> {
         if self.json {
             BuildRequest::from_json(message)
         } else {
-            messages::request(message)
+            BuildRequest::from_proto(message)
         }
     }
 
-    /// The response with a finished build, or with an error.
-    pub(in crate::build) fn respond(self, outcome: Result<BuildAnswer, Refusal>) -> Response {
-        let encoded = outcome.and_then(|answer| self.encode(answer));
-        let mut response = match (self.frame, encoded) {
-            (Frame::Connect, Ok(bytes)) => with_bytes(StatusCode::OK, bytes, self.kind),
-            (Frame::Connect, Err(refusal)) => return refuse(&refusal),
-            (frame, encoded) => {
+    /// The HTTP response with a build's response or error.
+    pub(super) fn respond(self, outcome: Result<BuildResponse, RpcError>) -> Response {
+        let encoded = outcome.and_then(|response| self.encode(&response));
+        let mut response = match (self.framing, encoded) {
+            (Framing::Connect, Ok(bytes)) => with_bytes(StatusCode::OK, bytes, self.content_type),
+            (Framing::Connect, Err(error)) => return error_response(&error),
+            (framing, encoded) => {
                 let mut bytes = Vec::new();
                 if let Ok(message) = &encoded {
                     grpc::push_frame(&mut bytes, 0, message);
                 }
                 let trailers = grpc::trailers(encoded.as_ref().err());
-                let body = if frame == Frame::GrpcWeb {
-                    grpc::push_frame(&mut bytes, grpc::TRAILERS, &grpc::as_text(&trailers));
+                let body = if framing == Framing::GrpcWeb {
+                    let text = grpc::trailers_text(&trailers);
+                    grpc::push_frame(&mut bytes, grpc::TRAILERS_FLAG, &text);
                     full_body(bytes)
                 } else {
                     let trailers = async move { Some(Ok(trailers)) };
                     Full::from(bytes).with_trailers(trailers).boxed()
                 };
-                with_body(StatusCode::OK, body, self.kind)
+                with_body(StatusCode::OK, body, self.content_type)
             }
         };
-        let accepted = match self.frame {
-            Frame::Connect => header::ACCEPT_ENCODING,
-            _ => HeaderName::from_static("grpc-accept-encoding"),
+        let accepted = match self.framing {
+            Framing::Connect => header::ACCEPT_ENCODING,
+            Framing::Grpc | Framing::GrpcWeb => HeaderName::from_static("grpc-accept-encoding"),
         };
         let headers = response.headers_mut();
         headers.insert(accepted, HeaderValue::from_static("gzip"));
         response
     }
 
-    fn encode(self, answer: BuildAnswer) -> Result<Vec<u8>, Refusal> {
+    fn encode(self, response: &BuildResponse) -> Result<Vec<u8>, RpcError> {
         if !self.json {
-            return Ok(messages::answer(answer));
+            return Ok(response.encode_to_vec());
         }
-        serde_json::to_vec(&answer).map_err(|error| Refusal::internal(error.to_string()))
+        serde_json::to_vec(response).map_err(|error| RpcError::internal(error.to_string()))
     }
 }
 
 /// An error in Connect's form, which is JSON whatever the request was.
-pub(in crate::build) fn refuse(refusal: &Refusal) -> Response {
-    let (_, status) = refusal.code.parts();
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = with_bytes(status, refusal.body().into_bytes(), "application/json");
+pub(super) fn error_response(error: &RpcError) -> Response {
+    let status = StatusCode::from_u16(error.code.http_status());
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = with_bytes(status, error.to_json(), "application/json");
     let headers = response.headers_mut();
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     response
 }
 
-/// `Connect-Timeout-Ms`: at most ten digits. Worded as the real server words it.
-fn connect_timeout(value: &str) -> Result<Duration, String> {
-    if value.len() > 10 {
-        return Err(format!("parse timeout: {value:?} has >10 digits"));
-    }
-    let parsed = value.parse().map(Duration::from_millis);
-    parsed
-        .map_err(|_| format!("parse timeout: strconv.ParseInt: parsing {value:?}: invalid syntax"))
+/// Parses `Connect-Timeout-Ms`: at most ten digits.
+fn parse_connect_timeout(value: &str) -> Option<Duration> {
+    let digits = value.len() <= 10 && value.bytes().all(|byte| byte.is_ascii_digit());
+    let count = digits.then(|| value.parse().ok()).flatten();
+    count.map(Duration::from_millis)
 }

@@ -1,37 +1,42 @@
-//! What a Go toolchain can build for. It is asked once for each of its versions, because the answer may
-//! have to be compiled first (`go tool dist`). Build tasks.
+//! Targets of a Go toolchain, queried once for each of its versions, because `go` may first have to compile the answer
+//! (`go tool dist`). Build tasks.
 
 use std::sync::{Mutex, PoisonError};
 
+use super::Toolchain;
 use crate::build::{
-    failure::{Failure, Stage},
-    rpc::protocol::Platform,
-    toolchain::Toolchain,
+    error::{BuildError, GoStage},
+    rpc::messages::Platform,
 };
 
-/// Go versions whose targets were asked for, with the targets; a server meets one or two of them.
+/// A server has one or two versions of Go; above the limit the oldest entries are dropped.
+const MAX_VERSIONS: usize = 8;
+
+/// Go versions with their targets.
 #[derive(Debug, Default)]
 pub(in crate::build) struct GoTargets(Mutex<Vec<(String, Vec<String>)>>);
 
 impl GoTargets {
-    /// Refuses a target that this Go does not know.
+    /// Fails if this Go does not know the target.
     ///
     /// # Errors
-    /// The target, and those of the same system that there are.
+    /// Names the target, and the known ones of the same system.
     pub(in crate::build) async fn check(
         &self,
         platform: &Platform,
         version: &str,
         toolchain: &mut Toolchain<'_>,
-    ) -> Result<(), Failure> {
-        let known = match self.of(version) {
+    ) -> Result<(), BuildError> {
+        let known = match self.cached(version) {
             Some(known) => known,
             None => {
-                let command = "go tool dist list";
                 let output = toolchain.run(&["tool", "dist", "list"]).await;
-                let output = output.map_err(|error| Failure::go(Stage::Server, command, error))?;
+                let output = output.map_err(|error| {
+                    BuildError::go(GoStage::Toolchain, "go tool dist list", error)
+                })?;
                 let lines = String::from_utf8_lossy(&output);
-                self.remember(version, lines.lines().map(str::to_owned).collect())
+                let targets = lines.lines().map(str::to_owned).collect();
+                self.insert(version, targets)
             }
         };
         let target = format!("{}/{}", platform.os, platform.arch);
@@ -50,19 +55,19 @@ impl GoTargets {
             format!("there are {}", near.join(", "))
         };
         let message = format!("unsupported GOOS/GOARCH pair {target}; {hint}");
-        Err(Failure::build(message))
+        Err(BuildError::build(message))
     }
 
-    fn of(&self, version: &str) -> Option<Vec<String>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known.iter().find(|(other, _)| other == version);
-        found.map(|(_, targets)| targets.clone())
+    fn cached(&self, version: &str) -> Option<Vec<String>> {
+        let versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = versions.iter().find(|(other, _)| other == version);
+        entry.map(|(_, targets)| targets.clone())
     }
 
-    fn remember(&self, version: &str, targets: Vec<String>) -> Vec<String> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.truncate(8);
-        known.insert(0, (version.to_owned(), targets.clone()));
+    fn insert(&self, version: &str, targets: Vec<String>) -> Vec<String> {
+        let mut versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.truncate(MAX_VERSIONS - 1);
+        versions.insert(0, (version.to_owned(), targets.clone()));
         targets
     }
 }

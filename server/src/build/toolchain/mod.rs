@@ -1,6 +1,6 @@
-//! Questions to the Go toolchain before a build: which version it is, what a RoadRunner release or a
-//! moving tag stands for, what the modules resolved to. Answers come from `go` itself, so that proxies,
-//! private modules and toolchain switching work as its owner set them up. Runs in build tasks.
+//! Queries of the Go toolchain before a build: its version, the core plugins of a RoadRunner release, the version behind a
+//! tag, the versions that the module selects. The answers come from `go` itself, so that proxies, private modules and
+//! toolchain switching work as configured. Runs in build tasks.
 
 mod environment;
 pub(super) mod go;
@@ -14,66 +14,68 @@ use serde::Deserialize;
 
 use crate::build::{
     cancellation::StopSignal,
-    failure::{Failure, Stage},
+    error::{BuildError, GoStage},
     progress::Progress,
-    rpc::protocol::Plugin,
+    rpc::messages::Plugin,
     validate::grammar,
 };
 use go::{Go, GoError};
 use go_version::is_older;
 use releases::Release;
 
-/// One `go` and all that a command of a build needs.
+/// The `go` of one build, with all that its commands need.
 #[derive(Debug)]
-pub(in crate::build) struct Toolchain<'a> {
-    pub(in crate::build) go: Go,
+pub(super) struct Toolchain<'a> {
+    pub(super) go: Go,
     /// The directory of the build's module.
-    pub(in crate::build) dir: &'a Path,
-    pub(in crate::build) progress: &'a Progress,
-    pub(in crate::build) stop: &'a mut StopSignal,
+    pub(super) dir: &'a Path,
+    pub(super) progress: &'a Progress,
+    pub(super) stop: &'a mut StopSignal,
 }
 
-/// What `go list -m -json` tells of a module.
+/// Output of `go list -m -json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(in crate::build) struct Module {
-    pub(in crate::build) path: String,
-    pub(in crate::build) version: String,
+pub(super) struct GoModule {
+    pub(super) path: String,
+    pub(super) version: String,
     go_mod: String,
 }
 
+/// Output of `go env -json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE", default)]
-struct Env {
+struct GoEnv {
     goversion: String,
     gotoolchain: String,
 }
 
 impl Toolchain<'_> {
-    /// One command; its standard output.
-    pub(in crate::build) async fn run(&mut self, args: &[&str]) -> Result<Vec<u8>, GoError> {
-        self.go.run(self.dir, args, self.progress, self.stop).await
+    /// Runs one command, and returns its standard output.
+    pub(super) async fn run(&mut self, arguments: &[&str]) -> Result<Vec<u8>, GoError> {
+        let run = self.go.run(self.dir, arguments, self.progress, self.stop);
+        run.await
     }
 
-    /// Refuses a Go that is too old for the release and may not fetch a newer one; gives its version.
+    /// Returns the version of Go, if it is new enough for the release or may fetch a newer one.
     ///
     /// # Errors
-    /// The version that is needed and the one that is there.
-    pub(in crate::build) async fn fit_for(&mut self, release: &Release) -> Result<String, Failure> {
+    /// Names the required version and the installed one.
+    pub(super) async fn check_version(&mut self, release: &Release) -> Result<String, BuildError> {
         let output = self
             .run(&["env", "-json", "GOVERSION", "GOTOOLCHAIN"])
             .await;
-        let output = output.map_err(|error| Failure::go(Stage::Server, "go env", error))?;
-        let env: Env = serde_json::from_slice(&output).unwrap_or_default();
-        // Since 1.21 go fetches a newer toolchain by itself, unless it is told not to.
+        let output = output.map_err(|error| BuildError::go(GoStage::Toolchain, "go env", error))?;
+        let env: GoEnv = serde_json::from_slice(&output).unwrap_or_default();
+        // Since 1.21 `go` fetches a newer toolchain by itself, unless GOTOOLCHAIN forbids it.
         let may_switch = env.gotoolchain != "local" && !is_older(&env.goversion, "1.21");
         if !may_switch && is_older(&env.goversion, &release.go) {
-            return Err(Failure::build(format!(
+            return Err(BuildError::build(format_args!(
                 "Go {} or newer is needed for RoadRunner {}, and the `go` in PATH of the build server is {}",
                 release.go,
                 release.name,
                 if env.goversion.is_empty() {
-                    "is_older than 1.16"
+                    "older than 1.16"
                 } else {
                     &env.goversion
                 },
@@ -82,84 +84,88 @@ impl Toolchain<'_> {
         Ok(env.goversion)
     }
 
-    /// The release that `rr_version` names: from the table, or from the `go.mod` that the module proxy
-    /// serves.
+    /// The release `rr_version`, from the table or from the `go.mod` that the module proxy serves.
     ///
     /// # Errors
-    /// In the real server's wording for a version that there is not.
-    pub(in crate::build) async fn release(&mut self, rr_version: &str) -> Result<Release, Failure> {
+    /// The release is unknown, or `go` fails.
+    pub(super) async fn release(&mut self, rr_version: &str) -> Result<Release, BuildError> {
         if let Some(release) = Release::known(rr_version) {
             return Ok(release);
         }
-        let mut said = String::new();
-        if grammar::version_query(rr_version).is_ok() {
-            for module in releases::modules_of(rr_version) {
+        let mut error_output = String::new();
+        if grammar::check_version_query(rr_version).is_ok() {
+            for module in releases::candidate_modules(rr_version) {
                 let query = format!("{module}@{rr_version}");
                 match self.run(&["list", "-m", "-json", &query]).await {
                     Ok(output) => {
-                        let found: Module = serde_json::from_slice(&output).unwrap_or_default();
-                        let text = std::fs::read_to_string(&found.go_mod).unwrap_or_default();
-                        return Release::from_go_mod(rr_version, &text).map_err(Failure::template);
+                        let module: GoModule = serde_json::from_slice(&output).unwrap_or_default();
+                        let text = std::fs::read_to_string(&module.go_mod).unwrap_or_default();
+                        let release = Release::from_go_mod(rr_version, &text);
+                        return release.map_err(BuildError::release);
                     }
-                    Err(GoError::Failed(_, stderr)) => said += &String::from_utf8_lossy(&stderr),
-                    Err(other) => return Err(Failure::go(Stage::Template, "go list -m", other)),
+                    Err(GoError::Failed(_, stderr)) => {
+                        error_output += &String::from_utf8_lossy(&stderr);
+                    }
+                    Err(other) => {
+                        return Err(BuildError::go(GoStage::Release, "go list -m", other));
+                    }
                 }
             }
         }
-        Err(Failure::unknown_release(rr_version, &said))
+        Err(BuildError::unknown_release(rr_version, &error_output))
     }
 
-    /// Replaces branches, commits and `latest` by the versions that they stand for now.
+    /// Replaces branches, commits and `latest` by the versions that they mean now.
     ///
     /// # Errors
-    /// What `go` said of a tag that it can't find.
-    pub(in crate::build) async fn pin(
-        &mut self,
-        plugins: &[Plugin],
-    ) -> Result<Vec<Plugin>, Failure> {
-        let mut pinned = Vec::with_capacity(plugins.len());
-        for Plugin { module_name, tag } in plugins {
-            if grammar::canonical_version(tag) && grammar::version_fits_path(tag, module_name) {
-                pinned.push(Plugin {
-                    module_name: module_name.clone(),
-                    tag: tag.clone(),
-                });
+    /// `go` can't resolve a tag.
+    pub(super) async fn resolve(&mut self, plugins: &[Plugin]) -> Result<Vec<Plugin>, BuildError> {
+        let mut resolved = Vec::with_capacity(plugins.len());
+        for plugin in plugins {
+            let Plugin { module_name, tag } = plugin;
+            if grammar::is_canonical_version(tag) && grammar::version_matches_path(tag, module_name)
+            {
+                resolved.push(plugin.clone());
                 continue;
             }
             let query = format!("{module_name}@{tag}");
             let output = self.run(&["list", "-m", "-json", &query]).await;
             let output = output.map_err(|error| {
-                Failure::go(Stage::Plugins, &format!("go list -m {query}"), error)
+                BuildError::go(GoStage::Plugins, &format!("go list -m {query}"), error)
             })?;
-            let found: Module = serde_json::from_slice(&output).unwrap_or_default();
-            if !grammar::canonical_version(&found.version) {
-                return Err(Failure::build(format!(
-                    "go list -m {query} names no version but {:?}",
-                    found.version
+            let module: GoModule = serde_json::from_slice(&output).unwrap_or_default();
+            let version = module.version;
+            if !grammar::is_canonical_version(&version) {
+                return Err(BuildError::build(format_args!(
+                    "go list -m {query}: found {version:?}; expected a version"
                 )));
             }
-            self.progress.line(&format!("{query} is {}", found.version));
-            pinned.push(Plugin {
+            self.progress.push_line(&format!("{query} is {version}"));
+            resolved.push(Plugin {
                 module_name: module_name.clone(),
-                tag: found.version,
+                tag: version,
             });
         }
-        Ok(pinned)
+        Ok(resolved)
     }
 
-    /// What the modules resolved to after tidying.
+    /// The versions that the module selects after tidying.
     ///
     /// # Errors
-    /// What `go` said.
-    pub(in crate::build) async fn resolved(
+    /// `go` fails.
+    pub(super) async fn selected_versions(
         &mut self,
         plugins: &[Plugin],
-    ) -> Result<Vec<Module>, Failure> {
-        let mut args = vec!["list", "-m", "-json"];
-        args.extend(plugins.iter().map(|plugin| plugin.module_name.as_str()));
-        let output = self.run(&args).await;
+    ) -> Result<Vec<GoModule>, BuildError> {
+        let mut arguments = vec!["list", "-m", "-json"];
+        arguments.extend(plugins.iter().map(|plugin| plugin.module_name.as_str()));
+        let output = self.run(&arguments).await;
         let output = output.map_err(|error| {
-            Failure::go(Stage::Plugins, "verifyResolvedVersions: go list -m", error)
+            BuildError::go(
+                GoStage::Plugins,
+                "verifyResolvedVersions: go list -m",
+                error,
+            )
         })?;
         Ok(serde_json::Deserializer::from_slice(&output)
             .into_iter()

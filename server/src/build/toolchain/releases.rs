@@ -1,24 +1,31 @@
-//! Which parts belong to a RoadRunner release: what its `go.mod` pins. Released versions never change,
-//! so those known when this was written stand in a table and need no question to the network; any
-//! other is asked of the Go module proxy, whose `go.mod` is read with the same eyes. Pure, any thread.
+//! The core plugins of a RoadRunner release, as its `go.mod` pins them. Released versions never change, so that those known
+//! at the time of writing need no network; for any other, the `go.mod` that the Go module proxy serves is read. Pure, any
+//! thread.
 
 use crate::build::validate::grammar;
 
-/// The plugins that are part of every RoadRunner.
-const PARTS: [&str; 4] = ["config", "endure", "informer", "resetter"];
+/// Plugins of every RoadRunner.
+const CORE_PLUGINS: [&str; 4] = ["config", "endure", "informer", "resetter"];
 const OWNER: &str = "github.com/roadrunner-server";
 
-/// A module and its version.
+/// Module and version of a core plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::build) struct CoreVersion {
     pub(in crate::build) module: String,
     pub(in crate::build) version: String,
 }
 
+impl CoreVersion {
+    /// Module and version.
+    pub(in crate::build) fn parts(&self) -> (&str, &str) {
+        (&self.module, &self.version)
+    }
+}
+
 /// A RoadRunner release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::build) struct Release {
-    /// As `--version` says it: `2025.1.9`, `master`.
+    /// The version that the binary prints: `2025.1.9`, `master`.
     pub(in crate::build) name: String,
     /// The Go language version of its module, which is the oldest Go that builds it: `1.26.1`.
     pub(in crate::build) go: String,
@@ -28,9 +35,9 @@ pub(in crate::build) struct Release {
     pub(in crate::build) resetter: CoreVersion,
 }
 
-/// Release, Go, and the versions of [`PARTS`], as the release's `go.mod` has them.
+/// Release, Go version, and versions of [`CORE_PLUGINS`], from the release's `go.mod`.
 #[rustfmt::skip]
-const KNOWN: [(&str, &str, [&str; 4]); 29] = [
+const KNOWN_RELEASES: [(&str, &str, [&str; 4]); 29] = [
     ("v2024.1.0", "1.22.2", ["v4.8.0", "v2.4.4", "v4.5.0", "v4.3.0"]),
     ("v2024.1.1", "1.22.2", ["v4.8.1", "v2.4.4", "v4.5.1", "v4.3.1"]),
     ("v2024.1.2", "1.22.3", ["v4.8.2", "v2.4.4", "v4.5.2", "v4.3.2"]),
@@ -63,26 +70,26 @@ const KNOWN: [(&str, &str, [&str; 4]); 29] = [
 ];
 
 impl Release {
-    /// A release from the table.
+    /// A release of the table.
     pub(in crate::build) fn known(tag: &str) -> Option<Self> {
-        let (_, go, versions) = KNOWN.iter().find(|(known, ..)| *known == tag)?;
-        let pins = PARTS.iter().zip(versions).map(|(part, version)| {
+        let (_, go, versions) = KNOWN_RELEASES.iter().find(|(known, ..)| *known == tag)?;
+        let core = CORE_PLUGINS.iter().zip(versions).map(|(name, version)| {
             let major = version.split('.').next().unwrap_or_default();
             CoreVersion {
-                module: format!("{OWNER}/{part}/{major}"),
+                module: format!("{OWNER}/{name}/{major}"),
                 version: (*version).to_owned(),
             }
         });
-        Self::assemble(tag, go, pins.collect())
+        Self::assemble(tag, go, core.collect())
     }
 
     /// Reads the `go.mod` of a RoadRunner module.
     ///
     /// # Errors
-    /// What the file lacks, as a whole sentence.
-    pub(in crate::build) fn from_go_mod(tag: &str, text: &str) -> Result<Self, String> {
+    /// A sentence that names the missing line.
+    pub(super) fn from_go_mod(tag: &str, text: &str) -> Result<Self, String> {
         let mut go = None;
-        let mut pins = Vec::new();
+        let mut core = Vec::new();
         for line in text.lines() {
             let line = line.split("//").next().unwrap_or_default().trim();
             let mut words = line
@@ -92,11 +99,11 @@ impl Release {
             match (words.next(), words.next(), words.next()) {
                 (Some("go"), Some(version), None) => go = Some(version),
                 (Some(module), Some(version), None)
-                    if is_part(module).is_some()
-                        && grammar::module_path(module).is_ok()
-                        && grammar::canonical_version(version) =>
+                    if core_plugin(module).is_some()
+                        && grammar::check_module_path(module).is_ok()
+                        && grammar::is_canonical_version(version) =>
                 {
-                    pins.push(CoreVersion {
+                    core.push(CoreVersion {
                         module: module.to_owned(),
                         version: version.to_owned(),
                     });
@@ -109,22 +116,22 @@ impl Release {
                 .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
         });
         let go = go.ok_or_else(|| format!("the go.mod of RoadRunner {tag} names no Go version"))?;
-        Self::assemble(tag, go, pins).ok_or_else(|| {
+        Self::assemble(tag, go, core).ok_or_else(|| {
             format!(
                 "the go.mod of RoadRunner {tag} does not pin all of {}",
-                PARTS.join(", ")
+                CORE_PLUGINS.join(", ")
             )
         })
     }
 
-    fn assemble(tag: &str, go: &str, mut pins: Vec<CoreVersion>) -> Option<Self> {
-        let mut take = |part: &str| {
-            let at = pins
+    fn assemble(tag: &str, go: &str, mut core: Vec<CoreVersion>) -> Option<Self> {
+        let mut take = |name: &str| {
+            let index = core
                 .iter()
-                .position(|pin| is_part(&pin.module) == Some(part))?;
-            Some(pins.swap_remove(at))
+                .position(|plugin| core_plugin(&plugin.module) == Some(name))?;
+            Some(core.swap_remove(index))
         };
-        let [config, endure, informer, resetter] = PARTS.map(&mut take);
+        let [config, endure, informer, resetter] = CORE_PLUGINS.map(&mut take);
         let digit = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_digit());
         Some(Self {
             name: tag
@@ -141,16 +148,16 @@ impl Release {
     }
 }
 
-/// Which part of RoadRunner a module is, whatever its major version.
-pub(in crate::build) fn is_part(module: &str) -> Option<&'static str> {
+/// The name of a core plugin's module of any major version, or `None` for another module.
+pub(in crate::build) fn core_plugin(module: &str) -> Option<&'static str> {
     let rest = module.strip_prefix(OWNER)?.strip_prefix('/')?;
     let name = rest.split_once('/').map_or(rest, |(name, _)| name);
-    PARTS.into_iter().find(|part| *part == name)
+    CORE_PLUGINS.into_iter().find(|core| *core == name)
 }
 
-/// The modules that may hold a RoadRunner version, the likeliest first. A branch or a commit does not
-/// tell its major version: the newest lines are asked.
-pub(in crate::build) fn modules_of(rr_version: &str) -> Vec<String> {
+/// The modules that may contain a RoadRunner version, the likeliest first. A branch or a commit does not show its major
+/// version, so that the newest ones are tried.
+pub(super) fn candidate_modules(rr_version: &str) -> Vec<String> {
     let module = |major: &str| format!("{OWNER}/roadrunner/{major}");
     match rr_version
         .strip_prefix('v')
@@ -163,9 +170,9 @@ pub(in crate::build) fn modules_of(rr_version: &str) -> Vec<String> {
 }
 
 /// First and last release of the table, for messages.
-pub(in crate::build) fn span() -> (&'static str, &'static str) {
-    let name = |row: Option<&(&'static str, &str, [&str; 4])>| row.map_or("", |row| row.0);
-    (name(KNOWN.first()), name(KNOWN.last()))
+pub(in crate::build) fn known_range() -> (&'static str, &'static str) {
+    let tag = |row: Option<&(&'static str, &str, [&str; 4])>| row.map_or("", |row| row.0);
+    (tag(KNOWN_RELEASES.first()), tag(KNOWN_RELEASES.last()))
 }
 
 #[cfg(test)]

@@ -1,27 +1,27 @@
-//! The grammar of what ends up in a Go module or on a `go` command line: module paths, versions,
-//! version queries, platform words. Whoever passes here can break neither a `go.mod` line nor a Go
-//! string nor be taken for a flag. Rules after golang.org/x/mod `module.CheckPath`,
-//! `module.CheckPathMajor` and `semver`. Pure functions, any thread.
+//! Grammar of all text that gets into a Go module or onto a `go` command line: module paths, versions, version queries,
+//! platforms. Accepted text can neither break a line of a `go.mod` or a Go string, nor be taken for a flag. Rules of
+//! golang.org/x/mod `module.CheckPath`, `module.CheckPathMajor` and `semver`. Pure functions, any thread.
 
-/// Names that Windows keeps for devices; Go refuses them as path elements everywhere.
-const DEVICES: [&str; 22] = [
+/// Names of Windows devices, which Go forbids as path elements on every system.
+const WINDOWS_DEVICES: [&str; 22] = [
     "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8",
     "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 ];
 
-/// The longest module path or version that is looked at; the file systems behind Go's module cache
-/// allow 255 bytes a name.
-const LONGEST: usize = 255;
+/// Length of a module path or version; file systems of Go's module cache allow 255 bytes for a name.
+const MAX_LENGTH: usize = 255;
 
-/// Whether that is a module path that Go fetches: `github.com/roadrunner-server/http/v5`.
+/// Checks a path of a module that Go can fetch: `github.com/roadrunner-server/http/v5`.
 ///
 /// # Errors
-/// What is wrong, as the end of a sentence that names the field.
-pub(in crate::build) fn module_path(path: &str) -> Result<(), String> {
-    if path.is_empty() || path.len() > LONGEST {
-        return Err(format!("must be a Go module path of 1 to {LONGEST} bytes"));
+/// The broken rule, as the end of a sentence that begins with the field.
+pub(in crate::build) fn check_module_path(path: &str) -> Result<(), String> {
+    if path.is_empty() || path.len() > MAX_LENGTH {
+        return Err(format!(
+            "must be a Go module path of 1 to {MAX_LENGTH} bytes"
+        ));
     }
-    let wrong = |why: &str| Err(format!("{path:?} is not a Go module path: {why}"));
+    let wrong = |reason: &str| Err(format!("{path:?} is not a Go module path: {reason}"));
     let (first, rest) = path
         .split_once('/')
         .map_or((path, None), |(a, b)| (a, Some(b)));
@@ -33,8 +33,8 @@ pub(in crate::build) fn module_path(path: &str) -> Result<(), String> {
         return wrong("a host name has lower-case letters, digits, dots and dashes only");
     }
     for element in std::iter::once(first).chain(rest.into_iter().flat_map(|rest| rest.split('/'))) {
-        if let Err(why) = path_element(element) {
-            return wrong(&why);
+        if let Err(reason) = check_path_element(element) {
+            return wrong(&reason);
         }
     }
     if major_suffix(path).is_none() {
@@ -45,7 +45,7 @@ pub(in crate::build) fn module_path(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn path_element(element: &str) -> Result<(), String> {
+fn check_path_element(element: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
     if element.is_empty() {
         return Err("it has an empty part".into());
@@ -57,7 +57,7 @@ fn path_element(element: &str) -> Result<(), String> {
         return Err(format!("the part {element:?} starts or ends with a dot"));
     }
     let short = element.split_once('.').map_or(element, |(short, _)| short);
-    if DEVICES
+    if WINDOWS_DEVICES
         .iter()
         .any(|device| short.eq_ignore_ascii_case(device))
     {
@@ -70,32 +70,31 @@ fn path_element(element: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The major version that a path's end asks for: `/v5` → `v5`, none → empty; `None` where the end
-/// is malformed.
-pub(in crate::build) fn major_suffix(path: &str) -> Option<&str> {
+/// The major version in a path's suffix: `/v5` → `v5`, no suffix → empty; `None` if the suffix is malformed.
+pub(super) fn major_suffix(path: &str) -> Option<&str> {
     if let Some(rest) = path.strip_prefix("gopkg.in/") {
         let (_, major) = rest.rsplit_once(".v")?;
         let major = major.strip_suffix("-unstable").unwrap_or(major);
-        return (number(major)).then(|| path.rsplit_once('.').map_or("", |(_, end)| end));
+        return (is_number(major)).then(|| path.rsplit_once('.').map_or("", |(_, end)| end));
     }
     let last = path.rsplit_once('/').map_or("", |(_, last)| last);
     match last.strip_prefix('v') {
         Some(digits)
             if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.') =>
         {
-            (number(digits) && digits != "0" && digits != "1").then_some(last)
+            (is_number(digits) && digits != "0" && digits != "1").then_some(last)
         }
         _ => Some(""),
     }
 }
 
-/// Whether a canonical version (`v5.1.9`) belongs to a path (`…/v5`), as Go demands. `+incompatible`
-/// ones of a path without a suffix count as belonging.
-pub(in crate::build) fn version_fits_path(version: &str, path: &str) -> bool {
+/// Whether a canonical version (`v5.1.9`) matches the suffix of a path (`…/v5`), as Go requires; a path without a suffix
+/// also matches `+incompatible` versions.
+pub(in crate::build) fn version_matches_path(version: &str, path: &str) -> bool {
     let major = version.split('.').next().unwrap_or_default();
     match major_suffix(path) {
         Some("") => matches!(major, "v0" | "v1") || version.ends_with("+incompatible"),
-        // gopkg.in allows v0 for .v1, and any version may be a v0.0.0- pseudo-version there.
+        // On gopkg.in, v0 matches .v1, and a v0.0.0- pseudo-version matches every suffix.
         Some(suffix) if path.starts_with("gopkg.in/") => {
             let suffix = suffix.strip_suffix("-unstable").unwrap_or(suffix);
             major == suffix || (suffix == "v1" && major == "v0") || version.starts_with("v0.0.0-")
@@ -105,13 +104,13 @@ pub(in crate::build) fn version_fits_path(version: &str, path: &str) -> bool {
     }
 }
 
-/// Whether that is a semantic version in Go's canonical form: three numbers without zeros before
-/// them, an optional pre-release, no build part but `+incompatible`.
-pub(in crate::build) fn canonical_version(version: &str) -> bool {
+/// Whether a version is semantic and in Go's canonical form: three numbers without leading zeros, an optional
+/// pre-release, no build metadata but `+incompatible`.
+pub(in crate::build) fn is_canonical_version(version: &str) -> bool {
     let Some(rest) = version.strip_prefix('v') else {
         return false;
     };
-    if version.len() > LONGEST {
+    if version.len() > MAX_LENGTH {
         return false;
     }
     let rest = rest.strip_suffix("+incompatible").unwrap_or(rest);
@@ -120,29 +119,29 @@ pub(in crate::build) fn canonical_version(version: &str) -> bool {
         .map_or((rest, None), |(n, pre)| (n, Some(pre)));
     let ident = |c: char| c.is_ascii_alphanumeric() || c == '-';
     numbers.split('.').count() == 3
-        && numbers.split('.').all(number)
+        && numbers.split('.').all(is_number)
         && pre.is_none_or(|pre| {
             pre.split('.').all(|part| {
                 let numeric = part.chars().all(|c| c.is_ascii_digit());
-                !part.is_empty() && part.chars().all(ident) && (!numeric || number(part))
+                !part.is_empty() && part.chars().all(ident) && (!numeric || is_number(part))
             })
         })
 }
 
-/// Whether that may stand behind the `@` of `go list -m module@query`: a version, a branch, a tag,
-/// a commit, `latest`. Comparisons (`<v1.2.3`) are left out: they pin nothing.
+/// Checks a query of `go list -m module@query`: a version, a branch, a tag, a commit, `latest`. Comparisons
+/// (`<v1.2.3`) are forbidden, because they pin nothing.
 ///
 /// # Errors
-/// What is wrong, as the end of a sentence that names the field.
-pub(in crate::build) fn version_query(query: &str) -> Result<(), String> {
-    if query.is_empty() || query.len() > LONGEST {
+/// The broken rule, as the end of a sentence that begins with the field.
+pub(in crate::build) fn check_version_query(query: &str) -> Result<(), String> {
+    if query.is_empty() || query.len() > MAX_LENGTH {
         return Err(format!(
-            "must be a version, branch, tag or commit of 1 to {LONGEST} bytes"
+            "must be a version, branch, tag or commit of 1 to {MAX_LENGTH} bytes"
         ));
     }
-    let wrong = |why: &str| {
+    let wrong = |reason: &str| {
         Err(format!(
-            "{query:?} is not a version, branch, tag or commit: {why}"
+            "{query:?} is not a version, branch, tag or commit: {reason}"
         ))
     };
     let allowed =
@@ -157,35 +156,35 @@ pub(in crate::build) fn version_query(query: &str) -> Result<(), String> {
         return wrong("it has an empty part or two dots in a row");
     }
     if query == "none" {
-        return wrong("`none` asks for no version at all");
+        return wrong("`none` means no version");
     }
     Ok(())
 }
 
-/// Whether a query can name something else tomorrow. Canonical versions and whole commits cannot.
-pub(in crate::build) fn moves(query: &str) -> bool {
+/// Whether a query can resolve to another commit later: all but canonical versions and full commit hashes.
+pub(in crate::build) fn is_mutable(query: &str) -> bool {
     let commit = query.len() == 40 && query.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
-    !(commit || canonical_version(query))
+    !(commit || is_canonical_version(query))
 }
 
-/// Whether that is a word as Go names operating systems and processors: `linux`, `386`.
-pub(in crate::build) fn platform_word(word: &str) -> bool {
+/// Whether a word has the form of Go's names of systems and processors: `linux`, `386`.
+pub(super) fn is_platform_word(word: &str) -> bool {
     (1..=32).contains(&word.len())
         && word
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
-/// The real server's own rule for `rr_version`: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
-pub(in crate::build) fn rr_version(version: &str) -> bool {
+/// The Velox server's rule for `rr_version`: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
+pub(super) fn is_rr_version(version: &str) -> bool {
     let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     version == "master"
         || ((7..=40).contains(&version.len()) && version.chars().all(hex))
-        || starts_like_a_version(version)
+        || starts_with_version(version)
 }
 
-fn starts_like_a_version(version: &str) -> bool {
-    // `.` of that expression matches anything but a line break.
+fn starts_with_version(version: &str) -> bool {
+    // `.` in the rule's expression matches all but a line break.
     let Some(rest) = version
         .strip_prefix('v')
         .filter(|rest| !rest.contains('\n'))
@@ -203,8 +202,8 @@ fn starts_like_a_version(version: &str) -> bool {
             .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// 36 characters, dashes where they belong, hexadecimal digits of any case elsewhere.
-pub(in crate::build) fn uuid(text: &str) -> bool {
+/// Whether a text is a UUID: 36 characters, dashes at their positions, hexadecimal digits of any case elsewhere.
+pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',
@@ -212,7 +211,7 @@ pub(in crate::build) fn uuid(text: &str) -> bool {
         })
 }
 
-fn number(text: &str) -> bool {
+fn is_number(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_digit())
         && (text == "0" || !text.starts_with('0'))

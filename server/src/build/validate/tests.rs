@@ -1,9 +1,9 @@
-//! Each rule with what it takes and what it refuses.
+//! Each rule with accepted and rejected values.
 
 use super::*;
-use crate::build::rpc::protocol::Platform;
+use crate::build::rpc::messages::Platform;
 
-fn good() -> BuildRequest {
+fn valid() -> BuildRequest {
     BuildRequest {
         request_id: "0b0e6f3c-6d0a-4a6e-9f7a-0d9b8b1f2a11".into(),
         rr_version: "v2025.1.9".into(),
@@ -19,38 +19,45 @@ fn plugin(module: &str, tag: &str) -> Plugin {
     }
 }
 
-fn told(request: &BuildRequest) -> Vec<String> {
+fn platform(os: &str, arch: &str) -> Platform {
+    Platform {
+        os: os.into(),
+        arch: arch.into(),
+    }
+}
+
+fn violations(request: &BuildRequest) -> Vec<String> {
     let found = check(request, Policy::default());
     found.iter().map(ToString::to_string).collect()
 }
 
-/// What is told of the good request after a change; exactly one line.
-fn told_after(change: impl FnOnce(&mut BuildRequest)) -> String {
-    let mut request = good();
+/// The one violation of the valid request after a change.
+fn violation_after(change: impl FnOnce(&mut BuildRequest)) -> String {
+    let mut request = valid();
     change(&mut request);
-    let told = told(&request);
-    assert_eq!(told.len(), 1, "{told:?}");
-    told.concat()
+    let violations = violations(&request);
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    violations.concat()
 }
 
 #[test]
-fn a_good_request_is_taken() {
-    assert_eq!(told(&good()), Vec::<String>::new());
+fn a_valid_request_has_no_violations() {
+    assert_eq!(violations(&valid()), Vec::<String>::new());
 }
 
 #[test]
-fn all_wrong_fields_are_told_at_once_in_their_order() {
-    let mut request = good();
+fn all_violations_are_reported_in_field_order() {
+    let mut request = valid();
     request.request_id = "nope".into();
     request.rr_version = String::new();
-    request.target_platform.os = "Linux".into();
+    request.target_platform = Some(platform("Linux", ""));
     request.plugins.push(plugin("", "v1.0.0"));
     request.replaces.push(Replace::default());
     request.excludes.push(Exclude {
         module: "a.b/c".into(),
         version: "main".into(),
     });
-    let fields: Vec<String> = told(&request)
+    let fields: Vec<String> = violations(&request)
         .iter()
         .map(|line| line.split(": ").next().unwrap().to_owned())
         .collect();
@@ -79,9 +86,9 @@ fn module_paths_follow_gos_grammar() {
         "git.sr.ht/~user/plugin",
         "dev.azure.com/Org_1/a.b/c-d",
     ] {
-        let mut request = good();
+        let mut request = valid();
         request.plugins = vec![plugin(path, "latest")];
-        assert_eq!(told(&request), Vec::<String>::new(), "{path}");
+        assert_eq!(violations(&request), Vec::<String>::new(), "{path}");
     }
     for path in [
         "http",
@@ -110,15 +117,15 @@ fn module_paths_follow_gos_grammar() {
         "$(id).com/a",
         "a.com/;rm",
     ] {
-        let line = told_after(|request| request.plugins = vec![plugin(path, "latest")]);
+        let line = violation_after(|request| request.plugins = vec![plugin(path, "latest")]);
         assert!(line.starts_with("plugins[0].module_name: "), "{line}");
     }
     let long = format!("github.com/{}", "a".repeat(300));
-    told_after(|request| request.plugins = vec![plugin(&long, "latest")]);
+    violation_after(|request| request.plugins = vec![plugin(&long, "latest")]);
 }
 
 #[test]
-fn tags_are_versions_branches_or_commits_and_fit_their_path() {
+fn tags_are_versions_branches_or_commits_of_their_path() {
     for tag in [
         "v5.3.0",
         "v5.0.0-beta.1",
@@ -130,9 +137,9 @@ fn tags_are_versions_branches_or_commits_and_fit_their_path() {
         "v5",
         "main_2",
     ] {
-        let mut request = good();
+        let mut request = valid();
         request.plugins[0].tag = tag.into();
-        assert_eq!(told(&request), Vec::<String>::new(), "{tag}");
+        assert_eq!(violations(&request), Vec::<String>::new(), "{tag}");
     }
     for tag in [
         "-x",
@@ -152,52 +159,49 @@ fn tags_are_versions_branches_or_commits_and_fit_their_path() {
         "v4.9.0",
         "v6.0.0-rc.1",
     ] {
-        let line = told_after(|request| request.plugins[0].tag = tag.into());
+        let line = violation_after(|request| request.plugins[0].tag = tag.into());
         assert!(line.starts_with("plugins[0].tag: "), "{line}");
     }
 }
 
 #[test]
-fn one_module_twice_is_taken_with_one_tag_and_refused_with_two() {
-    let mut request = good();
+fn a_module_twice_is_accepted_with_one_tag_only() {
+    let mut request = valid();
     request.plugins.push(request.plugins[0].clone());
-    assert_eq!(told(&request), Vec::<String>::new());
+    assert_eq!(violations(&request), Vec::<String>::new());
     request.plugins[1].tag = "v5.2.0".into();
     assert_eq!(
-        told(&request),
+        violations(&request),
         [
-            "plugins[1].module_name: github.com/roadrunner-server/http/v5 is asked for twice, as v5.3.0 and as v5.2.0"
+            "plugins[1].module_name: github.com/roadrunner-server/http/v5 is requested twice, as v5.3.0 and as v5.2.0"
         ]
     );
 }
 
 #[test]
-fn platforms_are_words_of_gos() {
+fn platforms_have_gos_form() {
     for (os, arch) in [
         ("linux", "amd64"),
         ("windows", "386"),
         ("", ""),
         ("js", "wasm"),
     ] {
-        let mut request = good();
-        request.target_platform = Platform {
-            os: os.into(),
-            arch: arch.into(),
-        };
-        assert_eq!(told(&request), Vec::<String>::new());
+        let mut request = valid();
+        request.target_platform = Some(platform(os, arch));
+        assert_eq!(violations(&request), Vec::<String>::new());
     }
     for word in ["Linux", "li nux", "linux\n", "../x", "-x", "a=b"] {
         assert!(
-            told_after(|request| request.target_platform.arch = word.into())
+            violation_after(|request| request.target_platform = Some(platform("", word)))
                 .starts_with("target_platform.arch: ")
         );
     }
 }
 
 #[test]
-fn replaces_name_modules_and_directories_only_where_that_is_allowed() {
+fn replaces_name_directories_only_if_allowed() {
     let with = |new: &str, old: &str, policy: Policy| {
-        let mut request = good();
+        let mut request = valid();
         request.replaces = vec![Replace {
             new: new.into(),
             old: old.into(),
@@ -234,9 +238,9 @@ fn replaces_name_modules_and_directories_only_where_that_is_allowed() {
 }
 
 #[test]
-fn too_long_lists_are_refused_without_looking_at_each() {
-    let line = told_after(|request| request.plugins = vec![plugin("", ""); MOST + 1]);
-    assert!(line.starts_with("plugins: has 257 entries"), "{line}");
+fn too_long_lists_are_one_violation() {
+    let line = violation_after(|request| request.plugins = vec![plugin("", ""); MAX_ENTRIES + 1]);
+    assert!(line.starts_with("plugins: found 257 entries"), "{line}");
 }
 
 proptest::proptest! {
@@ -244,7 +248,7 @@ proptest::proptest! {
     fn a_request_of_any_texts_is_checked_without_a_panic(
         texts in proptest::collection::vec("\\PC{0,12}", 8)
     ) {
-        let mut request = good();
+        let mut request = valid();
         request.request_id.clone_from(&texts[0]);
         request.rr_version.clone_from(&texts[1]);
         request.plugins = vec![plugin(&texts[2], &texts[3])];

@@ -1,5 +1,5 @@
-//! A server in this process with a fake toolchain, and a client that speaks HTTP/1.1 by hand, so that
-//! every byte of an answer can be looked at and a connection can be cut at will.
+//! A server in this process with a fake toolchain, and an HTTP/1.1 client of raw sockets, so that a test can compare
+//! every byte of an answer and cut a connection at any time.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use pillion_server::{
-    build::{BUILD_PATH, KeepLimits, Options, Server},
+    build::{BUILD_PATH, CacheLimits, Options, Server},
     http::Tokens,
 };
 use serde_json::{Value, json};
@@ -24,8 +24,8 @@ use tokio::{
 
 pub const ID: &str = "0b0e6f3c-6d0a-4a6e-9f7a-0d9b8b1f2a11";
 
-/// Answers the questions of a build in its simplest form. `on-<command>` files of the control
-/// directory are sourced first, and may end the command or never end it.
+/// Answers the commands of a simple build. It first sources the file `on-<command>` of the control directory, which may end
+/// the command or run for ever.
 const FAKE_GO: &str = r#"#!/bin/sh
 d=$GOFAKE
 echo "$*" >> "$d/calls"
@@ -50,20 +50,20 @@ build)
 esac
 "#;
 
-/// A server and all that belongs to it.
-pub struct Bench {
+/// A running server with its directories.
+pub struct TestServer {
     pub dir: TempDir,
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
 }
 
-impl Bench {
+impl TestServer {
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// A server whose options are changed first.
+    /// A server with changed options.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let bin = dir.path().join("bin");
@@ -79,7 +79,7 @@ impl Bench {
             build_timeout: Duration::from_secs(60),
             tokens: Tokens::default(),
             allow_local_replaces: false,
-            keep: KeepLimits::default(),
+            cache_limits: CacheLimits::default(),
             environment: vec![
                 ("PATH".into(), path.into()),
                 ("HOME".into(), dir.path().into()),
@@ -103,7 +103,7 @@ impl Bench {
         }
     }
 
-    /// Ends the server; how long that took.
+    /// Stops the server, and returns the time that took.
     pub async fn stop(&mut self) -> Duration {
         let started = Instant::now();
         drop(self.stop.take());
@@ -111,7 +111,7 @@ impl Bench {
         started.elapsed()
     }
 
-    /// What the fake does at the start of a command: `on("build", "exit 1")`.
+    /// Sets the script at the start of a command: `on("build", "exit 1")`.
     pub fn on(&self, command: &str, script: &str) {
         fs::write(self.control(&format!("on-{command}")), script).unwrap();
     }
@@ -120,13 +120,13 @@ impl Bench {
         self.dir.path().join("control").join(name)
     }
 
-    /// What the fake wrote into its control directory.
-    pub fn told(&self, name: &str) -> String {
+    /// Content of a file in the control directory.
+    pub fn read_control(&self, name: &str) -> String {
         fs::read_to_string(self.control(name)).unwrap_or_default()
     }
 
-    /// Directories of builds that are there.
-    pub fn rooms(&self) -> usize {
+    /// Number of builds' directories.
+    pub fn work_dirs(&self) -> usize {
         fs::read_dir(self.dir.path().join("velox/work")).map_or(0, Iterator::count)
     }
 
@@ -135,7 +135,7 @@ impl Bench {
         Answer::read(&mut stream).await
     }
 
-    /// Sends a build request and leaves the answer to the caller.
+    /// Sends a build request without reading the answer.
     pub async fn begin(&self, request: &Value) -> TcpStream {
         let body = request.to_string();
         self.send(
@@ -174,7 +174,7 @@ impl Bench {
     }
 }
 
-/// A request that builds; `change` is merged into it.
+/// A valid request with these fields replaced.
 pub fn request(change: &Value) -> Value {
     let mut request = json!({
         "request_id": ID, "rr_version": "v2025.1.9", "target_platform": {"os": "linux", "arch": "amd64"},
@@ -186,7 +186,7 @@ pub fn request(change: &Value) -> Value {
     request
 }
 
-/// An answer as it came.
+/// A received answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -230,7 +230,7 @@ impl Answer {
     }
 }
 
-/// Waits for something that happens soon.
+/// Waits until a condition holds, at most 20 seconds.
 pub async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     let late = Instant::now() + Duration::from_secs(20);
     while !happened() {
@@ -239,8 +239,8 @@ pub async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process runs; one that nobody collected has ended all the same.
-pub fn lives(pid: &str) -> bool {
+/// Whether a process runs; a zombie does not.
+pub fn is_running(pid: &str) -> bool {
     let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat"));
     stat.is_ok_and(|stat| {
         !stat
