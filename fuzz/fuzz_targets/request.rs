@@ -1,7 +1,7 @@
 //! A build request: from JSON to its names, and to what goes to the server; and the same bytes as a request to ours.
 #![no_main]
 
-use pillion_engine::velox::{Identity, Request, moving_ref};
+use pillion_engine::velox::{ConfigKeys, Request, mutable_ref};
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -12,8 +12,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(request) = Request::from_json(&tree) else {
         return;
     };
-    let identity = Identity::of(&request);
-    let canonical: Value = serde_json::from_str(&identity.canonical.json).expect("JSON");
+    let keys = ConfigKeys::of(&request);
+    let canonical: Value = serde_json::from_str(&keys.canonical).expect("JSON");
     assert!(
         canonical["plugins"]
             .as_array()
@@ -21,10 +21,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     );
     let again = Request::from_json(&request.config()).expect("what is written can be read");
     assert_eq!(again, request);
-    assert_eq!(Identity::of(&again), identity);
+    assert_eq!(ConfigKeys::of(&again), keys);
     let mut turned = request.clone();
     turned.plugins.reverse();
     turned.request_id = String::new();
-    assert_eq!(Identity::of(&turned), identity);
-    let _ = (moving_ref(&request), request.to_wire(true).to_string());
+    assert_eq!(ConfigKeys::of(&turned), keys);
+    let _ = (mutable_ref(&request), request.to_wire(true).to_string());
 });

@@ -28,7 +28,7 @@ use crate::{
 /// [`Error::InvalidRequest`] with all that is wrong.
 pub fn request(table: &HashTable) -> Result<Request> {
     let tree = json::to_json(table).map_err(Error::InvalidRequest)?;
-    Velox::check(&tree)
+    Velox::parse_request(&tree)
 }
 
 /// A key from a string argument.

@@ -11,7 +11,11 @@ use ext_php_rs::ffi::{
     zend_std_get_property_ptr_ptr, zend_std_has_property, zend_std_read_property,
     zend_std_unset_property, zend_std_write_property, zend_string, zend_throw_error, zval,
 };
-use pillion_engine::{Error, artifacts::Record, engine::ArtifactHandle, velox};
+use pillion_engine::{
+    Error,
+    artifacts::{Artifact, Record},
+    velox,
+};
 
 use crate::{
     engine, handler,
@@ -31,7 +35,7 @@ static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
 static HANDLERS: Handlers = Handlers::new();
 
 struct Own {
-    found: ArtifactHandle,
+    artifact: Artifact,
     /// A bit for each property that is there.
     filled: u16,
 }
@@ -118,20 +122,23 @@ pub unsafe fn register() {
 /// Makes the object for what the index gave.
 #[inline]
 pub fn give_hit(record: Record, ret: ZvalOut) {
-    give(ArtifactHandle::hit(record), ret);
+    give(Artifact::hit(record), ret);
 }
 
 /// Makes the object; its reference goes over to `ret`.
 #[inline]
-pub fn give(found: ArtifactHandle, ret: ZvalOut) {
-    let own = Own { found, filled: 0 };
+pub fn give(artifact: Artifact, ret: ZvalOut) {
+    let own = Own {
+        artifact,
+        filled: 0,
+    };
     // SAFETY: in a call on a PHP thread, after MINIT.
     ret.object(unsafe { class::instantiate(CLASS.0.entry(), &HANDLERS, own) });
 }
 
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
     let own = Own {
-        found: ArtifactHandle::empty(),
+        artifact: Artifact::empty(),
         filled: ALL,
     };
     // SAFETY: called by the engine for our class, on its way to `no_constructor`.
@@ -202,29 +209,29 @@ unsafe fn fill(object: *mut zend_object, wanted: u16) {
         let missing = wanted & !own.filled;
         own.filled |= wanted;
         for index in (0..PROPERTIES.len()).filter(|index| missing & (1 << index) != 0) {
-            make(&own.found, index, slot(object, index));
+            make(&own.artifact, index, slot(object, index));
         }
     }
 }
 
 /// Makes one property.
-fn make(found: &ArtifactHandle, index: usize, ret: ZvalOut) {
-    let record = &found.record;
+fn make(artifact: &Artifact, index: usize, ret: ZvalOut) {
+    let record = &artifact.record;
     let seconds = |ms: u64| match ms {
         u64::MAX => f64::INFINITY,
         ms => ms as f64 / 1000.0,
     };
     match index {
         0 => ret.string(record.key.to_string()),
-        1 => ret.string(engine::current().path_of(found).as_os_str().as_bytes()),
+        1 => ret.string(engine::current().path_of(artifact).as_os_str().as_bytes()),
         2 => ret.string(record.sha256_hex()),
-        3 => ret.string(if found.is_hit { "HIT" } else { "MISS" }),
+        3 => ret.string(artifact.cache_status.name()),
         4 => ret.int(record.size.try_into().unwrap_or(i64::MAX)),
         5 => ret.float(seconds(record.created_ms)),
         6 => ret.float(seconds(record.expires_ms)),
         7 => ret.float(seconds(record.accessed_ms)),
         8 => ret.float(seconds(record.build_ms.into())),
-        _ => match engine::current().config_of(found) {
+        _ => match engine::current().config_of(artifact) {
             serde_json::Value::Object(config) => ret.json(&serde_json::Value::Object(config)),
             _ => {
                 ret.array(0);
@@ -327,14 +334,14 @@ fn this<'a>(call: &Call<'a>) -> &'a Own {
 
 fn filename(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let config = engine::current().config_of(&this(call).found);
+    let config = engine::current().config_of(&this(call).artifact);
     ret.string(velox::filename(&config));
     Ok(())
 }
 
 fn open(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let file = engine::current().open(&this(call).found)?;
+    let file = engine::current().open(&this(call).artifact)?;
     if !stream::return_file(file, ret) {
         return Err(Error::State("PHP made no stream of the artifact's file".into()).into());
     }
@@ -343,6 +350,6 @@ fn open(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 
 fn verify(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    ret.bool(engine::current().verify(&this(call).found));
+    ret.bool(engine::current().verify(&this(call).artifact));
     Ok(())
 }

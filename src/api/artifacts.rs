@@ -9,10 +9,10 @@ use std::{
 
 use pillion_engine::{
     Error,
-    artifacts::{self, Key},
-    engine::{ArtifactHandle, Value, artifact_stats},
+    artifacts::{self, Artifact, Key},
+    engine::{Value, artifact_stats},
     error::{IoContext, Violation},
-    velox::{Identity, Request},
+    velox::{ConfigKeys, Request},
 };
 
 use super::artifact;
@@ -76,7 +76,7 @@ fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let mut put = artifacts::Put::parse(key, &meta)?;
     // A build request as configuration: then a later request finds the binary.
     if let Ok(request) = Request::from_json(put.config()) {
-        put = put.known_by(Identity::of(&request).digest);
+        put = put.known_by(ConfigKeys::of(&request).digest);
     }
     arguments::submit(ret, |completions| {
         engine::current().with_store("artifacts.put", completions, move |store, job| {
@@ -87,7 +87,7 @@ fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
                 .open(&path)
                 .context(|| format!("opening {}", path.display()))?;
             let record = store.put(&file, put, || job.cancel.is_cancelled())?;
-            Ok(Value::Artifact(ArtifactHandle::miss(record)))
+            Ok(Value::Artifact(Artifact::committed(record)))
         })
     })
 }

@@ -1,6 +1,6 @@
 //! `Pillion\Velox`: builds of RoadRunner binaries.
 
-use pillion_engine::velox::Identity;
+use pillion_engine::velox::ConfigKeys;
 
 use super::artifact;
 use super::{arguments, function};
@@ -62,8 +62,8 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         return Ok(());
     }
     let request = arguments::request(call.array(0)?)?;
-    if let Some(found) = engine::current().find(&request)? {
-        artifact::give(found, ret);
+    if let Some(artifact) = engine::current().find(&request)? {
+        artifact::give(artifact, ret);
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 fn key(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let request = arguments::request(call.array(0)?)?;
-    ret.string(Identity::of(&request).key.to_string());
+    ret.string(ConfigKeys::of(&request).key.to_string());
     Ok(())
 }
 

@@ -14,6 +14,7 @@
 //! * `reindex`: makes the index agree with the disk, by key or by `scan`; `journal` lists changes of other processes.
 //! * `plugin_compat`: `export` and `import` of the Velox plugin's `index.json`.
 
+mod artifact;
 mod cleanup;
 mod clock;
 mod commit;
@@ -39,6 +40,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use artifact::{Artifact, CacheStatus, Location, TemporaryBinary};
 pub use cleanup::CleanReport;
 pub use cleanup::disk_space::{Room, is_full};
 pub use clock::Clock;

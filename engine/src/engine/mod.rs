@@ -14,17 +14,16 @@ use once_cell::sync::OnceCell;
 
 use crate::{
     Error, Result,
-    artifacts::{Store, StoreOptions},
+    artifacts::{Artifact, Store, StoreOptions},
     config::{Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging,
     runtime::{CompletionQueue, Job, JobContext, Runtime, RuntimeOptions, TokioFactory},
     threads::blocking,
-    velox::{Identity, Places, Request, Velox},
+    velox::{BuildDirs, ConfigKeys, Request, Velox},
     worker::WorkerRegistry,
 };
 
-mod artifact_handle;
 pub mod artifact_stats;
 mod binary;
 mod host_member;
@@ -35,13 +34,11 @@ mod workers;
 use host_member::{HostMembership, SETTLING, limit_of};
 use sentry::SentryCell;
 
-pub use artifact_handle::{ArtifactHandle, TemporaryArtifact};
-
 /// What a job ends with.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// A binary.
-    Artifact(ArtifactHandle),
+    Artifact(Artifact),
     /// Figures, for a duty that PHP asked for.
     Report(serde_json::Value),
 }
@@ -189,9 +186,9 @@ impl Engine {
         Arc::new(Velox::new(
             self.settings().velox.clone(),
             store.map(Arc::clone),
-            Places {
+            BuildDirs {
                 run_dir: dirs.run.clone(),
-                spare_dir: dirs.state.join("builds"),
+                temporary_dir: dirs.state.join("builds"),
             },
             Arc::new(limit_of(dirs.run.join("presence"), asks, SETTLING)),
         ))
@@ -201,11 +198,11 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::store`].
-    pub fn find(&self, request: &Request) -> Result<Option<ArtifactHandle>> {
+    pub fn find(&self, request: &Request) -> Result<Option<Artifact>> {
         Ok(self
             .store()?
-            .and_then(|store| Identity::of(request).lookup(store))
-            .map(ArtifactHandle::hit))
+            .and_then(|store| ConfigKeys::of(request).lookup(store))
+            .map(Artifact::hit))
     }
 
     /// Asks for a build. A hit is done at once and starts nothing.
@@ -220,19 +217,17 @@ impl Engine {
     ) -> Result<Arc<Job<Value>>> {
         const KIND: &str = "velox.build";
         let velox = Arc::clone(self.velox()?);
-        let store = self.store.get().cloned();
-        if let Some(artifact) = velox.begin(&request) {
-            let found = ArtifactHandle::from_build(artifact, store.as_deref());
-            return Ok(Job::ready(KIND, completions, Ok(Value::Artifact(found))));
+        if let Some(artifact) = velox.lookup_cached(&request) {
+            return Ok(Job::ready(KIND, completions, Ok(Value::Artifact(artifact))));
         }
         if self.settings().velox.server_url.is_none() {
             return Err(Error::Config(
                 "velox.server_url is not set: nothing can be built; the URL of a Velox server would be right".into(),
             ));
         }
-        let booking = velox.book(request);
+        let pending = velox.enqueue(request);
         self.spawn(KIND, completions, |context| async move {
-            let building = velox.fly(booking, &context.cancel, |_| ());
+            let building = velox.run(pending, &context.cancel, |_| ());
             let built = match timeout {
                 Some(limit) => tokio::time::timeout(limit, building).await.map_err(|_| {
                     let limit = duration::format(limit);
@@ -240,10 +235,7 @@ impl Engine {
                 })?,
                 None => building.await,
             };
-            Ok(Value::Artifact(ArtifactHandle::from_build(
-                built?,
-                store.as_deref(),
-            )))
+            built.map(Value::Artifact)
         })
     }
 

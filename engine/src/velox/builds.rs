@@ -1,5 +1,5 @@
-//! The door of this room: a request goes in, an artifact comes out. A hit is answered on the spot, also
-//! while the server is down; everything else takes a seat in a flight. One such object a process.
+//! The entry point of the builds of one process. A cached artifact is returned at once, also without a server; every
+//! other request subscribes to a build. One object for each process.
 
 use std::{
     sync::Arc,
@@ -9,213 +9,207 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    artifact::Artifact,
     build::{
-        build_slots::Limit, coordinator, leader_task::timed_out, progress::Progress,
-        server_file::PathRoot, storage::Keeper, task::Work,
+        Build,
+        build_slots::BuildLimit,
+        context::{BuildContext, BuildDirs},
+        coordinator,
+        leader_task::timeout_error,
     },
-    context::{Inner, Places},
     flight::{
-        Landed,
-        inflight::{Caller, Locals, Pilot},
+        BuildOutput, FlightId,
+        inflight::{BuildTask, Inflight, Subscriber},
+        progress::Progress,
     },
-    keys::config_keys::Identity,
+    keys::config_keys::ConfigKeys,
     protocol::request::Request,
 };
 use crate::{
     Error, Result,
-    artifacts::Store,
+    artifacts::{Artifact, CacheStatus, Location, Store},
     config::{VeloxSettings, duration},
     metrics::velox as metrics,
     runtime::CancellationToken,
 };
 
-/// The largest binary that is taken.
-const MOST_BYTES: u64 = 1 << 30;
-/// What a caller waits beyond `build_timeout`, so that the build's own deadline is what it hears of.
-const SLACK: Duration = Duration::from_secs(1);
+/// The time that a subscriber waits beyond `build_timeout`, so that it gets the timeout error of the build itself.
+const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
 
-/// A seat in the flight of one configuration, before the flight has begun.
-pub struct Booking {
-    request: Arc<Request>,
-    identity: Identity,
-    caller: Caller,
-    /// There where this process has nobody yet who flies that configuration.
-    pilot: Option<Pilot>,
+/// A subscription to a build that may not have started yet.
+pub struct PendingBuild {
+    build: Build,
+    subscriber: Subscriber,
+    /// Set if this process has no task for the configuration yet.
+    task: Option<BuildTask>,
 }
 
-/// Builds of one process.
+/// The builds of one process.
 #[derive(Clone)]
 pub struct Velox {
-    inner: Arc<Inner>,
+    pub(super) context: Arc<BuildContext>,
+    pub(super) inflight: Arc<Inflight>,
 }
 
 impl Velox {
-    /// Nothing is opened and nothing is started. `store` is missing where the cache is off or can't be
-    /// opened; builds work without. `limit` is asked for the host's number of builds at one time.
+    /// Opens and starts nothing. `store` is `None` if the cache is off or can't be opened; builds work without it.
+    /// `limit` returns the host's limit of concurrent builds.
     #[must_use]
     pub fn new(
         settings: VeloxSettings,
         store: Option<Arc<Store>>,
-        places: Places,
-        limit: Limit,
+        dirs: BuildDirs,
+        limit: BuildLimit,
     ) -> Self {
-        let keeper = Keeper::new(store, places.spare_dir, places.run_dir.clone(), &settings);
-        let roots = settings
-            .path_map
-            .iter()
-            .map(|(server, local)| PathRoot {
-                server: server.clone(),
-                local: local.clone(),
-            })
-            .collect();
         Self {
-            inner: Arc::new(Inner {
-                settings,
-                keeper,
-                roots,
-                most: MOST_BYTES,
-                locals: Arc::new(Locals::default()),
-                run_dir: places.run_dir,
-                limit,
-                client: tokio::sync::OnceCell::new(),
-            }),
+            context: Arc::new(BuildContext::new(settings, store, dirs, limit)),
+            inflight: Arc::default(),
         }
     }
 
-    /// Reads and checks a request, and counts it where it is wrong.
+    /// Parses and validates a request, and counts an invalid one.
     ///
     /// # Errors
-    /// As [`Request::from_json`].
-    pub fn check(value: &Value) -> Result<Request> {
+    /// Like [`Request::from_json`].
+    pub fn parse_request(value: &Value) -> Result<Request> {
         Request::from_json(value).inspect_err(|_| metrics::ERRORS.inc(&["validation"]))
     }
 
-    /// Brings an artifact that is not there: builds it, or joins whoever builds it on this host. Needs
-    /// the runtime. Dropped or cancelled, it leaves its seat; when nobody sits in the flight any more, the
-    /// request to the server is stopped. `progress` is called on the runtime with each change.
+    /// Subscribes to the build of a request, which [`Velox::status`] lists from here on. [`Velox::run`] starts it.
+    /// Dropping the result unsubscribes. Runs on any thread.
+    #[must_use]
+    pub fn enqueue(&self, request: Request) -> PendingBuild {
+        let build = Build {
+            keys: ConfigKeys::of(&request),
+            forced: request.force_rebuild,
+            request: Arc::new(request),
+        };
+        let (subscriber, task) = self.inflight.subscribe(
+            FlightId::of(&build.keys),
+            build.forced,
+            &build.request.request_id,
+            &Progress::start(&build.request, &build.keys),
+        );
+        PendingBuild {
+            build,
+            subscriber,
+            task,
+        }
+    }
+
+    /// Runs a build, or waits for a running one of the host. Requires the runtime. Dropping or cancelling it
+    /// unsubscribes; after the last subscriber of the host the request to the server is cancelled. Calls `progress` on
+    /// the runtime with each change.
     ///
     /// # Errors
-    /// [`Error::Config`] without a server; [`Error::BuildFailed`], [`Error::InvalidRequest`] by the
-    /// server's word; [`Error::Remote`], [`Error::Timeout`] (`build_timeout`), [`Error::QueueFull`],
+    /// Returns [`Error::Config`] without a server; [`Error::BuildFailed`] and [`Error::InvalidRequest`] if the server
+    /// answers so; [`Error::Remote`], [`Error::Timeout`] (`build_timeout`), [`Error::QueueFull`],
     /// [`Error::Cancelled`], [`Error::Io`].
-    pub async fn fly(
+    pub async fn run(
         &self,
-        booking: Booking,
+        pending: PendingBuild,
         cancel: &CancellationToken,
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
-        let Booking {
-            request,
-            identity,
-            caller,
-            pilot,
-        } = booking;
-        if let Some(pilot) = pilot {
-            let work = Work {
-                request: Arc::clone(&request),
-                identity,
-                forced: request.force_rebuild,
-            };
-            tokio::spawn(coordinator::fly(Arc::clone(&self.inner), work, pilot));
+        let PendingBuild {
+            build,
+            subscriber,
+            task,
+        } = pending;
+        let request = Arc::clone(&build.request);
+        if let Some(task) = task {
+            tokio::spawn(coordinator::run(Arc::clone(&self.context), build, task));
         }
-        let (limit, begun) = (self.inner.settings.build_timeout, Instant::now());
-        let landed = tokio::select! {
+        let (limit, started) = (self.context.settings.build_timeout, Instant::now());
+        let output = tokio::select! {
             biased;
-            landed = wait(caller, progress) => landed?,
+            output = wait(subscriber, progress) => output?,
             () = cancel.cancelled() => {
                 return Err(Error::Cancelled("the build was cancelled".into()));
             }
-            () = tokio::time::sleep(limit + SLACK) => return Err(timed_out(limit)),
+            () = tokio::time::sleep(limit + TIMEOUT_GRACE) => return Err(timeout_error(limit)),
         };
-        if landed.built {
-            // Each request of a flight has its own line, with the time that it waited.
+        if output.built {
+            // One line for each request of a flight, with its own waiting time.
             log::info!(
                 request_id = request.request_id,
-                build_duration = duration::brief(begun.elapsed()),
-                bytes_written = landed.record.size;
+                build_duration = duration::brief(started.elapsed()),
+                bytes_written = output.record.size;
                 "build completed"
             );
         }
-        Ok(Artifact::landed(landed, &request))
+        Ok(self.artifact(output, &request))
     }
 
-    /// Books a seat for a request, so that [`Velox::status`] knows it from here on. On any thread;
-    /// [`Velox::fly`] begins the flight. A dropped booking leaves nothing behind.
-    #[must_use]
-    pub fn book(&self, request: Request) -> Booking {
-        let request = Arc::new(request);
-        let identity = Identity::of(&request);
-        let begin = Progress::begin(&request, &identity);
-        let (caller, pilot) = self.inner.locals.join(
-            identity.flight(),
-            request.force_rebuild,
-            &request.request_id,
-            &begin,
-        );
-        Booking {
-            request,
-            identity,
-            caller,
-            pilot,
-        }
-    }
-
-    /// [`Velox::begin`], then [`Velox::fly`] where it has to be.
+    /// [`Velox::lookup_cached`], then [`Velox::run`] on a miss.
     ///
     /// # Errors
-    /// As [`Velox::fly`].
+    /// Like [`Velox::run`].
     pub async fn build(
         &self,
         request: Request,
         cancel: &CancellationToken,
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
-        let (velox, asked) = (self.clone(), request.clone());
-        let hit = tokio::task::spawn_blocking(move || velox.begin(&asked)).await;
+        let (velox, own_request) = (self.clone(), request.clone());
+        let hit = tokio::task::spawn_blocking(move || velox.lookup_cached(&own_request)).await;
         if let Ok(Some(artifact)) = hit {
             return Ok(artifact);
         }
-        let booking = self.book(request);
-        self.fly(booking, cancel, progress).await
+        let pending = self.enqueue(request);
+        self.run(pending, cancel, progress).await
     }
 
-    /// Removes what builds have left that nobody needs any more: old outcomes, binaries that were not to
-    /// be kept. Cheap where there is nothing; a duty of the steward's. May wait for a disk.
-    /// `now_ms` is Unix time.
+    /// Returns the artifact of a request. The file of another process' build may lie outside the own cache.
+    fn artifact(&self, output: BuildOutput, request: &Request) -> Artifact {
+        let cache = self.context.storage.cache();
+        let is_cached = cache.is_some_and(|store| store.path(&output.record) == output.path);
+        Artifact {
+            record: output.record,
+            location: if is_cached {
+                Location::Cached
+            } else {
+                Location::temporary(output.path, request.config())
+            },
+            cache_status: if output.built {
+                CacheStatus::Miss
+            } else {
+                CacheStatus::Hit
+            },
+        }
+    }
+
+    /// Removes expired outcomes and temporary binaries. Cheap if there are none; a periodic task of the host. May block
+    /// on disk I/O. `now_ms` is Unix time.
     pub fn sweep(&self, now_ms: u64) {
-        for flights in self.inner.standing_flights() {
+        for flights in self.context.existing_flights() {
             flights.sweep(SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms));
         }
-        self.inner.keeper.sweep(now_ms);
+        self.context.storage.sweep(now_ms);
     }
 
-    /// Takes smaller binaries only.
+    /// Lowers the limit of a binary's size.
     #[cfg(test)]
-    pub(super) fn bound(&mut self, most: u64) {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.most = most;
+    pub(super) fn limit_binary_size(&mut self, max_size: u64) {
+        if let Some(context) = Arc::get_mut(&mut self.context) {
+            context.max_size = max_size;
         }
-    }
-
-    pub(super) fn inner(&self) -> &Inner {
-        &self.inner
     }
 }
 
-async fn wait(mut caller: Caller, progress: impl Fn(&Progress)) -> Result<Landed> {
+/// Waits for the result of a build.
+async fn wait(mut subscriber: Subscriber, progress: impl Fn(&Progress)) -> Result<BuildOutput> {
     loop {
         {
-            let view = caller.view.borrow_and_update();
-            if let Some(end) = &view.end {
-                return end.clone();
+            let snapshot = subscriber.snapshots.borrow_and_update();
+            if let Some(result) = &snapshot.result {
+                return result.clone();
             }
-            progress(&view.progress);
+            progress(&snapshot.progress);
         }
-        if caller.view.changed().await.is_err() {
-            let view = caller.view.borrow();
+        if subscriber.snapshots.changed().await.is_err() {
+            let snapshot = subscriber.snapshots.borrow();
             let closed = || Err(Error::State("the process is shutting down".into()));
-            return view.end.clone().unwrap_or_else(closed);
+            return snapshot.result.clone().unwrap_or_else(closed);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Doors of this room for the fuzz targets in `fuzz/`: what a build server, a file of it, or another process of the
-//! host may give us. What has to hold of any bytes is asserted here, beside what it is about. Never in a product.
+//! Entry points of the fuzz targets in `fuzz/`: input from a build server, from its files, and from other processes of
+//! the host. Asserts the properties that hold for any bytes. Not part of a product build.
 
 use std::{
     io::{self, Read, Write},
@@ -15,15 +15,13 @@ use serde_json::Value;
 use super::{
     build::{
         body,
+        body_decoder::BodyDecoder,
         client::{Client, Reply},
-        error::Trouble,
-        executable,
-        progress::Progress,
-        receive::Intake,
-        response,
+        error::AttemptError,
+        executable, response,
         server_file::{self, PathRoot},
     },
-    flight::{Boarding, FlightId, Flights, Sight},
+    flight::{FlightId, Join, Poll, SingleFlight, progress::Progress},
     protocol::request::Request,
 };
 use crate::{
@@ -31,56 +29,56 @@ use crate::{
     runtime::CancellationToken,
 };
 
-/// The longest message that anything a server says may make.
-const MOST_MESSAGE: usize = 64 << 10;
+/// The limit of a message, whatever the server answers.
+const MAX_MESSAGE: usize = 64 << 10;
 
-/// An answer's status and body.
+/// Classifies an answer's status and body.
 pub fn answer(status: u16, location: Option<&str>, body: &[u8]) {
-    let trouble = if status == 200 {
-        match response::path(body) {
+    let error = if status == 200 {
+        match response::parse_path(body) {
             Ok(found) => {
                 assert!(!found.path.is_empty());
                 return;
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         }
     } else {
-        response::failure("http://velox.example", status, location, body)
+        response::classify("http://velox.example", status, location, body)
     };
-    bounded(&trouble);
+    bounded(&error);
 }
 
-fn bounded(trouble: &Trouble) {
-    if let Trouble::Final(error)
-    | Trouble::Doubtful(error)
-    | Trouble::Passing(_, error)
-    | Trouble::Stale(error)
-    | Trouble::Full(_, error)
-    | Trouble::Unkept(error) = trouble
+fn bounded(attempt: &AttemptError) {
+    if let AttemptError::Permanent(error)
+    | AttemptError::RetryOnce(error)
+    | AttemptError::Transient(_, error)
+    | AttemptError::FileGone(error)
+    | AttemptError::DiskFull(_, error)
+    | AttemptError::Storage(error) = attempt
     {
-        assert!(error.to_string().len() <= MOST_MESSAGE);
+        assert!(error.to_string().len() <= MAX_MESSAGE);
     }
 }
 
-/// A body, packed or not, in pieces of any length.
-pub fn body(bytes: &[u8], piece: usize, most: u64) {
-    let mut intake = Intake::new(Vec::new(), most, None, CancellationToken::new());
-    for piece in bytes.chunks(piece.max(1)) {
-        if intake.take(piece).is_err() {
+/// Decodes a body, compressed or not, in chunks of any length.
+pub fn body(bytes: &[u8], chunk: usize, max_size: u64) {
+    let mut decoder = BodyDecoder::new(Vec::new(), max_size, None, CancellationToken::new());
+    for chunk in bytes.chunks(chunk.max(1)) {
+        if decoder.write(chunk).is_err() {
             return;
         }
     }
-    if let Ok(sink) = intake.finish() {
-        assert!(sink.len() as u64 <= most);
+    if let Ok(sink) = decoder.finish() {
+        assert!(sink.len() as u64 <= max_size);
     }
 }
 
-/// A file's start, and what is told of its size.
+/// Checks a file's first bytes and its size.
 pub fn magic(head: &[u8], size: u64, os: &str, arch: &str) {
     let _ = executable::check(head, size, os, arch);
 }
 
-/// A path answer against a map of roots: what is opened lies below a root.
+/// Locates the path of an answer below a root.
 pub fn locate(path: &str, roots: &[(PathBuf, PathBuf)]) {
     let roots: Vec<PathRoot> = roots
         .iter()
@@ -95,35 +93,35 @@ pub fn locate(path: &str, roots: &[(PathBuf, PathBuf)]) {
             let normal = |part: Component<'_>| matches!(part, Component::Normal(_));
             assert!(!relative.as_os_str().is_empty() && relative.components().all(normal));
         }
-        Err(trouble) => bounded(&trouble),
+        Err(error) => bounded(&error),
     }
 }
 
-/// What another process said of its build.
+/// Reads the progress that another process published.
 pub fn progress(bytes: &[u8]) {
-    if let Ok(told) = serde_json::from_slice::<Value>(bytes) {
-        let mirrored = Progress::default().mirror(&told);
-        assert!(mirrored.lines.len() <= 20);
-        let _ = mirrored.to_json();
+    if let Ok(published) = serde_json::from_slice::<Value>(bytes) {
+        let copied = Progress::default().updated_from(&published);
+        assert!(copied.lines.len() <= 20);
+        let _ = copied.to_json();
     }
 }
 
-/// The files of all flights in a directory, read by who looks, by who asks and by who waits.
+/// Reads the files of all flights in a directory: for status, for joining, and as a follower.
 pub fn flights(dir: &Path, key: u64, digest: u64) {
-    let Ok(flights) = Flights::new(dir.to_owned()) else {
+    let Ok(flights) = SingleFlight::new(dir.to_owned()) else {
         return;
     };
-    let _ = (flights.flying(), flights.ended());
+    let _ = (flights.active(), flights.completed());
     let id = FlightId { key, digest };
-    match flights.board(id, false) {
-        Ok(Boarding::Lead(leader)) => {
-            let Ok(Boarding::Wait(mut waiter)) = flights.board(id, false) else {
+    match flights.join(id, false) {
+        Ok(Join::Leader(leader)) => {
+            let Ok(Join::Follower(mut follower)) = flights.join(id, false) else {
                 return;
             };
-            let _ = leader.note(&["one".to_owned()]);
-            assert!(matches!(waiter.look(), Ok(Sight::Flying(_))));
+            let _ = leader.add_request_ids(&["one".to_owned()]);
+            assert!(matches!(follower.poll(), Ok(Poll::Active(_))));
         }
-        Ok(Boarding::Wait(mut waiter)) => drop(waiter.look()),
+        Ok(Join::Follower(mut follower)) => drop(follower.poll()),
         _ => {}
     }
 }
@@ -143,15 +141,15 @@ impl Wire {
     /// The system's.
     pub fn new() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let place = format!("http://{}", listener.local_addr()?);
+        let address = format!("http://{}", listener.local_addr()?);
         let (answers, next) = mpsc::channel::<Vec<u8>>();
         thread::spawn(move || {
             while let (Ok(answer), Ok((stream, _))) = (next.recv(), listener.accept()) {
-                let _ = say(stream, &answer);
+                let _ = respond(stream, &answer);
             }
         });
         let mut settings = Settings::default().velox;
-        settings.server_url = ServerUrl::parse(&place).ok();
+        settings.server_url = ServerUrl::parse(&address).ok();
         settings.request_timeout = Duration::from_secs(5);
         let request = serde_json::json!({"rr_version": "master", "plugins": [{"module_name": "m", "tag": "t"}]});
         let other = |error: crate::Error| io::Error::other(error.to_string());
@@ -165,35 +163,35 @@ impl Wire {
         })
     }
 
-    /// Asks for a build and gets these bytes, then the end of the connection.
+    /// Asks for a build and answers with these bytes, then closes the connection.
     pub fn exchange(&self, answer: &[u8]) {
-        const MOST: u64 = 1 << 20;
+        const MAX_SIZE: u64 = 1 << 20;
         if self.answers.send(answer.to_vec()).is_err() {
             return;
         }
-        let silence = self.client.silence();
+        let idle_timeout = self.client.idle_timeout();
         let ended = self.runtime.block_on(async {
-            match self.client.ask(&self.request, false).await {
+            match self.client.request_build(&self.request, false).await {
                 Ok(Reply::Body(response)) => {
-                    body::receive(response, silence, MOST, Vec::new(), None)
+                    body::receive(response, idle_timeout, MAX_SIZE, Vec::new(), None)
                         .await
                         .map(drop)
                 }
                 Ok(Reply::Path(_)) => Ok(()),
-                Err(trouble) => Err(trouble),
+                Err(error) => Err(error),
             }
         });
-        if let Err(trouble) = ended {
-            bounded(&trouble);
+        if let Err(error) = ended {
+            bounded(&error);
         }
     }
 }
 
 /// Reads one request and answers it.
-fn say(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
+fn respond(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
     let mut seen = Vec::new();
     let mut block = [0; 4096];
-    // Our requests end with their JSON.
+    // A request ends with its JSON.
     while !seen.ends_with(b"}") {
         let count = stream.read(&mut block)?;
         if count == 0 {
@@ -203,7 +201,7 @@ fn say(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
     }
     stream.write_all(answer)?;
     stream.shutdown(std::net::Shutdown::Write)?;
-    // Until the client has left, or its answer would be lost.
+    // Until the client has closed, or its answer would be lost.
     while stream.read(&mut block)? > 0 {}
     Ok(())
 }

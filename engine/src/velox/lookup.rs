@@ -1,36 +1,28 @@
-//! What is answered without a flight: lookups, and the beginning of every build. On PHP's thread; the
-//! index is mapped memory, and a file is looked at only where it is about to be handed out.
+//! Answers requests from the cache. Runs on PHP's thread: the index is mapped memory, and a file is opened only before
+//! its artifact is returned as a build's result.
 
 use std::time::{Duration, Instant};
 
 use super::{
-    artifact::{Artifact, CacheStatus},
     builds::Velox,
-    keys::config_keys::{Explanation, Identity, explain},
+    keys::{
+        config_keys::ConfigKeys,
+        explain::{Explanation, explain},
+    },
     protocol::request::Request,
 };
-use crate::{artifacts::Record, config::duration, host::clock, metrics::velox as metrics};
+use crate::{
+    artifacts::{Artifact, Record},
+    config::duration,
+    host::clock,
+    metrics::velox as metrics,
+};
 
 impl Velox {
-    /// What the index knows of this configuration; no I/O. Whether the file still stands is for whoever
-    /// opens it to find out.
+    /// Logs a build request, and returns its artifact if the cache has it and its file exists. On `None` continue with
+    /// [`Velox::enqueue`]. A few system calls, on any thread.
     #[must_use]
-    pub fn find(&self, request: &Request) -> Option<Artifact> {
-        let store = self.inner().keeper.cache()?;
-        let record = Identity::of(request).lookup(store)?;
-        Some(Artifact {
-            path: store.path(&record),
-            record,
-            config: request.config(),
-            cache_status: CacheStatus::Hit,
-        })
-    }
-
-    /// The beginning of every build: says in the log that it was asked for, and answers at once where an
-    /// artifact is there, its file looked at. `None`: go on with [`Velox::fly`]. A few system calls, on
-    /// any thread.
-    #[must_use]
-    pub fn begin(&self, request: &Request) -> Option<Artifact> {
+    pub fn lookup_cached(&self, request: &Request) -> Option<Artifact> {
         log::info!(
             request_id = request.request_id,
             os = request.os,
@@ -44,13 +36,11 @@ impl Velox {
             metrics::FORCE_REBUILDS.inc();
             return None;
         }
-        let begun = Instant::now();
-        let artifact = self
-            .find(request)
-            .filter(|artifact| self.stands(&artifact.record));
-        metrics::CACHE_LOOKUP.observe(&[], begun.elapsed().as_secs_f64());
-        match &artifact {
-            Some(Artifact { record, .. }) => {
+        let started = Instant::now();
+        let record = self.find_with_file(request);
+        metrics::CACHE_LOOKUP.observe(&[], started.elapsed().as_secs_f64());
+        match &record {
+            Some(record) => {
                 let age = clock::unix_ms().saturating_sub(record.created_ms);
                 let age = duration::brief(Duration::from_secs(age / 1000));
                 log::info!(
@@ -65,18 +55,20 @@ impl Velox {
                 log::debug!(request_id = request.request_id; "cache miss");
             }
         }
-        artifact
+        record.map(Artifact::hit)
     }
 
-    fn stands(&self, record: &Record) -> bool {
-        let cache = self.inner().keeper.cache();
-        cache.is_some_and(|store| store.open_binary(record).is_ok_and(|file| file.is_some()))
+    fn find_with_file(&self, request: &Request) -> Option<Record> {
+        let store = self.context.storage.cache()?;
+        let record = ConfigKeys::of(request).lookup(store)?;
+        let file = store.open_binary(&record).ok().flatten();
+        file.map(|_| record)
     }
 
-    /// Says what a lookup would find, and why.
+    /// Explains the result of a lookup.
     #[must_use]
     pub fn explain(&self, request: &Request) -> Explanation {
-        let store = self.inner().keeper.cache().map(AsRef::as_ref);
+        let store = self.context.storage.cache().map(AsRef::as_ref);
         explain(store, request, clock::unix_ms())
     }
 }

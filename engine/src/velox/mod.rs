@@ -2,39 +2,37 @@
 //!
 //! # Layout
 //!
-//! * `protocol`: the request (`request`, `json_fields`), its `grammar`, its `platform`.
-//! * `keys`: `canonical` JSON, `config_keys` (cache key and digest), `mutable_refs`.
-//! * `builds`: the entry point. Answers a hit at once (`lookup`), or joins a flight; `context` holds the shared parts,
-//!   `artifact` is the result.
-//! * `flight`: one build for all callers. `inflight` joins the callers of one process; `table`, `slot`, `leader`,
-//!   `follower` and `outcome` those of the host.
-//! * `build`: one build. `coordinator` joins or leads the host's flight, `leader_task` leads it, `task` takes a slot
-//!   (`build_slots`) and makes attempts with pauses (`retry`) according to `error`; `attempt` asks the server (`client`,
-//!   `response`), takes its file (`server_file`, `open_beneath`, `executable`) or body (`body`, `receive`), and keeps the
-//!   binary (`storage`).
-//! * `status`: builds in flight and their progress.
+//! Each module uses only those above it.
+//!
+//! * `protocol`: the request, its grammar and platforms.
+//! * `keys`: the cache key and digest of a request, and the lookup by them.
+//! * `flight`: shares one build among all subscribers of the process (`inflight`) and of the host (`single_flight`).
+//! * `build`: runs one build: a slot, attempts, the server's binary, its storage.
+//! * `builds`: the entry point [`Velox`]; `lookup` answers from the cache, `status` lists the active builds.
+//!
+//! A request passes through JSON, [`Request`], `Build` and `CommitMeta`; its result is a `BuildOutput`, the same for
+//! all subscribers, and an [`Artifact`](crate::artifacts::Artifact) for each of them.
 
-mod artifact;
-pub(crate) mod build;
+mod build;
 mod builds;
-mod context;
+mod filename;
 mod flight;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-pub(crate) mod keys;
+mod keys;
 mod lookup;
-pub(crate) mod protocol;
+pub mod protocol;
 mod status;
 
-pub use artifact::{Artifact, CacheStatus, filename};
-pub use build::build_slots::{Limit, Recency};
-pub use build::progress::{Phase, Progress};
-pub use builds::{Booking, Velox};
-pub use context::Places;
-pub use keys::canonical::Canonical;
-pub use keys::config_keys::{Explanation, Identity, Reason, explain};
-pub use keys::mutable_refs::moving_ref;
+pub use build::build_slots::{BuildLimit, Recency};
+pub use build::context::BuildDirs;
+pub use builds::{PendingBuild, Velox};
+pub use filename::filename;
+pub use flight::progress::{Phase, Progress};
+pub use keys::config_keys::ConfigKeys;
+pub use keys::explain::{Explanation, LookupReason, explain};
+pub use keys::mutable_refs::mutable_ref;
 pub use protocol::platform::{host_arch, host_os};
 pub use protocol::request::{Exclude, Plugin, Replace, Request};
 

@@ -1,5 +1,5 @@
-//! What is in the air on this host, whoever started it: our own pilots' word, and the files that the
-//! leaders of other processes write. Reads a few small files; any thread.
+//! The active builds of the host: the tasks of this process, and the progress files of the leaders in other processes.
+//! Reads a few small files; runs on any thread.
 
 use serde_json::{Value, json};
 
@@ -10,87 +10,86 @@ use super::{
 use crate::host::clock;
 
 impl Velox {
-    /// Every build in flight on this host, one object each: `request_ids`, `key`, `rr_version`, `os`,
-    /// `arch`, `force_rebuild`, `state` (queued, building, retrying, downloading), `attempt`, `started`
-    /// (Unix seconds), `elapsed` (seconds), `lines`, `pid` of who builds.
+    /// Returns all active builds of the host, an object each: `request_ids`, `key`, `rr_version`, `os`, `arch`,
+    /// `force_rebuild`, `state` (queued, building, retrying, downloading), `attempt`, `started` (Unix seconds),
+    /// `elapsed` (seconds), `lines`, `pid` of the leader.
     #[must_use]
     pub fn builds(&self) -> Vec<Value> {
         let mut all = self
-            .inner()
-            .standing_flights()
-            .flat_map(|flights| flights.flying())
+            .context
+            .existing_flights()
+            .flat_map(|flights| flights.active())
             .collect::<Vec<_>>();
-        // What our pilots have not told the host yet, or can't.
-        for (ids, view) in self.inner().locals.all() {
-            let known = |flying: &Value| has_any(flying, &ids);
-            if !all.iter().any(known) {
-                let mut flying = view.progress.to_json();
-                set(&mut flying, "request_ids", json!(ids));
-                all.push(flying);
+        // Tasks of this process that are not published yet, or can't be.
+        for (ids, snapshot) in self.inflight.list() {
+            let is_listed = |build: &Value| has_any_id(build, &ids);
+            if !all.iter().any(is_listed) {
+                let mut build = snapshot.progress.to_json();
+                set(&mut build, "request_ids", json!(ids));
+                all.push(build);
             }
         }
         let now = clock::unix_ms() as f64 / 1000.0;
-        for flying in &mut all {
-            // A leader writes its file when something changes, and time goes on meanwhile.
-            if let Some(started) = flying.get("started").and_then(Value::as_f64) {
-                set(flying, "elapsed", json!((now - started).max(0.0)));
+        for build in &mut all {
+            // A leader writes its file only on a change.
+            if let Some(started) = build.get("started").and_then(Value::as_f64) {
+                set(build, "elapsed", json!((now - started).max(0.0)));
             }
-            if let Some(flying) = flying.as_object_mut() {
-                flying.remove("flight");
+            if let Some(build) = build.as_object_mut() {
+                build.remove("flight");
             }
         }
         all
     }
 
-    /// How far the build of a request is that any worker of this host has started. A build that has ended
-    /// is known for a minute more: `state` is then `done` or `failed`, with the `error`.
+    /// Returns the progress of a build that any worker of the host has requested. For a minute after its end, `state`
+    /// is `done`, or `failed` with the `error`.
     #[must_use]
     pub fn status(&self, request_id: &str) -> Option<Value> {
         let ids = [request_id.to_owned()];
-        let flying = self
+        let active = self
             .builds()
             .into_iter()
-            .find(|flying| has_any(flying, &ids));
-        if let Some(mut flying) = flying {
-            set(&mut flying, "request_id", json!(request_id));
-            return Some(flying);
+            .find(|build| has_any_id(build, &ids));
+        if let Some(mut build) = active {
+            set(&mut build, "request_id", json!(request_id));
+            return Some(build);
         }
-        let standing = self.inner().standing_flights();
-        let ended = standing.flat_map(|flights| flights.ended());
-        let outcome = ended
-            .into_iter()
+        let flights = self.context.existing_flights();
+        let outcome = flights
+            .flat_map(|flights| flights.completed())
             .find(|outcome| outcome.request_ids.iter().any(|id| id == request_id))?;
-        Some(ended_json(request_id, &outcome))
+        Some(outcome_to_json(request_id, &outcome))
     }
 }
 
-fn ended_json(request_id: &str, outcome: &Outcome) -> Value {
-    let mut ended = match &outcome.result {
-        Ok(landed) => json!({
+fn outcome_to_json(request_id: &str, outcome: &Outcome) -> Value {
+    let mut json = match &outcome.result {
+        Ok(output) => json!({
             "state": "done",
-            "key": landed.record.key.to_string(),
-            "path": landed.path.to_string_lossy(),
-            "size": landed.record.size,
-            "sha256": landed.record.sha256_hex(),
+            "key": output.record.key.to_string(),
+            "path": output.path.to_string_lossy(),
+            "size": output.record.size,
+            "sha256": output.record.sha256_hex(),
         }),
         Err(error) => json!({
             "state": "failed",
-            "error": flight::kind(error),
+            "error": flight::error_kind(error),
             "message": error.to_string(),
         }),
     };
-    set(&mut ended, "request_id", json!(request_id));
-    set(&mut ended, "request_ids", json!(outcome.request_ids));
-    ended
+    set(&mut json, "request_id", json!(request_id));
+    set(&mut json, "request_ids", json!(outcome.request_ids));
+    json
 }
 
-fn has_any(flying: &Value, ids: &[String]) -> bool {
-    let asked = flying.get("request_ids").and_then(Value::as_array);
-    asked
+fn has_any_id(build: &Value, ids: &[String]) -> bool {
+    let listed = build.get("request_ids").and_then(Value::as_array);
+    listed
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
-        .any(|id| ids.iter().any(|known| known == id))
+        .any(|id| ids.iter().any(|wanted| wanted == id))
 }
 
 fn set(object: &mut Value, name: &str, value: Value) {

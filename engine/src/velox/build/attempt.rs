@@ -1,23 +1,25 @@
-//! One attempt: asks the server, brings the file or the body of its answer to our disk, looks at what has
-//! arrived, and puts it away. Network on the runtime, files on blocking threads; dropped at any point, it
-//! leaves nothing behind.
+//! One attempt of a build: asks the server, transfers the file or the body of its answer to the local disk, checks the
+//! received bytes, and stores them. Network I/O on the runtime, files on blocking threads. Dropped at any point, it
+//! removes its temporary file.
 
-use std::{
-    convert::Infallible,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use super::{
-    body,
+    Build, body,
     client::{Client, Reply},
-    error::Trouble,
-    progress::{Phase, Progress},
-    server_file::{self, Wanted},
-    storage::{Parcel, Shelf, USUAL, unkept},
-    task::Work,
+    context::BuildContext,
+    error::AttemptError,
+    server_file::{self, Expected},
+    storage::{ASSUMED_SIZE, Target, storage_error},
+    task::Report,
 };
-use crate::velox::{context::Inner, flight::Landed, protocol::request::Request};
+use crate::velox::{
+    flight::{
+        BuildOutput,
+        progress::{Phase, Progress},
+    },
+    protocol::request::Request,
+};
 use crate::{
     Error,
     artifacts::Staging,
@@ -25,165 +27,147 @@ use crate::{
     runtime::CancellationToken,
 };
 
-/// How often a server of ours is asked how far it is.
-const ASK_PROGRESS: Duration = Duration::from_millis(500);
+/// The pause between two progress requests to the server.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// One attempt's circumstances.
-#[derive(Clone, Copy)]
-pub(in crate::velox) struct Attempt {
-    /// Ask for a fresh build.
-    pub(in crate::velox) force: bool,
-    /// Where the binary is to be kept.
-    pub(in crate::velox) shelf: Shelf,
+/// One attempt of a build.
+pub(super) struct Attempt<'a> {
+    pub(super) context: &'a Arc<BuildContext>,
+    pub(super) build: &'a Build,
+    pub(super) client: &'a Client,
+    pub(super) report: Report<'a>,
+    /// The start of the build, for its record.
+    pub(super) started: std::time::Instant,
+    /// Asks the server for a fresh build.
+    pub(super) force: bool,
+    /// The store for the binary.
+    pub(super) target: Target,
 }
 
-impl Work {
-    /// Tries once. `begun` is when the build began, for the record.
-    pub(in crate::velox) async fn attempt(
-        &self,
-        inner: &Arc<Inner>,
-        client: &Client,
-        attempt: Attempt,
-        begun: Instant,
-        progress: &Progress,
-        tell: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<Landed, Trouble> {
+impl Attempt<'_> {
+    /// Runs the attempt.
+    pub(super) async fn run(&self, progress: &Progress) -> Result<BuildOutput, AttemptError> {
+        let request = &self.build.request;
         reach(FailPoint::BuildAsking);
         let reply = tokio::select! {
-            reply = client.ask(&self.request, attempt.force) => reply?,
-            never = watch(client, &self.request.request_id, progress, tell) => match never {},
+            reply = self.client.request_build(request, self.force) => reply?,
+            never = self.report_server_progress(progress) => match never {},
         };
         reach(FailPoint::BuildAnswered);
-        tell(Progress {
+        (self.report)(Progress {
             phase: Phase::Downloading,
             ..progress.clone()
         });
         let staging = match reply {
             Reply::Path(answer) => {
-                log::debug!(request_id = self.request.request_id, path = answer.path; "binary found");
-                match self.copy(inner, answer.path.clone(), attempt.shelf).await {
-                    // The server is not asked again: where the build is forced, it would build again.
-                    Err(Trouble::Full(need, _)) if make_room(inner, need).await => {
-                        self.copy(inner, answer.path, attempt.shelf).await?
+                log::debug!(request_id = request.request_id, path = answer.path; "binary found");
+                match self.copy(answer.path.clone()).await {
+                    // The server is not asked again: a forced build would run again.
+                    Err(AttemptError::DiskFull(need, _)) if self.context.make_space(need).await => {
+                        self.copy(answer.path).await?
                     }
                     copied => copied?,
                 }
             }
-            Reply::Body(response) => {
-                let sink = self.stage(inner, attempt.shelf).await?;
-                let (request, most) = (Arc::clone(&self.request), inner.most);
-                // A page, or a binary for another platform, is not taken to the end.
-                let inspect = move |head: &[u8]| {
-                    server_file::fits(head, u64::MAX, wanted(&request, most), "a binary")
-                };
-                let silence = client.silence();
-                let size = response.content_length().unwrap_or(USUAL);
-                let inspect = Some(Box::new(inspect) as body::Inspect);
-                let received = body::receive(response, silence, most, sink, inspect).await;
-                received.map_err(|trouble| match trouble {
-                    Trouble::Unkept(error) => unkept(attempt.shelf, size, error),
-                    other => other,
-                })?
-            }
+            Reply::Body(response) => self.receive(response).await?,
         };
-        log::debug!(request_id = self.request.request_id, bytes = staging.size(); "binary received");
+        log::debug!(request_id = request.request_id, bytes = staging.size(); "binary received");
         reach(FailPoint::BuildCopied);
-        let parcel = Parcel {
-            request: Arc::clone(&self.request),
-            identity: self.identity.clone(),
-            forced: self.forced,
-            build: begun.elapsed(),
-        };
-        let inner = Arc::clone(inner);
-        blocking(move || {
-            check(&staging, &parcel.request, inner.most)?;
-            inner.keeper.commit(attempt.shelf, staging, &parcel)
-        })
-        .await
+        self.store(staging).await
     }
 
-    async fn stage(&self, inner: &Arc<Inner>, shelf: Shelf) -> Result<Staging, Trouble> {
-        let inner = Arc::clone(inner);
-        blocking(move || inner.keeper.stage(shelf, inner.most)).await
-    }
-
-    /// Copies the file of a path answer, until it is whole or nobody wants it any more.
-    async fn copy(
-        &self,
-        inner: &Arc<Inner>,
-        path: String,
-        shelf: Shelf,
-    ) -> Result<Staging, Trouble> {
+    /// Copies the server's file, until it is complete or the attempt is dropped.
+    async fn copy(&self, path: String) -> Result<Staging, AttemptError> {
         let cancel = CancellationToken::new();
         let _cancel_on_drop = cancel.clone().drop_guard();
-        let (inner, request) = (Arc::clone(inner), Arc::clone(&self.request));
+        let (context, request) = (Arc::clone(self.context), Arc::clone(&self.build.request));
+        let target = self.target;
         blocking(move || {
-            let wanted = wanted(&request, inner.most);
-            let found = server_file::open(&path, &inner.roots, wanted)?;
-            let mut staging = inner.keeper.stage(shelf, inner.most)?;
+            let expected = expected(&request, context.max_size);
+            let opened = server_file::open(&path, &context.roots, expected)?;
+            let mut staging = context.storage.stage(target, context.max_size)?;
             staging
-                .copy_from(&found.file, found.size, || cancel.is_cancelled())
+                .copy_from(&opened.file, opened.size, || cancel.is_cancelled())
                 .map_err(|error| match &error {
                     Error::Io { source, .. }
                         if source.kind() == std::io::ErrorKind::UnexpectedEof =>
                     {
-                        Trouble::Stale(error)
+                        AttemptError::FileGone(error)
                     }
-                    Error::Io { .. } => unkept(shelf, found.size, error),
-                    _ => Trouble::Final(error),
+                    Error::Io { .. } => storage_error(target, opened.size, error),
+                    _ => AttemptError::Permanent(error),
                 })?;
-            found.is_unchanged(&path)?;
+            opened.check_unchanged(&path)?;
             Ok(staging)
         })
         .await
     }
+
+    /// Streams the body to disk.
+    async fn receive(&self, response: reqwest::Response) -> Result<Staging, AttemptError> {
+        let (target, max_size) = (self.target, self.context.max_size);
+        let context = Arc::clone(self.context);
+        let sink = blocking(move || context.storage.stage(target, max_size)).await?;
+        let request = Arc::clone(&self.build.request);
+        // The transfer of a web page, or of a binary for another platform, is stopped early.
+        let inspect = move |header: &[u8]| {
+            server_file::check_header(header, u64::MAX, expected(&request, max_size), "a binary")
+        };
+        let size = response.content_length().unwrap_or(ASSUMED_SIZE);
+        let inspect = Some(Box::new(inspect) as body::Inspect);
+        let idle_timeout = self.client.idle_timeout();
+        let received = body::receive(response, idle_timeout, max_size, sink, inspect).await;
+        received.map_err(|error| match error {
+            AttemptError::Storage(error) => storage_error(target, size, error),
+            other => other,
+        })
+    }
+
+    /// Checks the received binary and commits it. Checks the copy and not its source, which may have changed.
+    async fn store(&self, staging: Staging) -> Result<BuildOutput, AttemptError> {
+        let (context, build) = (Arc::clone(self.context), self.build.clone());
+        let (target, build_time) = (self.target, self.started.elapsed());
+        blocking(move || {
+            check(&staging, &build.request, &context)?;
+            context.storage.commit(target, staging, &build, build_time)
+        })
+        .await
+    }
+
+    /// Reports the server's progress while it builds, if it is a Pillion server.
+    async fn report_server_progress(&self, progress: &Progress) -> Infallible {
+        while self.client.has_progress() {
+            tokio::time::sleep(PROGRESS_INTERVAL).await;
+            let request_id = &self.build.request.request_id;
+            if let Some(reported) = self.client.progress(request_id).await {
+                (self.report)(progress.clone().with_lines(reported.lines));
+            }
+        }
+        std::future::pending().await
+    }
 }
 
-fn wanted(request: &Request, most: u64) -> Wanted<'_> {
-    Wanted {
+fn expected(request: &Request, max_size: u64) -> Expected<'_> {
+    Expected {
         os: &request.os,
         arch: &request.arch,
-        most,
+        max_size,
     }
 }
 
-/// Looks at what has arrived, and not at where it came from: that may have changed meanwhile.
-fn check(staging: &Staging, request: &Request, most: u64) -> Result<(), Trouble> {
-    let head = server_file::head(staging.file())
-        .map_err(|error| Trouble::Unkept(Error::io("reading the binary again", error)))?;
-    server_file::fits(&head, staging.size(), wanted(request, most), "a binary")
-}
-
-/// Runs for as long as the server builds, and tells what a server of ours tells.
-async fn watch(
-    client: &Client,
-    request_id: &str,
-    progress: &Progress,
-    tell: &(dyn Fn(Progress) + Send + Sync),
-) -> Infallible {
-    while client.tells_progress() {
-        tokio::time::sleep(ASK_PROGRESS).await;
-        if let Some(told) = client.progress(request_id).await {
-            tell(progress.clone().with_lines(told.lines));
-        }
-    }
-    std::future::pending().await
-}
-
-/// Makes room on the full disk of the cache. `false`: nothing could go.
-pub(in crate::velox) async fn make_room(inner: &Arc<Inner>, need: u64) -> bool {
-    let inner = Arc::clone(inner);
-    blocking(move || Ok(inner.keeper.make_room(need)))
-        .await
-        .unwrap_or(false)
+fn check(staging: &Staging, request: &Request, context: &BuildContext) -> Result<(), AttemptError> {
+    let header = server_file::read_header(staging.file())
+        .map_err(|error| AttemptError::Storage(Error::io("reading the binary again", error)))?;
+    let expected = expected(request, context.max_size);
+    server_file::check_header(&header, staging.size(), expected, "a binary")
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
-) -> Result<T, Trouble> {
+    work: impl FnOnce() -> Result<T, AttemptError> + Send + 'static,
+) -> Result<T, AttemptError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| {
-        Err(Trouble::Final(if error.is_panic() {
+        Err(AttemptError::Permanent(if error.is_panic() {
             Error::Internal("a build's file work panicked".into())
         } else {
             Error::State("the process is shutting down".into())

@@ -1,67 +1,67 @@
-//! A body of bytes on its way into memory or to disk. The network part runs on the runtime. The disk part
-//! runs on blocking threads in steps, one for what has arrived since the last one: a step never waits for
-//! the network, so any number of bodies passes through one blocking thread.
+//! Receives a body of bytes into memory or to disk. Network I/O runs on the runtime. Disk I/O runs on blocking threads
+//! in steps, each for the bytes received since the last one: a step never waits for the network, so any number of
+//! bodies can share one blocking thread.
 
 use std::{io::Write, mem, ops::Deref, time::Duration};
 
 use reqwest::Response;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-pub(in crate::velox) use super::receive::Inspect;
+pub(in crate::velox) use super::body_decoder::Inspect;
 use super::{
-    error::Trouble,
-    receive::{Intake, cut, too_large},
+    body_decoder::{BodyDecoder, too_large, truncated},
+    error::AttemptError,
 };
 use crate::{Error, config::duration, http_client::chain, runtime::CancellationToken};
 
-/// Bytes that may wait for the disk; the sender waits beyond.
-const MAX_WAITING: usize = 512 << 10;
+/// The limit of bytes that wait for the disk. Beyond it the body is not read.
+const MAX_BUFFERED: usize = 512 << 10;
 
-/// Reads a response into memory, unpacked. `silence` bounds the wait for each piece, `most` the bytes of
+/// Reads a response into memory, decompressed. `idle_timeout` limits the wait for each chunk, `max_size` the bytes of
 /// the result. Uses no blocking thread.
-pub(in crate::velox) async fn text(
+pub(in crate::velox) async fn read_to_end(
     mut response: Response,
-    silence: Duration,
-    most: u64,
-) -> Result<Vec<u8>, Trouble> {
-    announced(&response, most)?;
-    let mut intake = Intake::new(Vec::new(), most, None, CancellationToken::new());
-    while let Some(piece) = piece(&mut response, silence).await? {
-        intake.take(&piece)?;
+    idle_timeout: Duration,
+    max_size: u64,
+) -> Result<Vec<u8>, AttemptError> {
+    check_length(&response, max_size)?;
+    let mut decoder = BodyDecoder::new(Vec::new(), max_size, None, CancellationToken::new());
+    while let Some(chunk) = next_chunk(&mut response, idle_timeout).await? {
+        decoder.write(&chunk)?;
     }
-    intake.finish()
+    decoder.finish()
 }
 
-/// Streams a response into `sink`, unpacked. `silence` bounds the wait for each piece, `most` the bytes
-/// that are written. A dropped call stops the writing at once.
+/// Streams a response into `sink`, decompressed. `idle_timeout` limits the wait for each chunk, `max_size` the written
+/// bytes. Dropping the call stops the writing at once.
 pub(in crate::velox) async fn receive<S: Write + Send + 'static>(
     mut response: Response,
-    silence: Duration,
-    most: u64,
+    idle_timeout: Duration,
+    max_size: u64,
     sink: S,
     inspect: Option<Inspect>,
-) -> Result<S, Trouble> {
-    announced(&response, most)?;
+) -> Result<S, AttemptError> {
+    check_length(&response, max_size)?;
     let cancel = CancellationToken::new();
     let _cancel_on_drop = cancel.clone().drop_guard();
-    let mut writer = Writer::Idle(Box::new(Intake::new(sink, most, inspect, cancel)));
-    let (mut waiting, mut ended) = (Vec::new(), false);
+    let mut writer = Writer::Idle(Box::new(BodyDecoder::new(sink, max_size, inspect, cancel)));
+    let (mut buffered, mut ended) = (Vec::new(), false);
     loop {
         writer = match writer {
-            Writer::Idle(intake) if ended && waiting.is_empty() => {
-                let done = spawn_blocking(move || intake.finish()).await;
+            Writer::Idle(decoder) if ended && buffered.is_empty() => {
+                let done = spawn_blocking(move || decoder.finish()).await;
                 return done.map_err(|_| shutting_down())?;
             }
-            Writer::Idle(intake) if !waiting.is_empty() => {
-                Writer::Busy(step(intake, mem::take(&mut waiting)))
+            Writer::Idle(decoder) if !buffered.is_empty() => {
+                Writer::Busy(write_step(decoder, mem::take(&mut buffered)))
             }
             writer => writer,
         };
-        let reads = !ended && waiting.len() < MAX_WAITING;
+        let reads = !ended && buffered.len() < MAX_BUFFERED;
         tokio::select! {
             biased;
-            piece = piece(&mut response, silence), if reads => match piece? {
-                Some(piece) => waiting.extend_from_slice(&piece),
+            chunk = next_chunk(&mut response, idle_timeout), if reads => match chunk? {
+                Some(chunk) => buffered.extend_from_slice(&chunk),
                 None => ended = true,
             },
             stepped = writer.stepped() => writer = Writer::Idle(stepped?),
@@ -69,17 +69,17 @@ pub(in crate::velox) async fn receive<S: Write + Send + 'static>(
     }
 }
 
-/// Where the disk part is.
+/// The state of the disk I/O.
 enum Writer<S: Write> {
-    Idle(Box<Intake<S>>),
-    Busy(Step<S>),
+    Idle(Box<BodyDecoder<S>>),
+    Busy(WriteStep<S>),
 }
 
-type Step<S> = JoinHandle<Result<Box<Intake<S>>, Trouble>>;
+type WriteStep<S> = JoinHandle<Result<Box<BodyDecoder<S>>, AttemptError>>;
 
 impl<S: Write> Writer<S> {
-    /// The end of the step under way; pending without one. Cancel-safe.
-    async fn stepped(&mut self) -> Result<Box<Intake<S>>, Trouble> {
+    /// Resolves when the running step ends; pending without one. Cancel-safe.
+    async fn stepped(&mut self) -> Result<Box<BodyDecoder<S>>, AttemptError> {
         match self {
             Self::Idle(_) => std::future::pending().await,
             Self::Busy(step) => step.await.map_err(|_| shutting_down())?,
@@ -87,35 +87,38 @@ impl<S: Write> Writer<S> {
     }
 }
 
-fn step<S: Write + Send + 'static>(mut intake: Box<Intake<S>>, bytes: Vec<u8>) -> Step<S> {
+fn write_step<S: Write + Send + 'static>(
+    mut decoder: Box<BodyDecoder<S>>,
+    bytes: Vec<u8>,
+) -> WriteStep<S> {
     spawn_blocking(move || {
-        intake.take(&bytes)?;
-        Ok(intake)
+        decoder.write(&bytes)?;
+        Ok(decoder)
     })
 }
 
-/// The next piece; `None` at the proper end.
-async fn piece(
+/// Returns the next chunk, or `None` at the proper end.
+async fn next_chunk(
     response: &mut Response,
-    silence: Duration,
-) -> Result<Option<impl Deref<Target = [u8]> + use<>>, Trouble> {
-    match tokio::time::timeout(silence, response.chunk()).await {
-        Ok(Ok(piece)) => Ok(piece),
-        Ok(Err(error)) => Err(cut(&chain(&error))),
-        Err(_) => Err(cut(&format!(
-            "nothing came for {}",
-            duration::format(silence)
+    idle_timeout: Duration,
+) -> Result<Option<impl Deref<Target = [u8]> + use<>>, AttemptError> {
+    match tokio::time::timeout(idle_timeout, response.chunk()).await {
+        Ok(Ok(chunk)) => Ok(chunk),
+        Ok(Err(error)) => Err(truncated(&chain(&error))),
+        Err(_) => Err(truncated(&format!(
+            "no data for {}",
+            duration::format(idle_timeout)
         ))),
     }
 }
 
-fn announced(response: &Response, most: u64) -> Result<(), Trouble> {
+fn check_length(response: &Response, max_size: u64) -> Result<(), AttemptError> {
     match response.content_length() {
-        Some(length) if length > most => Err(too_large(most)),
+        Some(length) if length > max_size => Err(too_large(max_size)),
         _ => Ok(()),
     }
 }
 
-fn shutting_down() -> Trouble {
-    Trouble::Final(Error::State("the process is shutting down".into()))
+fn shutting_down() -> AttemptError {
+    AttemptError::Permanent(Error::State("the process is shutting down".into()))
 }

@@ -1,6 +1,6 @@
-//! How many builds run on the host at once: whoever holds one of the first N lock files may build. N
-//! is asked anew at each try, because it is the smallest that a living process of the host wants.
-//! There is no queue: who waits looks again after a pause.
+//! A semaphore of the host's processes that limits concurrent builds: a process that holds one of the first N lock
+//! files may build. N is read at each attempt, because it is the smallest limit of all running processes. There is no
+//! queue: a waiting build tries again after a pause.
 
 use std::{
     io,
@@ -20,39 +20,39 @@ use crate::{
     },
 };
 
-/// Slots that are never exceeded, so that the directory has a bound.
-const MOST: usize = 1024;
+/// The limit of slots, which bounds the directory.
+const MAX_SLOTS: usize = 1024;
 
-/// Whether the host's limit may be one that was looked up a moment ago.
+/// The accepted age of the host's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recency {
-    /// It may: asked often.
+    /// May be cached for a moment: read often.
     Recent,
-    /// It must be looked up now: a slot was taken by it.
+    /// Must be read now: a slot is granted by it.
     Now,
 }
 
-/// The host's limit on builds.
-pub type Limit = Arc<dyn Fn(Recency) -> usize + Send + Sync>;
+/// Returns the host's limit of concurrent builds.
+pub type BuildLimit = Arc<dyn Fn(Recency) -> usize + Send + Sync>;
 
-/// The lock files.
+/// The lock files of the host.
 #[derive(Clone)]
-pub(in crate::velox) struct Slots {
+pub(super) struct BuildSlots {
     dir: PathBuf,
-    limit: Limit,
+    limit: BuildLimit,
 }
 
-impl Slots {
-    /// The directory is made when it is needed.
-    pub(in crate::velox) fn new(dir: PathBuf, limit: Limit) -> Self {
+impl BuildSlots {
+    /// The directory is created when it is needed.
+    pub(super) fn new(dir: PathBuf, limit: BuildLimit) -> Self {
         Self { dir, limit }
     }
 
-    /// Waits for a slot. Cancel-safe: a dropped call leaves nothing held.
-    pub(in crate::velox) async fn take(&self, jitter: &mut Jitter) -> Result<Lock> {
+    /// Waits for a slot. Cancel-safe: a dropped call releases everything.
+    pub(super) async fn acquire(&self, jitter: &mut Jitter) -> Result<Lock> {
         loop {
             let slots = self.clone();
-            let held = tokio::task::spawn_blocking(move || attempt(&slots.dir, &*slots.limit));
+            let held = tokio::task::spawn_blocking(move || try_acquire(&slots.dir, &*slots.limit));
             let held = held
                 .await
                 .map_err(|_| Error::State("the process is shutting down".into()))?;
@@ -65,8 +65,8 @@ impl Slots {
     }
 }
 
-fn attempt(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lock>> {
-    for number in 0..limit(Recency::Recent).clamp(1, MOST) {
+fn try_acquire(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lock>> {
+    for number in 0..limit(Recency::Recent).clamp(1, MAX_SLOTS) {
         let path = dir.join(format!("{number:03}.lock"));
         let lock = match Lock::attempt(&path, Kind::Exclusive) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -77,7 +77,7 @@ fn attempt(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lock>>
         let lock = lock.context(|| format!("locking {}", path.display()))?;
         if lock.is_some() {
             reach(FailPoint::SlotTaken);
-            // A process with a smaller limit may have come since that was looked up.
+            // A process with a smaller limit may have started since the limit was read.
             let allowed = number == 0 || number < limit(Recency::Now);
             return Ok(lock.filter(|_| allowed));
         }
@@ -92,50 +92,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_as_the_limit_build_at_once() {
+    fn limit_bounds_concurrent_builds() {
         let dir = tempfile::tempdir().unwrap();
         let held: Vec<Lock> = (0..3)
-            .map(|_| attempt(dir.path(), &|_| 3).unwrap().unwrap())
+            .map(|_| try_acquire(dir.path(), &|_| 3).unwrap().unwrap())
             .collect();
-        assert!(attempt(dir.path(), &|_| 3).unwrap().is_none());
-        assert!(attempt(dir.path(), &|_| 4).unwrap().is_some());
+        assert!(try_acquire(dir.path(), &|_| 3).unwrap().is_none());
+        assert!(try_acquire(dir.path(), &|_| 4).unwrap().is_some());
         drop(held);
-        assert!(attempt(dir.path(), &|_| 0).unwrap().is_some());
+        assert!(try_acquire(dir.path(), &|_| 0).unwrap().is_some());
     }
 
     #[test]
-    fn slot_beyond_a_limit_that_has_just_sunk_is_let_go() {
+    fn slot_beyond_a_lowered_limit_is_released() {
         let dir = tempfile::tempdir().unwrap();
-        let sunk = |recency| if recency == Recency::Now { 1 } else { 5 };
-        let first = attempt(dir.path(), &sunk).unwrap();
+        let lowered = |recency| if recency == Recency::Now { 1 } else { 5 };
+        let first = try_acquire(dir.path(), &lowered).unwrap();
         assert!(first.is_some());
-        assert!(attempt(dir.path(), &sunk).unwrap().is_none());
+        assert!(try_acquire(dir.path(), &lowered).unwrap().is_none());
         drop(first);
-        let free = (0..3).map(|_| attempt(dir.path(), &|_| 3).unwrap());
+        let free = (0..3).map(|_| try_acquire(dir.path(), &|_| 3).unwrap());
         assert_eq!(free.collect::<Vec<_>>().iter().flatten().count(), 3);
     }
 
     #[tokio::test]
-    async fn a_limit_that_rises_lets_the_next_one_in() {
+    async fn raised_limit_admits_the_next_build() {
         let dir = tempfile::tempdir().unwrap();
         let limit = Arc::new(AtomicUsize::new(1));
         let asked = Arc::clone(&limit);
-        let slots = Slots::new(
+        let slots = BuildSlots::new(
             dir.path().join("slots"),
             Arc::new(move |_| asked.load(Ordering::Relaxed)),
         );
         let mut jitter = Jitter::seeded(1);
-        let _first = slots.take(&mut jitter).await.unwrap();
+        let _first = slots.acquire(&mut jitter).await.unwrap();
         let short = Duration::from_millis(300);
         assert!(
-            tokio::time::timeout(short, slots.take(&mut jitter))
+            tokio::time::timeout(short, slots.acquire(&mut jitter))
                 .await
                 .is_err()
         );
         limit.store(2, Ordering::Relaxed);
         let long = Duration::from_secs(5);
         assert!(
-            tokio::time::timeout(long, slots.take(&mut jitter))
+            tokio::time::timeout(long, slots.acquire(&mut jitter))
                 .await
                 .is_ok()
         );

@@ -1,137 +1,134 @@
-//! The task that brings one configuration to all its callers in this process: it boards the host's
-//! flight, and leads it or waits for it. One such task polls for all of them. Runs on the runtime; files
-//! are touched on blocking threads.
+//! Runs one build task of the process: joins the host's flight of its configuration, and leads or follows it. One such
+//! task polls the host's files for all its subscribers. Runs on the runtime; files are accessed on blocking threads.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{leader_task::lead, retry::Jitter, task::Work};
-use crate::velox::{
-    context::Inner,
-    flight::{Boarding, Flights, Landed, Leader, Sight, Waiter, inflight::Pilot},
+use super::{Build, context::BuildContext, leader_task::lead, retry::Jitter};
+use crate::velox::flight::{
+    BuildOutput, FlightId, Follower, Join, Leader, Poll, SingleFlight, inflight::BuildTask,
 };
 use crate::{Error, Result};
 
-/// How often a waiter looks.
-const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
-/// How long the table of flights may be held by others before we build on our own: a stopped process
-/// would hold it for ever.
-const MOST_BUSY: Duration = Duration::from_secs(5);
+/// The shortest and the longest pause between two polls of a flight.
+const POLL_INTERVAL: (Duration, Duration) =
+    (Duration::from_millis(100), Duration::from_millis(250));
+/// The longest time that other processes may hold the table of flights before this one builds alone: a stopped process
+/// holds it for ever.
+const TABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Does the errand of `pilot`, and tells its callers.
-pub(in crate::velox) async fn fly(inner: Arc<Inner>, work: Work, pilot: Pilot) {
-    let pilot = Arc::new(pilot);
-    let asked = Arc::clone(&inner);
-    let flights = tokio::task::spawn_blocking(move || asked.flights().collect::<Vec<_>>());
-    let mut flights = flights.await.unwrap_or_default().into_iter();
-    let end = match flights.next() {
-        Some(first) => host_wide(&inner, &work, &pilot, first, flights).await,
-        None => lead(&inner, work, &pilot, None).await,
-    };
-    if let Some(end) = end {
-        pilot.land(end);
+/// Runs the task, and publishes its result to the subscribers.
+pub(in crate::velox) async fn run(context: Arc<BuildContext>, build: Build, task: BuildTask) {
+    let task = Arc::new(task);
+    if let Some(result) = join_or_lead(&context, &build, &task).await {
+        task.complete(result);
     }
 }
 
-/// A seat that is kept from look to look.
-enum Seat {
-    None,
-    Waiter(Waiter),
-}
-
-enum Step {
+/// The next step of a task.
+enum NextStep {
     Lead(Leader),
-    End(Result<Landed>),
-    Wait(Seat, Option<serde_json::Value>),
-    Busy,
+    Complete(Result<BuildOutput>),
+    /// Follow, with the progress that the leader published.
+    Follow(Option<Follower>, Option<serde_json::Value>),
+    TableBusy,
 }
 
-/// Boards until there is an end; goes to another place where the files of one can't be used. `None`:
-/// nobody wants it any more.
-async fn host_wide(
-    inner: &Arc<Inner>,
-    work: &Work,
-    pilot: &Arc<Pilot>,
-    mut flights: Flights,
-    mut others: impl Iterator<Item = Flights>,
-) -> Option<Result<Landed>> {
+/// Joins the flight until it has a result. Uses the next directory if the files of one are unusable, and builds alone
+/// if there is none. Returns `None` if there is no subscriber any more.
+async fn join_or_lead(
+    context: &Arc<BuildContext>,
+    build: &Build,
+    task: &Arc<BuildTask>,
+) -> Option<Result<BuildOutput>> {
+    let own_context = Arc::clone(context);
+    let flights = move || own_context.single_flights().collect::<Vec<_>>();
+    let flights = tokio::task::spawn_blocking(flights).await;
+    let mut flights = flights.unwrap_or_default().into_iter();
+    let Some(mut flight) = flights.next() else {
+        return lead(context, build, task, None).await;
+    };
     let mut jitter = Jitter::new();
-    let mut seat = Seat::None;
+    let mut follower = None;
     let mut busy_since = None;
     loop {
         let step = {
-            let (flights, pilot, work) = (flights.clone(), Arc::clone(pilot), work.clone());
-            tokio::task::spawn_blocking(move || step(&flights, seat, &work, &pilot)).await
+            let (flight, task, build) = (flight.clone(), Arc::clone(task), build.clone());
+            let follower = follower.take();
+            tokio::task::spawn_blocking(move || step(&flight, follower, &build, &task)).await
         };
         match step {
-            Ok(Ok(Step::Lead(leader))) => {
-                return lead(inner, work.clone(), pilot, Some(leader)).await;
+            Ok(Ok(NextStep::Lead(leader))) => {
+                return lead(context, build, task, Some(leader)).await;
             }
-            Ok(Ok(Step::End(end))) => return Some(end),
-            Ok(Ok(Step::Wait(next, told))) => {
-                seat = next;
+            Ok(Ok(NextStep::Complete(result))) => return Some(result),
+            Ok(Ok(NextStep::Follow(next, published))) => {
+                follower = next;
                 busy_since = None;
-                if let Some(told) = told {
-                    pilot.tell(pilot.told().mirror(&told));
+                if let Some(published) = published {
+                    task.publish(task.progress().updated_from(&published));
                 }
             }
-            Ok(Ok(Step::Busy)) => {
-                seat = Seat::None;
+            Ok(Ok(NextStep::TableBusy)) => {
                 let since = *busy_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > MOST_BUSY {
-                    log::warn!(cache_key:% = work.identity.key; "flight table held by others, building alone");
-                    return lead(inner, work.clone(), pilot, None).await;
+                if since.elapsed() > TABLE_TIMEOUT {
+                    log::warn!(cache_key:% = build.keys.key; "flight table held by others, building alone");
+                    return lead(context, build, task, None).await;
                 }
             }
             Ok(Err(error @ Error::QueueFull(_))) => return Some(Err(error)),
             Ok(Err(error)) => {
-                log::warn!(cache_key:% = work.identity.key, error:%; "flight files unusable");
-                seat = Seat::None;
-                match others.next() {
-                    Some(other) => flights = other,
-                    None => return lead(inner, work.clone(), pilot, None).await,
+                log::warn!(cache_key:% = build.keys.key, error:%; "flight files unusable");
+                match flights.next() {
+                    Some(next) => flight = next,
+                    None => return lead(context, build, task, None).await,
                 }
             }
             Err(_) => return Some(Err(Error::State("the process is shutting down".into()))),
         }
-        let pause = jitter.between(LOOK.0, LOOK.1);
+        let pause = jitter.between(POLL_INTERVAL.0, POLL_INTERVAL.1);
         tokio::select! {
-            () = pilot.left() => {}
+            () = task.unsubscribed() => {}
             () = tokio::time::sleep(pause) => {}
         }
-        if !pilot.is_wanted() && pilot.retire() {
+        if !task.has_subscribers() && task.retire() {
             return None;
         }
     }
 }
 
-/// One look at the host's files.
-fn step(flights: &Flights, seat: Seat, work: &Work, pilot: &Pilot) -> Result<Step> {
-    let mut waiter = match seat {
-        Seat::Waiter(waiter) => waiter,
-        Seat::None => match flights.board(work.identity.flight(), work.forced)? {
-            Boarding::Lead(leader) => return Ok(Step::Lead(leader)),
-            Boarding::Follow => return Ok(Step::Wait(Seat::None, None)),
-            Boarding::Busy => return Ok(Step::Busy),
-            Boarding::Wait(waiter) => {
-                pilot.forget_newcomers();
-                waiter
+/// Polls the host's files once.
+fn step(
+    flight: &SingleFlight,
+    follower: Option<Follower>,
+    build: &Build,
+    task: &BuildTask,
+) -> Result<NextStep> {
+    let mut follower = match follower {
+        Some(follower) => follower,
+        None => match flight.join(FlightId::of(&build.keys), build.forced)? {
+            Join::Leader(leader) => return Ok(NextStep::Lead(leader)),
+            Join::UnforcedActive => return Ok(NextStep::Follow(None, None)),
+            Join::TableBusy => return Ok(NextStep::TableBusy),
+            Join::Follower(follower) => {
+                task.reset_request_ids();
+                follower
             }
         },
     };
-    let newcomers = pilot.newcomers();
-    if !newcomers.is_empty() {
-        waiter.note(&newcomers)?;
+    let request_ids = task.take_new_request_ids();
+    if !request_ids.is_empty() {
+        follower.add_request_ids(&request_ids)?;
     }
-    Ok(match waiter.look()? {
-        Sight::Flying(told) => Step::Wait(Seat::Waiter(waiter), told),
-        Sight::Landed(outcome) => Step::End(outcome.result),
-        Sight::Lead(leader) => {
-            log::warn!(cache_key:% = work.identity.key; "build taken over from a process that died");
-            Step::Lead(leader)
+    Ok(match follower.poll()? {
+        Poll::Active(published) => NextStep::Follow(Some(follower), published),
+        Poll::Completed(outcome) => NextStep::Complete(outcome.result),
+        Poll::Lead(leader) => {
+            log::warn!(cache_key:% = build.keys.key; "build taken over from a process that died");
+            NextStep::Lead(leader)
         }
-        Sight::Lost => Step::Wait(Seat::None, None),
+        Poll::Lost => NextStep::Follow(None, None),
     })
 }

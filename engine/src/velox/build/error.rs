@@ -1,44 +1,45 @@
-//! What can go wrong with one attempt at a build, by what is to be done about it.
+//! Errors of a build attempt, classified by how to react.
 
 use std::time::Duration;
 
 use crate::Error;
 
-/// One attempt's failure.
+/// The error of one attempt.
 #[derive(Debug, Clone)]
-pub(in crate::velox) enum Trouble {
-    /// Trying again would give the same.
-    Final(Error),
-    /// Probably as [`Trouble::Final`]; but a server whose module proxy is away answers the same. Try once
-    /// more after a pause.
-    Doubtful(Error),
-    /// It may pass: try again after a pause, as often as the settings allow.
-    Passing(Reason, Error),
-    /// What is inside, and the server asks for a pause of at least that long.
-    After(Duration, Box<Trouble>),
-    /// The same build is in flight at the server: ask again until it is done.
-    Busy,
-    /// The file of the answer is gone or cut: a fresh build will do.
-    Stale(Error),
-    /// The disk of our own cache is full: so many bytes are needed.
-    Full(u64, Error),
-    /// Our own cache can't be written: the artifact is put elsewhere.
-    Unkept(Error),
+pub(in crate::velox) enum AttemptError {
+    /// Another attempt would fail in the same way.
+    Permanent(Error),
+    /// Probably as [`AttemptError::Permanent`]; but a server whose module proxy is unreachable answers the same. Retry
+    /// once after a pause.
+    RetryOnce(Error),
+    /// Retry after a pause, as often as the settings allow.
+    Transient(RetryReason, Error),
+    /// The inner error, and the server asks for a pause of at least this duration.
+    RetryAfter(Duration, Box<AttemptError>),
+    /// The same build is in progress at the server: ask again until it is done.
+    InProgress,
+    /// The file of the answer is missing or truncated: ask for a fresh build.
+    FileGone(Error),
+    /// The disk of the cache is full: this number of bytes is needed.
+    DiskFull(u64, Error),
+    /// The cache can't be written: store the artifact elsewhere.
+    Storage(Error),
 }
 
 /// The label of `velox_retries_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::velox) enum Reason {
+pub(in crate::velox) enum RetryReason {
     /// The server can't be reached.
     Connect,
-    /// It answers with an error that is not its word about this build.
+    /// The server answers with an error that is not about this build.
     Server,
-    /// Its answer does not arrive whole.
+    /// The answer is not received completely.
     Download,
 }
 
-impl Reason {
-    pub(in crate::velox) fn label(self) -> &'static str {
+impl RetryReason {
+    /// Returns the label.
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Server => "velox_server",
@@ -47,27 +48,27 @@ impl Reason {
     }
 }
 
-impl Trouble {
-    /// With the pause that the server asked for, where a later attempt makes sense.
-    pub(in crate::velox) fn after(self, pause: Option<Duration>) -> Self {
+impl AttemptError {
+    /// Adds the pause that the server asked for, if a later attempt makes sense.
+    pub(super) fn with_pause(self, pause: Option<Duration>) -> Self {
         match (self, pause) {
-            (trouble @ (Self::Passing(..) | Self::Busy), Some(pause)) => {
-                Self::After(pause, Box::new(trouble))
+            (error @ (Self::Transient(..) | Self::InProgress), Some(pause)) => {
+                Self::RetryAfter(pause, Box::new(error))
             }
-            (trouble, _) => trouble,
+            (error, _) => error,
         }
     }
 
-    /// Takes the pause that the server asked for from the rest.
-    pub(in crate::velox) fn split(self) -> (Self, Duration) {
+    /// Splits off the pause that the server asked for.
+    pub(super) fn split_pause(self) -> (Self, Duration) {
         match self {
-            Self::After(pause, trouble) => (*trouble, pause),
-            trouble => (trouble, Duration::ZERO),
+            Self::RetryAfter(pause, error) => (*error, pause),
+            error => (error, Duration::ZERO),
         }
     }
 
-    /// A protocol breach, or a setting that does not fit the server.
-    pub(in crate::velox) fn remote(message: impl Into<String>) -> Self {
-        Self::Final(Error::Remote(message.into()))
+    /// A protocol violation, or a setting that does not fit the server.
+    pub(super) fn remote(message: impl Into<String>) -> Self {
+        Self::Permanent(Error::Remote(message.into()))
     }
 }

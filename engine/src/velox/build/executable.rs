@@ -1,23 +1,28 @@
-//! Whether bytes are an executable for the asked platform, whole: a wrong or cut binary must never be
-//! kept. Looks at the first 4 KiB. ELF: System V ABI chapters 4 and 5; PE: Microsoft's PE/COFF
+//! Checks that a file is a complete executable for the requested platform: a wrong or truncated binary must never be
+//! stored. Reads the first 4 KiB. ELF: System V ABI chapters 4 and 5; PE: Microsoft's PE/COFF
 //! specification; Mach-O: `mach-o/loader.h`; WebAssembly: core specification, binary format.
 
-/// How much of a file's start is looked at.
-pub(in crate::velox) const HEAD: usize = 4096;
+/// The bytes at the start of a file that are checked.
+pub(in crate::velox) const HEADER_LEN: usize = 4096;
 
-/// Why a file is refused.
+/// The reason for rejecting a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::velox) enum Unfit {
-    /// It is something else.
-    Wrong(String),
-    /// It ends too early.
-    Cut(String),
+pub(in crate::velox) enum Mismatch {
+    /// It has another format or is for another platform.
+    WrongFormat(String),
+    /// It is truncated.
+    Truncated(String),
 }
 
-/// Checks a file's start and size against a platform in Go's words.
-pub(in crate::velox) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
+/// Checks a file's first bytes and its size against a platform, by Go's names.
+pub(in crate::velox) fn check(
+    head: &[u8],
+    size: u64,
+    os: &str,
+    arch: &str,
+) -> Result<(), Mismatch> {
     if size == 0 {
-        return Err(Unfit::Cut("it is empty".into()));
+        return Err(Mismatch::Truncated("it is empty".into()));
     }
     let wrong = |format: &str| {
         let start: Vec<String> = head
@@ -25,16 +30,16 @@ pub(in crate::velox) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> R
             .take(8)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        Err(Unfit::Wrong(format!(
+        Err(Mismatch::WrongFormat(format!(
             "it is no {format} executable for {os}/{arch}: it starts with {}",
             start.join(" ")
         )))
     };
     match os {
-        // All begin with a program for DOS, and that alone is none for Windows.
+        // All begin with a DOS program, which alone is no Windows executable.
         "windows" if head.starts_with(b"MZ") => match pe_machine(head) {
             Some(machine) => processor(Some(machine), PE, os, arch),
-            None if size < HEAD as u64 => too_short(size),
+            None if size < HEADER_LEN as u64 => too_short(size),
             None => wrong("PE"),
         },
         "windows" => wrong("PE"),
@@ -45,23 +50,23 @@ pub(in crate::velox) fn check(head: &[u8], size: u64, os: &str, arch: &str) -> R
             let machine = Bytes { head, big: false }.word(4);
             processor(machine.map(u64::from), MACH, os, arch)
         }
-        // A universal binary holds several processors.
+        // A universal binary contains several architectures.
         "darwin" | "ios" if head.starts_with(&[0xca, 0xfe, 0xba, 0xbe]) => Ok(()),
         "darwin" | "ios" => wrong("Mach-O"),
         "js" | "wasip1" if head.starts_with(b"\0asm") => Ok(()),
         "js" | "wasip1" => wrong("WebAssembly"),
-        // Their formats are their own.
+        // These formats are not checked.
         "plan9" | "aix" => Ok(()),
         _ if head.starts_with(b"\x7fELF") => elf(head, size, os, arch),
         _ => wrong("ELF"),
     }
 }
 
-/// Bytes of a Mach-O header of 64 bits.
+/// The length of a 64-bit Mach-O header.
 const MACH_HEADER: u64 = 32;
 
-fn too_short(size: u64) -> Result<(), Unfit> {
-    Err(Unfit::Cut(format!(
+fn too_short(size: u64) -> Result<(), Mismatch> {
+    Err(Mismatch::Truncated(format!(
         "it has {size} bytes, and that is less than the header of an executable"
     )))
 }
@@ -76,13 +81,13 @@ const ELF: [(&str, u64); 5] = [
 const PE: [(&str, u64); 3] = [("amd64", 0x8664), ("arm64", 0xaa64), ("386", 0x14c)];
 const MACH: [(&str, u64); 2] = [("amd64", 0x0100_0007), ("arm64", 0x0100_000c)];
 
-/// A processor that the table does not know is left unchecked.
+/// Checks the processor. One that the table does not list is not checked.
 fn processor<const N: usize>(
     found: Option<u64>,
     table: [(&str, u64); N],
     os: &str,
     arch: &str,
-) -> Result<(), Unfit> {
+) -> Result<(), Mismatch> {
     let asked = table.iter().find(|(name, _)| *name == arch);
     let (Some(found), Some((_, asked))) = (found, asked) else {
         return Ok(());
@@ -94,12 +99,12 @@ fn processor<const N: usize>(
         .iter()
         .find(|(_, code)| *code == found)
         .map_or("another processor", |(name, _)| name);
-    Err(Unfit::Wrong(format!(
+    Err(Mismatch::WrongFormat(format!(
         "it is built for {other}, and {os}/{arch} was asked for"
     )))
 }
 
-fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
+fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Mismatch> {
     let (wide, big) = (head.get(4) == Some(&2), head.get(5) == Some(&2));
     if size < if wide { 64 } else { 52 } {
         return too_short(size);
@@ -107,8 +112,8 @@ fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Unfit> {
     let bytes = Bytes { head, big };
     processor(bytes.half(18).map(u64::from), ELF, os, arch)?;
     let short = |end: u64| {
-        Err(Unfit::Cut(format!(
-            "it has {size} bytes, and its header speaks of {end}"
+        Err(Mismatch::Truncated(format!(
+            "it has {size} bytes, and its header describes {end}"
         )))
     };
     let header = if wide {
@@ -154,7 +159,7 @@ fn pe_machine(head: &[u8]) -> Option<u64> {
     (signature == b"PE\0\0").then(|| bytes.half(at + 4).map(u64::from))?
 }
 
-/// Numbers out of a file's start.
+/// Reads numbers from a file's first bytes.
 struct Bytes<'a> {
     head: &'a [u8],
     big: bool,

@@ -1,5 +1,5 @@
-//! Leading a flight: the build runs within its deadline, the host is told how far it is, and it is
-//! given up when nobody waits any more. Runs on the runtime, as part of a pilot's task.
+//! Leads a flight: runs the build within its deadline, publishes its progress to the host, and abandons it when the
+//! last subscriber is gone. Runs on the runtime, as part of a build task.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -9,78 +9,63 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{progress::Progress, task::Work};
-use crate::velox::{
-    context::Inner,
-    flight::{Landed, Leader, inflight::Pilot},
-};
+use super::{Build, context::BuildContext, task};
+use crate::velox::flight::{BuildOutput, Leader, inflight::BuildTask, progress::Progress};
 use crate::{Error, Result, config::duration, metrics::velox as metrics};
 
-/// How often the host is told what is new.
-const TELL: Duration = Duration::from_millis(250);
+/// The pause between two publications of progress to the host.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Builds, for the host where there is a `leader`, else for this process alone. `None`: nobody wants it
-/// any more, and the request to the server was stopped.
-pub(in crate::velox) async fn lead(
-    inner: &Arc<Inner>,
-    mut work: Work,
-    pilot: &Arc<Pilot>,
+/// Builds, for the host if there is a `leader`, else for this process alone. Returns `None` if the last subscriber is
+/// gone; the request to the server is then cancelled.
+pub(super) async fn lead(
+    context: &Arc<BuildContext>,
+    build: &Build,
+    task: &Arc<BuildTask>,
     leader: Option<Leader>,
-) -> Option<Result<Landed>> {
+) -> Option<Result<BuildOutput>> {
     let leader = leader.map(Arc::new);
-    work.forced |= leader.as_ref().is_some_and(|leader| leader.is_forced());
-    pilot.forget_newcomers();
-    let begun = Instant::now();
-    let end = {
-        let _active = Active::new();
-        // Both are polled until one of them ends: the build goes on while its progress is written.
+    let mut build = build.clone();
+    build.forced |= leader.as_ref().is_some_and(|leader| leader.is_forced());
+    task.reset_request_ids();
+    let started = Instant::now();
+    let result = {
+        let _active = ActiveBuild::new();
+        // Both are polled until one of them ends: the build continues while its progress is written.
         tokio::select! {
             biased;
-            end = build(inner, &work, pilot) => end,
-            () = supervise(pilot, leader.as_ref()) => {
-                let stage = pilot.told().phase.stage();
+            result = run_within_deadline(context, &build, task) => result,
+            () = supervise(task, leader.as_ref()) => {
+                let stage = task.progress().phase.stage();
                 metrics::CLIENT_DISCONNECTS.inc(&[stage]);
-                log::warn!(request_id = work.request.request_id, stage; "client disconnected");
+                log::warn!(request_id = build.request.request_id, stage; "client disconnected");
                 return None;
             }
         }
     };
-    count(&work, &end, begun);
-    // What is about this process alone is no outcome: its end hands the flight on.
-    let own = matches!(end, Err(Error::State(_) | Error::Cancelled(_)));
-    if let Some(leader) = leader.filter(|_| !own) {
-        let told = end.clone();
-        let published = tokio::task::spawn_blocking(move || leader.land(&told)).await;
+    count(&build, &result, started);
+    // An error of this process alone is no outcome: the dropped leader passes the flight on.
+    let is_local = matches!(result, Err(Error::State(_) | Error::Cancelled(_)));
+    if let Some(leader) = leader.filter(|_| !is_local) {
+        let outcome = result.clone();
+        let published = tokio::task::spawn_blocking(move || leader.complete(&outcome)).await;
         if let Ok(Err(error)) = published {
-            log::warn!(cache_key:% = work.identity.key, error:%; "outcome not published");
+            log::warn!(cache_key:% = build.keys.key, error:%; "outcome not published");
         }
     }
-    Some(end)
+    Some(result)
 }
 
-/// Reports to the host until no caller is left.
-async fn supervise(pilot: &Arc<Pilot>, leader: Option<&Arc<Leader>>) {
-    let mut told = report(pilot, leader, None).await;
-    let mut ticker = tokio::time::interval(TELL);
-    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = pilot.left() => {}
-            _ = ticker.tick() => {}
-        }
-        if !pilot.is_wanted() && given_up(pilot, leader).await {
-            return;
-        }
-        told = report(pilot, leader, Some(told)).await;
-    }
-}
-
-/// The build within its deadline. A panic in it is an error like others, so that those who wait don't
-/// run into it one after the other.
-async fn build(inner: &Arc<Inner>, work: &Work, pilot: &Arc<Pilot>) -> Result<Landed> {
-    let teller = Arc::clone(pilot);
-    let tell = move |progress: Progress| teller.tell(progress);
-    let mut running = pin!(work.run(inner, pilot.told(), &tell));
+/// Runs the build within its deadline. A panic becomes an error, so that the followers do not repeat it one after the
+/// other.
+async fn run_within_deadline(
+    context: &Arc<BuildContext>,
+    build: &Build,
+    task: &Arc<BuildTask>,
+) -> Result<BuildOutput> {
+    let own_task = Arc::clone(task);
+    let report = move |progress: Progress| own_task.publish(progress);
+    let mut running = pin!(task::run(context, build, task.progress(), &report));
     let caught = std::future::poll_fn(|cx| {
         let poll = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
         poll.unwrap_or_else(|panic| {
@@ -93,28 +78,29 @@ async fn build(inner: &Arc<Inner>, work: &Work, pilot: &Arc<Pilot>) -> Result<La
             Poll::Ready(Err(Error::Internal(message)))
         })
     });
-    let limit = inner.settings.build_timeout;
+    let limit = context.settings.build_timeout;
     tokio::time::timeout(limit, caught)
         .await
-        .unwrap_or_else(|_| Err(timed_out(limit)))
+        .unwrap_or_else(|_| Err(timeout_error(limit)))
 }
 
-/// The deadline's error.
-pub(in crate::velox) fn timed_out(limit: Duration) -> Error {
+/// Returns the error of a build that exceeded its deadline.
+pub(in crate::velox) fn timeout_error(limit: Duration) -> Error {
     Error::Timeout(format!(
         "build exceeded {} timeout",
         duration::format(limit)
     ))
 }
 
-fn count(work: &Work, end: &Result<Landed>, begun: Instant) {
-    let request_id = work.request.request_id.as_str();
-    let status = match end {
-        Ok(landed) if !landed.built => return,
+/// Logs and counts the end of a build.
+fn count(build: &Build, result: &Result<BuildOutput>, started: Instant) {
+    let request_id = build.request.request_id.as_str();
+    let status = match result {
+        Ok(output) if !output.built => return,
         Ok(_) => "success",
         Err(error) => {
-            let build_duration = duration::brief(begun.elapsed());
-            log::error!(request_id, cache_key:% = work.identity.key, build_duration, error:%; "build failed");
+            let build_duration = duration::brief(started.elapsed());
+            log::error!(request_id, cache_key:% = build.keys.key, build_duration, error:%; "build failed");
             let (kind, status) = match error {
                 Error::Timeout(_) => ("timeout", "timeout"),
                 Error::Io { .. } => ("cache_write", "error"),
@@ -127,52 +113,69 @@ fn count(work: &Work, end: &Result<Landed>, begun: Instant) {
     metrics::BUILDS.inc(&[status, "miss"]);
 }
 
-/// Tells the host what is new since `before`, and who came.
-async fn report(
-    pilot: &Arc<Pilot>,
+/// Publishes progress to the host until there is no subscriber.
+async fn supervise(task: &Arc<BuildTask>, leader: Option<&Arc<Leader>>) {
+    let mut published = publish(task, leader, None).await;
+    let mut ticker = tokio::time::interval(PROGRESS_INTERVAL);
+    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = task.unsubscribed() => {}
+            _ = ticker.tick() => {}
+        }
+        if !task.has_subscribers() && abandon(task, leader).await {
+            return;
+        }
+        published = publish(task, leader, Some(published)).await;
+    }
+}
+
+/// Publishes the progress if it differs from `before`, and new request ids.
+async fn publish(
+    task: &Arc<BuildTask>,
     leader: Option<&Arc<Leader>>,
     before: Option<Progress>,
 ) -> Progress {
-    let now = pilot.told();
+    let now = task.progress();
     let Some(leader) = leader else { return now };
     let changed = before.as_ref() != Some(&now);
-    let newcomers = pilot.newcomers();
-    if changed || !newcomers.is_empty() {
-        let (leader, told) = (Arc::clone(leader), now.to_json());
+    let request_ids = task.take_new_request_ids();
+    if changed || !request_ids.is_empty() {
+        let (leader, progress) = (Arc::clone(leader), now.to_json());
         let write = move || -> Result<()> {
-            if !newcomers.is_empty() {
-                leader.note(&newcomers)?;
+            if !request_ids.is_empty() {
+                leader.add_request_ids(&request_ids)?;
             }
-            leader.tell(told)
+            leader.publish_progress(progress)
         };
         if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
-            log::debug!(error:%; "progress not told");
+            log::debug!(error:%; "failed to publish build progress");
         }
     }
     now
 }
 
-/// Whether nobody on the host waits any more; then the flight is over.
-async fn given_up(pilot: &Arc<Pilot>, leader: Option<&Arc<Leader>>) -> bool {
+/// Ends the flight if no process of the host follows it. Returns whether it is over.
+async fn abandon(task: &Arc<BuildTask>, leader: Option<&Arc<Leader>>) -> bool {
     let Some(leader) = leader else {
-        return pilot.retire();
+        return task.retire();
     };
-    let (pilot, leader) = (Arc::clone(pilot), Arc::clone(leader));
-    let asked = tokio::task::spawn_blocking(move || leader.abandon(|| pilot.retire())).await;
-    matches!(asked, Ok(Ok(true)))
+    let (task, leader) = (Arc::clone(task), Arc::clone(leader));
+    let abandoned = tokio::task::spawn_blocking(move || leader.abandon(|| task.retire())).await;
+    matches!(abandoned, Ok(Ok(true)))
 }
 
-/// Counts a build while it lives, however it ends.
-struct Active;
+/// Counts an active build until it is dropped.
+struct ActiveBuild;
 
-impl Active {
+impl ActiveBuild {
     fn new() -> Self {
         metrics::BUILDS_ACTIVE.add(1.0);
         Self
     }
 }
 
-impl Drop for Active {
+impl Drop for ActiveBuild {
     fn drop(&mut self) {
         metrics::BUILDS_ACTIVE.add(-1.0);
     }

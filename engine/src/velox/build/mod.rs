@@ -1,18 +1,36 @@
-//! One build: a slot of the host, attempts with pauses, and the storage of its binary.
+//! One build. Read from top to bottom: `coordinator` joins the host's flight, `leader_task` leads it, `task` acquires a
+//! build slot and makes attempts (`retry`, `error`), `attempt` asks the server (`client`, `response`), receives its
+//! binary (`server_file`, `open_beneath`, `executable`; `body`, `body_decoder`) and stores it (`storage`). `context`
+//! holds the parts that all builds of a process share.
 
-pub(crate) mod attempt;
-pub(crate) mod body;
-pub(crate) mod build_slots;
-pub(crate) mod client;
-pub(crate) mod coordinator;
-pub(crate) mod error;
-pub(crate) mod executable;
-pub(crate) mod leader_task;
-pub(crate) mod open_beneath;
-pub(crate) mod progress;
-pub(crate) mod receive;
-pub(crate) mod response;
-pub(crate) mod retry;
-pub(crate) mod server_file;
-pub(crate) mod storage;
-pub(crate) mod task;
+use std::sync::Arc;
+
+use super::{keys::config_keys::ConfigKeys, protocol::request::Request};
+
+mod attempt;
+pub(super) mod body;
+pub(super) mod body_decoder;
+pub(super) mod build_slots;
+pub(super) mod client;
+pub(super) mod context;
+pub(super) mod coordinator;
+pub(super) mod error;
+mod error_body;
+pub(super) mod executable;
+pub(super) mod leader_task;
+mod open_beneath;
+pub(super) mod response;
+
+mod retry;
+pub(super) mod server_file;
+mod storage;
+mod task;
+
+/// A configuration to build.
+#[derive(Debug, Clone)]
+pub(super) struct Build {
+    pub(super) request: Arc<Request>,
+    pub(super) keys: ConfigKeys,
+    /// Build even if the cache has an artifact.
+    pub(super) forced: bool,
+}

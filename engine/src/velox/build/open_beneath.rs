@@ -1,85 +1,69 @@
-//! Opens a file below a directory without ever leaving it: `openat2(RESOLVE_BENEATH |
-//! RESOLVE_NO_SYMLINKS)` where the kernel has it, else step by step with `O_NOFOLLOW`. Blocking threads.
+//! Opens a file below a directory and never outside of it: `openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)` if the
+//! kernel has it, else step by step with `O_NOFOLLOW`. Runs on blocking threads.
 
 use std::{
-    ffi::CString,
     fs::File,
     io,
-    os::{
-        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
-        unix::ffi::OsStrExt,
-    },
+    os::fd::OwnedFd,
     path::{Component, Path},
 };
 
-/// Opens `relative` below `root` for reading. `root` itself may be reached through symbolic links;
-/// nothing below it may be one. A FIFO does not block.
-pub(in crate::velox) fn open(root: &Path, relative: &Path) -> io::Result<File> {
-    let root = open_at(libc::AT_FDCWD, root, libc::O_DIRECTORY | PATH_ONLY)?;
+#[cfg(target_os = "linux")]
+use rustix::fs::{ResolveFlags, openat2};
+use rustix::{
+    fs::{Mode, OFlags, open as open_path, openat},
+    io::Errno,
+};
+
+/// Opens `relative` below `root` for reading. The path of `root` may contain symbolic links; the path below it must
+/// not. Does not block on a FIFO.
+pub(super) fn open(root: &Path, relative: &Path) -> io::Result<File> {
+    let root = open_root(root)?;
     #[cfg(target_os = "linux")]
-    match openat2(root.as_raw_fd(), relative) {
-        // Kernels before 5.6, and sandboxes that do not know the call.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {}
-        other => return other.map(File::from),
+    {
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match openat2(
+            &root,
+            relative,
+            FILE | OFlags::NOFOLLOW,
+            Mode::empty(),
+            resolve,
+        ) {
+            // Kernels before 5.6, and sandboxes that do not allow the call.
+            Err(Errno::NOSYS | Errno::PERM) => {}
+            opened => return Ok(opened.map(File::from)?),
+        }
     }
     step_by_step(root, relative)
 }
 
+const FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
 #[cfg(target_os = "linux")]
-const PATH_ONLY: i32 = libc::O_PATH;
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
-const PATH_ONLY: i32 = libc::O_RDONLY;
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
-fn c_path(path: &Path) -> io::Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
-}
-
-fn owned(fd: RawFd) -> io::Result<OwnedFd> {
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just opened, and owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn open_at(dir: RawFd, path: &Path, flags: i32) -> io::Result<OwnedFd> {
-    let path = c_path(path)?;
-    // SAFETY: a path that ends with NUL, and a descriptor that the caller keeps open.
-    owned(unsafe { libc::openat(dir, path.as_ptr(), flags | libc::O_CLOEXEC) })
-}
-
-#[cfg(target_os = "linux")]
-fn openat2(root: RawFd, relative: &Path) -> io::Result<OwnedFd> {
-    let path = c_path(relative)?;
-    // SAFETY: all bits zero are a valid `open_how`.
-    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
-    how.flags = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOFOLLOW) as u64;
-    how.resolve = libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
-    // SAFETY: a path that ends with NUL, a struct of the given size, an open descriptor.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_openat2,
-            root,
-            path.as_ptr(),
-            &raw const how,
-            size_of::<libc::open_how>(),
-        )
-    };
-    owned(fd.try_into().unwrap_or(-1))
+fn open_root(root: &Path) -> io::Result<OwnedFd> {
+    Ok(open_path(root, DIRECTORY, Mode::empty())?)
 }
 
 fn step_by_step(mut dir: OwnedFd, relative: &Path) -> io::Result<File> {
     let mut steps = relative.components().peekable();
     while let Some(step) = steps.next() {
         let Component::Normal(name) = step else {
-            return Err(io::Error::from_raw_os_error(libc::EXDEV));
+            return Err(Errno::XDEV.into());
         };
         let flags = if steps.peek().is_some() {
-            libc::O_DIRECTORY | PATH_ONLY
+            DIRECTORY
         } else {
-            libc::O_RDONLY | libc::O_NONBLOCK
+            FILE
         };
-        dir = open_at(dir.as_raw_fd(), Path::new(name), flags | libc::O_NOFOLLOW)?;
+        dir = openat(&dir, name, flags | OFlags::NOFOLLOW, Mode::empty())?;
     }
     Ok(File::from(dir))
 }
@@ -88,19 +72,18 @@ fn step_by_step(mut dir: OwnedFd, relative: &Path) -> io::Result<File> {
 mod tests {
     use std::{io::Read, os::unix::fs::symlink};
 
+    use rustix::fs::{CWD, FileType, mknodat};
+
     use super::*;
 
     type Open = fn(&Path, &Path) -> io::Result<File>;
 
     fn by_steps(root: &Path, relative: &Path) -> io::Result<File> {
-        step_by_step(
-            open_at(libc::AT_FDCWD, root, libc::O_DIRECTORY | PATH_ONLY)?,
-            relative,
-        )
+        step_by_step(open_root(root)?, relative)
     }
 
     #[test]
-    fn a_file_below_is_opened_and_the_root_may_be_a_link() {
+    fn file_below_is_opened_and_the_root_may_be_a_link() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("real/a")).unwrap();
         std::fs::write(dir.path().join("real/a/rr"), "x").unwrap();
@@ -116,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_and_no_dots_lead_out() {
+    fn links_and_dots_do_not_lead_out() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("root/a")).unwrap();
         std::fs::write(dir.path().join("secret"), "x").unwrap();
@@ -137,11 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_does_not_block() {
+    fn fifo_does_not_block() {
         let dir = tempfile::tempdir().unwrap();
-        let path = c_path(&dir.path().join("fifo")).unwrap();
-        // SAFETY: a path that ends with NUL.
-        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
-        assert!(open(dir.path(), Path::new("fifo")).is_ok());
+        let path = dir.path().join("fifo");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        for open in [open as Open, by_steps] {
+            assert!(open(dir.path(), Path::new("fifo")).is_ok());
+        }
     }
 }

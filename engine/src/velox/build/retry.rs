@@ -1,18 +1,18 @@
-//! How long to pause before the next attempt: exponential, capped, with equal jitter (from half to the
-//! whole), so that many clients of one server do not come back in step and yet no attempt is spent at
-//! once. (Marc Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog.)
+//! The pause before the next attempt: exponential, capped, with equal jitter (between half of the ceiling and all of
+//! it), so that many clients of one server do not retry in step and yet no attempt is spent at once. (Marc Brooker,
+//! "Exponential Backoff and Jitter", AWS Architecture Blog.)
 
 use std::time::{Duration, SystemTime};
 
 use crate::config::RetrySettings;
 
-/// By so many steps the pauses after a connection that failed are ahead of those after an answer: a
-/// server that restarts is away for seconds.
-const UNREACHED: u32 = 2;
+/// The steps by which the backoff after a failed connection is ahead of the one after an answer: a server that restarts
+/// is unreachable for seconds.
+const CONNECT_STEPS: u32 = 2;
 
-/// The ceiling of the pause after that many failed attempts, from 1.
+/// Returns the ceiling of the pause after `failed` attempts, from 1.
 #[must_use]
-pub(in crate::velox) fn ceiling(retry: &RetrySettings, failed: u32) -> Duration {
+pub(super) fn backoff_ceiling(retry: &RetrySettings, failed: u32) -> Duration {
     let growth = retry
         .backoff_multiplier
         .max(1.0)
@@ -25,15 +25,15 @@ pub(in crate::velox) fn ceiling(retry: &RetrySettings, failed: u32) -> Duration 
     }
 }
 
-/// As [`ceiling`], after attempts that reached no server.
+/// Like [`backoff_ceiling`], after attempts that reached no server.
 #[must_use]
-pub(in crate::velox) fn unreached_ceiling(retry: &RetrySettings, failed: u32) -> Duration {
-    ceiling(retry, failed.saturating_add(UNREACHED))
+pub(super) fn connect_backoff_ceiling(retry: &RetrySettings, failed: u32) -> Duration {
+    backoff_ceiling(retry, failed.saturating_add(CONNECT_STEPS))
 }
 
-/// Reads the header `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
+/// Parses the header `Retry-After`: seconds, or a date (RFC 9110, 10.2.3).
 #[must_use]
-pub(in crate::velox) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -42,36 +42,36 @@ pub(in crate::velox) fn retry_after(value: &str, now: SystemTime) -> Option<Dura
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Random numbers for pauses: fast, and good enough for nothing else (splitmix64).
+/// Random numbers for pauses (splitmix64): fast, and not for any other purpose.
 #[derive(Debug, Clone)]
-pub(in crate::velox) struct Jitter(u64);
+pub(super) struct Jitter(u64);
 
 impl Jitter {
-    /// With a seed of a test's.
+    /// Uses a fixed seed.
     #[cfg(test)]
-    pub(in crate::velox) fn seeded(seed: u64) -> Self {
+    pub(super) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// With a seed of the system's. Without one all processes would pause alike, which is no error.
-    pub(in crate::velox) fn new() -> Self {
+    /// Uses a random seed of the system. Without one all processes pause alike, which is no error.
+    pub(super) fn new() -> Self {
         let mut seed = [0; 8];
         let _ = getrandom::fill(&mut seed);
         Self(u64::from_le_bytes(seed))
     }
 
-    /// Evenly between half of it and all of it.
-    pub(in crate::velox) fn equal(&mut self, most: Duration) -> Duration {
-        self.between(most / 2, most)
+    /// Returns a duration between half of `ceiling` and all of it.
+    pub(super) fn equal(&mut self, ceiling: Duration) -> Duration {
+        self.between(ceiling / 2, ceiling)
     }
 
-    /// A little more than what a server asked for, because it asked all of its clients.
-    pub(in crate::velox) fn beyond(&mut self, least: Duration) -> Duration {
-        self.between(least, least.saturating_add(least / 8))
+    /// Returns slightly more than the server asked for, because it asks all of its clients.
+    pub(super) fn beyond(&mut self, min: Duration) -> Duration {
+        self.between(min, min.saturating_add(min / 8))
     }
 
-    /// Evenly between the two.
-    pub(in crate::velox) fn between(&mut self, least: Duration, most: Duration) -> Duration {
+    /// Returns a uniformly distributed duration between the two.
+    pub(super) fn between(&mut self, min: Duration, max: Duration) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -79,7 +79,7 @@ impl Jitter {
         bits ^= bits >> 31;
         // The upper 53 bits are as many as a float holds exactly.
         let fraction = (bits >> 11) as f64 / (1u64 << 53) as f64;
-        least + most.saturating_sub(least).mul_f64(fraction)
+        min + max.saturating_sub(min).mul_f64(fraction)
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ceilings_are_those_that_the_plugin_documents() {
+    fn ceilings_are_those_of_the_plugin_documentation() {
         let retry = RetrySettings {
             max_attempts: 3,
             initial_delay: Duration::from_secs(1),
@@ -96,15 +96,15 @@ mod tests {
             backoff_multiplier: 2.0,
         };
         let seconds: Vec<u64> = (1..8)
-            .map(|failed| ceiling(&retry, failed).as_secs())
+            .map(|failed| backoff_ceiling(&retry, failed).as_secs())
             .collect();
         assert_eq!(seconds, [1, 2, 4, 8, 10, 10, 10]);
-        assert_eq!(ceiling(&retry, u32::MAX), retry.max_delay);
+        assert_eq!(backoff_ceiling(&retry, u32::MAX), retry.max_delay);
         let steep = RetrySettings {
             backoff_multiplier: f64::INFINITY,
             ..retry
         };
-        assert_eq!(ceiling(&steep, 2), steep.max_delay);
+        assert_eq!(backoff_ceiling(&steep, 2), steep.max_delay);
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn unreached_server_is_given_more_time_than_one_that_answers() {
+    fn unreachable_server_has_more_time_than_one_that_answers() {
         let retry = RetrySettings {
             max_attempts: 3,
             initial_delay: Duration::from_secs(1),
@@ -127,14 +127,14 @@ mod tests {
             backoff_multiplier: 2.0,
         };
         let seconds: Vec<u64> = (1..5)
-            .map(|failed| unreached_ceiling(&retry, failed).as_secs())
+            .map(|failed| connect_backoff_ceiling(&retry, failed).as_secs())
             .collect();
         assert_eq!(seconds, [4, 8, 10, 10]);
-        assert_eq!(unreached_ceiling(&retry, u32::MAX), retry.max_delay);
+        assert_eq!(connect_backoff_ceiling(&retry, u32::MAX), retry.max_delay);
     }
 
     #[test]
-    fn retry_after_is_read_as_seconds_and_as_a_date() {
+    fn retry_after_is_parsed_as_seconds_and_as_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         for (value, expected) in [
             (" 7 ", Some(7)),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_spread_over_the_whole_range() {
+    fn pauses_cover_the_whole_range() {
         let mut jitter = Jitter::seeded(1);
         let (least, most) = (Duration::from_millis(100), Duration::from_millis(250));
         let pauses: Vec<Duration> = (0..1000).map(|_| jitter.between(least, most)).collect();

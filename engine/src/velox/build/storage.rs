@@ -1,16 +1,14 @@
-//! Where a binary is kept: in the cache, or, where that is off, full or not writable, in a place of its own
-//! for an hour, because a cache's trouble never fails a build. The second place is a store like the
-//! first, made when it is first needed; nothing is ever looked up in it. Blocking threads.
+//! Stores binaries: in the cache, or, if that is off, full or not writable, in a temporary store for an hour, because
+//! cache errors must not fail a build. The temporary store is created when it is needed; lookups never read it. Runs
+//! on blocking threads.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use once_cell::sync::OnceCell;
 
-use super::error::Trouble;
+use super::{Build, error::AttemptError};
 use crate::velox::{
-    flight::Landed,
-    keys::{config_keys::Identity, mutable_refs::moving_ref},
-    protocol::request::Request,
+    flight::BuildOutput, keys::mutable_refs::mutable_ref, protocol::request::Request,
 };
 use crate::{
     Result,
@@ -24,162 +22,156 @@ use crate::{
     },
 };
 
-/// How long a binary that is not kept stays for those who asked for it.
-const SPARE_TTL: Duration = Duration::from_secs(3600);
-const SPARE_ENTRIES: u32 = 256;
-/// The room that is made for a binary whose size is not known yet; most have about half of it.
-pub(in crate::velox) const USUAL: u64 = 64 << 20;
-/// How long one commit waits for another one.
-const PLACING: Duration = Duration::from_secs(2);
+/// The lifetime of a binary outside the cache.
+const TEMPORARY_TTL: Duration = Duration::from_secs(3600);
+const MAX_TEMPORARY_ENTRIES: u32 = 256;
+/// The disk space that is freed for a binary of unknown size; most need about half of it.
+pub(super) const ASSUMED_SIZE: u64 = 64 << 20;
+/// The longest wait of one commit for another one.
+const COMMIT_LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Which of the two places.
+/// The store for a binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::velox) enum Shelf {
+pub(super) enum Target {
     Cache,
-    Spare,
+    Temporary,
 }
 
-/// Both places.
+/// Both stores.
 #[derive(Debug)]
-pub(in crate::velox) struct Keeper {
+pub(in crate::velox) struct Storage {
     cache: Option<Arc<Store>>,
-    spare: OnceCell<Store>,
-    spare_options: StoreOptions,
+    temporary: OnceCell<Store>,
+    temporary_options: StoreOptions,
     ttl: Duration,
     mutable_ttl: Duration,
 }
 
-/// What is to be known of a binary when it is put away.
-#[derive(Debug, Clone)]
-pub(in crate::velox) struct Parcel {
-    pub(in crate::velox) request: Arc<Request>,
-    pub(in crate::velox) identity: Identity,
-    pub(in crate::velox) forced: bool,
-    pub(in crate::velox) build: Duration,
-}
-
-impl Keeper {
-    /// `spare_dir` is made when it is needed; `run_dir` is for its index.
-    pub(in crate::velox) fn new(
+impl Storage {
+    /// Opens nothing. `run_dir` is for the index of the temporary store.
+    pub(super) fn new(
         cache: Option<Arc<Store>>,
-        spare_dir: PathBuf,
+        temporary_dir: PathBuf,
         run_dir: PathBuf,
         settings: &VeloxSettings,
     ) -> Self {
         Self {
             cache,
-            spare: OnceCell::new(),
-            spare_options: StoreOptions {
-                max_entries: SPARE_ENTRIES,
-                ttl: SPARE_TTL,
+            temporary: OnceCell::new(),
+            temporary_options: StoreOptions {
+                max_entries: MAX_TEMPORARY_ENTRIES,
+                ttl: TEMPORARY_TTL,
                 shown: false,
-                ..StoreOptions::new(spare_dir, run_dir)
+                ..StoreOptions::new(temporary_dir, run_dir)
             },
             ttl: settings.cache.ttl,
             mutable_ttl: settings.mutable_ttl,
         }
     }
 
-    /// The cache, if there is one.
+    /// Returns the cache, if there is one.
     pub(in crate::velox) fn cache(&self) -> Option<&Arc<Store>> {
         self.cache.as_ref()
     }
 
-    /// Where an artifact of this request belongs.
-    pub(in crate::velox) fn shelf(&self, request: &Request) -> Shelf {
+    /// Returns the store for an artifact of this request.
+    pub(super) fn target(&self, request: &Request) -> Target {
         let writable = self.cache.as_ref().is_some_and(|store| store.is_writable());
         if writable && !self.lifetime(request).is_zero() {
-            Shelf::Cache
+            Target::Cache
         } else {
-            Shelf::Spare
+            Target::Temporary
         }
     }
 
     fn lifetime(&self, request: &Request) -> Duration {
-        match moving_ref(request) {
+        match mutable_ref(request) {
             Some(_) => self.ttl.min(self.mutable_ttl),
             None => self.ttl,
         }
     }
 
-    fn store(&self, shelf: Shelf) -> Result<&Store, Trouble> {
-        match (shelf, &self.cache) {
-            (Shelf::Cache, Some(store)) => Ok(store),
+    fn store(&self, target: Target) -> Result<&Store, AttemptError> {
+        match (target, &self.cache) {
+            (Target::Cache, Some(store)) => Ok(store),
             _ => self
-                .spare
+                .temporary
                 .get_or_try_init(|| {
-                    let dir = &self.spare_options.dir;
-                    // A state directory that is gone is not ours to make: its rights are its own.
+                    let dir = &self.temporary_options.dir;
+                    // A missing state directory is not created here: its permissions are set by `host::Dirs`.
                     files::make_dir(dir).context(|| format!("making {}", dir.display()))?;
-                    Store::open(self.spare_options.clone())
+                    Store::open(self.temporary_options.clone())
                 })
-                .map_err(Trouble::Final),
+                .map_err(AttemptError::Permanent),
         }
     }
 
-    /// Begins a binary of at most `most` bytes.
-    pub(in crate::velox) fn stage(&self, shelf: Shelf, most: u64) -> Result<Staging, Trouble> {
+    /// Creates a temporary file for a binary of at most `max_size` bytes.
+    pub(super) fn stage(&self, target: Target, max_size: u64) -> Result<Staging, AttemptError> {
         let staging = self
-            .store(shelf)?
+            .store(target)?
             .stage()
-            .map_err(|error| unkept(shelf, USUAL, error))?;
-        Ok(staging.limited(most))
+            .map_err(|error| storage_error(target, ASSUMED_SIZE, error))?;
+        Ok(staging.limited(max_size))
     }
 
-    /// Makes room on the full disk of the cache. `false`: nothing could go.
-    pub(in crate::velox) fn make_room(&self, need: u64) -> bool {
+    /// Frees disk space in the cache. Returns `false` if nothing could be removed.
+    pub(super) fn make_space(&self, need: u64) -> bool {
         let cache = self.cache.as_ref();
         cache.is_some_and(|store| store.make_room(need, Room::Anything))
     }
 
-    /// Removes what is not to be kept and has been there long enough, also what other processes left.
+    /// Removes expired binaries from the temporary store, also those of other processes.
     pub(in crate::velox) fn sweep(&self, now_ms: u64) {
-        if !self.spare_options.dir.is_dir() {
+        if !self.temporary_options.dir.is_dir() {
             return;
         }
-        let Ok(spare) = self.store(Shelf::Spare) else {
+        let Ok(temporary) = self.store(Target::Temporary) else {
             return;
         };
-        if let Err(error) = spare.clean(now_ms) {
-            log::warn!(dir:% = self.spare_options.dir.display(), error:%; "spare binaries not cleaned");
+        if let Err(error) = temporary.clean(now_ms) {
+            let dir = self.temporary_options.dir.display();
+            log::warn!(dir:%, error:%; "temporary binaries not cleaned");
         }
     }
 
-    /// Puts a whole binary away.
-    pub(in crate::velox) fn commit(
+    /// Commits a complete binary.
+    pub(super) fn commit(
         &self,
-        shelf: Shelf,
+        target: Target,
         staging: Staging,
-        parcel: &Parcel,
-    ) -> Result<Landed, Trouble> {
-        let (store, size) = (self.store(shelf)?, staging.size());
-        let identity = &parcel.identity;
-        // Two configurations that share a key must not both find it free. Without the lock they might,
-        // and one of them would not be kept.
+        build: &Build,
+        build_time: Duration,
+    ) -> Result<BuildOutput, AttemptError> {
+        let (store, size) = (self.store(target)?, staging.size());
+        // Two configurations that share a key must not both find it free. Without the lock they might, and one of them
+        // would replace the other.
         let lock = store.dir().join(".pillion/place.lock");
-        let _placing = Lock::within(&lock, Kind::Exclusive, PLACING).ok().flatten();
+        let _lock = Lock::within(&lock, Kind::Exclusive, COMMIT_LOCK_TIMEOUT)
+            .ok()
+            .flatten();
         reach(FailPoint::BuildPlacing);
-        let (key, ttl) = match shelf {
-            Shelf::Cache => {
-                let key = identity.place(store, clock::unix_ms());
-                let key = key.map_err(|error| unkept(shelf, size, error))?;
-                (key, self.lifetime(&parcel.request))
+        let (key, ttl) = match target {
+            Target::Cache => {
+                let key = build.keys.choose_key(store, clock::unix_ms());
+                let key = key.map_err(|error| storage_error(target, size, error))?;
+                (key, self.lifetime(&build.request))
             }
-            Shelf::Spare => (identity.key, SPARE_TTL),
+            Target::Temporary => (build.keys.key, TEMPORARY_TTL),
         };
         let meta = CommitMeta {
             key,
-            digest: identity.digest,
-            config: parcel.request.config(),
-            build_ms: parcel.build.as_millis().try_into().unwrap_or(u32::MAX),
+            digest: build.keys.digest,
+            config: build.request.config(),
+            build_ms: build_time.as_millis().try_into().unwrap_or(u32::MAX),
             ttl,
-            replace: parcel.forced || shelf == Shelf::Spare,
+            replace: build.forced || target == Target::Temporary,
         };
         let record = store
             .commit(staging, meta)
-            .map_err(|error| unkept(shelf, size, error))?;
+            .map_err(|error| storage_error(target, size, error))?;
         reach(FailPoint::BuildKept);
-        Ok(Landed {
+        Ok(BuildOutput {
             path: store.path(&record),
             record,
             built: true,
@@ -187,12 +179,12 @@ impl Keeper {
     }
 }
 
-/// Trouble with the cache is met by making room where its disk is full, else by going to the spare place;
-/// trouble there is the end. `size` is that of the binary, as far as it is known.
-pub(in crate::velox) fn unkept(shelf: Shelf, size: u64, error: crate::Error) -> Trouble {
-    match shelf {
-        Shelf::Cache if is_full(&error) => Trouble::Full(size, error),
-        Shelf::Cache => Trouble::Unkept(error),
-        Shelf::Spare => Trouble::Final(error),
+/// Classifies an error of a store: a full cache disk needs space for `size` bytes, as far as that is known; after any
+/// other error of the cache the temporary store is used; an error of the temporary store is final.
+pub(super) fn storage_error(target: Target, size: u64, error: crate::Error) -> AttemptError {
+    match target {
+        Target::Cache if is_full(&error) => AttemptError::DiskFull(size, error),
+        Target::Cache => AttemptError::Storage(error),
+        Target::Temporary => AttemptError::Permanent(error),
     }
 }

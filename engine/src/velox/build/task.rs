@@ -1,6 +1,6 @@
-//! One build, from a free slot to a binary in its place. Runs on the runtime, as the one such task of
-//! its configuration on the host; files are touched on blocking threads. Dropped at any point, it leaves
-//! nothing behind: the connection is closed, the copy stops, the temporary file goes.
+//! Runs one build, from acquiring a slot to the stored binary. Runs on the runtime, as the one such task of its
+//! configuration on the host; files are accessed on blocking threads. If it is dropped at any point, the connection is
+//! closed, the copy stops, and the temporary file is removed.
 
 use std::{
     sync::Arc,
@@ -8,174 +8,236 @@ use std::{
 };
 
 use super::{
-    attempt::{Attempt, make_room},
-    error::{Reason, Trouble},
-    progress::{Phase, Progress},
-    retry::{Jitter, ceiling, unreached_ceiling},
-    storage::Shelf,
+    Build,
+    attempt::Attempt,
+    client::Client,
+    context::BuildContext,
+    error::{AttemptError, RetryReason},
+    retry::{Jitter, backoff_ceiling, connect_backoff_ceiling},
+    storage::Target,
 };
-use crate::velox::{
-    context::Inner, flight::Landed, keys::config_keys::Identity, protocol::request::Request,
+use crate::velox::flight::{
+    BuildOutput,
+    progress::{Phase, Progress},
 };
 use crate::{Error, Result, config::duration, host::clock, metrics::velox as metrics};
 
-/// The least pause before asking again for a build that is in flight at the server.
-const LEAST_PAUSE: Duration = Duration::from_millis(100);
+/// The shortest pause before the server is asked again for a build that is in progress there.
+const MIN_IN_PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is to be built, and how.
-#[derive(Debug, Clone)]
-pub(in crate::velox) struct Work {
-    pub(in crate::velox) request: Arc<Request>,
-    pub(in crate::velox) identity: Identity,
-    pub(in crate::velox) forced: bool,
-}
+/// Publishes the progress of a build.
+pub(super) type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
-impl Work {
-    /// Does it. `tell` is called with each change of how far it is.
-    pub(in crate::velox) async fn run(
-        &self,
-        inner: &Arc<Inner>,
-        mut progress: Progress,
-        tell: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<Landed> {
-        if !self.forced
-            && let Some(landed) = self.already_there(inner).await
-        {
-            return Ok(landed);
-        }
-        let deadline = Instant::now() + inner.settings.build_timeout;
-        let client = inner.client().await?;
-        let mut jitter = Jitter::new();
-        progress.phase = Phase::Queued;
-        tell(progress.clone());
-        let _slot = inner.slot(&mut jitter).await?;
-        let begun = Instant::now();
-        let mut attempt = Attempt {
-            force: self.forced,
-            shelf: inner.keeper.shelf(&self.request),
+/// Runs the build. Calls `report` with each change of its progress.
+pub(super) async fn run(
+    context: &Arc<BuildContext>,
+    build: &Build,
+    mut progress: Progress,
+    report: Report<'_>,
+) -> Result<BuildOutput> {
+    if !build.forced
+        && let Some(output) = find_on_disk(context, build).await
+    {
+        return Ok(output);
+    }
+    let deadline = Instant::now() + context.settings.build_timeout;
+    let client = context.client().await?;
+    let mut jitter = Jitter::new();
+    progress.phase = Phase::Queued;
+    report(progress.clone());
+    let _slot = context.acquire_slot(&mut jitter).await?;
+    let started = Instant::now();
+    let mut retries = Retries {
+        context,
+        build,
+        deadline,
+        jitter,
+        force: build.forced,
+        target: context.storage.target(&build.request),
+        failed: 0,
+        conflicts: 0,
+        has_retried_once: false,
+        has_forced_rebuild: false,
+        has_made_space: false,
+    };
+    loop {
+        progress.attempt += 1;
+        progress.phase = Phase::Building;
+        report(progress.clone());
+        let attempt = retries.attempt(client, report, started);
+        let error = match attempt.run(&progress).await {
+            Ok(output) => {
+                observe(build, &output, started);
+                return Ok(output);
+            }
+            Err(error) => error,
         };
-        let (mut failed, mut conflicts) = (0, 0);
-        let (mut asked_anew, mut doubted, mut roomy) = (false, false, false);
-        loop {
-            progress.attempt += 1;
-            progress.phase = Phase::Building;
-            tell(progress.clone());
-            let trouble = match self
-                .attempt(inner, client, attempt, begun, &progress, tell)
-                .await
-            {
-                Ok(landed) => {
-                    self.count(&landed, begun);
-                    return Ok(landed);
-                }
-                Err(trouble) => trouble,
-            };
-            let (trouble, asked) = trouble.split();
-            let retry = &inner.settings.retry;
-            let (reason, pause) = match trouble {
-                Trouble::Final(error) => return Err(error),
-                Trouble::Doubtful(error) if doubted || retry.max_attempts < 2 => return Err(error),
-                Trouble::Doubtful(error) => {
-                    doubted = true;
-                    let pause = jitter.equal(unreached_ceiling(retry, 1));
-                    self.warn(progress.attempt, Reason::Server, pause, &error);
-                    (Reason::Server.label(), pause)
-                }
-                Trouble::After(..) => return Err(Error::Internal("pause in a pause".into())),
-                Trouble::Full(need, _) if !roomy && make_room(inner, need).await => {
-                    roomy = true;
-                    continue;
-                }
-                Trouble::Full(_, error) | Trouble::Unkept(error)
-                    if attempt.shelf == Shelf::Cache =>
-                {
-                    metrics::ERRORS.inc(&["cache_write"]);
-                    log::warn!(request_id = self.request.request_id, cache_key:% = self.identity.key, error:%; "cache write failed");
-                    attempt.shelf = Shelf::Spare;
-                    continue;
-                }
-                Trouble::Full(_, error) | Trouble::Unkept(error) => return Err(error),
-                Trouble::Stale(error) if asked_anew => return Err(error),
-                Trouble::Stale(error) => {
-                    // The server's cache still names the file; only a fresh build brings it back.
-                    log::warn!(request_id = self.request.request_id, error:%; "build retry");
-                    metrics::RETRIES.inc(&[Reason::Download.label()]);
-                    attempt.force = true;
-                    asked_anew = true;
-                    continue;
-                }
-                Trouble::Busy => {
-                    conflicts += 1;
-                    let most = ceiling(retry, conflicts).max(LEAST_PAUSE);
-                    let pause = jitter.equal(most).max(jitter.beyond(asked));
-                    ("in_progress", pause)
-                }
-                Trouble::Passing(reason, error) => {
-                    failed += 1;
-                    if failed >= retry.max_attempts {
-                        return Err(exhausted(error, failed));
-                    }
-                    if deadline.saturating_duration_since(Instant::now()) < asked {
-                        return Err(too_long(error, asked));
-                    }
-                    let most = match reason {
-                        Reason::Connect => unreached_ceiling(retry, failed),
-                        Reason::Server | Reason::Download => ceiling(retry, failed),
-                    };
-                    let pause = jitter.equal(most).max(jitter.beyond(asked));
-                    self.warn(failed, reason, pause, &error);
-                    (reason.label(), pause)
-                }
-            };
+        if let Some((reason, pause)) = retries.handle(error, progress.attempt).await? {
             metrics::RETRIES.inc(&[reason]);
             progress.phase = Phase::Retrying;
-            tell(progress.clone());
+            report(progress.clone());
             tokio::time::sleep(pause).await;
         }
     }
+}
 
-    /// Somebody may have landed it while we waited for our turn.
-    async fn already_there(&self, inner: &Arc<Inner>) -> Option<Landed> {
-        let (inner, identity) = (Arc::clone(inner), self.identity.clone());
-        let look = move || {
-            let store = inner.keeper.cache()?;
-            match identity.lookup_disk(store, clock::unix_ms()) {
-                Ok(record) => {
-                    let record = record?;
-                    let whole = store.open_binary(&record).is_ok_and(|file| file.is_some());
-                    let path = store.path(&record);
-                    whole.then_some(Landed {
-                        record,
-                        path,
-                        built: false,
-                    })
-                }
-                Err(error) => {
-                    log::warn!(cache_key:% = identity.key, error:%; "cache read failed");
-                    None
-                }
+/// Returns the artifact from disk: another process may have stored it while this one waited.
+async fn find_on_disk(context: &Arc<BuildContext>, build: &Build) -> Option<BuildOutput> {
+    let (context, keys) = (Arc::clone(context), build.keys.clone());
+    let find = move || {
+        let store = context.storage.cache()?;
+        match keys.lookup_disk(store, clock::unix_ms()) {
+            Ok(record) => {
+                let record = record?;
+                let is_complete = store.open_binary(&record).is_ok_and(|file| file.is_some());
+                let path = store.path(&record);
+                is_complete.then_some(BuildOutput {
+                    record,
+                    path,
+                    built: false,
+                })
             }
-        };
-        tokio::task::spawn_blocking(look).await.ok().flatten()
+            Err(error) => {
+                log::warn!(cache_key:% = keys.key, error:%; "cache read failed");
+                None
+            }
+        }
+    };
+    tokio::task::spawn_blocking(find).await.ok().flatten()
+}
+
+fn observe(build: &Build, output: &BuildOutput, started: Instant) {
+    let platform = [build.request.os.as_str(), build.request.arch.as_str()];
+    metrics::BUILD_DURATION.observe(&platform, started.elapsed().as_secs_f64());
+    metrics::BINARY_SIZE.observe(&platform, output.record.size as f64);
+}
+
+/// The state of a build between its attempts.
+struct Retries<'a> {
+    context: &'a Arc<BuildContext>,
+    build: &'a Build,
+    deadline: Instant,
+    jitter: Jitter,
+    /// The next attempt asks the server for a fresh build.
+    force: bool,
+    /// The store for the binary of the next attempt.
+    target: Target,
+    failed: u32,
+    conflicts: u32,
+    has_retried_once: bool,
+    has_forced_rebuild: bool,
+    has_made_space: bool,
+}
+
+impl<'a> Retries<'a> {
+    fn attempt(&self, client: &'a Client, report: Report<'a>, started: Instant) -> Attempt<'a> {
+        Attempt {
+            context: self.context,
+            build: self.build,
+            client,
+            report,
+            started,
+            force: self.force,
+            target: self.target,
+        }
     }
 
-    fn warn(&self, attempt: u32, reason: Reason, pause: Duration, error: &Error) {
-        let (request_id, reason) = (self.request.request_id.as_str(), reason.label());
+    /// Decides on the next attempt: returns the reason and the pause before it, `None` if it follows at once, or the
+    /// error that ends the build.
+    async fn handle(
+        &mut self,
+        error: AttemptError,
+        attempt: u32,
+    ) -> Result<Option<(&'static str, Duration)>> {
+        let (error, min_pause) = error.split_pause();
+        let retry = &self.context.settings.retry;
+        match error {
+            AttemptError::Permanent(error) => Err(error),
+            AttemptError::RetryAfter(..) => Err(Error::Internal("nested retry pause".into())),
+            AttemptError::RetryOnce(error) => {
+                if self.has_retried_once || retry.max_attempts < 2 {
+                    return Err(error);
+                }
+                self.has_retried_once = true;
+                let pause = self.jitter.equal(connect_backoff_ceiling(retry, 1));
+                self.warn(attempt, RetryReason::Server, pause, &error);
+                Ok(Some((RetryReason::Server.label(), pause)))
+            }
+            AttemptError::DiskFull(need, error) => {
+                if !self.has_made_space && self.context.make_space(need).await {
+                    self.has_made_space = true;
+                    return Ok(None);
+                }
+                self.use_temporary_target(error)
+            }
+            AttemptError::Storage(error) => self.use_temporary_target(error),
+            AttemptError::FileGone(error) => {
+                if self.has_forced_rebuild {
+                    return Err(error);
+                }
+                // The server's cache still lists the file; only a fresh build creates it again.
+                log::warn!(request_id = self.build.request.request_id, error:%; "build retry");
+                metrics::RETRIES.inc(&[RetryReason::Download.label()]);
+                self.force = true;
+                self.has_forced_rebuild = true;
+                Ok(None)
+            }
+            AttemptError::InProgress => {
+                self.conflicts += 1;
+                let ceiling = backoff_ceiling(retry, self.conflicts).max(MIN_IN_PROGRESS_PAUSE);
+                let pause = self
+                    .jitter
+                    .equal(ceiling)
+                    .max(self.jitter.beyond(min_pause));
+                Ok(Some(("in_progress", pause)))
+            }
+            AttemptError::Transient(reason, error) => {
+                self.failed += 1;
+                if self.failed >= retry.max_attempts {
+                    return Err(exhausted(error, self.failed));
+                }
+                if self.deadline.saturating_duration_since(Instant::now()) < min_pause {
+                    return Err(pause_too_long(error, min_pause));
+                }
+                let ceiling = match reason {
+                    RetryReason::Connect => connect_backoff_ceiling(retry, self.failed),
+                    RetryReason::Server | RetryReason::Download => {
+                        backoff_ceiling(retry, self.failed)
+                    }
+                };
+                let pause = self
+                    .jitter
+                    .equal(ceiling)
+                    .max(self.jitter.beyond(min_pause));
+                self.warn(self.failed, reason, pause, &error);
+                Ok(Some((reason.label(), pause)))
+            }
+        }
+    }
+
+    /// Stores the binary outside the cache, unless that is what failed.
+    fn use_temporary_target(&mut self, error: Error) -> Result<Option<(&'static str, Duration)>> {
+        if self.target == Target::Temporary {
+            return Err(error);
+        }
+        metrics::ERRORS.inc(&["cache_write"]);
+        let (request, keys) = (&self.build.request, &self.build.keys);
+        log::warn!(request_id = request.request_id, cache_key:% = keys.key, error:%; "cache write failed");
+        self.target = Target::Temporary;
+        Ok(None)
+    }
+
+    fn warn(&self, attempt: u32, reason: RetryReason, pause: Duration, error: &Error) {
+        let (request_id, reason) = (self.build.request.request_id.as_str(), reason.label());
         log::warn!(request_id, attempt, reason, pause:% = duration::brief(pause), error:%; "build retry");
-    }
-
-    fn count(&self, landed: &Landed, begun: Instant) {
-        let platform = [self.request.os.as_str(), self.request.arch.as_str()];
-        metrics::BUILD_DURATION.observe(&platform, begun.elapsed().as_secs_f64());
-        metrics::BINARY_SIZE.observe(&platform, landed.record.size as f64);
     }
 }
 
-fn too_long(error: Error, asked: Duration) -> Error {
+fn pause_too_long(error: Error, pause: Duration) -> Error {
     match error {
         Error::Remote(message) => Error::Remote(format!(
             "{message} (the server asks for a pause of {}, which is longer than velox.build_timeout leaves)",
-            duration::brief(asked)
+            duration::brief(pause)
         )),
         other => other,
     }

@@ -1,15 +1,15 @@
-//! A process that waits for another one's build: holds `NNN.wait` together with all others who do, so
-//! that the leader knows of them and the slot is not given away. Blocking threads.
+//! A process that follows the build of another one: shares `NNN.wait` with all other followers, so that the leader
+//! sees that it has followers and the slot is not reassigned. Runs on blocking threads.
 
 use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
 use super::{
-    leader::{Leader, note, progress},
+    leader::{Leader, LeaderClaim, add_request_ids, read_progress},
     outcome::{self, Outcome},
-    slot::Slot,
-    table::{FlightId, Table},
+    slot::FlightSlot,
+    table::{FlightId, FlightTable},
 };
 use crate::{
     Error, Result,
@@ -17,89 +17,92 @@ use crate::{
     host::lock::{Kind, Lock},
 };
 
-/// Leaders that may die in one flight. Beyond it the build itself is taken for the cause.
-pub(super) const MAX_DEATHS: u32 = 10;
+/// The leaders that may die in one flight. Beyond it the build itself is assumed to be the cause.
+pub(super) const MAX_LEADER_DEATHS: u32 = 10;
 
-/// What a waiter sees.
+/// The result of polling a flight.
 #[derive(Debug)]
-pub enum Sight {
-    /// Still in the air; what the leader last told of it.
-    Flying(Option<Value>),
-    /// It has ended.
-    Landed(Outcome),
-    /// Its leader has died, and we are in its place.
+pub enum Poll {
+    /// The flight is active; contains the progress that the leader published last.
+    Active(Option<Value>),
+    /// The flight has ended.
+    Completed(Outcome),
+    /// The leader has died, and this process leads in its place.
     Lead(Leader),
-    /// The table knows nothing of it any more: board anew.
+    /// The table does not list the flight any more: join again.
     Lost,
 }
 
-/// A process that waits for another one's build.
+/// A process that follows the build of another one.
 #[derive(Debug)]
-pub struct Waiter {
+pub struct Follower {
     pub(super) dir: PathBuf,
-    pub(super) slot: Slot,
+    pub(super) slot: FlightSlot,
     pub(super) id: FlightId,
     pub(super) forced: bool,
     pub(super) attempt: u64,
-    pub(super) _wait: Lock,
+    pub(super) _lock: Lock,
 }
 
-impl Waiter {
-    /// Adds to the list of those who asked.
+impl Follower {
+    /// Adds request ids to the list of the flight.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn note(&self, request_ids: &[String]) -> Result<()> {
-        note(&self.slot, request_ids)
+    /// Returns [`Error::Io`].
+    pub fn add_request_ids(&self, request_ids: &[String]) -> Result<()> {
+        add_request_ids(&self.slot, request_ids)
     }
 
-    /// Looks how it stands. After [`Sight::Lead`], [`Sight::Landed`] and [`Sight::Lost`] this waiter
-    /// is of no more use.
+    /// Polls the flight. After [`Poll::Lead`], [`Poll::Completed`] and [`Poll::Lost`] the follower must be dropped.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn look(&mut self) -> Result<Sight> {
-        if let Some(outcome) = outcome::look(&self.dir, self.id, self.attempt) {
-            return Ok(Sight::Landed(outcome));
+    /// Returns [`Error::Io`].
+    pub fn poll(&mut self) -> Result<Poll> {
+        if let Some(outcome) = outcome::read(&self.dir, self.id, self.attempt) {
+            return Ok(Poll::Completed(outcome));
         }
-        let Some(mut table) = Table::open(&self.dir, Duration::ZERO)? else {
-            return Ok(Sight::Flying(None));
+        let Some(mut table) = FlightTable::open(&self.dir, Duration::ZERO)? else {
+            return Ok(Poll::Active(None));
         };
         let entry = table.entry(self.slot.number);
         if entry.id != self.id || entry.is_empty() {
-            return Ok(Sight::Lost);
+            return Ok(Poll::Lost);
         }
-        let lead = Slot::take(&self.slot.lead(), Kind::Exclusive)?;
-        if lead.is_none() && entry.attempt == self.attempt {
-            return Ok(Sight::Flying(progress(&self.slot, entry.attempt)));
+        let lock = FlightSlot::try_lock(&self.slot.leader_lock(), Kind::Exclusive)?;
+        if lock.is_none() && entry.attempt == self.attempt {
+            return Ok(Poll::Active(read_progress(&self.slot, entry.attempt)));
         }
-        // A leader writes the outcome before it lets go, so that of ours is there by now, or never.
-        if let Some(outcome) = outcome::look(&self.dir, self.id, self.attempt) {
-            return Ok(Sight::Landed(outcome));
+        // A leader writes its outcome before it releases the slot, so an outcome of this attempt exists by now or never.
+        if let Some(outcome) = outcome::read(&self.dir, self.id, self.attempt) {
+            return Ok(Poll::Completed(outcome));
         }
         if self.forced && !entry.forced {
-            return Ok(Sight::Lost);
+            return Ok(Poll::Lost);
         }
-        let Some(lead) = lead else {
-            // Another one has taken over; its outcome will be ours.
+        let Some(lock) = lock else {
+            // Another process leads now; its outcome is shared.
             self.attempt = entry.attempt;
-            return Ok(Sight::Flying(progress(&self.slot, entry.attempt)));
+            return Ok(Poll::Active(read_progress(&self.slot, entry.attempt)));
         };
-        if let Some(outcome) = outcome::look(&self.dir, self.id, entry.attempt) {
-            return Ok(Sight::Landed(outcome));
+        if let Some(outcome) = outcome::read(&self.dir, self.id, entry.attempt) {
+            return Ok(Poll::Completed(outcome));
         }
         reach(FailPoint::FlightDeath);
-        let deaths = entry.deaths + 1;
-        let seat = (self.id, entry.forced, deaths);
-        let leader = Leader::begin(&mut table, &self.dir, self.slot.clone(), lead, seat)?;
+        let claim = LeaderClaim {
+            id: self.id,
+            forced: entry.forced,
+            deaths: entry.deaths + 1,
+        };
+        let leader = Leader::start(&mut table, &self.dir, self.slot.clone(), lock, claim)?;
         reach(FailPoint::FlightTaken);
-        if deaths > MAX_DEATHS {
-            leader.land(&Err(Error::Internal(format!(
-                "{deaths} processes have died while they built this configuration; it is not tried again"
+        if claim.deaths > MAX_LEADER_DEATHS {
+            leader.complete(&Err(Error::Internal(format!(
+                "{} processes have died while they built this configuration; it is not tried again",
+                claim.deaths
             ))))?;
             self.attempt = leader.attempt();
-            return Ok(Sight::Flying(None));
+            return Ok(Poll::Active(None));
         }
-        Ok(Sight::Lead(leader))
+        Ok(Poll::Lead(leader))
     }
 }

@@ -1,6 +1,6 @@
-//! The callers within one process: those who want the same configuration share one task (the pilot),
-//! which alone polls the host's files for all of them. A caller that leaves is counted out by its
-//! drop; when the last one has left, the pilot may retire. Any thread; no lock is held over a wait.
+//! The active builds of one process. Requests for the same configuration subscribe to one build task, which alone
+//! polls the host's files for all of them. Dropping a subscriber unsubscribes it; the task may stop after the last
+//! one. Runs on any thread; no lock is held across an await.
 
 use std::{
     collections::HashMap,
@@ -9,229 +9,230 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
-use super::{FlightId, Landed};
+use super::{BuildOutput, FlightId, progress::Progress};
 use crate::Result;
-use crate::velox::build::progress::Progress;
 
-/// What one pilot brings: a configuration, and whether it has to be built anew.
-type Errand = (FlightId, bool);
+/// Identifies a build task of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct BuildId {
+    flight: FlightId,
+    forced: bool,
+}
 
-/// What callers see.
+/// The state of a build task that its subscribers see.
 #[derive(Debug, Clone)]
-pub(in crate::velox) struct View {
+pub(in crate::velox) struct Snapshot {
     pub(in crate::velox) progress: Progress,
-    pub(in crate::velox) end: Option<Result<Landed>>,
+    pub(in crate::velox) result: Option<Result<BuildOutput>>,
 }
 
-/// All pilots of the process.
+/// All build tasks of the process.
 #[derive(Debug, Default)]
-pub(in crate::velox) struct Locals {
-    pilots: Mutex<HashMap<Errand, Seats>>,
+pub(in crate::velox) struct Inflight {
+    tasks: Mutex<HashMap<BuildId, Subscribers>>,
 }
 
+/// The subscribers of one task.
 #[derive(Debug)]
-struct Seats {
+struct Subscribers {
     shared: Arc<Shared>,
-    callers: usize,
+    count: usize,
     request_ids: Vec<String>,
-    // Ids up to here are known to the host.
-    noted: usize,
+    /// The number of request ids that were passed on to the host.
+    reported: usize,
 }
 
 #[derive(Debug)]
 struct Shared {
-    view: watch::Receiver<View>,
-    left: Notify,
+    snapshots: watch::Receiver<Snapshot>,
+    /// Notified when the last subscriber unsubscribes.
+    unsubscribed: Notify,
 }
 
-/// One who waits. Counted out when dropped.
+/// A subscriber to a build; dropping it unsubscribes.
 #[derive(Debug)]
-pub(in crate::velox) struct Caller {
-    locals: Arc<Locals>,
-    errand: Errand,
+pub(in crate::velox) struct Subscriber {
+    inflight: Arc<Inflight>,
+    id: BuildId,
     shared: Arc<Shared>,
-    pub(in crate::velox) view: watch::Receiver<View>,
+    pub(in crate::velox) snapshots: watch::Receiver<Snapshot>,
 }
 
-/// The task that does the errand. Whatever ends it, the callers learn of it, and the next caller gets a
-/// new one.
+/// The publishing side of a build. However it ends, its subscribers are notified, and the next request for the
+/// configuration gets a new task.
 #[derive(Debug)]
-pub(in crate::velox) struct Pilot {
-    locals: Arc<Locals>,
-    errand: Errand,
+pub(in crate::velox) struct BuildTask {
+    inflight: Arc<Inflight>,
+    id: BuildId,
     shared: Arc<Shared>,
-    view: watch::Sender<View>,
+    snapshots: watch::Sender<Snapshot>,
 }
 
-impl Locals {
-    /// Joins the errand of a pilot, or makes one, whose task the caller has to start.
-    pub(in crate::velox) fn join(
+impl Inflight {
+    /// Subscribes to the build of a configuration. Returns a new task if there is none; the caller must run it.
+    pub(in crate::velox) fn subscribe(
         self: &Arc<Self>,
-        id: FlightId,
+        flight: FlightId,
         forced: bool,
         request_id: &str,
         progress: &Progress,
-    ) -> (Caller, Option<Pilot>) {
-        let mut pilots = self.pilots();
-        // A forced build is good for everybody; but if there is another one, it is probably earlier.
-        let errand = match forced {
-            false if !pilots.contains_key(&(id, false)) && pilots.contains_key(&(id, true)) => {
-                (id, true)
-            }
-            forced => (id, forced),
-        };
-        let mut pilot = None;
-        let seats = pilots.entry(errand).or_insert_with(|| {
-            let (sender, receiver) = watch::channel(View {
+    ) -> (Subscriber, Option<BuildTask>) {
+        let mut tasks = self.lock();
+        let id = |forced| BuildId { flight, forced };
+        // A forced build serves all requests; but if there is also a plain one, that probably ends earlier.
+        let joins_forced =
+            !forced && !tasks.contains_key(&id(false)) && tasks.contains_key(&id(true));
+        let id = id(forced || joins_forced);
+        let mut task = None;
+        let subscribers = tasks.entry(id).or_insert_with(|| {
+            let (sender, receiver) = watch::channel(Snapshot {
                 progress: progress.clone(),
-                end: None,
+                result: None,
             });
             let shared = Arc::new(Shared {
-                view: receiver,
-                left: Notify::new(),
+                snapshots: receiver,
+                unsubscribed: Notify::new(),
             });
-            pilot = Some(Pilot {
-                locals: Arc::clone(self),
-                errand,
+            task = Some(BuildTask {
+                inflight: Arc::clone(self),
+                id,
                 shared: Arc::clone(&shared),
-                view: sender,
+                snapshots: sender,
             });
-            Seats {
+            Subscribers {
                 shared,
-                callers: 0,
+                count: 0,
                 request_ids: Vec::new(),
-                noted: 0,
+                reported: 0,
             }
         });
-        seats.callers += 1;
-        if !seats.request_ids.iter().any(|known| known == request_id) {
-            seats.request_ids.push(request_id.to_owned());
+        subscribers.count += 1;
+        if !subscribers.request_ids.iter().any(|id| id == request_id) {
+            subscribers.request_ids.push(request_id.to_owned());
         }
-        let caller = Caller {
-            locals: Arc::clone(self),
-            errand,
-            view: seats.shared.view.clone(),
-            shared: Arc::clone(&seats.shared),
+        let subscriber = Subscriber {
+            inflight: Arc::clone(self),
+            id,
+            snapshots: subscribers.shared.snapshots.clone(),
+            shared: Arc::clone(&subscribers.shared),
         };
-        (caller, pilot)
+        (subscriber, task)
     }
 
-    /// Every errand: who asked, and how far it is.
-    pub(in crate::velox) fn all(&self) -> Vec<(Vec<String>, View)> {
-        let pilots = self.pilots();
-        pilots
+    /// Returns the request ids and the snapshot of every task.
+    pub(in crate::velox) fn list(&self) -> Vec<(Vec<String>, Snapshot)> {
+        let tasks = self.lock();
+        tasks
             .values()
-            .map(|seats| {
+            .map(|subscribers| {
                 (
-                    seats.request_ids.clone(),
-                    seats.shared.view.borrow().clone(),
+                    subscribers.request_ids.clone(),
+                    subscribers.shared.snapshots.borrow().clone(),
                 )
             })
             .collect()
     }
 
-    fn pilots(&self) -> MutexGuard<'_, HashMap<Errand, Seats>> {
-        self.pilots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<BuildId, Subscribers>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Caller {
+impl Drop for Subscriber {
     fn drop(&mut self) {
-        let mut pilots = self.locals.pilots();
-        let seats = pilots.get_mut(&self.errand);
-        if let Some(seats) = seats.filter(|seats| Arc::ptr_eq(&seats.shared, &self.shared)) {
-            seats.callers = seats.callers.saturating_sub(1);
-            if seats.callers == 0 {
-                self.shared.left.notify_one();
+        let mut tasks = self.inflight.lock();
+        let subscribers = tasks.get_mut(&self.id);
+        let own = |subscribers: &&mut Subscribers| Arc::ptr_eq(&subscribers.shared, &self.shared);
+        if let Some(subscribers) = subscribers.filter(own) {
+            subscribers.count = subscribers.count.saturating_sub(1);
+            if subscribers.count == 0 {
+                self.shared.unsubscribed.notify_one();
             }
         }
     }
 }
 
-impl Pilot {
-    /// Tells the callers how far it is.
-    pub(in crate::velox) fn tell(&self, progress: Progress) {
-        self.view.send_modify(|view| view.progress = progress);
+impl BuildTask {
+    /// Publishes progress to the subscribers.
+    pub(in crate::velox) fn publish(&self, progress: Progress) {
+        self.snapshots
+            .send_modify(|snapshot| snapshot.progress = progress);
     }
 
-    /// What was told last.
-    pub(in crate::velox) fn told(&self) -> Progress {
-        self.view.borrow().progress.clone()
+    /// Returns the progress that was published last.
+    pub(in crate::velox) fn progress(&self) -> Progress {
+        self.snapshots.borrow().progress.clone()
     }
 
-    /// The ids of callers that came since the last call.
-    pub(in crate::velox) fn newcomers(&self) -> Vec<String> {
-        let mut pilots = self.locals.pilots();
-        self.seats(&mut pilots).map_or_else(Vec::new, |seats| {
-            let new = seats
-                .request_ids
-                .iter()
-                .skip(seats.noted)
-                .cloned()
-                .collect();
-            seats.noted = seats.request_ids.len();
-            new
-        })
+    /// Returns the request ids that were added since the last call.
+    pub(in crate::velox) fn take_new_request_ids(&self) -> Vec<String> {
+        let mut tasks = self.inflight.lock();
+        self.subscribers(&mut tasks)
+            .map_or_else(Vec::new, |subscribers| {
+                let new = subscribers.request_ids.iter().skip(subscribers.reported);
+                let new = new.cloned().collect();
+                subscribers.reported = subscribers.request_ids.len();
+                new
+            })
     }
 
-    /// All ids count as new again: another list is to be filled.
-    pub(in crate::velox) fn forget_newcomers(&self) {
-        let mut pilots = self.locals.pilots();
-        if let Some(seats) = self.seats(&mut pilots) {
-            seats.noted = 0;
+    /// Makes all request ids new again, for the list of another flight.
+    pub(in crate::velox) fn reset_request_ids(&self) {
+        let mut tasks = self.inflight.lock();
+        if let Some(subscribers) = self.subscribers(&mut tasks) {
+            subscribers.reported = 0;
         }
     }
 
-    /// Resolves when there may be no caller left. Cancel-safe.
-    pub(in crate::velox) async fn left(&self) {
-        self.shared.left.notified().await;
+    /// Resolves when the last subscriber may have unsubscribed. Cancel-safe.
+    pub(in crate::velox) async fn unsubscribed(&self) {
+        self.shared.unsubscribed.notified().await;
     }
 
-    /// Whether a caller is left.
-    pub(in crate::velox) fn is_wanted(&self) -> bool {
-        let mut pilots = self.locals.pilots();
-        self.seats(&mut pilots)
-            .is_some_and(|seats| seats.callers > 0)
+    /// Returns whether there is a subscriber.
+    pub(in crate::velox) fn has_subscribers(&self) -> bool {
+        let mut tasks = self.inflight.lock();
+        self.subscribers(&mut tasks)
+            .is_some_and(|subscribers| subscribers.count > 0)
     }
 
-    /// Takes the errand off the list if no caller is left. From then on callers get a new pilot.
+    /// Removes the task if it has no subscriber, and returns whether it did. Later requests get a new task.
     pub(in crate::velox) fn retire(&self) -> bool {
-        let mut pilots = self.locals.pilots();
-        if self
-            .seats(&mut pilots)
-            .is_some_and(|seats| seats.callers > 0)
-        {
+        let mut tasks = self.inflight.lock();
+        let subscribers = self.subscribers(&mut tasks);
+        if subscribers.is_some_and(|subscribers| subscribers.count > 0) {
             return false;
         }
-        self.remove(&mut pilots);
+        self.remove(&mut tasks);
         true
     }
 
-    /// Ends the errand and tells all callers.
-    pub(in crate::velox) fn land(&self, end: Result<Landed>) {
-        self.remove(&mut self.locals.pilots());
-        self.view.send_modify(|view| view.end = Some(end));
+    /// Removes the task, and publishes its result to all subscribers.
+    pub(in crate::velox) fn complete(&self, result: Result<BuildOutput>) {
+        self.remove(&mut self.inflight.lock());
+        self.snapshots
+            .send_modify(|snapshot| snapshot.result = Some(result));
     }
 
-    fn seats<'a>(
+    fn subscribers<'a>(
         &self,
-        pilots: &'a mut MutexGuard<'_, HashMap<Errand, Seats>>,
-    ) -> Option<&'a mut Seats> {
-        let seats = pilots.get_mut(&self.errand)?;
-        Arc::ptr_eq(&seats.shared, &self.shared).then_some(seats)
+        tasks: &'a mut HashMap<BuildId, Subscribers>,
+    ) -> Option<&'a mut Subscribers> {
+        let subscribers = tasks.get_mut(&self.id)?;
+        Arc::ptr_eq(&subscribers.shared, &self.shared).then_some(subscribers)
     }
 
-    fn remove(&self, pilots: &mut MutexGuard<'_, HashMap<Errand, Seats>>) {
-        if self.seats(pilots).is_some() {
-            pilots.remove(&self.errand);
+    fn remove(&self, tasks: &mut HashMap<BuildId, Subscribers>) {
+        if self.subscribers(tasks).is_some() {
+            tasks.remove(&self.id);
         }
     }
 }
 
-impl Drop for Pilot {
+impl Drop for BuildTask {
     fn drop(&mut self) {
-        // Callers see their channel closed.
-        self.remove(&mut self.locals.pilots());
+        // The subscribers see their channel closed.
+        self.remove(&mut self.inflight.lock());
     }
 }
 

@@ -1,5 +1,5 @@
-//! The process that builds: holds `NNN.lead`, tells how far it is, and publishes the end. Dropped before
-//! that, it has died for all who wait. Blocking threads.
+//! The leader of a flight: holds `NNN.lead`, publishes progress, and completes the flight. If it is dropped before
+//! that, its followers see it as dead. Runs on blocking threads.
 
 use std::{
     fs::{self, OpenOptions},
@@ -12,10 +12,10 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    outcome::{self, Landed, Outcome},
-    paths::{read_small, replace},
-    slot::Slot,
-    table::{Entry, FlightId, Table},
+    outcome::{self, BuildOutput, Outcome},
+    slot::FlightSlot,
+    small_files::{read_small, replace},
+    table::{FlightEntry, FlightId, FlightTable},
 };
 use crate::{
     Error, Result,
@@ -27,36 +27,56 @@ use crate::{
     },
 };
 
-/// The largest list of request ids of a flight.
+/// The limit of a flight's list of request ids, in bytes.
 const MAX_IDS: u64 = 64 << 10;
 
-/// The one process that builds. Dropped without [`Leader::land`], it has died for all who wait.
+/// The one process that builds. Dropped without [`Leader::complete`], it counts as dead for its followers.
 #[derive(Debug)]
 pub struct Leader {
     dir: PathBuf,
-    pub(super) slot: Slot,
-    entry: Entry,
-    lead: Mutex<Option<Lock>>,
+    pub(super) slot: FlightSlot,
+    entry: FlightEntry,
+    lock: Mutex<Option<Lock>>,
+}
+
+/// The values of a new leader's record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeaderClaim {
+    pub(super) id: FlightId,
+    pub(super) forced: bool,
+    /// Leaders that have died in this flight.
+    pub(super) deaths: u32,
+}
+
+impl LeaderClaim {
+    /// The first leader of a flight.
+    pub(super) fn new(id: FlightId, forced: bool) -> Self {
+        Self {
+            id,
+            forced,
+            deaths: 0,
+        }
+    }
 }
 
 impl Leader {
-    /// Takes a slot: the caller holds its lock and the table.
-    pub(super) fn begin(
-        table: &mut Table,
+    /// Writes the leader's record. The caller holds the slot's lock and the table.
+    pub(super) fn start(
+        table: &mut FlightTable,
         dir: &Path,
-        slot: Slot,
-        lead: Lock,
-        (id, forced, deaths): (FlightId, bool, u32),
+        slot: FlightSlot,
+        lock: Lock,
+        claim: LeaderClaim,
     ) -> Result<Self> {
-        let entry = Entry {
-            id,
-            attempt: attempt()?,
-            forced,
+        let entry = FlightEntry {
+            id: claim.id,
+            attempt: new_attempt()?,
+            forced: claim.forced,
             pid: std::process::id(),
-            deaths,
+            deaths: claim.deaths,
         };
-        if deaths == 0 {
-            let _ = fs::remove_file(slot.ids());
+        if claim.deaths == 0 {
+            let _ = fs::remove_file(slot.request_ids());
         }
         table.write(slot.number, entry)?;
         reach(FailPoint::FlightLed);
@@ -64,45 +84,45 @@ impl Leader {
             dir: dir.to_owned(),
             slot,
             entry,
-            lead: Mutex::new(Some(lead)),
+            lock: Mutex::new(Some(lock)),
         })
     }
 
-    /// Whether somebody in it has asked for a forced build.
+    /// Returns whether a subscriber of the flight has asked for a forced build.
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.entry.forced
     }
 
-    /// The number of this attempt: the word by which progress and outcome belong together.
+    /// Returns the number of this attempt, which ties progress and outcome to it.
     #[must_use]
     pub fn attempt(&self) -> u64 {
         self.entry.attempt
     }
 
-    /// Adds to the list of those who asked.
+    /// Adds request ids to the list of the flight.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn note(&self, request_ids: &[String]) -> Result<()> {
-        let lead = self.held();
-        if lead.is_none() {
+    /// Returns [`Error::Io`].
+    pub fn add_request_ids(&self, request_ids: &[String]) -> Result<()> {
+        let lock = self.lock();
+        if lock.is_none() {
             return Ok(());
         }
-        note(&self.slot, request_ids)
+        add_request_ids(&self.slot, request_ids)
     }
 
-    /// Tells the host how far it is. `progress` is a JSON object; the attempt is added as `flight`.
+    /// Publishes progress to the host. `progress` is a JSON object; the attempt is added as `flight`.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn tell(&self, mut progress: Value) -> Result<()> {
+    /// Returns [`Error::Io`].
+    pub fn publish_progress(&self, mut progress: Value) -> Result<()> {
         if let Some(progress) = progress.as_object_mut() {
             progress.insert("flight".into(), format!("{:016x}", self.attempt()).into());
         }
-        // After the end the slot may be another leader's.
-        let lead = self.held();
-        if lead.is_none() {
+        // After the end the slot may belong to another leader.
+        let lock = self.lock();
+        if lock.is_none() {
             return Ok(());
         }
         let path = self.slot.progress();
@@ -110,77 +130,77 @@ impl Leader {
             .context(|| format!("writing {}", path.display()))
     }
 
-    /// Publishes the outcome to all who wait, and lets go. Does nothing after [`Leader::abandon`].
+    /// Publishes the outcome to all followers, and releases the slot. Does nothing after [`Leader::abandon`].
     ///
     /// # Errors
-    /// [`Error::Io`]: it can't be written. Those who wait will then build themselves.
-    pub fn land(&self, result: &Result<Landed>) -> Result<()> {
-        let mut lead = self.held();
-        if lead.is_none() {
+    /// Returns [`Error::Io`] if the outcome can't be written. The followers then build themselves.
+    pub fn complete(&self, result: &Result<BuildOutput>) -> Result<()> {
+        let mut lock = self.lock();
+        if lock.is_none() {
             return Ok(());
         }
         let outcome = Outcome {
             result: result.clone(),
-            request_ids: ids(&self.slot),
+            request_ids: read_request_ids(&self.slot),
         };
         let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
         reach(FailPoint::FlightPublished);
-        let now = outcome::moment(&self.dir, self.entry.id, self.entry.attempt);
+        let now = outcome::published_at(&self.dir, self.entry.id, self.entry.attempt);
         let _ = fs::remove_file(self.slot.progress());
-        lead.take();
-        drop(lead);
+        lock.take();
+        drop(lock);
         reach(FailPoint::FlightCompleted);
         outcome::sweep(&self.dir, now);
         published
     }
 
-    /// Gives the flight up if no other process waits for it and `retire`, which is asked last and under
-    /// all locks, says that nobody in this one does. `true`: it is over.
+    /// Ends the flight without outcome if no other process follows it and `retire`, which is called last and under all
+    /// locks, returns that this process has no subscriber either. Returns whether the flight is over.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// Returns [`Error::Io`].
     pub fn abandon(&self, retire: impl FnOnce() -> bool) -> Result<bool> {
-        let mut lead = self.held();
-        let Some(mut table) = Table::open(&self.dir, Duration::ZERO)? else {
+        let mut lock = self.lock();
+        let Some(mut table) = FlightTable::open(&self.dir, Duration::ZERO)? else {
             return Ok(false);
         };
-        let alone = Slot::take(&self.slot.wait(), Kind::Exclusive)?;
-        if alone.is_none() || !retire() {
+        let without_followers = FlightSlot::try_lock(&self.slot.follower_lock(), Kind::Exclusive)?;
+        if without_followers.is_none() || !retire() {
             return Ok(false);
         }
-        // The lock is what counts: a record that stays is one of a slot that nobody leads.
-        let _ = table.write(self.slot.number, Entry::default());
+        // Only the lock counts: a record that remains belongs to a slot without leader.
+        let _ = table.write(self.slot.number, FlightEntry::default());
         reach(FailPoint::FlightEmptied);
         let _ = fs::remove_file(self.slot.progress());
-        lead.take();
+        lock.take();
         Ok(true)
     }
 
-    /// The lock of the lead, `None` after the end. Held while the slot's files are written, because they
-    /// may be another leader's as soon as it is let go.
-    fn held(&self) -> MutexGuard<'_, Option<Lock>> {
-        self.lead.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the slot's lock, `None` after the end. The guard is held while the slot's files are written, because
+    /// they may belong to another leader once the lock is released.
+    fn lock(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A number for an attempt, never 0.
-fn attempt() -> Result<u64> {
+/// Returns a random number for an attempt, never 0.
+fn new_attempt() -> Result<u64> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::io("reading random numbers", std::io::Error::other(error)))?;
     Ok(u64::from_le_bytes(bytes) | 1)
 }
 
-/// What the leader of that attempt last told.
-pub(super) fn progress(slot: &Slot, attempt: u64) -> Option<Value> {
+/// Reads the progress that the leader of `attempt` published last.
+pub(super) fn read_progress(slot: &FlightSlot, attempt: u64) -> Option<Value> {
     let bytes = read_small(&slot.progress()).ok()??;
     let value: Value = serde_json::from_slice(&bytes).ok()?;
     (value.get("flight")?.as_str()? == format!("{attempt:016x}")).then_some(value)
 }
 
-/// The ids of all who asked, each once.
-pub(super) fn ids(slot: &Slot) -> Vec<String> {
-    let bytes = read_small(&slot.ids()).ok().flatten();
+/// Reads the request ids of all subscribers of the host, without duplicates.
+pub(super) fn read_request_ids(slot: &FlightSlot) -> Vec<String> {
+    let bytes = read_small(&slot.request_ids()).ok().flatten();
     let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
     let mut ids: Vec<String> = text.lines().map(str::to_owned).collect();
     ids.sort();
@@ -188,9 +208,9 @@ pub(super) fn ids(slot: &Slot) -> Vec<String> {
     ids
 }
 
-/// Adds to the ids, up to a bound.
-pub(super) fn note(slot: &Slot, request_ids: &[String]) -> Result<()> {
-    let path = slot.ids();
+/// Appends request ids, up to [`MAX_IDS`].
+pub(super) fn add_request_ids(slot: &FlightSlot, request_ids: &[String]) -> Result<()> {
+    let path = slot.request_ids();
     let mut lines = request_ids.join("\n");
     lines.push('\n');
     files::open(&path, OpenOptions::new().append(true))

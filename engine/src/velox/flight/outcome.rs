@@ -1,6 +1,5 @@
-//! How a flight ended, for all who waited: one small file for each attempt, published by rename, so
-//! that it is never read half. It lives for a minute; who comes later asks the store, or builds.
-//! Blocking threads.
+//! The outcome of a flight, for its followers: one small file for each attempt, published by rename, so that it is
+//! never read half. It is valid for a minute; later requests use the store, or build. Runs on blocking threads.
 
 use std::{
     fs,
@@ -11,8 +10,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    failure::Failure,
-    paths::{read_small, replace},
+    small_files::{read_small, replace},
+    stored_error::StoredError,
     table::FlightId,
 };
 use crate::{
@@ -22,23 +21,24 @@ use crate::{
     host::clock,
 };
 
-/// How long waiters may take to read it.
-const LIFETIME: Duration = Duration::from_secs(60);
-const ENDING: &str = "outcome";
+/// The time that followers have to read an outcome.
+const OUTCOME_TTL: Duration = Duration::from_secs(60);
+const EXTENSION: &str = "outcome";
 
-/// A binary that a flight has brought.
+/// The binary that a flight has built or found, the same for all its subscribers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Landed {
-    /// What is known of it.
+pub struct BuildOutput {
+    /// Its key, hash, size and times.
     pub record: Record,
-    /// Where it lies: in the cache, or in a place for binaries that are not kept.
+    /// Its file: in the cache, or in the directory of temporary binaries.
     pub path: PathBuf,
-    /// Whether it was built in this flight, and not there already.
+    /// Whether it was built in this flight and not found in the cache.
     pub built: bool,
 }
 
+/// A [`BuildOutput`] in the file.
 #[derive(Serialize, Deserialize)]
-struct Brought {
+struct StoredOutput {
     key: String,
     digest: String,
     path: PathBuf,
@@ -50,30 +50,30 @@ struct Brought {
     built: bool,
 }
 
-impl Brought {
-    fn of(landed: &Landed) -> Self {
-        let record = &landed.record;
+impl StoredOutput {
+    fn new(output: &BuildOutput) -> Self {
+        let record = &output.record;
         Self {
             key: record.key.to_string(),
             digest: record.digest.to_string(),
-            path: landed.path.clone(),
+            path: output.path.clone(),
             sha256: record.sha256_hex(),
             size: record.size,
             created_ms: record.created_ms,
             expires_ms: record.expires_ms,
             build_ms: record.build_ms,
-            built: landed.built,
+            built: output.built,
         }
     }
 
-    fn into_landed(self) -> Option<Landed> {
+    fn into_output(self) -> Option<BuildOutput> {
         let mut sha256 = [0; 32];
         let quarters = sha256.chunks_exact_mut(8).enumerate();
         for (at, quarter) in quarters {
             let digits = self.sha256.as_bytes().get(at * 16..at * 16 + 16)?;
             quarter.copy_from_slice(&Key::parse(digits)?.0.to_be_bytes());
         }
-        Some(Landed {
+        Some(BuildOutput {
             record: Record {
                 key: Key::parse(self.key.as_bytes())?,
                 sha256,
@@ -93,97 +93,98 @@ impl Brought {
 /// The end of one attempt.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// What came of it.
-    pub result: Result<Landed>,
-    /// Who asked, as far as they are known.
+    /// The result.
+    pub result: Result<BuildOutput>,
+    /// The request ids of its subscribers, as far as they are known.
     pub request_ids: Vec<String>,
 }
 
+/// The file: `ok` or `error`.
 #[derive(Serialize, Deserialize)]
-struct Page {
+struct OutcomeFile {
     request_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ok: Option<Brought>,
+    ok: Option<StoredOutput>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Failure>,
+    error: Option<StoredError>,
 }
 
 fn path(dir: &Path, id: FlightId, attempt: u64) -> PathBuf {
     dir.join(format!(
-        "{:016x}{:016x}-{attempt:016x}.{ENDING}",
+        "{:016x}{:016x}-{attempt:016x}.{EXTENSION}",
         id.key, id.digest
     ))
 }
 
-/// Publishes the end of an attempt.
+/// Publishes the outcome of an attempt.
 pub(super) fn publish(dir: &Path, id: FlightId, attempt: u64, outcome: &Outcome) -> Result<()> {
-    let page = Page {
+    let file = OutcomeFile {
         request_ids: outcome.request_ids.clone(),
-        ok: outcome.result.as_ref().ok().map(Brought::of),
-        error: outcome.result.as_ref().err().map(Failure::of),
+        ok: outcome.result.as_ref().ok().map(StoredOutput::new),
+        error: outcome.result.as_ref().err().map(StoredError::from_error),
     };
-    let bytes = serde_json::to_vec(&page)
-        .map_err(|error| Error::Internal(format!("encoding the end of a build: {error}")))?;
+    let bytes = serde_json::to_vec(&file)
+        .map_err(|error| Error::Internal(format!("encoding the outcome of a build: {error}")))?;
     let path = path(dir, id, attempt);
     replace(&path, &bytes).context(|| format!("writing {}", path.display()))
 }
 
-/// The time by the clock that dates these files, which may be a file server's: that of the end that was
-/// published just now.
-pub(super) fn moment(dir: &Path, id: FlightId, attempt: u64) -> SystemTime {
+/// Returns the modification time of the outcome that was published just now: the time by the clock that dates these
+/// files, which may be a file server's.
+pub(super) fn published_at(dir: &Path, id: FlightId, attempt: u64) -> SystemTime {
     let published = path(dir, id, attempt).symlink_metadata();
     published
         .and_then(|published| published.modified())
         .unwrap_or_else(|_| SystemTime::now())
 }
 
-/// The end of that attempt, if it has ended in an orderly way.
-pub(super) fn look(dir: &Path, id: FlightId, attempt: u64) -> Option<Outcome> {
+/// Reads the outcome of an attempt, if one was published.
+pub(super) fn read(dir: &Path, id: FlightId, attempt: u64) -> Option<Outcome> {
     decode(&path(dir, id, attempt))
 }
 
 fn decode(path: &Path) -> Option<Outcome> {
     let bytes = read_small(path).ok()??;
-    let page: Page = serde_json::from_slice(&bytes).ok()?;
-    let result = match (page.ok, page.error) {
-        (Some(brought), None) => Ok(brought.into_landed()?),
-        (None, Some(failure)) => Err(failure.into_error()),
+    let file: OutcomeFile = serde_json::from_slice(&bytes).ok()?;
+    let result = match (file.ok, file.error) {
+        (Some(stored), None) => Ok(stored.into_output()?),
+        (None, Some(error)) => Err(error.into_error()),
         _ => return None,
     };
     Some(Outcome {
         result,
-        request_ids: page.request_ids,
+        request_ids: file.request_ids,
     })
 }
 
-/// All ends that are still told.
-pub(super) fn all(dir: &Path) -> Vec<Outcome> {
-    files(dir)
+/// Reads all outcomes.
+pub(super) fn read_all(dir: &Path) -> Vec<Outcome> {
+    outcome_files(dir)
         .filter_map(|entry| decode(&entry.path()))
         .collect()
 }
 
-/// Removes what nobody waits for any more, and what a killed writer left behind.
+/// Removes expired outcomes, and temporary files of killed writers.
 pub(super) fn sweep(dir: &Path, now: SystemTime) {
-    for entry in files(dir) {
+    for entry in outcome_files(dir) {
         let old = entry
             .metadata()
             .and_then(|metadata| metadata.modified())
-            .is_ok_and(|time| clock::apart(now, time) > LIFETIME);
+            .is_ok_and(|time| clock::apart(now, time) > OUTCOME_TTL);
         if old {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-fn files(dir: &Path) -> impl Iterator<Item = fs::DirEntry> {
+fn outcome_files(dir: &Path) -> impl Iterator<Item = fs::DirEntry> {
     fs::read_dir(dir)
         .into_iter()
         .flatten()
         .flatten()
         .filter(|entry| {
             let path = entry.path();
-            let ending = path.extension().unwrap_or_default();
-            ending == ENDING || ending == "tmp"
+            let extension = path.extension().unwrap_or_default();
+            extension == EXTENSION || extension == "tmp"
         })
 }

@@ -1,4 +1,4 @@
-//! The files of one slot: two locks that are never unlinked, and two small files for those who look.
+//! The files of one slot: two locks that are never unlinked, and two small files that other processes read.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,13 @@ use crate::{
 
 /// The files of one slot.
 #[derive(Debug, Clone)]
-pub(super) struct Slot {
+pub(super) struct FlightSlot {
     dir: PathBuf,
     pub(super) number: usize,
 }
 
-impl Slot {
+impl FlightSlot {
+    /// Names the files of slot `number`; opens none.
     pub(super) fn new(dir: &Path, number: usize) -> Self {
         Self {
             dir: dir.to_owned(),
@@ -23,32 +24,32 @@ impl Slot {
         }
     }
 
-    fn file(&self, ending: &str) -> PathBuf {
-        self.dir.join(format!("{:03}.{ending}", self.number))
+    fn file(&self, extension: &str) -> PathBuf {
+        self.dir.join(format!("{:03}.{extension}", self.number))
     }
 
-    /// Held by the leader, alone.
-    pub(super) fn lead(&self) -> PathBuf {
+    /// The lock that the leader holds exclusively.
+    pub(super) fn leader_lock(&self) -> PathBuf {
         self.file("lead")
     }
 
-    /// Held by all who wait, together.
-    pub(super) fn wait(&self) -> PathBuf {
+    /// The lock that all followers share.
+    pub(super) fn follower_lock(&self) -> PathBuf {
         self.file("wait")
     }
 
-    /// How far the flight is.
+    /// The progress that the leader publishes.
     pub(super) fn progress(&self) -> PathBuf {
         self.file("json")
     }
 
-    /// The request ids of all who asked, a line each.
-    pub(super) fn ids(&self) -> PathBuf {
+    /// The request ids of all subscribers of the host, a line each.
+    pub(super) fn request_ids(&self) -> PathBuf {
         self.file("ids")
     }
 
-    /// Takes a lock of this slot. The caller holds the table.
-    pub(super) fn take(path: &Path, kind: Kind) -> Result<Option<Lock>> {
+    /// Tries to acquire a lock of this slot. The caller holds the table.
+    pub(super) fn try_lock(path: &Path, kind: Kind) -> Result<Option<Lock>> {
         Lock::attempt(path, kind).context(|| format!("locking {}", path.display()))
     }
 }

@@ -1,6 +1,5 @@
-//! The table of flights: which configuration each of the fixed slots is used for. One file, read and
-//! written under `table.lock` only, so every change of hands is one step for all who look. Blocking
-//! threads.
+//! The table of flights: the configuration of each slot. One file, written under `table.lock` only, so every change
+//! of a leader is atomic for all processes. Runs on blocking threads.
 //!
 //! `table.v1`: 256 records of 64 bytes, little-endian.
 //!
@@ -10,12 +9,12 @@
 //! | 8 | 8 | digest of the configuration |
 //! | 16 | 8 | attempt: random, 0 = the record is empty |
 //! | 24 | 4 | bit 0: forced |
-//! | 28 | 4 | process id of the leader, for people |
-//! | 32 | 4 | how many leaders have died in this flight |
+//! | 28 | 4 | process id of the leader, for debugging |
+//! | 32 | 4 | number of leaders that have died in this flight |
 //! | 36 | 20 | zero |
 //! | 56 | 8 | FNV-1a of the 56 bytes before |
 //!
-//! A record that does not check is an empty one: at worst a configuration is built twice.
+//! A record with a wrong checksum counts as empty: at worst a configuration is built twice.
 
 use std::{
     fs::{File, OpenOptions},
@@ -25,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use crate::velox::keys::config_keys::ConfigKeys;
 use crate::{
     Result,
     error::IoContext,
@@ -35,23 +35,33 @@ use crate::{
     },
 };
 
-/// Flights that one host can have in the air.
-pub const SLOTS: usize = 256;
-const RECORD: usize = 64;
-const BYTES: usize = SLOTS * RECORD;
+/// The limit of active flights on one host.
+pub(super) const MAX_FLIGHTS: usize = 256;
+const RECORD_LEN: usize = 64;
+const TABLE_LEN: usize = MAX_FLIGHTS * RECORD_LEN;
 
-/// A configuration: what is built, by whomever.
+/// Identifies a flight by its configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct FlightId {
-    /// Its plain key.
+    /// The plain key.
     pub key: u64,
-    /// Its exact digest.
+    /// The exact digest.
     pub digest: u64,
 }
 
-/// One record.
+impl FlightId {
+    /// Identifies the flight of a configuration.
+    pub(in crate::velox) fn of(keys: &ConfigKeys) -> Self {
+        Self {
+            key: keys.key.0,
+            digest: keys.digest.0,
+        }
+    }
+}
+
+/// One record of the table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct FlightEntry {
     pub(super) id: FlightId,
     /// 0 in an empty record.
     pub(super) attempt: u64,
@@ -60,30 +70,30 @@ pub(super) struct Entry {
     pub(super) deaths: u32,
 }
 
-impl Entry {
+impl FlightEntry {
     pub(super) fn is_empty(&self) -> bool {
         self.attempt == 0
     }
 
-    fn encode(&self) -> [u8; RECORD] {
-        let mut bytes = [0; RECORD];
+    fn encode(&self) -> [u8; RECORD_LEN] {
+        let mut bytes = [0; RECORD_LEN];
         let mut at = 0;
-        let mut put = |part: &[u8]| {
-            if let Some(place) = bytes.get_mut(at..at + part.len()) {
-                place.copy_from_slice(part);
+        let mut append = |part: &[u8]| {
+            if let Some(target) = bytes.get_mut(at..at + part.len()) {
+                target.copy_from_slice(part);
             }
             at += part.len();
         };
-        put(&self.id.key.to_le_bytes());
-        put(&self.id.digest.to_le_bytes());
-        put(&self.attempt.to_le_bytes());
-        put(&u32::from(self.forced).to_le_bytes());
-        put(&self.pid.to_le_bytes());
-        put(&self.deaths.to_le_bytes());
-        put(&[0; 20]);
-        let check = fnv(bytes.split_at(RECORD - 8).0);
-        if let Some(place) = bytes.get_mut(RECORD - 8..) {
-            place.copy_from_slice(&check.to_le_bytes());
+        append(&self.id.key.to_le_bytes());
+        append(&self.id.digest.to_le_bytes());
+        append(&self.attempt.to_le_bytes());
+        append(&u32::from(self.forced).to_le_bytes());
+        append(&self.pid.to_le_bytes());
+        append(&self.deaths.to_le_bytes());
+        append(&[0; 20]);
+        let check = fnv(bytes.split_at(RECORD_LEN - 8).0);
+        if let Some(target) = bytes.get_mut(RECORD_LEN - 8..) {
+            target.copy_from_slice(&check.to_le_bytes());
         }
         bytes
     }
@@ -101,10 +111,10 @@ impl Entry {
                 .and_then(|part| part.try_into().ok())
                 .map_or(0, u32::from_le_bytes)
         };
-        let whole = bytes
-            .get(..RECORD - 8)
-            .is_some_and(|body| fnv(body) == long(RECORD - 8));
-        if !whole {
+        let is_valid = bytes
+            .get(..RECORD_LEN - 8)
+            .is_some_and(|body| fnv(body) == long(RECORD_LEN - 8));
+        if !is_valid {
             return Self::default();
         }
         Self {
@@ -126,22 +136,22 @@ fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// The table, held. Nobody else changes hands of anything until it is dropped.
+/// The locked table. No other process changes a leader until it is dropped.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct FlightTable {
     file: File,
-    entries: Vec<Entry>,
+    entries: Vec<FlightEntry>,
     _lock: Lock,
 }
 
-impl Table {
-    /// Locks and reads it. `None`: others held it for all of `patience`.
-    pub(super) fn open(dir: &Path, patience: Duration) -> Result<Option<Self>> {
+impl FlightTable {
+    /// Locks and reads the table. Returns `None` if other processes hold it for all of `timeout`.
+    pub(super) fn open(dir: &Path, timeout: Duration) -> Result<Option<Self>> {
         let path = dir.join("table.lock");
-        let lock = match Lock::within(&path, Kind::Exclusive, patience) {
-            // The cache directory may have been removed under way.
+        let lock = match Lock::within(&path, Kind::Exclusive, timeout) {
+            // The cache directory may have been removed meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => files::make_dir_in_ours(dir)
-                .and_then(|()| Lock::within(&path, Kind::Exclusive, patience)),
+                .and_then(|()| Lock::within(&path, Kind::Exclusive, timeout)),
             lock => lock,
         };
         let lock = lock.context(|| format!("locking {}", path.display()))?;
@@ -159,36 +169,36 @@ impl Table {
         }))
     }
 
-    /// Reads it without the lock. A record that is just being written reads as an empty one.
-    pub(super) fn glance(dir: &Path) -> Vec<(usize, Entry)> {
-        let bytes = files::read(&dir.join("table.v1"), BYTES as u64);
+    /// Reads the table without its lock. A record that is being written reads as empty.
+    pub(super) fn read_unlocked(dir: &Path) -> Vec<(usize, FlightEntry)> {
+        let bytes = files::read(&dir.join("table.v1"), TABLE_LEN as u64);
         let entries = bytes.ok().flatten().map(decode).unwrap_or_default();
         entries.into_iter().enumerate().collect()
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (usize, Entry)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (usize, FlightEntry)> {
         self.entries.iter().copied().enumerate()
     }
 
-    pub(super) fn entry(&self, slot: usize) -> Entry {
+    pub(super) fn entry(&self, slot: usize) -> FlightEntry {
         self.entries.get(slot).copied().unwrap_or_default()
     }
 
-    pub(super) fn write(&mut self, slot: usize, entry: Entry) -> Result<()> {
-        if let Some(place) = self.entries.get_mut(slot) {
-            *place = entry;
+    pub(super) fn write(&mut self, slot: usize, entry: FlightEntry) -> Result<()> {
+        if let Some(known) = self.entries.get_mut(slot) {
+            *known = entry;
         }
         without_signal(|| {
             self.file
-                .write_all_at(&entry.encode(), (slot * RECORD) as u64)
+                .write_all_at(&entry.encode(), (slot * RECORD_LEN) as u64)
         })
         .context(|| "writing the table of flights")
     }
 }
 
-/// A short file is filled up with empty records.
-fn read(file: &File) -> io::Result<Vec<Entry>> {
-    let mut bytes = vec![0; BYTES];
+/// Reads all records. A short file is padded with empty ones.
+fn read(file: &File) -> io::Result<Vec<FlightEntry>> {
+    let mut bytes = vec![0; TABLE_LEN];
     let mut at = 0;
     while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, at as u64) {
@@ -201,20 +211,19 @@ fn read(file: &File) -> io::Result<Vec<Entry>> {
     Ok(decode(bytes))
 }
 
-fn decode(mut bytes: Vec<u8>) -> Vec<Entry> {
-    bytes.resize(BYTES, 0);
-    bytes.chunks(RECORD).map(Entry::decode).collect()
+fn decode(mut bytes: Vec<u8>) -> Vec<FlightEntry> {
+    bytes.resize(TABLE_LEN, 0);
+    bytes.chunks(RECORD_LEN).map(FlightEntry::decode).collect()
 }
 
-/// Has the disk give all of a new table's bytes at once: a record must not fail for want of room when
-/// the one before it did not.
+/// Allocates all blocks of a new table at once, so that a later record can't fail on a full disk.
 fn allocate(file: &File) -> io::Result<()> {
-    if file.metadata()?.len() >= BYTES as u64 {
+    if file.metadata()?.len() >= TABLE_LEN as u64 {
         return Ok(());
     }
     let none = rustix::fs::FallocateFlags::empty();
-    match without_signal(|| rustix::fs::fallocate(file, none, 0, BYTES as u64)) {
-        // Then each record takes its place when it is written. The last: a filter of system calls.
+    match without_signal(|| rustix::fs::fallocate(file, none, 0, TABLE_LEN as u64)) {
+        // Not supported; then each write allocates. EPERM: a system call filter.
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
             Ok(())
         }
@@ -228,8 +237,8 @@ mod tests {
 
     const NOW: Duration = Duration::ZERO;
 
-    fn entry(attempt: u64) -> Entry {
-        Entry {
+    fn entry(attempt: u64) -> FlightEntry {
+        FlightEntry {
             id: FlightId { key: 1, digest: 2 },
             attempt,
             forced: true,
@@ -239,17 +248,17 @@ mod tests {
     }
 
     #[test]
-    fn a_record_survives_the_file_and_a_torn_one_is_empty() {
+    fn record_is_persistent_and_a_torn_one_is_empty() {
         let dir = tempfile::tempdir().unwrap();
-        let mut table = Table::open(dir.path(), NOW).unwrap().unwrap();
+        let mut table = FlightTable::open(dir.path(), NOW).unwrap().unwrap();
         table.write(255, entry(9)).unwrap();
         table.write(7, entry(8)).unwrap();
         drop(table);
         let path = dir.path().join("table.v1");
         let mut bytes = std::fs::read(&path).unwrap();
-        bytes[7 * RECORD + 20] ^= 1;
+        bytes[7 * RECORD_LEN + 20] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let table = Table::open(dir.path(), NOW).unwrap().unwrap();
+        let table = FlightTable::open(dir.path(), NOW).unwrap().unwrap();
         assert_eq!(table.entry(255), entry(9));
         assert!(table.entry(7).is_empty());
         assert_eq!(
@@ -262,10 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn one_holds_the_table_at_a_time() {
+    fn table_is_held_by_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
-        let table = Table::open(dir.path(), NOW).unwrap();
+        let table = FlightTable::open(dir.path(), NOW).unwrap();
         assert!(table.is_some());
-        assert!(Table::open(dir.path(), NOW).unwrap().is_none());
+        assert!(FlightTable::open(dir.path(), NOW).unwrap().is_none());
     }
 }

@@ -1,11 +1,17 @@
-//! Changes of hands in a flight, within one process and between processes that are killed.
+//! Joining, following and taking over flights, within one process and after a killed leader.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
-use super::{follower::MAX_DEATHS, *};
+use super::{
+    follower::MAX_LEADER_DEATHS,
+    single_flight::LOCK_TIMEOUT,
+    table::{FlightEntry, FlightTable, MAX_FLIGHTS},
+    *,
+};
 use crate::{
+    Error,
     artifacts::{ConfigDigest, Key, Record},
     error::BuildFailure,
 };
@@ -13,28 +19,28 @@ use crate::{
 const ID: FlightId = FlightId { key: 1, digest: 2 };
 const OTHER: FlightId = FlightId { key: 1, digest: 3 };
 
-fn flights() -> (tempfile::TempDir, Flights) {
+fn flights() -> (tempfile::TempDir, SingleFlight) {
     let dir = tempfile::tempdir().unwrap();
-    let flights = Flights::new(dir.path().join("flights")).unwrap();
+    let flights = SingleFlight::new(dir.path().join("flights")).unwrap();
     (dir, flights)
 }
 
-fn lead(flights: &Flights, id: FlightId, forced: bool) -> Leader {
-    match flights.board(id, forced).unwrap() {
-        Boarding::Lead(leader) => leader,
+fn lead(flights: &SingleFlight, id: FlightId, forced: bool) -> Leader {
+    match flights.join(id, forced).unwrap() {
+        Join::Leader(leader) => leader,
         other => panic!("not leading: {other:?}"),
     }
 }
 
-fn wait(flights: &Flights, id: FlightId, forced: bool) -> Waiter {
-    match flights.board(id, forced).unwrap() {
-        Boarding::Wait(waiter) => waiter,
-        other => panic!("not waiting: {other:?}"),
+fn follow(flights: &SingleFlight, id: FlightId, forced: bool) -> Follower {
+    match flights.join(id, forced).unwrap() {
+        Join::Follower(follower) => follower,
+        other => panic!("not following: {other:?}"),
     }
 }
 
-fn landed() -> Landed {
-    Landed {
+fn output() -> BuildOutput {
+    BuildOutput {
         record: Record {
             key: Key(1),
             sha256: std::array::from_fn(|at| at as u8),
@@ -51,20 +57,20 @@ fn landed() -> Landed {
 }
 
 #[test]
-fn a_failure_reaches_those_who_wait_however_long_its_log_is_in_json() {
+fn failure_with_a_long_log_reaches_followers() {
     let (_dir, flights) = flights();
     let leader = lead(&flights, ID, false);
-    let mut waiter = wait(&flights, ID, false);
-    // Colours in a compiler's output: each such letter is six in JSON.
+    let mut follower = follow(&flights, ID, false);
+    // Colours in a compiler's output: each such letter takes six in JSON.
     let logs = "\u{1b}".repeat(3 << 20);
     let failure = BuildFailure {
         message: "velox server returned: building plugins: exit status 1".into(),
         logs,
         http_status: 500,
     };
-    leader.land(&Err(Error::BuildFailed(failure))).unwrap();
-    let Sight::Landed(outcome) = waiter.look().unwrap() else {
-        panic!("the failing build would be run again")
+    leader.complete(&Err(Error::BuildFailed(failure))).unwrap();
+    let Poll::Completed(outcome) = follower.poll().unwrap() else {
+        panic!("the failing build would run again")
     };
     let Err(Error::BuildFailed(failure)) = outcome.result else {
         panic!()
@@ -73,34 +79,38 @@ fn a_failure_reaches_those_who_wait_however_long_its_log_is_in_json() {
 }
 
 #[test]
-fn all_who_wait_get_what_the_leader_brings() {
+fn followers_get_the_output_of_the_leader() {
     let (_dir, flights) = flights();
     let leader = lead(&flights, ID, false);
-    let mut waiters = [wait(&flights, ID, false), wait(&flights, ID, false)];
-    leader.note(&["a".into()]).unwrap();
-    waiters[0].note(&["b".into(), "a".into()]).unwrap();
-    leader.tell(json!({"state": "building"})).unwrap();
-    let Sight::Flying(Some(progress)) = waiters[0].look().unwrap() else {
+    let mut followers = [follow(&flights, ID, false), follow(&flights, ID, false)];
+    leader.add_request_ids(&["a".into()]).unwrap();
+    followers[0]
+        .add_request_ids(&["b".into(), "a".into()])
+        .unwrap();
+    leader
+        .publish_progress(json!({"state": "building"}))
+        .unwrap();
+    let Poll::Active(Some(progress)) = followers[0].poll().unwrap() else {
         panic!()
     };
     assert_eq!(progress["state"], "building");
-    assert_eq!(flights.flying()[0]["request_ids"], json!(["a", "b"]));
-    leader.land(&Ok(landed())).unwrap();
-    for waiter in &mut waiters {
-        let Sight::Landed(outcome) = waiter.look().unwrap() else {
+    assert_eq!(flights.active()[0]["request_ids"], json!(["a", "b"]));
+    leader.complete(&Ok(output())).unwrap();
+    for follower in &mut followers {
+        let Poll::Completed(outcome) = follower.poll().unwrap() else {
             panic!()
         };
-        assert_eq!(outcome.result.unwrap(), landed());
+        assert_eq!(outcome.result.unwrap(), output());
         assert_eq!(outcome.request_ids, ["a", "b"]);
     }
-    assert!(flights.flying().is_empty());
-    assert_eq!(flights.ended().len(), 1);
-    // Those who ask now are a flight of their own.
+    assert!(flights.active().is_empty());
+    assert_eq!(flights.completed().len(), 1);
+    // Those who ask now are a flight of tsuccessor own.
     lead(&flights, ID, false);
 }
 
 #[test]
-fn a_failure_reaches_everybody_with_its_logs() {
+fn every_error_kind_reaches_followers() {
     let errors = [
         Error::BuildFailed(BuildFailure {
             message: "velox server returned: no".into(),
@@ -122,126 +132,129 @@ fn a_failure_reaches_everybody_with_its_logs() {
     for error in errors {
         let (_dir, flights) = flights();
         let leader = lead(&flights, ID, false);
-        let mut waiter = wait(&flights, ID, false);
-        leader.land(&Err(error.clone())).unwrap();
-        let Sight::Landed(outcome) = waiter.look().unwrap() else {
+        let mut follower = follow(&flights, ID, false);
+        leader.complete(&Err(error.clone())).unwrap();
+        let Poll::Completed(outcome) = follower.poll().unwrap() else {
             panic!()
         };
         assert_eq!(
             format!("{:?}", outcome.result),
-            format!("{:?}", Err::<Landed, _>(error))
+            format!("{:?}", Err::<BuildOutput, _>(error))
         );
     }
 }
 
 #[test]
-fn a_waiter_whose_leader_dies_leads_and_the_others_wait_for_it() {
+fn follower_of_a_dead_leader_leads_the_others() {
     let (_dir, flights) = flights();
     let leader = lead(&flights, ID, true);
-    let mut first = wait(&flights, ID, false);
-    let mut second = wait(&flights, ID, true);
+    let mut first = follow(&flights, ID, false);
+    let mut second = follow(&flights, ID, true);
     drop(leader);
-    let Sight::Lead(heir) = first.look().unwrap() else {
+    let Poll::Lead(successor) = first.poll().unwrap() else {
         panic!()
     };
     drop(first);
-    assert!(heir.is_forced());
-    assert!(matches!(second.look().unwrap(), Sight::Flying(None)));
-    heir.land(&Ok(landed())).unwrap();
-    assert!(matches!(second.look().unwrap(), Sight::Landed(_)));
+    assert!(successor.is_forced());
+    assert!(matches!(second.poll().unwrap(), Poll::Active(None)));
+    successor.complete(&Ok(output())).unwrap();
+    assert!(matches!(second.poll().unwrap(), Poll::Completed(_)));
 }
 
 #[test]
-fn an_outcome_is_found_though_the_slot_is_led_anew() {
+fn outcome_is_found_after_the_slot_has_a_new_leader() {
     let (_dir, flights) = flights();
     let leader = lead(&flights, ID, false);
-    let mut waiter = wait(&flights, ID, false);
-    leader.land(&Ok(landed())).unwrap();
+    let mut follower = follow(&flights, ID, false);
+    leader.complete(&Ok(output())).unwrap();
     let again = lead(&flights, ID, false);
-    assert!(matches!(waiter.look().unwrap(), Sight::Landed(_)));
+    assert!(matches!(follower.poll().unwrap(), Poll::Completed(_)));
     assert_eq!(again.slot.number, 0);
 }
 
 #[test]
-fn a_forced_request_joins_a_forced_build_and_follows_any_other() {
+fn forced_request_joins_only_a_forced_build() {
     let (_dir, flights) = flights();
     let plain = lead(&flights, ID, false);
-    assert!(matches!(flights.board(ID, true).unwrap(), Boarding::Follow));
-    plain.land(&Ok(landed())).unwrap();
+    assert!(matches!(
+        flights.join(ID, true).unwrap(),
+        Join::UnforcedActive
+    ));
+    plain.complete(&Ok(output())).unwrap();
     let forced = lead(&flights, ID, true);
-    let mut joined = wait(&flights, ID, true);
-    let _also = wait(&flights, ID, false);
-    joined.note(&["a".into()]).unwrap();
-    // Its leader dies, and one who needs no forced build is the first to notice.
+    let mut joined = follow(&flights, ID, true);
+    let _also = follow(&flights, ID, false);
+    joined.add_request_ids(&["a".into()]).unwrap();
+    // After the leader's death a request that is not forced takes over.
     drop(forced);
-    let heir = lead(&flights, ID, false);
-    assert!(heir.is_forced());
-    assert!(matches!(joined.look().unwrap(), Sight::Flying(_)));
-    heir.tell(json!({})).unwrap();
-    assert_eq!(flights.flying()[0]["request_ids"], json!(["a"]));
+    let successor = lead(&flights, ID, false);
+    assert!(successor.is_forced());
+    assert!(matches!(joined.poll().unwrap(), Poll::Active(_)));
+    successor.publish_progress(json!({})).unwrap();
+    assert_eq!(flights.active()[0]["request_ids"], json!(["a"]));
 }
 
 #[test]
-fn one_who_needs_a_forced_build_leaves_a_flight_that_is_not() {
+fn forced_follower_leaves_a_flight_that_is_not_forced() {
     let (dir, flights) = flights();
     let _forced = lead(&flights, ID, true);
-    let mut joined = wait(&flights, ID, true);
-    // As after a table that was lost and made anew.
-    let mut table = Table::open(&dir.path().join("flights"), PATIENCE)
+    let mut joined = follow(&flights, ID, true);
+    // As after a table that was lost and created again.
+    let mut table = FlightTable::open(&dir.path().join("flights"), LOCK_TIMEOUT)
         .unwrap()
         .unwrap();
-    let entry = Entry {
+    let entry = FlightEntry {
         forced: false,
         attempt: 5,
         ..table.entry(0)
     };
     table.write(0, entry).unwrap();
     drop(table);
-    assert!(matches!(joined.look().unwrap(), Sight::Lost));
+    assert!(matches!(joined.poll().unwrap(), Poll::Lost));
 }
 
 #[test]
-fn a_slot_with_waiters_is_not_given_away() {
+fn slot_with_followers_is_not_reassigned() {
     let (_dir, flights) = flights();
-    let all: Vec<Leader> = (0..SLOTS as u64)
+    let all: Vec<Leader> = (0..MAX_FLIGHTS as u64)
         .map(|key| lead(&flights, FlightId { key, digest: 9 }, false))
         .collect();
-    let mut waiter = wait(&flights, FlightId { key: 0, digest: 9 }, false);
+    let mut follower = follow(&flights, FlightId { key: 0, digest: 9 }, false);
     drop(all);
-    // Every record is used now, and the first slot that could be had is the waiter's.
+    // Every record is used now, and the first free slot has a follower.
     let other = lead(&flights, OTHER, false);
-    assert_ne!(other.slot.number, waiter.slot.number);
-    assert!(matches!(waiter.look().unwrap(), Sight::Lead(_)));
+    assert_ne!(other.slot.number, follower.slot.number);
+    assert!(matches!(follower.poll().unwrap(), Poll::Lead(_)));
 }
 
 #[test]
-fn a_flight_is_given_up_only_when_nobody_waits() {
+fn flight_with_followers_is_not_abandoned() {
     let (_dir, flights) = flights();
     let leader = lead(&flights, ID, false);
-    let waiter = wait(&flights, ID, false);
+    let follower = follow(&flights, ID, false);
     assert!(!leader.abandon(|| true).unwrap());
-    drop(waiter);
+    drop(follower);
     assert!(!leader.abandon(|| false).unwrap());
     assert!(leader.abandon(|| true).unwrap());
     lead(&flights, ID, false);
 }
 
 #[test]
-fn a_waiter_in_a_wiped_table_asks_anew() {
+fn follower_of_a_removed_table_joins_again() {
     let (dir, flights) = flights();
     let _leader = lead(&flights, ID, false);
-    let mut waiter = wait(&flights, ID, false);
+    let mut follower = follow(&flights, ID, false);
     std::fs::remove_file(dir.path().join("flights/table.v1")).unwrap();
-    assert!(matches!(waiter.look().unwrap(), Sight::Lost));
+    assert!(matches!(follower.poll().unwrap(), Poll::Lost));
 }
 
 #[test]
-fn a_full_sky_is_told_at_once() {
+fn full_table_returns_queue_full() {
     let (_dir, flights) = flights();
-    let all: Vec<Leader> = (0..SLOTS as u64)
+    let all: Vec<Leader> = (0..MAX_FLIGHTS as u64)
         .map(|key| lead(&flights, FlightId { key, digest: 9 }, false))
         .collect();
-    let refused = flights.board(
+    let refused = flights.join(
         FlightId {
             key: 1000,
             digest: 9,
@@ -261,24 +274,24 @@ fn a_full_sky_is_told_at_once() {
 }
 
 #[test]
-fn a_configuration_that_kills_its_builders_is_given_up() {
+fn configuration_that_kills_its_leaders_fails() {
     let (_dir, flights) = flights();
     let mut leader = lead(&flights, ID, false);
-    let mut heirs = 0;
-    // One more waits all the time, so that it stays one flight.
-    let mut last = wait(&flights, ID, false);
+    let mut successors = 0;
+    // A second follower keeps it one flight.
+    let mut last = follow(&flights, ID, false);
     let end = loop {
-        let mut waiter = wait(&flights, ID, false);
+        let mut follower = follow(&flights, ID, false);
         drop(leader);
-        match waiter.look().unwrap() {
-            Sight::Lead(heir) => leader = heir,
-            _ => break waiter.look().unwrap(),
+        match follower.poll().unwrap() {
+            Poll::Lead(successor) => leader = successor,
+            _ => break follower.poll().unwrap(),
         }
-        heirs += 1;
+        successors += 1;
     };
-    assert_eq!(heirs, MAX_DEATHS);
-    for sight in [end, last.look().unwrap()] {
-        let Sight::Landed(outcome) = sight else {
+    assert_eq!(successors, MAX_LEADER_DEATHS);
+    for poll in [end, last.poll().unwrap()] {
+        let Poll::Completed(outcome) = poll else {
             panic!()
         };
         assert!(matches!(outcome.result, Err(Error::Internal(_))));
@@ -286,17 +299,17 @@ fn a_configuration_that_kills_its_builders_is_given_up() {
 }
 
 #[test]
-fn old_outcomes_are_swept_and_fresh_ones_stay() {
+fn expired_outcomes_are_removed() {
     let (_dir, flights) = flights();
-    lead(&flights, ID, false).land(&Ok(landed())).unwrap();
+    lead(&flights, ID, false).complete(&Ok(output())).unwrap();
     flights.sweep(SystemTime::now());
-    assert_eq!(flights.ended().len(), 1);
+    assert_eq!(flights.completed().len(), 1);
     flights.sweep(SystemTime::now() + Duration::from_secs(61));
-    assert_eq!(flights.ended().len(), 0);
+    assert_eq!(flights.completed().len(), 0);
 }
 
 #[test]
-fn a_killed_leaders_flight_is_taken_over_within_a_second() {
+fn flight_of_a_killed_leader_is_taken_over_in_a_second() {
     let (_dir, flights) = flights();
     let (read, write) = std::io::pipe().unwrap();
     // SAFETY: the child makes and holds a lock, and is killed.
@@ -309,17 +322,17 @@ fn a_killed_leaders_flight_is_taken_over_within_a_second() {
         unsafe { libc::_exit(0) };
     }
     std::io::Read::read_exact(&mut &read, &mut [0]).unwrap();
-    let mut waiter = wait(&flights, ID, false);
-    assert!(matches!(waiter.look().unwrap(), Sight::Flying(None)));
+    let mut follower = follow(&flights, ID, false);
+    assert!(matches!(follower.poll().unwrap(), Poll::Active(None)));
     // SAFETY: our own child.
     unsafe { libc::kill(child, libc::SIGKILL) };
     let start = Instant::now();
     // SAFETY: as above.
     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
     loop {
-        match waiter.look().unwrap() {
-            Sight::Lead(_) => break,
-            Sight::Flying(_) => std::thread::sleep(Duration::from_millis(5)),
+        match follower.poll().unwrap() {
+            Poll::Lead(_) => break,
+            Poll::Active(_) => std::thread::sleep(Duration::from_millis(5)),
             other => panic!("{other:?}"),
         }
         assert!(start.elapsed() < Duration::from_secs(1));

@@ -1,64 +1,28 @@
-//! What makes two requests the same: the bytes that are hashed into a key and a digest.
+//! The canonical JSON of a configuration, from which its key and digest are made.
 //!
-//! * **key**: byte-compatible with the Velox plugin. Compact JSON with the fields `rr_version`, `os`,
-//!   `arch`, `plugins` [{`module`, `tag`}], every text trimmed and lower-cased, escaped as Go's
-//!   `json.Marshal` does, plugins sorted; SHA-256, first 8 bytes. The plugin sorts by module alone
-//!   and leaves the order of one module's entries open; here the tag decides, so that the order in
-//!   which plugins are asked for never matters. Where set, and only then, these follow inside the
-//!   object, in the caller's exact letters: `,"replaces":[{"old","new"}…]` and
+//! * **key**: byte-compatible with the Velox plugin. Compact JSON with the fields `rr_version`, `os`, `arch`,
+//!   `plugins` [{`module`, `tag`}], every text trimmed and lower-cased, escaped as Go's `json.Marshal` does, plugins
+//!   sorted; SHA-256, first 8 bytes. The plugin sorts by module alone and leaves the order of one module's entries
+//!   open; here the tag decides, so that the order of a request's plugins never matters. Where set, and only then,
+//!   these follow inside the object, in the caller's exact letters: `,"replaces":[{"old","new"}…]` and
 //!   `,"excludes":[{"module","version"}…]` (both sorted), `,"race":true`, `,"debug":true`.
-//! * **digest**: the same bytes without the lower-casing, first 8 bytes of their SHA-256. Module paths
-//!   and tags are case-sensitive, so configurations may share a key and be different.
-//! * **extended key**: for a configuration whose key is taken by another one: SHA-256 over
+//! * **digest**: the same bytes without the lower-casing, first 8 bytes of their SHA-256. Module paths and tags are
+//!   case-sensitive, so different configurations may share a key.
+//! * **extended key**: for a configuration whose key belongs to another one: SHA-256 over
 //!   `<key's bytes>\n<digest's bytes>`, first 8 bytes.
 
 use std::fmt::Write as _;
 
-use sha2::{Digest as _, Sha256};
-
-use crate::artifacts::{ConfigDigest, Key};
 use crate::velox::protocol::request::Request;
 
-/// The identity of a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canonical {
-    /// The bytes under the key.
-    pub json: String,
-    /// The bytes under the digest.
-    pub exact: String,
+/// Returns the text under the key: lower-cased.
+pub(super) fn folded(request: &Request) -> String {
+    text(request, lower)
 }
 
-impl Canonical {
-    /// Works out both texts.
-    #[must_use]
-    pub fn of(request: &Request) -> Self {
-        Self {
-            json: text(request, lower),
-            exact: text(request, str::to_owned),
-        }
-    }
-
-    /// The plugin's key.
-    #[must_use]
-    pub fn key(&self) -> Key {
-        key(self.json.as_bytes())
-    }
-
-    /// What tells configurations with equal keys apart.
-    #[must_use]
-    pub fn digest(&self) -> ConfigDigest {
-        ConfigDigest::of(self.exact.as_bytes())
-    }
-
-    /// The key to use where [`Canonical::key`] belongs to another configuration.
-    #[must_use]
-    pub fn extended_key(&self) -> Key {
-        key(format!("{}\n{}", self.json, self.exact).as_bytes())
-    }
-}
-
-fn key(bytes: &[u8]) -> Key {
-    Key::from_sha256(&Sha256::digest(bytes).into())
+/// Returns the text under the digest: in the caller's letters.
+pub(super) fn exact(request: &Request) -> String {
+    text(request, str::to_owned)
 }
 
 fn text(request: &Request, fold: fn(&str) -> String) -> String {
@@ -82,7 +46,7 @@ fn text(request: &Request, fold: fn(&str) -> String) -> String {
     out
 }
 
-/// What the plugin's key does not know. Module paths and directories are case-sensitive.
+/// Appends the options that the plugin's key does not cover. Module paths and directories are case-sensitive.
 fn extras(out: &mut String, request: &Request) {
     let mut replaces: Vec<(String, String)> = request
         .replaces
@@ -112,6 +76,7 @@ fn extras(out: &mut String, request: &Request) {
     }
 }
 
+/// Appends a list of objects with two fields.
 fn list(out: &mut String, name: &str, keys: (&str, &str), pairs: &[(String, String)]) {
     let _ = write!(out, "\"{name}\":[");
     for (at, (first, second)) in pairs.iter().enumerate() {
@@ -124,6 +89,7 @@ fn list(out: &mut String, name: &str, keys: (&str, &str), pairs: &[(String, Stri
     out.push(']');
 }
 
+/// Appends one text field.
 fn field(out: &mut String, name: &str, value: &str) {
     out.push('"');
     out.push_str(name);
@@ -138,7 +104,7 @@ fn field(out: &mut String, name: &str, value: &str) {
     out.push('"');
 }
 
-/// Go makes its JSON safe for HTML and JavaScript too.
+/// Returns whether Go escapes the letter: its JSON is safe for HTML and JavaScript too.
 fn is_escaped(letter: char) -> bool {
     matches!(
         letter,
@@ -163,8 +129,8 @@ fn escape(out: &mut String, letter: char) {
     out.push_str(short);
 }
 
-/// Go's `strings.ToLower`: letter by letter, by Unicode's simple mapping. Rust's own knows the final
-/// sigma and maps `İ` to two letters.
+/// Lower-cases like Go's `strings.ToLower`: letter by letter, by Unicode's simple mapping. Rust's own handles the
+/// final sigma and maps `İ` to two letters.
 fn lower(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();

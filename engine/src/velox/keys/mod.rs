@@ -1,5 +1,7 @@
-//! Names of a build configuration: its canonical JSON, its cache key and digest, and the references that may move.
+//! The keys of a build configuration: its `canonical` JSON, the cache key and digest made of it (`config_keys`), the
+//! lookup by them (`explain`), and references that may change (`mutable_refs`).
 
-pub(crate) mod canonical;
-pub(crate) mod config_keys;
-pub(crate) mod mutable_refs;
+pub(super) mod canonical;
+pub(super) mod config_keys;
+pub(super) mod explain;
+pub(super) mod mutable_refs;

@@ -1,14 +1,14 @@
-//! Which references may mean something else tomorrow. A release tag, a pseudo-version and a whole
-//! commit hash stay what they are; `master`, `latest`, a branch, `v5` or a shortened hash do not.
+//! References whose target may change. A release tag, a pseudo-version and a full commit hash are immutable; `master`,
+//! `latest`, a branch, `v5` and an abbreviated hash are mutable.
 
 use crate::velox::protocol::request::Request;
 
-/// The first reference of a request that may move, as the caller wrote it. An artifact of such a
-/// request is kept for a short while only.
+/// Returns the first mutable reference of a request, as the caller wrote it. An artifact of such a request has a
+/// short lifetime.
 #[must_use]
-pub fn moving_ref(request: &Request) -> Option<&str> {
+pub fn mutable_ref(request: &Request) -> Option<&str> {
     let replaced = request.replaces.iter().filter_map(|replace| {
-        // Without a version it is a directory of the build server, whose content nobody vouches for.
+        // Without a version it is a directory of the build server, whose content may change at any time.
         match replace.new.rsplit_once('@') {
             Some((_, version)) => (!is_fixed(version)).then_some(version),
             None => Some(replace.new.as_str()),
@@ -28,7 +28,7 @@ fn is_commit(reference: &str) -> bool {
     reference.len() == 40 && reference.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// `MAJOR.MINOR.PATCH[-PRERELEASE][+BUILD]` (semver.org, version 2).
+/// Matches `MAJOR.MINOR.PATCH[-PRERELEASE][+BUILD]` (semver.org, version 2).
 fn is_semver(text: &str) -> bool {
     let (text, build) = match text.split_once('+') {
         Some((text, build)) => (text, Some(build)),
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn releases_pseudo_versions_and_whole_hashes_are_fixed() {
+    fn releases_pseudo_versions_and_full_hashes_are_fixed() {
         for fixed in [
             "v2025.1.2",
             "5.2.7",
@@ -71,7 +71,7 @@ mod tests {
         ] {
             assert!(is_fixed(fixed), "{fixed}");
         }
-        for moving in [
+        for mutable in [
             "master",
             "latest",
             "v5",
@@ -84,12 +84,12 @@ mod tests {
             "",
             "feature/x",
         ] {
-            assert!(!is_fixed(moving), "{moving}");
+            assert!(!is_fixed(mutable), "{mutable}");
         }
     }
 
     #[test]
-    fn one_moving_reference_makes_the_request_move() {
+    fn one_mutable_reference_makes_the_request_mutable() {
         let request = |plugins: serde_json::Value, replaces: serde_json::Value| {
             Request::from_json(&serde_json::json!({
                 "rr_version": "v2025.1.2", "plugins": plugins, "replaces": replaces,
@@ -99,11 +99,11 @@ mod tests {
         let fixed = serde_json::json!([{"module_name": "m", "tag": "v1.0.0"}]);
         let branch = serde_json::json!([{"module_name": "m", "tag": "v1.0.0"}, {"module_name": "n", "tag": "main"}]);
         let none = serde_json::json!([]);
-        assert_eq!(moving_ref(&request(fixed.clone(), none.clone())), None);
-        assert_eq!(moving_ref(&request(branch, none)), Some("main"));
+        assert_eq!(mutable_ref(&request(fixed.clone(), none.clone())), None);
+        assert_eq!(mutable_ref(&request(branch, none)), Some("main"));
         let pinned = serde_json::json!([{"old": "m", "new": "n@v1.0.0"}]);
-        assert_eq!(moving_ref(&request(fixed.clone(), pinned)), None);
+        assert_eq!(mutable_ref(&request(fixed.clone(), pinned)), None);
         let local = serde_json::json!([{"old": "m", "new": "./m"}]);
-        assert_eq!(moving_ref(&request(fixed, local)), Some("./m"));
+        assert_eq!(mutable_ref(&request(fixed, local)), Some("./m"));
     }
 }

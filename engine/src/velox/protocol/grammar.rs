@@ -1,7 +1,8 @@
-//! The shapes of a request's texts, as the real server checks them. Pure.
+//! The grammar of a request's texts, as the Velox server validates them. Pure.
 
-/// Velox's rule: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
-pub(in crate::velox) fn is_rr_version(text: &str) -> bool {
+/// Returns whether `text` matches the Velox server's rule for versions: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
+#[must_use]
+pub fn is_rr_version(text: &str) -> bool {
     if text == "master" {
         return true;
     }
@@ -26,8 +27,10 @@ pub(in crate::velox) fn is_rr_version(text: &str) -> bool {
             .is_some_and(|part| part.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// protovalidate's rule for `string.uuid`: 36 characters, hexadecimal of either case and dashes.
-pub(in crate::velox) fn is_uuid(text: &str) -> bool {
+/// Returns whether `text` matches protovalidate's rule for `string.uuid`: 36 characters, hexadecimal digits of either
+/// case, and dashes.
+#[must_use]
+pub fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| {
             if matches!(at, 8 | 13 | 18 | 23) {

@@ -1,66 +1,69 @@
-//! Reads typed fields out of loose JSON, and notes all that is wrong instead of stopping at the
-//! first. Field names are accepted in both spellings that protobuf's JSON has. Any thread, no I/O.
+//! Reads typed fields out of untyped JSON. Collects all violations instead of stopping at the first. Accepts field
+//! names in both spellings of protobuf's JSON mapping. No I/O; runs on any thread.
 
 use serde_json::{Map, Value};
 
 use crate::error::Violation;
 
 /// The longest text in a request, in bytes.
-pub(in crate::velox) const MAX_TEXT: usize = 4096;
+pub(super) const MAX_TEXT: usize = 4096;
 /// The longest list in a request.
-pub(in crate::velox) const MAX_ITEMS: usize = 1000;
+pub(super) const MAX_ITEMS: usize = 1000;
 
-/// One JSON object under inspection, and the place where its violations go.
-pub(in crate::velox) struct Fields<'a> {
+/// One JSON object being read, and the list that collects its violations.
+pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
-    place: Place,
+    at: JsonPath,
     violations: &'a mut Vec<Violation>,
 }
 
-/// Where an object stands in the request. Written out only for a violation.
+/// The position of an object in the request. Formatted only for a violation.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::velox) enum Place {
-    Top,
-    In(&'static str),
-    At(&'static str, usize),
+pub(super) enum JsonPath {
+    /// The request itself.
+    Root,
+    /// The object in this field.
+    Field(&'static str),
+    /// The item of this list, by index.
+    Item(&'static str, usize),
 }
 
 impl<'a> Fields<'a> {
-    pub(in crate::velox) fn new(
+    pub(super) fn new(
         object: &'a Map<String, Value>,
-        place: Place,
+        at: JsonPath,
         violations: &'a mut Vec<Violation>,
     ) -> Self {
         Self {
             object,
-            place,
+            at,
             violations,
         }
     }
 
-    /// The path of a field, as the caller would write it.
-    pub(in crate::velox) fn path(&self, name: &str) -> String {
-        match self.place {
-            Place::Top => name.to_owned(),
-            Place::In(outer) => format!("{outer}.{name}"),
-            Place::At(list, at) => format!("{list}[{at}].{name}"),
+    /// Returns the path of a field in the caller's notation.
+    pub(super) fn path(&self, name: &str) -> String {
+        match self.at {
+            JsonPath::Root => name.to_owned(),
+            JsonPath::Field(outer) => format!("{outer}.{name}"),
+            JsonPath::Item(list, at) => format!("{list}[{at}].{name}"),
         }
     }
 
-    /// Notes that a field is wrong.
-    pub(in crate::velox) fn wrong(&mut self, name: &str, message: impl Into<String>) {
+    /// Records a violation of a field.
+    pub(super) fn add_violation(&mut self, name: &str, message: impl Into<String>) {
         self.violations.push(Violation {
             field: self.path(name),
             message: message.into(),
         });
     }
 
-    /// Notes what was found wrong elsewhere.
-    pub(in crate::velox) fn extend(&mut self, violations: Vec<Violation>) {
+    /// Records violations that were collected elsewhere.
+    pub(super) fn extend(&mut self, violations: Vec<Violation>) {
         self.violations.extend(violations);
     }
 
-    /// The value under `snake_case` or `lowerCamelCase`. `null` is absence, as in protobuf's JSON.
+    /// Returns the value under `snake_case` or `lowerCamelCase`. `null` counts as absent, as in protobuf's JSON.
     fn value(&mut self, name: &str) -> Option<&'a Value> {
         let snake_value = self.object.get(name);
         let camel_value = name
@@ -69,7 +72,7 @@ impl<'a> Fields<'a> {
             .flatten();
         if snake_value.is_some() && camel_value.is_some() {
             let camel = camel(name);
-            self.wrong(
+            self.add_violation(
                 name,
                 format!("given twice, as {name} and as {camel}; leave one out"),
             );
@@ -78,16 +81,16 @@ impl<'a> Fields<'a> {
         snake_value.or(camel_value).filter(|value| !value.is_null())
     }
 
-    /// A text without the whitespace around it. `None`: absent, or wrong and noted.
-    pub(in crate::velox) fn text(&mut self, name: &str) -> Option<String> {
+    /// Returns a trimmed text, or `None` if it is absent or invalid (then with a violation).
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let value = self.value(name)?;
         let Some(text) = value.as_str() else {
-            self.wrong(name, format!("must be a string, not {}", kind(value)));
+            self.add_violation(name, format!("must be a string, not {}", type_name(value)));
             return None;
         };
         let text = text.trim();
         if text.len() > MAX_TEXT {
-            self.wrong(
+            self.add_violation(
                 name,
                 format!(
                     "must be at most {MAX_TEXT} bytes long, and is {}",
@@ -97,54 +100,57 @@ impl<'a> Fields<'a> {
             return None;
         }
         if text.chars().any(char::is_control) {
-            self.wrong(name, "must not contain control characters");
+            self.add_violation(name, "must not contain control characters");
             return None;
         }
         Some(text.to_owned())
     }
 
-    /// A text that has to be there and not empty.
-    pub(in crate::velox) fn required(&mut self, name: &str) -> Option<String> {
+    /// Returns a text that must be present and not empty.
+    pub(super) fn required(&mut self, name: &str) -> Option<String> {
         let before = self.violations.len();
         let text = self.text(name).filter(|text| !text.is_empty());
         if text.is_none() && self.violations.len() == before {
-            self.missing(name);
+            self.add_missing(name);
         }
         text
     }
 
-    /// Notes a missing field, in the words that the Velox plugin's clients know.
-    pub(in crate::velox) fn missing(&mut self, name: &str) {
+    /// Records a missing field, in the wording of the Velox plugin, which its clients match.
+    pub(super) fn add_missing(&mut self, name: &str) {
         let path = self.path(name);
-        self.wrong(name, format!("missing required field: {path}"));
+        self.add_violation(name, format!("missing required field: {path}"));
     }
 
-    /// A flag; `false` where absent.
-    pub(in crate::velox) fn flag(&mut self, name: &str) -> bool {
+    /// Returns a flag; `false` if it is absent.
+    pub(super) fn flag(&mut self, name: &str) -> bool {
         match self.value(name) {
             None => false,
             Some(Value::Bool(flag)) => *flag,
             Some(other) => {
-                self.wrong(name, format!("must be true or false, not {}", kind(other)));
+                self.add_violation(
+                    name,
+                    format!("must be true or false, not {}", type_name(other)),
+                );
                 false
             }
         }
     }
 
-    /// An object's fields. An empty list is an empty object: PHP cannot tell the two apart.
-    pub(in crate::velox) fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
+    /// Returns an object. An empty list counts as an empty object, because PHP has one type for both.
+    pub(super) fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
         match self.value(name)? {
             Value::Object(object) => Some(object),
             Value::Array(list) if list.is_empty() => None,
             other => {
-                self.wrong(name, format!("must be an object, not {}", kind(other)));
+                self.add_violation(name, format!("must be an object, not {}", type_name(other)));
                 None
             }
         }
     }
 
-    /// A list of objects, each read by `item`, which gets its fields. `None`: absent, or wrong and noted.
-    pub(in crate::velox) fn list<T>(
+    /// Returns a list of objects, each read by `item`, or `None` if it is absent or invalid (then with a violation).
+    pub(super) fn list<T>(
         &mut self,
         name: &'static str,
         item: impl Fn(&mut Fields<'_>) -> Option<T>,
@@ -154,19 +160,19 @@ impl<'a> Fields<'a> {
             Value::Object(map)
                 if !map.is_empty() && map.keys().all(|key| key.parse::<u64>().is_ok()) =>
             {
-                self.wrong(
+                self.add_violation(
                     name,
                     "must be a list with the keys 0, 1, 2 and so on; array_values() makes one",
                 );
                 return None;
             }
             other => {
-                self.wrong(name, format!("must be a list, not {}", kind(other)));
+                self.add_violation(name, format!("must be a list, not {}", type_name(other)));
                 return None;
             }
         };
         if list.len() > MAX_ITEMS {
-            self.wrong(
+            self.add_violation(
                 name,
                 format!(
                     "must have at most {MAX_ITEMS} entries, and has {}",
@@ -184,19 +190,19 @@ impl<'a> Fields<'a> {
                 other => {
                     self.violations.push(Violation {
                         field: format!("{name}[{at}]"),
-                        message: format!("must be an object, not {}", kind(other)),
+                        message: format!("must be an object, not {}", type_name(other)),
                     });
                     continue;
                 }
             };
-            let place = Place::At(name, at);
-            out.extend(item(&mut Fields::new(object, place, self.violations)));
+            let path = JsonPath::Item(name, at);
+            out.extend(item(&mut Fields::new(object, path, self.violations)));
         }
         Some(out)
     }
 }
 
-/// `module_name` as `moduleName`.
+/// Converts `module_name` to `moduleName`.
 fn camel(snake: &str) -> String {
     let mut parts = snake.split('_');
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -208,8 +214,8 @@ fn camel(snake: &str) -> String {
     out
 }
 
-/// A JSON value's type, for messages.
-pub(in crate::velox) fn kind(value: &Value) -> &'static str {
+/// Returns the name of a JSON value's type, for messages.
+pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -225,14 +231,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_of_a_name_are_one_field() {
+    fn snake_case_and_camel_case_name_the_same_field() {
         assert_eq!(camel("module_name"), "moduleName");
         assert_eq!(camel("os"), "os");
         let value = serde_json::json!({"moduleName": " m ", "rr_version": "a", "rrVersion": "b"});
         let mut violations = Vec::new();
         let mut fields = Fields::new(
             value.as_object().unwrap(),
-            Place::At("plugins", 2),
+            JsonPath::Item("plugins", 2),
             &mut violations,
         );
         assert_eq!(fields.text("module_name").as_deref(), Some("m"));

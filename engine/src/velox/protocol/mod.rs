@@ -1,6 +1,8 @@
-//! A build request: its fields, its grammar, and the platform it is for.
+//! The build protocol: a request's fields, their grammar, and the platforms. Pure and self-contained, so that the
+//! client and the build server can share it.
 
-pub(crate) mod grammar;
-pub(crate) mod json_fields;
-pub(crate) mod platform;
-pub(crate) mod request;
+pub mod grammar;
+mod json_fields;
+mod parse;
+pub mod platform;
+pub mod request;

@@ -1,6 +1,6 @@
-//! This host in Go's words.
+//! The platform of this host, by Go's names (`GOOS`, `GOARCH`).
 
-/// This host's operating system in Go's words.
+/// Returns this host's operating system as a `GOOS` value.
 #[must_use]
 pub fn host_os() -> &'static str {
     match std::env::consts::OS {
@@ -9,7 +9,7 @@ pub fn host_os() -> &'static str {
     }
 }
 
-/// This host's processor in Go's words.
+/// Returns this host's processor as a `GOARCH` value.
 #[must_use]
 pub fn host_arch() -> &'static str {
     match std::env::consts::ARCH {

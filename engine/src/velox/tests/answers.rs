@@ -1,25 +1,27 @@
-//! Each row of the real server's table of answers, and the ways to a hit.
+//! Each answer of the Velox server, and the ways to a hit.
 
 use pillion_fakes::{Answer, Behaviour, Gzip};
 use sha2::Digest;
 
 use super::*;
+use crate::artifacts::Location;
 
 #[tokio::test]
-async fn a_fresh_build_is_kept_and_found_again_without_the_server() {
+async fn stored_build_is_a_hit_without_the_server() {
     let mut host = Host::new(Options::default());
     let velox = host.velox();
     let built = build(&velox, request("http")).await.unwrap();
     assert_eq!(built.cache_status, CacheStatus::Miss);
-    assert_eq!(built.filename(), "roadrunner-linux-amd64");
-    let bytes = std::fs::read(&built.path).unwrap();
+    let config = host.store().config(&built.record).unwrap();
+    assert_eq!(filename(&config), "roadrunner-linux-amd64");
+    let bytes = std::fs::read(host.path(&built)).unwrap();
     assert_eq!(bytes.len() as u64, built.record.size);
     let digest: [u8; 32] = sha2::Sha256::digest(&bytes).into();
     assert_eq!(digest, built.record.sha256);
-    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&built.path).unwrap());
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(host.path(&built)).unwrap());
     assert_eq!(mode & 0o777, 0o755);
     assert_eq!(host.counters().builds_started, 1);
-    // The server goes; another process asks.
+    // The server stops; another process asks.
     host.settings.server_url = None;
     let hit = build(&host.velox(), request("http")).await.unwrap();
     assert_eq!(
@@ -35,18 +37,18 @@ async fn a_fresh_build_is_kept_and_found_again_without_the_server() {
 }
 
 #[tokio::test]
-async fn a_lost_binary_is_built_again() {
+async fn removed_binary_is_built_again() {
     let host = Host::new(Options::default());
     let velox = host.velox();
     let first = build(&velox, request("http")).await.unwrap();
-    std::fs::remove_file(&first.path).unwrap();
+    std::fs::remove_file(host.path(&first)).unwrap();
     let second = build(&velox, request("http")).await.unwrap();
     assert_eq!(second.cache_status, CacheStatus::Miss);
-    assert!(second.path.exists());
+    assert!(host.path(&second).exists());
 }
 
 #[tokio::test]
-async fn the_servers_cached_answer_is_as_good() {
+async fn cached_answer_of_the_server_is_accepted() {
     let host = Host::new(Options::default());
     let first = build(&host.velox_with(None, 5), request("http"))
         .await
@@ -62,7 +64,7 @@ async fn the_servers_cached_answer_is_as_good() {
 }
 
 #[tokio::test]
-async fn a_forced_build_replaces_and_the_fresh_file_survives() {
+async fn forced_build_replaces_the_artifact() {
     let host = Host::new(Options::default());
     let velox = host.velox();
     let first = build(&velox, request("http")).await.unwrap();
@@ -70,14 +72,14 @@ async fn a_forced_build_replaces_and_the_fresh_file_survives() {
     assert_ne!(first.record.sha256, second.record.sha256);
     let hit = build(&velox, request("http")).await.unwrap();
     assert_eq!(
-        (hit.cache_status, &hit.path),
-        (CacheStatus::Hit, &second.path)
+        (hit.cache_status, host.path(&hit)),
+        (CacheStatus::Hit, host.path(&second))
     );
-    assert!(second.path.exists());
+    assert!(host.path(&second).exists());
 }
 
 #[tokio::test]
-async fn a_build_in_flight_elsewhere_is_waited_for() {
+async fn build_in_progress_at_the_server_is_polled() {
     let host = Host::new(Options::default().behave(Behaviour {
         times: Some(4),
         ..Answer::Busy.into()
@@ -90,7 +92,7 @@ async fn a_build_in_flight_elsewhere_is_waited_for() {
 }
 
 #[tokio::test]
-async fn the_servers_own_validation_comes_back_as_ours() {
+async fn validation_errors_of_the_server_are_invalid_requests() {
     let host = Host::new(Options::default());
     let mut bad = request("http");
     bad.plugins.clear();
@@ -102,7 +104,7 @@ async fn the_servers_own_validation_comes_back_as_ours() {
 }
 
 #[tokio::test]
-async fn what_the_server_says_of_a_build_is_final() {
+async fn build_errors_of_the_server_are_permanent() {
     let host = Host::new(Options::default());
     let mut version = request("http");
     version.rr_version = "v2025.9.9".into();
@@ -110,7 +112,7 @@ async fn what_the_server_says_of_a_build_is_final() {
     tag.plugins[0].tag = "v5.999.999".into();
     let mut windows = request("rpc");
     windows.os = "windows".into();
-    // A tag that is not resolved may be the fault of a module proxy, and is asked for once more.
+    // An unresolved tag may be a fault of a module proxy, and is retried once.
     for (asked, requests, end) in [
         (version, 1, "v2025.9.9.zip, got 404"),
         (
@@ -135,7 +137,7 @@ async fn what_the_server_says_of_a_build_is_final() {
 }
 
 #[tokio::test]
-async fn a_wrong_address_and_a_wrong_token_name_their_setting() {
+async fn wrong_address_and_wrong_token_name_their_setting() {
     let mut host = Host::new(Options::default());
     let right = host.settings.server_url.clone();
     host.settings.server_url =
@@ -158,7 +160,7 @@ async fn a_wrong_address_and_a_wrong_token_name_their_setting() {
 }
 
 #[tokio::test]
-async fn a_body_of_bytes_is_taken_packed_or_not() {
+async fn body_is_accepted_compressed_or_not() {
     for (gzip, module) in [(Gzip::No, "a"), (Gzip::Body, "b"), (Gzip::Encoding, "c")] {
         let host = Host::new(Options::default().behave(Answer::Bytes {
             size: Some(300_000),
@@ -168,12 +170,16 @@ async fn a_body_of_bytes_is_taken_packed_or_not() {
         }));
         let built = build(&host.velox(), request(module)).await.unwrap();
         assert_eq!(built.record.size, 300_000);
-        assert!(std::fs::read(&built.path).unwrap().starts_with(b"\x7fELF"));
+        assert!(
+            std::fs::read(host.path(&built))
+                .unwrap()
+                .starts_with(b"\x7fELF")
+        );
     }
 }
 
 #[tokio::test]
-async fn what_is_sent_is_what_the_real_server_wants() {
+async fn request_has_the_headers_and_body_of_the_protocol() {
     let host = Host::new(Options::default());
     build(&host.velox(), request("http")).await.unwrap();
     let seen = host.counters().recent[0].clone();
@@ -190,30 +196,37 @@ async fn what_is_sent_is_what_the_real_server_wants() {
 }
 
 #[tokio::test]
-async fn without_a_writable_cache_builds_work_and_are_not_kept() {
+async fn builds_without_cache_are_stored_temporarily() {
     let host = Host::new(Options::default());
     let velox = host.velox_with(None, 5);
     let first = build(&velox, request("http")).await.unwrap();
-    assert!(first.path.starts_with(host.dir.path().join("spare")) && first.path.exists());
+    assert!(
+        host.path(&first)
+            .starts_with(host.dir.path().join("temporary"))
+            && host.path(&first).exists()
+    );
     assert_eq!(
         build(&velox, request("http")).await.unwrap().cache_status,
         CacheStatus::Miss
     );
-    // A cache too small for the binary is the same.
+    // So does a cache that is too small for the binary.
     let mut options = StoreOptions::new(host.dir.path().join("small"), host.dir.path());
     options.max_size = 1000;
     let small = host.velox_with(Some(Arc::new(Store::open(options).unwrap())), 5);
-    let spared = build(&small, request("grpc")).await.unwrap();
-    assert!(spared.path.starts_with(host.dir.path().join("spare")));
+    let temporary = build(&small, request("grpc")).await.unwrap();
+    assert!(
+        host.path(&temporary)
+            .starts_with(host.dir.path().join("temporary"))
+    );
     assert!(small.find(&request("grpc")).is_none());
 }
 
 #[tokio::test]
-async fn moving_references_are_kept_for_a_while_only() {
+async fn mutable_references_have_a_short_lifetime() {
     let mut host = Host::new(Options::default());
-    let mut moving = request("http");
-    moving.plugins[0].tag = "latest".into();
-    let built = build(&host.velox(), moving.clone()).await.unwrap();
+    let mut mutable = request("http");
+    mutable.plugins[0].tag = "latest".into();
+    let built = build(&host.velox(), mutable.clone()).await.unwrap();
     assert_eq!(built.record.expires_ms - built.record.created_ms, 3_600_000);
     let fixed = build(&host.velox(), request("http")).await.unwrap();
     assert_eq!(
@@ -221,13 +234,13 @@ async fn moving_references_are_kept_for_a_while_only() {
         7 * 86_400_000
     );
     host.settings.mutable_ttl = Duration::ZERO;
-    moving.plugins[0].tag = "master".into();
-    build(&host.velox(), moving.clone()).await.unwrap();
-    assert!(host.velox().find(&moving).is_none());
+    mutable.plugins[0].tag = "master".into();
+    build(&host.velox(), mutable.clone()).await.unwrap();
+    assert!(host.velox().find(&mutable).is_none());
 }
 
 #[tokio::test]
-async fn what_the_old_plugin_left_is_a_hit() {
+async fn artifact_of_the_old_plugin_is_a_hit() {
     let host = Host::new(Options::default());
     let flat = json!({
         "rr_version": "v2025.1.9", "os": "linux", "arch": "amd64",
@@ -237,15 +250,15 @@ async fn what_the_old_plugin_left_is_a_hit() {
     whole["request_id"] = "build-1".into();
     let mut entries = serde_json::Map::new();
     for (module, config) in [("flat", flat), ("whole", whole)] {
-        let key = Identity::of(&request(module)).key.to_string();
-        let folder = host
+        let key = ConfigKeys::of(&request(module)).key.to_string();
+        let shard = host
             .dir
             .path()
             .join("cache")
             .join(&key[..2])
             .join(&key[2..4]);
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{key}.bin")), "binary").unwrap();
+        std::fs::create_dir_all(&shard).unwrap();
+        std::fs::write(shard.join(format!("{key}.bin")), "binary").unwrap();
         let entry = json!({
             "file_path": format!("{}/{}/{key}.bin", &key[..2], &key[2..4]), "file_size": 6,
             "created_at": "2026-01-01T00:00:00Z", "expires_at": "2099-01-01T00:00:00Z",
@@ -266,17 +279,18 @@ async fn what_the_old_plugin_left_is_a_hit() {
 }
 
 #[tokio::test]
-async fn binaries_that_are_not_kept_are_swept_in_time() {
+async fn temporary_binaries_are_removed_after_their_lifetime() {
     let host = Host::new(Options::default());
     let velox = host.velox_with(None, 5);
     let built = build(&velox, request("http")).await.unwrap();
+    let Location::Temporary(binary) = &built.location else {
+        panic!("{built:?}")
+    };
+    let id = binary.config["request_id"].as_str().unwrap();
+    assert!(velox.status(id).is_some());
     velox.sweep(built.record.expires_ms - 1);
-    assert!(built.path.exists());
-    assert!(
-        velox
-            .status(built.config["request_id"].as_str().unwrap())
-            .is_none()
-    );
+    assert!(host.path(&built).exists());
+    assert!(velox.status(id).is_none());
     velox.sweep(built.record.expires_ms);
-    assert!(!built.path.exists());
+    assert!(!host.path(&built).exists());
 }

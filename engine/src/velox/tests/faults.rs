@@ -1,4 +1,4 @@
-//! Each fault that a network, a proxy, a disk or a hostile server can play.
+//! Faults of a network, a proxy, a disk or a hostile server.
 
 use pillion_fakes::{Answer, Behaviour, Delivery, FileFault, Gzip};
 
@@ -19,7 +19,7 @@ fn drop_at(bytes: u64) -> Delivery {
 }
 
 #[tokio::test]
-async fn faults_that_pass_are_outlived() {
+async fn transient_faults_are_retried() {
     let table: Vec<Behaviour> = vec![
         once(Answer::proxy_error(502)),
         once(Answer::proxy_error(503)),
@@ -73,22 +73,22 @@ async fn faults_that_pass_are_outlived() {
         },
     ];
     for behaviour in table {
-        let told = format!("{behaviour:?}");
+        let name = format!("{behaviour:?}");
         let host = Host::new(Options::default().behave(behaviour));
-        let built = build(&host.velox(), request("http")).await.expect(&told);
-        let size = std::fs::metadata(&built.path).unwrap().len();
-        assert_eq!(size, built.record.size, "{told}");
-        assert_eq!(host.counters().build_requests, 2, "{told}");
+        let built = build(&host.velox(), request("http")).await.expect(&name);
+        let size = std::fs::metadata(host.path(&built)).unwrap().len();
+        assert_eq!(size, built.record.size, "{name}");
+        assert_eq!(host.counters().build_requests, 2, "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_stays_broken_is_given_up_after_the_set_attempts() {
+async fn broken_server_fails_after_max_attempts() {
     let host = Host::new(Options::default().behave(Answer::proxy_error(502)));
-    let said = remote(build(&host.velox(), request("http")).await);
+    let message = remote(build(&host.velox(), request("http")).await);
     assert!(
-        said.contains("answered 502") && said.ends_with("(given up after 3 attempts)"),
-        "{said}"
+        message.contains("answered 502") && message.ends_with("(given up after 3 attempts)"),
+        "{message}"
     );
     assert_eq!(host.counters().build_requests, 3);
     let host = Host::new(Options::default().behave(Answer::failure("generating cache hash: x")));
@@ -101,7 +101,7 @@ async fn a_server_that_stays_broken_is_given_up_after_the_set_attempts() {
     );
 }
 
-fn told_to_wait(status: u16, retry_after: &str) -> Answer {
+fn with_retry_after(status: u16, retry_after: &str) -> Answer {
     Answer::Raw {
         status,
         headers: [("Retry-After".to_owned(), retry_after.to_owned())].into(),
@@ -110,26 +110,29 @@ fn told_to_wait(status: u16, retry_after: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn retry_after_is_waited_for() {
+async fn retry_after_is_respected() {
     for status in [429, 503] {
-        let host = Host::new(Options::default().behave(once(told_to_wait(status, "1"))));
-        let begun = std::time::Instant::now();
+        let host = Host::new(Options::default().behave(once(with_retry_after(status, "1"))));
+        let started = std::time::Instant::now();
         build(&host.velox(), request("http")).await.unwrap();
-        assert!(begun.elapsed() >= Duration::from_secs(1));
+        assert!(started.elapsed() >= Duration::from_secs(1));
         assert_eq!(host.counters().build_requests, 2);
     }
 }
 
 #[tokio::test]
 async fn retry_after_beyond_the_deadline_ends_the_build() {
-    let host = Host::new(Options::default().behave(told_to_wait(503, "3600")));
-    let said = remote(build(&host.velox(), request("http")).await);
-    assert!(said.contains("a pause of 1h, which is longer"), "{said}");
+    let host = Host::new(Options::default().behave(with_retry_after(503, "3600")));
+    let message = remote(build(&host.velox(), request("http")).await);
+    assert!(
+        message.contains("a pause of 1h, which is longer"),
+        "{message}"
+    );
     assert_eq!(host.counters().build_requests, 1);
 }
 
 #[tokio::test]
-async fn unresolved_version_is_asked_for_once_more() {
+async fn unresolved_version_is_retried_once() {
     let away = "building plugins: verifyResolvedVersions: go list -m m: go failed: exit status 1\n--- stderr (last 9 bytes) ---\ngo: module m: not a known dependency\n";
     let mut host = Host::new(Options::default().behave(once(Answer::failure(away))));
     build(&host.velox(), request("http")).await.unwrap();
@@ -144,11 +147,11 @@ async fn unresolved_version_is_asked_for_once_more() {
 }
 
 #[tokio::test]
-async fn server_that_restarts_is_not_missed() {
+async fn restarting_server_is_reached_after_retries() {
     let mut host = Host::new(Options::default());
     host.settings.retry.initial_delay = Duration::from_millis(200);
     host.settings.retry.max_delay = Duration::from_secs(2);
-    // A port that is taken, and refuses connections until a server listens.
+    // A reserved port, which refuses connections until a server listens.
     let reserved = tokio::net::TcpSocket::new_v4().unwrap();
     reserved.set_reuseaddr(true).unwrap();
     reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -156,9 +159,9 @@ async fn server_that_restarts_is_not_missed() {
     host.settings.server_url = Some(ServerUrl::parse(&format!("http://{address}")).unwrap());
     let velox = host.velox();
     let builds: Vec<_> = (0..20)
-        .map(|number| begin(&velox, request(&format!("m{number}"))).0)
+        .map(|number| spawn(&velox, request(&format!("m{number}"))).0)
         .collect();
-    // Answered attempts would all be spent within three times the first delay.
+    // With the backoff after an answer, all attempts would be spent within three times the first delay.
     tokio::time::sleep(host.settings.retry.initial_delay * 3).await;
     let _back = FakeVelox::start_apart(Options {
         listen: address,
@@ -172,23 +175,24 @@ async fn server_that_restarts_is_not_missed() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_told_with_the_address() {
+async fn connection_error_names_the_address() {
     let mut host = Host::new(Options::default());
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    host.settings.server_url = Some(ServerUrl::parse(&format!("http://user:pass@{free}")).unwrap());
-    let said = remote(build(&host.velox(), request("http")).await);
+    host.settings.server_url =
+        Some(ServerUrl::parse(&format!("http://user:pass@{unused}")).unwrap());
+    let message = remote(build(&host.velox(), request("http")).await);
     assert!(
-        said.contains(&free.to_string()) && said.contains("can't be reached"),
-        "{said}"
+        message.contains(&unused.to_string()) && message.contains("can't be reached"),
+        "{message}"
     );
-    assert!(!said.contains("pass"), "{said}");
+    assert!(!message.contains("pass"), "{message}");
 }
 
 #[tokio::test]
-async fn a_file_that_vanished_from_the_servers_cache_is_built_once_more() {
+async fn file_missing_in_the_server_cache_is_rebuilt() {
     let host = Host::new(Options::default());
     build(&host.velox_with(None, 5), request("http"))
         .await
@@ -200,10 +204,10 @@ async fn a_file_that_vanished_from_the_servers_cache_is_built_once_more() {
         (host.counters().cache_hits, host.counters().builds_started),
         (1, 2)
     );
-    assert_eq!(asked_by_force(&host), [false, false, true]);
+    assert_eq!(force_flags(&host), [false, false, true]);
 }
 
-fn asked_by_force(host: &Host) -> Vec<bool> {
+fn force_flags(host: &Host) -> Vec<bool> {
     let recent = host.counters().recent;
     let bodies = recent
         .iter()
@@ -214,25 +218,25 @@ fn asked_by_force(host: &Host) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_even_there_when_it_is_fresh_is_asked_for_once_more_only() {
+async fn missing_file_is_requested_again_only_once() {
     let host = Host::new(Options::default().behave(Answer::file(FileFault::Missing)));
-    let said = remote(build(&host.velox(), request("http")).await);
+    let message = remote(build(&host.velox(), request("http")).await);
     assert!(
-        said.contains("is not there") && said.contains("velox.path_map"),
-        "{said}"
+        message.contains("is not there") && message.contains("velox.path_map"),
+        "{message}"
     );
-    assert_eq!(asked_by_force(&host), [false, true]);
+    assert_eq!(force_flags(&host), [false, true]);
 }
 
 #[tokio::test]
-async fn a_forced_builds_file_may_be_missing_once_too() {
+async fn missing_file_of_a_forced_build_is_requested_again() {
     let host = Host::new(Options::default().behave(once(Answer::file(FileFault::Missing))));
     build(&host.velox(), forced("http")).await.unwrap();
-    assert_eq!(asked_by_force(&host), [true, true]);
+    assert_eq!(force_flags(&host), [true, true]);
 }
 
 #[tokio::test]
-async fn files_that_can_not_be_trusted_are_refused() {
+async fn untrusted_files_are_rejected() {
     for (fault, words) in [
         (FileFault::Outside, "velox.path_map"),
         (FileFault::DotDot, "velox.path_map"),
@@ -241,31 +245,35 @@ async fn files_that_can_not_be_trusted_are_refused() {
         (FileFault::Directory, "not a regular file"),
         (FileFault::Fifo, "not a regular file"),
         (FileFault::NoMagic, "no ELF executable"),
-        (FileFault::WorldWritable, "everybody may write"),
+        (FileFault::WorldWritable, "world-writable"),
     ] {
         let host = Host::new(Options::default().behave(Answer::file(fault)));
         let velox = host.velox();
-        let said = remote(build(&velox, request("http")).await);
-        assert!(said.contains(words), "{fault:?}: {said}");
+        let message = remote(build(&velox, request("http")).await);
+        assert!(message.contains(words), "{fault:?}: {message}");
         assert!(velox.find(&request("http")).is_none());
         assert_eq!(host.counters().build_requests, 1, "{fault:?}");
     }
     for fault in [FileFault::GroupWritable, FileFault::NotExecutable] {
         let host = Host::new(Options::default().behave(Answer::file(fault)));
         let built = build(&host.velox(), request("http")).await.unwrap();
-        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&built.path).unwrap());
+        let mode =
+            std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(host.path(&built)).unwrap());
         assert_eq!(mode & 0o777, 0o755, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn bodies_without_end_and_bombs_stop_at_the_bound() {
+async fn endless_bodies_and_bombs_stop_at_the_limit() {
     for answer in [Answer::Bomb { size: 1 << 30 }, Answer::Endless] {
         let host = Host::new(Options::default().behave(answer));
         let mut velox = host.velox();
-        velox.bound(1 << 20);
-        let said = remote(build(&velox, request("http")).await);
-        assert!(said.contains("larger than the 1048576 bytes"), "{said}");
+        velox.limit_binary_size(1 << 20);
+        let message = remote(build(&velox, request("http")).await);
+        assert!(
+            message.contains("larger than the 1048576 bytes"),
+            "{message}"
+        );
         assert_eq!(host.counters().build_requests, 1);
         let cache = host.dir.path().join("cache/.pillion/tmp");
         assert!(std::fs::read_dir(cache).map_or(0, Iterator::count) == 0);
@@ -273,18 +281,21 @@ async fn bodies_without_end_and_bombs_stop_at_the_bound() {
 }
 
 #[tokio::test]
-async fn a_page_instead_of_a_binary_is_told() {
+async fn web_page_is_rejected_as_a_binary() {
     let host = Host::new(Options::default().behave(Answer::Raw {
         status: 200,
         headers: [("Content-Type".to_owned(), "text/html".to_owned())].into(),
         body: "<!doctype html><p>Welcome to nginx".into(),
     }));
-    let said = remote(build(&host.velox(), request("http")).await);
-    assert!(said.contains("no ELF executable for linux/amd64"), "{said}");
+    let message = remote(build(&host.velox(), request("http")).await);
+    assert!(
+        message.contains("no ELF executable for linux/amd64"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_in_its_answer_is_left() {
+async fn silent_server_is_retried_after_the_idle_timeout() {
     let mut host = Host::new(Options::default().behave(Behaviour {
         delivery: Delivery {
             stall_at: Some(9000),
@@ -303,7 +314,7 @@ async fn a_server_that_falls_silent_in_its_answer_is_left() {
 }
 
 #[tokio::test]
-async fn a_build_may_take_longer_than_the_request_timeout_and_not_than_its_own() {
+async fn build_may_exceed_request_timeout_but_not_build_timeout() {
     let mut host = Host::new(Options::default().delay(Duration::from_millis(600)));
     host.settings.request_timeout = Duration::from_millis(100);
     build(&host.velox(), request("http")).await.unwrap();
@@ -320,7 +331,7 @@ async fn a_build_may_take_longer_than_the_request_timeout_and_not_than_its_own()
 }
 
 #[tokio::test]
-async fn a_slow_but_steady_answer_is_waited_for() {
+async fn slow_but_steady_answer_is_received() {
     let mut host = Host::new(Options::default().behave(Delivery {
         drip_ms: Some(2),
         ..Delivery::default()
@@ -331,15 +342,15 @@ async fn a_slow_but_steady_answer_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_build_is_an_error_like_others() {
+async fn panic_in_a_build_is_an_error() {
     let host = Host::new(Options::default());
     let velox = host.velox_with(Some(host.store()), 5);
     let panicking = Velox::new(
         host.settings.clone(),
         Some(host.store()),
-        Places {
+        BuildDirs {
             run_dir: host.dir.path().join("run"),
-            spare_dir: host.dir.path().join("spare"),
+            temporary_dir: host.dir.path().join("temporary"),
         },
         Arc::new(|_| panic!("no limit")),
     );
@@ -348,7 +359,7 @@ async fn a_panic_in_a_build_is_an_error_like_others() {
 }
 
 #[tokio::test]
-async fn a_conflict_without_end_ends_with_the_builds_deadline() {
+async fn endless_conflict_ends_at_the_build_timeout() {
     let mut host = Host::new(Options::default().behave(Answer::Busy));
     host.settings.build_timeout = Duration::from_millis(700);
     assert!(matches!(

@@ -1,6 +1,5 @@
-//! Servers that speak no HTTP, or speak it so that a client may break: bytes as they stand, put onto the wire by hand.
-//! Each ends with the promised error, within the build's deadline, takes little of what is sent, leaves nothing
-//! behind, and the next build works.
+//! Servers that violate HTTP, with raw bytes. Each build ends with the documented error, within its deadline, reads
+//! little of the answer, removes its temporary files, and the next build works.
 
 use std::{
     io::{Read, Write},
@@ -14,19 +13,21 @@ use std::{
 
 use super::*;
 
-/// A server of one's own, on threads that end with their connections.
-struct Raw {
+/// A server that sends raw bytes, on threads that end with their connections.
+struct RawServer {
     address: SocketAddr,
-    /// Heads of the requests.
+    /// The received requests.
     seen: Arc<Mutex<Vec<String>>>,
-    /// Bytes that the client's system has taken.
+    /// Bytes that the client's kernel has accepted.
     sent: Arc<AtomicU64>,
 }
 
-type Say = dyn Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync;
+type Respond = dyn Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync;
 
-impl Raw {
-    fn new(say: impl Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+impl RawServer {
+    fn new(
+        respond: impl Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let raw = Self {
             address: listener.local_addr().unwrap(),
@@ -34,23 +35,24 @@ impl Raw {
             sent: Arc::default(),
         };
         let (seen, sent) = (Arc::clone(&raw.seen), Arc::clone(&raw.sent));
-        let say: Arc<Say> = Arc::new(say);
+        let respond: Arc<Respond> = Arc::new(respond);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (seen, sent, say) = (Arc::clone(&seen), Arc::clone(&sent), Arc::clone(&say));
-                thread::spawn(move || serve(stream, &seen, &sent, &*say));
+                let (seen, sent, respond) =
+                    (Arc::clone(&seen), Arc::clone(&sent), Arc::clone(&respond));
+                thread::spawn(move || serve(stream, &seen, &sent, &*respond));
             }
         });
         raw
     }
 
-    /// Says this, and closes.
-    fn saying(bytes: impl Into<Vec<u8>>) -> Self {
+    /// Sends `bytes`, and closes.
+    fn sending(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self::new(move |to| to.write_all(&bytes))
     }
 
-    /// Says this, and then that again and again, for as long as the client takes it.
+    /// Sends `head`, and then `again` repeatedly, until the client closes.
     fn endless(head: &str, again: impl Into<Vec<u8>>, pause: Duration) -> Self {
         let (head, again) = (head.to_owned(), again.into());
         Self::new(move |to| {
@@ -62,14 +64,14 @@ impl Raw {
         })
     }
 
-    /// Builds that were asked for; a look at how far one is does not count.
+    /// Returns the number of build requests, without progress requests.
     fn requests(&self) -> usize {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|seen| seen.starts_with("POST")).count()
     }
 }
 
-fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, sent: &AtomicU64, say: &Say) {
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, sent: &AtomicU64, respond: &Respond) {
     struct Counting<'a>(&'a mut TcpStream, &'a AtomicU64);
     impl Write for Counting<'_> {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -91,24 +93,24 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, sent: &AtomicU64, say
     }
     let text = String::from_utf8_lossy(&request).into_owned();
     seen.lock().unwrap().push(text);
-    if say(&mut Counting(&mut stream, sent)).is_ok() {
+    if respond(&mut Counting(&mut stream, sent)).is_ok() {
         let _ = stream.shutdown(Shutdown::Write);
         while stream.read(&mut block).is_ok_and(|count| count > 0) {}
     }
 }
 
-/// Builds with that server, then looks at what has stayed behind, and builds with a good one.
-async fn against(raw: &Raw, host: &mut Host) -> Result<Artifact> {
+/// Builds with that server, checks for temporary files, and builds with a working server.
+async fn build_with(raw: &RawServer, host: &mut Host) -> Result<Artifact> {
     let good = host.settings.server_url.clone();
     host.settings.server_url = Some(ServerUrl::parse(&format!("http://{}", raw.address)).unwrap());
     let ended = build(&host.velox(), request("http")).await;
     host.settings.server_url = good;
     assert!(host.velox().find(&request("http")).is_none(), "{ended:?}");
-    let places =
-        ["cache/.pillion/tmp", "spare/.pillion/tmp"].map(|name| host.dir.path().join(name));
-    until("nothing is left behind", || {
-        let left = |place: &PathBuf| std::fs::read_dir(place).map_or(0, Iterator::count);
-        places.iter().map(left).sum::<usize>() == 0
+    let dirs =
+        ["cache/.pillion/tmp", "temporary/.pillion/tmp"].map(|name| host.dir.path().join(name));
+    until("no temporary file", || {
+        let count = |dir: &PathBuf| std::fs::read_dir(dir).map_or(0, Iterator::count);
+        dirs.iter().map(count).sum::<usize>() == 0
     })
     .await;
     build(&host.velox(), request("http")).await.unwrap();
@@ -120,7 +122,7 @@ const JSON: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 const ELF: &str = "\u{7f}ELF\u{2}\u{1}\u{1}";
 
 #[tokio::test]
-async fn what_is_no_answer_is_told_and_left() {
+async fn malformed_answers_fail_with_the_expected_error() {
     let long = "x".repeat(1 << 20);
     let table: Vec<(&str, Vec<u8>, &str)> = vec![
         ("HTTP/0.9", b"<html>hello</html>".into(), "broke"),
@@ -274,15 +276,15 @@ async fn what_is_no_answer_is_told_and_left() {
         ),
     ];
     for (name, bytes, words) in table {
-        let raw = Raw::saying(bytes);
+        let raw = RawServer::sending(bytes);
         let mut host = Host::new(Options::default());
-        let ended = against(&raw, &mut host).await;
-        let Err(Error::Remote(said)) = &ended else {
+        let ended = build_with(&raw, &mut host).await;
+        let Err(Error::Remote(message)) = &ended else {
             panic!("{name}: {ended:?}")
         };
         assert!(
-            said.contains(words) && said.len() < 16 << 10,
-            "{name}: {said:.300}"
+            message.contains(words) && message.len() < 16 << 10,
+            "{name}: {message:.300}"
         );
         assert!(
             raw.requests() <= 3,
@@ -293,7 +295,7 @@ async fn what_is_no_answer_is_told_and_left() {
 }
 
 #[tokio::test]
-async fn what_never_ends_is_cut_off_after_a_little() {
+async fn endless_answers_are_cut_off_early() {
     let lines = "X-Junk: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n".repeat(100);
     let blank = " ".repeat(64 << 10);
     let zeros = vec![0; 64 << 10];
@@ -339,46 +341,46 @@ async fn what_never_ends_is_cut_off_after_a_little() {
         ),
     ];
     for (name, head, again, words) in table {
-        let raw = Raw::endless(&head, again, Duration::ZERO);
+        let raw = RawServer::endless(&head, again, Duration::ZERO);
         let mut host = Host::new(Options::default());
-        let ended = against(&raw, &mut host).await;
-        let Err(Error::Remote(said)) = &ended else {
+        let ended = build_with(&raw, &mut host).await;
+        let Err(Error::Remote(message)) = &ended else {
             panic!("{name}: {ended:?}")
         };
         assert!(
-            said.contains(words) && said.len() < 16 << 10,
-            "{name}: {said:.300}"
+            message.contains(words) && message.len() < 16 << 10,
+            "{name}: {message:.300}"
         );
-        // Up to three times; much of it is in the system's buffers.
+        // Up to three times; much of it is in the kernel's buffers.
         let sent = raw.sent.load(Ordering::Relaxed);
         assert!(sent < 100 << 20, "{name}: {sent} bytes were taken");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_takes_its_time_is_left_when_the_builds_is_over() {
+async fn slow_server_is_abandoned_at_the_build_timeout() {
     let slow = Duration::from_millis(100);
-    let table: Vec<(&str, Raw)> = vec![
-        ("says nothing", Raw::endless("", "", slow)),
+    let table: Vec<(&str, RawServer)> = vec![
+        ("says nothing", RawServer::endless("", "", slow)),
         (
             "drips its head",
-            Raw::endless("HTTP/1.1 200 OK\r\nX: ", "x", slow),
+            RawServer::endless("HTTP/1.1 200 OK\r\nX: ", "x", slow),
         ),
         (
             "drips its binary",
-            Raw::endless(&format!("{OK}\r\n{ELF}"), "x", slow),
+            RawServer::endless(&format!("{OK}\r\n{ELF}"), "x", slow),
         ),
         (
             "drips JSON",
-            Raw::endless(&format!("{JSON}\r\n{{"), " ", slow),
+            RawServer::endless(&format!("{JSON}\r\n{{"), " ", slow),
         ),
         (
             "says to go on for ever",
-            Raw::endless("", "HTTP/1.1 100 Continue\r\n\r\n", slow),
+            RawServer::endless("", "HTTP/1.1 100 Continue\r\n\r\n", slow),
         ),
         (
             "says so a hundred thousand times a second",
-            Raw::endless(
+            RawServer::endless(
                 "",
                 "HTTP/1.1 100 Continue\r\n\r\n".repeat(500),
                 Duration::from_millis(5),
@@ -389,22 +391,22 @@ async fn a_server_that_takes_its_time_is_left_when_the_builds_is_over() {
         let mut host = Host::new(Options::default());
         host.settings.build_timeout = Duration::from_secs(1);
         host.settings.request_timeout = Duration::from_secs(10);
-        let begun = std::time::Instant::now();
-        let ended = against(&raw, &mut host).await;
-        // Nothing else ends these but the deadline; that it comes is what counts, not when exactly.
+        let started = std::time::Instant::now();
+        let ended = build_with(&raw, &mut host).await;
+        // Only the deadline ends these; its exact time does not matter.
         assert!(matches!(ended, Err(Error::Timeout(_))), "{name}: {ended:?}");
-        assert!(begun.elapsed() < Duration::from_secs(30), "{name}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{name}");
         assert_eq!(raw.requests(), 1, "{name}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_after_we_have_left_is_nobodys() {
+async fn answer_after_the_timeout_is_discarded() {
     let mut host = Host::new(Options::default());
     host.settings.build_timeout = Duration::from_secs(1);
-    let told = Arc::new(AtomicU64::new(0));
-    let late = Arc::clone(&told);
-    let raw = Raw::new(move |to| {
+    let answered = Arc::new(AtomicU64::new(0));
+    let late = Arc::clone(&answered);
+    let raw = RawServer::new(move |to| {
         thread::sleep(Duration::from_millis(1500));
         let body = [ELF.as_bytes(), &[0; 4096]].concat();
         let end = to
@@ -413,10 +415,10 @@ async fn an_answer_that_comes_after_we_have_left_is_nobodys() {
         late.fetch_add(1, Ordering::Relaxed);
         end
     });
-    let ended = against(&raw, &mut host).await;
+    let ended = build_with(&raw, &mut host).await;
     assert!(matches!(ended, Err(Error::Timeout(_))), "{ended:?}");
     let first = host.velox().find(&request("http")).unwrap();
-    until("the late answer", || told.load(Ordering::Relaxed) == 1).await;
+    until("the late answer", || answered.load(Ordering::Relaxed) == 1).await;
     assert_eq!(
         host.velox().find(&request("http")).unwrap().record,
         first.record
@@ -424,8 +426,8 @@ async fn an_answer_that_comes_after_we_have_left_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_redirect_takes_our_token_nowhere() {
-    let trap = Raw::saying("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+async fn redirect_does_not_leak_the_token() {
+    let trap = RawServer::sending("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     for (status, place) in [
         (
             301,
@@ -438,15 +440,15 @@ async fn a_redirect_takes_our_token_nowhere() {
         (300, "gopher://x".into()),
         (302, String::new()),
     ] {
-        let raw = Raw::saying(format!(
+        let raw = RawServer::sending(format!(
             "HTTP/1.1 {status} X\r\nLocation: {place}\r\nRefresh: 0; url={place}\r\nContent-Length: 0\r\n\r\n"
         ));
         let mut host = Host::new(Options::default());
         host.settings.auth_token = Some(Secret::new("s3cr3t"));
-        let said = remote(against(&raw, &mut host).await);
+        let message = remote(build_with(&raw, &mut host).await);
         assert!(
-            said.contains("redirects are not followed") && !said.contains("s3cr3t"),
-            "{said}"
+            message.contains("redirects are not followed") && !message.contains("s3cr3t"),
+            "{message}"
         );
         let heads = raw.seen.lock().unwrap().clone();
         assert_eq!(raw.requests(), 1, "{place}");
@@ -456,15 +458,15 @@ async fn a_redirect_takes_our_token_nowhere() {
 }
 
 #[tokio::test]
-async fn a_plain_server_behind_an_https_address_is_told() {
-    let raw = Raw::saying("HTTP/1.1 400 Bad Request\r\n\r\n");
+async fn plain_http_server_at_an_https_url_is_an_error() {
+    let raw = RawServer::sending("HTTP/1.1 400 Bad Request\r\n\r\n");
     let mut host = Host::new(Options::default());
     host.settings.server_url = Some(ServerUrl::parse(&format!("https://{}", raw.address)).unwrap());
     host.settings.auth_token = Some(Secret::new("s3cr3t"));
-    let said = remote(build(&host.velox(), request("http")).await);
+    let message = remote(build(&host.velox(), request("http")).await);
     assert!(
-        said.contains("can't be reached") && said.contains("after 3 attempts"),
-        "{said}"
+        message.contains("can't be reached") && message.contains("after 3 attempts"),
+        "{message}"
     );
     assert!(
         raw.seen

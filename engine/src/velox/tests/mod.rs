@@ -1,14 +1,13 @@
-//! Whole builds against a fake Velox server: what it answers, how it fails, and who shares what.
+//! Complete builds against a fake Velox server: its answers, its faults, and shared builds.
 
 mod answers;
-mod crowd;
+mod cancellation;
 mod faults;
-mod flights;
 mod hostile;
-mod leaving;
-mod processes;
+mod progress;
+mod sharing;
+mod small_runtime;
 mod tls;
-mod told;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     Error, Result,
-    artifacts::{Store, StoreOptions},
+    artifacts::{Artifact, CacheStatus, Store, StoreOptions},
     config::{
         CacheDir, CacheSettings, RetrySettings, Secret, ServerUrl, SystemCertificates,
         VeloxSettings,
@@ -33,7 +32,7 @@ struct Host {
     settings: VeloxSettings,
 }
 
-/// Settings with pauses that a test can wait for.
+/// Returns settings with short pauses.
 fn settings(url: &str, root: PathBuf) -> VeloxSettings {
     VeloxSettings {
         server_url: Some(ServerUrl::parse(url).unwrap()),
@@ -79,27 +78,36 @@ impl Host {
         Arc::new(Store::open(options).unwrap())
     }
 
-    /// A process of its own, as far as this room can tell.
+    /// Simulates another process: all shared state is in files.
     fn velox(&self) -> Velox {
         self.velox_with(Some(self.store()), self.settings.max_concurrent_builds)
     }
 
     fn velox_with(&self, store: Option<Arc<Store>>, limit: usize) -> Velox {
-        let places = Places {
+        let dirs = BuildDirs {
             run_dir: self.dir.path().join("run"),
-            spare_dir: self.dir.path().join("spare"),
+            temporary_dir: self.dir.path().join("temporary"),
         };
-        std::fs::create_dir_all(&places.run_dir).unwrap();
-        Velox::new(
-            self.settings.clone(),
-            store,
-            places,
-            Arc::new(move |_| limit),
-        )
+        std::fs::create_dir_all(&dirs.run_dir).unwrap();
+        Velox::new(self.settings.clone(), store, dirs, Arc::new(move |_| limit))
+    }
+
+    /// Returns the file of an artifact in this host's cache, or outside of it.
+    fn path(&self, artifact: &Artifact) -> PathBuf {
+        artifact.path(Some(&self.store()))
     }
 
     fn counters(&self) -> pillion_fakes::Counters {
         self.server.counters()
+    }
+}
+
+impl Velox {
+    /// Looks up an artifact in the index.
+    fn find(&self, request: &Request) -> Option<Artifact> {
+        let store = self.context.storage.cache()?;
+        let record = ConfigKeys::of(request).lookup(store)?;
+        Some(Artifact::hit(record))
     }
 }
 
@@ -127,8 +135,8 @@ async fn build(velox: &Velox, request: Request) -> Result<Artifact> {
         .await
 }
 
-/// A build in a task of its own, and what stops it.
-fn begin(
+/// Spawns a build, and returns its task and its cancellation token.
+fn spawn(
     velox: &Velox,
     request: Request,
 ) -> (tokio::task::JoinHandle<Result<Artifact>>, CancellationToken) {
@@ -138,15 +146,15 @@ fn begin(
     (task, cancel)
 }
 
-/// Waits until something holds, for ten seconds at most.
-async fn until(what: &str, holds: impl Fn() -> bool) {
+/// Waits until a condition holds, for ten seconds at most.
+async fn until(condition: &str, holds: impl Fn() -> bool) {
     for _ in 0..1000 {
         if holds() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("not within ten seconds: {what}");
+    panic!("not within ten seconds: {condition}");
 }
 
 fn remote(result: Result<Artifact>) -> String {

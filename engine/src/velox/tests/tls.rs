@@ -1,4 +1,4 @@
-//! Servers behind TLS: what is trusted, and what is said of the rest.
+//! Servers behind TLS: trusted and rejected certificates.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use tokio_rustls::{
 
 use super::*;
 
-/// Ends TLS with a certificate for `name` in front of the fake server. Returns the port and the PEM.
-async fn front(host: &Host, name: &str) -> (u16, String) {
+/// Terminates TLS with a certificate for `name` in front of the fake server. Returns the port and the PEM.
+async fn tls_proxy(host: &Host, name: &str) -> (u16, String) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
@@ -38,7 +38,7 @@ async fn front(host: &Host, name: &str) -> (u16, String) {
     (port, cert.pem())
 }
 
-fn point(host: &mut Host, port: u16, ca: Option<&str>) {
+fn set_url(host: &mut Host, port: u16, ca: Option<&str>) {
     host.settings.server_url =
         Some(ServerUrl::parse(&format!("https://localhost:{port}")).unwrap());
     host.settings.ca_file = ca.map(|pem| {
@@ -49,38 +49,38 @@ fn point(host: &mut Host, port: u16, ca: Option<&str>) {
 }
 
 #[tokio::test]
-async fn a_named_authority_is_trusted() {
+async fn authority_in_ca_file_is_trusted() {
     let mut host = Host::new(Options::default());
-    let (port, pem) = front(&host, "localhost").await;
-    point(&mut host, port, Some(&pem));
+    let (port, pem) = tls_proxy(&host, "localhost").await;
+    set_url(&mut host, port, Some(&pem));
     build(&host.velox(), request("http")).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_unknown_authority_and_another_name_are_refused_at_once() {
+async fn unknown_authority_and_wrong_name_are_rejected_at_once() {
     let mut host = Host::new(Options::default());
-    let (port, _) = front(&host, "localhost").await;
-    point(&mut host, port, None);
-    let said = remote(build(&host.velox(), request("http")).await);
+    let (port, _) = tls_proxy(&host, "localhost").await;
+    set_url(&mut host, port, None);
+    let message = remote(build(&host.velox(), request("http")).await);
     assert!(
-        said.contains("not trusted") && said.contains("velox.ca_file"),
-        "{said}"
+        message.contains("not trusted") && message.contains("velox.ca_file"),
+        "{message}"
     );
-    let (port, pem) = front(&host, "elsewhere.example").await;
-    point(&mut host, port, Some(&pem));
-    let said = remote(build(&host.velox(), request("http")).await);
+    let (port, pem) = tls_proxy(&host, "elsewhere.example").await;
+    set_url(&mut host, port, Some(&pem));
+    let message = remote(build(&host.velox(), request("http")).await);
     assert!(
-        said.contains("not trusted") && said.contains("elsewhere.example"),
-        "{said}"
+        message.contains("not trusted") && message.contains("elsewhere.example"),
+        "{message}"
     );
-    assert!(!said.contains("given up"), "{said}");
+    assert!(!message.contains("given up"), "{message}");
 }
 
 #[tokio::test]
-async fn a_file_without_certificates_is_told_by_its_setting() {
+async fn invalid_ca_file_names_its_setting() {
     let mut host = Host::new(Options::default());
-    let (port, _) = front(&host, "localhost").await;
-    point(&mut host, port, Some("not a certificate"));
+    let (port, _) = tls_proxy(&host, "localhost").await;
+    set_url(&mut host, port, Some("not a certificate"));
     let error = build(&host.velox(), request("http"))
         .await
         .unwrap_err()

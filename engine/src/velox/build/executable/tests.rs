@@ -16,24 +16,24 @@ fn elf64(machine: u16, segment_end: u64) -> Vec<u8> {
 }
 
 #[test]
-fn this_very_test_is_an_executable_for_this_host() {
+fn test_binary_is_an_executable_for_this_host() {
     let bytes = std::fs::read("/proc/self/exe").unwrap();
-    let head = &bytes[..HEAD];
+    let head = &bytes[..HEADER_LEN];
     let (os, arch) = (crate::velox::host_os(), crate::velox::host_arch());
     let size = bytes.len() as u64;
     assert_eq!(check(head, size, os, arch), Ok(()));
     assert!(matches!(
         check(head, size - 1, os, arch),
-        Err(Unfit::Cut(_))
+        Err(Mismatch::Truncated(_))
     ));
     assert!(matches!(
         check(head, size, "windows", arch),
-        Err(Unfit::Wrong(_))
+        Err(Mismatch::WrongFormat(_))
     ));
 }
 
 #[test]
-fn each_platform_has_its_format_and_its_processor() {
+fn each_platform_has_its_format_and_processor() {
     let mach = [0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1];
     let mut pe = vec![0; 0x80];
     pe[..2].copy_from_slice(b"MZ");
@@ -46,7 +46,7 @@ fn each_platform_has_its_format_and_its_processor() {
     assert_eq!(check(b"\0asm", 4, "wasip1", "wasm"), Ok(()));
     assert_eq!(
         check(&elf64(183, 100), 120, "linux", "amd64"),
-        Err(Unfit::Wrong(
+        Err(Mismatch::WrongFormat(
             "it is built for arm64, and linux/amd64 was asked for".into()
         ))
     );
@@ -55,34 +55,37 @@ fn each_platform_has_its_format_and_its_processor() {
         (&pe[..], "windows", "arm64"),
         (&pe[..], "linux", "amd64"),
     ] {
-        assert!(matches!(check(head, 128, os, arch), Err(Unfit::Wrong(_))));
+        assert!(matches!(
+            check(head, 128, os, arch),
+            Err(Mismatch::WrongFormat(_))
+        ));
     }
 }
 
 #[test]
-fn an_empty_or_cut_file_is_told_apart_from_a_wrong_one() {
+fn truncated_file_differs_from_a_wrong_format() {
     assert!(matches!(
         check(b"", 0, "linux", "amd64"),
-        Err(Unfit::Cut(_))
+        Err(Mismatch::Truncated(_))
     ));
     let cut = check(&elf64(62, 121), 120, "linux", "amd64");
     assert_eq!(
         cut,
-        Err(Unfit::Cut(
-            "it has 120 bytes, and its header speaks of 121".into()
+        Err(Mismatch::Truncated(
+            "it has 120 bytes, and its header describes 121".into()
         ))
     );
     let page = check(b"<html>", 6, "linux", "amd64");
     assert_eq!(
         page,
-        Err(Unfit::Wrong(
+        Err(Mismatch::WrongFormat(
             "it is no ELF executable for linux/amd64: it starts with 3c 68 74 6d 6c 3e".into()
         ))
     );
 }
 
 #[test]
-fn a_few_bytes_that_begin_well_are_no_executable() {
+fn valid_magic_alone_is_no_executable() {
     for (head, os) in [
         (&b"\x7fELF"[..], "linux"),
         (b"\x7fELF\x01\x01\x01", "linux"),
@@ -92,16 +95,19 @@ fn a_few_bytes_that_begin_well_are_no_executable() {
         (b"\xcf\xfa\xed\xfe\x0c\0\0\x01", "darwin"),
     ] {
         let cut = check(head, head.len() as u64, os, "amd64");
-        assert!(matches!(cut, Err(Unfit::Cut(_))), "{head:?}: {cut:?}");
+        assert!(
+            matches!(cut, Err(Mismatch::Truncated(_))),
+            "{head:?}: {cut:?}"
+        );
     }
-    let dos = [&b"MZ"[..], &[0; HEAD]].concat();
-    let other = check(&dos[..HEAD], dos.len() as u64, "windows", "amd64");
-    assert!(matches!(other, Err(Unfit::Wrong(_))));
+    let dos = [&b"MZ"[..], &[0; HEADER_LEN]].concat();
+    let other = check(&dos[..HEADER_LEN], dos.len() as u64, "windows", "amd64");
+    assert!(matches!(other, Err(Mismatch::WrongFormat(_))));
 }
 
 proptest! {
     #[test]
-    fn any_bytes_get_an_answer(head in prop::collection::vec(any::<u8>(), 0..300), magic in 0..4usize, size: u64) {
+    fn any_bytes_are_checked(head in prop::collection::vec(any::<u8>(), 0..300), magic in 0..4usize, size: u64) {
         let mut file = [&b"\x7fELF\x02\x01"[..], b"\x7fELF\x01\x02", b"MZ", b"\xcf\xfa\xed\xfe"][magic].to_vec();
         file.extend(head);
         for os in ["linux", "windows", "darwin"] {

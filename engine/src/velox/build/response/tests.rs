@@ -1,16 +1,16 @@
-//! The real server's answers, word for word, and those of what may stand in its place.
+//! Recorded answers of the Velox server, and answers of other programs at its address.
 
 use proptest::prelude::*;
 
 use super::*;
 
-const PLACE: &str = "http://127.0.0.1:9000";
+const ADDRESS: &str = "http://127.0.0.1:9000";
 
-fn of(status: u16, body: &str) -> Trouble {
-    failure(PLACE, status, None, body.as_bytes())
+fn of(status: u16, body: &str) -> AttemptError {
+    classify(ADDRESS, status, None, body.as_bytes())
 }
 
-fn internal_error(message: &str) -> Trouble {
+fn internal_error(message: &str) -> AttemptError {
     of(
         500,
         &serde_json::json!({"code": "internal", "message": message}).to_string(),
@@ -18,26 +18,29 @@ fn internal_error(message: &str) -> Trouble {
 }
 
 #[test]
-fn a_path_is_read_whatever_stands_around_it() {
-    let answer = path(br#"{"path":"/tmp/a/rr",  "logs":"cached output", "new": 1}"#).unwrap();
+fn path_is_parsed_beside_unknown_fields() {
+    let answer = parse_path(br#"{"path":"/tmp/a/rr",  "logs":"cached output", "new": 1}"#).unwrap();
     assert_eq!(
         (answer.path.as_str(), answer.logs.as_str()),
         ("/tmp/a/rr", "cached output")
     );
-    assert!(matches!(path(b"{}"), Err(Trouble::Final(Error::Remote(_)))));
     assert!(matches!(
-        path(br#"{"path":"/tm"#),
-        Err(Trouble::Passing(Reason::Download, _))
+        parse_path(b"{}"),
+        Err(AttemptError::Permanent(Error::Remote(_)))
+    ));
+    assert!(matches!(
+        parse_path(br#"{"path":"/tm"#),
+        Err(AttemptError::Transient(RetryReason::Download, _))
     ));
 }
 
 #[test]
-fn what_a_server_says_is_told_in_part_however_long_it_is() {
+fn long_texts_of_a_server_are_shortened() {
     let long = "é\n".repeat(1 << 14);
     let elements = vec![serde_json::json!({"fieldName": long, "index": 1})];
     let violation = serde_json::json!({"field": {"elements": elements}, "message": long});
     let debug = serde_json::json!({"debug": {"violations": vec![violation; 12]}});
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for (code, message, details) in [
         ("internal", long.as_str(), vec![]),
         (long.as_str(), "x", vec![]),
@@ -47,44 +50,44 @@ fn what_a_server_says_is_told_in_part_however_long_it_is() {
     ] {
         let body = serde_json::json!({"code": code, "message": message, "details": details});
         for status in [200, 302, 400, 401, 404, 500, 501, 503, 999] {
-            said.push(failure(
-                PLACE,
+            errors.push(classify(
+                ADDRESS,
                 status,
                 Some(&long),
                 body.to_string().as_bytes(),
             ));
         }
     }
-    // A text where an object should be is repeated by the parser.
-    said.extend(
-        path(
+    // The parser repeats a text in the place of an object.
+    errors.extend(
+        parse_path(
             serde_json::json!({"path": {"no": long}})
                 .to_string()
                 .as_bytes(),
         )
         .err(),
     );
-    said.extend(path(serde_json::json!(long).to_string().as_bytes()).err());
-    said.extend(
-        path(
+    errors.extend(parse_path(serde_json::json!(long).to_string().as_bytes()).err());
+    errors.extend(
+        parse_path(
             serde_json::json!({"path": format!("/{long}")})
                 .to_string()
                 .as_bytes(),
         )
         .err(),
     );
-    said.extend(
-        path(
+    errors.extend(
+        parse_path(
             serde_json::json!({"path": "/tmp/a\0b"})
                 .to_string()
                 .as_bytes(),
         )
         .err(),
     );
-    assert_eq!(said.len(), 5 * 9 + 4);
-    for trouble in said {
-        let (Trouble::Final(error) | Trouble::Passing(_, error)) = trouble else {
-            panic!("{trouble:?}")
+    assert_eq!(errors.len(), 5 * 9 + 4);
+    for attempt in errors {
+        let (AttemptError::Permanent(error) | AttemptError::Transient(_, error)) = attempt else {
+            panic!("{attempt:?}")
         };
         let length = error.to_string().len();
         assert!(length < 32 << 10, "{length}: {:.200}", error.to_string());
@@ -99,14 +102,14 @@ fn what_a_server_says_is_told_in_part_however_long_it_is() {
 }
 
 #[test]
-fn a_build_in_flight_means_ask_again() {
+fn conflict_is_a_build_in_progress() {
     let body =
         r#"{"code":"already_exists","message":"build 41a9aa019b2890cc is already in progress"}"#;
-    assert!(matches!(of(409, body), Trouble::Busy));
+    assert!(matches!(of(409, body), AttemptError::InProgress));
 }
 
 #[test]
-fn the_servers_own_validation_is_told_field_by_field() {
+fn validation_errors_are_parsed_by_field() {
     let body = r#"{"code":"invalid_argument","message":"validation errors:\n - plugins[0].tag: value is required\n - rr_version: value is required","details":[{"type":"buf.validate.Violations","value":"x","debug":{"violations":[{"field":{"elements":[{"fieldNumber":5,"fieldName":"plugins","index":"0"},{"fieldNumber":2,"fieldName":"tag"}]},"message":"value is required"},{"field":{"elements":[{"fieldName":"rr_version"}]},"message":"value is required"}]}}]}"#;
     let expected = [
         "plugins[0].tag: value is required",
@@ -114,14 +117,14 @@ fn the_servers_own_validation_is_told_field_by_field() {
     ];
     let plain = r#"{"code":"invalid_argument","message":"validation errors:\n - plugins[0].tag: value is required\n - rr_version: value is required"}"#;
     for body in [body, plain] {
-        let Trouble::Final(Error::InvalidRequest(all)) = of(400, body) else {
+        let AttemptError::Permanent(Error::InvalidRequest(all)) = of(400, body) else {
             panic!()
         };
         let all: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(all, expected);
     }
     let broken = r#"{"code":"invalid_argument","message":"unmarshal message: unmarshal into *requestV1.BuildRequest: proto: unexpected EOF"}"#;
-    let Trouble::Final(Error::InvalidRequest(all)) = of(400, broken) else {
+    let AttemptError::Permanent(Error::InvalidRequest(all)) = of(400, broken) else {
         panic!()
     };
     assert_eq!(all[0].field, "request");
@@ -129,7 +132,7 @@ fn the_servers_own_validation_is_told_field_by_field() {
 }
 
 #[test]
-fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
+fn compile_and_version_errors_are_build_failures() {
     let tag = "building plugins: verifyResolvedVersions: go list -m github.com/roadrunner-server/logger/v5: go failed: exit status 1\n--- stderr (last 74 bytes) ---\ngo: module github.com/roadrunner-server/logger/v5: not a known dependency\n";
     let version = "downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/refs/tags/v2025.9.9.zip, got 404";
     let windows = "building plugins: velox v3 does not support Windows targets";
@@ -144,8 +147,8 @@ fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
             "velox server returned: building plugins: velox v3 does not support Windows targets",
         ),
     ] {
-        let (Trouble::Final(Error::BuildFailed(build))
-        | Trouble::Doubtful(Error::BuildFailed(build))) = internal_error(message)
+        let (AttemptError::Permanent(Error::BuildFailed(build))
+        | AttemptError::RetryOnce(Error::BuildFailed(build))) = internal_error(message)
         else {
             panic!()
         };
@@ -157,8 +160,8 @@ fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
         assert!(build.message.ends_with(end), "{}", build.message);
         assert_eq!(build.http_status, 500);
     }
-    // A server whose module proxy is away says the same, byte for byte.
-    let Trouble::Doubtful(Error::BuildFailed(build)) = internal_error(tag) else {
+    // A server whose module proxy is unreachable answers the same, byte for byte.
+    let AttemptError::RetryOnce(Error::BuildFailed(build)) = internal_error(tag) else {
         panic!()
     };
     assert_eq!(
@@ -168,13 +171,13 @@ fn compile_and_version_errors_are_final_and_end_with_the_compilers_words() {
 }
 
 #[test]
-fn a_long_log_is_kept_and_its_end_is_told() {
+fn message_has_the_end_of_a_long_log() {
     let mut message =
         "building plugins: go build: exit status 1\n--- stderr (last 8192 bytes) ---\n".to_owned();
     for line in 0..100 {
         message.push_str(&format!("line {line}\n"));
     }
-    let Trouble::Final(Error::BuildFailed(build)) = internal_error(&message) else {
+    let AttemptError::Permanent(Error::BuildFailed(build)) = internal_error(&message) else {
         panic!()
     };
     assert!(build.message.ends_with("line 98\nline 99"));
@@ -188,7 +191,7 @@ fn a_long_log_is_kept_and_its_end_is_told() {
 }
 
 #[test]
-fn faults_that_may_pass_are_tried_again() {
+fn server_faults_are_transient() {
     for message in [
         "downloading template: expected 3xx redirect from https://x, got 502",
         "generating cache hash: x",
@@ -197,12 +200,12 @@ fn faults_that_may_pass_are_tried_again() {
         assert!(
             matches!(
                 internal_error(message),
-                Trouble::Passing(Reason::Server, Error::BuildFailed(_))
+                AttemptError::Transient(RetryReason::Server, Error::BuildFailed(_))
             ),
             "{message}"
         );
     }
-    // The server's own network, disk and memory say nothing about the configuration.
+    // Faults of the server's network, disk and memory are not about the configuration.
     for message in [
         "downloading template: dial tcp: i/o timeout",
         "building plugins: go build: context deadline exceeded",
@@ -214,7 +217,7 @@ fn faults_that_may_pass_are_tried_again() {
         assert!(
             matches!(
                 internal_error(message),
-                Trouble::Passing(Reason::Server, Error::Remote(_))
+                AttemptError::Transient(RetryReason::Server, Error::Remote(_))
             ),
             "{message}"
         );
@@ -223,19 +226,19 @@ fn faults_that_may_pass_are_tried_again() {
         assert!(
             matches!(
                 of(status, "<html>"),
-                Trouble::Passing(Reason::Server, Error::Remote(_))
+                AttemptError::Transient(RetryReason::Server, Error::Remote(_))
             ),
             "{status}"
         );
     }
     assert!(matches!(
         of(503, r#"{"code":"unavailable","message":"x"}"#),
-        Trouble::Passing(..)
+        AttemptError::Transient(..)
     ));
 }
 
 #[test]
-fn proxy_error_is_never_the_compilers_word() {
+fn proxy_error_is_never_a_build_failure() {
     for status in [502, 503, 504] {
         for body in [
             r#"{"code":"internal","message":"building plugins: go build: exit status 1"}"#,
@@ -244,19 +247,19 @@ fn proxy_error_is_never_the_compilers_word() {
         ] {
             assert!(matches!(
                 of(status, body),
-                Trouble::Passing(Reason::Server, Error::Remote(_))
+                AttemptError::Transient(RetryReason::Server, Error::Remote(_))
             ));
         }
     }
 }
 
 #[test]
-fn control_characters_reach_no_message() {
+fn messages_have_no_control_characters() {
     let wild = "a\u{1b}[31mb\u{7}\u{9b}c\rd\u{7f}";
     let violation =
         serde_json::json!({"field": {"elements": [{"fieldName": wild}]}, "message": wild});
     let details = serde_json::json!([{"debug": {"violations": [violation]}}]);
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for status in [302, 400, 401, 429, 500, 501, 503, 999] {
         for (code, message) in [
             (
@@ -270,19 +273,19 @@ fn control_characters_reach_no_message() {
             for details in [&details, &serde_json::json!([])] {
                 let body =
                     serde_json::json!({"code": code, "message": message, "details": details});
-                said.push(failure(
-                    PLACE,
+                errors.push(classify(
+                    ADDRESS,
                     status,
                     Some(wild),
                     body.to_string().as_bytes(),
                 ));
             }
         }
-        said.push(failure(PLACE, status, Some(wild), wild.as_bytes()));
+        errors.push(classify(ADDRESS, status, Some(wild), wild.as_bytes()));
     }
-    for trouble in said {
-        let (Trouble::Final(error) | Trouble::Passing(_, error)) = trouble else {
-            panic!("{trouble:?}")
+    for attempt in errors {
+        let (AttemptError::Permanent(error) | AttemptError::Transient(_, error)) = attempt else {
+            panic!("{attempt:?}")
         };
         let mut text = error.to_string();
         if let Error::BuildFailed(failure) = &error {
@@ -294,32 +297,32 @@ fn control_characters_reach_no_message() {
 }
 
 #[test]
-fn a_wrong_address_and_a_missing_token_name_the_setting() {
-    let said = |trouble: Trouble| match trouble {
-        Trouble::Final(Error::Remote(message)) => message,
+fn wrong_address_and_missing_token_name_the_setting() {
+    let message_of = |error: AttemptError| match error {
+        AttemptError::Permanent(Error::Remote(message)) => message,
         other => panic!("{other:?}"),
     };
     for status in [401, 403] {
-        assert!(said(of(status, "")).contains("velox.auth_token"));
+        assert!(message_of(of(status, "")).contains("velox.auth_token"));
     }
     for status in [400, 404, 405, 415] {
-        assert!(said(of(status, "<html>not here</html>")).contains("velox.server_url"));
+        assert!(message_of(of(status, "<html>not here</html>")).contains("velox.server_url"));
     }
-    let moved = said(failure(PLACE, 302, Some("https://elsewhere/"), b""));
+    let moved = message_of(classify(ADDRESS, 302, Some("https://elsewhere/"), b""));
     assert!(moved.contains("https://elsewhere/") && moved.contains("velox.server_url"));
-    assert!(said(of(501, "")).contains("501"));
-    assert!(said(of(204, "")).contains("204"));
+    assert!(message_of(of(501, "")).contains("501"));
+    assert!(message_of(of(204, "")).contains("204"));
 }
 
 proptest! {
     #[test]
-    fn any_answer_gets_a_meaning(status in 100..600u16, body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = failure(PLACE, status, None, &body);
-        let _ = path(&body);
+    fn any_answer_is_classified(status in 100..600u16, body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = classify(ADDRESS, status, None, &body);
+        let _ = parse_path(&body);
     }
 
     #[test]
-    fn any_message_makes_a_failure(message in ".{0,300}(\n--- stderr \\(.{0,9})?(\n.{0,40}){0,30}") {
+    fn any_message_is_a_build_failure(message in ".{0,300}(\n--- stderr \\(.{0,9})?(\n.{0,40}){0,30}") {
         let failure = build_failure(500, &message);
         prop_assert!(failure.message.starts_with("velox server returned: "));
     }

@@ -1,72 +1,72 @@
-//! Who shares a pilot, and when it may go.
+//! Sharing a build task, and its end.
 
 use super::*;
 
 const ID: FlightId = FlightId { key: 1, digest: 2 };
 
-fn join(locals: &Arc<Locals>, forced: bool, id: &str) -> (Caller, Option<Pilot>) {
-    locals.join(ID, forced, id, &Progress::default())
+fn join(inflight: &Arc<Inflight>, forced: bool, id: &str) -> (Subscriber, Option<BuildTask>) {
+    inflight.subscribe(ID, forced, id, &Progress::default())
 }
 
 #[test]
-fn callers_of_one_configuration_share_a_pilot() {
-    let locals = Arc::new(Locals::default());
-    let (first, pilot) = join(&locals, false, "a");
-    let pilot = pilot.unwrap();
-    let (second, none) = join(&locals, false, "b");
+fn subscribers_of_one_configuration_share_a_task() {
+    let inflight = Arc::new(Inflight::default());
+    let (first, task) = join(&inflight, false, "a");
+    let task = task.unwrap();
+    let (second, none) = join(&inflight, false, "b");
     assert!(none.is_none());
-    assert_eq!(pilot.newcomers(), ["a", "b"]);
-    assert!(pilot.newcomers().is_empty());
-    pilot.land(Err(crate::Error::Remote("x".into())));
-    for caller in [first, second] {
-        assert!(matches!(caller.view.borrow().end, Some(Err(_))));
+    assert_eq!(task.take_new_request_ids(), ["a", "b"]);
+    assert!(task.take_new_request_ids().is_empty());
+    task.complete(Err(crate::Error::Remote("x".into())));
+    for subscriber in [first, second] {
+        assert!(matches!(subscriber.snapshots.borrow().result, Some(Err(_))));
     }
-    assert!(join(&locals, false, "c").1.is_some());
+    assert!(join(&inflight, false, "c").1.is_some());
 }
 
 #[test]
-fn a_pilot_retires_only_without_callers() {
-    let locals = Arc::new(Locals::default());
-    let (first, pilot) = join(&locals, false, "a");
-    let pilot = pilot.unwrap();
-    let (second, _) = join(&locals, false, "b");
+fn task_retires_only_without_subscribers() {
+    let inflight = Arc::new(Inflight::default());
+    let (first, task) = join(&inflight, false, "a");
+    let task = task.unwrap();
+    let (second, _) = join(&inflight, false, "b");
     drop(first);
-    assert!(!pilot.retire());
+    assert!(!task.retire());
     drop(second);
-    assert!(!pilot.is_wanted());
-    let (_third, none) = join(&locals, false, "c");
-    assert!(none.is_none() && !pilot.retire());
+    assert!(!task.has_subscribers());
+    let (_third, none) = join(&inflight, false, "c");
+    assert!(none.is_none() && !task.retire());
 }
 
 #[test]
-fn a_late_caller_of_a_retired_pilot_is_not_counted_for_the_next_one() {
-    let locals = Arc::new(Locals::default());
-    let (first, pilot) = join(&locals, false, "a");
-    let pilot = pilot.unwrap();
-    pilot.land(Err(crate::Error::Remote("x".into())));
-    let (_second, next) = join(&locals, false, "b");
+fn late_unsubscription_does_not_count_for_the_next_task() {
+    let inflight = Arc::new(Inflight::default());
+    let (first, task) = join(&inflight, false, "a");
+    let task = task.unwrap();
+    task.complete(Err(crate::Error::Remote("x".into())));
+    let (_second, next) = join(&inflight, false, "b");
     drop(first);
     assert!(!next.unwrap().retire());
-    drop(pilot);
-    assert_eq!(locals.all().len(), 0);
+    drop(task);
+    assert_eq!(inflight.list().len(), 0);
 }
 
 #[test]
-fn a_forced_build_is_for_all_and_no_other_is_for_the_forced() {
-    let locals = Arc::new(Locals::default());
-    let (_forced, pilot) = join(&locals, true, "a");
-    assert!(pilot.is_some());
-    assert!(join(&locals, false, "b").1.is_none());
-    drop(pilot);
-    let (_plain, pilot) = join(&locals, false, "c");
-    assert!(pilot.is_some());
-    assert!(join(&locals, true, "d").1.is_some());
+fn forced_task_serves_all_and_plain_task_not_the_forced() {
+    let inflight = Arc::new(Inflight::default());
+    let (_forced, task) = join(&inflight, true, "a");
+    assert!(task.is_some());
+    assert!(join(&inflight, false, "b").1.is_none());
+    drop(task);
+    let (_plain, task) = join(&inflight, false, "c");
+    assert!(task.is_some());
+    assert!(join(&inflight, true, "d").1.is_some());
 }
 
 #[test]
-fn a_pilot_that_dies_is_noticed() {
-    let locals = Arc::new(Locals::default());
-    let (caller, pilot) = join(&locals, false, "a");
-    drop(pilot);
-    assert!(caller.view.has_changed().is_err());
+fn dropped_task_closes_its_channel() {
+    let inflight = Arc::new(Inflight::default());
+    let (subscriber, task) = join(&inflight, false, "a");
+    drop(task);
+    assert!(subscriber.snapshots.has_changed().is_err());
 }

@@ -1,9 +1,13 @@
-//! The plugin's vector, and what leaves a key alone.
+//! The plugin's test vector, and the changes of a request that leave its key unchanged.
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::{
+    artifacts::{ConfigDigest, Key},
+    velox::keys::config_keys::ConfigKeys,
+};
 
 fn example() -> Request {
     Request::from_json(&json!({
@@ -20,26 +24,22 @@ fn example() -> Request {
 fn names(change: impl FnOnce(&mut Request)) -> (Key, ConfigDigest, Key) {
     let mut request = example();
     change(&mut request);
-    let canonical = Canonical::of(&request);
-    (
-        canonical.key(),
-        canonical.digest(),
-        canonical.extended_key(),
-    )
+    let keys = ConfigKeys::of(&request);
+    (keys.key, keys.digest, keys.extended_key())
 }
 
 #[test]
-fn the_plugins_own_example_has_the_plugins_key() {
-    let canonical = Canonical::of(&example());
-    assert_eq!(canonical.key().to_string(), "2eccb077c71e1f91");
+fn plugin_example_has_the_key_of_the_plugin() {
+    let keys = ConfigKeys::of(&example());
+    assert_eq!(keys.key.to_string(), "2eccb077c71e1f91");
     assert_eq!(
-        canonical.json,
+        keys.canonical,
         r#"{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{"module":"github.com/roadrunner-server/grpc/v5","tag":"v5.1.0"},{"module":"github.com/roadrunner-server/http/v5","tag":"v5.2.7"}]}"#
     );
 }
 
 #[test]
-fn texts_are_escaped_as_go_escapes_them() {
+fn texts_are_escaped_like_go() {
     let mut out = String::new();
     field(&mut out, "a", "<&>\u{2028}\"\\\u{1}\u{7f}é");
     assert_eq!(
@@ -50,7 +50,7 @@ fn texts_are_escaped_as_go_escapes_them() {
 }
 
 #[test]
-fn letters_of_another_case_share_the_key_and_nothing_else() {
+fn case_variants_share_the_key_and_nothing_else() {
     let plain = names(|_| {});
     let other = names(|request| request.plugins[0].module_name.make_ascii_uppercase());
     assert_eq!(plain.0, other.0);
@@ -59,7 +59,7 @@ fn letters_of_another_case_share_the_key_and_nothing_else() {
 }
 
 #[test]
-fn options_that_make_another_artifact_extend_the_key_only_when_set() {
+fn options_extend_the_key_only_when_set() {
     let plain = names(|_| {});
     let replace = |old: &str| crate::velox::protocol::request::Replace {
         old: old.into(),
@@ -92,15 +92,13 @@ fn options_that_make_another_artifact_extend_the_key_only_when_set() {
     request.race = true;
     request.replaces = vec![replace("a")];
     assert!(
-        Canonical::of(&request)
-            .json
-            .ends_with(r#""}],"replaces":[{"old":"a","new":"B@v1.0.0"}],"race":true}"#)
+        folded(&request).ends_with(r#""}],"replaces":[{"old":"a","new":"B@v1.0.0"}],"race":true}"#)
     );
 }
 
 proptest! {
     #[test]
-    fn order_whitespace_and_case_leave_the_key_alone(
+    fn order_whitespace_and_case_do_not_change_the_key(
         plugins in prop::collection::vec(("[a-zA-Z./<&>]{1,12}", "[a-zA-Z0-9.]{1,8}"), 1..12),
         seed in any::<u64>(),
     ) {
@@ -120,18 +118,18 @@ proptest! {
             }
             json!({"rr_version": if shuffle { " master " } else { "master" }, "plugins": list})
         };
-        let plain = Canonical::of(&Request::from_json(&list(false)).unwrap());
-        let shuffled = Canonical::of(&Request::from_json(&list(true)).unwrap());
-        prop_assert_eq!(plain.key(), shuffled.key());
+        let plain = ConfigKeys::of(&Request::from_json(&list(false)).unwrap());
+        let shuffled = ConfigKeys::of(&Request::from_json(&list(true)).unwrap());
+        prop_assert_eq!(plain.key, shuffled.key);
     }
 
     #[test]
-    fn the_exact_text_reads_back_as_the_request(
+    fn exact_text_parses_back_to_the_request(
         plugins in prop::collection::vec(("[^\\p{Cc}]{1,20}", "[^\\p{Cc}]{1,20}"), 1..5),
     ) {
         let list: Vec<_> = plugins.iter().map(|(module, tag)| json!({"module_name": format!("m{module}m"), "tag": format!("t{tag}t")})).collect();
         let request = Request::from_json(&json!({"rr_version": "master", "plugins": list})).unwrap();
-        let read: serde_json::Value = serde_json::from_str(&Canonical::of(&request).exact).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&exact(&request)).unwrap();
         let mut expected = request.plugins.clone();
         expected.sort();
         let got: Vec<_> = read["plugins"].as_array().unwrap().iter().map(|plugin| (plugin["module"].as_str().unwrap().to_owned(), plugin["tag"].as_str().unwrap().to_owned())).collect();

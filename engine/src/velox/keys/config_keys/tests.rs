@@ -1,9 +1,12 @@
-//! Lookups by key and digest, and what is said of them.
+//! Lookups by key and digest, and their explanation.
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::artifacts::{Clock, CommitMeta, StoreOptions};
+use crate::velox::keys::explain::{LookupReason, explain};
 
 fn request(module: &str, tag: &str) -> Request {
     Request::from_json(&json!({
@@ -34,14 +37,14 @@ fn cache() -> Cache {
 }
 
 impl Cache {
-    fn keep(&self, request: &Request) -> Key {
-        let identity = Identity::of(request);
-        let key = identity.place(&self.store, self.now_ms()).unwrap();
+    fn commit(&self, request: &Request) -> Key {
+        let keys = ConfigKeys::of(request);
+        let key = keys.choose_key(&self.store, self.now_ms()).unwrap();
         let mut staging = self.store.stage().unwrap();
         std::io::Write::write_all(&mut staging, b"binary").unwrap();
         let meta = CommitMeta {
             key,
-            digest: identity.digest,
+            digest: keys.digest,
             config: request.config(),
             build_ms: 0,
             ttl: Duration::from_millis(100),
@@ -54,7 +57,7 @@ impl Cache {
         self.now.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    fn pass(&self, ms: u64) {
+    fn advance(&self, ms: u64) {
         self.now.fetch_add(ms, std::sync::atomic::Ordering::Relaxed);
     }
 
@@ -66,28 +69,28 @@ impl Cache {
 }
 
 #[test]
-fn configurations_that_share_a_key_never_get_each_others_binary() {
+fn configurations_with_one_key_get_their_own_binaries() {
     let cache = cache();
     let (lower, upper) = (request("a/m", "v1.0.0"), request("A/M", "v1.0.0"));
-    let (first, second) = (Identity::of(&lower), Identity::of(&upper));
+    let (first, second) = (ConfigKeys::of(&lower), ConfigKeys::of(&upper));
     assert_eq!(first.key, second.key);
-    assert_eq!(cache.keep(&lower), first.key);
+    assert_eq!(cache.commit(&lower), first.key);
     assert_eq!(second.lookup(&cache.store), None);
     assert_eq!(cache.reason(&upper), "other_configuration");
-    assert_eq!(cache.keep(&upper), second.extended_key());
+    assert_eq!(cache.commit(&upper), second.extended_key());
     assert_eq!(first.lookup(&cache.store).unwrap().key, first.key);
     assert_eq!(
         second.lookup(&cache.store).unwrap().key,
         second.extended_key()
     );
     assert_eq!(cache.reason(&upper), "hit");
-    let told = explain(Some(&cache.store), &upper, cache.now_ms()).to_json();
-    assert_eq!(told["stored_key"], second.extended_key().to_string());
-    assert_eq!(told["key"], first.key.to_string());
-    // The first one goes; the second one stays where it is.
+    let explained = explain(Some(&cache.store), &upper, cache.now_ms()).to_json();
+    assert_eq!(explained["stored_key"], second.extended_key().to_string());
+    assert_eq!(explained["key"], first.key.to_string());
+    // After the first is removed, the second keeps its key.
     cache.store.forget(first.key).unwrap();
     assert_eq!(
-        second.place(&cache.store, cache.now_ms()).unwrap(),
+        second.choose_key(&cache.store, cache.now_ms()).unwrap(),
         second.extended_key()
     );
     assert!(
@@ -99,21 +102,21 @@ fn configurations_that_share_a_key_never_get_each_others_binary() {
 }
 
 #[test]
-fn a_miss_says_why() {
+fn miss_has_a_reason() {
     let cache = cache();
-    let (fixed, moving) = (request("m", "v1.0.0"), request("m", "latest"));
+    let (fixed, mutable) = (request("m", "v1.0.0"), request("m", "latest"));
     assert_eq!(cache.reason(&fixed), "absent");
-    cache.keep(&fixed);
-    cache.keep(&moving);
+    cache.commit(&fixed);
+    cache.commit(&mutable);
     assert_eq!(
-        (cache.reason(&fixed), cache.reason(&moving)),
+        (cache.reason(&fixed), cache.reason(&mutable)),
         ("hit", "hit")
     );
-    cache.pass(100);
+    cache.advance(100);
     assert_eq!(cache.reason(&fixed), "expired");
-    assert_eq!(cache.reason(&moving), "moving_ref_expired");
-    assert_eq!(explain(None, &fixed, 0).reason, Reason::CacheOff);
-    let told = explain(Some(&cache.store), &moving, cache.now_ms()).to_json();
-    assert_eq!(told["moving_ref"], "latest");
-    assert_eq!(told["hit"], false);
+    assert_eq!(cache.reason(&mutable), "moving_ref_expired");
+    assert_eq!(explain(None, &fixed, 0).reason, LookupReason::CacheOff);
+    let explained = explain(Some(&cache.store), &mutable, cache.now_ms()).to_json();
+    assert_eq!(explained["moving_ref"], "latest");
+    assert_eq!(explained["hit"], false);
 }

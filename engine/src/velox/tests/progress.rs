@@ -1,4 +1,4 @@
-//! What callers, other processes and people are told of a build.
+//! The progress of builds, for subscribers, other processes and status.
 
 use std::sync::Mutex;
 
@@ -18,26 +18,26 @@ fn with_progress(delay: u64) -> Options {
 }
 
 #[tokio::test]
-async fn a_server_of_ours_tells_its_lines_to_all_who_wait() {
+async fn log_lines_of_the_server_reach_all_subscribers() {
     let host = Host::new(with_progress(2500));
-    let (leads, waits) = (host.velox(), host.velox());
+    let (leader, follower) = (host.velox(), host.velox());
     let asked = request("http");
     let id = asked.request_id.clone();
-    let (task, _) = begin(&leads, asked);
+    let (task, _) = spawn(&leader, asked);
     until("a build", || host.counters().in_flight == 1).await;
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let notes = Arc::clone(&seen);
+    let recorded = Arc::clone(&seen);
     let waiter = {
-        let waits = waits.clone();
+        let follower = follower.clone();
         tokio::spawn(async move {
-            let note = |progress: &Progress| notes.lock().unwrap().push(progress.clone());
-            waits
-                .build(request("http"), &CancellationToken::new(), note)
+            let record = |progress: &Progress| recorded.lock().unwrap().push(progress.clone());
+            follower
+                .build(request("http"), &CancellationToken::new(), record)
                 .await
         })
     };
     until("the last line", || {
-        let status = waits.status(&id);
+        let status = follower.status(&id);
         status.is_some_and(|status| {
             status["lines"]
                 .as_array()
@@ -47,12 +47,12 @@ async fn a_server_of_ours_tells_its_lines_to_all_who_wait() {
         })
     })
     .await;
-    let status = leads.status(&id).unwrap();
+    let status = leader.status(&id).unwrap();
     assert_eq!(status["state"], "building");
     assert_eq!(status["os"], "linux");
     assert!(status["elapsed"].as_f64().unwrap() > 0.4);
-    assert_eq!(leads.builds().len(), 1);
-    assert_eq!(waits.builds().len(), 1);
+    assert_eq!(leader.builds().len(), 1);
+    assert_eq!(follower.builds().len(), 1);
     task.await.unwrap().unwrap();
     waiter.await.unwrap().unwrap();
     let seen = std::mem::take(&mut *seen.lock().unwrap());
@@ -60,17 +60,17 @@ async fn a_server_of_ours_tells_its_lines_to_all_who_wait() {
         seen.iter()
             .any(|progress| progress.phase == Phase::Building && !progress.lines.is_empty())
     );
-    until("its end is known", || {
-        waits
+    until("its outcome", || {
+        follower
             .status(&id)
             .is_some_and(|status| status["state"] == "done")
     })
     .await;
-    assert_eq!(waits.status("nobody"), None);
+    assert_eq!(follower.status("unknown"), None);
 }
 
 #[tokio::test]
-async fn the_real_server_is_asked_for_progress_once_and_never_again() {
+async fn server_without_progress_is_asked_once() {
     let host = Host::new(Options::default().delay(Duration::from_millis(1800)));
     let velox = host.velox();
     build(&velox, request("http")).await.unwrap();
@@ -79,7 +79,7 @@ async fn the_real_server_is_asked_for_progress_once_and_never_again() {
 }
 
 #[tokio::test]
-async fn broken_progress_harms_no_build() {
+async fn broken_progress_does_not_fail_a_build() {
     for endpoint in [Endpoint::Broken, Endpoint::Garbage, Endpoint::Hang] {
         let mut options = with_progress(1300);
         options.script.progress = Some(endpoint);
@@ -90,7 +90,7 @@ async fn broken_progress_harms_no_build() {
 }
 
 #[tokio::test]
-async fn a_failed_build_is_known_for_a_while() {
+async fn status_of_a_failed_build_has_its_error() {
     let host = Host::new(Options::default().behave(Answer::failure("building plugins: no")));
     let velox = host.velox();
     let asked = request("http");
@@ -110,8 +110,8 @@ async fn a_failed_build_is_known_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_wrong_request_is_counted() {
+async fn invalid_request_is_counted() {
     let before = crate::metrics::velox::ERRORS.get(&["validation"]);
-    assert!(Velox::check(&json!({})).is_err());
+    assert!(Velox::parse_request(&json!({})).is_err());
     assert!(crate::metrics::velox::ERRORS.get(&["validation"]) > before);
 }

@@ -32,7 +32,7 @@ fn wrong(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_request_is_completed_with_an_id_and_this_host() {
+fn request_defaults_to_a_new_id_and_this_host() {
     let request = Request::from_json(&good()).unwrap();
     assert!(is_uuid(&request.request_id));
     assert_eq!(&request.request_id[14..15], "4");
@@ -48,7 +48,7 @@ fn a_request_is_completed_with_an_id_and_this_host() {
 }
 
 #[test]
-fn every_breach_is_named_with_its_field() {
+fn every_violation_names_its_field() {
     let long = "x".repeat(4097);
     let many = vec![json!({"module_name": "m", "tag": "v1.0.0"}); 1001];
     let table = [
@@ -175,7 +175,7 @@ fn every_breach_is_named_with_its_field() {
 }
 
 #[test]
-fn all_breaches_are_told_at_once() {
+fn all_violations_are_reported_at_once() {
     let value = json!({
         "request_id": "x", "rr_version": "y", "plugins": [{}, {"module_name": "m", "tag": " "}],
         "replaces": [{}],
@@ -199,7 +199,7 @@ fn all_breaches_are_told_at_once() {
 }
 
 #[test]
-fn what_the_real_server_accepts_is_accepted() {
+fn input_that_the_velox_server_accepts_is_accepted() {
     for version in [
         "v2025.1.2",
         "v1.2.3-rc.1+x",
@@ -240,7 +240,7 @@ fn what_the_real_server_accepts_is_accepted() {
 }
 
 #[test]
-fn the_server_is_told_only_what_is_set() {
+fn only_set_fields_are_sent() {
     let request = Request::from_json(&with(
         json!({"race": true, "replaces": [{"old": "a", "new": "b@v1"}]}),
     ))
@@ -254,7 +254,7 @@ fn the_server_is_told_only_what_is_set() {
 }
 
 #[test]
-fn a_request_of_many_long_texts_is_refused_and_the_longest_one_is_kept_with_its_artifact() {
+fn request_with_too_long_texts_is_rejected() {
     let of = |plugins: usize, length: usize| {
         let plugin = json!({"module_name": "\"".repeat(length), "tag": "v1.0.0"});
         with(json!({"plugins": vec![plugin; plugins]}))
@@ -267,7 +267,7 @@ fn a_request_of_many_long_texts_is_refused_and_the_longest_one_is_kept_with_its_
     let dir = tempfile::tempdir().unwrap();
     let options = crate::artifacts::StoreOptions::new(dir.path().join("cache"), dir.path());
     let store = crate::artifacts::Store::open(options).unwrap();
-    let identity = crate::velox::Identity::of(&longest);
+    let identity = crate::velox::ConfigKeys::of(&longest);
     let mut staging = store.stage().unwrap();
     std::io::Write::write_all(&mut staging, b"binary").unwrap();
     let meta = crate::artifacts::CommitMeta {

@@ -1,20 +1,20 @@
-//! Who shares a build within one process and between several: each `Velox` here stands for a process,
-//! since all that they share lies in files.
+//! Builds shared within one process and between several: each `Velox` stands for a process, because all shared state
+//! is in files.
 
 use pillion_fakes::Answer;
 
 use super::*;
 
-const WHILE: Duration = Duration::from_millis(400);
+const BUILD_TIME: Duration = Duration::from_millis(400);
 
 #[tokio::test]
-async fn callers_of_one_process_and_of_others_share_one_build() {
-    let host = Host::new(Options::default().delay(WHILE));
+async fn requests_of_several_processes_share_one_build() {
+    let host = Host::new(Options::default().delay(BUILD_TIME));
     let processes = [host.velox(), host.velox(), host.velox()];
     let mut tasks = Vec::new();
     for velox in &processes {
         for _ in 0..10 {
-            tasks.push(begin(velox, request("http")).0);
+            tasks.push(spawn(velox, request("http")).0);
         }
     }
     let mut shas = Vec::new();
@@ -29,11 +29,11 @@ async fn callers_of_one_process_and_of_others_share_one_build() {
 }
 
 #[tokio::test]
-async fn different_configurations_build_at_the_same_time() {
-    let host = Host::new(Options::default().delay(WHILE));
+async fn different_configurations_build_concurrently() {
+    let host = Host::new(Options::default().delay(BUILD_TIME));
     let velox = host.velox();
     let tasks: Vec<_> = ["a", "b", "c", "d"]
-        .map(|module| begin(&velox, request(module)).0)
+        .map(|module| spawn(&velox, request(module)).0)
         .into();
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -48,7 +48,7 @@ async fn different_configurations_build_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn the_hosts_limit_holds_for_all_processes() {
+async fn build_limit_holds_for_all_processes() {
     let host = Host::new(Options::default().delay(Duration::from_millis(200)));
     let processes = [
         host.velox_with(Some(host.store()), 2),
@@ -57,7 +57,7 @@ async fn the_hosts_limit_holds_for_all_processes() {
     let tasks: Vec<_> = ["a", "b", "c", "d", "e", "f"]
         .into_iter()
         .zip(processes.iter().cycle())
-        .map(|(module, velox)| begin(velox, request(module)).0)
+        .map(|(module, velox)| spawn(velox, request(module)).0)
         .collect();
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -72,17 +72,17 @@ async fn the_hosts_limit_holds_for_all_processes() {
 }
 
 #[tokio::test]
-async fn a_failing_build_fails_for_all_from_one_request() {
+async fn failing_build_fails_for_all_with_one_request() {
     let failure =
         "building plugins: go build: exit status 1\n--- stderr (last 9 bytes) ---\nundefined\n";
     let host = Host::new(
         Options::default()
-            .delay(WHILE)
+            .delay(BUILD_TIME)
             .behave(Answer::failure(failure)),
     );
     let processes = [host.velox(), host.velox()];
     let tasks: Vec<_> = (0..20)
-        .map(|n| begin(&processes[n % 2], request("http")).0)
+        .map(|n| spawn(&processes[n % 2], request("http")).0)
         .collect();
     for task in tasks {
         let Err(Error::BuildFailed(build)) = task.await.unwrap() else {
@@ -92,19 +92,19 @@ async fn a_failing_build_fails_for_all_from_one_request() {
         assert_eq!((build.logs.as_str(), build.http_status), ("undefined", 500));
     }
     assert_eq!(host.counters().build_requests, 1);
-    // Who asks afterwards is told anew.
+    // A later request builds again.
     assert!(build(&host.velox(), request("http")).await.is_err());
     assert_eq!(host.counters().build_requests, 2);
 }
 
 #[tokio::test]
-async fn a_forced_build_follows_one_that_is_not_and_is_joined_by_all() {
-    let host = Host::new(Options::default().delay(WHILE));
+async fn forced_build_follows_a_plain_one_and_is_shared() {
+    let host = Host::new(Options::default().delay(BUILD_TIME));
     let (one, other) = (host.velox(), host.velox());
-    let (plain, _) = begin(&one, request("http"));
+    let (plain, _) = spawn(&one, request("http"));
     until("a build", || host.counters().in_flight == 1).await;
-    let (first, _) = begin(&one, forced("http"));
-    let (second, _) = begin(&other, forced("http"));
+    let (first, _) = spawn(&one, forced("http"));
+    let (second, _) = spawn(&other, forced("http"));
     let plain = plain.await.unwrap().unwrap();
     until("the forced build", || host.counters().in_flight == 1).await;
     let first = first.await.unwrap().unwrap();
@@ -122,7 +122,7 @@ async fn a_forced_build_follows_one_that_is_not_and_is_joined_by_all() {
 }
 
 #[tokio::test]
-async fn a_table_that_a_stopped_process_holds_does_not_stop_builds() {
+async fn table_held_by_a_stopped_process_does_not_stop_builds() {
     let host = Host::new(Options::default());
     let velox = host.velox();
     build(&velox, request("http")).await.unwrap();
@@ -148,24 +148,24 @@ async fn flight_files_do_not_grow_with_builds() {
     for module in ["b", "c", "d", "e"] {
         build(&velox, request(module)).await.unwrap();
     }
-    // At most one slot more for each that was in use at the same time, and these were not.
+    // At most one more slot for each concurrent build; these were sequential.
     assert!(count() <= before + 4 * 4, "{}", count());
 }
 
 #[tokio::test]
-async fn without_a_directory_for_flights_each_process_builds_on_its_own() {
+async fn process_without_flight_directory_builds_alone() {
     let host = Host::new(Options::default());
     let file = host.dir.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let places = Places {
+    let dirs = BuildDirs {
         run_dir: file.join("run"),
-        spare_dir: host.dir.path().join("spare"),
+        temporary_dir: host.dir.path().join("temporary"),
     };
     std::fs::write(host.dir.path().join("index"), "").unwrap();
     let velox = Velox::new(
         host.settings.clone(),
         Some(host.store()),
-        places,
+        dirs,
         Arc::new(|_| 5),
     );
     build(&velox, request("http")).await.unwrap();
@@ -174,28 +174,28 @@ async fn without_a_directory_for_flights_each_process_builds_on_its_own() {
     let lost = Velox::new(
         host.settings.clone(),
         Some(host.store()),
-        Places {
+        BuildDirs {
             run_dir: file.join("run"),
-            spare_dir: host.dir.path().join("spare"),
+            temporary_dir: host.dir.path().join("temporary"),
         },
         Arc::new(|_| 5),
     );
-    let (task, _) = begin(&lost, request("grpc"));
+    let (task, _) = spawn(&lost, request("grpc"));
     task.await.unwrap().unwrap();
     assert_eq!(host.counters().builds_started, 2);
 }
 
 #[tokio::test]
-async fn a_joined_build_ends_as_a_miss_and_what_was_landed_meanwhile_as_a_hit() {
-    let host = Host::new(Options::default().delay(WHILE));
+async fn artifact_stored_meanwhile_is_a_hit() {
+    let host = Host::new(Options::default().delay(BUILD_TIME));
     let (first, second) = (host.velox(), host.velox());
     build(&first, request("http")).await.unwrap();
-    // As if the index had not told: straight into the flight.
-    let booking = second.book(request("http"));
-    let there = second
-        .fly(booking, &CancellationToken::new(), |_| {})
+    // Skips the lookup, as if the index had missed the artifact.
+    let pending = second.enqueue(request("http"));
+    let found = second
+        .run(pending, &CancellationToken::new(), |_| {})
         .await
         .unwrap();
-    assert_eq!(there.cache_status, CacheStatus::Hit);
+    assert_eq!(found.cache_status, CacheStatus::Hit);
     assert_eq!(host.counters().build_requests, 1);
 }

@@ -1,4 +1,4 @@
-//! Many builds at once on a small runtime: none may wait for a thread that another one needs.
+//! Many concurrent builds on a small runtime: none may wait for a thread that another one needs.
 
 use std::{
     io::{self, Read, Write},
@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-/// One thread for futures and one for blocking work, the least that a process can have.
-fn small() -> tokio::runtime::Runtime {
+/// One thread for futures and one for blocking work: the minimum of a process.
+fn small_runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .max_blocking_threads(1)
@@ -21,10 +21,10 @@ fn small() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Builds `count` configurations at once.
-fn crowd(host: &Host, count: usize) -> Vec<Result<Artifact>> {
+/// Builds `count` configurations concurrently.
+fn build_many(host: &Host, count: usize) -> Vec<Result<Artifact>> {
     let velox = host.velox_with(Some(host.store()), count);
-    small().block_on(async {
+    small_runtime().block_on(async {
         let mut builds = JoinSet::new();
         for number in 0..count {
             let velox = velox.clone();
@@ -34,8 +34,7 @@ fn crowd(host: &Host, count: usize) -> Vec<Result<Artifact>> {
     })
 }
 
-/// Answers each request with a head at once, and with `json` after a pause that is longer than the time
-/// between two reports of progress.
+/// Answers each request with headers at once, and with `json` after a pause that exceeds the progress interval.
 fn slow_answers(json: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -62,17 +61,17 @@ fn slow_answers(json: &'static str) -> String {
 }
 
 #[test]
-fn fifty_slow_json_answers_arrive_on_one_thread() {
+fn fifty_slow_json_answers_share_one_thread() {
     let mut host = Host::new(Options::default());
     let url = slow_answers("{\"code\":\"internal\",\"message\":\"building plugins: no\"}");
     host.settings.server_url = Some(ServerUrl::parse(&url).unwrap());
-    for end in crowd(&host, 50) {
+    for end in build_many(&host, 50) {
         assert!(matches!(end, Err(Error::BuildFailed(_))), "{end:?}");
     }
 }
 
 #[test]
-fn fifty_slow_binaries_arrive_on_one_thread() {
+fn fifty_slow_binaries_share_one_thread() {
     let slow = Behaviour {
         delivery: Delivery {
             drip_ms: Some(2),
@@ -87,16 +86,16 @@ fn fifty_slow_binaries_arrive_on_one_thread() {
         .into()
     };
     let host = Host::new(Options::default().behave(slow));
-    for built in crowd(&host, 50) {
+    for built in build_many(&host, 50) {
         assert_eq!(built.unwrap().record.size, 600);
     }
     assert_eq!(host.counters().build_requests, 50);
 }
 
 #[test]
-fn more_builds_at_once_than_the_cache_holds_all_end() {
+fn more_builds_than_the_cache_holds_all_end() {
     let host = Host::new(Options::default().delay(Duration::from_millis(20)));
-    for built in crowd(&host, 150) {
-        assert!(built.unwrap().path.is_file());
+    for built in build_many(&host, 150) {
+        assert!(host.path(&built.unwrap()).is_file());
     }
 }

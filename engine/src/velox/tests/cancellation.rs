@@ -1,4 +1,4 @@
-//! Who leaves, dies or loses patience, and what becomes of the build.
+//! Cancellation, timeouts and stopped runtimes.
 
 use std::time::Instant;
 
@@ -7,17 +7,17 @@ use pillion_fakes::{Answer, Behaviour};
 use super::*;
 
 #[tokio::test]
-async fn the_last_callers_leaving_stops_the_request() {
+async fn last_unsubscription_cancels_the_request() {
     let host = Host::new(Options::default().behave(Answer::Hang));
     let processes = [host.velox(), host.velox()];
-    let (first, stop_first) = begin(&processes[0], request("http"));
+    let (first, stop_first) = spawn(&processes[0], request("http"));
     until("a build", || host.counters().in_flight == 1).await;
-    let (second, stop_second) = begin(&processes[1], request("http"));
-    until("two callers", || {
+    let (second, stop_second) = spawn(&processes[1], request("http"));
+    until("two subscribers", || {
         let builds = processes[0].builds();
         builds
             .first()
-            .is_some_and(|flying| flying["request_ids"].as_array().unwrap().len() == 2)
+            .is_some_and(|active| active["request_ids"].as_array().unwrap().len() == 2)
     })
     .await;
     stop_first.cancel();
@@ -28,21 +28,21 @@ async fn the_last_callers_leaving_stops_the_request() {
         (1, 1)
     );
     stop_second.cancel();
-    let left = Instant::now();
+    let cancelled = Instant::now();
     assert!(matches!(second.await.unwrap(), Err(Error::Cancelled(_))));
     until("the request is stopped", || {
         host.counters().builds_cancelled == 1
     })
     .await;
-    assert!(left.elapsed() < Duration::from_secs(2));
+    assert!(cancelled.elapsed() < Duration::from_secs(2));
     until("nothing in flight", || processes[0].builds().is_empty()).await;
 }
 
 #[tokio::test]
-async fn a_dropped_build_is_a_caller_that_has_left() {
+async fn dropped_build_cancels_the_request() {
     let host = Host::new(Options::default().behave(Answer::Hang));
     let velox = host.velox();
-    let (task, _cancel) = begin(&velox, request("http"));
+    let (task, _cancel) = spawn(&velox, request("http"));
     until("a build", || host.counters().in_flight == 1).await;
     task.abort();
     until("the request is stopped", || {
@@ -52,12 +52,12 @@ async fn a_dropped_build_is_a_caller_that_has_left() {
 }
 
 #[tokio::test]
-async fn a_runtime_that_ends_hands_its_flight_over_within_a_second() {
+async fn flight_of_a_stopped_runtime_is_taken_over_in_a_second() {
     let host = Host::new(Options::default().behave(Behaviour {
         times: Some(1),
         ..Answer::Hang.into()
     }));
-    let (dying, heir) = (host.velox(), host.velox());
+    let (dying, successor) = (host.velox(), host.velox());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -65,36 +65,40 @@ async fn a_runtime_that_ends_hands_its_flight_over_within_a_second() {
         .unwrap();
     {
         let _inside = runtime.enter();
-        begin(&dying, request("http"));
+        spawn(&dying, request("http"));
     }
     until("a build", || host.counters().in_flight == 1).await;
-    let (task, _) = begin(&heir, request("http"));
-    until("a waiter", || {
-        heir.builds()
+    let (task, _) = spawn(&successor, request("http"));
+    until("a follower", || {
+        successor
+            .builds()
             .iter()
-            .any(|flying| flying["request_ids"].as_array().unwrap().len() == 2)
+            .any(|active| active["request_ids"].as_array().unwrap().len() == 2)
     })
     .await;
-    let gone = Instant::now();
+    let stopped = Instant::now();
     runtime.shutdown_background();
-    until("the heir asks", || host.counters().build_requests == 2).await;
+    until("the request of the successor", || {
+        host.counters().build_requests == 2
+    })
+    .await;
     assert!(
-        gone.elapsed() < Duration::from_secs(1),
+        stopped.elapsed() < Duration::from_secs(1),
         "{:?}",
-        gone.elapsed()
+        stopped.elapsed()
     );
     task.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn the_deadline_of_the_build_is_told_to_all_who_wait() {
+async fn build_timeout_reaches_all_subscribers() {
     let mut host = Host::new(Options::default().behave(Answer::Hang));
     let patient = host.velox();
     host.settings.build_timeout = Duration::from_millis(800);
     let hasty = host.velox();
-    let (leads, _) = begin(&hasty, request("http"));
+    let (leads, _) = spawn(&hasty, request("http"));
     until("a build", || host.counters().in_flight == 1).await;
-    let (waits, _) = begin(&patient, request("http"));
+    let (waits, _) = spawn(&patient, request("http"));
     for task in [leads, waits] {
         let end = task.await.unwrap();
         assert!(
@@ -106,12 +110,12 @@ async fn the_deadline_of_the_build_is_told_to_all_who_wait() {
 }
 
 #[tokio::test]
-async fn one_who_waits_no_longer_leaves_the_others_alone() {
+async fn timeout_of_one_subscriber_does_not_end_the_build() {
     let mut host = Host::new(Options::default().delay(Duration::from_millis(2500)));
     let patient = host.velox();
     host.settings.build_timeout = Duration::from_millis(200);
     let hasty = host.velox();
-    let (leads, _) = begin(&patient, request("http"));
+    let (leads, _) = spawn(&patient, request("http"));
     until("a build", || host.counters().in_flight == 1).await;
     assert!(matches!(
         build(&hasty, request("http")).await,
@@ -122,31 +126,31 @@ async fn one_who_waits_no_longer_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn one_who_leaves_the_queue_harms_nobody() {
+async fn cancelled_queued_build_leaves_the_others_running() {
     let host = Host::new(Options::default().delay(Duration::from_millis(400)));
     let velox = host.velox_with(Some(host.store()), 1);
-    let (first, _) = begin(&velox, request("a"));
+    let (first, _) = spawn(&velox, request("a"));
     until("a build", || host.counters().in_flight == 1).await;
-    let (second, stop) = begin(&velox, request("b"));
+    let (second, stop) = spawn(&velox, request("b"));
     until("a queue", || {
         velox
             .builds()
             .iter()
-            .any(|flying| flying["state"] == "queued")
+            .any(|active| active["state"] == "queued")
     })
     .await;
     stop.cancel();
     assert!(matches!(second.await.unwrap(), Err(Error::Cancelled(_))));
     first.await.unwrap().unwrap();
-    until("an empty sky", || velox.builds().is_empty()).await;
+    until("no active build", || velox.builds().is_empty()).await;
     assert_eq!(host.counters().build_requests, 1);
 }
 
 #[tokio::test]
-async fn a_transfer_that_nobody_wants_any_more_leaves_nothing_behind() {
+async fn cancelled_transfer_removes_its_temporary_file() {
     let host = Host::new(Options::default().behave(Answer::Endless));
     let velox = host.velox();
-    let (task, stop) = begin(&velox, request("http"));
+    let (task, stop) = spawn(&velox, request("http"));
     let temporary = host.dir.path().join("cache/.pillion/tmp");
     let files = || std::fs::read_dir(&temporary).map_or(0, Iterator::count);
     until("a transfer", || files() > 0).await;

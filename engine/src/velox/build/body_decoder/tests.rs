@@ -11,16 +11,16 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn through(pieces: Vec<&[u8]>) -> Result<Vec<u8>, Trouble> {
-    let mut intake = Intake::new(Vec::new(), 1000, None, CancellationToken::new());
-    for piece in pieces {
-        intake.take(piece)?;
+fn through(chunks: Vec<&[u8]>) -> Result<Vec<u8>, AttemptError> {
+    let mut decoder = BodyDecoder::new(Vec::new(), 1000, None, CancellationToken::new());
+    for chunk in chunks {
+        decoder.write(chunk)?;
     }
-    intake.finish()
+    decoder.finish()
 }
 
 #[test]
-fn a_gzip_body_is_unpacked_wherever_it_is_cut_into_pieces() {
+fn gzip_body_is_decompressed_from_any_chunks() {
     let packed = gzip(b"hello");
     for at in 0..packed.len() {
         let (left, right) = packed.split_at(at);
@@ -31,57 +31,63 @@ fn a_gzip_body_is_unpacked_wherever_it_is_cut_into_pieces() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_tried_again() {
+fn truncated_body_is_transient() {
     let packed = gzip(&[7; 500]);
     let short = &packed[..packed.len() - 9];
     for at in 0..short.len() {
         let broken = through(vec![&short[..at], &short[at..]]);
-        assert!(matches!(broken, Err(Trouble::Passing(Reason::Download, _))));
+        assert!(matches!(
+            broken,
+            Err(AttemptError::Transient(RetryReason::Download, _))
+        ));
     }
 }
 
 #[test]
-fn a_bomb_is_stopped_at_the_bound() {
+fn bomb_stops_at_the_limit() {
     let packed = gzip(&[0; 1001]);
     assert!(matches!(
         through(vec![&packed]),
-        Err(Trouble::Final(Error::Remote(_)))
+        Err(AttemptError::Permanent(Error::Remote(_)))
     ));
     assert!(through(vec![&gzip(&[0; 1000])]).is_ok());
     assert!(through(vec![&[1; 1001]]).is_err());
 }
 
 #[test]
-fn what_begins_wrong_is_not_taken_to_the_end() {
+fn rejected_header_stops_the_body() {
     let inspect: Inspect = Box::new(|head: &[u8]| {
-        assert_eq!(head, [0; HEAD]);
-        Err(Trouble::remote("zeros"))
+        assert_eq!(head, [0; HEADER_LEN]);
+        Err(AttemptError::remote("zeros"))
     });
     let mut written = Vec::new();
-    let mut intake = Intake::new(
+    let mut decoder = BodyDecoder::new(
         &mut written,
         u64::MAX,
         Some(inspect),
         CancellationToken::new(),
     );
-    let pieces = (0..100).take_while(|_| intake.take(&[0; HEAD / 2]).is_ok());
-    assert_eq!(pieces.count(), 1);
-    assert!(matches!(intake.take(b"x"), Err(Trouble::Passing(..))));
-    drop(intake);
-    assert_eq!(written.len(), HEAD / 2);
+    let chunks = (0..100).take_while(|_| decoder.write(&[0; HEADER_LEN / 2]).is_ok());
+    assert_eq!(chunks.count(), 1);
+    assert!(matches!(
+        decoder.write(b"x"),
+        Err(AttemptError::Transient(..))
+    ));
+    drop(decoder);
+    assert_eq!(written.len(), HEADER_LEN / 2);
 }
 
 #[test]
-fn a_cancelled_body_is_written_no_further() {
+fn cancelled_body_is_not_written() {
     let cancel = CancellationToken::new();
-    let mut intake = Intake::new(Vec::new(), 1000, None, cancel.clone());
-    intake.take(b"abc").unwrap();
+    let mut decoder = BodyDecoder::new(Vec::new(), 1000, None, cancel.clone());
+    decoder.write(b"abc").unwrap();
     cancel.cancel();
-    assert!(intake.take(b"def").is_err());
+    assert!(decoder.write(b"def").is_err());
 }
 
 #[test]
-fn a_full_disk_is_our_own_trouble() {
+fn full_disk_is_a_storage_error() {
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -92,15 +98,17 @@ fn a_full_disk_is_our_own_trouble() {
         }
     }
     for body in [b"xyz".to_vec(), gzip(b"xyz")] {
-        let mut intake = Intake::new(Full, 10, None, CancellationToken::new());
-        let taken = intake.take(&body).and_then(|()| intake.finish().map(drop));
-        assert!(matches!(taken, Err(Trouble::Unkept(_))));
+        let mut decoder = BodyDecoder::new(Full, 10, None, CancellationToken::new());
+        let taken = decoder
+            .write(&body)
+            .and_then(|()| decoder.finish().map(drop));
+        assert!(matches!(taken, Err(AttemptError::Storage(_))));
     }
 }
 
 proptest! {
     #[test]
-    fn any_bytes_arrive_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), magic: bool) {
+    fn any_bytes_are_decoded_or_rejected(bytes in prop::collection::vec(any::<u8>(), 0..300), magic: bool) {
         let mut body = if magic { vec![0x1f, 0x8b, 8] } else { vec![0] };
         body.extend(bytes);
         let arrived = through(vec![&body]);

@@ -1,4 +1,4 @@
-//! Errors on their way from the process that built to those that waited: each kind has a stable word.
+//! Errors in outcome files, from the leader to its followers. Each kind has a stable name.
 
 use std::{io, sync::Arc};
 
@@ -9,13 +9,13 @@ use crate::{
     error::{BuildFailure, Violation},
 };
 
-/// What is kept of a compiler's log, from its end.
+/// The limit of a stored compiler log; its end is stored.
 const MAX_LOG: usize = 1 << 20;
 
-/// An error as it stands in a file.
+/// An error in an outcome file.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Failure {
+pub(super) struct StoredError {
     kind: String,
     message: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -26,15 +26,18 @@ pub(super) struct Failure {
     violations: Vec<(String, String)>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde requires a reference"
+)]
 fn is_zero(number: &u16) -> bool {
     *number == 0
 }
 
-impl Failure {
-    pub(super) fn of(error: &Error) -> Self {
-        let mut failure = Self {
-            kind: kind(error).into(),
+impl StoredError {
+    pub(super) fn from_error(error: &Error) -> Self {
+        let mut stored = Self {
+            kind: error_kind(error).into(),
             message: match error {
                 Error::Internal(message) => message.clone(),
                 _ => error.to_string(),
@@ -43,18 +46,18 @@ impl Failure {
         };
         match error {
             Error::BuildFailed(build) => {
-                failure.logs = tail(&build.logs, MAX_LOG).to_owned();
-                failure.http_status = build.http_status;
+                stored.logs = tail(&build.logs, MAX_LOG).to_owned();
+                stored.http_status = build.http_status;
             }
             Error::InvalidRequest(violations) => {
-                failure.violations = violations
+                stored.violations = violations
                     .iter()
                     .map(|one| (one.field.clone(), one.message.clone()))
                     .collect();
             }
             _ => {}
         }
-        failure
+        stored
     }
 
     pub(super) fn into_error(self) -> Error {
@@ -78,7 +81,7 @@ impl Failure {
             "remote" => Error::Remote(message),
             "state" => Error::State(message),
             "io" => Error::Io {
-                context: "another process that built for us met this".into(),
+                context: "in the process that built this configuration".into(),
                 source: Arc::new(io::Error::other(message)),
             },
             _ => Error::Internal(message),
@@ -86,8 +89,8 @@ impl Failure {
     }
 }
 
-/// A stable name for an error, for files and logs.
-pub(crate) fn kind(error: &Error) -> &'static str {
+/// Returns the stable name of an error, for files and status.
+pub(in crate::velox) fn error_kind(error: &Error) -> &'static str {
     match error {
         Error::Config(_) => "config",
         Error::InvalidRequest(_) => "invalid_request",
@@ -102,8 +105,8 @@ pub(crate) fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// The last `limit` bytes of a text, from a character's start.
-pub(crate) fn tail(text: &str, limit: usize) -> &str {
+/// Returns at most the last `limit` bytes of a text, cut at a character boundary.
+pub(in crate::velox) fn tail(text: &str, limit: usize) -> &str {
     let mut from = text.len().saturating_sub(limit);
     while !text.is_char_boundary(from) {
         from += 1;

@@ -1,31 +1,31 @@
-//! How far a build is: what its pilot tells callers, other processes and people.
+//! The progress of a build, published to its subscribers, to other processes and to `Velox\status`.
 
 use serde_json::{Value, json};
 
 use crate::host::clock;
-use crate::velox::{keys::config_keys::Identity, protocol::request::Request};
+use crate::velox::{keys::config_keys::ConfigKeys, protocol::request::Request};
 
-/// The last lines of a build's log that are passed on.
-const MOST_LINES: usize = 20;
-/// The longest of them, in letters.
-const MOST_LINE: usize = 500;
+/// The limit of published log lines; the last ones are published.
+const MAX_LINES: usize = 20;
+/// The limit of a published line, in characters.
+const MAX_LINE_CHARS: usize = 500;
 
-/// What is being done.
+/// The phase of a build.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// Waiting for a slot, or for a build that goes before.
+    /// Waits for a build slot, or for a build that must end first.
     #[default]
     Queued,
     /// The server builds.
     Building,
-    /// Pausing before the next attempt.
+    /// Pauses before the next attempt.
     Retrying,
-    /// The binary is on its way to us.
+    /// Receives the binary.
     Downloading,
 }
 
 impl Phase {
-    /// The word for it in answers and files.
+    /// Returns the stable name of the phase.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl Phase {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         [
             Self::Queued,
             Self::Building,
@@ -47,7 +47,7 @@ impl Phase {
         .find(|phase| phase.name() == name)
     }
 
-    /// The label of `velox_client_disconnects_total`.
+    /// Returns the label of `velox_client_disconnects_total`.
     pub(in crate::velox) fn stage(self) -> &'static str {
         match self {
             Self::Queued => "queue",
@@ -57,22 +57,23 @@ impl Phase {
     }
 }
 
-/// A build under way.
+/// The progress of an active build.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
-    /// What is being done.
+    /// The current phase.
     pub phase: Phase,
-    /// Attempts at the server until now.
+    /// The number of attempts so far.
     pub attempt: u32,
-    /// When it began, in Unix milliseconds.
+    /// The start of the build, in Unix milliseconds.
     pub started_ms: u64,
-    /// The last lines of the build's log, where the server tells them.
+    /// The last lines of the build's log, if the server reports them.
     pub lines: Vec<String>,
-    pub(in crate::velox) what: What,
+    pub(in crate::velox) configuration: ConfigSummary,
 }
 
+/// The fields of a configuration that the status shows.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(in crate::velox) struct What {
+pub(in crate::velox) struct ConfigSummary {
     key: String,
     rr_version: String,
     os: String,
@@ -81,12 +82,12 @@ pub(in crate::velox) struct What {
 }
 
 impl Progress {
-    /// A build that begins now.
-    pub(in crate::velox) fn begin(request: &Request, identity: &Identity) -> Self {
+    /// A build that starts now.
+    pub(in crate::velox) fn start(request: &Request, keys: &ConfigKeys) -> Self {
         Self {
             started_ms: clock::unix_ms(),
-            what: What {
-                key: identity.key.to_string(),
+            configuration: ConfigSummary {
+                key: keys.key.to_string(),
                 rr_version: request.rr_version.clone(),
                 os: request.os.clone(),
                 arch: request.arch.clone(),
@@ -96,29 +97,29 @@ impl Progress {
         }
     }
 
-    /// With other lines.
+    /// Replaces the log lines, without control characters and within the limits.
     pub(in crate::velox) fn with_lines(mut self, mut lines: Vec<String>) -> Self {
-        let surplus = lines.len().saturating_sub(MOST_LINES);
+        let surplus = lines.len().saturating_sub(MAX_LINES);
         self.lines = lines.split_off(surplus);
         for line in &mut self.lines {
             *line = line
                 .chars()
                 .filter(|letter| !letter.is_control())
-                .take(MOST_LINE)
+                .take(MAX_LINE_CHARS)
                 .collect();
         }
         self
     }
 
-    /// For files and for PHP. Times are float seconds.
+    /// Returns the progress for files and for PHP. Times are float seconds.
     pub(in crate::velox) fn to_json(&self) -> Value {
         let elapsed = clock::unix_ms().saturating_sub(self.started_ms);
         json!({
-            "key": self.what.key,
-            "rr_version": self.what.rr_version,
-            "os": self.what.os,
-            "arch": self.what.arch,
-            "force_rebuild": self.what.forced,
+            "key": self.configuration.key,
+            "rr_version": self.configuration.rr_version,
+            "os": self.configuration.os,
+            "arch": self.configuration.arch,
+            "force_rebuild": self.configuration.forced,
             "state": self.phase.name(),
             "attempt": self.attempt,
             "started": self.started_ms as f64 / 1000.0,
@@ -128,14 +129,14 @@ impl Progress {
         })
     }
 
-    /// As another process told it.
-    pub(in crate::velox) fn mirror(&self, told: &Value) -> Self {
-        let phase = told
+    /// Updates the progress with the one that another process published.
+    pub(in crate::velox) fn updated_from(&self, published: &Value) -> Self {
+        let phase = published
             .get("state")
             .and_then(Value::as_str)
-            .and_then(Phase::named);
-        let attempt = told.get("attempt").and_then(Value::as_u64);
-        let lines = told.get("lines").and_then(Value::as_array);
+            .and_then(Phase::from_name);
+        let attempt = published.get("attempt").and_then(Value::as_u64);
+        let lines = published.get("lines").and_then(Value::as_array);
         let lines = lines.into_iter().flatten().filter_map(Value::as_str);
         Self {
             phase: phase.unwrap_or(self.phase),
@@ -153,18 +154,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_process_told_is_mirrored_and_bounded() {
+    fn published_progress_is_copied_and_bounded() {
         let mine = Progress::default();
         let lines: Vec<String> = (0..30)
             .map(|n| format!("{n}\u{1b}[1m{}", "x".repeat(600)))
             .collect();
-        let told = json!({"state": "downloading", "attempt": 7, "lines": lines});
-        let mirrored = mine.mirror(&told);
-        assert_eq!((mirrored.phase, mirrored.attempt), (Phase::Downloading, 7));
-        assert_eq!(mirrored.lines.len(), MOST_LINES);
-        assert!(mirrored.lines[19].starts_with("29[1mxx"));
-        assert_eq!(mirrored.lines[0].chars().count(), MOST_LINE);
-        let garbage = mirrored.mirror(&json!({"state": 5, "attempt": "x", "lines": {}}));
+        let published = json!({"state": "downloading", "attempt": 7, "lines": lines});
+        let copied = mine.updated_from(&published);
+        assert_eq!((copied.phase, copied.attempt), (Phase::Downloading, 7));
+        assert_eq!(copied.lines.len(), MAX_LINES);
+        assert!(copied.lines[19].starts_with("29[1mxx"));
+        assert_eq!(copied.lines[0].chars().count(), MAX_LINE_CHARS);
+        let garbage = copied.updated_from(&json!({"state": 5, "attempt": "x", "lines": {}}));
         assert_eq!((garbage.phase, garbage.attempt), (Phase::Downloading, 7));
     }
 }

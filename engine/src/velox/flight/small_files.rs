@@ -1,5 +1,5 @@
-//! Small files that the processes of a host read of each other: bounded, never followed through a
-//! symbolic link, replaced by rename where a reader must not see them half. Blocking threads.
+//! Small files that the processes of a host share: bounded, never opened through a symbolic link, replaced by rename
+//! so that a reader never sees them half. Runs on blocking threads.
 
 use std::{
     fs::{self, OpenOptions},
@@ -14,14 +14,14 @@ use crate::{
     host::files,
 };
 
-/// A larger file is none of ours. An outcome with the longest log that is kept, of control characters only, each six
-/// letters in JSON, is still one.
+/// The limit of a file. An outcome with the longest stored log, of control characters only, each six letters in JSON,
+/// is below it.
 const MAX_BYTES: u64 = 8 << 20;
 
-/// Writes a small file so that a reader sees all of it or the one before.
+/// Replaces a small file atomically.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     descriptors::hold_standard();
-    // A pid alone is no name of its own where containers share the directory.
+    // A pid alone is not unique where containers share the directory.
     let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let temporary = path.with_extension(format!("{random:016x}.tmp"));
     let written = OpenOptions::new()
@@ -31,7 +31,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
         .open(&temporary)
         .and_then(|mut file| {
-            // For those of the group that may enter the directory, whatever our umask is.
+            // Readable for the group that may enter the directory, independent of the umask.
             file.set_permissions(fs::Permissions::from_mode(0o640))?;
             file.write_all(bytes)
         })
@@ -45,7 +45,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Reads a small file of ours. `None`: it is not there.
+/// Reads a small file, or returns `None` if it does not exist.
 pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
     files::read(path, MAX_BYTES)
 }
