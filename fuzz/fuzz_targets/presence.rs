@@ -1,11 +1,11 @@
-//! What other processes say of themselves: files that somebody holds, and files that nobody holds.
+//! Presence files of other processes, locked and unlocked.
 #![no_main]
 
 use std::{cell::OnceCell, fs};
 
 use pillion_engine::host::{
-    lock::{Kind, Lock},
-    presence::living,
+    lock::{Lock, LockMode},
+    presence::list_alive,
 };
 
 struct Place {
@@ -19,7 +19,7 @@ fn place() -> Place {
     let dir = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("a directory");
-    let held = Lock::attempt(&dir.path().join("held.json"), Kind::Exclusive)
+    let held = Lock::attempt(&dir.path().join("held.json"), LockMode::Exclusive)
         .expect("a lock")
         .expect("free");
     Place { dir, _held: held }
@@ -30,7 +30,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let dir = known.get_or_init(place).dir.path();
         fs::write(dir.join("held.json"), bytes).expect("written");
         fs::write(dir.join("dead.json"), bytes).expect("written");
-        assert!(living(dir).len() <= 1);
+        assert!(list_alive(dir).len() <= 1);
         assert!(!dir.join("dead.json").exists());
     });
 });

@@ -50,7 +50,7 @@ impl Folder {
         let above = u32::from(fs::fstat(&self.0)?.st_mode);
         fs::fchmod(
             &made.0,
-            Mode::from_raw_mode(files::rights_below(above).into()),
+            Mode::from_raw_mode(files::inherited_mode(above).into()),
         )?;
         Ok(made)
     }

@@ -50,7 +50,7 @@ impl Disk {
     pub(super) fn make_root(&self) -> io::Result<Folder> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                files::make_dir_for(&self.dir, self.group)?;
+                files::create_group_dir(&self.dir, self.group)?;
                 self.root()
             }
             root => root,
@@ -62,7 +62,7 @@ impl Disk {
     pub(super) fn make_way(&self) -> io::Result<Folder> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                files::make_way(&self.dir, self.group)?;
+                files::create_dir_all(&self.dir, self.group)?;
                 self.root()
             }
             root => root,

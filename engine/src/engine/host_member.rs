@@ -10,13 +10,13 @@ use std::{
 use once_cell::sync::OnceCell;
 
 use super::{Engine, artifact_stats};
-pub(super) use crate::host::leader::Duty;
+pub(super) use crate::host::leader::PeriodicTask;
 use crate::{
     Result,
     artifacts::Store,
     host::{
         Dirs, Presence, PresenceInfo, clock,
-        leader::{self, Standing},
+        leader::{self, Leadership},
         presence,
         secret::{self, Secret},
     },
@@ -27,13 +27,13 @@ use crate::{
 
 /// What a process holds once it takes part in the host.
 pub(super) struct HostMembership {
-    standing: Standing,
+    leadership: Leadership,
 }
 
 impl HostMembership {
     /// Whether this process does the duties of the host now.
-    pub(super) fn is_steward(&self) -> bool {
-        self.standing.is_steward()
+    pub(super) fn is_leader(&self) -> bool {
+        self.leadership.is_leader()
     }
 }
 
@@ -46,18 +46,18 @@ impl Engine {
         dirs.restore()?;
         Secret::of_host(&dirs.state)?;
         let presence = Arc::clone(self.presence()?);
-        let standing = Standing::default();
-        self.runtime.spawn_background(leader::watch(
+        let leadership = Leadership::default();
+        self.runtime.spawn_background(leader::run(
             dirs.run.join("steward.lock"),
-            self.duties(),
-            standing.clone(),
+            self.tasks(),
+            leadership.clone(),
         ))?;
         self.runtime.spawn_background(keep_alive(
             Arc::downgrade(&presence),
             dirs.clone(),
             self.store().ok().flatten().map(Arc::clone),
         ))?;
-        Ok(HostMembership { standing })
+        Ok(HostMembership { leadership })
     }
 
     /// This process's presence, shown from now on. A worker that has no job shows it too, and takes no part in
@@ -73,8 +73,8 @@ impl Engine {
     }
 
     /// The light duties, which any worker may do.
-    fn duties(&self) -> Vec<Duty> {
-        let mut duties = Vec::new();
+    fn tasks(&self) -> Vec<PeriodicTask> {
+        let mut tasks = Vec::new();
         if let Ok(dirs) = self.dirs() {
             let (dir, state) = (dirs.run.join("presence"), dirs.state.clone());
             let run = dirs.run.clone();
@@ -83,13 +83,15 @@ impl Engine {
                 .iter()
                 .map(|run| run.join("presence"))
                 .collect();
-            duties.push(Duty {
+            tasks.push(PeriodicTask {
                 name: "sweep presence",
-                every: Duration::from_secs(10),
-                wanted: None,
+                interval: Duration::from_secs(10),
+                is_needed: None,
                 run: Arc::new(move || {
-                    let _ = presence::living(&dir);
-                    others.iter().for_each(|dir| drop(presence::living(dir)));
+                    let _ = presence::list_alive(&dir);
+                    others
+                        .iter()
+                        .for_each(|dir| drop(presence::list_alive(dir)));
                     let now = Duration::from_millis(clock::unix_ms());
                     let now = SystemTime::UNIX_EPOCH + now;
                     secret::sweep(&state, now);
@@ -98,41 +100,41 @@ impl Engine {
             });
         }
         if let Ok(dirs) = self.dirs() {
-            duties.extend(self.adopt_outboxes(dirs));
+            tasks.extend(self.adopt_outboxes(dirs));
         }
         if let Ok(Some(store)) = self.store() {
             let (clean, export) = (Arc::clone(store), Arc::clone(store));
-            duties.push(Duty {
+            tasks.push(PeriodicTask {
                 name: "clean artifacts",
-                every: self.settings().velox.cache.cleanup_interval,
-                wanted: None,
+                interval: self.settings().velox.cache.cleanup_interval,
+                is_needed: None,
                 run: Arc::new(move || report("clean", artifact_stats::clean(&clean, || false))),
             });
-            duties.push(Duty {
+            tasks.push(PeriodicTask {
                 name: "export index.json",
-                every: Duration::from_secs(60),
-                wanted: None,
+                interval: Duration::from_secs(60),
+                is_needed: None,
                 run: Arc::new(move || report("export", export.export())),
             });
         }
         if let Ok(velox) = self.velox() {
             let velox = Arc::clone(velox);
-            duties.push(Duty {
+            tasks.push(PeriodicTask {
                 name: "sweep builds",
-                every: Duration::from_secs(60),
-                wanted: None,
+                interval: Duration::from_secs(60),
+                is_needed: None,
                 run: Arc::new(move || velox.sweep(clock::unix_ms())),
             });
         }
-        duties
+        tasks
     }
 
     /// All processes that take part in the host now; empty where none ever did.
     #[must_use]
     pub fn workers(&self) -> Vec<PresenceInfo> {
         match (self.presence.get(), self.dirs.get()) {
-            (Some(presence), _) => presence.living(),
-            (None, Some(dirs)) => presence::living(&dirs.run.join("presence")),
+            (Some(presence), _) => presence.list_alive(),
+            (None, Some(dirs)) => presence::list_alive(&dirs.run.join("presence")),
             (None, None) => Vec::new(),
         }
     }
@@ -150,7 +152,7 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
         };
         // Looks at memory, and at names that are no farther than run_dir and the kernel's cache: a
         // thread that may block is woken only where there is something to do.
-        let missing = !presence.is_shown();
+        let missing = !presence.is_published();
         if let Some(store) = &store {
             store.renew_index();
         }
@@ -206,7 +208,7 @@ pub(super) fn limit_of(
                 limit
             }
             _ => {
-                let living = presence::living(&presence);
+                let living = presence::list_alive(&presence);
                 let asked = living.iter().map(|info| info.max_concurrent_builds).min();
                 let limit = asked.unwrap_or(own).clamp(1, own.max(1));
                 *last = Some((now, limit));
@@ -216,9 +218,9 @@ pub(super) fn limit_of(
     }
 }
 
-fn report<T>(duty: &str, outcome: Result<T>) {
+fn report<T>(task: &str, outcome: Result<T>) {
     if let Err(error) = outcome {
-        log::warn!(duty = duty, error = error.to_string().as_str(); "duty failed");
+        log::warn!(task = task, error:%; "periodic task failed");
     }
 }
 

@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// The duty of adopting: opens the room only where there is something to adopt.
-    pub(super) fn adopt_outboxes(&self, dirs: &Dirs) -> Option<super::host_member::Duty> {
+    pub(super) fn adopt_outboxes(&self, dirs: &Dirs) -> Option<super::host_member::PeriodicTask> {
         let off = self.resolved().capability_off("sentry").is_some();
         let settings = self.settings().sentry.clone();
         if off || !settings.enabled {
@@ -178,10 +178,10 @@ impl Engine {
         let cell = Arc::clone(&self.sentry);
         let places = cell.places(dirs);
         let looked_at = places.clone();
-        Some(super::host_member::Duty {
+        Some(super::host_member::PeriodicTask {
             name: "adopt outboxes",
-            every: ADOPT_EVERY,
-            wanted: Some(Arc::new(move || {
+            interval: ADOPT_EVERY,
+            is_needed: Some(Arc::new(move || {
                 looked_at.has_adoptable_outboxes() || looked_at.may_replay()
             })),
             run: Arc::new(move || {

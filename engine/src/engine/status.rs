@@ -60,7 +60,7 @@ impl Engine {
         json!({
             "state_dir": dirs.map(|dirs| dirs.state.display().to_string()),
             "run_dir": dirs.map(|dirs| dirs.run.display().to_string()),
-            "steward": self.membership.get().is_some_and(|membership| membership.is_steward()),
+            "steward": self.membership.get().is_some_and(|membership| membership.is_leader()),
             "workers": workers,
         })
     }

@@ -30,7 +30,7 @@ impl Engine {
                 return None;
             }
         };
-        if !presence.is_shown() && presence.renew().is_err() {
+        if !presence.is_published() && presence.renew().is_err() {
             return None;
         }
         let owner = ProcessId::from_presence(&presence.name())?;
@@ -47,7 +47,8 @@ impl Engine {
     #[must_use]
     pub fn is_seated(&self, seat: &WorkerSlot) -> bool {
         let shown = self.presence.get().is_some_and(|presence| {
-            presence.is_shown() && ProcessId::from_presence(&presence.name()) == Some(seat.owner())
+            presence.is_published()
+                && ProcessId::from_presence(&presence.name()) == Some(seat.owner())
         });
         shown && seat.is_owned()
     }
@@ -73,7 +74,7 @@ impl Engine {
         let dir = self.dirs().ok().map(|dirs| dirs.run.join("presence"));
         move |owner| {
             dir.as_ref()
-                .is_some_and(|dir| presence::lives(dir, &owner.presence_name()))
+                .is_some_and(|dir| presence::is_alive(dir, &owner.presence_name()))
         }
     }
 

@@ -1,5 +1,5 @@
-//! The clocks that cross processes. A wall clock jumps, and monotonic clocks of two boots don't
-//! compare: deadlines between processes use the boot clock together with the boot id.
+//! Clocks that processes share. A wall clock jumps, and monotonic clocks of two boots don't compare, so deadlines
+//! between processes use the boot clock together with the boot id. Any thread.
 
 use std::{
     fs,
@@ -36,16 +36,16 @@ pub fn since_boot() -> Duration {
     )
 }
 
-/// How far two moments of the wall clock are from each other. A moment in the future is one at which the
-/// clock was ahead, and no younger than one that is as far in the past: otherwise what was made then
-/// would stay until the clock is there again.
+/// The absolute difference of two times of the wall clock. A time in the future is one of a clock that was ahead, and
+/// counts as old as one that is as far in the past: otherwise a file of that time would stay until the clock is there
+/// again.
 #[must_use]
-pub fn apart(one: SystemTime, other: SystemTime) -> Duration {
+pub fn abs_diff(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other)
         .unwrap_or_else(|error| error.duration())
 }
 
-/// Names this boot of the machine; empty where the system doesn't tell.
+/// The id of this boot of the machine; empty if the system has none.
 #[must_use]
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")

@@ -1,6 +1,6 @@
-//! Who does the duties of the host: the process that holds `steward.lock`. Each process with a
-//! living runtime tries for the lock about once a second, so the duties go on within a second or so
-//! of the holder's death. Runs as one task on the runtime; duties run on a blocking thread.
+//! Leader election: the process that holds `steward.lock` does the periodic work of the host. Each process with a
+//! running runtime tries for the lock about once a second, so another one takes over within about a second of the
+//! leader's death. One task on the runtime; periodic tasks run on a blocking thread.
 
 use std::{
     path::PathBuf,
@@ -11,90 +11,93 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::lock::{Kind, Lock};
+use super::lock::{Lock, LockMode};
 use crate::{
     Error,
     failpoint::{FailPoint, reach},
     threads::blocking,
 };
 
-/// How often a process that is not the steward tries to become it.
-const TRY_EVERY: Duration = Duration::from_millis(700);
+/// How often a process that is not the leader tries for the lock.
+const ELECTION_INTERVAL: Duration = Duration::from_millis(700);
+/// How often the leader checks which tasks are due.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// One thing to be done for the whole host from time to time. Must be bounded work.
-pub struct Duty {
+/// Periodic, bounded work for the whole host.
+pub struct PeriodicTask {
     /// For the log.
     pub name: &'static str,
-    /// The pause between two runs; the first run comes when the process becomes steward.
-    pub every: Duration,
-    /// Whether there is anything to do; always where nothing is said. Asked on the runtime's own thread, so it may look
-    /// at memory, and at names that the kernel has in its cache: a duty that comes often must not keep a thread
-    /// that may block alive for ever.
-    pub wanted: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+    /// The pause between two runs; the first run is when the process becomes leader.
+    pub interval: Duration,
+    /// Returns whether there is work; `None`: there always is. Called on the runtime's own thread, so it may only read
+    /// memory, and names that the kernel has cached: otherwise a frequent task would keep a blocking thread alive for
+    /// ever.
+    pub is_needed: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// The work. Runs on a thread that may block.
     pub run: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// Whether this process is the steward now; shared with `status()`.
+/// Whether this process is the leader now; shared with `status()`.
 #[derive(Debug, Clone, Default)]
-pub struct Standing(Arc<AtomicBool>);
+pub struct Leadership(Arc<AtomicBool>);
 
-impl Standing {
+impl Leadership {
     /// Whether this process holds the lock.
     #[must_use]
-    pub fn is_steward(&self) -> bool {
+    pub fn is_leader(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Watches for ever: tries for the lock, and while it holds it does the duties. Dropped with the
-/// runtime, which releases the lock.
-pub async fn watch(lock_path: PathBuf, duties: Vec<Duty>, standing: Standing) {
+/// Tries for the lock for ever, and runs the tasks while it holds it. Dropped with the runtime, which releases the
+/// lock.
+pub async fn run(lock_path: PathBuf, tasks: Vec<PeriodicTask>, leadership: Leadership) {
     loop {
-        let attempted = Lock::attempt(&lock_path, Kind::Exclusive);
+        let attempted = Lock::attempt(&lock_path, LockMode::Exclusive);
         if let Ok(Some(lock)) = attempted {
-            let _seat = Seat::take(&standing);
+            let _guard = LeaderGuard::new(&leadership);
             reach(FailPoint::LeaderElected);
-            serve(&lock, &duties).await;
+            lead(&lock, &tasks).await;
         }
-        tokio::time::sleep(TRY_EVERY + jitter()).await;
+        tokio::time::sleep(ELECTION_INTERVAL + jitter()).await;
     }
 }
 
-/// Does the duties until the lock file is replaced under us.
-async fn serve(lock: &Lock, duties: &[Duty]) {
-    let mut due: Vec<Instant> = vec![Instant::now(); duties.len()];
+/// Runs the tasks until the lock file is replaced.
+async fn lead(lock: &Lock, tasks: &[PeriodicTask]) {
+    let mut due: Vec<Instant> = vec![Instant::now(); tasks.len()];
     while lock.is_current() {
-        for (duty, due) in duties.iter().zip(due.iter_mut()) {
+        for (task, due) in tasks.iter().zip(due.iter_mut()) {
             if Instant::now() < *due {
                 continue;
             }
-            if duty.wanted.as_ref().is_none_or(|wanted| wanted()) {
-                let run = Arc::clone(&duty.run);
+            if task.is_needed.as_ref().is_none_or(|is_needed| is_needed()) {
+                let run = Arc::clone(&task.run);
                 // Cancelled: the process ends.
                 if let Err(error) = blocking(move || run()).await
                     && !matches!(error, Error::Cancelled(_))
                 {
-                    log::error!(duty = duty.name, error = error.to_string().as_str(); "duty failed");
+                    log::error!(task = task.name, error:%; "periodic task failed");
                 }
                 reach(FailPoint::LeaderTask);
             }
-            *due = Instant::now() + duty.every;
+            *due = Instant::now() + task.interval;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-struct Seat<'a>(&'a Standing);
+/// Marks this process as leader until it is dropped.
+struct LeaderGuard<'a>(&'a Leadership);
 
-impl<'a> Seat<'a> {
-    fn take(standing: &'a Standing) -> Self {
-        standing.0.store(true, Ordering::Relaxed);
-        Self(standing)
+impl<'a> LeaderGuard<'a> {
+    fn new(leadership: &'a Leadership) -> Self {
+        leadership.0.store(true, Ordering::Relaxed);
+        Self(leadership)
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for LeaderGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(false, Ordering::Relaxed);
     }
@@ -113,37 +116,37 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     #[tokio::test]
-    async fn one_of_two_is_steward_and_the_other_follows_within_a_second() {
+    async fn one_of_two_leads_and_the_other_follows_within_a_second() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("steward.lock");
         let runs = Arc::new(AtomicUsize::new(0));
-        let start = |standing: &Standing| {
+        let start = |leadership: &Leadership| {
             let runs = Arc::clone(&runs);
-            let duty = Duty {
+            let task = PeriodicTask {
                 name: "count",
-                every: Duration::from_secs(3600),
-                wanted: None,
+                interval: Duration::from_secs(3600),
+                is_needed: None,
                 run: Arc::new(move || {
                     runs.fetch_add(1, Ordering::SeqCst);
                 }),
             };
-            tokio::spawn(watch(path.clone(), vec![duty], standing.clone()))
+            tokio::spawn(super::run(path.clone(), vec![task], leadership.clone()))
         };
-        let (first, second) = (Standing::default(), Standing::default());
-        let task = start(&first);
-        while !first.is_steward() {
+        let (first, second) = (Leadership::default(), Leadership::default());
+        let leader = start(&first);
+        while !first.is_leader() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let _other = start(&second);
         tokio::time::sleep(Duration::from_millis(1200)).await;
-        assert!(!second.is_steward());
+        assert!(!second.is_leader());
         assert_eq!(runs.load(Ordering::SeqCst), 1);
-        task.abort();
+        leader.abort();
         let died = Instant::now();
-        while !second.is_steward() && died.elapsed() < Duration::from_secs(10) {
+        while !second.is_leader() && died.elapsed() < Duration::from_secs(10) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert!(second.is_steward() && !first.is_steward());
+        assert!(second.is_leader() && !first.is_leader());
         while runs.load(Ordering::SeqCst) < 2 && died.elapsed() < Duration::from_secs(10) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -151,25 +154,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_wanted_wakes_no_thread() {
+    async fn task_without_work_wakes_no_thread() {
         let dir = tempfile::tempdir().unwrap();
         let (asked, runs) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (ask, run) = (Arc::clone(&asked), Arc::clone(&runs));
-        let duty = Duty {
+        let (ask, count) = (Arc::clone(&asked), Arc::clone(&runs));
+        let task = PeriodicTask {
             name: "count",
-            every: Duration::ZERO,
-            wanted: Some(Arc::new(move || ask.fetch_add(1, Ordering::SeqCst) == 1)),
+            interval: Duration::ZERO,
+            is_needed: Some(Arc::new(move || ask.fetch_add(1, Ordering::SeqCst) == 1)),
             run: Arc::new(move || {
-                run.fetch_add(1, Ordering::SeqCst);
+                count.fetch_add(1, Ordering::SeqCst);
             }),
         };
         let lock = dir.path().join("steward.lock");
-        let watching = tokio::spawn(watch(lock, vec![duty], Standing::default()));
+        let running = tokio::spawn(run(lock, vec![task], Leadership::default()));
         let began = Instant::now();
         while asked.load(Ordering::SeqCst) < 3 && began.elapsed() < Duration::from_secs(20) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        watching.abort();
+        running.abort();
         assert!(asked.load(Ordering::SeqCst) >= 3);
         assert_eq!(runs.load(Ordering::SeqCst), 1);
     }

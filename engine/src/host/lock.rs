@@ -1,7 +1,7 @@
-//! File locks between unrelated processes: flock(2), because the kernel releases it with the last
-//! descriptor, also after `kill -9`. Always tried and never blocking, since a blocked flock cannot be
-//! cancelled. After locking, the file's identity is compared with the path's: a cleaner of temporary
-//! files may have replaced it under its holders. Lock files are never unlinked. Any thread.
+//! File locks between unrelated processes: flock(2), because the kernel releases it with the last descriptor, also
+//! after `kill -9`. Never blocking, because a blocked flock can't be cancelled. After locking, the file's identity is
+//! compared with the path's, because a cleaner of temporary files may have replaced it. Lock files are never unlinked.
+//! Any thread.
 
 use std::{
     fs::{File, OpenOptions},
@@ -15,17 +15,23 @@ use std::{
 
 use super::{files, fork};
 
-/// Who else may hold the lock at the same time.
+/// How a lock excludes others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Other holders of [`Kind::Shared`].
+pub enum LockMode {
+    /// Excludes [`LockMode::Exclusive`] holders.
     Shared,
-    /// Nobody.
+    /// Excludes all other holders.
     Exclusive,
 }
 
-/// A held lock; released when dropped, or by the kernel when the process dies. In a forked child
-/// it is inert: the child's copy of the descriptor is already closed.
+/// Attempts to lock a file that is replaced, or while the process forks.
+const MAX_ATTEMPTS: usize = 8;
+/// Pauses of [`Lock::within`].
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+const MAX_PAUSE: Duration = Duration::from_millis(20);
+
+/// A held lock; released when it is dropped, or by the kernel when the process dies. In a forked child it does nothing,
+/// because the child's copy of the descriptor is already closed.
 #[derive(Debug)]
 pub struct Lock {
     file: ManuallyDrop<File>,
@@ -35,17 +41,17 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Tries once. `None`: somebody else holds it.
+    /// Tries once. Returns `None` if the lock is held.
     ///
     /// # Errors
-    /// The file can't be opened or made, is no regular file, or this process holds too many locks.
-    pub fn attempt(path: &Path, kind: Kind) -> io::Result<Option<Self>> {
-        // Tried anew where the file was replaced, or the process forked, between two lines here.
-        for _ in 0..8 {
-            let forks = fork::begun();
+    /// The file can't be opened or created, is no regular file, or this process holds too many locks.
+    pub fn attempt(path: &Path, mode: LockMode) -> io::Result<Option<Self>> {
+        // Again if the file is replaced, or the process forks, between two lines here.
+        for _ in 0..MAX_ATTEMPTS {
+            let forks = fork::forks_begun();
             let file = files::open(path, OpenOptions::new().read(true).write(true))?;
             let generation = fork::generation();
-            let Some(slot) = fork::remember(file.as_raw_fd()) else {
+            let Some(slot) = fork::register_lock(file.as_raw_fd()) else {
                 return Err(io::Error::other("too many file locks in this process"));
             };
             let lock = Self {
@@ -54,10 +60,10 @@ impl Lock {
                 generation,
                 path: path.to_owned(),
             };
-            if forks != fork::begun() {
+            if forks != fork::forks_begun() {
                 continue;
             }
-            if !lock.convert(kind)? {
+            if !lock.convert(mode)? {
                 return Ok(None);
             }
             if lock.is_current() {
@@ -69,35 +75,35 @@ impl Lock {
         ))
     }
 
-    /// Tries until `deadline` has passed, pausing 1 ms and more, with a thread's sleep: for short
-    /// critical sections on threads that may block. `None`: still held by somebody else.
+    /// Tries until `timeout` has passed, and sleeps in between: for short critical sections on threads that may block.
+    /// Returns `None` if the lock is still held.
     ///
     /// # Errors
     /// As [`Lock::attempt`].
-    pub fn within(path: &Path, kind: Kind, deadline: Duration) -> io::Result<Option<Self>> {
+    pub fn within(path: &Path, mode: LockMode, timeout: Duration) -> io::Result<Option<Self>> {
         let start = Instant::now();
-        let mut pause = Duration::from_millis(1);
+        let mut pause = MIN_PAUSE;
         loop {
-            if let Some(lock) = Self::attempt(path, kind)? {
+            if let Some(lock) = Self::attempt(path, mode)? {
                 return Ok(Some(lock));
             }
-            if start.elapsed() >= deadline {
+            if start.elapsed() >= timeout {
                 return Ok(None);
             }
             thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(20));
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 
-    /// Whether somebody holds an exclusive lock on the file at `path` at this moment.
+    /// Whether the file at `path` is locked exclusively now. An absent file is not.
     ///
     /// # Errors
-    /// The file exists and can't be opened. A file that isn't there is nobody's.
+    /// The file exists and can't be opened.
     pub fn is_held(path: &Path) -> io::Result<bool> {
         if !path.try_exists()? {
             return Ok(false);
         }
-        Ok(Self::attempt(path, Kind::Shared)?.is_none())
+        Ok(Self::attempt(path, LockMode::Shared)?.is_none())
     }
 
     /// The locked file, for its content.
@@ -121,23 +127,23 @@ impl Lock {
         held.dev() == named.dev() && held.ino() == named.ino()
     }
 
-    /// Changes from shared to exclusive or back without ever waiting. `false`: not possible now; what
-    /// was held before may then be lost, as flock(2) tells, so the caller lets go and starts anew.
+    /// Changes the mode without waiting. Returns `false` if that is not possible now; the lock may then be lost (see
+    /// flock(2)), so the caller drops it and starts again.
     ///
     /// # Errors
-    /// The system's.
-    pub fn convert(&self, kind: Kind) -> io::Result<bool> {
-        self.flock(match kind {
-            Kind::Shared => libc::LOCK_SH,
-            Kind::Exclusive => libc::LOCK_EX,
+    /// What the system reports.
+    pub fn convert(&self, mode: LockMode) -> io::Result<bool> {
+        self.flock(match mode {
+            LockMode::Shared => libc::LOCK_SH,
+            LockMode::Exclusive => libc::LOCK_EX,
         })
     }
 
     fn flock(&self, operation: i32) -> io::Result<bool> {
         loop {
             // SAFETY: the descriptor is open for as long as `self` lives in this generation.
-            let answer = unsafe { libc::flock(self.file.as_raw_fd(), operation | libc::LOCK_NB) };
-            if answer == 0 {
+            let result = unsafe { libc::flock(self.file.as_raw_fd(), operation | libc::LOCK_NB) };
+            if result == 0 {
                 return Ok(true);
             }
             let error = io::Error::last_os_error();
@@ -155,7 +161,7 @@ impl Drop for Lock {
         if self.generation != fork::generation() {
             return;
         }
-        fork::forget(self.slot);
+        fork::unregister_lock(self.slot);
         // SAFETY: `file` is dropped here and nowhere else.
         unsafe { ManuallyDrop::drop(&mut self.file) };
     }
@@ -166,51 +172,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_exclusive_lock_is_refused_and_a_dropped_one_is_free() {
+    fn second_exclusive_lock_is_refused_and_dropped_one_is_free() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.lock");
-        let first = Lock::attempt(&path, Kind::Exclusive).unwrap().unwrap();
-        assert!(Lock::attempt(&path, Kind::Exclusive).unwrap().is_none());
+        let first = Lock::attempt(&path, LockMode::Exclusive).unwrap().unwrap();
+        assert!(Lock::attempt(&path, LockMode::Exclusive).unwrap().is_none());
         assert!(Lock::is_held(&path).unwrap());
         drop(first);
         assert!(!Lock::is_held(&path).unwrap());
-        assert!(Lock::attempt(&path, Kind::Shared).unwrap().is_some());
+        assert!(Lock::attempt(&path, LockMode::Shared).unwrap().is_some());
     }
 
     #[test]
-    fn shared_holders_keep_an_exclusive_one_out() {
+    fn shared_locks_exclude_an_exclusive_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.lock");
-        let first = Lock::attempt(&path, Kind::Shared).unwrap().unwrap();
-        let second = Lock::attempt(&path, Kind::Shared).unwrap().unwrap();
-        assert!(Lock::attempt(&path, Kind::Exclusive).unwrap().is_none());
+        let first = Lock::attempt(&path, LockMode::Shared).unwrap().unwrap();
+        let second = Lock::attempt(&path, LockMode::Shared).unwrap().unwrap();
+        assert!(Lock::attempt(&path, LockMode::Exclusive).unwrap().is_none());
         drop(first);
-        assert!(second.convert(Kind::Exclusive).unwrap());
+        assert!(second.convert(LockMode::Exclusive).unwrap());
     }
 
     #[test]
-    fn a_replaced_lock_file_is_noticed() {
+    fn replaced_lock_file_is_not_current() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.lock");
-        let old = Lock::attempt(&path, Kind::Exclusive).unwrap().unwrap();
+        let old = Lock::attempt(&path, LockMode::Exclusive).unwrap().unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(!old.is_current());
-        let new = Lock::attempt(&path, Kind::Exclusive).unwrap().unwrap();
+        let new = Lock::attempt(&path, LockMode::Exclusive).unwrap().unwrap();
         assert!(new.is_current());
     }
 
     #[test]
-    fn a_symbolic_link_is_refused() {
+    fn symbolic_link_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("target");
         std::fs::write(&target, "").unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        assert!(Lock::attempt(&link, Kind::Exclusive).is_err());
+        assert!(Lock::attempt(&link, LockMode::Exclusive).is_err());
     }
 
     #[test]
-    fn the_lock_of_a_killed_process_is_free_though_its_forked_child_lives() {
+    fn lock_of_a_killed_process_is_free_though_its_child_lives() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.lock");
         fork::install();
@@ -218,7 +224,7 @@ mod tests {
         // SAFETY: the child uses only what is safe after a fork and ends with _exit or a signal.
         let holder = unsafe { libc::fork() };
         if holder == 0 {
-            let _lock = Lock::attempt(&path, Kind::Exclusive).unwrap().unwrap();
+            let _lock = Lock::attempt(&path, LockMode::Exclusive).unwrap().unwrap();
             // SAFETY: as above.
             let grandchild = unsafe { libc::fork() };
             if grandchild == 0 {
@@ -238,7 +244,7 @@ mod tests {
         unsafe { libc::kill(holder, libc::SIGKILL) };
         // SAFETY: as above.
         unsafe { libc::waitpid(holder, std::ptr::null_mut(), 0) };
-        // The grandchild may not have run since it was made; it sleeps for longer than this.
+        // The grandchild may not have run since the fork; it sleeps for longer than this.
         let died = Instant::now();
         while Lock::is_held(&path).unwrap() && died.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(5));

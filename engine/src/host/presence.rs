@@ -1,5 +1,5 @@
-//! How a process shows that it lives: it holds the lock on a file of its own. Whoever can take that
-//! lock knows that the owner is dead, and removes the file; doing that twice changes nothing. Made
+//! Presence: a process that is alive holds the lock on a file of its own. A process that can acquire the lock of
+//! another one's file knows that the owner is dead, and removes the file; doing that twice changes nothing. Published
 //! when the runtime starts, by the thread that starts it.
 
 use std::{
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     clock, files,
-    lock::{Kind, Lock},
+    lock::{Lock, LockMode},
 };
 use crate::{
     Error, Result,
@@ -22,14 +22,14 @@ use crate::{
     file_size::without_signal,
 };
 
-/// What a living process tells about itself.
+/// What a process publishes about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresenceInfo {
-    /// Process id, in the process' own namespace.
+    /// Process id, in the process's own namespace.
     pub pid: u32,
     /// Milliseconds since 1970 at which it joined the host.
     pub since_ms: u64,
-    /// The boot it lives in.
+    /// The boot in which it runs.
     pub boot_id: String,
     /// The server API it runs under: `cli`, `fpm-fcgi`, `frankenphp`.
     pub mode: String,
@@ -39,26 +39,28 @@ pub struct PresenceInfo {
     pub max_concurrent_builds: usize,
 }
 
-/// A larger file is none of ours.
+/// A larger file was not written by Pillion.
 const MAX_BYTES: u64 = 64 << 10;
+/// Attempts to create and lock a file.
+const MAX_ATTEMPTS: usize = 16;
 
-/// Held for as long as the process takes part in the host.
+/// The locked file of this process. Held for as long as it takes part in the host.
 #[derive(Debug)]
 pub struct Presence {
-    // Never held over anything that waits.
+    // Never held across a wait.
     lock: Mutex<Lock>,
     dir: PathBuf,
     info: PresenceInfo,
 }
 
 impl Presence {
-    /// Joins the host.
+    /// Publishes this process.
     ///
     /// # Errors
     /// The directory can't be written.
     pub fn join(run_dir: &Path, info: PresenceInfo) -> Result<Self> {
         let dir = run_dir.join("presence");
-        let lock = show(&dir, &info)?;
+        let lock = publish(&dir, &info)?;
         Ok(Self {
             lock: Mutex::new(lock),
             dir,
@@ -66,23 +68,23 @@ impl Presence {
         })
     }
 
-    /// Whether others can still see it; a cleaner of temporary files may have removed its file.
+    /// Whether other processes can still see it: a cleaner of temporary files may have removed its file.
     #[must_use]
-    pub fn is_shown(&self) -> bool {
+    pub fn is_published(&self) -> bool {
         self.lock().is_current()
     }
 
-    /// Shows it again, in a new file.
+    /// Publishes it again, in a new file.
     ///
     /// # Errors
     /// The directory can't be written.
     pub fn renew(&self) -> Result<()> {
-        let lock = show(&self.dir, &self.info)?;
+        let lock = publish(&self.dir, &self.info)?;
         *self.lock() = lock;
         Ok(())
     }
 
-    /// The name of this process' presence, for slots that name their owner.
+    /// The file name, by which slots name their owner.
     #[must_use]
     pub fn name(&self) -> String {
         self.lock()
@@ -92,10 +94,10 @@ impl Presence {
             .unwrap_or_default()
     }
 
-    /// All that live, this process included.
+    /// All processes that are alive, this one included.
     #[must_use]
-    pub fn living(&self) -> Vec<PresenceInfo> {
-        living(&self.dir)
+    pub fn list_alive(&self) -> Vec<PresenceInfo> {
+        list_alive(&self.dir)
     }
 
     fn lock(&self) -> MutexGuard<'_, Lock> {
@@ -112,10 +114,10 @@ impl Drop for Presence {
     }
 }
 
-/// A file that says who we are, and is locked for as long as we live.
-fn show(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
-    files::make_dir(dir).context(|| format!("making {}", dir.display()))?;
-    let lock = claim(dir, info.pid)?;
+/// Writes and locks a new file.
+fn publish(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
+    files::create_dir(dir).context(|| format!("creating {}", dir.display()))?;
+    let lock = lock_new_file(dir, info.pid)?;
     reach(FailPoint::PresenceLocked);
     let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
     let written = without_signal(|| lock.file().write_all(&text));
@@ -127,50 +129,50 @@ fn show(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
     Ok(lock)
 }
 
-/// A new file that we hold. Tried anew where somebody who looks for the dead held it for a moment.
-fn claim(dir: &Path, pid: u32) -> Result<Lock> {
-    for _ in 0..16 {
+/// Creates and locks a file. Tries again if a process that looks for dead ones held it for a moment.
+fn lock_new_file(dir: &Path, pid: u32) -> Result<Lock> {
+    for _ in 0..MAX_ATTEMPTS {
         let mut random = [0u8; 4];
         getrandom::fill(&mut random).map_err(|error| Error::Internal(error.to_string()))?;
         // A pid is unique in its namespace only, and containers may share this directory.
         let path = dir.join(format!("{pid}-{:08x}.json", u32::from_le_bytes(random)));
-        let lock = Lock::attempt(&path, Kind::Exclusive)
+        let lock = Lock::attempt(&path, LockMode::Exclusive)
             .context(|| format!("locking {}", path.display()))?;
         if let Some(lock) = lock {
             return Ok(lock);
         }
     }
     Err(Error::State(format!(
-        "no presence could be made in {}",
+        "no presence could be created in {}",
         dir.display()
     )))
 }
 
-/// All processes that live, read from `<run_dir>/presence`. The dead ones' files are removed.
+/// All processes that are alive, read from `<run_dir>/presence`. Removes the files of dead ones.
 #[must_use]
-pub fn living(dir: &Path) -> Vec<PresenceInfo> {
+pub fn list_alive(dir: &Path) -> Vec<PresenceInfo> {
     let Ok(entries) = fs::read_dir(dir) else {
         return Vec::new();
     };
     entries
         .flatten()
         .filter(|entry| entry.path().extension().is_some_and(|ext| ext == "json"))
-        .filter_map(|entry| read_living(&entry.path()))
+        .filter_map(|entry| read_if_alive(&entry.path()))
         .collect()
 }
 
-/// Whether the process with the presence of this name lives. The file of a dead one is removed.
+/// Whether the process with a presence of this name is alive. Removes the file of a dead one.
 #[must_use]
-pub fn lives(dir: &Path, name: &str) -> bool {
+pub fn is_alive(dir: &Path, name: &str) -> bool {
     let path = dir.join(name);
-    // To try for the lock would make the file.
-    path.exists() && read_living(&path).is_some()
+    // Trying for the lock would create the file.
+    path.exists() && read_if_alive(&path).is_some()
 }
 
-fn read_living(path: &Path) -> Option<PresenceInfo> {
-    match Lock::attempt(path, Kind::Exclusive) {
-        // Nobody holds it: dead, or between making the file and locking it, which `join` survives
-        // because `Lock` looks whether its file is still the named one.
+fn read_if_alive(path: &Path) -> Option<PresenceInfo> {
+    match Lock::attempt(path, LockMode::Exclusive) {
+        // Not locked: the owner is dead, or between creating the file and locking it, which `join` survives because
+        // `Lock` checks that its file is still the named one.
         Ok(Some(lock)) => {
             reach(FailPoint::PresenceDead);
             let _ = fs::remove_file(lock.path());
@@ -184,7 +186,7 @@ fn read_living(path: &Path) -> Option<PresenceInfo> {
     }
 }
 
-/// What this process says of itself.
+/// Describes this process.
 #[must_use]
 pub fn describe(mode: &str, max_concurrent_builds: usize) -> PresenceInfo {
     PresenceInfo {
@@ -202,61 +204,61 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_living_are_seen_and_the_dead_are_swept() {
+    fn living_are_listed_and_files_of_the_dead_removed() {
         let dir = tempfile::tempdir().unwrap();
         let first = Presence::join(dir.path(), describe("cli", 5)).unwrap();
         let second = Presence::join(dir.path(), describe("cli", 2)).unwrap();
         assert_ne!(first.name(), second.name());
         let asks: Vec<_> = first
-            .living()
+            .list_alive()
             .iter()
             .map(|p| p.max_concurrent_builds)
             .collect();
         assert_eq!(asks.iter().min(), Some(&2));
         assert_eq!(asks.len(), 2);
-        // As after kill -9: the file stays, and nobody holds it.
+        // As after kill -9: the file stays, and is not locked.
         let stale = dir.path().join("presence/1-dead.json");
         fs::write(&stale, "{}").unwrap();
         drop(second);
-        assert_eq!(first.living().len(), 1);
+        assert_eq!(first.list_alive().len(), 1);
         assert!(!stale.exists());
     }
 
     #[test]
-    fn a_presence_that_a_cleaner_removed_is_shown_again() {
+    fn removed_presence_is_published_again() {
         let dir = tempfile::tempdir().unwrap();
         let presence = Presence::join(dir.path(), describe("cli", 5)).unwrap();
-        assert!(presence.is_shown());
+        assert!(presence.is_published());
         fs::remove_dir_all(dir.path().join("presence")).unwrap();
-        assert!(!presence.is_shown());
-        assert!(presence.living().is_empty());
+        assert!(!presence.is_published());
+        assert!(presence.list_alive().is_empty());
         presence.renew().unwrap();
-        assert!(presence.is_shown());
-        assert_eq!(presence.living().len(), 1);
+        assert!(presence.is_published());
+        assert_eq!(presence.list_alive().len(), 1);
         drop(presence);
         let left = fs::read_dir(dir.path().join("presence")).unwrap().count();
         assert_eq!(left, 0);
     }
 
     #[test]
-    fn what_is_no_file_in_the_directory_of_presences_is_nobody_and_blocks_nobody() {
+    fn entry_that_is_no_regular_file_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         let first = Presence::join(dir.path(), describe("cli", 5)).unwrap();
         let at = |name: &str| dir.path().join("presence").join(name);
         fs::create_dir(at("3-dir.json")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", at("3-link.json")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("3-socket.json")).unwrap();
-        assert_eq!(first.living().len(), 1);
+        assert_eq!(first.list_alive().len(), 1);
         assert!(Path::new("/etc/passwd").exists());
     }
 
     #[test]
-    fn a_file_with_foreign_bytes_is_nobody() {
+    fn file_with_foreign_bytes_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         let first = Presence::join(dir.path(), describe("cli", 5)).unwrap();
         let odd = dir.path().join("presence/2-odd.json");
-        let _held = Lock::attempt(&odd, Kind::Exclusive).unwrap().unwrap();
+        let _held = Lock::attempt(&odd, LockMode::Exclusive).unwrap().unwrap();
         fs::write(&odd, [0xff, 0xfe, b'{']).unwrap();
-        assert_eq!(first.living().len(), 1);
+        assert_eq!(first.list_alive().len(), 1);
     }
 }

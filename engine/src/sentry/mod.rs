@@ -71,7 +71,7 @@ impl Sentry {
     pub fn open(settings: SentrySettings, dirs: SentryDirs) -> Result<Self> {
         let outbox_dir = dirs.outbox(settings.on_disk);
         if let Some(dir) = &outbox_dir
-            && let Err(error) = files::make_dir_in_ours(dir)
+            && let Err(error) = files::create_dir_with_parent(dir)
         {
             log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "failed to create the outbox directory");
         }

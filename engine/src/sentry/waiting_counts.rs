@@ -187,7 +187,7 @@ impl CachedFileCount {
         // A change within the same tick of the clock of files leaves no mark: what was listed right after a change
         // is listed once more.
         let fresh = last.filter(|(at, seen, _)| {
-            let settled = clock::apart(SystemTime::now(), changed) > Duration::from_millis(100);
+            let settled = clock::abs_diff(SystemTime::now(), changed) > Duration::from_millis(100);
             at.elapsed() < LIST_INTERVAL || (*seen == changed && settled)
         });
         if let Some((_, _, count)) = fresh {

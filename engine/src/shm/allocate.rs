@@ -1,5 +1,5 @@
-//! Allocates the blocks and pages of a new shared file before the first store into it, because a store into a page that a
-//! full tmpfs can't provide is a SIGBUS. Any thread that may wait for a disk.
+//! Allocates the blocks and pages of a new shared file before the first store into it, because a store into a page that
+//! a full tmpfs can't provide is a SIGBUS. Any thread that may wait for a disk.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -74,8 +74,8 @@ pub(super) fn allocate_blocks(file: &mut File, bytes: usize) -> io::Result<()> {
     }
 }
 
-/// Allocates all pages of a mapping. Where the kernel can't (before Linux 5.14), writes zeros to the file, which reports
-/// a full disk as an error too.
+/// Allocates all pages of a mapping. Where the kernel can't (before Linux 5.14), writes zeros to the file, which
+/// reports a full disk as an error too.
 pub(super) fn allocate_pages(map: &MmapRaw, file: &mut File) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if map.advise(memmap2::Advice::PopulateWrite).is_ok() {

@@ -1,6 +1,6 @@
 //! Checksum of a record of two parts, which is part of file formats and never changes: four lanes of 64×64→128-bit
-//! multiplications, folded (the construction of wyhash), about 30 bytes a nanosecond. It detects a torn page of a disk and
-//! is no protection against malice. Any thread.
+//! multiplications, folded (the construction of wyhash), about 30 bytes a nanosecond. It detects a torn page of a disk
+//! and is no protection against malice. Any thread.
 
 const KEYS: [u64; 8] = [
     0x2d35_8dcc_aa6c_78a5,

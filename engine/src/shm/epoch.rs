@@ -1,6 +1,6 @@
-//! Deferred unmapping, as in Linux's SRCU: a thread that uses a mapping pins the epoch, and a retired mapping is freed once
-//! all pins of its time are dropped. Two counters take turns, so that new pins don't delay that for ever. For the threads
-//! of one process. testing/loom compiles this file as it is.
+//! Deferred unmapping, as in Linux's SRCU: a thread that uses a mapping pins the epoch, and a retired mapping is freed
+//! once all pins of its time are dropped. Two counters take turns, so that new pins don't delay that for ever. For the
+//! threads of one process. testing/loom compiles this file as it is.
 
 use crate::sync::{
     atomic::{AtomicUsize, Ordering},
@@ -47,8 +47,8 @@ impl Epoch {
         }
     }
 
-    /// Ends a turn and returns it: later pins use the other counter. One thread at a time, and only when the turn before
-    /// [`Epoch::is_over`].
+    /// Ends a turn and returns it: later pins use the other counter. One thread at a time, and only when the turn
+    /// before [`Epoch::is_over`].
     pub(crate) fn turn(&self) -> usize {
         let ended = self.turn.fetch_add(1, Ordering::SeqCst);
         in_one_order();

@@ -1,5 +1,5 @@
-//! Groups of a hash table as in SwissTable and F14: seven tags of eight bits and an overflow count in one word. A lookup
-//! compares all tags at once; the count of records that overflowed into later groups ends its search without
+//! Groups of a hash table as in SwissTable and F14: seven tags of eight bits and an overflow count in one word. A
+//! lookup compares all tags at once; the count of records that overflowed into later groups ends its search without
 //! tombstones, since it goes down again when they leave. Pure functions; any thread.
 
 /// Slots of a group.
@@ -67,8 +67,8 @@ impl Tags {
         if tag == 0 { 1 } else { tag }
     }
 
-    /// A bit, the highest of its byte, for each slot of that tag. A slot above a matching one may be reported wrongly; the
-    /// caller compares keys anyway.
+    /// A bit, the highest of its byte, for each slot of that tag. A slot above a matching one may be reported wrongly;
+    /// the caller compares keys anyway.
     #[inline]
     pub(crate) const fn matches(self, tag: u8) -> u64 {
         let differences = self.0 ^ (Self::ONES * tag as u64);

@@ -1,7 +1,7 @@
-//! Slots of a segment that processes claim by compare-and-swap. The first word of a slot is its owner, 0 while it is free:
-//! the name of a process as a number (process id, and a mark that tells it from a later process with that id), or the
-//! hash of a name. A killed owner frees nothing, so any process may release the slots of owners that it knows to be dead:
-//! by their presence and not by their process id, which means nothing in another PID namespace. Any thread.
+//! Slots of a segment that processes claim by compare-and-swap. The first word of a slot is its owner, 0 while it is
+//! free: the name of a process as a number (process id, and a mark that tells it from a later process with that id), or
+//! the hash of a name. A killed owner frees nothing, so any process may release the slots of owners that it knows to be
+//! dead: by their presence and not by their process id, which means nothing in another PID namespace. Any thread.
 
 use super::{Segment, word};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -51,8 +51,8 @@ impl OwnerSlots {
             .find(|slot| self.swap(segment, *slot, 0, owner).is_ok())
     }
 
-    /// Returns the slot of `owner`, or claims the first free one from `start` on. Returns `None` if all are taken. Finds the
-    /// same slot in all processes as long as none is released.
+    /// Returns the slot of `owner`, or claims the first free one from `start` on. Returns `None` if all are taken.
+    /// Finds the same slot in all processes as long as none is released.
     pub(crate) fn find_or_claim(
         &self,
         segment: &Segment,

@@ -1,6 +1,6 @@
-//! Creates a file that all processes see whole or not at all, and that only one of them creates: under a temporary name,
-//! then by link(2), which fails for all but the first. A killed process leaves its temporary file, which is removed once
-//! it is older than creation can take. Once a boot, on the thread that first needs the file.
+//! Creates a file that all processes see whole or not at all, and that only one of them creates: under a temporary
+//! name, then by link(2), which fails for all but the first. A killed process leaves its temporary file, which is
+//! removed once it is older than creation can take. Once a boot, on the thread that first needs the file.
 
 use std::{
     fs, io,
@@ -11,8 +11,8 @@ use std::{
 /// Creation takes a fraction of a second; an older temporary file was left by a process that died.
 pub(crate) const STALE_TEMP_AGE: Duration = Duration::from_secs(60);
 
-/// Creates `temporary` by `make`, links it to `path` and removes the temporary name. Returns `None` if another process was
-/// first. `linked` runs between the two last steps.
+/// Creates `temporary` by `make`, links it to `path` and removes the temporary name. Returns `None` if another process
+/// was first. `linked` runs between the two last steps.
 ///
 /// # Errors
 /// The error of `make`; what the system reports of the link.

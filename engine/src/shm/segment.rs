@@ -1,6 +1,6 @@
-//! A file of fixed size that processes share through memory: created whole, published once, never truncated. Everything in
-//! it may be changed by other processes at any moment, hence words that are atomics. Created and opened on the thread
-//! that first needs it; used by any thread.
+//! A file of fixed size that processes share through memory: created whole, published once, never truncated. Everything
+//! in it may be changed by other processes at any moment, hence words that are atomics. Created and opened on the
+//! thread that first needs it; used by any thread.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -33,8 +33,8 @@ const MAX_ATTEMPTS: usize = 4;
 pub(crate) struct Segment {
     map: MmapRaw,
     writable: bool,
-    /// Device and inode of the mapped file; zeros for memory of this process alone. Atomics and no lock, because a forked
-    /// child may read them.
+    /// Device and inode of the mapped file; zeros for memory of this process alone. Atomics and no lock, because a
+    /// forked child may read them.
     file: [AtomicU64; 2],
 }
 
@@ -57,9 +57,9 @@ impl Opened {
 }
 
 impl Segment {
-    /// Opens the segment of `bytes` at `path`, or creates it: allocates a temporary file, lets `fill` prepare it, and links it
-    /// to `path`, so that no process maps a half-made one and only one creates it. Removes what crashed creators left in
-    /// the directory. `bytes` is a multiple of 8.
+    /// Opens the segment of `bytes` at `path`, or creates it: allocates a temporary file, lets `fill` prepare it, and
+    /// links it to `path`, so that no process maps a half-made one and only one creates it. Removes what crashed
+    /// creators left in the directory. `bytes` is a multiple of 8.
     ///
     /// # Errors
     /// `InvalidData` if the file at `path` is no segment of that size; `StorageFull`; what the system reports.
@@ -222,16 +222,17 @@ impl Segment {
         self.map.flush()
     }
 
-    /// Whether `path` leads to the mapped file. It does not once the file was removed, by a cleaner of temporary files for
-    /// one, and perhaps created anew. One system call.
+    /// Whether `path` leads to the mapped file. It does not once the file was removed, by a cleaner of temporary files
+    /// for one, and perhaps created anew. One system call.
     pub(crate) fn is_current(&self, path: &Path) -> bool {
         let [device, inode] = self.file.each_ref().map(|id| id.load(Ordering::Relaxed));
         let named = path.symlink_metadata();
         named.is_ok_and(|named| (device, inode) == (named.dev(), named.ino()))
     }
 
-    /// Maps the file now at `path` in place of the mapped one, if it has the same size and `accept` takes it. Returns `false`
-    /// if it does not. Readers see the old words or the new ones; the caller keeps the writers of this process out.
+    /// Maps the file now at `path` in place of the mapped one, if it has the same size and `accept` takes it. Returns
+    /// `false` if it does not. Readers see the old words or the new ones; the caller keeps the writers of this process
+    /// out.
     ///
     /// # Errors
     /// As [`Segment::open`].
@@ -249,9 +250,9 @@ impl Segment {
             return Ok(false);
         }
         let protection = libc::PROT_READ | if self.writable { libc::PROT_WRITE } else { 0 };
-        // SAFETY: the range is the whole of our own shared mapping, which stays mapped throughout: the kernel puts the new
-        // file in its place in one step. Both have the same length, and are unmapped with it. All access to the range is
-        // by atomics, and no reference depends on which file it is.
+        // SAFETY: the range is the whole of our own shared mapping, which stays mapped throughout: the kernel puts the
+        // new file in its place in one step. Both have the same length, and are unmapped with it. All access to the
+        // range is by atomics, and no reference depends on which file it is.
         let mapped = unsafe {
             libc::mmap(
                 self.map.as_mut_ptr().cast(),

@@ -46,7 +46,7 @@ use rustix::process::geteuid;
 use pillion_engine::{
     artifacts::Clock,
     error::{Error, IoContext, Result},
-    host::lock::{Kind, Lock},
+    host::lock::{Lock, LockMode},
 };
 use tokio::{
     net::TcpListener,
@@ -106,7 +106,7 @@ impl Server {
     pub fn open(mut options: Options) -> Result<Self> {
         options.dir = own_directory(&options.dir)?;
         let lock = options.dir.join("server.lock");
-        let lock = Lock::within(&lock, Kind::Exclusive, LOCK_TIMEOUT)
+        let lock = Lock::within(&lock, LockMode::Exclusive, LOCK_TIMEOUT)
             .context(|| lock.display().to_string())?;
         let lock = lock.ok_or_else(|| {
             Error::State(format!(

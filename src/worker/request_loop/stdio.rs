@@ -38,8 +38,8 @@ impl Wire {
             )
         })?;
         IS_MOVED.store(true, Ordering::Release);
-        fork_descriptors::note(wire.input);
-        fork_descriptors::note(wire.output);
+        fork_descriptors::register(wire.input);
+        fork_descriptors::register(wire.output);
         Ok(wire)
     }
 
@@ -63,8 +63,8 @@ impl Wire {
             libc::dup2(self.input, libc::STDIN_FILENO);
             libc::dup2(self.output, libc::STDOUT_FILENO);
         }
-        fork_descriptors::forget(self.input);
-        fork_descriptors::forget(self.output);
+        fork_descriptors::unregister(self.input);
+        fork_descriptors::unregister(self.output);
         IS_MOVED.store(false, Ordering::Release);
     }
 }

@@ -139,10 +139,10 @@ unsafe fn keep_from_children(frame: *mut zend_execute_data) {
     // SAFETY: by the contract.
     let wire = unsafe { function_table::argument(frame, 0) };
     if let Some(descriptor) = wire.and_then(stream::descriptor) {
-        fork_descriptors::note(descriptor);
+        fork_descriptors::register(descriptor);
     }
     if !request_loop::is_wire_moved() && has_pipes() {
-        fork_descriptors::note(libc::STDOUT_FILENO);
+        fork_descriptors::register(libc::STDOUT_FILENO);
     }
 }
 

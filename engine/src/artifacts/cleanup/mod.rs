@@ -17,7 +17,7 @@ use crate::{
     config::duration,
     error::IoContext as _,
     failpoint::{FailPoint, reach},
-    host::lock::{Kind, Lock},
+    host::lock::{Lock, LockMode},
     metrics::velox as metrics,
 };
 use evict::smallest;
@@ -174,7 +174,7 @@ impl Store {
             let name = name?;
             let size = folder.file_size(&name)?.unwrap_or(0);
             // Another user's file is for that user to sweep.
-            let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), Kind::Exclusive) else {
+            let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), LockMode::Exclusive) else {
                 continue;
             };
             reach(FailPoint::CleanTemporary);

@@ -153,7 +153,7 @@ fn is_locked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
-/// Since its bytes, its names or its mode were changed; see [`apart`](crate::host::clock::apart) for
+/// Since its bytes, its names or its mode were changed; see [`apart`](crate::host::clock::abs_diff) for
 /// what was changed in the future.
 fn age(stat: &Stat, now_ms: u64) -> Duration {
     let seconds = stat.st_mtime.max(stat.st_ctime);

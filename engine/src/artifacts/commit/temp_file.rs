@@ -11,7 +11,7 @@ use crate::{
     failpoint::{FailPoint, reach},
     host::{
         fork,
-        lock::{Kind, Lock},
+        lock::{Lock, LockMode},
     },
 };
 
@@ -36,7 +36,7 @@ impl Temp {
             let name = random_name()?;
             drop(folder.create(&name)?);
             reach(FailPoint::TempMade);
-            let Some(lock) = Lock::attempt(&path.join(&name), Kind::Exclusive)? else {
+            let Some(lock) = Lock::attempt(&path.join(&name), LockMode::Exclusive)? else {
                 // A sweeper looked at it between these two lines, and removes it.
                 continue;
             };

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::host::lock::{Kind, Lock};
+use crate::host::lock::{Lock, LockMode};
 
 /// Excludes other writers.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl WriterLock {
     /// Acquires the lock. Returns `None` after the timeout, or if the lock file can't be opened.
     pub(super) fn acquire(&self, timeout: Duration) -> Option<WriterGuard<'_>> {
         match self {
-            Self::File(path, mapping) => match Lock::within(path, Kind::Exclusive, timeout) {
+            Self::File(path, mapping) => match Lock::within(path, LockMode::Exclusive, timeout) {
                 Ok(None) => None,
                 Ok(Some(lock)) => {
                     let mapping = try_until(|| mapping.try_read(), timeout)?;

@@ -22,7 +22,7 @@ impl Filler {
     /// Leaves that many bytes.
     fn leave(&mut self, bytes: u64) {
         self.0.set_len(0).unwrap();
-        let free = crate::host::dirs::room(&self.1);
+        let free = crate::host::dirs::free_space(&self.1);
         let taken = free.saturating_sub(bytes);
         rustix::fs::fallocate(
             &self.0,

@@ -305,5 +305,5 @@ fn a_cache_in_a_groups_directory_is_the_groups_down_to_the_last_file() {
     }
     assert_eq!(mode(&options.dir.join(".pillion/changes")), 0o664);
     assert_eq!(mode(&store.path(&record)), 0o755);
-    assert_eq!(files::rights_below(0o2770), 0o2770);
+    assert_eq!(files::inherited_mode(0o2770), 0o2770);
 }

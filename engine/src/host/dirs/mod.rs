@@ -1,6 +1,6 @@
-//! The two directories of the host, resolved after the process has its final user. Both are checked
-//! before use: owned by us (or root, or shared through the group), no symbolic link, not open to
-//! strangers. Runs once a process, on the thread that first needs it.
+//! The two directories of the host, resolved after the process has its final user. Both are checked before use: owned
+//! by this user (or shared through the group), no symbolic link, closed to other users. Once a process, on the thread
+//! that first needs them.
 
 use std::{
     ffi::CString,
@@ -17,7 +17,7 @@ use crate::{Error, Result, error::IoContext};
 
 mod run;
 
-/// Where the directories may come from.
+/// Sources of the directories.
 pub struct DirOptions<'a> {
     /// `pillion.state_dir`.
     pub state_dir: Option<PathBuf>,
@@ -27,31 +27,31 @@ pub struct DirOptions<'a> {
     pub group: Option<String>,
     /// The environment: `STATE_DIRECTORY`, `RUNTIME_DIRECTORY`, `XDG_STATE_HOME`, `HOME`.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// The system's temporary directory, the last resort.
+    /// The system's temporary directory, used if no other works.
     pub temporary: PathBuf,
-    /// Where files lie in memory: `/dev/shm`.
+    /// A directory in memory: `/dev/shm`.
     pub memory: PathBuf,
 }
 
-/// The resolved directories; both exist and were checked.
+/// The resolved directories; both exist and are checked.
 #[derive(Debug, Clone)]
 pub struct Dirs {
     /// Outlives a restart of the service.
     pub state: PathBuf,
-    /// On tmpfs where there is one.
+    /// On tmpfs if there is one.
     pub run: PathBuf,
-    /// Directories that processes of this host have used in place of [`Dirs::run`]: the dead may have left something there.
+    /// Directories that processes of this host may have used in place of [`Dirs::run`], and left files in.
     pub other_runs: Vec<PathBuf>,
-    /// Said once in the log: what is not as it should be.
+    /// Logged once: unexpected permissions or locations.
     pub warnings: Vec<String>,
     gid: Option<u32>,
 }
 
 impl Dirs {
-    /// Finds and makes both directories.
+    /// Finds and creates both directories.
     ///
     /// # Errors
-    /// A directory that the settings name can't be made or isn't ours; or no candidate works.
+    /// A directory that the settings name can't be created or is not this user's; or no candidate works.
     pub fn resolve(options: &DirOptions<'_>) -> Result<Self> {
         let gid = options.group.as_deref().map(group_id).transpose()?;
         let mut warnings = Vec::new();
@@ -72,10 +72,10 @@ impl Dirs {
         self.gid
     }
 
-    /// Makes anew what was removed under way, and checks both again. May wait for a disk.
+    /// Creates a removed directory again, and checks both. May wait for a disk.
     ///
     /// # Errors
-    /// One can't be made, or is no longer ours.
+    /// One can't be created, or is not this user's any more.
     pub fn restore(&self) -> Result<()> {
         prepare(&self.state, self.gid)?;
         prepare(&self.run, self.gid).map(drop)
@@ -113,13 +113,13 @@ fn state_dir(
     prepare(&last, gid)
 }
 
-/// systemd gives a list with colons; the first is the service's own, and we take a folder in it.
+/// A directory in the first of a systemd list, which is separated by colons.
 fn service_dir(value: Option<String>) -> Option<PathBuf> {
     let first = PathBuf::from(value?.split(':').next()?.to_owned());
     first.is_absolute().then(|| first.join("pillion"))
 }
 
-/// Makes the directory where it is missing, and checks it.
+/// Creates the directory if it is absent, and checks it.
 fn prepare(path: &Path, gid: Option<u32>) -> Result<PathBuf> {
     if !path.is_absolute() {
         return Err(Error::Config(format!(
@@ -129,23 +129,23 @@ fn prepare(path: &Path, gid: Option<u32>) -> Result<PathBuf> {
     }
     let mode = if gid.is_some() { 0o2770 } else { 0o700 };
     if let Some(parent) = path.parent() {
-        // Parents of ours (`/var/lib/pillion`) may be passed through by other users.
+        // Other users may pass through a new parent (`/var/lib/pillion`).
         DirBuilder::new()
             .recursive(true)
             .mode(0o755)
             .create(parent)
-            .context(|| format!("making {}", parent.display()))?;
+            .context(|| format!("creating {}", parent.display()))?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => own(path, gid, mode).context(|| format!("making {}", path.display()))?,
+        Ok(()) => set_owner(path, gid, mode).context(|| format!("creating {}", path.display()))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(Error::io(format!("making {}", path.display()), error)),
+        Err(error) => return Err(Error::io(format!("creating {}", path.display()), error)),
     }
     check(path, gid)?;
     Ok(path.to_owned())
 }
 
-fn own(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
+fn set_owner(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
     if let Some(gid) = gid {
         std::os::unix::fs::lchown(path, None, Some(gid))?;
     }
@@ -161,7 +161,7 @@ fn check(path: &Path, gid: Option<u32>) -> Result<()> {
     };
     let found = path
         .symlink_metadata()
-        .context(|| format!("looking at {}", path.display()))?;
+        .context(|| format!("reading the metadata of {}", path.display()))?;
     if found.is_symlink() {
         return refuse("it is a symbolic link");
     }
@@ -176,8 +176,8 @@ fn check(path: &Path, gid: Option<u32>) -> Result<()> {
         }
         _ => {}
     }
-    let strangers = if gid.is_some() { 0o007 } else { 0o077 };
-    if found.mode() & strangers != 0 {
+    let others = if gid.is_some() { 0o007 } else { 0o077 };
+    if found.mode() & others != 0 {
         return refuse("others may enter it; 0700 (or 2770 with pillion.group) would be right");
     }
     // SAFETY: a path that ends with NUL; no other pointers.
@@ -218,9 +218,9 @@ fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Bytes left for us on the file system of `path`; 0 where that can't be told.
+/// Free bytes for this user on the file system of `path`; 0 if they are unknown.
 #[must_use]
-pub fn room(path: &Path) -> u64 {
+pub fn free_space(path: &Path) -> u64 {
     rustix::fs::statvfs(path).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn named_directories_are_made_for_us_alone() {
+    fn named_directories_are_created_for_this_user_alone() {
         let base = tempfile::tempdir().unwrap();
         let dirs = Dirs::resolve(&options(base.path(), &|_| None)).unwrap();
         for dir in [&dirs.state, &dirs.run] {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_removed_comes_back_as_it_was_and_what_stands_in_its_place_is_refused() {
+    fn removed_directory_is_created_again_and_a_link_is_refused() {
         let base = tempfile::tempdir().unwrap();
         let dirs = Dirs::resolve(&options(base.path(), &|_| None)).unwrap();
         fs::remove_dir(&dirs.state).unwrap();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_link_an_open_directory_and_a_file_are_refused_by_name() {
+    fn link_open_directory_and_file_are_refused_by_setting() {
         let base = tempfile::tempdir().unwrap();
         let state = base.path().join("state");
         let refused = || {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_services_directories_come_first() {
+    fn directories_of_the_service_come_first() {
         let base = tempfile::tempdir().unwrap();
         let service = base.path().join("lib").display().to_string();
         let run = base.path().join("rt").display().to_string();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_group_is_told() {
+    fn unknown_group_is_an_error() {
         let base = tempfile::tempdir().unwrap();
         let error = Dirs::resolve(&DirOptions {
             group: Some("no-such-group".into()),

@@ -1,24 +1,24 @@
-//! Which directory the host's processes share while they run.
+//! Choice of the directory that the host's processes share while they run.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use super::{DirOptions, check, effective_uid, named_dir, prepare, room, service_dir};
+use super::{DirOptions, check, effective_uid, free_space, named_dir, prepare, service_dir};
 use crate::{
     Result,
     host::{files, presence},
 };
 
-/// What a tmpfs has to have left before the first segments are put there.
-const ROOM: u64 = 16 << 20;
-/// What it has to have left where they are there already: for a presence and the like. Segments without room are kept in
-/// memory.
-const LEAST_ROOM: u64 = 64 << 10;
+/// Free space that a tmpfs must have before the first segments are created there.
+const MIN_SPACE_EMPTY: u64 = 16 << 20;
+/// Free space that it must have once they are there: for a presence and the like. A segment without space is private
+/// memory of its process.
+const MIN_SPACE_USED: u64 = 64 << 10;
 
-/// The directory, and the others that may have been it. The first process decides for the host: room comes and goes, and
-/// a second directory would divide limits, presences and outboxes.
+/// Returns the directory, and the others that may have been it. The first process decides for the host, because free
+/// space comes and goes, and a second directory would divide limits, presences and outboxes.
 pub(super) fn find(
     options: &DirOptions<'_>,
     gid: Option<u32>,
@@ -38,8 +38,8 @@ pub(super) fn find(
     let service = service_dir((options.env)("RUNTIME_DIRECTORY"));
     let candidates: Vec<PathBuf> = [service, memory].into_iter().flatten().collect();
     let chosen = candidates.iter().find(|candidate| {
-        let suits = suits(candidate, gid, &last);
-        suits.map_err(|why| warnings.extend(why)).is_ok()
+        let usable = check_usable(candidate, gid, &last);
+        usable.map_err(|why| warnings.extend(why)).is_ok()
     });
     let chosen = match chosen {
         Some(chosen) => chosen.clone(),
@@ -50,17 +50,24 @@ pub(super) fn find(
     Ok((chosen.clone(), others.collect()))
 }
 
-/// Whether segments are put there, and not in `last`; else why not, where that is not as it should be.
-fn suits(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), Option<String>> {
+/// Checks that segments can be in `candidate`, and not in `last`.
+///
+/// # Errors
+/// The warning, if there is something to warn of.
+fn check_usable(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), Option<String>> {
     let ready = prepare(candidate, gid).map_err(|error| Some(error.to_string()))?;
     let is_used = fs::read_dir(&ready).is_ok_and(|mut entries| entries.next().is_some());
-    if is_lived_in(last) && !is_lived_in(&ready) {
+    if has_living_processes(last) && !has_living_processes(&ready) {
         return Err(None);
     }
-    let needed = if is_used { LEAST_ROOM } else { ROOM };
-    if room(&ready) >= needed || is_lived_in(&ready) {
+    let needed = if is_used {
+        MIN_SPACE_USED
+    } else {
+        MIN_SPACE_EMPTY
+    };
+    if free_space(&ready) >= needed || has_living_processes(&ready) {
         // Used from now on.
-        let _ = files::make_dir(&ready.join("presence"));
+        let _ = files::create_dir(&ready.join("presence"));
         return Ok(());
     }
     Err(Some(format!(
@@ -70,8 +77,8 @@ fn suits(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), Option<S
     )))
 }
 
-fn is_lived_in(run: &Path) -> bool {
-    !presence::living(&run.join("presence")).is_empty()
+fn has_living_processes(run: &Path) -> bool {
+    !presence::list_alive(&run.join("presence")).is_empty()
 }
 
 #[cfg(test)]
@@ -96,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_process_decides_for_the_host() {
+    fn first_process_decides_for_the_host() {
         let base = tempfile::tempdir().unwrap();
         let memory = base.path().join("memory");
         let on_disk = base.path().join("state/run");
-        // No memory: the first one uses the disk, and all others as long as a process lives there.
+        // No tmpfs: the first one uses the disk, and all others as long as a process is alive there.
         let first = unset(base.path());
         assert_eq!((&first.run, first.other_runs.len()), (&on_disk, 0));
         let presence = Presence::join(&first.run, presence::describe("cli", 1)).unwrap();
@@ -112,14 +119,14 @@ mod tests {
         let third = unset(base.path());
         assert!(third.run.starts_with(&memory) && third.warnings.is_empty());
         assert_eq!(third.other_runs, std::slice::from_ref(&on_disk));
-        // Room came back while processes live on the disk: they are not left alone.
+        // Space comes back while processes use the disk: they are joined there.
         let on_the_disk = Presence::join(&on_disk, presence::describe("cli", 1)).unwrap();
         let fourth = unset(base.path());
         assert_eq!(
             (fourth.run, fourth.other_runs),
             (on_disk.clone(), vec![third.run.clone()])
         );
-        // Processes live in both: memory has the last word.
+        // Processes use both: memory wins.
         let _in_memory = Presence::join(&third.run, presence::describe("cli", 1)).unwrap();
         assert_eq!(unset(base.path()).run, third.run);
         drop(on_the_disk);

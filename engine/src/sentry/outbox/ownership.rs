@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     failpoint::{FailPoint, reach},
-    host::lock::{Kind, Lock},
+    host::lock::{Lock, LockMode},
 };
 
 /// How the name of a lock file ends.
@@ -145,5 +145,8 @@ impl OutboxLock {
 }
 
 fn acquire(dir: &Path, name: &str) -> io::Result<Option<Lock>> {
-    Lock::attempt(&dir.join(format!("{name}{LOCK_SUFFIX}")), Kind::Exclusive)
+    Lock::attempt(
+        &dir.join(format!("{name}{LOCK_SUFFIX}")),
+        LockMode::Exclusive,
+    )
 }

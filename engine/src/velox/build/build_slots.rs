@@ -16,7 +16,7 @@ use crate::{
     failpoint::{FailPoint, reach},
     host::{
         files,
-        lock::{Kind, Lock},
+        lock::{Lock, LockMode},
     },
 };
 
@@ -68,9 +68,10 @@ impl BuildSlots {
 fn try_acquire(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lock>> {
     for number in 0..limit(Recency::Recent).clamp(1, MAX_SLOTS) {
         let path = dir.join(format!("{number:03}.lock"));
-        let lock = match Lock::attempt(&path, Kind::Exclusive) {
+        let lock = match Lock::attempt(&path, LockMode::Exclusive) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                files::make_dir_in_ours(dir).and_then(|()| Lock::attempt(&path, Kind::Exclusive))
+                files::create_dir_with_parent(dir)
+                    .and_then(|()| Lock::attempt(&path, LockMode::Exclusive))
             }
             lock => lock,
         };

@@ -18,7 +18,7 @@ use crate::{
     failpoint::{FailPoint, reach},
     host::{
         clock, files,
-        lock::{Kind, Lock},
+        lock::{Lock, LockMode},
     },
 };
 
@@ -99,7 +99,7 @@ impl Storage {
                 .get_or_try_init(|| {
                     let dir = &self.temporary_options.dir;
                     // A missing state directory is not created here: its permissions are set by `host::Dirs`.
-                    files::make_dir(dir).context(|| format!("making {}", dir.display()))?;
+                    files::create_dir(dir).context(|| format!("making {}", dir.display()))?;
                     Store::open(self.temporary_options.clone())
                 })
                 .map_err(AttemptError::Permanent),
@@ -147,7 +147,7 @@ impl Storage {
         // Two configurations that share a key must not both find it free. Without the lock they might, and one of them
         // would replace the other.
         let lock = store.dir().join(".pillion/place.lock");
-        let _lock = Lock::within(&lock, Kind::Exclusive, COMMIT_LOCK_TIMEOUT)
+        let _lock = Lock::within(&lock, LockMode::Exclusive, COMMIT_LOCK_TIMEOUT)
             .ok()
             .flatten();
         reach(FailPoint::BuildPlacing);

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error, Result,
     failpoint::{FailPoint, reach},
-    host::lock::{Kind, Lock},
+    host::lock::{Lock, LockMode},
 };
 
 /// The leaders that may die in one flight. Beyond it the build itself is assumed to be the cause.
@@ -68,7 +68,7 @@ impl Follower {
         if entry.id != self.id || entry.is_empty() {
             return Ok(Poll::Lost);
         }
-        let lock = FlightSlot::try_lock(&self.slot.leader_lock(), Kind::Exclusive)?;
+        let lock = FlightSlot::try_lock(&self.slot.leader_lock(), LockMode::Exclusive)?;
         if lock.is_none() && entry.attempt == self.attempt {
             return Ok(Poll::Active(read_progress(&self.slot, entry.attempt)));
         }

@@ -170,7 +170,7 @@ pub(super) fn sweep(dir: &Path, now: SystemTime) {
         let old = entry
             .metadata()
             .and_then(|metadata| metadata.modified())
-            .is_ok_and(|time| clock::apart(now, time) > OUTCOME_TTL);
+            .is_ok_and(|time| clock::abs_diff(now, time) > OUTCOME_TTL);
         if old {
             let _ = fs::remove_file(entry.path());
         }

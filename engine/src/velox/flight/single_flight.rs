@@ -38,7 +38,7 @@ use crate::{
     failpoint::{FailPoint, reach},
     host::{
         files,
-        lock::{Kind, Lock},
+        lock::{Lock, LockMode},
     },
 };
 
@@ -72,7 +72,7 @@ impl SingleFlight {
     /// # Errors
     /// Returns [`Error::Io`] if it can't be created.
     pub fn new(dir: PathBuf) -> Result<Self> {
-        files::make_dir_in_ours(&dir).context(|| format!("making {}", dir.display()))?;
+        files::create_dir_with_parent(&dir).context(|| format!("making {}", dir.display()))?;
         Ok(Self { dir })
     }
 
@@ -97,11 +97,11 @@ impl SingleFlight {
             .collect();
         for (number, entry) in known {
             let slot = FlightSlot::new(&self.dir, number);
-            match FlightSlot::try_lock(&slot.leader_lock(), Kind::Exclusive)? {
+            match FlightSlot::try_lock(&slot.leader_lock(), LockMode::Exclusive)? {
                 Some(lock) => own = own.or(Some((slot, lock, entry))),
                 None if forced && !entry.forced => return Ok(Join::UnforcedActive),
                 None => {
-                    let lock = FlightSlot::try_lock(&slot.follower_lock(), Kind::Shared)?;
+                    let lock = FlightSlot::try_lock(&slot.follower_lock(), LockMode::Shared)?;
                     reach(FailPoint::FlightWaiting);
                     return Ok(lock.map_or(Join::TableBusy, |lock| {
                         Join::Follower(Follower {
@@ -139,7 +139,7 @@ impl SingleFlight {
         forced: bool,
         entry: FlightEntry,
     ) -> Result<LeaderClaim> {
-        let has_followers = FlightSlot::try_lock(&slot.follower_lock(), Kind::Exclusive)?.is_none();
+        let has_followers = FlightSlot::try_lock(&slot.follower_lock(), LockMode::Exclusive)?.is_none();
         if has_followers && outcome::read(&self.dir, id, entry.attempt).is_none() {
             return Ok(LeaderClaim {
                 id,
@@ -196,10 +196,10 @@ fn free_slot(dir: &Path, table: &FlightTable) -> Result<(FlightSlot, Lock)> {
     let used = table.entries().filter(|(_, entry)| !entry.is_empty());
     for (number, _) in empty.chain(used) {
         let slot = FlightSlot::new(dir, number);
-        let Some(lock) = FlightSlot::try_lock(&slot.leader_lock(), Kind::Exclusive)? else {
+        let Some(lock) = FlightSlot::try_lock(&slot.leader_lock(), LockMode::Exclusive)? else {
             continue;
         };
-        if FlightSlot::try_lock(&slot.follower_lock(), Kind::Exclusive)?.is_some() {
+        if FlightSlot::try_lock(&slot.follower_lock(), LockMode::Exclusive)?.is_some() {
             return Ok((slot, lock));
         }
     }

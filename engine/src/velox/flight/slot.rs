@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     Result,
     error::IoContext,
-    host::lock::{Kind, Lock},
+    host::lock::{Lock, LockMode},
 };
 
 /// The files of one slot.
@@ -49,7 +49,7 @@ impl FlightSlot {
     }
 
     /// Tries to acquire a lock of this slot. The caller holds the table.
-    pub(super) fn try_lock(path: &Path, kind: Kind) -> Result<Option<Lock>> {
+    pub(super) fn try_lock(path: &Path, kind: LockMode) -> Result<Option<Lock>> {
         Lock::attempt(path, kind).context(|| format!("locking {}", path.display()))
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     file_size::without_signal,
     host::{
         files,
-        lock::{Kind, Lock},
+        lock::{Lock, LockMode},
     },
 };
 
@@ -148,10 +148,10 @@ impl FlightTable {
     /// Locks and reads the table. Returns `None` if other processes hold it for all of `timeout`.
     pub(super) fn open(dir: &Path, timeout: Duration) -> Result<Option<Self>> {
         let path = dir.join("table.lock");
-        let lock = match Lock::within(&path, Kind::Exclusive, timeout) {
+        let lock = match Lock::within(&path, LockMode::Exclusive, timeout) {
             // The cache directory may have been removed meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => files::make_dir_in_ours(dir)
-                .and_then(|()| Lock::within(&path, Kind::Exclusive, timeout)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => files::create_dir_with_parent(dir)
+                .and_then(|()| Lock::within(&path, LockMode::Exclusive, timeout)),
             lock => lock,
         };
         let lock = lock.context(|| format!("locking {}", path.display()))?;

@@ -127,7 +127,7 @@ async fn table_held_by_a_stopped_process_does_not_stop_builds() {
     let velox = host.velox();
     build(&velox, request("http")).await.unwrap();
     let table = host.dir.path().join("cache/.pillion/flights/table.lock");
-    let _held = crate::host::lock::Lock::attempt(&table, crate::host::lock::Kind::Exclusive)
+    let _held = crate::host::lock::Lock::attempt(&table, crate::host::lock::LockMode::Exclusive)
         .unwrap()
         .unwrap();
     build(&velox, request("grpc")).await.unwrap();
