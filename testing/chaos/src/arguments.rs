@@ -48,7 +48,7 @@ impl Arguments {
     /// Reads them; `seed` is taken where none is given.
     ///
     /// # Errors
-    /// What is wrong with which one.
+    /// A message that names the wrong argument.
     pub fn parse(words: impl Iterator<Item = String>, seed: u64) -> Result<Self, String> {
         let (mut php, mut extension, mut frankenphp, mut zts) = (None, None, None, None);
         let mut parsed = Self {

@@ -1,4 +1,4 @@
-//! What has to hold of the files: at any moment, and when all is over.
+//! Invariants of the files: at any moment, and at the end.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{environment::Environment, leftovers, report::Report};
 
 const CHECKER: &str = include_str!("checker.php");
 
-/// What a process that comes later says.
+/// The answer of a later process.
 #[derive(Debug, Deserialize)]
 struct CheckerAnswer {
     listed: BTreeMap<String, String>,
@@ -56,7 +56,7 @@ fn hash(path: &Path) -> io::Result<String> {
     Ok(digits.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// At any moment, whoever writes: what stands under a final name is whole. Returns how many binaries were looked at.
+/// Checks that each file under a final name is whole, also during writes. Returns the number of binaries.
 pub fn binaries_match_their_names(environment: &Environment, report: &mut Report) -> usize {
     let mut looked = 0;
     for (path, _) in files(&environment.cache()) {
@@ -64,7 +64,7 @@ pub fn binaries_match_their_names(environment: &Environment, report: &mut Report
             continue;
         }
         if let Some((_, digits)) = binary_name(&path) {
-            // Gone by now: somebody has removed it.
+            // Removed meanwhile by another process.
             let Ok(hash) = hash(&path) else { continue };
             looked += 1;
             if !hash.starts_with(digits) {
@@ -118,16 +118,16 @@ fn on_disk(environment: &Environment, report: &mut Report) -> BTreeMap<String, S
     all
 }
 
-/// When a process has died and nobody lives: whoever comes next finds what is on disk, before any cleaning.
+/// After the death of the only process: the next one finds the files on disk, before any cleaning.
 pub async fn after_a_death(environment: &Environment, report: &mut Report) {
     let disk = on_disk(environment, report);
     if let Some(told) = ask(environment, report, "look", &disk, 0).await {
-        // It may have taken over what an old plugin left.
+        // It may have imported an old plugin's cache.
         agree(&on_disk(environment, report), &told, report);
     }
 }
 
-/// When all is over: index and disk agree; a process of the future cleans, and nothing is left that nobody names.
+/// At the end: index and disk agree; a process with a clock ahead cleans, and no unreferenced file is left.
 /// `ahead`: by how many seconds it comes later.
 pub async fn at_the_end(environment: &Environment, report: &mut Report) {
     binaries_match_their_names(environment, report);

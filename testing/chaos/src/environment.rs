@@ -1,4 +1,4 @@
-//! What one scenario has to itself: directories, a build server, and the commands by which PHP is started in them.
+//! The resources of one scenario: directories, a build server, and the commands that start PHP in them.
 
 use std::{
     io,
@@ -113,12 +113,12 @@ impl Environment {
         self.cache().join(".pillion/flights")
     }
 
-    /// Where processes put what they give to the cache.
+    /// The directory of files for `put`.
     pub fn files(&self) -> PathBuf {
         self.directory.join("files")
     }
 
-    /// What they say to standard error.
+    /// The file of their standard error.
     pub fn log(&self, name: &str) -> PathBuf {
         self.directory.join("logs").join(name)
     }

@@ -1,5 +1,5 @@
-//! How soon the dead are succeeded: a builder is killed while others wait for its build, a steward while others live. A
-//! handful of processes and nothing else, so that what is measured is the succession and not the queue.
+//! Failover times: a builder is killed while others wait for its build, a leader while other processes live. Few
+//! processes and no other work, so that the failover is measured and not the queue.
 
 use std::{
     io,
@@ -19,17 +19,17 @@ use crate::{
 };
 use pillion_fakes::Options;
 
-/// What is promised is about a second; a loaded machine gets this many times it before it counts as broken.
+/// The promise is about a second; a loaded machine gets this multiple of it before the failover counts as broken.
 const GENEROUS: u32 = 15;
 const HEIRS: usize = 5;
-/// One flight is given up after ten deaths, for then its build itself is taken for the cause; in a round two may die.
+/// One flight is given up after ten deaths, because its build is then taken for the cause; in a round two may die.
 const DEATHS: usize = 5;
 
 struct Line<'a> {
     environment: &'a Environment,
     pool: WorkerPool<'a>,
     seed: Rng,
-    /// Those who have died, and are not replaced before they are succeeded.
+    /// Dead processes that are not restarted before their failover.
     dead: Vec<usize>,
 }
 
@@ -89,8 +89,8 @@ impl Line<'_> {
         })
     }
 
-    /// Until that holds, or the time is over. Nobody is replaced meanwhile: whoever starts anew would find the
-    /// place empty, and be faster than those who wait for it.
+    /// Waits until `check` returns a value, or the time is over. Dead processes are not restarted meanwhile: a new one
+    /// would find the lock free, and be faster than the waiting ones.
     async fn until<T>(
         &mut self,
         report: &mut Report,
@@ -109,7 +109,7 @@ impl Line<'_> {
         Ok(None)
     }
 
-    /// All wait: one builds, the others hold its flight's lock with it.
+    /// Waits until one process builds and all others hold the follower lock of its flight.
     async fn all_wait(&mut self, report: &mut Report) -> io::Result<Option<system::BuildRequest>> {
         for number in std::mem::take(&mut self.dead) {
             self.start(number)?;
@@ -190,7 +190,7 @@ impl Line<'_> {
         Ok(Some(died.elapsed()))
     }
 
-    /// Nobody is left to inherit, so the next flight is a new one.
+    /// Kills all, so that the next flight is a new one.
     async fn kill_all(&mut self, report: &mut Report) -> io::Result<()> {
         for worker in self.pool.workers() {
             worker.kill();

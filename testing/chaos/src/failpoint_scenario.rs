@@ -1,5 +1,5 @@
-//! The scene of one death: what has to be there so that a named place is come to, who lives beside it, and how it is known
-//! that it has happened.
+//! The scenario of one failpoint: it prepares the state in which the failpoint is reached, runs bystanders, and detects
+//! the death.
 
 use std::{
     fs, io,
@@ -16,29 +16,29 @@ use crate::{
     worker_pool::{PoolEvent, WorkerPool},
 };
 
-/// Within this time the armed process has to come to its place.
+/// Time limit for the armed process to reach its failpoint.
 pub const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
-/// Longer than every artifact lives.
+/// Longer than the lifetime of every artifact.
 const NEXT_WEEK: u64 = 8 * 86_400;
 /// Builders that are killed in one flight.
 const DEATHS: u32 = 6;
-/// Number of the process that dies at the place.
+/// Number of the armed process.
 pub const ARMED: usize = 0;
 
-/// One house, and who lives in it.
+/// One environment with its processes.
 pub struct FailpointScenario<'a> {
-    /// Where.
+    /// Directories and servers.
     pub environment: &'a Environment,
-    /// Who.
+    /// All processes.
     pub pool: WorkerPool<'a>,
-    /// Their chance.
+    /// Random numbers.
     pub seed: Rng,
-    /// How many builders were killed since so many builds had been finished.
+    /// Builders killed since the number of finished builds was the second value.
     pub orphans: (u32, u64),
 }
 
 impl FailpointScenario<'_> {
-    /// Starts one; all want the same configuration, so that they meet.
+    /// Starts one; all request the same configuration, so that they meet.
     ///
     /// # Errors
     /// PHP can't be started.
@@ -61,7 +61,7 @@ impl FailpointScenario<'_> {
         })
     }
 
-    /// Those who live beside and after it.
+    /// Starts the processes beside and after it.
     ///
     /// # Errors
     /// PHP can't be started.
@@ -70,7 +70,7 @@ impl FailpointScenario<'_> {
         self.start(2, "life", None, 0)
     }
 
-    /// What has to be there for the place to be come to. By how much the clock of the armed process is ahead.
+    /// Prepares the state in which `place` is reached. Returns the clock offset of the armed process, in seconds.
     ///
     /// # Errors
     /// Processes or files can't be made.
@@ -138,7 +138,7 @@ impl FailpointScenario<'_> {
             .collect()
     }
 
-    /// What the Velox plugin would have left: a binary, and an index.json that names it.
+    /// Writes a cache of the Velox plugin: a binary, and an index.json that names it.
     fn plant_old_cache(&self) -> io::Result<()> {
         let folder = self.environment.cache().join("a3/f5");
         fs::create_dir_all(&folder)?;
@@ -158,7 +158,7 @@ impl FailpointScenario<'_> {
         )
     }
 
-    /// Whether the armed process comes to its place. One that has stopped there is killed after a while.
+    /// Returns whether the armed process reaches its failpoint. One that has stopped there is killed after a while.
     ///
     /// # Errors
     /// Processes or files can't be made.
@@ -203,7 +203,7 @@ impl FailpointScenario<'_> {
         Ok(false)
     }
 
-    /// Kills one of the company that builds, so that another one may take over.
+    /// Kills a bystander that builds, so that another one may take over.
     fn orphan(&mut self) {
         self.environment.velox.expire();
         let finished = self.environment.velox.counters().builds_finished;
@@ -223,7 +223,7 @@ impl FailpointScenario<'_> {
         }
     }
 
-    /// Those who are left do what they did before.
+    /// Checks that the survivors go on as before.
     pub async fn check_others_unaffected(&mut self, report: &mut Report) {
         let until = Instant::now() + FAILPOINT_TIMEOUT;
         let mut operations = 0;

@@ -1,6 +1,6 @@
-//! Each named place once: a process dies there (or stops there, where it holds what others need), others live beside it
-//! and after it, and in the end nothing may be wrong. A place that nobody comes to is a failure too: it would be
-//! a promise that nobody tests.
+//! Each failpoint once: a process dies there (or stops there, where it holds a shared resource), others run beside it
+//! and after it, and finally all invariants must hold. A failpoint that is never reached is a failure too: it would be
+//! an untested promise.
 
 use std::{collections::BTreeMap, io, rc::Rc, time::Duration};
 
@@ -18,9 +18,9 @@ use crate::{
 };
 use pillion_fakes::Options;
 
-/// Houses at the same time: most of each one's time is waiting.
+/// Concurrent environments: each one waits most of the time.
 const AT_ONCE: usize = 4;
-/// Places at which a process holds what others need: there it is stopped, too.
+/// Failpoints at which a process holds a shared resource: there it is stopped, too.
 const STOPS: [&str; 8] = [
     "index.noted",
     "flight.led",
@@ -32,7 +32,7 @@ const STOPS: [&str; 8] = [
     "commit.entry",
 ];
 
-/// Places in both environments: the index and the outbox create their segments by the same code.
+/// Failpoints in both environments: the index and the outbox create their segments by the same code.
 const IN_BOTH: [&str; 4] = [
     "segment.made",
     "segment.allocated",
@@ -40,7 +40,7 @@ const IN_BOTH: [&str; 4] = [
     "segment.linked",
 ];
 
-/// The names of all places, as the extension tells them.
+/// The names of all failpoints, as the extension lists them.
 ///
 /// # Errors
 /// PHP can't be started, or the extension has none.
@@ -138,7 +138,7 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
     let mut scenario = FailpointScenario {
         environment: &environment,
         pool: WorkerPool::new(&environment, arguments.hang),
-        // Each place its own chance, whatever was asked for beside it.
+        // A seed for each failpoint, independent of the selection.
         seed: Rng::new(place.bytes().fold(arguments.seed, |seed, byte| {
             seed.wrapping_mul(31).wrapping_add(byte.into())
         })),
@@ -146,7 +146,7 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
     };
     let ahead = scenario.prepare(place, report).await?;
     if contested {
-        // Those who want the same all the time.
+        // Processes that request the same configuration all the time.
         (1..=3).try_for_each(|number| scenario.start(number, "waiter", None, 0))?;
     }
     let role = if contested { "waiter" } else { "life" };

@@ -1,4 +1,4 @@
-//! One configuration that can't be built, and a crowd that wants it: all learn why from one build.
+//! One configuration that fails to build, and hundreds of requests for it: all get the failure of one build.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use pillion_fakes::{Answer, Behaviour, Options};
 /// Processes or directories can't be made.
 pub async fn build_failure(arguments: &Arguments, report: &mut Report) -> io::Result<()> {
     const WHY: &str = "building plugins: go failed: exit status 1";
-    // Who has not boarded when the build ends is no proof of anything: then it is done again, more slowly.
+    // A caller that has not joined when the build ends proves nothing: then the round is repeated, more slowly.
     for seconds in [5, 15, 45] {
         let failing = Behaviour::from(Answer::Error {
             status: 500,
@@ -69,7 +69,7 @@ pub async fn build_failure(arguments: &Arguments, report: &mut Report) -> io::Re
 }
 
 impl ThunderingHerd<'_> {
-    /// Whether so many have noted their ids in the flight while it is in the air.
+    /// Waits until that many ids are noted in the flight while it is active.
     async fn all_join(&mut self, all: usize, report: &mut Report) -> bool {
         let flights = self.environment.flights();
         let end = Instant::now() + Duration::from_secs(60);

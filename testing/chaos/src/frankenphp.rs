@@ -1,4 +1,4 @@
-//! A FrankenPHP with many worker threads, whose requests are part of the crowd.
+//! A FrankenPHP with many worker threads that take part in the thundering herd.
 
 use std::{
     fs, io,

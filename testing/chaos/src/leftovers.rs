@@ -1,4 +1,4 @@
-//! What may be left when everybody has gone and somebody has cleaned: artifacts, and what has a fixed number.
+//! Files that may remain after the end of all processes and a cleaning: artifacts, and files of a fixed number.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     report::Report,
 };
 
-/// Beside the artifacts only what has a fixed number is left.
+/// Checks that beside the artifacts only files of a fixed number are left.
 pub fn nothing_is_left(
     environment: &Environment,
     disk: &BTreeMap<String, String>,
@@ -52,7 +52,7 @@ pub fn nothing_is_left(
             || entry_name(&path).is_some()
             || name.len() == 20 && name.ends_with(".bin");
         others += usize::from(!is_artifact);
-        // The index is the largest file of ours, the log of changes is begun anew beyond a mebibyte.
+        // The index is the largest file of ours; the journal is restarted beyond a mebibyte.
         if !is_artifact && size > 4 << 20 {
             report.fail(
                 "no file grows for ever",
@@ -70,7 +70,7 @@ pub fn nothing_is_left(
     report.figure("files left beside artifacts", others);
 }
 
-/// The kernel frees what the dead held, unless somebody has inherited it.
+/// The kernel frees the locks of dead processes, unless a child has inherited them.
 pub fn no_lock_is_held(environment: &Environment, report: &mut Report) {
     let is_lock = |path: &Path| {
         path.extension()

@@ -1,5 +1,5 @@
-//! `kill -9` while envelopes are sent: at random instants and at the outbox' named places, with an heir who adopts and
-//! is killed too. In the end all that `send()` had taken has arrived, none torn, and the host's counts are right.
+//! `kill -9` while envelopes are sent: at random instants and at the outbox' failpoints; adopting processes are
+//! killed too. Finally each accepted envelope has arrived, none is torn, and the host's counts are right.
 
 use std::{cell::Cell, io, rc::Rc, time::Duration};
 
@@ -8,18 +8,18 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::{arguments::Arguments, outbox_environment::OutboxEnvironment, report::Report};
 use pillion_fakes::sentry::Behaviour;
 
-/// More would tell nothing new in hours.
+/// More kills would find nothing new in hours.
 const MAX_KILLS: usize = 1000;
 /// Processes that send at the same time.
 const LANES: usize = 5;
-/// The most that each sends.
+/// Maximum number of envelopes of each.
 const ENVELOPES: usize = 120;
-/// Within this time the armed process has to come to its place.
+/// Time limit for the armed process to reach its failpoint.
 const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
-/// What the names of the outbox' places begin with.
+/// Prefixes of the outbox' failpoints.
 const PLACES: [&str; 3] = ["outbox.", "adopt.", "dead-letter."];
 
-/// Whether a named place is one of those that this world comes to.
+/// Returns whether this environment reaches a failpoint.
 pub fn is_place(place: &str) -> bool {
     PLACES.iter().any(|prefix| place.starts_with(prefix))
 }
@@ -98,7 +98,7 @@ async fn lane(
     Ok(report)
 }
 
-/// Those who adopt, one after the other, for as long as others are killed.
+/// Adopting processes, one after the other, as long as senders are killed.
 async fn keepers(
     outbox_environment: Rc<OutboxEnvironment>,
     left: Rc<Cell<usize>>,
@@ -117,7 +117,7 @@ async fn keepers(
     Ok(report)
 }
 
-/// One death at a named place of the outbox, and what becomes of what was promised.
+/// One death at a failpoint of the outbox; checks that each accepted envelope arrives.
 ///
 /// # Errors
 /// Processes or directories can't be made.
@@ -177,12 +177,12 @@ fn has_letters(outbox_environment: &OutboxEnvironment) -> bool {
         .any(|(path, _)| path.extension().is_some_and(|ending| ending == "letter"))
 }
 
-/// Hundreds of processes that send at once, and end: each envelope arrives, and what an idle process holds is bounded.
+/// Hundreds of processes that send at once, and end: each envelope arrives, and the files of an idle one are bounded.
 ///
 /// # Errors
 /// Processes or directories can't be made.
 pub async fn senders(arguments: &Arguments, report: &mut Report) -> io::Result<()> {
-    /// What each sends.
+    /// Envelopes of each process.
     const EACH: usize = 20;
     /// Bytes that a process may hold on average. It has a small file of 32 KiB for each of five classes: 160 KiB. The eight
     /// events of one take 21 KB of theirs, so that few outgrow it; a file of 128 KiB made ahead in each would not fit.
@@ -218,7 +218,7 @@ pub async fn senders(arguments: &Arguments, report: &mut Report) -> io::Result<(
     for mut life in lives {
         let number = life.number;
         match life.end(FAILPOINT_TIMEOUT).await {
-            // A busy machine gives it no time to wait for all its answers.
+            // A busy machine gives it no time to wait for all its responses.
             Some(status) if status.success() => outbox_environment
                 .deaths
                 .set(outbox_environment.deaths.get() + 1),

@@ -1,5 +1,5 @@
-//! The world of the outbox: a house with a fake Sentry, processes that send envelopes, and what each of them was
-//! promised. `outbox` and `senders` are the scenarios in it; `points` sends those who die at the outbox' places here.
+//! The environment of the outbox: directories, a fake Sentry, processes that send envelopes, and the accepted envelopes
+//! of each. `outbox` and `senders` are its scenarios; `failpoints` uses it for the outbox' failpoints.
 
 use std::{
     cell::{Cell, RefCell},
@@ -23,24 +23,24 @@ use crate::{
 use pillion_fakes::{FakeSentry, Options};
 
 const SCRIPT: &str = include_str!("sender.php");
-/// Nothing here takes nearly as long.
+/// Far more than any step takes.
 const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(90);
-/// Requests under way in one process, which may go twice if it dies.
+/// Concurrent requests of one process, which may arrive twice if it dies.
 const WORKERS: u64 = 4;
-/// The clock of the last heir is so far ahead: what a dead process left half made is old then.
+/// Clock offset of the last adopting process, so that half-made files of dead processes count as old.
 const LATER: u64 = 3600;
 
-/// See the head of the file.
+/// Directories, fake Sentry and sender processes of one scenario.
 pub struct OutboxEnvironment {
     pub environment: Environment,
     pub sentry: FakeSentry,
     pub seed: RefCell<Rng>,
     lives: Cell<u64>,
-    /// Processes that were killed, or whose time to end was over while requests of theirs were under way.
+    /// Processes that were killed, or ran out of shutdown time with requests under way.
     pub deaths: Cell<u64>,
 }
 
-/// What the last heir counted on the host's board.
+/// The host's counts as the last adopting process reads them.
 #[derive(Debug, Deserialize)]
 struct Counted {
     events_accepted: u64,
@@ -61,7 +61,7 @@ struct Queue {
     durable: bool,
 }
 
-/// A process.
+/// One sender process.
 pub struct Sender {
     pub number: u64,
     child: Child,
@@ -136,7 +136,7 @@ impl OutboxEnvironment {
         })
     }
 
-    /// Looks after the end of a process that was killed, or that was to kill itself.
+    /// Waits for the end of a process that was killed, or that kills itself.
     pub async fn reap(&self, mut life: Sender, report: &mut Report) {
         match timeout(FAILPOINT_TIMEOUT, life.child.wait()).await {
             Ok(Ok(status)) => {
@@ -150,7 +150,7 @@ impl OutboxEnvironment {
         }
     }
 
-    /// Whether it has ended as one of its kind may.
+    /// Checks that it has ended as its role allows.
     fn check_exit(&self, number: u64, status: ExitStatus, report: &mut Report) {
         if status.signal().is_some_and(|signal| signal != 9)
             || status.code().is_some_and(|code| code != 0)
@@ -174,7 +174,7 @@ impl OutboxEnvironment {
         }
     }
 
-    /// What each process was promised: its life, and how many in a row.
+    /// The accepted envelopes of each process: its number, and their count.
     fn promised(&self, report: &mut Report) -> BTreeMap<u64, u64> {
         let mut promised = BTreeMap::new();
         for number in 1..=self.lives.get() {
@@ -200,15 +200,15 @@ impl OutboxEnvironment {
         promised
     }
 
-    /// When all have died: an heir adopts and sends what is left; then what was promised has arrived, and all
-    /// that was counted is right.
+    /// After all deaths: a process adopts and sends the rest; then each accepted envelope has arrived, and all counts
+    /// are right.
     ///
     /// # Errors
     /// PHP can't be started.
     pub async fn settle(&self, report: &mut Report) -> io::Result<()> {
         let mut heir = self.start("heir", 0, None)?;
         heir.hear("ready").await;
-        // For as long as anything is sent it goes on.
+        // Goes on as long as envelopes arrive.
         let told = timeout(FAILPOINT_TIMEOUT * 10, heir.lines.next_line()).await;
         let told = told.ok().and_then(Result::ok).flatten().unwrap_or_default();
         drop(heir.stdin.take());
@@ -262,7 +262,7 @@ impl OutboxEnvironment {
                 &format!("{missing} of {total} are missing, the first one is {first:?}"),
             );
         }
-        // One that died between the taking and the telling had promised one more.
+        // One that died between accepting and reporting had accepted one more.
         let strays: Vec<_> = arrived
             .iter()
             .filter(|(life, n)| promised.get(life).is_none_or(|count| n > count))
@@ -286,7 +286,7 @@ impl OutboxEnvironment {
         let (deaths, distinct) = (self.deaths.get(), arrived.len() as u64);
         let twice = ids.len() as u64 - distinct;
         let unanswered = ids.len() as u64 - counted.events_sent.min(ids.len() as u64);
-        // A dead letter that is queued again is accepted again; whoever does that may die before it is counted.
+        // A replayed dead letter is accepted again; the replaying process may die before it is counted.
         let replayed = counted.events_replayed;
         let repeat_command = replayed + if replayed > 0 { deaths } else { 0 };
         let wrong = [
@@ -334,7 +334,7 @@ impl OutboxEnvironment {
         );
     }
 
-    /// The outboxes of the dead are gone, and so is what they left half made.
+    /// Checks that outboxes and half-made files of dead processes are gone.
     fn nothing_is_left(&self, report: &mut Report) {
         let all = files(self.environment.run_dir())
             .into_iter()
@@ -358,7 +358,7 @@ impl OutboxEnvironment {
 }
 
 impl Sender {
-    /// Waits until it says that line. `false`: it has ended, or takes too long.
+    /// Waits until it prints that line. Returns `false` if it has ended, or takes too long.
     pub async fn hear(&mut self, wanted: &str) -> bool {
         let heard = async {
             while let Ok(Some(line)) = self.lines.next_line().await {
@@ -371,7 +371,7 @@ impl Sender {
         timeout(FAILPOINT_TIMEOUT, heard).await.unwrap_or(false)
     }
 
-    /// Says a line to it.
+    /// Sends it a line.
     pub async fn tell(&mut self, line: &str) {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
@@ -383,7 +383,7 @@ impl Sender {
         let _ = self.child.start_kill();
     }
 
-    /// How it ended, if it did so within that time.
+    /// Its exit status, if it ends within that time.
     pub async fn end(&mut self, within: Duration) -> Option<ExitStatus> {
         timeout(within, self.child.wait()).await.ok()?.ok()
     }

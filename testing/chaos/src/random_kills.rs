@@ -1,5 +1,5 @@
-//! Processes in all roles, killed and stopped at random instants and at named places, until so many have died. Meanwhile
-//! and afterwards nothing may be wrong.
+//! Processes in all roles, killed and stopped at random instants and at failpoints, until the given number has died.
+//! Meanwhile and afterwards all invariants must hold.
 
 use std::{
     io,
@@ -25,11 +25,11 @@ const ROLES: [&str; 12] = [
     "builder", "waiter", "writer", "reader", "builder", "cleaner", "writer", "builder", "waiter",
     "reader", "builder", "life",
 ];
-/// Places that a process which builds and puts hardly comes to: `points` is for those.
+/// Failpoints that a process which builds and puts rarely reaches: `failpoints` covers those.
 const RARE: [&str; 9] = [
     "secret", "segment", "rebuild", "import", "export", "evict", "clean", "steward", "presence",
 ];
-/// How often everything is looked over.
+/// Interval of the full checks.
 const LOOK: Duration = Duration::from_secs(3);
 
 struct RandomKills<'a> {
@@ -120,7 +120,7 @@ impl RandomKills<'_> {
             if Instant::now() >= look {
                 self.pool.report_hangs(report);
                 checks::binaries_match_their_names(self.environment, report);
-                // The server forgets what it has built, and builds anew.
+                // The server forgets its builds, and builds anew.
                 self.environment.velox.expire();
                 look = Instant::now() + LOOK;
                 if self.pool.killed >= told + 1000 {
@@ -132,11 +132,11 @@ impl RandomKills<'_> {
         Ok(())
     }
 
-    /// Somebody's last instant, or a pause.
+    /// Kills or stops a random process.
     fn kill_one(&mut self) {
         let victim = match self.seed.below(20) {
             0..=3 => {
-                // Who has a build at the server.
+                // A process with a build at the server.
                 let open: Vec<_> = system::build_requests(self.environment)
                     .into_iter()
                     .filter(|build_requests| build_requests.open)
@@ -171,7 +171,7 @@ impl RandomKills<'_> {
         }
     }
 
-    /// Those that were stopped, or have stopped themselves, go on after a while, or die.
+    /// Continues or kills stopped processes after a while.
     fn wake(&mut self) {
         let seed = &mut self.seed;
         for worker in self.pool.workers() {
@@ -192,7 +192,7 @@ impl RandomKills<'_> {
                 }
                 worker.signal(Signal::CONT);
                 worker.stopped = None;
-                // Its deed begins anew for the clock.
+                // Its operation starts anew for the clock.
                 worker.since = Instant::now();
                 if let Some((_, since)) = &mut worker.doing {
                     *since = Instant::now();
@@ -202,7 +202,7 @@ impl RandomKills<'_> {
     }
 }
 
-/// When everybody has gone, nothing is built any more.
+/// After the end of all processes, no build may be running.
 pub(super) async fn settle(environment: &Environment, report: &mut Report) {
     let until = Instant::now() + Duration::from_secs(20);
     while environment.velox.counters().in_flight > 0 && Instant::now() < until {

@@ -1,4 +1,4 @@
-//! What a scenario found: figures, and invariants that did not hold. Told as it comes, on standard output, because a run
+//! The result of a scenario: figures and failed invariants. Printed at once to standard output, because a run
 //! of hours that ends badly must not end silently.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Of one scenario.
+/// The result of one scenario.
 #[derive(Debug)]
 pub struct Report {
     scenario: &'static str,
@@ -16,11 +16,11 @@ pub struct Report {
     quiet: bool,
 }
 
-/// After so many, more would tell nothing new.
+/// Stop reporting after this many failures.
 const ENOUGH: usize = 8;
 
 impl Report {
-    /// `again`: the command that does it once more.
+    /// `repeat_command`: the command that repeats the scenario.
     pub fn new(scenario: &'static str, repeat_command: String) -> Self {
         tell(&format!("{scenario}: {repeat_command}"));
         Self {
@@ -32,7 +32,7 @@ impl Report {
         }
     }
 
-    /// As [`Report::new`], of a part: failures are told, figures are not.
+    /// As [`Report::new`], for a part: failures are printed, figures are not.
     pub fn quiet(scenario: &'static str, repeat_command: String) -> Self {
         Self {
             scenario,
@@ -43,12 +43,12 @@ impl Report {
         }
     }
 
-    /// Takes over what a part has found.
+    /// Merges the result of a part.
     pub fn absorb(&mut self, part: Self) {
         self.failures += part.failures;
     }
 
-    /// An invariant that did not hold: which one, and what was seen.
+    /// Reports a failed invariant and the observation.
     pub fn fail(&mut self, invariant: &str, seen: &str) {
         self.failures += 1;
         if self.failures <= ENOUGH {
@@ -59,19 +59,19 @@ impl Report {
         }
     }
 
-    /// Whether it is of no use to go on.
+    /// Returns whether there are too many failures to go on.
     pub fn has_too_many_failures(&self) -> bool {
         self.failures >= ENOUGH
     }
 
-    /// Something that was measured.
+    /// Prints a measured figure.
     pub fn figure(&self, what: &str, value: impl std::fmt::Display) {
         if !self.quiet {
             tell(&format!("{}: {what}: {value}", self.scenario));
         }
     }
 
-    /// Times that were measured: how many, the middle one, one of a hundred, the longest.
+    /// Prints the count, median, 99th percentile and maximum of measured times.
     pub fn times(&self, what: &str, times: &mut [Duration]) {
         times.sort_unstable();
         let at = |part: usize| {
@@ -90,7 +90,7 @@ impl Report {
         );
     }
 
-    /// The end of it; whether all held.
+    /// Ends the scenario; returns whether all invariants held.
     pub fn end(self) -> bool {
         tell(&format!(
             "{}: {} in {:.1} s",
@@ -105,7 +105,7 @@ impl Report {
     }
 }
 
-/// A line on standard output; whoever does not read it any more is not our affair.
+/// Prints a line to standard output; a closed output is no error.
 pub fn tell(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,4 +1,4 @@
-//! What the kernel and the build server know of who does what.
+//! The state of locks, processes and requests, as the kernel and the build server see it.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::environment::Environment;
 
-/// Has the command's process killed when we die, however we die.
+/// Has the kernel kill the command's process when this one dies, in any way.
 pub fn dies_with_us(command: &mut Command) {
     let tie = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
     // SAFETY: one system call between fork and exec, no memory of ours.
@@ -21,7 +21,7 @@ pub fn holder(path: &Path) -> Option<u32> {
     locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let kind = words.next()?;
-        // `->` stands before one who waits.
+        // `->` stands before a waiting process.
         let pid = words.nth(2)?;
         let place = words.next()?;
         (kind == "FLOCK" && place.rsplit(':').next()? == inode)
@@ -30,7 +30,7 @@ pub fn holder(path: &Path) -> Option<u32> {
     })
 }
 
-/// The steward's process.
+/// The leader's process.
 pub fn leader(environment: &Environment) -> Option<u32> {
     holder(&environment.run_dir().join("steward.lock"))
 }

@@ -1,5 +1,5 @@
-//! Hundreds who ask at once: processes of PHP, and threads of one FrankenPHP where there is one. As many builds as there
-//! are configurations, and one more for each builder that is killed; all who live are served.
+//! Hundreds of requests at once: PHP processes, and threads of one FrankenPHP where there is one. There are as many
+//! builds as configurations, and one more for each killed builder; each living process is served.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,12 +25,12 @@ use pillion_fakes::Options;
 
 /// Builders that are killed.
 const KILLS: usize = 8;
-/// A quarter of the crowd are threads.
+/// A quarter of the callers are threads.
 const THREADS: usize = 4;
-/// Numbers of threads begin here.
+/// The first number of a thread.
 const FIRST_THREAD: usize = 1_000_000;
 
-/// All who ask, and what each was told.
+/// All callers and their answers.
 pub(super) struct ThunderingHerd<'a> {
     pub(super) environment: &'a Environment,
     pub(super) pool: WorkerPool<'a>,
@@ -38,7 +38,7 @@ pub(super) struct ThunderingHerd<'a> {
     threads: usize,
     configurations: usize,
     requests: JoinSet<(usize, io::Result<String>)>,
-    /// What each was told: number, answer.
+    /// Answers by the caller's number.
     pub(super) answers: BTreeMap<usize, String>,
 }
 
@@ -89,7 +89,7 @@ pub async fn thundering_herd(arguments: &Arguments, report: &mut Report) -> io::
 }
 
 impl<'a> ThunderingHerd<'a> {
-    /// Starts them all, and waits until they are ready.
+    /// Starts all callers, and waits until they are ready.
     pub(super) async fn gather(
         environment: &'a Environment,
         arguments: &Arguments,
@@ -136,7 +136,7 @@ impl<'a> ThunderingHerd<'a> {
         })
     }
 
-    /// All at once.
+    /// Releases all at once.
     pub(super) async fn ask(&mut self) {
         if let Some(franken) = &self.franken {
             for number in FIRST_THREAD..FIRST_THREAD + self.threads {
@@ -153,7 +153,7 @@ impl<'a> ThunderingHerd<'a> {
         }
     }
 
-    /// Kills processes that have a build at the server. How many.
+    /// Kills processes with a build at the server. Returns their number.
     async fn kill_builders(&mut self, seed: u64, report: &mut Report) -> usize {
         let mut seed = Rng::new(seed);
         let mut killed = BTreeSet::new();
@@ -177,7 +177,7 @@ impl<'a> ThunderingHerd<'a> {
                 killed.insert(worker.part.number);
             }
         }
-        // One that had its binary in the same moment was no builder any more, and not killed in vain.
+        // One that got its binary in the same moment was no builder any more, and its death caused no build.
         self.answers.retain(|number, _| !killed.contains(number));
         killed.len()
     }
@@ -188,7 +188,7 @@ impl<'a> ThunderingHerd<'a> {
         }
     }
 
-    /// Until everybody has been told something, or has died.
+    /// Waits until each caller has an answer, or has died.
     pub(super) async fn hear_all(&mut self, hang: u64, report: &mut Report) {
         let end = Instant::now() + Duration::from_secs(hang + 120);
         while self.pool.len() > 0 && Instant::now() < end {
@@ -216,7 +216,7 @@ impl<'a> ThunderingHerd<'a> {
         }
     }
 
-    /// How many have the binary of their configuration; all who asked for one have the same.
+    /// Counts callers that have the binary of their configuration; all of one configuration have the same.
     fn served(&self, report: &mut Report) -> usize {
         let mut binaries: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         let mut served = 0;

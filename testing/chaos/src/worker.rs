@@ -1,5 +1,5 @@
-//! One PHP process under torture, as the kit sees it: what it does at the moment, since when, and how to end it. Its lines
-//! and its end arrive as events of one channel.
+//! One PHP process of a chaos test: its current operation, since when, and how to end it. Its lines and its exit
+//! arrive as events of one channel.
 
 use std::{
     collections::VecDeque,
@@ -20,21 +20,21 @@ use crate::environment::Environment;
 
 /// The program that it runs.
 const SCRIPT: &str = include_str!("worker.php");
-/// Lines that are remembered of each.
+/// Lines that are kept of each process.
 const REMEMBERED: usize = 12;
 
-/// What it is started as.
+/// The start parameters of a process.
 #[derive(Debug, Clone)]
 pub struct WorkerSpec {
-    /// Which one of all.
+    /// Its number among all processes.
     pub number: usize,
-    /// Counts the processes that were started under that number.
+    /// Counts the processes with that number.
     pub life: u64,
     /// See worker.php.
     pub role: &'static str,
-    /// For its own chance.
+    /// The seed of its random numbers.
     pub seed: u64,
-    /// How many configurations it knows.
+    /// Number of configurations that it uses.
     pub configurations: usize,
     /// `PILLION_FAILPOINT`.
     pub armed: Option<String>,
@@ -42,40 +42,40 @@ pub struct WorkerSpec {
     pub ahead: u64,
 }
 
-/// What happens to a process.
+/// An event of a process.
 #[derive(Debug)]
 pub struct Event {
     /// [`WorkerSpec::number`] and [`WorkerSpec::life`].
     pub of: (usize, u64),
-    /// What.
+    /// The event itself.
     pub what: WorkerEvent,
 }
 
-/// See [`Event`].
+/// The kind of an [`Event`].
 #[derive(Debug)]
 pub enum WorkerEvent {
-    /// It said a line.
+    /// It printed a line.
     Said(String),
-    /// It is no more.
+    /// It has exited.
     Ended(ExitStatus),
 }
 
-/// A process that lives, or whose end is about to be told.
+/// A living process, or one with an exit event pending.
 #[derive(Debug)]
 pub struct Worker {
-    /// What it was started as.
+    /// Its start parameters.
     pub part: WorkerSpec,
     /// Its process id.
     pub pid: u32,
     pidfd: OwnedFd,
     stdin: Option<ChildStdin>,
-    /// When it was started, or its last deed ended.
+    /// The start of the process, or the end of its last operation.
     pub since: Instant,
-    /// The deed that it is at, and since when.
+    /// The current operation, and its start.
     pub doing: Option<(String, Instant)>,
-    /// Since it was stopped.
+    /// Since when it is stopped.
     pub stopped: Option<Instant>,
-    /// It was killed by the kit, or told to end.
+    /// The test has killed it, or asked it to end.
     pub is_to_be_killed: bool,
     history: VecDeque<String>,
 }
@@ -105,7 +105,7 @@ impl Worker {
         }
         let mut child = command.spawn()?;
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
-        // It is our child and not waited for: the number can't be another's.
+        // It is our child and not waited for: no other process can have the number.
         let id = Pid::from_raw(pid.cast_signed()).ok_or(io::ErrorKind::NotFound)?;
         let pidfd = pidfd_open(id, PidfdFlags::empty())?;
         let stdin = child.stdin.take();
@@ -135,7 +135,7 @@ impl Worker {
         })
     }
 
-    /// Takes note of a line.
+    /// Records a line.
     pub fn heard(&mut self, line: &str) {
         match line.split_at_checked(2) {
             Some(("+ ", deed)) => self.doing = Some((deed.to_owned(), Instant::now())),
@@ -162,7 +162,7 @@ impl Worker {
         self.signal(Signal::KILL);
     }
 
-    /// Says a line to it.
+    /// Sends it a line.
     pub async fn tell(&mut self, line: &str) {
         if let Some(stdin) = &mut self.stdin {
             let _ = stdin.write_all(format!("{line}\n").as_bytes()).await;
@@ -170,7 +170,7 @@ impl Worker {
         }
     }
 
-    /// Asks it to end after its deed.
+    /// Asks it to end after its operation.
     pub async fn stop(&mut self) {
         self.is_to_be_killed = true;
         if let Some(mut stdin) = self.stdin.take() {
@@ -178,12 +178,12 @@ impl Worker {
         }
     }
 
-    /// Whether it has said so.
+    /// Returns whether it has reported readiness.
     pub fn is_ready(&self) -> bool {
         !self.history.is_empty()
     }
 
-    /// How long it has been at its deed, or on its way to the next one.
+    /// Duration of the current operation, or of the pause before the next one.
     pub fn busy(&self) -> Duration {
         self.doing
             .as_ref()
@@ -191,7 +191,7 @@ impl Worker {
             .elapsed()
     }
 
-    /// Who it is and what it last did, for somebody who has to find out what went wrong.
+    /// A description for failure reports: number, role, last operations.
     pub fn history(&self, environment: &Environment) -> String {
         let errors =
             std::fs::read_to_string(environment.log(&log_of(&self.part))).unwrap_or_default();
@@ -215,7 +215,7 @@ impl Worker {
         )
     }
 
-    /// Words of a crash in what it said to standard error.
+    /// Signs of a crash in its standard error.
     pub fn crash(&self, environment: &Environment, status: ExitStatus) -> Option<String> {
         const FAULTS: [i32; 5] = [4, 6, 7, 8, 11];
         if status

@@ -1,4 +1,4 @@
-//! The processes of a scenario together: starting, killing, hearing, and what has to hold of each at every moment.
+//! The processes of a scenario together: starting, killing, receiving events, and the invariants of each.
 
 use std::{
     collections::BTreeMap,
@@ -15,49 +15,49 @@ use crate::{
     worker::{Event, Worker, WorkerEvent, WorkerSpec},
 };
 
-/// All that live, by number.
+/// All living processes, by number.
 pub struct WorkerPool<'a> {
     environment: &'a Environment,
     workers: BTreeMap<usize, Worker>,
     sender: UnboundedSender<Event>,
     events: UnboundedReceiver<Event>,
-    /// A deed that takes longer hangs.
+    /// An operation that takes longer counts as hung.
     hang: Duration,
-    /// Which configuration a hash was built for: no two may share one.
+    /// The configuration of each hash: no two may share one.
     hashes: BTreeMap<String, String>,
     lives: u64,
-    /// An exception that everybody may get.
+    /// An exception that any process may get.
     pub may_throw: Option<&'static str>,
-    /// Deeds that ended, by their first words.
+    /// Finished operations, by their first words.
     pub operations: BTreeMap<String, u64>,
-    /// The longest that each deed took.
+    /// The longest duration of each operation.
     pub longest: BTreeMap<String, Duration>,
     /// Processes that have died of SIGKILL.
     pub killed: usize,
-    /// Places at which armed processes have died, and how often.
+    /// Failpoints at which armed processes have died, with counts.
     pub places: BTreeMap<String, usize>,
 }
 
-/// They end with the scenario, before their directories go.
+/// They end with the scenario, before their directories are removed.
 impl Drop for WorkerPool<'_> {
     fn drop(&mut self) {
         self.workers.values_mut().for_each(Worker::kill);
     }
 }
 
-/// What has become of a process.
+/// The outcome of an event.
 #[derive(Debug)]
 pub enum PoolEvent {
-    /// It has ended a deed: number, outcome.
+    /// It has finished an operation: number, outcome.
     Deed(usize, String),
     /// It has died or ended: number.
     End(usize),
-    /// Nothing of interest.
+    /// No outcome of interest.
     Nothing,
 }
 
 impl<'a> WorkerPool<'a> {
-    /// Nobody yet.
+    /// An empty pool.
     pub fn new(environment: &'a Environment, hang: u64) -> Self {
         let (sender, events) = unbounded_channel();
         Self {
@@ -76,7 +76,7 @@ impl<'a> WorkerPool<'a> {
         }
     }
 
-    /// Starts one; its life is counted here.
+    /// Starts one, and counts the processes of its number.
     ///
     /// # Errors
     /// PHP can't be started.
@@ -88,7 +88,7 @@ impl<'a> WorkerPool<'a> {
         Ok(())
     }
 
-    /// Those that live.
+    /// All living processes.
     pub fn workers(&mut self) -> impl Iterator<Item = &mut Worker> {
         self.workers.values_mut()
     }
@@ -98,12 +98,12 @@ impl<'a> WorkerPool<'a> {
         self.workers.get_mut(&number)
     }
 
-    /// How many live.
+    /// Number of living processes.
     pub fn len(&self) -> usize {
         self.workers.len()
     }
 
-    /// Waits for what happens next, at most until then.
+    /// Waits for the next event, at most until then.
     pub async fn next(&mut self, until: Instant, report: &mut Report) -> Option<PoolEvent> {
         let event = tokio::time::timeout_at(until.into(), self.events.recv()).await;
         let event = event.ok().flatten()?;
@@ -219,7 +219,7 @@ impl<'a> WorkerPool<'a> {
         PoolEvent::Nothing
     }
 
-    /// Whether somebody hangs. Those that were stopped may.
+    /// Reports processes that hang. Stopped ones may.
     pub fn report_hangs(&mut self, report: &mut Report) {
         let hang = self.hang;
         for worker in self.workers.values_mut() {
@@ -234,7 +234,7 @@ impl<'a> WorkerPool<'a> {
         }
     }
 
-    /// Tells all to end, and waits until they have.
+    /// Asks all to end, and waits until they have.
     pub async fn stop(&mut self, report: &mut Report) {
         for worker in self.workers.values_mut() {
             if worker.stopped.take().is_some() {
