@@ -64,7 +64,7 @@ pub fn prepare() -> &'static Resolved {
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         // It becomes an error where it is caught.
-        if threads::starts_thread() || message.is_some_and(threads::is_refusal) {
+        if threads::is_starting_thread() || message.is_some_and(threads::is_refusal) {
             return;
         }
         log::error!(

@@ -1,31 +1,30 @@
-//! The one error type of the engine. Each variant is one exception class in PHP; the mapping
-//! stands in the extension's `classes/exceptions.rs` and nowhere else. Errors are cloned, because
-//! one failed build is told to everybody who waited for it.
+//! The one error type of the engine. Each variant is one exception class in PHP; only the extension's `api/exceptions.rs`
+//! maps them. Errors are cloned, because one failed build is returned to all its subscribers.
 
 use std::{borrow::Cow, fmt, io, sync::Arc};
 
-/// The engine's result.
+/// The engine's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, by who has to act.
+/// The causes of failure, one for each reaction that a caller may choose.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// A setting is missing or bad; the message names its exact path and what would be right.
+    /// A setting is missing or invalid; the message has its exact location and the expected value.
     #[error("{0}")]
     Config(String),
-    /// The caller's request breaks the rules; nothing was sent anywhere.
+    /// The caller's request is invalid; no server was asked.
     #[error("{}", Violation::join(.0))]
     InvalidRequest(Vec<Violation>),
-    /// The build server has spoken: this configuration does not build.
+    /// The build server answered that this configuration does not build.
     #[error("{0}")]
     BuildFailed(BuildFailure),
     /// A deadline passed. For a caller's own deadline the job goes on.
     #[error("{0}")]
     Timeout(String),
-    /// The job was cancelled, or nobody waited for it any more.
+    /// The job was cancelled, or its last subscriber went away.
     #[error("{0}")]
     Cancelled(String),
-    /// A bounded queue is full; the message names it and its bound.
+    /// A bounded queue is full; the message names it and its limit.
     #[error("{0}")]
     QueueFull(String),
     /// A server could not be reached or broke its protocol.
@@ -34,15 +33,15 @@ pub enum Error {
     /// Not possible in this state of the process: after a fork, during shutdown, while preloading.
     #[error("{0}")]
     State(String),
-    /// The operating system refused; the context names the file and what was tried.
+    /// A system call failed; the context has the operation and the file.
     #[error("{context}: {source}")]
     Io {
-        /// What was tried, with the path.
+        /// The operation, with the path.
         context: String,
-        /// The system's answer.
+        /// The system's error.
         source: Arc<io::Error>,
     },
-    /// A defect of ours: a job panicked. The log has the message and the place.
+    /// A defect of Pillion: a job panicked. The log has the message and the location.
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -65,7 +64,7 @@ impl Error {
         }
     }
 
-    /// Wraps a system error with what was tried.
+    /// Wraps a system error with the operation that failed.
     pub fn io(context: impl Into<String>, source: io::Error) -> Self {
         Self::Io {
             context: context.into(),
@@ -74,12 +73,12 @@ impl Error {
     }
 }
 
-/// Adds what was tried to a system error.
+/// Adds the failed operation to a system error.
 pub trait IoContext<T> {
-    /// Turns an [`io::Result`] into ours; `context` runs only on failure.
+    /// Turns an [`io::Result`] into a [`Result`]; `context` runs only on failure.
     ///
     /// # Errors
-    /// [`Error::Io`] with the context, where there was an error.
+    /// [`Error::Io`] with the context if `self` is an error.
     fn context<S: Into<String>>(self, context: impl FnOnce() -> S) -> Result<T>;
 }
 
@@ -89,42 +88,43 @@ impl<T> IoContext<T> for io::Result<T> {
     }
 }
 
-/// One wrong field of a request.
+/// One invalid field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// Path of the field as the caller wrote it: `plugins[3].tag`.
     pub field: String,
-    /// What is wrong with it, and what would be right.
+    /// The violated rule.
     pub message: String,
 }
 
 impl Violation {
-    /// How many a message tells one by one, and how many bytes of each name and text; all of them are in the list.
-    const MOST_TOLD: usize = 50;
-    const MOST_BYTES: usize = 300;
+    /// Violations that a message lists; the error holds all of them.
+    const MAX_LISTED: usize = 50;
+    /// Bytes of each field name and text in a message.
+    const MAX_TEXT_LEN: usize = 300;
 
     fn join(all: &[Self]) -> String {
-        let told = all.iter().take(Self::MOST_TOLD).map(|one| {
+        let listed = all.iter().take(Self::MAX_LISTED).map(|one| {
             let [field, message] =
-                [&one.field, &one.message].map(|text| shorten(text, Self::MOST_BYTES));
+                [&one.field, &one.message].map(|text| shorten(text, Self::MAX_TEXT_LEN));
             format!("{field}: {message}")
         });
-        let mut told: Vec<String> = told.collect();
-        if let Some(more) = all.len().checked_sub(Self::MOST_TOLD + 1) {
-            told.push(format!("and {} more", more + 1));
+        let mut listed: Vec<String> = listed.collect();
+        if let Some(more) = all.len().checked_sub(Self::MAX_LISTED + 1) {
+            listed.push(format!("and {} more", more + 1));
         }
-        told.join("; ")
+        listed.join("; ")
     }
 }
 
-/// The first `most` bytes of a text, up to a character's end, and a mark where that is not all of it. What others
-/// say is of any length, and a message is for people.
+/// Returns the first `max` bytes of a text, up to a character boundary, with an ellipsis if it was longer. Texts of
+/// servers and callers may be of any length, and a message must stay readable.
 #[must_use]
-pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
-    if text.len() <= most {
+pub fn shorten(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
         return text.into();
     }
-    let mut end = most;
+    let mut end = max;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -137,14 +137,14 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A build server's word that a configuration does not build.
+/// A build server's answer that a configuration does not build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildFailure {
-    /// Ends with what the compiler said.
+    /// Ends with the compiler's message.
     pub message: String,
-    /// The whole log, as far as the server gave one.
+    /// The whole log, if the server sent one.
     pub logs: String,
-    /// HTTP status of the server's answer; 0 where there was none.
+    /// HTTP status of the server's answer; 0 if there was none.
     pub http_status: u16,
 }
 
@@ -159,22 +159,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_stays_readable_however_much_is_wrong() {
-        let wrong = |at: usize| Violation {
+    fn message_length_is_bounded() {
+        let violation = |at: usize| Violation {
             field: format!("plugins[{at}].{}", "é".repeat(5000)),
             message: "must be a string".into(),
         };
-        let few: Vec<Violation> = (0..2).map(wrong).collect();
-        let said = Error::InvalidRequest(few).to_string();
+        let few: Vec<Violation> = (0..2).map(violation).collect();
+        let message = Error::InvalidRequest(few).to_string();
         assert!(
-            said.starts_with("plugins[0].éé") && said.contains("é…: must be a string; plugins[1].")
+            message.starts_with("plugins[0].éé")
+                && message.contains("é…: must be a string; plugins[1].")
         );
-        let many: Vec<Violation> = (0..10_000).map(wrong).collect();
-        let said = Error::InvalidRequest(many).to_string();
+        let many: Vec<Violation> = (0..10_000).map(violation).collect();
+        let message = Error::InvalidRequest(many).to_string();
         assert!(
-            said.len() < 20_000 && said.ends_with("; and 9950 more"),
+            message.len() < 20_000 && message.ends_with("; and 9950 more"),
             "{}",
-            said.len()
+            message.len()
         );
         assert_eq!(shorten("aé", 2), "a…");
         assert_eq!(shorten("aé", 3), "aé");

@@ -1,16 +1,16 @@
-//! A limit of the size of files (`ulimit -f`) is an error where we write, and not the end of the process: the system sends
-//! SIGXFSZ, which kills by default. Our threads have it blocked; PHP's thread has it blocked while it writes for us.
+//! Turns a file size limit (`ulimit -f`) into an error: the system sends SIGXFSZ, which kills a process by default.
+//! Pillion's threads block it always, PHP's thread while it writes for Pillion.
 
-/// Runs what writes or allocates on PHP's thread.
+/// Runs `write`, which writes to or allocates a file, with SIGXFSZ blocked.
 #[cfg(target_os = "linux")]
-pub(crate) fn without_signal<R>(write: impl FnOnce() -> R) -> R {
-    let _blocked = blocked::Blocked::new();
+pub(crate) fn without_sigxfsz<R>(write: impl FnOnce() -> R) -> R {
+    let _blocked = blocked::SigxfszBlocked::new();
     write()
 }
 
-/// Runs what writes or allocates on PHP's thread.
+/// Runs `write`, which writes to or allocates a file, with SIGXFSZ blocked.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn without_signal<R>(write: impl FnOnce() -> R) -> R {
+pub(crate) fn without_sigxfsz<R>(write: impl FnOnce() -> R) -> R {
     write()
 }
 
@@ -18,13 +18,13 @@ pub(crate) fn without_signal<R>(write: impl FnOnce() -> R) -> R {
 mod blocked {
     use std::{mem::MaybeUninit, ptr};
 
-    /// SIGXFSZ is blocked in this thread.
-    pub(super) struct Blocked {
+    /// Blocks SIGXFSZ in the calling thread until it is dropped.
+    pub(super) struct SigxfszBlocked {
         only: libc::sigset_t,
         before: libc::sigset_t,
     }
 
-    impl Blocked {
+    impl SigxfszBlocked {
         pub(super) fn new() -> Self {
             let mut only = MaybeUninit::uninit();
             let mut before = MaybeUninit::uninit();
@@ -41,13 +41,13 @@ mod blocked {
         }
     }
 
-    impl Drop for Blocked {
+    impl Drop for SigxfszBlocked {
         fn drop(&mut self) {
             let now = libc::timespec {
                 tv_sec: 0,
                 tv_nsec: 0,
             };
-            // SAFETY: valid sets, a time of zero. One that came meanwhile is taken, unless it was blocked before.
+            // SAFETY: valid sets, a timeout of zero. A pending signal is consumed, unless it was blocked before.
             unsafe {
                 if libc::sigismember(&raw const self.before, libc::SIGXFSZ) == 0 {
                     libc::sigtimedwait(&raw const self.only, ptr::null_mut(), &raw const now);
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_would_be_too_large_is_an_error_and_no_end() {
+    fn write_beyond_the_limit_is_an_error() {
         let mut file = tempfile::tempfile().unwrap();
         // SAFETY: the child uses only what is safe after a fork, and ends with _exit or a signal.
         let child = unsafe { libc::fork() };
@@ -76,7 +76,7 @@ mod tests {
             };
             // SAFETY: a valid limit.
             unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
-            let written = without_signal(|| {
+            let written = without_sigxfsz(|| {
                 file.write_all(&[0; 100])
                     .and_then(|()| file.write_all(&[0]))
             });

@@ -1,19 +1,18 @@
-//! What every client of ours over the network has in common: the cryptography of the process, and the words for
-//! what went wrong; certificates are in `tls`. Knows no server. Any thread.
+//! Shared by all network clients: the process's cryptography provider and error messages. Certificates are in `tls`.
+//! Any thread.
 
 use crate::config::mask_url;
 
-/// rustls takes its cryptography from whoever came first in the process; all of Pillion uses ring. The
-/// extension calls it while its module starts: a child that is forked in the middle of it would wait
-/// for its end for ever.
+/// Installs ring as the process's rustls provider, unless one is installed. The extension calls it while its module
+/// starts: a child that is forked in the middle of it would wait for its end for ever.
 pub fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // An error says that there is one by now.
+        // An error means that another thread has installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 
-/// An error with all its causes, the innermost last, without passwords of URLs.
+/// Formats an error with all its causes, the innermost last; passwords in URLs are masked.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut out = error.to_string();
     let mut source = error.source();

@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod runtime;
 pub mod sentry;
 mod shm;
+mod signals;
 mod sync;
 pub mod threads;
 mod tls;

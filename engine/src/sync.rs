@@ -1,13 +1,12 @@
-//! The door through which the lock-free files get their atomics and locks. The model beside this crate
-//! (`testing/loom`) compiles the same files with loom's in their place, and goes through what threads
-//! may see of each other. Any thread.
+//! Re-exports the atomics and locks of the lock-free modules. `testing/loom` compiles the same files with loom's types in
+//! their place and explores the possible interleavings. Any thread.
 
 pub(crate) use std::{
     hint,
     sync::{Mutex, PoisonError, atomic},
 };
 
-/// Stands between two accesses that all threads have to see in one order. Both are `SeqCst`, which is all
-/// that a processor needs to be told; the model's loom needs this.
+/// Marks two `SeqCst` accesses that all threads must see in one order. The accesses suffice for the processor; loom needs
+/// this call.
 #[inline(always)]
 pub(crate) const fn in_one_order() {}

@@ -1,6 +1,5 @@
-//! Work that blocks, on a thread for such work; and what becomes of it where the system gives no thread (a limit of
-//! processes, a filter of system calls). Tokio panics then, and has queued the work: the panic becomes an error here, and
-//! the work is taken back.
+//! Runs blocking work on Tokio's blocking threads. If the system refuses a thread (a process limit, a seccomp filter),
+//! Tokio panics after it has queued the work: here the panic becomes an error, and the work is taken back.
 
 use std::{
     any::Any,
@@ -14,30 +13,30 @@ use std::{
 use crate::{Error, Result, descriptors};
 
 thread_local! {
-    static STARTS: Cell<bool> = const { Cell::new(false) };
+    static IS_STARTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread asks the system for a thread now: a panic says that there is none, which is no defect.
+/// Whether this thread is asking the system for a thread: a panic then means a refusal and is no defect.
 #[must_use]
-pub fn starts_thread() -> bool {
-    STARTS.get()
+pub fn is_starting_thread() -> bool {
+    IS_STARTING.get()
 }
 
-/// Runs what has Tokio start threads.
+/// Runs `start`, which makes Tokio start threads, and turns the panic about a refused thread into an error.
 ///
 /// # Errors
-/// The system gives none.
-pub(crate) fn starting<R>(start: impl FnOnce() -> R) -> io::Result<R> {
-    STARTS.set(true);
+/// The system grants no thread.
+pub(crate) fn catch_refusal<R>(start: impl FnOnce() -> R) -> io::Result<R> {
+    IS_STARTING.set(true);
     let started = catch_unwind(AssertUnwindSafe(start));
-    STARTS.set(false);
-    started.map_err(|panic| refusal(&message(&*panic)))
+    IS_STARTING.set(false);
+    started.map_err(|panic| refusal(&panic_message(&*panic)))
 }
 
-/// Whether the system gives so many threads at once.
+/// Checks that the system grants `count` threads at once.
 ///
 /// # Errors
-/// It does not.
+/// The system grants fewer.
 pub(crate) fn check(count: usize) -> io::Result<()> {
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,10 +60,10 @@ pub(crate) fn check(count: usize) -> io::Result<()> {
     checked
 }
 
-/// Runs `work` on a thread that may block. Its end is not waited for where the future is dropped.
+/// Runs `work` on a blocking thread. If the future is dropped, `work` goes on and is not awaited.
 ///
 /// # Errors
-/// [`Error::Io`] where the system gives no thread: `work` is not run. [`Error::Internal`] where it panics.
+/// [`Error::Io`] if the system grants no thread: `work` is not run. [`Error::Internal`] if it panics.
 pub(crate) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R> {
@@ -73,14 +72,16 @@ pub(crate) async fn blocking<R: Send + 'static>(
     let take =
         move |work: &Mutex<Option<_>>| work.lock().unwrap_or_else(PoisonError::into_inner).take();
     let run = move || {
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         take(&queued).map(|work| work())
     };
-    match starting(|| tokio::task::spawn_blocking(run)) {
+    match catch_refusal(|| tokio::task::spawn_blocking(run)) {
         Ok(running) => match running.await {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(Error::Cancelled("the work was taken back".into())),
-            Err(error) if error.is_panic() => Err(Error::Internal(message(&*error.into_panic()))),
+            Err(error) if error.is_panic() => {
+                Err(Error::Internal(panic_message(&*error.into_panic())))
+            }
             Err(_) => Err(Error::Cancelled(
                 "the process ended before the work did".into(),
             )),
@@ -92,14 +93,14 @@ pub(crate) async fn blocking<R: Send + 'static>(
     }
 }
 
-/// Whether a panic's message is that of Tokio where it is given no thread: a limit, and no defect.
+/// Whether a panic's message is Tokio's about a refused thread: a limit, not a defect.
 #[must_use]
 pub fn is_refusal(message: &str) -> bool {
     message.starts_with("OS can't spawn worker thread")
 }
 
-/// What a job ends with whose work has panicked.
-pub(crate) fn error_of(message: String) -> Error {
+/// Returns the error of a job whose work has panicked.
+pub(crate) fn error_from_panic(message: String) -> Error {
     if is_refusal(&message) {
         Error::io("starting a thread", refusal(&message))
     } else {
@@ -107,16 +108,16 @@ pub(crate) fn error_of(message: String) -> Error {
     }
 }
 
-/// What an error of the system says, in a panic's message or not.
+/// Returns the error for a refused thread; `text` is the system's message, possibly inside Tokio's panic message.
 fn refusal(text: &str) -> io::Error {
     let why = text.rsplit_once("thread: ").map_or(text, |(_, why)| why);
     io::Error::other(format!(
-        "the system gives no thread ({why}); limits of processes (ulimit -u, TasksMax, pids.max) or a seccomp filter may forbid it"
+        "the system refuses a thread ({why}); check the process limits (ulimit -u, TasksMax, pids.max) and seccomp filters"
     ))
 }
 
-/// A panic's message.
-pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+/// Returns the message of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
@@ -129,18 +130,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_runs_elsewhere_and_its_panic_is_an_error() {
+    async fn blocking_work_runs_elsewhere_and_its_panic_is_an_error() {
         let here = thread::current().id();
         let there = blocking(|| thread::current().id()).await.unwrap();
         assert_ne!(there, here);
-        let failed = blocking(|| panic!("no {}", "luck")).await;
-        assert!(matches!(failed, Err(Error::Internal(text)) if text == "no luck"));
-        assert!(!starts_thread());
+        let failed = blocking(|| panic!("no {}", "memory")).await;
+        assert!(matches!(failed, Err(Error::Internal(text)) if text == "no memory"));
+        assert!(!is_starting_thread());
     }
 
     #[test]
-    fn a_refused_thread_is_an_error_with_the_systems_words() {
-        let refused = starting(|| {
+    fn refused_thread_is_an_error_with_the_systems_message() {
+        let refused = catch_refusal(|| {
             panic!(
                 "OS can't spawn worker thread: {}",
                 "Resource temporarily unavailable (os error 11)"
@@ -149,14 +150,17 @@ mod tests {
         let text = refused.unwrap_err().to_string();
         assert!(
             text.starts_with(
-                "the system gives no thread (Resource temporarily unavailable (os error 11));"
+                "the system refuses a thread (Resource temporarily unavailable (os error 11));"
             ),
             "{text}"
         );
-        assert!(!starts_thread());
+        assert!(!is_starting_thread());
         check(3).unwrap();
         let message = "OS can't spawn worker thread: Resource temporarily unavailable";
-        assert_eq!(error_of(message.to_owned()).code(), 900);
-        assert_eq!(error_of("index out of bounds".to_owned()).code(), 999);
+        assert_eq!(error_from_panic(message.to_owned()).code(), 900);
+        assert_eq!(
+            error_from_panic("index out of bounds".to_owned()).code(),
+            999
+        );
     }
 }

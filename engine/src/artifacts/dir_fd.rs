@@ -25,7 +25,7 @@ const HERE: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 impl Folder {
     /// Opens a directory that the user named; links on the way are the user's own.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         Ok(Self(fs::open(path, HERE | OFlags::RDONLY, Mode::empty())?))
     }
 
@@ -61,7 +61,7 @@ impl Folder {
     }
 
     fn open_as(&self, name: &str, access: OFlags) -> io::Result<Option<File>> {
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         // NONBLOCK: opening a planted pipe must not wait for its other end.
         let flags = access | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = match fs::openat(&self.0, name, flags, Mode::empty()) {
@@ -84,7 +84,7 @@ impl Folder {
 
     /// Makes a file that must not exist yet, for its owner only.
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mode = Mode::RUSR | Mode::WUSR;

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     failpoint::{FailPoint, reach},
-    file_size::without_signal,
+    file_size::without_sigxfsz,
 };
 
 const NAME: &str = "changes";
@@ -67,7 +67,7 @@ pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
         let (left, right) = record.split_at_mut(8);
         left.copy_from_slice(&key.0.to_le_bytes());
         right.copy_from_slice(&(!key.0).to_le_bytes());
-        if without_signal(|| log.write(&record))? < record.len() {
+        if without_sigxfsz(|| log.write(&record))? < record.len() {
             return Err(io::ErrorKind::StorageFull.into());
         }
         reach(FailPoint::ChangesNoted);
@@ -182,7 +182,7 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
     let (left, right) = head.split_at_mut(8);
     left.copy_from_slice(&MAGIC);
     right.copy_from_slice(&random.max(1).to_le_bytes());
-    without_signal(|| temp.file().write_all(&head))?;
+    without_sigxfsz(|| temp.file().write_all(&head))?;
     temp.share()?;
     reach(FailPoint::ChangesBegun);
     temp.publish(control, NAME)

@@ -228,10 +228,10 @@ impl Resolve for Dns {
     fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
-            descriptors::hold_standard();
+            descriptors::reserve_stdio();
             let found = files.addresses(name.as_str()).await?;
             // For the connection that follows.
-            descriptors::hold_standard();
+            descriptors::reserve_stdio();
             let addresses: Addrs = Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0)));
             Ok(addresses)
         })

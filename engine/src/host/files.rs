@@ -123,7 +123,7 @@ fn share_with(path: &Path, group: u32) -> io::Result<()> {
 /// # Errors
 /// What the system reports; the path leads to something else than a regular file.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    descriptors::hold_standard();
+    descriptors::reserve_stdio();
     let options = options.custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK);
     // Again if a cleaner removes it between two lines.
     for _ in 0..MAX_ATTEMPTS {

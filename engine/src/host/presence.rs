@@ -19,7 +19,7 @@ use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{FailPoint, reach},
-    file_size::without_signal,
+    file_size::without_sigxfsz,
 };
 
 /// What a process publishes about itself.
@@ -120,7 +120,7 @@ fn publish(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
     let lock = lock_new_file(dir, info.pid)?;
     reach(FailPoint::PresenceLocked);
     let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
-    let written = without_signal(|| lock.file().write_all(&text));
+    let written = without_sigxfsz(|| lock.file().write_all(&text));
     if written.is_err() {
         let _ = fs::remove_file(lock.path());
     }

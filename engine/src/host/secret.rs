@@ -14,7 +14,7 @@ use crate::{
     Error, Result,
     error::IoContext,
     failpoint::{FailPoint, reach},
-    file_size::without_signal,
+    file_size::without_sigxfsz,
     shm::publish::{self, STALE_TEMP_AGE},
 };
 
@@ -98,7 +98,7 @@ fn create(state_dir: &Path, path: &Path) -> Result<()> {
             .create_new(true)
             .mode(0o600)
             .open(temporary)?;
-        without_signal(|| file.write_all(secret.as_bytes()))?;
+        without_sigxfsz(|| file.write_all(secret.as_bytes()))?;
         // Users that share the directory share the secret: without it none of them could join.
         let group = state_dir.metadata()?.mode() & 0o020;
         file.set_permissions(fs::Permissions::from_mode(0o600 | (group << 1)))?;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{descriptors, file_size::without_signal};
+use crate::{descriptors, file_size::without_sigxfsz};
 
 /// The inode of the socket that was standard error when PHP started (of a journal, say); 0: it was none.
 static STDERR_SOCKET: AtomicU64 = AtomicU64::new(0);
@@ -63,7 +63,7 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
         _ => return Err(io::ErrorKind::BrokenPipe.into()),
     }
     // SAFETY: the pointer and the length are those of `line`.
-    let written = without_signal(|| unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) });
+    let written = without_sigxfsz(|| unsafe { libc::write(fd, line.as_ptr().cast(), line.len()) });
     if written < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -78,11 +78,11 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
 /// The system's.
 pub(super) fn append_once(path: &Path, line: &str, may_create: bool) -> io::Result<()> {
     let mut file = open(path, may_create)?;
-    without_signal(|| file.write(line.as_bytes())).map(drop)
+    without_sigxfsz(|| file.write(line.as_bytes())).map(drop)
 }
 
 fn open(path: &Path, may_create: bool) -> io::Result<File> {
-    descriptors::hold_standard();
+    descriptors::reserve_stdio();
     OpenOptions::new()
         .append(true)
         .create(may_create)

@@ -1,11 +1,10 @@
-//! Starting and stopping the Tokio runtime of one process, and spawning jobs on it. Called by PHP's
-//! threads; the work runs on the runtime's. Process id and factory come in from outside, so that the
-//! table of states in `mod.rs` is tested without forking.
+//! Starts and stops the Tokio runtime of one process and spawns jobs on it. Called on PHP's threads; the work runs on the
+//! runtime's. The fork generation and the factory come in from outside, so that the table in `mod.rs` is tested without
+//! forking.
 
 use std::{
     collections::HashMap,
     future::Future,
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,65 +13,18 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use super::fork_sockets::Watched;
-use super::{
-    CompletionQueue, Job, JobContext,
-    signals::{self, Blocked},
-};
+use super::fork_sockets::PollSetGuard;
+use super::{CompletionQueue, Job, JobContext, RuntimeFactory};
 use crate::{Error, Result, descriptors, host::fork, threads};
 
-/// Jobs that may be under way in one process; more are refused with [`Error::QueueFull`].
+/// Unfinished jobs of one process; beyond it [`Runtime::spawn`] returns [`Error::QueueFull`].
 const MAX_JOBS: usize = 10_000;
-/// How long a cancelled job may tidy up before it is dropped.
+/// Time that a cancelled job has for its cleanup before it is dropped.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
-
-/// The sizes of a runtime.
-#[derive(Debug, Clone, Copy)]
-pub struct RuntimeOptions {
-    /// Worker threads, 1 or more.
-    pub threads: usize,
-    /// Threads for work that blocks (file copies, locks).
-    pub blocking_threads: usize,
-}
-
-/// Makes the Tokio runtime; tests put their own in.
-pub trait Factory: Send + Sync {
-    /// Builds it, with threads that no signal of PHP's reaches.
-    ///
-    /// # Errors
-    /// The system gives no thread or descriptor.
-    fn build(&self) -> io::Result<tokio::runtime::Runtime>;
-}
-
-/// The factory outside of tests.
-#[derive(Debug, Clone, Copy)]
-pub struct TokioFactory(pub RuntimeOptions);
-
-impl Factory for TokioFactory {
-    fn build(&self) -> io::Result<tokio::runtime::Runtime> {
-        // Threads inherit the mask of their maker, so there is no moment without it.
-        let _blocked = Blocked::new();
-        descriptors::hold_standard();
-        // Tokio panics for want of a thread, and waits for ever for those that it has started by then. One more is for
-        // work that blocks.
-        threads::check(self.0.threads.max(1) + 1)?;
-        threads::starting(|| {
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(self.0.threads.max(1))
-                .max_blocking_threads(self.0.blocking_threads.max(1))
-                .thread_name("pillion")
-                .thread_keep_alive(Duration::from_secs(5))
-                .on_thread_start(signals::block_for_good)
-                .enable_io()
-                .enable_time()
-                .build()
-        })?
-    }
-}
 
 /// The runtime of one process and its jobs, each of which ends with a `T`.
 pub struct Runtime<T> {
-    factory: Box<dyn Factory>,
+    factory: Box<dyn RuntimeFactory>,
     generation: u32,
     // Lock order: `state` before `jobs`. Neither is held while user code or a task runs.
     state: Mutex<RuntimeState>,
@@ -81,31 +33,31 @@ pub struct Runtime<T> {
 
 enum RuntimeState {
     NotStarted,
-    Started(Started),
+    Started(StartedRuntime),
     Stopped,
 }
 
-/// In this order they are dropped as well: forked children must not take a closed descriptor for ours.
-struct Started {
+/// The fields are dropped in this order: a forked child must not take a closed descriptor for the runtime's.
+struct StartedRuntime {
     #[cfg(target_os = "linux")]
-    watched: Watched,
+    poll_sets: PollSetGuard,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Started {
+impl StartedRuntime {
     fn new(runtime: tokio::runtime::Runtime) -> Self {
         Self {
             #[cfg(target_os = "linux")]
-            watched: Watched::new(&runtime),
+            poll_sets: PollSetGuard::new(&runtime),
             runtime,
         }
     }
 }
 
 impl<T: Send + Sync + 'static> Runtime<T> {
-    /// A runtime that has not started. No thread and no descriptor is made.
+    /// Creates a runtime that has not started: no thread and no descriptor is made.
     #[must_use]
-    pub fn new(factory: Box<dyn Factory>) -> Self {
+    pub fn new(factory: Box<dyn RuntimeFactory>) -> Self {
         Self {
             factory,
             generation: fork::generation(),
@@ -114,24 +66,23 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         }
     }
 
-    /// Whether its threads run.
+    /// Whether the runtime's threads run.
     #[must_use]
     pub fn is_started(&self) -> bool {
         matches!(*self.state(), RuntimeState::Started(_))
     }
 
-    /// Jobs that have not ended.
+    /// Returns the jobs that have not ended.
     #[must_use]
     pub fn jobs(&self) -> Vec<Arc<Job<T>>> {
         self.table().values().cloned().collect()
     }
 
-    /// Starts a job; starts the runtime where it is the first. Returns at once.
+    /// Starts a job; starts the runtime if it is the first. Returns at once.
     ///
     /// # Errors
-    /// [`Error::QueueFull`] with too many jobs under way, [`Error::State`] after [`Runtime::stop`]
-    /// or in a forked child that still holds its parent's runtime, [`Error::Io`] where the system
-    /// gives no thread.
+    /// [`Error::QueueFull`] with too many unfinished jobs, [`Error::State`] after [`Runtime::stop`] or in a forked child
+    /// that still holds its parent's runtime, [`Error::Io`] if the system grants no thread.
     pub fn spawn<F, Fut>(
         self: &Arc<Self>,
         kind: &'static str,
@@ -161,8 +112,8 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         Ok(job)
     }
 
-    /// Runs something beside the jobs for as long as the runtime lives: the steward's watch, the log
-    /// writer. It is dropped at shutdown.
+    /// Spawns a task that is no job and runs until the runtime stops, such as the leader election and the Sentry sender.
+    /// It is dropped at shutdown.
     ///
     /// # Errors
     /// The runtime can't start, as for [`Runtime::spawn`].
@@ -171,9 +122,8 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         Ok(())
     }
 
-    /// Stops: jobs are cancelled, except those that may finish, and the threads are joined. Takes
-    /// milliseconds as a habit, and at most `ceiling`. Later spawns fail.
-    pub fn stop(&self, ceiling: Duration) {
+    /// Cancels all jobs and joins the threads: usually within milliseconds, at most `timeout`. Later spawns fail.
+    pub fn stop(&self, timeout: Duration) {
         let start = Instant::now();
         let state = std::mem::replace(&mut *self.state(), RuntimeState::Stopped);
         let RuntimeState::Started(started) = state else {
@@ -183,18 +133,18 @@ impl<T: Send + Sync + 'static> Runtime<T> {
             job.cancel();
         }
         #[cfg(target_os = "linux")]
-        drop(started.watched);
+        drop(started.poll_sets);
         started
             .runtime
-            .shutdown_timeout(ceiling.saturating_sub(start.elapsed()));
+            .shutdown_timeout(timeout.saturating_sub(start.elapsed()));
         for job in std::mem::take(&mut *self.table()).into_values() {
             job.cancel();
         }
     }
 
-    /// Both locks, as another thread may hold them in the moment of a fork.
+    /// Holds both locks during `meanwhile`, as another thread may at the moment of a fork.
     #[cfg(test)]
-    pub(super) fn hold<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
+    pub(super) fn hold_locks<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
         let _locks = (self.state(), self.table());
         meanwhile()
     }
@@ -215,7 +165,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
                     .build()
                     .map_err(|source| Error::io("starting the runtime's threads", source))?;
                 let handle = runtime.handle().clone();
-                *state = RuntimeState::Started(Started::new(runtime));
+                *state = RuntimeState::Started(StartedRuntime::new(runtime));
                 Ok(handle)
             }
         }
@@ -230,13 +180,13 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     }
 }
 
-/// Runs one job to its end. A cancelled one gets a moment to tidy up.
+/// Runs one job to its end. A cancelled one gets [`CANCEL_GRACE`] for its cleanup.
 async fn run<T: Send + Sync + 'static>(
-    ending: JobGuard<T>,
+    guard: JobGuard<T>,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) {
-    let job = Arc::clone(&ending.job);
-    descriptors::hold_standard();
+    let job = Arc::clone(&guard.job);
+    descriptors::reserve_stdio();
     job.begin();
     let mut work = Box::pin(CatchUnwind(Box::pin(work)));
     let outcome = tokio::select! {
@@ -254,15 +204,15 @@ async fn run<T: Send + Sync + 'static>(
             if !threads::is_refusal(&panic) {
                 log::error!(job = job.id(), kind = job.kind(), message = panic.as_str(); "job panicked");
             }
-            job.complete(Err(threads::error_of(panic)));
+            job.complete(Err(threads::error_from_panic(panic)));
         }
         // Cancelled: `cancel` has set the outcome.
         None => {}
     }
-    drop(ending);
+    drop(guard);
 }
 
-/// Takes the job out of the table when its task ends, also when the runtime drops the task.
+/// Removes the job from the table when its task ends, also if the runtime drops the task.
 struct JobGuard<T: Send + Sync + 'static> {
     runtime: Arc<Runtime<T>>,
     job: Arc<Job<T>>,
@@ -286,7 +236,7 @@ impl<T: Send + Sync + 'static> Drop for JobGuard<T> {
     }
 }
 
-/// A future whose panic is an error with the panic's message.
+/// A future that turns a panic into an error with the panic's message.
 struct CatchUnwind<F>(Pin<Box<F>>);
 
 impl<F: Future> Future for CatchUnwind<F> {
@@ -297,7 +247,7 @@ impl<F: Future> Future for CatchUnwind<F> {
         match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
             Ok(Poll::Pending) => Poll::Pending,
-            Err(payload) => Poll::Ready(Err(threads::message(&*payload))),
+            Err(payload) => Poll::Ready(Err(threads::panic_message(&*payload))),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What one PHP thread learns of its jobs. The slot of a job holds the outcome; here pass ids only,
-//! so that `wait`, `select` and `completed` never steal from each other and unread results pile up
-//! nowhere. Written by the runtime's threads, read by the PHP thread that owns it.
+//! The queue of finished jobs of one PHP thread. The job holds its outcome; the queue carries ids only, so that `wait`,
+//! `select` and `completed` never steal from each other and unread results don't pile up. Written by the runtime's
+//! threads, read by the PHP thread that owns it.
 
 use std::{
     io,
@@ -19,11 +19,11 @@ use crate::{
     },
 };
 
-/// Finished jobs whose ids may wait to be read; beyond it the reader looks through all its handles.
+/// Unread ids; beyond it the reader checks all its handles.
 const CAPACITY: usize = 1024;
-const NO_SLOT: usize = usize::MAX;
+const NO_NOTIFIER: usize = usize::MAX;
 
-/// Made by a PHP thread at its first job; dropped when the thread ends.
+/// Created by a PHP thread at its first job; dropped when the thread ends.
 #[derive(Debug)]
 pub struct CompletionQueue {
     generation: u32,
@@ -31,59 +31,59 @@ pub struct CompletionQueue {
     overflowed: AtomicBool,
     wake: OwnedFd,
     notifier: Mutex<Option<Notifier>>,
-    notifier_slot: AtomicUsize,
+    notifier_index: AtomicUsize,
     signalled: AtomicBool,
 }
 
 impl CompletionQueue {
-    /// A new completions. `inherited` is the parent's, in a forked child: its notifier is taken over, so
-    /// that a stream which PHP opened before the fork works in the child for the child's jobs.
+    /// Creates a queue. `inherited` is the parent's, in a forked child: the new queue adopts its notifier, so that a stream
+    /// that PHP opened before the fork works in the child for the child's jobs.
     ///
     /// # Errors
-    /// No descriptor left.
+    /// The process has no descriptor left.
     pub fn new(inherited: Option<&Self>) -> io::Result<Self> {
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         // SAFETY: no pointers pass; the answer is a new descriptor or -1.
         let wake = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if wake < 0 {
             return Err(io::Error::last_os_error());
         }
-        let slot = inherited.map_or(NO_SLOT, |parent| {
-            parent.notifier_slot.load(Ordering::Acquire)
+        let index = inherited.map_or(NO_NOTIFIER, |parent| {
+            parent.notifier_index.load(Ordering::Acquire)
         });
         Ok(Self {
             generation: fork::generation(),
             finished: bounded(CAPACITY),
             overflowed: AtomicBool::new(false),
-            // SAFETY: just made, and owned by nobody else.
+            // SAFETY: just created, with no other owner.
             wake: unsafe { OwnedFd::from_raw_fd(wake) },
-            notifier: Mutex::new(Notifier::adopt(slot)),
-            notifier_slot: AtomicUsize::new(slot),
+            notifier: Mutex::new(Notifier::adopt(index)),
+            notifier_index: AtomicUsize::new(index),
             signalled: AtomicBool::new(false),
         })
     }
 
-    /// Whether this process made it, and not an ancestor.
+    /// Whether this process created the queue, and not an ancestor.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.generation == fork::generation()
     }
 
-    /// Turns readable when a job of this thread is done; for [`super::wait_until`].
+    /// A descriptor that turns readable when a job of this thread is done; for [`super::wait_until`].
     #[must_use]
     pub fn wake_fd(&self) -> RawFd {
         self.wake.as_raw_fd()
     }
 
-    /// Tells that a job is done. Called by the runtime, after the outcome is in its slot.
+    /// Appends the id of a finished job and wakes the PHP thread. Called by the runtime after the outcome is set.
     pub(super) fn push(&self, id: u64) {
         if let Err(TrySendError::Full(_)) = self.finished.0.try_send(id) {
             self.overflowed.store(true, Ordering::Release);
         }
-        // The notifier first: who is woken by the other may look at it at once.
+        // The notifier first: the thread that the eventfd wakes may check the notifier at once.
         self.signal();
         let one = 1u64;
-        // SAFETY: eight bytes from a valid place. A full counter is readable already.
+        // SAFETY: eight bytes from a valid address. A full counter is readable already.
         unsafe { libc::write(self.wake.as_raw_fd(), (&raw const one).cast(), 8) };
     }
 
@@ -94,18 +94,18 @@ impl CompletionQueue {
         };
         if !self.signalled.swap(true, Ordering::AcqRel) && !open.signal() {
             *notifier = None;
-            self.notifier_slot.store(NO_SLOT, Ordering::Release);
+            self.notifier_index.store(NO_NOTIFIER, Ordering::Release);
             self.signalled.store(false, Ordering::Release);
         }
     }
 
-    /// Makes a notifier and gives PHP's end, readable from the start where finished jobs are unread.
+    /// Creates a notifier and returns PHP's end, readable from the start if ids are unread.
     ///
     /// # Errors
-    /// No descriptor left.
+    /// The process has no descriptor left.
     pub fn open_notifier(&self) -> io::Result<OwnedFd> {
         let (ours, php) = Notifier::new()?;
-        self.notifier_slot.store(ours.slot(), Ordering::Release);
+        self.notifier_index.store(ours.index(), Ordering::Release);
         {
             let mut notifier = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);
             *notifier = Some(ours);
@@ -117,22 +117,22 @@ impl CompletionQueue {
         Ok(php)
     }
 
-    /// Its lock, as another thread may hold it in the moment of a fork.
+    /// Holds the lock during `meanwhile`, as another thread may at the moment of a fork.
     #[cfg(test)]
-    pub(super) fn hold<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
+    pub(super) fn hold_lock<R>(&self, meanwhile: impl FnOnce() -> R) -> R {
         let _lock = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);
         meanwhile()
     }
 
-    /// The ids of the jobs that were done since the last call. The second value: some are missing,
-    /// because more were done than the completions holds.
+    /// Takes the ids of the jobs that finished since the last call. The second value is `true` if some are missing because
+    /// the queue was full.
     pub fn drain(&self) -> (Vec<u64>, bool) {
         {
             let notifier = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(notifier) = notifier.as_ref() {
-                notifier.quiet();
+                notifier.clear();
             }
-            // Armed again before the ids are read: one that comes in between signals anew.
+            // Armed again before the ids are read: an id that is pushed in between signals anew.
             self.signalled.store(false, Ordering::Release);
         }
         let overflowed = self.overflowed.swap(false, Ordering::AcqRel);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_come_out_once_and_in_order() {
+    fn ids_are_drained_once_and_in_order() {
         let completions = CompletionQueue::new(None).unwrap();
         completions.push(7);
         completions.push(8);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_notifier_is_readable_until_it_is_drained() {
+    fn notifier_is_readable_until_drained() {
         let completions = CompletionQueue::new(None).unwrap();
         let php = completions.open_notifier().unwrap();
         assert!(!readable(php.as_raw_fd()));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_before_the_notifier_opened_makes_it_readable() {
+    fn notifier_is_readable_if_ids_precede_it() {
         let completions = CompletionQueue::new(None).unwrap();
         completions.push(1);
         let php = completions.open_notifier().unwrap();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn php_may_close_its_end() {
+    fn queue_works_after_php_closes_its_end() {
         let completions = CompletionQueue::new(None).unwrap();
         drop(completions.open_notifier().unwrap());
         completions.push(1);

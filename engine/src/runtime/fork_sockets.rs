@@ -1,10 +1,8 @@
-//! What a forked child inherits of its parent's runtime: the sockets and the poll set. A child's copy
-//! keeps a connection open after the parent has dropped it or died, and the build server would go on
-//! building for nobody. So the child closes its copies. Which ones they are the kernel tells: the poll
-//! set's page in `/proc` names every descriptor in it. Where that can't be read, they stay open.
-//!
-//! [`Watched`] is made and dropped by those who start and stop the runtime; [`after_fork`] runs in the
-//! fork handler, with atomics, system calls and the stack only.
+//! Closes the sockets and the epoll set that a forked child inherits from its parent's runtime. A child's copy would keep
+//! a connection open after the parent has dropped it or died, and the build server would go on with a build that is not
+//! awaited. `/proc/self/fdinfo` of the epoll set lists its members; where it can't be read, the copies stay open.
+//! [`PollSetGuard`] is created and dropped with the runtime; [`after_fork`] runs in the fork handler, with atomics,
+//! system calls and the stack only.
 
 use std::{
     ffi::CStr,
@@ -15,32 +13,31 @@ use std::{
 
 use tokio::{net::UnixDatagram, runtime::Runtime};
 
-/// The poll sets of this process' runtimes; those of more than a few go unnoticed.
+/// The epoll sets of this process's runtimes; those beyond the capacity are not closed.
 static POLL_SETS: [AtomicI32; 8] = [const { AtomicI32::new(-1) }; 8];
-/// A runtime of Tokio has two descriptors of its poll set.
-const OF_A_RUNTIME: usize = 2;
+/// A Tokio runtime has two descriptors of its epoll set.
+const DESCRIPTORS_PER_RUNTIME: usize = 2;
 
-/// The poll set of a living runtime, known to the fork handler until this is dropped: before the
-/// runtime closes it.
+/// Registers the epoll set of a runtime with the fork handler. Dropped before the runtime closes the set.
 #[derive(Debug)]
-pub(super) struct Watched(Vec<RawFd>);
+pub(super) struct PollSetGuard(Vec<RawFd>);
 
-impl Watched {
-    /// Finds the poll set of a runtime that was just made.
+impl PollSetGuard {
+    /// Finds and registers the epoll set of a runtime that was just created.
     pub(super) fn new(runtime: &Runtime) -> Self {
         let found = poll_sets(runtime).unwrap_or_default();
-        let is_noted = |fd: &RawFd| {
+        let register = |fd: &RawFd| {
             POLL_SETS.iter().any(|entry| {
                 entry
                     .compare_exchange(-1, *fd, Ordering::AcqRel, Ordering::Relaxed)
                     .is_ok()
             })
         };
-        Self(found.into_iter().filter(is_noted).collect())
+        Self(found.into_iter().filter(register).collect())
     }
 }
 
-impl Drop for Watched {
+impl Drop for PollSetGuard {
     fn drop(&mut self) {
         for fd in &self.0 {
             for entry in &POLL_SETS {
@@ -50,9 +47,10 @@ impl Drop for Watched {
     }
 }
 
-/// The descriptors of the runtime's poll set: those in whose set a probe turns up.
+/// Finds the descriptors of the runtime's epoll set: a probe socket is registered with the runtime, and the descriptors
+/// that list it are the set's.
 fn poll_sets(runtime: &Runtime) -> io::Result<Vec<RawFd>> {
-    let _inside = runtime.enter();
+    let _entered = runtime.enter();
     let probe = UnixDatagram::unbound()?;
     let number = probe.as_raw_fd();
     let inode = inode(number).ok_or_else(io::Error::last_os_error)?;
@@ -60,19 +58,19 @@ fn poll_sets(runtime: &Runtime) -> io::Result<Vec<RawFd>> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .max()
         .unwrap_or(number);
-    // They were made a moment before the probe, so they mostly lie right below it; above it where another
-    // thread has closed something in between.
+    // They were opened just before the probe, so their numbers are mostly right below its own, or above it if another
+    // thread has closed a descriptor in between.
     Ok((0..number)
         .rev()
         .chain(number..=highest)
-        .filter(|fd| watches(*fd, number, inode))
-        .take(OF_A_RUNTIME)
+        .filter(|fd| contains(*fd, number, inode))
+        .take(DESCRIPTORS_PER_RUNTIME)
         .collect())
 }
 
-/// Whether `poll_set` is one, and has that file in it. The number alone says nothing: a file that was closed
-/// here while a child still had it open stays in the sets of others under a number that is free again.
-fn watches(poll_set: RawFd, number: RawFd, inode: u64) -> bool {
+/// Whether `poll_set` is an epoll set with that file in it. The number alone is not enough: a file that was closed here
+/// while a child still had it open stays in other sets under a number that is free again.
+fn contains(poll_set: RawFd, number: RawFd, inode: u64) -> bool {
     let (entry, ending) = (format!("tfd: {number:8} "), format!(" ino:{inode:x} "));
     fs::read_to_string(format!("/proc/self/fdinfo/{poll_set}")).is_ok_and(|page| {
         let mut lines = page.lines();
@@ -86,7 +84,7 @@ pub(super) fn after_fork() {
         let poll_set = entry.swap(-1, Ordering::AcqRel);
         if poll_set >= 0 {
             close_members(poll_set);
-            // SAFETY: this child's copy; whoever would close it is the parent's runtime.
+            // SAFETY: this child's copy; only the parent's runtime would close it.
             unsafe { libc::close(poll_set) };
         }
     }
@@ -106,8 +104,8 @@ fn close_members(poll_set: RawFd) {
         }
     }
     let end = path.iter_mut().skip(18);
-    for (place, digit) in end.zip(digits.iter().take(length).rev()) {
-        *place = *digit;
+    for (byte, digit) in end.zip(digits.iter().take(length).rev()) {
+        *byte = *digit;
     }
     let Ok(path) = CStr::from_bytes_until_nul(&path) else {
         return;
@@ -117,7 +115,7 @@ fn close_members(poll_set: RawFd) {
     if page < 0 {
         return;
     }
-    let mut members = Members::default();
+    let mut parser = FdinfoParser::default();
     let mut bytes = [0u8; 4096];
     loop {
         // SAFETY: reads at most as many bytes as there are.
@@ -126,7 +124,7 @@ fn close_members(poll_set: RawFd) {
             break;
         };
         for byte in bytes.iter().take(read) {
-            if let Some((fd, inode)) = members.take(*byte)
+            if let Some((fd, inode)) = parser.push(*byte)
                 && fd != page
                 && is_file(fd, inode)
             {
@@ -139,7 +137,7 @@ fn close_members(poll_set: RawFd) {
     unsafe { libc::close(page) };
 }
 
-/// Whether a number still leads to the file that is in the poll set.
+/// Whether a descriptor still refers to the file in the epoll set.
 fn is_file(fd: RawFd, expected: u64) -> bool {
     inode(fd) == Some(expected)
 }
@@ -152,15 +150,15 @@ fn inode(fd: RawFd) -> Option<u64> {
 
 /// Reads `tfd: 5 events: 19 data: 7f… pos:0 ino:61af sdev:7` byte by byte (proc(5), fdinfo of epoll).
 #[derive(Default)]
-struct Members {
+struct FdinfoParser {
     word: [u8; 4],
     fd: Option<RawFd>,
     inode: Option<u64>,
 }
 
-impl Members {
-    /// A line's descriptor and inode, at its end.
-    fn take(&mut self, byte: u8) -> Option<(RawFd, u64)> {
+impl FdinfoParser {
+    /// Takes the next byte; returns the descriptor and inode of a line at its end.
+    fn push(&mut self, byte: u8) -> Option<(RawFd, u64)> {
         if byte == b'\n' {
             let line = std::mem::take(self);
             return line.fd.zip(line.inode);
@@ -175,7 +173,7 @@ impl Members {
                 let digit = (byte as char).to_digit(16).unwrap_or(0);
                 self.inode = Some(self.inode.unwrap_or(0) << 4 | u64::from(digit));
             }
-            // The digits are over: wait for the next word.
+            // After the digits: wait for the next word.
             (b"tfd:" | b"ino:", _) => self.word = [0, 0, 0, byte],
             _ => {
                 self.word.rotate_left(1);
@@ -193,13 +191,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_was_closed_here_and_lives_elsewhere_is_not_taken_for_the_one_that_has_its_number_now()
-     {
+    fn poll_set_member_is_matched_by_inode_not_number() {
         for _ in 0..1000 {
-            // SAFETY: a descriptor that nobody else has.
+            // SAFETY: a new descriptor with no other owner.
             let set = unsafe { File::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC)) };
             let first = Socket::unbound().unwrap();
-            let (number, its_inode) = (first.as_raw_fd(), inode(first.as_raw_fd()).unwrap());
+            let (number, first_inode) = (first.as_raw_fd(), inode(first.as_raw_fd()).unwrap());
             let mut event = libc::epoll_event {
                 events: libc::EPOLLIN as u32,
                 u64: 0,
@@ -209,21 +206,21 @@ mod tests {
                 libc::epoll_ctl(set.as_raw_fd(), libc::EPOLL_CTL_ADD, number, &raw mut event)
             };
             assert_eq!(added, 0);
-            assert!(watches(set.as_raw_fd(), number, its_inode));
-            // As a forked child has it.
-            let _elsewhere = first.try_clone().unwrap();
+            assert!(contains(set.as_raw_fd(), number, first_inode));
+            // A copy, such as a forked child has.
+            let _copy = first.try_clone().unwrap();
             drop(first);
             let second = Socket::unbound().unwrap();
-            // Another test's thread may have been given the number.
+            // Another test's thread may have got the number.
             if second.as_raw_fd() == number {
                 assert!(
-                    watches(set.as_raw_fd(), number, its_inode),
-                    "the kernel keeps it"
+                    contains(set.as_raw_fd(), number, first_inode),
+                    "the kernel still lists it"
                 );
-                assert!(!watches(set.as_raw_fd(), number, inode(number).unwrap()));
+                assert!(!contains(set.as_raw_fd(), number, inode(number).unwrap()));
                 return;
             }
         }
-        panic!("the number was never given again");
+        panic!("the number was not reused");
     }
 }

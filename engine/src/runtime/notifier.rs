@@ -1,7 +1,7 @@
-//! The socket pair behind `Pillion\notifier()`: one end becomes a PHP stream and belongs to PHP, which
-//! may close it at any time; the other is ours. A forked child would share both with its parent and
-//! steal its wake-ups, so a fresh pair takes their place under the same descriptor numbers. That runs
-//! in the fork handler, hence the fixed table of atomics.
+//! The socket pair behind `Pillion\notifier()`: one end becomes a PHP stream and belongs to PHP, which may close it at any
+//! time; the other belongs to the runtime. A forked child would share both with its parent and steal its wake-ups, so a
+//! fresh pair replaces them under the same descriptor numbers. That runs in the fork handler, hence the fixed table of
+//! atomics.
 
 use std::{
     io,
@@ -12,68 +12,68 @@ use std::{
 use crate::descriptors;
 
 /// PHP threads of one process that may have a notifier at the same time.
-const MAX: usize = 1024;
+const MAX_NOTIFIERS: usize = 1024;
 
-struct Entry {
+struct SocketPair {
     php: AtomicI32,
     ours: AtomicI32,
     php_inode: AtomicU64,
 }
 
-static TABLE: [Entry; MAX] = [const {
-    Entry {
+static TABLE: [SocketPair; MAX_NOTIFIERS] = [const {
+    SocketPair {
         php: AtomicI32::new(-1),
         ours: AtomicI32::new(-1),
         php_inode: AtomicU64::new(0),
     }
-}; MAX];
+}; MAX_NOTIFIERS];
 
-/// Our end of the pair. Bytes sent to it make PHP's end readable.
+/// The runtime's end of the pair. Bytes sent to it make PHP's end readable.
 #[derive(Debug)]
 pub(super) struct Notifier {
     ours: RawFd,
-    slot: usize,
+    index: usize,
 }
 
 impl Notifier {
-    /// Makes a pair; the second value is PHP's end.
+    /// Creates a pair; the second value is PHP's end.
     pub(super) fn new() -> io::Result<(Self, OwnedFd)> {
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         let [php, ours] = pair()?;
         let inode = inode(php).unwrap_or(0);
-        let slot = TABLE.iter().position(|entry| {
+        let index = TABLE.iter().position(|entry| {
             entry
                 .ours
                 .compare_exchange(-1, ours, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
         });
-        // SAFETY: `pair` made it, and nobody else owns it.
+        // SAFETY: `pair` created it, and it has no other owner.
         let php_end = unsafe { OwnedFd::from_raw_fd(php) };
-        let Some((slot, entry)) = slot.and_then(|slot| Some((slot, TABLE.get(slot)?))) else {
+        let Some((index, entry)) = index.and_then(|index| Some((index, TABLE.get(index)?))) else {
             // SAFETY: as above, for the other end.
             drop(unsafe { OwnedFd::from_raw_fd(ours) });
             return Err(io::Error::other("too many notifiers in this process"));
         };
         entry.php_inode.store(inode, Ordering::Release);
         entry.php.store(php, Ordering::Release);
-        Ok((Self { ours, slot }, php_end))
+        Ok((Self { ours, index }, php_end))
     }
 
-    /// In a forked child: the fresh pair that took the place of the parent's pair in `slot`.
-    pub(super) fn adopt(slot: usize) -> Option<Self> {
-        let ours = TABLE.get(slot)?.ours.load(Ordering::Acquire);
-        (ours >= 0).then_some(Self { ours, slot })
+    /// In a forked child: takes the fresh pair that replaced the parent's pair at `index`.
+    pub(super) fn adopt(index: usize) -> Option<Self> {
+        let ours = TABLE.get(index)?.ours.load(Ordering::Acquire);
+        (ours >= 0).then_some(Self { ours, index })
     }
 
-    /// Where the pair stands in the table, for the child that will adopt it.
-    pub(super) fn slot(&self) -> usize {
-        self.slot
+    /// The index of the pair in the table, for the child that will adopt it.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
-    /// Makes PHP's end readable. `false`: PHP has closed it.
+    /// Makes PHP's end readable. Returns `false` if PHP has closed it.
     pub(super) fn signal(&self) -> bool {
         loop {
-            // SAFETY: one byte from a valid place; no SIGPIPE.
+            // SAFETY: one byte from a valid address; no SIGPIPE.
             let sent = unsafe {
                 libc::send(
                     self.ours,
@@ -94,9 +94,9 @@ impl Notifier {
         }
     }
 
-    /// Takes back the bytes that PHP's end has not read, so that a drained notifier sleeps again.
-    pub(super) fn quiet(&self) {
-        let Some(entry) = TABLE.get(self.slot) else {
+    /// Takes back the bytes that PHP's end has not read, so that it stops being readable.
+    pub(super) fn clear(&self) {
+        let Some(entry) = TABLE.get(self.index) else {
             return;
         };
         let php = entry.php.load(Ordering::Acquire);
@@ -111,18 +111,17 @@ impl Notifier {
 
 impl Drop for Notifier {
     fn drop(&mut self) {
-        if let Some(entry) = TABLE.get(self.slot) {
+        if let Some(entry) = TABLE.get(self.index) {
             entry.php.store(-1, Ordering::Release);
             entry.ours.store(-1, Ordering::Release);
         }
-        // SAFETY: our end, closed here and nowhere else.
+        // SAFETY: the runtime's end, closed here and nowhere else.
         unsafe { libc::close(self.ours) };
     }
 }
 
-/// Puts fresh pairs in the place of inherited ones. For the fork handler's child side:
-/// async-signal-safe. The inherited [`Notifier`]s must be forgotten; the child's completions adopts the
-/// fresh pair with [`Notifier::adopt`].
+/// Replaces inherited pairs by fresh ones, from the fork handler in the child. Async-signal-safe. The inherited
+/// [`Notifier`]s must be forgotten; the child's queue adopts the fresh pair with [`Notifier::adopt`].
 pub fn after_fork() {
     for entry in &TABLE {
         let ours = entry.ours.load(Ordering::Acquire);
@@ -130,7 +129,7 @@ pub fn after_fork() {
         if ours < 0 {
             continue;
         }
-        // PHP may have closed its end, and the number may be another file's by now.
+        // PHP may have closed its end, and the number may belong to another file by now.
         if php >= 0
             && inode(php) == Some(entry.php_inode.load(Ordering::Acquire))
             && let Ok([fresh, other]) = pair()
@@ -148,7 +147,7 @@ pub fn after_fork() {
         } else {
             entry.php.store(-1, Ordering::Release);
             entry.ours.store(-1, Ordering::Release);
-            // SAFETY: this child's copy of our end.
+            // SAFETY: this child's copy of the runtime's end.
             unsafe { libc::close(ours) };
         }
     }
@@ -157,7 +156,7 @@ pub fn after_fork() {
 fn pair() -> io::Result<[RawFd; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: fills the two descriptors.
-    let made = unsafe {
+    let created = unsafe {
         libc::socketpair(
             libc::AF_UNIX,
             libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
@@ -165,7 +164,7 @@ fn pair() -> io::Result<[RawFd; 2]> {
             ends.as_mut_ptr(),
         )
     };
-    if made == 0 {
+    if created == 0 {
         Ok(ends)
     } else {
         Err(io::Error::last_os_error())

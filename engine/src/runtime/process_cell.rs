@@ -1,5 +1,5 @@
-//! The one atomic pointer on which all state of a process hangs. A forked child empties it without
-//! taking a lock, because any lock may have been held by a thread that the child doesn't have.
+//! The one atomic pointer to all state of a process: a fork-aware `OnceLock`. A forked child empties it without taking a
+//! lock, because a thread that the child doesn't have may have held any lock.
 
 use std::ptr;
 
@@ -10,13 +10,13 @@ use crate::sync::atomic::{AtomicPtr, Ordering};
 pub struct ProcessCell<T>(AtomicPtr<T>);
 
 impl<T: Send + Sync> ProcessCell<T> {
-    /// An empty slot, for a `static`.
+    /// Creates an empty cell, for a `static`.
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// What the slot holds. One atomic load.
+    /// Returns the content. One atomic load.
     #[inline]
     #[must_use]
     pub fn get(&self) -> Option<&T> {
@@ -26,8 +26,8 @@ impl<T: Send + Sync> ProcessCell<T> {
         unsafe { held.as_ref() }
     }
 
-    /// What the slot holds, made now where it is empty. Where two threads make one at once, the
-    /// second one's is dropped.
+    /// Returns the content, created by `make` if the cell is empty. If two threads create one at once, the loser's is
+    /// dropped.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         if let Some(held) = self.get() {
             return held;
@@ -37,10 +37,10 @@ impl<T: Send + Sync> ProcessCell<T> {
             .0
             .compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire)
         {
-            // SAFETY: just made from a box, and now owned by the slot.
+            // SAFETY: just made from a box, and now owned by the cell.
             Ok(_) => unsafe { &*made },
             Err(winner) => {
-                // SAFETY: `made` was never published; `winner` is non-null and held by the slot.
+                // SAFETY: `made` was never published; `winner` is non-null and held by the cell.
                 unsafe {
                     drop(Box::from_raw(made));
                     &*winner
@@ -49,19 +49,19 @@ impl<T: Send + Sync> ProcessCell<T> {
         }
     }
 
-    /// Empties the slot and hands its content over.
+    /// Empties the cell and returns its content.
     ///
     /// # Safety
-    /// No reference that [`ProcessCell::get`] or [`ProcessCell::get_or_init`] gave may be used again. In the
-    /// extension: MSHUTDOWN, when no PHP code runs any more.
+    /// No reference from [`ProcessCell::get`] or [`ProcessCell::get_or_init`] may be used again. The extension calls it in
+    /// MSHUTDOWN, when no PHP code runs any more.
     pub unsafe fn take(&self) -> Option<Box<T>> {
         let held = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: non-null pointers come from `Box::into_raw`, and the swap made us the owner.
+        // SAFETY: non-null pointers come from `Box::into_raw`, and the swap transferred the ownership.
         (!held.is_null()).then(|| unsafe { Box::from_raw(held) })
     }
 
-    /// Empties the slot and forgets its content: for a forked child, where dropping it would touch
-    /// the parent's threads and locks. Async-signal-safe.
+    /// Empties the cell without dropping its content: for a forked child, where a destructor would touch the parent's
+    /// threads and locks. Async-signal-safe.
     pub fn forget(&self) {
         self.0.store(ptr::null_mut(), Ordering::Release);
     }
@@ -79,22 +79,22 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_slot_is_filled_once_and_emptied_by_its_owner() {
-        let slot = ProcessCell::new();
-        assert_eq!(*slot.get_or_init(|| 1), 1);
-        assert_eq!(*slot.get_or_init(|| 2), 1);
+    fn cell_is_filled_once_and_emptied_by_take() {
+        let cell = ProcessCell::new();
+        assert_eq!(*cell.get_or_init(|| 1), 1);
+        assert_eq!(*cell.get_or_init(|| 2), 1);
         // SAFETY: no reference is alive.
-        assert_eq!(unsafe { slot.take() }.map(|v| *v), Some(1));
-        assert!(slot.get().is_none());
+        assert_eq!(unsafe { cell.take() }.map(|v| *v), Some(1));
+        assert!(cell.get().is_none());
     }
 
     #[test]
-    fn a_child_forgets_and_does_not_drop() {
-        let slot = ProcessCell::new();
+    fn forget_does_not_drop() {
+        let cell = ProcessCell::new();
         let counted = Arc::new(());
-        slot.get_or_init(|| Arc::clone(&counted));
-        slot.forget();
-        assert!(slot.get().is_none());
+        cell.get_or_init(|| Arc::clone(&counted));
+        cell.forget();
+        assert!(cell.get().is_none());
         assert_eq!(Arc::strong_count(&counted), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The table of states of this room, row by row: with a factory that counts, and with real forks.
+//! The table of `mod.rs`, row by row: with a counting factory and with real forks.
 
 use std::{
     io,
@@ -26,9 +26,9 @@ impl Interrupt for NoInterrupt {
     }
 }
 
-struct Counting(Arc<AtomicUsize>);
+struct CountingFactory(Arc<AtomicUsize>);
 
-impl Factory for Counting {
+impl RuntimeFactory for CountingFactory {
     fn build(&self) -> io::Result<tokio::runtime::Runtime> {
         self.0.fetch_add(1, Ordering::SeqCst);
         TokioFactory(RuntimeOptions {
@@ -42,7 +42,7 @@ impl Factory for Counting {
 fn runtime() -> (Arc<Runtime<u32>>, Arc<AtomicUsize>) {
     let built = Arc::new(AtomicUsize::new(0));
     (
-        Arc::new(Runtime::new(Box::new(Counting(Arc::clone(&built))))),
+        Arc::new(Runtime::new(Box::new(CountingFactory(Arc::clone(&built))))),
         built,
     )
 }
@@ -59,7 +59,7 @@ fn wait(completions: &CompletionQueue, job: &Job<u32>) -> Result<u32> {
 }
 
 #[test]
-fn nothing_starts_before_the_first_job_and_then_it_starts_once() {
+fn runtime_starts_once_with_the_first_job() {
     let (runtime, built) = runtime();
     assert_eq!(built.load(Ordering::SeqCst), 0);
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
@@ -76,17 +76,17 @@ fn nothing_starts_before_the_first_job_and_then_it_starts_once() {
 }
 
 #[test]
-fn a_panic_fails_its_job_with_the_message_and_the_runtime_goes_on() {
+fn panic_fails_its_job_and_the_runtime_goes_on() {
     let (runtime, _) = runtime();
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let job = runtime
         .spawn(
             KIND,
             Some(Arc::clone(&completions)),
-            async |_| -> Result<u32> { panic!("seat belt {}", 7) },
+            async |_| -> Result<u32> { panic!("test panic {}", 7) },
         )
         .unwrap();
-    assert!(matches!(wait(&completions, &job), Err(Error::Internal(m)) if m == "seat belt 7"));
+    assert!(matches!(wait(&completions, &job), Err(Error::Internal(m)) if m == "test panic 7"));
     assert_eq!(job.state(), JobState::Failed);
     let next = runtime
         .spawn(KIND, Some(Arc::clone(&completions)), async |_| Ok(1))
@@ -96,7 +96,7 @@ fn a_panic_fails_its_job_with_the_message_and_the_runtime_goes_on() {
 }
 
 #[test]
-fn a_wait_that_times_out_leaves_the_job_going() {
+fn job_goes_on_after_a_wait_timeout() {
     let (runtime, _) = runtime();
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let (go, gone) = tokio::sync::oneshot::channel();
@@ -120,11 +120,11 @@ fn a_wait_that_times_out_leaves_the_job_going() {
 }
 
 #[test]
-fn cancel_wins_once_and_the_work_hears_of_it() {
+fn cancel_succeeds_once_and_cancels_the_token() {
     let (runtime, _) = runtime();
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
-    let heard = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&heard);
+    let cancelled = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&cancelled);
     let job = runtime
         .spawn(KIND, Some(Arc::clone(&completions)), |context| async move {
             context.cancel.cancelled().await;
@@ -136,15 +136,15 @@ fn cancel_wins_once_and_the_work_hears_of_it() {
     assert!(!job.cancel());
     assert_eq!(job.state(), JobState::Cancelled);
     let deadline = Instant::now() + Duration::from_secs(5);
-    while heard.load(Ordering::SeqCst) == 0 && Instant::now() < deadline {
+    while cancelled.load(Ordering::SeqCst) == 0 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert_eq!(heard.load(Ordering::SeqCst), 1);
+    assert_eq!(cancelled.load(Ordering::SeqCst), 1);
     runtime.stop(Duration::from_secs(2));
 }
 
 #[test]
-fn stop_aborts_at_once_and_joins_and_later_jobs_are_refused() {
+fn stop_aborts_jobs_at_once_and_refuses_later_ones() {
     let (runtime, _) = runtime();
     let job = runtime
         .spawn(KIND, None, async |_| {
@@ -164,7 +164,7 @@ fn stop_aborts_at_once_and_joins_and_later_jobs_are_refused() {
 }
 
 #[test]
-fn jobs_are_bounded() {
+fn job_count_is_bounded() {
     let (runtime, _) = runtime();
     let mut refused = None;
     for _ in 0..20_000 {
@@ -183,7 +183,7 @@ fn jobs_are_bounded() {
 }
 
 #[test]
-fn the_threads_of_the_runtime_block_all_but_fault_signals() {
+fn runtime_threads_block_all_but_fault_signals() {
     let (runtime, _) = runtime();
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let job = runtime
@@ -208,7 +208,7 @@ fn the_threads_of_the_runtime_block_all_but_fault_signals() {
     runtime.stop(Duration::from_secs(2));
 }
 
-/// The outcome is there a moment before the notifier's byte is.
+/// Waits, because the outcome is set a moment before the notifier's byte is sent.
 fn turns_readable(stream: &impl AsRawFd) -> bool {
     let mut poll = libc::pollfd {
         fd: stream.as_raw_fd(),
@@ -219,19 +219,22 @@ fn turns_readable(stream: &impl AsRawFd) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, 5_000) == 1 }
 }
 
-/// Runs `child` in a forked process and gives its exit code.
+/// Runs `child` in a forked process and returns its exit code.
 fn in_child(child: impl FnOnce() -> bool) -> i32 {
-    // What the first runtime of a process makes for all of them must not be half made by another test: Tokio's
-    // table of signals, which test builds have and the extension has not.
+    // Tokio's process-wide signal table (in test builds only) is created by the first runtime; a fork must not see it
+    // half made by another test.
     static FIRST: Once = Once::new();
-    FIRST.call_once(|| drop(Counting(Arc::default()).build()));
+    FIRST.call_once(|| drop(CountingFactory(Arc::default()).build()));
     // SAFETY: the child runs the closure and ends with _exit; the code under test is made for it.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         let ok = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        // What the harness has captured dies with the child.
+        // The output that the harness has captured is lost with the child.
         if let Err(panic) = &ok {
-            let text = format!("in a forked child: {}\n", crate::threads::message(&**panic));
+            let text = format!(
+                "in a forked child: {}\n",
+                crate::threads::panic_message(&**panic)
+            );
             // SAFETY: the text and its length.
             unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
         }
@@ -250,14 +253,14 @@ fn in_child(child: impl FnOnce() -> bool) -> i32 {
 }
 
 #[test]
-fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
-    static SLOT: ProcessCell<Arc<Runtime<u32>>> = ProcessCell::new();
+fn fork_leaves_the_parent_unchanged_and_child_starts_fresh() {
+    static CELL: ProcessCell<Arc<Runtime<u32>>> = ProcessCell::new();
     fork::on_child(|| {
-        SLOT.forget();
+        CELL.forget();
         after_fork();
     });
     let make = || runtime().0;
-    let parent = SLOT.get_or_init(make);
+    let parent = CELL.get_or_init(make);
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let stream = completions.open_notifier().unwrap();
     let (go, gone) = tokio::sync::oneshot::channel();
@@ -269,17 +272,17 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
         .unwrap();
     for round in 0..20 {
         let code = in_child(|| {
-            assert!(SLOT.get().is_none() && !completions.is_ours());
+            assert!(CELL.get().is_none() && !completions.is_ours());
             assert!(matches!(slow.check_process(), Err(Error::State(_))));
             assert!(!slow.cancel());
             assert!(parent.spawn(KIND, None, async |_| Ok(1)).is_err());
             let own = Arc::new(CompletionQueue::new(Some(&completions)).unwrap());
-            let job = SLOT
+            let job = CELL
                 .get_or_init(make)
                 .spawn(KIND, Some(Arc::clone(&own)), async move |_| Ok(round))
                 .unwrap();
             assert_eq!(wait(&own, &job).unwrap(), round);
-            // The stream that PHP opened before the fork tells of the child's job.
+            // The stream that PHP opened before the fork reports the child's job.
             turns_readable(&stream)
         });
         assert_eq!(code, 0, "round {round}");
@@ -291,13 +294,13 @@ fn a_fork_leaves_the_parent_undisturbed_and_the_child_starts_afresh() {
 }
 
 #[test]
-fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
-    type BringAbout = fn(&Arc<Runtime<u32>>, &Arc<CompletionQueue>);
-    static SLOT: ProcessCell<Arc<Runtime<u32>>> = ProcessCell::new();
-    // Another test's hook may be in force as well; the child empties its own slot.
+fn forked_child_is_not_blocked_by_locks_of_the_parent() {
+    type Prepare = fn(&Arc<Runtime<u32>>, &Arc<CompletionQueue>);
+    static CELL: ProcessCell<Arc<Runtime<u32>>> = ProcessCell::new();
+    // Another test's hook may be installed too; the child empties its own cell.
     fork::install();
     let make = || runtime().0;
-    let states: [(&str, BringAbout); 4] = [
+    let states: [(&str, Prepare); 4] = [
         ("not started", |_, _| {}),
         ("idle", |runtime, completions| {
             let job = runtime.spawn(KIND, Some(Arc::clone(completions)), async |_| Ok(1));
@@ -321,19 +324,19 @@ fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
             }
         }),
     ];
-    for (state, bring_about) in states {
+    for (state, prepare) in states {
         let parent = make();
         let completions = Arc::new(CompletionQueue::new(None).unwrap());
         let stream = completions.open_notifier().unwrap();
-        bring_about(&parent, &completions);
+        prepare(&parent, &completions);
         for round in 0..30 {
             let (locked, is_locked) = std::sync::mpsc::channel();
             let (done, is_done) = std::sync::mpsc::channel::<()>();
             let code = std::thread::scope(|scope| {
-                let (held, of) = (&parent, &completions);
+                let (held, queue) = (&parent, &completions);
                 scope.spawn(move || {
-                    held.hold(|| {
-                        of.hold(|| {
+                    held.hold_locks(|| {
+                        queue.hold_lock(|| {
                             locked.send(()).unwrap();
                             let _ = is_done.recv();
                         });
@@ -341,13 +344,13 @@ fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
                 });
                 is_locked.recv().unwrap();
                 let code = in_child(|| {
-                    // Ends what hangs, and the test with it.
+                    // Ends a hanging child, and fails the test.
                     // SAFETY: no pointers pass.
                     unsafe { libc::alarm(20) };
-                    SLOT.forget();
+                    CELL.forget();
                     assert!(parent.spawn(KIND, None, async |_| Ok(1)).is_err());
                     let own = Arc::new(CompletionQueue::new(Some(&completions)).unwrap());
-                    let job = SLOT
+                    let job = CELL
                         .get_or_init(make)
                         .spawn(KIND, Some(Arc::clone(&own)), async move |_| Ok(round))
                         .unwrap();
@@ -366,7 +369,7 @@ fn a_child_gets_on_whatever_lock_another_thread_of_its_parent_held() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_connection_that_the_parent_drops_is_closed_though_a_child_lives_on() {
+fn dropped_connection_closes_despite_a_forked_child() {
     use std::io::Read as _;
 
     let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -380,12 +383,12 @@ fn a_connection_that_the_parent_drops_is_closed_though_a_child_lives_on() {
         })
         .unwrap();
     let (mut connection, _) = server.accept().unwrap();
-    // What PHP has open is PHP's, in the child too.
+    // A descriptor of PHP's stays open in the child.
     let (kept, other) = std::os::unix::net::UnixStream::pair().unwrap();
     // SAFETY: the child makes system calls only, and ends with _exit.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // Another test's hook may be in force, or none.
+        // Another test's hook may be installed, or none.
         after_fork();
         // SAFETY: as above.
         unsafe {
@@ -400,14 +403,14 @@ fn a_connection_that_the_parent_drops_is_closed_though_a_child_lives_on() {
     connection
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
-    assert_eq!(connection.read(&mut byte).unwrap(), 0, "the end is seen");
+    assert_eq!(connection.read(&mut byte).unwrap(), 0, "end of file");
     // SAFETY: our child.
     unsafe {
         assert_eq!(libc::waitpid(child, std::ptr::null_mut(), libc::WNOHANG), 0);
         libc::kill(child, libc::SIGKILL);
         libc::waitpid(child, std::ptr::null_mut(), 0);
     }
-    // The parent's runtime works on.
+    // The parent's runtime still works.
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let next = runtime.spawn(KIND, Some(Arc::clone(&completions)), async move |_| {
         tokio::net::TcpStream::connect(address).await.unwrap();

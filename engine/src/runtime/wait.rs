@@ -1,45 +1,45 @@
-//! Sleeping on PHP's thread until something is done. `ppoll`, and not a condition variable, so that
-//! a signal, PHP's time limit and FrankenPHP's forced end wake it. Nothing here owns anything: an
-//! interrupt of PHP may jump over this frame, and no destructor would run.
+//! Sleeps on PHP's thread until a condition holds. `ppoll`, and not a condition variable, so that a signal, PHP's time
+//! limit and FrankenPHP's forced end wake it. No value here has a destructor: an interrupt of PHP may longjmp over this
+//! frame, and it would not run.
 
 use std::{
     os::fd::RawFd,
     time::{Duration, Instant},
 };
 
-use super::signals::Blocked;
-use crate::host::fork;
+use crate::{host::fork, signals::SignalsBlocked};
 
-/// What the host language wants to have looked at when a signal has come.
+/// The interrupts of the host language, checked after a signal.
 pub trait Interrupt {
     /// Whether an interrupt is pending. Called with all signals blocked.
     fn pending(&self) -> bool;
-    /// Serves it, with the thread's own mask. `false`: stop waiting, an exception is on its way.
+    /// Runs the pending interrupt with the thread's own signal mask. Returns `false` to stop waiting because an exception
+    /// was thrown.
     fn serve(&self) -> bool;
 }
 
-/// Why a wait ended.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitOutcome {
     /// The condition holds.
     Done,
-    /// The time is over and the condition does not hold.
+    /// The timeout passed and the condition does not hold.
     TimedOut,
-    /// An interrupt was served that wants the wait to end.
+    /// An interrupt ended the wait.
     Interrupted,
-    /// An interrupt was served that forked, and this is the child: what was waited for is the parent's.
+    /// An interrupt forked, and this is the child: the awaited job belongs to the parent.
     Forked,
 }
 
-/// Sleeps until `done` holds, looking anew whenever `fd` turns readable. `fd` is drained here.
-/// `timeout`: `None` waits without end.
+/// Sleeps until `done` returns `true`, checked whenever `fd` turns readable. Drains `fd`. Waits without end if `timeout` is
+/// `None`.
 pub fn wait_until(
     fd: RawFd,
     timeout: Option<Duration>,
     interrupt: &dyn Interrupt,
     done: &dyn Fn() -> bool,
 ) -> WaitOutcome {
-    // A timeout too large for the clock is one that never comes.
+    // A timeout too large for the clock never passes.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let generation = fork::generation();
     loop {
@@ -61,14 +61,15 @@ pub fn wait_until(
             return WaitOutcome::Interrupted;
         }
         if generation != fork::generation() {
-            // The descriptor is shared with the parent, whose wake-ups are not ours to take.
+            // The descriptor is shared with the parent; draining it would take the parent's wake-ups.
             return WaitOutcome::Forked;
         }
         drain(fd);
     }
 }
 
-/// Whether an interrupt is pending after the sleep.
+/// Sleeps once; returns whether an interrupt is pending afterwards. Reads the interrupt flag with all signals blocked, so
+/// that no signal arrives between the check and the sleep.
 fn sleep(fd: RawFd, left: Option<Duration>, interrupt: &dyn Interrupt) -> bool {
     let mut poll = libc::pollfd {
         fd,
@@ -79,7 +80,7 @@ fn sleep(fd: RawFd, left: Option<Duration>, interrupt: &dyn Interrupt) -> bool {
         tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: left.subsec_nanos().into(),
     });
-    let blocked = Blocked::new();
+    let blocked = SignalsBlocked::new();
     if !interrupt.pending() {
         let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: one pollfd, a timespec or null, and the mask that was in force; all outlive the call.
@@ -88,7 +89,7 @@ fn sleep(fd: RawFd, left: Option<Duration>, interrupt: &dyn Interrupt) -> bool {
     interrupt.pending()
 }
 
-/// Empties an eventfd; it is non-blocking, so an empty one is no trouble.
+/// Empties an eventfd; it is non-blocking, so an empty one returns at once.
 fn drain(fd: RawFd) {
     let mut count = 0u64;
     // SAFETY: reads at most the eight bytes of `count`.

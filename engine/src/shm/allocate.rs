@@ -10,7 +10,7 @@ use std::{
 
 use memmap2::MmapRaw;
 
-use crate::{descriptors, file_size::without_signal};
+use crate::{descriptors, file_size::without_sigxfsz};
 
 /// Bytes that remain free on the file system after a segment was created.
 const RESERVED_SPACE: u64 = 1 << 20;
@@ -43,7 +43,7 @@ pub(crate) fn check_space(dir: &Path, bytes: usize) -> io::Result<()> {
 /// # Errors
 /// `AlreadyExists`; what the system reports.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
-    descriptors::hold_standard();
+    descriptors::reserve_stdio();
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -64,7 +64,7 @@ pub(super) fn inherit_group_mode(file: &File, dir: &Path) -> io::Result<()> {
 /// Sets the size of a file and allocates its blocks.
 pub(super) fn allocate_blocks(file: &mut File, bytes: usize) -> io::Result<()> {
     let none = rustix::fs::FallocateFlags::empty();
-    match without_signal(|| rustix::fs::fallocate(&*file, none, 0, bytes as u64)) {
+    match without_sigxfsz(|| rustix::fs::fallocate(&*file, none, 0, bytes as u64)) {
         Ok(()) => Ok(()),
         // PERM: a filter of system calls.
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
@@ -90,7 +90,7 @@ fn write_zeros(file: &mut File, bytes: usize) -> io::Result<()> {
     let mut left = bytes;
     while left > 0 {
         let part = page.get(..left.min(page.len())).unwrap_or(&page);
-        without_signal(|| file.write_all(part))?;
+        without_sigxfsz(|| file.write_all(part))?;
         left -= part.len();
     }
     Ok(())

@@ -292,7 +292,7 @@ fn is_temporary(name: &str) -> bool {
 
 /// Opens a file that can be a segment, and returns its size. Returns `None` if it is absent.
 fn open_file(path: &Path, write: bool) -> io::Result<Option<(File, usize)>> {
-    descriptors::hold_standard();
+    descriptors::reserve_stdio();
     let opened = OpenOptions::new()
         .read(true)
         .write(write)

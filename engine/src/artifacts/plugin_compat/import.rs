@@ -23,7 +23,7 @@ use crate::{
     Result,
     error::IoContext as _,
     failpoint::{FailPoint, reach},
-    file_size::without_signal,
+    file_size::without_sigxfsz,
 };
 
 /// In [`CONTROL`]: there is nothing left to be taken over.
@@ -164,7 +164,7 @@ impl Store {
 
         let temp = self.disk.temp()?;
         let text = metadata::format(&record, &config)?;
-        without_signal(|| io::Write::write_all(&mut temp.file(), &text))?;
+        without_sigxfsz(|| io::Write::write_all(&mut temp.file(), &text))?;
         temp.seal(0o644)?;
         let name = random_name()?;
         place.link(&link_name(key), &place, &name)?;

@@ -219,7 +219,7 @@ impl DeadLetters {
 }
 
 fn write(path: &Path, metadata: &Metadata, envelope: &[u8]) -> io::Result<()> {
-    descriptors::hold_standard();
+    descriptors::reserve_stdio();
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

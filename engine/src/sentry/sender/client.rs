@@ -142,7 +142,7 @@ impl Client {
         if is_gzip {
             post = post.header(CONTENT_ENCODING, "gzip");
         }
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         let (outcome, status, limits) = match post.send().await {
             Err(error) => {
                 let is_unreachable = error.is_connect();

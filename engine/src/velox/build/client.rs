@@ -139,7 +139,7 @@ impl Client {
         if let Some(token) = &self.token {
             post = post.bearer_auth(token.expose());
         }
-        descriptors::hold_standard();
+        descriptors::reserve_stdio();
         let response = post
             .send()
             .await

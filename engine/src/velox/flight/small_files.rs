@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = 8 << 20;
 
 /// Replaces a small file atomically.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    descriptors::hold_standard();
+    descriptors::reserve_stdio();
     // A pid alone is not unique where containers share the directory.
     let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let temporary = path.with_extension(format!("{random:016x}.tmp"));

@@ -28,7 +28,7 @@ use crate::velox::keys::config_keys::ConfigKeys;
 use crate::{
     Result,
     error::IoContext,
-    file_size::without_signal,
+    file_size::without_sigxfsz,
     host::{
         files,
         lock::{Lock, LockMode},
@@ -188,7 +188,7 @@ impl FlightTable {
         if let Some(known) = self.entries.get_mut(slot) {
             *known = entry;
         }
-        without_signal(|| {
+        without_sigxfsz(|| {
             self.file
                 .write_all_at(&entry.encode(), (slot * RECORD_LEN) as u64)
         })
@@ -222,7 +222,7 @@ fn allocate(file: &File) -> io::Result<()> {
         return Ok(());
     }
     let none = rustix::fs::FallocateFlags::empty();
-    match without_signal(|| rustix::fs::fallocate(file, none, 0, TABLE_LEN as u64)) {
+    match without_sigxfsz(|| rustix::fs::fallocate(file, none, 0, TABLE_LEN as u64)) {
         // Not supported; then each write allocates. EPERM: a system call filter.
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
             Ok(())

@@ -1,9 +1,9 @@
-//! Signal masks. All but fault signals are blocked in our threads; and a wait reads its flag with
-//! everything blocked, so that no signal falls between the look and the sleep. Any thread.
+//! Signal masks. Pillion's own threads block all but fault signals, because a PHP script may install a handler for any
+//! other one and PHP's handlers must not run on a thread that PHP doesn't know. Any thread.
 
 use std::{mem::MaybeUninit, ptr};
 
-/// Signals that tell of a fault in the thread itself; blocking them would hide a crash.
+/// Signals that report a fault of the thread itself; blocking them would hide a crash.
 const FAULTS: [i32; 6] = [
     libc::SIGSEGV,
     libc::SIGBUS,
@@ -13,13 +13,14 @@ const FAULTS: [i32; 6] = [
     libc::SIGTRAP,
 ];
 
-/// Blocks all but fault signals in the calling thread; the old mask returns on drop.
-pub(super) struct Blocked {
+/// Blocks all but fault signals in the calling thread until it is dropped. A thread that is started meanwhile inherits
+/// the mask.
+pub(crate) struct SignalsBlocked {
     before: libc::sigset_t,
 }
 
-impl Blocked {
-    pub(super) fn new() -> Self {
+impl SignalsBlocked {
+    pub(crate) fn new() -> Self {
         let mut before = MaybeUninit::uninit();
         let all = all_but_faults();
         // SAFETY: both sets are valid; the call fills `before`.
@@ -31,12 +32,12 @@ impl Blocked {
     }
 
     /// The mask that was in force before, for `ppoll`.
-    pub(super) fn before(&self) -> &libc::sigset_t {
+    pub(crate) fn before(&self) -> &libc::sigset_t {
         &self.before
     }
 }
 
-impl Drop for Blocked {
+impl Drop for SignalsBlocked {
     fn drop(&mut self) {
         // SAFETY: `before` is the set that `new` read.
         unsafe {
@@ -45,10 +46,10 @@ impl Drop for Blocked {
     }
 }
 
-/// Blocks all but fault signals in the calling thread for as long as it lives.
-pub(super) fn block_for_good() {
+/// Blocks all but fault signals in the calling thread for the rest of its life.
+pub(crate) fn block_permanently() {
     let all = all_but_faults();
-    // SAFETY: the set is valid, and nobody asks for the old one.
+    // SAFETY: the set is valid; the old one is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut()) };
 }
 
