@@ -61,7 +61,7 @@ use Pillion\Future;
  * @throws \Pillion\InvalidRequestException code 200: with everything that is wrong, before anything is sent
  * @throws \Pillion\ConfigException code 100: it is no hit and no server is set, or a setting is bad
  * @throws \Pillion\QueueFullException code 600: 10,000 jobs are under way in this process
- * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the system gives no thread
+ * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the system refuses a thread
  * @throws \ValueError the timeout is negative or not a number
  */
 function build(array $request, ?float $timeout = null): Future

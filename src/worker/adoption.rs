@@ -40,5 +40,5 @@ fn look() {
     if engine::sapi() == "cli" && script::kind() != Script::Loop {
         return;
     }
-    engine::current().look_for_orphans();
+    engine::current().adopt_without_leader();
 }

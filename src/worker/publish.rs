@@ -123,20 +123,23 @@ fn look() {
     });
     let is_worker = is_loop
         || (script::kind() == Script::Request
-            && engine::existing().is_some_and(|process| process.has_joined()));
+            && engine::existing().is_some_and(|process| process.is_host_member()));
     if !is_worker {
         return;
     }
     let process = engine::current();
     let is_seated = Thread::with(|thread| {
-        let seat = thread.seat.seat.take_if(|seat| !process.is_seated(seat));
+        let seat = thread
+            .seat
+            .seat
+            .take_if(|seat| !process.is_registered(seat));
         drop(seat);
         thread.seat.seat.is_some()
     });
     if is_seated {
         return;
     }
-    let Some(seat) = process.take_seat() else {
+    let Some(seat) = process.register_worker() else {
         return;
     };
     let thread = u64::try_from(engine::thread_id()).unwrap_or(0);

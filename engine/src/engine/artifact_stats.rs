@@ -1,4 +1,4 @@
-//! What the store says of itself, as trees for PHP and for status pages.
+//! Statistics of the artifact store and reports of its cleanup, as JSON for PHP and status pages.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use crate::{
     host::clock,
 };
 
-/// More passes than any cache needs; a cleaning is cut into pieces so that each is short.
-const MOST_PASSES: usize = 10_000;
+/// Bound on the passes of one cleanup, more than any cache needs; it is cut into short passes.
+const MAX_PASSES: usize = 10_000;
 
-/// The numbers of a store, named as in the stubs.
+/// Returns the statistics of a store, with the names of the stubs.
 #[must_use]
 pub fn stats(stats: &Stats) -> Value {
     json!({
@@ -34,13 +34,13 @@ pub fn stats(stats: &Stats) -> Value {
     })
 }
 
-/// Cleans to the end, piece by piece, until `cancelled` says to stop.
+/// Cleans up pass by pass, to the end or until `cancelled` returns `true`.
 ///
 /// # Errors
 /// As [`Store::clean`].
 pub fn clean(store: &Store, cancelled: impl Fn() -> bool) -> Result<Value> {
     let mut sum = CleanReport::default();
-    for _ in 0..MOST_PASSES {
+    for _ in 0..MAX_PASSES {
         let pass = store.clean(clock::unix_ms())?;
         sum.expired_removed += pass.expired_removed;
         sum.lru_removed += pass.lru_removed;

@@ -1,5 +1,4 @@
-//! What is done with a binary in hand: where it lies, what it was built from, reading, checking. On
-//! PHP's thread, when PHP asks.
+//! Reads the binary of an artifact handle: path, configuration, content, checksum. Called on PHP's thread.
 
 use std::{fs::File, path::PathBuf};
 
@@ -10,13 +9,13 @@ use crate::{
 };
 
 impl Engine {
-    /// A binary's path on this machine.
+    /// Returns the path of a binary on this machine.
     #[must_use]
     pub fn path_of(&self, artifact: &Artifact) -> PathBuf {
         artifact.path(self.store().ok().flatten().map(AsRef::as_ref))
     }
 
-    /// The configuration a binary was built from; null where it is gone.
+    /// Returns the configuration a binary was built from, or null if it is gone.
     #[must_use]
     pub fn config_of(&self, artifact: &Artifact) -> serde_json::Value {
         match (&artifact.location, self.store()) {
@@ -28,10 +27,10 @@ impl Engine {
         }
     }
 
-    /// Opens a binary for reading, its size checked.
+    /// Opens a binary for reading after checking its size.
     ///
     /// # Errors
-    /// [`Error::State`]: it is gone.
+    /// [`Error::State`] if the file is gone.
     pub fn open(&self, artifact: &Artifact) -> Result<File> {
         let opened = match &artifact.location {
             Location::Temporary(binary) => binary.open(&artifact.record),
@@ -46,7 +45,7 @@ impl Engine {
         })
     }
 
-    /// Hashes a binary again. `false`: it is gone, or not what was committed.
+    /// Hashes a binary again. Returns `false` if it is gone or differs from the committed one.
     #[must_use]
     pub fn verify(&self, artifact: &Artifact) -> bool {
         match (&artifact.location, self.store()) {

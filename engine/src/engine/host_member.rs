@@ -1,5 +1,5 @@
-//! A process as a member of the host: its presence, its part in the steward's duties, and what it knows
-//! of the others. It joins with its first job, on PHP's thread; the duties run on the runtime.
+//! The process as a member of the host: its presence, its periodic tasks while it is the leader, and its view of the other
+//! members. It joins with its first job, on PHP's thread; the tasks run on the runtime.
 
 use std::{
     path::PathBuf,
@@ -25,31 +25,31 @@ use crate::{
     velox::Recency,
 };
 
-/// What a process holds once it takes part in the host.
+/// The state of a process that has joined the host.
 pub(super) struct HostMembership {
     leadership: Leadership,
 }
 
 impl HostMembership {
-    /// Whether this process does the duties of the host now.
+    /// Whether this process is the leader.
     pub(super) fn is_leader(&self) -> bool {
         self.leadership.is_leader()
     }
 }
 
 impl Engine {
-    /// Takes part in the host: shows presence, and watches for the steward's place.
+    /// Joins the host: publishes the presence and takes part in the leader election.
     pub(super) fn join(&self) -> Result<HostMembership> {
         logging::start_writer();
         let dirs = self.dirs()?;
-        // This process may have looked things up for days before its first job.
+        // This process may have run for days before its first job, and its directories may have been removed.
         dirs.restore()?;
         Secret::of_host(&dirs.state)?;
         let presence = Arc::clone(self.presence()?);
         let leadership = Leadership::default();
         self.runtime.spawn_background(leader::run(
             dirs.run.join("steward.lock"),
-            self.tasks(),
+            self.periodic_tasks(),
             leadership.clone(),
         ))?;
         self.runtime.spawn_background(keep_alive(
@@ -60,8 +60,8 @@ impl Engine {
         Ok(HostMembership { leadership })
     }
 
-    /// This process's presence, shown from now on. A worker that has no job shows it too, and takes no part in
-    /// the duties.
+    /// Returns this process's presence, published if necessary. A worker without a job publishes it too, and takes no part in
+    /// the leader election.
     pub(super) fn presence(&self) -> Result<&Arc<Presence>> {
         self.presence.get_or_try_init(|| {
             let dirs = self.dirs()?;
@@ -72,8 +72,8 @@ impl Engine {
         })
     }
 
-    /// The light duties, which any worker may do.
-    fn tasks(&self) -> Vec<PeriodicTask> {
+    /// The light periodic tasks, which any worker may run.
+    fn periodic_tasks(&self) -> Vec<PeriodicTask> {
         let mut tasks = Vec::new();
         if let Ok(dirs) = self.dirs() {
             let (dir, state) = (dirs.run.join("presence"), dirs.state.clone());
@@ -108,13 +108,15 @@ impl Engine {
                 name: "clean artifacts",
                 interval: self.settings().velox.cache.cleanup_interval,
                 is_needed: None,
-                run: Arc::new(move || report("clean", artifact_stats::clean(&clean, || false))),
+                run: Arc::new(move || {
+                    log_failure("clean", artifact_stats::clean(&clean, || false))
+                }),
             });
             tasks.push(PeriodicTask {
                 name: "export index.json",
                 interval: Duration::from_secs(60),
                 is_needed: None,
-                run: Arc::new(move || report("export", export.export())),
+                run: Arc::new(move || log_failure("export", export.export())),
             });
         }
         if let Ok(velox) = self.velox() {
@@ -129,7 +131,7 @@ impl Engine {
         tasks
     }
 
-    /// All processes that take part in the host now; empty where none ever did.
+    /// Lists all live members of the host; empty if no process has joined it.
     #[must_use]
     pub fn workers(&self) -> Vec<PresenceInfo> {
         match (self.presence.get(), self.dirs.get()) {
@@ -140,18 +142,17 @@ impl Engine {
     }
 }
 
-/// Keeps this process a member: what a cleaner of temporary files, or somebody's `rm`, has taken away
-/// is made anew, and the index follows what was changed past it, by those who share the directory
-/// and not the index: another capacity, another container.
+/// Keeps the membership valid: recreates files that a cleaner of temporary files or an `rm` has removed, and updates the
+/// index with changes of processes that share the cache directory but not the index (another capacity, another
+/// container).
 async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
-    let mut told = false;
+    let mut is_reported = false;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let Some(presence) = presence.upgrade() else {
             return;
         };
-        // Looks at memory, and at names that are no farther than run_dir and the kernel's cache: a
-        // thread that may block is woken only where there is something to do.
+        // Checks memory and cached names in run_dir only: a blocking thread is woken only if there is work.
         let missing = !presence.is_published();
         if let Some(store) = &store {
             store.renew_index();
@@ -160,7 +161,7 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
             .clone()
             .filter(|store| store.wants_preparation() || store.has_news());
         if !missing && behind.is_none() {
-            told = false;
+            is_reported = false;
             continue;
         }
         let dirs = dirs.clone();
@@ -175,28 +176,29 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
             })
         });
         let caught_up = caught_up.await.and_then(|caught_up| caught_up);
-        if let (Err(error), false) = (caught_up, told) {
-            log::warn!(error:%; "this process does not keep up with its host");
-            told = true;
+        if let (Err(error), false) = (caught_up, is_reported) {
+            log::warn!(error:%; "failed to refresh shared state");
+            is_reported = true;
         }
     }
 }
 
-/// So long a process builds one at a time, until those that start together with it show their limits.
-pub(super) const SETTLING: Duration = Duration::from_millis(500);
+/// Period after start in which a process builds one at a time, until processes that start together with it have published
+/// their limits.
+pub(super) const STARTUP_PERIOD: Duration = Duration::from_millis(500);
 
-/// The smallest number of concurrent builds that a living process asks for: 1 for `settling` after the first
-/// question, then looked up once a second, or whenever it has to be of now.
-pub(super) fn limit_of(
+/// Returns the host's build limit: the smallest number of concurrent builds that a live process allows. It is 1 for
+/// `startup` after the first call, then read once a second, or at each call with [`Recency::Now`].
+pub(super) fn build_limit(
     presence: PathBuf,
     own: usize,
-    settling: Duration,
+    startup: Duration,
 ) -> impl Fn(Recency) -> usize + Send + Sync {
     let begun = OnceCell::new();
     let last = Mutex::new(None);
     move |recency| {
         let now = clock::since_boot();
-        if now.saturating_sub(*begun.get_or_init(|| now)) < settling {
+        if now.saturating_sub(*begun.get_or_init(|| now)) < startup {
             return 1;
         }
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,8 +211,8 @@ pub(super) fn limit_of(
             }
             _ => {
                 let living = presence::list_alive(&presence);
-                let asked = living.iter().map(|info| info.max_concurrent_builds).min();
-                let limit = asked.unwrap_or(own).clamp(1, own.max(1));
+                let smallest = living.iter().map(|info| info.max_concurrent_builds).min();
+                let limit = smallest.unwrap_or(own).clamp(1, own.max(1));
                 *last = Some((now, limit));
                 limit
             }
@@ -218,7 +220,7 @@ pub(super) fn limit_of(
     }
 }
 
-fn report<T>(task: &str, outcome: Result<T>) {
+fn log_failure<T>(task: &str, outcome: Result<T>) {
     if let Err(error) = outcome {
         log::warn!(task = task, error:%; "periodic task failed");
     }
@@ -229,14 +231,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn smallest_limit_of_the_living_holds_from_the_start() {
+    fn build_limit_is_the_smallest_of_live_processes() {
         let dir = tempfile::tempdir().unwrap();
         let join = |asks| Presence::join(dir.path(), presence::describe("cli", asks)).unwrap();
         let living = dir.path().join("presence");
         let five = join(5);
-        let settling = limit_of(living.clone(), 5, Duration::from_secs(3600));
-        assert_eq!(settling(Recency::Now), 1);
-        let limit = limit_of(living, 5, Duration::ZERO);
+        let starting = build_limit(living.clone(), 5, Duration::from_secs(3600));
+        assert_eq!(starting(Recency::Now), 1);
+        let limit = build_limit(living, 5, Duration::ZERO);
         assert_eq!(limit(Recency::Recent), 5);
         let one = join(1);
         assert_eq!(limit(Recency::Now), 1);

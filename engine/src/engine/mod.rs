@@ -1,7 +1,6 @@
-//! What one PHP process has of Pillion: settings, runtime, directories, store, builds. Everything in
-//! it is made when it is first needed, so that a process which only asks the index starts no thread.
-//! The extension holds it behind one pointer, which a forked child empties ([`crate::runtime`]).
-//! Called on PHP's threads; jobs take what they need along.
+//! All state of one PHP process: settings, runtime, directories, store, builds, Sentry. Each part is created when it is
+//! first needed, so that a process that only reads the index starts no thread. The extension holds it behind one pointer,
+//! which a forked child empties ([`crate::runtime`]). Called on PHP's threads; jobs hold the parts they use.
 
 use std::{
     collections::HashMap,
@@ -31,22 +30,22 @@ mod sentry;
 mod status;
 mod workers;
 
-use host_member::{HostMembership, SETTLING, limit_of};
+use host_member::{HostMembership, STARTUP_PERIOD, build_limit};
 use sentry::SentryCell;
 
-/// What a job ends with.
+/// The result of a job.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// A binary.
     Artifact(Artifact),
-    /// Figures, for a duty that PHP asked for.
+    /// JSON for PHP, such as the report of a cleanup.
     Report(serde_json::Value),
 }
 
-/// The environment as it was when the module started.
+/// The environment variables at module start.
 pub type Environment = HashMap<String, String>;
 
-/// See the head of the file.
+/// All state of one process, opened lazily. Shared by all PHP threads and jobs.
 pub struct Engine {
     resolved: Resolved,
     mode: String,
@@ -56,16 +55,16 @@ pub struct Engine {
     store: OnceCell<Arc<Store>>,
     velox: OnceCell<Arc<Velox>>,
     sentry: Arc<SentryCell>,
-    /// Builds without a cache, for as long as that can't be opened.
+    /// Builds without a cache, used while the cache can't be opened.
     uncached_builds: OnceCell<Arc<Velox>>,
     membership: OnceCell<HostMembership>,
     presence: OnceCell<Arc<Presence>>,
-    /// `None`: it can't be had, and that was said.
+    /// `None` if it can't be opened, which was logged.
     registry: OnceCell<Option<Arc<WorkerRegistry>>>,
 }
 
 impl Engine {
-    /// A process that has done nothing yet. `mode` is the name of PHP's server API.
+    /// Creates the state without opening any part. `mode` is the name of PHP's server API.
     #[must_use]
     pub fn new(resolved: Resolved, mode: &str, environment: Environment) -> Self {
         let threads = resolved.settings.runtime.threads;
@@ -88,7 +87,7 @@ impl Engine {
         }
     }
 
-    /// The settings, and where they came from.
+    /// The settings and their sources.
     #[must_use]
     pub fn resolved(&self) -> &Resolved {
         &self.resolved
@@ -98,10 +97,10 @@ impl Engine {
         &self.resolved.settings
     }
 
-    /// The host's directories.
+    /// Returns the host's directories.
     ///
     /// # Errors
-    /// [`Error::Config`]: a directory that the settings name is not usable.
+    /// [`Error::Config`] if a directory that the settings name is not usable.
     pub fn dirs(&self) -> Result<&Dirs> {
         self.dirs.get_or_try_init(|| {
             self.check_capability("host")?;
@@ -111,25 +110,25 @@ impl Engine {
                 run_dir: host.run_dir.clone(),
                 group: host.group.clone(),
                 env: &|name| self.environment.get(name).cloned(),
-                temporary: self.temporary(),
+                temporary: self.temp_dir(),
                 memory: "/dev/shm".into(),
             })?;
             for warning in &dirs.warnings {
-                log::warn!(reason = warning.as_str(); "directory not as it should be");
+                log::warn!(reason = warning.as_str(); "unexpected directory permissions or location");
             }
             Ok(dirs)
         })
     }
 
-    /// `TMPDIR` as it was when PHP started, else the system's.
-    fn temporary(&self) -> PathBuf {
+    /// `TMPDIR` at module start, else `/tmp`.
+    fn temp_dir(&self) -> PathBuf {
         let named = self.environment.get("TMPDIR").map(PathBuf::from);
         named
             .filter(|dir| dir.is_absolute())
             .unwrap_or_else(|| "/tmp".into())
     }
 
-    /// The artifacts. `None` where the cache is switched off.
+    /// Returns the artifact store, or `None` if the cache is switched off.
     ///
     /// # Errors
     /// The cache directory can't be opened.
@@ -161,10 +160,10 @@ impl Engine {
             .map(Some)
     }
 
-    /// The builds.
+    /// Returns the build client.
     ///
     /// # Errors
-    /// The settings of `velox` are bad, or the directories are.
+    /// A setting of `velox` or a directory is not usable.
     pub fn velox(&self) -> Result<&Arc<Velox>> {
         if let Some(velox) = self.velox.get() {
             return Ok(velox);
@@ -172,17 +171,17 @@ impl Engine {
         self.check_capability("velox")?;
         let dirs = self.dirs()?;
         match self.store() {
-            Ok(store) => Ok(self.velox.get_or_init(|| self.make_velox(dirs, store))),
-            // It may be a full disk, and is tried again with the next build; no build fails for it.
+            Ok(store) => Ok(self.velox.get_or_init(|| self.create_velox(dirs, store))),
+            // The cause may be a full disk: the next build tries again, and no build fails because of it.
             Err(error) => Ok(self.uncached_builds.get_or_init(|| {
                 log::warn!(error = error.to_string().as_str(); "artifact cache not usable");
-                self.make_velox(dirs, None)
+                self.create_velox(dirs, None)
             })),
         }
     }
 
-    fn make_velox(&self, dirs: &Dirs, store: Option<&Arc<Store>>) -> Arc<Velox> {
-        let asks = self.settings().velox.max_concurrent_builds;
+    fn create_velox(&self, dirs: &Dirs, store: Option<&Arc<Store>>) -> Arc<Velox> {
+        let own_limit = self.settings().velox.max_concurrent_builds;
         Arc::new(Velox::new(
             self.settings().velox.clone(),
             store.map(Arc::clone),
@@ -190,11 +189,15 @@ impl Engine {
                 run_dir: dirs.run.clone(),
                 temporary_dir: dirs.state.join("builds"),
             },
-            Arc::new(limit_of(dirs.run.join("presence"), asks, SETTLING)),
+            Arc::new(build_limit(
+                dirs.run.join("presence"),
+                own_limit,
+                STARTUP_PERIOD,
+            )),
         ))
     }
 
-    /// Looks for an artifact of that configuration in the index alone.
+    /// Looks up the artifact of a configuration in the index only.
     ///
     /// # Errors
     /// As [`Engine::store`].
@@ -205,10 +208,10 @@ impl Engine {
             .map(Artifact::hit))
     }
 
-    /// Asks for a build. A hit is done at once and starts nothing.
+    /// Starts a build. A cache hit returns a finished job and starts no thread.
     ///
     /// # Errors
-    /// No server is configured, the process is shutting down, or too much is under way.
+    /// No server is configured, the process is shutting down, or too many jobs are under way.
     pub fn build(
         &self,
         request: Request,
@@ -222,7 +225,7 @@ impl Engine {
         }
         if self.settings().velox.server_url.is_none() {
             return Err(Error::Config(
-                "velox.server_url is not set: nothing can be built; the URL of a Velox server would be right".into(),
+                "velox.server_url is not set; set it to the URL of a Velox build server".into(),
             ));
         }
         let pending = velox.enqueue(request);
@@ -255,13 +258,13 @@ impl Engine {
         })
     }
 
-    /// The store, where the cache is on.
+    /// Returns the store if the cache is on.
     ///
     /// # Errors
-    /// [`Error::Config`] where it is off; or as [`Engine::store`].
+    /// [`Error::Config`] if it is off; or as [`Engine::store`].
     pub fn enabled_store(&self) -> Result<&Arc<Store>> {
         self.store()?.ok_or_else(|| {
-            Error::Config("velox.cache.enabled is off: there are no artifacts".into())
+            Error::Config("velox.cache.enabled is off; set it to on to use artifacts".into())
         })
     }
 
@@ -287,13 +290,13 @@ impl Engine {
         }
     }
 
-    /// Ends it: jobs are aborted or handed over, threads are membership, locks released. Milliseconds as a
-    /// habit, `pillion.shutdown_timeout` at most.
+    /// Stops the process's work: jobs are cancelled, threads joined, locks released. Usually within milliseconds, at most
+    /// `pillion.shutdown_timeout`.
     pub fn stop(&self) {
-        let begun = Instant::now();
-        let ceiling = self.settings().runtime.shutdown_timeout;
-        self.end_sentry(ceiling);
-        self.runtime.stop(ceiling.saturating_sub(begun.elapsed()));
+        let start = Instant::now();
+        let timeout = self.settings().runtime.shutdown_timeout;
+        self.stop_sentry(timeout);
+        self.runtime.stop(timeout.saturating_sub(start.elapsed()));
         logging::stop_writer(Duration::from_millis(200));
     }
 }

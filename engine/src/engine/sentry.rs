@@ -1,6 +1,6 @@
-//! Sentry's room in a process: opened with the first envelope, by PHP's thread, or by the steward's duty
-//! when there is something to adopt. It works without the host's directories too, in memory; and without a thread
-//! for the sender, which is asked for again from time to time: envelopes wait in the outbox, and outlive the process.
+//! The Sentry transport of a process: opened by PHP's thread with the first envelope, or by the leader's task if there is
+//! an outbox to adopt. Without the host's directories it works in memory; without a thread for the sender, envelopes
+//! wait in the outbox, which outlives the process, and the thread is requested again from time to time.
 
 use std::{
     path::PathBuf,
@@ -23,27 +23,28 @@ use crate::{
     sentry::{ReplayState, Sentry, SentryDirs, outbox::AdoptBackoff},
 };
 
-/// How often the steward looks for outboxes whose owners have died.
-const ADOPT_EVERY: Duration = Duration::from_secs(1);
+/// The interval at which the leader checks for outboxes of dead processes.
+const ADOPT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The room, which PHP's threads and the steward's duty may both open.
+/// The transport, which PHP's threads and the leader's task may both open.
 #[derive(Debug, Default)]
 pub(super) struct SentryCell {
-    room: OnceCell<Arc<Sentry>>,
+    sentry: OnceCell<Arc<Sentry>>,
     adopt_backoff: Arc<AdoptBackoff>,
-    /// The sender could not be started, at that second since boot.
-    is_unattended: AtomicBool,
-    tried: AtomicU64,
+    /// The sender could not be started.
+    is_sender_missing: AtomicBool,
+    /// The last attempt to start it, in seconds since boot.
+    last_attempt: AtomicU64,
     replays: Arc<ReplayState>,
 }
 
 impl SentryCell {
     pub(super) fn get(&self) -> Option<&Arc<Sentry>> {
-        self.room.get()
+        self.sentry.get()
     }
 
-    /// Where envelopes and dead letters are, in the directories of the host.
-    fn places(&self, dirs: &Dirs) -> SentryDirs {
+    /// Returns the directories of outboxes and dead letters.
+    fn dirs(&self, dirs: &Dirs) -> SentryDirs {
         SentryDirs {
             run: Some(dirs.run.clone()),
             state: Some(dirs.state.clone()),
@@ -56,65 +57,65 @@ impl SentryCell {
     fn open(
         &self,
         settings: &SentrySettings,
-        places: SentryDirs,
-        spawn_background: impl FnOnce(Arc<Sentry>),
+        dirs: SentryDirs,
+        start_sender: impl FnOnce(Arc<Sentry>),
     ) -> Result<&Arc<Sentry>> {
-        self.room.get_or_try_init(|| {
-            let sentry = Arc::new(Sentry::open(settings.clone(), places)?);
-            spawn_background(Arc::clone(&sentry));
+        self.sentry.get_or_try_init(|| {
+            let sentry = Arc::new(Sentry::open(settings.clone(), dirs)?);
+            start_sender(Arc::clone(&sentry));
             Ok(sentry)
         })
     }
 }
 
 impl Engine {
-    /// The room, with its sender running.
+    /// Returns the transport, opened if necessary, with its sender running.
     ///
     /// # Errors
-    /// The settings of `sentry` are bad, or the process is shutting down.
+    /// A setting of `sentry` is invalid, or the process is shutting down.
     #[inline]
     pub fn sentry(&self) -> Result<&Arc<Sentry>> {
         match self.sentry.get() {
-            Some(sentry) if !self.sentry.is_unattended.load(Ordering::Relaxed) => Ok(sentry),
+            Some(sentry) if !self.sentry.is_sender_missing.load(Ordering::Relaxed) => Ok(sentry),
             Some(sentry) => {
-                self.attend_again(sentry);
+                self.retry_sender(sentry);
                 Ok(sentry)
             }
             None => self.open_sentry(),
         }
     }
 
-    /// Starts the sender where there was no thread for it, at most once a second.
+    /// Starts a sender that was refused a thread, at most once a second.
     #[cold]
-    fn attend_again(&self, sentry: &Arc<Sentry>) {
+    fn retry_sender(&self, sentry: &Arc<Sentry>) {
         let now = clock::since_boot().as_secs();
-        if self.sentry.tried.swap(now, Ordering::Relaxed) != now {
-            self.spawn_background(Arc::clone(sentry));
+        if self.sentry.last_attempt.swap(now, Ordering::Relaxed) != now {
+            self.start_sender(Arc::clone(sentry));
         }
     }
 
-    fn spawn_background(&self, sentry: Arc<Sentry>) {
-        let was_unattended = self.sentry.is_unattended.load(Ordering::Relaxed);
-        let attended = self.runtime.spawn_background(sentry.run());
-        if let (Err(error), false) = (&attended, was_unattended) {
-            log::warn!(error = error.to_string().as_str(); "envelopes wait for a thread that sends them");
+    fn start_sender(&self, sentry: Arc<Sentry>) {
+        let was_missing = self.sentry.is_sender_missing.load(Ordering::Relaxed);
+        let started = self.runtime.spawn_background(sentry.run());
+        if let (Err(error), false) = (&started, was_missing) {
+            log::warn!(error:%; "Sentry sender not started, envelopes stay queued");
         }
-        let is_unattended = attended.is_err();
+        let is_missing = started.is_err();
         self.sentry
-            .is_unattended
-            .store(is_unattended, Ordering::Relaxed);
+            .is_sender_missing
+            .store(is_missing, Ordering::Relaxed);
     }
 
-    /// The settings, without opening the room.
+    /// Returns the settings without opening the transport.
     ///
     /// # Errors
-    /// They are bad.
+    /// A setting is invalid.
     pub fn sentry_settings(&self) -> Result<&SentrySettings> {
         self.check_capability("sentry")?;
         Ok(&self.settings().sentry)
     }
 
-    /// Whether [`Engine::sentry`] would have to open it.
+    /// Whether [`Engine::sentry`] has opened the transport.
     #[inline]
     #[must_use]
     pub fn is_sentry_open(&self) -> bool {
@@ -125,22 +126,22 @@ impl Engine {
     fn open_sentry(&self) -> Result<&Arc<Sentry>> {
         self.check_capability("sentry")?;
         logging::start_writer();
-        let places = match self.dirs() {
-            Ok(dirs) => self.sentry.places(dirs),
+        let dirs = match self.dirs() {
+            Ok(dirs) => self.sentry.dirs(dirs),
             Err(error) => {
-                log::warn!(error = error.to_string().as_str(); "no directory for envelopes: they are kept in memory");
+                log::warn!(error:%; "no directory for the outbox, envelopes stay in memory");
                 SentryDirs::default()
             }
         };
         if let Err(error) = self.membership.get_or_try_init(|| self.join()) {
-            log::warn!(error = error.to_string().as_str(); "this process can't take part in the host");
+            log::warn!(error:%; "failed to join the host");
         }
-        self.sentry.open(&self.settings().sentry, places, |sentry| {
-            self.spawn_background(sentry);
+        self.sentry.open(&self.settings().sentry, dirs, |sentry| {
+            self.start_sender(sentry);
         })
     }
 
-    /// Has all that waits sent, as a job that ends with `true` when nothing waits any more.
+    /// Sends all queued envelopes, as a job that ends with `true` once the queue is empty.
     ///
     /// # Errors
     /// As [`Engine::sentry`].
@@ -149,10 +150,10 @@ impl Engine {
         completions: Option<Arc<CompletionQueue>>,
     ) -> Result<Arc<Job<Value>>> {
         let sentry = Arc::clone(self.sentry()?);
-        if self.sentry.is_unattended.load(Ordering::Relaxed) {
-            self.spawn_background(Arc::clone(&sentry));
+        if self.sentry.is_sender_missing.load(Ordering::Relaxed) {
+            self.start_sender(Arc::clone(&sentry));
         }
-        // Whoever gave up waiting has no use for it: it would hurry the sender for as long as Sentry is away.
+        // Ends with its caller: it would keep the sender busy for as long as Sentry can't be reached.
         self.runtime.spawn("sentry.flush", completions, |context| async move {
             tokio::select! {
                 biased;
@@ -162,13 +163,13 @@ impl Engine {
         })
     }
 
-    /// `pillion.shutdown_timeout`, which is how long a flush takes that was given no time.
+    /// `pillion.shutdown_timeout`, also the default timeout of a flush.
     #[must_use]
     pub fn shutdown_timeout(&self) -> Duration {
         self.settings().runtime.shutdown_timeout
     }
 
-    /// The duty of adopting: opens the room only where there is something to adopt.
+    /// The periodic task of adopting outboxes; opens the transport only if there is one to adopt.
     pub(super) fn adopt_outboxes(&self, dirs: &Dirs) -> Option<super::host_member::PeriodicTask> {
         let off = self.resolved().capability_off("sentry").is_some();
         let settings = self.settings().sentry.clone();
@@ -176,17 +177,17 @@ impl Engine {
             return None;
         }
         let cell = Arc::clone(&self.sentry);
-        let places = cell.places(dirs);
-        let looked_at = places.clone();
+        let dirs = cell.dirs(dirs);
+        let checked = dirs.clone();
         Some(super::host_member::PeriodicTask {
             name: "adopt outboxes",
-            interval: ADOPT_EVERY,
+            interval: ADOPT_INTERVAL,
             is_needed: Some(Arc::new(move || {
-                looked_at.has_adoptable_outboxes() || looked_at.may_replay()
+                checked.has_adoptable_outboxes() || checked.may_replay()
             })),
             run: Arc::new(move || {
-                let opened = cell.open(&settings, places.clone(), |sentry| {
-                    // Duties run on the runtime's threads.
+                let opened = cell.open(&settings, dirs.clone(), |sentry| {
+                    // Periodic tasks run on the runtime's threads.
                     tokio::runtime::Handle::current().spawn(sentry.run());
                 });
                 match opened {
@@ -195,25 +196,25 @@ impl Engine {
                         sentry.replay_due();
                     }
                     Err(error) => {
-                        log::warn!(error = error.to_string().as_str(); "outboxes can't be adopted");
+                        log::warn!(error:%; "failed to adopt outboxes");
                     }
                 }
             }),
         })
     }
 
-    /// A worker that has no job yet adopts what dead processes left, where no process does the duties of the
-    /// host. Cheap where there is a steward, or nothing was ever left: it is asked once a second.
-    pub fn look_for_orphans(&self) {
+    /// Adopts the outboxes of dead processes if the host has no leader; for a worker that has no job yet. Called once a
+    /// second, and cheap if there is a leader or no outbox.
+    pub fn adopt_without_leader(&self) {
         let host = &self.settings().host;
         let off = self.resolved().capability_off("sentry").is_some();
         if self.membership.get().is_some() || off || !self.settings().sentry.enabled {
             return;
         }
-        // Nothing is made for a process that has no use for it.
+        // No directory is created for a process that doesn't need one.
         let user = rustix::process::geteuid().as_raw();
-        let usual = || PathBuf::from(format!("/dev/shm/pillion-{user}"));
-        let run = host.run_dir.clone().unwrap_or_else(usual);
+        let default = || PathBuf::from(format!("/dev/shm/pillion-{user}"));
+        let run = host.run_dir.clone().unwrap_or_else(default);
         if self.dirs.get().is_none() && !run.join("sentry").is_dir() {
             return;
         }
@@ -223,24 +224,24 @@ impl Engine {
         if Lock::is_held(&dirs.run.join("steward.lock")).unwrap_or(true) {
             return;
         }
-        let places = self.sentry.places(dirs);
-        if (places.has_adoptable_outboxes() || places.may_replay())
+        let dirs = self.sentry.dirs(dirs);
+        if (dirs.has_adoptable_outboxes() || dirs.may_replay())
             && let Err(error) = self.sentry()
         {
-            log::warn!(error = error.to_string().as_str(); "outboxes can't be adopted");
+            log::warn!(error:%; "failed to adopt outboxes");
         }
     }
 
-    /// Gives envelopes a moment at the end of the process: a script its whole time, because there may be
-    /// nobody else; a worker a moment, because others go on.
-    pub(super) fn end_sentry(&self, ceiling: Duration) {
-        let is_unattended = self.sentry.is_unattended.load(Ordering::Relaxed);
-        let Some(sentry) = self.sentry.get().filter(|_| !is_unattended) else {
+    /// Sends queued envelopes at the end of the process: a script uses most of `timeout`, because it may be the host's
+    /// last process; a worker takes a moment, because other workers go on.
+    pub(super) fn stop_sentry(&self, timeout: Duration) {
+        let is_missing = self.sentry.is_sender_missing.load(Ordering::Relaxed);
+        let Some(sentry) = self.sentry.get().filter(|_| !is_missing) else {
             return;
         };
         match self.mode.as_str() {
-            "cli" => sentry.shutdown(ceiling * 3 / 4, true),
-            _ => sentry.shutdown((ceiling / 4).min(Duration::from_millis(250)), false),
+            "cli" => sentry.shutdown(timeout * 3 / 4, true),
+            _ => sentry.shutdown((timeout / 4).min(Duration::from_millis(250)), false),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What `Pillion\status()` shows: everything for a health page, nothing secret.
+//! The tree that `Pillion\status()` returns: everything for a health page, no secrets.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use super::{Engine, artifact_stats};
 use crate::host::clock;
 
 impl Engine {
-    /// A tree for people and health checks. Reads a few small files of the host; starts nothing.
-    /// `heap` is the extension's own, in bytes and live allocations.
+    /// Returns the status for health pages. Reads a few small files of the host; starts no thread. `heap` is the extension's
+    /// own, in bytes and live allocations.
     #[must_use]
     pub fn status(&self, heap: (usize, usize)) -> Value {
         let jobs: Vec<Value> = self

@@ -1,5 +1,5 @@
-//! A process as one of the host's workers: the slots of its threads, and all others. A thread asks for its slot
-//! when its first request is over, on PHP's thread; nothing is started for it.
+//! Registers the process's threads in the host's worker registry and lists all workers. A thread registers when its first
+//! request is over, on PHP's thread; no thread is started for it.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use crate::{
 };
 
 impl Engine {
-    /// Whether it takes part in the host for another reason: it has had a job.
+    /// Whether the process has joined the host, which it does with its first job.
     #[must_use]
-    pub fn has_joined(&self) -> bool {
+    pub fn is_host_member(&self) -> bool {
         self.membership.get().is_some()
     }
 
-    /// A slot for the thread that calls. `None`: there is none to be had; that has been said in the log.
-    pub fn take_seat(&self) -> Option<WorkerSlot> {
+    /// Registers the calling thread. Returns `None` if there is no slot; the reason is logged.
+    pub fn register_worker(&self) -> Option<WorkerSlot> {
         let presence = match self.presence() {
             Ok(presence) => presence,
             Err(error) => {
-                log::warn!(error:%; "this worker can't be seen by others");
+                log::warn!(error:%; "worker not registered");
                 return None;
             }
         };
@@ -34,23 +34,21 @@ impl Engine {
             return None;
         }
         let owner = ProcessId::from_presence(&presence.name())?;
-        let seat = self.registry()?.acquire(owner, &self.lives());
-        if seat.is_none() {
-            log::warn!(
-                "this worker can't be seen by others: the host has more than the registry holds"
-            );
+        let slot = self.registry()?.acquire(owner, &self.liveness());
+        if slot.is_none() {
+            log::warn!("worker not registered: the host has more workers than the registry holds");
         }
-        seat
+        slot
     }
 
-    /// Whether a slot that was taken is still this process's, and names a presence that others can see.
+    /// Whether a slot still belongs to this process and refers to a visible presence.
     #[must_use]
-    pub fn is_seated(&self, seat: &WorkerSlot) -> bool {
-        let shown = self.presence.get().is_some_and(|presence| {
+    pub fn is_registered(&self, slot: &WorkerSlot) -> bool {
+        let is_visible = self.presence.get().is_some_and(|presence| {
             presence.is_published()
-                && ProcessId::from_presence(&presence.name()) == Some(seat.owner())
+                && ProcessId::from_presence(&presence.name()) == Some(slot.owner())
         });
-        shown && seat.is_owned()
+        is_visible && slot.is_owned()
     }
 
     fn registry(&self) -> Option<&Arc<WorkerRegistry>> {
@@ -62,7 +60,7 @@ impl Engine {
             match opened {
                 Ok(registry) => Some(Arc::new(registry)),
                 Err(error) => {
-                    log::warn!(error:%; "workers can't be seen by others");
+                    log::warn!(error:%; "worker registry not opened");
                     None
                 }
             }
@@ -70,7 +68,8 @@ impl Engine {
         opened.as_ref()
     }
 
-    fn lives(&self) -> impl Fn(ProcessId) -> bool + use<> {
+    /// Returns a check whether a process is alive.
+    fn liveness(&self) -> impl Fn(ProcessId) -> bool + use<> {
         let dir = self.dirs().ok().map(|dirs| dirs.run.join("presence"));
         move |owner| {
             dir.as_ref()
@@ -78,26 +77,29 @@ impl Engine {
         }
     }
 
-    /// All workers of the host.
+    /// Lists all workers of the host.
     pub(super) fn workers_status(&self) -> Vec<Value> {
-        // Who only asks makes no segment.
-        let is_there = || {
+        // A process that only lists workers creates no segment.
+        let exists = || {
             let dirs = self.dirs().ok()?;
             dirs.run.join("workers-v1.seg").exists().then_some(())
         };
-        if self.registry.get().is_none() && is_there().is_none() {
+        if self.registry.get().is_none() && exists().is_none() {
             return Vec::new();
         }
         let now = clock::unix_ms();
         let entries = self
             .registry()
-            .map(|registry| registry.list(&self.lives()))
+            .map(|registry| registry.list(&self.liveness()))
             .unwrap_or_default();
-        entries.iter().map(|entry| shown(entry, now)).collect()
+        entries
+            .iter()
+            .map(|entry| worker_json(entry, now))
+            .collect()
     }
 }
 
-fn shown(entry: &WorkerRecord, now: u64) -> Value {
+fn worker_json(entry: &WorkerRecord, now: u64) -> Value {
     let since = |field| now.saturating_sub(entry.get(field)) as f64 / 1000.0;
     let ago = |field| (entry.get(field) != 0).then(|| since(field));
     let seconds = |field| entry.get(field) as f64 / 1e6;

@@ -71,11 +71,11 @@ test('without a thread envelopes wait, other work is refused in words, and both 
     [$first, $refused, $second] = $program->hear('without');
     same([true, true], [$first, $second]);
     same(['Pillion\StateException', 900], array_slice($refused, 0, 2));
-    is_true(str_contains($refused[2], 'the system gives no thread (Resource temporarily unavailable'), $refused[2]);
+    is_true(str_contains($refused[2], 'the system refuses a thread (Resource temporarily unavailable'), $refused[2]);
     same([true, true, '2eccb077c71e1f91'], $program->hear('with'));
     same(0, $program->wait());
     same(array_map(fn (int $id): string => sprintf('%032x', $id), [1, 2, 3]), $sentry->events());
-    same(1, substr_count($program->errors(), 'envelopes wait for a thread'), $program->errors());
+    same(1, substr_count($program->errors(), 'Sentry sender not started'), $program->errors());
     is_true(!str_contains($program->errors(), 'panic'), $program->errors());
 });
 

@@ -31,11 +31,11 @@ NULL
 NULL
 NULL
 string(9) "cache_off"
-Pillion\ConfigException(100): velox.cache.enabled is off: there are no artifacts
-Pillion\ConfigException(100): velox.cache.enabled is off: there are no artifacts
-Pillion\ConfigException(100): velox.cache.enabled is off: there are no artifacts
-Pillion\ConfigException(100): velox.cache.enabled is off: there are no artifacts
-Pillion\ConfigException(100): velox.cache.enabled is off: there are no artifacts
+Pillion\ConfigException(100): velox.cache.enabled is off; set it to on to use artifacts
+Pillion\ConfigException(100): velox.cache.enabled is off; set it to on to use artifacts
+Pillion\ConfigException(100): velox.cache.enabled is off; set it to on to use artifacts
+Pillion\ConfigException(100): velox.cache.enabled is off; set it to on to use artifacts
+Pillion\ConfigException(100): velox.cache.enabled is off; set it to on to use artifacts
 array(1) {
   ["enabled"]=>
   bool(false)

@@ -24,6 +24,6 @@ Pillion\RemoteException(700): velox server at http://127.0.0.1:1/ can't be reach
 HIT
 not set
 2eccb077c71e1f91 HIT 2eccb077c71e1f91
-Pillion\ConfigException(100): velox.server_url is not set: nothing can be built; the URL of a Velox server would be right
-Pillion\ConfigException(100): velox.server_url is not set: nothing can be built; the URL of a Velox server would be right
+Pillion\ConfigException(100): velox.server_url is not set; set it to the URL of a Velox build server
+Pillion\ConfigException(100): velox.server_url is not set; set it to the URL of a Velox build server
 HIT

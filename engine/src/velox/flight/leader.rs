@@ -164,7 +164,8 @@ impl Leader {
         let Some(mut table) = FlightTable::open(&self.dir, Duration::ZERO)? else {
             return Ok(false);
         };
-        let without_followers = FlightSlot::try_lock(&self.slot.follower_lock(), LockMode::Exclusive)?;
+        let without_followers =
+            FlightSlot::try_lock(&self.slot.follower_lock(), LockMode::Exclusive)?;
         if without_followers.is_none() || !retire() {
             return Ok(false);
         }

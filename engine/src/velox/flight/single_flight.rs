@@ -139,7 +139,8 @@ impl SingleFlight {
         forced: bool,
         entry: FlightEntry,
     ) -> Result<LeaderClaim> {
-        let has_followers = FlightSlot::try_lock(&slot.follower_lock(), LockMode::Exclusive)?.is_none();
+        let has_followers =
+            FlightSlot::try_lock(&slot.follower_lock(), LockMode::Exclusive)?.is_none();
         if has_followers && outcome::read(&self.dir, id, entry.attempt).is_none() {
             return Ok(LeaderClaim {
                 id,

@@ -150,8 +150,10 @@ impl FlightTable {
         let path = dir.join("table.lock");
         let lock = match Lock::within(&path, LockMode::Exclusive, timeout) {
             // The cache directory may have been removed meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => files::create_dir_with_parent(dir)
-                .and_then(|()| Lock::within(&path, LockMode::Exclusive, timeout)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                files::create_dir_with_parent(dir)
+                    .and_then(|()| Lock::within(&path, LockMode::Exclusive, timeout))
+            }
             lock => lock,
         };
         let lock = lock.context(|| format!("locking {}", path.display()))?;
