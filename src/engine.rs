@@ -75,7 +75,7 @@ pub fn prepare() -> &'static Resolved {
     }));
     let startup = startup::read();
     if sapi() == "fpm-fcgi" {
-        logging::be_master();
+        logging::set_fpm_master();
     }
     logging::install(&log_settings(startup));
     &startup.resolved

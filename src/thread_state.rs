@@ -1,4 +1,4 @@
-//! What Pillion keeps for one PHP thread (the only one, without ZTS): the completions of its jobs, the
+//! What Pillion keeps for one PHP thread (the only one, without ZTS): the queue of its finished jobs, the
 //! futures that PHP holds, and the notifier's stream. Made by GINIT, dropped by GSHUTDOWN; FrankenPHP
 //! ends threads while others go on.
 
@@ -53,7 +53,7 @@ impl Thread {
         work(unsafe { &mut *Self::current() })
     }
 
-    /// The completions, made at the first job. In a forked child the parent's is forgotten, because the
+    /// The queue of finished jobs, created at the first job. In a forked child the parent's is forgotten, because the
     /// parent's threads write to it, and a fresh one takes its notifier over.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Thread {
     ) -> Result<Vec<*mut zend_object>> {
         let (mut ids, some_missing) = self.completions()?.drain();
         if some_missing {
-            // More were done than the completions holds: look through all that PHP has in hand.
+            // More finished than the queue holds: look through all that PHP has in hand.
             let done = self.futures.iter().filter(|(_, held)| is_done(held.object));
             ids = done.map(|(id, _)| *id).collect();
         }

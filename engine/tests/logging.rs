@@ -1,5 +1,5 @@
-//! What only a whole process can show of logging: the `log` facade, settings that change, and forks.
-//! One test, because the facade is the process's.
+//! Logging of a whole process: the `log` facade, changed settings, and forks.
+//! One test, because a process has one facade.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -10,7 +10,7 @@ use pillion_engine::{
 };
 
 const SOON: Duration = Duration::from_secs(5);
-/// Children that are forked while threads log, and change what logs.
+/// Children that are forked while threads log and change the settings.
 const FORKS: usize = 100;
 
 fn settings(path: &Path, level: LevelFilter) -> LogSettings {
@@ -21,7 +21,7 @@ fn settings(path: &Path, level: LevelFilter) -> LogSettings {
     }
 }
 
-/// Reads the settings of a process that has none.
+/// Resolves the settings of a process that has none.
 fn resolve_nothing() {
     let resolved = resolve(&Sources {
         ini: &|_| None,
@@ -32,9 +32,9 @@ fn resolve_nothing() {
     assert_eq!(resolved.settings.log.level, LevelFilter::Info);
 }
 
-/// Forks; the child runs `work` and ends with its answer, for which the parent waits at most 20 s.
+/// Forks; the child runs `work` and exits with its result. The parent waits for at most 20 s.
 fn in_child(work: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child runs what is under test, and ends with _exit.
+    // SAFETY: the child runs the code under test and ends with _exit.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let good = work();
@@ -81,8 +81,8 @@ fn the_facade_follows_its_settings_and_survives_forks() {
         (&"odd certificate".into(), &"rustls".into())
     );
 
-    // Many threads speak through the queue while children are forked: a child that needed a lock of
-    // theirs would hang, and one that wrote the parent's queue would write lines twice.
+    // Many threads log through the queue while children are forked: a child that needed one of their locks
+    // would hang, and one that wrote the parent's queue would write lines twice.
     logging::start_writer();
     let stop = std::sync::atomic::AtomicBool::new(false);
     let failed = std::thread::scope(|scope| {
@@ -98,14 +98,14 @@ fn the_facade_follows_its_settings_and_survives_forks() {
                 }
             });
         }
-        // One more starts and ends the writer, and so holds its lock most of the time.
+        // One more starts and stops the writer, and so holds its lock most of the time.
         scope.spawn(|| {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 logging::stop_writer(SOON);
                 logging::start_writer();
             }
         });
-        // And one puts settings in force all the time.
+        // And one applies settings all the time.
         scope.spawn(|| {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 logging::install(&settings(&path, LevelFilter::Info));
@@ -146,7 +146,7 @@ fn the_facade_follows_its_settings_and_survives_forks() {
         );
     }
 
-    // Other settings take over while the writer runs, and nothing under way is lost.
+    // Other settings are applied while the writer runs; no queued line is lost.
     let other = dir.path().join("other");
     fs::write(&other, "").unwrap();
     log::info!(target: "pillion::test", "under way");
@@ -174,7 +174,7 @@ fn the_facade_follows_its_settings_and_survives_forks() {
     });
     assert!(nothing_of_the_parents);
 
-    // What is wrong with the settings is told in the same log.
+    // Errors of the settings are in the same log.
     resolve(&Sources {
         ini: &|name| (name == "pillion.velox_build_timeout").then(|| "5 minutes".into()),
         env: &|_| None,

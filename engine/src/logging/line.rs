@@ -1,6 +1,6 @@
-//! How a line looks: `text` for people, `json` and `logfmt` for machines. Time, level, event and
-//! process, then the fields in the order in which they were given. No line is longer than what a pipe
-//! takes in one piece, so that lines of several workers on one pipe never run into each other.
+//! Formats log lines: `text` for people, `json` and `logfmt` for machines. Time, level, event and process id, then the
+//! fields in the order of the call. No line is longer than an atomic write to a pipe, so that lines of several workers on
+//! one pipe never mix.
 
 use std::{fmt::Write as _, time::SystemTime};
 
@@ -12,30 +12,30 @@ use log::{
 use super::{escape, time};
 use crate::config::LogFormat;
 
-/// Longest line in bytes, newline included: `PIPE_BUF` of Linux.
-pub(super) const LONGEST: usize = 4096;
+/// Bytes of a line, newline included: `PIPE_BUF` of Linux.
+pub(super) const MAX_LEN: usize = 4096;
 
-/// Room that is kept for saying that something was left out, and for the end of the line.
+/// Bytes reserved for the mark of omitted fields and the end of the line.
 const RESERVE: usize = 32;
 
-/// Longest event in bytes; it should be a few fixed words, but other crates speak here too.
-const LONGEST_EVENT: usize = 512;
+/// Bytes of an event. Ours are a few fixed words, but other crates log here too.
+const MAX_EVENT_LEN: usize = 512;
 
-/// What every line begins with.
+/// The fields that every line starts with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct Header {
     pub time: SystemTime,
     pub level: Level,
     pub pid: u32,
 }
 
-/// Renders a record, with a newline at the end.
-pub(super) fn of_record(format: LogFormat, head: Head, record: &Record<'_>) -> String {
+/// Formats a record, with a newline at the end.
+pub(super) fn format_record(format: LogFormat, header: Header, record: &Record<'_>) -> String {
     let event = match record.args().as_str() {
         Some(fixed) => fixed.into(),
         None => record.args().to_string(),
     };
-    let mut line = Builder::new(format, head, &event);
+    let mut line = Builder::new(format, header, &event);
     if !super::is_ours(record.metadata()) {
         line.text("target", record.target());
     }
@@ -44,17 +44,22 @@ pub(super) fn of_record(format: LogFormat, head: Head, record: &Record<'_>) -> S
     line.finish()
 }
 
-/// Renders the line that tells of lost ones.
-pub(super) fn of_dropped(format: LogFormat, time: SystemTime, pid: u32, count: u64) -> String {
+/// Formats the line that reports dropped ones.
+pub(super) fn format_drop_report(
+    format: LogFormat,
+    time: SystemTime,
+    pid: u32,
+    count: u64,
+) -> String {
     let level = Level::Warn;
-    let head = Head { time, level, pid };
-    let mut line = Builder::new(format, head, "log lines dropped");
+    let header = Header { time, level, pid };
+    let mut line = Builder::new(format, header, "log lines dropped");
     line.plain("count", count);
     line.finish()
 }
 
-/// Renders the line that tells of a file which takes none.
-pub(super) fn of_file(
+/// Formats the line that reports a failing log file.
+pub(super) fn format_file_error(
     format: LogFormat,
     time: SystemTime,
     pid: u32,
@@ -62,8 +67,12 @@ pub(super) fn of_file(
     error: &str,
 ) -> String {
     let level = Level::Error;
-    let head = Head { time, level, pid };
-    let mut line = Builder::new(format, head, "log file takes no lines, standard error does");
+    let header = Header { time, level, pid };
+    let mut line = Builder::new(
+        format,
+        header,
+        "log file not writable, logging to standard error",
+    );
     line.text("path", path);
     line.text("error", error);
     line.finish()
@@ -76,34 +85,34 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(format: LogFormat, head: Head, event: &str) -> Self {
+    fn new(format: LogFormat, header: Header, event: &str) -> Self {
         let mut out = String::with_capacity(256);
-        let level = head.level;
-        let event = escape::tame("event", event);
+        let level = header.level;
+        let event = escape::sanitize("event", event);
         let event = event
-            .get(..escape::floor(&event, LONGEST_EVENT))
+            .get(..escape::floor_char_boundary(&event, MAX_EVENT_LEN))
             .unwrap_or_default();
         match format {
             LogFormat::Text => {
-                time::append(&mut out, head.time);
+                time::append(&mut out, header.time);
                 let _ = write!(out, " {level:<5} ");
                 escape::append(&mut out, event, &['\\']);
-                let _ = write!(out, " pid={}", head.pid);
+                let _ = write!(out, " pid={}", header.pid);
             }
             LogFormat::Json => {
                 out.push_str("{\"time\":\"");
-                time::append(&mut out, head.time);
+                time::append(&mut out, header.time);
                 let name = level.as_str().to_ascii_lowercase();
                 let _ = write!(out, "\",\"level\":\"{name}\",\"event\":");
                 escape::append_quoted(&mut out, event);
-                let _ = write!(out, ",\"pid\":{}", head.pid);
+                let _ = write!(out, ",\"pid\":{}", header.pid);
             }
             LogFormat::Logfmt => {
                 out.push_str("time=");
-                time::append(&mut out, head.time);
+                time::append(&mut out, header.time);
                 let _ = write!(out, " level={} event=", level.as_str().to_ascii_lowercase());
                 escape::append_value(&mut out, event);
-                let _ = write!(out, " pid={}", head.pid);
+                let _ = write!(out, " pid={}", header.pid);
             }
         }
         Self {
@@ -113,7 +122,7 @@ impl Builder {
         }
     }
 
-    /// A field whose value needs no quotes in any format.
+    /// Appends a field with a value that needs no quotes in any format.
     fn plain(&mut self, name: &str, value: impl std::fmt::Display) {
         self.field(name, |out, _| {
             let _ = write!(out, "{value}");
@@ -121,23 +130,23 @@ impl Builder {
     }
 
     fn text(&mut self, name: &str, value: &str) {
-        let value = escape::tame(name, value);
+        let value = escape::sanitize(name, value);
         self.field(name, |out, format| match format {
             LogFormat::Json => escape::append_quoted(out, &value),
             LogFormat::Text | LogFormat::Logfmt => escape::append_value(out, &value),
         });
     }
 
-    /// Appends a field, or takes it back where the line would be too long.
+    /// Appends a field, or omits it if the line would be too long.
     fn field(&mut self, name: &str, value: impl FnOnce(&mut String, LogFormat)) {
         let before = self.out.len();
-        let name = fit(name);
+        let name = field_name(name);
         let _ = match self.format {
             LogFormat::Json => write!(self.out, ",\"{name}\":"),
             LogFormat::Text | LogFormat::Logfmt => write!(self.out, " {name}="),
         };
         value(&mut self.out, self.format);
-        if self.out.len() > LONGEST - RESERVE {
+        if self.out.len() > MAX_LEN - RESERVE {
             self.out.truncate(before);
             self.is_cut = true;
         }
@@ -154,9 +163,9 @@ impl Builder {
     }
 }
 
-/// A field's name without anything that would need quotes, and none that the line has already.
-fn fit(name: &str) -> String {
-    let mut fit: String = name
+/// Returns a field name without characters that need quotes, and different from the names in the header.
+fn field_name(name: &str) -> String {
+    let mut clean: String = name
         .chars()
         .take(64)
         .map(|c| {
@@ -168,12 +177,12 @@ fn fit(name: &str) -> String {
         })
         .collect();
     if matches!(
-        fit.as_str(),
+        clean.as_str(),
         "" | "time" | "level" | "event" | "pid" | "is_cut"
     ) {
-        fit.push('_');
+        clean.push('_');
     }
-    fit
+    clean
 }
 
 impl<'kvs> VisitSource<'kvs> for Builder {
@@ -185,14 +194,14 @@ impl<'kvs> VisitSource<'kvs> for Builder {
     }
 }
 
-/// One field on its way into the line, by its type.
+/// Appends one field by the type of its value.
 struct Field<'a> {
     line: &'a mut Builder,
     name: &'a str,
 }
 
 impl<'v> VisitValue<'v> for Field<'_> {
-    /// Anything else: what it displays.
+    /// Other types are logged by their `Display`.
     fn visit_any(&mut self, value: Value<'_>) -> Result<(), Error> {
         self.line.text(self.name, &value.to_string());
         Ok(())
@@ -214,7 +223,7 @@ impl<'v> VisitValue<'v> for Field<'_> {
     }
 
     fn visit_f64(&mut self, value: f64) -> Result<(), Error> {
-        // JSON has no word for what is not finite.
+        // JSON has no notation for infinities and NaN.
         if value.is_finite() {
             self.line.plain(self.name, value);
         } else {
@@ -243,14 +252,14 @@ mod tests {
     const FORMATS: [LogFormat; 3] = [LogFormat::Text, LogFormat::Json, LogFormat::Logfmt];
 
     fn render(format: LogFormat, event: &str, fields: &[(&str, Value<'_>)]) -> String {
-        let head = Head {
+        let header = Header {
             time: UNIX_EPOCH + Duration::from_millis(1_795_248_689_123),
             level: Level::Info,
             pid: 7,
         };
-        of_record(
+        format_record(
             format,
-            head,
+            header,
             &Record::builder()
                 .target("pillion::velox")
                 .key_values(&fields)
@@ -260,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn one_event_in_each_format() {
+    fn event_in_each_format() {
         let fields = [
             ("os", Value::from("linux")),
             ("plugins_count", Value::from(4)),
@@ -287,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_can_not_pose_as_the_head_of_the_line() {
+    fn field_can_not_replace_a_header_field() {
         let line = render(
             LogFormat::Json,
             "x",
@@ -330,7 +339,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_line_is_one_line_of_bounded_length_whatever_is_in_it(
+        fn line_is_one_line_of_bounded_length(
             event: String,
             fields in proptest::collection::vec(("\\PC{0,9}", "(?s).{0,2000}"), 0..6),
         ) {
@@ -338,7 +347,7 @@ mod tests {
                 fields.iter().map(|(name, value)| (name.as_str(), Value::from(value.as_str()))).collect();
             for format in FORMATS {
                 let line = render(format, &event, &fields);
-                prop_assert!(line.len() <= LONGEST, "{}", line.len());
+                prop_assert!(line.len() <= MAX_LEN, "{}", line.len());
                 prop_assert!(line.ends_with('\n'));
                 prop_assert!(!line.trim_end_matches('\n').chars().any(char::is_control));
                 if format == LogFormat::Json {

@@ -1,6 +1,5 @@
-//! Where lines end: standard error and files. One write(2) a line, so that lines of several processes
-//! never mix. What can't be taken at once is lost rather than waited for, on PHP's threads always,
-//! on the writer thread after a while.
+//! Writes lines to standard error and files. One write(2) a line, so that lines of several processes never mix. A line
+//! that can't be written at once is dropped: always on PHP's threads, after a timeout on the writer thread.
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,18 +15,18 @@ use std::{
 
 use crate::{descriptors, file_size::without_sigxfsz};
 
-/// The inode of the socket that was standard error when PHP started (of a journal, say); 0: it was none.
+/// The inode of standard error at start if it was a socket (of a journal, say), else 0.
 static STDERR_SOCKET: AtomicU64 = AtomicU64::new(0);
 
-/// Remembers what standard error is. When PHP starts.
-pub(super) fn note_stderr() {
+/// Records the socket of standard error. Called when PHP starts.
+pub(super) fn record_stderr() {
     let inode = socket_inode(libc::STDERR_FILENO).unwrap_or(0);
     STDERR_SOCKET.store(inode, Ordering::Relaxed);
 }
 
-/// Whether the number of standard error is that of a connection by now: a daemon has closed it, and the application's
-/// next connection was given the number.
-fn is_connection(fd: RawFd) -> bool {
+/// Whether the descriptor of standard error now belongs to a connection: a daemon has closed it, and the application's next
+/// connection got the number.
+fn is_other_socket(fd: RawFd) -> bool {
     fd == libc::STDERR_FILENO
         && socket_inode(fd).is_some_and(|inode| inode != STDERR_SOCKET.load(Ordering::Relaxed))
 }
@@ -39,13 +38,13 @@ fn socket_inode(fd: RawFd) -> Option<u64> {
     (stat.st_mode & libc::S_IFMT == libc::S_IFSOCK).then_some(stat.st_ino)
 }
 
-/// Writes a line to a descriptor that others share, so its flags stay as they are. Asks first whether
-/// it would block, for up to `patience`; a pipe that says no longer has room for a whole line.
+/// Writes a line to a descriptor that other processes share, so its flags are not changed. Polls first, for up to
+/// `timeout`; a pipe that polls as writable has space for a whole line.
 ///
 /// # Errors
-/// Nobody takes the line, or not in time.
-pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Result<()> {
-    if is_connection(fd) {
+/// The reader has closed the pipe, or the write would block for longer than `timeout`.
+pub(super) fn write_shared(fd: RawFd, line: &str, timeout: Duration) -> io::Result<()> {
+    if is_other_socket(fd) {
         return Err(io::ErrorKind::BrokenPipe.into());
     }
     let mut poll = libc::pollfd {
@@ -53,13 +52,13 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
         events: libc::POLLOUT,
         revents: 0,
     };
-    let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: one valid entry. An error leaves `revents` at zero, and the line is given up.
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: one valid entry. An error leaves `revents` at zero, and the line is dropped.
     unsafe { libc::poll(&raw mut poll, 1, millis) };
     match poll.revents {
         libc::POLLOUT => {}
         0 => return Err(io::ErrorKind::WouldBlock.into()),
-        // The reader has gone, and writing would raise SIGPIPE.
+        // The reader has closed it, and writing would raise SIGPIPE.
         _ => return Err(io::ErrorKind::BrokenPipe.into()),
     }
     // SAFETY: the pointer and the length are those of `line`.
@@ -70,12 +69,11 @@ pub(super) fn write_shared(fd: RawFd, line: &str, patience: Duration) -> io::Res
     Ok(())
 }
 
-/// Appends a line to a file that is opened for it alone: nothing stays open that a fork would share,
-/// and a rotated file is never written to. `may_create`: false for a master of the superuser, whose
-/// children could not write to what it made.
+/// Appends a line to a file that is opened for it: no descriptor stays open that a fork would share, and a rotated file is
+/// never written to. `may_create` is `false` for php-fpm's master as root, whose children could not write to its file.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub(super) fn append_once(path: &Path, line: &str, may_create: bool) -> io::Result<()> {
     let mut file = open(path, may_create)?;
     without_sigxfsz(|| file.write(line.as_bytes())).map(drop)
@@ -98,7 +96,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Closes the file where its path leads to another one by now, or to none: it was rotated.
+    /// Closes the file if its path refers to another file or to none because it was rotated.
     pub(super) fn refresh(&mut self, path: &Path) {
         if let Some((_, device, inode)) = self.open
             && !path
@@ -109,17 +107,17 @@ impl LogFile {
         }
     }
 
-    /// Appends a line; opens the file first, where it is not open.
+    /// Appends a line, opening the file first if necessary.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's error.
     pub(super) fn append(&mut self, path: &Path, line: &str) -> io::Result<()> {
         let file = match &mut self.open {
             Some((file, ..)) => file,
             None => {
                 let file = open(path, true)?;
-                let held = file.metadata()?;
-                &mut self.open.insert((file, held.dev(), held.ino())).0
+                let metadata = file.metadata()?;
+                &mut self.open.insert((file, metadata.dev(), metadata.ino())).0
             }
         };
         file.write(line.as_bytes()).map(drop)

@@ -1,5 +1,5 @@
-//! The state with its targets, each test with a state of its own and a pipe for standard error. What
-//! only the whole process can show (the facade, forks) stands in `engine/tests/logging.rs`.
+//! The logger with its targets, each test with its own logger and a pipe for standard error. Tests of the whole process
+//! (the facade, forks) are in `engine/tests/logging.rs`.
 
 use std::{
     fs,
@@ -11,26 +11,26 @@ use std::{
 
 use log::{Level, LevelFilter, Record};
 
-use super::{state::State, *};
+use super::{logger::Logger, *};
 use crate::config::{LogFormat, LogTarget};
 
-const SOON: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A state whose standard error is a pipe.
-fn state(target: LogTarget) -> (&'static State, PipeReader, PipeWriter) {
+/// A logger with a pipe for standard error.
+fn logger(target: LogTarget) -> (&'static Logger, PipeReader, PipeWriter) {
     let (reader, writer) = pipe().unwrap();
     let settings = LogSettings {
         target,
         level: LevelFilter::Info,
         format: LogFormat::Logfmt,
     };
-    let state = State::new(settings, writer.as_raw_fd(), 0);
-    (Box::leak(Box::new(state)), reader, writer)
+    let logger = Logger::new(settings, writer.as_raw_fd(), 0);
+    (Box::leak(Box::new(logger)), reader, writer)
 }
 
-fn say(state: &State, event: &str, number: u64) {
+fn log_line(logger: &Logger, event: &str, number: u64) {
     let fields = [("number", number)];
-    state.accept(
+    logger.log(
         &Record::builder()
             .level(Level::Info)
             .target("pillion::test")
@@ -40,7 +40,7 @@ fn say(state: &State, event: &str, number: u64) {
     );
 }
 
-/// All that was written to standard error.
+/// Returns the content of standard error.
 fn all(mut reader: PipeReader, writer: PipeWriter) -> String {
     drop(writer);
     let mut text = String::new();
@@ -59,63 +59,63 @@ fn read(path: &Path) -> String {
 }
 
 #[test]
-fn without_a_writer_a_line_is_there_when_the_call_returns() {
-    let (state, reader, writer) = state(LogTarget::Stderr);
-    say(state, "first", 1);
+fn line_is_written_at_once_without_a_writer() {
+    let (logger, reader, writer) = logger(LogTarget::Stderr);
+    log_line(logger, "first", 1);
     let text = all(reader, writer);
     assert!(text.contains("level=info event=first pid="), "{text}");
 }
 
 #[test]
-fn a_writer_writes_all_lines_in_order_and_stopping_it_loses_none() {
+fn writer_keeps_the_order_and_drains_on_stop() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     fs::write(&path, "").unwrap();
-    let (state, ..) = state(LogTarget::File(path.clone()));
-    state.start_writer();
-    state.start_writer();
+    let (logger, ..) = logger(LogTarget::File(path.clone()));
+    logger.start_writer();
+    logger.start_writer();
     for number in 0..500 {
-        say(state, "line", number);
+        log_line(logger, "line", number);
     }
     let start = Instant::now();
-    assert!(state.stop_writer(SOON));
+    assert!(logger.stop_writer(TIMEOUT));
     assert!(
         start.elapsed() < Duration::from_secs(1),
         "{:?}",
         start.elapsed()
     );
-    say(state, "after", 500);
+    log_line(logger, "after", 500);
     assert_eq!(numbers(&read(&path)), (0..=500).collect::<Vec<_>>());
-    assert!(!state.stop_writer(SOON), "there is none any more");
+    assert!(!logger.stop_writer(TIMEOUT), "there is none any more");
 }
 
 #[test]
 fn flush_returns_when_the_lines_are_in_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    let (state, ..) = state(LogTarget::File(path.clone()));
-    state.start_writer();
+    let (logger, ..) = logger(LogTarget::File(path.clone()));
+    logger.start_writer();
     for number in 0..100 {
-        say(state, "line", number);
+        log_line(logger, "line", number);
     }
-    assert!(state.flush(SOON));
+    assert!(logger.flush(TIMEOUT));
     assert_eq!(numbers(&read(&path)).len(), 100);
-    state.stop_writer(SOON);
+    logger.stop_writer(TIMEOUT);
 }
 
 #[test]
-fn a_rotated_file_is_opened_anew() {
+fn rotated_file_is_reopened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let old = dir.path().join("log.1");
-    let (state, ..) = state(LogTarget::File(path.clone()));
-    state.start_writer();
-    say(state, "before", 1);
-    assert!(state.flush(SOON));
+    let (logger, ..) = logger(LogTarget::File(path.clone()));
+    logger.start_writer();
+    log_line(logger, "before", 1);
+    assert!(logger.flush(TIMEOUT));
     fs::rename(&path, &old).unwrap();
-    say(state, "after", 2);
-    assert!(state.flush(SOON));
-    state.stop_writer(SOON);
+    log_line(logger, "after", 2);
+    assert!(logger.flush(TIMEOUT));
+    logger.stop_writer(TIMEOUT);
     assert_eq!(
         (numbers(&read(&old)), numbers(&read(&path))),
         (vec![1], vec![2])
@@ -123,36 +123,36 @@ fn a_rotated_file_is_opened_anew() {
 }
 
 #[test]
-fn a_file_that_takes_no_lines_is_told_once_and_standard_error_takes_them() {
+fn failing_file_is_reported_once_and_stderr_is_used() {
     let dir = tempfile::tempdir().unwrap();
-    let (state, reader, writer) = state(LogTarget::File(dir.path().join("missing/log")));
-    say(state, "line", 1);
-    state.start_writer();
-    say(state, "line", 2);
-    say(state, "line", 3);
-    state.stop_writer(SOON);
+    let (logger, reader, writer) = logger(LogTarget::File(dir.path().join("missing/log")));
+    log_line(logger, "line", 1);
+    logger.start_writer();
+    log_line(logger, "line", 2);
+    log_line(logger, "line", 3);
+    logger.stop_writer(TIMEOUT);
     let text = all(reader, writer);
-    assert_eq!(text.matches("log file takes no lines").count(), 1, "{text}");
+    assert_eq!(text.matches("log file not writable").count(), 1, "{text}");
     assert!(text.contains("missing/log"), "{text}");
     assert_eq!(numbers(&text), [1, 2, 3]);
 }
 
 #[test]
-fn a_reader_that_stands_still_costs_lines_and_never_time() {
-    let (state, reader, writer) = state(LogTarget::Stderr);
-    state.start_writer();
+fn stalled_reader_costs_lines_but_no_time() {
+    let (logger, reader, writer) = logger(LogTarget::Stderr);
+    logger.start_writer();
     let start = Instant::now();
     for number in 0..20_000 {
-        say(state, "line", number);
+        log_line(logger, "line", number);
     }
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "{:?}",
         start.elapsed()
     );
-    assert!(!state.flush(Duration::from_millis(50)));
+    assert!(!logger.flush(Duration::from_millis(50)));
     let start = Instant::now();
-    assert!(state.stop_writer(SOON));
+    assert!(logger.stop_writer(TIMEOUT));
     assert!(
         start.elapsed() < Duration::from_secs(1),
         "{:?}",
@@ -160,7 +160,7 @@ fn a_reader_that_stands_still_costs_lines_and_never_time() {
     );
     // Direct lines don't wait for the full pipe either.
     let start = Instant::now();
-    say(state, "line", 20_000);
+    log_line(logger, "line", 20_000);
     assert!(start.elapsed() < Duration::from_secs(1));
     let text = all(reader, writer);
     let written = numbers(&text);
@@ -173,15 +173,15 @@ fn a_reader_that_stands_still_costs_lines_and_never_time() {
 }
 
 #[test]
-fn what_was_lost_is_told_when_somebody_reads_again() {
-    let (state, mut reader, writer) = state(LogTarget::Stderr);
+fn dropped_lines_are_reported_once_stderr_is_read() {
+    let (logger, mut reader, writer) = logger(LogTarget::Stderr);
     for number in 0..2_000 {
-        say(state, "line", number);
+        log_line(logger, "line", number);
     }
     let mut buffer = vec![0; 1 << 20];
     let full = reader.read(&mut buffer).unwrap();
     let before = numbers(std::str::from_utf8(&buffer[..full]).unwrap()).len();
-    say(state, "line", 2_000);
+    log_line(logger, "line", 2_000);
     let text = all(reader, writer);
     let lost = format!(
         "event=\"log lines dropped\" pid={} count={}\n",
@@ -196,43 +196,43 @@ fn what_was_lost_is_told_when_somebody_reads_again() {
 }
 
 #[test]
-fn a_reader_that_has_gone_raises_no_signal_and_stops_nobody() {
-    let (state, reader, writer) = state(LogTarget::Stderr);
+fn closed_pipe_raises_no_signal() {
+    let (logger, reader, writer) = logger(LogTarget::Stderr);
     drop(reader);
-    say(state, "line", 1);
-    state.start_writer();
-    say(state, "line", 2);
+    log_line(logger, "line", 1);
+    logger.start_writer();
+    log_line(logger, "line", 2);
     let start = Instant::now();
-    assert!(state.flush(SOON));
-    assert!(state.stop_writer(SOON));
+    assert!(logger.flush(TIMEOUT));
+    assert!(logger.stop_writer(TIMEOUT));
     assert!(start.elapsed() < Duration::from_secs(1));
     drop(writer);
 }
 
 #[test]
-fn lines_for_php_wait_until_php_takes_them() {
-    let (state, reader, writer) = state(LogTarget::Php);
-    state.start_writer();
+fn lines_for_php_are_queued_until_drained() {
+    let (logger, reader, writer) = logger(LogTarget::Php);
+    logger.start_writer();
     for number in 0..3 {
-        say(state, "line", number);
+        log_line(logger, "line", number);
     }
-    assert!(state.flush(SOON));
-    let first = state.drain_php(2);
+    assert!(logger.flush(TIMEOUT));
+    let first = logger.drain_php(2);
     assert_eq!(first.len(), 2);
     assert_eq!(first[0].level, Level::Info);
     assert!(first[0].text.ends_with("number=0"), "{:?}", first[0]);
-    assert_eq!(state.drain_php(10).len(), 1);
-    assert!(state.drain_php(10).is_empty());
+    assert_eq!(logger.drain_php(10).len(), 1);
+    assert!(logger.drain_php(10).is_empty());
     assert_eq!(all(reader, writer), "");
 }
 
 #[test]
-fn php_that_never_takes_lines_loses_the_newest_and_is_told() {
-    let (state, ..) = state(LogTarget::Php);
+fn full_php_queue_drops_the_newest_and_reports_it() {
+    let (logger, ..) = logger(LogTarget::Php);
     for number in 0..3_000 {
-        say(state, "line", number);
+        log_line(logger, "line", number);
     }
-    let lines = state.drain_php(10_000);
+    let lines = logger.drain_php(10_000);
     assert_eq!(lines[0].level, Level::Warn);
     assert!(
         lines[0].text.contains("log lines dropped"),
@@ -248,8 +248,8 @@ fn php_that_never_takes_lines_loses_the_newest_and_is_told() {
 }
 
 #[test]
-fn waiting_lines_are_bounded_in_bytes_too() {
-    let (state, ..) = state(LogTarget::Php);
+fn queue_is_bounded_in_bytes() {
+    let (logger, ..) = logger(LogTarget::Php);
     let long = "x".repeat(1_400);
     for _ in 0..1_000 {
         let fields = [("a", &long), ("b", &long)];
@@ -258,9 +258,9 @@ fn waiting_lines_are_bounded_in_bytes_too() {
             .key_values(&fields)
             .args(format_args!("e"))
             .build();
-        state.accept(&record);
+        logger.log(&record);
     }
-    let bytes: usize = state
+    let bytes: usize = logger
         .drain_php(10_000)
         .iter()
         .map(|line| line.text.len())
@@ -269,10 +269,10 @@ fn waiting_lines_are_bounded_in_bytes_too() {
 }
 
 #[test]
-fn the_writers_thread_takes_no_signal_but_faults() {
-    let (state, ..) = state(LogTarget::Stderr);
-    state.start_writer();
-    assert!(state.flush(SOON));
+fn writer_thread_blocks_all_but_fault_signals() {
+    let (logger, ..) = logger(LogTarget::Stderr);
+    logger.start_writer();
+    assert!(logger.flush(TIMEOUT));
     let masks: Vec<u64> = fs::read_dir("/proc/self/task")
         .unwrap()
         .filter_map(|task| {
@@ -301,5 +301,5 @@ fn the_writers_thread_takes_no_signal_but_faults() {
         }
         assert_eq!(mask & bit(libc::SIGSEGV), 0);
     }
-    state.stop_writer(SOON);
+    logger.stop_writer(TIMEOUT);
 }

@@ -1,5 +1,5 @@
-//! The thread that writes lines while a runtime lives. All but fault signals are blocked on it, its
-//! stack is small, and it never waits for a reader longer than it takes to notice that it should stop.
+//! The thread that writes lines while a runtime runs. All but fault signals are blocked on it, its stack is small, and it
+//! waits for a reader in short intervals, between which it checks its stop flag.
 
 use std::{
     io::ErrorKind,
@@ -11,21 +11,22 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 
 use super::{
+    output::Output,
+    queue::{Message, Queue},
     sink::LogFile,
-    state::{Message, State},
 };
-use crate::config::LogTarget;
+use crate::{config::LogTarget, signals::SignalsBlocked};
 
-/// How long one try at a full pipe lasts; between two tries the stop flag is looked at.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// Duration of one attempt to write to a full pipe; the stop flag is checked between two attempts.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// After how many lines a busy writer looks whether its file was rotated.
-const REFRESH_AFTER: usize = 256;
+/// Lines after which a busy writer checks whether its file was rotated.
+const ROTATION_CHECK_INTERVAL: usize = 256;
 
-/// A started writer.
+/// The handle of a started writer.
 pub(super) struct Writer {
     stop: Arc<AtomicBool>,
     ended: Receiver<()>,
@@ -33,19 +34,19 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn ask_to_stop(&self) {
+    pub(super) fn request_stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
 
-    /// Waits for its end; `false`: it still runs, and will end by itself.
-    pub(super) fn join(self, ceiling: Duration) -> bool {
-        // Disconnected counts as ended too: the thread drops its end when it goes.
+    /// Waits for the end of the thread. Returns `false` if it still runs; it will end by itself.
+    pub(super) fn join(self, timeout: Duration) -> bool {
+        // Disconnected means ended too: the thread drops its end when it returns.
         let ended = !matches!(
-            self.ended.recv_timeout(ceiling),
-            Err(crossbeam_channel::RecvTimeoutError::Timeout)
+            self.ended.recv_timeout(timeout),
+            Err(RecvTimeoutError::Timeout)
         );
         if ended {
-            // The thread has no panic to hand over that anybody could use.
+            // A panic of the thread has no use here.
             let _ = self.thread.join();
         }
         ended
@@ -53,11 +54,12 @@ impl Writer {
 }
 
 /// Starts the thread.
-pub(super) fn start(state: &'static State) -> std::io::Result<Writer> {
+pub(super) fn start(queue: &'static Queue, output: &'static Output) -> std::io::Result<Writer> {
     let stop = Arc::new(AtomicBool::new(false));
     let (alive, ended) = bounded(1);
-    let work = Work {
-        state,
+    let worker = WriterThread {
+        queue,
+        output,
         stop: Arc::clone(&stop),
         file: LogFile::default(),
     };
@@ -65,7 +67,7 @@ pub(super) fn start(state: &'static State) -> std::io::Result<Writer> {
     let thread = thread::Builder::new()
         .name("pillion-log".into())
         .stack_size(128 * 1024)
-        .spawn(move || work.run(alive));
+        .spawn(move || worker.run(alive));
     drop(blocked);
     Ok(Writer {
         stop,
@@ -74,42 +76,42 @@ pub(super) fn start(state: &'static State) -> std::io::Result<Writer> {
     })
 }
 
-struct Work {
-    state: &'static State,
+struct WriterThread {
+    queue: &'static Queue,
+    output: &'static Output,
     stop: Arc<AtomicBool>,
     file: LogFile,
 }
 
-impl Work {
-    /// Until told to stop, and then until the queue is empty.
+impl WriterThread {
+    /// Runs until it is stopped and the queue is empty.
     fn run(mut self, _alive: Sender<()>) {
-        let mut since_refresh = 0;
+        let mut lines_since_check = 0;
         loop {
-            let message = match self.state.receiver().try_recv() {
+            let message = match self.queue.try_recv() {
                 Ok(message) => message,
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
-                    self.tell_of_losses();
+                    self.report_drops();
                     if self.stop.load(Ordering::Acquire) {
                         return;
                     }
-                    let Ok(message) = self.state.receiver().recv() else {
+                    let Ok(message) = self.queue.recv() else {
                         return;
                     };
-                    since_refresh = REFRESH_AFTER;
+                    lines_since_check = ROTATION_CHECK_INTERVAL;
                     message
                 }
             };
             match message {
                 Message::Line(_, line) => {
-                    self.state.taken(&line);
-                    if since_refresh >= REFRESH_AFTER {
-                        since_refresh = 0;
-                        self.refresh();
+                    if lines_since_check >= ROTATION_CHECK_INTERVAL {
+                        lines_since_check = 0;
+                        self.check_rotation();
                     }
-                    since_refresh += 1;
+                    lines_since_check += 1;
                     if !self.write(&line) {
-                        self.state.lost();
+                        self.queue.count_drop();
                     }
                 }
                 Message::Flush(done) => drop(done.try_send(())),
@@ -118,83 +120,47 @@ impl Work {
         }
     }
 
-    fn refresh(&mut self) {
-        if let LogTarget::File(path) = &self.state.settings.target {
+    fn check_rotation(&mut self) {
+        if let LogTarget::File(path) = &self.output.settings.target {
             self.file.refresh(path);
         }
     }
 
-    fn tell_of_losses(&mut self) {
-        if let Some((count, report)) = self.state.loss()
-            && !self.write(&report)
+    fn report_drops(&mut self) {
+        if let Some(count) = self.queue.take_drop_count()
+            && !self.write(&self.output.drop_report(count))
         {
-            self.state.lost_again(count);
+            self.queue.restore_drop_count(count);
         }
     }
 
-    /// Whether the line got through.
+    /// Writes a line; returns whether it was written.
     fn write(&mut self, line: &str) -> bool {
-        if let LogTarget::File(path) = &self.state.settings.target {
+        if let LogTarget::File(path) = &self.output.settings.target {
             match self.file.append(path, line) {
                 Ok(()) => {
-                    self.state.file_works();
+                    self.output.file_recovered();
                     return true;
                 }
                 Err(error) => {
                     self.file = LogFile::default();
-                    self.state.tell_of_file(&error);
+                    self.output.report_file_error(&error);
                 }
             }
         }
         loop {
-            // Told to stop, it has the rest of the queue before it, and no time for any of it.
+            // A stopping writer has the rest of the queue before it, and no time to wait for a reader.
             let is_stopping = self.stop.load(Ordering::Acquire);
-            let patience = if is_stopping {
+            let timeout = if is_stopping {
                 Duration::ZERO
             } else {
-                PATIENCE
+                WRITE_TIMEOUT
             };
-            match self.state.write_stderr(line, patience) {
+            match self.output.write_stderr(line, timeout) {
                 Ok(()) => return true,
                 Err(error) if is_stopping || error.kind() != ErrorKind::WouldBlock => return false,
                 Err(_) => {}
             }
         }
-    }
-}
-
-/// All but fault signals blocked on the calling thread, so that one started meanwhile inherits it: a
-/// handler of PHP must not run on a thread that PHP doesn't know.
-struct SignalsBlocked(libc::sigset_t);
-
-impl SignalsBlocked {
-    fn new() -> Self {
-        let mut all = std::mem::MaybeUninit::uninit();
-        let mut before = std::mem::MaybeUninit::uninit();
-        // SAFETY: both sets are initialised by the calls that take them first; all numbers are signals.
-        unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            for fault in [
-                libc::SIGSEGV,
-                libc::SIGBUS,
-                libc::SIGFPE,
-                libc::SIGILL,
-                libc::SIGABRT,
-                libc::SIGTRAP,
-            ] {
-                libc::sigdelset(all.as_mut_ptr(), fault);
-            }
-            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
-            Self(before.assume_init())
-        }
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        // SAFETY: the set that `new` read.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut())
-        };
     }
 }
