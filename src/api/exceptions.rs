@@ -11,7 +11,7 @@ use pillion_engine::{Error, error::Violation};
 use crate::{
     handler,
     zend::{
-        arguments::{Call, Thrown},
+        arguments::{Call, ThrowException, Thrown},
         class::{Class, ClassRef, MethodTable, Property},
         ffi,
         registration::Function,
@@ -129,8 +129,14 @@ fn class_of(error: &Error) -> *mut zend_class_entry {
     .entry()
 }
 
+impl ThrowException for Error {
+    fn throw(&self) {
+        throw(self);
+    }
+}
+
 /// Throws the error as its exception.
-pub fn throw(error: &Error) {
+fn throw(error: &Error) {
     let class = class_of(error);
     let mut exception = std::mem::MaybeUninit::<zval>::zeroed();
     // SAFETY: on a PHP thread in a call; the class is registered, and its objects have the

@@ -37,7 +37,7 @@ type Own = Option<Arc<Job<Value>>>;
 const fn method(
     name: &'static str,
     signature: &'static str,
-    handler: crate::zend::registration::Handler,
+    handler: crate::zend::function_table::Handler,
 ) -> Function {
     Function {
         name,

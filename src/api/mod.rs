@@ -11,7 +11,7 @@ mod sentry;
 mod velox;
 mod worker;
 
-use crate::zend::registration::{Function, Handler};
+use crate::zend::{function_table::Handler, registration::Function};
 
 /// All functions, with the signatures of the stubs.
 #[must_use]

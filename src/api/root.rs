@@ -13,9 +13,10 @@ use crate::{
     thread_state::Thread,
     zend::{
         arguments::{Call, Thrown},
+        hash_table,
         interrupt::PhpInterrupt,
         registration::Function,
-        stream, value,
+        stream,
         value_writer::ZvalOut,
     },
 };
@@ -38,7 +39,7 @@ fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let timeout = call.opt_seconds(1)?;
     let mut is_empty = true;
     let mut wrong = None;
-    value::for_each(futures, |_, value| {
+    hash_table::for_each(futures, |_, value| {
         is_empty = false;
         if future::job_of(value).is_none() {
             wrong = wrong.or(Some(value));
@@ -50,7 +51,7 @@ fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     check_all(futures)?;
     let any_done = || {
         let mut any = false;
-        value::for_each(futures, |_, value| {
+        hash_table::for_each(futures, |_, value| {
             any |= future::job_of(value).is_some_and(|job| job.is_done());
         });
         any
@@ -68,7 +69,7 @@ fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         }
     }
     let done = ret.array(0);
-    value::for_each(futures, |key, value| {
+    hash_table::for_each(futures, |key, value| {
         if future::job_of(value).is_some_and(|job| job.is_done()) {
             done.insert_with_key(key, |ret| ret.copy(value));
         }
@@ -79,7 +80,7 @@ fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 /// Fails where one of the futures is the parent's of this forked child.
 fn check_all(futures: &HashTable) -> Result<(), Thrown> {
     let mut trouble = Ok(());
-    value::for_each(futures, |_, value| {
+    hash_table::for_each(futures, |_, value| {
         if let Some(job) = future::job_of(value)
             && trouble.is_ok()
         {

@@ -14,6 +14,7 @@ use crate::{
     thread_state::Thread,
     zend::{
         arguments::{Call, Thrown},
+        hash_table,
         interrupt::PhpInterrupt,
         lossy_json,
         registration::Function,
@@ -86,14 +87,14 @@ fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let envelopes = call.array(0)?;
     let dsn = call.opt_string(1)?;
     let (mut no_string, mut wrong, mut count) = (None, Vec::new(), 0);
-    value::for_each(envelopes, |key, element| {
+    hash_table::for_each(envelopes, |key, element| {
         count += 1;
         match value::bytes(element) {
             None => no_string = no_string.or(Some(element)),
             Some(bytes) => wrong.extend(envelope::peek(bytes).err().map(|why| Violation {
                 field: match key {
-                    value::Key::Index(index) => format!("envelopes[{index}]"),
-                    value::Key::Name(name) => {
+                    hash_table::Key::Index(index) => format!("envelopes[{index}]"),
+                    hash_table::Key::Name(name) => {
                         format!("envelopes[{}]", String::from_utf8_lossy(name))
                     }
                 },
@@ -110,7 +111,7 @@ fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let sentry = sentry()?;
     let taken = ret.array(count);
     let mut trouble = Ok(());
-    value::for_each(envelopes, |key, element| {
+    hash_table::for_each(envelopes, |key, element| {
         let sent = sentry.send(value::bytes(element).unwrap_or_default(), dsn);
         taken.insert_with_key(key, |ret| ret.bool(matches!(sent, Ok(true))));
         if trouble.is_ok() {

@@ -90,7 +90,7 @@ fn request_begin(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
         })?),
         None => None,
     };
-    crate::leak_check::waits();
+    crate::leak_check::before_wait();
     worker::tell(Event::ManualBegin).map_err(refused)?;
     reset_hooks::begins();
     if let Some(id) = id {
@@ -193,7 +193,7 @@ fn refused(error: pillion_engine::worker::RequestStateError) -> Thrown {
 
 fn leaks(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    ret.json(&crate::leak_check::found());
+    ret.json(&crate::leak_check::current_leaks());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_ini_entry};
 
-use crate::zend::{buckets::entries, ffi, value::zend_str, zend_string::TempZendString};
+use crate::zend::{ffi, hash_table, value::zend_str, zend_string::TempZendString};
 
 /// What the list was.
 #[derive(Default)]
@@ -104,13 +104,8 @@ impl Change {
 fn modified() -> impl Iterator<Item = *mut zend_ini_entry> {
     // SAFETY: this thread's table, or null; its values are entries.
     unsafe {
-        let table = (*ext_php_rs_executor_globals())
-            .modified_ini_directives
-            .as_ref();
-        table
-            .into_iter()
-            .flat_map(|table| entries(table))
-            .map(|found| found.pointer.cast())
+        let table = (*ext_php_rs_executor_globals()).modified_ini_directives;
+        hash_table::elements(table).map(|element| element.pointer())
     }
 }
 

@@ -12,6 +12,7 @@
 mod error_handlers;
 pub(crate) mod function_overrides;
 mod ini;
+pub(crate) mod observed_calls;
 mod process_wide;
 mod report;
 mod restore;
@@ -29,8 +30,8 @@ use pillion_engine::worker::{
 use crate::worker::log_and_clear_exception;
 use crate::{engine, thread_state::Thread, zend::interrupt::is_throwing};
 use error_handlers::{Handlers, Which};
-use function_overrides::Witness;
 use ini::Ini;
+use observed_calls::ObservedCalls;
 use session::Session;
 use stream_wrappers::Wrappers;
 use timezone::Timezone;
@@ -60,13 +61,13 @@ pub struct Before {
 }
 
 impl Before {
-    fn now(witness: &Witness) -> Self {
+    fn now(calls: &ObservedCalls) -> Self {
         Self {
             ini: Ini::now(),
             handlers: WHICH.map(Handlers::now),
             timezone: Timezone::now(),
-            wrappers: Wrappers::now(witness),
-            session: Session::now(),
+            wrappers: Wrappers::now(calls),
+            session: Session::find(),
             is_first: true,
             old: Vec::new(),
             found: Vec::new(),
@@ -88,9 +89,9 @@ pub fn waits() {
     Thread::with(|thread| {
         let local = &mut thread.worker;
         if local.before.is_none() {
-            local.witness.forget();
-            local.witness.has_rewired = false;
-            local.before = Some(Box::new(Before::now(&local.witness)));
+            local.observed_calls.clear();
+            local.observed_calls.wrappers_may_differ = false;
+            local.before = Some(Box::new(Before::now(&local.observed_calls)));
         }
     });
 }
@@ -101,13 +102,13 @@ pub fn begins() {
     waits();
     Thread::with(|thread| {
         let local = &mut thread.worker;
-        let has_rewired = std::mem::take(&mut local.witness.has_rewired);
+        let wrappers_may_differ = std::mem::take(&mut local.observed_calls.wrappers_may_differ);
         let Some(before) = local.before.as_deref_mut() else {
             return;
         };
-        if has_rewired || !before.is_same() {
+        if wrappers_may_differ || !before.is_same() {
             let is_first = before.is_first;
-            let now = Before::now(&local.witness);
+            let now = Before::now(&local.observed_calls);
             let old = std::mem::replace(before, Before { is_first, ..now });
             before.old = old.handlers.into();
         }
@@ -117,18 +118,18 @@ pub fn begins() {
 
 /// A request is over, and so are its hooks.
 pub fn look() {
-    let (is_same, has_seen) = Thread::with(|thread| {
+    let (is_same, has_process_changes) = Thread::with(|thread| {
         let local = &thread.worker;
-        let (before, witness) = (local.before.as_ref(), &local.witness);
+        let (before, calls) = (local.before.as_ref(), &local.observed_calls);
         (
-            !witness.has_rewired && before.is_none_or(|before| before.is_same()),
-            witness.has_seen(),
+            !calls.wrappers_may_differ && before.is_none_or(|before| before.is_same()),
+            calls.has_process_changes(),
         )
     });
     if !is_same {
         restore::look_closer();
     }
-    if has_seen {
+    if has_process_changes {
         process_wide::look_at_the_process();
     }
     Thread::with(|thread| {

@@ -3,7 +3,7 @@
 
 use pillion_engine::worker::residue::ResidueKind;
 
-use super::function_overrides;
+use super::observed_calls;
 use super::{action, report::tell, with};
 use crate::thread_state::Thread;
 
@@ -11,8 +11,8 @@ use crate::thread_state::Thread;
 #[cold]
 pub fn look_at_the_process() {
     let (umask, locale) = Thread::with(|thread| {
-        let witness = &mut thread.worker.witness;
-        (witness.take_umask(), witness.take_locale())
+        let calls = &mut thread.worker.observed_calls;
+        (calls.take_umask(), calls.take_locale())
     });
     let note = |kind: ResidueKind, name: &str, what: String| {
         let action = action(kind);
@@ -29,7 +29,7 @@ pub fn look_at_the_process() {
         let what = locale_changes(&before.to_string_lossy(), &now.to_string_lossy());
         note(ResidueKind::Locale, "locale", what);
     }
-    while let Some(variable) = function_overrides::next_variable() {
+    while let Some(variable) = observed_calls::take_variable() {
         if let Some(name) = variable {
             let name = String::from_utf8_lossy(&name);
             note(ResidueKind::Environment, &name, "changed".to_owned());

@@ -144,11 +144,11 @@ fn timezone() {
 fn stream_wrappers() {
     let action = action(ResidueKind::Wrappers);
     Thread::with(|thread| {
-        let (witness, before) = (&mut thread.worker.witness, &mut thread.worker.before);
-        let Some(before) = before.as_deref_mut().filter(|_| witness.has_rewired) else {
+        let (calls, before) = (&mut thread.worker.observed_calls, &mut thread.worker.before);
+        let Some(before) = before.as_deref_mut().filter(|_| calls.wrappers_may_differ) else {
             return;
         };
-        for change in before.wrappers.changes(witness) {
+        for change in before.wrappers.changes(calls) {
             let (name, what) = change.describe();
             before.note(ResidueKind::Wrappers, name, what, action);
             if action == Action::Restored {
@@ -162,10 +162,10 @@ fn stream_wrappers() {
         throw_away();
     }
     Thread::with(|thread| {
-        let (witness, before) = (&mut thread.worker.witness, &mut thread.worker.before);
-        if let Some(before) = before.as_deref_mut().filter(|_| witness.has_rewired) {
-            before.wrappers = Wrappers::now(witness);
-            witness.has_rewired = false;
+        let (calls, before) = (&mut thread.worker.observed_calls, &mut thread.worker.before);
+        if let Some(before) = before.as_deref_mut().filter(|_| calls.wrappers_may_differ) {
+            before.wrappers = Wrappers::now(calls);
+            calls.wrappers_may_differ = false;
         }
     });
 }

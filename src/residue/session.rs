@@ -5,12 +5,12 @@ use std::mem::MaybeUninit;
 
 use ext_php_rs::ffi::{
     ext_php_rs_executor_globals, ext_php_rs_zend_string_release, zend_execute_data,
-    zend_hash_str_del, zend_hash_str_find, zend_internal_function, zend_string, zval,
+    zend_hash_str_del, zend_internal_function, zend_string, zval,
 };
 
 use super::throw_away;
 use crate::zend::{
-    call, function_table, module,
+    call, function_table, hash_table, module,
     owned::OwnedZval,
     value::{self, integer},
 };
@@ -35,7 +35,7 @@ pub struct Session {
 
 impl Session {
     /// Finds it; there is none where PHP has no sessions.
-    pub fn now() -> Self {
+    pub fn find() -> Self {
         Self {
             status: function_table::find_internal(c"session_status"),
         }
@@ -98,7 +98,7 @@ fn take_values() -> Option<OwnedZval> {
     // SAFETY: this thread's table of globals; what is found lives in it. The name is a string with its length.
     unsafe {
         let table = &raw mut (*ext_php_rs_executor_globals()).symbol_table;
-        let found = zend_hash_str_find(table, NAME.as_ptr().cast(), NAME.len()).as_mut()?;
+        let found = hash_table::find(table, NAME)?;
         // The module holds on to the same reference until its next session.
         let place = value::deref_mut(found);
         let values = OwnedZval::take(place);

@@ -4,13 +4,8 @@
 
 use ext_php_rs::ffi::{HashTable, php_register_url_stream_wrapper_volatile, php_stream_wrapper};
 
-use super::function_overrides::Witness;
-use crate::zend::{
-    buckets::{Entry, entries},
-    call, ffi,
-    owned::OwnedZval,
-    zend_string::TempZendString,
-};
+use super::observed_calls::ObservedCalls;
+use crate::zend::{call, ffi, hash_table, owned::OwnedZval, zend_string::TempZendString};
 
 /// What the table was.
 #[derive(Default)]
@@ -45,19 +40,20 @@ pub enum Step {
 
 impl Wrappers {
     /// As it is now.
-    pub fn now(witness: &Witness) -> Self {
+    pub fn now(calls: &ObservedCalls) -> Self {
         // SAFETY: the table's values are wrappers.
-        let found = unsafe { entries(table()) };
-        Self(
-            found
-                .map(|entry| (entry.name.to_vec(), wrapper(&entry, witness)))
-                .collect(),
-        )
+        let found = unsafe {
+            hash_table::elements(table()).filter_map(|element| {
+                let name = element.name_bytes()?;
+                Some((name.to_vec(), wrapper(name, element.pointer(), calls)))
+            })
+        };
+        Self(found.collect())
     }
 
     /// What has changed.
-    pub fn changes(&self, witness: &Witness) -> Vec<Change> {
-        let Self(now) = Self::now(witness);
+    pub fn changes(&self, calls: &ObservedCalls) -> Vec<Change> {
+        let Self(now) = Self::now(calls);
         let find = |list: &[(Vec<u8>, Wrapper)], wanted: &[u8]| {
             let found = list.iter().find(|(name, _)| name == wanted);
             found.map(|(_, wrapper)| wrapper.clone())
@@ -140,15 +136,14 @@ fn table<'a>() -> &'a HashTable {
     unsafe { &*ffi::_php_stream_get_url_stream_wrappers_hash() }
 }
 
-fn wrapper(entry: &Entry<'_>, witness: &Witness) -> Wrapper {
-    let native = entry.pointer.cast::<php_stream_wrapper>();
+fn wrapper(name: &[u8], native: *mut php_stream_wrapper, calls: &ObservedCalls) -> Wrapper {
     // SAFETY: a live wrapper; labels are C strings.
     let is_class = unsafe {
         (*native).wops.as_ref().is_some_and(|ops| {
             !ops.label.is_null() && std::ffi::CStr::from_ptr(ops.label) == c"user-space"
         })
     };
-    match witness.registered(entry.name).filter(|_| is_class) {
+    match calls.wrapper_class(name).filter(|_| is_class) {
         Some((class, flags)) => Wrapper::Class(class.to_vec(), flags),
         None => Wrapper::Native(native),
     }

@@ -43,7 +43,7 @@ use pillion_engine::{
     },
 };
 
-use crate::residue::function_overrides::Witness;
+use crate::residue::observed_calls::ObservedCalls;
 use crate::{
     engine, log as php_log,
     thread_state::Thread,
@@ -96,7 +96,7 @@ pub struct Local {
     /// RoadRunner's worker has asked for a request, and none has come yet.
     has_asked: bool,
     /// Calls that leave no trace in Zend's tables.
-    pub(crate) witness: Witness,
+    pub(crate) observed_calls: ObservedCalls,
     /// The scope of Sentry's SDK.
     sentry: sentry_scope::Sentry,
     /// What was there before the request, once a loop has waited for one.
@@ -118,7 +118,7 @@ pub struct Local {
     pub(crate) waited: u64,
     pub(crate) runs: u64,
     /// What is known of what requests leave behind.
-    pub(crate) watch: Option<Box<crate::leak_check::Watch>>,
+    pub(crate) leak_check: Option<Box<crate::leak_check::LeakCheck>>,
 }
 
 /// A request at its start.
@@ -164,7 +164,7 @@ impl Local {
     /// Leaks that the last look has found.
     #[must_use]
     pub fn leaks(&self) -> u64 {
-        self.watch.as_ref().map_or(0, |watch| watch.count())
+        self.leak_check.as_ref().map_or(0, |check| check.count())
     }
 
     /// PHP's memory when the request under way, or the last one, began.
@@ -221,7 +221,7 @@ impl Local {
             if self.boundary.is_loop() {
                 self.looped += 1;
                 // A system call, so only where it may be another one.
-                if std::mem::take(&mut self.witness.has_moved) || self.cwd.is_none() {
+                if std::mem::take(&mut self.observed_calls.cwd_may_differ) || self.cwd.is_none() {
                     self.cwd = cwd::current();
                 }
                 self.level = output::level();
@@ -338,7 +338,7 @@ pub fn tell(event: Event) -> Result<Effects, RequestStateError> {
         php_log::hand_over();
     }
     if matches!(event, Event::Waits) {
-        crate::leak_check::waits();
+        crate::leak_check::before_wait();
     }
     Ok(effects)
 }

@@ -63,7 +63,7 @@ pub fn waits() {
     if !is_throwing() {
         sentry_scope::waits();
     }
-    leak_check::waits();
+    leak_check::before_wait();
 }
 
 /// `request_begin` was called.
@@ -131,7 +131,7 @@ fn by_itself() {
 fn go_home() {
     Thread::with(|thread| {
         let local = &mut thread.worker;
-        if std::mem::take(&mut local.witness.has_moved)
+        if std::mem::take(&mut local.observed_calls.cwd_may_differ)
             && let Some(home) = &local.cwd
             && cwd::current().as_ref() != Some(home)
         {

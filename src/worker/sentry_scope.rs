@@ -10,8 +10,7 @@
 use std::ffi::CStr;
 
 use ext_php_rs::ffi::{
-    HashTable, IS_FALSE, ext_php_rs_executor_globals, zend_class_entry, zend_execute_data,
-    zend_hash_str_find, zval,
+    HashTable, IS_FALSE, ext_php_rs_executor_globals, zend_class_entry, zend_execute_data, zval,
 };
 
 use super::log_and_clear_exception;
@@ -19,7 +18,9 @@ use crate::{
     thread_state::Thread,
     zend::{
         arguments::Thrown,
-        call, closure, function_table,
+        call, closure,
+        frame::argument,
+        hash_table,
         interrupt::is_throwing,
         owned::OwnedZval,
         value::{object, type_of},
@@ -180,7 +181,7 @@ fn scope_of(hub: &OwnedZval) -> Result<usize, Thrown> {
 /// Called by `configureScope` with the scope.
 unsafe extern "C" fn seen(frame: *mut zend_execute_data, _: *mut zval) {
     // SAFETY: as the engine has called us.
-    let scope = unsafe { function_table::argument(frame, 0) }.and_then(object);
+    let scope = unsafe { argument(frame, 0) }.and_then(object);
     let address = scope.map_or(0, |scope| scope.addr());
     Thread::with(|thread| thread.worker.sentry.seen = address);
 }
@@ -195,7 +196,8 @@ fn class() -> Option<*mut zend_class_entry> {
                 let table: &HashTable = &*(*ext_php_rs_executor_globals()).class_table;
                 if table.nNumOfElements != sentry.looked_through {
                     sentry.looked_through = table.nNumOfElements;
-                    sentry.class = find(table, c"sentry\\sentrysdk").map(|found| found.cast());
+                    sentry.class = hash_table::find_pointer(table, c"sentry\\sentrysdk")
+                        .map(|found| found.cast());
                 }
             }
         }
@@ -206,15 +208,7 @@ fn class() -> Option<*mut zend_class_entry> {
 /// Whether it has a method, whose name is in lower case.
 fn has(class: *mut zend_class_entry, method: &CStr) -> bool {
     // SAFETY: a live class.
-    unsafe { find(&(*class).function_table, method).is_some() }
-}
-
-fn find(table: &HashTable, name: &CStr) -> Option<*mut std::ffi::c_void> {
-    // SAFETY: a table of pointers; the name with its length.
-    unsafe {
-        let found = zend_hash_str_find(table, name.as_ptr(), name.to_bytes().len());
-        found.as_ref().map(|found| found.value.ptr)
-    }
+    unsafe { hash_table::find_pointer(&raw const (*class).function_table, method).is_some() }
 }
 
 fn throw_away() {

@@ -2,12 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use ext_php_rs::ffi::{zend_execute_data, zend_function, zend_internal_function, zval};
+use ext_php_rs::ffi::{zend_function, zend_internal_function, zval};
 
-use super::{ffi, function_table, owned::OwnedZval};
-
-/// What the engine calls.
-pub type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
+use super::{
+    ffi,
+    function_table::{self, Handler},
+    owned::OwnedZval,
+};
 
 /// Makes one; to be released. On a PHP thread in a call.
 #[must_use]

@@ -7,7 +7,10 @@ use ext_php_rs::ffi::{
 use pillion_engine::error::Violation;
 use serde_json::{Map, Number, Value};
 
-use super::value::{Key, bytes, for_each, type_of};
+use super::{
+    hash_table::{Key, for_each},
+    value::{bytes, type_of},
+};
 
 /// How deep an array from PHP may nest; a request needs three.
 const MAX_DEPTH: usize = 16;

@@ -1,6 +1,7 @@
 //! PHP's own count of its memory, and its collector of cycles, for the thread that calls.
 
 use ext_php_rs::ffi::ext_php_rs_compiler_globals;
+use pillion_engine::worker::leaks::GcState;
 
 use super::ffi;
 
@@ -38,16 +39,19 @@ pub fn compiler_arena() -> (usize, usize) {
     }
 }
 
-/// How often the collector has run, and whether nothing waits for it: then all that lives is held.
+/// The state of PHP's collector of cycles.
 #[must_use]
-pub fn gc_state() -> (u64, bool) {
+pub fn gc_state() -> GcState {
     let mut status = ffi::GcStatus::default();
     // SAFETY: fills the status; reads this thread's collector.
-    let enabled = unsafe {
+    let is_enabled = unsafe {
         ffi::zend_gc_get_status(&raw mut status);
         ffi::gc_enabled()
     };
-    (status.runs.into(), status.roots == 0 || !enabled)
+    GcState {
+        runs: status.runs.into(),
+        has_no_garbage: status.roots == 0 || !is_enabled,
+    }
 }
 
 /// Runs the collector: destructors are called, which may throw. Gives the number of values that were freed.

@@ -1,18 +1,19 @@
-//! The thin ground between Rust and the Zend engine: argument parsing, values, classes, streams and
-//! interrupts. ext-php-rs gives the bindings and the build; its macros are not used for functions,
-//! because they refuse weak-mode coercion and know no union types. Here Zend's own parser checks the
-//! arguments, so coercion, strict types and messages are those of any internal function.
+//! The safe layer over the Zend engine's C API: arguments, values, classes, function hooks, streams, interrupts.
+//! ext-php-rs provides the bindings and the build; its macros are not used for functions, because they refuse
+//! weak-mode coercion and know no union types.
 //!
 //! Nearly all unsafe code of the extension is in this folder. Everything runs on PHP's threads.
 
 pub mod arguments;
-pub mod buckets;
 pub mod call;
 pub mod class;
 pub mod closure;
 pub mod cwd;
 pub mod ffi;
+pub mod frame;
 pub mod function_table;
+pub mod hash_table;
+pub mod hook;
 pub mod interrupt;
 pub mod json;
 pub mod lossy_json;
@@ -25,7 +26,6 @@ pub mod sapi;
 pub mod shutdown;
 pub mod signals;
 pub mod stream;
-pub mod table;
 pub mod value;
 pub mod value_writer;
 pub mod zend_string;

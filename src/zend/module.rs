@@ -3,9 +3,9 @@
 
 use std::ffi::{CStr, c_void};
 
-use ext_php_rs::ffi::{zend_hash_str_find, zend_module_entry};
+use ext_php_rs::ffi::zend_module_entry;
 
-use super::ffi;
+use super::{ffi, hash_table};
 
 /// The globals of a module for the thread that calls; `None`: there is no such module, or it has none. They
 /// stay where they are for as long as the thread lives.
@@ -13,12 +13,8 @@ use super::ffi;
 pub fn globals(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the table holds pointers to entries, which live as long as PHP runs.
     unsafe {
-        let found = zend_hash_str_find(
-            &raw const ffi::module_registry,
-            name.as_ptr(),
-            name.to_bytes().len(),
-        );
-        let entry = found.as_ref()?.value.ptr.cast::<zend_module_entry>();
+        let entry = hash_table::find_pointer(&raw const ffi::module_registry, name)?
+            .cast::<zend_module_entry>();
         #[cfg(php_zts)]
         let place = ffi::ts_resource_ex(*(*entry).globals_id_ptr.as_ref()?, std::ptr::null_mut());
         #[cfg(not(php_zts))]

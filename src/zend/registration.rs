@@ -10,16 +10,12 @@ use ext_php_rs::ffi::{
     zend_type,
 };
 
+use super::function_table::Handler;
+
 #[cfg(php83)]
 const CLASS_NAME: u32 = ext_php_rs::ffi::_ZEND_TYPE_LITERAL_NAME_BIT;
 #[cfg(not(php83))]
 const CLASS_NAME: u32 = ext_php_rs::ffi::_ZEND_TYPE_NAME_BIT;
-
-/// What the engine calls.
-pub type Handler = unsafe extern "C" fn(
-    execute_data: *mut ext_php_rs::ffi::zend_execute_data,
-    return_value: *mut ext_php_rs::ffi::zval,
-);
 
 /// One function or method: its name (with the namespace), its signature and its code.
 #[derive(Clone, Copy)]

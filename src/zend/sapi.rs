@@ -1,4 +1,5 @@
-//! The server API: its hook at the start of requests, the variables of a request, the environment.
+//! The server API (SAPI): its `activate` function at the start of each request, its output function, the variables
+//! of a request, the environment. Runs on PHP's threads; functions are replaced in MINIT, or with one PHP thread.
 
 use std::{
     ffi::{CStr, c_char, c_int},
@@ -6,61 +7,45 @@ use std::{
 };
 
 use ext_php_rs::{
-    ffi::{TRACK_VARS_SERVER, ext_php_rs_sapi_module, zend_hash_str_find},
+    ffi::{TRACK_VARS_SERVER, ext_php_rs_sapi_module},
     zend::ProcessGlobals,
 };
 
-use super::{ffi, value};
+use super::{ffi, hash_table, hook::Hook, value};
 
 type Activate = unsafe extern "C" fn() -> c_int;
+type Write = unsafe extern "C" fn(*const c_char, usize) -> usize;
 
-static HOOK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-static BEFORE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static ACTIVATE: Hook<Activate> = Hook::new();
+/// A `fn()`: called after the server API's own `activate`.
+static AFTER_ACTIVATE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static WRITE: Hook<Write> = Hook::new();
 
-/// Has `hook` called whenever the server API activates a request, after its own work. In MINIT. No PHP
-/// code may run in the hook, and no variables of the request are there yet.
+/// Has `hook` called whenever the server API activates a request, after its own work. In MINIT. No PHP code may run
+/// in the hook, and no variables of the request are there yet.
 pub fn set_activate_hook(hook: fn()) {
-    HOOK.store(hook as *mut (), Ordering::Release);
+    AFTER_ACTIVATE.store(hook as *mut (), Ordering::Release);
     // SAFETY: MINIT: no other PHP thread runs.
-    unsafe {
-        let Some(module) = ext_php_rs_sapi_module().as_mut() else {
-            return;
-        };
-        if module.activate.map(|found| found as usize) == Some(activate as *const () as usize) {
-            return;
-        }
-        let before = module
-            .activate
-            .map_or(std::ptr::null_mut(), |before| before as *mut ());
-        BEFORE.store(before, Ordering::Release);
-        module.activate = Some(activate);
+    if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
+        ACTIVATE.install(&mut module.activate, activate);
     }
 }
 
-/// Takes the hook out, unless somebody else has put his over it. In MSHUTDOWN.
+/// Removes the hook. In MSHUTDOWN.
 pub fn remove_activate_hook() {
     // SAFETY: MSHUTDOWN: no other PHP thread runs.
-    unsafe {
-        if let Some(module) = ext_php_rs_sapi_module().as_mut()
-            && module.activate.map(|found| found as usize) == Some(activate as *const () as usize)
-        {
-            module.activate = before();
-            BEFORE.store(std::ptr::null_mut(), Ordering::Release);
-        }
+    if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
+        ACTIVATE.remove(&mut module.activate, activate);
     }
-    HOOK.store(std::ptr::null_mut(), Ordering::Release);
-}
-
-fn before() -> Option<Activate> {
-    let before = BEFORE.load(Ordering::Acquire);
-    // SAFETY: only `set_activate_hook` stores here, and only a function of this type.
-    (!before.is_null()).then(|| unsafe { std::mem::transmute::<*mut (), Activate>(before) })
+    AFTER_ACTIVATE.store(std::ptr::null_mut(), Ordering::Release);
 }
 
 unsafe extern "C" fn activate() -> c_int {
     // SAFETY: as the server API would have called it.
-    let result = before().map_or(0, |before| unsafe { before() });
-    let hook = HOOK.load(Ordering::Acquire);
+    let result = ACTIVATE
+        .original()
+        .map_or(0, |original| unsafe { original() });
+    let hook = AFTER_ACTIVATE.load(Ordering::Acquire);
     if !hook.is_null() {
         // SAFETY: only `set_activate_hook` stores here, and only a `fn()`.
         let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
@@ -69,37 +54,23 @@ unsafe extern "C" fn activate() -> c_int {
     result
 }
 
-type Write = unsafe extern "C" fn(*const c_char, usize) -> usize;
-
-static WRITE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-
-/// Has all that PHP prints go to standard error from here on. In a process with one PHP thread.
+/// Sends all output of PHP to standard error from here on. In a process with one PHP thread.
 pub fn redirect_output_to_stderr() {
     // SAFETY: the module lives as long as the process, and no other PHP thread runs.
-    unsafe {
-        if let Some(module) = ext_php_rs_sapi_module().as_mut()
-            && let Some(write) = module.ub_write.replace(write_to_standard_error)
-            && write as usize != write_to_standard_error as *const () as usize
-        {
-            WRITE.store(write as *mut (), Ordering::Release);
-        }
+    if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
+        WRITE.install(&mut module.ub_write, write_to_standard_error);
     }
 }
 
-/// And where it went before.
+/// Restores the original output function.
 pub fn restore_output() {
-    let write = WRITE.swap(std::ptr::null_mut(), Ordering::AcqRel);
-    if !write.is_null() {
-        // SAFETY: as above; only `redirect_output_to_stderr` stores there, and only a function of this type.
-        unsafe {
-            if let Some(module) = ext_php_rs_sapi_module().as_mut() {
-                module.ub_write = Some(std::mem::transmute::<*mut (), Write>(write));
-            }
-        }
+    // SAFETY: as above.
+    if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
+        WRITE.remove(&mut module.ub_write, write_to_standard_error);
     }
 }
 
-/// Everything counts as written: nobody can do anything about the rest.
+/// Reports everything as written, errors too: PHP would end the script otherwise, and the text is for people.
 unsafe extern "C" fn write_to_standard_error(text: *const c_char, length: usize) -> usize {
     let mut done = 0;
     while done < length {
@@ -117,8 +88,8 @@ unsafe extern "C" fn write_to_standard_error(text: *const c_char, length: usize)
     length
 }
 
-/// Whether `opcache.preload` runs: opcache takes the server API's functions away for it, and every server
-/// API has one that fills `$_SERVER`.
+/// Whether a script of `opcache.preload` runs: opcache clears the server API's functions for it, and every server API
+/// has one that fills `$_SERVER`.
 #[must_use]
 pub fn is_preloading() -> bool {
     // SAFETY: the module lives as long as the process.
@@ -129,30 +100,34 @@ pub fn is_preloading() -> bool {
     }
 }
 
-/// Runs `look` with a variable of the request, as `$_SERVER` had it at the start. On a PHP thread in a call.
-pub fn server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> R {
+/// Runs `read` with a variable of the request, as `$_SERVER` had it at the start. On a PHP thread in a call.
+pub fn server_variable<R>(name: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
     const SERVER: &CStr = c"_SERVER";
-    // SAFETY: on a PHP thread in a script; a name with its length. It has to come before the globals are
-    // borrowed: that they change meanwhile is lost on a compiler that optimises.
+    // SAFETY: on a PHP thread in a script; a name with its length. It comes before the globals are borrowed, because
+    // it changes them.
     unsafe { ffi::zend_is_auto_global_str(SERVER.as_ptr(), SERVER.to_bytes().len()) };
-    filled_server_variable(name, look)
+    filled_server_variable(name, read)
 }
 
-/// The same where PHP must not fill `$_SERVER` any more: the script is over, and may have ended because its
-/// memory ran out. What has not been filled has no variables.
-pub fn filled_server_variable<R>(name: &str, look: impl FnOnce(Option<&[u8]>) -> R) -> R {
+/// The same where PHP must not fill `$_SERVER` any more: the script is over, and may have ended because its memory ran
+/// out. Finds nothing if `$_SERVER` has not been filled.
+pub fn filled_server_variable<R>(name: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
     let globals = ProcessGlobals::get();
     let server = globals.http_globals.get(TRACK_VARS_SERVER as usize);
     let found = server.and_then(value::table).and_then(|table| {
-        // SAFETY: the table lives for the request; the answer is null or a live value in it.
-        unsafe { zend_hash_str_find(table, name.as_ptr().cast(), name.len()).as_ref() }
+        // SAFETY: the table lives for the request.
+        unsafe { hash_table::find(table, name.as_bytes()) }
     });
-    look(found.map(value::deref).and_then(value::bytes))
+    read(
+        found
+            .map(|value| value::deref(value))
+            .and_then(value::bytes),
+    )
 }
 
 /// Whether the process has an environment variable of this name. In MINIT.
 #[must_use]
 pub fn has_environment(name: &CStr) -> bool {
-    // SAFETY: a C string; nobody changes the environment while PHP starts.
+    // SAFETY: a C string; no other thread changes the environment while PHP starts.
     unsafe { !libc::getenv(name.as_ptr()).is_null() }
 }

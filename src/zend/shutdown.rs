@@ -5,11 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use ext_php_rs::ffi::{zend_execute_data, zval};
 
-use super::{
-    call,
-    closure::{self, Handler},
-    ffi, interrupt,
-};
+use super::{call, closure, ffi, function_table::Handler, interrupt};
 
 static WORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 

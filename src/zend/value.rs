@@ -1,5 +1,5 @@
-//! Looking at values that come from PHP: their types, bytes without copying, arrays. References are
-//! followed. On PHP's threads, for as long as the call lasts.
+//! Reads values that come from PHP: their types, bytes without copying, tables, properties. References are followed
+//! where a function says so. Runs on PHP's threads; a result lives as long as the value it was read from.
 
 use std::{ffi::CStr, mem::MaybeUninit};
 
@@ -10,7 +10,7 @@ use ext_php_rs::ffi::{
 
 use super::ffi;
 
-/// The type of a value, references not followed.
+/// The type of a value; a reference is a type of its own.
 #[inline]
 #[must_use]
 pub fn type_of(value: &zval) -> u32 {
@@ -18,7 +18,7 @@ pub fn type_of(value: &zval) -> u32 {
     unsafe { u32::from(value.u1.v.type_) }
 }
 
-/// The value that a reference stands for.
+/// The value behind a reference, or the value itself.
 #[inline]
 #[must_use]
 pub fn deref(value: &zval) -> &zval {
@@ -30,7 +30,7 @@ pub fn deref(value: &zval) -> &zval {
     }
 }
 
-/// The place that a reference stands for.
+/// As [`deref`], to be written to.
 #[must_use]
 pub fn deref_mut(value: &mut zval) -> &mut zval {
     if type_of(value) == IS_REFERENCE {
@@ -41,7 +41,7 @@ pub fn deref_mut(value: &mut zval) -> &mut zval {
     }
 }
 
-/// Whether the value is null.
+/// Whether the value is null or undefined.
 #[must_use]
 pub fn is_null(value: &zval) -> bool {
     matches!(type_of(value), IS_NULL | IS_UNDEF)
@@ -81,15 +81,29 @@ pub fn table(value: &zval) -> Option<&HashTable> {
     unsafe { value.value.arr.as_ref() }
 }
 
-/// Runs `look` with a property of an object, in the scope of its class; null counts as none. May run PHP
-/// code (`__get`), so nothing with a destructor may be alive on the frames above.
+/// Whether a string or an array is reference-counted: others belong to compiled code or are shared, and never grow.
+///
+/// # Safety
+/// `value` is alive.
+#[inline]
+#[must_use]
+pub unsafe fn is_refcounted(value: *const zval) -> bool {
+    /// `IS_TYPE_REFCOUNTED` among the flags of the type.
+    const REFCOUNTED: u32 = 1 << 8;
+    // SAFETY: by the contract.
+    unsafe { (*value).u1.type_info & REFCOUNTED != 0 }
+}
+
+/// Runs `read` with a property of an object, in the scope of its class; null counts as absent. May run PHP code
+/// (`__get`), so nothing with a destructor may be alive on the frames above.
 pub fn property<R>(
     object: *mut zend_object,
     name: &CStr,
-    look: impl FnOnce(Option<&zval>) -> R,
+    read: impl FnOnce(Option<&zval>) -> R,
 ) -> R {
-    let mut room = MaybeUninit::<zval>::zeroed();
-    // SAFETY: a live object, asked in the scope of its own class; what is put into `room` is ours.
+    let mut computed = MaybeUninit::<zval>::zeroed();
+    // SAFETY: a live object, read in the scope of its own class. A value that `__get` returns lies in `computed`
+    // and is ours to release.
     unsafe {
         let found = zend_read_property(
             (*object).ce,
@@ -97,20 +111,20 @@ pub fn property<R>(
             name.as_ptr(),
             name.to_bytes().len(),
             true,
-            room.as_mut_ptr(),
+            computed.as_mut_ptr(),
         );
-        let looked = look(found.as_ref().map(deref).filter(|value| !is_null(value)));
-        if std::ptr::eq(found, room.as_ptr()) {
-            ffi::release(room.as_mut_ptr());
+        let result = read(found.as_ref().map(deref).filter(|value| !is_null(value)));
+        if std::ptr::eq(found, computed.as_ptr()) {
+            ffi::release(computed.as_mut_ptr());
         }
-        looked
+        result
     }
 }
 
-/// The bytes of an engine string.
+/// The bytes of an engine string; `None` for null.
 ///
 /// # Safety
-/// Null, or a live string that outlives `'a`.
+/// `text` is null, or a live string that outlives `'a`.
 #[inline]
 #[must_use]
 pub unsafe fn zend_str<'a>(text: *const zend_string) -> Option<&'a [u8]> {
@@ -124,32 +138,4 @@ pub unsafe fn zend_str<'a>(text: *const zend_string) -> Option<&'a [u8]> {
             (*text).len,
         ))
     }
-}
-
-/// Calls `each` with every key and value of an array; keys as numbers or bytes.
-pub fn for_each<'a>(table: &'a HashTable, mut each: impl FnMut(Key<'a>, &'a zval)) {
-    // ext-php-rs' iterator knows the packed layout and follows indirect slots.
-    let mut items = table.iter();
-    while let Some((key, value)) = items.next_zval() {
-        // SAFETY: a key is a number or a string, by its type; the array holds the string too, and
-        // outlives this call.
-        let key = unsafe {
-            match type_of(&key) {
-                IS_STRING => zend_str(key.value.str_).map(Key::Name),
-                _ => Some(Key::Index(key.value.lval)),
-            }
-        };
-        if let Some(key) = key {
-            each(key, deref(value));
-        }
-    }
-}
-
-/// A key of a PHP array.
-#[derive(Debug, Clone, Copy)]
-pub enum Key<'a> {
-    /// A number.
-    Index(i64),
-    /// A string, not necessarily UTF-8.
-    Name(&'a [u8]),
 }

@@ -8,7 +8,7 @@ use ext_php_rs::ffi::{
 };
 use serde_json::Value;
 
-use super::value::Key;
+use super::hash_table::Key;
 
 /// The place for a value that goes to PHP. It starts as null.
 #[derive(Clone, Copy)]

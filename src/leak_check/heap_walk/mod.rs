@@ -1,20 +1,23 @@
-//! Looks at all that outlives a request on this PHP thread: statics, globals, what the frames of the loop hold, and
-//! every object that can be reached from there, and reports the size of each thing that can grow. It only looks: no
-//! PHP code runs, nothing is initialised, no reference is taken, and nothing but numbers stays behind. What internal
-//! classes hold is asked as PHP's own collector asks it.
+//! Measures everything that outlives a request on this PHP thread: statics, globals, variables of the loop's frames,
+//! and every object that can be reached from there. It only reads: no PHP code runs, nothing is initialised, no
+//! reference is taken, and only numbers are kept. Values inside internal classes come from `get_gc`, as for PHP's own
+//! collector. Bounded in values, in time and in elements of one subject; the rest is not compared.
 //!
-//! Bounded: so many values and so much time in all, so many elements of one thing. What is beyond is not compared.
-//!
-//! * [`value`] the size of one value; [`roots`] what is known by name ([`tables`]: of
-//!   classes and functions); [`objects`] what is reached from there;
-//! * [`names`] and [`describe_engine`] names for what has grown, while it is still there.
+//! * [`roots`], [`frames`] and [`engine_roots`] state with a name; [`static_owners`] which classes and functions have
+//!   static variables; [`measure`] the size of one value; [`objects`] contents of objects; [`class_counts`].
+//! * [`names`], [`describe`], [`describe_engine`], [`loaded_code`] names for leaks, while the values are still there.
 
+mod class_counts;
+pub mod describe;
 pub mod describe_engine;
-pub mod names;
+mod engine_roots;
+mod frames;
+pub mod loaded_code;
+mod measure;
+mod names;
 mod objects;
 mod roots;
-mod tables;
-mod value;
+mod static_owners;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -22,218 +25,181 @@ use std::{
 };
 
 use ext_php_rs::{
-    ffi::{
-        IS_ARRAY, IS_OBJECT, IS_STRING, ext_php_rs_executor_globals, zend_executor_globals,
-        zend_object, zval,
-    },
+    ffi::{ext_php_rs_executor_globals, zend_executor_globals, zend_object},
     zend::try_catch,
 };
 use pillion_engine::worker::leaks::{
     AddressMap, EngineState, Leak, LeakDetector, LeakKind, LoadedCode, Subject,
 };
 
-use crate::zend::{
-    memory, table,
-    value::{type_of, zend_str},
-};
-use objects::Class;
-use tables::Roots;
-use value::Part;
+use crate::zend::{hash_table, memory};
+use class_counts::ClassCount;
+use measure::Totals;
+use static_owners::StaticOwners;
 
-/// Values that are looked at in all.
-const MOST_VALUES: u64 = 500_000;
-/// How long it may take.
-const MOST_TIME: Duration = Duration::from_millis(100);
-/// How far the holders of an object are followed.
-const MOST_HOLDERS: usize = 32;
-/// The parent of what no object holds.
+/// Values that one walk visits.
+const MAX_VALUES: u64 = 500_000;
+/// How long one walk may take.
+const MAX_DURATION: Duration = Duration::from_millis(100);
+/// Values between two looks at the clock.
+const CLOCK_INTERVAL: u64 = 4096;
+/// Holders of an object that are followed.
+const MAX_HOLDERS: usize = 32;
+/// The parent of an object that no object holds.
 const NO_PARENT: u32 = u32::MAX;
 
 /// An object, and how it was reached first.
 #[derive(Debug, Clone, Copy)]
-pub struct Node {
+pub struct ReachedObject {
     object: *mut zend_object,
-    /// The thing that holds it.
-    from: Subject,
-    /// The place of the object whose thing that is.
+    /// The subject that holds it.
+    holder: Subject,
+    /// The index of the object that the holder is a property of.
     parent: u32,
 }
 
-/// What is kept between looks, and the state of the one under way.
+/// The state kept between walks, and that of the walk under way.
 #[derive(Default)]
-pub struct Walk {
+pub struct HeapWalk {
     detector: LeakDetector,
-    roots: Roots,
-    /// Where the compiler's memory ended at the last look.
-    code: (usize, usize),
-    /// The objects in the order in which they were reached; of the look under way, as all below.
-    nodes: Vec<Node>,
-    /// A bit for each handle that was reached.
-    reached: Vec<u64>,
-    /// Arrays and references that were looked at, which may be held many times or hold themselves.
-    parts: AddressMap<usize, Part>,
-    /// The classes of objects, for the whole script, with counts of the look.
-    classes: AddressMap<usize, Class>,
-    /// What is being looked at.
-    at: Option<Subject>,
+    static_owners: StaticOwners,
+    /// The compiler's memory at the last walk.
+    compiler_arena: (usize, usize),
+    /// The classes of objects, for the whole script; their counts are of the walk.
+    classes: AddressMap<usize, ClassCount>,
+    /// The objects in the order in which they were reached; of the walk under way, as all below.
+    reached: Vec<ReachedObject>,
+    /// A bit for each handle of a reached object.
+    reached_handles: Vec<u64>,
+    /// Arrays and references that were measured, which may have many holders or hold themselves.
+    measured: AddressMap<usize, Totals>,
+    /// The subject that is being measured.
+    subject: Option<Subject>,
+    /// The index of the object that is being visited.
     parent: u32,
     values_left: u64,
-    left_of_one: u64,
-    until: Option<Instant>,
-    /// Bounds were reached: there is more than was looked at.
-    pub is_cut: bool,
+    elements_left: u64,
+    deadline: Option<Instant>,
+    /// A bound was reached: some values were not visited.
+    pub is_truncated: bool,
 }
 
-impl Walk {
-    /// Looks at everything, and tells the leaks. `None`: PHP has run out of memory meanwhile, and the script has to
-    /// end ([`end_script`]), when all that is held here has been dropped.
+impl HeapWalk {
+    /// Measures everything and returns the leaks. `None` if PHP has run out of memory meanwhile: the script has to
+    /// end ([`end_script`]) when everything that the caller holds has been dropped.
     ///
-    /// On a PHP thread in a script that began at `began`, in seconds since 1970.
+    /// On a PHP thread in a script that began at `script_began`, in seconds since 1970.
     #[must_use]
-    pub fn look(mut self, session: bool, began: u64) -> Option<(Self, Vec<Leak>)> {
+    pub fn detect(mut self, is_session_open: bool, script_began: u64) -> Option<(Self, Vec<Leak>)> {
         // SAFETY: this thread's own globals, in a script.
         let globals = unsafe { &*ext_php_rs_executor_globals() };
-        let now = self.circumstances(globals, began);
-        self.detector.begin_check(now);
-        if session {
+        let state = self.engine_state(globals, script_began);
+        self.detector.begin_check(state);
+        if is_session_open {
             self.detector.record_open_session();
         }
-        self.values_left = MOST_VALUES;
-        self.until = Some(Instant::now() + MOST_TIME);
-        // An internal class may ask for memory to tell what it holds. Jumping out of there passes frames
-        // of ours that own nothing: all is in `self`, and whole at any such place.
-        let looked = try_catch(AssertUnwindSafe(|| self.walk(globals)));
-        self.parts.clear();
-        if looked.is_err() {
+        self.values_left = MAX_VALUES;
+        self.deadline = Some(Instant::now() + MAX_DURATION);
+        // `get_gc` of an internal class may allocate, and end in PHP's memory limit. That jumps over frames of ours
+        // that own nothing: all state is in `self`, and consistent at any such point.
+        let walked = try_catch(AssertUnwindSafe(|| self.walk(globals)));
+        self.measured.clear();
+        if walked.is_err() {
             return None;
         }
-        self.is_cut = self.values_left == 0;
-        let mut leaks_found = self.detector.detect();
-        self.only_what_nothing_else_explains(&mut leaks_found);
-        Some((self, leaks_found))
+        self.is_truncated = self.values_left == 0;
+        let mut leaks = self.detector.detect();
+        self.drop_explained_objects(&mut leaks);
+        Some((self, leaks))
     }
 
-    fn circumstances(&mut self, globals: &zend_executor_globals, began: u64) -> EngineState {
+    fn engine_state(&mut self, globals: &zend_executor_globals, script_began: u64) -> EngineState {
         // SAFETY: the thread's live tables.
         let loaded = unsafe {
             LoadedCode {
-                classes: table::sizes(globals.class_table).0,
-                functions: table::sizes(globals.function_table).0,
-                files: table::sizes(&raw const globals.included_files).0,
+                classes: hash_table::sizes(globals.class_table).0,
+                functions: hash_table::sizes(globals.function_table).0,
+                files: hash_table::sizes(&raw const globals.included_files).0,
             }
         };
         let before = self.detector.loaded();
         let generated = match !self.detector.is_first_check() && loaded.has_more_than(&before) {
-            true => describe_engine::generated(before, loaded, began),
+            true => loaded_code::generated(before, loaded, script_began),
             false => LoadedCode::default(),
         };
-        let code = memory::compiler_arena();
-        let (runs, no_garbage) = memory::gc_state();
+        let arena = memory::compiler_arena();
         EngineState {
             loaded,
             generated,
-            has_new_code: std::mem::replace(&mut self.code, code) != code,
-            runs,
-            no_garbage,
+            has_new_code: std::mem::replace(&mut self.compiler_arena, arena) != arena,
+            gc: memory::gc_state(),
             memory: memory::used() as u64,
         }
     }
 
     fn walk(&mut self, globals: &zend_executor_globals) {
-        self.nodes.clear();
+        self.reached.clear();
         // SAFETY: this thread's own globals, in a script.
         unsafe {
             let handles = globals.objects_store.top as usize;
-            self.reached.clear();
-            self.reached.resize(handles.div_ceil(64), 0);
+            self.reached_handles.clear();
+            self.reached_handles.resize(handles.div_ceil(64), 0);
             self.parent = NO_PARENT;
-            self.look_at_roots(globals);
+            self.visit_roots(globals);
             let mut next = 0;
-            while let Some(node) = self.nodes.get(next).copied() {
+            while let Some(object) = self.reached.get(next).copied() {
                 self.parent = next as u32;
                 next += 1;
-                self.object_of(node);
+                self.visit_object(object);
             }
             self.count_objects(globals);
         }
     }
 
-    /// Objects that become more because an array which holds them grows are no leak of their own.
-    fn only_what_nothing_else_explains(&self, leaks_found: &mut Vec<Leak>) {
-        if leaks_found
-            .iter()
-            .all(|leak| leak.key.kind != LeakKind::Object)
-        {
+    /// Drops the objects that become more because an array that holds them grows: the array is the leak.
+    fn drop_explained_objects(&self, leaks: &mut Vec<Leak>) {
+        let is_object = |leak: &Leak| leak.subject.kind == LeakKind::Object;
+        if !leaks.iter().any(is_object) {
             return;
         }
-        let grown: Vec<Subject> = leaks_found.iter().map(|leak| leak.key).collect();
-        leaks_found.retain(|leak| {
-            leak.key.kind != LeakKind::Object
-                || !self.all_of(leak.key.owner).any(|node| {
-                    self.holders(Some(node))
-                        .take(MOST_HOLDERS)
+        let grown: Vec<Subject> = leaks.iter().map(|leak| leak.subject).collect();
+        leaks.retain(|leak| {
+            !is_object(leak)
+                || !self.objects_of(leak.subject.owner).any(|object| {
+                    self.holders(Some(object))
+                        .take(MAX_HOLDERS)
                         .any(|holder| grown.contains(&holder))
                 })
         });
     }
 
-    /// The things that hold a node's object, from the nearest on.
-    fn holders(&self, node: Option<Node>) -> impl Iterator<Item = Subject> + '_ {
-        let mut next = node;
+    /// The subjects that hold an object, from the nearest on.
+    fn holders(&self, object: Option<ReachedObject>) -> impl Iterator<Item = Subject> + '_ {
+        let mut next = object;
         std::iter::from_fn(move || {
-            let node = next?;
-            next = self.nodes.get(node.parent as usize).copied();
-            Some(node.from)
+            let object = next?;
+            next = self.reached.get(object.parent as usize).copied();
+            Some(object.holder)
         })
     }
 
     /// The objects of a class that were reached, the last one first.
-    fn all_of(&self, class: u64) -> impl Iterator<Item = Node> + '_ {
-        // SAFETY: the nodes of the look that is over live until PHP code runs.
-        let is_of = move |node: &Node| unsafe { (*node.object).ce.addr() as u64 == class };
-        self.nodes.iter().rev().copied().filter(is_of)
+    fn objects_of(&self, class: u64) -> impl Iterator<Item = ReachedObject> + '_ {
+        // SAFETY: the objects of the finished walk are alive until PHP code runs.
+        let is_of_class =
+            move |reached: &ReachedObject| unsafe { (*reached.object).ce.addr() as u64 == class };
+        self.reached.iter().rev().copied().filter(is_of_class)
     }
 
-    /// Looks at one thing, unless the bounds were reached.
-    ///
-    /// # Safety
-    /// A live value, as it lies there.
+    /// Takes one value from the walk's budget; `false` if it is used up.
     #[inline]
-    unsafe fn thing(&mut self, key: Subject, value: *const zval) {
-        // SAFETY: by the contract; each type says what the union holds.
-        unsafe {
-            let value = table::behind(value);
-            match type_of(&*value) {
-                IS_OBJECT => {
-                    self.at = Some(key);
-                    self.object((*value).value.obj);
-                }
-                IS_STRING if value::is_own(value) && self.step() => {
-                    let text = zend_str((*value).value.str_).unwrap_or_default();
-                    let bytes = value::room_of_text(text.len() as u64);
-                    self.detector.record_text(key, text, bytes);
-                }
-                IS_ARRAY if value::is_own(value) && self.step() => {
-                    let array = (*value).value.arr;
-                    let count = (*array).nNumOfElements;
-                    if count > 0 {
-                        (self.at, self.left_of_one) = (Some(key), value::MOST_OF_ONE);
-                        let part = self.array(array, 0);
-                        self.detector.record_size(key, part.size(count.into()));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether one more value is within the bounds.
-    #[inline]
-    fn step(&mut self) -> bool {
+    fn spend(&mut self) -> bool {
         if self.values_left > 0 {
             self.values_left -= 1;
-            if self.values_left.is_multiple_of(4096)
-                && self.until.is_some_and(|until| Instant::now() > until)
+            if self.values_left.is_multiple_of(CLOCK_INTERVAL)
+                && self
+                    .deadline
+                    .is_some_and(|deadline| Instant::now() > deadline)
             {
                 self.values_left = 0;
             }
@@ -242,9 +208,8 @@ impl Walk {
     }
 }
 
-/// Ends the script as PHP does where memory has run out. Nothing with a destructor may be alive on the
-/// frames above.
+/// Ends the script as PHP does when memory has run out. Nothing with a destructor may be alive on the frames above.
 pub fn end_script() -> ! {
-    // SAFETY: on a PHP thread in a script; PHP has already said what is wrong.
+    // SAFETY: on a PHP thread in a script; PHP has reported the error already.
     unsafe { ext_php_rs::zend::bailout() }
 }

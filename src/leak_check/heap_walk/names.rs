@@ -1,86 +1,54 @@
-//! Names for what a look has found, as a developer knows them, with the place of declaration where PHP
-//! knows it. Right after the walk, while everything is still where it was.
-
-use std::ops::ControlFlow;
+//! Names for the subjects of a walk: `App\Cart::$items`, `static $cache in App\load()`, and the path to an object.
+//! Used right after the walk, on its thread, while everything is still where it was.
 
 use ext_php_rs::ffi::{
-    HashTable, ZEND_USER_FUNCTION, ext_php_rs_executor_globals, zend_class_entry,
-    zend_execute_data, zend_function, zend_object, zend_string,
+    HashTable, ext_php_rs_executor_globals, zend_class_entry, zend_execute_data, zend_function,
+    zend_object, zend_property_info,
 };
 use pillion_engine::worker::leaks::{LeakKind, Subject};
 
 use super::{
-    Node, Walk,
+    HeapWalk, ReachedObject,
+    class_counts::UNREACHED,
+    describe::{
+        Named, bare_property_name, class_location, class_name, function_location, function_name,
+        string,
+    },
     describe_engine::{handler, ini, resource, shutdown_function},
-    objects::{DYNAMIC, HELD, UNREACHED},
-    roots::THIS,
+    frames::THIS,
+    objects::{DYNAMIC, HELD},
 };
-use crate::zend::{table, value::zend_str};
+use crate::zend::{
+    function_table::{closure_function, is_user},
+    hash_table,
+};
 
-/// What a thing is called, and where it is declared.
-#[derive(Debug, Default)]
-pub struct Named {
-    /// `App\Cart::$items`
-    pub name: String,
-    /// How it is reached, from what has a name: for properties of objects.
-    pub path: Vec<String>,
-    /// What kind it is to a developer, where that is another one than the walk's.
-    pub kind: Option<LeakKind>,
-    /// The file and the line.
-    pub place: Option<(String, u32)>,
-}
+/// Holders of an object that are reported.
+const MAX_HOLDERS: usize = 8;
 
-/// How many holders of an object are told.
-const MOST_HOLDERS: usize = 8;
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// # Safety
-/// Null, or a live string.
-pub unsafe fn string(string: *const zend_string) -> String {
-    // SAFETY: by the contract.
-    text(unsafe { zend_str(string) }.unwrap_or_default())
-}
-
-/// The name of a class by its address, as prints have it. Classes live as long as the script.
-#[must_use]
-pub fn class_name(address: u64) -> String {
-    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(address as usize);
-    if class.is_null() {
-        return "object".into();
-    }
-    // SAFETY: an address that this script's walk has taken from a living object.
-    let name = unsafe { string((*class).name) };
-    // An anonymous class is followed by where it stands.
-    name.split('\0').next().unwrap_or_default().to_owned()
-}
-
-impl Walk {
-    /// Names a thing of the last look.
+impl HeapWalk {
+    /// The name of a subject of the last walk.
     #[must_use]
-    pub fn name(&self, key: Subject) -> Named {
-        // SAFETY: right after the walk, on its thread: what it has found is where it was.
+    pub fn name(&self, subject: Subject) -> Named {
+        // SAFETY: right after the walk, on its thread: everything it has seen is where it was.
         unsafe {
-            match key.kind {
-                LeakKind::StaticProperty => static_property(key),
-                LeakKind::StaticVariable => static_variable(key),
-                LeakKind::Property => self.property(key),
-                LeakKind::Global | LeakKind::Local => variable(key),
-                LeakKind::Ini => ini(key),
-                LeakKind::Resource => resource(key),
+            match subject.kind {
+                LeakKind::StaticProperty => static_property(subject),
+                LeakKind::StaticVariable => static_variable(subject),
+                LeakKind::Property => self.property(subject),
+                LeakKind::Global | LeakKind::Local => variable(subject),
+                LeakKind::Ini => ini(subject),
+                LeakKind::Resource => resource(subject),
                 LeakKind::Connection | LeakKind::Object => Named {
-                    name: class_name(key.owner),
-                    place: class_place(key.owner),
-                    path: match key.slot {
+                    location: class_location(subject.owner),
+                    path: match subject.slot {
                         UNREACHED => Vec::new(),
                         _ => self
-                            .all_of(key.owner)
+                            .objects_of(subject.owner)
                             .next()
-                            .map_or_else(Vec::new, |node| self.path(node)),
+                            .map_or_else(Vec::new, |object| self.path(object)),
                     },
-                    ..Named::default()
+                    ..Named::new(class_name(subject.owner))
                 },
                 LeakKind::ErrorHandler => handler("set_error_handler()", |globals| {
                     &raw const (*globals).user_error_handler
@@ -89,78 +57,77 @@ impl Walk {
                     &raw const (*globals).user_exception_handler
                 }),
                 LeakKind::ShutdownFunction => shutdown_function(),
-                _ => Named {
-                    name: key.kind.name().to_owned(),
-                    ..Named::default()
-                },
+                kind => Named::new(kind.name()),
             }
         }
     }
 
     /// # Safety
-    /// As [`Self::name`]; so below.
-    unsafe fn property(&self, key: Subject) -> Named {
-        let handle = (key.slot >> 32) as u32;
-        let slot = key.slot & u64::from(u32::MAX);
-        let node = self.nodes.iter().find(|node| {
-            // SAFETY: nodes of this walk live.
-            node.object.addr() as u64 == key.owner && unsafe { (*node.object).handle } == handle
+    /// As in [`Self::name`]; so below.
+    unsafe fn property(&self, subject: Subject) -> Named {
+        let handle = (subject.slot >> 32) as u32;
+        let slot = subject.slot & u64::from(u32::MAX);
+        let reached = self.reached.iter().find(|reached| {
+            // SAFETY: objects of this walk are alive.
+            reached.object.addr() as u64 == subject.owner
+                && unsafe { (*reached.object).handle } == handle
         });
-        let Some(node) = node.copied() else {
+        let Some(reached) = reached.copied() else {
             return Named::default();
         };
-        // SAFETY: a node of this walk.
+        // SAFETY: an object of this walk.
         unsafe {
-            let class = (*node.object).ce;
+            let class = (*reached.object).ce;
             let address = class.addr() as u64;
-            let (mut owner, mut place) = (class_name(address), class_place(address));
+            let closure = closure_function(reached.object);
+            let (mut owner, mut location) = (class_name(address), class_location(address));
             let name = if slot == HELD {
                 "contents".to_owned()
             } else if slot & DYNAMIC != 0 {
-                let named = match is_closure(class) {
-                    true => table::mapped(closure(node.object).op_array.static_variables_ptr__ptr),
-                    false => (*node.object).properties,
+                let table = match closure {
+                    Some(function) => {
+                        hash_table::map_ptr(function.op_array.static_variables_ptr__ptr)
+                    }
+                    None => (*reached.object).properties,
                 };
-                by_hash(named, |hash| hash & (DYNAMIC - 1) == slot & (DYNAMIC - 1))
+                name_by_hash(table, |hash| hash & (DYNAMIC - 1) == slot & (DYNAMIC - 1))
             } else {
-                let infos = (*class).properties_info_table;
-                let info = (!infos.is_null()).then(|| *infos.add(slot as usize));
-                match info.and_then(|info| info.as_ref()) {
+                match property_info(class, slot) {
                     Some(info) => {
                         if info.ce != class {
-                            place = class_place(info.ce.addr() as u64);
+                            location = class_location(info.ce.addr() as u64);
                         }
-                        bare(&string(info.name))
+                        bare_property_name(&string(info.name))
                     }
                     None => format!("property {slot}"),
                 }
             };
-            if is_closure(class) {
-                place = function_place(closure(node.object));
-                owner = function_name(closure(node.object));
+            if let Some(function) = closure {
+                location = function_location(function);
+                owner = function_name(function);
             }
             Named {
-                name: match (slot, is_closure(class)) {
+                name: match (slot, closure) {
                     (HELD, _) => format!("{owner}, {name}"),
-                    (_, true) => format!("static ${name} in {owner}"),
-                    (_, false) => format!("{owner}->{name}"),
+                    (_, Some(_)) => format!("static ${name} in {owner}"),
+                    (_, None) => format!("{owner}->{name}"),
                 },
-                path: self.path(node),
-                kind: is_closure(class).then_some(LeakKind::StaticVariable),
-                place,
+                path: self.path(reached),
+                kind: closure.map(|_| LeakKind::StaticVariable),
+                location,
             }
         }
     }
 
-    /// How an object is reached, from what has a name.
-    unsafe fn path(&self, node: Node) -> Vec<String> {
+    /// How an object is reached, from something that has a name.
+    unsafe fn path(&self, object: ReachedObject) -> Vec<String> {
         let mut path = Vec::new();
-        for from in self.holders(Some(node)).take(MOST_HOLDERS) {
-            if from.kind == LeakKind::Property {
-                // SAFETY: the holders of a living object live.
-                path.push(unsafe { step(from) });
+        for holder in self.holders(Some(object)).take(MAX_HOLDERS) {
+            if holder.kind == LeakKind::Property {
+                // SAFETY: the holders of a live object are alive.
+                path.push(unsafe { path_step(holder) });
             } else {
-                path.push(self.name(from).name);
+                path.push(self.name(holder).name);
                 break;
             }
         }
@@ -169,174 +136,124 @@ impl Walk {
     }
 }
 
-/// A property on the way, by its short name.
-unsafe fn step(key: Subject) -> String {
-    let slot = key.slot & u64::from(u32::MAX);
-    let object = std::ptr::with_exposed_provenance::<zend_object>(key.owner as usize);
-    // SAFETY: by the contract of the caller.
+/// A property on the path, as `Class->property`.
+unsafe fn path_step(subject: Subject) -> String {
+    let slot = subject.slot & u64::from(u32::MAX);
+    let object = std::ptr::with_exposed_provenance::<zend_object>(subject.owner as usize);
+    // SAFETY: by the caller's contract.
     unsafe {
         let class = (*object).ce;
         let name = class_name(class.addr() as u64);
-        let infos = (*class).properties_info_table;
-        match slot & DYNAMIC {
-            0 if !infos.is_null() => match (*infos.add(slot as usize)).as_ref() {
-                Some(info) => format!("{name}->{}", bare(&string(info.name))),
-                None => name,
-            },
-            _ => name,
+        let info = match slot & DYNAMIC {
+            0 => property_info(class, slot),
+            _ => None,
+        };
+        match info {
+            Some(info) => format!("{name}->{}", bare_property_name(&string(info.name))),
+            None => name,
         }
     }
 }
 
-unsafe fn static_property(key: Subject) -> Named {
+/// The declaration of the property in a slot of an object; `None` if the class has no such table.
+unsafe fn property_info<'a>(
+    class: *const zend_class_entry,
+    slot: u64,
+) -> Option<&'a zend_property_info> {
+    // SAFETY: by the callers' contract: a live class with so many slots.
+    unsafe {
+        let infos = (*class).properties_info_table;
+        (!infos.is_null())
+            .then(|| (*infos.add(slot as usize)).as_ref())
+            .flatten()
+    }
+}
+
+unsafe fn static_property(subject: Subject) -> Named {
     /// `ZEND_ACC_STATIC`
     const STATIC: u32 = 1 << 4;
-    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(key.owner as usize);
-    let mut name = String::new();
-    // SAFETY: a class that the walk has looked at.
-    unsafe {
-        table::each(&raw const (*class).properties_info, |_, _, info| {
-            let info = (*info)
-                .value
-                .ptr
-                .cast::<ext_php_rs::ffi::zend_property_info>();
-            if (*info).flags & STATIC != 0 && u64::from((*info).offset) == key.slot {
-                name = bare(&string((*info).name));
-            }
-        });
-    }
+    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(subject.owner as usize);
+    // SAFETY: a class that the walk has visited; the table holds declarations.
+    let declared = unsafe {
+        hash_table::elements(&raw const (*class).properties_info)
+            .map(|element| &*element.pointer::<zend_property_info>())
+            .filter(|info| info.flags & STATIC != 0 && u64::from(info.offset) == subject.slot)
+            .last()
+    };
+    // SAFETY: the declaration's name lives as long as the class.
+    let name = declared.map(|info| bare_property_name(&unsafe { string(info.name) }));
     Named {
-        name: format!("{}::${name}", class_name(key.owner)),
-        place: class_place(key.owner),
-        ..Named::default()
+        location: class_location(subject.owner),
+        ..Named::new(format!(
+            "{}::${}",
+            class_name(subject.owner),
+            name.unwrap_or_default()
+        ))
     }
 }
 
-unsafe fn static_variable(key: Subject) -> Named {
-    let function = std::ptr::with_exposed_provenance::<zend_function>(key.owner as usize);
-    // SAFETY: a function that the walk has looked at.
+unsafe fn static_variable(subject: Subject) -> Named {
+    let function = std::ptr::with_exposed_provenance::<zend_function>(subject.owner as usize);
+    // SAFETY: a function that the walk has visited.
     unsafe {
-        let code = &(*function).op_array;
-        let variables = table::mapped(code.static_variables_ptr__ptr);
+        let variables = hash_table::map_ptr((*function).op_array.static_variables_ptr__ptr);
         Named {
-            name: format!(
+            location: function_location(&*function),
+            ..Named::new(format!(
                 "static ${} in {}",
-                by_hash(variables, |hash| hash == key.slot),
+                name_by_hash(variables, |hash| hash == subject.slot),
                 function_name(&*function)
-            ),
-            place: function_place(&*function),
-            ..Named::default()
+            ))
         }
     }
 }
 
-unsafe fn variable(key: Subject) -> Named {
+unsafe fn variable(subject: Subject) -> Named {
+    /// The bits of a function's address in the subject of a frame's variable.
+    const ADDRESS: u64 = (1 << 48) - 1;
     // SAFETY: this thread's globals and frames.
     unsafe {
         let globals = ext_php_rs_executor_globals();
-        if key.owner == 0 {
-            let name = by_hash(&raw const (*globals).symbol_table, |hash| hash == key.slot);
-            return Named {
-                name: format!("${name}"),
-                ..Named::default()
-            };
+        if subject.owner == 0 {
+            let table = &raw const (*globals).symbol_table;
+            let name = name_by_hash(table, |hash| hash == subject.slot);
+            return Named::new(format!("${name}"));
         }
         let mut frame: *mut zend_execute_data = (*globals).current_execute_data;
-        while let Some(run) = frame.as_ref() {
-            frame = run.prev_execute_data;
-            let Some(function) = run.func.as_ref() else {
+        while let Some(current) = frame.as_ref() {
+            frame = current.prev_execute_data;
+            let Some(function) = current.func.as_ref() else {
                 continue;
             };
             let address = std::ptr::from_ref(function).addr() as u64;
-            if key.owner & ((1 << 48) - 1) != address & ((1 << 48) - 1) {
+            if subject.owner & ADDRESS != address & ADDRESS {
                 continue;
             }
-            let is_user = u32::from(function.type_) == ZEND_USER_FUNCTION;
-            let shown = match key.slot {
+            let name = match subject.slot {
                 THIS => "$this".to_owned(),
                 slot if slot > THIS => format!("argument {}", slot - THIS),
-                slot if is_user => {
+                slot if is_user(function) => {
                     format!("${}", string(*function.op_array.vars.add(slot as usize)))
                 }
                 _ => continue,
             };
             return Named {
-                name: format!("{shown} in {}", function_name(function)),
-                place: function_place(function),
-                ..Named::default()
+                location: function_location(function),
+                ..Named::new(format!("{name} in {}", function_name(function)))
             };
         }
     }
     Named::default()
 }
 
-unsafe fn by_hash(table: *const HashTable, is: impl Fn(u64) -> bool) -> String {
-    let mut found = String::new();
-    // SAFETY: by the callers' contract.
+/// The key of the first element that `is_wanted` accepts by its hash.
+unsafe fn name_by_hash(table: *const HashTable, is_wanted: impl Fn(u64) -> bool) -> String {
+    // SAFETY: by the callers' contract: null, or a live table.
     unsafe {
-        table::each_from(table, 0, |hash, name, _| {
-            if !is(hash) {
-                return ControlFlow::Continue(());
-            }
-            found = match name.is_null() {
-                true => hash.to_string(),
-                false => string(name),
-            };
-            ControlFlow::Break(())
-        });
-    }
-    found
-}
-
-/// Private and protected names begin with their class, between zero bytes.
-fn bare(name: &str) -> String {
-    name.rsplit('\0').next().unwrap_or_default().to_owned()
-}
-
-pub unsafe fn is_closure(class: *const zend_class_entry) -> bool {
-    // SAFETY: a live class.
-    unsafe { zend_str((*class).name) == Some(b"Closure") }
-}
-
-/// # Safety
-/// A live object of `Closure`.
-pub unsafe fn closure<'a>(object: *mut zend_object) -> &'a zend_function {
-    // SAFETY: a closure's function follows its object, from `Zend/zend_closures.c`.
-    unsafe { &*object.add(1).cast::<zend_function>() }
-}
-
-/// `App\Cart::add()`
-pub unsafe fn function_name(function: &zend_function) -> String {
-    // SAFETY: a live function, whose class lives too.
-    unsafe {
-        let common = &function.common;
-        let name = string(common.function_name);
-        match common.scope.is_null() {
-            true => format!("{name}()"),
-            false => format!("{}::{name}()", class_name(common.scope.addr() as u64)),
-        }
-    }
-}
-
-pub unsafe fn function_place(function: &zend_function) -> Option<(String, u32)> {
-    // SAFETY: a live function; the file and line are those of functions written in PHP.
-    unsafe {
-        (u32::from(function.type_) == ZEND_USER_FUNCTION).then(|| {
-            (
-                string(function.op_array.filename),
-                function.op_array.line_start,
-            )
+        let found = hash_table::elements(table).find(|element| is_wanted(element.hash));
+        found.map_or_else(String::new, |element| match element.name.is_null() {
+            true => element.hash.to_string(),
+            false => string(element.name),
         })
-    }
-}
-
-/// Where a class is declared, by its address.
-pub fn class_place(address: u64) -> Option<(String, u32)> {
-    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(address as usize);
-    // SAFETY: the address of a class of this script; see `class_name`.
-    unsafe {
-        let class = class.as_ref()?;
-        (u32::from(class.type_.cast_unsigned()) == ZEND_USER_FUNCTION)
-            .then(|| (string(class.info.user.filename), class.info.user.line_start))
     }
 }

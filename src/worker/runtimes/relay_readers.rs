@@ -4,17 +4,11 @@
 //!
 //! PHP may jump over the frames here: they hold nothing with a destructor while PHP's handler runs.
 
-use std::{
-    ffi::CStr,
-    sync::atomic::{AtomicPtr, Ordering},
-};
-
-use ext_php_rs::ffi::{ZEND_USER_FUNCTION, zend_execute_data, zend_function, zval};
+use ext_php_rs::ffi::{zend_execute_data, zend_function, zval};
 
 use super::roadrunner;
-use crate::zend::{function_table, value};
+use crate::zend::{frame::argument, function_table, hook::FunctionHook, value};
 
-type Handler = unsafe extern "C" fn(*mut zend_execute_data, *mut zval);
 /// What a reader has read.
 type Bytes = for<'a> unsafe fn(*mut zend_execute_data, &'a zval) -> Option<&'a [u8]>;
 
@@ -32,54 +26,38 @@ const MOST_FRAMES: usize = 16;
 /// `ZEND_CALL_TOP`: native code has called the function, as it does with hooks, signal handlers and destructors.
 const CALLED_BY_NATIVE: u32 = 1 << 17;
 
-/// The functions that goridge's relays, and the wire of Pillion's Composer package, read with.
-const READERS: [(&CStr, Handler); 4] = [
-    (c"fread", fread),
-    (c"stream_get_contents", stream_get_contents),
-    (c"socket_recv", socket_recv),
-    (c"socket_read", socket_read),
-];
+static FREAD: FunctionHook = FunctionHook::new(c"fread", fread);
+static STREAM_GET_CONTENTS: FunctionHook =
+    FunctionHook::new(c"stream_get_contents", stream_get_contents);
+static SOCKET_RECV: FunctionHook = FunctionHook::new(c"socket_recv", socket_recv);
+static SOCKET_READ: FunctionHook = FunctionHook::new(c"socket_read", socket_read);
 
-static ORIGINALS: [AtomicPtr<()>; READERS.len()] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; READERS.len()];
-
-/// Replaces the handlers. In MINIT.
+/// Replaces the handlers. In MINIT. They stay at MSHUTDOWN: no PHP code runs any more when the module is gone.
 pub fn install() {
-    for ((name, handler), original) in READERS.into_iter().zip(&ORIGINALS) {
-        let Some(function) = function_table::find_internal(name) else {
-            continue;
-        };
-        // SAFETY: MINIT: no other PHP thread runs. PHP code does not run any more when the module has gone.
-        unsafe {
-            let Some(found) = (*function).handler else {
-                continue;
-            };
-            if found as usize != handler as *const () as usize {
-                original.store(found as *mut (), Ordering::Release);
-                (*function).handler = Some(handler);
-            }
-        }
+    // The functions that goridge's relays, and the wire of Pillion's Composer package, read with.
+    for hook in [&FREAD, &STREAM_GET_CONTENTS, &SOCKET_RECV, &SOCKET_READ] {
+        hook.install();
     }
 }
 
 unsafe extern "C" fn fread(frame: *mut zend_execute_data, ret: *mut zval) {
     // SAFETY: as the engine has called us; so below.
-    unsafe { read(0, frame, ret, returned) };
+    unsafe { read(&FREAD, frame, ret, returned) };
 }
 
 unsafe extern "C" fn stream_get_contents(frame: *mut zend_execute_data, ret: *mut zval) {
     // SAFETY: as above.
-    unsafe { read(1, frame, ret, returned) };
+    unsafe { read(&STREAM_GET_CONTENTS, frame, ret, returned) };
 }
 
 unsafe extern "C" fn socket_recv(frame: *mut zend_execute_data, ret: *mut zval) {
     // SAFETY: as above.
-    unsafe { read(2, frame, ret, second_argument) };
+    unsafe { read(&SOCKET_RECV, frame, ret, second_argument) };
 }
 
 unsafe extern "C" fn socket_read(frame: *mut zend_execute_data, ret: *mut zval) {
     // SAFETY: as above.
-    unsafe { read(3, frame, ret, returned) };
+    unsafe { read(&SOCKET_READ, frame, ret, returned) };
 }
 
 unsafe fn returned(_: *mut zend_execute_data, ret: &zval) -> Option<&[u8]> {
@@ -89,36 +67,22 @@ unsafe fn returned(_: *mut zend_execute_data, ret: &zval) -> Option<&[u8]> {
 /// It is a reference, into which the function writes.
 unsafe fn second_argument(frame: *mut zend_execute_data, _: &zval) -> Option<&[u8]> {
     // SAFETY: a live frame of an internal function; the argument lives until the engine takes the frame away.
-    let argument = unsafe { function_table::argument(frame, 1) }?;
-    value::bytes(value::deref(argument))
+    let written = unsafe { argument(frame, 1) }?;
+    value::bytes(value::deref(written))
 }
 
 /// In the place of a reader. PHP may jump over this frame: nothing here has a destructor.
-unsafe fn read(index: usize, frame: *mut zend_execute_data, ret: *mut zval, bytes: Bytes) {
+unsafe fn read(hook: &FunctionHook, frame: *mut zend_execute_data, ret: *mut zval, bytes: Bytes) {
     // SAFETY: as the engine has called us; what is returned is alive until the caller has it.
     unsafe {
         let Some(wait) = waiting((*frame).prev_execute_data) else {
-            return go_on(index, frame, ret);
+            return hook.call_original(frame, ret);
         };
         roadrunner::reads(wait);
-        go_on(index, frame, ret);
+        hook.call_original(frame, ret);
         if let Some(bytes) = bytes(frame, &*ret) {
             roadrunner::has_read(wait, frame, bytes);
         }
-    }
-}
-
-/// Goes on to PHP's own handler.
-///
-/// # Safety
-/// As the engine has called us.
-unsafe fn go_on(index: usize, frame: *mut zend_execute_data, ret: *mut zval) {
-    let original = ORIGINALS
-        .get(index)
-        .map_or(std::ptr::null_mut(), |place| place.load(Ordering::Acquire));
-    if !original.is_null() {
-        // SAFETY: only `install` stores there, and only a handler.
-        unsafe { std::mem::transmute::<*mut (), Handler>(original)(frame, ret) };
     }
 }
 
@@ -135,7 +99,7 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> Option<Wait> {
             let Some(function) = frame.as_ref().and_then(|frame| frame.func.as_ref()) else {
                 break;
             };
-            if u32::from(function.type_) != ZEND_USER_FUNCTION {
+            if !function_table::is_user(function) {
                 break;
             }
             if let Some(is_http) = is_wait(function) {

@@ -26,7 +26,7 @@ use crate::{
     engine,
     thread_state::Thread,
     worker::request_loop,
-    zend::{function_table, sapi, signals, stream},
+    zend::{frame::argument, sapi, signals, stream},
 };
 
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -137,7 +137,7 @@ unsafe fn keep_from_children(frame: *mut zend_execute_data) {
         return;
     }
     // SAFETY: by the contract.
-    let wire = unsafe { function_table::argument(frame, 0) };
+    let wire = unsafe { argument(frame, 0) };
     if let Some(descriptor) = wire.and_then(stream::descriptor) {
         fork_descriptors::register(descriptor);
     }

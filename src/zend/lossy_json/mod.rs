@@ -14,8 +14,9 @@ use ext_php_rs::ffi::{
 use super::{
     arguments::Thrown,
     ffi,
+    hash_table::{Key, for_each},
     owned::OwnedZval,
-    value::{Key, bytes, for_each, type_of},
+    value::{bytes, type_of},
 };
 use crate::thread_state::Thread;
 

@@ -28,13 +28,22 @@ const PRUNE_INTERVAL: u32 = 64;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leak {
     /// Which thing.
-    pub key: Subject,
+    pub subject: Subject,
     /// Its size before it began to grow.
     pub before: ValueSize,
     /// Its size now.
     pub after: ValueSize,
     /// How many of the checks have found it larger.
     pub times: u32,
+}
+
+/// PHP's collector of cycles at a check.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GcState {
+    /// How often it has run.
+    pub runs: u64,
+    /// Nothing waits for it, or it is switched off: every live value is referenced by another one or by PHP.
+    pub has_no_garbage: bool,
 }
 
 /// PHP's state at a check, beside the things themselves.
@@ -46,10 +55,8 @@ pub struct EngineState {
     pub generated: LoadedCode,
     /// Code has run for the first time.
     pub has_new_code: bool,
-    /// How often PHP's collector has run.
-    pub runs: u64,
-    /// Nothing waits for the collector: all that lives is held.
-    pub no_garbage: bool,
+    /// PHP's collector of cycles.
+    pub gc: GcState,
     /// Bytes of PHP's memory in use.
     pub memory: u64,
 }
@@ -63,7 +70,7 @@ pub struct LeakDetector {
     generated: [u64; 3],
     loads: u32,
     is_loading: bool,
-    is_settled: bool,
+    has_no_garbage: bool,
     leaks_found: Vec<Leak>,
 }
 
@@ -76,7 +83,7 @@ impl LeakDetector {
             self.checks > 1 && (now.has_new_code || now.loaded.has_more_than(&before.loaded));
         self.loads = if loads { self.loads + 1 } else { 0 };
         self.is_loading = loads && self.loads <= MAX_LOADING_CHECKS;
-        self.is_settled = now.no_garbage || now.runs != before.runs;
+        self.has_no_garbage = now.gc.has_no_garbage || now.gc.runs != before.gc.runs;
         self.leaks_found.clear();
         let generated = [
             (LeakKind::Class, now.generated.classes),
@@ -107,29 +114,29 @@ impl LeakDetector {
 
     /// Whether nothing that lives is garbage.
     #[must_use]
-    pub const fn is_settled(&self) -> bool {
-        self.is_settled
+    pub const fn has_no_garbage(&self) -> bool {
+        self.has_no_garbage
     }
 
     /// The size of a thing at this check.
-    pub fn record_size(&mut self, key: Subject, size: ValueSize) {
+    pub fn record_size(&mut self, subject: Subject, size: ValueSize) {
         let checks = self.checks;
         let history = self
             .known
-            .entry(key)
+            .entry(subject)
             .or_insert_with(|| History::new(size, checks));
         if history.seen == checks {
             return;
         }
         // Another one report_if_leak in its place, or it was empty in between.
-        if history.seen + 1 != checks && is_replaceable(key.kind) {
+        if history.seen + 1 != checks && is_replaceable(subject.kind) {
             *history = History::new(size, checks);
             return;
         }
-        history.add(size, checks, LeakRule::of(key.kind), self.is_loading);
+        history.add(size, checks, LeakRule::of(subject.kind), self.is_loading);
         if history.is_leak {
             self.leaks_found.push(Leak {
-                key,
+                subject,
                 before: history.first,
                 after: size,
                 times: history.times,
@@ -138,7 +145,7 @@ impl LeakDetector {
     }
 
     /// A text. One that grows begins as it was before: any other is a new one in its place.
-    pub fn record_text(&mut self, key: Subject, text: &[u8], bytes: u64) {
+    pub fn record_text(&mut self, subject: Subject, text: &[u8], bytes: u64) {
         let length = text.len() as u64;
         let size = ValueSize {
             shape: ValueShape::Text,
@@ -148,10 +155,10 @@ impl LeakDetector {
             bytes,
         };
         let checks = self.checks;
-        let before = self.known.get_mut(&key);
+        let before = self.known.get_mut(&subject);
         if let Some(history) = before.filter(|history| history.seen + 1 >= checks) {
             if history.last == size {
-                return self.record_size(key, size);
+                return self.record_size(subject, size);
             }
             let begins = text.get(..history.last.text as usize);
             if begins.is_some_and(|begins| tail_hash(begins) != history.end) {
@@ -159,17 +166,17 @@ impl LeakDetector {
                 return history.replace(size, checks);
             }
         }
-        self.record_size(key, size);
-        if let Some(history) = self.known.get_mut(&key) {
+        self.record_size(subject, size);
+        if let Some(history) = self.known.get_mut(&subject) {
             history.end = tail_hash(text);
         }
     }
 
     /// The value of a setting that is not as PHP started with it, as a hash. One that changes again and again is left
     /// behind by requests; one that is set once, when it is first required_growths, is the application's.
-    pub fn record_setting(&mut self, key: Subject, hash: u64) {
+    pub fn record_setting(&mut self, subject: Subject, hash: u64) {
         let checks = self.checks;
-        let known = self.known.entry(key).or_default();
+        let known = self.known.entry(subject).or_default();
         let is_new = known.seen == 0;
         if (is_new && checks > 1) || (!is_new && known.last.count != hash) {
             known.times += u32::from(!self.is_loading);
@@ -177,21 +184,21 @@ impl LeakDetector {
         }
         known.seen = checks;
         known.last = ValueSize::number(hash);
-        self.report_if_leak(key);
+        self.report_if_leak(subject);
     }
 
     /// A session is open.
     pub fn record_open_session(&mut self) {
-        let key = Subject::single(LeakKind::Session);
-        let known = self.known.entry(key).or_default();
+        let subject = Subject::single(LeakKind::Session);
+        let known = self.known.entry(subject).or_default();
         (known.seen, known.times, known.is_leak) = (self.checks, known.times + 1, true);
-        self.report_if_leak(key);
+        self.report_if_leak(subject);
     }
 
-    fn report_if_leak(&mut self, key: Subject) {
-        if let Some(known) = self.known.get(&key).filter(|known| known.is_leak) {
+    fn report_if_leak(&mut self, subject: Subject) {
+        if let Some(known) = self.known.get(&subject).filter(|known| known.is_leak) {
             self.leaks_found.push(Leak {
-                key,
+                subject,
                 before: ValueSize::default(),
                 after: ValueSize::default(),
                 times: known.times,
@@ -201,31 +208,31 @@ impl LeakDetector {
 
     /// The check ends: the leaks.
     pub fn detect(&mut self) -> Vec<Leak> {
-        if self.is_settled {
+        if self.has_no_garbage {
             let is_not_memory = |kind| matches!(kind, LeakKind::Ini | LeakKind::Session);
             let is_only_leak = self
                 .leaks_found
                 .iter()
-                .all(|leak| is_not_memory(leak.key.kind));
+                .all(|leak| is_not_memory(leak.subject.kind));
             self.record_size(
                 Subject::single(LeakKind::Memory),
                 ValueSize::number(self.now.memory),
             );
             if !is_only_leak {
                 self.leaks_found
-                    .retain(|leak| leak.key.kind != LeakKind::Memory);
+                    .retain(|leak| leak.subject.kind != LeakKind::Memory);
             }
         }
         let (checks, is_full) = (self.checks, self.known.len() >= MAX_SUBJECTS);
         if checks.is_multiple_of(PRUNE_INTERVAL) || is_full {
             self.known
-                .retain(|key, known| known.seen == checks || !is_replaceable(key.kind));
+                .retain(|subject, known| known.seen == checks || !is_replaceable(subject.kind));
         }
         if self.known.len() >= MAX_SUBJECTS {
             self.known.clear();
         }
         let mut leaks_found = std::mem::take(&mut self.leaks_found);
-        leaks_found.sort_by_key(|leak| leak.key);
+        leaks_found.sort_by_key(|leak| leak.subject);
         leaks_found
     }
 }

@@ -12,7 +12,7 @@ pub mod history;
 pub mod size;
 pub mod subject;
 
-pub use compare::{EngineState, Leak, LeakDetector};
+pub use compare::{EngineState, GcState, Leak, LeakDetector};
 pub use size::{ValueShape, ValueSize};
 pub use subject::{LeakKind, LoadedCode, Subject};
 

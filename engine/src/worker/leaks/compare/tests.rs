@@ -130,7 +130,11 @@ fn a_loop_that_loads_each_time_hides_nothing() {
             ..EngineState::default()
         });
         detector.record_size(key(LeakKind::StaticProperty), array(check.into(), 0));
-        kinds = detector.detect().iter().map(|leak| leak.key.kind).collect();
+        kinds = detector
+            .detect()
+            .iter()
+            .map(|leak| leak.subject.kind)
+            .collect();
     }
     assert_eq!(kinds, [LeakKind::StaticProperty, LeakKind::File]);
 }
@@ -220,7 +224,10 @@ fn memory_is_a_leak_where_none_of_it_is_garbage() {
         let mut detector = LeakDetector::default();
         let checks = (0..20).filter(|check| {
             detector.begin_check(EngineState {
-                no_garbage,
+                gc: GcState {
+                    has_no_garbage: no_garbage,
+                    ..GcState::default()
+                },
                 memory: check * min_growth,
                 ..EngineState::default()
             });

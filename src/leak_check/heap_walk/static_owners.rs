@@ -1,37 +1,41 @@
-//! Classes and functions with variables of their own, from the tables as they were at the last look: going through all
-//! methods of an application costs more than all the rest of a look.
+//! Classes and functions with static variables, remembered from check to check: visiting all methods of an
+//! application costs more than the rest of a walk.
 
 use ext_php_rs::ffi::{
     HashTable, ZEND_USER_FUNCTION, zend_class_entry, zend_executor_globals, zend_function,
     zend_string,
 };
 
-use crate::zend::{table, value::zend_str};
+use crate::zend::{function_table::is_user, hash_table, value::zend_str};
 
-/// See the head of the file.
+/// The classes and functions that have static variables.
 #[derive(Default)]
-pub struct Roots {
-    /// Elements and used places of the two tables.
+pub struct StaticOwners {
+    /// Elements and used positions of the tables of classes and of functions, when they were read.
     sizes: [(u32, u32); 2],
-    /// Places of classes that are declared later, if at all.
+    /// Positions of classes that are declared later, if at all.
     undeclared: Vec<u32>,
-    /// Those with static properties.
+    /// Classes with static properties.
     pub classes: Vec<*const zend_class_entry>,
-    /// Those with static variables.
+    /// Functions with static variables.
     pub functions: Vec<*mut zend_function>,
 }
 
-impl Roots {
-    /// Brings it up to date.
+impl StaticOwners {
+    /// Reads the tables again if they have changed.
     ///
     /// # Safety
     /// This thread's globals, in a script; so below.
-    pub unsafe fn renew(&mut self, globals: &zend_executor_globals) {
+    pub unsafe fn update(&mut self, globals: &zend_executor_globals) {
         // SAFETY: the thread's live tables.
         unsafe {
             let classes = globals.class_table.cast_const();
-            let sizes = [table::sizes(classes), table::sizes(globals.function_table)];
-            let is_declared = |place: &u32| !is_undeclared(table::name_at(classes, *place));
+            let sizes = [
+                hash_table::sizes(classes),
+                hash_table::sizes(globals.function_table),
+            ];
+            let is_declared =
+                |position: &u32| !is_undeclared(hash_table::name_at(classes, *position));
             if self.sizes == sizes && !self.undeclared.iter().any(is_declared) {
                 return;
             }
@@ -39,21 +43,21 @@ impl Roots {
                 sizes,
                 ..Self::default()
             };
-            for place in 0..table::sizes(classes).1 {
-                if is_undeclared(table::name_at(classes, place)) {
-                    self.undeclared.push(place);
+            for position in 0..hash_table::sizes(classes).1 {
+                if is_undeclared(hash_table::name_at(classes, position)) {
+                    self.undeclared.push(position);
                 }
             }
-            table::each(classes, |_, name, class| {
-                if !is_undeclared(name) {
-                    self.class(&*(*class).value.ce);
+            for element in hash_table::elements(classes) {
+                if !is_undeclared(element.name) {
+                    self.add_class(&*(*element.value).value.ce);
                 }
-            });
+            }
             self.add_functions(globals.function_table, std::ptr::null_mut());
         }
     }
 
-    unsafe fn class(&mut self, class: &zend_class_entry) {
+    unsafe fn add_class(&mut self, class: &zend_class_entry) {
         if class.default_static_members_count > 0 {
             self.classes.push(class);
         }
@@ -64,25 +68,25 @@ impl Roots {
         }
     }
 
-    /// Functions with static variables: a class's own, not those of its parents.
+    /// Adds the functions with static variables: a class's own, not those of its parents.
     unsafe fn add_functions(&mut self, functions: *const HashTable, scope: *mut zend_class_entry) {
         // SAFETY: tables of functions hold functions.
         unsafe {
-            table::each(functions, |_, _, function| {
-                let function: *mut zend_function = (*function).value.func;
-                if u32::from((*function).type_) != ZEND_USER_FUNCTION {
-                    return;
+            for element in hash_table::elements(functions) {
+                let function: *mut zend_function = (*element.value).value.func;
+                if !is_user(&*function) {
+                    continue;
                 }
                 let code = &(*function).op_array;
                 if !code.static_variables.is_null() && code.scope == scope {
                     self.functions.push(function);
                 }
-            });
+            }
         }
     }
 }
 
-/// A name that begins so stands for a class that is declared later.
+/// Whether the name stands for a class that is declared later: it begins with a zero byte.
 unsafe fn is_undeclared(name: *const zend_string) -> bool {
     // SAFETY: null, or a live string.
     unsafe { zend_str(name) }.is_some_and(|name| name.first() == Some(&0))

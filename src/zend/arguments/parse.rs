@@ -1,0 +1,180 @@
+//! Typed arguments. Zend's own parser converts and checks them, so that weak mode, strict types and messages are
+//! those of any internal function; ext-php-rs' conversions refuse weak-mode coercion and know no union types.
+
+use std::{
+    ffi::{CStr, c_void},
+    time::Duration,
+};
+
+use ext_php_rs::ffi::{HashTable, IS_ARRAY, zend_is_callable, zend_string, zval};
+
+use super::{Call, Thrown};
+use crate::zend::{ffi, interrupt, value};
+
+/// `ZEND_PARSE_PARAMS_QUIET`: throws no exception of its own.
+const QUIET: i32 = 1 << 1;
+
+impl<'a> Call<'a> {
+    /// An `array`.
+    ///
+    /// # Errors
+    /// [`Thrown::Pending`] with PHP's `TypeError`; so below.
+    pub fn array(&self, position: u32) -> Result<&'a HashTable, Thrown> {
+        let mut table: *mut HashTable = std::ptr::null_mut();
+        self.parse(position, c"h", (&raw mut table).cast())?;
+        // SAFETY: parsed: the argument's own table, alive for the call.
+        unsafe { table.as_ref() }.ok_or(Thrown::Pending)
+    }
+
+    /// A `callable`, as the value that was given.
+    pub fn callable(&self, position: u32) -> Result<&'a zval, Thrown> {
+        let Some(given) = self.any(position) else {
+            return Err(Thrown::Pending);
+        };
+        // SAFETY: a live value, which the engine only reads; null: its name is not wanted.
+        let is_callable = unsafe {
+            zend_is_callable(
+                std::ptr::from_ref(given).cast_mut(),
+                0,
+                std::ptr::null_mut(),
+            )
+        };
+        if is_callable {
+            return Ok(given);
+        }
+        if !interrupt::is_throwing() {
+            // SAFETY: a C string without placeholders.
+            unsafe {
+                ffi::zend_argument_type_error(position + 1, c"must be a valid callback".as_ptr());
+            }
+        }
+        Err(Thrown::Pending)
+    }
+
+    /// A `string`, as bytes.
+    pub fn string(&self, position: u32) -> Result<&'a [u8], Thrown> {
+        if let Some(text) = self.any(position).and_then(value::bytes) {
+            return Ok(text);
+        }
+        let mut text: *mut zend_string = std::ptr::null_mut();
+        self.parse(position, c"S", (&raw mut text).cast())?;
+        // SAFETY: parsed: the argument's own string, alive for the call.
+        unsafe { value::zend_str(text) }.ok_or(Thrown::Pending)
+    }
+
+    /// A `?string`; `None` for null or if it is missing.
+    pub fn opt_string(&self, position: u32) -> Result<Option<&'a [u8]>, Thrown> {
+        if self.slot(position).is_none() {
+            return Ok(None);
+        }
+        let mut text: *mut zend_string = std::ptr::null_mut();
+        self.parse(position, c"S!", (&raw mut text).cast())?;
+        // SAFETY: parsed: the argument's own string, alive for the call; null for null.
+        Ok(unsafe { value::zend_str(text) })
+    }
+
+    /// An `int`, or `default` if it is missing.
+    pub fn int_or(&self, position: u32, default: i64) -> Result<i64, Thrown> {
+        let mut number = default;
+        if self.slot(position).is_some() {
+            self.parse(position, c"l", (&raw mut number).cast())?;
+        }
+        Ok(number)
+    }
+
+    /// A `?float` of seconds, not negative and not NaN; `None` for null or if it is missing.
+    pub fn opt_seconds(&self, position: u32) -> Result<Option<Duration>, Thrown> {
+        let Some(slot) = self.slot(position) else {
+            return Ok(None);
+        };
+        let (mut seconds, mut is_null) = (0f64, false);
+        // SAFETY: `d!` writes a float and a bool.
+        let parsed = unsafe {
+            ffi::zend_parse_parameter(
+                0,
+                position + 1,
+                slot,
+                c"d!".as_ptr(),
+                &raw mut seconds,
+                &raw mut is_null,
+            )
+        };
+        if parsed != 0 {
+            return Err(Thrown::Pending);
+        }
+        if is_null {
+            return Ok(None);
+        }
+        if seconds.is_nan() || seconds < 0.0 {
+            return Err(self.value_error(position, c"must be greater than or equal to 0"));
+        }
+        // More than a duration can hold is as good as no limit.
+        Ok(Some(
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
+        ))
+    }
+
+    /// Whether the argument is an array, without conversion.
+    #[must_use]
+    pub fn is_array(&self, position: u32) -> bool {
+        self.any(position)
+            .is_some_and(|arg| value::type_of(arg) == IS_ARRAY)
+    }
+
+    /// The `string` of a union; a value that is none throws a `TypeError` with the whole union, `expected`.
+    pub fn string_of_union(&self, position: u32, expected: &CStr) -> Result<&'a [u8], Thrown> {
+        if let Some(text) = self.any(position).and_then(value::bytes) {
+            return Ok(text);
+        }
+        let Some(slot) = self.slot(position) else {
+            return Err(Thrown::Pending);
+        };
+        let mut text: *mut zend_string = std::ptr::null_mut();
+        // SAFETY: `S` writes one pointer to a string that the argument holds.
+        let parsed = unsafe {
+            ffi::zend_parse_parameter(QUIET, position + 1, slot, c"S".as_ptr(), &raw mut text)
+        };
+        // A conversion in PHP code (`__toString`) may have thrown.
+        if parsed != 0 && interrupt::is_throwing() {
+            return Err(Thrown::Pending);
+        }
+        // SAFETY: as above; null if parsing failed.
+        unsafe { value::zend_str(text) }.ok_or_else(|| self.type_error(position, expected))
+    }
+
+    fn parse(&self, position: u32, spec: &CStr, into: *mut c_void) -> Result<(), Thrown> {
+        let Some(slot) = self.slot(position) else {
+            return Err(Thrown::Pending);
+        };
+        // SAFETY: every caller passes a place of the type that its letter stands for.
+        let parsed =
+            unsafe { ffi::zend_parse_parameter(0, position + 1, slot, spec.as_ptr(), into) };
+        if parsed == 0 {
+            Ok(())
+        } else {
+            Err(Thrown::Pending)
+        }
+    }
+}
+
+/// An `?int` as an internal function converts it; `None` for null, and without an exception for any other value
+/// that is not a number. For arguments of functions that are not ours.
+#[must_use]
+pub fn int_or_null(argument: &zval) -> Option<i64> {
+    if let Some(number) = value::integer(argument) {
+        return Some(number);
+    }
+    let (mut number, mut is_null) = (0i64, false);
+    // SAFETY: `l!` writes a number and a bool; the value is only read.
+    let parsed = unsafe {
+        ffi::zend_parse_parameter(
+            QUIET,
+            1,
+            std::ptr::from_ref(argument).cast_mut(),
+            c"l!".as_ptr(),
+            &raw mut number,
+            &raw mut is_null,
+        )
+    };
+    (parsed == 0 && !is_null).then_some(number)
+}

@@ -1,0 +1,252 @@
+//! Reads PHP's hash tables: arrays, and the engine's own tables of functions, classes and settings. One walker for
+//! all of them, because a packed table and one with keys differ in their layout; it is that of PHP 8.2 to 8.5.
+//! Nothing is converted, initialised or counted. Runs on PHP's threads.
+
+use std::{
+    ffi::{CStr, c_void},
+    marker::PhantomData,
+};
+
+use ext_php_rs::ffi::{
+    HashTable, IS_INDIRECT, IS_REFERENCE, IS_UNDEF, ext_php_rs_compiler_globals,
+    zend_hash_str_find, zend_string, zval,
+};
+
+use super::value::{deref, type_of, zend_str};
+
+/// `HASH_FLAG_PACKED`: the table holds values only, keyed by their positions.
+const PACKED: u32 = 1 << 2;
+/// `HASH_FLAG_UNINITIALIZED`: nothing is allocated for elements yet.
+const UNINITIALIZED: u32 = 1 << 3;
+/// `GC_IMMUTABLE`: the array lies in opcache's shared memory.
+const IMMUTABLE: u32 = 1 << 6;
+
+/// A key of a PHP array.
+#[derive(Debug, Clone, Copy)]
+pub enum Key<'a> {
+    /// An integer key.
+    Index(i64),
+    /// A string key, not necessarily UTF-8.
+    Name(&'a [u8]),
+}
+
+/// An element as it lies in its table: references and indirect slots are not followed.
+#[derive(Debug, Clone, Copy)]
+pub struct Element {
+    /// The hash of the name, or the integer key where there is none.
+    pub hash: u64,
+    /// The string key; null for an integer key.
+    pub name: *const zend_string,
+    /// The value; never undefined.
+    pub value: *const zval,
+}
+
+impl Element {
+    /// The value as a pointer, in a table of pointers.
+    ///
+    /// # Safety
+    /// The element is one of a live table whose values are pointers.
+    #[must_use]
+    pub unsafe fn pointer<T>(&self) -> *mut T {
+        // SAFETY: by the contract.
+        unsafe { (*self.value).value.ptr.cast() }
+    }
+
+    /// The string key.
+    ///
+    /// # Safety
+    /// The element is one of a table that is alive for `'a`.
+    #[must_use]
+    pub unsafe fn name_bytes<'a>(&self) -> Option<&'a [u8]> {
+        // SAFETY: by the contract; the table holds the string.
+        unsafe { zend_str(self.name) }
+    }
+}
+
+/// Iterates over the elements of a table in its order. Reads the table anew at each step, so that a table that has
+/// changed meanwhile ends the iteration early at worst.
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    table: *const HashTable,
+    position: u32,
+    lifetime: PhantomData<&'a HashTable>,
+}
+
+/// The elements from `position` on.
+///
+/// # Safety
+/// `table` is null, or alive for as long as the iterator is used.
+#[must_use]
+pub const unsafe fn elements_from<'a>(table: *const HashTable, position: u32) -> Elements<'a> {
+    Elements {
+        table,
+        position,
+        lifetime: PhantomData,
+    }
+}
+
+/// All elements.
+///
+/// # Safety
+/// As for [`elements_from`].
+#[must_use]
+pub const unsafe fn elements<'a>(table: *const HashTable) -> Elements<'a> {
+    // SAFETY: by the same contract.
+    unsafe { elements_from(table, 0) }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = Element;
+
+    #[inline]
+    fn next(&mut self) -> Option<Element> {
+        // SAFETY: by the contract of `elements_from`; the first `nNumUsed` positions are initialised.
+        unsafe {
+            let table = self.table.as_ref()?;
+            while self.position < table.nNumUsed {
+                let position = self.position as usize;
+                self.position += 1;
+                let element = if table.u.flags & PACKED != 0 {
+                    Element {
+                        hash: position as u64,
+                        name: std::ptr::null(),
+                        value: table.__bindgen_anon_1.arPacked.add(position),
+                    }
+                } else {
+                    let bucket = table.__bindgen_anon_1.arData.add(position);
+                    Element {
+                        hash: (*bucket).h,
+                        name: (*bucket).key,
+                        value: &raw const (*bucket).val,
+                    }
+                };
+                if type_of(&*element.value) != IS_UNDEF {
+                    return Some(element);
+                }
+            }
+            None
+        }
+    }
+}
+
+/// Calls `each` with every key and value of an array; references and indirect slots are followed.
+pub fn for_each<'a>(table: &'a HashTable, mut each: impl FnMut(Key<'a>, &'a zval)) {
+    // SAFETY: the table, its keys and its values are alive for `'a`.
+    for element in unsafe { elements(table) } {
+        let (key, value) = unsafe {
+            let key = match element.name_bytes() {
+                Some(name) => Key::Name(name),
+                None => Key::Index(element.hash.cast_signed()),
+            };
+            (key, &*follow(element.value))
+        };
+        if type_of(value) != IS_UNDEF {
+            each(key, value);
+        }
+    }
+}
+
+/// The value under a string key, as it lies in the table.
+///
+/// # Safety
+/// `table` is null, or alive for `'a`.
+#[must_use]
+pub unsafe fn find<'a>(table: *const HashTable, name: &[u8]) -> Option<&'a mut zval> {
+    if table.is_null() {
+        return None;
+    }
+    // SAFETY: by the contract; the name is given with its length.
+    unsafe { zend_hash_str_find(table, name.as_ptr().cast(), name.len()).as_mut() }
+}
+
+/// The pointer under a string key of a table of pointers.
+///
+/// # Safety
+/// `table` is null, or a live table whose values are pointers.
+#[must_use]
+pub unsafe fn find_pointer(table: *const HashTable, name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: by the contract.
+    unsafe { find(table, name.to_bytes()).map(|found| found.value.ptr) }
+}
+
+/// The number of elements, and the number of positions in use, deleted elements included.
+///
+/// # Safety
+/// `table` is null or alive.
+#[must_use]
+pub unsafe fn sizes(table: *const HashTable) -> (u32, u32) {
+    // SAFETY: by the contract.
+    unsafe { table.as_ref() }.map_or((0, 0), |table| (table.nNumOfElements, table.nNumUsed))
+}
+
+/// The name at a position; null if the table has none there.
+///
+/// # Safety
+/// `table` is null or alive.
+#[must_use]
+pub unsafe fn name_at(table: *const HashTable, position: u32) -> *const zend_string {
+    // SAFETY: by the contract; the first `nNumUsed` positions are initialised.
+    unsafe {
+        match table.as_ref() {
+            Some(table) if position < table.nNumUsed && table.u.flags & PACKED == 0 => {
+                let bucket = table.__bindgen_anon_1.arData.add(position as usize);
+                (*bucket).key.cast_const()
+            }
+            _ => std::ptr::null(),
+        }
+    }
+}
+
+/// Bytes of the request's memory that an array takes, without those of its elements.
+#[must_use]
+pub fn allocated_bytes(array: &HashTable) -> u64 {
+    // SAFETY: the flags are valid in every array.
+    let (flags, is_shared) = unsafe { (array.u.flags, array.gc.u.type_info & IMMUTABLE != 0) };
+    let size = u64::from(array.nTableSize);
+    match () {
+        () if is_shared => 0,
+        () if flags & UNINITIALIZED != 0 => 56,
+        () if flags & PACKED != 0 => 56 + 8 + size * 16,
+        () => 56 + size * (32 + 4),
+    }
+}
+
+/// The value behind an indirect slot and a reference.
+///
+/// # Safety
+/// `value` is alive.
+#[must_use]
+pub unsafe fn follow(mut value: *const zval) -> *const zval {
+    // SAFETY: by the contract; the type says that the union holds a pointer to a value, or a reference.
+    unsafe {
+        if type_of(&*value) == IS_INDIRECT {
+            value = (*value).value.zv;
+        }
+        if type_of(&*value) == IS_REFERENCE {
+            value = deref(&*value);
+        }
+        value
+    }
+}
+
+/// `ZEND_MAP_PTR_GET`: the thread's own copy of data whose owner is shared between processes or threads; null if
+/// this thread has none yet.
+///
+/// # Safety
+/// `pointer` is such a field of a live class or function.
+#[must_use]
+pub unsafe fn map_ptr<T>(pointer: *mut T) -> *mut T {
+    let offset = pointer.addr();
+    if offset & 1 == 0 {
+        return pointer;
+    }
+    // SAFETY: an odd value is an offset into this thread's table, whose base is one less for that.
+    unsafe {
+        let globals = ext_php_rs_compiler_globals();
+        if offset / size_of::<*mut T>() >= (*globals).map_ptr_last {
+            return std::ptr::null_mut();
+        }
+        let base = (*globals).map_ptr_base.cast::<u8>();
+        *base.wrapping_add(offset).cast::<*mut T>()
+    }
+}
