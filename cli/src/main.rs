@@ -1,9 +1,9 @@
-//! The `pillion` program. Each subcommand has a file of its own; here is only what they share: the
-//! arguments, and how an error is told. Standard output is for what scripts read, standard error for
-//! log lines and people.
+//! The `pillion` program: its arguments and its exit code. Each subcommand has a module. Standard output is for results
+//! that scripts read, standard error for log lines and errors.
 
+mod output;
 mod sentry;
-mod settings;
+mod setting_arguments;
 mod velox;
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-/// What walks beside the Pillion PHP extension
+/// Companion program of the Pillion PHP extension
 #[derive(Debug, Parser)]
 #[command(
     name = "pillion",
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // That nobody listens is no error.
+            // Ignore write errors: stderr may be closed.
             let _ = writeln!(io::stderr(), "pillion: {error}");
             ExitCode::FAILURE
         }
@@ -52,7 +52,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_arguments_are_consistent() {
+    fn arguments_are_consistent() {
         super::Arguments::command().debug_assert();
     }
 }

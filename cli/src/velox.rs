@@ -1,8 +1,6 @@
-//! `pillion velox`: arguments of the build server, its runtime and its signals. The server itself is
-//! `pillion_server::build`.
+//! `pillion velox`: arguments, runtime and signals of the build server, which is `pillion_server::build`.
 
 use std::{
-    io::{self, Write},
     net::{SocketAddr, TcpListener, ToSocketAddrs},
     num::NonZeroUsize,
     path::PathBuf,
@@ -24,28 +22,30 @@ use pillion_server::{
 };
 use tokio::runtime;
 
-const AFTER: &str = "\
-Speaks the protocol of the Velox build server (POST /api.service.v1.BuildService/Build). Beside it, \
-GET /builds/{request_id} tells the progress of a build, and GET /health that the server lives.
+use crate::output::print;
 
-Needs `go` in PATH, and a Go module proxy that GOPROXY names. Prints `listening on http://…` when it is \
-ready; log lines go to standard error. SIGTERM and SIGINT stop it, and the builds that run.
+const AFTER_HELP: &str = "\
+Serves the protocol of the Velox build server (POST /api.service.v1.BuildService/Build). Besides, \
+GET /builds/{request_id} returns the progress of a build, and GET /health 200.
+
+Needs `go` in PATH, and the Go module proxy of GOPROXY. Prints `listening on http://…` when it is \
+ready; log lines go to standard error. SIGTERM and SIGINT stop it and all running builds.
 
 Example:
   pillion velox --listen 127.0.0.1:9000";
 
 /// Build RoadRunner binaries with the local Go toolchain, for clients of a Velox server
 #[derive(Debug, Args)]
-#[command(after_help = AFTER)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// Address and port to listen on; with port 0 the system chooses one
+    /// Address and port to listen on; port 0: the system chooses
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9000")]
     listen: String,
 
-    /// Where binaries are built and kept [default: $TMPDIR/pillion-velox-UID]
+    /// Directory of builds and binaries [default: $TMPDIR/pillion-velox-UID]
     ///
-    /// Clients read the binaries from here: it must lie in a directory that their setting
-    /// `velox.path_map` names, which is the temporary directory by default.
+    /// Clients read the binaries from here: their setting `velox.path_map` must name it or a parent, which is the
+    /// temporary directory by default.
     #[arg(long)]
     dir: Option<PathBuf>,
 
@@ -53,58 +53,57 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     max_builds: Option<NonZeroUsize>,
 
-    /// Builds that may wait for their turn; more are refused with 503
+    /// Builds that wait for a slot; the next one fails with 503
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_queued: usize,
 
-    /// The longest that a build may take, from its turn on
+    /// Time limit of a build, without its time in the queue
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = parse_duration)]
     build_timeout: Duration,
 
-    /// A binary is kept for so long after it was built
+    /// Lifetime of a cached binary
     #[arg(long, value_name = "DURATION", default_value = "168h", value_parser = parse_duration)]
     keep: Duration,
 
-    /// All binaries together are kept below so many bytes (`5GB`)
+    /// Bytes of all cached binaries; above it, those unused longest are removed
     #[arg(long, value_name = "SIZE", default_value = "5GB", value_parser = parse_size)]
     keep_size: u64,
 
-    /// Let only those build who bring this file's token (`Authorization: Bearer …`); may be repeated
+    /// Require this file's token (`Authorization: Bearer …`); may be repeated
     #[arg(long, value_name = "FILE")]
     auth_token_file: Vec<PathBuf>,
 
-    /// Listen beyond this machine without a token: whoever reaches the port may build
+    /// Listen beyond this machine without a token: every client that reaches the port may build
     #[arg(long)]
     allow_anonymous: bool,
 
-    /// Let a `replaces` entry name a directory of this machine
+    /// Allow `replaces` entries that name a directory of this machine
     #[arg(long)]
     allow_local_replaces: bool,
 
-    /// What is logged to standard error: off, error, warn, info, debug, trace
+    /// Level of the log on standard error: off, error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
 
-    /// How a log line looks
+    /// Format of a log line
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json", "logfmt"])]
     log_format: String,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let right = "a duration such as 90s, 10m or 1h30m, above zero";
     duration::parse(text)
         .filter(|time| !time.is_zero())
-        .ok_or_else(|| format!("must be {right}"))
+        .ok_or_else(|| "expected a duration such as 90s, 10m or 1h30m, above zero".to_owned())
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
-    size::parse(text).ok_or_else(|| "must be a size in bytes such as 500MB or 5GB".to_owned())
+    size::parse(text).ok_or_else(|| "expected a size in bytes such as 500MB or 5GB".to_owned())
 }
 
-/// Serves until a signal ends it.
+/// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// An argument that can't be used, a port or directory that can't be had.
+/// An argument is invalid, or its port or directory can't be acquired.
 pub fn run(arguments: Arguments) -> Result<()> {
     logging::install(&LogSettings {
         target: LogTarget::Stderr,
@@ -125,7 +124,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         && !listen.iter().all(|address| address.ip().is_loopback())
     {
         return Err(Error::Config(format!(
-            "--listen {}: others than this machine could build here; give them a token with --auth-token-file, or say --allow-anonymous",
+            "--listen {}: found an address beyond this machine without a token; expected --auth-token-file or --allow-anonymous",
             arguments.listen
         )));
     }
@@ -133,7 +132,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         dir: arguments.dir.unwrap_or_else(default_dir),
         max_builds: arguments
             .max_builds
-            .map_or_else(half_of_the_processors, NonZeroUsize::get),
+            .map_or_else(half_of_processors, NonZeroUsize::get),
         max_queued: arguments.max_queued,
         build_timeout: arguments.build_timeout,
         tokens,
@@ -153,7 +152,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let runtime = runtime.context(|| "the runtime can't be started")?;
     logging::start_writer();
     let outcome = runtime.block_on(serve(server, listener));
-    // What is left hangs in the kernel; the process ends all the same.
+    // A task that is blocked in the kernel does not delay the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     logging::stop_writer(Duration::from_secs(1));
     outcome
@@ -164,9 +163,8 @@ async fn serve(server: Server, listener: TcpListener) -> Result<()> {
     let address = listener.local_addr().context(|| "--listen")?;
     listener.set_nonblocking(true).context(|| "--listen")?;
     let listener = tokio::net::TcpListener::from_std(listener).context(|| "--listen")?;
-    // Scripts wait for this line. Whoever closed standard output does not.
-    let _ = writeln!(io::stdout().lock(), "listening on http://{address}")
-        .and_then(|()| io::stdout().flush());
+    // Scripts wait for this line. Ignore write errors: the server needs no reader.
+    let _ = print(&format!("listening on http://{address}\n"));
     let stop = async {
         let signal = signal.await;
         log::info!(signal; "stopping");
@@ -176,7 +174,7 @@ async fn serve(server: Server, listener: TcpListener) -> Result<()> {
 }
 
 fn addresses(listen: &str) -> Result<Vec<SocketAddr>> {
-    // ":9000" is how Go programs write all addresses of this machine.
+    // Go programs write ":9000" for all addresses of this machine.
     let text = if listen.starts_with(':') {
         format!("[::]{listen}")
     } else {
@@ -185,7 +183,7 @@ fn addresses(listen: &str) -> Result<Vec<SocketAddr>> {
     match text.to_socket_addrs().map(Iterator::collect::<Vec<_>>) {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err(Error::Config(format!(
-            "--listen {listen}: must be an address and a port, such as 127.0.0.1:9000"
+            "--listen: found {listen}; expected an address and a port, such as 127.0.0.1:9000"
         ))),
     }
 }
@@ -195,6 +193,6 @@ fn default_dir() -> PathBuf {
     std::env::temp_dir().join(format!("pillion-velox-{user}"))
 }
 
-fn half_of_the_processors() -> usize {
+fn half_of_processors() -> usize {
     thread::available_parallelism().map_or(1, |count| (count.get() / 2).max(1))
 }

@@ -1,8 +1,8 @@
-//! The program from outside: its arguments, its one line on standard output, its signals and its death.
+//! `pillion velox` as a process: arguments, standard output, signals.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "what the tests share is test code too"
+    reason = "helpers of tests are test code too"
 )]
 
 use std::{
@@ -18,7 +18,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 const BUILD: &str = r#"{"request_id":"0b0e6f3c-6d0a-4a6e-9f7a-0d9b8b1f2a11","rr_version":"v2025.1.9","plugins":[{"module_name":"a.b/c","tag":"v1.0.0"}]}"#;
-/// Never ends by itself, whatever it is asked.
+/// Every command runs until it is killed.
 const GO: &str = "#!/bin/sh\necho $$ > \"$GOFAKE\"; exec sleep 300\n";
 
 fn pillion(arguments: &[&str]) -> Command {
@@ -27,11 +27,11 @@ fn pillion(arguments: &[&str]) -> Command {
     command
 }
 
-fn told(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A running server, killed when the test ends before it does.
+/// A running server, killed when it is dropped.
 struct Server {
     child: Child,
     address: String,
@@ -59,7 +59,7 @@ impl Server {
         }
     }
 
-    /// Asks for a build, and waits until `go` runs; its pid.
+    /// Requests a build, waits until `go` runs, and returns its pid.
     fn build(&self, dir: &Path) -> (TcpStream, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let head = "POST /api.service.v1.BuildService/Build HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json";
@@ -70,7 +70,7 @@ impl Server {
         (stream, fs::read_to_string(&file).unwrap().trim().to_owned())
     }
 
-    fn tell(&self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 }
@@ -90,39 +90,39 @@ fn eventually(mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a process runs; one that nobody collected has ended all the same.
-fn lives(pid: &str) -> bool {
+/// Whether a process runs; a zombie does not.
+fn is_running(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]
-fn a_signal_stops_the_server_and_its_builds_and_it_exits_with_0() {
+fn a_signal_stops_server_and_builds_with_exit_code_0() {
     for signal in [Signal::TERM, Signal::INT] {
         let dir = tempfile::tempdir().unwrap();
         let mut server = Server::start(dir.path());
         let (mut stream, go) = server.build(dir.path());
         let started = Instant::now();
-        server.tell(signal);
+        server.signal(signal);
         assert_eq!(server.child.wait().unwrap().code(), Some(0));
         assert!(started.elapsed() < Duration::from_secs(5));
-        assert!(!lives(&go));
+        assert!(!is_running(&go));
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        let left = fs::read_dir(dir.path().join("velox/work")).unwrap().count();
-        assert_eq!(left, 0);
+        let remaining = fs::read_dir(dir.path().join("velox/work")).unwrap().count();
+        assert_eq!(remaining, 0);
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_killed_server_takes_go_along_and_the_next_one_clears_away_what_it_left() {
+fn a_killed_server_ends_go_and_the_next_one_cleans_up() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
     let (_stream, go) = server.build(dir.path());
-    server.tell(Signal::KILL);
-    eventually(|| !lives(&go));
+    server.signal(Signal::KILL);
+    eventually(|| !is_running(&go));
     drop(server);
     let work = dir.path().join("velox/work");
     assert_eq!(fs::read_dir(&work).unwrap().count(), 1);
@@ -131,7 +131,7 @@ fn a_killed_server_takes_go_along_and_the_next_one_clears_away_what_it_left() {
 }
 
 #[test]
-fn nobody_but_this_machine_builds_without_a_token() {
+fn listening_beyond_loopback_needs_a_token() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("velox");
     for listen in ["0.0.0.0:0", "[::]:0", ":0"] {
@@ -140,21 +140,21 @@ fn nobody_but_this_machine_builds_without_a_token() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1));
-        let told = told(&output);
+        let stderr = stderr(&output);
         assert!(
-            told.contains("--auth-token-file") && told.contains("--allow-anonymous"),
-            "{told}"
+            stderr.contains("--auth-token-file") && stderr.contains("--allow-anonymous"),
+            "{stderr}"
         );
     }
     assert!(!dir.exists(), "nothing was made");
 }
 
 #[test]
-fn a_wrong_argument_is_told_with_its_name_and_what_would_be_right() {
+fn an_invalid_argument_is_reported_with_a_valid_one() {
     for (arguments, words) in [
         (
             &["--listen", "9000"][..],
-            "--listen 9000: must be an address and a port, such as 127.0.0.1:9000",
+            "--listen: found 9000; expected an address and a port, such as 127.0.0.1:9000",
         ),
         (
             &["--build-timeout", "0s"],
@@ -172,18 +172,18 @@ fn a_wrong_argument_is_told_with_its_name_and_what_would_be_right() {
         let output = pillion(&["velox"]).args(arguments).output().unwrap();
         assert_ne!(output.status.code(), Some(0), "{arguments:?}");
         assert!(
-            told(&output).contains(words),
+            stderr(&output).contains(words),
             "{arguments:?}: {}",
-            told(&output)
+            stderr(&output)
         );
         assert_eq!(output.stdout, b"");
     }
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let listen = taken.local_addr().unwrap().to_string();
+fn a_port_in_use_is_reported() {
+    let occupied = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = occupied.local_addr().unwrap().to_string();
     let dir = tempfile::tempdir().unwrap();
     let output = pillion(&["velox", "--listen", &listen, "--dir"])
         .arg(dir.path())
@@ -191,8 +191,8 @@ fn a_port_that_is_taken_is_told() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        told(&output).contains(&format!("--listen {listen}: ")),
+        stderr(&output).contains(&format!("--listen {listen}: ")),
         "{}",
-        told(&output)
+        stderr(&output)
     );
 }

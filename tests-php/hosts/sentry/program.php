@@ -33,7 +33,7 @@ test('it tells what waits, and sends what the dead have left', function (Sandbox
     same(-SIGKILL, $process->wait());
     [$code, $output] = pillion($sandbox, 'status');
     same(0, $code);
-    is_true(preg_match('~^waiting +20 envelopes, outboxes take ~m', $output) === 1, $output);
+    is_true(preg_match('~^queued +20 envelopes, ~m', $output) === 1, $output);
     is_true(preg_match('~^enabled +yes$~m', $output) === 1, $output);
     [$code, $output] = pillion($sandbox, 'status', '--json');
     $told = json_decode($output, true, 512, JSON_THROW_ON_ERROR);
@@ -42,7 +42,7 @@ test('it tells what waits, and sends what the dead have left', function (Sandbox
     same([0, "20 envelopes of dead processes sent\n"], [$code, $output], $errors);
     same(20, count($sentry->events()));
     [, $output] = pillion($sandbox, 'status');
-    is_true(preg_match('~^waiting +0 envelopes~m', $output) === 1, $output);
+    is_true(preg_match('~^queued +0 envelopes~m', $output) === 1, $output);
 });
 
 test('it lists dead letters and sends them again, one or all', function (Sandbox $sandbox): void {
@@ -83,7 +83,7 @@ test('it says what is wrong with a setting, and what it can\'t send stays safe',
     $process->wait();
     [$code, $output, $errors] = pillion($sandbox, 'flush', '--timeout', '300ms');
     same([1, ''], [$code, $output]);
-    is_true(str_contains($errors, '1 envelopes wait still; they are safe'), $errors);
+    is_true(str_contains($errors, '1 envelopes are still queued; the next Pillion process will send them'), $errors);
     $sentry->behave();
     same([0, "1 envelopes of dead processes sent\n"], \array_slice(pillion($sandbox, 'flush'), 0, 2));
     [$code, , $errors] = pillion($sandbox, '-d', 'pillion.sentry_durability=tape', 'status');

@@ -1,5 +1,5 @@
-//! The settings and directories for subcommands that look at what PHP has left on the host: the same sources as in PHP,
-//! save that php.ini is PHP's own; what stands there is given with `-d`, as to `php`.
+//! Arguments of subcommands that use the state of PHP processes on the host: settings from the same sources as in PHP,
+//! except that `-d` takes the place of php.ini, which only PHP reads; and the host's directories.
 
 use std::{
     collections::HashMap,
@@ -14,22 +14,22 @@ use pillion_engine::{
     host::{DirOptions, Dirs},
 };
 
-/// Where settings come from.
+/// Sources of settings.
 #[derive(Debug, Args)]
-pub struct Given {
-    /// A YAML file with settings, such as RoadRunner's `.rr.yaml` [env: PILLION_CONFIG]
+pub struct SettingArguments {
+    /// YAML file with settings, such as RoadRunner's `.rr.yaml` [env: PILLION_CONFIG]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// A setting as in php.ini: `-d pillion.run_dir=/run/pillion`; may be repeated
-    #[arg(short = 'd', long = "define", value_name = "NAME=VALUE", value_parser = definition)]
+    /// Setting as in php.ini: `-d pillion.run_dir=/run/pillion`; may be repeated
+    #[arg(short = 'd', long = "define", value_name = "NAME=VALUE", value_parser = parse_definition)]
     define: Vec<(String, String)>,
 }
 
-fn definition(text: &str) -> Result<(String, String), String> {
+fn parse_definition(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
-        .ok_or("must be NAME=VALUE, such as pillion.run_dir=/run/pillion")?;
+        .ok_or("expected NAME=VALUE, such as pillion.run_dir=/run/pillion")?;
     let name = match name.starts_with("pillion.") {
         true => name.to_owned(),
         false => format!("pillion.{name}"),
@@ -40,11 +40,11 @@ fn definition(text: &str) -> Result<(String, String), String> {
     Ok((name, value.to_owned()))
 }
 
-impl Given {
+impl SettingArguments {
     /// All settings.
     ///
     /// # Errors
-    /// Those that `capability` stands on are bad: the first one that is.
+    /// The first invalid setting that `capability` needs.
     pub fn settings(&self, capability: &str) -> Result<Settings> {
         let cwd = env::current_dir().unwrap_or_default();
         let mut defined: HashMap<&str, String> = self
@@ -68,10 +68,10 @@ impl Given {
         }
     }
 
-    /// The host's directories, as PHP of this user has them.
+    /// The host's directories, equal to those of a PHP process of this user.
     ///
     /// # Errors
-    /// One that the settings name is of no use.
+    /// A directory of the settings is unusable.
     pub fn dirs(settings: &Settings) -> Result<Dirs> {
         Dirs::resolve(&DirOptions {
             state_dir: settings.host.state_dir.clone(),

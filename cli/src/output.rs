@@ -1,0 +1,22 @@
+//! Writing of results to standard output. A reader that closes it early, such as `head`, is no error.
+
+use std::io::{self, Write};
+
+use pillion_engine::{Error, Result};
+
+/// Writes a result.
+///
+/// # Errors
+/// The system's, except that the reader has closed the pipe.
+pub fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("writing to standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
