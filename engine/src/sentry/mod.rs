@@ -30,12 +30,12 @@ mod waiting_counts;
 
 use std::{path::PathBuf, sync::Arc};
 
-use dead_letters::DeadLetters;
+use dead_letters::{CachedFileCount, DeadLetters};
 use outbox::{Capacity, Outbox};
 use send::ValidDsns;
 use sender::state::SenderState;
 use shared_state::SharedState;
-use waiting_counts::{CachedFileCount, WaitingCounts};
+use waiting_counts::WaitingCounts;
 
 pub use capture::Captured;
 pub use dead_letters::replay::ReplayState;
@@ -73,7 +73,7 @@ impl Sentry {
         if let Some(dir) = &outbox_dir
             && let Err(error) = files::create_dir_with_parent(dir)
         {
-            log::warn!(path = dir.display().to_string().as_str(), error = error.to_string().as_str(); "failed to create the outbox directory");
+            log::warn!(path:% = dir.display(), error:%; "failed to create the outbox directory");
         }
         let capacity = Capacity {
             bytes: settings.outbox_size,
@@ -81,7 +81,7 @@ impl Sentry {
         };
         let (outbox, error) = Outbox::open(outbox_dir.as_deref(), capacity);
         if let Some(error) = error {
-            log::warn!(error = error.to_string().as_str(); "outbox in memory only: queued envelopes are lost when the process ends");
+            log::warn!(error:%; "outbox in memory only: queued envelopes are lost when the process ends");
         }
         let shared = SharedState::open(dirs.run.as_deref())
             .map_err(|error| Error::io("mapping Sentry's shared state", error))?;

@@ -1,14 +1,10 @@
-//! How much waits in the outbox of each process of the host, so that a status page adds up words instead of reading
-//! files. One segment of slots in `run_dir`; a process writes its own slot. Which process adopts outboxes clears the
-//! slots of the dead, and writes what could not be adopted beside the slots. Any thread.
+//! The backlog of each process of the host in shared memory, so that a status page adds numbers instead of reading
+//! files. One segment of slots in `run_dir`, of which each process writes its own. The process that adopts outboxes frees
+//! the slots of dead processes and writes the backlog that could not be adopted beside the slots. Any thread.
 
 use std::{
     path::Path,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant, SystemTime},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::outbox::{Backlog, hash};
@@ -24,11 +20,11 @@ use crate::{
 const PREFIX: &str = "sentry-queues-v1-";
 /// Processes that are counted by their slots.
 const MAX_SLOTS: usize = 511;
-/// Words before the slots: some process has no slot; records and bytes of outboxes without a living owner.
+/// Words before the slots: whether a process has no slot; records and bytes of outboxes of dead processes.
 const OVERFLOW: usize = 0;
 const ORPHANED_RECORDS: usize = 1;
 const ORPHANED_BYTES: usize = 2;
-/// Words of a slot, after the hash of its name: records, bytes, the name.
+/// Words of a slot after the hash of its name: records, bytes, the name of the outbox.
 const SLOT_WORDS: usize = 8;
 const RECORDS: usize = 1;
 const BYTES: usize = 2;
@@ -36,25 +32,23 @@ const NAME: usize = 3;
 const MAX_NAME_BYTES: usize = (SLOT_WORDS - NAME) * 8;
 const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
 const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(SLOT_WORDS, MAX_SLOTS, SLOT_WORDS);
-/// How often the folder of dead letters is listed at most, however often it changes.
-const LIST_INTERVAL: Duration = Duration::from_millis(10);
-
-/// See the head of the file.
+/// The counts of the host, and the slot of this process.
 #[derive(Debug)]
 pub(super) struct WaitingCounts {
     segment: Segment,
     slot: usize,
 }
 
-/// Another process' slot, and the outbox it stands for.
+/// The slot of another process.
 pub(super) struct OtherSlot {
     slot: usize,
     key: u64,
+    /// The name of its outbox.
     pub(super) name: String,
 }
 
 impl WaitingCounts {
-    /// A slot for the outbox of this name. `None`: none can be had, and what waits is counted in its files.
+    /// Takes a slot for the outbox `name`. Returns `None` if there is none: then files are counted instead.
     pub(super) fn open(run_dir: &Path, name: &str) -> Option<Self> {
         let boot = clock::boot_id().replace('-', "");
         let boot = boot.get(..12).unwrap_or("unknown");
@@ -67,7 +61,7 @@ impl WaitingCounts {
         }
         let key = hash(bytes).max(1);
         let Some(slot) = OWNER_SLOTS.claim(&segment, key as usize % MAX_SLOTS, key) else {
-            // The sum of the slots is not all that waits from now on.
+            // From now on the sum of the slots is not the whole backlog.
             if let Some(overflow) = segment.word(OVERFLOW) {
                 overflow.store(1, Ordering::Release);
             }
@@ -101,18 +95,18 @@ impl WaitingCounts {
         }
     }
 
-    /// Writes how many records of this process wait.
+    /// Publishes the number of records of this process.
     #[inline]
     pub(super) fn set_records(&self, records: usize) {
         self.store(RECORDS, records as u64);
     }
 
-    /// Writes how many bytes the files of this process have.
+    /// Publishes the bytes of the files of this process.
     pub(super) fn set_bytes(&self, bytes: u64) {
         self.store(BYTES, bytes);
     }
 
-    /// What waits in all other processes. `None`: some have no slot.
+    /// The backlog of all other processes. `None`: some have no slot.
     pub(super) fn others(&self) -> Option<Backlog> {
         let head = |word| Some(self.segment.word(word)?.load(Ordering::Acquire));
         if head(OVERFLOW)? != 0 {
@@ -132,7 +126,7 @@ impl WaitingCounts {
         }))
     }
 
-    /// Writes what waits in outboxes that no process could adopt.
+    /// Publishes the backlog of outboxes that could not be adopted.
     pub(super) fn set_orphaned(&self, waiting: Backlog) {
         for (word, value) in [
             (ORPHANED_RECORDS, waiting.records as u64),
@@ -144,27 +138,28 @@ impl WaitingCounts {
         }
     }
 
-    /// All other slots that are taken.
+    /// The slots of all other processes.
     pub(super) fn slots(&self) -> Vec<OtherSlot> {
         let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot);
         let read = |slot| {
             let key = OWNER_SLOTS.owner(&self.segment, slot);
             let words = (NAME..SLOT_WORDS).flat_map(|word| self.load(slot, word).to_le_bytes());
             let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
-            // One that is just being written has another name.
+            // A slot that is being written has an incomplete name.
             let name = String::from_utf8(bytes).ok()?;
-            let is_whole = key != 0 && hash(name.as_bytes()).max(1) == key;
-            is_whole.then_some(OtherSlot { slot, key, name })
+            let is_complete = key != 0 && hash(name.as_bytes()).max(1) == key;
+            is_complete.then_some(OtherSlot { slot, key, name })
         };
         others.filter_map(read).collect()
     }
 
-    /// Frees the slot of a process whose outbox another one has now.
+    /// Frees the slot of a dead process whose outbox was adopted.
     pub(super) fn free(&self, other: &OtherSlot) {
         OWNER_SLOTS.release(&self.segment, other.slot, other.key);
     }
 
-    /// Frees the own slot: nothing waits any more. Else it stays until the outbox is adopted.
+    /// Publishes the last number of records and frees the slot of this process if it is 0. Else the slot stays until the
+    /// outbox is adopted.
     pub(super) fn end(&self, records: usize) {
         self.set_records(records);
         if records == 0 {
@@ -173,31 +168,49 @@ impl WaitingCounts {
     }
 }
 
-/// The number of files in a folder, listed anew when the folder has changed.
-#[derive(Debug, Default)]
-pub(super) struct CachedFileCount(Mutex<Option<(Instant, SystemTime, usize)>>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl CachedFileCount {
-    /// The number, which `list` gives.
-    pub(super) fn count(&self, dir: &Path, list: impl FnOnce() -> usize) -> usize {
-        let Ok(changed) = dir.metadata().and_then(|found| found.modified()) else {
-            return 0;
+    #[test]
+    fn others_are_summed_and_freed_slots_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = WaitingCounts::open(dir.path(), "7-00000001").unwrap();
+        let two = WaitingCounts::open(dir.path(), "8-00000002").unwrap();
+        one.set_records(5);
+        one.set_bytes(4096);
+        two.set_records(2);
+        assert_eq!(
+            two.others(),
+            Some(Backlog {
+                records: 5,
+                bytes: 4096
+            })
+        );
+        assert_eq!(one.others().unwrap().records, 2);
+        // The outbox of the first one is adopted.
+        let slots = two.slots();
+        assert_eq!((slots.len(), slots[0].name.as_str()), (1, "7-00000001"));
+        let orphaned = Backlog {
+            records: 1,
+            bytes: 8,
         };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A change within the same tick of the clock of files leaves no mark: what was listed right after a change
-        // is listed once more.
-        let fresh = last.filter(|(at, seen, _)| {
-            let settled = clock::abs_diff(SystemTime::now(), changed) > Duration::from_millis(100);
-            at.elapsed() < LIST_INTERVAL || (*seen == changed && settled)
-        });
-        if let Some((_, _, count)) = fresh {
-            return count;
-        }
-        let count = list();
-        *last = Some((Instant::now(), changed, count));
-        count
+        two.set_orphaned(orphaned);
+        two.free(&slots[0]);
+        assert_eq!(two.others(), Some(orphaned));
+        two.end(0);
+        let three = WaitingCounts::open(dir.path(), "9-00000003").unwrap();
+        assert!(three.slots().is_empty());
+    }
+
+    #[test]
+    fn process_without_a_slot_invalidates_the_sum() {
+        let dir = tempfile::tempdir().unwrap();
+        let all: Vec<_> = (0..MAX_SLOTS)
+            .map(|n| WaitingCounts::open(dir.path(), &format!("{n}-00000000")).unwrap())
+            .collect();
+        assert_eq!(all[0].slots().len(), MAX_SLOTS - 1);
+        assert!(WaitingCounts::open(dir.path(), "one more").is_none());
+        assert_eq!(all[0].others(), None);
     }
 }
-
-#[cfg(test)]
-mod tests;

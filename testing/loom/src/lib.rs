@@ -17,6 +17,7 @@
     missing_docs,
     unexpected_cfgs,
     unreachable_pub,
+    unused_imports,
     reason = "the engine's files are whole, the scenes use parts of them"
 )]
 

@@ -2,7 +2,8 @@
 //! and a random id, so that names sort by age and contain no secret; the directory is private to the user because the
 //! metadata contains the DSN. Bounded by count and bytes. On threads that may block.
 
-pub(crate) mod replay;
+mod cached_count;
+pub(super) mod replay;
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -13,6 +14,8 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+
+pub(super) use cached_count::CachedFileCount;
 
 use super::outbox::Record;
 use crate::{
@@ -67,7 +70,7 @@ pub struct DeadLetter {
     pub id: String,
     /// The size of the envelope.
     pub bytes: u64,
-    /// Metadata it is here.
+    /// Its metadata.
     pub metadata: Metadata,
     /// The envelope itself.
     pub envelope: Vec<u8>,

@@ -1,36 +1,36 @@
-//! Taking over what dead processes left, and counting what waits on the whole host. On a thread that
-//! may block; doing it twice changes nothing.
+//! Adoption of outboxes of dead processes, and the backlog of all outboxes of a directory. On a thread that may block.
+//! Idempotent.
 
 use std::{
     path::Path,
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{AdoptBackoff, Outbox, OutboxLock, QueueFile};
+use super::{AdoptBackoff, Outbox, OutboxLock, QueueFile, file::Recovered};
 use crate::failpoint::{FailPoint, reach};
 
-/// What was found.
+/// The result of an adoption.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Adopted {
-    /// Outboxes whose owner was dead.
+    /// Outboxes that were adopted.
     pub outboxes: usize,
-    /// Records that are ours to send now.
+    /// Records that this process sends now.
     pub records: usize,
-    /// Records whose writer died over them; they are never sent.
+    /// Records whose writer died before they were complete, which are never sent.
     pub torn: usize,
 }
 
-/// What waits in a directory.
+/// Records and bytes of one or more outboxes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Records that are not settled.
+    /// Records that are neither settled nor evicted.
     pub records: usize,
     /// Bytes of all files.
     pub bytes: u64,
 }
 
 impl Backlog {
-    /// Both together.
+    /// The sum of two backlogs.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -41,21 +41,20 @@ impl Backlog {
 }
 
 impl Outbox {
-    /// Adopts outboxes in `dir` whose owners are dead, `most` at most, less those that `orphans` were refused
-    /// lately.
-    pub fn adopt(&self, dir: &Path, adopt_backoff: &AdoptBackoff, most: usize) -> Adopted {
+    /// Adopts at most `limit` outboxes of dead processes in `dir`, without those whose adoption failed recently.
+    pub fn adopt(&self, dir: &Path, backoff: &AdoptBackoff, limit: usize) -> Adopted {
         let mut sum = Adopted::default();
         for name in OutboxLock::list_names(dir) {
-            if sum.outboxes >= most {
+            if sum.outboxes >= limit {
                 break;
             }
-            let own = self.lock.as_ref().is_some_and(|lock| lock.name() == name);
-            if own || !adopt_backoff.is_due(dir, &name) {
+            let is_own = self.name().is_some_and(|own| own == name);
+            if is_own || !backoff.is_due(dir, &name) {
                 continue;
             }
             if let Ok(Some(lock)) = OutboxLock::try_acquire(dir, &name) {
                 reach(FailPoint::AdoptLocked);
-                let adopted = self.adopt_one(Arc::new(lock), adopt_backoff);
+                let adopted = self.adopt_one(Arc::new(lock), backoff);
                 sum.outboxes += adopted.outboxes;
                 sum.records += adopted.records;
                 sum.torn += adopted.torn;
@@ -64,50 +63,53 @@ impl Outbox {
         sum
     }
 
-    fn adopt_one(&self, lock: Arc<OutboxLock>, adopt_backoff: &AdoptBackoff) -> Adopted {
+    fn adopt_one(&self, lock: Arc<OutboxLock>, backoff: &AdoptBackoff) -> Adopted {
         let mut sum = Adopted {
             outboxes: 1,
             ..Adopted::default()
         };
-        let mut is_first = None;
-        // Counted while its files are looked at, so that it doesn't end before the last one.
+        let mut is_first_failure = None;
+        // Keeps the lock file until the last file is handled.
         lock.retain_file();
-        // Each goes before what is there, so the youngest comes first.
+        // The newest first, because each is put before the files that are there.
         for path in lock.list_files().into_iter().rev() {
             let file = match QueueFile::adopt(&path, Arc::clone(&lock)) {
                 Ok(Some(file)) => Arc::new(file),
                 Ok(None) => {
-                    // Its maker died over it: nobody had written to it.
+                    // Its creation was never finished, so it holds no records.
                     let _ = std::fs::remove_file(&path);
                     continue;
                 }
                 Err(error) => {
-                    // Stays for somebody who may: so must its lock file.
-                    let is_first = *is_first.get_or_insert_with(|| {
+                    // Another process may be able to adopt the file, for which it needs the lock file too.
+                    let is_first = *is_first_failure.get_or_insert_with(|| {
                         lock.retain_file();
                         sum.outboxes = 0;
-                        adopt_backoff.record_failure(lock.dir(), lock.name())
+                        backoff.record_failure(lock.dir(), lock.name())
                     });
                     if is_first {
-                        log::warn!(path = path.display().to_string().as_str(), error = error.to_string().as_str(); "outbox can't be adopted");
+                        log::warn!(path:% = path.display(), error:%; "outbox not adopted");
                     }
                     continue;
                 }
             };
-            let (records, shed, torn) = file.recover();
+            let Recovered {
+                ready,
+                evicted,
+                torn,
+            } = file.recover();
             reach(FailPoint::AdoptRecovered);
-            sum.records += records;
+            sum.records += ready;
             sum.torn += torn;
             lock.retain_file();
             if file.is_finished() {
                 file.unlink();
                 continue;
             }
-            self.queued.fetch_add(records, Ordering::AcqRel);
+            self.queued.fetch_add(ready, Ordering::AcqRel);
             let mut chains = self.chains();
-            chains
-                .evicted
-                .extend(shed.into_iter().map(|index| (Arc::clone(&file), index)));
+            let evicted = evicted.into_iter().map(|index| (Arc::clone(&file), index));
+            chains.evicted.extend(evicted);
             chains.of_mut(file.priority).push_front(file);
             drop(chains);
             reach(FailPoint::AdoptListed);
@@ -117,13 +119,13 @@ impl Outbox {
     }
 }
 
-/// Whether the outbox of that name in `dir` has a living owner.
+/// Whether the outbox `name` in `dir` has an owner that is alive.
 #[must_use]
 pub fn is_held(dir: &Path, name: &str) -> bool {
     OutboxLock::is_held(dir, name)
 }
 
-/// What waits in the outboxes of a directory whose owners are dead.
+/// The backlog of outboxes in `dir` whose owner is dead.
 #[must_use]
 pub fn orphaned_backlog_in(dir: &Path) -> Backlog {
     let mut names = OutboxLock::list_names(dir);
@@ -134,24 +136,20 @@ pub fn orphaned_backlog_in(dir: &Path) -> Backlog {
     backlog_where(dir, |owner| names.iter().any(|name| name == owner))
 }
 
-/// What waits in all outboxes of a directory, of the living and of the dead. For status pages.
+/// The backlog of all outboxes in `dir`.
 #[must_use]
 pub fn backlog_in(dir: &Path) -> Backlog {
     backlog_where(dir, |_| true)
 }
 
-/// What waits in the outboxes that `wanted` chooses by their names.
-fn backlog_where(dir: &Path, wanted: impl Fn(&str) -> bool) -> Backlog {
+/// The backlog of the outboxes in `dir` whose name `is_wanted`.
+fn backlog_where(dir: &Path, is_wanted: impl Fn(&str) -> bool) -> Backlog {
     let mut sum = Backlog::default();
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let is_box = entry.file_name().to_str().is_some_and(|name| {
-            name.ends_with(".v1.box") && name.split('.').next().is_some_and(&wanted)
-        });
-        if !is_box {
+    for (owner, entry) in OutboxLock::queue_files(dir) {
+        if !is_wanted(&owner) {
             continue;
         }
-        let nobody = Arc::new(OutboxLock::unowned());
-        if let Ok(Some(file)) = QueueFile::adopt(&entry.path(), nobody) {
+        if let Ok(Some(file)) = QueueFile::adopt(&entry.path(), Arc::new(OutboxLock::unowned())) {
             sum.bytes += file.bytes() as u64;
             sum.records += file.waiting();
         }

@@ -1,7 +1,6 @@
-//! Dead outboxes that this process can't have: a file of another user, a disk that gives errors. Each is
-//! told of once and tried again ever more rarely, because somebody who may take it can come at any
-//! time, or somebody may mend it. Shared by the steward's duty, which asks whether there is anything
-//! to adopt, and by the outbox that adopts. Threads that may block.
+//! Outboxes whose adoption failed: a file of another user, a disk that returns errors. Each is logged once and retried
+//! with a growing backoff, because another process may adopt it, or the cause may be removed, at any time. Shared by
+//! the leader's periodic task, which checks for outboxes to adopt, and by the outbox that adopts. Threads that may block.
 
 use std::{
     collections::HashMap,
@@ -14,21 +13,22 @@ use super::ownership::OutboxLock;
 
 const MIN_BACKOFF: Duration = Duration::from_secs(10);
 const MAX_BACKOFF: Duration = Duration::from_secs(1800);
-/// What nobody asked for any more is forgotten.
+/// Failures that did not recur for this long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(7200);
 
+/// The last failed adoption of an outbox.
 #[derive(Debug, Clone, Copy)]
 struct Failure {
     at: Instant,
     backoff: Duration,
 }
 
-/// See the head of the file.
+/// Failed adoptions by the path of the outbox.
 #[derive(Debug, Default)]
 pub struct AdoptBackoff(Mutex<HashMap<PathBuf, Failure>>);
 
 impl AdoptBackoff {
-    /// Whether there are outboxes in a directory whose owner is dead, and which it is time to try.
+    /// Whether `dir` has an outbox of a dead process whose adoption is due.
     #[must_use]
     pub fn has_due(&self, dir: &Path) -> bool {
         OutboxLock::list_names(dir)
@@ -36,17 +36,17 @@ impl AdoptBackoff {
             .any(|name| self.is_due(dir, name) && OutboxLock::is_orphan(dir, name))
     }
 
-    /// Whether that outbox may be tried now.
+    /// Whether the outbox may be adopted now.
     pub(super) fn is_due(&self, dir: &Path, name: &str) -> bool {
         let failures = self.failures();
-        let refused = failures.get(&dir.join(name));
-        refused.is_none_or(|refused| refused.at.elapsed() >= refused.backoff)
+        let failure = failures.get(&dir.join(name));
+        failure.is_none_or(|failure| failure.at.elapsed() >= failure.backoff)
     }
 
-    /// It can't be had now. `true`: that is news.
+    /// Records a failed adoption. Returns `true` for the first one.
     pub(super) fn record_failure(&self, dir: &Path, name: &str) -> bool {
         let mut failures = self.failures();
-        failures.retain(|_, refused| refused.at.elapsed() < FORGET_AFTER);
+        failures.retain(|_, failure| failure.at.elapsed() < FORGET_AFTER);
         let (path, now) = (dir.join(name), Instant::now());
         let backoff = failures
             .get(&path)
@@ -72,35 +72,26 @@ mod tests {
     };
 
     #[test]
-    fn what_cannot_be_had_is_told_of_once_and_left_alone_for_a_while() {
-        let adopt_backoff = AdoptBackoff::default();
+    fn failure_is_logged_once_and_backs_off() {
+        let backoff = AdoptBackoff::default();
         let dir = Path::new("/nowhere");
-        assert!(adopt_backoff.is_due(dir, "a"));
-        assert!(adopt_backoff.record_failure(dir, "a"));
-        assert!(!adopt_backoff.is_due(dir, "a") && adopt_backoff.is_due(dir, "b"));
-        assert!(
-            !adopt_backoff.record_failure(dir, "a"),
-            "it is no news any more"
-        );
-        assert_eq!(
-            adopt_backoff.failures()[&dir.join("a")].backoff,
-            MIN_BACKOFF * 2
-        );
-        assert!((0..20).all(|_| !adopt_backoff.record_failure(dir, "a")));
-        assert_eq!(
-            adopt_backoff.failures()[&dir.join("a")].backoff,
-            MAX_BACKOFF
-        );
+        assert!(backoff.is_due(dir, "a"));
+        assert!(backoff.record_failure(dir, "a"));
+        assert!(!backoff.is_due(dir, "a") && backoff.is_due(dir, "b"));
+        assert!(!backoff.record_failure(dir, "a"), "it is not the first");
+        assert_eq!(backoff.failures()[&dir.join("a")].backoff, MIN_BACKOFF * 2);
+        assert!((0..20).all(|_| !backoff.record_failure(dir, "a")));
+        assert_eq!(backoff.failures()[&dir.join("a")].backoff, MAX_BACKOFF);
     }
 
     #[test]
-    fn a_file_that_strangers_may_write_to_is_not_adopted_and_not_tried_every_second() {
+    fn world_writable_file_is_not_adopted_and_backs_off() {
         let dir = tempfile::tempdir().unwrap();
-        let room = Capacity {
+        let capacity = Capacity {
             bytes: 1 << 20,
             records: 10,
         };
-        let open = || Outbox::open(Some(dir.path()), room).0;
+        let open = || Outbox::open(Some(dir.path()), capacity).0;
         let dead = open();
         dead.push(Priority::High, b"dsn", b"{}\n{\"type\":\"session\"}\n{}", 1)
             .unwrap();
@@ -112,24 +103,24 @@ mod tests {
         };
         let planted = found(".box").unwrap();
         fs::set_permissions(&planted, fs::Permissions::from_mode(0o666)).unwrap();
-        let adopt_backoff = Arc::new(AdoptBackoff::default());
-        let heir = open();
-        assert!(adopt_backoff.has_due(dir.path()));
+        let backoff = Arc::new(AdoptBackoff::default());
+        let adopter = open();
+        assert!(backoff.has_due(dir.path()));
         assert_eq!(
-            heir.adopt(dir.path(), &adopt_backoff, usize::MAX),
+            adopter.adopt(dir.path(), &backoff, usize::MAX),
             Adopted::default()
         );
-        assert!(!adopt_backoff.has_due(dir.path()), "it is left alone now");
+        assert!(!backoff.has_due(dir.path()), "it backs off");
         assert_eq!(
-            heir.adopt(dir.path(), &adopt_backoff, usize::MAX),
+            adopter.adopt(dir.path(), &backoff, usize::MAX),
             Adopted::default()
         );
-        // Mended, and tried by somebody who has not been refused.
+        // Corrected, and adopted without a failure before.
         fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
-        let adopted = heir.adopt(dir.path(), &AdoptBackoff::default(), usize::MAX);
+        let adopted = adopter.adopt(dir.path(), &AdoptBackoff::default(), usize::MAX);
         assert_eq!((adopted.outboxes, adopted.records), (1, 1));
-        let claim = heir.claim(Priority::High).unwrap();
-        heir.settle(&claim);
+        let claim = adopter.claim(Priority::High).unwrap();
+        adopter.settle(&claim);
         assert!(found(".box").is_none());
     }
 }

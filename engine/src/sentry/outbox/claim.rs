@@ -1,11 +1,20 @@
-//! A record that somebody is sending, or lets wait. On the runtime.
+//! Claims on records: how the sender takes them from the outbox, defers them and settles them. On the runtime.
 
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{Arc, atomic::Ordering},
+};
 
-use super::file::{QueueFile, Record, RecordState};
-use crate::sentry::protocol::category::Priority;
+use super::{
+    Outbox,
+    file::{QueueFile, Record, RecordState},
+};
+use crate::{
+    failpoint::{FailPoint, reach},
+    sentry::protocol::category::Priority,
+};
 
-/// A record that is on its way. It is ready again for whoever adopts it, unless it is settled.
+/// A record that is being sent. Unless it is settled, the process that adopts it sends it again.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub(super) file: Arc<QueueFile>,
@@ -13,32 +22,76 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The record; `None`: it is torn.
+    /// Copies the record out. Returns `None` if it is torn.
     #[must_use]
     pub fn read(&self) -> Option<Record> {
         self.file.read(self.index)
     }
 
-    /// Its class.
+    /// The priority of the record.
     #[must_use]
     pub fn priority(&self) -> Priority {
         self.file.priority
     }
 
-    /// One that waits is on its way again. `false`: it was dropped meanwhile.
+    /// Claims a deferred record again. Returns `false` if it was evicted.
     #[must_use]
     pub fn resume(&self) -> bool {
         self.file.resume(self.index)
     }
 
-    /// Whether it waits still, and was not dropped.
+    /// Whether the record is still deferred, and was not evicted.
     #[must_use]
     pub fn is_deferred(&self) -> bool {
         self.file.state(self.index) == RecordState::Deferred
     }
 
-    /// Notes a try that failed.
+    /// Counts a failed attempt in the record.
     pub fn count_attempt(&self) {
         self.file.count_attempt(self.index);
+    }
+}
+
+impl Outbox {
+    /// Claims the oldest ready record of a priority.
+    pub fn claim(&self, priority: Priority) -> Option<Claim> {
+        let chains = self.chains();
+        let found = chains.of(priority).iter().find_map(|file| {
+            Some(Claim {
+                index: file.claim()?,
+                file: Arc::clone(file),
+            })
+        });
+        drop(chains);
+        found
+    }
+
+    /// Defers a claimed record, which may be evicted from now on.
+    pub fn defer(&self, claim: &Claim) {
+        // Excludes a concurrent scan for evictable records.
+        let _chains = self.chains();
+        claim.file.defer(claim.index);
+    }
+
+    /// Marks a record as done.
+    pub fn settle(&self, claim: &Claim) {
+        claim.file.settle(claim.index);
+        reach(FailPoint::OutboxSettled);
+        self.queued.fetch_sub(1, Ordering::AcqRel);
+        if claim.file.is_finished() {
+            self.chains().retire(&claim.file);
+        }
+    }
+
+    /// Syncs all files to disk. On a thread that may block.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn sync(&self) -> io::Result<()> {
+        let files: Vec<_> = {
+            let chains = self.chains();
+            chains.files.iter().flatten().map(Arc::clone).collect()
+        };
+        files.iter().try_for_each(|file| file.sync())
     }
 }

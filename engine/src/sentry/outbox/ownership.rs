@@ -1,5 +1,5 @@
-//! Whose an outbox is: the lock file that its process holds for life. Whoever can take that lock knows
-//! that the owner is dead, and has the outbox. Gone with the outbox' last file.
+//! Ownership of an outbox: the owning process holds an exclusive lock file until it exits. A process that can acquire
+//! the lock may adopt the outbox. The lock file is removed with the last queue file. Any thread.
 
 use std::{
     fs, io,
@@ -12,46 +12,53 @@ use crate::{
     host::lock::{Lock, LockMode},
 };
 
-/// How the name of a lock file ends.
+/// Suffix of lock files.
 const LOCK_SUFFIX: &str = ".v1.lock";
+/// Suffix of queue files. Those of other versions are ignored.
+const FILE_SUFFIX: &str = ".v1.box";
+/// Attempts to find an unused name.
+const MAX_NAME_ATTEMPTS: usize = 16;
 
-/// A held outbox.
+/// The exclusive lock of an outbox, which owns its queue files.
 #[derive(Debug)]
 pub(super) struct OutboxLock {
+    /// `None`: [`OutboxLock::unowned`].
     lock: Option<Lock>,
     name: String,
     dir: PathBuf,
+    /// Adopted files that keep the lock file.
     files: AtomicUsize,
 }
 
 impl OutboxLock {
-    /// A new outbox in `dir`, named after this process.
+    /// Creates an outbox in `dir` with a name of its own.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
-        for _ in 0..16 {
+        for _ in 0..MAX_NAME_ATTEMPTS {
             let random = getrandom::u32().map_err(|error| io::Error::other(error.to_string()))?;
-            // A pid is unique in its namespace only, and containers may share this directory.
+            // The pid alone is not unique: containers may share this directory.
             let name = format!("{}-{random:08x}", std::process::id());
             if let Some(lock) = acquire(dir, &name)? {
                 reach(FailPoint::OutboxLocked);
                 return Ok(Self::new(lock, name, dir));
             }
         }
-        Err(io::Error::other("no name for an outbox could be had"))
+        Err(io::Error::other("found no unused name for an outbox"))
     }
 
-    /// Takes the outbox of that name over. `None`: its owner lives, or somebody was first.
+    /// Acquires the lock of the outbox `name`. Returns `None` if another process holds it: the owner, or one that
+    /// adopts it.
     pub(super) fn try_acquire(dir: &Path, name: &str) -> io::Result<Option<Self>> {
         Ok(acquire(dir, name)?.map(|lock| Self::new(lock, name.to_owned(), dir)))
     }
 
-    /// Whether its owner is dead.
+    /// Whether the owner is dead.
     pub(super) fn is_orphan(dir: &Path, name: &str) -> bool {
-        Lock::is_held(&dir.join(format!("{name}{LOCK_SUFFIX}"))).is_ok_and(|held| !held)
+        Lock::is_held(&lock_path(dir, name)).is_ok_and(|held| !held)
     }
 
-    /// Whether it has a living owner.
+    /// Whether the owner is alive.
     pub(super) fn is_held(dir: &Path, name: &str) -> bool {
-        Lock::is_held(&dir.join(format!("{name}{LOCK_SUFFIX}"))).is_ok_and(|held| held)
+        Lock::is_held(&lock_path(dir, name)).is_ok_and(|held| held)
     }
 
     fn new(lock: Lock, name: String, dir: &Path) -> Self {
@@ -63,40 +70,47 @@ impl OutboxLock {
         }
     }
 
-    /// The names of all outboxes in `dir`, living or dead.
+    /// The names of all outboxes in `dir`.
     pub(super) fn list_names(dir: &Path) -> Vec<String> {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         entries
             .filter_map(|entry| {
-                Some(
-                    entry
-                        .file_name()
-                        .to_str()?
-                        .strip_suffix(LOCK_SUFFIX)?
-                        .to_owned(),
-                )
+                let name = entry.file_name();
+                Some(name.to_str()?.strip_suffix(LOCK_SUFFIX)?.to_owned())
             })
             .collect()
     }
 
-    /// The path of one of its files.
-    pub(super) fn file_path(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("{}.{number}.v1.box", self.name))
+    /// All queue files in `dir`, with the names of their outboxes.
+    pub(super) fn queue_files(dir: &Path) -> impl Iterator<Item = (String, fs::DirEntry)> {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        entries.filter_map(|entry| {
+            let name = entry.file_name();
+            let owner = name
+                .to_str()?
+                .strip_suffix(FILE_SUFFIX)?
+                .split('.')
+                .next()?;
+            Some((owner.to_owned(), entry))
+        })
     }
 
-    /// Its files, in the order in which they were made. Those of other versions are not seen.
+    /// The path of a queue file.
+    pub(super) fn file_path(&self, number: u64) -> PathBuf {
+        self.dir
+            .join(format!("{}.{number}{FILE_SUFFIX}", self.name))
+    }
+
+    /// The queue files of this outbox, the oldest first.
     pub(super) fn list_files(&self) -> Vec<PathBuf> {
         let prefix = format!("{}.", self.name);
-        let mut found: Vec<(u64, PathBuf)> = fs::read_dir(&self.dir)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| {
+        let mut found: Vec<(u64, PathBuf)> = Self::queue_files(&self.dir)
+            .filter_map(|(_, entry)| {
                 let name = entry.file_name();
                 let number = name
                     .to_str()?
                     .strip_prefix(&prefix)?
-                    .strip_suffix(".v1.box")?;
+                    .strip_suffix(FILE_SUFFIX)?;
                 Some((number.parse().ok()?, entry.path()))
             })
             .collect();
@@ -112,19 +126,19 @@ impl OutboxLock {
         &self.name
     }
 
-    /// One file more that keeps it alive.
+    /// Counts a file that keeps the lock file.
     pub(super) fn retain_file(&self) {
         self.files.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// One file less; with the last one of a dead owner the lock file goes.
+    /// Releases a file. With the last one the lock file is removed.
     pub(super) fn release_file(&self) {
         if self.files.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.remove();
         }
     }
 
-    /// Takes the lock file away.
+    /// Removes the lock file.
     pub(super) fn remove(&self) {
         if let Some(lock) = &self.lock
             && lock.is_current()
@@ -133,7 +147,7 @@ impl OutboxLock {
         }
     }
 
-    /// For looking at a file without owning it.
+    /// No lock, for reading a file without owning it.
     pub(super) fn unowned() -> Self {
         Self {
             lock: None,
@@ -144,9 +158,10 @@ impl OutboxLock {
     }
 }
 
+fn lock_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}{LOCK_SUFFIX}"))
+}
+
 fn acquire(dir: &Path, name: &str) -> io::Result<Option<Lock>> {
-    Lock::attempt(
-        &dir.join(format!("{name}{LOCK_SUFFIX}")),
-        LockMode::Exclusive,
-    )
+    Lock::attempt(&lock_path(dir, name), LockMode::Exclusive)
 }

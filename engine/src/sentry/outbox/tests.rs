@@ -1,8 +1,11 @@
-//! The outbox as a whole: growing, room, threads, memory that comes back.
+//! The outbox: growth, capacity, concurrent writers, freed memory.
 
-use super::*;
+use super::{
+    growth::{GROWTH_FACTOR, MIN_FILE_BYTES},
+    *,
+};
 
-fn room(bytes: u64, records: usize) -> Capacity {
+fn capacity(bytes: u64, records: usize) -> Capacity {
     Capacity { bytes, records }
 }
 
@@ -19,9 +22,9 @@ fn drain(outbox: &Outbox) -> usize {
 }
 
 #[test]
-fn four_threads_write_while_one_reads_and_nothing_is_lost() {
+fn four_writers_and_one_reader_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (outbox, error) = Outbox::open(Some(dir.path()), room(64 << 20, 1 << 30));
+    let (outbox, error) = Outbox::open(Some(dir.path()), capacity(64 << 20, 1 << 30));
     assert!(error.is_none());
     let done = std::sync::atomic::AtomicBool::new(false);
     let envelope = vec![b'x'; 5000];
@@ -60,10 +63,10 @@ fn four_threads_write_while_one_reads_and_nothing_is_lost() {
 }
 
 #[test]
-fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
+fn busy_outboxes_keep_to_the_capacity_of_the_host() {
     let dir = tempfile::tempdir().unwrap();
-    let (other, _) = Outbox::open(Some(dir.path()), room(4 << 20, 1 << 30));
-    let (outbox, _) = Outbox::open(Some(dir.path()), room(4 << 20, 1 << 30));
+    let (other, _) = Outbox::open(Some(dir.path()), capacity(4 << 20, 1 << 30));
+    let (outbox, _) = Outbox::open(Some(dir.path()), capacity(4 << 20, 1 << 30));
     assert_eq!(outbox.bytes(), 0);
     let envelope = vec![b'x'; 10_000];
     for _ in 0..100 {
@@ -89,9 +92,9 @@ fn an_idle_outbox_is_small_and_a_busy_one_keeps_to_the_hosts_budget() {
 }
 
 #[test]
-fn chain_gets_its_next_file_ahead_once_it_has_grown() {
+fn grown_chain_gets_its_next_file_ahead() {
     let dir = tempfile::tempdir().unwrap();
-    let (outbox, _) = Outbox::open(Some(dir.path()), room(64 << 20, 1000));
+    let (outbox, _) = Outbox::open(Some(dir.path()), capacity(64 << 20, 1000));
     let files = || std::fs::read_dir(dir.path()).unwrap().count() - 1;
     let push = |bytes| {
         let pushed = outbox.push(Priority::Critical, b"", &vec![b'x'; bytes], 1);
@@ -106,7 +109,7 @@ fn chain_gets_its_next_file_ahead_once_it_has_grown() {
     );
     push(80_000);
     assert_eq!(files(), 2);
-    // An idle one has none, though its records wait.
+    // An idle outbox has none, even if it has records.
     outbox.maintain(true);
     assert_eq!(files(), 2);
     outbox.maintain(false);
@@ -117,8 +120,8 @@ fn chain_gets_its_next_file_ahead_once_it_has_grown() {
 }
 
 #[test]
-fn where_no_file_can_be_had_memory_does_and_it_is_said() {
-    let (outbox, error) = Outbox::open(Some(Path::new("/proc/nowhere")), room(1 << 20, 10));
+fn outbox_falls_back_to_memory_with_an_error() {
+    let (outbox, error) = Outbox::open(Some(Path::new("/proc/nowhere")), capacity(1 << 20, 10));
     assert!(error.is_some() && !outbox.is_durable());
     assert_eq!(
         outbox.push(Priority::High, b"", b"x", 1).unwrap(),
@@ -128,11 +131,11 @@ fn where_no_file_can_be_had_memory_does_and_it_is_said() {
 }
 
 #[test]
-fn it_is_durable_while_nothing_lies_in_memory() {
+fn outbox_is_durable_without_records_in_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let place = dir.path().join("outboxes");
-    std::fs::create_dir(&place).unwrap();
-    let (outbox, _) = Outbox::open(Some(&place), room(1 << 20, 1000));
+    let outboxes = dir.path().join("outboxes");
+    std::fs::create_dir(&outboxes).unwrap();
+    let (outbox, _) = Outbox::open(Some(&outboxes), capacity(1 << 20, 1000));
     let push = || {
         outbox
             .push(Priority::Critical, b"", &[b'x'; 10_000], 1)
@@ -141,18 +144,18 @@ fn it_is_durable_while_nothing_lies_in_memory() {
     push();
     assert!(outbox.is_durable());
     assert_eq!(outbox.in_memory(), Backlog::default());
-    // No more files can be made.
-    std::fs::rename(&place, dir.path().join("gone")).unwrap();
+    // Files can no longer be created.
+    std::fs::rename(&outboxes, dir.path().join("gone")).unwrap();
     (0..5).for_each(|_| assert_eq!(push(), Pushed::Stored(0)));
     assert!(!outbox.is_durable());
     let lost = outbox.in_memory().records;
     assert!((1..=5).contains(&lost), "{lost} of 6");
-    // They can again: what comes next has one, when those in memory are done.
-    std::fs::rename(dir.path().join("gone"), &place).unwrap();
+    // They can again: once the records in memory are done, the next ones are in a file.
+    std::fs::rename(dir.path().join("gone"), &outboxes).unwrap();
     drain(&outbox);
     outbox.maintain(false);
     assert_eq!(outbox.in_memory(), Backlog::default());
     push();
     assert!(outbox.is_durable());
-    assert_eq!(backlog_in(&place).records, 1);
+    assert_eq!(backlog_in(&outboxes).records, 1);
 }

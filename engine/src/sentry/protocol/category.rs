@@ -69,7 +69,7 @@ pub enum Priority {
     Medium,
     /// Logs, metrics and profiles.
     Low,
-    /// ReplayState.
+    /// Replays.
     Lowest,
 }
 

@@ -46,7 +46,7 @@ impl Sender {
         if envelope.items.is_empty() {
             project.end_probe();
             if is_limited && self.sentry.logs_at(log::Level::Debug) {
-                log::debug!(target: "pillion::sentry", project = project.dsn.to_string().as_str(); "envelope dropped: rate limited");
+                log::debug!(target: "pillion::sentry", project:% = project.dsn; "envelope dropped: rate limited");
             }
             return self.sentry.finish_delivery(&delivery, Count::RateLimited);
         }
@@ -143,7 +143,7 @@ impl Sender {
             }
             Err(error) => {
                 // A setting is wrong: queued envelopes wait until it is corrected.
-                log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "failed to create the HTTP client: envelopes wait");
+                log::error!(target: "pillion::sentry", error:%; "failed to create the HTTP client: envelopes wait");
                 for loss in reported {
                     project.shared.restore_loss(project.slot, loss);
                 }

@@ -250,7 +250,7 @@ impl Sender {
             self.blocking_tasks.spawn(async move {
                 let synced = blocking(move || sentry.outbox.sync().context(|| "syncing"));
                 if let Err(error) = synced.await.and_then(|synced| synced) {
-                    log::warn!(target: "pillion::sentry", error = error.to_string().as_str(); "outbox sync failed");
+                    log::warn!(target: "pillion::sentry", error:%; "outbox sync failed");
                 }
             });
         }

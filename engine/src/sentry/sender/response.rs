@@ -61,7 +61,7 @@ impl Sender {
             project.failures = 0;
             project.last_error = None;
             if project.destination.record_answer() || was_down {
-                log::info!(target: "pillion::sentry", project = project.dsn.to_string().as_str(); "Sentry reachable again");
+                log::info!(target: "pillion::sentry", project:% = project.dsn; "Sentry reachable again");
             }
         }
         let report_failed = match response.outcome {
@@ -121,7 +121,7 @@ impl Sender {
             .destination
             .record_failure(is_probe, &sentry.settings);
         if is_first && sentry.logs_at(log::Level::Warn) {
-            log::warn!(target: "pillion::sentry", project = project.dsn.to_string().as_str(), error = why; "Sentry unreachable: envelopes wait");
+            log::warn!(target: "pillion::sentry", project:% = project.dsn, error = why; "Sentry unreachable: envelopes wait");
         }
         project.last_error = Some(why.to_owned());
         if !delivery.is_report() {
@@ -137,7 +137,7 @@ impl Sender {
             return;
         };
         if project.backoff_until.is_none() && self.sentry.logs_at(log::Level::Warn) {
-            log::warn!(target: "pillion::sentry", project = project.dsn.to_string().as_str(), error = why; "Sentry unreachable: envelopes wait");
+            log::warn!(target: "pillion::sentry", project:% = project.dsn, error = why; "Sentry unreachable: envelopes wait");
         }
         // Requests that were in flight at the same time failed for the same reason and count once.
         if is_probe || project.backoff_until.is_none() {
@@ -248,7 +248,7 @@ impl Sentry {
                 self.log_given_up(delivery.attempts, cause.reason, true);
             }
             Err(error) => {
-                log::error!(target: "pillion::sentry", error = error.to_string().as_str(); "dead letter not written");
+                log::error!(target: "pillion::sentry", error:%; "dead letter not written");
                 self.record_loss(DiscardReason::NetworkError, &record.dsn, &record.envelope);
                 self.finish_delivery(delivery, Count::Failed);
                 self.log_given_up(delivery.attempts, cause.reason, false);

@@ -1,25 +1,35 @@
-//! Making room: of the project that holds most, the oldest of the least important goes, and just as much as
-//! makes the space. So a project that holds no more than its part loses nothing to another one, and nothing
-//! goes for what matters less within its project. What goes is only marked; it is counted and reported
-//! afterwards. Bytes come back by files: what else is in a file is copied to a smaller one in its place. On
-//! PHP's thread where the outbox is full, and on the runtime where other processes need the budget.
+//! Making space: of the project that holds most, the oldest records of the lowest priority are evicted, just as many as
+//! needed. So a project that holds no more than its share loses nothing to others, and nothing is evicted for a record
+//! of lower priority of the same project. Eviction only marks a record; it is counted and reported afterwards. Bytes are
+//! freed by whole files: other records of a file are moved to a smaller one in its place. On PHP's thread if the outbox
+//! is full, on the runtime if other processes need their share.
 
-pub(crate) mod plan;
+pub(super) mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::{
     ptr,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
-    Chains, Claim, HOST_USAGE_INTERVAL, MIN_FILE_BYTES, Outbox, QueueFile, RecordState,
-    file::RecordInfo,
+    Claim, Outbox, QueueFile, RecordInfo, RecordState,
+    chains::Chains,
+    growth::{MIN_FILE_BYTES, PAGE},
 };
 use crate::sentry::protocol::category::Priority;
 use plan::{count_usage, evict_oldest, plan};
 
-/// A record that wants room.
+/// Interval at which the files of other processes are counted.
+const HOST_USAGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Records that are evicted but not reported occupy at most this fraction of the capacity.
+const UNREPORTED_SHARE: u64 = 8;
+/// Rounds of eviction for one new file.
+const MAX_EVICTION_ROUNDS: usize = 4;
+
+/// A record that needs space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sentry) struct NewRecord {
     pub(in crate::sentry) priority: Priority,
@@ -27,12 +37,12 @@ pub(in crate::sentry) struct NewRecord {
 }
 
 impl Outbox {
-    /// Drops one record for the newcomer. `false`: all that may go matter more.
+    /// Evicts one record for a new one. Returns `false` if all evictable ones have a higher priority.
     #[cold]
     pub(in crate::sentry) fn evict_one(&self, new_record: NewRecord) -> bool {
         let mut chains = self.chains();
         let own = new_record.project;
-        // An old count is good enough for a project that pushes out its own.
+        // An older count is exact enough for a project that evicts its own records.
         let known = chains
             .usage
             .take()
@@ -44,15 +54,15 @@ impl Outbox {
                 (project == own).then_some(new_record.priority),
             )
         };
-        let mut dropped = None;
+        let mut evicted = None;
         if let Some(usage) = known {
-            dropped = oldest_of(&chains, own).map(|found| (found, own, usage));
+            evicted = oldest_of(&chains, own).map(|found| (found, own, usage));
         }
-        if dropped.is_none() {
+        if evicted.is_none() {
             let mut usage = count_usage(&chains, |_, _| 1);
             while let Some(project) = usage.largest(Some(own)) {
                 if let Some(found) = oldest_of(&chains, project) {
-                    dropped = Some((found, project, usage));
+                    evicted = Some((found, project, usage));
                     break;
                 }
                 if project == own {
@@ -61,7 +71,7 @@ impl Outbox {
                 usage.by_project.remove(&project);
             }
         }
-        let Some((found, project, mut usage)) = dropped else {
+        let Some((found, project, mut usage)) = evicted else {
             return false;
         };
         usage.subtract(project, 1);
@@ -73,8 +83,8 @@ impl Outbox {
         true
     }
 
-    /// The size that a new file may have, at most `wanted` and at least `need`, if there is room for it;
-    /// and how many records had to go.
+    /// Makes space for a file of at least `need` bytes. Returns its size, at most `wanted`, or `None` if there is no
+    /// space; and the number of evicted records.
     pub(super) fn make_space(
         &self,
         chains: &mut Chains,
@@ -82,53 +92,52 @@ impl Outbox {
         wanted: usize,
         need: usize,
     ) -> (Option<usize>, usize) {
-        let least = MIN_FILE_BYTES.max(need.div_ceil(4096) * 4096);
+        let min = MIN_FILE_BYTES.max(need.next_multiple_of(PAGE));
         let (others, outboxes) = self.host_usage(chains);
-        // A process may have its part whatever others hold; they give way.
-        let part = self.capacity.bytes / outboxes.max(1);
-        let left = |chains: &Chains| {
+        // A process may use its share in any case: others evict for it.
+        let share = self.capacity.bytes / outboxes.max(1);
+        let free = |chains: &Chains| {
             let live = chains.live_bytes();
-            let of_all = self.capacity.bytes.saturating_sub(others + live);
-            of_all.max(part.saturating_sub(live))
+            let of_host = self.capacity.bytes.saturating_sub(others + live);
+            of_host.max(share.saturating_sub(live))
         };
-        let room = |chains: &Chains| {
-            let left = usize::try_from(left(chains)).unwrap_or(usize::MAX) / 4096 * 4096;
-            (left >= least).then_some(left.min(wanted.max(least)))
+        let file_bytes = |chains: &Chains| {
+            let free = usize::try_from(free(chains)).unwrap_or(usize::MAX) / PAGE * PAGE;
+            (free >= min).then_some(free.min(wanted.max(min)))
         };
-        if let Some(bytes) = room(chains) {
+        if let Some(bytes) = file_bytes(chains) {
             return (Some(bytes), 0);
         }
-        // A chain without a file gets a small one, so that a full host silences no process.
+        // A chain without a file gets a small one, so that a full host does not stop a process from sending.
         let has_file = chains
             .of(new_record.priority)
             .iter()
             .any(|file| !file.is_dead());
-        if !has_file && least == MIN_FILE_BYTES {
-            return (Some(least), 0);
+        if !has_file && min == MIN_FILE_BYTES {
+            return (Some(min), 0);
         }
-        // What was dropped takes its bytes until it is reported: an eighth of the budget at most.
-        let overdrawn = chains.bytes() - chains.live_bytes();
-        if overdrawn > 0 && overdrawn + least as u64 > self.capacity.bytes / 8 {
+        // Evicted records occupy their bytes until they are reported.
+        let unreported = chains.bytes() - chains.live_bytes();
+        if unreported > 0 && unreported + min as u64 > self.capacity.bytes / UNREPORTED_SHARE {
             return (None, 0);
         }
-        let mut gone = 0;
-        for _ in 0..4 {
-            let missing = (least as u64).saturating_sub(left(chains));
-            let plan = plan(chains, Some(new_record), missing);
-            for (file, projects) in plan {
-                gone += self.evict_projects(chains, &file, &projects);
+        let mut evicted = 0;
+        for _ in 0..MAX_EVICTION_ROUNDS {
+            let missing = (min as u64).saturating_sub(free(chains));
+            for (file, projects) in plan(chains, Some(new_record), missing) {
+                evicted += self.evict_projects(chains, &file, &projects);
             }
-            match room(chains) {
-                Some(bytes) => return (Some(bytes), gone),
-                None if gone == 0 => break,
+            match file_bytes(chains) {
+                Some(bytes) => return (Some(bytes), evicted),
+                None if evicted == 0 => break,
                 None => {}
             }
         }
-        (None, gone)
+        (None, evicted)
     }
 
-    /// Drops all records of some projects from a file, and moves the others to one of their size, in its
-    /// place. Returns how many were dropped.
+    /// Evicts all records of some projects from a file, and moves the others to a smaller one in its place. Returns the
+    /// number of evicted records.
     fn evict_projects(
         &self,
         chains: &mut Chains,
@@ -136,9 +145,13 @@ impl Outbox {
         projects: &[u32],
     ) -> usize {
         let current = &self.head(file.priority).current;
-        let held = Arc::as_ptr(file).cast_mut();
-        let _ =
-            current.compare_exchange(held, ptr::null_mut(), Ordering::AcqRel, Ordering::Acquire);
+        let expected = Arc::as_ptr(file).cast_mut();
+        let _ = current.compare_exchange(
+            expected,
+            ptr::null_mut(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
         file.seal();
         let waits = |index: &u32| {
             matches!(
@@ -146,53 +159,53 @@ impl Outbox {
                 RecordState::Ready | RecordState::Deferred
             )
         };
-        let (go, stay): (Vec<u32>, Vec<u32>) = (0..file.slots())
+        let (removed, kept): (Vec<u32>, Vec<u32>) = (0..file.slots())
             .filter(waits)
             .partition(|index| projects.contains(&file.project(*index)));
-        if !stay.is_empty() && !self.relocate(chains, file, &stay) {
+        if !kept.is_empty() && !self.relocate(chains, file, &kept) {
             return 0;
         }
-        let mut gone = 0;
-        for index in go {
+        let mut evicted = 0;
+        for index in removed {
             if file.evict(index) {
                 chains.evicted.push((Arc::clone(file), index));
-                gone += 1;
+                evicted += 1;
             }
         }
-        self.queued.fetch_sub(gone, Ordering::AcqRel);
+        self.queued.fetch_sub(evicted, Ordering::AcqRel);
         self.stale_claims
-            .fetch_add(gone + stay.len(), Ordering::AcqRel);
+            .fetch_add(evicted + kept.len(), Ordering::AcqRel);
         file.mark_dead();
         if file.is_finished() {
             chains.retire(file);
         }
-        gone
+        evicted
     }
 
-    /// Copies records to a file of their own, before that file. The copy comes first: a death in between
-    /// sends one twice, and loses none.
-    fn relocate(&self, chains: &mut Chains, file: &Arc<QueueFile>, stay: &[u32]) -> bool {
-        let rooms = stay.iter().map(|index| file.record_bytes(*index));
-        let bytes = QueueFile::bytes_for(0) + rooms.sum::<usize>();
-        let Ok(smaller) = self.make(file.priority, bytes.div_ceil(4096) * 4096) else {
+    /// Moves records to a file of their own, before the old one in the chain. Each is copied first: a death in between
+    /// sends one twice and loses none.
+    fn relocate(&self, chains: &mut Chains, file: &Arc<QueueFile>, indices: &[u32]) -> bool {
+        let sizes = indices.iter().map(|index| file.record_bytes(*index));
+        let bytes = QueueFile::bytes_for(0) + sizes.sum::<usize>();
+        let Ok(smaller) = self.create_file(file.priority, bytes.next_multiple_of(PAGE)) else {
             return false;
         };
         if file.is_file() && !smaller.is_file() {
             return false;
         }
-        for index in stay {
+        for index in indices {
             let Some(record) = file.read(*index) else {
                 continue;
             };
-            let stamp = RecordInfo {
+            let info = RecordInfo {
                 accepted_ms: record.accepted_ms,
                 attempts: record.attempts,
                 project: file.project(*index),
             };
-            let copied = smaller.push(&record.dsn, &record.envelope, stamp);
+            let copied = smaller.push(&record.dsn, &record.envelope, info);
             match copied {
                 Some(_) if file.evict(*index) => file.settle(*index),
-                // It went on its way meanwhile.
+                // It was claimed meanwhile.
                 Some(copy) => smaller.settle(copy),
                 None => {}
             }
@@ -204,35 +217,34 @@ impl Outbox {
         true
     }
 
-    /// Makes room for other processes that hold less than their part. On the runtime.
+    /// Evicts records of this process if it holds more than its share and others need theirs. On the runtime.
     pub(super) fn evict_for_others(&self, chains: &mut Chains) {
         let (others, outboxes) = self.host_usage(chains);
-        let (live, part) = (chains.live_bytes(), self.capacity.bytes / outboxes.max(1));
-        let over = (others + live).saturating_sub(self.capacity.bytes);
-        let over = over.min(live.saturating_sub(part));
-        if outboxes < 2 || over < MIN_FILE_BYTES as u64 {
+        let (live, share) = (chains.live_bytes(), self.capacity.bytes / outboxes.max(1));
+        let excess = (others + live).saturating_sub(self.capacity.bytes);
+        let excess = excess.min(live.saturating_sub(share));
+        if outboxes < 2 || excess < MIN_FILE_BYTES as u64 {
             return;
         }
-        let mut gone = 0;
-        for (file, projects) in plan(chains, None, over) {
-            gone += self.evict_projects(chains, &file, &projects);
+        let mut evicted = 0;
+        for (file, projects) in plan(chains, None, excess) {
+            evicted += self.evict_projects(chains, &file, &projects);
         }
-        self.take_evicted_for_others
-            .fetch_add(gone, Ordering::AcqRel);
+        self.evicted_for_others.fetch_add(evicted, Ordering::AcqRel);
     }
 
-    /// How many records went for other processes since the last call.
+    /// The number of records that were evicted for other processes since the last call.
     pub(in crate::sentry) fn take_evicted_for_others(&self) -> usize {
-        self.take_evicted_for_others.swap(0, Ordering::AcqRel)
+        self.evicted_for_others.swap(0, Ordering::AcqRel)
     }
 
-    /// How many records were dropped or moved since the last call.
+    /// The number of claims that became stale since the last call: their record was evicted or moved.
     pub(in crate::sentry) fn take_stale_claims(&self) -> usize {
         self.stale_claims.swap(0, Ordering::AcqRel)
     }
 
-    /// Bytes of the files of all other processes, and how many outboxes there are; looked up once a second
-    /// at most.
+    /// The bytes of the files of all other processes, and the number of outboxes on the host; counted once in
+    /// [`HOST_USAGE_INTERVAL`].
     pub(super) fn host_usage(&self, chains: &mut Chains) -> (u64, u64) {
         let Some(lock) = &self.lock else {
             return (0, 1);
@@ -248,13 +260,14 @@ impl Outbox {
                     else {
                         continue;
                     };
+                    // Of any version.
                     if owner == lock.name() || !rest.ends_with(".box") {
                         continue;
                     }
                     bytes += entry.metadata().map_or(0, |found| found.len());
                     names.push(owner.to_owned());
                 }
-                // Those that hold files.
+                // Outboxes without files do not count.
                 names.sort_unstable();
                 names.dedup();
                 let outboxes = names.len() as u64;
@@ -264,13 +277,13 @@ impl Outbox {
         }
     }
 
-    /// One record that was dropped and is not yet told of. [`Outbox::settle_shed`] ends it.
+    /// Takes an evicted record that is not reported yet. [`Outbox::settle_evicted`] frees it.
     pub fn take_evicted(&self) -> Option<Claim> {
         let (file, index) = self.chains().evicted.pop()?;
         Some(Claim { file, index })
     }
 
-    /// A dropped record was told of.
+    /// Marks an evicted record as done: it is reported.
     pub fn settle_evicted(&self, claim: &Claim) {
         claim.file.settle(claim.index);
         if claim.file.is_finished() {

@@ -1,75 +1,71 @@
-//! What is to go from a full outbox: whose, from which files, and how much comes back. Changes nothing, but
-//! for the one record that [`drop_oldest`] drops.
+//! Which records are evicted: of which projects, from which files, and the bytes that are freed. Changes nothing, except
+//! [`evict_oldest`], which evicts one record.
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::sentry::outbox::{Chains, NewRecord, QueueFile, RecordState};
-use crate::sentry::protocol::category::Priority;
+use super::NewRecord;
+use crate::sentry::{
+    outbox::{QueueFile, RecordState, chains::Chains, growth::PAGE},
+    protocol::category::Priority,
+};
 
-/// What the projects have waiting, records or bytes; good for so many drops.
+/// Records or bytes of each project.
 #[derive(Debug)]
 pub(in crate::sentry::outbox) struct ProjectUsage {
-    pub(in crate::sentry::outbox) by_project: HashMap<u32, usize>,
-    pub(in crate::sentry::outbox) uses_left: usize,
+    pub(super) by_project: HashMap<u32, usize>,
+    /// Evictions until it is counted again.
+    pub(super) uses_left: usize,
 }
 
-/// What is to be dropped: of a file, these projects.
-pub(in crate::sentry::outbox) type Plan = Vec<(Arc<QueueFile>, Vec<u32>)>;
+/// Files, and the projects whose records are evicted from each.
+pub(super) type Plan = Vec<(Arc<QueueFile>, Vec<u32>)>;
 
 impl ProjectUsage {
-    /// The project that holds most; of several the newcomer's own.
-    pub(in crate::sentry::outbox) fn largest(&self, own: Option<u32>) -> Option<u32> {
-        let by_project = self
-            .by_project
-            .iter()
-            .filter(|(_, by_project)| **by_project > 0);
-        let rank = |(project, by_project): &(&u32, &usize)| {
-            (**by_project, Some(**project) == own, **project)
-        };
-        by_project.max_by_key(rank).map(|(project, _)| *project)
+    /// The project with the highest usage; of several, `own`.
+    pub(super) fn largest(&self, own: Option<u32>) -> Option<u32> {
+        let used = self.by_project.iter().filter(|(_, usage)| **usage > 0);
+        let rank = |(project, usage): &(&u32, &usize)| (**usage, Some(**project) == own, **project);
+        used.max_by_key(rank).map(|(project, _)| *project)
     }
 
-    pub(in crate::sentry::outbox) fn subtract(&mut self, project: u32, quantity: usize) {
-        if let Some(by_project) = self.by_project.get_mut(&project) {
-            *by_project = by_project.saturating_sub(quantity);
+    pub(super) fn subtract(&mut self, project: u32, quantity: usize) {
+        if let Some(usage) = self.by_project.get_mut(&project) {
+            *usage = usage.saturating_sub(quantity);
         }
     }
 }
 
-/// What waits, project by project.
-pub(in crate::sentry::outbox) fn count_usage(
+/// Counts evictable records by project; `size` is the quantity for each.
+pub(super) fn count_usage(
     chains: &Chains,
-    of_one: impl Fn(&QueueFile, u32) -> usize,
+    size: impl Fn(&QueueFile, u32) -> usize,
 ) -> ProjectUsage {
-    let (mut by_project, mut sum) = (HashMap::new(), 0);
+    let (mut by_project, mut count) = (HashMap::new(), 0);
     for file in chains.files.iter().flatten() {
         for index in 0..file.slots() {
             if matches!(
                 file.state(index),
                 RecordState::Ready | RecordState::Deferred
             ) {
-                *by_project.entry(file.project(index)).or_default() += of_one(file, index);
-                sum += 1;
+                *by_project.entry(file.project(index)).or_default() += size(file, index);
+                count += 1;
             }
         }
     }
-    let uses_left = (sum / 16).max(16);
+    let uses_left = (count / 16).max(16);
     ProjectUsage {
         by_project,
         uses_left,
     }
 }
 
-/// The oldest of the least important of a project; none that matters more than `least`.
-pub(in crate::sentry::outbox) fn evict_oldest(
+/// Evicts the oldest record of the lowest priority of a project, but none of a higher priority than `limit`.
+pub(super) fn evict_oldest(
     chains: &Chains,
     project: u32,
-    least: Option<Priority>,
+    limit: Option<Priority>,
 ) -> Option<(Arc<QueueFile>, u32)> {
-    let priorities = Priority::ALL.into_iter().rev();
-    let mut priorities =
-        priorities.take_while(|priority| least.is_none_or(|least| *priority >= least));
-    priorities.find_map(|priority| {
+    lowest_first(limit).find_map(|priority| {
         chains.of(priority).iter().find_map(|file| {
             let index = file.evict_oldest(project)?;
             Some((Arc::clone(file), index))
@@ -77,12 +73,14 @@ pub(in crate::sentry::outbox) fn evict_oldest(
     })
 }
 
-/// What has to go so that so many bytes come back; nothing, where that can't be had.
-pub(in crate::sentry::outbox) fn plan(
-    chains: &Chains,
-    new_record: Option<NewRecord>,
-    missing: u64,
-) -> Plan {
+/// The priorities from the lowest to `limit`.
+fn lowest_first(limit: Option<Priority>) -> impl Iterator<Item = Priority> {
+    let priorities = Priority::ALL.into_iter().rev();
+    priorities.take_while(move |priority| limit.is_none_or(|limit| *priority >= limit))
+}
+
+/// Plans evictions that free at least `missing` bytes. Empty if that is not possible.
+pub(super) fn plan(chains: &Chains, new_record: Option<NewRecord>, missing: u64) -> Plan {
     let mut usage = count_usage(chains, QueueFile::record_bytes);
     let (mut plan, mut freed) = (Plan::new(), 0);
     let own = new_record.map(|new_record| new_record.project);
@@ -90,73 +88,91 @@ pub(in crate::sentry::outbox) fn plan(
         let Some(project) = usage.largest(own) else {
             return Plan::new();
         };
-        let least = new_record.filter(|new_record| new_record.project == project);
-        let Some((file, before, after)) = next_of(chains, &plan, project, least) else {
-            if least.is_some() {
+        let limit = new_record.filter(|new_record| new_record.project == project);
+        let limit = limit.map(|new_record| new_record.priority);
+        let Some(step) = next_step(chains, &plan, project, limit) else {
+            if limit.is_some() {
                 return Plan::new();
             }
             usage.by_project.remove(&project);
             continue;
         };
-        freed += before.bytes - after.bytes;
-        usage.subtract(project, before.waiting - after.waiting);
-        match plan.iter_mut().find(|(one, _)| Arc::ptr_eq(one, &file)) {
+        freed += step.before.bytes - step.after.bytes;
+        usage.subtract(project, step.before.waiting - step.after.waiting);
+        let file = plan
+            .iter_mut()
+            .find(|(file, _)| Arc::ptr_eq(file, &step.file));
+        match file {
             Some((_, projects)) => projects.push(project),
-            None => plan.push((file, vec![project])),
+            None => plan.push((step.file, vec![project])),
         }
     }
     plan
 }
 
-/// Of a file: what it takes, and how much of that is records that wait.
-struct Size {
+/// The eviction of one project from one file.
+struct EvictionStep {
+    file: Arc<QueueFile>,
+    before: FileUsage,
+    after: FileUsage,
+}
+
+/// The bytes of a file, and those of its evictable records.
+struct FileUsage {
     bytes: u64,
     waiting: usize,
 }
 
-/// The file with the oldest of the least important of a project, before and after those have gone.
-fn next_of(
+/// The file with the oldest record of the lowest priority of a project, with its usage before and after the eviction of
+/// that project.
+fn next_step(
     chains: &Chains,
     plan: &Plan,
     project: u32,
-    new_record: Option<NewRecord>,
-) -> Option<(Arc<QueueFile>, Size, Size)> {
-    let priorities = Priority::ALL.into_iter().rev();
-    let priorities = priorities
-        .take_while(|priority| new_record.is_none_or(|least| *priority >= least.priority));
-    let mut files = priorities.flat_map(|priority| chains.of(priority));
+    limit: Option<Priority>,
+) -> Option<EvictionStep> {
+    let mut files = lowest_first(limit).flat_map(|priority| chains.of(priority));
     files.find_map(|file| {
         let planned = plan.iter().find(|(one, _)| Arc::ptr_eq(one, file));
         let planned = planned.map_or(&[][..], |(_, projects)| projects.as_slice());
         if planned.contains(&project) || file.is_dead() {
             return None;
         }
-        let (mut waiting, mut stay, mut is_there) = (0, 0, false);
+        let (mut waiting, mut kept, mut has_project) = (0, 0, false);
         for index in 0..file.slots() {
             match file.state(index) {
-                // It can't go as long as one of its records is on its way, or being written.
+                // The file can't be freed while a record is being sent or written.
                 RecordState::Empty | RecordState::Claimed => return None,
                 RecordState::Evicted | RecordState::Done => {}
                 RecordState::Ready | RecordState::Deferred
                     if planned.contains(&file.project(index)) => {}
                 RecordState::Ready | RecordState::Deferred => {
-                    let (room, goes) = (file.record_bytes(index), file.project(index) == project);
-                    is_there |= goes;
-                    waiting += room;
-                    stay += if goes { 0 } else { room };
+                    let bytes = file.record_bytes(index);
+                    let is_evicted = file.project(index) == project;
+                    has_project |= is_evicted;
+                    waiting += bytes;
+                    kept += if is_evicted { 0 } else { bytes };
                 }
             }
         }
-        let bytes_of = |waiting: usize| match waiting {
+        let file_bytes = |records: usize| match records {
             0 => 0,
-            _ => (QueueFile::bytes_for(0) + waiting).div_ceil(4096) as u64 * 4096,
+            _ => (QueueFile::bytes_for(0) + records).next_multiple_of(PAGE) as u64,
         };
         let before = match planned.is_empty() {
             true => file.bytes() as u64,
-            false => bytes_of(waiting),
+            false => file_bytes(waiting),
         };
-        let size = |bytes, waiting| Size { bytes, waiting };
-        let after = size(bytes_of(stay).min(before), stay);
-        is_there.then(|| (Arc::clone(file), size(before, waiting), after))
+        has_project.then(|| EvictionStep {
+            file: Arc::clone(file),
+            before: FileUsage {
+                bytes: before,
+                waiting,
+            },
+            after: FileUsage {
+                bytes: file_bytes(kept).min(before),
+                waiting: kept,
+            },
+        })
     })
 }

@@ -1,6 +1,9 @@
-//! One file of an outbox: its order, its room, the death of writers, and foreign bytes.
+//! A queue file: order, capacity, the death of writers, untrusted bytes.
 
-use super::*;
+use super::{
+    format::{ATTEMPTS_SHIFT, STATE},
+    *,
+};
 use proptest::prelude::*;
 
 fn small(bytes: usize) -> QueueFile {
@@ -8,7 +11,7 @@ fn small(bytes: usize) -> QueueFile {
 }
 
 #[test]
-fn records_come_back_in_their_order_until_it_is_full() {
+fn records_keep_their_order_until_the_file_is_full() {
     let file = small(4096);
     let mut pushed = 0u64;
     while file
@@ -36,24 +39,25 @@ fn records_come_back_in_their_order_until_it_is_full() {
 }
 
 #[test]
-fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its_way_not() {
+fn deferred_records_are_evictable_and_claimed_ones_are_not() {
     let file = small(4096);
     for n in 0..4u64 {
         file.push(b"", format!("{n}").as_bytes(), n).unwrap();
     }
     let taken: Vec<_> = (0..3).map(|_| file.claim().unwrap()).collect();
-    assert_eq!(file.evict_oldest(0), Some(3), "all others are on their way");
+    assert_eq!(file.evict_oldest(0), Some(3), "all others are claimed");
     file.count_attempt(1);
     file.defer(1);
     file.defer(0);
-    let endless = file.slot(2, 0).unwrap();
-    endless.fetch_or(u64::to_le(!0xff), Ordering::Relaxed);
+    let state = file.slot(2, STATE).unwrap();
+    let all_ones = u64::MAX << ATTEMPTS_SHIFT;
+    state.fetch_or(all_ones.to_le(), Ordering::Relaxed);
     file.count_attempt(2);
     assert_eq!(
         (file.state(2), file.read(2).unwrap().attempts),
         (RecordState::Claimed, 0)
     );
-    assert_eq!(file.claim(), None, "nobody takes by turn what waits");
+    assert_eq!(file.claim(), None, "a deferred record is not claimed again");
     assert_eq!(file.evict_oldest(0), Some(0));
     assert!(!file.resume(0) && file.resume(1));
     assert_eq!(file.read(1).unwrap().attempts, 1);
@@ -65,12 +69,12 @@ fn what_waits_for_its_project_may_be_dropped_the_oldest_first_and_what_is_on_its
 }
 
 #[test]
-fn a_writer_that_dies_half_way_costs_nobody_elses_record() {
+fn writer_that_dies_loses_its_own_record_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("1.0.0.v1.box");
     let file = QueueFile::create(Some(path.clone()), Priority::High, 8192, 1).unwrap();
     file.push(b"", b"first", 1).unwrap();
-    // Reserved and never committed.
+    // Reserved, and never published.
     file.reserve(64).unwrap();
     file.push(b"", b"third", 3).unwrap();
     assert_eq!(file.claim(), Some(0));
@@ -78,8 +82,8 @@ fn a_writer_that_dies_half_way_costs_nobody_elses_record() {
     let adopted = QueueFile::adopt(&path, Arc::new(OutboxLock::unowned()))
         .unwrap()
         .unwrap();
-    let (ready, evicted, torn) = adopted.recover();
-    assert_eq!((ready, evicted.len(), torn), (2, 0, 1));
+    let found = adopted.recover();
+    assert_eq!((found.ready, found.evicted.len(), found.torn), (2, 0, 1));
     let texts: Vec<_> = std::iter::from_fn(|| adopted.claim())
         .map(|index| {
             let record = adopted.read(index).unwrap();
@@ -92,7 +96,7 @@ fn a_writer_that_dies_half_way_costs_nobody_elses_record() {
 }
 
 #[test]
-fn a_record_whose_bytes_changed_is_torn() {
+fn record_with_changed_bytes_is_torn() {
     let file = small(4096);
     let index = file.push(b"d", b"some envelope", 1).unwrap();
     file.segment
@@ -103,7 +107,7 @@ fn a_record_whose_bytes_changed_is_torn() {
 }
 
 #[test]
-fn many_threads_write_at_once_and_each_record_is_whole() {
+fn concurrent_writers_leave_complete_records() {
     let file = small(1 << 20);
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -132,7 +136,7 @@ fn many_threads_write_at_once_and_each_record_is_whole() {
 
 proptest! {
     #[test]
-    fn foreign_bytes_make_no_panic_and_no_record_beyond_the_file(
+    fn arbitrary_bytes_do_not_panic(
         words in proptest::collection::vec(any::<u64>(), 16..64),
     ) {
         let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,136 @@
+//! New files for the chains of an outbox: the next one of a chain, one for an oversize record, memory where no file
+//! can be created. On PHP's thread that found its chain full, and ahead of that in maintenance.
+
+use std::{
+    io, ptr,
+    sync::{Arc, atomic::Ordering},
+};
+
+use super::{NewRecord, Outbox, Pushed, QueueFile, RecordInfo};
+use crate::{
+    failpoint::{FailPoint, reach},
+    host::clock,
+    sentry::protocol::category::Priority,
+};
+
+/// The size of the first file of a chain, and all that an idle chain keeps.
+pub(super) const MIN_FILE_BYTES: usize = 32 << 10;
+/// The size that files of a busy chain grow to; less if the capacity is small.
+const MAX_FILE_BYTES: usize = 2 << 20;
+/// Space is freed by files, so a file is at most this fraction of the capacity.
+const FILES_PER_CAPACITY: u64 = 32;
+/// The ratio of the sizes of two consecutive files.
+pub(super) const GROWTH_FACTOR: usize = 4;
+/// A record that needs more bytes gets a file of its own.
+pub(super) const OVERSIZE_THRESHOLD: usize = MAX_FILE_BYTES / 2;
+/// Files are whole pages.
+pub(super) const PAGE: usize = 4096;
+
+impl Outbox {
+    /// The size of the file after one of `bytes`.
+    pub(super) fn next_file_bytes(&self, bytes: usize) -> usize {
+        let share = usize::try_from(self.capacity.bytes / FILES_PER_CAPACITY);
+        let share = share.unwrap_or(MAX_FILE_BYTES) / PAGE * PAGE;
+        let max = share.clamp(MIN_FILE_BYTES, MAX_FILE_BYTES);
+        (bytes * GROWTH_FACTOR).clamp(MIN_FILE_BYTES, max)
+    }
+
+    /// Adds a file to the chain, unless another thread has replaced `seen` already. Returns whether the chain has a new
+    /// file, and the number of evicted records.
+    #[cold]
+    pub(super) fn grow(
+        &self,
+        new_record: NewRecord,
+        need: usize,
+        seen: *mut QueueFile,
+    ) -> io::Result<(bool, usize)> {
+        let priority = new_record.priority;
+        let mut chains = self.chains();
+        let current = &self.head(priority).current;
+        if current.load(Ordering::Acquire) != seen {
+            return Ok((true, 0));
+        }
+        let last = chains.of(priority).back().filter(|_| !seen.is_null());
+        let wanted = last.map_or(MIN_FILE_BYTES, |file| self.next_file_bytes(file.bytes()));
+        let wanted = wanted.max(need.next_multiple_of(PAGE));
+        let spare = chains
+            .spare
+            .take_if(|spare| spare.priority == priority && spare.bytes() >= need);
+        let (file, evicted) = match spare {
+            Some(spare) => (spare, 0),
+            None => {
+                let (bytes, evicted) = self.make_space(&mut chains, new_record, wanted, need);
+                let Some(bytes) = bytes else {
+                    return Ok((false, evicted));
+                };
+                (Arc::new(self.create_file(priority, bytes)?), evicted)
+            }
+        };
+        chains.of_mut(priority).push_back(Arc::clone(&file));
+        let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
+        reach(FailPoint::OutboxGrown);
+        // SAFETY: kept alive by the chains, whose lock is held.
+        if let Some(before) = unsafe { before.as_ref() } {
+            before.seal();
+        }
+        Ok((true, evicted))
+    }
+
+    /// Stores a record that is too large for the files of a chain in a file of its own.
+    #[cold]
+    pub(super) fn push_oversize(
+        &self,
+        new_record: NewRecord,
+        dsn: &[u8],
+        envelope: &[u8],
+        info: RecordInfo,
+        need: usize,
+    ) -> io::Result<Pushed> {
+        let priority = new_record.priority;
+        let bytes = need.next_multiple_of(PAGE);
+        let (space, evicted) = self.make_space(&mut self.chains(), new_record, bytes, bytes);
+        if space.is_none() {
+            return Ok(Pushed::Full(evicted));
+        }
+        let file = self.create_file(priority, bytes)?;
+        if file.push(dsn, envelope, info).is_none() {
+            file.unlink();
+            return Ok(Pushed::Full(evicted));
+        }
+        file.seal();
+        reach(FailPoint::OutboxAlone);
+        self.queued.fetch_add(1, Ordering::AcqRel);
+        let mut chains = self.chains();
+        // Later records go to a file after this one, so that the order is kept.
+        let current = &self.head(priority).current;
+        let before = current.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: kept alive by the chains, whose lock is held.
+        if let Some(before) = unsafe { before.as_ref() } {
+            before.seal();
+        }
+        chains.of_mut(priority).push_back(Arc::new(file));
+        reach(FailPoint::OutboxListed);
+        Ok(Pushed::Stored(evicted))
+    }
+
+    /// Creates a file, or memory of this process if that fails: on a full tmpfs only durability is lost.
+    pub(super) fn create_file(&self, priority: Priority, bytes: usize) -> io::Result<QueueFile> {
+        let now = clock::unix_ms();
+        let Some(lock) = &self.lock else {
+            return QueueFile::create(None, priority, bytes, now);
+        };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        match QueueFile::create(Some(lock.file_path(number)), priority, bytes, now) {
+            Ok(file) => {
+                self.in_memory_fallback.store(false, Ordering::Relaxed);
+                Ok(file)
+            }
+            Err(error) => {
+                if !self.in_memory_fallback.swap(true, Ordering::Relaxed) {
+                    log::warn!(error:%; "failed to create an outbox file: envelopes in memory only");
+                }
+                QueueFile::create(None, priority, bytes, now)
+            }
+        }
+    }
+}
