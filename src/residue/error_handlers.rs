@@ -1,5 +1,5 @@
-//! Error and exception handlers. PHP keeps the one that holds, and a stack of those before it, for
-//! `restore_error_handler`: who sets one in every request makes that stack grow for ever.
+//! Error and exception handlers. PHP has the active handler, and a stack of the earlier ones for
+//! `restore_error_handler`: setting a handler in every request makes that stack grow without end.
 
 use ext_php_rs::ffi::{
     ext_php_rs_executor_globals, ext_php_rs_zend_string_release, zend_executor_globals, zend_stack,
@@ -12,23 +12,23 @@ use crate::zend::{
     value::{self, zend_str},
 };
 
-/// Which of the two.
+/// The kind of a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum HandlerKind {
     /// `set_error_handler`
     Error,
     /// `set_exception_handler`
     Exception,
 }
 
-/// What held, and all that stood before it.
-pub struct Handlers {
-    which: Which,
-    /// Each with the errors that it is called for; the last one holds.
-    list: Vec<(OwnedZval, i32)>,
+/// The handlers of the baseline.
+pub struct HandlerStack {
+    kind: HandlerKind,
+    /// Each with its mask of error levels, the active one last.
+    handlers: Vec<(OwnedZval, i32)>,
 }
 
-impl Which {
+impl HandlerKind {
     /// The name in the log.
     pub const fn name(self) -> &'static str {
         match self {
@@ -37,8 +37,8 @@ impl Which {
         }
     }
 
-    /// What holds now.
-    fn current(self, globals: &mut zend_executor_globals) -> (&mut zval, &mut zend_stack) {
+    /// The active handler, and the stack of earlier ones.
+    fn fields(self, globals: &mut zend_executor_globals) -> (&mut zval, &mut zend_stack) {
         match self {
             Self::Error => (
                 &mut globals.user_error_handler,
@@ -52,45 +52,46 @@ impl Which {
     }
 }
 
-impl Handlers {
-    /// As they are now. Holds references, to be released.
-    pub fn now(which: Which) -> Self {
-        let list = stack(which).map(|(handler, mask)| (OwnedZval::new(handler), mask));
+impl HandlerStack {
+    /// The current handlers, with references that have to be released.
+    pub fn capture(kind: HandlerKind) -> Self {
+        let handlers = current(kind).map(|(handler, mask)| (OwnedZval::new(handler), mask));
         Self {
-            which,
-            list: list.collect(),
+            kind,
+            handlers: handlers.collect(),
         }
     }
 
-    /// None at all: for what is given up.
-    pub const fn none(which: Which) -> Self {
-        let list = Vec::new();
-        Self { which, list }
+    /// No handlers.
+    pub const fn empty(kind: HandlerKind) -> Self {
+        let handlers = Vec::new();
+        Self { kind, handlers }
     }
 
-    /// Whether they still are.
-    pub fn is_same(&self) -> bool {
-        let mut was = self.list.iter();
-        stack(self.which).all(|(handler, mask)| {
-            was.next()
+    /// Whether the current handlers are those of the baseline.
+    pub fn is_unchanged(&self) -> bool {
+        let mut baseline = self.handlers.iter();
+        current(self.kind).all(|(handler, mask)| {
+            baseline
+                .next()
                 .is_some_and(|(was, before)| was.is_same(handler) && *before == mask)
-        }) && was.next().is_none()
+        }) && baseline.next().is_none()
     }
 
-    /// One of them, from the first one.
-    pub fn get(&self, index: usize) -> Option<(OwnedZval, i32)> {
-        self.list.get(index).copied()
+    /// A handler and its mask, counted from the first one that was set.
+    pub fn get(&self, position: usize) -> Option<(OwnedZval, i32)> {
+        self.handlers.get(position).copied()
     }
 
-    /// Takes one out, to be released.
+    /// Removes the last handler, to be released.
     pub fn pop(&mut self) -> Option<OwnedZval> {
-        self.list.pop().map(|(handler, _)| handler)
+        self.handlers.pop().map(|(handler, _)| handler)
     }
 }
 
-/// What holds now, as messages call it; empty: PHP's own.
-pub fn describe(which: Which) -> String {
-    let (handler, _) = which.current(globals());
+/// The name of the active handler; empty if there is none.
+pub fn describe_active(kind: HandlerKind) -> String {
+    let (handler, _) = kind.fields(globals());
     if value::is_null(handler) {
         return String::new();
     }
@@ -100,28 +101,28 @@ pub fn describe(which: Which) -> String {
         let text = String::from_utf8_lossy(zend_str(name).unwrap_or_default()).into_owned();
         ext_php_rs_zend_string_release(name);
         match value::object(handler).and_then(function_table::closure_location) {
-            Some(place) => format!("{text} {place}"),
+            Some(location) => format!("{text} {location}"),
             None => text,
         }
     }
 }
 
-/// Takes the one that holds away, as `restore_error_handler` does; `false`: it was the first one, whose place is
-/// empty now. To be released.
-pub fn take(which: Which) -> (OwnedZval, bool) {
+/// Removes the active handler, as `restore_error_handler` does, and returns it, to be released. `false` if it was the
+/// first one: none is active then.
+pub fn pop_active(kind: HandlerKind) -> (OwnedZval, bool) {
     let globals = globals();
-    let (place, before) = which.current(globals);
-    let instead = OwnedZval::take(place);
-    if before.top == 0 {
-        return (instead, false);
+    let (active, earlier) = kind.fields(globals);
+    let removed = OwnedZval::take(active);
+    if earlier.top == 0 {
+        return (removed, false);
     }
-    // SAFETY: there is one, and a mask for each error handler; it moves from the stack to its place.
+    // SAFETY: the stack has an element, and for error handlers a mask; both move to their fields.
     unsafe {
-        if let Some(top) = ffi::zend_stack_top(before).cast::<zval>().as_mut() {
-            OwnedZval::take(top).move_to(place);
+        if let Some(top) = ffi::zend_stack_top(earlier).cast::<zval>().as_mut() {
+            OwnedZval::take(top).move_to(active);
         }
-        ffi::zend_stack_del_top(before);
-        if which == Which::Error {
+        ffi::zend_stack_del_top(earlier);
+        if kind == HandlerKind::Error {
             let masks = &raw mut globals.user_error_handlers_error_reporting;
             if let Some(mask) = ffi::zend_stack_top(masks).cast::<i32>().as_ref() {
                 globals.user_error_handler_error_reporting = *mask;
@@ -129,46 +130,46 @@ pub fn take(which: Which) -> (OwnedZval, bool) {
             }
         }
     }
-    (instead, true)
+    (removed, true)
 }
 
-/// Lets a handler hold, once more: the first one, or one over that which holds.
-pub fn put(which: Which, handler: OwnedZval, mask: i32, is_first: bool) {
+/// Makes a handler active. Unless it is the first one, the one that was active moves to the stack.
+pub fn push(kind: HandlerKind, handler: OwnedZval, mask: i32, is_first: bool) {
     let globals = globals();
     if !is_first {
-        if which == Which::Error {
-            let now = globals.user_error_handler_error_reporting;
+        if kind == HandlerKind::Error {
+            let active_mask = globals.user_error_handler_error_reporting;
             let masks = &raw mut globals.user_error_handlers_error_reporting;
             // SAFETY: the stack copies the number.
-            unsafe { ffi::zend_stack_push(masks, (&raw const now).cast()) };
+            unsafe { ffi::zend_stack_push(masks, (&raw const active_mask).cast()) };
         }
-        let (place, before) = which.current(globals);
-        // SAFETY: the stack copies the value, whose reference goes over with it.
-        unsafe { ffi::zend_stack_push(before, (&raw const *place).cast()) };
-        let _ = OwnedZval::take(place);
+        let (active, earlier) = kind.fields(globals);
+        // SAFETY: the stack copies the value and takes its reference over.
+        unsafe { ffi::zend_stack_push(earlier, (&raw const *active).cast()) };
+        let _ = OwnedZval::take(active);
     }
-    if which == Which::Error {
+    if kind == HandlerKind::Error {
         globals.user_error_handler_error_reporting = mask;
     }
-    handler.copy_into(which.current(globals).0);
+    handler.copy_into(kind.fields(globals).0);
 }
 
-/// All handlers with their masks, the one that holds last.
-fn stack<'a>(which: Which) -> impl Iterator<Item = (&'a zval, i32)> {
+/// The current handlers with their masks, the active one last.
+fn current<'a>(kind: HandlerKind) -> impl Iterator<Item = (&'a zval, i32)> {
     let globals = globals();
-    let mask = globals.user_error_handler_error_reporting;
+    let active_mask = globals.user_error_handler_error_reporting;
     let masks = globals.user_error_handlers_error_reporting;
-    let (handler, before) = which.current(globals);
-    let (handler, before) = (&raw const *handler, *before);
-    let count = usize::try_from(before.top).unwrap_or(0);
+    let (active, earlier) = kind.fields(globals);
+    let (active, earlier) = (&raw const *active, *earlier);
+    let count = usize::try_from(earlier.top).unwrap_or(0);
     (0..=count).filter_map(move |index| {
-        // SAFETY: this thread's own; a stack is an array of so many elements, and has as many masks.
+        // SAFETY: this thread's own; a stack is an array of `top` elements, and there are as many masks.
         unsafe {
-            let is_error = which == Which::Error;
+            let is_error = kind == HandlerKind::Error;
             if index == count {
-                return Some((handler.as_ref()?, if is_error { mask } else { 0 }));
+                return Some((active.as_ref()?, if is_error { active_mask } else { 0 }));
             }
-            let handler = before.elements.cast::<zval>().add(index).as_ref()?;
+            let handler = earlier.elements.cast::<zval>().add(index).as_ref()?;
             let mask = match is_error {
                 true => *masks.elements.cast::<i32>().add(index),
                 false => 0,
@@ -179,6 +180,6 @@ fn stack<'a>(which: Which) -> impl Iterator<Item = (&'a zval, i32)> {
 }
 
 fn globals<'a>() -> &'a mut zend_executor_globals {
-    // SAFETY: this thread's own, which no other reference of ours is alive for: each is asked for anew.
+    // SAFETY: this thread's own; no other reference of ours is alive, because each caller asks anew.
     unsafe { &mut *ext_php_rs_executor_globals() }
 }

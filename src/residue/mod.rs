@@ -1,13 +1,10 @@
-//! What a request of a worker's has left behind of PHP's own state: told by name, counted, and put back where
-//! `worker.reset` says so. In a script of its own PHP does all that by itself at the end.
+//! Detects PHP state that a request of a worker has changed and left: logs it, counts it, and restores it where
+//! `worker.reset` says so. In a script of its own, PHP does all that at the end of the script.
 //!
-//! What counts is the difference to what was there before: when the loop first waits for a request, so that
-//! what the application set at its start is no change; and after each request anew, so that each is told
-//! what it did itself. Frameworks set much when they first need it, and that is in the first request: what
-//! that one leaves is kept as the application's own.
-//!
-//! In an idle request all that is a few comparisons with Zend's own tables, without a call and without an
-//! allocation. On PHP's thread, between two requests.
+//! State is compared with a baseline: first that at the loop's first wait, so that the application's own start is no
+//! change; then that after each request, so that each change is attributed to the request that made it. Changes of
+//! the first request are accepted, because frameworks set much lazily, in the first request. A request that changes
+//! nothing costs a few comparisons, no call and no allocation. Runs on PHP's thread, between two requests.
 
 mod error_handlers;
 pub(crate) mod function_overrides;
@@ -29,138 +26,145 @@ use pillion_engine::worker::{
 
 use crate::worker::log_and_clear_exception;
 use crate::{engine, thread_state::Thread, zend::interrupt::is_throwing};
-use error_handlers::{Handlers, Which};
-use ini::Ini;
+use error_handlers::{HandlerKind, HandlerStack};
+use ini::ModifiedSettings;
 use observed_calls::ObservedCalls;
+use report::Finding;
 use session::Session;
-use stream_wrappers::Wrappers;
+use stream_wrappers::WrapperTable;
 use timezone::Timezone;
 
-/// In the order of [`Before::handlers`].
-const WHICH: [Which; 2] = [Which::Error, Which::Exception];
+/// In the order of [`Baseline::handlers`].
+const HANDLER_KINDS: [HandlerKind; 2] = [HandlerKind::Error, HandlerKind::Exception];
 
-/// What the requests of all threads of this process have left behind.
+/// The residue of all requests of this process.
 pub static RESIDUE_STATS: ResidueStats = ResidueStats::new();
 
-/// What was there before the request.
-pub struct Before {
-    ini: Ini,
-    handlers: [Handlers; 2],
+/// The state before the request, and the work on its changes. The work lies here, and not on a frame, because
+/// restoring may run PHP code, and PHP may jump over the frame.
+pub struct Baseline {
+    settings: ModifiedSettings,
+    handlers: [HandlerStack; 2],
     timezone: Timezone,
-    wrappers: Wrappers,
+    wrappers: WrapperTable,
     session: Session,
     /// No request has ended since the loop began.
-    is_first: bool,
-    /// Handlers that are not looked for any more, to be released.
-    old: Vec<Handlers>,
-    /// What is to be told.
-    found: Vec<report::Found>,
-    /// What is to be put back, one after the other.
-    inis: Vec<ini::Change>,
-    steps: VecDeque<stream_wrappers::Step>,
+    is_first_request: bool,
+    /// Handlers of an earlier baseline, to be released.
+    stale_handlers: Vec<HandlerStack>,
+    /// Findings that are not logged yet.
+    findings: Vec<Finding>,
+    /// Settings to be restored.
+    pending_settings: Vec<ini::SettingChange>,
+    /// Stream wrappers to be restored, step by step.
+    pending_wrappers: VecDeque<stream_wrappers::RestoreStep>,
 }
 
-impl Before {
-    fn now(calls: &ObservedCalls) -> Self {
+impl Baseline {
+    fn capture(calls: &ObservedCalls) -> Self {
         Self {
-            ini: Ini::now(),
-            handlers: WHICH.map(Handlers::now),
-            timezone: Timezone::now(),
-            wrappers: Wrappers::now(calls),
+            settings: ModifiedSettings::capture(),
+            handlers: HANDLER_KINDS.map(HandlerStack::capture),
+            timezone: Timezone::capture(),
+            wrappers: WrapperTable::capture(calls),
             session: Session::find(),
-            is_first: true,
-            old: Vec::new(),
-            found: Vec::new(),
-            inis: Vec::new(),
-            steps: VecDeque::new(),
+            is_first_request: true,
+            stale_handlers: Vec::new(),
+            findings: Vec::new(),
+            pending_settings: Vec::new(),
+            pending_wrappers: VecDeque::new(),
         }
     }
 
-    fn is_same(&self) -> bool {
-        self.ini.is_same()
-            && self.handlers.iter().all(Handlers::is_same)
-            && self.timezone.is_same()
+    fn is_unchanged(&self) -> bool {
+        self.settings.is_unchanged()
+            && self.handlers.iter().all(HandlerStack::is_unchanged)
+            && self.timezone.is_unchanged()
             && !self.session.is_open()
     }
 }
 
-/// The loop waits for its first request: what is there now is the application's.
-pub fn waits() {
+/// Captures the baseline when the loop waits for its first request.
+pub fn capture_baseline() {
     Thread::with(|thread| {
         let local = &mut thread.worker;
-        if local.before.is_none() {
+        if local.residue_baseline.is_none() {
             local.observed_calls.clear();
             local.observed_calls.wrappers_may_differ = false;
-            local.before = Some(Box::new(Before::now(&local.observed_calls)));
+            let baseline = Baseline::capture(&local.observed_calls);
+            local.residue_baseline = Some(Box::new(baseline));
         }
     });
 }
 
-/// A request of a loop that tells of its own: what that has changed between two requests is the loop's.
-/// (In FrankenPHP the code between two requests belongs to them: `terminate()` and its like.)
-pub fn begins() {
-    waits();
+/// Captures the baseline anew when `request_begin` opens a request: changes between two requests belong to the loop.
+/// (In FrankenPHP the code between two requests belongs to the request before: `terminate()` and its like.)
+pub fn renew_baseline() {
+    capture_baseline();
     Thread::with(|thread| {
         let local = &mut thread.worker;
         let wrappers_may_differ = std::mem::take(&mut local.observed_calls.wrappers_may_differ);
-        let Some(before) = local.before.as_deref_mut() else {
+        let Some(baseline) = local.residue_baseline.as_deref_mut() else {
             return;
         };
-        if wrappers_may_differ || !before.is_same() {
-            let is_first = before.is_first;
-            let now = Before::now(&local.observed_calls);
-            let old = std::mem::replace(before, Before { is_first, ..now });
-            before.old = old.handlers.into();
+        if wrappers_may_differ || !baseline.is_unchanged() {
+            let is_first_request = baseline.is_first_request;
+            let now = Baseline {
+                is_first_request,
+                ..Baseline::capture(&local.observed_calls)
+            };
+            let before = std::mem::replace(baseline, now);
+            baseline.stale_handlers = before.handlers.into();
         }
     });
-    restore::release_old();
+    restore::release_stale_handlers();
 }
 
-/// A request is over, and so are its hooks.
-pub fn look() {
-    let (is_same, has_process_changes) = Thread::with(|thread| {
+/// Compares the state with the baseline after a request and its hooks.
+pub fn check() {
+    let (is_unchanged, has_process_changes) = Thread::with(|thread| {
         let local = &thread.worker;
-        let (before, calls) = (local.before.as_ref(), &local.observed_calls);
+        let (baseline, calls) = (local.residue_baseline.as_ref(), &local.observed_calls);
         (
-            !calls.wrappers_may_differ && before.is_none_or(|before| before.is_same()),
+            !calls.wrappers_may_differ && baseline.is_none_or(|baseline| baseline.is_unchanged()),
             calls.has_process_changes(),
         )
     });
-    if !is_same {
-        restore::look_closer();
+    if !is_unchanged {
+        restore::compare_and_restore();
     }
     if has_process_changes {
-        process_wide::look_at_the_process();
+        process_wide::report_changes();
     }
-    Thread::with(|thread| {
-        if let Some(before) = &mut thread.worker.before {
-            before.is_first = false;
-        }
-    });
+    with_baseline(|baseline| baseline.is_first_request = false);
 }
 
-/// Gives back what is held on to. At the end of the script.
+/// Releases all references. At the end of the script.
 pub fn release() {
-    with(|before| {
-        let handlers = std::mem::replace(&mut before.handlers, WHICH.map(Handlers::none));
-        before.old = handlers.into();
+    with_baseline(|baseline| {
+        let handlers = std::mem::replace(
+            &mut baseline.handlers,
+            HANDLER_KINDS.map(HandlerStack::empty),
+        );
+        baseline.stale_handlers = handlers.into();
     });
-    restore::release_old();
-    Thread::with(|thread| thread.worker.before = None);
+    restore::release_stale_handlers();
+    Thread::with(|thread| thread.worker.residue_baseline = None);
 }
 
 fn action(kind: ResidueKind) -> Action {
-    let wanted = engine::current().resolved().settings.worker.reset;
-    kind.action(wanted, with(|before| before.is_first) == Some(true))
+    let restored = engine::current().resolved().settings.worker.reset;
+    let is_first_request = with_baseline(|baseline| baseline.is_first_request) == Some(true);
+    kind.action(restored, is_first_request)
 }
 
-/// What was thrown meanwhile stops nothing.
-fn throw_away() {
+/// Logs and drops a pending exception: it must not stop the reset.
+fn log_pending_exception() {
     if is_throwing() {
         log_and_clear_exception("reset failed");
     }
 }
 
-fn with<R>(work: impl FnOnce(&mut Before) -> R) -> Option<R> {
-    Thread::with(|thread| thread.worker.before.as_deref_mut().map(work))
+fn with_baseline<R>(work: impl FnOnce(&mut Baseline) -> R) -> Option<R> {
+    Thread::with(|thread| thread.worker.residue_baseline.as_deref_mut().map(work))
 }

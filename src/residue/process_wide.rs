@@ -1,52 +1,49 @@
-//! What a request leaves of the process, which all threads share: told, and never put back. Of the first request it is
-//! the application's own, as with the rest: Dotenv calls `putenv` where an application boots in its first request.
+//! Residue in state of the whole process: umask, locale, environment. It is reported and never restored, because
+//! other threads may be using it. Changes of the first request are accepted, as with all residue: Dotenv calls
+//! `putenv` where an application boots in its first request.
 
 use pillion_engine::worker::residue::ResidueKind;
 
-use super::observed_calls;
-use super::{action, report::tell, with};
+use super::{action, observed_calls, report::log_findings, with_baseline};
 use crate::thread_state::Thread;
 
-/// Looks at what the request's calls have changed.
+/// Reports the state that the calls of the request have changed.
 #[cold]
-pub fn look_at_the_process() {
+pub fn report_changes() {
     let (umask, locale) = Thread::with(|thread| {
         let calls = &mut thread.worker.observed_calls;
         (calls.take_umask(), calls.take_locale())
     });
-    let note = |kind: ResidueKind, name: &str, what: String| {
+    let add = |kind: ResidueKind, name: &str, change: String| {
         let action = action(kind);
-        with(|before| before.note(kind, name, what, action));
+        with_baseline(|baseline| baseline.add_finding(kind, name, change, action));
     };
     if let Some((before, now)) = umask {
-        note(
-            ResidueKind::Umask,
-            "umask",
-            format!("{before:04o} to {now:04o}"),
-        );
+        let change = format!("{before:04o} to {now:04o}");
+        add(ResidueKind::Umask, "umask", change);
     }
     if let Some((before, now)) = locale {
-        let what = locale_changes(&before.to_string_lossy(), &now.to_string_lossy());
-        note(ResidueKind::Locale, "locale", what);
+        let change = locale_changes(&before.to_string_lossy(), &now.to_string_lossy());
+        add(ResidueKind::Locale, "locale", change);
     }
     while let Some(variable) = observed_calls::take_variable() {
         if let Some(name) = variable {
             let name = String::from_utf8_lossy(&name);
-            note(ResidueKind::Environment, &name, "changed".to_owned());
+            add(ResidueKind::Environment, &name, "changed".to_owned());
         }
     }
-    tell();
+    log_findings();
 }
 
-/// The categories that have another locale: the system names all of them where they differ.
+/// The categories whose locale has changed: the system lists all categories if they differ from each other.
 fn locale_changes(before: &str, now: &str) -> String {
     let was: Vec<_> = before.split(';').collect();
-    let is_other = |part: &&str| match part.split_once('=') {
+    let has_changed = |part: &&str| match part.split_once('=') {
         Some((_, locale)) => !was.contains(part) && before != locale,
         None => true,
     };
     now.split(';')
-        .filter(is_other)
+        .filter(has_changed)
         .collect::<Vec<_>>()
         .join(" ")
 }

@@ -1,46 +1,47 @@
-//! What is told of what is left behind: a line in the log for each name once, and a number each time.
+//! Reports residue: logs each item once per process and counts every occurrence.
 
 use pillion_engine::worker::residue::{Action, ResidueKind};
 
-use super::{Before, RESIDUE_STATS, with};
+use super::{Baseline, RESIDUE_STATS, with_baseline};
 use crate::worker::identity;
 
-/// Something that was left behind.
-pub struct Found {
+/// State that a request has changed and left.
+pub struct Finding {
     kind: ResidueKind,
     name: String,
-    what: String,
+    change: String,
     action: Action,
 }
 
-impl Before {
-    /// Notes it, to be told at the next [`tell`].
-    pub fn note(
+impl Baseline {
+    /// Adds a finding, which the next [`log_findings`] reports.
+    pub fn add_finding(
         &mut self,
         kind: ResidueKind,
         name: impl Into<String>,
-        what: impl Into<String>,
+        change: impl Into<String>,
         action: Action,
     ) {
-        self.found.push(Found {
+        self.findings.push(Finding {
             kind,
             name: name.into(),
-            what: what.into(),
+            change: change.into(),
             action,
         });
     }
 }
 
-/// A line in the log the first time, and a number in `Worker\status()` each time. Values of settings and
-/// variables are no business of a log's: they may be passwords.
-pub fn tell() {
-    for found in with(|before| std::mem::take(&mut before.found)).unwrap_or_default() {
-        let Found {
+/// Counts the findings for `Worker\status()`, and logs those that are new. Values of settings and variables are
+/// never logged: they may be passwords.
+pub fn log_findings() {
+    let findings = with_baseline(|baseline| std::mem::take(&mut baseline.findings));
+    for finding in findings.unwrap_or_default() {
+        let Finding {
             kind,
             name,
-            what,
+            change,
             action,
-        } = found;
+        } = finding;
         if !RESIDUE_STATS.count(kind, name.as_bytes(), action) {
             continue;
         }
@@ -52,7 +53,7 @@ pub fn tell() {
             level,
             kind = kind.name(),
             name = name.as_str(),
-            what = what.as_str(),
+            what = change.as_str(),
             fate = action.name(),
             request_id = identity::known_id().as_str();
             "left behind"

@@ -1,117 +1,127 @@
-//! A closer look, where something of the thread's own is not as it was: it is told, and put back or taken over.
-//! Putting back may run PHP code, so what is to be done lies with the thread, and is taken from there one by one.
+//! Compares the thread's state with the baseline in detail, after a quick comparison has found a difference: each
+//! change is reported, then restored or accepted into the baseline. Restoring may run PHP code, so the work lies
+//! with the baseline and is taken from there one by one.
 
 use pillion_engine::worker::residue::{Action, ResidueKind};
 
 use super::{
-    WHICH, action,
-    error_handlers::{self, Handlers, Which},
-    ini::Ini,
-    report::tell,
+    HANDLER_KINDS, action,
+    error_handlers::{self, HandlerKind, HandlerStack},
+    ini::ModifiedSettings,
+    log_pending_exception,
+    report::log_findings,
     session::Session,
-    stream_wrappers::Wrappers,
-    throw_away,
+    stream_wrappers::WrapperTable,
     timezone::Timezone,
-    with,
+    with_baseline,
 };
 use crate::thread_state::Thread;
 
-/// Looks through all that is the thread's.
+/// Compares all state of the thread.
 #[cold]
-pub fn look_closer() {
-    // A session first: settings of its module are refused while one is open.
-    if let Some(session) = with(|before| before.session).filter(Session::is_open) {
-        let action = match action(ResidueKind::Session) {
-            Action::Restored if !Session::can_be_closed() => Action::Reported,
-            action => action,
-        };
-        with(|before| before.note(ResidueKind::Session, "session", "open", action));
-        tell();
-        if action == Action::Restored && !session.close() {
-            log::error!(reason = "code that runs when the session ends opens one again"; "reset failed");
-        }
-    }
-    inis();
+pub fn compare_and_restore() {
+    // A session first: its module refuses changes of its settings while one is open.
+    session();
+    settings();
     handlers();
     timezone();
     stream_wrappers();
 }
 
-fn inis() {
+fn session() {
+    let Some(session) = with_baseline(|baseline| baseline.session).filter(Session::is_open) else {
+        return;
+    };
+    let action = match action(ResidueKind::Session) {
+        Action::Restored if !Session::can_be_closed() => Action::Reported,
+        action => action,
+    };
+    with_baseline(|baseline| {
+        baseline.add_finding(ResidueKind::Session, "session", "open", action);
+    });
+    log_findings();
+    if action == Action::Restored && !session.close() {
+        log::error!(reason = "code that runs when the session ends opens one again"; "reset failed");
+    }
+}
+
+fn settings() {
     let action = action(ResidueKind::Ini);
-    with(|before| {
-        let changes = before.ini.changes();
+    with_baseline(|baseline| {
+        let changes = baseline.settings.changes();
         for change in &changes {
-            before.note(ResidueKind::Ini, change.name(), "changed", action);
+            baseline.add_finding(ResidueKind::Ini, change.name(), "changed", action);
         }
         if action == Action::Restored {
-            before.inis = changes;
+            baseline.pending_settings = changes;
         }
     });
-    tell();
-    while let Some(change) = with(|before| before.inis.pop()).flatten() {
-        change.put_back();
-        throw_away();
+    log_findings();
+    while let Some(change) = with_baseline(|baseline| baseline.pending_settings.pop()).flatten() {
+        change.restore();
+        log_pending_exception();
     }
-    with(|before| before.ini = Ini::now());
+    with_baseline(|baseline| baseline.settings = ModifiedSettings::capture());
 }
 
 fn handlers() {
     let action = action(ResidueKind::Handlers);
-    for (index, which) in WHICH.into_iter().enumerate() {
-        let is_same = with(|before| before.handlers.get(index).is_none_or(Handlers::is_same));
-        if is_same != Some(false) {
+    for (index, kind) in HANDLER_KINDS.into_iter().enumerate() {
+        let is_unchanged = with_baseline(|baseline| {
+            let stack = baseline.handlers.get(index);
+            stack.is_none_or(HandlerStack::is_unchanged)
+        });
+        if is_unchanged != Some(false) {
             continue;
         }
-        with(|before| {
-            before.note(
-                ResidueKind::Handlers,
-                which.name(),
-                error_handlers::describe(which),
-                action,
-            )
+        with_baseline(|baseline| {
+            let change = error_handlers::describe_active(kind);
+            baseline.add_finding(ResidueKind::Handlers, kind.name(), change, action);
         });
-        tell();
+        log_findings();
         if action == Action::Restored {
-            put_back(index, which);
+            restore_handlers(index, kind);
         } else {
-            with(|before| {
-                if let Some(place) = before.handlers.get_mut(index) {
-                    before.old = vec![std::mem::replace(place, Handlers::now(which))];
+            with_baseline(|baseline| {
+                if let Some(stack) = baseline.handlers.get_mut(index) {
+                    let stale = std::mem::replace(stack, HandlerStack::capture(kind));
+                    baseline.stale_handlers = vec![stale];
                 }
             });
-            release_old();
+            release_stale_handlers();
         }
     }
 }
 
-/// Takes all handlers away, which may run PHP code (a destructor), and lets those hold again that did.
-fn put_back(index: usize, which: Which) {
+/// Removes all handlers, which may run PHP code (a destructor), and sets those of the baseline.
+fn restore_handlers(index: usize, kind: HandlerKind) {
     loop {
-        let (handler, is_more) = error_handlers::take(which);
+        let (handler, has_more) = error_handlers::pop_active(kind);
         handler.release();
-        throw_away();
-        if !is_more {
+        log_pending_exception();
+        if !has_more {
             break;
         }
     }
-    let get = |place: usize| with(|before| before.handlers.get(index)?.get(place)).flatten();
-    for place in 0.. {
-        let Some((handler, mask)) = get(place) else {
+    let handler = |position: usize| {
+        with_baseline(|baseline| baseline.handlers.get(index)?.get(position)).flatten()
+    };
+    for position in 0.. {
+        let Some((handler, mask)) = handler(position) else {
             return;
         };
-        error_handlers::put(which, handler, mask, place == 0);
+        error_handlers::push(kind, handler, mask, position == 0);
     }
 }
 
-/// Gives back handlers that are not looked for any more. May run PHP code.
-pub fn release_old() {
+/// Releases the handlers of an earlier baseline. May run PHP code.
+pub fn release_stale_handlers() {
     let next = || {
-        with(|before| {
-            let last = before.old.last_mut()?;
+        with_baseline(|baseline| {
+            let last = baseline.stale_handlers.last_mut()?;
             match last.pop() {
                 Some(handler) => Some(Some(handler)),
-                None => before.old.pop().map(|_| None),
+                None => baseline.stale_handlers.pop().map(|_| None),
             }
         })
         .flatten()
@@ -119,52 +129,63 @@ pub fn release_old() {
     while let Some(handler) = next() {
         if let Some(handler) = handler {
             handler.release();
-            throw_away();
+            log_pending_exception();
         }
     }
 }
 
 fn timezone() {
     let action = action(ResidueKind::Timezone);
-    with(|before| {
-        if before.timezone.is_same() {
+    with_baseline(|baseline| {
+        if baseline.timezone.is_unchanged() {
             return;
         }
-        let zone = before.timezone.describe();
-        before.note(ResidueKind::Timezone, "default time zone", zone, action);
+        let zone = baseline.timezone.describe_current();
+        baseline.add_finding(ResidueKind::Timezone, "default time zone", zone, action);
         if action == Action::Restored {
-            before.timezone.put_back();
+            baseline.timezone.restore();
         } else {
-            before.timezone = Timezone::now();
+            baseline.timezone = Timezone::capture();
         }
     });
-    tell();
+    log_findings();
 }
 
 fn stream_wrappers() {
     let action = action(ResidueKind::Wrappers);
     Thread::with(|thread| {
-        let (calls, before) = (&mut thread.worker.observed_calls, &mut thread.worker.before);
-        let Some(before) = before.as_deref_mut().filter(|_| calls.wrappers_may_differ) else {
+        let local = &mut thread.worker;
+        let calls = &local.observed_calls;
+        let Some(baseline) = local
+            .residue_baseline
+            .as_deref_mut()
+            .filter(|_| calls.wrappers_may_differ)
+        else {
             return;
         };
-        for change in before.wrappers.changes(calls) {
-            let (name, what) = change.describe();
-            before.note(ResidueKind::Wrappers, name, what, action);
+        for change in baseline.wrappers.changes(calls) {
+            let (name, words) = change.describe();
+            baseline.add_finding(ResidueKind::Wrappers, name, words, action);
             if action == Action::Restored {
-                before.steps.extend(change.steps());
+                baseline.pending_wrappers.extend(change.restore_steps());
             }
         }
     });
-    tell();
-    while let Some(step) = with(|before| before.steps.pop_front()).flatten() {
-        step.take();
-        throw_away();
+    log_findings();
+    let next = || with_baseline(|baseline| baseline.pending_wrappers.pop_front()).flatten();
+    while let Some(step) = next() {
+        step.run();
+        log_pending_exception();
     }
     Thread::with(|thread| {
-        let (calls, before) = (&mut thread.worker.observed_calls, &mut thread.worker.before);
-        if let Some(before) = before.as_deref_mut().filter(|_| calls.wrappers_may_differ) {
-            before.wrappers = Wrappers::now(calls);
+        let local = &mut thread.worker;
+        let calls = &mut local.observed_calls;
+        if let Some(baseline) = local
+            .residue_baseline
+            .as_deref_mut()
+            .filter(|_| calls.wrappers_may_differ)
+        {
+            baseline.wrappers = WrapperTable::capture(calls);
             calls.wrappers_may_differ = false;
         }
     });

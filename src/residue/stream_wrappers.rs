@@ -1,17 +1,17 @@
-//! Stream wrappers, registered, taken out, or put in the place of another. PHP frees a wrapper of PHP code
-//! when it is taken out, so it is known by its class, and made anew where it is put back; the others live as
-//! long as the process. Nothing is looked through unless the request has called one of the functions.
+//! Stream wrappers that a request has registered, unregistered or replaced. PHP frees a wrapper of PHP code when it is
+//! unregistered, so such a wrapper is known by its class, and registered anew where it is restored; native ones live
+//! as long as the process. Nothing is compared unless the request has called one of the functions.
 
 use ext_php_rs::ffi::{HashTable, php_register_url_stream_wrapper_volatile, php_stream_wrapper};
 
 use super::observed_calls::ObservedCalls;
 use crate::zend::{call, ffi, hash_table, owned::OwnedZval, zend_string::TempZendString};
 
-/// What the table was.
+/// The table at the baseline, by scheme.
 #[derive(Default)]
-pub struct Wrappers(Vec<(Vec<u8>, Wrapper)>);
+pub struct WrapperTable(Vec<(Vec<u8>, Wrapper)>);
 
-/// Who serves a scheme.
+/// The wrapper of a scheme.
 #[derive(Clone, PartialEq, Eq)]
 enum Wrapper {
     /// PHP's own, or another extension's.
@@ -20,113 +20,118 @@ enum Wrapper {
     Class(Vec<u8>, i64),
 }
 
-/// A wrapper that is not as it was.
-pub struct Change {
-    name: Vec<u8>,
-    is: Option<Wrapper>,
-    was: Option<Wrapper>,
+/// A scheme whose wrapper differs from the baseline.
+pub struct WrapperChange {
+    scheme: Vec<u8>,
+    now: Option<Wrapper>,
+    before: Option<Wrapper>,
 }
 
-/// One step of putting a wrapper back. What it holds is released by [`Step::take`].
+/// One step of restoring a wrapper. Its values are released by [`RestoreStep::run`].
 #[derive(Clone, Copy)]
-pub enum Step {
-    /// Take it out.
-    Out([OwnedZval; 1]),
-    /// Put it in.
-    Native(TempZendString, *mut php_stream_wrapper),
-    /// Let PHP make it: name, class and flags.
-    Class([OwnedZval; 3]),
+pub enum RestoreStep {
+    /// Unregister the scheme.
+    Unregister([OwnedZval; 1]),
+    /// Register a native wrapper for the scheme.
+    RegisterNative(TempZendString, *mut php_stream_wrapper),
+    /// Register a class: scheme, class and flags.
+    RegisterClass([OwnedZval; 3]),
 }
 
-impl Wrappers {
-    /// As it is now.
-    pub fn now(calls: &ObservedCalls) -> Self {
+impl WrapperTable {
+    /// The current table.
+    pub fn capture(calls: &ObservedCalls) -> Self {
         // SAFETY: the table's values are wrappers.
-        let found = unsafe {
+        let wrappers = unsafe {
             hash_table::elements(table()).filter_map(|element| {
-                let name = element.name_bytes()?;
-                Some((name.to_vec(), wrapper(name, element.pointer(), calls)))
+                let scheme = element.name_bytes()?;
+                Some((scheme.to_vec(), wrapper(scheme, element.pointer(), calls)))
             })
         };
-        Self(found.collect())
+        Self(wrappers.collect())
     }
 
-    /// What has changed.
-    pub fn changes(&self, calls: &ObservedCalls) -> Vec<Change> {
-        let Self(now) = Self::now(calls);
-        let find = |list: &[(Vec<u8>, Wrapper)], wanted: &[u8]| {
-            let found = list.iter().find(|(name, _)| name == wanted);
+    /// The differences from the baseline.
+    pub fn changes(&self, calls: &ObservedCalls) -> Vec<WrapperChange> {
+        let Self(now) = Self::capture(calls);
+        let find = |table: &[(Vec<u8>, Wrapper)], wanted: &[u8]| {
+            let found = table.iter().find(|(scheme, _)| scheme == wanted);
             found.map(|(_, wrapper)| wrapper.clone())
         };
-        let appeared = now.iter().map(|(name, is)| Change {
-            name: name.clone(),
-            is: Some(is.clone()),
-            was: find(&self.0, name),
+        let present = now.iter().map(|(scheme, wrapper)| WrapperChange {
+            scheme: scheme.clone(),
+            now: Some(wrapper.clone()),
+            before: find(&self.0, scheme),
         });
-        let gone = self.0.iter().filter_map(|(name, was)| {
-            let is_gone = find(&now, name).is_none();
-            is_gone.then(|| Change {
-                name: name.clone(),
-                is: None,
-                was: Some(was.clone()),
+        let gone = self.0.iter().filter_map(|(scheme, wrapper)| {
+            let is_gone = find(&now, scheme).is_none();
+            is_gone.then(|| WrapperChange {
+                scheme: scheme.clone(),
+                now: None,
+                before: Some(wrapper.clone()),
             })
         });
-        appeared
+        present
             .chain(gone)
-            .filter(|change| change.is != change.was)
+            .filter(|change| change.now != change.before)
             .collect()
     }
 }
 
-impl Change {
-    /// The wrapper's name and what became of it.
+impl WrapperChange {
+    /// The scheme, and the kind of its change.
     pub fn describe(&self) -> (String, &'static str) {
-        let what = match (&self.was, &self.is) {
+        let words = match (&self.before, &self.now) {
             (None, _) => "registered",
             (_, None) => "unregistered",
             _ => "replaced",
         };
-        (String::from_utf8_lossy(&self.name).into_owned(), what)
+        (String::from_utf8_lossy(&self.scheme).into_owned(), words)
     }
 
-    /// What puts it back, in its order.
-    pub fn steps(&self) -> impl Iterator<Item = Step> {
-        let name = || OwnedZval::with(|ret| ret.string(&self.name));
-        let out = self.is.is_some().then(|| Step::Out([name()]));
-        let back = self.was.as_ref().map(|was| match was {
-            Wrapper::Native(wrapper) => Step::Native(TempZendString::new(&self.name), *wrapper),
-            Wrapper::Class(class, flags) => Step::Class([
-                name(),
-                OwnedZval::with(|ret| ret.string(class)),
-                OwnedZval::with(|ret| ret.int(*flags)),
+    /// The steps that restore it, in their order.
+    pub fn restore_steps(&self) -> impl Iterator<Item = RestoreStep> {
+        let scheme = || OwnedZval::with(|out| out.string(&self.scheme));
+        let unregister = self
+            .now
+            .is_some()
+            .then(|| RestoreStep::Unregister([scheme()]));
+        let register = self.before.as_ref().map(|before| match before {
+            Wrapper::Native(wrapper) => {
+                RestoreStep::RegisterNative(TempZendString::new(&self.scheme), *wrapper)
+            }
+            Wrapper::Class(class, flags) => RestoreStep::RegisterClass([
+                scheme(),
+                OwnedZval::with(|out| out.string(class)),
+                OwnedZval::with(|out| out.int(*flags)),
             ]),
         });
-        out.into_iter().chain(back)
+        unregister.into_iter().chain(register)
     }
 }
 
-impl Step {
-    /// Does it. May run PHP code: that of a class loader.
-    pub fn take(self) {
+impl RestoreStep {
+    /// Runs the step. May run PHP code: that of a class loader.
+    pub fn run(self) {
         match self {
-            Self::Out(arguments) => {
-                call("stream_wrapper_unregister", &arguments);
+            Self::Unregister(arguments) => {
+                call_and_release("stream_wrapper_unregister", &arguments);
             }
             // SAFETY: a live string; native wrappers live as long as the process.
-            Self::Native(name, wrapper) => unsafe {
-                php_register_url_stream_wrapper_volatile(name.as_ptr(), wrapper);
-                name.release();
+            Self::RegisterNative(scheme, wrapper) => unsafe {
+                php_register_url_stream_wrapper_volatile(scheme.as_ptr(), wrapper);
+                scheme.release();
             },
-            Self::Class(arguments) => {
-                call("stream_wrapper_register", &arguments);
+            Self::RegisterClass(arguments) => {
+                call_and_release("stream_wrapper_register", &arguments);
             }
         }
     }
 }
 
-fn call(function: &str, arguments: &[OwnedZval]) {
-    if let Ok(told) = call::function(function, arguments) {
-        told.release();
+fn call_and_release(function: &str, arguments: &[OwnedZval]) {
+    if let Ok(returned) = call::function(function, arguments) {
+        returned.release();
     }
     arguments.iter().for_each(|argument| argument.release());
 }
@@ -136,14 +141,14 @@ fn table<'a>() -> &'a HashTable {
     unsafe { &*ffi::_php_stream_get_url_stream_wrappers_hash() }
 }
 
-fn wrapper(name: &[u8], native: *mut php_stream_wrapper, calls: &ObservedCalls) -> Wrapper {
+fn wrapper(scheme: &[u8], native: *mut php_stream_wrapper, calls: &ObservedCalls) -> Wrapper {
     // SAFETY: a live wrapper; labels are C strings.
     let is_class = unsafe {
         (*native).wops.as_ref().is_some_and(|ops| {
             !ops.label.is_null() && std::ffi::CStr::from_ptr(ops.label) == c"user-space"
         })
     };
-    match calls.wrapper_class(name).filter(|_| is_class) {
+    match calls.wrapper_class(scheme).filter(|_| is_class) {
         Some((class, flags)) => Wrapper::Class(class.to_vec(), flags),
         None => Wrapper::Native(native),
     }

@@ -100,7 +100,7 @@ pub struct Local {
     /// The scope of Sentry's SDK.
     sentry: sentry_scope::Sentry,
     /// What was there before the request, once a loop has waited for one.
-    pub(crate) before: Option<Box<crate::residue::Before>>,
+    pub(crate) residue_baseline: Option<Box<crate::residue::Baseline>>,
     /// Output buffers that were open then.
     level: i32,
     /// Requests of this script's loop that have begun.

@@ -59,7 +59,7 @@ fn run_at_the_end() {
 
 /// The loop is about to wait for a request.
 pub fn waits() {
-    residue::waits();
+    residue::capture_baseline();
     if !is_throwing() {
         sentry_scope::waits();
     }
@@ -68,7 +68,7 @@ pub fn waits() {
 
 /// `request_begin` was called.
 pub fn begins() {
-    residue::begins();
+    residue::renew_baseline();
     sentry_scope::open();
 }
 
@@ -81,7 +81,7 @@ pub fn ended() {
 pub fn run() {
     if hooks() && Thread::with(|thread| thread.worker.boundary.is_loop()) {
         by_itself();
-        residue::look();
+        residue::check();
         go_home();
         collect();
     }
