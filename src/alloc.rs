@@ -1,21 +1,21 @@
-//! The extension's own heap, counted: PHP's memory figures don't see it, and a leak of ours must be
-//! visible in `Pillion\status()`. Any thread; two relaxed additions an allocation.
+//! The counting allocator of the extension's own heap: PHP's memory statistics don't include it, and a leak of ours
+//! must be visible in `Pillion\status()`. On any thread; two relaxed additions for each allocation.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-struct Counting;
+struct CountingAllocator;
 
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-// SAFETY: passes everything on to the system's allocator and counts beside it.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: forwards every call to the system's allocator.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
         // SAFETY: the caller's contract is the same.
@@ -48,7 +48,7 @@ fn count(size: usize) {
     ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Live bytes and live allocations.
+/// The number of live bytes and of live allocations.
 #[must_use]
 pub fn live() -> (usize, usize) {
     (

@@ -1,9 +1,7 @@
-//! The extension's one pointer to what the process has of Pillion, and the way to it. It is made from the settings
-//! and the environment of [`startup`], whenever it is first needed.
+//! The engine of this process: created from the settings and the environment of [`startup`] when it is first needed,
+//! stopped in MSHUTDOWN, forgotten in a forked child. On PHP's threads.
 
-use std::ffi::CStr;
-
-use ext_php_rs::ffi::{ext_php_rs_compiler_globals, ext_php_rs_sapi_module};
+use ext_php_rs::ffi::ext_php_rs_compiler_globals;
 use pillion_engine::{
     Error, Result,
     config::{LogSettings, Resolved, Source},
@@ -17,43 +15,43 @@ use pillion_engine::{
 
 use crate::{
     startup::{self, Startup},
-    worker,
-    zend::ffi,
+    zend::{ffi, sapi},
 };
 
-static PROCESS: ProcessCell<Engine> = ProcessCell::new();
+static ENGINE: ProcessCell<Engine> = ProcessCell::new();
 
-/// What the process has; made now where nothing was needed before.
+/// The engine, created now if it does not exist.
 #[inline]
 #[must_use]
 pub fn current() -> &'static Engine {
-    match PROCESS.get() {
+    match ENGINE.get() {
         Some(process) => process,
-        None => make(),
+        None => create(),
     }
 }
 
-/// What the process has, where something has been needed already.
+/// The engine, if it exists.
 #[must_use]
 pub fn existing() -> Option<&'static Engine> {
-    PROCESS.get()
+    ENGINE.get()
 }
 
 #[cold]
-fn make() -> &'static Engine {
-    PROCESS.get_or_init(|| {
+fn create() -> &'static Engine {
+    ENGINE.get_or_init(|| {
         let startup = startup::get();
         logging::install(&log_settings(startup));
         Engine::new(
             startup.resolved.clone(),
-            &sapi(),
+            sapi::name(),
             startup.environment.clone(),
         )
     })
 }
 
-/// Prepares for the first use. In MINIT: opens nothing, starts nothing.
-pub fn prepare() -> &'static Resolved {
+/// Reads the settings, and installs the hooks of the process. `after_fork` runs in forked children. In MINIT: opens
+/// nothing, starts nothing.
+pub fn module_startup(after_fork: fn()) -> &'static Resolved {
     fork::on_child(after_fork);
     install_crypto();
     std::panic::set_hook(Box::new(|panic| {
@@ -63,7 +61,7 @@ pub fn prepare() -> &'static Resolved {
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        // It becomes an error where it is caught.
+        // The code that catches these returns an error.
         if threads::is_starting_thread() || message.is_some_and(threads::is_refusal) {
             return;
         }
@@ -74,23 +72,23 @@ pub fn prepare() -> &'static Resolved {
         );
     }));
     let startup = startup::read();
-    if sapi() == "fpm-fcgi" {
+    if sapi::name() == "fpm-fcgi" {
         logging::set_fpm_master();
     }
     logging::install(&log_settings(startup));
     &startup.resolved
 }
 
-/// Settings that a forked process has beside those of its module's start, in force from now on. In RINIT.
+/// Returns the settings if a forked process has read them anew. In RINIT.
 #[inline]
-pub fn request_starts() -> Option<&'static Resolved> {
-    let startup = startup::request_starts()?;
+pub fn script_startup() -> Option<&'static Resolved> {
+    let startup = startup::script_startup()?;
     logging::install(&log_settings(startup));
     Some(&startup.resolved)
 }
 
-/// A command on the console, such as a cron job, prints nothing of ours while all goes well: where neither the target
-/// nor the level of the log is set, its level is `warn`. A worker of RoadRunner's is no command.
+/// The log settings. Commands on the console, such as cron jobs, must not print lines while all goes well: if neither
+/// target nor level of the log is set, their level is `warn`. A RoadRunner worker is no command.
 fn log_settings(startup: &Startup) -> LogSettings {
     let Startup {
         environment,
@@ -102,54 +100,26 @@ fn log_settings(startup: &Startup) -> LogSettings {
         .values
         .iter()
         .any(|value| matches!(value.name, "log" | "log_level") && value.source != Source::Default);
-    if sapi() == "cli" && !is_set && !environment.contains_key("RR_MODE") {
+    if sapi::name() == "cli" && !is_set && !environment.contains_key("RR_MODE") {
         settings.level = settings.level.min(log::LevelFilter::Warn);
     }
     settings
 }
 
-/// Stops everything. In MSHUTDOWN.
-pub fn end() {
-    // SAFETY: MSHUTDOWN: no PHP code runs any more on any thread, so nobody holds a reference.
-    if let Some(process) = unsafe { PROCESS.take() } {
-        process.stop();
+/// Stops the engine. In MSHUTDOWN.
+pub fn module_shutdown() {
+    // SAFETY: MSHUTDOWN: no PHP code runs any more on any thread, so no reference exists.
+    if let Some(engine) = unsafe { ENGINE.take() } {
+        engine.stop();
     }
 }
 
 /// Runs in a forked child: atomics and plain system calls only.
-fn after_fork() {
-    PROCESS.forget();
+pub fn after_fork() {
+    ENGINE.forget();
     runtime::after_fork();
     logging::after_fork();
     metrics::after_fork();
-    worker::after_fork();
-}
-
-/// A variable of the process's environment, as it was when PHP started.
-#[must_use]
-pub fn environment_variable(name: &str) -> Option<String> {
-    startup::get().environment.get(name).cloned()
-}
-
-/// The number of the thread that calls, as the system has it.
-#[must_use]
-pub fn thread_id() -> i64 {
-    // SAFETY: takes nothing and can't fail.
-    unsafe { libc::syscall(libc::SYS_gettid) }
-}
-
-/// The name of the server API: `cli`, `fpm-fcgi`, `frankenphp`.
-#[must_use]
-pub fn sapi() -> String {
-    // SAFETY: the module's name is a C string that lives as long as the process.
-    unsafe {
-        match ext_php_rs_sapi_module().as_ref() {
-            Some(module) if !module.name.is_null() => {
-                CStr::from_ptr(module.name).to_string_lossy().into_owned()
-            }
-            _ => "unknown".to_owned(),
-        }
-    }
 }
 
 /// Refuses background work while a preload script runs: php-fpm's master would be left with threads.

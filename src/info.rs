@@ -1,5 +1,5 @@
-//! `php --ri pillion` and phpinfo: version, state, directories, and each setting with its value and
-//! where it came from.
+//! `php --ri pillion` and phpinfo: version, state, directories, and each setting with its value and source. On PHP's
+//! thread.
 
 use std::{ffi::CString, ptr};
 
@@ -14,8 +14,8 @@ use crate::engine;
 /// Called by PHP for phpinfo.
 pub unsafe extern "C" fn print(_: *mut zend_module_entry) {
     let rows = std::panic::catch_unwind(|| {
-        let process = engine::current();
-        (state(process), settings(process))
+        let engine = engine::current();
+        (state(engine), settings(engine))
     });
     let Ok((state, settings)) = rows else {
         return;
@@ -24,8 +24,8 @@ pub unsafe extern "C" fn print(_: *mut zend_module_entry) {
     table(Some(["Setting", "Value", "Source"]), &settings);
 }
 
-fn state(process: &Engine) -> Vec<[String; 3]> {
-    let status = process.status(crate::alloc::live());
+fn state(engine: &Engine) -> Vec<[String; 3]> {
+    let status = engine.status(crate::alloc::live());
     let text = |pointer: &str| match status.pointer(pointer) {
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(serde_json::Value::Null) | None => "none".to_owned(),
@@ -65,7 +65,7 @@ fn state(process: &Engine) -> Vec<[String; 3]> {
         ),
     ];
     rows.extend(
-        process
+        engine
             .resolved()
             .problems
             .iter()
@@ -81,8 +81,8 @@ fn state(process: &Engine) -> Vec<[String; 3]> {
     rows
 }
 
-fn settings(process: &Engine) -> Vec<[String; 3]> {
-    process
+fn settings(engine: &Engine) -> Vec<[String; 3]> {
+    engine
         .resolved()
         .values
         .iter()
@@ -98,7 +98,7 @@ fn settings(process: &Engine) -> Vec<[String; 3]> {
 
 fn table(head: Option<[&str; 3]>, rows: &[[String; 3]]) {
     let c = |text: &str| CString::new(text.replace('\0', "")).unwrap_or_default();
-    // SAFETY: every call passes as many C strings as it announces; PHP prints them at once.
+    // SAFETY: every call passes the number of C strings that it announces; PHP prints them at once.
     unsafe {
         php_info_print_table_start();
         if let Some([first, second, third]) = head {

@@ -1,19 +1,22 @@
-//! The PHP side of Pillion: registration only. Each call converts PHP's values, asks the engine, and
-//! converts back; nothing here thinks.
+//! The PHP side of Pillion: each call converts PHP's values, calls the engine, and converts the result back.
 //!
 //! # Layout
 //!
-//! * [`lifecycle`] module and request start and stop; [`engine`] the pointer to the process's engine; [`startup`] settings
-//!   and environment; [`thread_state`] the state of a PHP thread.
-//! * [`api`] one file for each PHP namespace and class.
-//! * [`worker`] the start and the end of each request: one file for each runtime, `Worker\loop` in `request_loop`.
+//! * [`lifecycle`] start and stop of module, threads and scripts; the only file that knows all others.
+//! * [`engine`] the engine of the process; [`startup`] its settings and environment; [`settings`] INI entries;
+//!   [`info`] phpinfo; [`log`] lines for PHP's log; [`alloc`] the counting allocator.
+//! * [`thread_state`] how modules declare state of a PHP thread; [`futures`] the futures of one.
+//! * [`api`] what PHP sees, one file for each namespace or class.
+//! * [`worker`] the lifecycle of requests: one file for each runtime, the reset between requests, `Worker\loop`.
 //! * [`residue`] PHP state that outlives a request: detect, report, restore. [`leak_check`] objects and memory that do.
-//! * [`settings`], [`info`] settings in and out; [`log`] lines for PHP's log; [`alloc`] the counting allocator.
-//! * [`zend`] the safe layer over the Zend engine's C API; nearly all unsafe code is there.
+//! * [`zend`] the safe layer over the Zend engine's C API, with nearly all unsafe code.
+//!
+//! Dependencies run in one direction: `zend` < `futures`, `residue` < `leak_check` < `worker` < `api` < `lifecycle`.
 
 mod alloc;
 mod api;
 mod engine;
+mod futures;
 mod info;
 mod leak_check;
 mod lifecycle;
@@ -30,7 +33,7 @@ use ext_php_rs::{
     zend::{ModuleEntry, StaticModuleEntry},
 };
 
-/// The symbol by which PHP finds the extension.
+/// The symbol that PHP looks up when it loads the extension.
 #[unsafe(no_mangle)]
 extern "C" fn get_module() -> *mut ModuleEntry {
     static ENTRY: StaticModuleEntry = StaticModuleEntry::new();
@@ -42,13 +45,13 @@ extern "C" fn get_module() -> *mut ModuleEntry {
                 .request_startup_function(lifecycle::request_startup)
                 .request_shutdown_function(lifecycle::request_shutdown)
                 .info_function(info::print)
-                .globals(&thread_state::THREAD)
+                .globals(&lifecycle::THREAD_LIFETIME)
         };
         let built = builder().try_into();
         let (mut entry, _, owned): (ModuleEntry, ext_php_rs::builders::ModuleStartup, _) =
             match built {
                 Ok(built) => built,
-                // Only a name with a NUL could fail here, and the name is above.
+                // Fails only for a name with a NUL byte.
                 Err(_) => std::process::abort(),
             };
         entry.functions = zend::registration::table(&api::all());

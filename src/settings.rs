@@ -1,5 +1,5 @@
-//! The settings as INI entries, made from the engine's table. They are registered without a value,
-//! because a registered default would hide the environment and the file.
+//! The settings as INI entries, generated from the engine's table. They are registered without a value, because a
+//! registered default would hide the environment and the file. On PHP's threads.
 
 use std::{
     ffi::{CStr, CString, c_int},
@@ -16,12 +16,12 @@ const SYSTEM: u8 = 1 << 2;
 
 struct Entries(Vec<IniEntryDef>);
 
-// SAFETY: the pointers inside lead to leaked strings, and nobody writes after the table is made.
+// SAFETY: the pointers inside lead to leaked strings, and the table is not written after its creation.
 unsafe impl Send for Entries {}
 // SAFETY: as above.
 unsafe impl Sync for Entries {}
 
-/// PHP 8.5 keeps the table itself, so it is made once for each load of the library.
+/// PHP 8.5 keeps a pointer to the table, so it is created once for each load of the library.
 static ENTRIES: OnceLock<Entries> = OnceLock::new();
 
 /// Registers the settings. In MINIT.
@@ -46,14 +46,14 @@ pub fn register(module: c_int) {
     IniEntryDef::register(&entries.0, module);
 }
 
-/// Takes the entries out again. In MSHUTDOWN.
+/// Removes the entries. In MSHUTDOWN.
 pub fn unregister(module: c_int) {
     // SAFETY: the number that PHP gave to our module.
     unsafe { ffi::zend_unregister_ini_entries(module) };
 }
 
-/// The value of an entry as it was at PHP's start: not that of a section of php.ini for the current request's host or
-/// directory. `None`: it is not set.
+/// The value of an entry when PHP started, or `None` if it is not set. Sections of php.ini for the host or directory of
+/// the current request don't count.
 #[must_use]
 pub fn get(name: &str) -> Option<String> {
     let name = CString::new(name).ok()?;

@@ -1,7 +1,7 @@
 //! Environment and settings as they are when PHP starts, before any code of a request runs: a request may change
-//! both, and what it changes must not reach the requests after it, which may be another tenant's. A child that
-//! a server has forked (php-fpm) has its pool's variables and settings only after the fork, so it reads them anew
-//! when its first request starts. On PHP's threads.
+//! both, and its changes must not reach later requests, which may be another tenant's. A child that a server has
+//! forked (php-fpm) has its pool's variables and settings only after the fork, so it reads them anew when its first
+//! script starts. On PHP's threads.
 
 use std::{
     ffi::{CStr, c_char},
@@ -17,7 +17,7 @@ use pillion_engine::{
 
 use crate::{settings, zend::sapi};
 
-/// What a process starts with.
+/// Environment and settings of a process.
 pub struct Startup {
     /// All variables.
     pub environment: Environment,
@@ -28,7 +28,7 @@ pub struct Startup {
 
 static STARTUP: ProcessCell<Startup> = ProcessCell::new();
 
-/// A request has started: [`STARTUP`] is final, in this process and in what is forked from it.
+/// A script has started: [`STARTUP`] is final, in this process and in its forked children.
 static IS_FINAL: AtomicBool = AtomicBool::new(false);
 
 /// Reads both. In MINIT.
@@ -37,23 +37,29 @@ pub fn read() -> &'static Startup {
     replace()
 }
 
-/// What the process started with.
+/// Environment and settings of this process.
 #[must_use]
 pub fn get() -> &'static Startup {
     STARTUP.get_or_init(Startup::now)
 }
 
-/// Reads both anew at the first request of a process that was forked before any request. In RINIT.
+/// A variable of the environment as it was when PHP started.
+#[must_use]
+pub fn environment_variable(name: &str) -> Option<String> {
+    get().environment.get(name).cloned()
+}
+
+/// Reads both anew at the first script of a process that was forked before any. In RINIT.
 #[inline]
-pub fn request_starts() -> Option<&'static Startup> {
+pub fn script_startup() -> Option<&'static Startup> {
     match IS_FINAL.load(Ordering::Relaxed) {
         true => None,
-        false => first_request(),
+        false => first_script(),
     }
 }
 
 #[cold]
-fn first_request() -> Option<&'static Startup> {
+fn first_script() -> Option<&'static Startup> {
     // A preload script runs in php-fpm's master.
     if sapi::is_preloading() || IS_FINAL.swap(true, Ordering::Relaxed) {
         return None;
@@ -62,8 +68,8 @@ fn first_request() -> Option<&'static Startup> {
 }
 
 fn replace() -> &'static Startup {
-    // SAFETY: MINIT, or the first request of a forked process that has one thread yet: no other code holds a
-    // reference, because all of them are given up before the call from PHP ends.
+    // SAFETY: MINIT, or the first script of a forked process, which has one thread yet: no other code holds a
+    // reference, because none outlives the call from PHP that obtained it.
     drop(unsafe { STARTUP.take() });
     get()
 }
@@ -85,12 +91,12 @@ impl Startup {
     }
 }
 
-/// The process' environment. Asked of the executable by name, because PHP binds an extension's own
-/// `environ` to the C library's word, which is not the one in use where the executable has a copy.
+/// The environment of the process. Looked up in the executable by name, because an extension's own `environ` is bound
+/// to the C library's variable, which is not the one in use if the executable has a copy.
 fn environment() -> Environment {
     let mut environment = Environment::new();
     // SAFETY: `environ` is a list of C strings that ends with null; no other thread changes it while PHP starts,
-    // nor at the first request of a forked process.
+    // nor at the first script of a forked process.
     unsafe {
         let executable = libc::dlopen(std::ptr::null(), libc::RTLD_LAZY);
         let found = libc::dlsym(executable, c"environ".as_ptr());

@@ -1,127 +1,63 @@
-//! What Pillion keeps for one PHP thread (the only one, without ZTS): the queue of its finished jobs, the
-//! futures that PHP holds, and the notifier's stream. Made by GINIT, dropped by GSHUTDOWN; FrankenPHP
-//! ends threads while others go on.
+//! Per-thread state: each module declares its own with [`thread_state!`], and [`crate::lifecycle`] calls the hooks by
+//! which the modules reset and free it. Thread-locals and not PHP's module globals, because these are one struct that
+//! would have to know all modules. They have no destructor, because a thread may end after PHP has unloaded what a
+//! destructor would call: a module that owns heap memory or handles frees them in its `thread_shutdown`.
 
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{cell::UnsafeCell, mem::ManuallyDrop};
 
-use ext_php_rs::{
-    ffi::zend_object,
-    zend::{ModuleGlobal, ModuleGlobals},
-};
-use pillion_engine::{Error, Result, error::IoContext, runtime::CompletionQueue};
+/// State that each PHP thread (without ZTS: the only one) has a copy of. Declared by [`thread_state!`].
+pub struct ThreadState<T: 'static>(fn() -> *mut T);
 
-use crate::{worker, zend::stream::ReturnedStream};
+impl<T> ThreadState<T> {
+    /// Used by [`thread_state!`] only: `pointer` returns the address of the calling thread's copy.
+    pub const fn new(pointer: fn() -> *mut T) -> Self {
+        Self(pointer)
+    }
 
-/// The globals of the thread that calls.
-pub static THREAD: ModuleGlobals<Thread> = ModuleGlobals::new();
+    /// Runs `work` with the state of the calling thread. `work` must not call PHP code, which could get here again.
+    ///
+    /// No `RefCell`, because PHP may jump out of `work` where memory runs out: a flag would say "borrowed" for ever.
+    #[inline]
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: the thread's own copy, which only this thread reaches, and only here; `work` calls no PHP code, so
+        // no second reference exists before this one ends.
+        work(unsafe { &mut *(self.0)() })
+    }
 
-/// See the head of the file.
-#[derive(Default)]
-pub struct Thread {
-    completions: Option<Arc<CompletionQueue>>,
-    futures: HashMap<u64, Held>,
-    /// The stream that `notifier()` gave in this request.
-    pub stream: Option<ReturnedStream>,
-    /// Texts that are being made while PHP code may run, the innermost last; a script's end drops what is left.
-    pub json: Vec<String>,
-    /// Its requests.
-    pub worker: worker::Local,
-    /// What it tells the other workers of the host.
-    pub seat: worker::publish::Seated,
+    /// Replaces the state of the calling thread, and returns the one before.
+    pub fn replace(&self, value: T) -> T {
+        self.with(|state| std::mem::replace(state, value))
+    }
 }
 
-/// A future that PHP holds.
-struct Held {
-    object: *mut zend_object,
-    /// `completed()` has given it, and gives it once.
-    is_told: bool,
+/// Memory of one [`ThreadState`]. A thread that ends doesn't drop the value.
+pub struct Storage<T>(UnsafeCell<ManuallyDrop<T>>);
+
+impl<T> Storage<T> {
+    /// Storage with its first value.
+    pub const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(ManuallyDrop::new(value)))
+    }
+
+    /// The address of the value.
+    pub const fn pointer(&self) -> *mut T {
+        self.0.get().cast()
+    }
 }
 
-impl ModuleGlobal for Thread {}
-
-impl Thread {
-    /// The state of the thread that calls.
-    #[must_use]
-    pub fn current() -> *mut Self {
-        THREAD.as_ptr()
-    }
-
-    /// Runs `work` with the state of the thread that calls.
-    pub fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
-        // SAFETY: the thread's own state, touched by this thread only; `work` never calls PHP code,
-        // so no second borrow can begin before it ends.
-        work(unsafe { &mut *Self::current() })
-    }
-
-    /// The queue of finished jobs, created at the first job. In a forked child the parent's is forgotten, because the
-    /// parent's threads write to it, and a fresh one takes its notifier over.
-    ///
-    /// # Errors
-    /// No descriptor left.
-    pub fn completions(&mut self) -> Result<&Arc<CompletionQueue>> {
-        let inherited = self
-            .completions
-            .take_if(|completions| !completions.is_ours());
-        if self.completions.is_none() {
-            let fresh = CompletionQueue::new(inherited.as_deref())
-                .context(|| "making a wake-up descriptor")?;
-            self.completions = Some(Arc::new(fresh));
-        }
-        mem::forget(inherited);
-        self.completions
-            .as_ref()
-            .ok_or_else(|| Error::Internal("no completions".into()))
-    }
-
-    /// Notes the object that stands for a job; it is not kept alive by that.
-    pub fn hold(&mut self, job: u64, object: *mut zend_object) {
-        let held = Held {
-            object,
-            is_told: false,
-        };
-        self.futures.insert(job, held);
-    }
-
-    /// Takes the note back when the object dies.
-    pub fn release(&mut self, job: u64) {
-        self.futures.remove(&job);
-    }
-
-    /// Forgets the futures of a request that is over: `completed()` gives none of them any more. Those
-    /// that PHP still holds can be waited for.
-    pub fn forget_futures(&mut self) {
-        self.futures.clear();
-        if let Some(completions) = self
-            .completions
-            .as_ref()
-            .filter(|completions| completions.is_ours())
-        {
-            completions.drain();
-        }
-    }
-
-    /// The futures that were done since the last call and that PHP still holds, each one once.
-    /// `is_done` tells for an object.
-    ///
-    /// # Errors
-    /// As [`Thread::completions`].
-    pub fn take_completed(
-        &mut self,
-        is_done: impl Fn(*mut zend_object) -> bool,
-    ) -> Result<Vec<*mut zend_object>> {
-        let (mut ids, some_missing) = self.completions()?.drain();
-        if some_missing {
-            // More finished than the queue holds: look through all that PHP has in hand.
-            let done = self.futures.iter().filter(|(_, held)| is_done(held.object));
-            ids = done.map(|(id, _)| *id).collect();
-        }
-        let mut objects = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Some(held) = self.futures.get_mut(&id).filter(|held| !held.is_told) {
-                held.is_told = true;
-                objects.push(held.object);
+/// Declares a [`ThreadState`] with its first value, which is constant.
+macro_rules! thread_state {
+    ($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$attribute])*
+        $visibility static $name: $crate::thread_state::ThreadState<$type> = {
+            thread_local! {
+                static STORAGE: $crate::thread_state::Storage<$type> =
+                    const { $crate::thread_state::Storage::new($value) };
             }
-        }
-        Ok(objects)
-    }
+            $crate::thread_state::ThreadState::new(|| {
+                STORAGE.with($crate::thread_state::Storage::pointer)
+            })
+        };
+    };
 }
+pub(crate) use thread_state;

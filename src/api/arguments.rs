@@ -13,8 +13,7 @@ use pillion_engine::{
 
 use super::future;
 use crate::{
-    engine,
-    thread_state::Thread,
+    engine, futures,
     zend::{
         arguments::{Call, Thrown},
         json,
@@ -58,7 +57,7 @@ pub fn submit(
     start: impl FnOnce(Option<Arc<CompletionQueue>>) -> Result<Arc<Job<Value>>>,
 ) -> Result<(), Thrown> {
     engine::refuse_preloading()?;
-    let completions = Thread::with(|thread| thread.completions().map(Arc::clone))?;
+    let completions = futures::completions()?;
     future::give(start(Some(completions))?, ret);
     Ok(())
 }

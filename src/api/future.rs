@@ -15,8 +15,7 @@ use pillion_engine::{
 
 use super::artifact;
 use crate::{
-    handler, log,
-    thread_state::Thread,
+    futures, handler, log,
     zend::{
         arguments::{Call, Thrown},
         class::{self, Class, ClassRef, Handlers, MethodTable},
@@ -85,7 +84,7 @@ pub fn give(job: Arc<Job<Value>>, ret: ZvalOut) {
     let id = job.id();
     // SAFETY: in a call on a PHP thread, after MINIT.
     let object = unsafe { class::instantiate::<Own>(CLASS.0.entry(), &HANDLERS, Some(job)) };
-    Thread::with(|thread| thread.hold(id, object));
+    futures::register(id, object);
     ret.object(object);
 }
 
@@ -122,7 +121,7 @@ unsafe extern "C" fn free(object: *mut zend_object) {
     // SAFETY: called once by the engine, at the end of the object's life.
     unsafe {
         if let Some(job) = (*class::own::<Own>(object)).take() {
-            Thread::with(|thread| thread.release(job.id()));
+            futures::forget(job.id());
             if job.is_ours() {
                 drop(job);
             } else {
@@ -171,11 +170,7 @@ fn wait(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let job = this(call)?;
     job.check_process()?;
     if !job.is_done() {
-        let wake = Thread::with(|thread| {
-            thread
-                .completions()
-                .map(|completions| completions.wake_fd())
-        })?;
+        let wake = futures::wake_descriptor()?;
         match wait_until(wake, timeout, &PhpInterrupt, &|| job.is_done()) {
             WaitOutcome::Done => {}
             WaitOutcome::Forked => job.check_process()?,

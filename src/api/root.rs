@@ -1,16 +1,12 @@
 //! `Pillion\select`, `notifier`, `completed`, `status`: what goes for all futures.
 
 use ext_php_rs::ffi::HashTable;
-use pillion_engine::{
-    error::IoContext,
-    runtime::{WaitOutcome, wait_until},
-};
+use pillion_engine::runtime::{WaitOutcome, wait_until};
 
 use super::function;
 use super::future;
 use crate::{
-    alloc, engine, handler,
-    thread_state::Thread,
+    alloc, engine, futures, handler,
     zend::{
         arguments::{Call, Thrown},
         hash_table,
@@ -57,11 +53,7 @@ fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         any
     };
     if !is_empty && !any_done() {
-        let wake = Thread::with(|thread| {
-            thread
-                .completions()
-                .map(|completions| completions.wake_fd())
-        })?;
+        let wake = futures::wake_descriptor()?;
         match wait_until(wake, timeout, &PhpInterrupt, &any_done) {
             WaitOutcome::Interrupted => return Err(Thrown::Pending),
             WaitOutcome::Forked => check_all(futures)?,
@@ -92,28 +84,19 @@ fn check_all(futures: &HashTable) -> Result<(), Thrown> {
 
 fn notifier(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let given = Thread::with(|thread| thread.stream);
-    if given.is_some_and(|stream| stream.return_again(ret)) {
+    if futures::notifier().is_some_and(|stream| stream.return_again(ret)) {
         return Ok(());
     }
-    let socket = Thread::with(|thread| {
-        thread.completions().and_then(|completions| {
-            completions
-                .open_notifier()
-                .context(|| "making a socket pair")
-        })
-    })?;
-    let stream = stream::return_socket(socket, ret);
-    Thread::with(|thread| thread.stream = stream);
+    let socket = futures::open_notifier()?;
+    futures::set_notifier(stream::return_socket(socket, ret));
     Ok(())
 }
 
 fn completed(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let futures = ret.array(0);
-    let done = Thread::with(|thread| thread.take_completed(future::is_done_object))?;
-    for object in done {
-        futures.push(|ret| future::again(object, ret));
+    let list = ret.array(0);
+    for object in futures::take_completed(future::is_done_object)? {
+        list.push(|ret| future::again(object, ret));
     }
     Ok(())
 }

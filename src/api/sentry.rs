@@ -10,8 +10,7 @@ use pillion_engine::{
 
 use super::function;
 use crate::{
-    engine, handler,
-    thread_state::Thread,
+    engine, futures, handler,
     zend::{
         arguments::{Call, Thrown},
         hash_table,
@@ -144,12 +143,8 @@ fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         return Ok(());
     }
     let timeout = given.unwrap_or_else(|| process.shutdown_timeout());
-    let wake = Thread::with(|thread| {
-        thread
-            .completions()
-            .map(|completions| completions.wake_fd())
-    })?;
-    let completions = Thread::with(|thread| thread.completions().map(std::sync::Arc::clone))?;
+    let wake = futures::wake_descriptor()?;
+    let completions = futures::completions()?;
     // Held by the runtime's table while it runs, so that a jump over this frame leaks nothing but itself.
     let job = process.flush_sentry(Some(completions))?;
     let waited = wait_until(wake, Some(timeout), &PhpInterrupt, &|| job.is_done());

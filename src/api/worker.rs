@@ -3,7 +3,9 @@
 use pillion_engine::{
     Error,
     worker::{
-        Event, hooks, request_id,
+        Event,
+        hooks::MAX_HOOKS,
+        request_id::from_header,
         request_state::{OpenedBy, RequestState},
         residue::ResidueKind,
     },
@@ -12,14 +14,21 @@ use serde_json::json;
 
 use super::function;
 use crate::{
-    engine, handler,
-    thread_state::Thread,
-    worker::{self, REQUEST_STATS, RESIDUE_STATS, identity, request_loop, reset_hooks},
+    handler, leak_check,
+    residue::RESIDUE_STATS,
+    worker::{
+        gc, hooks, memory_trend, mode,
+        process_stats::{self, REQUEST_STATS},
+        request_id, request_loop, reset,
+        scope::{self, OutsideRequest},
+        state, transition,
+    },
     zend::{
         arguments::{Call, Thrown},
         memory,
         owned::OwnedZval,
         registration::Function,
+        sapi,
         value_writer::ZvalOut,
     },
 };
@@ -72,48 +81,47 @@ pub const FUNCTIONS: &[Function] = &[
 
 fn mode(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    ret.string(identity::mode().name());
+    ret.string(mode::current().name());
     Ok(())
 }
 
 fn current_id(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    ret.string(identity::request_id()?);
+    ret.string(request_id::get()?);
     Ok(())
 }
 
 fn request_begin(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let id = match call.opt_string(0)? {
-        Some(given) => Some(request_id::from_header(given).ok_or_else(|| {
+        Some(given) => Some(from_header(given).ok_or_else(|| {
             call.value_error(0, c"must be 1 to 128 letters, digits and -_.:+/=@")
         })?),
         None => None,
     };
-    crate::leak_check::before_wait();
-    worker::tell(Event::ManualBegin).map_err(refused)?;
-    reset_hooks::begins();
+    reset::before_manual_request();
+    transition::advance(Event::ManualBegin).map_err(refused)?;
+    reset::manual_request_started();
     if let Some(id) = id {
-        identity::set(id.to_owned());
+        request_id::set(id.to_owned());
     }
     Ok(())
 }
 
 fn request_end(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let state = Thread::with(|thread| thread.worker.state());
-    if state == RequestState::Open(OpenedBy::Manual) {
-        if reset_hooks::is_running() {
+    if state::current() == RequestState::Open(OpenedBy::Manual) {
+        if hooks::is_running() {
             return Err(Error::State(
                 "request_end() was called by a reset hook: the request ends by itself after the hooks"
                     .into(),
             )
             .into());
         }
-        reset_hooks::run();
-        reset_hooks::ended();
+        reset::run();
+        reset::manual_request_reset();
     }
-    worker::tell(Event::ManualEnd).map_err(refused)?;
+    transition::advance(Event::ManualEnd).map_err(refused)?;
     Ok(())
 }
 
@@ -134,10 +142,10 @@ fn on_reset(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let hook = call.callable(0)?;
     let priority = call.int_or(1, 0)?;
-    let id = reset_hooks::add(OwnedZval::new(hook), priority).ok_or_else(|| {
+    let id = reset::add_hook(OwnedZval::new(hook), priority).ok_or_else(|| {
         Error::State(format!(
             "{} hooks are registered: register each once, before the loop, and not in every request",
-            hooks::MAX_HOOKS
+            MAX_HOOKS
         ))
     })?;
     ret.int(id.try_into().unwrap_or(i64::MAX));
@@ -147,7 +155,7 @@ fn on_reset(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 fn remove_hook(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let id = call.int_or(0, 0)?;
-    ret.bool(u64::try_from(id).is_ok_and(reset_hooks::remove));
+    ret.bool(u64::try_from(id).is_ok_and(hooks::remove));
     Ok(())
 }
 
@@ -158,10 +166,10 @@ fn scope_set(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
         return Ok(());
     };
     let kept = OwnedZval::new(value);
-    match Thread::with(|thread| thread.worker.scope_set(name, kept)) {
+    match scope::set(name, kept) {
         Ok(Some(before)) => before.release(),
         Ok(None) => {}
-        Err(()) => {
+        Err(OutsideRequest) => {
             kept.release();
             return Err(Error::State(
                 "scope_set() was called between two requests: there is no scope to keep it in"
@@ -176,7 +184,7 @@ fn scope_set(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
 fn scope_get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let name = call.string(0)?;
-    match Thread::with(|thread| thread.worker.scope_get(name)) {
+    match scope::get(name) {
         Some(value) => value.copy_to(ret),
         None => {
             if let Some(default) = call.any(1) {
@@ -188,48 +196,40 @@ fn scope_get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn refused(error: pillion_engine::worker::RequestStateError) -> Thrown {
-    Error::State(worker::explain(error)).into()
+    Error::State(transition::explain(error)).into()
 }
 
 fn leaks(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    ret.json(&crate::leak_check::current_leaks());
+    ret.json(&leak_check::current_leaks());
     Ok(())
 }
 
 fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let counts = REQUEST_STATS.counts();
-    let (noted, ended, hooks) = Thread::with(|thread| {
-        let worker = &thread.worker;
-        (worker.noted(), worker.ended(), worker.hooks())
-    });
-    let (trend, baseline, collected) = Thread::with(|thread| {
-        let worker = &thread.worker;
-        let slope = worker.trend().slope().map(f64::round);
-        let trend = slope
-            .map(|bytes| json!({ "bytes": bytes as i64, "requests": worker.trend().requests() }));
-        (trend, worker.baseline(), worker.collected())
-    });
-    let request = match noted {
-        Some(noted) => json!({
-            "id": identity::request_id()?,
-            "seconds": noted.at.elapsed().as_secs_f64(),
-            "memory_baseline": noted.memory,
+    let collections = gc::stats();
+    let trend = memory_trend::growth()
+        .map(|(bytes, requests)| json!({ "bytes": bytes, "requests": requests }));
+    let request = match state::request_start() {
+        Some(start) => json!({
+            "id": request_id::get()?,
+            "seconds": start.at.elapsed().as_secs_f64(),
+            "memory_baseline": start.memory,
         }),
         None => serde_json::Value::Null,
     };
     ret.json(&json!({
         "status": "ok",
-        "mode": identity::mode().name(),
-        "worker_mode": identity::is_worker(),
+        "mode": mode::current().name(),
+        "worker_mode": mode::is_worker(),
         "pid": std::process::id(),
-        "thread": engine::thread_id(),
-        "uptime": worker::uptime().as_secs_f64(),
-        "restarts": worker::restarts(),
+        "thread": sapi::thread_id(),
+        "uptime": process_stats::uptime().as_secs_f64(),
+        "restarts": process_stats::restarts(),
         "requests": counts.ended,
         "requests_begun": counts.begun,
-        "thread_requests": ended,
+        "thread_requests": state::requests_ended(),
         "request": request,
         "durations": {
             "last": counts.last.as_secs_f64(),
@@ -237,7 +237,7 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             "p99": counts.p99.as_secs_f64(),
         },
         "hooks": {
-            "registered": hooks,
+            "registered": hooks::len(),
             "run": counts.hooks_run,
             "failed": counts.hooks_failed,
             "skipped": counts.hooks_skipped,
@@ -245,13 +245,13 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         "left_behind": left_behind(),
         "memory": memory::usage(),
         "peak_memory": memory::peak(),
-        "memory_baseline": baseline,
+        "memory_baseline": state::memory_baseline(),
         "trend": trend,
         "gc": {
-            "policy": worker::gc::policy().words("every"),
-            "runs": collected.runs,
-            "freed": collected.freed,
-            "last": collected.last.map(|last| last.elapsed().as_secs_f64()),
+            "policy": gc::policy().words("every"),
+            "runs": collections.runs,
+            "freed": collections.freed,
+            "last": collections.last.map(|last| last.elapsed().as_secs_f64()),
         },
     }));
     Ok(())

@@ -19,7 +19,7 @@ use pillion_engine::{
 use serde_json::Value;
 
 use crate::residue::session::Session;
-use crate::{thread_state::Thread, zend::memory};
+use crate::thread_state::thread_state;
 use heap_walk::HeapWalk;
 
 /// `worker.leak_check`, as a number. Set in MINIT: php-fpm's pools, which read their settings later, have no loops.
@@ -30,8 +30,13 @@ const MAX_LEAKS: usize = 200;
 /// Names that are remembered as logged.
 const MAX_LOGGED_NAMES: usize = 1000;
 
+thread_state! {
+    /// The check of this script's loop, once it was due.
+    static CHECK: Option<Box<LeakCheck>> = None;
+}
+
 /// The leak check of one loop.
-pub struct LeakCheck {
+struct LeakCheck {
     /// `None` while a check runs.
     walk: Option<HeapWalk>,
     /// When the first check began, in seconds since 1970.
@@ -54,12 +59,6 @@ impl LeakCheck {
         }
     }
 
-    /// The number of leaks at the last check.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.leaks.len() as u64
-    }
-
     fn is_new_name(&mut self, name: &str) -> bool {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
@@ -72,46 +71,42 @@ pub fn set(every: Every) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
 
-/// Called where a loop is about to wait for its next request, or to begin it: everything that belongs to the last
-/// one is over, the application's own cleanup too. Checks if the setting says so.
-pub fn before_wait() {
-    let ended = Thread::with(|thread| {
-        let local = &mut thread.worker;
-        // RoadRunner's methods that wait call each other: once for each request.
-        if local.is_in_request()
-            || std::mem::replace(&mut local.waited, local.looped) == local.looped
-        {
-            return None;
-        }
-        let gc = memory::gc_state();
-        let has_run = std::mem::replace(&mut local.runs, gc.runs) != gc.runs;
-        let has_no_garbage = gc.has_no_garbage || has_run;
-        local
-            .trend
-            .add(has_no_garbage.then(|| memory::used() as u64));
-        Some(local.looped)
-    });
-    let every = EVERY.load(Ordering::Relaxed);
-    if let Some(ended) = ended
-        && leaks::is_due(every, ended)
-    {
+/// Checks if the setting says so. Called where a loop is about to wait for its next request, or to begin it: the last
+/// one, number `requests` of the loop, has ended, and the application's own cleanup too.
+pub fn check_after(requests: u64) {
+    if leaks::is_due(EVERY.load(Ordering::Relaxed), requests) {
         check();
     }
+}
+
+/// The number of leaks at the last check.
+#[must_use]
+pub fn count() -> u64 {
+    CHECK.with(|check| check.as_ref().map_or(0, |check| check.leaks.len() as u64))
+}
+
+/// A script starts. In RINIT.
+pub fn script_startup() {
+    drop(CHECK.replace(None));
+}
+
+/// Frees what the thread owns. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    drop(CHECK.replace(None));
 }
 
 /// The leaks at the last check.
 #[must_use]
 pub fn current_leaks() -> Value {
-    Thread::with(|thread| {
-        let check = thread.worker.leak_check.as_ref();
-        Value::Array(check.map_or_else(Vec::new, |check| check.leaks.clone()))
+    CHECK.with(|check| {
+        let leaks = check.as_ref().map(|check| check.leaks.clone());
+        Value::Array(leaks.unwrap_or_default())
     })
 }
 
 #[cold]
 fn check() {
-    let taken = Thread::with(|thread| {
-        let check = &mut thread.worker.leak_check;
+    let taken = CHECK.with(|check| {
         let check = check.get_or_insert_with(|| Box::new(LeakCheck::new()));
         Some((check.walk.take()?, check.began))
     });
@@ -126,8 +121,8 @@ fn check() {
         leaks.extend(report::entries(&walk, leak));
     }
     let is_truncated = walk.is_truncated;
-    let (new, is_truncated) = Thread::with(|thread| {
-        let Some(check) = thread.worker.leak_check.as_mut() else {
+    let (new, is_truncated) = CHECK.with(|check| {
+        let Some(check) = check.as_mut() else {
             return (Vec::new(), false);
         };
         let mut new = leaks.clone();

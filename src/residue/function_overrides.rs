@@ -7,15 +7,12 @@
 
 use ext_php_rs::ffi::{IS_TRUE, zend_execute_data, zval};
 
-use super::observed_calls::{self, ObservedCalls};
-use crate::{
-    thread_state::Thread,
-    zend::{
-        arguments::int_or_null,
-        frame::argument,
-        hook::FunctionHook,
-        value::{bytes, integer, type_of},
-    },
+use super::observed_calls::{self, CALLS, ObservedCalls};
+use crate::zend::{
+    arguments::int_or_null,
+    frame::argument,
+    hook::FunctionHook,
+    value::{bytes, integer, type_of},
 };
 
 static CHDIR: FunctionHook = FunctionHook::new(c"chdir", chdir);
@@ -41,12 +38,8 @@ pub fn install() {
     }
 }
 
-fn record<R>(work: impl FnOnce(&mut ObservedCalls) -> R) -> R {
-    Thread::with(|thread| work(&mut thread.worker.observed_calls))
-}
-
 unsafe extern "C" fn chdir(frame: *mut zend_execute_data, ret: *mut zval) {
-    record(|calls| calls.cwd_may_differ = true);
+    CALLS.with(|calls| calls.cwd_may_differ = true);
     // SAFETY: the engine's own pointers; so below.
     unsafe { CHDIR.call_original(frame, ret) };
 }
@@ -62,11 +55,11 @@ unsafe extern "C" fn umask(frame: *mut zend_execute_data, ret: *mut zval) {
     };
     let before = u32::try_from(before).unwrap_or(0);
     // PHP takes the lowest nine bits, as the system does.
-    record(|calls| calls.record_umask(before, (asked & 0o777) as u32));
+    CALLS.with(|calls| calls.record_umask(before, (asked & 0o777) as u32));
 }
 
 unsafe extern "C" fn setlocale(frame: *mut zend_execute_data, ret: *mut zval) {
-    record(ObservedCalls::record_locale);
+    CALLS.with(ObservedCalls::record_locale);
     // SAFETY: as above.
     unsafe { SETLOCALE.call_original(frame, ret) };
 }
@@ -94,7 +87,7 @@ unsafe extern "C" fn register(frame: *mut zend_execute_data, ret: *mut zval) {
         (text(0), text(1), argument(frame, 2).and_then(int_or_null))
     };
     if let (Some(scheme), Some(class)) = (scheme, class) {
-        record(|calls| calls.record_wrapper(scheme, class, flags.unwrap_or(0)));
+        CALLS.with(|calls| calls.record_wrapper(scheme, class, flags.unwrap_or(0)));
     }
 }
 
@@ -104,11 +97,11 @@ unsafe extern "C" fn unregister(frame: *mut zend_execute_data, ret: *mut zval) {
         UNREGISTER.call_original(frame, ret);
         argument(frame, 0).and_then(bytes)
     };
-    record(|calls| calls.record_wrapper_removed(scheme));
+    CALLS.with(|calls| calls.record_wrapper_removed(scheme));
 }
 
 unsafe extern "C" fn restore(frame: *mut zend_execute_data, ret: *mut zval) {
-    record(|calls| calls.wrappers_may_differ = true);
+    CALLS.with(|calls| calls.wrappers_may_differ = true);
     // SAFETY: as above.
     unsafe { RESTORE.call_original(frame, ret) };
 }

@@ -7,9 +7,9 @@
 //! nothing costs a few comparisons, no call and no allocation. Runs on PHP's thread, between two requests.
 
 mod error_handlers;
-pub(crate) mod function_overrides;
+mod function_overrides;
 mod ini;
-pub(crate) mod observed_calls;
+pub mod observed_calls;
 mod process_wide;
 mod report;
 mod restore;
@@ -24,11 +24,10 @@ use pillion_engine::worker::{
     residue::{Action, ResidueKind},
 };
 
-use crate::worker::log_and_clear_exception;
-use crate::{engine, thread_state::Thread, zend::interrupt::is_throwing};
+use crate::{engine, thread_state::thread_state, zend::exception};
 use error_handlers::{HandlerKind, HandlerStack};
 use ini::ModifiedSettings;
-use observed_calls::ObservedCalls;
+use observed_calls::{CALLS, ObservedCalls};
 use report::Finding;
 use session::Session;
 use stream_wrappers::WrapperTable;
@@ -39,6 +38,11 @@ const HANDLER_KINDS: [HandlerKind; 2] = [HandlerKind::Error, HandlerKind::Except
 
 /// The residue of all requests of this process.
 pub static RESIDUE_STATS: ResidueStats = ResidueStats::new();
+
+thread_state! {
+    /// The baseline of this script's loop, once it has waited for a request.
+    static BASELINE: Option<Box<Baseline>> = None;
+}
 
 /// The state before the request, and the work on its changes. The work lies here, and not on a frame, because
 /// restoring may run PHP code, and PHP may jump over the frame.
@@ -86,55 +90,47 @@ impl Baseline {
 
 /// Captures the baseline when the loop waits for its first request.
 pub fn capture_baseline() {
-    Thread::with(|thread| {
-        let local = &mut thread.worker;
-        if local.residue_baseline.is_none() {
-            local.observed_calls.clear();
-            local.observed_calls.wrappers_may_differ = false;
-            let baseline = Baseline::capture(&local.observed_calls);
-            local.residue_baseline = Some(Box::new(baseline));
-        }
-    });
+    if with_baseline(|_| ()).is_none() {
+        let baseline = CALLS.with(|calls| {
+            calls.clear();
+            calls.wrappers_may_differ = false;
+            Baseline::capture(calls)
+        });
+        BASELINE.replace(Some(Box::new(baseline)));
+    }
 }
 
 /// Captures the baseline anew when `request_begin` opens a request: changes between two requests belong to the loop.
 /// (In FrankenPHP the code between two requests belongs to the request before: `terminate()` and its like.)
 pub fn renew_baseline() {
     capture_baseline();
-    Thread::with(|thread| {
-        let local = &mut thread.worker;
-        let wrappers_may_differ = std::mem::take(&mut local.observed_calls.wrappers_may_differ);
-        let Some(baseline) = local.residue_baseline.as_deref_mut() else {
-            return;
-        };
-        if wrappers_may_differ || !baseline.is_unchanged() {
-            let is_first_request = baseline.is_first_request;
-            let now = Baseline {
-                is_first_request,
-                ..Baseline::capture(&local.observed_calls)
-            };
-            let before = std::mem::replace(baseline, now);
-            baseline.stale_handlers = before.handlers.into();
-        }
+    CALLS.with(|calls| {
+        let wrappers_may_differ = std::mem::take(&mut calls.wrappers_may_differ);
+        with_baseline(|baseline| {
+            if wrappers_may_differ || !baseline.is_unchanged() {
+                let is_first_request = baseline.is_first_request;
+                let now = Baseline {
+                    is_first_request,
+                    ..Baseline::capture(calls)
+                };
+                let before = std::mem::replace(baseline, now);
+                baseline.stale_handlers = before.handlers.into();
+            }
+        });
     });
     restore::release_stale_handlers();
 }
 
 /// Compares the state with the baseline after a request and its hooks.
-pub fn check() {
-    let (is_unchanged, has_process_changes) = Thread::with(|thread| {
-        let local = &thread.worker;
-        let (baseline, calls) = (local.residue_baseline.as_ref(), &local.observed_calls);
-        (
-            !calls.wrappers_may_differ && baseline.is_none_or(|baseline| baseline.is_unchanged()),
-            calls.has_process_changes(),
-        )
-    });
-    if !is_unchanged {
-        restore::compare_and_restore();
+/// `request_id` returns the id of the request for the log.
+pub fn check(request_id: fn() -> String) {
+    let (wrappers_may_differ, has_process_changes) =
+        CALLS.with(|calls| (calls.wrappers_may_differ, calls.has_process_changes()));
+    if wrappers_may_differ || with_baseline(|baseline| baseline.is_unchanged()) == Some(false) {
+        restore::compare_and_restore(request_id);
     }
     if has_process_changes {
-        process_wide::report_changes();
+        process_wide::report_changes(request_id);
     }
     with_baseline(|baseline| baseline.is_first_request = false);
 }
@@ -149,7 +145,28 @@ pub fn release() {
         baseline.stale_handlers = handlers.into();
     });
     restore::release_stale_handlers();
-    Thread::with(|thread| thread.worker.residue_baseline = None);
+    drop(BASELINE.replace(None));
+}
+
+/// Installs the function overrides. In MINIT.
+pub fn module_startup() {
+    function_overrides::install();
+}
+
+/// A script starts. In RINIT.
+pub fn script_startup() {
+    drop(BASELINE.replace(None));
+    drop(CALLS.replace(ObservedCalls::new()));
+}
+
+/// Frees what the thread owns. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    script_startup();
+}
+
+/// Runs in a forked child: atomics and plain system calls only.
+pub fn after_fork() {
+    RESIDUE_STATS.reset();
 }
 
 fn action(kind: ResidueKind) -> Action {
@@ -160,11 +177,9 @@ fn action(kind: ResidueKind) -> Action {
 
 /// Logs and drops a pending exception: it must not stop the reset.
 fn log_pending_exception() {
-    if is_throwing() {
-        log_and_clear_exception("reset failed");
-    }
+    exception::log_and_clear("reset failed");
 }
 
 fn with_baseline<R>(work: impl FnOnce(&mut Baseline) -> R) -> Option<R> {
-    Thread::with(|thread| thread.worker.residue_baseline.as_deref_mut().map(work))
+    BASELINE.with(|baseline| baseline.as_deref_mut().map(work))
 }

@@ -8,15 +8,25 @@ use std::{
 };
 
 use crate::{
-    thread_state::Thread,
+    thread_state::thread_state,
     zend::{call, ffi, interrupt, owned::OwnedZval, value::bytes},
 };
 
 /// Environment variables that are remembered for one request.
 const MAX_VARIABLES: usize = 64;
 
-/// See the module.
-#[derive(Default)]
+thread_state! {
+    /// The calls of this thread.
+    pub(super) static CALLS: ObservedCalls = ObservedCalls::new();
+}
+
+/// Whether the working directory may have changed since the last call of this function.
+#[must_use]
+pub fn take_cwd_may_differ() -> bool {
+    CALLS.with(|calls| std::mem::take(&mut calls.cwd_may_differ))
+}
+
+/// The calls of one request that may have changed state which no table of the engine shows.
 pub struct ObservedCalls {
     /// `chdir` was called.
     pub cwd_may_differ: bool,
@@ -38,6 +48,19 @@ struct UmaskChange {
 }
 
 impl ObservedCalls {
+    /// No calls.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            cwd_may_differ: false,
+            umask: None,
+            locale: None,
+            variables: Vec::new(),
+            wrappers_may_differ: false,
+            wrapper_classes: BTreeMap::new(),
+        }
+    }
+
     /// `umask` was called.
     pub fn record_umask(&mut self, before: u32, now: u32) {
         let change = self.umask.get_or_insert(UmaskChange { before, now });
@@ -100,14 +123,14 @@ impl ObservedCalls {
 
 /// `putenv` is about to be called for this variable. Calls `getenv`.
 pub fn record_variable(name: &[u8]) {
-    let is_known = Thread::with(|thread| {
-        let known = &thread.worker.observed_calls.variables;
+    let is_known = CALLS.with(|calls| {
+        let known = &calls.variables;
         known.len() >= MAX_VARIABLES || known.iter().any(|(known, _)| known == name)
     });
     if !is_known {
         let before = variable_hash(name);
-        Thread::with(|thread| {
-            let known = &mut thread.worker.observed_calls.variables;
+        CALLS.with(|calls| {
+            let known = &mut calls.variables;
             known.push((name.to_vec(), before));
         });
     }
@@ -117,13 +140,13 @@ pub fn record_variable(name: &[u8]) {
 /// Returns its name if its value differs from that before the request.
 #[must_use]
 pub fn take_variable() -> Option<Option<Vec<u8>>> {
-    let (name, before) = Thread::with(|thread| {
-        let (name, before) = thread.worker.observed_calls.variables.last()?;
+    let (name, before) = CALLS.with(|calls| {
+        let (name, before) = calls.variables.last()?;
         Some((std::ptr::from_ref(name.as_slice()), *before))
     })?;
     // SAFETY: the thread's list holds the name until it is popped below: `getenv` calls nothing of ours.
     let now = variable_hash(unsafe { &*name });
-    let (name, _) = Thread::with(|thread| thread.worker.observed_calls.variables.pop())?;
+    let (name, _) = CALLS.with(|calls| calls.variables.pop())?;
     Some((now != before).then_some(name))
 }
 

@@ -4,16 +4,17 @@
 
 use pillion_engine::worker::residue::ResidueKind;
 
-use super::{action, observed_calls, report::log_findings, with_baseline};
-use crate::thread_state::Thread;
+use super::{
+    action,
+    observed_calls::{self, CALLS},
+    report::log_findings,
+    with_baseline,
+};
 
 /// Reports the state that the calls of the request have changed.
 #[cold]
-pub fn report_changes() {
-    let (umask, locale) = Thread::with(|thread| {
-        let calls = &mut thread.worker.observed_calls;
-        (calls.take_umask(), calls.take_locale())
-    });
+pub fn report_changes(request_id: fn() -> String) {
+    let (umask, locale) = CALLS.with(|calls| (calls.take_umask(), calls.take_locale()));
     let add = |kind: ResidueKind, name: &str, change: String| {
         let action = action(kind);
         with_baseline(|baseline| baseline.add_finding(kind, name, change, action));
@@ -32,7 +33,7 @@ pub fn report_changes() {
             add(ResidueKind::Environment, &name, "changed".to_owned());
         }
     }
-    log_findings();
+    log_findings(request_id);
 }
 
 /// The categories whose locale has changed: the system lists all categories if they differ from each other.

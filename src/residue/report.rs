@@ -3,7 +3,6 @@
 use pillion_engine::worker::residue::{Action, ResidueKind};
 
 use super::{Baseline, RESIDUE_STATS, with_baseline};
-use crate::worker::identity;
 
 /// State that a request has changed and left.
 pub struct Finding {
@@ -32,8 +31,8 @@ impl Baseline {
 }
 
 /// Counts the findings for `Worker\status()`, and logs those that are new. Values of settings and variables are
-/// never logged: they may be passwords.
-pub fn log_findings() {
+/// never logged: they may be passwords. `request_id` returns the id of the request for the log.
+pub fn log_findings(request_id: fn() -> String) {
     let findings = with_baseline(|baseline| std::mem::take(&mut baseline.findings));
     for finding in findings.unwrap_or_default() {
         let Finding {
@@ -55,7 +54,7 @@ pub fn log_findings() {
             name = name.as_str(),
             what = change.as_str(),
             fate = action.name(),
-            request_id = identity::known_id().as_str();
+            request_id = request_id().as_str();
             "left behind"
         );
     }

@@ -9,26 +9,26 @@ use super::{
     error_handlers::{self, HandlerKind, HandlerStack},
     ini::ModifiedSettings,
     log_pending_exception,
+    observed_calls::CALLS,
     report::log_findings,
     session::Session,
     stream_wrappers::WrapperTable,
     timezone::Timezone,
     with_baseline,
 };
-use crate::thread_state::Thread;
 
 /// Compares all state of the thread.
 #[cold]
-pub fn compare_and_restore() {
+pub fn compare_and_restore(request_id: fn() -> String) {
     // A session first: its module refuses changes of its settings while one is open.
-    session();
-    settings();
-    handlers();
-    timezone();
-    stream_wrappers();
+    session(request_id);
+    settings(request_id);
+    handlers(request_id);
+    timezone(request_id);
+    stream_wrappers(request_id);
 }
 
-fn session() {
+fn session(request_id: fn() -> String) {
     let Some(session) = with_baseline(|baseline| baseline.session).filter(Session::is_open) else {
         return;
     };
@@ -39,13 +39,13 @@ fn session() {
     with_baseline(|baseline| {
         baseline.add_finding(ResidueKind::Session, "session", "open", action);
     });
-    log_findings();
+    log_findings(request_id);
     if action == Action::Restored && !session.close() {
         log::error!(reason = "code that runs when the session ends opens one again"; "reset failed");
     }
 }
 
-fn settings() {
+fn settings(request_id: fn() -> String) {
     let action = action(ResidueKind::Ini);
     with_baseline(|baseline| {
         let changes = baseline.settings.changes();
@@ -56,7 +56,7 @@ fn settings() {
             baseline.pending_settings = changes;
         }
     });
-    log_findings();
+    log_findings(request_id);
     while let Some(change) = with_baseline(|baseline| baseline.pending_settings.pop()).flatten() {
         change.restore();
         log_pending_exception();
@@ -64,7 +64,7 @@ fn settings() {
     with_baseline(|baseline| baseline.settings = ModifiedSettings::capture());
 }
 
-fn handlers() {
+fn handlers(request_id: fn() -> String) {
     let action = action(ResidueKind::Handlers);
     for (index, kind) in HANDLER_KINDS.into_iter().enumerate() {
         let is_unchanged = with_baseline(|baseline| {
@@ -78,7 +78,7 @@ fn handlers() {
             let change = error_handlers::describe_active(kind);
             baseline.add_finding(ResidueKind::Handlers, kind.name(), change, action);
         });
-        log_findings();
+        log_findings(request_id);
         if action == Action::Restored {
             restore_handlers(index, kind);
         } else {
@@ -134,7 +134,7 @@ pub fn release_stale_handlers() {
     }
 }
 
-fn timezone() {
+fn timezone(request_id: fn() -> String) {
     let action = action(ResidueKind::Timezone);
     with_baseline(|baseline| {
         if baseline.timezone.is_unchanged() {
@@ -148,45 +148,37 @@ fn timezone() {
             baseline.timezone = Timezone::capture();
         }
     });
-    log_findings();
+    log_findings(request_id);
 }
 
-fn stream_wrappers() {
+fn stream_wrappers(request_id: fn() -> String) {
     let action = action(ResidueKind::Wrappers);
-    Thread::with(|thread| {
-        let local = &mut thread.worker;
-        let calls = &local.observed_calls;
-        let Some(baseline) = local
-            .residue_baseline
-            .as_deref_mut()
-            .filter(|_| calls.wrappers_may_differ)
-        else {
+    CALLS.with(|calls| {
+        if !calls.wrappers_may_differ {
             return;
-        };
-        for change in baseline.wrappers.changes(calls) {
-            let (name, words) = change.describe();
-            baseline.add_finding(ResidueKind::Wrappers, name, words, action);
-            if action == Action::Restored {
-                baseline.pending_wrappers.extend(change.restore_steps());
-            }
         }
+        with_baseline(|baseline| {
+            for change in baseline.wrappers.changes(calls) {
+                let (name, words) = change.describe();
+                baseline.add_finding(ResidueKind::Wrappers, name, words, action);
+                if action == Action::Restored {
+                    baseline.pending_wrappers.extend(change.restore_steps());
+                }
+            }
+        });
     });
-    log_findings();
+    log_findings(request_id);
     let next = || with_baseline(|baseline| baseline.pending_wrappers.pop_front()).flatten();
     while let Some(step) = next() {
         step.run();
         log_pending_exception();
     }
-    Thread::with(|thread| {
-        let local = &mut thread.worker;
-        let calls = &mut local.observed_calls;
-        if let Some(baseline) = local
-            .residue_baseline
-            .as_deref_mut()
-            .filter(|_| calls.wrappers_may_differ)
-        {
-            baseline.wrappers = WrapperTable::capture(calls);
-            calls.wrappers_may_differ = false;
+    CALLS.with(|calls| {
+        if calls.wrappers_may_differ {
+            let is_renewed =
+                with_baseline(|baseline| baseline.wrappers = WrapperTable::capture(calls))
+                    .is_some();
+            calls.wrappers_may_differ = !is_renewed;
         }
     });
 }

@@ -1,31 +1,45 @@
-//! PHP's collector of cycles, run after so many requests of a loop: when the hooks have run and all has been
-//! reset, before the next request comes. On PHP's thread; destructors run.
+//! PHP's collector of cycles, run after every n-th request of a loop (`worker.gc`): after the reset, before the next
+//! request. On PHP's thread; destructors run.
 
 use std::{
+    cell::Cell,
     sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
 use pillion_engine::config::Every;
 
-use crate::{thread_state::Thread, zend::memory};
+use super::state;
+use crate::zend::memory;
 
-/// `worker.gc`, as a number; as with `worker.leak_check`.
+/// `worker.gc`, as a number.
 static EVERY: AtomicU32 = AtomicU32::new(0);
 
-/// What the collector has done on this thread, when it was Pillion that ran it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Collected {
+thread_local! {
+    static STATS: Cell<GcStats> = const { Cell::new(GcStats::NONE) };
+}
+
+/// The runs of the collector that Pillion has started on this thread, in this script.
+#[derive(Debug, Clone, Copy)]
+pub struct GcStats {
     /// How often it ran.
     pub runs: u64,
-    /// Values it has freed in all.
+    /// Number of values it has freed.
     pub freed: u64,
     /// When it ran last.
     pub last: Option<Instant>,
 }
 
-/// Takes the setting. In MINIT.
-pub fn set(every: Every) {
+impl GcStats {
+    const NONE: Self = Self {
+        runs: 0,
+        freed: 0,
+        last: None,
+    };
+}
+
+/// Applies the setting. In MINIT, and in RINIT where it has changed.
+pub fn configure(every: Every) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
 
@@ -35,17 +49,28 @@ pub fn policy() -> Every {
     Every::of(EVERY.load(Ordering::Relaxed))
 }
 
-/// Runs the collector, where this request is one after which it does. What destructors throw is on its way then.
-pub fn collect() {
+/// The runs so far.
+#[must_use]
+pub fn stats() -> GcStats {
+    STATS.get()
+}
+
+/// Runs the collector if it is due after this request. Destructors may throw.
+pub(super) fn collect() {
     let every = policy();
-    if !every.is_on() || !Thread::with(|thread| every.is_now(thread.worker.looped)) {
+    if !every.is_on() || !every.is_now(state::loop_requests()) {
         return;
     }
     let freed = memory::collect_cycles();
-    Thread::with(|thread| {
-        let done = &mut thread.worker.collected;
-        done.runs += 1;
-        done.freed += freed;
-        done.last = Some(Instant::now());
+    let stats = STATS.get();
+    STATS.set(GcStats {
+        runs: stats.runs + 1,
+        freed: stats.freed + freed,
+        last: Some(Instant::now()),
     });
+}
+
+/// A script starts. In RINIT.
+pub(super) fn script_startup() {
+    STATS.set(GcStats::NONE);
 }

@@ -1,7 +1,7 @@
-//! What this PHP thread tells the other workers of the host, in a slot of its own. Workers of a loop take one
-//! when their first request is over; where each request is a script, the processes that take part in the host
-//! anyway do. On PHP's thread; a few stores into memory a request, and now and then a look whether the slot is
-//! still its own.
+//! Publishes the statistics of this PHP thread to the other workers of the host, in a slot of the worker registry.
+//! Workers of a loop take a slot when their first request has ended; where each request is a script, processes that
+//! have joined the host anyway do. On PHP's thread: a few stores into shared memory a request, and every few seconds a
+//! check that the slot is still its own.
 
 use std::time::{Duration, Instant};
 
@@ -13,140 +13,166 @@ use pillion_engine::{
     },
 };
 
-use super::{REQUEST_STATS, identity, restarts, runtimes::script};
-use crate::{engine, thread_state::Thread, zend::memory};
+use super::{
+    mode,
+    process_stats::{self, REQUEST_STATS},
+    runtimes, state,
+};
+use crate::{
+    engine, leak_check,
+    thread_state::thread_state,
+    zend::{memory, sapi},
+};
 
-/// How often the thread looks whether it still has its slot, and tries for one that it did not get.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Requests between two times that percentiles are worked out.
-const PERCENTILES_EVERY: u64 = 64;
+/// Between two checks that the thread still has its slot, or attempts to take one.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// Number of requests between two computations of percentiles.
+const PERCENTILES_INTERVAL: u64 = 64;
 
-/// A thread's slot.
-#[derive(Default)]
-pub struct Seated {
-    seat: Option<WorkerSlot>,
-    looked: Option<Instant>,
-    /// The wall clock then: what is told is counted from there, so that a request reads no further clock.
-    wall_ms: u64,
-    /// Requests that have ended on this thread.
-    served: u64,
-    /// In which process, counted from the first one by forks.
+thread_state! {
+    static PUBLISHED: PublishedStats = PublishedStats::new();
+}
+
+/// The slot of a thread.
+struct PublishedStats {
+    slot: Option<WorkerSlot>,
+    checked: Option<Instant>,
+    /// The wall clock at [`Self::checked`]: times are computed from it, so that a request reads no further clock.
+    checked_ms: u64,
+    /// Number of requests that have ended on this thread.
+    requests: u64,
+    /// Number of forks between the first process and the one that has stored this.
     generation: u32,
 }
 
-impl Seated {
-    /// The slot; not that of the process that this one was forked from.
-    fn seat(&self) -> Option<&WorkerSlot> {
-        self.seat.as_ref().filter(|seat| seat.is_owned())
+impl PublishedStats {
+    const fn new() -> Self {
+        Self {
+            slot: None,
+            checked: None,
+            checked_ms: 0,
+            requests: 0,
+            generation: 0,
+        }
     }
 
-    /// A moment, in milliseconds since 1970.
-    fn wall(&self, at: Option<Instant>) -> u64 {
+    /// The slot; not that of the process that this one was forked from.
+    fn slot(&self) -> Option<&WorkerSlot> {
+        self.slot.as_ref().filter(|slot| slot.is_owned())
+    }
+
+    /// A time in milliseconds since 1970.
+    fn unix_ms(&self, at: Option<Instant>) -> u64 {
         let since = at
-            .zip(self.looked)
-            .map(|(at, looked)| at.saturating_duration_since(looked));
+            .zip(self.checked)
+            .map(|(at, checked)| at.saturating_duration_since(checked));
         let ms = since.unwrap_or_default().as_millis();
-        self.wall_ms.saturating_add(u64::try_from(ms).unwrap_or(0))
+        self.checked_ms
+            .saturating_add(u64::try_from(ms).unwrap_or(0))
     }
 }
 
-/// A request may begin.
+/// A request, or what may be one, has started.
 #[inline]
-pub fn begins() {
-    Thread::with(|thread| {
-        if let Some(seat) = thread.seat.seat() {
-            let at = thread.worker.noted().map(|noted| noted.at);
-            seat.set(WorkerField::RequestStartedMs, thread.seat.wall(at));
-            seat.set(WorkerField::BaselineMemory, thread.worker.baseline() as u64);
+pub(super) fn request_started() {
+    let start = state::request_start();
+    PUBLISHED.with(|published| {
+        if let Some(slot) = published.slot() {
+            let at = start.map(|start| start.at);
+            slot.set(WorkerField::RequestStartedMs, published.unix_ms(at));
+            slot.set(WorkerField::BaselineMemory, state::memory_baseline() as u64);
         }
     });
 }
 
 /// What seemed to be a request was none.
 #[inline]
-pub fn dropped() {
-    Thread::with(|thread| {
-        if let Some(seat) = thread.seat.seat() {
-            seat.set(WorkerField::RequestStartedMs, 0);
+pub(super) fn request_discarded() {
+    PUBLISHED.with(|published| {
+        if let Some(slot) = published.slot() {
+            slot.set(WorkerField::RequestStartedMs, 0);
         }
     });
 }
 
-/// It is over.
+/// A request has ended.
 #[inline]
-pub fn ended() {
-    let is_due = Thread::with(|thread| {
-        let seated = &mut thread.seat;
-        if seated.generation != fork::generation() {
-            (seated.looked, seated.served) = (None, 0);
+pub(super) fn request_ended() {
+    let last = state::last_request();
+    let is_due = PUBLISHED.with(|published| {
+        if published.generation != fork::generation() {
+            (published.checked, published.requests) = (None, 0);
         }
-        seated.served += 1;
-        let since = thread.worker.over.zip(seated.looked);
-        since.is_none_or(|(now, looked)| now - looked >= LOOK_EVERY)
+        published.requests += 1;
+        let times = last.ended_at.zip(published.checked);
+        times.is_none_or(|(now, checked)| now - checked >= CHECK_INTERVAL)
     });
     if is_due {
-        look();
+        check_slot();
     }
-    Thread::with(|thread| {
-        let Some(seat) = thread.seat.seat() else {
+    PUBLISHED.with(|published| {
+        let Some(slot) = published.slot() else {
             return;
         };
-        let requests = thread.seat.served;
+        let requests = published.requests;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        seat.set(WorkerField::Requests, requests);
-        seat.set(WorkerField::LastDurationUs, us(thread.worker.took));
-        seat.set(WorkerField::RequestStartedMs, 0);
-        seat.set(
+        slot.set(WorkerField::Requests, requests);
+        slot.set(WorkerField::LastDurationUs, us(last.duration));
+        slot.set(WorkerField::RequestStartedMs, 0);
+        slot.set(
             WorkerField::RequestEndedMs,
-            thread.seat.wall(thread.worker.over),
+            published.unix_ms(last.ended_at),
         );
-        seat.set(WorkerField::Memory, memory::usage() as u64);
-        seat.set(WorkerField::PeakMemory, memory::peak() as u64);
-        seat.set(WorkerField::BaselineMemory, thread.worker.baseline() as u64);
-        seat.set(WorkerField::Leaks, thread.worker.leaks());
-        if is_due || requests.is_multiple_of(PERCENTILES_EVERY) {
+        slot.set(WorkerField::Memory, memory::usage() as u64);
+        slot.set(WorkerField::PeakMemory, memory::peak() as u64);
+        slot.set(WorkerField::BaselineMemory, state::memory_baseline() as u64);
+        slot.set(WorkerField::Leaks, leak_check::count());
+        if is_due || requests.is_multiple_of(PERCENTILES_INTERVAL) {
             let counts = REQUEST_STATS.counts();
-            seat.set(WorkerField::P50Us, us(counts.p50));
-            seat.set(WorkerField::P99Us, us(counts.p99));
+            slot.set(WorkerField::P50Us, us(counts.p50));
+            slot.set(WorkerField::P99Us, us(counts.p99));
         }
     });
 }
 
-/// Takes a slot, where this thread is to have one and has none.
+/// Takes a slot, where this thread should have one and has none.
 #[cold]
-fn look() {
-    let is_loop = Thread::with(|thread| {
-        thread.seat.looked = Some(Instant::now());
-        thread.seat.wall_ms = clock::unix_ms();
-        thread.seat.generation = fork::generation();
-        thread.worker.looped > 0
+fn check_slot() {
+    PUBLISHED.with(|published| {
+        published.checked = Some(Instant::now());
+        published.checked_ms = clock::unix_ms();
+        published.generation = fork::generation();
     });
-    let is_worker = is_loop
-        || (script::kind() == Script::Request
-            && engine::existing().is_some_and(|process| process.is_host_member()));
+    let is_worker = state::loop_requests() > 0
+        || (runtimes::current().script() == Script::Request
+            && engine::existing().is_some_and(|engine| engine.is_host_member()));
     if !is_worker {
         return;
     }
-    let process = engine::current();
-    let is_seated = Thread::with(|thread| {
-        let seat = thread
-            .seat
-            .seat
-            .take_if(|seat| !process.is_registered(seat));
-        drop(seat);
-        thread.seat.seat.is_some()
+    let engine = engine::current();
+    let has_slot = PUBLISHED.with(|published| {
+        let lost = published.slot.take_if(|slot| !engine.is_registered(slot));
+        drop(lost);
+        published.slot.is_some()
     });
-    if is_seated {
+    if has_slot {
         return;
     }
-    let Some(seat) = process.register_worker() else {
+    let Some(slot) = engine.register_worker() else {
         return;
     };
-    let thread = u64::try_from(engine::thread_id()).unwrap_or(0);
-    seat.set(WorkerField::Thread, thread);
-    seat.set(WorkerField::RegisteredMs, clock::unix_ms());
-    seat.set(WorkerField::Mode, identity::mode().code());
-    seat.set(WorkerField::Restarts, restarts());
-    seat.publish();
-    Thread::with(|thread| thread.seat.seat = Some(seat));
+    slot.set(
+        WorkerField::Thread,
+        u64::try_from(sapi::thread_id()).unwrap_or(0),
+    );
+    slot.set(WorkerField::RegisteredMs, clock::unix_ms());
+    slot.set(WorkerField::Mode, mode::current().code());
+    slot.set(WorkerField::Restarts, process_stats::restarts());
+    slot.publish();
+    PUBLISHED.with(|published| published.slot = Some(slot));
+}
+
+/// Gives the slot back. In GSHUTDOWN.
+pub(super) fn thread_shutdown() {
+    PUBLISHED.replace(PublishedStats::new());
 }

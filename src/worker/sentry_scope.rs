@@ -1,11 +1,9 @@
-//! The scope of Sentry's PHP SDK: user, tags and breadcrumbs of one request must not be seen with the events of
-//! the next. Where the SDK knows contexts (from 4.21 on), each request has one; in older ones each has a scope
-//! of its own on the hub. What the application has set before its loop holds for all of them; a hub that only
-//! a request has made goes on without what that request has put into its scope.
-//!
-//! Nothing of the SDK is relied on but public methods of `Sentry\SentrySdk`, its hub and its scope, and nobody
-//! loads it because of this. A request takes its scope over when the loop waits for it, and not when it comes: no
-//! PHP code can run then. So what runs after the answer (`terminate()`) is still told with its request.
+//! The scope of Sentry's PHP SDK: user, tags and breadcrumbs of one request must not appear in the events of the next.
+//! SDKs since 4.21 have contexts, and each request gets one; in older ones each request gets a scope of its own on the
+//! hub. The application's own settings from before its loop apply to all requests; a hub that only a request has
+//! created goes on without that request's scope. A request's scope is opened when the loop waits for it, because no
+//! PHP code can run when it arrives; so code after the response (`terminate()`) still belongs to its request.
+//! Only public methods of `Sentry\SentrySdk`, its hub and its scope are used, and nothing is autoloaded. On PHP's threads.
 
 use std::ffi::CStr;
 
@@ -13,68 +11,80 @@ use ext_php_rs::ffi::{
     HashTable, IS_FALSE, ext_php_rs_executor_globals, zend_class_entry, zend_execute_data, zval,
 };
 
-use super::log_and_clear_exception;
 use crate::{
-    thread_state::Thread,
+    thread_state::thread_state,
     zend::{
         arguments::Thrown,
-        call, closure,
+        call, closure, exception,
         frame::argument,
         hash_table,
-        interrupt::is_throwing,
         owned::OwnedZval,
         value::{object, type_of},
     },
 };
 
-/// Layers that a request may have left on its hub; who leaves more has a loop there.
-const MOST_LAYERS: usize = 1000;
+/// Scopes that a request may have left on its hub: one that leaves more has a loop there.
+const MAX_SCOPES: usize = 1000;
 
-/// What a PHP thread knows of it.
-#[derive(Default)]
-pub struct Sentry {
-    class: Option<*mut zend_class_entry>,
-    /// How many classes there were when it was looked for in vain.
-    looked_through: u32,
-    opened: Option<Opened>,
-    /// The scope that [`seen`] was called with.
-    seen: usize,
+thread_state! {
+    static SDK: Sdk = Sdk::new();
 }
 
-/// What the request under way has been given.
+/// The SDK, as this script has loaded it.
+struct Sdk {
+    class: Option<*mut zend_class_entry>,
+    /// Number of classes when `Sentry\SentrySdk` was last not among them.
+    searched_classes: u32,
+    opened: Option<Opened>,
+    /// Address of the scope that [`receive_scope`] was called with.
+    received: usize,
+}
+
+impl Sdk {
+    const fn new() -> Self {
+        Self {
+            class: None,
+            searched_classes: 0,
+            opened: None,
+            received: 0,
+        }
+    }
+}
+
+/// The scope that was opened for the request in progress.
 #[derive(Clone, Copy)]
 enum Opened {
-    /// The SDK was not there yet.
+    /// None: the SDK was not loaded yet.
     Nothing,
-    /// A context; the hub is that of the application.
+    /// A context; the hub is the application's.
     Context(Option<OwnedZval>),
-    /// A scope on the hub, over this one.
+    /// A scope on the hub, above the scope at the address `below`.
     Scope { hub: OwnedZval, below: usize },
 }
 
-/// The loop waits for a request: the one before is over, and the next has a scope of its own.
-pub fn waits() {
+/// The loop waits for a request: closes the scope of the one before, and opens one for the next.
+pub(super) fn before_wait() {
     close();
     open();
 }
 
-/// A request begins.
-pub fn open() {
+/// Opens a scope for a request.
+pub(super) fn open() {
     let opened = match class() {
         None => Ok(Opened::Nothing),
-        Some(class) => begin(class),
+        Some(class) => open_in(class),
     };
     let opened = opened.unwrap_or(Opened::Nothing);
-    throw_away();
-    Thread::with(|thread| thread.worker.sentry.opened = Some(opened));
+    clear_exception();
+    SDK.with(|sdk| sdk.opened = Some(opened));
 }
 
-fn begin(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
-    let hub = match has(class, c"getcurrenthub") {
+fn open_in(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
+    let hub = match has_method(class, c"getcurrenthub") {
         true => Some(call::function("Sentry\\SentrySdk::getCurrentHub", &[])?),
         false => None,
     };
-    if has(class, c"startcontext") && has(class, c"endcontext") {
+    if has_method(class, c"startcontext") && has_method(class, c"endcontext") {
         let started = call::function("Sentry\\SentrySdk::startContext", &[]);
         return match (started, hub) {
             (Ok(nothing), hub) => {
@@ -90,7 +100,7 @@ fn begin(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
     let Some(hub) = hub else {
         return Ok(Opened::Nothing);
     };
-    match push(&hub) {
+    match push_scope(&hub) {
         Ok(below) => Ok(Opened::Scope { hub, below }),
         Err(thrown) => {
             hub.release();
@@ -99,51 +109,51 @@ fn begin(class: *mut zend_class_entry) -> Result<Opened, Thrown> {
     }
 }
 
-/// Puts a scope on a hub; gives the one below.
-fn push(hub: &OwnedZval) -> Result<usize, Thrown> {
+/// Pushes a scope onto a hub; returns the address of the one below.
+fn push_scope(hub: &OwnedZval) -> Result<usize, Thrown> {
     let below = scope_of(hub)?;
     call::method(hub, "pushScope", &[])?.release();
     Ok(below)
 }
 
-/// It is over: what it has put into its scope is gone.
-pub fn close() {
-    let Some(opened) = Thread::with(|thread| thread.worker.sentry.opened.take()) else {
+/// Closes the scope of a request that has ended.
+pub(super) fn close() {
+    let Some(opened) = SDK.with(|sdk| sdk.opened.take()) else {
         return;
     };
     let Some(class) = class() else {
         return;
     };
-    let _ = end(class, opened);
-    throw_away();
+    let _ = close_in(class, opened);
+    clear_exception();
     match opened {
         Opened::Context(Some(hub)) | Opened::Scope { hub, .. } => hub.release(),
         Opened::Nothing | Opened::Context(None) => {}
     }
-    throw_away();
+    clear_exception();
 }
 
-fn end(class: *mut zend_class_entry, opened: Opened) -> Result<(), Thrown> {
+fn close_in(class: *mut zend_class_entry, opened: Opened) -> Result<(), Thrown> {
     if matches!(opened, Opened::Context(_)) {
         call::function("Sentry\\SentrySdk::endContext", &[])?.release();
     }
-    if !has(class, c"getcurrenthub") {
+    if !has_method(class, c"getcurrenthub") {
         return Ok(());
     }
     let now = call::function("Sentry\\SentrySdk::getCurrentHub", &[])?;
     let done = match opened {
         Opened::Context(Some(hub)) if hub.is_same(now.value()) => Ok(()),
-        Opened::Scope { hub, below } if hub.is_same(now.value()) => pop(&hub, below),
-        // The request has made it.
-        _ => wash(&now),
+        Opened::Scope { hub, below } if hub.is_same(now.value()) => pop_scopes(&hub, below),
+        // The request has created this hub.
+        _ => push_empty_scope(&now),
     };
     now.release();
     done
 }
 
-/// Takes scopes off a hub until the one is on top that was there before.
-fn pop(hub: &OwnedZval, below: usize) -> Result<(), Thrown> {
-    for _ in 0..MOST_LAYERS {
+/// Pops scopes off a hub until the one at the address `below` is on top.
+fn pop_scopes(hub: &OwnedZval, below: usize) -> Result<(), Thrown> {
+    for _ in 0..MAX_SCOPES {
         if scope_of(hub)? == below {
             break;
         }
@@ -157,8 +167,8 @@ fn pop(hub: &OwnedZval, below: usize) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Puts an empty scope over what a request has left in a hub.
-fn wash(hub: &OwnedZval) -> Result<(), Thrown> {
+/// Pushes an empty scope above what a request has left on a hub.
+fn push_empty_scope(hub: &OwnedZval) -> Result<(), Thrown> {
     let scope = call::method(hub, "pushScope", &[])?;
     let cleared = call::method(&scope, "clear", &[]);
     scope.release();
@@ -168,59 +178,61 @@ fn wash(hub: &OwnedZval) -> Result<(), Thrown> {
 
 /// The address of a hub's scope, which the hub keeps alive.
 fn scope_of(hub: &OwnedZval) -> Result<usize, Thrown> {
-    let Some(closure) = closure::of(seen) else {
+    let Some(closure) = closure::of(receive_scope) else {
         return Ok(0);
     };
-    Thread::with(|thread| thread.worker.sentry.seen = 0);
-    let told = call::method(hub, "configureScope", &[closure]);
+    SDK.with(|sdk| sdk.received = 0);
+    let returned = call::method(hub, "configureScope", &[closure]);
     closure.release();
-    told?.release();
-    Ok(Thread::with(|thread| thread.worker.sentry.seen))
+    returned?.release();
+    Ok(SDK.with(|sdk| sdk.received))
 }
 
 /// Called by `configureScope` with the scope.
-unsafe extern "C" fn seen(frame: *mut zend_execute_data, _: *mut zval) {
-    // SAFETY: as the engine has called us.
+unsafe extern "C" fn receive_scope(frame: *mut zend_execute_data, _: *mut zval) {
+    // SAFETY: the engine has called this function with a live frame.
     let scope = unsafe { argument(frame, 0) }.and_then(object);
     let address = scope.map_or(0, |scope| scope.addr());
-    Thread::with(|thread| thread.worker.sentry.seen = address);
+    SDK.with(|sdk| sdk.received = address);
 }
 
-/// `Sentry\SentrySdk`, where somebody has loaded it.
+/// `Sentry\SentrySdk`, if it is loaded.
 fn class() -> Option<*mut zend_class_entry> {
-    Thread::with(|thread| {
-        let sentry = &mut thread.worker.sentry;
-        if sentry.class.is_none() {
+    SDK.with(|sdk| {
+        if sdk.class.is_none() {
             // SAFETY: this thread's table of classes; it holds pointers to classes, which stay until the script ends.
             unsafe {
                 let table: &HashTable = &*(*ext_php_rs_executor_globals()).class_table;
-                if table.nNumOfElements != sentry.looked_through {
-                    sentry.looked_through = table.nNumOfElements;
-                    sentry.class = hash_table::find_pointer(table, c"sentry\\sentrysdk")
+                if table.nNumOfElements != sdk.searched_classes {
+                    sdk.searched_classes = table.nNumOfElements;
+                    sdk.class = hash_table::find_pointer(table, c"sentry\\sentrysdk")
                         .map(|found| found.cast());
                 }
             }
         }
-        sentry.class
+        sdk.class
     })
 }
 
-/// Whether it has a method, whose name is in lower case.
-fn has(class: *mut zend_class_entry, method: &CStr) -> bool {
+/// Whether a class has a method, whose name is given in lower case.
+fn has_method(class: *mut zend_class_entry, method: &CStr) -> bool {
     // SAFETY: a live class.
     unsafe { hash_table::find_pointer(&raw const (*class).function_table, method).is_some() }
 }
 
-fn throw_away() {
-    if is_throwing() {
-        log_and_clear_exception("reset failed");
-    }
+fn clear_exception() {
+    exception::log_and_clear("reset failed");
 }
 
-/// Gives back what is held on to. At the end of the script.
-pub fn release() {
-    let opened = Thread::with(|thread| thread.worker.sentry.opened.take());
+/// Releases the hub of the request. In RSHUTDOWN.
+pub(super) fn release() {
+    let opened = SDK.with(|sdk| sdk.opened.take());
     if let Some(Opened::Context(Some(hub)) | Opened::Scope { hub, .. }) = opened {
         hub.release();
     }
+}
+
+/// A script starts. In RINIT.
+pub(super) fn script_startup() {
+    SDK.replace(Sdk::new());
 }

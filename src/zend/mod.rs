@@ -9,6 +9,7 @@ pub mod call;
 pub mod class;
 pub mod closure;
 pub mod cwd;
+pub mod exception;
 pub mod ffi;
 pub mod frame;
 pub mod function_table;

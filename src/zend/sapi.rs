@@ -13,6 +13,27 @@ use ext_php_rs::{
 
 use super::{ffi, hash_table, hook::Hook, value};
 
+/// The name of the server API: `cli`, `fpm-fcgi`, `frankenphp`.
+#[must_use]
+pub fn name() -> &'static str {
+    // SAFETY: the module's name is a C string that lives as long as the process.
+    unsafe {
+        match ext_php_rs_sapi_module().as_ref() {
+            Some(module) if !module.name.is_null() => {
+                CStr::from_ptr(module.name).to_str().unwrap_or("unknown")
+            }
+            _ => "unknown",
+        }
+    }
+}
+
+/// The system's number of the calling thread.
+#[must_use]
+pub fn thread_id() -> i64 {
+    // SAFETY: takes nothing and can't fail.
+    unsafe { libc::syscall(libc::SYS_gettid) }
+}
+
 type Activate = unsafe extern "C" fn() -> c_int;
 type Write = unsafe extern "C" fn(*const c_char, usize) -> usize;
 

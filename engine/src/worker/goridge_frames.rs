@@ -46,6 +46,17 @@ pub struct FrameParser {
 }
 
 impl FrameParser {
+    /// A parser before the first byte.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            state: ParserState::Header,
+            header: Vec::new(),
+            is_request: false,
+            context: Vec::new(),
+        }
+    }
+
     /// Whether the next byte is the first one of a frame.
     #[must_use]
     pub fn is_at_frame_start(&self) -> bool {

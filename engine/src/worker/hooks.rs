@@ -23,12 +23,20 @@ pub struct HookRun {
     after: Option<HookOrder>,
 }
 
-impl<T> Default for HookList<T> {
-    fn default() -> Self {
+impl<T> HookList<T> {
+    /// No hooks.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             list: Vec::new(),
             newest: 0,
         }
+    }
+}
+
+impl<T> Default for HookList<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -96,7 +96,7 @@ impl Action {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Reported => "stats",
+            Self::Reported => "left",
             Self::Accepted => "kept",
             Self::Restored => "put back",
         }

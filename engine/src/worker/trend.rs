@@ -39,6 +39,14 @@ pub struct MemoryTrend {
 
 impl Default for MemoryTrend {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryTrend {
+    /// A trend without samples.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             points: VecDeque::new(),
             requests_per_point: 1,
@@ -47,9 +55,7 @@ impl Default for MemoryTrend {
             minimum: None,
         }
     }
-}
 
-impl MemoryTrend {
     /// A request has ended with so many bytes in use; `None`: some of them may be garbage.
     #[inline]
     pub fn add(&mut self, bytes: Option<u64>) {

@@ -1,13 +1,16 @@
-//! FrankenPHP's worker mode: `frankenphp_handle_request` waits for a request, calls the handler with it, and
-//! says `false` when the worker is to stop. What the handler throws it answers with status 500 itself.
+//! FrankenPHP's worker mode: `frankenphp_handle_request` waits for a request, calls the handler with it, and returns
+//! `false` when the worker has to stop. It answers with status 500 itself if the handler throws. On PHP's threads.
 
 use ext_php_rs::ffi::IS_TRUE;
 use pillion_engine::worker::LoopLimits;
 
-use super::is_over;
+use super::limits::is_reached;
 use crate::zend::{arguments::Thrown, call, owned::OwnedZval, value};
 
-/// See [`super::serve`].
+/// Serves requests until FrankenPHP stops the worker, or a limit is reached; returns their number.
+///
+/// # Errors
+/// FrankenPHP has thrown.
 pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
     let mut served = 0;
     loop {
@@ -16,7 +19,7 @@ pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
             return Ok(served);
         }
         served += 1;
-        if is_over(limits, served) {
+        if is_reached(limits, served) {
             return Ok(served);
         }
     }

@@ -1,54 +1,55 @@
-//! `Pillion\Worker\loop`: one line for a worker script in every runtime. Here is what they share, and one
-//! file for each runtime that has a loop:
-//!
-//! * [`frankenphp`] calls `frankenphp_handle_request` again and again.
-//! * [`roadrunner`] asks RoadRunner for requests; [`stdio`] keeps its wire clean meanwhile.
-//!
-//! Anything else serves one request a script. Where requests begin and end is noticed by [`super`],
-//! as in a loop that the application has written itself. On PHP's thread; the handler is PHP code, which may
-//! throw or never come back, so nothing with a destructor is held across it.
+//! `Pillion\Worker\loop`: the request loop of a worker script, in every runtime. [`frankenphp`] calls
+//! `frankenphp_handle_request` again and again; [`roadrunner`] asks RoadRunner for requests, and [`stdio`] protects its
+//! relay meanwhile; any other runtime serves one request a script. The starts and ends of its requests are detected by
+//! [`super::runtimes`], as in a loop that the application has written itself. On PHP's thread; the handler is PHP code,
+//! which may throw or never return, so nothing with a destructor is held across its call.
 
 mod frankenphp;
+mod limits;
 mod roadrunner;
-mod stdio;
+pub(super) mod stdio;
 
-pub use stdio::is_moved as is_wire_moved;
+use std::cell::Cell;
 
-use pillion_engine::{
-    Error,
-    worker::{
-        LoopLimits,
-        loop_limits::LoopLimit,
-        request_state::{OpenedBy, RequestState},
-    },
+use pillion_engine::worker::{
+    LoopLimits,
+    request_state::{OpenedBy, RequestState},
 };
 
+use self::limits::refuse;
+use super::{
+    mode,
+    runtimes::{self, Runtime},
+    state,
+};
 use crate::{
     engine,
-    thread_state::Thread,
-    worker,
-    zend::{arguments::Thrown, call, memory, owned::OwnedZval},
+    zend::{arguments::Thrown, call, owned::OwnedZval},
 };
 
-/// Serves requests with `handler` until the runtime says stop, or a limit is reached; gives their number.
-/// `most`: 0 is without end.
+thread_local! {
+    /// Within a call of `loop()`.
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Serves requests with `handler` until the runtime stops the loop, or a limit is reached; returns their number. If
+/// `max_requests` is 0 there is no limit.
 ///
 /// # Errors
-/// What the handler throws where the runtime lets that through; a mistake of the application's.
-pub fn serve(handler: &OwnedZval, most: u64) -> Result<u64, Thrown> {
-    let is_inner = Thread::with(|thread| std::mem::replace(&mut thread.worker.is_looping, true));
-    if is_inner {
+/// The handler has thrown, and the runtime does not catch it; `loop()` must not be called here.
+pub fn serve(handler: &OwnedZval, max_requests: u64) -> Result<u64, Thrown> {
+    if IS_RUNNING.replace(true) {
         return Err(refuse(
             "loop() was called by its own handler: call it once, as the last thing a script does",
         ));
     }
-    let served = enter(handler, most);
-    Thread::with(|thread| thread.worker.is_looping = false);
+    let served = run(handler, max_requests);
+    IS_RUNNING.set(false);
     served
 }
 
-fn enter(handler: &OwnedZval, most: u64) -> Result<u64, Thrown> {
-    match Thread::with(|thread| thread.worker.state()) {
+fn run(handler: &OwnedZval, max_requests: u64) -> Result<u64, Thrown> {
+    match state::current() {
         RequestState::Open(OpenedBy::Manual) => {
             return Err(refuse(
                 "loop() was called in a request that request_begin() has begun: the loop begins and ends its requests itself",
@@ -70,12 +71,12 @@ fn enter(handler: &OwnedZval, most: u64) -> Result<u64, Thrown> {
         | RequestState::Open(OpenedBy::Script) => {}
     }
     let limits = LoopLimits {
-        requests: most,
+        requests: max_requests,
         memory: engine::current().resolved().settings.worker.max_memory,
     };
-    if worker::is_loop_of_frankenphp() {
+    if mode::is_frankenphp_worker() {
         frankenphp::serve(handler, limits)
-    } else if worker::runtimes::roadrunner::is_installed() {
+    } else if runtimes::current() == Runtime::RoadRunner {
         roadrunner::serve(handler, limits)
     } else {
         call::call(handler, &[])?.release();
@@ -83,23 +84,7 @@ fn enter(handler: &OwnedZval, most: u64) -> Result<u64, Thrown> {
     }
 }
 
-/// Whether a loop that has served so many requests has to end; says so in the log.
-fn is_over(limits: LoopLimits, served: u64) -> bool {
-    let held = memory::usage();
-    let Some(limit) = limits.reached(served, held) else {
-        return false;
-    };
-    match limit {
-        LoopLimit::Memory => {
-            log::info!(reason = "memory", requests = served, memory = held, max_memory = limits.memory; "worker loop ends");
-        }
-        LoopLimit::Requests => {
-            log::debug!(reason = "requests", requests = served; "worker loop ends")
-        }
-    }
-    true
-}
-
-fn refuse(why: &str) -> Thrown {
-    Error::State(why.into()).into()
+/// A script starts. In RINIT.
+pub(super) fn script_startup() {
+    IS_RUNNING.set(false);
 }

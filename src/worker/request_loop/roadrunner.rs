@@ -1,29 +1,32 @@
-//! RoadRunner's HTTP workers. Where RoadRunner's PHP packages are installed the handler gets PSR-7 requests
-//! from their `PSR7Worker`; else Pillion's Composer package has a small worker of its own, with plain requests.
-//! Both are asked by `waitRequest` and `respond`, and [`crate::worker::runtimes::roadrunner`] sees what that reads.
-//!
-//! A worker that has to end (a limit, a signal) gives the next request back, and RoadRunner has another
-//! worker serve it. Who just went could take a request with him that RoadRunner has already sent; and
-//! RoadRunner counts its workers, and does not count those right that end while they have nothing to do.
-//!
-//! A process that the handler has forked, and that comes back here, is no worker of RoadRunner's: it gets a
-//! `StateException`, and leaves the wire alone.
+//! RoadRunner's HTTP workers. The handler gets PSR-7 requests from the `PSR7Worker` of RoadRunner's PHP packages if
+//! they are installed, else plain requests from the worker of Pillion's Composer package. Both have `waitRequest` and
+//! `respond`, whose reads [`crate::worker::runtimes::roadrunner`] follows. A worker that has to end (a limit, a signal)
+//! returns the next request, which RoadRunner sends to another worker: a request may be on its way already, and
+//! RoadRunner miscounts workers that end while idle. A process that the handler has forked, and that returns here,
+//! gets a `StateException` and must not touch the relay. On PHP's thread.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ext_php_rs::ffi::zend_class_entry;
 use pillion_engine::{Error, host::fork, worker::LoopLimits};
 
-use super::{is_over, refuse, stdio::Wire};
+use super::{
+    limits::{is_reached, refuse},
+    stdio::RelayStdio,
+};
 use crate::{
-    engine, worker,
+    startup,
+    worker::{
+        runtimes::{relay, roadrunner},
+        state,
+    },
     zend::{arguments::Thrown, call, interrupt, owned::OwnedZval, sapi, signals, value},
 };
 
 const PSR7: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
 const BRIDGE: &str = "Pillion\\Bridge\\RoadRunner\\HttpWorker";
 
-/// Packages that make PSR-7 messages: their factories of requests, streams and uploads.
+/// Packages with PSR-7 messages: their factories of requests, streams and uploads.
 const FACTORIES: [[&str; 3]; 5] = [
     ["Nyholm\\Psr7\\Factory\\Psr17Factory"; 3],
     ["GuzzleHttp\\Psr7\\HttpFactory"; 3],
@@ -44,21 +47,24 @@ const FACTORIES: [[&str; 3]; 5] = [
     ],
 ];
 
-/// A worker that PHP code speaks to RoadRunner with.
+/// The PHP object that talks to RoadRunner.
 #[derive(Clone, Copy)]
 struct Worker {
     object: OwnedZval,
-    /// It is RoadRunner's own, and not ours.
+    /// It is RoadRunner's `PSR7Worker`, not Pillion's `HttpWorker`.
     is_psr7: bool,
-    wire: Option<Wire>,
+    stdio: Option<RelayStdio>,
 }
 
-/// One more than the generation of the process that has called `loop()`; 0: none has.
+/// One more than the fork generation of the process that has called `loop()`; 0 if none has.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 
-/// See [`super::serve`].
+/// Serves requests until RoadRunner stops the worker, or a limit or a signal ends the loop; returns their number.
+///
+/// # Errors
+/// No package for RoadRunner is installed, `RR_MODE` is not `http`, or this process is a forked child.
 pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
-    let mode = engine::environment_variable("RR_MODE").unwrap_or_default();
+    let mode = startup::environment_variable("RR_MODE").unwrap_or_default();
     if mode != "http" {
         return Err(Error::State(format!(
             "loop() serves HTTP, and RR_MODE is '{mode}': use the package of RoadRunner's for that"
@@ -71,18 +77,18 @@ pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
     {
         return Err(forked());
     }
-    worker::runtimes::roadrunner::begins();
+    relay::start();
     let watched = signals::watch();
     sapi::redirect_output_to_stderr();
     let served = Worker::new().and_then(|worker| {
         let served = worker.serve(handler, limits);
-        if let Some(wire) = worker.wire.filter(|_| is_owner()) {
-            wire.give_back();
+        if let Some(stdio) = worker.stdio.filter(|_| is_owner()) {
+            stdio.restore();
         }
         worker.object.release();
         served
     });
-    // What a child says is for the log as before.
+    // The output of a child goes to the log still.
     if is_owner() {
         sapi::restore_output();
     }
@@ -95,7 +101,7 @@ fn is_owner() -> bool {
     OWNER.load(Ordering::Acquire) == fork::generation() + 1
 }
 
-/// Whatever has been thrown already is its previous exception.
+/// The exception of a forked child; one that is pending becomes its previous exception.
 fn forked() -> Thrown {
     refuse(
         "loop(): found a process that a handler has forked; expected the process that RoadRunner has started: end a child with exit(), or have it run a program with pcntl_exec()",
@@ -108,7 +114,7 @@ impl Worker {
             return Ok(Self {
                 object: psr7(class)?,
                 is_psr7: true,
-                wire: None,
+                stdio: None,
             });
         }
         let Some(class) = call::class(BRIDGE)? else {
@@ -116,23 +122,23 @@ impl Worker {
                 "loop() needs a PHP package to speak with RoadRunner: composer require pillion/bridge, or spiral/roadrunner-http for PSR-7; and load Composer's autoloader before",
             ));
         };
-        if !worker::runtimes::roadrunner::has_pipes() {
+        if !roadrunner::has_pipes() {
             return Ok(Self {
                 object: call::new(class, &[])?,
                 is_psr7: false,
-                wire: None,
+                stdio: None,
             });
         }
-        let wire = Wire::take()?;
-        let Some(streams) = wire.streams() else {
-            return Err(Error::Internal("PHP makes no streams of RoadRunner's wire".into()).into());
+        let stdio = RelayStdio::take()?;
+        let Some(streams) = stdio.streams() else {
+            return Err(Error::Internal("PHP made no streams of RoadRunner's relay".into()).into());
         };
         let object = call::new(class, &streams);
         streams.into_iter().for_each(OwnedZval::release);
         Ok(Self {
             object: object?,
             is_psr7: false,
-            wire: Some(wire),
+            stdio: Some(stdio),
         })
     }
 
@@ -147,17 +153,17 @@ impl Worker {
             if value::is_null(request.value()) {
                 return Ok(served);
             }
-            if !worker::runtimes::roadrunner::is_taken() {
+            if !state::is_in_received_request() {
                 request.release();
-                self.give_back()?;
+                self.return_request()?;
                 return Ok(served);
             }
             let answered = self.answer(handler, request);
             request.release();
             answered?;
             served += 1;
-            worker::runtimes::roadrunner::answered();
-            if is_over(limits, served) {
+            roadrunner::answered();
+            if is_reached(limits, served) {
                 signals::request_stop();
             }
         }
@@ -167,7 +173,7 @@ impl Worker {
         call::method(&self.object, "waitRequest", &[])
     }
 
-    /// Calls the handler, and sends what it gives or throws. `exit()` ends the script.
+    /// Calls the handler, and sends the response that it returns, or status 500 if it throws. `exit()` ends the script.
     fn answer(&self, handler: &OwnedZval, request: OwnedZval) -> Result<(), Thrown> {
         let answered = match call::call(handler, &[request]) {
             Ok(response) if !is_owner() => {
@@ -198,30 +204,30 @@ impl Worker {
                     return Err(thrown);
                 }
                 let exception = call::object(exception);
-                let told = self.fail(exception);
+                let sent = self.fail(exception);
                 exception.release();
-                told?;
+                sent?;
             }
         }
         Ok(())
     }
 
-    /// Answers with status 500, and tells RoadRunner why.
+    /// Answers with status 500, and sends RoadRunner the exception for its log.
     fn fail(&self, exception: OwnedZval) -> Result<(), Thrown> {
         if !self.is_psr7 {
             call::method(&self.object, "fail", &[exception])?.release();
             return Ok(());
         }
         let text = call::method(&exception, "__toString", &[])?;
-        let told = self.with_inner(|inner| call::method(inner, "error", &[text]));
+        let sent = self.with_inner(|inner| call::method(inner, "error", &[text]));
         text.release();
-        told?.release();
+        sent?.release();
         Ok(())
     }
 
-    /// Has RoadRunner give the request to somebody else, and waits until it says stop: who ends before that may
-    /// end before RoadRunner has read what was sent.
-    fn give_back(&self) -> Result<(), Thrown> {
+    /// Returns the request to RoadRunner for another worker, and waits for the order to stop: a worker that ends earlier
+    /// may end before RoadRunner has read that.
+    fn return_request(&self) -> Result<(), Thrown> {
         if !self.is_psr7 {
             call::method(&self.object, "stop", &[])?.release();
             return Ok(());
@@ -238,7 +244,7 @@ impl Worker {
         }
     }
 
-    /// Runs `work` with the worker below RoadRunner's `PSR7Worker`.
+    /// Runs `work` with the worker that RoadRunner's `PSR7Worker` wraps.
     fn with_inner(
         &self,
         work: impl FnOnce(&OwnedZval) -> Result<OwnedZval, Thrown>,
@@ -250,7 +256,7 @@ impl Worker {
     }
 }
 
-/// RoadRunner's own worker, with the factories of whichever package is there.
+/// RoadRunner's `PSR7Worker`, with the factories of the first package of [`FACTORIES`] that is installed.
 fn psr7(class: *mut zend_class_entry) -> Result<OwnedZval, Thrown> {
     for names in FACTORIES {
         let [request, stream, upload] = names.map(call::class);

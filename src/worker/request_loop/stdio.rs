@@ -1,7 +1,7 @@
-//! RoadRunner's wire is standard input and output of its worker, and one stray byte there is the end of the
-//! worker. While a loop runs, the wire has descriptors of its own that no child inherits; standard input is
-//! empty, and whatever is written to standard output, by PHP, by a library or by a program that the handler
-//! starts, goes to standard error, which is RoadRunner's log.
+//! RoadRunner's relay is standard input and output of its worker, and one stray byte there ends the worker. While a
+//! loop runs, the relay has descriptors of its own that no child inherits; standard input is empty, and output to
+//! standard output, of PHP, of a library or of a program that the handler starts, goes to standard error, which is
+//! RoadRunner's log. On PHP's thread.
 
 use std::{
     ffi::c_int,
@@ -13,37 +13,37 @@ use pillion_engine::{Error, Result, host::fork_descriptors};
 
 use crate::zend::{owned::OwnedZval, stream};
 
-/// The wire is not standard input and output now.
+/// The relay has descriptors of its own.
 static IS_MOVED: AtomicBool = AtomicBool::new(false);
 
-/// The descriptors of the wire. PHP's streams own them.
+/// The descriptors of the relay. PHP's streams own them.
 #[derive(Debug, Clone, Copy)]
-pub struct Wire {
+pub struct RelayStdio {
     /// RoadRunner writes to it.
     input: c_int,
-    /// And reads from it.
+    /// RoadRunner reads from it.
     output: c_int,
 }
 
-impl Wire {
-    /// Moves the wire away from standard input and output.
+impl RelayStdio {
+    /// Moves the relay away from standard input and output.
     ///
     /// # Errors
-    /// There are no descriptors left, or one of the three is closed.
+    /// No descriptors are left, or one of the three standard ones is closed.
     pub fn take() -> Result<Self> {
-        let wire = move_away().map_err(|error| {
+        let relay = move_away().map_err(|error| {
             Error::io(
-                "taking standard input and output for RoadRunner's wire",
+                "taking standard input and output for RoadRunner's relay",
                 error,
             )
         })?;
         IS_MOVED.store(true, Ordering::Release);
-        fork_descriptors::register(wire.input);
-        fork_descriptors::register(wire.output);
-        Ok(wire)
+        fork_descriptors::register(relay.input);
+        fork_descriptors::register(relay.output);
+        Ok(relay)
     }
 
-    /// Both as streams of PHP's, which close them; `None`: PHP makes none.
+    /// Returns both as PHP streams, which close them, or `None` if PHP makes none.
     #[must_use]
     pub fn streams(self) -> Option<[OwnedZval; 2]> {
         let mut made = true;
@@ -56,9 +56,9 @@ impl Wire {
         made.then_some(streams)
     }
 
-    /// Puts the wire back where it was, before its streams are closed.
-    pub fn give_back(self) {
-        // SAFETY: descriptors of ours; where it fails, nothing has changed.
+    /// Makes the relay standard input and output again, before its streams are closed.
+    pub fn restore(self) {
+        // SAFETY: descriptors of ours; if it fails, nothing has changed.
         unsafe {
             libc::dup2(self.input, libc::STDIN_FILENO);
             libc::dup2(self.output, libc::STDOUT_FILENO);
@@ -69,14 +69,14 @@ impl Wire {
     }
 }
 
-/// Whether a loop runs that has moved the wire away from standard input and output.
+/// Whether a loop runs that has moved the relay away from standard input and output.
 #[must_use]
 pub fn is_moved() -> bool {
     IS_MOVED.load(Ordering::Acquire)
 }
 
-fn move_away() -> io::Result<Wire> {
-    let wire = Wire {
+fn move_away() -> io::Result<RelayStdio> {
+    let relay = RelayStdio {
         input: copy(libc::STDIN_FILENO)?,
         output: copy(libc::STDOUT_FILENO)?,
     };
@@ -89,11 +89,11 @@ fn move_away() -> io::Result<Wire> {
         }
         checked(libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO))?;
     }
-    Ok(wire)
+    Ok(relay)
 }
 
 fn copy(descriptor: c_int) -> io::Result<c_int> {
-    // SAFETY: a plain call; 3 is the first descriptor that is nobody's standard.
+    // SAFETY: a plain call; 3 is the first descriptor that is not a standard one.
     checked(unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) })
 }
 

@@ -1,28 +1,18 @@
-//! The internal functions that RoadRunner's PHP packages, and the wire of Pillion's Composer package, read frames
-//! with. Their handlers are replaced at module start: a read that `waitPayload` or `waitRequest` has called for goes to
-//! [`roadrunner`], before and after; all others go straight on to PHP's own.
-//!
-//! PHP may jump over the frames here: they hold nothing with a destructor while PHP's handler runs.
+//! Overrides of the internal functions with which RoadRunner's PHP packages, and Pillion's Composer package, read
+//! frames. A read below `waitPayload` or `waitRequest` is reported to [`roadrunner`], before and after; all others go
+//! straight to PHP's own handler. PHP may jump over the frames here: they hold nothing with a destructor while PHP's
+//! handler runs. On PHP's thread.
 
 use ext_php_rs::ffi::{zend_execute_data, zend_function, zval};
 
-use super::roadrunner;
+use super::roadrunner::{self, Wait};
 use crate::zend::{frame::argument, function_table, hook::FunctionHook, value};
 
-/// What a reader has read.
+/// Returns the bytes that a reader has read.
 type Bytes = for<'a> unsafe fn(*mut zend_execute_data, &'a zval) -> Option<&'a [u8]>;
 
-/// A method that waits for a request.
-#[derive(Debug, Clone, Copy)]
-pub struct Wait {
-    /// What it runs in.
-    pub frame: *mut zend_execute_data,
-    /// It gives HTTP requests. What comes for another plugin, jobs for one, may have headers of its own.
-    pub is_http: bool,
-}
-
-/// A call that reads: of how many functions above it the method may be.
-const MOST_FRAMES: usize = 16;
+/// FrameParser above a read that are searched for the method that waits.
+const MAX_FRAMES: usize = 16;
 /// `ZEND_CALL_TOP`: native code has called the function, as it does with hooks, signal handlers and destructors.
 const CALLED_BY_NATIVE: u32 = 1 << 17;
 
@@ -32,16 +22,16 @@ static STREAM_GET_CONTENTS: FunctionHook =
 static SOCKET_RECV: FunctionHook = FunctionHook::new(c"socket_recv", socket_recv);
 static SOCKET_READ: FunctionHook = FunctionHook::new(c"socket_read", socket_read);
 
-/// Replaces the handlers. In MINIT. They stay at MSHUTDOWN: no PHP code runs any more when the module is gone.
+/// Overrides the functions with which goridge's relays, and Pillion's Composer package, read. In MINIT. They stay
+/// overridden at MSHUTDOWN: no PHP code runs any more when the module is gone.
 pub fn install() {
-    // The functions that goridge's relays, and the wire of Pillion's Composer package, read with.
     for hook in [&FREAD, &STREAM_GET_CONTENTS, &SOCKET_RECV, &SOCKET_READ] {
         hook.install();
     }
 }
 
 unsafe extern "C" fn fread(frame: *mut zend_execute_data, ret: *mut zval) {
-    // SAFETY: as the engine has called us; so below.
+    // SAFETY: the engine has called this handler; so below.
     unsafe { read(&FREAD, frame, ret, returned) };
 }
 
@@ -64,30 +54,30 @@ unsafe fn returned(_: *mut zend_execute_data, ret: &zval) -> Option<&[u8]> {
     value::bytes(ret)
 }
 
-/// It is a reference, into which the function writes.
+/// The argument is a reference, into which the function writes.
 unsafe fn second_argument(frame: *mut zend_execute_data, _: &zval) -> Option<&[u8]> {
     // SAFETY: a live frame of an internal function; the argument lives until the engine takes the frame away.
     let written = unsafe { argument(frame, 1) }?;
     value::bytes(value::deref(written))
 }
 
-/// In the place of a reader. PHP may jump over this frame: nothing here has a destructor.
+/// Handler of all readers. PHP may jump over this frame: nothing here has a destructor.
 unsafe fn read(hook: &FunctionHook, frame: *mut zend_execute_data, ret: *mut zval, bytes: Bytes) {
-    // SAFETY: as the engine has called us; what is returned is alive until the caller has it.
+    // SAFETY: the engine has called the handler; the returned value is alive until the caller has it.
     unsafe {
         let Some(wait) = waiting((*frame).prev_execute_data) else {
             return hook.call_original(frame, ret);
         };
-        roadrunner::reads(wait);
+        roadrunner::before_read(wait);
         hook.call_original(frame, ret);
         if let Some(bytes) = bytes(frame, &*ret) {
-            roadrunner::has_read(wait, frame, bytes);
+            roadrunner::after_read(wait, frame, bytes);
         }
     }
 }
 
-/// The outermost method that waits for a request, where such a one has called for what the frame runs. A hook, a signal
-/// handler or a destructor that runs meanwhile has reads of its own.
+/// The outermost method that waits for a request among the callers of a frame. Reads of a hook, a signal handler or a
+/// destructor that runs meanwhile are not the method's.
 ///
 /// # Safety
 /// Null, or a live frame.
@@ -95,7 +85,7 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> Option<Wait> {
     let mut found = None;
     // SAFETY: live frames, each with its function or none.
     unsafe {
-        for _ in 0..MOST_FRAMES {
+        for _ in 0..MAX_FRAMES {
             let Some(function) = frame.as_ref().and_then(|frame| frame.func.as_ref()) else {
                 break;
             };
@@ -117,8 +107,9 @@ unsafe fn waiting(mut frame: *mut zend_execute_data) -> Option<Wait> {
     found
 }
 
-/// Whether it is one of the methods, and gives HTTP requests. Those of RoadRunner's package, in whatever class of that
-/// name, as tests and decorators have them, and that of Pillion's Composer package.
+/// Whether a function is a method that waits for requests, and whether they are HTTP requests: the methods of
+/// RoadRunner's package, in any class of that name, such as those of tests and decorators, and that of Pillion's
+/// Composer package.
 ///
 /// # Safety
 /// A live function.

@@ -1,127 +1,73 @@
-//! RoadRunner's workers: command-line scripts that ask `Spiral\RoadRunner\Worker::waitPayload` for one
-//! request after the other. That method reads RoadRunner's frames with an internal function of PHP's, whose
-//! handler is replaced ([`super::relay_readers`]): a read that the method has called for is of interest, and its bytes say
-//! whether a request has come. No call of a PHP function pays for that, and of the reads only those in a worker of
-//! RoadRunner's (`RR_MODE` is set) pay for a look at the frames above.
-//!
-//! The request before ends when the next one is asked for: what an application does after `respond()`
-//! belongs to it. Nothing of RoadRunner's PHP packages is relied on but the names of two methods, and that what
-//! they call reads with one of the functions of [`super::relay_readers`].
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! RoadRunner's workers: command-line scripts that call `Spiral\RoadRunner\Worker::waitPayload` in a loop. That method
+//! reads RoadRunner's frames with one of PHP's functions, whose handlers [`super::relay_readers`] overrides; the bytes
+//! that it has read say whether a request has arrived. No call of a PHP function pays for that, and of the reads only
+//! those in a RoadRunner worker pay for a walk of the frames above. A request ends when the next one is waited for,
+//! because code after `respond()` belongs to it. Of RoadRunner's PHP packages only the names of two methods are relied
+//! on. On PHP's thread.
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_execute_data};
 use pillion_engine::{
     host::fork_descriptors,
-    worker::{
-        Effects, Event,
-        goridge_frames::{FrameEvent, FrameParser},
-        request_state::{OpenedBy, RequestState},
-    },
+    worker::{Effects, Event, goridge_frames::FrameEvent},
 };
 
-use super::relay_readers::{self, Wait};
-use crate::worker::{reset_hooks, tell};
+use super::relay;
 use crate::{
-    engine,
-    thread_state::Thread,
-    worker::request_loop,
-    zend::{frame::argument, sapi, signals, stream},
+    startup,
+    worker::{request_loop::stdio, reset, state, transition::advance},
+    zend::{frame::argument, signals, stream},
 };
 
-static INSTALLED: AtomicBool = AtomicBool::new(false);
-
-/// Replaces the handlers, where this is a RoadRunner worker. In MINIT.
-pub fn install() {
-    let is_worker = engine::sapi() == "cli" && sapi::has_environment(c"RR_MODE");
-    INSTALLED.store(is_worker, Ordering::Release);
-    if is_worker {
-        relay_readers::install();
-    }
+/// A method that waits for a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// Its frame.
+    pub frame: *mut zend_execute_data,
+    /// It returns HTTP requests. Those of another plugin, such as jobs, may have headers of their own.
+    pub is_http: bool,
 }
 
-/// Whether this process is a RoadRunner worker.
-#[must_use]
-pub fn is_installed() -> bool {
-    INSTALLED.load(Ordering::Acquire)
-}
-
-/// A loop begins, whose wire begins with a frame.
-pub fn begins() {
-    Thread::with(|thread| {
-        let local = &mut thread.worker;
-        (local.frames, local.has_asked, local.is_wire_kept) =
-            (FrameParser::default(), false, false);
-    });
-}
-
-/// The request under way, where there is one, is over.
+/// The request in progress, if there is one, has been answered.
 pub fn answered() {
-    answered_at(std::ptr::null_mut());
+    answered_below(std::ptr::null_mut());
 }
 
-fn answered_at(method: *mut zend_execute_data) {
-    let is_over = Thread::with(|thread| {
-        thread.worker.boundary.state() == RequestState::Open(OpenedBy::Received)
-    });
-    if is_over {
-        reset_hooks::run();
+fn answered_below(method: *mut zend_execute_data) {
+    if state::is_in_received_request() {
+        reset::run();
     }
-    reset_hooks::waits();
-    tell_at(method, Event::Waits);
+    reset::before_wait();
+    report_below(method, Event::Waits);
 }
 
-/// Whether what was received last is a request of this worker's, and not one to be given back.
-#[must_use]
-pub fn is_taken() -> bool {
-    Thread::with(|thread| thread.worker.boundary.state() == RequestState::Open(OpenedBy::Received))
-}
-
-/// The id in the headers of the request under way, where that is one of RoadRunner's over HTTP.
-#[must_use]
-pub fn id() -> Option<String> {
-    Thread::with(|thread| {
-        let local = &thread.worker;
-        let is_known = local.has_headers && local.state() == RequestState::Open(OpenedBy::Received);
-        is_known.then(|| local.frames.request_id()).flatten()
-    })
-}
-
-/// Whether standard input and output are RoadRunner's wire.
+/// Whether the relay is standard input and output.
 #[must_use]
 pub fn has_pipes() -> bool {
-    engine::environment_variable("RR_RELAY")
+    startup::environment_variable("RR_RELAY")
         .is_none_or(|relay| relay.is_empty() || relay == "pipes")
 }
 
 /// A method that waits for a request is about to read.
-pub fn reads(wait: Wait) {
-    let asks = Thread::with(|thread| {
-        let local = &mut thread.worker;
-        local.frames.is_at_frame_start() && !std::mem::replace(&mut local.has_asked, true)
-    });
-    if asks {
-        answered_at(wait.frame);
+pub fn before_read(wait: Wait) {
+    if relay::begin_wait() {
+        answered_below(wait.frame);
     }
 }
 
-/// It has read so much.
+/// A method that waits for a request has read `bytes`.
 ///
 /// # Safety
-/// Live frames: of the method, and of the reader.
-pub unsafe fn has_read(wait: Wait, frame: *mut zend_execute_data, bytes: &[u8]) {
-    let seen = Thread::with(|thread| thread.worker.frames.feed(bytes));
-    match seen {
+/// The frames of the method and of the reader are live.
+pub unsafe fn after_read(wait: Wait, reader: *mut zend_execute_data, bytes: &[u8]) {
+    match relay::parse(bytes) {
         FrameEvent::None => {}
         FrameEvent::Request => {
-            Thread::with(|thread| {
-                (thread.worker.has_asked, thread.worker.has_headers) = (false, wait.is_http);
-            });
-            // A loop that is to end takes none any more.
-            tell_at(wait.frame, Event::Received(!signals::is_stop_requested()));
+            relay::request_arrived(wait.is_http);
+            // A loop that is about to end takes no further request.
+            report_below(wait.frame, Event::Received(!signals::is_stop_requested()));
             // From now on this process is the one that answers; before that, a child may be meant to.
             // SAFETY: by the contract.
-            unsafe { keep_from_children(frame) };
+            unsafe { close_in_children(reader) };
         }
         FrameEvent::OutOfSync => log::warn!(
             reason = "what the worker has read is no frame of RoadRunner's";
@@ -130,26 +76,28 @@ pub unsafe fn has_read(wait: Wait, frame: *mut zend_execute_data, bytes: &[u8]) 
     }
 }
 
+/// Registers the relay's descriptors as ones that forked children close.
+///
 /// # Safety
 /// A live frame of a reader.
-unsafe fn keep_from_children(frame: *mut zend_execute_data) {
-    if Thread::with(|thread| std::mem::replace(&mut thread.worker.is_wire_kept, true)) {
+unsafe fn close_in_children(reader: *mut zend_execute_data) {
+    if !relay::register_descriptors() {
         return;
     }
     // SAFETY: by the contract.
-    let wire = unsafe { argument(frame, 0) };
-    if let Some(descriptor) = wire.and_then(stream::descriptor) {
+    let stream = unsafe { argument(reader, 0) };
+    if let Some(descriptor) = stream.and_then(stream::descriptor) {
         fork_descriptors::register(descriptor);
     }
-    if !request_loop::is_wire_moved() && has_pipes() {
+    if !stdio::is_moved() && has_pipes() {
         fork_descriptors::register(libc::STDOUT_FILENO);
     }
 }
 
-/// Tells the state machine, as if the method had not been called yet: what it and the functions below it hold is
-/// the wire's, and not the loop's. No PHP code runs meanwhile.
-fn tell_at(method: *mut zend_execute_data, event: Event) {
-    // SAFETY: this thread's own globals; the frame that called the method, or the loop of ours, is alive.
+/// Reports an event as if `method` had not been called yet, because values of its frame and of those below it belong
+/// to the relay, and not to the loop. No PHP code runs meanwhile.
+fn report_below(method: *mut zend_execute_data, event: Event) {
+    // SAFETY: this thread's own globals; the frame that has called the method, or our loop, is alive.
     unsafe {
         let globals = ext_php_rs_executor_globals();
         let current = (*globals).current_execute_data;
@@ -158,7 +106,7 @@ fn tell_at(method: *mut zend_execute_data, event: Event) {
         {
             (*globals).current_execute_data = method.prev_execute_data;
         }
-        let _: Result<Effects, _> = tell(event);
+        let _: Result<Effects, _> = advance(event);
         (*globals).current_execute_data = current;
     }
 }

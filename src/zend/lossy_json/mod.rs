@@ -2,7 +2,7 @@
 //! in JSON is replaced, what is too deep or too long is cut, and both are marked. On PHP's threads.
 //!
 //! Objects may run PHP code (`jsonSerialize()`, `format()`), which may end the script in the middle: PHP jumps over
-//! the frames then. So the text lies in the thread's state, and a frame holds nothing with a destructor.
+//! the frames then. So the texts are state of the thread, and a frame holds nothing with a destructor.
 
 mod objects;
 
@@ -18,7 +18,7 @@ use super::{
     owned::OwnedZval,
     value::{bytes, type_of},
 };
-use crate::thread_state::Thread;
+use crate::thread_state::thread_state;
 
 /// How deep it may nest; a stack frame's variables begin at the eighth level.
 const MAX_DEPTH: usize = 32;
@@ -31,14 +31,29 @@ const MAX_BYTES: usize = 960 << 10;
 /// Marks what was cut or replaced.
 const MARK: &str = "…";
 
+thread_state! {
+    /// Texts in the making, the innermost last.
+    static TEXTS: Vec<String> = Vec::new();
+}
+
+/// Drops the texts that a script has left when PHP jumped out. In RSHUTDOWN.
+pub fn script_shutdown() {
+    TEXTS.with(Vec::clear);
+}
+
+/// Frees what the thread owns. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    TEXTS.replace(Vec::new());
+}
+
 /// An array from PHP as the text of a JSON object.
 ///
 /// # Errors
 /// PHP code of an object has ended the script (`exit()`).
 pub fn object(table: &HashTable) -> Result<String, Thrown> {
-    let at = Thread::with(|thread| {
-        thread.json.push(String::with_capacity(1024));
-        thread.json.len() - 1
+    let at = TEXTS.with(|texts| {
+        texts.push(String::with_capacity(1024));
+        texts.len() - 1
     });
     let mut walk = Walk {
         at,
@@ -46,9 +61,9 @@ pub fn object(table: &HashTable) -> Result<String, Thrown> {
         ended: false,
     };
     walk.members(table, true, None);
-    let text = Thread::with(|thread| {
-        let text = thread.json.get_mut(at).map(std::mem::take);
-        thread.json.truncate(at);
+    let text = TEXTS.with(|texts| {
+        let text = texts.get_mut(at).map(std::mem::take);
+        texts.truncate(at);
         text
     });
     match walk.ended {
@@ -86,7 +101,7 @@ struct Walk {
 
 impl Walk {
     fn write<R>(&self, write: impl FnOnce(&mut String) -> R) -> Option<R> {
-        Thread::with(|thread| thread.json.get_mut(self.at).map(write))
+        TEXTS.with(|texts| texts.get_mut(self.at).map(write))
     }
 
     fn is_full(&self) -> bool {

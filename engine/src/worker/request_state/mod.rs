@@ -61,6 +61,12 @@ const END: Effects = Effects {
 const COUNT_AND_END: Effects = Effects { begin: true, ..END };
 
 impl RequestTracker {
+    /// The state machine before the first script.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(RequestState::Outside)
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn state(self) -> RequestState {

@@ -1,30 +1,34 @@
-//! Exceptions of PHP code that runs between two requests: there is nobody to catch them, and nothing else
-//! may suffer from them. On PHP's thread.
+//! Exceptions of PHP code that runs between two requests: no PHP code could catch them there, and they must not reach
+//! the next request. On PHP's thread.
 
 use std::ffi::CStr;
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_object};
 
-use crate::zend::{
-    ffi,
+use super::{
+    ffi, interrupt,
     value::{self, zend_str},
 };
 
-/// Says in the log what was thrown, and drops it. `event` is the name of the line.
-pub fn log_and_clear_exception(event: &str) {
-    // SAFETY: an exception is on its way, and it is this thread's; clearing drops it.
+/// Logs and clears the exception that has been thrown; returns `false` if there is none. `event` is the log event.
+pub fn log_and_clear(event: &str) -> bool {
+    if !interrupt::is_throwing() {
+        return false;
+    }
+    // SAFETY: an exception is pending, and it is this thread's; clearing drops it.
     unsafe {
         let exception = (*ext_php_rs_executor_globals()).exception;
         if ffi::zend_is_unwind_exit(exception) {
             log::error!(reason = "it called exit(), which ends the call only"; "{event}");
         } else {
-            say(event, exception);
+            log_exception(event, exception);
         }
         ffi::zend_clear_exception();
     }
+    true
 }
 
-fn say(event: &str, exception: *mut zend_object) {
+fn log_exception(event: &str, exception: *mut zend_object) {
     let text = |name: &CStr| {
         value::property(exception, name, |found| {
             found

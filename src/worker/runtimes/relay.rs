@@ -1,0 +1,88 @@
+//! The relay of a RoadRunner worker, as this thread has read it: the frame that it is in, and the request that has
+//! arrived. On PHP's thread.
+
+use pillion_engine::worker::{FrameParser, goridge_frames::FrameEvent};
+
+use crate::{thread_state::thread_state, worker::state};
+
+thread_state! {
+    static RELAY: Relay = Relay::new();
+}
+
+struct Relay {
+    frames: FrameParser,
+    /// The worker waits for a request, and none has arrived yet.
+    is_waiting: bool,
+    /// The request has the headers of HTTP.
+    has_headers: bool,
+    /// Forked children close the descriptors of the relay.
+    is_closed_in_children: bool,
+}
+
+impl Relay {
+    const fn new() -> Self {
+        Self {
+            frames: FrameParser::new(),
+            is_waiting: false,
+            has_headers: false,
+            is_closed_in_children: false,
+        }
+    }
+}
+
+/// A loop starts, and with it a relay, whose first byte is that of a frame.
+pub fn start() {
+    RELAY.with(|relay| {
+        let has_headers = relay.has_headers;
+        *relay = Relay {
+            has_headers,
+            ..Relay::new()
+        };
+    });
+}
+
+/// The worker is about to read: whether that begins its wait for a request.
+pub fn begin_wait() -> bool {
+    RELAY.with(|relay| {
+        relay.frames.is_at_frame_start() && !std::mem::replace(&mut relay.is_waiting, true)
+    })
+}
+
+/// Parses bytes that the worker has read.
+pub fn parse(bytes: &[u8]) -> FrameEvent {
+    RELAY.with(|relay| relay.frames.feed(bytes))
+}
+
+/// A request has arrived.
+pub fn request_arrived(has_headers: bool) {
+    RELAY.with(|relay| (relay.is_waiting, relay.has_headers) = (false, has_headers));
+}
+
+/// The id in the headers of the request in progress, if it has arrived over this relay.
+#[must_use]
+pub fn request_id() -> Option<String> {
+    if !state::is_in_received_request() {
+        return None;
+    }
+    RELAY.with(|relay| {
+        relay
+            .has_headers
+            .then(|| relay.frames.request_id())
+            .flatten()
+    })
+}
+
+/// Returns `true` once for each relay: its descriptors have to be registered.
+pub fn register_descriptors() -> bool {
+    RELAY.with(|relay| !std::mem::replace(&mut relay.is_closed_in_children, true))
+}
+
+/// A script starts. In RINIT.
+pub fn script_startup() {
+    RELAY.replace(Relay::new());
+}
+
+/// Frees what the thread owns. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    RELAY.replace(Relay::new());
+}
