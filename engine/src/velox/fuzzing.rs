@@ -29,7 +29,7 @@ use crate::{
     runtime::CancellationToken,
 };
 
-/// The limit of a message, whatever the server answers.
+/// The limit of a message about any answer of a server.
 const MAX_MESSAGE: usize = 64 << 10;
 
 /// Classifies an answer's status and body.
@@ -74,8 +74,8 @@ pub fn body(bytes: &[u8], chunk: usize, max_size: u64) {
 }
 
 /// Checks a file's first bytes and its size.
-pub fn magic(head: &[u8], size: u64, os: &str, arch: &str) {
-    let _ = executable::check(head, size, os, arch);
+pub fn magic(header: &[u8], size: u64, os: &str, arch: &str) {
+    let _ = executable::check(header, size, os, arch);
 }
 
 /// Locates the path of an answer below a root.

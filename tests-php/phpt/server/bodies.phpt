@@ -24,7 +24,7 @@ gzip by its bytes, asked 1: MISS
 gzip by its header, asked 1: MISS
 as text, asked 1: MISS
 cut once, asked 2: MISS
-cut, asked %d: Pillion\RemoteException(700): velox server answered with a binary, which can't be used: it has 1000 bytes, and its header speaks of 65536
+cut, asked %d: Pillion\RemoteException(700): velox server answered with a binary, which can't be used: it has 1000 bytes, and its header describes 65536
 gzip, cut once, asked 2: MISS
 for another platform, asked 1: MISS
 int(200000)

@@ -28,7 +28,7 @@ not_executable, asked 1: MISS
 group_writable, asked 1: MISS
 missing, asked 2: Pillion\RemoteException(700): velox server built %s/rr, but %s/rr is not there: the server's directory has to be shared with this host, and velox.path_map has to say where it is
 empty, asked 2: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it is empty
-truncated, asked 2: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it has 32768 bytes, and its header speaks of 65536
+truncated, asked 2: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it has 32768 bytes, and its header describes 65536
 outside, asked 1: Pillion\RemoteException(700): velox server answered with the path %s.outside/%s/rr, which is below none of the directories in velox.path_map (%s/velox)
 dot_dot, asked 1: Pillion\RemoteException(700): velox server answered with the path %s/../../%s/rr, which is below none of the directories in velox.path_map (%s/velox)
 symlink, asked 1: Pillion\RemoteException(700): velox server built %s/rr, but %s/rr leads over a symbolic link, and none is followed
@@ -36,7 +36,7 @@ symlinked_directory, asked 1: Pillion\RemoteException(700): velox server built %
 directory, asked 1: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it is not a regular file
 fifo, asked 1: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it is not a regular file
 no_magic, asked 1: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it is no ELF executable for linux/amd64: it starts with 23 21 2f 62 69 6e 2f 73
-world_writable, asked 1: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: everybody may write to it, so it may be anybody's; mode 0755 or 0644 would be right
+world_writable, asked 1: Pillion\RemoteException(700): velox server answered with the file %s/rr, which can't be used: it is world-writable; expected mode 0755 or 0644
 missing once, asked 2: MISS
 truncated once, asked 2: MISS
 empty once, asked 2: MISS

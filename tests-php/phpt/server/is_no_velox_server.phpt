@@ -29,11 +29,11 @@ row($velox, 'no path', $answer('application/json', '{"logs":"x"}'));
 row($velox, 'a path that is none', $answer('application/json', '{"path":7}'));
 ?>
 --EXPECTF--
-400, asked 1: Pillion\RemoteException(700): what answers at http://%s/ is no Velox server, velox.server_url is probably wrong: 400 no [1m such page
-404, asked 1: Pillion\RemoteException(700): what answers at http://%s/ is no Velox server, velox.server_url is probably wrong: 404 no [1m such page
-405, asked 1: Pillion\RemoteException(700): what answers at http://%s/ is no Velox server, velox.server_url is probably wrong: 405 no [1m such page
-413, asked 1: Pillion\RemoteException(700): what answers at http://%s/ is no Velox server, velox.server_url is probably wrong: 413 no [1m such page
-415, asked 1: Pillion\RemoteException(700): what answers at http://%s/ is no Velox server, velox.server_url is probably wrong: 415 no [1m such page
+400, asked 1: Pillion\RemoteException(700): the server at http://%s/ is not a Velox server, velox.server_url is probably wrong: 400 no [1m such page
+404, asked 1: Pillion\RemoteException(700): the server at http://%s/ is not a Velox server, velox.server_url is probably wrong: 404 no [1m such page
+405, asked 1: Pillion\RemoteException(700): the server at http://%s/ is not a Velox server, velox.server_url is probably wrong: 405 no [1m such page
+413, asked 1: Pillion\RemoteException(700): the server at http://%s/ is not a Velox server, velox.server_url is probably wrong: 413 no [1m such page
+415, asked 1: Pillion\RemoteException(700): the server at http://%s/ is not a Velox server, velox.server_url is probably wrong: 415 no [1m such page
 301, asked 1: Pillion\RemoteException(700): velox server at http://%s/ answered 301 and pointed to http://127.0.0.1:1/elsewhere: redirects are not followed, velox.server_url has to name the server itself
 302, asked 1: Pillion\RemoteException(700): velox server at http://%s/ answered 302 and pointed to http://127.0.0.1:1/elsewhere: redirects are not followed, velox.server_url has to name the server itself
 307, asked 1: Pillion\RemoteException(700): velox server at http://%s/ answered 307 and pointed to http://127.0.0.1:1/elsewhere: redirects are not followed, velox.server_url has to name the server itself

@@ -37,4 +37,4 @@ two, asked 1: Pillion\InvalidRequestException(200): request_id: must be a valid 
 with details, asked 1: Pillion\InvalidRequestException(200): plugins[3].tag: value is required
 [{"field":"plugins[3].tag","message":"value is required"}]
 broken JSON, asked 1: Pillion\InvalidRequestException(200): request: unmarshal message: proto: unexpected EOF
-nothing, asked 1: Pillion\InvalidRequestException(200): request: velox server refused it without a word
+nothing, asked 1: Pillion\InvalidRequestException(200): request: velox server rejected it without a message

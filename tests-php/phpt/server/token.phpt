@@ -20,10 +20,10 @@ $velox->behave(['answer' => ['kind' => 'raw', 'status' => 403]]);
 thrown(fn () => Pillion\Velox\build(request(['race' => true]))->wait(30));
 ?>
 --EXPECTF--
-Pillion\RemoteException: velox server at http://%s/ refused us with 401: velox.auth_token is missing or wrong (unauthenticated: missing or wrong bearer token)
+Pillion\RemoteException: velox server at http://%s/ denied access with 401: velox.auth_token is missing or wrong (unauthenticated: missing or wrong bearer token)
 NULL
-Pillion\RemoteException: velox server at http://%s/ refused us with 401: velox.auth_token is missing or wrong (unauthenticated: missing or wrong bearer token)
+Pillion\RemoteException: velox server at http://%s/ denied access with 401: velox.auth_token is missing or wrong (unauthenticated: missing or wrong bearer token)
 string(12) "Bearer wrong"
 MISS
 string(13) "Bearer sesame"
-Pillion\RemoteException(700): velox server at http://%s/ refused us with 403: velox.auth_token is missing or wrong (an empty body)
+Pillion\RemoteException(700): velox server at http://%s/ denied access with 403: velox.auth_token is missing or wrong (an empty body)

@@ -45,8 +45,8 @@ impl<S: Write> BodyDecoder<S> {
                 BoundedSink {
                     sink,
                     max_size,
-                    left: max_size,
-                    head: Vec::new(),
+                    remaining: max_size,
+                    header: Vec::new(),
                     inspect,
                     cancel,
                     failure: None,
@@ -112,8 +112,10 @@ fn gzip<S: Write>(
     }
 }
 
-pub(in crate::velox) fn truncated(why: &str) -> AttemptError {
-    let error = Error::Remote(format!("velox server's answer did not arrive whole: {why}"));
+pub(in crate::velox) fn truncated(reason: &str) -> AttemptError {
+    let error = Error::Remote(format!(
+        "velox server's answer did not arrive whole: {reason}"
+    ));
     AttemptError::Transient(RetryReason::Download, error)
 }
 
@@ -127,8 +129,8 @@ pub(in crate::velox) fn too_large(max_size: u64) -> AttemptError {
 struct BoundedSink<S> {
     sink: S,
     max_size: u64,
-    left: u64,
-    head: Vec<u8>,
+    remaining: u64,
+    header: Vec<u8>,
     inspect: Option<Inspect>,
     cancel: CancellationToken,
     failure: Option<AttemptError>,
@@ -152,17 +154,17 @@ impl<S: Write> BoundedSink<S> {
         if self.cancel.is_cancelled() {
             return Err(truncated("the build was cancelled"));
         }
-        self.left = self
-            .left
+        self.remaining = self
+            .remaining
             .checked_sub(bytes.len() as u64)
             .ok_or_else(|| too_large(self.max_size))?;
         if self.inspect.is_some() {
-            self.head.extend_from_slice(bytes);
+            self.header.extend_from_slice(bytes);
         }
         // A body that ends earlier is inspected as a whole, by the caller.
-        if let Some(inspect) = self.inspect.take_if(|_| self.head.len() >= HEADER_LEN) {
-            let head = std::mem::take(&mut self.head);
-            inspect(head.get(..HEADER_LEN).unwrap_or_default())?;
+        if let Some(inspect) = self.inspect.take_if(|_| self.header.len() >= HEADER_LEN) {
+            let header = std::mem::take(&mut self.header);
+            inspect(header.get(..HEADER_LEN).unwrap_or_default())?;
         }
         self.sink
             .write_all(bytes)

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::retry::Jitter;
+use super::backoff::Jitter;
 use crate::{
     Error, Result,
     error::IoContext,
@@ -120,10 +120,10 @@ mod tests {
     async fn raised_limit_admits_the_next_build() {
         let dir = tempfile::tempdir().unwrap();
         let limit = Arc::new(AtomicUsize::new(1));
-        let asked = Arc::clone(&limit);
+        let current = Arc::clone(&limit);
         let slots = BuildSlots::new(
             dir.path().join("slots"),
-            Arc::new(move |_| asked.load(Ordering::Relaxed)),
+            Arc::new(move |_| current.load(Ordering::Relaxed)),
         );
         let mut jitter = Jitter::seeded(1);
         let _first = slots.acquire(&mut jitter).await.unwrap();

@@ -14,10 +14,10 @@ use reqwest::{
 use serde::Deserialize;
 
 use super::{
+    backoff::retry_after,
     body,
     error::{AttemptError, RetryReason},
     response::{self, PathAnswer},
-    retry::retry_after,
 };
 use crate::velox::protocol::request::Request;
 use crate::{

@@ -4,9 +4,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
+    backoff::Jitter,
     build_slots::{BuildLimit, BuildSlots},
     client::Client,
-    retry::Jitter,
     server_file::PathRoot,
     storage::Storage,
 };

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Build, context::BuildContext, leader_task::lead, retry::Jitter};
+use super::{Build, backoff::Jitter, context::BuildContext, leader_task::lead};
 use crate::velox::flight::{
     BuildOutput, FlightId, Follower, Join, Leader, Poll, SingleFlight, inflight::BuildTask,
 };

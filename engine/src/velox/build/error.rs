@@ -9,8 +9,8 @@ use crate::Error;
 pub(in crate::velox) enum AttemptError {
     /// Another attempt would fail in the same way.
     Permanent(Error),
-    /// Probably as [`AttemptError::Permanent`]; but a server whose module proxy is unreachable answers the same. Retry
-    /// once after a pause.
+    /// Probably as [`AttemptError::Permanent`]; but a server without access to its module proxy answers the same.
+    /// Retry once after a pause.
     RetryOnce(Error),
     /// Retry after a pause, as often as the settings allow.
     Transient(RetryReason, Error),

@@ -16,7 +16,7 @@ pub(in crate::velox) enum Mismatch {
 
 /// Checks a file's first bytes and its size against a platform, by Go's names.
 pub(in crate::velox) fn check(
-    head: &[u8],
+    header: &[u8],
     size: u64,
     os: &str,
     arch: &str,
@@ -24,8 +24,8 @@ pub(in crate::velox) fn check(
     if size == 0 {
         return Err(Mismatch::Truncated("it is empty".into()));
     }
-    let wrong = |format: &str| {
-        let start: Vec<String> = head
+    let wrong_format = |format: &str| {
+        let start: Vec<String> = header
             .iter()
             .take(8)
             .map(|byte| format!("{byte:02x}"))
@@ -37,28 +37,28 @@ pub(in crate::velox) fn check(
     };
     match os {
         // All begin with a DOS program, which alone is no Windows executable.
-        "windows" if head.starts_with(b"MZ") => match pe_machine(head) {
+        "windows" if header.starts_with(b"MZ") => match pe_machine(header) {
             Some(machine) => processor(Some(machine), PE, os, arch),
             None if size < HEADER_LEN as u64 => too_short(size),
-            None => wrong("PE"),
+            None => wrong_format("PE"),
         },
-        "windows" => wrong("PE"),
-        "darwin" | "ios" if head.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) => {
+        "windows" => wrong_format("PE"),
+        "darwin" | "ios" if header.starts_with(&[0xcf, 0xfa, 0xed, 0xfe]) => {
             if size < MACH_HEADER {
                 return too_short(size);
             }
-            let machine = Bytes { head, big: false }.word(4);
+            let machine = Bytes { header, big: false }.word(4);
             processor(machine.map(u64::from), MACH, os, arch)
         }
         // A universal binary contains several architectures.
-        "darwin" | "ios" if head.starts_with(&[0xca, 0xfe, 0xba, 0xbe]) => Ok(()),
-        "darwin" | "ios" => wrong("Mach-O"),
-        "js" | "wasip1" if head.starts_with(b"\0asm") => Ok(()),
-        "js" | "wasip1" => wrong("WebAssembly"),
+        "darwin" | "ios" if header.starts_with(&[0xca, 0xfe, 0xba, 0xbe]) => Ok(()),
+        "darwin" | "ios" => wrong_format("Mach-O"),
+        "js" | "wasip1" if header.starts_with(b"\0asm") => Ok(()),
+        "js" | "wasip1" => wrong_format("WebAssembly"),
         // These formats are not checked.
         "plan9" | "aix" => Ok(()),
-        _ if head.starts_with(b"\x7fELF") => elf(head, size, os, arch),
-        _ => wrong("ELF"),
+        _ if header.starts_with(b"\x7fELF") => elf(header, size, os, arch),
+        _ => wrong_format("ELF"),
     }
 }
 
@@ -104,12 +104,12 @@ fn processor<const N: usize>(
     )))
 }
 
-fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Mismatch> {
-    let (wide, big) = (head.get(4) == Some(&2), head.get(5) == Some(&2));
+fn elf(header: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Mismatch> {
+    let (wide, big) = (header.get(4) == Some(&2), header.get(5) == Some(&2));
     if size < if wide { 64 } else { 52 } {
         return too_short(size);
     }
-    let bytes = Bytes { head, big };
+    let bytes = Bytes { header, big };
     processor(bytes.half(18).map(u64::from), ELF, os, arch)?;
     let short = |end: u64| {
         Err(Mismatch::Truncated(format!(
@@ -152,22 +152,22 @@ fn elf(head: &[u8], size: u64, os: &str, arch: &str) -> Result<(), Mismatch> {
     Ok(())
 }
 
-fn pe_machine(head: &[u8]) -> Option<u64> {
-    let bytes = Bytes { head, big: false };
+fn pe_machine(header: &[u8]) -> Option<u64> {
+    let bytes = Bytes { header, big: false };
     let at = usize::try_from(bytes.word(0x3c)?).ok()?;
-    let signature = head.get(at..at.checked_add(4)?)?;
+    let signature = header.get(at..at.checked_add(4)?)?;
     (signature == b"PE\0\0").then(|| bytes.half(at + 4).map(u64::from))?
 }
 
 /// Reads numbers from a file's first bytes.
 struct Bytes<'a> {
-    head: &'a [u8],
+    header: &'a [u8],
     big: bool,
 }
 
 impl Bytes<'_> {
     fn number(&self, at: usize, length: usize) -> Option<u64> {
-        let bytes = self.head.get(at..at.checked_add(length)?)?;
+        let bytes = self.header.get(at..at.checked_add(length)?)?;
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         Some(if self.big {
             bytes.iter().fold(0, add)

@@ -1,13 +1,14 @@
 //! One build. Read from top to bottom: `coordinator` joins the host's flight, `leader_task` leads it, `task` acquires a
-//! build slot and makes attempts (`retry`, `error`), `attempt` asks the server (`client`, `response`), receives its
-//! binary (`server_file`, `open_beneath`, `executable`; `body`, `body_decoder`) and stores it (`storage`). `context`
-//! holds the parts that all builds of a process share.
+//! build slot and makes attempts (`retries` decides on the next one, by `error` and `backoff`), `attempt` asks the
+//! server (`client`, `response`), receives its binary (`server_file`, `open_beneath`, `executable`; `body`,
+//! `body_decoder`) and stores it (`storage`). `context` holds the parts that all builds of a process share.
 
 use std::sync::Arc;
 
 use super::{keys::config_keys::ConfigKeys, protocol::request::Request};
 
 mod attempt;
+mod backoff;
 pub(super) mod body;
 pub(super) mod body_decoder;
 pub(super) mod build_slots;
@@ -20,8 +21,7 @@ pub(super) mod executable;
 pub(super) mod leader_task;
 mod open_beneath;
 pub(super) mod response;
-
-mod retry;
+mod retries;
 pub(super) mod server_file;
 mod storage;
 mod task;

@@ -30,7 +30,7 @@ const SERVER_FAULTS: [&str; 15] = [
     "too many open files",
 ];
 
-/// The answer to a finished build whose binary is a file of the server.
+/// The answer to a finished build with the binary as a file of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(in crate::velox) struct PathAnswer {
     /// Absolute, on the server's file system.

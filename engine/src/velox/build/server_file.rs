@@ -209,7 +209,7 @@ fn open_error(path: &str, local: &Path, error: io::Error) -> AttemptError {
             "velox server built {path}, but {} leads over a symbolic link, and none is followed",
             local.display()
         )),
-        // A name that no file system accepts, or a file instead of a directory: an error of the answer, not of this host.
+        // A name that no file system accepts, or a file instead of a directory: the answer is wrong, not this host.
         (
             io::ErrorKind::NotADirectory
             | io::ErrorKind::InvalidFilename

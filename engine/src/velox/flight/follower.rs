@@ -72,7 +72,7 @@ impl Follower {
         if lock.is_none() && entry.attempt == self.attempt {
             return Ok(Poll::Active(read_progress(&self.slot, entry.attempt)));
         }
-        // A leader writes its outcome before it releases the slot, so an outcome of this attempt exists by now or never.
+        // A leader writes its outcome before it releases the slot, so the outcome of this attempt exists now or never.
         if let Some(outcome) = outcome::read(&self.dir, self.id, self.attempt) {
             return Ok(Poll::Completed(outcome));
         }

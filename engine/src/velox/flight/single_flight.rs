@@ -1,19 +1,19 @@
 //! Joins flights of the host. A directory that all processes share holds a fixed number of slots, so nothing in it
 //! grows. Each slot has two locks: `NNN.lead`, held exclusively by the leader, which builds, and `NNN.wait`, shared by
-//! the followers. The locks are the truth, because the kernel releases them with the process; the [`table`](super::table)
-//! only assigns slots to configurations. Every change of the leader happens under `table.lock`:
+//! the followers. The locks are the truth, because the kernel releases them with the process; the table only assigns
+//! slots to configurations. Every change of the leader happens under `table.lock`:
 //!
 //! | process | finds | does |
 //! | --- | --- | --- |
 //! | joining | no led slot of this configuration | leads: a new attempt in its old slot, or in a free one |
-//! | joining | its old slot, whose leader has died while others follow | leads in its place |
+//! | joining | its old slot, with followers of a dead leader | leads in its place |
 //! | joining | a led slot | follows: acquires the shared lock, remembers the attempt |
 //! | joining, forced | a led slot of a build that is not forced | joins again later, until that build is over |
 //! | follower | the outcome of its attempt | returns it |
 //! | follower | its slot without a leader, no outcome | the leader has died: leads, with a new attempt |
-//! | follower | another attempt in its slot, no outcome of its own | follows that one; joins again if it needs a forced build and that isn't |
+//! | follower | another attempt in its slot, no outcome of its own | follows that one, or joins again for a forced build |
 //! | leader, done | | writes the outcome, then releases the slot |
-//! | leader without subscribers | the wait lock is free | there is no follower: empties the slot, releases it, stops the build |
+//! | leader without subscribers | the wait lock is free | has no follower: empties the slot, releases it, stops the build |
 //!
 //! A slot is assigned to another configuration only if both its locks are free, so a follower never finds another
 //! configuration in its slot. Runs on blocking threads; every call returns within [`LOCK_TIMEOUT`].

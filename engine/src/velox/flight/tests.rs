@@ -105,7 +105,7 @@ fn followers_get_the_output_of_the_leader() {
     }
     assert!(flights.active().is_empty());
     assert_eq!(flights.completed().len(), 1);
-    // Those who ask now are a flight of tsuccessor own.
+    // A later request starts a new flight.
     lead(&flights, ID, false);
 }
 
@@ -324,7 +324,7 @@ fn flight_of_a_killed_leader_is_taken_over_in_a_second() {
     std::io::Read::read_exact(&mut &read, &mut [0]).unwrap();
     let mut follower = follow(&flights, ID, false);
     assert!(matches!(follower.poll().unwrap(), Poll::Active(None)));
-    // SAFETY: our own child.
+    // SAFETY: the child of this process.
     unsafe { libc::kill(child, libc::SIGKILL) };
     let start = Instant::now();
     // SAFETY: as above.

@@ -8,7 +8,7 @@
 //!   `,"excludes":[{"module","version"}…]` (both sorted), `,"race":true`, `,"debug":true`.
 //! * **digest**: the same bytes without the lower-casing, first 8 bytes of their SHA-256. Module paths and tags are
 //!   case-sensitive, so different configurations may share a key.
-//! * **extended key**: for a configuration whose key belongs to another one: SHA-256 over
+//! * **extended key**: if the key belongs to another configuration: SHA-256 over
 //!   `<key's bytes>\n<digest's bytes>`, first 8 bytes.
 
 use std::fmt::Write as _;

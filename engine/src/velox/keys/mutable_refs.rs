@@ -1,4 +1,4 @@
-//! References whose target may change. A release tag, a pseudo-version and a full commit hash are immutable; `master`,
+//! References with a mutable target. A release tag, a pseudo-version and a full commit hash are immutable; `master`,
 //! `latest`, a branch, `v5` and an abbreviated hash are mutable.
 
 use crate::velox::protocol::request::Request;
@@ -8,7 +8,7 @@ use crate::velox::protocol::request::Request;
 #[must_use]
 pub fn mutable_ref(request: &Request) -> Option<&str> {
     let replaced = request.replaces.iter().filter_map(|replace| {
-        // Without a version it is a directory of the build server, whose content may change at any time.
+        // Without a version it is a directory of the build server; its content may change at any time.
         match replace.new.rsplit_once('@') {
             Some((_, version)) => (!is_fixed(version)).then_some(version),
             None => Some(replace.new.as_str()),

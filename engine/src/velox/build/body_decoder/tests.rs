@@ -1,4 +1,4 @@
-//! Bodies that arrive, break off, grow without end, or find no room.
+//! Complete, truncated and endless bodies, and a full disk.
 
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;

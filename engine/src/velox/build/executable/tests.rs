@@ -1,4 +1,4 @@
-//! Executables of all kinds, cut ones, and what is none.
+//! Executables of all formats, truncated ones, and other files.
 
 use proptest::prelude::*;
 

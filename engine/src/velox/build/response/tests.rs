@@ -160,7 +160,7 @@ fn compile_and_version_errors_are_build_failures() {
         assert!(build.message.ends_with(end), "{}", build.message);
         assert_eq!(build.http_status, 500);
     }
-    // A server whose module proxy is unreachable answers the same, byte for byte.
+    // A server without access to its module proxy answers the same, byte for byte.
     let AttemptError::RetryOnce(Error::BuildFailed(build)) = internal_error(tag) else {
         panic!()
     };

@@ -22,7 +22,7 @@ fn with(changes: Value) -> Value {
     value
 }
 
-fn wrong(value: &Value) -> Vec<String> {
+fn violations_of(value: &Value) -> Vec<String> {
     match Request::from_json(value) {
         Err(Error::InvalidRequest(violations)) => {
             violations.iter().map(ToString::to_string).collect()
@@ -166,10 +166,10 @@ fn every_violation_names_its_field() {
         ),
     ];
     for (change, message) in table {
-        assert_eq!(wrong(&with(change.clone())), [message], "{change}");
+        assert_eq!(violations_of(&with(change.clone())), [message], "{change}");
     }
     assert_eq!(
-        wrong(&json!([])),
+        violations_of(&json!([])),
         ["request: must be an object with rr_version and plugins, not a list"]
     );
 }
@@ -260,7 +260,7 @@ fn request_with_too_long_texts_is_rejected() {
         with(json!({"plugins": vec![plugin; plugins]}))
     };
     assert_eq!(
-        wrong(&of(1000, 1000)),
+        violations_of(&of(1000, 1000)),
         ["request: its texts must be at most 262144 bytes long in all, and are 1006000"]
     );
     let longest = Request::from_json(&of(1000, 256)).unwrap();

@@ -110,12 +110,12 @@ mod tests {
     #[test]
     fn pause_is_at_least_half_of_its_ceiling() {
         let mut jitter = Jitter::seeded(1);
-        let most = Duration::from_secs(4);
-        let pauses: Vec<Duration> = (0..1000).map(|_| jitter.equal(most)).collect();
-        assert!(pauses.iter().all(|pause| (most / 2..=most).contains(pause)));
+        let max = Duration::from_secs(4);
+        let pauses: Vec<Duration> = (0..1000).map(|_| jitter.equal(max)).collect();
+        assert!(pauses.iter().all(|pause| (max / 2..=max).contains(pause)));
         let low = Duration::from_millis(2100);
         assert!(pauses.iter().any(|pause| *pause < low));
-        assert!(pauses.iter().any(|pause| *pause > most - (low - most / 2)));
+        assert!(pauses.iter().any(|pause| *pause > max - (low - max / 2)));
     }
 
     #[test]
@@ -154,9 +154,9 @@ mod tests {
     #[test]
     fn pauses_cover_the_whole_range() {
         let mut jitter = Jitter::seeded(1);
-        let (least, most) = (Duration::from_millis(100), Duration::from_millis(250));
-        let pauses: Vec<Duration> = (0..1000).map(|_| jitter.between(least, most)).collect();
-        assert!(pauses.iter().all(|pause| (least..=most).contains(pause)));
+        let (min, max) = (Duration::from_millis(100), Duration::from_millis(250));
+        let pauses: Vec<Duration> = (0..1000).map(|_| jitter.between(min, max)).collect();
+        assert!(pauses.iter().all(|pause| (min..=max).contains(pause)));
         assert!(
             pauses
                 .iter()
@@ -167,6 +167,6 @@ mod tests {
                 .iter()
                 .any(|pause| *pause > Duration::from_millis(240))
         );
-        assert_eq!(jitter.between(most, least), most);
+        assert_eq!(jitter.between(max, min), max);
     }
 }
