@@ -20,7 +20,7 @@ use std::{
 
 use pillion_engine::artifacts::{
     Clock, CommitMeta, ConfigDigest, Key, Store, StoreOptions,
-    fixture::{self, Where},
+    fixture::{self, Target},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -63,7 +63,7 @@ fn ms(duration: Duration) -> f64 {
 fn lookups(scratch: &Path, shm: &Path, count: u32) {
     let options = options(scratch, shm, &format!("lookups-{count}"), count);
     let start = Instant::now();
-    let store = fixture::fill(options, count, Where::Index).unwrap();
+    let store = fixture::fill(options, count, Target::Index).unwrap();
     let mapped = store.stats().index_bytes;
     println!(
         "{count} entries: {mapped} bytes mapped, filled in {:.0} ms",
@@ -135,7 +135,7 @@ fn shuffle(keys: &mut [Key]) {
 fn first_lookup(scratch: &Path, shm: &Path) {
     let options = options(scratch, shm, "first", 16_384);
     let start = Instant::now();
-    let store = fixture::fill(options.clone(), 10_000, Where::Disk { binary_size: 1000 }).unwrap();
+    let store = fixture::fill(options.clone(), 10_000, Target::Disk { binary_size: 1000 }).unwrap();
     println!(
         "10000 on disk: written and scanned in {:.0} ms",
         start.elapsed().as_secs_f64() * 1e3

@@ -4,7 +4,7 @@
 use std::{cell::OnceCell, path::PathBuf};
 
 use arbitrary::Arbitrary;
-use pillion_engine::artifacts::{ConfigDigest, Key, Record, fuzzing};
+use pillion_engine::artifacts::{ConfigDigest, Key, IndexRecord, fuzzing};
 
 thread_local!(static DIR: OnceCell<(tempfile::TempDir, PathBuf)> = const { OnceCell::new() });
 
@@ -17,7 +17,7 @@ struct Input {
 }
 
 libfuzzer_sys::fuzz_target!(|input: Input| {
-    let records: Vec<Record> = input.records.iter().take(40).map(record).collect();
+    let records: Vec<IndexRecord> = input.records.iter().take(40).map(record).collect();
     DIR.with(|dir| {
         let (_keep, path) = dir.get_or_init(|| {
             let dir = tempfile::tempdir_in("/dev/shm")
@@ -30,10 +30,10 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
     });
 });
 
-fn record((key, time): &(u64, u32)) -> Record {
+fn record((key, time): &(u64, u32)) -> IndexRecord {
     let mut sha256 = [0; 32];
     sha256[..8].copy_from_slice(&key.to_be_bytes());
-    Record {
+    IndexRecord {
         key: Key(*key),
         sha256,
         size: u64::from(*time) << (key % 33),

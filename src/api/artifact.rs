@@ -13,7 +13,7 @@ use ext_php_rs::ffi::{
 };
 use pillion_engine::{
     Error,
-    artifacts::{Artifact, Record},
+    artifacts::{Artifact, IndexRecord},
     velox,
 };
 
@@ -121,7 +121,7 @@ pub unsafe fn register() {
 
 /// Makes the object for what the index gave.
 #[inline]
-pub fn give_hit(record: Record, ret: ZvalOut) {
+pub fn give_hit(record: IndexRecord, ret: ZvalOut) {
     give(Artifact::hit(record), ret);
 }
 

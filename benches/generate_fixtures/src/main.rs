@@ -9,7 +9,7 @@ use pillion_engine::{
     Error, Result,
     artifacts::{
         Clock, Store, StoreOptions,
-        fixture::{self, Where},
+        fixture::{self, Target},
     },
 };
 
@@ -35,17 +35,17 @@ fn run(arguments: &[String]) -> Result<()> {
     };
     let mut options = StoreOptions::new(dir, run_dir);
     options.max_entries = number(capacity)?;
-    let place = match place.as_str() {
-        "index" => Where::Index,
-        "disk" => Where::Disk { binary_size: 64 },
+    let target = match place.as_str() {
+        "index" => Target::Index,
+        "disk" => Target::Disk { binary_size: 64 },
         "writes" => {
             fixture::write_continuously(&Store::attach(options, Clock::System)?, number(count)?);
             return Err(Error::State("the index can't be changed".into()));
         }
         other => return Err(Error::Config(format!("{other}: index, disk or writes"))),
     };
-    let store = fixture::fill(options, number(count)?, place)?;
-    if matches!(place, Where::Disk { .. }) {
+    let store = fixture::fill(options, number(count)?, target)?;
+    if matches!(target, Target::Disk { .. }) {
         store.export()?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::PathBuf, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use super::{ConfigDigest, Key, Record, Store};
+use super::{ConfigDigest, IndexRecord, Key, Store};
 
 /// Whether an artifact was in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct TemporaryBinary {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// Its key, hash, size and times.
-    pub record: Record,
+    pub record: IndexRecord,
     /// The location of its binary.
     pub location: Location,
     /// Whether it was in the cache.
@@ -68,7 +68,7 @@ impl Artifact {
     /// An artifact that was in the cache.
     #[inline]
     #[must_use]
-    pub fn hit(record: Record) -> Self {
+    pub fn hit(record: IndexRecord) -> Self {
         Self {
             record,
             location: Location::Cached,
@@ -78,7 +78,7 @@ impl Artifact {
 
     /// An artifact that was committed to the cache just now.
     #[must_use]
-    pub fn committed(record: Record) -> Self {
+    pub fn committed(record: IndexRecord) -> Self {
         Self {
             cache_status: CacheStatus::Miss,
             ..Self::hit(record)
@@ -88,7 +88,7 @@ impl Artifact {
     /// A placeholder for an object that PHP must not construct.
     #[must_use]
     pub fn empty() -> Self {
-        Self::hit(Record {
+        Self::hit(IndexRecord {
             key: Key(0),
             sha256: [0; 32],
             size: 0,
@@ -114,14 +114,14 @@ impl Artifact {
 impl TemporaryBinary {
     /// Opens the binary if it still has the size of its record.
     #[must_use]
-    pub fn open(&self, record: &Record) -> Option<File> {
+    pub fn open(&self, record: &IndexRecord) -> Option<File> {
         let file = File::open(&self.path).ok()?;
         (file.metadata().ok()?.len() == record.size).then_some(file)
     }
 
     /// Hashes the binary again, and returns whether it matches its record.
     #[must_use]
-    pub fn verify(&self, record: &Record) -> bool {
+    pub fn verify(&self, record: &IndexRecord) -> bool {
         let Some(mut file) = self.open(record) else {
             return false;
         };

@@ -11,7 +11,7 @@ use crate::{
     host::clock::{since_boot, unix_ms},
 };
 
-/// Where the time comes from.
+/// Target the time comes from.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The system's coarse wall clock.

@@ -18,19 +18,19 @@ use crate::{descriptors, host::files};
 
 /// A directory that is open.
 #[derive(Debug)]
-pub(super) struct Folder(OwnedFd);
+pub(super) struct DirFd(OwnedFd);
 
 const HERE: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
-impl Folder {
+impl DirFd {
     /// Opens a directory that the user named; links on the way are the user's own.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
+    pub(super) fn open_path(path: &Path) -> io::Result<Self> {
         descriptors::reserve_stdio();
         Ok(Self(fs::open(path, HERE | OFlags::RDONLY, Mode::empty())?))
     }
 
     /// Opens a directory in this one; a link is refused.
-    pub(super) fn folder(&self, name: &str) -> io::Result<Self> {
+    pub(super) fn open_dir(&self, name: &str) -> io::Result<Self> {
         let flags = HERE | OFlags::RDONLY | OFlags::NOFOLLOW;
         Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
@@ -40,13 +40,13 @@ impl Folder {
         clippy::useless_conversion,
         reason = "the types differ between systems"
     )]
-    pub(super) fn make_folder(&self, name: &str) -> io::Result<Self> {
+    pub(super) fn create_dir(&self, name: &str) -> io::Result<Self> {
         match fs::mkdirat(&self.0, name, Mode::RWXU) {
             Ok(()) => {}
-            Err(Errno::EXIST) => return self.folder(name),
+            Err(Errno::EXIST) => return self.open_dir(name),
             Err(error) => return Err(error.into()),
         }
-        let made = self.folder(name)?;
+        let made = self.open_dir(name)?;
         let above = u32::from(fs::fstat(&self.0)?.st_mode);
         fs::fchmod(
             &made.0,
@@ -115,18 +115,18 @@ impl Folder {
     }
 
     /// Whether that name leads to that very file.
-    pub(super) fn holds(&self, name: &str, file: &File) -> io::Result<bool> {
-        self.same(name, &fs::fstat(file)?)
+    pub(super) fn names_file(&self, name: &str, file: &File) -> io::Result<bool> {
+        self.names_same(name, &fs::fstat(file)?)
     }
 
     /// Whether that name leads to the file that was found before.
-    pub(super) fn same(&self, name: &str, found: &Stat) -> io::Result<bool> {
+    pub(super) fn names_same(&self, name: &str, found: &Stat) -> io::Result<bool> {
         let named = self.stat(name)?;
         Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino)))
     }
 
     /// Device and inode of this directory.
-    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+    pub(super) fn device_and_inode(&self) -> io::Result<(u64, u64)> {
         let stat = fs::fstat(&self.0)?;
         #[allow(
             clippy::useless_conversion,
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn planted_links_pipes_and_folders_are_not_opened() {
         let dir = tempfile::tempdir().unwrap();
-        let here = Folder::at(dir.path()).unwrap();
+        let here = DirFd::open_path(dir.path()).unwrap();
         std::fs::write(dir.path().join("target"), "secret").unwrap();
         symlink("target", dir.path().join("link")).unwrap();
         std::fs::create_dir(dir.path().join("folder")).unwrap();
@@ -222,7 +222,7 @@ mod tests {
         assert!(here.open("link").unwrap().is_none());
         assert!(here.open("pipe").unwrap().is_none());
         assert!(here.open("folder").unwrap().is_none());
-        assert!(here.folder("to-folder").is_err());
+        assert!(here.open_dir("to-folder").is_err());
         assert!(here.create("link").is_err());
         assert_eq!(here.file_size("link").unwrap(), None);
         assert_eq!(here.file_size("target").unwrap(), Some(6));
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_file_longer_than_the_limit_shows_by_one_byte() {
         let dir = tempfile::tempdir().unwrap();
-        let here = Folder::at(dir.path()).unwrap();
+        let here = DirFd::open_path(dir.path()).unwrap();
         std::fs::write(dir.path().join("a"), "12345").unwrap();
         assert_eq!(here.read("a", 3).unwrap().unwrap().len(), 4);
         assert_eq!(here.read("a", 5).unwrap().unwrap(), b"12345");

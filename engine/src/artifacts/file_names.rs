@@ -5,31 +5,31 @@ use super::{Key, commit::temp_file, record::hex};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Name {
+pub(super) enum FileName {
     /// `<key>.json`
-    Entry(Key),
+    Metadata(Key),
     /// `<key>.<8 digits>.bin`
     Binary(Key),
     /// `<key>.bin`: our second name for a binary, or the old plugin's only one.
     Link(Key),
     /// A link of ours on its way to its name.
-    Temporary,
+    Temp,
     /// `<key>.bin.tmp`: the old plugin's.
-    OldTemporary,
+    PluginTemp,
 }
 
-impl Name {
+impl FileName {
     /// `None`: no name of ours.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        if temp_file::is_ours(name) {
-            return Some(Self::Temporary);
+        if temp_file::is_temp_name(name) {
+            return Some(Self::Temp);
         }
         let (key, rest) = name.split_at_checked(16)?;
         let key = Key::parse(key.as_bytes())?;
         match rest {
-            ".json" => Some(Self::Entry(key)),
+            ".json" => Some(Self::Metadata(key)),
             ".bin" => Some(Self::Link(key)),
-            ".bin.tmp" => Some(Self::OldTemporary),
+            ".bin.tmp" => Some(Self::PluginTemp),
             _ => {
                 let digits = rest.strip_prefix('.')?.strip_suffix(".bin")?;
                 let lower = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
@@ -40,7 +40,7 @@ impl Name {
 }
 
 /// `<key>.json`
-pub(super) fn entry_name(key: Key) -> String {
+pub(super) fn metadata_name(key: Key) -> String {
     format!("{key}.json")
 }
 
@@ -62,16 +62,19 @@ mod tests {
     #[test]
     fn each_name_that_is_made_is_recognised() {
         let key = Key(0xab01);
-        assert_eq!(Name::parse(&entry_name(key)), Some(Name::Entry(key)));
-        assert_eq!(Name::parse(&link_name(key)), Some(Name::Link(key)));
         assert_eq!(
-            Name::parse(&binary_name(key, &[0xfe; 32])),
-            Some(Name::Binary(key))
+            FileName::parse(&metadata_name(key)),
+            Some(FileName::Metadata(key))
+        );
+        assert_eq!(FileName::parse(&link_name(key)), Some(FileName::Link(key)));
+        assert_eq!(
+            FileName::parse(&binary_name(key, &[0xfe; 32])),
+            Some(FileName::Binary(key))
         );
         let temporary = temp_file::random_name().unwrap();
-        assert_eq!(Name::parse(&temporary), Some(Name::Temporary));
-        let old = Name::parse("000000000000ab01.bin.tmp");
-        assert_eq!(old, Some(Name::OldTemporary));
+        assert_eq!(FileName::parse(&temporary), Some(FileName::Temp));
+        let old = FileName::parse("000000000000ab01.bin.tmp");
+        assert_eq!(old, Some(FileName::PluginTemp));
     }
 
     #[test]
@@ -90,7 +93,7 @@ mod tests {
             "éééééééé.json",
             "something.tmp",
         ] {
-            assert_eq!(Name::parse(name), None, "{name}");
+            assert_eq!(FileName::parse(name), None, "{name}");
         }
     }
 }

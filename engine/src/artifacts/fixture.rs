@@ -7,9 +7,9 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Clock, ConfigDigest, Key, Record, Store, StoreOptions,
-    file_names::{entry_name, link_name},
-    index::{Note, Stored},
+    Clock, ConfigDigest, IndexRecord, Key, Store, StoreOptions,
+    file_names::{link_name, metadata_name},
+    index::{Pending, Stored},
     metadata,
 };
 use crate::{Error, Result, error::IoContext as _};
@@ -17,9 +17,9 @@ use crate::{Error, Result, error::IoContext as _};
 /// Stored under one holding of the lock.
 const BATCH: u32 = 4096;
 
-/// Where the artifacts are to be.
+/// Target the artifacts are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
+pub enum Target {
     /// In the index, which says it was filled. Nothing stands on disk: whoever opens one of them
     /// finds that out.
     Index,
@@ -63,11 +63,11 @@ pub fn canonical(n: u32) -> String {
 ///
 /// # Errors
 /// The directory can't be made or written; the index has less room than `count`.
-pub fn fill(options: StoreOptions, count: u32, place: Where) -> Result<Store> {
+pub fn fill(options: StoreOptions, count: u32, place: Target) -> Result<Store> {
     let store = Store::attach(options, Clock::System)?;
     match place {
-        Where::Index => fill_index(&store, count)?,
-        Where::Disk { binary_size } => {
+        Target::Index => fill_index(&store, count)?,
+        Target::Disk { binary_size } => {
             let bytes = vec![0x5a; binary_size as usize];
             for n in 0..count {
                 write(&store, n, &bytes).context(|| format!("writing artifact {n}"))?;
@@ -88,7 +88,7 @@ fn fill_index(store: &Store, count: u32) -> Result<()> {
             }
         }
     }
-    store.index.rescan_ends();
+    store.index.end_rescan();
     Ok(())
 }
 
@@ -99,7 +99,7 @@ pub fn write_continuously(store: &Store, count: u32) {
     while let Some(writer) = store.writer() {
         for key in &keys {
             if let Some(record) = store.index.get(*key) {
-                writer.noting(*key, Note::Change, || writer.store(&record));
+                writer.with_pending(*key, Pending::Change, || writer.store(&record));
             }
         }
     }
@@ -108,23 +108,23 @@ pub fn write_continuously(store: &Store, count: u32) {
 /// Straight to the final names and without waiting for the disk, which a real commit never does.
 fn write(store: &Store, n: u32, bytes: &[u8]) -> io::Result<()> {
     let record = record(store, n, bytes);
-    let folder = store.disk.make_place(record.key)?;
+    let folder = store.cache_dir.create_shard(record.key)?;
     let binary = record.file_name();
     folder.remove(&binary)?;
     folder.create(&binary)?.write_all(bytes)?;
     folder.chmod(&binary, 0o755)?;
     folder.remove(&link_name(record.key))?;
     folder.link(&binary, &folder, &link_name(record.key))?;
-    let entry = entry_name(record.key);
+    let entry = metadata_name(record.key);
     folder.remove(&entry)?;
     folder
         .create(&entry)?
         .write_all(&metadata::format(&record, &config(n))?)
 }
 
-fn record(store: &Store, n: u32, bytes: &[u8]) -> Record {
+fn record(store: &Store, n: u32, bytes: &[u8]) -> IndexRecord {
     let now_ms = store.clock.now_ms();
-    Record {
+    IndexRecord {
         key: key(n),
         sha256: Sha256::digest(bytes).into(),
         size: bytes.len() as u64,

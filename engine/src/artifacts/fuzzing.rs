@@ -4,11 +4,11 @@
 use std::{fs::File, os::unix::fs::FileExt as _, path::Path};
 
 use super::{
-    Key, Record,
-    file_names::Name,
+    IndexRecord, Key,
+    file_names::FileName,
     index::{Index, Stored},
     journal,
-    layout::{CONTROL, Disk},
+    layout::{CacheDir, META_DIR},
     metadata,
     plugin_compat::import,
     record::{hex, parse_sha256},
@@ -20,7 +20,7 @@ pub const CAPACITY: u32 = 24;
 
 /// An entry that can be read is written and read again as the same one.
 pub fn entry(bytes: &[u8]) {
-    let whole = metadata::parse_entry(bytes);
+    let whole = metadata::parse_metadata(bytes);
     if let Ok(record) = metadata::parse_record(bytes) {
         // Without the configuration more is accepted: numbers that no float holds, say.
         let config = whole.as_ref().map(|entry| entry.config.clone());
@@ -37,7 +37,7 @@ pub fn old_index(bytes: &[u8]) {
         return;
     };
     for (name, value) in entries {
-        if let Some((_, old)) = import::parse_entry(&name, value) {
+        if let Some((_, old)) = import::parse_plugin_entry(&name, value) {
             import::times(&old, 1_800_000_000_000, u64::MAX);
             if let Some(config) = import::normal(old.config()) {
                 assert_eq!(import::normal(&config).as_ref(), Some(&config));
@@ -54,7 +54,9 @@ pub fn names(text: &str) {
     if let Some(sha256) = parse_sha256(text) {
         assert_eq!(hex(&sha256), text);
     }
-    if let Some(Name::Entry(key) | Name::Binary(key) | Name::Link(key)) = Name::parse(text) {
+    if let Some(FileName::Metadata(key) | FileName::Binary(key) | FileName::Link(key)) =
+        FileName::parse(text)
+    {
         assert!(text.starts_with(&key.to_string()) && !text.contains('/'));
     }
     if let Some(ms) = rfc3339::parse(text) {
@@ -64,22 +66,22 @@ pub fn names(text: &str) {
 
 /// The log of changes in a cache directory, read from any position.
 pub fn changes(dir: &Path, log: &[u8], file: u64, offset: u64) {
-    let control = dir.join(CONTROL);
+    let control = dir.join(META_DIR);
     let _ = std::fs::create_dir_all(&control);
     let _ = std::fs::write(control.join("changes"), log);
-    let disk = Disk::new(dir.to_owned(), None);
+    let disk = CacheDir::new(dir.to_owned(), None);
     let named = log.get(8..16).and_then(|bytes| bytes.try_into().ok());
     for file in [file, named.map_or(0, u64::from_le_bytes)] {
         let news = journal::since(&disk, journal::Position { file, offset });
-        if let Ok(journal::News::Keys(keys, to)) = news {
+        if let Ok(journal::Changes::Keys(keys, to)) = news {
             assert!(keys.len() as u64 * journal::RECORD <= to.offset);
         }
     }
-    assert!(journal::note(&disk, Key(7)).is_ok() && journal::tidy(&disk).is_ok());
+    assert!(journal::append(&disk, Key(7)).is_ok() && journal::restart_if_full(&disk).is_ok());
 }
 
 /// An index with these records, damaged word by word: read as it is, opened anew, and repaired.
-pub fn index(dir: &Path, records: &[Record], damage: &[(u32, u64)]) {
+pub fn index(dir: &Path, records: &[IndexRecord], damage: &[(u32, u64)]) {
     let _ = std::fs::remove_dir_all(dir);
     let _ = std::fs::create_dir_all(dir);
     let Ok(index) = Index::open(dir, 1, CAPACITY) else {
@@ -108,32 +110,32 @@ pub fn index(dir: &Path, records: &[Record], damage: &[(u32, u64)]) {
 }
 
 /// What is found is what was asked for, whatever the words say.
-fn read(index: &Index, records: &[Record]) {
+fn read(index: &Index, records: &[IndexRecord]) {
     for record in records {
         let found = index.find(record.key, record.created_ms, |_| true);
         assert!(found.is_none_or(|found| found.key == record.key));
-        index.used(record.key, u64::MAX);
+        index.record_use(record.key, u64::MAX);
     }
     let slots = CAPACITY as usize * 2;
     assert!(index.records().count() <= slots);
     let _ = (index.len(), index.total_size(), index.position());
     let _ = (
         index.is_interrupted(),
-        index.wants_rescan(),
-        index.evicted(),
+        index.needs_rescan(),
+        index.eviction_counts(),
     );
 }
 
 /// Made anew from its slots, an index holds what is stored into it, and gives it up again.
-fn repair(index: &Index, records: &[Record]) {
+fn repair(index: &Index, records: &[IndexRecord]) {
     let Some(writer) = index.writer(super::index::LOCK_TIMEOUT) else {
         return;
     };
-    assert!(writer.interrupted().len() <= 2);
-    for key in writer.interrupted() {
+    assert!(writer.interrupted_keys().len() <= 2);
+    for key in writer.interrupted_keys() {
         writer.remove(key);
     }
-    writer.repaired();
+    writer.clear_pending();
     writer.reindex();
     for record in records {
         let _ = writer.neighbours(record.key).count();

@@ -19,8 +19,8 @@ use std::{
 
 use super::{
     Key,
-    dir_fd::Folder,
-    layout::{CONTROL, Disk, absent},
+    dir_fd::DirFd,
+    layout::{CacheDir, META_DIR, none_if_absent},
 };
 use crate::{
     failpoint::{FailPoint, reach},
@@ -32,9 +32,9 @@ const MAGIC: [u8; 8] = *b"PILLCHG1";
 /// Bytes of one change.
 pub(super) const RECORD: u64 = 16;
 /// Followed one by one up to here; what is further behind reads the whole disk.
-const MOST: u64 = 4096 * RECORD;
+const MAX_FOLLOWED: u64 = 4096 * RECORD;
 /// Begun anew beyond it, which makes every index read its disk once.
-const FULL: u64 = 1 << 20;
+const MAX_LEN: u64 = 1 << 20;
 
 /// How far the changes were followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,20 +47,20 @@ pub(super) struct Position {
 
 /// What has changed since a position.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum News {
-    Nothing,
+pub(super) enum Changes {
+    None,
     Keys(Vec<Key>, Position),
     /// Everything may have; from here on it can be followed again.
-    Anything(Position),
+    Unknown(Position),
 }
 
 /// Notes a change. Returns the position behind it.
-pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
-    let control = disk.make_control()?;
+pub(super) fn append(cache_dir: &CacheDir, key: Key) -> io::Result<Position> {
+    let control = cache_dir.create_meta_dir()?;
     for _ in 0..4 {
         let log = control.append(NAME)?;
-        let (Some(mut log), Some(file)) = named(log)? else {
-            begin(disk, &control)?;
+        let (Some(mut log), Some(file)) = with_file_id(log)? else {
+            create(cache_dir, &control)?;
             continue;
         };
         let mut record = [0; RECORD as usize];
@@ -84,52 +84,54 @@ pub(super) fn note(disk: &Disk, key: Key) -> io::Result<Position> {
 
 /// Which file the log is, and its bytes, by its path alone; nothing: there is none. Asked without
 /// having a network file system ask its server.
-pub(super) fn glance(disk: &Disk) -> Glance {
-    let path = disk.control_path().join(NAME);
+pub(super) fn file_stamp(cache_dir: &CacheDir) -> FileStamp {
+    let path = cache_dir.meta_path().join(NAME);
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
         let flags = AtFlags::STATX_DONT_SYNC | AtFlags::SYMLINK_NOFOLLOW;
         statx(CWD, path, flags, StatxFlags::INO | StatxFlags::SIZE).map_or_else(
-            |_| Glance::default(),
-            |stat| Glance(stat.stx_ino, stat.stx_size),
+            |_| FileStamp::default(),
+            |stat| FileStamp(stat.stx_ino, stat.stx_size),
         )
     }
     #[cfg(not(target_os = "linux"))]
-    path.symlink_metadata()
-        .map_or_else(|_| Glance::default(), |stat| Glance(stat.ino(), stat.len()))
+    path.symlink_metadata().map_or_else(
+        |_| FileStamp::default(),
+        |stat| FileStamp(stat.ino(), stat.len()),
+    )
 }
 
 /// Inode and bytes of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Glance(u64, u64);
+pub(super) struct FileStamp(u64, u64);
 
 /// What this process saw when it last followed the log.
 #[derive(Debug, Default)]
-pub(super) struct Looked(AtomicU64, AtomicU64);
+pub(super) struct LastSeen(AtomicU64, AtomicU64);
 
-impl Looked {
+impl LastSeen {
     /// Notes a look, before the log is read: what comes later is news.
-    pub(super) fn at(&self, seen: Glance) {
+    pub(super) fn set(&self, seen: FileStamp) {
         self.0.store(seen.0, Ordering::Relaxed);
         self.1.store(seen.1, Ordering::Relaxed);
     }
 
     /// Whether there is something that neither this process nor another one has followed into the
     /// index that stands at `position`.
-    pub(super) fn differs(&self, seen: Glance, position: Position) -> bool {
+    pub(super) fn differs(&self, seen: FileStamp, position: Position) -> bool {
         let same_file = seen.0 == self.0.load(Ordering::Relaxed);
         let followed = seen.1 == position.offset || seen.1 == self.1.load(Ordering::Relaxed);
         !(same_file && followed)
     }
 }
 
-/// Where the log ends at this moment.
-pub(super) fn end(disk: &Disk) -> io::Result<Position> {
-    let Some(log) = open(disk)? else {
+/// Target the log ends at this moment.
+pub(super) fn end(cache_dir: &CacheDir) -> io::Result<Position> {
+    let Some(log) = open(cache_dir)? else {
         return Ok(Position::default());
     };
-    let file = name(&log)?.unwrap_or(0);
+    let file = file_id(&log)?.unwrap_or(0);
     Ok(Position {
         file,
         offset: log.metadata()?.len(),
@@ -137,21 +139,21 @@ pub(super) fn end(disk: &Disk) -> io::Result<Position> {
 }
 
 /// What was changed behind that position.
-pub(super) fn since(disk: &Disk, from: Position) -> io::Result<News> {
-    let to = end(disk)?;
+pub(super) fn since(cache_dir: &CacheDir, from: Position) -> io::Result<Changes> {
+    let to = end(cache_dir)?;
     if to == from {
-        return Ok(News::Nothing);
+        return Ok(Changes::None);
     }
     let behind = to.offset.saturating_sub(from.offset);
-    if to.file != from.file || to.offset < from.offset || behind > MOST {
-        return Ok(News::Anything(to));
+    if to.file != from.file || to.offset < from.offset || behind > MAX_FOLLOWED {
+        return Ok(Changes::Unknown(to));
     }
     let mut bytes = vec![0; behind as usize];
-    match open(disk)? {
-        Some(log) if name(&log)? == Some(from.file) => {
+    match open(cache_dir)? {
+        Some(log) if file_id(&log)? == Some(from.file) => {
             log.read_exact_at(&mut bytes, from.offset)?
         }
-        _ => return Ok(News::Anything(to)),
+        _ => return Ok(Changes::Unknown(to)),
     }
     let (records, rest) = bytes.as_chunks::<{ RECORD as usize }>();
     let keys: Option<Vec<Key>> = records.iter().map(key).collect();
@@ -159,24 +161,24 @@ pub(super) fn since(disk: &Disk, from: Position) -> io::Result<News> {
         Some(mut keys) if rest.is_empty() => {
             keys.sort_unstable();
             keys.dedup();
-            News::Keys(keys, to)
+            Changes::Keys(keys, to)
         }
-        _ => News::Anything(to),
+        _ => Changes::Unknown(to),
     })
 }
 
 /// Begins the log anew where it has grown too long.
-pub(super) fn tidy(disk: &Disk) -> io::Result<()> {
-    if end(disk)?.offset > FULL {
-        begin(disk, &disk.make_control()?)?;
+pub(super) fn restart_if_full(cache_dir: &CacheDir) -> io::Result<()> {
+    if end(cache_dir)?.offset > MAX_LEN {
+        create(cache_dir, &cache_dir.create_meta_dir()?)?;
     }
     Ok(())
 }
 
 /// Puts an empty log into place. Of two processes that do so the later one wins: whoever sees
 /// another name reads the whole disk, on which everything stands already.
-fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
-    let temp = disk.temp()?;
+fn create(cache_dir: &CacheDir, control: &DirFd) -> io::Result<()> {
+    let temp = cache_dir.create_temp()?;
     let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
     let mut head = [0; RECORD as usize];
     let (left, right) = head.split_at_mut(8);
@@ -188,18 +190,18 @@ fn begin(disk: &Disk, control: &Folder) -> io::Result<()> {
     temp.publish(control, NAME)
 }
 
-fn open(disk: &Disk) -> io::Result<Option<File>> {
-    let control = disk.root().and_then(|root| root.folder(CONTROL));
-    absent(control)?.map_or(Ok(None), |control| control.open(NAME))
+fn open(cache_dir: &CacheDir) -> io::Result<Option<File>> {
+    let control = cache_dir.root().and_then(|root| root.open_dir(META_DIR));
+    none_if_absent(control)?.map_or(Ok(None), |control| control.open(NAME))
 }
 
-fn named(log: Option<File>) -> io::Result<(Option<File>, Option<u64>)> {
-    let name = log.as_ref().map_or(Ok(None), name)?;
-    Ok((log, name))
+fn with_file_id(log: Option<File>) -> io::Result<(Option<File>, Option<u64>)> {
+    let id = log.as_ref().map_or(Ok(None), file_id)?;
+    Ok((log, id))
 }
 
 /// The random number in the head; `None`: it has no such head.
-fn name(log: &File) -> io::Result<Option<u64>> {
+fn file_id(log: &File) -> io::Result<Option<u64>> {
     let mut head = [0; RECORD as usize];
     match log.read_exact_at(&mut head, 0) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -226,35 +228,35 @@ mod tests {
     #[test]
     fn changes_are_followed_from_where_one_was() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned(), None);
-        assert_eq!(since(&disk, Position::default()).unwrap(), News::Nothing);
-        let first = note(&disk, Key(1)).unwrap();
+        let disk = CacheDir::new(dir.path().to_owned(), None);
+        assert_eq!(since(&disk, Position::default()).unwrap(), Changes::None);
+        let first = append(&disk, Key(1)).unwrap();
         assert_eq!(
             since(&disk, Position::default()).unwrap(),
-            News::Anything(first)
+            Changes::Unknown(first)
         );
-        note(&disk, Key(3)).unwrap();
-        note(&disk, Key(2)).unwrap();
-        let last = note(&disk, Key(3)).unwrap();
+        append(&disk, Key(3)).unwrap();
+        append(&disk, Key(2)).unwrap();
+        let last = append(&disk, Key(3)).unwrap();
         assert_eq!(last.offset, first.offset + 3 * RECORD);
         let news = since(&disk, first).unwrap();
-        assert_eq!(news, News::Keys(vec![Key(2), Key(3)], last));
-        assert_eq!(since(&disk, last).unwrap(), News::Nothing);
+        assert_eq!(news, Changes::Keys(vec![Key(2), Key(3)], last));
+        assert_eq!(since(&disk, last).unwrap(), Changes::None);
     }
 
     #[test]
     fn a_log_that_was_replaced_torn_or_cut_means_anything() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned(), None);
-        let first = note(&disk, Key(1)).unwrap();
-        let path = dir.path().join(CONTROL).join(NAME);
+        let disk = CacheDir::new(dir.path().to_owned(), None);
+        let first = append(&disk, Key(1)).unwrap();
+        let path = dir.path().join(META_DIR).join(NAME);
 
         let mut log = std::fs::OpenOptions::new()
             .append(true)
             .open(&path)
             .unwrap();
         log.write_all(&[7; 16]).unwrap();
-        assert!(matches!(since(&disk, first).unwrap(), News::Anything(_)));
+        assert!(matches!(since(&disk, first).unwrap(), Changes::Unknown(_)));
 
         std::fs::OpenOptions::new()
             .write(true)
@@ -262,48 +264,48 @@ mod tests {
             .unwrap()
             .set_len(16)
             .unwrap();
-        assert!(matches!(since(&disk, first).unwrap(), News::Anything(_)));
+        assert!(matches!(since(&disk, first).unwrap(), Changes::Unknown(_)));
 
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(since(&disk, first).unwrap(), News::Anything(_)));
-        let anew = note(&disk, Key(1)).unwrap();
+        assert!(matches!(since(&disk, first).unwrap(), Changes::Unknown(_)));
+        let anew = append(&disk, Key(1)).unwrap();
         assert_ne!(anew.file, first.file);
-        assert_eq!(since(&disk, first).unwrap(), News::Anything(anew));
+        assert_eq!(since(&disk, first).unwrap(), Changes::Unknown(anew));
 
         std::fs::write(&path, "not ours at all, but long enough").unwrap();
-        assert!(note(&disk, Key(1)).is_ok(), "it is replaced");
+        assert!(append(&disk, Key(1)).is_ok(), "it is replaced");
     }
 
     #[test]
     fn a_long_log_is_begun_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned(), None);
-        let first = note(&disk, Key(1)).unwrap();
-        tidy(&disk).unwrap();
+        let disk = CacheDir::new(dir.path().to_owned(), None);
+        let first = append(&disk, Key(1)).unwrap();
+        restart_if_full(&disk).unwrap();
         assert_eq!(end(&disk).unwrap(), first);
-        let path = dir.path().join(CONTROL).join(NAME);
+        let path = dir.path().join(META_DIR).join(NAME);
         let log = std::fs::OpenOptions::new().write(true).open(path).unwrap();
-        log.set_len(FULL + RECORD).unwrap();
-        tidy(&disk).unwrap();
+        log.set_len(MAX_LEN + RECORD).unwrap();
+        restart_if_full(&disk).unwrap();
         assert_eq!(end(&disk).unwrap().offset, RECORD);
     }
 
     #[test]
     fn no_change_is_lost_between_threads() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = Disk::new(dir.path().to_owned(), None);
-        let first = note(&disk, Key(u64::MAX)).unwrap();
+        let disk = CacheDir::new(dir.path().to_owned(), None);
+        let first = append(&disk, Key(u64::MAX)).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let disk = &disk;
                 scope.spawn(move || {
                     for n in 0..100 {
-                        note(disk, Key(thread * 100 + n)).unwrap();
+                        append(disk, Key(thread * 100 + n)).unwrap();
                     }
                 });
             }
         });
-        let News::Keys(keys, _) = since(&disk, first).unwrap() else {
+        let Changes::Keys(keys, _) = since(&disk, first).unwrap() else {
             panic!("not followed");
         };
         assert_eq!(keys, (0..400).map(Key).collect::<Vec<_>>());

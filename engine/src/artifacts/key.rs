@@ -16,7 +16,7 @@ pub struct Key(pub u64);
 /// What was wrong with a text that should have been a [`Key`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is exactly 16 lower-case hexadecimal digits, such as 2eccb077c71e1f91")]
-pub struct BadKey;
+pub struct InvalidKey;
 
 impl Key {
     /// The first 64 bits of a SHA-256: its first 16 hexadecimal digits.
@@ -44,7 +44,7 @@ impl Key {
     }
 
     /// The two folders below the cache directory that hold this key: `ab` and `cd`.
-    pub(super) fn folders(self) -> [String; 2] {
+    pub(super) fn shard_names(self) -> [String; 2] {
         let [outer, inner, ..] = self.0.to_be_bytes();
         [hex(&[outer]), hex(&[inner])]
     }
@@ -63,10 +63,10 @@ impl fmt::Debug for Key {
 }
 
 impl FromStr for Key {
-    type Err = BadKey;
+    type Err = InvalidKey;
 
-    fn from_str(text: &str) -> Result<Self, BadKey> {
-        Self::parse(text.as_bytes()).ok_or(BadKey)
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        Self::parse(text.as_bytes()).ok_or(InvalidKey)
     }
 }
 
@@ -121,14 +121,14 @@ mod tests {
         let canonical = br#"{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{"module":"github.com/roadrunner-server/grpc/v5","tag":"v5.1.0"},{"module":"github.com/roadrunner-server/http/v5","tag":"v5.2.7"}]}"#;
         let key = Key::from_sha256(&Sha256::digest(canonical).into());
         assert_eq!(key.to_string(), "2eccb077c71e1f91");
-        assert_eq!(key.folders(), ["2e", "cc"]);
+        assert_eq!(key.shard_names(), ["2e", "cc"]);
     }
 
     #[test]
     fn a_key_keeps_its_leading_zeros() {
         assert_eq!(Key(0x1f).to_string(), "000000000000001f");
         assert_eq!("000000000000001f".parse(), Ok(Key(0x1f)));
-        assert_eq!(Key(0x0012_3400_0000_0000).folders(), ["00", "12"]);
+        assert_eq!(Key(0x0012_3400_0000_0000).shard_names(), ["00", "12"]);
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
             "2eccb077c71e1f9\n",
             "../../etc/passwd",
         ] {
-            assert_eq!(text.parse::<Key>(), Err(BadKey), "{text:?}");
+            assert_eq!(text.parse::<Key>(), Err(InvalidKey), "{text:?}");
         }
     }
 

@@ -14,40 +14,40 @@
 use std::{io, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
 use super::{
-    Entry, Key, Record,
-    commit::temp_file::Temp,
-    dir_fd::Folder,
-    file_names::entry_name,
-    metadata::{self, BadEntry, MAX_BYTES},
+    IndexRecord, Key, MetadataFile,
+    commit::temp_file::TempFile,
+    dir_fd::DirFd,
+    file_names::metadata_name,
+    metadata::{self, MAX_BYTES, MetadataError},
 };
 use crate::host::files;
 
 /// Ours in the cache directory.
-pub(super) const CONTROL: &str = ".pillion";
-const TEMPORARY: &str = "tmp";
+pub(super) const META_DIR: &str = ".pillion";
+const TEMP_DIR: &str = "tmp";
 
 /// A cache directory.
 #[derive(Debug, Clone)]
-pub(super) struct Disk {
+pub(super) struct CacheDir {
     dir: PathBuf,
     /// What the directory is shared with.
     group: Option<u32>,
 }
 
-impl Disk {
+impl CacheDir {
     /// Nothing is opened yet.
     pub(super) fn new(dir: PathBuf, group: Option<u32>) -> Self {
         Self { dir, group }
     }
 
     /// The directory itself.
-    pub(super) fn root(&self) -> io::Result<Folder> {
-        Folder::at(&self.dir)
+    pub(super) fn root(&self) -> io::Result<DirFd> {
+        DirFd::open_path(&self.dir)
     }
 
     /// The directory itself, made where it is missing, with the rights of the one above or of the group. That one is
     /// somebody else's to make: of a state directory it has to be known whose it is.
-    pub(super) fn make_root(&self) -> io::Result<Folder> {
+    pub(super) fn create_root(&self) -> io::Result<DirFd> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 files::create_group_dir(&self.dir, self.group)?;
@@ -57,9 +57,9 @@ impl Disk {
         }
     }
 
-    /// As [`Disk::make_root`], with all directories on the way: for the start, with a directory that
+    /// As [`CacheDir::create_root`], with all directories on the way: for the start, with a directory that
     /// the user named.
-    pub(super) fn make_way(&self) -> io::Result<Folder> {
+    pub(super) fn create_dirs(&self) -> io::Result<DirFd> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 files::create_dir_all(&self.dir, self.group)?;
@@ -73,7 +73,7 @@ impl Disk {
     pub(super) fn is_writable(&self) -> bool {
         let root = match (self.root(), self.dir.parent()) {
             (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
-                Folder::at(above)
+                DirFd::open_path(above)
             }
             (root, _) => root,
         };
@@ -82,8 +82,8 @@ impl Disk {
 
     /// Stands for this directory in the index's name: its path, device and inode, so that a path
     /// that means another directory elsewhere (in a container, say) has another index.
-    pub(super) fn identity(&self) -> io::Result<u64> {
-        let (device, inode) = self.root()?.identity()?;
+    pub(super) fn dir_id(&self) -> io::Result<u64> {
+        let (device, inode) = self.root()?.device_and_inode()?;
         let mut text = self.dir.as_os_str().as_bytes().to_vec();
         text.extend(device.to_le_bytes());
         text.extend(inode.to_le_bytes());
@@ -91,97 +91,97 @@ impl Disk {
     }
 
     /// The folder of a key; `None`: no such folder yet.
-    pub(super) fn place(&self, key: Key) -> io::Result<Option<Folder>> {
+    pub(super) fn open_shard(&self, key: Key) -> io::Result<Option<DirFd>> {
         let mut folder = self.root();
-        for name in key.folders() {
-            folder = folder.and_then(|folder| folder.folder(&name));
+        for name in key.shard_names() {
+            folder = folder.and_then(|folder| folder.open_dir(&name));
         }
-        absent(folder)
+        none_if_absent(folder)
     }
 
     /// The folder of a key, made where it is missing.
-    pub(super) fn make_place(&self, key: Key) -> io::Result<Folder> {
-        let [outer, inner] = key.folders();
-        self.make_root()?.make_folder(&outer)?.make_folder(&inner)
+    pub(super) fn create_shard(&self, key: Key) -> io::Result<DirFd> {
+        let [outer, inner] = key.shard_names();
+        self.create_root()?.create_dir(&outer)?.create_dir(&inner)
     }
 
     /// Our own folder in the cache directory, made where it is missing.
-    pub(super) fn make_control(&self) -> io::Result<Folder> {
-        self.make_root()?.make_folder(CONTROL)
+    pub(super) fn create_meta_dir(&self) -> io::Result<DirFd> {
+        self.create_root()?.create_dir(META_DIR)
     }
 
     /// The folder for files on their way; `None`: there is none yet.
-    pub(super) fn temporaries(&self) -> io::Result<Option<Folder>> {
-        absent(
+    pub(super) fn open_temp_dir(&self) -> io::Result<Option<DirFd>> {
+        none_if_absent(
             self.root()
-                .and_then(|root| root.folder(CONTROL))
-                .and_then(|control| control.folder(TEMPORARY)),
+                .and_then(|root| root.open_dir(META_DIR))
+                .and_then(|control| control.open_dir(TEMP_DIR)),
         )
     }
 
-    pub(super) fn control_path(&self) -> PathBuf {
-        self.dir.join(CONTROL)
+    pub(super) fn meta_path(&self) -> PathBuf {
+        self.dir.join(META_DIR)
     }
 
-    pub(super) fn temporary_path(&self) -> PathBuf {
-        self.control_path().join(TEMPORARY)
+    pub(super) fn temp_path(&self) -> PathBuf {
+        self.meta_path().join(TEMP_DIR)
     }
 
     /// A new file on its way.
-    pub(super) fn temp(&self) -> io::Result<Temp> {
-        let folder = self.make_control()?.make_folder(TEMPORARY)?;
-        Temp::new(folder, &self.temporary_path())
+    pub(super) fn create_temp(&self) -> io::Result<TempFile> {
+        let folder = self.create_meta_dir()?.create_dir(TEMP_DIR)?;
+        TempFile::new(folder, &self.temp_path())
     }
 
     /// The entry of a key, if it stands on disk whole: readable, and its binary there in its size.
-    pub(super) fn entry(&self, key: Key) -> io::Result<Option<Entry>> {
-        self.look(key, metadata::parse_entry, |entry| &entry.record)
-            .map(Standing::whole)
+    pub(super) fn read_metadata(&self, key: Key) -> io::Result<Option<MetadataFile>> {
+        self.read_with(key, metadata::parse_metadata, |entry| &entry.record)
+            .map(DiskState::into_whole)
     }
 
-    /// As [`Disk::entry`], without the configuration.
-    pub(super) fn record(&self, key: Key) -> io::Result<Option<Record>> {
-        self.standing(key).map(Standing::whole)
+    /// As [`CacheDir::entry`], without the configuration.
+    pub(super) fn read_record(&self, key: Key) -> io::Result<Option<IndexRecord>> {
+        self.read_state(key).map(DiskState::into_whole)
     }
 
     /// What stands on disk under a key.
-    pub(super) fn standing(&self, key: Key) -> io::Result<Standing<Record>> {
-        self.look(key, metadata::parse_record, |record| record)
+    pub(super) fn read_state(&self, key: Key) -> io::Result<DiskState<IndexRecord>> {
+        self.read_with(key, metadata::parse_record, |record| record)
     }
 
-    fn look<T>(
+    fn read_with<T>(
         &self,
         key: Key,
-        parse: impl FnOnce(&[u8]) -> Result<T, BadEntry>,
-        record: impl Fn(&T) -> &Record,
-    ) -> io::Result<Standing<T>> {
-        let Some(place) = self.place(key)? else {
-            return Ok(Standing::Nothing);
+        parse: impl FnOnce(&[u8]) -> Result<T, MetadataError>,
+        record: impl Fn(&T) -> &IndexRecord,
+    ) -> io::Result<DiskState<T>> {
+        let Some(place) = self.open_shard(key)? else {
+            return Ok(DiskState::Absent);
         };
-        let Some(bytes) = place.read(&entry_name(key), MAX_BYTES)? else {
-            return Ok(Standing::Nothing);
+        let Some(bytes) = place.read(&metadata_name(key), MAX_BYTES)? else {
+            return Ok(DiskState::Absent);
         };
         let parsed = match parse(&bytes) {
             Ok(parsed) => parsed,
-            Err(BadEntry::Version(_)) => return Ok(Standing::Foreign),
+            Err(MetadataError::Version(_)) => return Ok(DiskState::Foreign),
             Err(error) => {
                 log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
-                return Ok(Standing::Broken);
+                return Ok(DiskState::Broken);
             }
         };
         let expected = record(&parsed);
         let size = place.file_size(&expected.file_name())?;
         if expected.key != key || size != Some(expected.size) {
             log::warn!(cache_key:% = key, expected = expected.size, found:? = size; "cached binary missing");
-            return Ok(Standing::Broken);
+            return Ok(DiskState::Broken);
         }
-        Ok(Standing::Whole(parsed))
+        Ok(DiskState::Whole(parsed))
     }
 }
 
 /// What stands on disk under a key.
 #[derive(Debug)]
-pub(super) enum Standing<T> {
+pub(super) enum DiskState<T> {
     /// An entry and its binary.
     Whole(T),
     /// An entry that is none, or one without its binary.
@@ -189,11 +189,11 @@ pub(super) enum Standing<T> {
     /// An entry of another version of the format: somebody else's affair.
     Foreign,
     /// No entry.
-    Nothing,
+    Absent,
 }
 
-impl<T> Standing<T> {
-    pub(super) fn whole(self) -> Option<T> {
+impl<T> DiskState<T> {
+    pub(super) fn into_whole(self) -> Option<T> {
         match self {
             Self::Whole(found) => Some(found),
             _ => None,
@@ -202,7 +202,7 @@ impl<T> Standing<T> {
 }
 
 /// Something else under the name of a folder of ours, a planted link say, is no folder.
-pub(super) fn absent(folder: io::Result<Folder>) -> io::Result<Option<Folder>> {
+pub(super) fn none_if_absent(folder: io::Result<DirFd>) -> io::Result<Option<DirFd>> {
     use io::ErrorKind::{NotADirectory, NotFound};
     match folder {
         Ok(folder) => Ok(Some(folder)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Value;
 
 use super::{
-    ConfigDigest, Key, Record,
+    ConfigDigest, IndexRecord, Key,
     record::{hex, parse_sha256},
     rfc3339,
 };
@@ -16,20 +16,20 @@ const VERSION: u32 = 1;
 /// No configuration that a build server takes comes near it: bytes of a whole entry.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
 /// Room in it for all but the configuration, and more than that takes.
-pub(super) const REST: u64 = 4096;
+pub(super) const MAX_OTHER_BYTES: u64 = 4096;
 
 /// An entry as it was read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct MetadataFile {
     /// What the index holds; `accessed_ms` is the time of the commit.
-    pub record: Record,
+    pub record: IndexRecord,
     /// The build configuration.
     pub config: Value,
 }
 
 /// Why bytes are no entry.
 #[derive(Debug, thiserror::Error)]
-pub enum BadEntry {
+pub enum MetadataError {
     /// More bytes than any entry has.
     #[error("it has more than {MAX_BYTES} bytes")]
     TooLong,
@@ -61,22 +61,22 @@ struct Document<C> {
 /// Reads an entry.
 ///
 /// # Errors
-/// [`BadEntry`]; never panics, whatever the bytes.
-pub fn parse_entry(bytes: &[u8]) -> Result<Entry, BadEntry> {
+/// [`MetadataError`]; never panics, whatever the bytes.
+pub fn parse_metadata(bytes: &[u8]) -> Result<MetadataFile, MetadataError> {
     let document: Document<Value> = parse(bytes)?;
-    Ok(Entry {
+    Ok(MetadataFile {
         record: record(&document)?,
         config: document.config,
     })
 }
 
 /// Reads what the index needs and passes over the configuration without keeping it.
-pub(super) fn parse_record(bytes: &[u8]) -> Result<Record, BadEntry> {
+pub(super) fn parse_record(bytes: &[u8]) -> Result<IndexRecord, MetadataError> {
     record(&parse::<IgnoredAny>(bytes)?)
 }
 
 /// The bytes of an entry: indented JSON, since people read these files.
-pub(super) fn format(record: &Record, config: &Value) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn format(record: &IndexRecord, config: &Value) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(&Document {
         version: VERSION,
         key: record.key.to_string(),
@@ -95,14 +95,15 @@ pub(super) fn format(record: &Record, config: &Value) -> Result<Vec<u8>, serde_j
 
 /// Whether an entry with this configuration can be read again; what is longer than [`MAX_BYTES`] never is.
 pub(super) fn fits(config: &Value) -> bool {
-    let mut counted = Counted(0);
-    serde_json::to_writer_pretty(&mut counted, &[config]).is_ok() && counted.0 + REST <= MAX_BYTES
+    let mut counted = CountingWriter(0);
+    serde_json::to_writer_pretty(&mut counted, &[config]).is_ok()
+        && counted.0 + MAX_OTHER_BYTES <= MAX_BYTES
 }
 
 /// Counts what is written, and gives up soon after it is too much.
-struct Counted(u64);
+struct CountingWriter(u64);
 
-impl std::io::Write for Counted {
+impl std::io::Write for CountingWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0 += bytes.len() as u64;
         if self.0 > MAX_BYTES {
@@ -116,20 +117,20 @@ impl std::io::Write for Counted {
     }
 }
 
-fn parse<'a, C: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Document<C>, BadEntry> {
+fn parse<'a, C: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Document<C>, MetadataError> {
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(BadEntry::TooLong);
+        return Err(MetadataError::TooLong);
     }
     Ok(serde_json::from_slice(bytes)?)
 }
 
-fn record<C>(document: &Document<C>) -> Result<Record, BadEntry> {
+fn record<C>(document: &Document<C>) -> Result<IndexRecord, MetadataError> {
     if document.version != VERSION {
-        return Err(BadEntry::Version(document.version));
+        return Err(MetadataError::Version(document.version));
     }
-    let field = BadEntry::Field;
+    let field = MetadataError::Field;
     let created_ms = rfc3339::parse(&document.created_at).ok_or(field("created_at"))?;
-    let record = Record {
+    let record = IndexRecord {
         key: Key::parse(document.key.as_bytes()).ok_or(field("key"))?,
         sha256: parse_sha256(&document.sha256).ok_or(field("sha256"))?,
         size: document.size,
@@ -165,7 +166,7 @@ mod tests {
         let mut record = sample(3);
         record.accessed_ms = record.created_ms;
         let bytes = format(&record, &config()).unwrap();
-        let entry = parse_entry(&bytes).unwrap();
+        let entry = parse_metadata(&bytes).unwrap();
         assert_eq!(entry.record, record);
         assert_eq!(entry.config, config());
         assert_eq!(parse_record(&bytes).unwrap(), record);
@@ -199,8 +200,8 @@ mod tests {
         let mut newer = good;
         newer["version"] = Value::from(2);
         assert!(matches!(
-            parse_entry(newer.to_string().as_bytes()),
-            Err(BadEntry::Version(2))
+            parse_metadata(newer.to_string().as_bytes()),
+            Err(MetadataError::Version(2))
         ));
     }
 
@@ -216,12 +217,15 @@ mod tests {
     fn a_truncated_or_endless_entry_is_refused() {
         let bytes = format(&sample(3), &config()).unwrap();
         for end in 0..bytes.len() - 2 {
-            assert!(parse_entry(&bytes[..end]).is_err(), "{end} bytes");
+            assert!(parse_metadata(&bytes[..end]).is_err(), "{end} bytes");
         }
         let endless = vec![b' '; MAX_BYTES as usize + 1];
-        assert!(matches!(parse_entry(&endless), Err(BadEntry::TooLong)));
+        assert!(matches!(
+            parse_metadata(&endless),
+            Err(MetadataError::TooLong)
+        ));
         let deep = [b"{\"config\":".as_slice(), &b"[".repeat(100_000)].concat();
-        assert!(parse_entry(&deep).is_err());
+        assert!(parse_metadata(&deep).is_err());
     }
 
     #[test]
@@ -231,7 +235,7 @@ mod tests {
             let config = of(length);
             assert!(fits(&config), "{length}");
             let bytes = format(&sample(3), &config).unwrap();
-            assert_eq!(parse_entry(&bytes).unwrap().config, config);
+            assert_eq!(parse_metadata(&bytes).unwrap().config, config);
         }
         assert!(!fits(&of(MAX_BYTES as usize)));
     }
@@ -239,7 +243,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_the_parser_panic(bytes: Vec<u8>) {
-            let _ = parse_entry(&bytes);
+            let _ = parse_metadata(&bytes);
         }
 
         #[test]
@@ -248,7 +252,7 @@ mod tests {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte ^= 1 << bit;
             }
-            let _ = parse_entry(&bytes);
+            let _ = parse_metadata(&bytes);
         }
     }
 }

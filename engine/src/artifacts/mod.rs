@@ -42,14 +42,14 @@ mod tests;
 
 pub use artifact::{Artifact, CacheStatus, Location, TemporaryBinary};
 pub use cleanup::CleanReport;
-pub use cleanup::disk_space::{Room, is_full};
+pub use cleanup::disk_space::{EvictScope, is_full};
 pub use clock::Clock;
 pub use commit::CommitMeta;
 pub use commit::put::Put;
 pub use commit::staging::Staging;
-pub use key::{BadKey, ConfigDigest, Key};
-pub use metadata::{BadEntry, Entry, parse_entry};
+pub use key::{ConfigDigest, InvalidKey, Key};
+pub use metadata::{MetadataError, MetadataFile, parse_metadata};
 pub use options::StoreOptions;
-pub use record::Record;
+pub use record::IndexRecord;
 pub use stats::Stats;
 pub use store::Store;

@@ -9,7 +9,7 @@ pub struct StoreOptions {
     pub dir: PathBuf,
     /// The id of the group that shares the cache directory, where this store makes it.
     pub group: Option<u32>,
-    /// Where the index's segment lies: on tmpfs, checked by `host::Dirs`.
+    /// Target the index's segment lies: on tmpfs, checked by `host::Dirs`.
     pub run_dir: PathBuf,
     /// How many artifacts are kept; fixes the index's capacity. 1 and more.
     pub max_entries: u32,

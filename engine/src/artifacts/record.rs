@@ -7,7 +7,7 @@ use super::{ConfigDigest, Key, file_names::binary_name};
 
 /// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
 #[derive(Copy, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct IndexRecord {
     /// Its name.
     pub key: Key,
     /// Of the binary's bytes, taken while they were written.
@@ -26,7 +26,7 @@ pub struct Record {
     pub digest: ConfigDigest,
 }
 
-impl Record {
+impl IndexRecord {
     /// Whether it is a miss at that time.
     #[inline]
     #[must_use]
@@ -44,7 +44,7 @@ impl Record {
     /// Path of its binary below the cache directory.
     #[must_use]
     pub fn relative_path(&self) -> PathBuf {
-        let [outer, inner] = self.key.folders();
+        let [outer, inner] = self.key.shard_names();
         PathBuf::from([&outer, "/", &inner, "/", &self.file_name()].concat())
     }
 
@@ -65,9 +65,9 @@ impl Record {
     }
 }
 
-impl fmt::Debug for Record {
+impl fmt::Debug for IndexRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
+        f.debug_struct("IndexRecord")
             .field("key", &self.key)
             .field("sha256", &self.sha256_hex())
             .field("size", &self.size)
@@ -110,8 +110,8 @@ pub(super) mod tests {
     use sha2::{Digest, Sha256};
 
     /// A record that nobody could mistake for another one.
-    pub(in crate::artifacts) fn sample(seed: u64) -> Record {
-        Record {
+    pub(in crate::artifacts) fn sample(seed: u64) -> IndexRecord {
+        IndexRecord {
             key: Key(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)),
             sha256: Sha256::digest(seed.to_le_bytes()).into(),
             size: 1000 + seed,

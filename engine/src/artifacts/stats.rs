@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Key, Record, Store, cleanup::evict::smallest};
+use super::{IndexRecord, Key, Store, cleanup::evict::smallest};
 use crate::metrics::velox as metrics;
 
 /// Numbers of a store. Sizes are bytes.
@@ -40,7 +40,7 @@ impl Store {
     /// Numbers, from memory, but whether the directory can be written.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let [evicted_expired, evicted_lru] = self.index.evicted();
+        let [evicted_expired, evicted_lru] = self.index.eviction_counts();
         Stats {
             dir: self.options.dir.clone(),
             writable: self.is_writable(),
@@ -61,7 +61,7 @@ impl Store {
     /// The living artifacts behind `after` in the order of keys, at most `limit`. Looks at every
     /// slot: a tenth of a millisecond for 16,384, some ten for a million.
     #[must_use]
-    pub fn entries(&self, limit: usize, after: Option<Key>) -> Vec<Record> {
+    pub fn entries(&self, limit: usize, after: Option<Key>) -> Vec<IndexRecord> {
         let now_ms = self.clock.now_ms();
         let living = self.index.records().filter(|record| {
             !record.is_expired(now_ms) && after.is_none_or(|after| record.key > after)

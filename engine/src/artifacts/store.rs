@@ -9,8 +9,9 @@ use std::{
 };
 
 use super::{
-    Clock, ConfigDigest, Entry, Key, Record, Staging, StoreOptions, cleanup::disk_space::Fresh,
-    file_names, index::Index, journal::Looked, layout::Disk,
+    Clock, ConfigDigest, IndexRecord, Key, MetadataFile, Staging, StoreOptions,
+    cleanup::disk_space::RecentCommits, file_names, index::Index, journal::LastSeen,
+    layout::CacheDir,
 };
 use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
@@ -19,21 +20,21 @@ use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 #[derive(Debug)]
 pub struct Store {
     pub(super) options: StoreOptions,
-    pub(super) disk: Disk,
+    pub(super) cache_dir: CacheDir,
     pub(super) index: Index,
     pub(super) clock: Clock,
     /// Of the directory as it was when it was opened.
-    pub(super) identity: u64,
+    pub(super) dir_id: u64,
     /// At the log of changes, in this process.
-    pub(super) looked: Looked,
+    pub(super) last_seen: LastSeen,
     /// Made by this process within the grace.
-    pub(super) fresh: Fresh,
+    pub(super) recent_commits: RecentCommits,
     /// When the file of the index was last compared with the mapped one.
     checked_ms: AtomicU64,
 }
 
 /// How often a lookup compares the file of the index with the mapped one.
-const CHECK_MS: u64 = 2000;
+const CHECK_INTERVAL_MS: u64 = 2000;
 
 impl Store {
     /// Opens the cache directory and its index, and fills the index from the disk where that has
@@ -48,27 +49,27 @@ impl Store {
     }
 
     /// As [`Store::open`], but never waits for more than a handful of system calls, so that PHP's
-    /// thread may call it; where [`Store::wants_preparation`], somebody calls [`Store::prepare`].
+    /// thread may call it; where [`Store::needs_preparation`], somebody calls [`Store::prepare`].
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn attach(mut options: StoreOptions, clock: Clock) -> Result<Self> {
         let doing = |dir: &Path| format!("opening the artifact cache {}", dir.display());
-        let made = Disk::new(options.dir.clone(), options.group).make_way();
+        let made = CacheDir::new(options.dir.clone(), options.group).create_dirs();
         made.context(|| doing(&options.dir))?;
         options.dir = options.dir.canonicalize().context(|| doing(&options.dir))?;
-        let disk = Disk::new(options.dir.clone(), options.group);
-        let identity = disk.identity().context(|| doing(&options.dir))?;
-        let index = Index::open(&options.run_dir, identity, options.max_entries)
+        let cache_dir = CacheDir::new(options.dir.clone(), options.group);
+        let dir_id = cache_dir.dir_id().context(|| doing(&options.dir))?;
+        let index = Index::open(&options.run_dir, dir_id, options.max_entries)
             .context(|| format!("mapping the index of {}", options.dir.display()))?;
         let store = Self {
             options,
-            disk,
+            cache_dir,
             index,
             clock,
-            identity,
-            looked: Looked::default(),
-            fresh: Fresh::default(),
+            dir_id,
+            last_seen: LastSeen::default(),
+            recent_commits: RecentCommits::default(),
             checked_ms: AtomicU64::default(),
         };
         store
@@ -84,21 +85,21 @@ impl Store {
     /// a system call every two seconds. Whether its file still stands is for whoever opens it to find out.
     #[inline]
     #[must_use]
-    pub fn find(&self, key: Key) -> Option<Record> {
-        self.look_up(key, |_| true)
+    pub fn find(&self, key: Key) -> Option<IndexRecord> {
+        self.lookup(key, |_| true)
     }
 
     /// As [`Store::find`], of that very configuration.
     #[inline]
     #[must_use]
-    pub fn find_exact(&self, key: Key, digest: ConfigDigest) -> Option<Record> {
-        self.look_up(key, |record| record.digest == digest)
+    pub fn find_exact(&self, key: Key, digest: ConfigDigest) -> Option<IndexRecord> {
+        self.lookup(key, |record| record.digest == digest)
     }
 
     #[inline]
-    fn look_up(&self, key: Key, accept: impl FnOnce(&Record) -> bool) -> Option<Record> {
+    fn lookup(&self, key: Key, accept: impl FnOnce(&IndexRecord) -> bool) -> Option<IndexRecord> {
         let now_ms = self.clock.now_ms();
-        if now_ms.abs_diff(self.checked_ms.load(Ordering::Relaxed)) >= CHECK_MS {
+        if now_ms.abs_diff(self.checked_ms.load(Ordering::Relaxed)) >= CHECK_INTERVAL_MS {
             self.check_index(now_ms);
         }
         let found = self.index.find(key, now_ms, accept);
@@ -114,7 +115,7 @@ impl Store {
     #[inline(never)]
     fn check_index(&self, now_ms: u64) {
         self.checked_ms.store(now_ms, Ordering::Relaxed);
-        if self.renew_index() && self.wants_preparation() {
+        if self.remap_index() && self.needs_preparation() {
             // As when it was opened: without a job there is no other thread that could.
             if let Err(error) = self.prepare() {
                 log::warn!(dir:% = self.dir().display(), error:%; "artifact index not up to date");
@@ -123,7 +124,7 @@ impl Store {
     }
 
     /// Maps the index that others have made where the mapped one's file was removed. `true`: done.
-    pub fn renew_index(&self) -> bool {
+    pub fn remap_index(&self) -> bool {
         let renewed = self.index.is_stale() && self.index.renew();
         if renewed {
             log::info!(dir:% = self.dir().display(); "index was made anew by others");
@@ -133,13 +134,13 @@ impl Store {
 
     /// What the index holds for that key, expired or not; not counted, and no use of it.
     #[must_use]
-    pub fn peek(&self, key: Key) -> Option<Record> {
+    pub fn peek(&self, key: Key) -> Option<IndexRecord> {
         self.index.get(key)
     }
 
-    /// Where the binary stands.
+    /// Target the binary stands.
     #[must_use]
-    pub fn path(&self, record: &Record) -> PathBuf {
+    pub fn path(&self, record: &IndexRecord) -> PathBuf {
         self.options.dir.join(record.relative_path())
     }
 
@@ -148,11 +149,11 @@ impl Store {
     ///
     /// # Errors
     /// The disk's.
-    pub fn open_binary(&self, record: &Record) -> Result<Option<File>> {
+    pub fn open_binary(&self, record: &IndexRecord) -> Result<Option<File>> {
         let doing = || format!("opening {}", self.path(record).display());
         let opened = self
-            .disk
-            .place(record.key)
+            .cache_dir
+            .open_shard(record.key)
             .and_then(|place| match place {
                 Some(place) => place.open(&record.file_name()),
                 None => Ok(None),
@@ -165,7 +166,7 @@ impl Store {
             }
         }
         log::warn!(cache_key:% = record.key, path:% = self.path(record).display(); "cached binary missing");
-        self.settle(record.key);
+        self.sync_key(record.key);
         Ok(None)
     }
 
@@ -173,7 +174,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk's.
-    pub fn verify(&self, record: &Record) -> Result<bool> {
+    pub fn verify(&self, record: &IndexRecord) -> Result<bool> {
         use sha2::{Digest as _, Sha256};
         let Some(file) = self.open_binary(record)? else {
             return Ok(false);
@@ -188,7 +189,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::State`]: there is no entry any longer, or one of another configuration.
-    pub fn config(&self, record: &Record) -> Result<serde_json::Value> {
+    pub fn config(&self, record: &IndexRecord) -> Result<serde_json::Value> {
         match self.entry(record.key)? {
             Some(entry) if entry.record.digest == record.digest => Ok(entry.config),
             _ => Err(Error::State(format!(
@@ -202,22 +203,27 @@ impl Store {
     ///
     /// # Errors
     /// The disk's.
-    pub fn entry(&self, key: Key) -> Result<Option<Entry>> {
-        self.disk.entry(key).context(|| self.reading(key))
+    pub fn entry(&self, key: Key) -> Result<Option<MetadataFile>> {
+        self.cache_dir
+            .read_metadata(key)
+            .context(|| self.reading(key))
     }
 
-    /// The disk's truth about a key, expired or not. Where the index says otherwise it learns.
+    /// The disk's truth about a key, expired or not. Target the index says otherwise it learns.
     ///
     /// # Errors
     /// The disk's.
-    pub fn read_disk(&self, key: Key) -> Result<Option<Record>> {
-        let found = self.disk.record(key).context(|| self.reading(key))?;
+    pub fn read_disk(&self, key: Key) -> Result<Option<IndexRecord>> {
+        let found = self
+            .cache_dir
+            .read_record(key)
+            .context(|| self.reading(key))?;
         let known = self.index.get(key);
         // All but the last use, which only the index knows.
         let same = match (&found, &known) {
             (Some(found), Some(known)) => {
                 *found
-                    == Record {
+                    == IndexRecord {
                         accessed_ms: found.accessed_ms,
                         ..*known
                     }
@@ -227,12 +233,12 @@ impl Store {
         if same {
             return Ok(known);
         }
-        self.settle(key);
+        self.sync_key(key);
         Ok(found)
     }
 
     fn reading(&self, key: Key) -> String {
-        let name = file_names::entry_name(key);
+        let name = file_names::metadata_name(key);
         format!("reading {name} in {}", self.options.dir.display())
     }
 
@@ -241,10 +247,10 @@ impl Store {
     /// # Errors
     /// [`Error::Io`]: the directory can't be written.
     pub fn stage(&self) -> Result<Staging> {
-        let temp = self.disk.temp().context(|| {
+        let temp = self.cache_dir.create_temp().context(|| {
             format!(
                 "making a temporary file in {}",
-                self.disk.temporary_path().display()
+                self.cache_dir.temp_path().display()
             )
         })?;
         Ok(Staging::new(temp, self.options.max_size))
@@ -254,19 +260,19 @@ impl Store {
     /// reading only, and for writing again, while we live.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.disk.is_writable()
+        self.cache_dir.is_writable()
     }
 
-    /// Where [`Store::control`] is.
+    /// Target [`Store::control`] is.
     #[must_use]
     pub fn control_path(&self) -> PathBuf {
-        self.disk.control_path()
+        self.cache_dir.meta_path()
     }
 
     /// Makes the directory anew where it was removed, with all on the way to it. For who has seen to it
     /// that the directory of the host that it lies in stands with its own rights.
     pub fn restore(&self) {
-        if let Err(error) = self.disk.make_way() {
+        if let Err(error) = self.cache_dir.create_dirs() {
             log::debug!(dir:% = self.dir().display(), error:%; "artifact cache not made anew");
         }
     }
@@ -277,7 +283,7 @@ impl Store {
     /// [`Error::Io`]: it can't be made.
     pub fn control(&self) -> Result<PathBuf> {
         let path = self.control_path();
-        let made = self.disk.make_control();
+        let made = self.cache_dir.create_meta_dir();
         made.context(|| format!("making {}", path.display()))?;
         Ok(path)
     }

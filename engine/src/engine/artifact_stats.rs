@@ -45,12 +45,12 @@ pub fn clean(store: &Store, cancelled: impl Fn() -> bool) -> Result<Value> {
         sum.expired_removed += pass.expired_removed;
         sum.lru_removed += pass.lru_removed;
         sum.temporaries_removed += pass.temporaries_removed;
-        sum.strays_removed += pass.strays_removed;
+        sum.orphans_removed += pass.orphans_removed;
         sum.bytes_freed += pass.bytes_freed;
         sum.entries_remaining = pass.entries_remaining;
         sum.complete = pass.complete;
         sum.duration += pass.duration;
-        if pass.complete || pass.held_up || cancelled() {
+        if pass.complete || pass.lock_timed_out || cancelled() {
             break;
         }
     }
@@ -58,7 +58,7 @@ pub fn clean(store: &Store, cancelled: impl Fn() -> bool) -> Result<Value> {
         "expired_removed": sum.expired_removed,
         "lru_removed": sum.lru_removed,
         "temporaries_removed": sum.temporaries_removed,
-        "strays_removed": sum.strays_removed,
+        "strays_removed": sum.orphans_removed,
         "bytes_freed": sum.bytes_freed,
         "entries_remaining": sum.entries_remaining,
         "complete": sum.complete,

@@ -155,11 +155,11 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
         // Checks memory and cached names in run_dir only: a blocking thread is woken only if there is work.
         let missing = !presence.is_published();
         if let Some(store) = &store {
-            store.renew_index();
+            store.remap_index();
         }
         let behind = store
             .clone()
-            .filter(|store| store.wants_preparation() || store.has_news());
+            .filter(|store| store.needs_preparation() || store.has_changes());
         if !missing && behind.is_none() {
             is_reported = false;
             continue;

@@ -12,7 +12,7 @@ use super::{
     protocol::request::Request,
 };
 use crate::{
-    artifacts::{Artifact, Record},
+    artifacts::{Artifact, IndexRecord},
     config::duration,
     host::clock,
     metrics::velox as metrics,
@@ -58,7 +58,7 @@ impl Velox {
         record.map(Artifact::hit)
     }
 
-    fn find_with_file(&self, request: &Request) -> Option<Record> {
+    fn find_with_file(&self, request: &Request) -> Option<IndexRecord> {
         let store = self.context.storage.cache()?;
         let record = ConfigKeys::of(request).lookup(store)?;
         let file = store.open_binary(&record).ok().flatten();

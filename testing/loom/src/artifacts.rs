@@ -7,7 +7,7 @@ mod key;
 mod record;
 
 pub(crate) use key::{ConfigDigest, Key};
-pub(crate) use record::Record;
+pub(crate) use record::IndexRecord;
 
 pub(crate) mod journal {
     //! The log of changes is a file; of it, the index keeps a position.

@@ -6,23 +6,23 @@ use std::{collections::VecDeque, io, sync::PoisonError, time::Duration};
 
 use super::evict::smallest;
 use crate::Error;
-use crate::artifacts::{CleanReport, Key, Record, Store};
+use crate::artifacts::{CleanReport, IndexRecord, Key, Store};
 
 /// Free bytes beyond what was asked for: entries, directories, and what others write meanwhile.
 const MARGIN: u64 = 1 << 20;
 /// Chosen at once, as in a cleaning.
-const CHOICE: usize = 256;
+const MAX_CHOSEN: usize = 256;
 /// Artifacts of this process that are kept in mind.
-const MAX_FRESH: usize = 64;
+const MAX_RECENT: usize = 64;
 
 /// What may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum EvictScope {
     /// What was not used within the grace.
     Unused,
-    /// Where that is not enough, also what other processes used last, in that order. What this process
+    /// Target that is not enough, also what other processes used last, in that order. What this process
     /// made within the grace stays: its caller may be about to open it.
-    Anything,
+    Any,
 }
 
 /// Whether an operation failed because the disk, or the share of it that this user has, is full.
@@ -38,15 +38,15 @@ pub fn is_full(error: &Error) -> bool {
 impl Store {
     /// Evicts until `need` bytes and a margin are free. `false`: nothing could go.
     #[must_use]
-    pub fn make_room(&self, need: u64, room: Room) -> bool {
+    pub fn make_space(&self, need: u64, scope: EvictScope) -> bool {
         let wanted = need.saturating_add(MARGIN);
         // A quota does not show in the free space: then the freed bytes are counted alone.
         let shows = self.free_space().is_some_and(|free| free < wanted);
         let mut freed = 0;
-        let _ = self.sweep_temporaries(&mut CleanReport::default());
-        let graces: &[Duration] = match room {
-            Room::Unused => &[self.options.grace],
-            Room::Anything => &[self.options.grace, Duration::ZERO],
+        let _ = self.remove_stale_temps(&mut CleanReport::default());
+        let graces: &[Duration] = match scope {
+            EvictScope::Unused => &[self.options.grace],
+            EvictScope::Any => &[self.options.grace, Duration::ZERO],
         };
         for grace in graces {
             freed += self.evict_for(wanted, shows, freed, *grace);
@@ -61,15 +61,15 @@ impl Store {
         let now_ms = self.clock.now_ms();
         let mut freed = 0;
         loop {
-            let fresh = self.fresh_keys(now_ms);
+            let fresh = self.recent_keys(now_ms);
             let candidates = self
                 .index
                 .records()
                 .filter(|record| !record.is_recent(now_ms, grace) && !fresh.contains(&record.key));
-            let chosen = smallest(candidates, CHOICE, |record| {
+            let chosen = smallest(candidates, MAX_CHOSEN, |record| {
                 (!record.is_expired(now_ms), record.accessed_ms, record.key)
             });
-            let (freed_before, last) = (freed, chosen.len() < CHOICE);
+            let (freed_before, last) = (freed, chosen.len() < MAX_CHOSEN);
             for record in chosen {
                 // More than twice as much is in vain: others fill the disk, or hold the files open.
                 let freed_all = before + freed;
@@ -88,7 +88,7 @@ impl Store {
         }
     }
 
-    fn evict_one(&self, record: &Record, now_ms: u64, grace: Duration) -> u64 {
+    fn evict_one(&self, record: &IndexRecord, now_ms: u64, grace: Duration) -> u64 {
         let writer = self.writer();
         match writer {
             Some(writer) if self.evict_unused(&writer, record, now_ms, grace) => record.size,
@@ -102,21 +102,27 @@ impl Store {
     }
 
     /// Keeps in mind what this process has made.
-    pub(in crate::artifacts) fn note_fresh(&self, record: &Record) {
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        if fresh.len() >= MAX_FRESH {
+    pub(in crate::artifacts) fn remember_commit(&self, record: &IndexRecord) {
+        let mut fresh = self
+            .recent_commits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if fresh.len() >= MAX_RECENT {
             fresh.pop_front();
         }
         fresh.push_back((record.key, record.created_ms));
     }
 
-    fn fresh_keys(&self, now_ms: u64) -> Vec<Key> {
+    fn recent_keys(&self, now_ms: u64) -> Vec<Key> {
         let grace = u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX);
-        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = self
+            .recent_commits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         fresh.retain(|(_, made_ms)| made_ms.abs_diff(now_ms) < grace);
         fresh.iter().map(|(key, _)| *key).collect()
     }
 }
 
 /// Keys with the time at which they were made.
-pub(in crate::artifacts) type Fresh = std::sync::Mutex<VecDeque<(Key, u64)>>;
+pub(in crate::artifacts) type RecentCommits = std::sync::Mutex<VecDeque<(Key, u64)>>;

@@ -5,8 +5,8 @@
 use std::{collections::BinaryHeap, time::Duration};
 
 use crate::artifacts::{
-    Key, Record, Store,
-    index::{Note, Writer},
+    IndexRecord, Key, Store,
+    index::{Pending, Writer},
 };
 use crate::{
     failpoint::{FailPoint, reach},
@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// Evicted at most on the way of one commit; the cleaning does the rest.
-const BESIDE_A_COMMIT: usize = 16;
+const MAX_EVICTIONS_PER_COMMIT: usize = 16;
 
 impl Store {
     /// Makes a place in a full index for a record of that key: among those that live where it
     /// could, the expired one, or the least recently used one, goes. If all were used just now, one of
     /// them leaves the index and stays on disk.
-    pub(in crate::artifacts) fn make_place(&self, writer: &Writer<'_>, key: Key) {
+    pub(in crate::artifacts) fn make_space_near(&self, writer: &Writer<'_>, key: Key) {
         let now_ms = self.clock.now_ms();
         let oldest = writer
             .neighbours(key)
@@ -40,7 +40,7 @@ impl Store {
     pub(in crate::artifacts) fn evict(
         &self,
         writer: &Writer<'_>,
-        victim: &Record,
+        victim: &IndexRecord,
         now_ms: u64,
     ) -> bool {
         self.evict_unused(writer, victim, now_ms, self.options.grace)
@@ -50,7 +50,7 @@ impl Store {
     pub(in crate::artifacts) fn evict_unused(
         &self,
         writer: &Writer<'_>,
-        victim: &Record,
+        victim: &IndexRecord,
         now_ms: u64,
         grace: Duration,
     ) -> bool {
@@ -63,7 +63,7 @@ impl Store {
             return false;
         }
         let expired = victim.is_expired(now_ms);
-        let erased = writer.noting(victim.key, Note::Victim, || {
+        let erased = writer.with_pending(victim.key, Pending::Victim, || {
             writer.remove(victim.key);
             reach(FailPoint::EvictOut);
             let erased = self.erase(victim.key);
@@ -84,13 +84,13 @@ impl Store {
     /// Evicts some of what a commit has made too much.
     pub(in crate::artifacts) fn evict_surplus(&self, writer: &Writer<'_>) {
         let now_ms = self.clock.now_ms();
-        for record in self.surplus(now_ms, BESIDE_A_COMMIT) {
+        for record in self.surplus(now_ms, MAX_EVICTIONS_PER_COMMIT) {
             self.evict(writer, &record, now_ms);
         }
     }
 
     /// The least recently used records that are beyond the bounds, at most `limit`.
-    pub(in crate::artifacts) fn surplus(&self, now_ms: u64, limit: usize) -> Vec<Record> {
+    pub(in crate::artifacts) fn surplus(&self, now_ms: u64, limit: usize) -> Vec<IndexRecord> {
         let (most_entries, most_bytes) = (self.options.max_entries.into(), self.options.max_size);
         if self.index.len() <= most_entries && self.index.total_size() <= most_bytes {
             return Vec::new();
@@ -121,11 +121,11 @@ impl Store {
 
 /// The `limit` smallest in their order, in memory for `limit` and not for all.
 pub(in crate::artifacts) fn smallest<K: Ord + Copy>(
-    records: impl Iterator<Item = Record>,
+    records: impl Iterator<Item = IndexRecord>,
     limit: usize,
-    by: impl Fn(&Record) -> K,
-) -> Vec<Record> {
-    struct Ranked<K>(K, Record);
+    by: impl Fn(&IndexRecord) -> K,
+) -> Vec<IndexRecord> {
+    struct Ranked<K>(K, IndexRecord);
     impl<K: Ord> PartialEq for Ranked<K> {
         fn eq(&self, other: &Self) -> bool {
             self.0 == other.0

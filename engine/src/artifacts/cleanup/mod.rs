@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Record, Store, commit::temp_file, journal};
+use super::{IndexRecord, Store, commit::temp_file, journal};
 use crate::{
     Result,
     config::duration,
@@ -23,11 +23,11 @@ use crate::{
 use evict::smallest;
 
 /// A clock that is farther ahead than that since the last cleaning was set; others drift.
-const SET_MS: i64 = 600_000;
+const MIN_CLOCK_JUMP_MS: i64 = 600_000;
 /// Removed at most in one call, of each kind.
-const REMOVALS: usize = 10_000;
+const MAX_REMOVALS: usize = 10_000;
 /// Chosen at once for removal: bounds the memory, and each choice looks at the whole index.
-const CHOICE: usize = 2_048;
+const MAX_CHOSEN: usize = 2_048;
 
 /// What a cleaning did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct CleanReport {
     /// Temporary files of dead writers.
     pub temporaries_removed: u64,
     /// Files that no entry names: replaced binaries, leftovers of killed processes.
-    pub strays_removed: u64,
+    pub orphans_removed: u64,
     /// Of all these.
     pub bytes_freed: u64,
     /// Artifacts in the index afterwards.
@@ -47,7 +47,7 @@ pub struct CleanReport {
     /// Whether all was done; else the next call goes on.
     pub complete: bool,
     /// Whether another process kept the lock of the index: the next call would wait for it as long.
-    pub held_up: bool,
+    pub lock_timed_out: bool,
     /// How long it took.
     pub duration: Duration,
 }
@@ -69,22 +69,22 @@ impl Store {
                 log::warn!(dir:% = self.dir().display(); "index repaired");
             }
             Some(_) => {}
-            None => report.held_up = true,
+            None => report.lock_timed_out = true,
         }
-        if !self.clock_was_put_forward(now_ms) {
+        if !self.clock_jumped_forward(now_ms) {
             self.clean_expired(now_ms, &mut report);
         }
         self.clean_surplus(now_ms, &mut report);
         let doing = || format!("cleaning the artifact cache {}", self.options.dir.display());
-        self.sweep_temporaries(&mut report).context(doing)?;
-        self.sweep_strays(now_ms, &mut report).context(doing)?;
-        journal::tidy(&self.disk).context(doing)?;
+        self.remove_stale_temps(&mut report).context(doing)?;
+        self.remove_orphans(now_ms, &mut report).context(doing)?;
+        journal::restart_if_full(&self.cache_dir).context(doing)?;
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms);
         report.temporaries_removed += self.index.sweep(now);
         report.entries_remaining = self.index.len();
         report.duration = start.elapsed();
         if self.options.shown {
-            self.show(now_ms);
+            self.publish_gauges(now_ms);
         }
         log::info!(
             expired_removed = report.expired_removed,
@@ -99,13 +99,13 @@ impl Store {
     /// Whether the wall clock was put forward since the last cleaning. What has expired by the new time
     /// is not found any more, and stays for one cleaning longer: if the clock was wrong, and comes back
     /// until then, nothing is lost.
-    fn clock_was_put_forward(&self, now_ms: u64) -> bool {
+    fn clock_jumped_forward(&self, now_ms: u64) -> bool {
         let ahead = now_ms.wrapping_sub(self.clock.boot_ms());
-        let noted = self.index.clock();
-        self.index.set_clock(ahead);
+        let noted = self.index.clock_offset();
+        self.index.set_clock_offset(ahead);
         // By how much, as a number with a sign: both are taken from the same beginning.
         let by = ahead.wrapping_sub(noted).cast_signed();
-        let forward = noted != 0 && by > SET_MS;
+        let forward = noted != 0 && by > MIN_CLOCK_JUMP_MS;
         if forward {
             log::warn!(seconds = by / 1000; "wall clock was put forward, nothing expires in this cleaning");
         }
@@ -117,7 +117,7 @@ impl Store {
             let expired = self.index.records().filter(|record| {
                 record.is_expired(now_ms) && !record.is_recent(now_ms, self.options.grace)
             });
-            smallest(expired, CHOICE, |record| record.expires_ms)
+            smallest(expired, MAX_CHOSEN, |record| record.expires_ms)
         };
         let (removed, bytes, complete) = self.remove_all(now_ms, choose);
         report.expired_removed += removed;
@@ -126,16 +126,17 @@ impl Store {
     }
 
     fn clean_surplus(&self, now_ms: u64, report: &mut CleanReport) {
-        let (removed, bytes, complete) = self.remove_all(now_ms, || self.surplus(now_ms, CHOICE));
+        let (removed, bytes, complete) =
+            self.remove_all(now_ms, || self.surplus(now_ms, MAX_CHOSEN));
         report.lru_removed += removed;
         report.bytes_freed += bytes;
         report.complete &= complete;
     }
 
     /// Removes what is chosen, and chooses anew, until there is nothing or it is enough for now.
-    fn remove_all(&self, now_ms: u64, choose: impl Fn() -> Vec<Record>) -> (u64, u64, bool) {
+    fn remove_all(&self, now_ms: u64, choose: impl Fn() -> Vec<IndexRecord>) -> (u64, u64, bool) {
         let (mut removed, mut bytes) = (0u64, 0);
-        while removed < REMOVALS as u64 {
+        while removed < MAX_REMOVALS as u64 {
             let before = removed;
             let chosen = choose();
             if chosen.is_empty() {
@@ -158,16 +159,17 @@ impl Store {
     }
 
     /// Removes the temporary files of dead writers: those whose lock can be had.
-    pub(super) fn sweep_temporaries(&self, report: &mut CleanReport) -> io::Result<()> {
-        let Some(folder) = self.disk.temporaries()? else {
+    pub(super) fn remove_stale_temps(&self, report: &mut CleanReport) -> io::Result<()> {
+        let Some(folder) = self.cache_dir.open_temp_dir()? else {
             return Ok(());
         };
-        let path = self.disk.temporary_path();
-        let ours = folder
-            .names()?
-            .filter(|name| name.as_ref().map_or(true, |name| temp_file::is_ours(name)));
+        let path = self.cache_dir.temp_path();
+        let ours = folder.names()?.filter(|name| {
+            name.as_ref()
+                .map_or(true, |name| temp_file::is_temp_name(name))
+        });
         for (at, name) in ours.enumerate() {
-            if at == REMOVALS {
+            if at == MAX_REMOVALS {
                 report.complete = false;
                 break;
             }
@@ -187,7 +189,7 @@ impl Store {
     }
 
     /// The gauges of the host.
-    fn show(&self, now_ms: u64) {
+    fn publish_gauges(&self, now_ms: u64) {
         metrics::CACHE_ENTRIES.set(self.index.len() as f64);
         metrics::CACHE_SIZE.set(self.index.total_size() as f64);
         let oldest = self.index.records().map(|record| record.accessed_ms).min();

@@ -7,48 +7,48 @@ use std::{io, time::Duration};
 use rustix::fs::{FileType, Stat};
 
 use crate::artifacts::{
-    CleanReport, Record, Store,
-    dir_fd::Folder,
-    file_names::Name,
-    layout::Standing,
+    CleanReport, IndexRecord, Store,
+    dir_fd::DirFd,
+    file_names::FileName,
+    layout::DiskState,
     reindex::{LOCKED, scan},
 };
 
 use crate::failpoint::{FailPoint, reach};
 
 /// Names looked at in one call on the walk for strays.
-const NAMES: usize = 50_000;
+const MAX_NAMES: usize = 50_000;
 /// What nobody names is left alone that long: its commit may be under way, or somebody serves it.
-const STRAY_GRACE: Duration = Duration::from_secs(600);
+const ORPHAN_GRACE: Duration = Duration::from_secs(600);
 /// A temporary file of the old plugin, which locks nothing, is dead after that.
-const OLD_TEMPORARY: Duration = Duration::from_secs(86_400);
+const PLUGIN_TEMP_AGE: Duration = Duration::from_secs(86_400);
 
 impl Store {
     /// Walks over the folders from where the last walk stopped.
-    pub(in crate::artifacts) fn sweep_strays(
+    pub(in crate::artifacts) fn remove_orphans(
         &self,
         now_ms: u64,
         report: &mut CleanReport,
     ) -> io::Result<()> {
-        let first = self.index.walk();
-        let folders: Vec<_> = scan::folders(&self.disk)?.collect();
+        let first = self.index.next_scan_dir();
+        let folders: Vec<_> = scan::folders(&self.cache_dir)?.collect();
         let (before, from): (Vec<_>, Vec<_>) =
             folders.into_iter().partition(|(number, _)| *number < first);
-        let mut left = NAMES;
+        let mut left = MAX_NAMES;
         for (number, outer) in from.into_iter().chain(before) {
             if left == 0 {
-                self.index.set_walk(number);
+                self.index.set_next_scan_dir(number);
                 report.complete = false;
                 return Ok(());
             }
             for folder in scan::inner(&outer)? {
-                match self.sweep_folder(&folder, now_ms, report) {
+                match self.remove_orphans_in(&folder, now_ms, report) {
                     Ok(looked) => left = left.saturating_sub(looked),
                     // Every further entry would wait as long: the next walk goes on here.
                     Err(error) if is_locked(&error) => {
-                        self.index.set_walk(number);
+                        self.index.set_next_scan_dir(number);
                         report.complete = false;
-                        report.held_up = true;
+                        report.lock_timed_out = true;
                         return Ok(());
                     }
                     Err(error) => return Err(error),
@@ -59,9 +59,9 @@ impl Store {
     }
 
     /// Removes the strays of one folder `ab/cd`. Returns how many names it has.
-    fn sweep_folder(
+    fn remove_orphans_in(
         &self,
-        folder: &Folder,
+        folder: &DirFd,
         now_ms: u64,
         report: &mut CleanReport,
     ) -> io::Result<usize> {
@@ -69,14 +69,14 @@ impl Store {
         // Before anything is removed, since removing changes the counts of links.
         let mut found = Vec::new();
         for name in &names {
-            if let (Some(parsed), Some(stat)) = (Name::parse(name), folder.stat(name)?)
+            if let (Some(parsed), Some(stat)) = (FileName::parse(name), folder.stat(name)?)
                 && FileType::from_raw_mode(stat.st_mode) != FileType::Directory
             {
                 found.push((parsed, name, stat));
             }
         }
         for (parsed, name, stat) in found {
-            if !self.is_stray(folder, &parsed, name, &stat, now_ms)? {
+            if !self.is_orphan(folder, &parsed, name, &stat, now_ms)? {
                 continue;
             }
             reach(FailPoint::CleanOrphan);
@@ -86,9 +86,9 @@ impl Store {
                 false
             });
             if removed {
-                report.strays_removed += 1;
+                report.orphans_removed += 1;
                 // Another name of the same file keeps its bytes.
-                if stat.st_nlink <= 1 || matches!(parsed, Name::Binary(_)) {
+                if stat.st_nlink <= 1 || matches!(parsed, FileName::Binary(_)) {
                     report.bytes_freed += u64::try_from(stat.st_size).unwrap_or(0);
                 }
             }
@@ -96,44 +96,46 @@ impl Store {
         Ok(names.len())
     }
 
-    fn is_stray(
+    fn is_orphan(
         &self,
-        folder: &Folder,
-        parsed: &Name,
+        folder: &DirFd,
+        parsed: &FileName,
         name: &str,
         stat: &Stat,
         now_ms: u64,
     ) -> io::Result<bool> {
         let older = |grace| age(stat, now_ms) >= grace;
         let (key, grace) = match parsed {
-            Name::Temporary => return Ok(older(STRAY_GRACE)),
-            Name::OldTemporary => return Ok(older(OLD_TEMPORARY)),
+            FileName::Temp => return Ok(older(ORPHAN_GRACE)),
+            FileName::PluginTemp => return Ok(older(PLUGIN_TEMP_AGE)),
             // With one name only it may be the old plugin's, whose index says what it is for.
-            Name::Link(key) if stat.st_nlink <= 1 => (*key, STRAY_GRACE.max(self.options.ttl)),
-            Name::Entry(key) | Name::Binary(key) | Name::Link(key) => (*key, STRAY_GRACE),
+            FileName::Link(key) if stat.st_nlink <= 1 => (*key, ORPHAN_GRACE.max(self.options.ttl)),
+            FileName::Metadata(key) | FileName::Binary(key) | FileName::Link(key) => {
+                (*key, ORPHAN_GRACE)
+            }
         };
-        Ok(match (self.disk.standing(key)?, parsed) {
-            (Standing::Foreign, _) => false,
-            (Standing::Whole(record), Name::Entry(_)) => {
+        Ok(match (self.cache_dir.read_state(key)?, parsed) {
+            (DiskState::Foreign, _) => false,
+            (DiskState::Whole(record), FileName::Metadata(_)) => {
                 self.reconcile(record, now_ms)?;
                 false
             }
-            (Standing::Whole(record), Name::Binary(_)) => {
+            (DiskState::Whole(record), FileName::Binary(_)) => {
                 older(grace) && record.file_name() != name
             }
-            (Standing::Whole(record), _) => {
+            (DiskState::Whole(record), _) => {
                 // A commit that died between the link and the entry.
-                if older(grace) && !folder.same(&record.file_name(), stat)? {
+                if older(grace) && !folder.names_same(&record.file_name(), stat)? {
                     self.link(folder, &record.file_name(), key);
                 }
                 false
             }
-            (Standing::Broken | Standing::Nothing, _) => older(grace),
+            (DiskState::Broken | DiskState::Absent, _) => older(grace),
         })
     }
 
     /// An entry that the index doesn't know gets its place, or goes if its time is over.
-    fn reconcile(&self, record: Record, now_ms: u64) -> io::Result<()> {
+    fn reconcile(&self, record: IndexRecord, now_ms: u64) -> io::Result<()> {
         if self.index.get(record.key).is_some() {
             return Ok(());
         }
@@ -141,7 +143,7 @@ impl Store {
             self.erase(record.key)?;
             return Ok(());
         }
-        if !self.settle(record.key) {
+        if !self.sync_key(record.key) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, LOCKED));
         }
         Ok(())

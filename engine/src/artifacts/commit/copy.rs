@@ -23,16 +23,16 @@ const CHUNK: u64 = 4 << 20;
 /// Read at a time for hashing: fits the processor's second cache.
 const PIECE: usize = 256 << 10;
 /// Less is hashed faster than a thread starts.
-const WORTH_A_THREAD: u64 = 2 << 20;
+const MIN_LEN_FOR_THREAD: u64 = 2 << 20;
 
 /// Why a copy ended early.
 #[derive(Debug)]
-pub(in crate::artifacts) enum Stop {
+pub(in crate::artifacts) enum CopyError {
     Cancelled,
     Io(io::Error),
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for CopyError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -47,13 +47,13 @@ pub(in crate::artifacts) fn copy(
     len: u64,
     hasher: &mut Sha256,
     cancelled: &mut dyn FnMut() -> bool,
-) -> Result<(), Stop> {
+) -> Result<(), CopyError> {
     let mut copier = Copier {
         source,
         target,
         in_kernel: true,
     };
-    if len < WORTH_A_THREAD {
+    if len < MIN_LEN_FOR_THREAD {
         copier.run(offset, len, cancelled, &mut |from, len| {
             hash(target, from, len, hasher)
         })?;
@@ -95,16 +95,19 @@ impl Copier<'_> {
         len: u64,
         cancelled: &mut dyn FnMut() -> bool,
         arrived: &mut dyn FnMut(u64, u64) -> io::Result<()>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), CopyError> {
         let mut done = 0;
         while done < len {
             if cancelled() {
-                return Err(Stop::Cancelled);
+                return Err(CopyError::Cancelled);
             }
             let copied = self.chunk(done, offset + done, CHUNK.min(len - done))?;
             if copied == 0 {
                 let text = format!("the file ended after {done} of {len} bytes");
-                return Err(Stop::Io(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
+                return Err(CopyError::Io(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    text,
+                )));
             }
             reach(FailPoint::CopyChunk);
             begin_writeback(self.target, offset + done, copied);

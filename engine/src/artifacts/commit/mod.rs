@@ -15,10 +15,10 @@ use std::{io, io::Write as _, time::Duration};
 use serde_json::Value;
 
 use super::{
-    ConfigDigest, Key, Record, Staging, Store,
-    dir_fd::Folder,
-    file_names::{entry_name, link_name},
-    index::Note,
+    ConfigDigest, IndexRecord, Key, Staging, Store,
+    dir_fd::DirFd,
+    file_names::{link_name, metadata_name},
+    index::Pending,
     metadata,
 };
 use crate::{
@@ -55,11 +55,11 @@ impl Store {
     /// # Errors
     /// [`Error::Io`]: the disk is full, read-only or broken; nothing was changed.
     /// [`Error::State`]: the key belongs to another configuration (unless `replace`).
-    pub fn commit(&self, staging: Staging, meta: CommitMeta) -> Result<Record> {
+    pub fn commit(&self, staging: Staging, meta: CommitMeta) -> Result<IndexRecord> {
         let key = meta.key;
         let doing = || format!("keeping artifact {key} in {}", self.options.dir.display());
-        if let Some(first) = self.first(&meta).context(doing)? {
-            return self.yield_to(first, &meta);
+        if let Some(first) = self.existing(&meta).context(doing)? {
+            return self.use_existing(first, &meta);
         }
         if !metadata::fits(&meta.config) {
             let text = "its configuration is longer than an entry may be";
@@ -69,7 +69,7 @@ impl Store {
         let since = staged.since;
         let now_ms = self.clock.now_ms();
         let ttl_ms = u64::try_from(meta.ttl.as_millis()).unwrap_or(u64::MAX);
-        let record = Record {
+        let record = IndexRecord {
             key,
             sha256: staged.sha256,
             size: staged.size,
@@ -82,10 +82,10 @@ impl Store {
         match self.publish(staged, &record, &meta).context(doing)? {
             None => {
                 metrics::CACHE_WRITE.observe(&[], since.elapsed().as_secs_f64());
-                self.note_fresh(&record);
+                self.remember_commit(&record);
                 Ok(record)
             }
-            Some(first) => self.yield_to(first, &meta),
+            Some(first) => self.use_existing(first, &meta),
         }
     }
 
@@ -93,17 +93,17 @@ impl Store {
     fn publish(
         &self,
         staged: Staged,
-        record: &Record,
+        record: &IndexRecord,
         meta: &CommitMeta,
-    ) -> io::Result<Option<Record>> {
+    ) -> io::Result<Option<IndexRecord>> {
         let key = record.key;
-        let entry = self.disk.temp()?;
+        let entry = self.cache_dir.create_temp()?;
         entry
             .file()
             .write_all(&metadata::format(record, &meta.config)?)?;
         entry.seal(0o644)?;
         staged.temp.seal(0o755)?;
-        let place = self.disk.make_place(key)?;
+        let place = self.cache_dir.create_shard(key)?;
         reach(FailPoint::CommitWritten);
 
         let binary = record.file_name();
@@ -111,34 +111,34 @@ impl Store {
         reach(FailPoint::CommitBinary);
 
         let writer = self.writer();
-        if let Some(first) = self.first(meta)? {
+        if let Some(first) = self.existing(meta)? {
             if first.file_name() != binary {
                 place.remove(&binary)?;
             }
             return Ok(Some(first));
         }
-        let old = self.disk.record(key)?;
+        let old = self.cache_dir.read_record(key)?;
         let commit = || {
             self.link(&place, &binary, key);
             reach(FailPoint::CommitLinked);
-            entry.publish(&place, &entry_name(key))?;
+            entry.publish(&place, &metadata_name(key))?;
             reach(FailPoint::CommitEntry);
             if let Some(writer) = &writer {
-                self.admit(writer, record);
+                self.index_record(writer, record);
                 reach(FailPoint::CommitIndexed);
             }
-            self.announce(key);
+            self.append_change(key);
             reach(FailPoint::CommitAnnounced);
             io::Result::Ok(())
         };
         let committed = match &writer {
-            Some(writer) => writer.noting(key, Note::Change, commit),
+            Some(writer) => writer.with_pending(key, Pending::Change, commit),
             None => commit(),
         };
         if let Err(error) = committed {
             // Without the lock the binary may be another process' by now.
             if writer.is_some() {
-                self.take_back(&place, &binary, key, old.as_ref());
+                self.roll_back(&place, &binary, key, old.as_ref());
             }
             return Err(error);
         }
@@ -159,8 +159,8 @@ impl Store {
 
     /// What a commit has put into place that could not have its entry: the binary goes, and the old
     /// name leads again to what stands there.
-    fn take_back(&self, place: &Folder, binary: &str, key: Key, old: Option<&Record>) {
-        let stands = old.map(Record::file_name);
+    fn roll_back(&self, place: &DirFd, binary: &str, key: Key, old: Option<&IndexRecord>) {
+        let stands = old.map(IndexRecord::file_name);
         match &stands {
             Some(name) if name == binary => return,
             Some(name) => self.link(place, name, key),
@@ -170,15 +170,15 @@ impl Store {
     }
 
     /// The living artifact that a commit without `replace` has to leave in place.
-    fn first(&self, meta: &CommitMeta) -> io::Result<Option<Record>> {
+    fn existing(&self, meta: &CommitMeta) -> io::Result<Option<IndexRecord>> {
         if meta.replace {
             return Ok(None);
         }
-        let found = self.disk.record(meta.key)?;
+        let found = self.cache_dir.read_record(meta.key)?;
         Ok(found.filter(|record| !record.is_expired(self.clock.now_ms())))
     }
 
-    fn yield_to(&self, first: Record, meta: &CommitMeta) -> Result<Record> {
+    fn use_existing(&self, first: IndexRecord, meta: &CommitMeta) -> Result<IndexRecord> {
         if first.digest != meta.digest {
             return Err(Error::State(format!(
                 "key {} belongs to an artifact of another configuration",
@@ -186,13 +186,13 @@ impl Store {
             )));
         }
         if self.peek(first.key).is_none() {
-            self.settle(first.key);
+            self.sync_key(first.key);
         }
         Ok(first)
     }
 
     /// Gives the binary its old name too, atomically; file systems without hard links do without.
-    pub(super) fn link(&self, place: &Folder, binary: &str, key: Key) {
+    pub(super) fn link(&self, place: &DirFd, binary: &str, key: Key) {
         let linked = random_name().and_then(|name| {
             place.link(binary, place, &name)?;
             reach(FailPoint::CommitLink);
@@ -220,7 +220,7 @@ impl Store {
         };
         let writer = self.writer();
         match &writer {
-            Some(writer) => writer.noting(key, Note::Change, || {
+            Some(writer) => writer.with_pending(key, Pending::Change, || {
                 let known = writer.remove(key).is_some();
                 Ok(self.erase(key).context(doing)? || known)
             }),
@@ -230,11 +230,11 @@ impl Store {
 
     /// Removes what stands on disk under a key: the entry first, since it says what there is.
     pub(super) fn erase(&self, key: Key) -> io::Result<bool> {
-        let Some(place) = self.disk.place(key)? else {
+        let Some(place) = self.cache_dir.open_shard(key)? else {
             return Ok(false);
         };
-        let record = self.disk.record(key)?;
-        let found = place.remove(&entry_name(key))?;
+        let record = self.cache_dir.read_record(key)?;
+        let found = place.remove(&metadata_name(key))?;
         reach(FailPoint::EraseEntry);
         // The link before the binary: a link that stands alone could be the old plugin's, and would
         // be left alone for as long as that one keeps its files.
@@ -244,7 +244,7 @@ impl Store {
             place.remove(&record.file_name())?;
         }
         reach(FailPoint::EraseBinary);
-        self.announce(key);
+        self.append_change(key);
         reach(FailPoint::EraseAnnounced);
         Ok(found)
     }

@@ -5,7 +5,9 @@ use std::{fs::File, time::Duration};
 
 use serde_json::Value;
 
-use crate::artifacts::{CommitMeta, ConfigDigest, Key, Record, Room, Store, is_full, metadata};
+use crate::artifacts::{
+    CommitMeta, ConfigDigest, EvictScope, IndexRecord, Key, Store, is_full, metadata,
+};
 use crate::{
     Error, Result,
     error::{IoContext as _, Violation},
@@ -76,7 +78,7 @@ impl Put {
                 field: "meta.config".to_owned(),
                 message: format!(
                     "must be at most {} bytes long as indented JSON",
-                    metadata::MAX_BYTES - metadata::REST
+                    metadata::MAX_BYTES - metadata::MAX_OTHER_BYTES
                 ),
             });
         }
@@ -117,7 +119,7 @@ impl Store {
         file: &File,
         put: Put,
         mut cancelled: impl FnMut() -> bool,
-    ) -> Result<Record> {
+    ) -> Result<IndexRecord> {
         let about = file.metadata().context(|| "looking at the file to put")?;
         if !about.is_file() || about.len() == 0 {
             return Err(Error::InvalidRequest(vec![Violation {
@@ -126,21 +128,21 @@ impl Store {
             }]));
         }
         let size = about.len();
-        match self.take_in(file, size, put.clone(), &mut cancelled) {
-            Err(error) if is_full(&error) && self.make_room(size, Room::Anything) => {
-                self.take_in(file, size, put, &mut cancelled)
+        match self.copy_and_commit(file, size, put.clone(), &mut cancelled) {
+            Err(error) if is_full(&error) && self.make_space(size, EvictScope::Any) => {
+                self.copy_and_commit(file, size, put, &mut cancelled)
             }
             kept => kept,
         }
     }
 
-    fn take_in(
+    fn copy_and_commit(
         &self,
         file: &File,
         size: u64,
         put: Put,
         cancelled: &mut dyn FnMut() -> bool,
-    ) -> Result<Record> {
+    ) -> Result<IndexRecord> {
         let mut staging = self.stage()?;
         staging.copy_from(file, size, cancelled)?;
         self.commit(

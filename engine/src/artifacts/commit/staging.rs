@@ -10,8 +10,8 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    copy::{self, Stop},
-    temp_file::Temp,
+    copy::{self, CopyError},
+    temp_file::TempFile,
 };
 use crate::{Error, Result, error::IoContext as _};
 
@@ -19,7 +19,7 @@ use crate::{Error, Result, error::IoContext as _};
 /// takes. Dropped before that, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Staging {
-    temp: Temp,
+    temp: TempFile,
     hasher: Sha256,
     size: u64,
     limit: u64,
@@ -28,14 +28,14 @@ pub struct Staging {
 
 /// What has arrived.
 pub(in crate::artifacts) struct Staged {
-    pub temp: Temp,
+    pub temp: TempFile,
     pub sha256: [u8; 32],
     pub size: u64,
     pub since: Instant,
 }
 
 impl Staging {
-    pub(in crate::artifacts) fn new(temp: Temp, limit: u64) -> Self {
+    pub(in crate::artifacts) fn new(temp: TempFile, limit: u64) -> Self {
         Self {
             temp,
             hasher: Sha256::new(),
@@ -76,7 +76,7 @@ impl Staging {
         mut cancelled: impl FnMut() -> bool,
     ) -> Result<()> {
         let doing = || format!("copying {len} bytes into the artifact cache");
-        self.admit(len).context(doing)?;
+        self.check_limit(len).context(doing)?;
         let target = self.temp.file();
         copy::copy(
             source,
@@ -87,8 +87,8 @@ impl Staging {
             &mut cancelled,
         )
         .map_err(|stop| match stop {
-            Stop::Cancelled => Error::Cancelled("the copy was cancelled".to_owned()),
-            Stop::Io(error) => Error::io(doing(), error),
+            CopyError::Cancelled => Error::Cancelled("the copy was cancelled".to_owned()),
+            CopyError::Io(error) => Error::io(doing(), error),
         })?;
         self.size += len;
         // Positioned writes don't move the file's place, from which `write` goes on.
@@ -106,7 +106,7 @@ impl Staging {
         }
     }
 
-    fn admit(&self, more: u64) -> io::Result<()> {
+    fn check_limit(&self, more: u64) -> io::Result<()> {
         if self.size.saturating_add(more) > self.limit {
             let text = format!("it is larger than the limit of {} bytes", self.limit);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
@@ -117,7 +117,7 @@ impl Staging {
 
 impl Write for Staging {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.admit(bytes.len() as u64)?;
+        self.check_limit(bytes.len() as u64)?;
         let written = self.temp.file().write(bytes)?;
         self.hasher.update(bytes.get(..written).unwrap_or_default());
         self.size += written as u64;

@@ -6,7 +6,7 @@ use std::{fs::File, io, path::Path};
 
 use rustix::fs::{Mode, fchmod};
 
-use crate::artifacts::dir_fd::Folder;
+use crate::artifacts::dir_fd::DirFd;
 use crate::{
     failpoint::{FailPoint, reach},
     host::{
@@ -18,21 +18,21 @@ use crate::{
 /// How a temporary file is called: 32 random digits and this.
 pub(in crate::artifacts) const SUFFIX: &str = ".tmp";
 /// Another process can only be in our way here for a moment, and by chance.
-const ATTEMPTS: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 /// A temporary file; removed when dropped before it was published.
 #[derive(Debug)]
-pub(in crate::artifacts) struct Temp {
-    folder: Folder,
+pub(in crate::artifacts) struct TempFile {
+    folder: DirFd,
     name: String,
     lock: Lock,
     generation: u32,
 }
 
-impl Temp {
+impl TempFile {
     /// Makes one in `folder`, which is the directory at `path`.
-    pub(in crate::artifacts) fn new(folder: Folder, path: &Path) -> io::Result<Self> {
-        for _ in 0..ATTEMPTS {
+    pub(in crate::artifacts) fn new(folder: DirFd, path: &Path) -> io::Result<Self> {
+        for _ in 0..MAX_ATTEMPTS {
             let name = random_name()?;
             drop(folder.create(&name)?);
             reach(FailPoint::TempMade);
@@ -42,7 +42,7 @@ impl Temp {
             };
             // The lock goes by path; another directory may stand there by now.
             reach(FailPoint::TempLocked);
-            if folder.holds(&name, lock.file())? {
+            if folder.names_file(&name, lock.file())? {
                 return Ok(Self {
                     folder,
                     name,
@@ -73,13 +73,13 @@ impl Temp {
     }
 
     /// Gives it its final name, over what stands there; durable when that directory is synced.
-    pub(in crate::artifacts) fn publish(self, target: &Folder, name: &str) -> io::Result<()> {
+    pub(in crate::artifacts) fn publish(self, target: &DirFd, name: &str) -> io::Result<()> {
         // What `drop` would remove is gone from here when this has worked.
         self.folder.rename(&self.name, target, name)
     }
 }
 
-impl Drop for Temp {
+impl Drop for TempFile {
     fn drop(&mut self) {
         if self.generation == fork::generation() {
             let _ = self.folder.remove(&self.name);
@@ -88,7 +88,7 @@ impl Drop for Temp {
 }
 
 /// Whether a file is called as ours are.
-pub(in crate::artifacts) fn is_ours(name: &str) -> bool {
+pub(in crate::artifacts) fn is_temp_name(name: &str) -> bool {
     name.strip_suffix(SUFFIX).is_some_and(|digits| {
         digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
     })
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn what_is_not_published_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let temp = Temp::new(Folder::at(dir.path()).unwrap(), dir.path()).unwrap();
+        let temp = TempFile::new(DirFd::open_path(dir.path()).unwrap(), dir.path()).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         drop(temp);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -118,10 +118,10 @@ mod tests {
     #[test]
     fn what_is_published_is_there_under_its_name_only() {
         let dir = tempfile::tempdir().unwrap();
-        let temp = Temp::new(Folder::at(dir.path()).unwrap(), dir.path()).unwrap();
+        let temp = TempFile::new(DirFd::open_path(dir.path()).unwrap(), dir.path()).unwrap();
         temp.file().write_all(b"content").unwrap();
         temp.seal(0o755).unwrap();
-        temp.publish(&Folder::at(dir.path()).unwrap(), "final")
+        temp.publish(&DirFd::open_path(dir.path()).unwrap(), "final")
             .unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         let found = dir.path().join("final");

@@ -21,17 +21,17 @@ impl Index {
     }
 
     /// Whether it knows of changes that it missed.
-    pub(in crate::artifacts) fn wants_rescan(&self) -> bool {
+    pub(in crate::artifacts) fn needs_rescan(&self) -> bool {
         self.header(word::RESCAN) != 0
     }
 
     /// Before and after everything on disk was read: what is asked for in between counts anew.
-    pub(in crate::artifacts) fn rescan_begins(&self) {
+    pub(in crate::artifacts) fn begin_rescan(&self) {
         self.set_header(word::RESCAN, 0);
     }
 
-    /// See [`Index::rescan_begins`].
-    pub(in crate::artifacts) fn rescan_ends(&self) {
+    /// See [`Index::begin_rescan`].
+    pub(in crate::artifacts) fn end_rescan(&self) {
         let epoch = self.header(word::EPOCH);
         self.set_header(word::EPOCH, epoch.wrapping_add(1) | 1);
         self.set_header(word::EPOCH, (epoch.wrapping_add(1) | 1).wrapping_add(1));
@@ -46,58 +46,58 @@ impl Index {
     }
 
     /// Everything up to there is known.
-    pub(in crate::artifacts) fn followed(&self, to: Position) {
+    pub(in crate::artifacts) fn set_position(&self, to: Position) {
         self.set_header(word::LOG_FILE, to.file);
         self.set_header(word::LOG_OFFSET, to.offset);
     }
 
     /// A change of ours ended there; where others stand before it, they are still to be followed.
-    pub(in crate::artifacts) fn followed_own(&self, to: Position) {
+    pub(in crate::artifacts) fn advance_position(&self, to: Position) {
         let here = self.position();
         let next = here.file == to.file && here.offset + journal::RECORD == to.offset;
         let first = here == Position::default() && to.offset == 2 * journal::RECORD;
         if next || first {
-            self.followed(to);
+            self.set_position(to);
         }
     }
 
-    /// Counts changes; see [`Index::exported`].
-    pub(in crate::artifacts) fn changes(&self) -> u64 {
+    /// Counts changes; see [`Index::exported_count`].
+    pub(in crate::artifacts) fn change_count(&self) -> u64 {
         self.header(word::CHANGES)
     }
 
     /// Up to which count of changes `index.json` was written.
-    pub(in crate::artifacts) fn exported(&self) -> u64 {
+    pub(in crate::artifacts) fn exported_count(&self) -> u64 {
         self.header(word::EXPORTED)
     }
 
-    /// See [`Index::exported`].
-    pub(in crate::artifacts) fn set_exported(&self, changes: u64) {
+    /// See [`Index::exported_count`].
+    pub(in crate::artifacts) fn set_exported_count(&self, changes: u64) {
         self.set_header(word::EXPORTED, changes);
     }
 
     /// The folder at which the next walk over the disk goes on.
-    pub(in crate::artifacts) fn walk(&self) -> u8 {
+    pub(in crate::artifacts) fn next_scan_dir(&self) -> u8 {
         self.header(word::WALK) as u8
     }
 
-    /// See [`Index::walk`].
-    pub(in crate::artifacts) fn set_walk(&self, next: u8) {
+    /// See [`Index::next_scan_dir`].
+    pub(in crate::artifacts) fn set_next_scan_dir(&self, next: u8) {
         self.set_header(word::WALK, next.into());
     }
 
     /// See [`word::CLOCK`].
-    pub(in crate::artifacts) fn clock(&self) -> u64 {
+    pub(in crate::artifacts) fn clock_offset(&self) -> u64 {
         self.header(word::CLOCK)
     }
 
     /// See [`word::CLOCK`].
-    pub(in crate::artifacts) fn set_clock(&self, ahead_of_boot: u64) {
+    pub(in crate::artifacts) fn set_clock_offset(&self, ahead_of_boot: u64) {
         self.set_header(word::CLOCK, ahead_of_boot);
     }
 
     /// How many were evicted on this host since the index was made: expired, least recently used.
-    pub(in crate::artifacts) fn evicted(&self) -> [u64; 2] {
+    pub(in crate::artifacts) fn eviction_counts(&self) -> [u64; 2] {
         [word::EVICTED_EXPIRED, word::EVICTED_LRU].map(|at| self.header(at))
     }
 

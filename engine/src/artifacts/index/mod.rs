@@ -24,7 +24,7 @@ use std::{
 use crate::shm::{Segment, segment};
 use layout::{Geometry, SCHEMA};
 use lock::WriterLock;
-pub(super) use writer::{Note, Stored, Writer};
+pub(super) use writer::{Pending, Stored, Writer};
 
 /// How long a change waits for the writers before it.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Opens the index of the directory with that id, and creates it if it is absent. Where `run_dir` has no space or can't
+    /// Opens the index of the directory with that id, and creates it if it is absent. Target `run_dir` has no space or can't
     /// be used, this process gets an index of its own, with a warning in the log.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::{
     slot::{self, LIVE},
 };
 use crate::{
-    artifacts::{Key, Record},
+    artifacts::{IndexRecord, Key},
     shm::{
         groups::{GROUP_SLOTS, Tags, mix},
         seqlock::{self, SeqRead},
@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// Looks at a slot that a living writer is in the middle of; a dead one must not hold us up.
-const LOOKS: usize = 8;
+const MAX_READ_ATTEMPTS: usize = 8;
 /// Uses that follow each other faster are not noted, so that readers rarely write.
-const TOUCH_MS: u64 = 1000;
+const TOUCH_INTERVAL_MS: u64 = 1000;
 
 /// What a slot holds at this moment.
-pub(super) enum Slot {
+pub(super) enum SlotContent {
     Empty,
-    Live(Record),
+    Live(IndexRecord),
     /// Being written, by a process that may have died over it.
     Busy,
     /// Words that no writer stored together.
@@ -34,13 +34,13 @@ pub(super) enum Slot {
 impl Index {
     /// The record of that key, expired or not.
     #[inline]
-    pub(in crate::artifacts) fn get(&self, key: Key) -> Option<Record> {
+    pub(in crate::artifacts) fn get(&self, key: Key) -> Option<IndexRecord> {
         self.locate(key).map(|(_, record)| record)
     }
 
     /// The record of that key and its slot.
     #[inline]
-    pub(super) fn locate(&self, key: Key) -> Option<(usize, Record)> {
+    pub(super) fn locate(&self, key: Key) -> Option<(usize, IndexRecord)> {
         let hash = mix(key.0);
         let tag = Tags::tag(hash);
         self.prefetch(self.geometry.home(hash) * GROUP_SLOTS + Tags::preferred_slot(hash));
@@ -67,21 +67,21 @@ impl Index {
         &self,
         key: Key,
         now_ms: u64,
-        accept: impl FnOnce(&Record) -> bool,
-    ) -> Option<Record> {
+        accept: impl FnOnce(&IndexRecord) -> bool,
+    ) -> Option<IndexRecord> {
         let (slot, mut record) = self.locate(key)?;
         if record.is_expired(now_ms) || !accept(&record) {
             return None;
         }
         // In either direction: a use that was noted while the clock was ahead is none for ever.
-        if now_ms.abs_diff(record.accessed_ms) >= TOUCH_MS {
+        if now_ms.abs_diff(record.accessed_ms) >= TOUCH_INTERVAL_MS {
             self.touch(slot, now_ms);
             record.accessed_ms = now_ms;
         }
         Some(record)
     }
 
-    /// Notes a use. Where the slot got another record meanwhile, that one counts as used.
+    /// Notes a use. Target the slot got another record meanwhile, that one counts as used.
     #[inline]
     pub(super) fn touch(&self, slot: usize, now_ms: u64) {
         if let (true, Some(words)) = (self.segment.is_writable(), self.slot(slot)) {
@@ -91,7 +91,7 @@ impl Index {
     }
 
     /// Notes a use that is later than the one that is known.
-    pub(in crate::artifacts) fn used(&self, key: Key, at_ms: u64) {
+    pub(in crate::artifacts) fn record_use(&self, key: Key, at_ms: u64) {
         if let Some((slot, record)) = self.locate(key)
             && record.accessed_ms < at_ms
         {
@@ -100,7 +100,7 @@ impl Index {
     }
 
     #[inline]
-    fn read_key(&self, slot: usize, key: Key) -> Option<Record> {
+    fn read_key(&self, slot: usize, key: Key) -> Option<IndexRecord> {
         let words = self.slot(slot)?;
         let [_, named, ..] = words;
         // Most false tags end here, without reading the rest.
@@ -108,9 +108,9 @@ impl Index {
             return None;
         }
         match self.read(words) {
-            Slot::Live(record) if record.key == key => Some(record),
-            Slot::Torn => {
-                self.want_rescan();
+            SlotContent::Live(record) if record.key == key => Some(record),
+            SlotContent::Torn => {
+                self.request_rescan();
                 None
             }
             _ => None,
@@ -118,25 +118,27 @@ impl Index {
     }
 
     /// What stands in that slot.
-    pub(super) fn read_slot(&self, slot: usize) -> Slot {
+    pub(super) fn read_slot(&self, slot: usize) -> SlotContent {
         self.slot(slot)
-            .map_or(Slot::Empty, |words| self.read(words))
+            .map_or(SlotContent::Empty, |words| self.read(words))
     }
 
     #[inline]
-    fn read(&self, words: &[AtomicU64; SLOT_WORDS]) -> Slot {
+    fn read(&self, words: &[AtomicU64; SLOT_WORDS]) -> SlotContent {
         let [head, rest @ ..] = words;
-        match seqlock::read(head, rest, LIVE, LOOKS) {
-            SeqRead::Words(body) => slot::decode(&body).map_or(Slot::Torn, Slot::Live),
-            SeqRead::Empty => Slot::Empty,
-            SeqRead::Busy => Slot::Busy,
+        match seqlock::read(head, rest, LIVE, MAX_READ_ATTEMPTS) {
+            SeqRead::Words(body) => {
+                slot::decode(&body).map_or(SlotContent::Torn, SlotContent::Live)
+            }
+            SeqRead::Empty => SlotContent::Empty,
+            SeqRead::Busy => SlotContent::Busy,
         }
     }
 
     /// Every record, in the order of slots. Those that change meanwhile may be missed.
-    pub(in crate::artifacts) fn records(&self) -> impl Iterator<Item = Record> {
+    pub(in crate::artifacts) fn records(&self) -> impl Iterator<Item = IndexRecord> {
         (0..self.geometry.slots()).filter_map(|slot| match self.read_slot(slot) {
-            Slot::Live(record) => Some(record),
+            SlotContent::Live(record) => Some(record),
             _ => None,
         })
     }
@@ -179,7 +181,7 @@ impl Index {
 
     /// Has the next tidying compare the index with the disk.
     #[cold]
-    pub(in crate::artifacts) fn want_rescan(&self) {
+    pub(in crate::artifacts) fn request_rescan(&self) {
         self.set_header(word::RESCAN, 1);
     }
 

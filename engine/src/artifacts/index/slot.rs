@@ -2,7 +2,7 @@
 //! don't belong together are no record. Pure functions; any thread.
 
 use super::layout::SLOT_WORDS;
-use crate::artifacts::{ConfigDigest, Key, Record};
+use crate::artifacts::{ConfigDigest, IndexRecord, Key};
 
 /// State of a slot that holds a record.
 pub(super) const LIVE: u64 = 1;
@@ -11,7 +11,7 @@ pub(super) const LIVE: u64 = 1;
 pub(super) type Body = [u64; SLOT_WORDS - 1];
 
 /// A record as words.
-pub(super) fn encode(record: &Record) -> Body {
+pub(super) fn encode(record: &IndexRecord) -> Body {
     let (quarters, _) = record.sha256.as_chunks::<8>();
     let mut sha = quarters.iter().map(|quarter| u64::from_le_bytes(*quarter));
     let mut next = || sha.next().unwrap_or(0);
@@ -37,7 +37,7 @@ pub(super) fn encode(record: &Record) -> Body {
 
 /// The record; `None`: the words are not those that a writer stored.
 #[inline]
-pub(super) fn decode(body: &Body) -> Option<Record> {
+pub(super) fn decode(body: &Body) -> Option<IndexRecord> {
     let [
         key,
         sha @ ..,
@@ -55,7 +55,7 @@ pub(super) fn decode(body: &Body) -> Option<Record> {
     for (target, word) in sha256.as_chunks_mut::<8>().0.iter_mut().zip(sha) {
         *target = word.to_le_bytes();
     }
-    Some(Record {
+    Some(IndexRecord {
         key: Key(*key),
         sha256,
         size: *size,

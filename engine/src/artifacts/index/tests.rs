@@ -12,13 +12,13 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{layout::word, *};
-use crate::artifacts::{Key, Record, record::tests::sample};
+use crate::artifacts::{IndexRecord, Key, record::tests::sample};
 
 fn open(dir: &TempDir, capacity: u32) -> Index {
     Index::open(dir.path(), 1, capacity).unwrap()
 }
 
-fn store(index: &Index, record: &Record) -> Stored {
+fn store(index: &Index, record: &IndexRecord) -> Stored {
     index.writer(LOCK_TIMEOUT).unwrap().store(record)
 }
 
@@ -44,11 +44,11 @@ fn a_record_that_is_stored_again_keeps_the_later_use() {
     let index = open(&dir, 8);
     let old = sample(1);
     store(&index, &old);
-    index.used(old.key, old.accessed_ms + 50);
-    let new = Record { size: 9, ..old };
+    index.record_use(old.key, old.accessed_ms + 50);
+    let new = IndexRecord { size: 9, ..old };
     store(&index, &new);
     let accessed_ms = old.accessed_ms + 50;
-    assert_eq!(index.get(old.key), Some(Record { accessed_ms, ..new }));
+    assert_eq!(index.get(old.key), Some(IndexRecord { accessed_ms, ..new }));
     assert_eq!((index.len(), index.total_size()), (1, 9));
 }
 
@@ -124,7 +124,7 @@ fn an_index_that_is_too_short_or_has_a_broken_header_is_replaced() {
         },
     ] {
         let index = open(&dir, 8);
-        index.rescan_ends();
+        index.end_rescan();
         store(&index, &sample(1));
         let path = index.path().unwrap().to_owned();
         // A process that has it mapped must not see it cut, so it lets go first.
@@ -138,8 +138,8 @@ fn an_index_that_is_too_short_or_has_a_broken_header_is_replaced() {
 }
 
 /// Records whose parts tell whether they belong together.
-fn version(key: Key, n: u32) -> Record {
-    Record {
+fn version(key: Key, n: u32) -> IndexRecord {
+    IndexRecord {
         key,
         sha256: Sha256::digest(n.to_le_bytes()).into(),
         size: n.into(),
@@ -154,7 +154,7 @@ fn readers_never_see_parts_of_two_records_while_writers_replace_and_remove_them(
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, 8);
     let keys: Vec<Key> = (0..4).map(|n| Key(n << 40)).collect();
-    let records: Vec<Vec<Record>> = keys
+    let records: Vec<Vec<IndexRecord>> = keys
         .iter()
         .map(|key| (0..VERSIONS).map(|n| version(*key, n as u32)).collect())
         .collect();
@@ -234,7 +234,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let index = open(&dir, 40);
         let writer = index.writer(LOCK_TIMEOUT).unwrap();
-        let mut model: HashMap<Key, Record> = HashMap::new();
+        let mut model: HashMap<Key, IndexRecord> = HashMap::new();
         let key = |n: u8| Key(u64::from(n % 64) << 32 | 7);
         for step in steps {
             match step {
@@ -280,7 +280,7 @@ proptest! {
         }
         let right = |index: &Index| (0..40).filter(|seed| {
             index.get(sample(*seed).key).is_some_and(|found| {
-                assert_eq!(found, Record { accessed_ms: found.accessed_ms, ..sample(*seed) });
+                assert_eq!(found, IndexRecord { accessed_ms: found.accessed_ms, ..sample(*seed) });
                 true
             })
         }).count() as u64;

@@ -8,11 +8,11 @@ use super::{
     Index,
     layout::{SLOT_WORDS, word},
     lock::WriterGuard,
-    reader::Slot,
+    reader::SlotContent,
     slot::{self, LIVE},
 };
 use crate::{
-    artifacts::{Key, Record},
+    artifacts::{IndexRecord, Key},
     failpoint::{FailPoint, reach},
     shm::{
         groups::{GROUP_SLOTS, Tags, mix},
@@ -28,7 +28,7 @@ pub(in crate::artifacts) struct Writer<'a> {
 
 /// Which of the two places of the journal: one change may evict another record on its way.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::artifacts) enum Note {
+pub(in crate::artifacts) enum Pending {
     Change,
     Victim,
 }
@@ -45,23 +45,23 @@ pub(in crate::artifacts) enum Stored {
 impl Writer<'_> {
     /// The keys that a dead writer was about to change; a victim first, since the change for which
     /// it had to go will want its place again.
-    pub(in crate::artifacts) fn interrupted(&self) -> Vec<Key> {
+    pub(in crate::artifacts) fn interrupted_keys(&self) -> Vec<Key> {
         let open = |(_, open): &&(usize, usize)| self.index.header(*open) != 0;
         let noted = word::JOURNAL.iter().rev().filter(open);
         noted.map(|(key, _)| Key(self.index.header(*key))).collect()
     }
 
     /// Notes a key for as long as it changes on disk and here.
-    pub(in crate::artifacts) fn noting<T>(
+    pub(in crate::artifacts) fn with_pending<T>(
         &self,
         key: Key,
-        note: Note,
+        note: Pending,
         change: impl FnOnce() -> T,
     ) -> T {
         let [first, second] = word::JOURNAL;
         let (at, open) = match note {
-            Note::Change => first,
-            Note::Victim => second,
+            Pending::Change => first,
+            Pending::Victim => second,
         };
         self.index.set_header(at, key.0);
         self.index.set_header(open, 1);
@@ -71,20 +71,20 @@ impl Writer<'_> {
         done
     }
 
-    /// What [`Writer::interrupted`] named is repaired.
-    pub(in crate::artifacts) fn repaired(&self) {
+    /// What [`Writer::interrupted_keys`] named is repaired.
+    pub(in crate::artifacts) fn clear_pending(&self) {
         for (_, open) in word::JOURNAL {
             self.index.set_header(open, 0);
         }
     }
 
     /// Stores a record, over the one of that key where there is one. A use that was noted is kept.
-    pub(in crate::artifacts) fn store(&self, record: &Record) -> Stored {
+    pub(in crate::artifacts) fn store(&self, record: &IndexRecord) -> Stored {
         if let Some((slot, old)) = self.index.locate(record.key) {
             let accessed_ms = old.accessed_ms.max(record.accessed_ms);
             self.write(
                 slot,
-                Some(&Record {
+                Some(&IndexRecord {
                     accessed_ms,
                     ..*record
                 }),
@@ -96,12 +96,12 @@ impl Writer<'_> {
             return Stored::Full;
         }
         let hash = mix(record.key.0);
-        let Some((group, free)) = self.free(hash) else {
+        let Some((group, free)) = self.find_free(hash) else {
             return Stored::Full;
         };
         // Those on the way are told first: a search that ends too early is a false miss, one that
         // goes on in vain is only slow.
-        self.pass(hash, group, 1);
+        self.add_overflow(hash, group, 1);
         reach(FailPoint::IndexGroups);
         self.write(group * GROUP_SLOTS + free, Some(record));
         reach(FailPoint::IndexSlot);
@@ -113,14 +113,14 @@ impl Writer<'_> {
     }
 
     /// Takes a record out.
-    pub(in crate::artifacts) fn remove(&self, key: Key) -> Option<Record> {
+    pub(in crate::artifacts) fn remove(&self, key: Key) -> Option<IndexRecord> {
         let (slot, record) = self.index.locate(key)?;
         let group = slot / GROUP_SLOTS;
         self.tag(group, slot % GROUP_SLOTS, 0);
         reach(FailPoint::IndexUntagged);
         self.write(slot, None);
         reach(FailPoint::IndexEmptied);
-        self.pass(mix(key.0), group, -1);
+        self.add_overflow(mix(key.0), group, -1);
         self.count(-1, 0u64.wrapping_sub(record.size));
         Some(record)
     }
@@ -131,7 +131,7 @@ impl Writer<'_> {
         let geometry = self.index.geometry;
         let (mut entries, mut bytes, mut right) = (0u64, 0u64, true);
         for slot in 0..geometry.slots() {
-            if let Slot::Live(record) = self.index.read_slot(slot) {
+            if let SlotContent::Live(record) = self.index.read_slot(slot) {
                 entries += 1;
                 bytes = bytes.saturating_add(record.size);
                 let found = self.index.locate(record.key);
@@ -153,10 +153,10 @@ impl Writer<'_> {
     /// for the second time. Readers find at every moment what they would have found before.
     pub(in crate::artifacts) fn reindex(&self) {
         let geometry = self.index.geometry;
-        let mut living: HashMap<Key, (usize, Record)> = HashMap::new();
+        let mut living: HashMap<Key, (usize, IndexRecord)> = HashMap::new();
         for slot in 0..geometry.slots() {
             match self.index.read_slot(slot) {
-                Slot::Live(record) if self.is_reachable(&record, slot / GROUP_SLOTS) => {
+                SlotContent::Live(record) if self.is_reachable(&record, slot / GROUP_SLOTS) => {
                     match living.get(&record.key) {
                         Some((_, other)) if other.created_ms >= record.created_ms => {
                             self.write(slot, None);
@@ -196,23 +196,23 @@ impl Writer<'_> {
     }
 
     /// Whether a search for that record comes through that group.
-    fn is_reachable(&self, record: &Record, group: usize) -> bool {
+    fn is_reachable(&self, record: &IndexRecord, group: usize) -> bool {
         let mut way = self.index.geometry.probe(mix(record.key.0));
         way.any(|at| at == group)
     }
 
     /// The records among which one has to go if there is to be a place for that key.
-    pub(in crate::artifacts) fn neighbours(&self, key: Key) -> impl Iterator<Item = Record> {
+    pub(in crate::artifacts) fn neighbours(&self, key: Key) -> impl Iterator<Item = IndexRecord> {
         let groups = self.index.geometry.probe(mix(key.0));
         groups
             .flat_map(|group| (0..GROUP_SLOTS).map(move |slot| group * GROUP_SLOTS + slot))
             .filter_map(|slot| match self.index.read_slot(slot) {
-                Slot::Live(record) => Some(record),
+                SlotContent::Live(record) => Some(record),
                 _ => None,
             })
     }
 
-    fn free(&self, hash: u64) -> Option<(usize, usize)> {
+    fn find_free(&self, hash: u64) -> Option<(usize, usize)> {
         self.index
             .geometry
             .probe(hash)
@@ -220,7 +220,7 @@ impl Writer<'_> {
     }
 
     /// Writes a slot, or empties it.
-    fn write(&self, slot: usize, record: Option<&Record>) {
+    fn write(&self, slot: usize, record: Option<&IndexRecord>) {
         let Some([head, rest @ ..]) = self.index.slot(slot) else {
             return;
         };
@@ -236,7 +236,7 @@ impl Writer<'_> {
     }
 
     /// One more or one less that belongs to `hash` lives behind these groups.
-    fn pass(&self, hash: u64, group: usize, by: i8) {
+    fn add_overflow(&self, hash: u64, group: usize, by: i8) {
         for passed in self
             .index
             .geometry

@@ -34,7 +34,7 @@ struct Entries<'a>(&'a Store);
 
 /// An entry as both worlds read it: the path is relative to the file, as the plugin documents it.
 #[derive(Serialize)]
-struct Line {
+struct ExportedEntry {
     key: String,
     file_path: String,
     file_size: u64,
@@ -60,8 +60,8 @@ impl Store {
     /// The disk's; the file is then as it was.
     pub fn export(&self) -> Result<()> {
         let doing = || format!("writing {NAME} in {}", self.options.dir.display());
-        let changes = self.index.changes();
-        if changes == self.index.exported() && self.has_export().context(doing)? {
+        let changes = self.index.change_count();
+        if changes == self.index.exported_count() && self.has_export().context(doing)? {
             return Ok(());
         }
         if self.index.len() > MOST {
@@ -69,18 +69,18 @@ impl Store {
             return Ok(());
         }
         // An old plugin's file is read before it is replaced.
-        while self.wants_import() && self.import_piece()? {}
+        while self.needs_import() && self.import_batch()? {}
         self.write_export().context(doing)?;
-        self.index.set_exported(changes);
+        self.index.set_exported_count(changes);
         Ok(())
     }
 
     fn has_export(&self) -> io::Result<bool> {
-        Ok(self.disk.root()?.file_size(NAME)?.is_some())
+        Ok(self.cache_dir.root()?.file_size(NAME)?.is_some())
     }
 
     fn write_export(&self) -> io::Result<()> {
-        let temp = self.disk.temp()?;
+        let temp = self.cache_dir.create_temp()?;
         let mut out = BufWriter::with_capacity(1 << 16, temp.file());
         let document = Document {
             version: 1,
@@ -92,16 +92,16 @@ impl Store {
         drop(out);
         temp.seal(0o644)?;
         reach(FailPoint::ExportWritten);
-        temp.publish(&self.disk.root()?, NAME)?;
+        temp.publish(&self.cache_dir.root()?, NAME)?;
         reach(FailPoint::ExportPublished);
         Ok(())
     }
 
-    fn line(&self, key: Key) -> Option<(String, Line)> {
+    fn line(&self, key: Key) -> Option<(String, ExportedEntry)> {
         let accessed_ms = self.index.get(key)?.accessed_ms;
-        let entry = self.disk.entry(key).ok().flatten()?;
-        let [outer, inner] = key.folders();
-        let line = Line {
+        let entry = self.cache_dir.read_metadata(key).ok().flatten()?;
+        let [outer, inner] = key.shard_names();
+        let line = ExportedEntry {
             key: key.to_string(),
             file_path: format!("{outer}/{inner}/{}", link_name(key)),
             file_size: entry.record.size,
@@ -115,7 +115,7 @@ impl Store {
 
     /// Gives a new index the uses that the last export noted, so that after a restart of the
     /// machine eviction still knows who was used least recently.
-    pub(in crate::artifacts) fn recall_uses(&self) {
+    pub(in crate::artifacts) fn restore_uses(&self) {
         #[derive(Deserialize)]
         struct Uses {
             entries: HashMap<String, Use>,
@@ -124,7 +124,10 @@ impl Store {
         struct Use {
             accessed_at: String,
         }
-        let read = self.disk.root().and_then(|root| root.read(NAME, MAX_BYTES));
+        let read = self
+            .cache_dir
+            .root()
+            .and_then(|root| root.read(NAME, MAX_BYTES));
         let Ok(Some(bytes)) = read else {
             return;
         };
@@ -135,7 +138,7 @@ impl Store {
         for (key, used) in uses.entries {
             let used_ms = rfc3339::parse(&used.accessed_at).filter(|used| *used <= now_ms);
             if let (Some(key), Some(used_ms)) = (Key::parse(key.as_bytes()), used_ms) {
-                self.index.used(key, used_ms);
+                self.index.record_use(key, used_ms);
             }
         }
     }

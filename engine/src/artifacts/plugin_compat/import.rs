@@ -12,11 +12,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::export::{MAX_BYTES, NAME};
 use crate::artifacts::{
-    ConfigDigest, Key, Record, Store,
+    ConfigDigest, IndexRecord, Key, Store,
     commit::{copy, temp_file::random_name},
-    file_names::{entry_name, link_name},
-    index::Note,
-    layout::CONTROL,
+    file_names::{link_name, metadata_name},
+    index::Pending,
+    layout::META_DIR,
     metadata, rfc3339,
 };
 use crate::{
@@ -26,19 +26,19 @@ use crate::{
     file_size::without_sigxfsz,
 };
 
-/// In [`CONTROL`]: there is nothing left to be taken over.
+/// In [`META_DIR`]: there is nothing left to be taken over.
 const DONE: &str = "imported";
 /// Hashed in one piece: half a second.
 const PIECE: u64 = 1 << 30;
 
 #[derive(Deserialize)]
-struct Old {
+struct PluginIndex {
     entries: BTreeMap<String, Value>,
 }
 
 /// One artifact of the old plugin.
 #[derive(Deserialize)]
-pub(in crate::artifacts) struct OldEntry {
+pub(in crate::artifacts) struct PluginEntry {
     file_size: u64,
     created_at: String,
     expires_at: String,
@@ -61,16 +61,18 @@ impl Store {
     }
 
     /// Whether an old plugin's cache may be there that was not taken over.
-    pub(in crate::artifacts) fn wants_import(&self) -> bool {
-        let Ok(root) = self.disk.root() else {
+    pub(in crate::artifacts) fn needs_import(&self) -> bool {
+        let Ok(root) = self.cache_dir.root() else {
             return false;
         };
-        let done = root.folder(CONTROL).and_then(|control| control.stat(DONE));
+        let done = root
+            .open_dir(META_DIR)
+            .and_then(|control| control.stat(DONE));
         !matches!(done, Ok(Some(_))) && matches!(root.file_size(NAME), Ok(Some(_)))
     }
 
     /// Takes over some of it. `true`: there is more.
-    pub(in crate::artifacts) fn import_piece(&self) -> Result<bool> {
+    pub(in crate::artifacts) fn import_batch(&self) -> Result<bool> {
         let doing = || format!("taking over {NAME} of {}", self.options.dir.display());
         self.import_up_to(PIECE)
             .map(|(_, more)| more)
@@ -82,7 +84,7 @@ impl Store {
         let now_ms = self.clock.now_ms();
         let mut entries = self.old_entries()?.into_iter();
         for (name, old) in entries.by_ref() {
-            let Some((key, old)) = parse_entry(&name, old) else {
+            let Some((key, old)) = parse_plugin_entry(&name, old) else {
                 log::debug!(name; "entry of index.json unreadable");
                 continue;
             };
@@ -93,9 +95,9 @@ impl Store {
                 continue;
             };
             bytes = bytes.saturating_sub(record.size);
-            count += usize::from(self.adopt(record, old.build_config)?);
+            count += usize::from(self.import_binary(record, old.build_config)?);
         }
-        match self.disk.make_control()?.create(DONE) {
+        match self.cache_dir.create_meta_dir()?.create(DONE) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
@@ -106,7 +108,7 @@ impl Store {
     }
 
     fn old_entries(&self) -> io::Result<BTreeMap<String, Value>> {
-        let Some(bytes) = self.disk.root()?.read(NAME, MAX_BYTES)? else {
+        let Some(bytes) = self.cache_dir.root()?.read(NAME, MAX_BYTES)? else {
             return Ok(BTreeMap::new());
         };
         match parse(&bytes) {
@@ -119,10 +121,15 @@ impl Store {
     }
 
     /// What is worth taking over, not hashed yet: alive, there in its size, and not known already.
-    fn old_record(&self, key: Key, old: &OldEntry, now_ms: u64) -> io::Result<Option<Record>> {
+    fn old_record(
+        &self,
+        key: Key,
+        old: &PluginEntry,
+        now_ms: u64,
+    ) -> io::Result<Option<IndexRecord>> {
         let ttl_ms = u64::try_from(self.options.ttl.as_millis()).unwrap_or(u64::MAX);
         let [created_ms, expires_ms, accessed_ms] = times(old, now_ms, ttl_ms);
-        let record = Record {
+        let record = IndexRecord {
             key,
             sha256: [0; 32],
             size: old.file_size,
@@ -135,18 +142,18 @@ impl Store {
         if record.is_expired(now_ms) {
             return Ok(None);
         }
-        let Some(place) = self.disk.place(key)? else {
+        let Some(place) = self.cache_dir.open_shard(key)? else {
             return Ok(None);
         };
-        let known = place.stat(&entry_name(key))?.is_some();
+        let known = place.stat(&metadata_name(key))?.is_some();
         let there = place.file_size(&link_name(key))? == Some(record.size);
         Ok((there && !known).then_some(record))
     }
 
     /// Hashes the binary, gives it its name and its entry. `false`: it was replaced meanwhile.
-    fn adopt(&self, mut record: Record, config: Value) -> io::Result<bool> {
+    fn import_binary(&self, mut record: IndexRecord, config: Value) -> io::Result<bool> {
         let key = record.key;
-        let place = self.disk.make_place(key)?;
+        let place = self.cache_dir.create_shard(key)?;
         let Some(file) = place.open(&link_name(key))? else {
             return Ok(false);
         };
@@ -162,13 +169,13 @@ impl Store {
         let config = Some(config).filter(metadata::fits).unwrap_or_default();
         record.digest = ConfigDigest::of_value(&config);
 
-        let temp = self.disk.temp()?;
+        let temp = self.cache_dir.create_temp()?;
         let text = metadata::format(&record, &config)?;
         without_sigxfsz(|| io::Write::write_all(&mut temp.file(), &text))?;
         temp.seal(0o644)?;
         let name = random_name()?;
         place.link(&link_name(key), &place, &name)?;
-        if !place.holds(&name, &file)? {
+        if !place.names_file(&name, &file)? {
             place.remove(&name)?;
             return Ok(false);
         }
@@ -180,29 +187,32 @@ impl Store {
         let Some(writer) = self.writer() else {
             return Ok(false);
         };
-        writer.noting(key, Note::Change, || {
-            temp.publish(&place, &entry_name(key))?;
-            self.admit(&writer, &record);
+        writer.with_pending(key, Pending::Change, || {
+            temp.publish(&place, &metadata_name(key))?;
+            self.index_record(&writer, &record);
             io::Result::Ok(())
         })?;
-        self.announce(key);
+        self.append_change(key);
         Ok(true)
     }
 }
 
 /// All entries of an `index.json`, not looked at yet.
 pub(in crate::artifacts) fn parse(bytes: &[u8]) -> serde_json::Result<BTreeMap<String, Value>> {
-    serde_json::from_slice(bytes).map(|old: Old| old.entries)
+    serde_json::from_slice(bytes).map(|old: PluginIndex| old.entries)
 }
 
 /// One of them; `None`: it is none.
-pub(in crate::artifacts) fn parse_entry(name: &str, value: Value) -> Option<(Key, OldEntry)> {
+pub(in crate::artifacts) fn parse_plugin_entry(
+    name: &str,
+    value: Value,
+) -> Option<(Key, PluginEntry)> {
     let key = Key::parse(name.as_bytes())?;
     Some((key, serde_json::from_value(value).ok()?))
 }
 
 /// When it was made, when it expires, when it was used; never later than now, save for the second.
-pub(in crate::artifacts) fn times(old: &OldEntry, now_ms: u64, ttl_ms: u64) -> [u64; 3] {
+pub(in crate::artifacts) fn times(old: &PluginEntry, now_ms: u64, ttl_ms: u64) -> [u64; 3] {
     let created_ms = rfc3339::parse(&old.created_at)
         .unwrap_or(now_ms)
         .min(now_ms);
@@ -216,7 +226,7 @@ pub(in crate::artifacts) fn times(old: &OldEntry, now_ms: u64, ttl_ms: u64) -> [
 }
 
 #[cfg(feature = "fuzzing")]
-impl OldEntry {
+impl PluginEntry {
     /// For `fuzzing`.
     pub(in crate::artifacts) fn config(&self) -> &Value {
         &self.build_config

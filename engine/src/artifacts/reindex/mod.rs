@@ -4,8 +4,8 @@
 pub(crate) mod scan;
 
 use super::{
-    Key, Record, Store,
-    index::{LOCK_TIMEOUT, Note, Stored, Writer},
+    IndexRecord, Key, Store,
+    index::{LOCK_TIMEOUT, Pending, Stored, Writer},
 };
 use crate::failpoint::{FailPoint, reach};
 
@@ -17,19 +17,19 @@ impl Store {
     /// `None`: not within [`LOCK_TIMEOUT`]; the index then knows that it has missed something.
     pub(super) fn writer(&self) -> Option<Writer<'_>> {
         let Some(writer) = self.index.writer(LOCK_TIMEOUT) else {
-            self.index.want_rescan();
+            self.index.request_rescan();
             return None;
         };
-        let interrupted = writer.interrupted();
+        let interrupted = writer.interrupted_keys();
         if !interrupted.is_empty() {
             log::warn!(cache_keys:? = interrupted; "index repaired after a dead writer");
             writer.reindex();
             reach(FailPoint::IndexRepairing);
             for key in interrupted {
-                self.settle_with(&writer, key);
+                self.sync_key_with(&writer, key);
             }
             reach(FailPoint::IndexRepaired);
-            writer.repaired();
+            writer.clear_pending();
         } else if self.index.len() > self.index.capacity().into() {
             // No writer counts so far: somebody else has changed the header.
             log::warn!(entries = self.index.len(); "index repaired, its count was wrong");
@@ -39,44 +39,44 @@ impl Store {
     }
 
     /// Makes the index say of a key what the disk says. `false`: it can't be changed now.
-    pub(super) fn settle(&self, key: Key) -> bool {
-        self.settle_all(&[key])
+    pub(super) fn sync_key(&self, key: Key) -> bool {
+        self.sync_keys(&[key])
     }
 
-    /// As [`Store::settle`], of some keys under one holding of the lock.
-    pub(super) fn settle_all(&self, keys: &[Key]) -> bool {
+    /// As [`Store::sync_key`], of some keys under one holding of the lock.
+    pub(super) fn sync_keys(&self, keys: &[Key]) -> bool {
         let Some(writer) = self.writer() else {
             return false;
         };
         for key in keys {
-            writer.noting(*key, Note::Change, || self.settle_with(&writer, *key));
+            writer.with_pending(*key, Pending::Change, || self.sync_key_with(&writer, *key));
         }
         true
     }
 
-    pub(super) fn settle_with(&self, writer: &Writer<'_>, key: Key) {
-        match self.disk.record(key) {
+    pub(super) fn sync_key_with(&self, writer: &Writer<'_>, key: Key) {
+        match self.cache_dir.read_record(key) {
             Ok(Some(record)) => {
-                self.admit(writer, &record);
+                self.index_record(writer, &record);
             }
             Ok(None) => {
                 writer.remove(key);
             }
             Err(error) => {
                 log::warn!(cache_key:% = key, error:%; "cache entry unreadable");
-                self.index.want_rescan();
+                self.index.request_rescan();
             }
         }
     }
 
     /// Stores a record in the index, and evicts where there is no place.
-    pub(super) fn admit(&self, writer: &Writer<'_>, record: &Record) {
+    pub(super) fn index_record(&self, writer: &Writer<'_>, record: &IndexRecord) {
         // A victim near the record's home frees a place that it can take.
         for _ in 0..2 {
             if writer.store(record) == Stored::Done {
                 return;
             }
-            self.make_place(writer, record.key);
+            self.make_space_near(writer, record.key);
         }
         log::warn!(cache_key:% = record.key; "index full");
     }

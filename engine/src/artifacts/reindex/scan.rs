@@ -7,9 +7,9 @@ use std::io;
 use super::LOCKED;
 use crate::artifacts::{
     Key, Store,
-    dir_fd::Folder,
-    journal::{self, News},
-    layout::{Disk, absent},
+    dir_fd::DirFd,
+    journal::{self, Changes},
+    layout::{CacheDir, none_if_absent},
 };
 use crate::{
     Error, Result,
@@ -24,8 +24,8 @@ impl Store {
     /// Whether the index was never filled from the disk, or knows that it has missed something.
     /// Looks at memory only.
     #[must_use]
-    pub fn wants_preparation(&self) -> bool {
-        !self.index.is_filled() || self.index.wants_rescan() || self.index.is_interrupted()
+    pub fn needs_preparation(&self) -> bool {
+        !self.index.is_filled() || self.index.needs_rescan() || self.index.is_interrupted()
     }
 
     /// Brings the index up to date: fills it, repairs it after a dead writer, follows what others
@@ -39,17 +39,17 @@ impl Store {
         if self.index.is_interrupted() {
             drop(self.writer());
         }
-        let updated = if !self.index.is_filled() || self.index.wants_rescan() {
+        let updated = if !self.index.is_filled() || self.index.needs_rescan() {
             self.rebuild().map(drop)
         } else {
-            self.follow()
+            self.apply_changes()
         };
         match updated {
             Err(Error::Timeout(why)) => log::warn!(why; "artifact index not up to date"),
             updated => updated?,
         }
-        if self.wants_import() && self.is_writable() {
-            self.import_piece()?;
+        if self.needs_import() && self.is_writable() {
+            self.import_batch()?;
         }
         Ok(())
     }
@@ -58,20 +58,20 @@ impl Store {
     /// changed something past it. One system call, and none that waits for a server, so that it may
     /// be asked every second on any thread.
     #[must_use]
-    pub fn has_news(&self) -> bool {
-        self.looked
-            .differs(journal::glance(&self.disk), self.index.position())
+    pub fn has_changes(&self) -> bool {
+        self.last_seen
+            .differs(journal::file_stamp(&self.cache_dir), self.index.position())
     }
 
     /// Learns what was changed past the index.
-    fn follow(&self) -> Result<()> {
-        self.looked.at(journal::glance(&self.disk));
-        match journal::since(&self.disk, self.index.position()) {
-            Ok(News::Nothing) => Ok(()),
-            Ok(News::Anything(_)) => self.rebuild().map(drop),
-            Ok(News::Keys(keys, to)) => {
-                self.settle_batches(&keys)?;
-                self.index.followed(to);
+    fn apply_changes(&self) -> Result<()> {
+        self.last_seen.set(journal::file_stamp(&self.cache_dir));
+        match journal::since(&self.cache_dir, self.index.position()) {
+            Ok(Changes::None) => Ok(()),
+            Ok(Changes::Unknown(_)) => self.rebuild().map(drop),
+            Ok(Changes::Keys(keys, to)) => {
+                self.sync_batches(&keys)?;
+                self.index.set_position(to);
                 Ok(())
             }
             // Who can't read the log learns of a change when it asks the disk.
@@ -83,9 +83,9 @@ impl Store {
     }
 
     /// Notes a change for the other indexes of this directory.
-    pub(in crate::artifacts) fn announce(&self, key: Key) {
-        match journal::note(&self.disk, key) {
-            Ok(position) => self.index.followed_own(position),
+    pub(in crate::artifacts) fn append_change(&self, key: Key) {
+        match journal::append(&self.cache_dir, key) {
+            Ok(position) => self.index.advance_position(position),
             Err(error) => log::debug!(cache_key:% = key, error:%; "change not announced"),
         }
     }
@@ -97,17 +97,17 @@ impl Store {
     pub fn rebuild(&self) -> Result<usize> {
         let doing = || format!("reading the artifact cache {}", self.options.dir.display());
         let first = !self.index.is_filled();
-        self.looked.at(journal::glance(&self.disk));
-        let position = journal::end(&self.disk).unwrap_or_default();
-        self.index.rescan_begins();
+        self.last_seen.set(journal::file_stamp(&self.cache_dir));
+        let position = journal::end(&self.cache_dir).unwrap_or_default();
+        self.index.begin_rescan();
         reach(FailPoint::RebuildBegun);
         if let (false, Some(writer)) = (first, self.writer()) {
             writer.reindex();
         }
         let mut found = Vec::new();
-        for (_, outer) in self.standing_folders().context(doing)? {
+        for (_, outer) in self.open_shards().context(doing)? {
             let keys = keys(&outer).context(doing)?;
-            self.settle_batches(&keys)?;
+            self.sync_batches(&keys)?;
             found.extend(keys);
             reach(FailPoint::RebuildFolder);
         }
@@ -116,12 +116,12 @@ impl Store {
         let gone: Vec<Key> = known
             .filter(|key| found.binary_search(key).is_err())
             .collect();
-        self.settle_batches(&gone)?;
+        self.sync_batches(&gone)?;
         if first {
-            self.recall_uses();
+            self.restore_uses();
         }
-        self.index.followed(position);
-        self.index.rescan_ends();
+        self.index.set_position(position);
+        self.index.end_rescan();
         reach(FailPoint::RebuildEnded);
         let entries = self.index.len();
         log::debug!(entries, gone = gone.len(); "artifact index filled from disk");
@@ -131,41 +131,43 @@ impl Store {
     /// The folders of the directory; none where it was removed. One that stands in another one's place
     /// has an index of its own, which those who come from now on open: the old one leaves no file
     /// behind, and is kept in step for those who have it.
-    fn standing_folders(&self) -> io::Result<Vec<(u8, Folder)>> {
-        if self.disk.identity().is_ok_and(|now| now != self.identity) {
+    fn open_shards(&self) -> io::Result<Vec<(u8, DirFd)>> {
+        if self.cache_dir.dir_id().is_ok_and(|now| now != self.dir_id) {
             self.index.retire();
         }
-        let folders = absent(self.disk.root())?.map(|root| folders_of(root).collect());
+        let folders = none_if_absent(self.cache_dir.root())?.map(|root| shards_of(root).collect());
         Ok(folders.unwrap_or_default())
     }
 
-    fn settle_batches(&self, keys: &[Key]) -> Result<()> {
-        if keys.chunks(BATCH).all(|batch| self.settle_all(batch)) {
+    fn sync_batches(&self, keys: &[Key]) -> Result<()> {
+        if keys.chunks(BATCH).all(|batch| self.sync_keys(batch)) {
             return Ok(());
         }
-        self.index.want_rescan();
+        self.index.request_rescan();
         Err(Error::Timeout(LOCKED.to_owned()))
     }
 }
 
 /// The folders `00` to `ff` that exist, with their numbers.
-pub(in crate::artifacts) fn folders(disk: &Disk) -> io::Result<impl Iterator<Item = (u8, Folder)>> {
-    Ok(folders_of(disk.root()?))
+pub(in crate::artifacts) fn folders(
+    cache_dir: &CacheDir,
+) -> io::Result<impl Iterator<Item = (u8, DirFd)>> {
+    Ok(shards_of(cache_dir.root()?))
 }
 
-fn folders_of(root: Folder) -> impl Iterator<Item = (u8, Folder)> {
-    (0..=255u8).filter_map(move |byte| Some((byte, root.folder(&format!("{byte:02x}")).ok()?)))
+fn shards_of(root: DirFd) -> impl Iterator<Item = (u8, DirFd)> {
+    (0..=255u8).filter_map(move |byte| Some((byte, root.open_dir(&format!("{byte:02x}")).ok()?)))
 }
 
 /// The folders below one of them.
-pub(in crate::artifacts) fn inner(outer: &Folder) -> io::Result<impl Iterator<Item = Folder>> {
+pub(in crate::artifacts) fn inner(outer: &DirFd) -> io::Result<impl Iterator<Item = DirFd>> {
     Ok(outer
         .names()?
-        .filter_map(|name| outer.folder(&name.ok()?).ok()))
+        .filter_map(|name| outer.open_dir(&name.ok()?).ok()))
 }
 
 /// The keys of all entries below one of them.
-fn keys(outer: &Folder) -> io::Result<Vec<Key>> {
+fn keys(outer: &DirFd) -> io::Result<Vec<Key>> {
     let mut keys = Vec::new();
     for folder in inner(outer)? {
         for name in folder.names()? {

@@ -10,11 +10,11 @@ use std::{
 use super::*;
 use crate::failpoint;
 
-/// A process in a role, with the house's directories and the time that it is there.
-pub(super) fn command(house: &House, role: &str, options: &StoreOptions) -> Command {
+/// A process in a role, with the fixture's directories and the time that it is there.
+pub(super) fn command(fixture: &Fixture, role: &str, options: &StoreOptions) -> Command {
     with(
         Command::new(env::current_exe().unwrap()),
-        house,
+        fixture,
         role,
         options,
     )
@@ -22,7 +22,7 @@ pub(super) fn command(house: &House, role: &str, options: &StoreOptions) -> Comm
 
 /// The same, with file systems of its own in the place of both directories: `cache` and `run` are
 /// what mount(8) is told of them.
-pub(super) fn mounted(house: &House, role: &str, cache: &str, run: &str) -> Command {
+pub(super) fn mounted(fixture: &Fixture, role: &str, cache: &str, run: &str) -> Command {
     const MOUNT: &str = r#"mount -t tmpfs -o "$CACHE_IS" none "$PILLION_DIR" &&
         mount -t tmpfs -o "$RUN_IS" none "$PILLION_RUN" && exec "$@""#;
     let mut command = Command::new("unshare");
@@ -43,10 +43,10 @@ pub(super) fn mounted(house: &House, role: &str, cache: &str, run: &str) -> Comm
         .arg(env::current_exe().unwrap())
         .env("CACHE_IS", cache)
         .env("RUN_IS", run);
-    with(command, house, role, &house.options())
+    with(command, fixture, role, &fixture.options())
 }
 
-fn with(mut command: Command, house: &House, role: &str, options: &StoreOptions) -> Command {
+fn with(mut command: Command, fixture: &Fixture, role: &str, options: &StoreOptions) -> Command {
     command
         .args([
             "artifacts::tests::child::plays_the_role_it_is_given",
@@ -56,7 +56,7 @@ fn with(mut command: Command, house: &House, role: &str, options: &StoreOptions)
         .env("PILLION_ROLE", role)
         .env("PILLION_DIR", &options.dir)
         .env("PILLION_RUN", &options.run_dir)
-        .env("PILLION_NOW", house.now().to_string())
+        .env("PILLION_NOW", fixture.now().to_string())
         .env("PILLION_ENTRIES", options.max_entries.to_string())
         .env("PILLION_SIZE", options.max_size.to_string())
         .stdout(std::process::Stdio::null());

@@ -6,31 +6,31 @@ use super::*;
 
 #[test]
 fn the_expired_go_with_all_their_files() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     put(&store, 1, b"binary");
-    house.pass(7 * 24 * HOUR);
+    fixture.advance(7 * 24 * HOUR);
     put(&store, 2, b"binary");
-    let report = store.clean(house.now()).unwrap();
+    let report = store.clean(fixture.now()).unwrap();
     assert_eq!((report.expired_removed, report.lru_removed), (1, 0));
     assert_eq!((report.bytes_freed, report.entries_remaining), (6, 1));
     assert!(report.complete);
-    assert_eq!(house.files().len(), 3, "{:?}", house.files());
-    assert_eq!(store.clean(house.now()).unwrap().expired_removed, 0);
+    assert_eq!(fixture.files().len(), 3, "{:?}", fixture.files());
+    assert_eq!(store.clean(fixture.now()).unwrap().expired_removed, 0);
 }
 
 #[test]
 fn a_dead_writers_temporary_file_goes_at_once_and_a_living_ones_never() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let mut staging = store.stage().unwrap();
     staging.write_all(b"half").unwrap();
-    let dead = store.disk.temporary_path().join(format!("{:032x}.tmp", 1));
+    let dead = store.cache_dir.temp_path().join(format!("{:032x}.tmp", 1));
     fs::write(&dead, "half").unwrap();
-    let others = store.disk.temporary_path().join("somebody-elses");
+    let others = store.cache_dir.temp_path().join("somebody-elses");
     fs::write(&others, "").unwrap();
-    house.pass(400 * 24 * HOUR);
-    let report = store.clean(house.now()).unwrap();
+    fixture.advance(400 * 24 * HOUR);
+    let report = store.clean(fixture.now()).unwrap();
     assert_eq!((report.temporaries_removed, report.bytes_freed), (1, 4));
     assert!(!dead.exists());
     assert!(others.exists());
@@ -41,8 +41,8 @@ fn a_dead_writers_temporary_file_goes_at_once_and_a_living_ones_never() {
 
 #[test]
 fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let index = store.stats().index_path.unwrap();
     let half = |name: &str, age: u64| {
         let path = index.with_extension(format!("seg.{name}.tmp"));
@@ -52,45 +52,45 @@ fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
         path
     };
     let (dead, living) = (half("0123456789abcdef", 3600), half("fedcba9876543210", 0));
-    assert_eq!(store.clean(house.now()).unwrap().temporaries_removed, 1);
+    assert_eq!(store.clean(fixture.now()).unwrap().temporaries_removed, 1);
     assert!(!dead.exists() && living.exists() && index.exists());
 }
 
 #[test]
 fn a_cleaning_beside_a_process_that_keeps_the_index_says_that_it_has_not_done_all() {
-    let house = House::new();
-    let (store, stopped) = (house.open(), house.open());
+    let fixture = Fixture::new();
+    let (store, stopped) = (fixture.open(), fixture.open());
     // Past this index, by a process that has another one.
-    let mut options = house.options();
+    let mut options = fixture.options();
     options.max_entries = 32;
-    put(&house.open_with(options), 1, b"binary");
+    put(&fixture.open_with(options), 1, b"binary");
     let held = stopped.writer().unwrap();
-    assert!(!store.clean(house.now()).unwrap().complete);
+    assert!(!store.clean(fixture.now()).unwrap().complete);
     drop(held);
-    assert!(store.clean(house.now()).unwrap().complete);
+    assert!(store.clean(fixture.now()).unwrap().complete);
     assert!(store.find(Key(1)).is_some());
 }
 
 #[test]
 fn rooms_of_others_below_our_folder_are_left_alone() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     put(&store, 1, b"binary");
     for name in ["flights", "slots"] {
-        let folder = house.dir.path().join(".pillion").join(name);
+        let folder = fixture.dir.path().join(".pillion").join(name);
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("00000000000000ff.json"), "").unwrap();
     }
-    house.pass(400 * 24 * HOUR);
-    store.clean(house.now()).unwrap();
-    let files = house.files();
+    fixture.advance(400 * 24 * HOUR);
+    store.clean(fixture.now()).unwrap();
+    let files = fixture.files();
     assert_eq!(files.len(), 2, "{files:?}");
 }
 
 #[test]
 fn files_that_no_entry_names_go_after_a_grace_and_unknown_ones_stay() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let folder = store.path(&record).parent().unwrap().to_owned();
     let strays = [
@@ -103,11 +103,11 @@ fn files_that_no_entry_names_go_after_a_grace_and_unknown_ones_stay() {
     for name in strays.iter().chain(&others) {
         fs::write(folder.join(name), "x").unwrap();
     }
-    let report = store.clean(house.now()).unwrap();
-    assert_eq!(report.strays_removed, 0, "they are too young");
-    house.pass(LATER);
-    let report = store.clean(house.now()).unwrap();
-    assert_eq!((report.strays_removed, report.bytes_freed), (4, 4));
+    let report = store.clean(fixture.now()).unwrap();
+    assert_eq!(report.orphans_removed, 0, "they are too young");
+    fixture.advance(LATER);
+    let report = store.clean(fixture.now()).unwrap();
+    assert_eq!((report.orphans_removed, report.bytes_freed), (4, 4));
     for name in strays {
         assert!(!folder.join(name).exists(), "{name}");
     }
@@ -119,25 +119,25 @@ fn files_that_no_entry_names_go_after_a_grace_and_unknown_ones_stay() {
 
 #[test]
 fn an_entry_of_another_version_and_its_binary_are_left_alone() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let entry = store.path(&record).with_file_name("0000000000000001.json");
     let newer = fs::read_to_string(&entry)
         .unwrap()
         .replace("\"version\": 1", "\"version\": 2");
     fs::write(&entry, newer).unwrap();
-    house.pass(LATER);
-    let report = store.clean(house.now()).unwrap();
-    assert_eq!(report.strays_removed, 0);
-    assert_eq!(house.files().len(), 3);
+    fixture.advance(LATER);
+    let report = store.clean(fixture.now()).unwrap();
+    assert_eq!(report.orphans_removed, 0);
+    assert_eq!(fixture.files().len(), 3);
     assert_eq!(store.read_disk(Key(1)).unwrap(), None);
 }
 
 #[test]
 fn the_old_plugins_binaries_stay_until_nobody_can_want_them() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let folder = store.path(&record).parent().unwrap().to_owned();
     let old = folder.join("00000000000000aa.bin");
@@ -145,34 +145,34 @@ fn the_old_plugins_binaries_stay_until_nobody_can_want_them() {
     for path in [&old, &half] {
         fs::write(path, "old").unwrap();
     }
-    house.pass(LATER);
-    store.clean(house.now()).unwrap();
+    fixture.advance(LATER);
+    store.clean(fixture.now()).unwrap();
     assert!(old.exists() && half.exists());
-    house.pass(2 * 24 * HOUR);
-    store.clean(house.now()).unwrap();
+    fixture.advance(2 * 24 * HOUR);
+    store.clean(fixture.now()).unwrap();
     assert!(old.exists() && !half.exists());
-    house.pass(7 * 24 * HOUR);
-    store.clean(house.now()).unwrap();
+    fixture.advance(7 * 24 * HOUR);
+    store.clean(fixture.now()).unwrap();
     assert!(!old.exists());
 }
 
 #[test]
 fn an_entry_that_the_index_does_not_know_is_found_again_by_the_walk() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let writer = store.writer().unwrap();
     writer.remove(Key(1));
     drop(writer);
     assert_eq!(store.find(Key(1)), None);
-    store.clean(house.now()).unwrap();
+    store.clean(fixture.now()).unwrap();
     assert_eq!(store.find(Key(1)), Some(record));
 }
 
 #[test]
 fn ten_thousand_strays_are_cleaned_in_bounded_time() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let folder = store.path(&record).parent().unwrap().to_owned();
     let start = Instant::now();
@@ -180,11 +180,11 @@ fn ten_thousand_strays_are_cleaned_in_bounded_time() {
         fs::write(folder.join(format!("{:016x}.{n:08x}.bin", n + 2)), "").unwrap();
     }
     let made = start.elapsed();
-    house.pass(LATER);
+    fixture.advance(LATER);
     let start = Instant::now();
-    let report = store.clean(house.now()).unwrap();
-    assert_eq!(report.strays_removed, 10_000);
-    assert_eq!(house.files().len(), 3);
+    let report = store.clean(fixture.now()).unwrap();
+    assert_eq!(report.orphans_removed, 10_000);
+    assert_eq!(fixture.files().len(), 3);
     let bound = made * 20 + Duration::from_secs(1);
     assert!(
         start.elapsed() < bound,

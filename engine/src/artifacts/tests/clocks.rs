@@ -5,18 +5,18 @@ use super::*;
 
 const DAY: u64 = 24 * HOUR;
 
-/// A house whose clock can be set, apart from the time that goes by.
+/// A fixture whose clock can be set, apart from the time that goes by.
 struct Tower {
-    house: House,
+    fixture: Fixture,
     hands: Arc<[AtomicU64; 2]>,
 }
 
 impl Tower {
     fn new() -> Self {
-        let mut house = House::in_memory();
-        let hands = Arc::new([AtomicU64::new(house.now()), AtomicU64::new(5 * HOUR)]);
-        house.clock = Clock::Set(Arc::clone(&hands));
-        Self { house, hands }
+        let mut fixture = Fixture::in_memory();
+        let hands = Arc::new([AtomicU64::new(fixture.now()), AtomicU64::new(5 * HOUR)]);
+        fixture.clock = Clock::Set(Arc::clone(&hands));
+        Self { fixture, hands }
     }
 
     /// Sets the wall clock, without a moment going by.
@@ -24,14 +24,14 @@ impl Tower {
         self.hands[0].fetch_add(ms as u64, Ordering::Relaxed);
     }
 
-    fn pass(&self, ms: u64) {
+    fn advance(&self, ms: u64) {
         for hand in self.hands.iter() {
             hand.fetch_add(ms, Ordering::Relaxed);
         }
     }
 
     fn clean(&self, store: &Store) -> (u64, u64) {
-        let report = store.clean(self.house.now()).unwrap();
+        let report = store.clean(self.fixture.now()).unwrap();
         assert!(report.complete);
         (report.expired_removed, report.lru_removed)
     }
@@ -40,10 +40,10 @@ impl Tower {
 #[test]
 fn a_clock_that_jumps_ahead_and_comes_back_before_the_next_cleaning_evicts_nothing() {
     let tower = Tower::new();
-    let store = tower.house.open();
-    let records: Vec<Record> = (1..=20).map(|key| put(&store, key, b"binary")).collect();
+    let store = tower.fixture.open();
+    let records: Vec<IndexRecord> = (1..=20).map(|key| put(&store, key, b"binary")).collect();
     assert_eq!(tower.clean(&store), (0, 0));
-    tower.pass(HOUR);
+    tower.advance(HOUR);
     for days in [1i64, 8, 400, 36_500] {
         tower.set(days * DAY as i64);
         assert_eq!(tower.clean(&store), (0, 0), "{days} days ahead");
@@ -53,7 +53,7 @@ fn a_clock_that_jumps_ahead_and_comes_back_before_the_next_cleaning_evicts_nothi
             "an expired one is not found"
         );
         tower.set(-days * DAY as i64);
-        tower.pass(HOUR);
+        tower.advance(HOUR);
         assert_eq!(tower.clean(&store), (0, 0), "{days} days ahead and back");
         assert!(
             records
@@ -67,19 +67,23 @@ fn a_clock_that_jumps_ahead_and_comes_back_before_the_next_cleaning_evicts_nothi
 #[test]
 fn a_clock_that_stays_ahead_is_right_from_the_second_cleaning_on() {
     let tower = Tower::new();
-    let store = tower.house.open();
+    let store = tower.fixture.open();
     put(&store, 1, b"binary");
     tower.clean(&store);
     tower.set(8 * DAY as i64);
     assert_eq!(tower.clean(&store), (0, 0));
     assert_eq!(tower.clean(&store), (1, 0));
-    assert!(tower.house.files().is_empty(), "{:?}", tower.house.files());
+    assert!(
+        tower.fixture.files().is_empty(),
+        "{:?}",
+        tower.fixture.files()
+    );
 }
 
 #[test]
 fn a_clock_that_is_set_back_expires_and_evicts_nothing() {
     let tower = Tower::new();
-    let store = tower.house.open();
+    let store = tower.fixture.open();
     let record = put(&store, 1, b"binary");
     tower.clean(&store);
     for days in [1i64, 30, 10_000] {
@@ -98,9 +102,9 @@ fn a_clock_that_is_set_back_expires_and_evicts_nothing() {
 #[test]
 fn what_was_made_and_used_while_the_clock_was_ahead_makes_room_like_anything_else() {
     let tower = Tower::new();
-    let mut options = tower.house.options();
+    let mut options = tower.fixture.options();
     options.max_size = 60;
-    let store = tower.house.open_with(options);
+    let store = tower.fixture.open_with(options);
     tower.set(365 * DAY as i64);
     for key in 1..=8 {
         put(&store, key, b"0123456789");
@@ -108,10 +112,10 @@ fn what_was_made_and_used_while_the_clock_was_ahead_makes_room_like_anything_els
     // Full, and all of them were made just now: they stay.
     assert_eq!(tower.clean(&store), (0, 0));
     tower.set(-365 * DAY as i64);
-    tower.pass(LATER);
+    tower.advance(LATER);
     // Used now, by the clock that is right.
     assert!(store.find(Key(3)).is_some());
-    assert_eq!(store.peek(Key(3)).unwrap().accessed_ms, tower.house.now());
+    assert_eq!(store.peek(Key(3)).unwrap().accessed_ms, tower.fixture.now());
     let (expired, lru) = tower.clean(&store);
     assert_eq!((expired, lru), (0, 2), "down to 60 bytes");
     assert!(store.find(Key(3)).is_some(), "it was used just now");
@@ -120,7 +124,7 @@ fn what_was_made_and_used_while_the_clock_was_ahead_makes_room_like_anything_els
 #[test]
 fn leftovers_of_a_time_to_come_are_swept_all_the_same() {
     let tower = Tower::new();
-    let store = tower.house.open();
+    let store = tower.fixture.open();
     let record = put(&store, 1, b"binary");
     let stray = store
         .path(&record)
@@ -128,7 +132,7 @@ fn leftovers_of_a_time_to_come_are_swept_all_the_same() {
     fs::write(&stray, "stray").unwrap();
     // The file is of today, and the clock says a year ago.
     tower.set(-365 * DAY as i64);
-    store.clean(tower.house.now()).unwrap();
+    store.clean(tower.fixture.now()).unwrap();
     assert!(!stray.exists());
     assert!(store.verify(&record).unwrap());
 }
@@ -137,10 +141,10 @@ fn leftovers_of_a_time_to_come_are_swept_all_the_same() {
 fn an_index_that_was_filled_while_the_clock_was_wrong_is_as_good_as_any() {
     for days in [-400i64, 400] {
         let tower = Tower::new();
-        let record = put(&tower.house.open(), 1, b"binary");
+        let record = put(&tower.fixture.open(), 1, b"binary");
         tower.set(days * DAY as i64);
-        fs::remove_file(tower.house.open().stats().index_path.unwrap()).unwrap();
-        let store = tower.house.open();
+        fs::remove_file(tower.fixture.open().stats().index_path.unwrap()).unwrap();
+        let store = tower.fixture.open();
         assert_eq!(store.find(Key(1)).is_some(), days < 0);
         tower.set(-days * DAY as i64);
         assert_eq!(

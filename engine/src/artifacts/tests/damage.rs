@@ -7,25 +7,25 @@ use std::os::unix::fs::FileExt as _;
 use super::*;
 use crate::host::clock;
 
-/// A house with artifacts, and the file of its index open to be damaged.
+/// A fixture with artifacts, and the file of its index open to be damaged.
 struct Damaged {
-    house: House,
+    fixture: Fixture,
     store: Store,
-    records: Vec<Record>,
+    records: Vec<IndexRecord>,
     file: fs::File,
     whole: Vec<u8>,
 }
 
 impl Damaged {
     fn new(artifacts: u64) -> Self {
-        let house = House::in_memory();
-        let store = house.open();
+        let fixture = Fixture::in_memory();
+        let store = fixture.open();
         let records = (1..=artifacts)
             .map(|key| put(&store, key << 32, &key.to_le_bytes()))
             .collect();
         // Beyond the grace, so that whatever wants to evict finds no excuse.
-        house.pass(LATER);
-        store.clean(house.now()).unwrap();
+        fixture.advance(LATER);
+        store.clean(fixture.now()).unwrap();
         let path = store.stats().index_path.unwrap();
         let file = fs::OpenOptions::new()
             .read(true)
@@ -34,7 +34,7 @@ impl Damaged {
             .unwrap();
         let whole = fs::read(&path).unwrap();
         Self {
-            house,
+            fixture,
             store,
             records,
             file,
@@ -59,7 +59,7 @@ impl Damaged {
             match store.peek(record.key) {
                 None => misses += 1,
                 Some(found) => {
-                    let same = Record {
+                    let same = IndexRecord {
                         accessed_ms: record.accessed_ms,
                         ..found
                     };
@@ -79,14 +79,14 @@ impl Damaged {
         let new = put_as(&self.store, replacing(1077), b"after the damage").unwrap();
         self.store.prepare().unwrap();
         assert!(self.store.verify(&new).unwrap(), "{what}");
-        let report = self.store.clean(self.house.now()).unwrap();
+        let report = self.store.clean(self.fixture.now()).unwrap();
         assert_eq!(
             (report.expired_removed, report.lru_removed),
             (0, 0),
             "{what}"
         );
         // Nobody has noticed that a tag is wrong; the walk over the disk has.
-        self.store.clean(self.house.now()).unwrap();
+        self.store.clean(self.fixture.now()).unwrap();
         assert_eq!(self.misses(&self.store, what), 0, "{what}");
         assert!(self.store.forget(Key(1077)).unwrap(), "{what}");
         let all = self.records.len() as u64;
@@ -125,9 +125,9 @@ fn a_process_that_comes_to_a_damaged_header_takes_it_or_makes_a_new_index_and_fi
         let damaged = Damaged::new(4);
         damaged.flip(at, 0x10);
         let what = format!("byte {at}");
-        let late = damaged.house.open();
+        let late = damaged.fixture.open();
         assert_eq!(damaged.misses(&late, &what), 0, "{what}");
-        let report = late.clean(damaged.house.now()).unwrap();
+        let report = late.clean(damaged.fixture.now()).unwrap();
         assert_eq!(
             (report.expired_removed, report.lru_removed),
             (0, 0),
@@ -206,7 +206,7 @@ fn an_index_of_another_boot_or_another_length_is_made_anew_and_ours_of_another_s
             .set_len(length)
             .unwrap();
         fs::rename(&cut, &path).unwrap();
-        let late = damaged.house.open();
+        let late = damaged.fixture.open();
         assert_eq!(
             late.stats().index_path.as_ref(),
             Some(&path),
@@ -223,7 +223,7 @@ fn an_index_of_another_boot_or_another_length_is_made_anew_and_ours_of_another_s
         .unwrap()
         .write_all_at(&[0x55; 8], 4 * 8)
         .unwrap();
-    let late = damaged.house.open();
+    let late = damaged.fixture.open();
     assert_eq!(damaged.misses(&late, "another boot"), 0);
     assert_eq!(fs::read_to_string(&newer).unwrap(), "of a version to come");
     assert_eq!(fs::read_to_string(&older).unwrap(), "of a version that was");
@@ -234,7 +234,7 @@ fn a_file_that_was_cut_before_it_is_mapped_is_never_mapped() {
     let damaged = Damaged::new(40);
     let path = damaged.store.stats().index_path.unwrap();
     let Damaged {
-        house,
+        fixture,
         store,
         records,
         file,
@@ -244,7 +244,7 @@ fn a_file_that_was_cut_before_it_is_mapped_is_never_mapped() {
     drop(store);
     for length in (0..whole.len() as u64).step_by(1021) {
         file.set_len(length).unwrap();
-        let late = house.open();
+        let late = fixture.open();
         for record in &records {
             let found = late.peek(record.key).map(|found| found.sha256);
             assert_eq!(found, Some(record.sha256), "{length} bytes");

@@ -12,7 +12,7 @@ use crate::failpoint;
 const SEEN: u64 = 1;
 const OTHER: u64 = 2;
 
-/// What a house holds before, and what is then done in it.
+/// What a fixture holds before, and what is then done in it.
 struct Scene {
     act: &'static str,
     old: &'static [u64],
@@ -61,17 +61,17 @@ const SCENES: &[Scene] = &[
 ];
 
 impl Scene {
-    fn set(&self) -> (House, StoreOptions) {
-        let house = House::new();
-        let mut options = house.options();
+    fn set(&self) -> (Fixture, StoreOptions) {
+        let fixture = Fixture::new();
+        let mut options = fixture.options();
         options.max_entries = self.max_entries;
         options.max_size = self.max_size;
-        let store = house.open_with(options.clone());
+        let store = fixture.open_with(options.clone());
         for key in self.old {
             put(&store, *key, b"old");
         }
-        house.pass(LATER);
-        (house, options)
+        fixture.advance(LATER);
+        (fixture, options)
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn act(store: &Store, act: &str) {
 
 /// The places that the act comes to, and how often.
 fn places(scene: &Scene) -> BTreeMap<String, u64> {
-    let (house, options) = scene.set();
-    let store = house.open_with(options);
+    let (fixture, options) = scene.set();
+    let store = fixture.open_with(options);
     let seen = Rc::new(RefCell::new(BTreeMap::new()));
     let sink = Rc::clone(&seen);
     failpoint::tests::set(move |at| *sink.borrow_mut().entry(at.to_owned()).or_insert(0) += 1);
@@ -111,9 +111,9 @@ fn whatever_dies_at_any_step_of_any_change_leaves_what_was_or_what_is() {
                 (1..=times).collect()
             };
             for nth in nth {
-                let (house, options) = scene.set();
-                let survivor = house.open_with(options.clone());
-                let status = command(&house, "killed", &options)
+                let (fixture, options) = scene.set();
+                let survivor = fixture.open_with(options.clone());
+                let status = command(&fixture, "killed", &options)
                     .env("PILLION_ACT", scene.act)
                     .env("PILLION_PLACE", &place)
                     .env("PILLION_TIMES", nth.to_string())
@@ -124,7 +124,7 @@ fn whatever_dies_at_any_step_of_any_change_leaves_what_was_or_what_is() {
                     scene.act, scene.old
                 );
                 assert!(killed(status), "{what}: {status}");
-                inspect(scene, &house, &survivor, &what);
+                inspect(scene, &fixture, &survivor, &what);
                 deaths += 1;
             }
         }
@@ -132,7 +132,7 @@ fn whatever_dies_at_any_step_of_any_change_leaves_what_was_or_what_is() {
     assert!(deaths > 40, "{deaths}");
 }
 
-fn inspect(scene: &Scene, house: &House, store: &Store, what: &str) {
+fn inspect(scene: &Scene, fixture: &Fixture, store: &Store, what: &str) {
     for key in [SEEN, OTHER] {
         if let Some(found) = store.find(Key(key)) {
             check_binary(store, &found, what);
@@ -141,7 +141,7 @@ fn inspect(scene: &Scene, house: &House, store: &Store, what: &str) {
     store.prepare().unwrap();
     // Who comes first repairs.
     drop(store.writer().unwrap());
-    assert!(!store.wants_preparation(), "{what}");
+    assert!(!store.needs_preparation(), "{what}");
     // In an index of one place the other one, used just now, leaves it and stays on disk.
     let kept = if scene.max_entries > 1 {
         &[SEEN, OTHER][..]
@@ -150,7 +150,7 @@ fn inspect(scene: &Scene, house: &House, store: &Store, what: &str) {
     };
     for key in kept.iter().copied() {
         let found = store.find(Key(key));
-        let disk = store.disk.record(Key(key)).unwrap();
+        let disk = store.cache_dir.read_record(Key(key)).unwrap();
         assert_eq!(found.map(|r| r.sha256), disk.map(|r| r.sha256), "{what}");
         if let Some(found) = found {
             check_binary(store, &found, what);
@@ -164,10 +164,10 @@ fn inspect(scene: &Scene, house: &House, store: &Store, what: &str) {
         assert_eq!(there, scene.old.contains(&OTHER), "{what}");
     }
 
-    house.pass(LATER);
-    store.clean(house.now()).unwrap();
+    fixture.advance(LATER);
+    store.clean(fixture.now()).unwrap();
     let left = store.entries(10, None);
-    let files = house.files();
+    let files = fixture.files();
     assert_eq!(files.len(), 3 * left.len(), "{what}: {files:?}");
     let stats = store.stats();
     assert_eq!(stats.entries, left.len() as u64, "{what}");
@@ -195,7 +195,7 @@ fn inspect(scene: &Scene, house: &House, store: &Store, what: &str) {
 }
 
 /// A hit is the whole binary, or a miss when it is opened.
-fn check_binary(store: &Store, found: &Record, what: &str) {
+fn check_binary(store: &Store, found: &IndexRecord, what: &str) {
     if store.open_binary(found).unwrap().is_some() {
         assert!(store.verify(found).unwrap(), "{what}");
     }

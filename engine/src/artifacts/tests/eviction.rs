@@ -2,26 +2,26 @@
 
 use super::*;
 
-fn used(store: &Store, house: &House, key: u64) {
-    house.pass(2000);
+fn used(store: &Store, fixture: &Fixture, key: u64) {
+    fixture.advance(2000);
     assert!(store.find(Key(key)).is_some(), "{key} is there");
 }
 
 #[test]
 fn the_least_recently_used_goes_when_the_bytes_are_too_many() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_size = 100;
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     for key in 1..=3 {
         put(&store, key, &[0; 30]);
-        house.pass(1000);
+        fixture.advance(1000);
     }
-    house.pass(LATER);
+    fixture.advance(LATER);
     for key in [1, 3, 2] {
-        used(&store, &house, key);
+        used(&store, &fixture, key);
     }
-    house.pass(LATER);
+    fixture.advance(LATER);
     put(&store, 4, &[0; 70]);
     assert_eq!(store.find(Key(1)), None);
     assert_eq!(store.find(Key(3)), None);
@@ -29,22 +29,22 @@ fn the_least_recently_used_goes_when_the_bytes_are_too_many() {
     assert!(store.find(Key(4)).is_some());
     assert_eq!(store.stats().bytes, 100);
     assert_eq!(store.stats().evicted_lru, 2);
-    assert_eq!(house.files().len(), 6, "{:?}", house.files());
+    assert_eq!(fixture.files().len(), 6, "{:?}", fixture.files());
 }
 
 #[test]
 fn the_least_recently_used_goes_when_the_index_is_full() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_entries = 4;
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     for key in 1..=4 {
         put(&store, key, b"binary");
-        house.pass(1000);
+        fixture.advance(1000);
     }
-    house.pass(LATER);
-    used(&store, &house, 1);
-    house.pass(LATER);
+    fixture.advance(LATER);
+    used(&store, &fixture, 1);
+    fixture.advance(LATER);
     put(&store, 5, b"binary");
     assert_eq!(store.find(Key(2)), None, "it was used least recently");
     assert_eq!(store.entries(10, None).len(), 4);
@@ -57,12 +57,12 @@ fn the_least_recently_used_goes_when_the_index_is_full() {
 
 #[test]
 fn an_expired_one_goes_before_one_that_lives() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_entries = 2;
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     put(&store, 1, b"binary");
-    house.pass(HOUR);
+    fixture.advance(HOUR);
     put_as(
         &store,
         CommitMeta {
@@ -72,7 +72,7 @@ fn an_expired_one_goes_before_one_that_lives() {
         b"binary",
     )
     .unwrap();
-    house.pass(HOUR);
+    fixture.advance(HOUR);
     put(&store, 3, b"binary");
     assert!(store.find(Key(1)).is_some());
     assert_eq!(store.peek(Key(2)), None);
@@ -81,29 +81,29 @@ fn an_expired_one_goes_before_one_that_lives() {
 
 #[test]
 fn what_was_found_just_now_is_not_evicted_even_if_there_is_too_much() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_size = 100;
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     put(&store, 1, &[0; 60]);
-    house.pass(LATER);
-    used(&store, &house, 1);
+    fixture.advance(LATER);
+    used(&store, &fixture, 1);
     put(&store, 2, &[0; 60]);
-    let report = store.clean(house.now()).unwrap();
+    let report = store.clean(fixture.now()).unwrap();
     assert_eq!((report.lru_removed, report.entries_remaining), (0, 2));
-    house.pass(LATER);
-    used(&store, &house, 2);
-    let report = store.clean(house.now()).unwrap();
+    fixture.advance(LATER);
+    used(&store, &fixture, 2);
+    let report = store.clean(fixture.now()).unwrap();
     assert_eq!((report.lru_removed, report.bytes_freed), (1, 60));
     assert!(store.find(Key(2)).is_some());
 }
 
 #[test]
 fn a_full_index_whose_records_were_all_used_just_now_keeps_their_files() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_entries = 2;
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     for key in 1..=3 {
         put(&store, key, b"binary");
     }
@@ -113,39 +113,39 @@ fn a_full_index_whose_records_were_all_used_just_now_keeps_their_files() {
         store.entry(Key(1)).unwrap().is_some(),
         "the oldest stays on disk"
     );
-    house.pass(LATER);
-    store.clean(house.now()).unwrap();
-    house.pass(LATER);
-    store.clean(house.now()).unwrap();
-    assert_eq!(house.files().len(), 2 * 3, "{:?}", house.files());
+    fixture.advance(LATER);
+    store.clean(fixture.now()).unwrap();
+    fixture.advance(LATER);
+    store.clean(fixture.now()).unwrap();
+    assert_eq!(fixture.files().len(), 2 * 3, "{:?}", fixture.files());
 }
 
 #[test]
 fn what_was_used_while_it_was_chosen_stays() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
-    house.pass(LATER);
-    used(&store, &house, 1);
+    fixture.advance(LATER);
+    used(&store, &fixture, 1);
     let writer = store.writer().unwrap();
-    assert!(!store.evict(&writer, &record, house.now()));
-    house.pass(LATER);
-    assert!(store.evict(&writer, &record, house.now()));
+    assert!(!store.evict(&writer, &record, fixture.now()));
+    fixture.advance(LATER);
+    assert!(store.evict(&writer, &record, fixture.now()));
 }
 
 #[test]
 fn uses_survive_the_loss_of_the_index_through_the_export() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     put(&store, 1, b"binary");
-    house.pass(HOUR);
-    used(&store, &house, 1);
+    fixture.advance(HOUR);
+    used(&store, &fixture, 1);
     let accessed_ms = store.peek(Key(1)).unwrap().accessed_ms;
     store.export().unwrap();
-    let mut options = house.options();
+    let mut options = fixture.options();
     let elsewhere = tempfile::tempdir().unwrap();
     options.run_dir = elsewhere.path().to_owned();
-    let anew = house.open_with(options);
+    let anew = fixture.open_with(options);
     assert_eq!(anew.peek(Key(1)).unwrap().accessed_ms, accessed_ms);
 }
 
@@ -153,16 +153,16 @@ const MIB: usize = 1 << 20;
 
 #[test]
 fn full_disk_loses_what_was_used_least_recently_and_no_more() {
-    let house = House::new();
-    let (others, store) = (house.open(), house.open());
+    let fixture = Fixture::new();
+    let (others, store) = (fixture.open(), fixture.open());
     for key in 1..=4 {
         put(&others, key, &[7; MIB]);
-        house.pass(1000);
+        fixture.advance(1000);
     }
-    house.pass(LATER);
-    used(&store, &house, 1);
+    fixture.advance(LATER);
+    used(&store, &fixture, 1);
     // The disk of the test is not full: the freed bytes are counted, two of them and a margin.
-    assert!(store.make_room(MIB as u64, Room::Unused));
+    assert!(store.make_space(MIB as u64, EvictScope::Unused));
     let left: Vec<u64> = (1..=4)
         .filter(|key| store.find(Key(*key)).is_some())
         .collect();
@@ -172,19 +172,19 @@ fn full_disk_loses_what_was_used_least_recently_and_no_more() {
 
 #[test]
 fn full_disk_keeps_what_is_in_use_by_this_process() {
-    let house = House::new();
-    let (others, store) = (house.open(), house.open());
+    let fixture = Fixture::new();
+    let (others, store) = (fixture.open(), fixture.open());
     put(&others, 1, &[7; MIB]);
-    house.pass(1000);
+    fixture.advance(1000);
     put(&store, 2, &[7; MIB]);
-    house.pass(1000);
+    fixture.advance(1000);
     let most = u64::MAX / 4;
-    assert!(!store.make_room(most, Room::Unused), "all is recent");
-    assert!(store.make_room(most, Room::Anything));
+    assert!(!store.make_space(most, EvictScope::Unused), "all is recent");
+    assert!(store.make_space(most, EvictScope::Any));
     assert_eq!(store.find(Key(1)), None);
     assert!(store.find(Key(2)).is_some());
-    house.pass(LATER);
-    assert!(store.make_room(most, Room::Unused));
+    fixture.advance(LATER);
+    assert!(store.make_space(most, EvictScope::Unused));
     assert_eq!(store.find(Key(2)), None);
 }
 

@@ -8,15 +8,15 @@ use super::*;
 const ENTRY: u64 = 0xa3f5_d8c2_e9b1_f4a7;
 
 /// A binary where the old plugin put it: not executable, without a checksum.
-fn old_binary(house: &House, key: u64, bytes: &[u8]) {
-    let folder = folder(house, Key(key));
+fn old_binary(fixture: &Fixture, key: u64, bytes: &[u8]) {
+    let folder = shard_path(fixture, Key(key));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("{}.bin", Key(key))), bytes).unwrap();
 }
 
-fn write_index(house: &House, index: &Value) {
+fn write_index(fixture: &Fixture, index: &Value) {
     let text = serde_json::to_string_pretty(index).unwrap();
-    fs::write(house.dir.path().join("index.json"), text).unwrap();
+    fs::write(fixture.dir.path().join("index.json"), text).unwrap();
 }
 
 fn time(ms: u64) -> String {
@@ -24,13 +24,13 @@ fn time(ms: u64) -> String {
 }
 
 /// The documented shape.
-fn documented(house: &House, size: usize) -> Value {
+fn documented(fixture: &Fixture, size: usize) -> Value {
     json!({
         "file_path": "a3/f5/a3f5d8c2e9b1f4a7.bin",
         "file_size": size,
-        "created_at": time(house.now() - 2 * HOUR),
-        "expires_at": time(house.now() + HOUR),
-        "accessed_at": time(house.now() - HOUR),
+        "created_at": time(fixture.now() - 2 * HOUR),
+        "expires_at": time(fixture.now() + HOUR),
+        "accessed_at": time(fixture.now() - HOUR),
         "build_config": {
             "rr_version": "v2025.1.2", "os": "linux", "arch": "amd64",
             "plugins": [{"module": "github.com/roadrunner-server/http/v5", "tag": "v5.2.7"}],
@@ -39,14 +39,14 @@ fn documented(house: &House, size: usize) -> Value {
 }
 
 /// The shape that its code writes.
-fn coded(house: &House, size: usize) -> Value {
+fn coded(fixture: &Fixture, size: usize) -> Value {
     json!({
         "key": "a3f5d8c2e9b1f4a7",
         "file_path": "./.rr-cache/velox-binaries/a3/f5/a3f5d8c2e9b1f4a7.bin",
         "file_size": size,
-        "created_at": time(house.now() - 2 * HOUR).replace('Z', "000000+00:00"),
-        "expires_at": time(house.now() + HOUR),
-        "accessed_at": time(house.now() - HOUR),
+        "created_at": time(fixture.now() - 2 * HOUR).replace('Z', "000000+00:00"),
+        "expires_at": time(fixture.now() + HOUR),
+        "accessed_at": time(fixture.now() - HOUR),
         "build_config": {
             "request_id": "b66d5617-9c1c-4dd0-9d0f-6f9ab1a4a5d7",
             "force_rebuild": false,
@@ -61,22 +61,22 @@ fn coded(house: &House, size: usize) -> Value {
 fn both_shapes_of_an_old_cache_are_taken_over_at_first_start() {
     let canonical = r#"{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{"module":"github.com/roadrunner-server/http/v5","tag":"v5.2.7"}]}"#;
     for shape in [documented, coded] {
-        let house = House::new();
-        old_binary(&house, ENTRY, b"old binary");
-        let entry = shape(&house, 10);
+        let fixture = Fixture::new();
+        old_binary(&fixture, ENTRY, b"old binary");
+        let entry = shape(&fixture, 10);
         write_index(
-            &house,
+            &fixture,
             &json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": entry}}),
         );
-        let store = house.open();
+        let store = fixture.open();
         let digest = ConfigDigest::of(canonical.as_bytes());
         let record = store.find_exact(Key(ENTRY), digest).unwrap();
         assert_eq!(
             record.sha256,
             <[u8; 32]>::from(Sha256::digest("old binary"))
         );
-        assert_eq!(record.created_ms, house.now() - 2 * HOUR);
-        assert_eq!(record.expires_ms, house.now() + HOUR);
+        assert_eq!(record.created_ms, fixture.now() - 2 * HOUR);
+        assert_eq!(record.expires_ms, fixture.now() + HOUR);
         assert!(store.verify(&record).unwrap());
         assert_eq!(store.config(&record).unwrap().to_string(), canonical);
         let mode = std::os::unix::fs::PermissionsExt::mode(
@@ -88,41 +88,41 @@ fn both_shapes_of_an_old_cache_are_taken_over_at_first_start() {
 
 #[test]
 fn the_last_use_comes_along() {
-    let house = House::new();
-    old_binary(&house, ENTRY, b"old binary");
-    let entry = documented(&house, 10);
+    let fixture = Fixture::new();
+    old_binary(&fixture, ENTRY, b"old binary");
+    let entry = documented(&fixture, 10);
     write_index(
-        &house,
+        &fixture,
         &json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": entry}}),
     );
-    let store = house.open();
+    let store = fixture.open();
     assert_eq!(
         store.peek(Key(ENTRY)).unwrap().accessed_ms,
-        house.now() - HOUR
+        fixture.now() - HOUR
     );
 }
 
 #[test]
 fn what_is_missing_of_another_size_expired_or_malformed_is_dropped_and_the_rest_comes_in() {
-    let house = House::new();
-    old_binary(&house, ENTRY, b"old binary");
-    old_binary(&house, 2, b"too long");
-    old_binary(&house, 3, b"expired");
-    let mut expired = documented(&house, 7);
-    expired["expires_at"] = time(house.now() - 1).into();
+    let fixture = Fixture::new();
+    old_binary(&fixture, ENTRY, b"old binary");
+    old_binary(&fixture, 2, b"too long");
+    old_binary(&fixture, 3, b"expired");
+    let mut expired = documented(&fixture, 7);
+    expired["expires_at"] = time(fixture.now() - 1).into();
     write_index(
-        &house,
+        &fixture,
         &json!({"version": 1, "entries": {
-            "a3f5d8c2e9b1f4a7": documented(&house, 10),
-            "0000000000000001": documented(&house, 10),
-            "0000000000000002": documented(&house, 3),
+            "a3f5d8c2e9b1f4a7": documented(&fixture, 10),
+            "0000000000000001": documented(&fixture, 10),
+            "0000000000000002": documented(&fixture, 3),
             "0000000000000003": expired,
             "0000000000000004": {"file_path": 7},
-            "../../../etc/pass": documented(&house, 10),
+            "../../../etc/pass": documented(&fixture, 10),
             "nonsense": null,
         }}),
     );
-    let store = house.open();
+    let store = fixture.open();
     let keys: Vec<Key> = store
         .entries(10, None)
         .iter()
@@ -134,9 +134,9 @@ fn what_is_missing_of_another_size_expired_or_malformed_is_dropped_and_the_rest_
 #[test]
 fn an_unreadable_index_json_is_no_reason_not_to_start() {
     for text in ["", "{", "[]", "{\"entries\": 5}", "\u{0}\u{0}"] {
-        let house = House::new();
-        fs::write(house.dir.path().join("index.json"), text).unwrap();
-        let store = house.open();
+        let fixture = Fixture::new();
+        fs::write(fixture.dir.path().join("index.json"), text).unwrap();
+        let store = fixture.open();
         assert_eq!(store.stats().entries, 0);
         put(&store, 1, b"binary");
     }
@@ -144,15 +144,15 @@ fn an_unreadable_index_json_is_no_reason_not_to_start() {
 
 #[test]
 fn an_old_cache_is_taken_over_once_only() {
-    let house = House::new();
-    old_binary(&house, ENTRY, b"old binary");
-    let entry = documented(&house, 10);
+    let fixture = Fixture::new();
+    old_binary(&fixture, ENTRY, b"old binary");
+    let entry = documented(&fixture, 10);
     let index = json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": entry}});
-    write_index(&house, &index);
-    let store = house.open();
+    write_index(&fixture, &index);
+    let store = fixture.open();
     assert!(store.forget(Key(ENTRY)).unwrap());
-    old_binary(&house, ENTRY, b"old binary");
-    write_index(&house, &index);
+    old_binary(&fixture, ENTRY, b"old binary");
+    write_index(&fixture, &index);
     store.prepare().unwrap();
     assert_eq!(store.find(Key(ENTRY)), None);
     assert_eq!(store.import().unwrap(), 1, "but when asked for");
@@ -160,15 +160,15 @@ fn an_old_cache_is_taken_over_once_only() {
 
 #[test]
 fn a_binary_that_the_old_plugin_replaces_under_way_is_not_taken_for_the_hashed_one() {
-    let house = House::new();
-    old_binary(&house, ENTRY, b"old binary");
-    let entry = documented(&house, 10);
+    let fixture = Fixture::new();
+    old_binary(&fixture, ENTRY, b"old binary");
+    let entry = documented(&fixture, 10);
     write_index(
-        &house,
+        &fixture,
         &json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": entry}}),
     );
-    let store = Store::attach(house.options(), house.clock.clone()).unwrap();
-    let place = folder(&house, Key(ENTRY));
+    let store = Store::attach(fixture.options(), fixture.clock.clone()).unwrap();
+    let place = shard_path(&fixture, Key(ENTRY));
     crate::failpoint::tests::set(move |at| {
         if at == "import.hashed" {
             fs::write(place.join("new"), "new binary").unwrap();
@@ -182,13 +182,13 @@ fn a_binary_that_the_old_plugin_replaces_under_way_is_not_taken_for_the_hashed_o
 
 #[test]
 fn the_export_is_what_both_worlds_read() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 0xab01 << 48, b"binary");
-    house.pass(5000);
+    fixture.advance(5000);
     store.find(record.key).unwrap();
     store.export().unwrap();
-    let text = fs::read_to_string(house.dir.path().join("index.json")).unwrap();
+    let text = fs::read_to_string(fixture.dir.path().join("index.json")).unwrap();
     let index: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         index,
@@ -206,7 +206,7 @@ fn the_export_is_what_both_worlds_read() {
         text.starts_with("{\n  \"version\": 1,\n  \"entries\": {\n    \"ab01"),
         "{text}"
     );
-    let path = house.dir.path().join(
+    let path = fixture.dir.path().join(
         index["entries"]["ab01000000000000"]["file_path"]
             .as_str()
             .unwrap(),
@@ -216,10 +216,10 @@ fn the_export_is_what_both_worlds_read() {
 
 #[test]
 fn the_export_is_written_only_when_something_was_put_in_or_taken_out() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     put(&store, 1, b"binary");
-    let path = house.dir.path().join("index.json");
+    let path = fixture.dir.path().join("index.json");
     store.export().unwrap();
     fs::write(&path, "untouched").unwrap();
     store.export().unwrap();
@@ -234,17 +234,17 @@ fn the_export_is_written_only_when_something_was_put_in_or_taken_out() {
 
 #[test]
 fn an_old_index_is_taken_over_before_it_is_replaced_by_an_export() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     put(&store, 1, b"binary");
-    old_binary(&house, ENTRY, b"old binary");
-    let entry = documented(&house, 10);
+    old_binary(&fixture, ENTRY, b"old binary");
+    let entry = documented(&fixture, 10);
     write_index(
-        &house,
+        &fixture,
         &json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": entry}}),
     );
     store.export().unwrap();
     assert!(store.find(Key(ENTRY)).is_some());
-    let text = fs::read_to_string(house.dir.path().join("index.json")).unwrap();
+    let text = fs::read_to_string(fixture.dir.path().join("index.json")).unwrap();
     assert!(text.contains("a3f5d8c2e9b1f4a7") && text.contains("0000000000000001"));
 }

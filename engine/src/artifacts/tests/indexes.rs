@@ -2,20 +2,20 @@
 
 use super::*;
 
-fn elsewhere(house: &House, capacity: u32) -> (TempDir, Store) {
+fn elsewhere(fixture: &Fixture, capacity: u32) -> (TempDir, Store) {
     let run = tempfile::tempdir().unwrap();
-    let mut options = house.options();
+    let mut options = fixture.options();
     options.max_entries = capacity;
     options.run_dir = run.path().to_owned();
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     (run, store)
 }
 
 #[test]
 fn what_one_puts_in_and_takes_out_the_other_learns_at_its_next_look() {
-    let house = House::new();
-    let one = house.open();
-    let (_run, two) = elsewhere(&house, 128);
+    let fixture = Fixture::new();
+    let one = fixture.open();
+    let (_run, two) = elsewhere(&fixture, 128);
     let record = put(&one, 1, b"binary");
     assert_eq!(two.find(Key(1)), None);
     two.prepare().unwrap();
@@ -32,9 +32,9 @@ fn what_one_puts_in_and_takes_out_the_other_learns_at_its_next_look() {
 
 #[test]
 fn own_changes_are_not_read_again_and_those_of_others_between_them_are() {
-    let house = House::new();
-    let one = house.open();
-    let (_run, two) = elsewhere(&house, 64);
+    let fixture = Fixture::new();
+    let one = fixture.open();
+    let (_run, two) = elsewhere(&fixture, 64);
     put(&one, 1, b"binary");
     two.prepare().unwrap();
     let followed = one.index.position();
@@ -54,9 +54,9 @@ fn own_changes_are_not_read_again_and_those_of_others_between_them_are() {
 
 #[test]
 fn a_builder_that_asks_the_disk_teaches_its_index() {
-    let house = House::new();
-    let one = house.open();
-    let (_run, two) = elsewhere(&house, 128);
+    let fixture = Fixture::new();
+    let one = fixture.open();
+    let (_run, two) = elsewhere(&fixture, 128);
     let record = put(&one, 1, b"binary");
     assert_eq!(two.read_disk(Key(1)).unwrap(), Some(record));
     assert_eq!(two.find(Key(1)), Some(record));
@@ -68,9 +68,9 @@ fn a_builder_that_asks_the_disk_teaches_its_index() {
 
 #[test]
 fn a_commit_that_yields_to_an_artifact_of_elsewhere_teaches_its_index() {
-    let house = House::new();
-    let one = house.open();
-    let (_run, two) = elsewhere(&house, 128);
+    let fixture = Fixture::new();
+    let one = fixture.open();
+    let (_run, two) = elsewhere(&fixture, 128);
     let first = put(&one, 1, b"first");
     assert_eq!(put(&two, 1, b"second"), first);
     assert_eq!(two.find(Key(1)), Some(first));
@@ -78,12 +78,12 @@ fn a_commit_that_yields_to_an_artifact_of_elsewhere_teaches_its_index() {
 
 #[test]
 fn artifacts_that_were_removed_by_hand_leave_a_rebuilt_index() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     for key in 1..=3 {
         put(&store, key << 56, b"binary");
     }
-    fs::remove_dir_all(folder(&house, Key(2 << 56))).unwrap();
+    fs::remove_dir_all(shard_path(&fixture, Key(2 << 56))).unwrap();
     assert_eq!(store.rebuild().unwrap(), 2);
     assert_eq!(store.find(Key(2 << 56)), None);
     assert!(store.find(Key(1 << 56)).is_some());
@@ -92,8 +92,8 @@ fn artifacts_that_were_removed_by_hand_leave_a_rebuilt_index() {
 
 #[test]
 fn a_torn_slot_is_a_miss_and_is_made_anew_from_the_disk() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let path = store.stats().index_path.unwrap();
     let mut bytes = fs::read(&path).unwrap();
@@ -105,21 +105,21 @@ fn a_torn_slot_is_a_miss_and_is_made_anew_from_the_disk() {
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &bytes[at..=at], at as u64).unwrap();
     assert_eq!(store.find(Key(1)), None);
-    assert!(store.wants_preparation());
+    assert!(store.needs_preparation());
     store.prepare().unwrap();
-    assert!(!store.wants_preparation());
+    assert!(!store.needs_preparation());
     assert_eq!(store.find(Key(1)), Some(record));
     assert_eq!((store.stats().entries, store.stats().bytes), (1, 6));
 }
 
 #[test]
 fn a_commit_that_can_not_have_the_index_stands_on_disk_and_is_learned_later() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let held = store.index.writer(Duration::ZERO).unwrap();
     let record = put(&store, 1, b"binary");
     assert_eq!(store.find(Key(1)), None);
-    assert!(store.wants_preparation());
+    assert!(store.needs_preparation());
     drop(held);
     store.prepare().unwrap();
     assert_eq!(store.find(Key(1)), Some(record));
@@ -127,16 +127,16 @@ fn a_commit_that_can_not_have_the_index_stands_on_disk_and_is_learned_later() {
 
 #[test]
 fn an_index_that_another_process_keeps_locked_misses_and_is_filled_when_it_is_free() {
-    let house = House::new();
-    let record = put(&house.open(), 1, b"binary");
+    let fixture = Fixture::new();
+    let record = put(&fixture.open(), 1, b"binary");
     let run = tempfile::tempdir().unwrap();
-    let mut options = house.options();
+    let mut options = fixture.options();
     options.run_dir = run.path().to_owned();
-    let store = Store::attach(options, house.clock.clone()).unwrap();
+    let store = Store::attach(options, fixture.clock.clone()).unwrap();
     let held = store.index.writer(Duration::ZERO).unwrap();
     store.prepare().unwrap();
     assert_eq!(store.find(Key(1)), None);
-    assert!(store.wants_preparation());
+    assert!(store.needs_preparation());
     assert!(matches!(store.rebuild(), Err(crate::Error::Timeout(_))));
     drop(held);
     store.prepare().unwrap();
@@ -145,19 +145,19 @@ fn an_index_that_another_process_keeps_locked_misses_and_is_filled_when_it_is_fr
 
 #[test]
 fn lookup_sees_an_index_that_others_made_anew() {
-    let house = House::new();
-    let reader = house.open();
+    let fixture = Fixture::new();
+    let reader = fixture.open();
     put(&reader, 1, b"binary");
     let path = reader.stats().index_path.unwrap();
     fs::remove_file(&path).unwrap();
     // Without another one the mapped file is as good as before.
-    house.pass(5000);
+    fixture.advance(5000);
     assert!(reader.find(Key(1)).is_some());
-    let other = house.open();
+    let other = fixture.open();
     let record = put(&other, 2, b"binary");
-    house.pass(1000);
+    fixture.advance(1000);
     assert_eq!(reader.find(Key(2)), None, "not compared at each lookup");
-    house.pass(5000);
+    fixture.advance(5000);
     assert_eq!(reader.find(Key(2)).unwrap().sha256, record.sha256);
     assert!(reader.find(Key(1)).is_some());
     let record = put(&reader, 3, b"binary");
@@ -166,8 +166,8 @@ fn lookup_sees_an_index_that_others_made_anew() {
 
 #[test]
 fn foreign_file_does_not_take_the_place_of_an_index() {
-    let house = House::new();
-    let reader = house.open();
+    let fixture = Fixture::new();
+    let reader = fixture.open();
     put(&reader, 1, b"binary");
     let path = reader.stats().index_path.unwrap();
     let size = fs::metadata(&path).unwrap().len();
@@ -175,16 +175,16 @@ fn foreign_file_does_not_take_the_place_of_an_index() {
     for bytes in [0, size] {
         let file = fs::File::create(&path).unwrap();
         file.set_len(bytes).unwrap();
-        house.pass(5000);
+        fixture.advance(5000);
         assert!(reader.find(Key(1)).is_some());
-        assert!(!reader.renew_index());
+        assert!(!reader.remap_index());
     }
 }
 
 #[test]
 fn index_is_replaced_under_readers_and_writers() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let path = store.stats().index_path.unwrap();
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -205,12 +205,12 @@ fn index_is_replaced_under_readers_and_writers() {
         });
         while !writing.is_finished() {
             fs::remove_file(&path).unwrap();
-            drop(house.open());
-            store.renew_index();
+            drop(fixture.open());
+            store.remap_index();
         }
         done.store(true, Ordering::Relaxed);
     });
-    store.renew_index();
+    store.remap_index();
     store.prepare().unwrap();
     assert_eq!(
         (1..20)

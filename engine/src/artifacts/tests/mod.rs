@@ -28,7 +28,9 @@ use std::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Clock, CommitMeta, ConfigDigest, Key, Record, Room, Store, StoreOptions, is_full};
+use super::{
+    Clock, CommitMeta, ConfigDigest, EvictScope, IndexRecord, Key, Store, StoreOptions, is_full,
+};
 
 pub(super) const HOUR: u64 = 3_600_000;
 /// Beyond every grace of the room.
@@ -36,14 +38,14 @@ pub(super) const LATER: u64 = HOUR / 4;
 
 /// A cache directory, a directory for segments, and a clock that the test owns. It starts at the
 /// present, since the ages of files are compared with it.
-pub(super) struct House {
+pub(super) struct Fixture {
     pub dir: TempDir,
     pub run: TempDir,
     pub clock: Clock,
     hand: Arc<AtomicU64>,
 }
 
-impl House {
+impl Fixture {
     pub fn new() -> Self {
         let (clock, hand) = Clock::manual(Clock::System.now_ms());
         Self {
@@ -85,7 +87,7 @@ impl House {
         self.clock.now_ms()
     }
 
-    pub fn pass(&self, ms: u64) {
+    pub fn advance(&self, ms: u64) {
         self.hand.fetch_add(ms, Ordering::Relaxed);
     }
 
@@ -128,11 +130,11 @@ pub(super) fn replacing(key: u64) -> CommitMeta {
     }
 }
 
-pub(super) fn put(store: &Store, key: u64, bytes: &[u8]) -> Record {
+pub(super) fn put(store: &Store, key: u64, bytes: &[u8]) -> IndexRecord {
     put_as(store, meta(key), bytes).unwrap()
 }
 
-pub(super) fn put_as(store: &Store, meta: CommitMeta, bytes: &[u8]) -> crate::Result<Record> {
+pub(super) fn put_as(store: &Store, meta: CommitMeta, bytes: &[u8]) -> crate::Result<IndexRecord> {
     let mut staging = store.stage()?;
     staging
         .write_all(bytes)
@@ -140,8 +142,8 @@ pub(super) fn put_as(store: &Store, meta: CommitMeta, bytes: &[u8]) -> crate::Re
     store.commit(staging, meta)
 }
 
-/// Where a key's files lie.
-pub(super) fn folder(house: &House, key: Key) -> PathBuf {
-    let [outer, inner] = key.folders();
-    house.dir.path().join(outer).join(inner)
+/// Target a key's files lie.
+pub(super) fn shard_path(fixture: &Fixture, key: Key) -> PathBuf {
+    let [outer, inner] = key.shard_names();
+    fixture.dir.path().join(outer).join(inner)
 }

@@ -38,13 +38,18 @@ impl Filler {
     }
 }
 
-fn temporaries(store: &Store) -> usize {
-    fs::read_dir(store.disk.temporary_path()).map_or(0, Iterator::count)
+fn count_temp_files(store: &Store) -> usize {
+    fs::read_dir(store.cache_dir.temp_path()).map_or(0, Iterator::count)
 }
 
 /// What a commit left: all of it, or nothing. `true`: all of it.
-fn all_or_nothing(store: &Store, key: u64, outcome: crate::Result<Record>, what: &str) -> bool {
-    assert_eq!(temporaries(store), 0, "{what}");
+fn all_or_nothing(
+    store: &Store,
+    key: u64,
+    outcome: crate::Result<IndexRecord>,
+    what: &str,
+) -> bool {
+    assert_eq!(count_temp_files(store), 0, "{what}");
     let on_disk = store.read_disk(Key(key)).unwrap();
     match outcome {
         Ok(record) => {
@@ -65,7 +70,7 @@ fn all_or_nothing(store: &Store, key: u64, outcome: crate::Result<Record>, what:
                 "{what}: {told}"
             );
             assert_eq!((store.find(Key(key)), on_disk), (None, None), "{what}");
-            let folder = store.disk.place(Key(key)).unwrap();
+            let folder = store.cache_dir.open_shard(Key(key)).unwrap();
             let left: Vec<_> = folder
                 .iter()
                 .flat_map(|folder| folder.names().unwrap())
@@ -96,7 +101,7 @@ pub(super) fn bytes(options: &StoreOptions) {
         // Replacing one that stands leaves the old one or the new one.
         filler.leave(pages * PAGE);
         let _ = put_as(&store, replacing(1), &[pages as u8; 50_000]);
-        assert_eq!(temporaries(&store), 0, "{what}");
+        assert_eq!(count_temp_files(&store), 0, "{what}");
         let stands = store.read_disk(Key(1)).unwrap().unwrap();
         assert!(store.verify(&stands).unwrap(), "{what}");
         assert_eq!(
@@ -109,7 +114,7 @@ pub(super) fn bytes(options: &StoreOptions) {
         let _ = store.rebuild();
         let _ = store.clean(Clock::System.now_ms());
         assert!(
-            store.find(Key(1)).is_some() && temporaries(&store) == 0,
+            store.find(Key(1)).is_some() && count_temp_files(&store) == 0,
             "{what}"
         );
         filler.go();
@@ -263,8 +268,8 @@ pub(super) fn frozen(options: &StoreOptions) {
 }
 
 fn plays(role: &str, cache: &str, run: &str) {
-    let house = House::new();
-    let output = mounted(&house, role, cache, run).output().unwrap();
+    let fixture = Fixture::new();
+    let output = mounted(&fixture, role, cache, run).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),

@@ -50,8 +50,8 @@ fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited
             ".pillion/imported",
         ] {
             let what = format!("{kind} for {place}");
-            let house = House::in_memory();
-            let store = house.open();
+            let fixture = Fixture::in_memory();
+            let store = fixture.open();
             let record = put(&store, 1 << 56, b"binary");
             let other = put(&store, 2 << 56, b"another");
             let at = match place {
@@ -62,7 +62,7 @@ fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited
                 "link" => store
                     .path(&record)
                     .with_file_name(format!("{}.bin", record.key)),
-                place => house.dir.path().join(place),
+                place => fixture.dir.path().join(place),
             };
             take_away(&at);
             make(&at);
@@ -77,19 +77,19 @@ fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited
                 Ok(record) => assert!(store.verify(record).unwrap(), "{what}"),
                 Err(error) => assert!(matches!(error, Error::Io { .. }), "{what}: {error:?}"),
             }
-            house.pass(LATER);
+            fixture.advance(LATER);
             for _ in 0..2 {
                 store.prepare().unwrap();
-                let report = store.clean(house.now());
+                let report = store.clean(fixture.now());
                 assert!(report.is_ok(), "{what}: {report:?}");
                 let _ = store.export();
             }
             assert!(store.verify(&other).unwrap(), "{what}");
             let next = put(&store, 3 << 56, b"next");
             assert_eq!(store.find(Key(3 << 56)), Some(next), "{what}");
-            let late = house.open();
+            let late = fixture.open();
             assert!(late.find(Key(2 << 56)).is_some(), "{what}");
-            let temporaries = fs::read_dir(store.disk.temporary_path()).unwrap().count();
+            let temporaries = fs::read_dir(store.cache_dir.temp_path()).unwrap().count();
             assert_eq!(temporaries, 0, "{what}");
             take_away(&at);
             put_as(&store, replacing(1 << 56), b"binary").unwrap();
@@ -107,15 +107,15 @@ fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited
 fn whatever_stands_in_the_place_of_the_index_gives_a_process_an_index() {
     for (kind, make) in ODD {
         for name in ["seg", "lock"] {
-            let house = House::in_memory();
+            let fixture = Fixture::in_memory();
             let path = {
-                let store = house.open();
+                let store = fixture.open();
                 put(&store, 1, b"binary");
                 store.stats().index_path.unwrap().with_extension(name)
             };
             take_away(&path);
             make(&path);
-            let store = house.open();
+            let store = fixture.open();
             let record = put(&store, 2, b"another");
             assert!(store.verify(&record).unwrap(), "{kind} for {name}");
             // Without its lock it learns nothing until there is one.
@@ -134,8 +134,8 @@ fn whatever_stands_in_the_place_of_the_index_gives_a_process_an_index() {
 
 #[test]
 fn an_entry_that_lies_is_a_miss_or_is_found_out() {
-    let house = House::in_memory();
-    let store = house.open();
+    let fixture = Fixture::in_memory();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let path = store
         .path(&record)
@@ -155,7 +155,7 @@ fn an_entry_that_lies_is_a_miss_or_is_found_out() {
         fs::write(&path, honest.replacen(truth, lie, 1)).unwrap();
         assert_eq!(store.read_disk(Key(1)).unwrap(), None, "{lie}");
         assert_eq!(store.find(Key(1)), None, "{lie}");
-        assert_eq!(house.open().find(Key(1)), None, "{lie}");
+        assert_eq!(fixture.open().find(Key(1)), None, "{lie}");
         assert!(store.rebuild().is_ok(), "{lie}");
         fs::write(&path, &honest).unwrap();
         assert_eq!(
@@ -172,8 +172,8 @@ fn an_entry_that_lies_is_a_miss_or_is_found_out() {
 
 #[test]
 fn a_huge_or_deep_entry_costs_no_memory_and_no_time() {
-    let house = House::in_memory();
-    let store = house.open();
+    let fixture = Fixture::in_memory();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     let path = store
         .path(&record)
@@ -182,7 +182,7 @@ fn a_huge_or_deep_entry_costs_no_memory_and_no_time() {
     file.set_len(1 << 40).unwrap();
     let begun = Instant::now();
     assert_eq!(store.read_disk(Key(1)).unwrap(), None);
-    assert_eq!(house.open().stats().entries, 0);
+    assert_eq!(fixture.open().stats().entries, 0);
     fs::write(&path, "[".repeat(1_000_000)).unwrap();
     assert_eq!(store.read_disk(Key(1)).unwrap(), None);
     assert!(begun.elapsed() < Duration::from_secs(20));
@@ -193,8 +193,8 @@ fn a_huge_or_deep_entry_costs_no_memory_and_no_time() {
 #[test]
 fn a_binary_without_an_entry_and_an_entry_without_a_binary_are_misses_that_a_build_mends() {
     for gone in ["json", "bin"] {
-        let house = House::in_memory();
-        let store = house.open();
+        let fixture = Fixture::in_memory();
+        let store = fixture.open();
         let record = put(&store, 1, b"binary");
         let path = match gone {
             "json" => store
@@ -204,53 +204,53 @@ fn a_binary_without_an_entry_and_an_entry_without_a_binary_are_misses_that_a_bui
         };
         fs::remove_file(&path).unwrap();
         assert_eq!(store.read_disk(Key(1)).unwrap(), None, "{gone}");
-        assert_eq!(house.open().find(Key(1)), None, "{gone}");
+        assert_eq!(fixture.open().find(Key(1)), None, "{gone}");
         let anew = put(&store, 1, b"binary");
         assert!(store.verify(&anew).unwrap(), "{gone}");
         assert_eq!(store.find(Key(1)), Some(anew), "{gone}");
-        house.pass(HOUR);
-        store.clean(house.now()).unwrap();
-        assert_eq!(house.files().len(), 3, "{gone}: {:?}", house.files());
+        fixture.advance(HOUR);
+        store.clean(fixture.now()).unwrap();
+        assert_eq!(fixture.files().len(), 3, "{gone}: {:?}", fixture.files());
     }
 }
 
 #[test]
 fn a_directory_that_was_moved_away_and_replaced_is_another_cache_for_old_and_new_processes() {
-    let house = House::in_memory();
+    let fixture = Fixture::in_memory();
     let above = tempfile::tempdir().unwrap();
-    let mut options = house.options();
+    let mut options = fixture.options();
     options.dir = above.path().join("cache");
-    let old = house.open_with(options.clone());
+    let old = fixture.open_with(options.clone());
     put(&old, 1, b"binary");
     old.prepare().unwrap();
     let segment = old.stats().index_path.unwrap();
-    assert!(!old.has_news());
+    assert!(!old.has_changes());
     fs::rename(&options.dir, above.path().join("away")).unwrap();
     fs::create_dir(&options.dir).unwrap();
-    assert!(old.has_news(), "the log of changes is gone");
-    let new = house.open_with(options.clone());
+    assert!(old.has_changes(), "the log of changes is gone");
+    let new = fixture.open_with(options.clone());
     assert_eq!(new.find(Key(1)), None);
     old.prepare().unwrap();
     assert_eq!(old.find(Key(1)), None);
-    assert!(!old.has_news());
+    assert!(!old.has_changes());
     assert!(!segment.exists(), "nobody will open that index again");
     put(&new, 2, b"binary");
-    assert!(old.has_news());
+    assert!(old.has_changes());
     old.prepare().unwrap();
     assert!(old.find(Key(2)).is_some());
     put(&old, 3, b"binary");
-    assert!(new.has_news());
+    assert!(new.has_changes());
     new.prepare().unwrap();
     assert!(new.find(Key(3)).is_some());
-    assert!(!old.has_news() && !new.has_news());
-    let segments = fs::read_dir(house.run.path()).unwrap().flatten();
+    assert!(!old.has_changes() && !new.has_changes());
+    let segments = fs::read_dir(fixture.run.path()).unwrap().flatten();
     let segments = segments.filter(|entry| entry.path().extension().unwrap() == "seg");
     assert_eq!(segments.count(), 1);
     // And back: the old one again, with what it has.
     fs::remove_dir_all(&options.dir).unwrap();
     fs::rename(above.path().join("away"), &options.dir).unwrap();
     for store in [&old, &new] {
-        assert!(store.has_news());
+        assert!(store.has_changes());
         store.prepare().unwrap();
         assert!(store.find(Key(1)).is_some() && store.find(Key(2)).is_none());
     }
@@ -258,26 +258,29 @@ fn a_directory_that_was_moved_away_and_replaced_is_another_cache_for_old_and_new
 
 #[test]
 fn news_are_told_once_to_those_who_share_an_index_and_to_all_others() {
-    let house = House::in_memory();
-    let (one, same) = (house.open(), house.open());
-    let mut options = house.options();
+    let fixture = Fixture::in_memory();
+    let (one, same) = (fixture.open(), fixture.open());
+    let mut options = fixture.options();
     options.max_entries = 128;
-    let apart = house.open_with(options);
-    assert!(!one.has_news() && !same.has_news() && !apart.has_news());
+    let apart = fixture.open_with(options);
+    assert!(!one.has_changes() && !same.has_changes() && !apart.has_changes());
     // The first change begins a log, which nobody knows yet.
     put(&one, 1, b"binary");
     for store in [&one, &same, &apart] {
         store.prepare().unwrap();
     }
     put(&one, 2, b"binary");
-    assert!(!one.has_news() && !same.has_news(), "their index has it");
-    assert!(apart.has_news());
+    assert!(
+        !one.has_changes() && !same.has_changes(),
+        "their index has it"
+    );
+    assert!(apart.has_changes());
     apart.prepare().unwrap();
-    assert!(!apart.has_news() && apart.find(Key(2)).is_some());
+    assert!(!apart.has_changes() && apart.find(Key(2)).is_some());
     put(&apart, 3, b"binary");
-    assert!(one.has_news());
+    assert!(one.has_changes());
     one.prepare().unwrap();
-    assert!(!same.has_news() && same.find(Key(3)).is_some());
+    assert!(!same.has_changes() && same.find(Key(3)).is_some());
 }
 
 #[test]
@@ -285,15 +288,15 @@ fn a_cache_in_a_groups_directory_is_the_groups_down_to_the_last_file() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let above = tempfile::tempdir().unwrap();
     fs::set_permissions(above.path(), fs::Permissions::from_mode(0o2770)).unwrap();
-    let house = House::in_memory();
-    let mut options = house.options();
+    let fixture = Fixture::in_memory();
+    let mut options = fixture.options();
     options.dir = above.path().join("cache");
-    let store = house.open_with(options.clone());
+    let store = fixture.open_with(options.clone());
     let record = put(&store, 1, b"binary");
     store.export().unwrap();
     let mode = |path: &Path| path.metadata().unwrap().mode() & 0o7777;
     let place = store.path(&record).parent().unwrap().to_owned();
-    let tmp = store.disk.temporary_path();
+    let tmp = store.cache_dir.temp_path();
     for dir in [
         &options.dir,
         &place,

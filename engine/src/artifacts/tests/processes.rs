@@ -24,13 +24,13 @@ pub(super) fn many(store: &Store, number: u64) {
 
 #[test]
 fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_disk() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_entries = 256;
-    let store = house.open_with(options.clone());
+    let store = fixture.open_with(options.clone());
     let children: Vec<Child> = (0..3)
         .map(|number| {
-            command(&house, "many", &options)
+            command(&fixture, "many", &options)
                 .env("PILLION_NUMBER", number.to_string())
                 .spawn()
                 .unwrap()
@@ -43,7 +43,11 @@ fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_d
     assert_eq!(records.len() as u64, 3 * OWN + SHARED);
     for record in &records {
         assert_eq!(
-            store.disk.record(record.key).unwrap().map(|r| r.sha256),
+            store
+                .cache_dir
+                .read_record(record.key)
+                .unwrap()
+                .map(|r| r.sha256),
             Some(record.sha256)
         );
         assert!(store.verify(record).unwrap());
@@ -54,7 +58,7 @@ fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_d
         store.stats().bytes,
         records.iter().map(|record| record.size).sum::<u64>()
     );
-    assert!(!store.wants_preparation());
+    assert!(!store.needs_preparation());
     let position = store.index.position();
     store.prepare().unwrap();
     assert_eq!(
@@ -66,8 +70,8 @@ fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_d
 
 #[test]
 fn a_forked_child_goes_on_with_the_store_of_its_parent() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 1, b"binary");
     // SAFETY: the child uses the store only, can't outlive its alarm, and ends without cleaning up
     // after its parent.

@@ -13,13 +13,13 @@ use crate::{Error, artifacts::record::hex, failpoint};
 
 #[test]
 fn what_was_committed_is_found_and_stands_where_its_path_says() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 0xab01, b"binary");
     assert_eq!(store.find(Key(0xab01)), Some(record));
     assert_eq!(record.sha256_hex(), hex(&Sha256::digest(b"binary")));
     assert_eq!((record.size, record.build_ms), (6, 1500));
-    assert_eq!(record.expires_ms, house.now() + 7 * 24 * HOUR);
+    assert_eq!(record.expires_ms, fixture.now() + 7 * 24 * HOUR);
     let path = store.path(&record);
     assert_eq!(fs::read(&path).unwrap(), b"binary");
     assert_eq!(
@@ -34,26 +34,26 @@ fn what_was_committed_is_found_and_stands_where_its_path_says() {
     assert_eq!(store.config(&record).unwrap(), meta(0xab01).config);
     assert_eq!(store.read_disk(Key(0xab01)).unwrap(), Some(record));
     assert!(store.verify(&record).unwrap());
-    assert_eq!(house.files().len(), 3);
+    assert_eq!(fixture.files().len(), 3);
 }
 
 #[test]
 fn another_store_finds_it_at_once_and_a_later_one_after_the_index_was_lost() {
-    let house = House::new();
-    let (one, two) = (house.open(), house.open());
+    let fixture = Fixture::new();
+    let (one, two) = (fixture.open(), fixture.open());
     let record = put(&one, 7, b"binary");
     assert_eq!(two.find(Key(7)), Some(record));
-    let mut options = house.options();
+    let mut options = fixture.options();
     let elsewhere = tempfile::tempdir().unwrap();
     options.run_dir = elsewhere.path().to_owned();
-    let three = house.open_with(options);
+    let three = fixture.open_with(options);
     assert_eq!(three.find(Key(7)), Some(record));
 }
 
 #[test]
 fn a_lookup_of_another_configuration_of_the_same_key_is_a_miss() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 7, b"binary");
     assert_eq!(store.find_exact(Key(7), meta(7).digest), Some(record));
     assert_eq!(store.find_exact(Key(7), meta(8).digest), None);
@@ -62,12 +62,12 @@ fn a_lookup_of_another_configuration_of_the_same_key_is_a_miss() {
 
 #[test]
 fn what_has_expired_is_a_miss_that_can_still_be_explained() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 7, b"binary");
-    house.pass(7 * 24 * HOUR - 1);
+    fixture.advance(7 * 24 * HOUR - 1);
     assert!(store.find(Key(7)).is_some());
-    house.pass(1);
+    fixture.advance(1);
     assert_eq!(store.find(Key(7)), None);
     assert_eq!(store.peek(Key(7)).unwrap().sha256, record.sha256);
     assert!(store.entries(10, None).is_empty());
@@ -75,11 +75,11 @@ fn what_has_expired_is_a_miss_that_can_still_be_explained() {
 
 #[test]
 fn the_first_of_two_equal_builds_stays_unless_the_second_replaces_it() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let first = put(&store, 7, b"first");
     assert_eq!(put(&store, 7, b"second"), first);
-    assert_eq!(house.files().len(), 3, "{:?}", house.files());
+    assert_eq!(fixture.files().len(), 3, "{:?}", fixture.files());
     let third = put_as(&store, replacing(7), b"third").unwrap();
     assert_eq!(store.find(Key(7)), Some(third));
     assert!(store.verify(&third).unwrap());
@@ -89,8 +89,8 @@ fn the_first_of_two_equal_builds_stays_unless_the_second_replaces_it() {
 
 #[test]
 fn a_build_that_is_overtaken_before_its_entry_stands_yields_and_leaves_no_binary() {
-    let house = House::new();
-    let (slow, fast) = (house.open(), house.open());
+    let fixture = Fixture::new();
+    let (slow, fast) = (fixture.open(), fixture.open());
     failpoint::tests::set(move |at| {
         if at == "commit.binary" {
             put(&fast, 7, b"fast");
@@ -101,23 +101,23 @@ fn a_build_that_is_overtaken_before_its_entry_stands_yields_and_leaves_no_binary
     assert_eq!(record.size, 4);
     assert_eq!(fs::read(slow.path(&record)).unwrap(), b"fast");
     assert_eq!(slow.find(Key(7)), Some(record));
-    assert_eq!(house.files().len(), 3, "{:?}", house.files());
+    assert_eq!(fixture.files().len(), 3, "{:?}", fixture.files());
 }
 
 #[test]
 fn an_expired_artifact_makes_way_without_being_replaced_on_purpose() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     put(&store, 7, b"first");
-    house.pass(8 * 24 * HOUR);
+    fixture.advance(8 * 24 * HOUR);
     let second = put(&store, 7, b"second");
     assert_eq!(store.find(Key(7)), Some(second));
 }
 
 #[test]
 fn a_key_that_belongs_to_another_configuration_is_refused() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let first = put(&store, 7, b"first");
     let other = CommitMeta {
         key: Key(7),
@@ -131,15 +131,15 @@ fn a_key_that_belongs_to_another_configuration_is_refused() {
 
 #[test]
 fn a_replaced_binary_stays_for_who_serves_it_until_the_grace_is_over() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let old = put(&store, 7, b"old");
     let new = put_as(&store, replacing(7), b"new").unwrap();
-    store.clean(house.now()).unwrap();
+    store.clean(fixture.now()).unwrap();
     assert_eq!(fs::read(store.path(&old)).unwrap(), b"old");
-    house.pass(LATER);
-    let report = store.clean(house.now()).unwrap();
-    assert_eq!(report.strays_removed, 1);
+    fixture.advance(LATER);
+    let report = store.clean(fixture.now()).unwrap();
+    assert_eq!(report.orphans_removed, 1);
     assert!(!store.path(&old).exists());
     assert_eq!(fs::read(store.path(&new)).unwrap(), b"new");
     assert!(store.config(&old).is_ok(), "the configuration is the same");
@@ -147,15 +147,15 @@ fn a_replaced_binary_stays_for_who_serves_it_until_the_grace_is_over() {
 
 #[test]
 fn what_was_forgotten_is_gone_from_index_and_disk_and_can_be_forgotten_once() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 7, b"binary");
     let mut reader = store.open_binary(&record).unwrap().unwrap();
     assert!(store.forget(Key(7)).unwrap());
     assert!(!store.forget(Key(7)).unwrap());
     assert_eq!(store.peek(Key(7)), None);
     assert_eq!(store.read_disk(Key(7)).unwrap(), None);
-    assert!(house.files().is_empty(), "{:?}", house.files());
+    assert!(fixture.files().is_empty(), "{:?}", fixture.files());
     assert!(store.config(&record).is_err());
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).unwrap();
@@ -164,8 +164,8 @@ fn what_was_forgotten_is_gone_from_index_and_disk_and_can_be_forgotten_once() {
 
 #[test]
 fn a_binary_that_vanished_or_shrank_is_a_miss_from_then_on() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let gone = put(&store, 7, b"binary");
     fs::remove_file(store.path(&gone)).unwrap();
     assert!(store.open_binary(&gone).unwrap().is_none());
@@ -179,8 +179,8 @@ fn a_binary_that_vanished_or_shrank_is_a_miss_from_then_on() {
 
 #[test]
 fn changed_bytes_of_the_same_size_are_noticed_by_verify() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let record = put(&store, 7, b"binary");
     fs::write(store.path(&record), "BINARY").unwrap();
     assert!(!store.verify(&record).unwrap());
@@ -188,11 +188,11 @@ fn changed_bytes_of_the_same_size_are_noticed_by_verify() {
 
 #[test]
 fn a_large_file_is_copied_whole_and_hashed_as_it_arrives() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     for size in [0, 1, 1 << 20, (9 << 20) + 17] {
         let bytes: Vec<u8> = (0..size).map(|n| ((n * 31) >> 3) as u8).collect();
-        let source = house.run.path().join("source");
+        let source = fixture.run.path().join("source");
         fs::write(&source, &bytes).unwrap();
         let mut staging = store.stage().unwrap();
         staging.write_all(b"head").unwrap();
@@ -216,9 +216,9 @@ fn a_large_file_is_copied_whole_and_hashed_as_it_arrives() {
 
 #[test]
 fn a_copy_is_cancelled_between_two_chunks_and_leaves_nothing() {
-    let house = House::new();
-    let store = house.open();
-    let source = house.run.path().join("source");
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let source = fixture.run.path().join("source");
     File::create(&source).unwrap().set_len(64 << 20).unwrap();
     let mut staging = store.stage().unwrap();
     let mut asked = 0;
@@ -232,14 +232,14 @@ fn a_copy_is_cancelled_between_two_chunks_and_leaves_nothing() {
     );
     assert_eq!(asked, 3);
     drop(staging);
-    assert!(house.files().is_empty());
+    assert!(fixture.files().is_empty());
 }
 
 #[test]
 fn a_source_that_ends_too_early_says_how_much_there_was() {
-    let house = House::new();
-    let store = house.open();
-    let source = house.run.path().join("source");
+    let fixture = Fixture::new();
+    let store = fixture.open();
+    let source = fixture.run.path().join("source");
     fs::write(&source, vec![1; 3 << 20]).unwrap();
     let mut staging = store.stage().unwrap();
     let error = staging.copy_from(&File::open(&source).unwrap(), 4 << 20, || false);
@@ -252,10 +252,10 @@ fn a_source_that_ends_too_early_says_how_much_there_was() {
 
 #[test]
 fn a_binary_beyond_the_bounds_is_refused_before_it_fills_the_disk() {
-    let house = House::new();
-    let mut options = house.options();
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
     options.max_size = 100;
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     let mut staging = store.stage().unwrap();
     staging.write_all(&[0; 100]).unwrap();
     let error = staging.write_all(&[0]).unwrap_err();
@@ -268,8 +268,8 @@ fn a_binary_beyond_the_bounds_is_refused_before_it_fills_the_disk() {
 
 #[test]
 fn entries_come_in_the_order_of_keys_page_by_page() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     for key in [5, 1, 9, 3, 7] {
         put(&store, key << 56, b"binary");
     }
@@ -287,11 +287,11 @@ fn entries_come_in_the_order_of_keys_page_by_page() {
 #[test]
 fn nothing_is_opened_or_made_before_a_store_is_attached_and_a_new_directory_is_closed_to_strangers()
 {
-    let house = House::new();
-    let mut options = house.options();
-    options.dir = house.dir.path().join("not/yet");
+    let fixture = Fixture::new();
+    let mut options = fixture.options();
+    options.dir = fixture.dir.path().join("not/yet");
     assert!(!options.dir.exists());
-    let store = house.open_with(options);
+    let store = fixture.open_with(options);
     assert!(store.is_writable());
     assert_eq!(store.dir().metadata().unwrap().mode() & 0o007, 0);
     put(&store, 7, b"binary");

@@ -25,7 +25,7 @@ pub(super) fn limited(store: &Store) {
         let set = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
         assert_eq!(set, 0);
     };
-    let files = || fs::read_dir(store.disk.temporary_path()).unwrap().count();
+    let files = || fs::read_dir(store.cache_dir.temp_path()).unwrap().count();
 
     limit(1 << 20);
     let mut staging = store.stage().unwrap();
@@ -64,11 +64,11 @@ pub(super) fn limited(store: &Store) {
 
 #[test]
 fn a_full_disk_is_a_clear_error_and_leaves_nothing_behind() {
-    let house = House::new();
-    let options = house.options();
-    let status = command(&house, "limited", &options).status().unwrap();
+    let fixture = Fixture::new();
+    let options = fixture.options();
+    let status = command(&fixture, "limited", &options).status().unwrap();
     assert!(status.success());
-    assert_eq!(house.files().len(), 3 + 3, "{:?}", house.files());
+    assert_eq!(fixture.files().len(), 3 + 3, "{:?}", fixture.files());
 }
 
 /// A user who may read the cache and write nowhere.
@@ -104,18 +104,18 @@ pub(super) fn stranger(options: StoreOptions) {
 
 #[test]
 fn a_cache_that_can_only_be_read_is_still_read() {
-    let house = House::new();
-    let options = house.options();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let options = fixture.options();
+    let store = fixture.open();
     put(&store, 7, b"binary");
-    let [outer, inner] = Key(7).folders();
+    let [outer, inner] = Key(7).shard_names();
     for below in ["", ".pillion", &outer, &format!("{outer}/{inner}")] {
-        mode(&house.dir.path().join(below), 0o555);
+        mode(&fixture.dir.path().join(below), 0o555);
     }
-    mode(house.run.path(), 0o700);
-    let status = command(&house, "stranger", &options).status().unwrap();
+    mode(fixture.run.path(), 0o700);
+    let status = command(&fixture, "stranger", &options).status().unwrap();
     for below in ["", ".pillion", &outer, &format!("{outer}/{inner}")] {
-        mode(&house.dir.path().join(below), 0o755);
+        mode(&fixture.dir.path().join(below), 0o755);
     }
     assert!(status.success());
     assert!(store.find(Key(7)).is_some());
@@ -123,10 +123,10 @@ fn a_cache_that_can_only_be_read_is_still_read() {
 
 #[test]
 fn a_directory_that_was_removed_comes_back_with_the_next_artifact() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let gone = put(&store, 7, b"binary");
-    fs::remove_dir_all(house.dir.path()).unwrap();
+    fs::remove_dir_all(fixture.dir.path()).unwrap();
     assert!(store.open_binary(&gone).unwrap().is_none());
     assert_eq!(store.find(Key(7)), None);
     assert_eq!(store.read_disk(Key(7)).unwrap(), None);
@@ -135,37 +135,37 @@ fn a_directory_that_was_removed_comes_back_with_the_next_artifact() {
     assert!(store.verify(&record).unwrap());
     store.prepare().unwrap();
     assert_eq!(store.stats().entries, 1);
-    assert_eq!(house.open().find(Key(8)), Some(record));
+    assert_eq!(fixture.open().find(Key(8)), Some(record));
 }
 
 #[test]
 fn a_directory_that_vanishes_between_staging_and_commit_is_an_error_or_a_commit() {
-    let house = House::new();
-    let store = house.open();
+    let fixture = Fixture::new();
+    let store = fixture.open();
     let mut staging = store.stage().unwrap();
     staging.write_all(b"binary").unwrap();
-    fs::remove_dir_all(house.dir.path()).unwrap();
+    fs::remove_dir_all(fixture.dir.path()).unwrap();
     let error = store.commit(staging, meta(7)).unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error:?}");
     assert_eq!(store.find(Key(7)), None);
-    assert!(house.files().is_empty(), "{:?}", house.files());
+    assert!(fixture.files().is_empty(), "{:?}", fixture.files());
     put(&store, 7, b"binary");
 }
 
 #[test]
 fn planted_links_lead_nowhere() {
     let elsewhere = tempfile::tempdir().unwrap();
-    let [outer, inner] = Key(7).folders();
+    let [outer, inner] = Key(7).shard_names();
     for planted in [
         ".pillion".to_owned(),
         outer.clone(),
         format!("{outer}/{inner}"),
     ] {
-        let house = House::new();
-        let place = house.dir.path().join(&planted);
+        let fixture = Fixture::new();
+        let place = fixture.dir.path().join(&planted);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         symlink(elsewhere.path(), &place).unwrap();
-        let store = house.open();
+        let store = fixture.open();
         let refused = put_as(&store, meta(7), b"binary");
         assert!(
             matches!(refused, Err(Error::Io { .. })),
@@ -183,14 +183,14 @@ fn planted_links_lead_nowhere() {
 #[test]
 fn an_entry_or_a_binary_that_is_a_link_is_none() {
     for planted in ["json", "bin"] {
-        let house = House::new();
-        let store = house.open();
+        let fixture = Fixture::new();
+        let store = fixture.open();
         let record = put(&store, 7, b"binary");
         let path = match planted {
             "json" => store.path(&record).with_file_name("0000000000000007.json"),
             _ => store.path(&record),
         };
-        let target = house.run.path().join("target");
+        let target = fixture.run.path().join("target");
         fs::rename(&path, &target).unwrap();
         symlink(&target, &path).unwrap();
         assert_eq!(store.read_disk(Key(7)).unwrap(), None, "{planted}");
@@ -201,13 +201,13 @@ fn an_entry_or_a_binary_that_is_a_link_is_none() {
 
 #[test]
 fn files_where_folders_should_be_are_clear_errors() {
-    let house = House::new();
-    fs::write(house.dir.path().join(".pillion"), "").unwrap();
-    let store = house.open();
+    let fixture = Fixture::new();
+    fs::write(fixture.dir.path().join(".pillion"), "").unwrap();
+    let store = fixture.open();
     let error = store.stage().unwrap_err().to_string();
     assert!(error.contains(".pillion/tmp"), "{error}");
-    let file = house.run.path().join("file");
+    let file = fixture.run.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = Store::open(StoreOptions::new(&file, house.run.path())).unwrap_err();
+    let error = Store::open(StoreOptions::new(&file, fixture.run.path())).unwrap_err();
     assert!(error.to_string().contains("file"), "{error}");
 }

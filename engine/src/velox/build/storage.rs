@@ -12,7 +12,7 @@ use crate::velox::{
 };
 use crate::{
     Result,
-    artifacts::{CommitMeta, Room, Staging, Store, StoreOptions, is_full},
+    artifacts::{CommitMeta, EvictScope, Staging, Store, StoreOptions, is_full},
     config::VeloxSettings,
     error::IoContext,
     failpoint::{FailPoint, reach},
@@ -118,7 +118,7 @@ impl Storage {
     /// Frees disk space in the cache. Returns `false` if nothing could be removed.
     pub(super) fn make_space(&self, need: u64) -> bool {
         let cache = self.cache.as_ref();
-        cache.is_some_and(|store| store.make_room(need, Room::Anything))
+        cache.is_some_and(|store| store.make_space(need, EvictScope::Any))
     }
 
     /// Removes expired binaries from the temporary store, also those of other processes.

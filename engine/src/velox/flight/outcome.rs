@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    artifacts::{ConfigDigest, Key, Record},
+    artifacts::{ConfigDigest, IndexRecord, Key},
     error::IoContext,
     host::clock,
 };
@@ -29,7 +29,7 @@ const EXTENSION: &str = "outcome";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildOutput {
     /// Its key, hash, size and times.
-    pub record: Record,
+    pub record: IndexRecord,
     /// Its file: in the cache, or in the directory of temporary binaries.
     pub path: PathBuf,
     /// Whether it was built in this flight and not found in the cache.
@@ -74,7 +74,7 @@ impl StoredOutput {
             quarter.copy_from_slice(&Key::parse(digits)?.0.to_be_bytes());
         }
         Some(BuildOutput {
-            record: Record {
+            record: IndexRecord {
                 key: Key::parse(self.key.as_bytes())?,
                 sha256,
                 size: self.size,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error,
-    artifacts::{ConfigDigest, Key, Record},
+    artifacts::{ConfigDigest, IndexRecord, Key},
     error::BuildFailure,
 };
 
@@ -41,7 +41,7 @@ fn follow(flights: &SingleFlight, id: FlightId, forced: bool) -> Follower {
 
 fn output() -> BuildOutput {
     BuildOutput {
-        record: Record {
+        record: IndexRecord {
             key: Key(1),
             sha256: std::array::from_fn(|at| at as u8),
             size: 5,

@@ -7,7 +7,7 @@ use super::canonical;
 use crate::velox::protocol::request::Request;
 use crate::{
     Result,
-    artifacts::{ConfigDigest, Key, Record, Store},
+    artifacts::{ConfigDigest, IndexRecord, Key, Store},
 };
 
 /// The keys of one configuration.
@@ -44,7 +44,7 @@ impl ConfigKeys {
 
     /// Returns the unexpired record of this very configuration from the index.
     #[must_use]
-    pub fn lookup(&self, store: &Store) -> Option<Record> {
+    pub fn lookup(&self, store: &Store) -> Option<IndexRecord> {
         store.find_exact(self.key, self.digest).or_else(|| {
             let key = self.extended_key();
             // Peeked at first, so that a plain miss counts once.
@@ -60,11 +60,11 @@ impl ConfigKeys {
         &self,
         store: &Store,
         now_ms: u64,
-    ) -> Result<Option<Record>> {
+    ) -> Result<Option<IndexRecord>> {
         for key in [self.key, self.extended_key()] {
             let record = store.read_disk(key)?;
             let matches =
-                |record: &Record| record.digest == self.digest && !record.is_expired(now_ms);
+                |record: &IndexRecord| record.digest == self.digest && !record.is_expired(now_ms);
             if let Some(record) = record.filter(matches) {
                 return Ok(Some(record));
             }
@@ -75,7 +75,7 @@ impl ConfigKeys {
     /// Chooses the key for a new artifact: that of the existing one, else the plain key unless it belongs to another
     /// configuration. May block on disk I/O.
     pub(in crate::velox) fn choose_key(&self, store: &Store, now_ms: u64) -> Result<Key> {
-        let unexpired = |key| -> Result<Option<Record>> {
+        let unexpired = |key| -> Result<Option<IndexRecord>> {
             Ok(store
                 .read_disk(key)?
                 .filter(|record| !record.is_expired(now_ms)))

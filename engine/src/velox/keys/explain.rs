@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{config_keys::ConfigKeys, mutable_refs::mutable_ref};
-use crate::artifacts::{Record, Store};
+use crate::artifacts::{IndexRecord, Store};
 use crate::velox::protocol::request::Request;
 
 /// The reason for the result of a lookup.
@@ -45,7 +45,7 @@ pub struct Explanation {
     /// The keys of the configuration.
     pub keys: ConfigKeys,
     /// The record of this configuration in the index, expired or not.
-    pub record: Option<Record>,
+    pub record: Option<IndexRecord>,
     /// The reason for the result.
     pub reason: LookupReason,
     /// The first mutable reference, if there is one.
@@ -63,7 +63,7 @@ pub fn explain(store: Option<&Store>, request: &Request, now_ms: u64) -> Explana
         let [plain, extended] = [keys.key, keys.extended_key()].map(|key| store.peek(key));
         let taken =
             plain.is_some_and(|record| record.digest != keys.digest && !record.is_expired(now_ms));
-        let matches = |record: &Record| record.digest == keys.digest;
+        let matches = |record: &IndexRecord| record.digest == keys.digest;
         let mut candidates = [plain.filter(matches), extended.filter(matches)]
             .into_iter()
             .flatten();

@@ -11,7 +11,9 @@ use std::{
 };
 
 use pillion_engine::{
-    artifacts::{Clock, CommitMeta, ConfigDigest, Key, Record, Room, Store, StoreOptions, is_full},
+    artifacts::{
+        Clock, CommitMeta, ConfigDigest, EvictScope, IndexRecord, Key, Store, StoreOptions, is_full,
+    },
     error::{IoContext, Result},
 };
 
@@ -113,7 +115,7 @@ impl BuildCache {
         let built = File::open(file).context(name)?;
         let size = built.metadata().context(name)?.len();
         let record = match self.commit(configuration, &built, size, build_duration) {
-            Err(error) if is_full(&error) && self.store.make_room(size, Room::Unused) => {
+            Err(error) if is_full(&error) && self.store.make_space(size, EvictScope::Unused) => {
                 // The bytes are free when the links are gone too.
                 self.published.remove_unstored();
                 self.commit(configuration, &built, size, build_duration)?
@@ -130,7 +132,7 @@ impl BuildCache {
         built: &File,
         size: u64,
         build_duration: Duration,
-    ) -> Result<Record> {
+    ) -> Result<IndexRecord> {
         let mut staging = self.store.stage()?;
         staging.copy_from(built, size, || false)?;
         let (key, digest) = key_of(configuration);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use pillion_engine::{
-    artifacts::Record,
+    artifacts::IndexRecord,
     error::{IoContext, Result},
 };
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ struct Manifest {
 }
 
 impl Manifest {
-    fn new(configuration: &Configuration, record: &Record) -> Self {
+    fn new(configuration: &Configuration, record: &IndexRecord) -> Self {
         Self {
             fingerprint: configuration.fingerprint(),
             sha256: record.sha256_hex(),
@@ -67,7 +67,7 @@ impl PublishedBinaries {
     pub(super) fn ensure(
         &self,
         configuration: &Configuration,
-        record: &Record,
+        record: &IndexRecord,
         stored: &Path,
     ) -> Result<PathBuf> {
         let dir = self.dir_of(configuration);
@@ -87,7 +87,7 @@ impl PublishedBinaries {
     pub(super) fn publish(
         &self,
         configuration: &Configuration,
-        record: &Record,
+        record: &IndexRecord,
         stored: &Path,
     ) -> Result<PathBuf> {
         let dir = self.dir_of(configuration);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::Index;
-use crate::artifacts::{ConfigDigest, Key, Record, journal::Position};
+use crate::artifacts::{ConfigDigest, IndexRecord, Key, journal::Position};
 
 const KEY: Key = Key(0x2ecc_b077_c71e_1f91);
 
@@ -15,8 +15,8 @@ const SEEN: Position = Position {
     offset: 64,
 };
 
-fn record(build: u32) -> Record {
-    Record {
+fn record(build: u32) -> IndexRecord {
+    IndexRecord {
         key: KEY,
         sha256: [build as u8; 32],
         size: build.into(),
@@ -35,7 +35,7 @@ pub fn who_sees_the_position_finds_the_record() {
     let shared = Arc::clone(&index);
     let writer = thread::spawn(move || {
         shared.writer().store(&record(1));
-        shared.followed(SEEN);
+        shared.set_position(SEEN);
     });
     if index.position() == SEEN {
         assert_eq!(index.get(KEY), Some(record(1)));
