@@ -67,9 +67,9 @@ fn state(engine: &Engine) -> Vec<[String; 3]> {
     rows.extend(
         engine
             .resolved()
-            .problems
+            .errors
             .iter()
-            .map(|problem| row("Problem", problem.to_string())),
+            .map(|error| row("Problem", error.to_string())),
     );
     #[cfg(feature = "failpoints")]
     rows.push(row(

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
         // SAFETY: this is MINIT.
         unsafe { api::register_classes() };
         let resolved = engine::module_startup(after_fork);
-        resolved.log_problems();
+        resolved.log_errors();
         configure(resolved);
         worker::module_startup();
         residue::module_startup();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ext_php_rs::zend::{ExecutorGlobals, IniEntryDef};
-use pillion_engine::config::{Permission, TABLE};
+use pillion_engine::config::TABLE;
 
 use crate::zend::ffi;
 
@@ -34,9 +34,8 @@ pub fn register(module: c_int) {
                 let mut entry = IniEntryDef::end();
                 entry.name_length = name.as_bytes().len().try_into().unwrap_or(0);
                 entry.name = name.into_raw();
-                entry.modifiable = match setting.permission {
-                    Permission::System => SYSTEM,
-                };
+                // php.ini, `-d` and php-fpm's `php_admin_value` only: all threads and requests of a process share it.
+                entry.modifiable = SYSTEM;
                 entry
             })
             .collect();

@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use pillion_engine::{
     Error, Result,
-    config::{self, Settings, Sources, TABLE},
+    config::{self, Capability, Settings, Sources, TABLE},
     host::{DirOptions, Dirs},
 };
 
@@ -45,7 +45,7 @@ impl SettingArguments {
     ///
     /// # Errors
     /// The first invalid setting that `capability` needs.
-    pub fn settings(&self, capability: &str) -> Result<Settings> {
+    pub fn settings(&self, capability: Capability) -> Result<Settings> {
         let cwd = env::current_dir().unwrap_or_default();
         let mut defined: HashMap<&str, String> = self
             .define
@@ -63,7 +63,7 @@ impl SettingArguments {
             cwd: Path::new(&cwd),
         });
         match resolved.capability_off(capability) {
-            Some(problem) => Err(Error::Config(problem.to_string())),
+            Some(error) => Err(Error::Config(error.to_string())),
             None => Ok(resolved.settings),
         }
     }

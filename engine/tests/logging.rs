@@ -181,16 +181,13 @@ fn the_facade_follows_its_settings_and_survives_forks() {
         read_file: &|_| Ok(String::new()),
         cwd: Path::new("/"),
     })
-    .log_problems();
-    let told = logging::drain_php(10);
-    let told: serde_json::Value = serde_json::from_str(&told[0].text).unwrap();
+    .log_errors();
+    let line = logging::drain_php(10);
+    let line: serde_json::Value = serde_json::from_str(&line[0].text).unwrap();
     assert_eq!(
-        (&told["level"], &told["event"]),
-        (&"error".into(), &"bad setting".into())
+        (&line["level"], &line["event"]),
+        (&"error".into(), &"configuration error".into())
     );
-    assert_eq!(told["place"], "pillion.velox_build_timeout (INI)");
-    assert_eq!(
-        (&told["value"], &told["wrong"]),
-        (&"5 minutes".into(), &"is not a duration".into())
-    );
+    assert_eq!(line["setting"], "pillion.velox_build_timeout (INI)");
+    assert_eq!(line["found"], "\"5 minutes\" (not a duration)");
 }

@@ -18,9 +18,9 @@ libfuzzer_sys::fuzz_target!(|input: (u8, &str, u8, &str)| {
     assert_eq!(resolved.values.len(), TABLE.len());
     assert!(
         resolved
-            .problems
+            .errors
             .iter()
-            .all(|problem| problem.to_string().len() <= 16 << 10)
+            .all(|error| error.to_string().len() <= 16 << 10)
     );
     for text in [ini, env] {
         if let Some(read) = duration::parse(text) {

@@ -16,9 +16,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         cwd: Path::new("/cwd"),
     });
     // What is shown never grows with the file, and never holds a token.
-    assert!(resolved.problems.len() <= 200);
-    for problem in &resolved.problems {
-        assert!(problem.to_string().len() <= 16 << 10);
+    assert!(resolved.errors.len() <= 200);
+    for error in &resolved.errors {
+        assert!(error.to_string().len() <= 16 << 10);
     }
     let token = resolved
         .settings

@@ -248,7 +248,7 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         "memory_baseline": state::memory_baseline(),
         "trend": trend,
         "gc": {
-            "policy": gc::policy().words("every"),
+            "policy": gc::policy().to_setting("every"),
             "runs": collections.runs,
             "freed": collections.freed,
             "last": collections.last.map(|last| last.elapsed().as_secs_f64()),

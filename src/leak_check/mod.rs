@@ -12,7 +12,7 @@ use std::{
 };
 
 use pillion_engine::{
-    config::Every,
+    config::Sampling,
     host::clock,
     worker::leaks::{self, AddressMap},
 };
@@ -67,7 +67,7 @@ impl LeakCheck {
 }
 
 /// Takes the setting. In MINIT.
-pub fn set(every: Every) {
+pub fn set(every: Sampling) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
 

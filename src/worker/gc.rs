@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use pillion_engine::config::Every;
+use pillion_engine::config::Sampling;
 
 use super::state;
 use crate::zend::memory;
@@ -39,14 +39,14 @@ impl GcStats {
 }
 
 /// Applies the setting. In MINIT, and in RINIT where it has changed.
-pub fn configure(every: Every) {
+pub fn configure(every: Sampling) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
 
 /// The setting.
 #[must_use]
-pub fn policy() -> Every {
-    Every::of(EVERY.load(Ordering::Relaxed))
+pub fn policy() -> Sampling {
+    Sampling::of(EVERY.load(Ordering::Relaxed))
 }
 
 /// The runs so far.
@@ -58,7 +58,7 @@ pub fn stats() -> GcStats {
 /// Runs the collector if it is due after this request. Destructors may throw.
 pub(super) fn collect() {
     let every = policy();
-    if !every.is_on() || !every.is_now(state::loop_requests()) {
+    if !every.is_on() || !every.includes(state::loop_requests()) {
         return;
     }
     let freed = memory::collect_cycles();

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
-    config::{LogFormat, LogSettings, LogTarget, duration},
+    config::{Capability, LogFormat, LogSettings, LogTarget, duration},
     error::IoContext,
     host::Dirs,
     logging,
@@ -93,7 +93,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         format: LogFormat::Text,
     });
     logging::start_writer();
-    let settings = arguments.settings.settings("sentry")?;
+    let settings = arguments.settings.settings(Capability::Sentry)?;
     let dirs = SettingArguments::dirs(&settings)?;
     let sentry = open(&settings.sentry, &dirs)?;
     let outcome = match arguments.command {

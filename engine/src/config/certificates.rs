@@ -1,9 +1,9 @@
-//! Where the system's certificates are, as the environment names them when PHP starts. Read with the settings and not
-//! by a TLS library at the first handshake: by then a request may have changed the environment.
+//! The locations of the system's certificates in the environment at PHP's start. Read with the settings and not by a TLS
+//! library at the first handshake, because a request may have changed the environment by then.
 
 use std::path::PathBuf;
 
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL and rustls-native-certs have them. Both empty: the usual places.
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL and rustls-native-certs read them. Both empty for the default locations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SystemCertificates {
     /// A PEM file.
@@ -13,8 +13,8 @@ pub struct SystemCertificates {
 }
 
 impl SystemCertificates {
-    /// The places that the environment names.
-    pub(super) fn named(env: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// Reads the locations from the environment.
+    pub(super) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let dirs = env("SSL_CERT_DIR").unwrap_or_default();
         let dirs = std::env::split_paths(&dirs).filter(|dir| !dir.as_os_str().is_empty());
         Self {
@@ -23,7 +23,7 @@ impl SystemCertificates {
         }
     }
 
-    /// Whether the environment names none.
+    /// Whether the environment names no location.
     #[must_use]
     pub fn is_unset(&self) -> bool {
         self.file.is_none() && self.dirs.is_empty()

@@ -1,63 +1,52 @@
-//! What no single value can tell: settings that contradict each other, and combinations that work
-//! but that somebody should know of.
+//! Cross-field validation: settings that contradict each other, and combinations that work but are probably a mistake.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use super::{
     duration,
-    error::{Problem, Severity},
+    error::{ConfigError, Severity, found},
     secret::MASK,
     settings::Settings,
     table::{self, Capability},
 };
 use crate::tls;
 
-/// Looks at the whole. `place` tells where the value of a setting came from.
+/// Validates all settings together. `location` returns the location of a setting's value.
 pub(super) fn check(
     settings: &Settings,
-    place: &dyn Fn(&table::Setting) -> String,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let at = |name: &str| table::find(name).map(place).unwrap_or_default();
+    location: &dyn Fn(&table::Setting) -> String,
+) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    let at = |name: &str| table::find(name).map(location).unwrap_or_default();
     let velox = &settings.velox;
     let retry = &velox.retry;
     if retry.max_delay < retry.initial_delay {
-        problems.push(Problem {
-            place: at("velox.retry.max_delay"),
-            value: duration::format(retry.max_delay),
-            wrong: format!(
-                "is less than {} of {}",
-                duration::format(retry.initial_delay),
-                at("velox.retry.initial_delay")
-            ),
-            right: "a first pause that is not longer than the longest one".into(),
-            capability: Capability::Velox,
-            severity: Severity::Error,
-        });
+        errors.push(below_first_delay(
+            at("velox.retry.max_delay"),
+            retry.max_delay,
+            &at("velox.retry.initial_delay"),
+            retry.initial_delay,
+            Capability::Velox,
+        ));
     }
     let sentry = &settings.sentry;
     if sentry.max_backoff < sentry.initial_backoff {
-        problems.push(Problem {
-            place: at("sentry.retry.max_backoff"),
-            value: duration::format(sentry.max_backoff),
-            wrong: format!(
-                "is less than {} of {}",
-                duration::format(sentry.initial_backoff),
-                at("sentry.retry.initial_backoff")
-            ),
-            right: "a first pause that is not longer than the longest one".into(),
-            capability: Capability::Sentry,
-            severity: Severity::Error,
-        });
+        errors.push(below_first_delay(
+            at("sentry.retry.max_backoff"),
+            sentry.max_backoff,
+            &at("sentry.retry.initial_backoff"),
+            sentry.initial_backoff,
+            Capability::Sentry,
+        ));
     }
     if let Some(auth) = &sentry.proxy_auth
         && !auth.expose().contains(':')
     {
-        problems.push(Problem {
-            place: at("sentry.transport.proxy_auth"),
+        errors.push(ConfigError {
+            location: at("sentry.transport.proxy_auth"),
             value: MASK.into(),
-            wrong: "has no colon".into(),
-            right: "user:password".into(),
+            found: found(MASK, "no colon"),
+            expected: "user:password".into(),
             capability: Capability::Sentry,
             severity: Severity::Error,
         });
@@ -66,27 +55,48 @@ pub(super) fn check(
         && velox.auth_token.is_some()
         && url.is_clear_text()
     {
-        problems.push(Problem {
-            place: at("velox.server_url"),
-            value: url.to_string(),
-            wrong: format!(
-                "sends the token of {} over the network in clear text",
-                at("velox.auth_token")
-            ),
-            right: "an https URL, or a server on this machine".into(),
+        let value = url.to_string();
+        let reason = format!(
+            "sends the token of {} over the network in clear text",
+            at("velox.auth_token")
+        );
+        errors.push(ConfigError {
+            location: at("velox.server_url"),
+            found: found(&value, &reason),
+            value,
+            expected: "an https URL, or a server on this machine".into(),
             capability: Capability::Velox,
             severity: Severity::Warning,
         });
     }
-    problems
+    errors
 }
 
-/// Files of certificates: found now, and not when the first connection fails.
+fn below_first_delay(
+    location: String,
+    delay: Duration,
+    first_location: &str,
+    first: Duration,
+    capability: Capability,
+) -> ConfigError {
+    let value = duration::format(delay);
+    let reason = format!("less than {} of {first_location}", duration::format(first));
+    ConfigError {
+        location,
+        found: found(&value, &reason),
+        value,
+        expected: "a longest delay that is not below the first one".into(),
+        capability,
+        severity: Severity::Error,
+    }
+}
+
+/// Validates certificate files at start, and not when the first connection fails.
 pub(super) fn check_files(
     settings: &Settings,
-    place: &dyn Fn(&table::Setting) -> String,
+    location: &dyn Fn(&table::Setting) -> String,
     read: &dyn Fn(&Path) -> io::Result<String>,
-) -> Vec<Problem> {
+) -> Vec<ConfigError> {
     let files = [
         ("velox.ca_file", &settings.velox.ca_file, Capability::Velox),
         (
@@ -95,22 +105,23 @@ pub(super) fn check_files(
             Capability::Sentry,
         ),
     ];
-    let wrong = |path: &Path| match read(path) {
+    let check = |path: &Path| match read(path) {
         Err(error) => Some(format!("can't be read: {error}")),
         Ok(pem) => tls::certificates(pem.as_bytes()).err(),
     };
-    let mut problems = Vec::new();
+    let mut errors = Vec::new();
     for (name, path, capability) in files {
         let Some(path) = path else { continue };
-        let Some(wrong) = wrong(path) else { continue };
-        problems.push(Problem {
-            place: table::find(name).map(place).unwrap_or_default(),
-            value: path.display().to_string(),
-            wrong,
-            right: "a PEM file with CERTIFICATE blocks that PHP's user can read".into(),
+        let Some(reason) = check(path) else { continue };
+        let value = path.display().to_string();
+        errors.push(ConfigError {
+            location: table::find(name).map(location).unwrap_or_default(),
+            found: found(&value, &reason),
+            value,
+            expected: "a PEM file with CERTIFICATE blocks that PHP's user can read".into(),
             capability,
             severity: Severity::Error,
         });
     }
-    problems
+    errors
 }

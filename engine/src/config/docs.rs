@@ -1,26 +1,26 @@
-//! The page `docs/reference/configuration.md`, made from the table. A test holds the committed page against it.
+//! The page `docs/reference/configuration.md`, rendered from the table. A test compares it with the committed page.
 
 use std::fmt::Write as _;
 
 use super::{
     table::{Capability, Setting, TABLE},
-    value_type::Kind,
+    value_type::ValueType,
 };
 
 const INTRODUCTION: &str = "\
-<!-- Made from the settings table in `engine/src/config/table.rs`; \
-`PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page` writes it anew. -->
+<!-- Generated from the settings table in `engine/src/config/table.rs`; \
+`PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page` regenerates it. -->
 
 # Configuration
 
-Each setting can stand in three places. The first one that says anything wins:
+Each setting can be set in three places. The first one that sets it wins:
 
-1. **INI**: php.ini, `-d` on the command line, `php_admin_value` of php-fpm. An empty entry says nothing \
-(for a yes-or-no setting, the log levels, `worker_leak_check` and `worker_gc` it says off, because PHP hands over `Off` as an empty text).
-2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable says nothing.
+1. **INI**: php.ini, `-d` on the command line, `php_admin_value` of php-fpm. An empty entry counts as not set \
+(for a yes-or-no setting, the log levels, `worker_leak_check` and `worker_gc` it means off, because PHP passes `Off` as an empty text).
+2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable counts as not set.
 3. **YAML**: the file named by `pillion.config`. It may be RoadRunner's own `.rr.yaml`: the section \
-`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `worker:` is worker mode's, `pillion:` holds what has no section of its \
-own, and all other sections are left alone.
+`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `worker:` is worker mode's, `pillion:` holds the settings without a section of their \
+own, and all other sections are ignored.
 
 ```yaml
 version: \"3\"
@@ -36,18 +36,18 @@ pillion:
   log_level: debug
 ```
 
-`php --ri pillion` shows each value and where it came from. Settings and environment are read when PHP starts (in a child of php-fpm: when its first request starts), before any code of a request runs. What `putenv` or a section `[HOST=…]` of php.ini changes later has no effect.
+`php --ri pillion` shows each value and its source. Settings and environment are read when PHP starts (in a child of php-fpm: when its first request starts), before any code of a request runs. Later changes by `putenv` or a section `[HOST=…]` of php.ini have no effect.
 
 **Values.** Durations are Go's: `1h30m`, `500ms`, `1.5h`, `0`; a bare number is seconds. Sizes count \
 MiB, or have a unit: `512M`, `6G`. In the YAML file a value may hold `${NAME}`, `${NAME:-default}` or \
 `$NAME`, as in RoadRunner; a variable that is not set and has no default is an error, and `$$` is a \
-dollar sign. Relative paths in the file stand on the file's directory.
+dollar sign. Relative paths in the file are below the file's directory.
 
-**A bad value** is told in the log at start, with its exact place, the value, and what would be right. What \
-it belongs to is then off (a bad `velox.*` value: builds; a bad log setting: the default takes its place), \
-and everything else works. A key of the file that nobody knows is a warning and has no effect.
+**An invalid value** is logged at start as `<setting>: found <value>; expected <values>`, with the exact location. The \
+capability that it belongs to is then off (an invalid `velox.*` value: builds; an invalid log setting: the default \
+applies), and everything else works. An unknown key of the file is a warning and has no effect.
 
-**The path map** says where this machine sees the files that the build server names. In INI: \
+**The path map** translates the paths of the build server to paths of this machine. In INI: \
 `pillion.velox_path_map = \"/tmp=/mnt/velox/tmp, /srv/builds\"` (one path alone maps to itself). In the \
 file it may be a map:
 
@@ -59,12 +59,12 @@ velox:
 ```
 ";
 
-/// The page as Markdown.
+/// Renders the page as Markdown.
 #[must_use]
 pub fn render() -> String {
     let mut page = INTRODUCTION.to_owned();
     for (title, capability) in [
-        ("Where settings are", Capability::Config),
+        ("Configuration file", Capability::Config),
         ("Background work", Capability::Runtime),
         ("Directories", Capability::Host),
         ("Logs", Capability::Log),
@@ -88,17 +88,17 @@ fn row(page: &mut String, setting: &Setting) {
     for name in setting.env_names() {
         let _ = write!(names, "<br>`{name}`");
     }
-    // Where both are the same word, once is enough.
+    // The same name is listed once.
     if setting.is_in_file() && setting.yaml_path() != setting.ini_name() {
         let _ = write!(names, "<br>`{}`", setting.yaml_path());
     }
     let default = setting
         .default
         .map_or_else(|| "unset".into(), |text| format!("`{text}`"));
-    let values = match setting.kind {
-        Kind::Secret | Kind::Dsn => "Never shown.".into(),
-        Kind::Path(_) => String::new(),
-        kind => format!("Takes {}.", kind.expectation()),
+    let values = match setting.value_type {
+        ValueType::Secret | ValueType::Dsn => "Never shown.".into(),
+        ValueType::Path(_) => String::new(),
+        value_type => format!("Takes {}.", value_type.expected()),
     };
     let text = format!("{} {values}", setting.doc).replace('|', "\\|");
     let _ = writeln!(page, "| {names} | {default} | {} |", text.trim_end());

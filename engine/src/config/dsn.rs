@@ -1,10 +1,10 @@
-//! Sentry's data source name: where a project's events go, and the key that lets them in
-//! (develop.sentry.dev/sdk/foundations/transport/authentication). A secret: `Debug` and `Display`
-//! mask the key, and no message about a wrong one repeats it. Pure; any thread.
+//! Sentry's data source name: the address of a project's events and the key to submit them
+//! (develop.sentry.dev/sdk/foundations/transport/authentication). A secret: `Debug` and `Display` mask the key, and no
+//! error message repeats it. Pure; any thread.
 
 use std::fmt;
 
-use super::{secret::MASK, value_type::flag};
+use super::{secret::MASK, text::parse_flag};
 
 /// A project's address and keys.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub struct Dsn {
     project: String,
 }
 
-/// By these Sentry's SDKs are switched off, in any case of letters (sentry-php: option `dsn`).
+/// Words that switch Sentry's SDKs off, in any case of letters (sentry-php: option `dsn`).
 const OFF: [&[u8]; 6] = [
     b"null", b"(null)", b"false", b"(false)", b"empty", b"(empty)",
 ];
 
 impl Dsn {
-    /// Whether a text names no project: it is empty, or a word that means off.
+    /// Whether a text names no project because it is empty or a word for off.
     #[inline]
     #[must_use]
     pub fn is_off(text: impl AsRef<[u8]>) -> bool {
@@ -32,50 +32,50 @@ impl Dsn {
         text.len() <= 7
             && (text.is_empty()
                 || OFF.iter().any(|word| word.eq_ignore_ascii_case(text))
-                || str::from_utf8(text).is_ok_and(|text| flag(text) == Some(false)))
+                || str::from_utf8(text).is_ok_and(|text| parse_flag(text) == Some(false)))
     }
 
-    /// Reads `https://public[:secret]@host[:port][/path]/project`.
+    /// Parses `https://public[:secret]@host[:port][/path]/project`.
     ///
     /// # Errors
-    /// What is wrong with it, to be said after its place: `names no project …`. Holds no key.
+    /// The reason as a noun phrase: `no project after the last slash`. It contains no key.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| Err(why.to_owned());
+        let invalid = |reason: &str| Err(reason.to_owned());
         if text.is_empty() {
-            return wrong("is empty");
+            return invalid("an empty text");
         }
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return wrong("holds white space or control characters");
+            return invalid("white space or control characters");
         }
         let Some((scheme, _)) = text.split_once("://") else {
-            return wrong("has no scheme");
+            return invalid("no scheme");
         };
         if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
-            return wrong("has a scheme that is neither http nor https");
+            return invalid("a scheme that is neither http nor https");
         }
         let url = match reqwest::Url::parse(text) {
             Ok(url) => url,
-            Err(error) => return wrong(&format!("is no URL ({error})")),
+            Err(error) => return invalid(&format!("not a URL: {error}")),
         };
         let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
-            return wrong("names no host");
+            return invalid("no host");
         };
         if url.port() == Some(0) {
-            return wrong("has the port 0");
+            return invalid("port 0");
         }
         let key = |part: &str| part.bytes().all(|b| b.is_ascii_graphic() && b != b',');
         if url.username().is_empty() {
-            return wrong("has no public key before the @");
+            return invalid("no public key before the @");
         }
         if !key(url.username()) || !url.password().is_none_or(key) {
-            return wrong("has a key with characters that no header may hold");
+            return invalid("a key with characters that no header may contain");
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return wrong("has a query or a fragment");
+            return invalid("a query or a fragment");
         }
         let (path, project) = match url.path().rsplit_once('/') {
             Some((path, project)) if !project.is_empty() => (path, project),
-            _ => return wrong("names no project after the last slash"),
+            _ => return invalid("no project after the last slash"),
         };
         let port = url
             .port()
@@ -96,19 +96,19 @@ impl Dsn {
         })
     }
 
-    /// The text as it was given, key included, for the envelope's header and the outbox.
+    /// Returns the original text with the key, for the envelope's header and the outbox.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// Where envelopes are posted to; holds no key.
+    /// Returns the URL that envelopes are posted to; it contains no key.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The value of `X-Sentry-Auth`. `client` is `name/version`.
+    /// Returns the value of `X-Sentry-Auth`. `client` is `name/version`.
     #[must_use]
     pub fn auth(&self, client: &str) -> String {
         let mut header = format!(
@@ -128,13 +128,13 @@ impl Dsn {
         &self.host
     }
 
-    /// The project, which is a text and not always a number.
+    /// The project, a text that is not always a number.
     #[must_use]
     pub fn project(&self) -> &str {
         &self.project
     }
 
-    /// The organisation that sentry.io writes into the host: `o123.ingest.sentry.io`.
+    /// Returns the organisation in a host of sentry.io: `o123.ingest.sentry.io`.
     #[must_use]
     pub fn organisation(&self) -> Option<&str> {
         let digits = self.host.strip_prefix('o')?.split_once('.')?.0;
@@ -142,7 +142,7 @@ impl Dsn {
         is_number.then_some(digits)
     }
 
-    /// Whether what is sent there goes by TLS.
+    /// Whether envelopes are sent by TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.endpoint.starts_with("https:")
@@ -167,7 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_form_is_read() {
+    fn all_forms_are_parsed() {
         for (text, endpoint, auth_ends) in [
             (
                 "https://abc@o12.ingest.sentry.io/34",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_sdks_switch_it_off() {
+    fn words_of_the_sdks_switch_sentry_off() {
         for word in [
             "", " ", "null", "NULL", "(null)", "false", "(false)", "empty", "(empty)", "off", "0",
         ] {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_one_is_told_without_its_key() {
+    fn errors_do_not_contain_the_key() {
         for (text, why) in [
             ("", "empty"),
             ("https://hunter2@host", "project"),
@@ -246,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_and_what_it_takes_makes_headers(text in ".{0,60}") {
+        fn parser_never_panics_and_its_result_makes_headers(text in ".{0,60}") {
             if let Ok(dsn) = Dsn::parse(&text) {
                 prop_assert!(reqwest::header::HeaderValue::from_str(&dsn.auth("p/1")).is_ok());
                 prop_assert!(reqwest::Url::parse(dsn.endpoint()).is_ok());

@@ -1,10 +1,10 @@
-//! Durations as Go writes them (`1h30m`, `500ms`, `1.5h`, `0`), because that is what a `.rr.yaml`
-//! holds. A bare number is seconds: in Go's own decoder it would be nanoseconds, which nobody who
-//! writes `build_timeout: 300` means. Integer arithmetic only, so nothing is rounded on the way.
+//! Parses and formats durations in Go's notation (`1h30m`, `500ms`, `1.5h`, `0`), which a `.rr.yaml` uses. A bare number is
+//! seconds: Go's decoder would take nanoseconds, which `build_timeout: 300` never means. Integer arithmetic only, so that
+//! no value is rounded.
 
 use std::{fmt::Write as _, time::Duration};
 
-/// What a duration may end with, in nanoseconds. Longer names first, so that `ms` is not read as `m`.
+/// Units in nanoseconds. Longer names first, so that `ms` is not read as `m`.
 const UNITS: [(&str, u128); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -16,10 +16,10 @@ const UNITS: [(&str, u128); 8] = [
     ("h", 3_600_000_000_000),
 ];
 
-/// Go keeps durations in 63 bits of nanoseconds; about 292 years.
-const LONGEST: u128 = i64::MAX as u128;
+/// Go stores durations in 63 bits of nanoseconds, about 292 years.
+const MAX_NANOS: u128 = i64::MAX as u128;
 
-/// Reads a duration; `None` where `text` is not one, is negative, or is longer than Go can hold.
+/// Parses a duration. Returns `None` if `text` is not a duration, is negative, or exceeds Go's maximum.
 /// Source of the grammar: Go's `time.ParseDuration`.
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
@@ -46,7 +46,7 @@ pub fn parse(text: &str) -> Option<Duration> {
     }
 }
 
-/// Reads digits with an optional fraction, in units of `scale`; returns what follows them too.
+/// Parses digits with an optional fraction, in units of `scale`; returns the rest of the text too.
 fn number(text: &str, scale: u128) -> Option<(u128, &str)> {
     let (whole, rest) = digits(text);
     let (fraction, rest) = rest.strip_prefix('.').map_or(("", rest), digits);
@@ -76,13 +76,13 @@ fn digits(text: &str) -> (&str, &str) {
 }
 
 fn to_duration(nanos: u128) -> Option<Duration> {
-    (nanos <= LONGEST)
+    (nanos <= MAX_NANOS)
         .then(|| u64::try_from(nanos).ok())
         .flatten()
         .map(Duration::from_nanos)
 }
 
-/// Writes a duration in the shortest form that [`parse`] reads back unchanged: `1h30m`, `500ms`, `0s`.
+/// Formats a duration in the shortest form that [`parse`] reads back unchanged: `1h30m`, `500ms`, `0s`.
 #[must_use]
 pub fn format(duration: Duration) -> String {
     let mut out = String::new();
@@ -109,7 +109,7 @@ pub fn format(duration: Duration) -> String {
     out
 }
 
-/// Writes a duration for a log line, rounded to what a reader looks at: `58.3s`, `125ms`, `2m5s`, `1h15m`.
+/// Formats a duration for a log line, rounded to about three digits: `58.3s`, `125ms`, `2m5s`, `1h15m`.
 #[must_use]
 pub fn brief(duration: Duration) -> String {
     let micros = duration.as_micros();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_go_reads_them() {
+    fn durations_parse_as_in_go() {
         for (text, nanos) in [
             ("0", 0),
             ("0s", 0),
@@ -184,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_number_is_seconds() {
+    fn bare_number_is_seconds() {
         assert_eq!(parse("90"), Some(Duration::from_secs(90)));
         assert_eq!(parse("1.5"), Some(Duration::from_millis(1500)));
     }
 
     #[test]
-    fn what_go_refuses_is_refused() {
+    fn texts_that_go_refuses_are_refused() {
         for text in [
             "",
             " ",
@@ -221,24 +221,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_duration_survives_writing_and_reading(nanos in 0..=i64::MAX as u64) {
+        fn formatted_duration_parses_back(nanos in 0..=i64::MAX as u64) {
             let duration = Duration::from_nanos(nanos);
             prop_assert_eq!(parse(&format(duration)), Some(duration));
         }
 
         #[test]
-        fn round_durations_survive_too(hours in 0_u64..1000, minutes in 0_u64..60, millis in 0_u64..1000) {
+        fn formatted_round_duration_parses_back(hours in 0_u64..1000, minutes in 0_u64..60, millis in 0_u64..1000) {
             let duration = Duration::from_millis((hours * 60 + minutes) * 60_000 + millis);
             prop_assert_eq!(parse(&format(duration)), Some(duration));
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
+        fn parser_never_panics(text in "\\PC{0,40}") {
             let _ = parse(&text);
         }
 
         #[test]
-        fn text_near_the_grammar_is_read_or_refused(text in "[0-9.+-]{0,25}(ns|us|µs|ms|s|m|h|)([0-9.]{0,4}(ms|s|m|)){0,3}") {
+        fn text_near_the_grammar_parses_back_or_is_refused(text in "[0-9.+-]{0,25}(ns|us|µs|ms|s|m|h|)([0-9.]{0,4}(ms|s|m|)){0,3}") {
             if let Some(duration) = parse(&text) {
                 prop_assert_eq!(parse(&format(duration)), Some(duration));
             }

@@ -1,83 +1,75 @@
-//! What is wrong with a setting: where, which value, and what would be right.
+//! Errors and warnings of the configuration: location, value found, value expected. They hold no secret.
 
 use std::fmt;
 
 use super::{
-    secret::{MASK, mask_url},
+    secret::MASK,
     table::{Capability, Setting},
-    value_type::Kind,
+    text::shorten,
+    value_type::ValueType,
 };
 
-/// Longest value that a message repeats, in characters.
-const SHOWN: usize = 80;
-
-/// How bad it is.
+/// The consequence of a configuration error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// The capability is off.
     Error,
-    /// Everything works; somebody should look at it.
+    /// Everything works, but the setting is probably a mistake.
     Warning,
 }
 
-/// One thing that is wrong, or that looks like a mistake. Holds no secret.
+/// One invalid or dubious setting: `<location>: found <found>; expected <expected>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Exact place: `velox.retry.max_delay in /etc/rr.yaml line 12`, `pillion.velox_retry_max_delay (INI)`.
-    pub place: String,
-    /// The value as it was given, shortened; masked where it is a secret; empty where there is none.
+pub struct ConfigError {
+    /// Exact location: `velox.retry.max_delay in /etc/rr.yaml line 12`, `pillion.velox_retry_max_delay (INI)`.
+    pub location: String,
+    /// The value as it was given, shortened; masked if it is secret; empty if there is none.
     pub value: String,
-    /// What is wrong with it: `is not a duration`.
-    pub wrong: String,
-    /// What would be right.
-    pub right: String,
-    /// What it belongs to.
+    /// The value with the reason why it is refused: `"soon" (not a duration)`.
+    pub found: String,
+    /// The expected value; may be empty.
+    pub expected: String,
+    /// The capability that the setting belongs to.
     pub capability: Capability,
     /// Whether that capability is off.
     pub severity: Severity,
 }
 
-impl Problem {
-    /// A value that its kind does not take.
-    pub(super) fn bad(setting: &Setting, place: String, text: &str, wrong: String) -> Self {
-        let value = match (setting.kind, text.rsplit_once('@')) {
-            (Kind::Secret | Kind::Dsn, _) if text.is_empty() => String::new(),
-            (Kind::Secret | Kind::Dsn, _) => MASK.into(),
-            // Too broken to know where a password begins.
-            (Kind::Url, Some((_, host))) => Self::shorten(&format!("{MASK}@{host}")),
-            _ => Self::shorten(text),
+impl ConfigError {
+    /// A value that is refused for `reason`, a noun phrase without the value: `not a duration`.
+    pub(super) fn invalid(setting: &Setting, location: String, text: &str, reason: &str) -> Self {
+        let value = match (setting.value_type, text.rsplit_once('@')) {
+            (ValueType::Secret | ValueType::Dsn, _) if text.is_empty() => String::new(),
+            (ValueType::Secret | ValueType::Dsn, _) => MASK.into(),
+            // Too malformed to find the start of a password.
+            (ValueType::Url, Some((_, host))) => shorten(&format!("{MASK}@{host}")),
+            _ => shorten(text),
         };
         Self {
-            place,
+            location,
+            found: found(&value, reason),
             value,
-            wrong,
-            right: setting.kind.expectation(),
+            expected: setting.value_type.expected(),
             capability: setting.capability,
             severity: Severity::Error,
         }
     }
+}
 
-    /// A value as messages may repeat it: on one line, and not for ever.
-    pub(super) fn shorten(text: &str) -> String {
-        // Masked first: a cut could take away the `@` by which a password is known.
-        let masked = mask_url(text);
-        let mut shown: String = masked.chars().take(SHOWN).collect();
-        if shown.len() < masked.len() {
-            shown.push('…');
-        }
-        shown
+/// Joins a value, if there is one, and the reason why it is refused.
+pub(super) fn found(value: &str, reason: &str) -> String {
+    if value.is_empty() {
+        reason.to_owned()
+    } else {
+        format!("{value:?} ({reason})")
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
-        if !self.value.is_empty() {
-            write!(f, "{:?} ", self.value)?;
-        }
-        write!(f, "{}", self.wrong)?;
-        if !self.right.is_empty() {
-            write!(f, "; right would be {}", self.right)?;
+        write!(f, "{}: found {}", self.location, self.found)?;
+        if !self.expected.is_empty() {
+            write!(f, "; expected {}", self.expected)?;
         }
         Ok(())
     }

@@ -1,12 +1,11 @@
-//! `${NAME}`, `${NAME:-default}` and `$NAME` in values of the YAML file, as RoadRunner expands them
-//! (source: `ExpandVal` of its config plugin). Two knowing differences: a variable that is not set
-//! and has no default is an error, where RoadRunner would go on with an empty text; and `$$` is a
-//! dollar sign, so that a token may hold one.
+//! Expands `${NAME}`, `${NAME:-default}` and `$NAME` in values of the YAML file, as RoadRunner does (source: `ExpandVal` of
+//! its config plugin). Two deliberate differences: a variable that is not set and has no default is an error, where
+//! RoadRunner continues with an empty text; and `$$` is a dollar sign, so that a token may contain one.
 
 /// Expands a text.
 ///
 /// # Errors
-/// What is wrong, to be said after the place of the value.
+/// The reason, as a noun phrase.
 pub fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -18,7 +17,7 @@ pub fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String
             rest = after;
         } else if let Some(braced) = rest.strip_prefix('{') {
             let Some((inside, after)) = braced.split_once('}') else {
-                return Err("has \"${\" without \"}\"".into());
+                return Err("\"${\" without \"}\"".into());
             };
             out.push_str(&braced_value(inside, env)?);
             rest = after;
@@ -43,9 +42,7 @@ fn braced_value(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<St
         None => (inside, None),
     };
     if name.is_empty() || !name.chars().all(is_name) {
-        return Err(format!(
-            "has \"${{{inside}}}\", where no variable's name stands"
-        ));
+        return Err(format!("\"${{{inside}}}\" without the name of a variable"));
     }
     match (env(name), default) {
         (Some(value), None) => Ok(value),
@@ -57,7 +54,7 @@ fn braced_value(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<St
 
 fn not_set(name: &str) -> String {
     format!(
-        "needs the environment variable {name}, which is not set (${{{name}:-…}} gives a default, $$ is a dollar sign)"
+        "the environment variable {name} is not set; ${{{name}:-…}} sets a default, $$ is a dollar sign"
     )
 }
 
@@ -101,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_not_set_is_named() {
+    fn unset_variable_is_named() {
         for text in ["${NONE}", "$NONE", "x${NONE}y"] {
             assert!(expand(text, &env).unwrap_err().contains("NONE"), "{text}");
         }
     }
 
     #[test]
-    fn broken_syntax_is_an_error_and_not_eaten() {
+    fn broken_syntax_is_an_error() {
         for text in ["${", "${HOST", "${}", "${:-x}", "${A B}"] {
             assert!(expand(text, &env).is_err(), "{text}");
         }
@@ -116,12 +113,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_without_a_dollar_stays_as_it_is(text in "[^$]{0,60}") {
+        fn text_without_a_dollar_is_unchanged(text in "[^$]{0,60}") {
             prop_assert_eq!(expand(&text, &env), Ok(text));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "[$A-C{}:\\-é ]{0,40}") {
+        fn expansion_never_panics(text in "[$A-C{}:\\-é ]{0,40}") {
             let _ = expand(&text, &env);
         }
     }

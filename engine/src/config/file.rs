@@ -1,6 +1,5 @@
-//! The file named by `pillion.config`: reads it without ever blocking on a pipe or swallowing a huge
-//! one, and walks its sections along the table, so that an unknown key is reported with the known one
-//! that is likely meant.
+//! The file named by `pillion.config`: reads it without blocking on a pipe and up to a size limit, and matches its sections
+//! with the table, so that an unknown key is reported with the key that is probably meant.
 
 use std::{
     fs::OpenOptions,
@@ -10,53 +9,56 @@ use std::{
 };
 
 use super::{
-    error::{Problem, Severity},
+    error::{ConfigError, Severity, found},
     expand::expand,
-    resolve::Sources,
+    paths,
+    sources::Sources,
     suggest,
     table::{Capability, Setting, TABLE},
-    value_type::{Kind, Origin, Value, path_pair},
+    text::shorten,
+    value::Value,
+    value_type::{PathBase, ValueType},
     yaml::{self, Content, Node},
 };
 
-/// Reads a configuration file from disk; what [`Sources::read_file`] normally is.
+/// Reads a configuration file from disk; the usual [`Sources::read_file`].
 ///
 /// # Errors
-/// The system's; also where it is no regular file, is too large, or is not UTF-8.
+/// The system's error; also if it is no regular file, too large, or not UTF-8.
 pub fn read(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
         .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("is no regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
-    file.take(yaml::LARGEST_FILE as u64 + 1)
+    file.take(yaml::MAX_FILE_SIZE as u64 + 1)
         .read_to_end(&mut bytes)?;
-    if bytes.len() > yaml::LARGEST_FILE {
+    if bytes.len() > yaml::MAX_FILE_SIZE {
         return Err(io::Error::other(format!(
-            "is larger than {} bytes",
-            yaml::LARGEST_FILE
+            "larger than {} bytes",
+            yaml::MAX_FILE_SIZE
         )));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::other("is not UTF-8 text"))
+    String::from_utf8(bytes).map_err(|_| io::Error::other("not UTF-8 text"))
 }
 
-/// How many unknown keys of a file are told one by one.
-const MOST_UNKNOWN_KEYS: usize = 20;
+/// Unknown keys of a file that are reported one by one.
+const MAX_UNKNOWN_KEYS: usize = 20;
 
-/// What a file says: the value of each setting it names, or why that one is bad.
+/// The settings of a file.
 #[derive(Default)]
-pub(super) struct Entries {
-    /// Setting, line, and its value or why it is bad.
-    pub values: Vec<(&'static Setting, u64, Result<Value, Problem>)>,
-    /// What is wrong with the file as a whole, and keys that nobody knows.
-    pub problems: Vec<Problem>,
+pub(super) struct FileValues {
+    /// Setting, line, and its value or error.
+    pub values: Vec<(&'static Setting, u64, Result<Value, ConfigError>)>,
+    /// Errors of the file as a whole, and unknown keys.
+    pub errors: Vec<ConfigError>,
 }
 
-impl Entries {
-    pub(super) fn find(&self, setting: &Setting) -> Option<(u64, &Result<Value, Problem>)> {
+impl FileValues {
+    pub(super) fn find(&self, setting: &Setting) -> Option<(u64, &Result<Value, ConfigError>)> {
         self.values
             .iter()
             .find(|(known, ..)| known.name == setting.name)
@@ -64,62 +66,62 @@ impl Entries {
     }
 }
 
-/// Walks the file at `path`. `place` names the setting that pointed to it.
-pub(super) fn load(path: &Path, place: &str, sources: &Sources<'_>) -> Entries {
-    let mut walk = Walk {
+/// Loads the file at `path`. `location` is that of the setting that names it.
+pub(super) fn load(path: &Path, location: &str, sources: &Sources<'_>) -> FileValues {
+    let mut walk = FileWalk {
         path,
         dir: path
             .parent()
             .map_or_else(|| sources.cwd.to_owned(), Path::to_owned),
         env: sources.env,
-        entries: Entries::default(),
+        values: FileValues::default(),
         unknown_keys: 0,
     };
-    let unusable = |place: String, value: String, wrong: String, right: &str| Problem {
-        place,
+    let unusable = |location: String, value: String, reason: String, expected: &str| ConfigError {
+        location,
+        found: found(&value, &reason),
         value,
-        wrong,
-        right: right.into(),
+        expected: expected.into(),
         capability: Capability::Config,
         severity: Severity::Error,
     };
     match (sources.read_file)(path) {
-        Err(error) => walk.entries.problems.push(unusable(
-            place.into(),
-            Problem::shorten(&path.to_string_lossy()),
+        Err(error) => walk.values.errors.push(unusable(
+            location.into(),
+            shorten(&path.to_string_lossy()),
             format!("can't be read: {error}"),
             "a YAML file that this user may read",
         )),
         Ok(text) => match yaml::sections(&text) {
-            Err(error) => walk.entries.problems.push(unusable(
+            Err(error) => walk.values.errors.push(unusable(
                 match error.line {
                     Some(line) => format!("{} line {line}", path.display()),
                     None => path.display().to_string(),
                 },
                 String::new(),
-                format!("can't be understood: {}", error.message),
+                format!("invalid YAML ({})", error.message),
                 "YAML with the section velox",
             )),
             Ok(sections) => {
                 for (name, node) in sections {
                     walk.node(&name, &node);
                 }
-                walk.tell_of_more();
+                walk.report_omitted();
             }
         },
     }
-    walk.entries
+    walk.values
 }
 
-struct Walk<'a> {
+struct FileWalk<'a> {
     path: &'a Path,
     dir: PathBuf,
     env: &'a dyn Fn(&str) -> Option<String>,
-    entries: Entries,
+    values: FileValues,
     unknown_keys: usize,
 }
 
-impl Walk<'_> {
+impl FileWalk<'_> {
     fn node(&mut self, path: &str, node: &Node) {
         if let Some(setting) = in_file().find(|setting| setting.yaml_path() == path) {
             self.setting(setting, node);
@@ -145,11 +147,11 @@ impl Walk<'_> {
                 let capability = in_file()
                     .find(|setting| setting.yaml_path().starts_with(&format!("{path}.")))
                     .map_or(Capability::Config, |setting| setting.capability);
-                self.entries.problems.push(Problem {
-                    place: self.place(path, node.line),
+                self.values.errors.push(ConfigError {
+                    location: self.location(path, node.line),
                     value: String::new(),
-                    wrong: "is no section".into(),
-                    right: "keys with values below it".into(),
+                    found: "a value".into(),
+                    expected: "a section with keys".into(),
                     capability,
                     severity: Severity::Error,
                 });
@@ -159,7 +161,7 @@ impl Walk<'_> {
 
     fn unknown(&mut self, path: &str, key: &str, line: u64) {
         self.unknown_keys += 1;
-        if self.unknown_keys > MOST_UNKNOWN_KEYS {
+        if self.unknown_keys > MAX_UNKNOWN_KEYS {
             return;
         }
         let prefix = format!("{path}.");
@@ -167,29 +169,28 @@ impl Walk<'_> {
             .filter_map(|setting| setting.yaml_path().strip_prefix(&prefix).map(str::to_owned))
             .filter_map(|rest| rest.split('.').next().map(str::to_owned))
             .collect();
-        let right = match suggest::closest(key, known.iter().map(String::as_str)) {
-            Some(meant) => format!("{path}.{meant}: did you mean that?"),
-            None => String::new(),
-        };
-        self.entries.problems.push(Problem {
-            place: self.place(&format!("{path}.{}", Problem::shorten(key)), line),
+        let suggestion = suggest::closest(key, known.iter().map(String::as_str))
+            .map(|known| format!("; did you mean {path}.{known}?"))
+            .unwrap_or_default();
+        self.values.errors.push(ConfigError {
+            location: self.location(&format!("{path}.{}", shorten(key)), line),
             value: String::new(),
-            wrong: "is no known setting, and has no effect".into(),
-            right,
+            found: format!("an unknown setting, which has no effect{suggestion}"),
+            expected: String::new(),
             capability: Capability::Config,
             severity: Severity::Warning,
         });
     }
 
-    /// One warning for all unknown keys that have none of their own.
-    fn tell_of_more(&mut self) {
-        let more = self.unknown_keys.saturating_sub(MOST_UNKNOWN_KEYS);
+    /// Adds one warning for all unknown keys beyond the limit.
+    fn report_omitted(&mut self) {
+        let more = self.unknown_keys.saturating_sub(MAX_UNKNOWN_KEYS);
         if more > 0 {
-            self.entries.problems.push(Problem {
-                place: self.path.display().to_string(),
+            self.values.errors.push(ConfigError {
+                location: self.path.display().to_string(),
                 value: String::new(),
-                wrong: format!("has {more} more keys that are no known settings"),
-                right: String::new(),
+                found: format!("{more} more unknown settings, which have no effect"),
+                expected: String::new(),
                 capability: Capability::Config,
                 severity: Severity::Warning,
             });
@@ -201,17 +202,17 @@ impl Walk<'_> {
         let value = match outcome {
             Ok(None) => return,
             Ok(Some(value)) => Ok(value),
-            Err(wrong) => Err(Problem::bad(
+            Err(reason) => Err(ConfigError::invalid(
                 setting,
-                self.place(&setting.yaml_path(), node.line),
+                self.location(&setting.yaml_path(), node.line),
                 &shown,
-                wrong,
+                &reason,
             )),
         };
-        self.entries.values.push((setting, node.line, value));
+        self.values.values.push((setting, node.line, value));
     }
 
-    /// The value, or `None` where nothing stands; beside it the text for messages.
+    /// Returns the text for messages, and the value or `None` if there is none.
     fn value(&self, setting: &Setting, node: &Node) -> (String, Result<Option<Value>, String>) {
         match &node.content {
             Content::Null => (String::new(), Ok(None)),
@@ -221,44 +222,51 @@ impl Walk<'_> {
                     if text.is_empty() {
                         return Ok(None);
                     }
-                    setting.kind.read(text, Origin::File(&self.dir)).map(Some)
+                    setting
+                        .value_type
+                        .parse(text, PathBase::File(&self.dir))
+                        .map(Some)
                 });
                 (text.clone(), outcome)
             }
-            Content::List(_) | Content::Map(_) if setting.kind == Kind::PathMap => {
+            Content::List(_) | Content::Map(_) if setting.value_type == ValueType::PathMap => {
                 (String::new(), self.path_map(node).map(Some))
             }
-            Content::List(items) if matches!(setting.kind, Kind::Words(_)) => {
-                self.words(setting.kind, items)
+            Content::List(items) if matches!(setting.value_type, ValueType::Words(_)) => {
+                self.words(setting.value_type, items)
             }
-            Content::List(_) => (String::new(), Err("is a list".into())),
-            Content::Map(_) => (String::new(), Err("is a section".into())),
+            Content::List(_) => (String::new(), Err("a list".into())),
+            Content::Map(_) => (String::new(), Err("a section".into())),
         }
     }
 
-    /// A list of words, as if it had been written with commas.
-    fn words(&self, kind: Kind, items: &[Node]) -> (String, Result<Option<Value>, String>) {
+    /// Parses a list of words as if it was written with commas.
+    fn words(
+        &self,
+        value_type: ValueType,
+        items: &[Node],
+    ) -> (String, Result<Option<Value>, String>) {
         let mut words = Vec::new();
         for item in items {
             match &item.content {
                 Content::Text(text) => match expand(text.trim(), self.env) {
                     Ok(word) => words.push(word),
-                    Err(wrong) => return (text.clone(), Err(wrong)),
+                    Err(reason) => return (text.clone(), Err(reason)),
                 },
-                _ => return (String::new(), Err("holds something that is no word".into())),
+                _ => return (String::new(), Err("an item that is not a word".into())),
             }
         }
         let text = words.join(", ");
-        let outcome = kind.read(&text, Origin::File(&self.dir)).map(Some);
+        let outcome = value_type.parse(&text, PathBase::File(&self.dir)).map(Some);
         (text, outcome)
     }
 
     fn path_map(&self, node: &Node) -> Result<Value, String> {
         let text = |node: &Node| match &node.content {
             Content::Text(text) => expand(text.trim(), self.env),
-            _ => Err("holds something that is not a path".into()),
+            _ => Err("an item that is not a path".into()),
         };
-        let origin = Origin::File(&self.dir);
+        let base = PathBase::File(&self.dir);
         let mut pairs = Vec::new();
         match &node.content {
             Content::Map(entries) => {
@@ -268,26 +276,26 @@ impl Walk<'_> {
                         Content::Null => server.clone(),
                         _ => text(local)?,
                     };
-                    pairs.push(path_pair(&server, &local, origin)?);
+                    pairs.push(paths::parse_pair(&server, &local, base)?);
                 }
             }
             Content::List(items) => {
                 for item in items {
-                    match Kind::PathMap.read(&text(item)?, origin)? {
+                    match ValueType::PathMap.parse(&text(item)?, base)? {
                         Value::PathMap(more) => pairs.extend(more),
-                        _ => return Err("holds something that is not a path".into()),
+                        _ => return Err("an item that is not a path".into()),
                     }
                 }
             }
             _ => {}
         }
         if pairs.is_empty() {
-            return Err("names no path".into());
+            return Err("no path".into());
         }
         Ok(Value::PathMap(pairs))
     }
 
-    fn place(&self, path: &str, line: u64) -> String {
+    fn location(&self, path: &str, line: u64) -> String {
         format!("{path} in {} line {line}", self.path.display())
     }
 }

@@ -1,10 +1,9 @@
-//! Values that must never be seen: tokens, and URLs that may carry a password. They are types of
-//! their own, so that a log line, a panic message or phpinfo can't show them by accident: only
-//! `expose` and `as_url` give the true value.
+//! Values that must never be shown: tokens, and URLs that may contain a password. They have their own types, so that a log
+//! line, a panic message or phpinfo can't show them by accident: only `expose` and `as_url` return the real value.
 
 use std::fmt;
 
-/// What stands wherever a secret would.
+/// Replaces a secret wherever it would be shown.
 pub const MASK: &str = "********";
 
 /// A secret text. Its `Debug` and `Display` show [`MASK`].
@@ -12,13 +11,13 @@ pub const MASK: &str = "********";
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a secret in.
+    /// Wraps a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The true text, for the one place that sends it.
+    /// Returns the real text, for the one function that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -43,41 +42,41 @@ impl fmt::Display for Secret {
 pub struct ServerUrl(reqwest::Url);
 
 impl ServerUrl {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// What is wrong with it, without the text itself, since that may hold a password.
+    /// The reason as a noun phrase, without the text itself, since that may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err("holds white space or control characters".into());
+            return Err("white space or control characters".into());
         }
-        let url = reqwest::Url::parse(text).map_err(|error| format!("is no URL ({error})"))?;
+        let url = reqwest::Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("has the scheme {:?}", url.scheme()));
+            return Err(format!("scheme {:?}", url.scheme()));
         }
-        // A second slash too few is repaired by the URL standard, and a typo would go unseen.
+        // The URL standard repairs a missing slash, and a typo would go unnoticed.
         if !text
             .get(url.scheme().len()..)
             .is_some_and(|rest| rest.starts_with("://"))
         {
-            return Err("lacks \"//\" after the scheme".into());
+            return Err("no \"//\" after the scheme".into());
         }
         if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-            return Err("names no host that could be reached".into());
+            return Err("no reachable host".into());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("has a query or a fragment".into());
+            return Err("a query or a fragment".into());
         }
         Ok(Self(url))
     }
 
-    /// The true URL, with the password if there is one.
+    /// Returns the real URL, with the password if there is one.
     #[must_use]
     pub const fn as_url(&self) -> &reqwest::Url {
         &self.0
     }
 
-    /// Whether what is sent there may leave the machine in clear text.
+    /// Whether requests may leave the machine in clear text.
     #[must_use]
     pub fn is_clear_text(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
@@ -103,7 +102,7 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// Replaces what stands between `://` and `@` of each URL in a text by [`MASK`].
+/// Replaces the part between `://` and `@` of each URL in a text by [`MASK`].
 #[must_use]
 pub fn mask_url(text: &str) -> std::borrow::Cow<'_, str> {
     if !(text.contains("://") && text.contains('@')) {
@@ -139,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_shows_itself_nowhere_but_when_exposed() {
+    fn secret_is_shown_only_by_expose() {
         let secret = Secret::new("hunter2");
         assert_eq!(
             format!("{secret} {secret:?} {:#?}", Some(&secret)).find("hunter2"),
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_shows_neither_user_nor_password() {
+    fn url_shows_neither_user_nor_password() {
         let url = ServerUrl::parse("https://ann:s3cret@velox.example:9000/base").unwrap();
         assert_eq!(url.to_string(), "https://********@velox.example:9000/base");
         assert_eq!(format!("{url:?}"), url.to_string());
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_inside_a_text_are_masked_and_the_rest_stays() {
+    fn urls_inside_a_text_are_masked() {
         assert_eq!(
             mask_url("GET http://a:b@c.d/e failed, then https://x/y and m@n ok"),
             "GET http://********@c.d/e failed, then https://x/y and m@n ok"
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_is_refused_with_the_reason() {
+    fn invalid_server_urls_are_refused_with_the_reason() {
         for (text, reason) in [
             ("velox:9000", "scheme"),
             ("127.0.0.1:9000", "URL"),
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_to_another_machine_is_clear_text() {
+    fn only_http_to_another_machine_is_clear_text() {
         for (text, clear) in [
             ("http://velox:9000", true),
             ("http://10.0.0.1", true),

@@ -1,6 +1,6 @@
-//! Sizes. A bare number counts mebibytes, because the one setting that users bring along is called
-//! `max_size_mb` and counts them; with a unit (`6G`, `512MiB`) any size can be said. All units are
-//! powers of 1024, as in PHP's own shorthand and in the plugin.
+//! Parses sizes. A bare number counts mebibytes, because the setting that users bring along is called `max_size_mb` and
+//! counts them; a unit (`6G`, `512MiB`) allows any size. All units are powers of 1024, as in PHP's shorthand and in the
+//! plugin.
 
 /// Bytes in a mebibyte.
 pub const MIB: u64 = 1 << 20;
@@ -21,7 +21,7 @@ const UNITS: [(&str, u64); 13] = [
     ("tib", 1 << 40),
 ];
 
-/// Reads a size in bytes; `None` where `text` is not one or does not fit 64 bits.
+/// Parses a size in bytes. Returns `None` if `text` is not a size or does not fit 64 bits.
 #[must_use]
 pub fn parse(text: &str) -> Option<u64> {
     let end = text
@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(scale)
 }
 
-/// Writes a size so that [`parse`] reads it back: whole mebibytes bare, anything else in bytes.
+/// Formats a size so that [`parse`] reads it back: whole mebibytes bare, other sizes in bytes.
 #[must_use]
 pub fn format(bytes: u64) -> String {
     if bytes.is_multiple_of(MIB) {
@@ -49,7 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_bare_number_counts_mebibytes_and_a_unit_says_otherwise() {
+    fn bare_number_counts_mebibytes() {
         for (text, bytes) in [
             ("5000", 5000 * MIB),
             ("6G", 6 << 30),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_size_is_refused() {
+    fn invalid_sizes_are_refused() {
         for text in [
             "",
             "M",
@@ -80,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_size_survives_writing_and_reading(bytes: u64) {
+        fn formatted_size_parses_back(bytes: u64) {
             prop_assert_eq!(parse(&format(bytes)), Some(bytes));
         }
     }

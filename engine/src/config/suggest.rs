@@ -1,13 +1,13 @@
-//! "Did you mean": the known key that is most likely meant by an unknown one.
+//! "Did you mean": finds the known key that an unknown one most probably stands for.
 
-/// Keys of the Velox plugin's later version, and what they are called here.
+/// Keys of the Velox plugin's later version, and their names here.
 const RENAMED: [(&str, &str); 3] = [
     ("directory", "dir"),
     ("max_size_gb", "max_size_mb"),
     ("max_age_days", "ttl_days"),
 ];
 
-/// The likely one of `known`, where there is one.
+/// Returns the probable one of `known`, if there is one.
 pub fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any key: a distance would only cost time.
     if unknown.len() > 64 {
@@ -29,7 +29,7 @@ pub fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Optio
         .map(|(_, key)| key)
 }
 
-/// Levenshtein's distance in bytes.
+/// Returns the Levenshtein distance in bytes.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_finds_its_key() {
+    fn mistyped_key_finds_the_known_one() {
         let keys = [
             "enabled",
             "dir",
@@ -62,7 +62,7 @@ mod tests {
             "max_entries",
             "cleanup_interval",
         ];
-        for (typed, meant) in [
+        for (typed, known) in [
             ("ttl_dayss", Some("ttl_days")),
             ("ttl-days", Some("ttl_days")),
             ("Dir", Some("dir")),
@@ -74,12 +74,12 @@ mod tests {
             ("eviction_policy", None),
             ("x", None),
         ] {
-            assert_eq!(closest(typed, keys.into_iter()), meant, "{typed}");
+            assert_eq!(closest(typed, keys.into_iter()), known, "{typed}");
         }
     }
 
     #[test]
-    fn the_distance_counts_edits() {
+    fn distance_counts_edits() {
         for (a, b, edits) in [
             ("", "", 0),
             ("a", "", 1),

@@ -1,53 +1,45 @@
-//! The one description of each setting. INI names, environment names, YAML keys, the documentation
-//! page, error messages and the lines of `php --ri` come from here and from nowhere else.
+//! The table of settings, the only description of each. INI names, environment names, YAML keys, the documentation page,
+//! error messages and the lines of `php --ri` are derived from it.
 
 use std::time::Duration;
 
 use super::{
     size::MIB,
-    value_type::{Kind, Relative},
+    value_type::{RelativeTo, ValueType},
+    worker::RESETTABLE,
 };
 
 /// One setting.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Setting {
-    /// Dotted name: the YAML path too, below `pillion:` where the name has no section.
+    /// Dotted name; also the YAML path, below `pillion:` if the name has no section.
     pub name: &'static str,
     /// Type and range.
-    pub kind: Kind,
-    /// What holds where nobody says anything; `None`: unset.
+    pub value_type: ValueType,
+    /// The default as text; `None` for unset.
     pub default: Option<&'static str>,
-    /// Who may set it in INI.
-    pub permission: Permission,
-    /// What breaks where the value is bad.
+    /// The capability that an invalid value switches off.
     pub capability: Capability,
-    /// What it does, in one or two sentences; the first one says what unset means, where it may be unset.
+    /// The effect, in one or two sentences; the first one describes the unset state if there is one.
     pub doc: &'static str,
 }
 
-/// Who may set an INI entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
-    /// php.ini, `-d` and php-fpm's `php_admin_value`: all threads and requests of a process share it.
-    System,
-}
-
-/// What a setting belongs to, and what is off where it is bad.
+/// The part of Pillion that a setting belongs to; an invalid setting switches it off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capability {
     /// The file named by `pillion.config`.
     Config,
     /// Background jobs.
     Runtime,
-    /// What processes share.
+    /// The directories that processes share.
     Host,
-    /// Log lines; the default target takes them meanwhile.
+    /// Log lines; the default target is used if it is off.
     Log,
     /// Builds and their cache.
     Velox,
-    /// Envelopes for Sentry.
+    /// The Sentry transport.
     Sentry,
-    /// What happens between two requests of a worker.
+    /// Actions between two requests of a worker.
     Worker,
 }
 
@@ -66,7 +58,7 @@ impl Capability {
         }
     }
 
-    /// What it stands on: with one of these off, it is off too.
+    /// The capabilities without which it is off too.
     #[must_use]
     pub const fn needs(self) -> &'static [Self] {
         match self {
@@ -89,15 +81,15 @@ impl Setting {
         self.ini_name().replace('.', "_").to_ascii_uppercase()
     }
 
-    /// All names that it has in the environment; the first one that says anything holds.
+    /// All names of the environment variable; the first one that is set applies.
     #[must_use]
     pub fn env_names(&self) -> Vec<String> {
         let documented = (self.name == "sentry.dsn").then(|| "SENTRY_DSN".to_owned());
         std::iter::once(self.env_name()).chain(documented).collect()
     }
 
-    /// `velox.cache.ttl_days`, and `pillion.threads` for what has no section of its own. What is called
-    /// `sentry` here has the section `sentry_transport`, as RoadRunner's plugin had.
+    /// `velox.cache.ttl_days`, and `pillion.threads` for a setting without a section. `sentry` has the section
+    /// `sentry_transport`, as in RoadRunner's plugin.
     #[must_use]
     pub fn yaml_path(&self) -> String {
         if let Some(rest) = self.name.strip_prefix("sentry.") {
@@ -112,10 +104,10 @@ impl Setting {
     /// Whether its value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret | Kind::Dsn)
+        matches!(self.value_type, ValueType::Secret | ValueType::Dsn)
     }
 
-    /// Whether the file may set it; where the file is can't stand in the file.
+    /// Whether the file may set it; the location of the file can't be in the file.
     #[must_use]
     pub fn is_in_file(&self) -> bool {
         self.name != CONFIG
@@ -125,7 +117,7 @@ impl Setting {
 /// The setting that names the file.
 pub(super) const CONFIG: &str = "config";
 
-/// The setting of this dotted name.
+/// Returns the setting of this dotted name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Setting> {
     TABLE.iter().find(|setting| setting.name == name)
@@ -134,22 +126,21 @@ pub fn find(name: &str) -> Option<&'static Setting> {
 const fn setting(
     capability: Capability,
     name: &'static str,
-    kind: Kind,
+    value_type: ValueType,
     default: Option<&'static str>,
     doc: &'static str,
 ) -> Setting {
     Setting {
         name,
-        kind,
+        value_type,
         default,
-        permission: Permission::System,
         capability,
         doc,
     }
 }
 
-const fn between(min: Duration, max: Duration) -> Kind {
-    Kind::Duration(min, max)
+const fn between(min: Duration, max: Duration) -> ValueType {
+    ValueType::Duration(min, max)
 }
 
 const ZERO: Duration = Duration::ZERO;
@@ -167,14 +158,14 @@ pub const TABLE: &[Setting] = &[
     setting(
         Config,
         CONFIG,
-        Kind::Path(Relative::WorkingDirectory),
+        ValueType::Path(RelativeTo::WorkingDirectory),
         None,
-        "A YAML file with further settings; unset: no file. It may be RoadRunner's own `.rr.yaml`: sections that are not named on this page are left alone.",
+        "A YAML file with further settings; unset: no file. It may be RoadRunner's own `.rr.yaml`: sections that are not on this page are ignored.",
     ),
     setting(
         Runtime,
         "threads",
-        Kind::Integer(1, 64),
+        ValueType::Integer(1, 64),
         Some("1"),
         "Worker threads of the background runtime of one PHP process.",
     ),
@@ -183,412 +174,412 @@ pub const TABLE: &[Setting] = &[
         "shutdown_timeout",
         between(ZERO, Duration::from_secs(8)),
         Some("2s"),
-        "How long the end of a process may wait for background work at most. Hosts kill what takes much longer.",
+        "The longest time that the end of a process may wait for background work. Hosts kill a process that takes much longer.",
     ),
     setting(
         Host,
         "state_dir",
-        Kind::Path(Relative::Refused),
+        ValueType::Path(RelativeTo::Refused),
         None,
-        "Directory for what outlives a restart of the service; unset: `$STATE_DIRECTORY`, else `/var/lib/pillion/<uid>`, else the XDG state folder.",
+        "Directory for files that outlive a restart of the service; unset: `$STATE_DIRECTORY`, else `/var/lib/pillion/<uid>`, else the XDG state folder.",
     ),
     setting(
         Host,
         "run_dir",
-        Kind::Path(Relative::Refused),
+        ValueType::Path(RelativeTo::Refused),
         None,
-        "Directory for what running processes share, best on tmpfs; unset: `$RUNTIME_DIRECTORY`, else `/dev/shm/pillion-<uid>`, else inside `state_dir`; where processes of this host use one of them, the next ones do.",
+        "Directory for files that running processes share, best on tmpfs; unset: `$RUNTIME_DIRECTORY`, else `/dev/shm/pillion-<uid>`, else inside `state_dir`; a directory that processes of this host already use is preferred.",
     ),
     setting(
         Host,
         "group",
-        Kind::Word,
+        ValueType::Word,
         None,
         "Name or number of a group that shares both directories, for a web server, cron and console that run as different users; unset: only one user shares them.",
     ),
     setting(
         Log,
         "log",
-        Kind::LogTarget,
+        ValueType::LogTarget,
         Some("stderr"),
-        "Where log lines go: `stderr`, `php` (PHP's own error log) or a file, which is opened anew after it was rotated.",
+        "Destination of log lines: `stderr`, `php` (PHP's own error log) or a file, which is reopened after it was rotated.",
     ),
     setting(
         Log,
         "log_level",
-        Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
+        ValueType::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
         Some("info"),
-        "The least important lines that are still written. A command on the console writes warnings only where neither this nor `pillion.log` is set.",
+        "The least important level that is logged. A command on the console logs warnings and errors only if neither this nor `pillion.log` is set.",
     ),
     setting(
         Log,
         "log_format",
-        Kind::Choice(&["text", "json", "logfmt"]),
+        ValueType::Choice(&["text", "json", "logfmt"]),
         Some("text"),
-        "How a log line looks.",
+        "Format of a log line.",
     ),
     setting(
         Velox,
         "velox.server_url",
-        Kind::Url,
+        ValueType::Url,
         None,
-        "The build server; unset: nothing is built, and only what is already in the cache is found.",
+        "The build server; unset: no build starts, and only binaries in the cache are found.",
     ),
     setting(
         Velox,
         "velox.build_timeout",
         between(SECOND, DAY),
         Some("5m"),
-        "How long a whole build may take.",
+        "Timeout of a whole build.",
     ),
     setting(
         Velox,
         "velox.request_timeout",
         between(Duration::from_millis(100), HOUR),
         Some("10s"),
-        "How long connecting to the build server may take, and how long its control path may be silent. Never the build itself.",
+        "Timeout of connecting to the build server and of a silent control path. It never limits the build itself.",
     ),
     setting(
         Velox,
         "velox.max_concurrent_builds",
-        Kind::Integer(1, 1024),
+        ValueType::Integer(1, 1024),
         Some("5"),
-        "Builds at one time on the whole machine.",
+        "Concurrent builds of the whole machine.",
     ),
     setting(
         Velox,
         "velox.path_map",
-        Kind::PathMap,
+        ValueType::PathMap,
         None,
-        "Directories in which the build server's answers may lie, and where this machine sees them; unset: the system's temporary directory, under the same name.",
+        "Directories that may contain the build server's files, and their paths on this machine; unset: the system's temporary directory, under the same name.",
     ),
     setting(
         Velox,
         "velox.auth_token",
-        Kind::Secret,
+        ValueType::Secret,
         None,
         "Sent to the build server as bearer token; unset: none is sent.",
     ),
     setting(
         Velox,
         "velox.ca_file",
-        Kind::Path(Relative::Refused),
+        ValueType::Path(RelativeTo::Refused),
         None,
-        "PEM file with certificates to trust beside the system's; unset: only the system's.",
+        "PEM file with certificates to trust in addition to the system's; unset: only the system's.",
     ),
     setting(
         Velox,
         "velox.mutable_ttl",
         between(ZERO, YEAR),
         Some("1h"),
-        "How long a build of a ref that moves (`master`, `latest`, a branch) is kept; 0: not at all.",
+        "Lifetime of a build of a mutable ref (`master`, `latest`, a branch) in the cache; 0: it is not cached.",
     ),
     setting(
         Velox,
         "velox.cache.enabled",
-        Kind::Flag,
+        ValueType::Flag,
         Some("on"),
-        "Whether built binaries are kept.",
+        "Whether built binaries are cached.",
     ),
     setting(
         Velox,
         "velox.cache.dir",
-        Kind::Path(Relative::StateDir),
+        ValueType::Path(RelativeTo::StateDir),
         Some("./.rr-cache/velox-binaries"),
-        "Where they are kept. A relative path stands on the directory of the file that names it, else on `state_dir`.",
+        "The cache directory. A relative path is below the directory of the file that sets it, else below `state_dir`.",
     ),
     setting(
         Velox,
         "velox.cache.ttl_days",
-        Kind::Integer(1, 36_500),
+        ValueType::Integer(1, 36_500),
         Some("7"),
-        "Days after which a binary is thrown away.",
+        "Days after which a binary expires.",
     ),
     setting(
         Velox,
         "velox.cache.max_size_mb",
-        Kind::Size(100 * MIB, (1 << 30) * MIB),
+        ValueType::Size(100 * MIB, (1 << 30) * MIB),
         Some("5000"),
-        "How much of the disk the binaries may take; the least recently used go first.",
+        "Total size of the binaries; the least recently used are evicted first.",
     ),
     setting(
         Velox,
         "velox.cache.max_entries",
-        Kind::Integer(64, 16_777_216),
+        ValueType::Integer(64, 16_777_216),
         Some("16384"),
-        "Capacity of the cache's index, fixed when the index is made.",
+        "Capacity of the cache's index, fixed when the index is created.",
     ),
     setting(
         Velox,
         "velox.cache.cleanup_interval",
         between(MINUTE, YEAR),
         Some("1h"),
-        "Pause between two cleanups.",
+        "Interval of cleanups.",
     ),
     setting(
         Velox,
         "velox.retry.max_attempts",
-        Kind::Integer(1, 100),
+        ValueType::Integer(1, 100),
         Some("3"),
-        "Tries altogether after connection trouble and server errors, the first one included.",
+        "Attempts of a build on connection and server errors, the first one included.",
     ),
     setting(
         Velox,
         "velox.retry.initial_delay",
         between(MILLI, HOUR),
         Some("1s"),
-        "Longest first pause; each pause is a random part of its ceiling.",
+        "Upper bound of the first delay; each delay is a random part of its bound.",
     ),
     setting(
         Velox,
         "velox.retry.max_delay",
         between(MILLI, HOUR),
         Some("10s"),
-        "Longest of all pauses; not below `velox.retry.initial_delay`.",
+        "Upper bound of all delays; not below `velox.retry.initial_delay`.",
     ),
     setting(
         Velox,
         "velox.retry.backoff_multiplier",
-        Kind::Float(1.0, 100.0),
+        ValueType::Float(1.0, 100.0),
         Some("2.0"),
-        "By what the ceiling grows from pause to pause.",
+        "Factor by which the bound grows with each delay.",
     ),
     setting(
         Sentry,
         "sentry.enabled",
-        Kind::Flag,
+        ValueType::Flag,
         Some("on"),
-        "Whether envelopes are taken at all.",
+        "Whether envelopes are accepted.",
     ),
     setting(
         Sentry,
         "sentry.dsn",
-        Kind::Dsn,
+        ValueType::Dsn,
         None,
-        "The project that envelopes go to which name none; unset: such envelopes are not taken.",
+        "The project of envelopes that name none; unset: such envelopes are refused.",
     ),
     setting(
         Sentry,
         "sentry.transport.timeout",
         between(Duration::from_millis(10), HOUR),
         Some("30s"),
-        "How long a request to Sentry may take in all.",
+        "Timeout of a whole request to Sentry.",
     ),
     setting(
         Sentry,
         "sentry.transport.connect_timeout",
         between(Duration::from_millis(10), HOUR),
         Some("10s"),
-        "How long connecting to Sentry may take.",
+        "Timeout of connecting to Sentry.",
     ),
     setting(
         Sentry,
         "sentry.transport.compression",
-        Kind::Flag,
+        ValueType::Flag,
         Some("on"),
-        "Whether envelopes are sent with gzip.",
+        "Whether envelopes are compressed with gzip.",
     ),
     setting(
         Sentry,
         "sentry.transport.compression_level",
-        Kind::Integer(1, 9),
+        ValueType::Integer(1, 9),
         Some("1"),
-        "How hard gzip tries; 6 saves a tenth more and takes twice as long.",
+        "Level of gzip; 6 saves a tenth more and takes twice as long.",
     ),
     setting(
         Sentry,
         "sentry.transport.ssl_verify",
-        Kind::Flag,
+        ValueType::Flag,
         Some("on"),
-        "Whether Sentry's certificate is checked.",
+        "Whether Sentry's certificate is verified.",
     ),
     setting(
         Sentry,
         "sentry.transport.ca_file",
-        Kind::Path(Relative::Refused),
+        ValueType::Path(RelativeTo::Refused),
         None,
-        "PEM file with certificates to trust beside the system's; unset: only the system's.",
+        "PEM file with certificates to trust in addition to the system's; unset: only the system's.",
     ),
     setting(
         Sentry,
         "sentry.transport.proxy",
-        Kind::Url,
+        ValueType::Url,
         None,
-        "The HTTP proxy on the way to Sentry; unset: none.",
+        "The HTTP proxy for requests to Sentry; unset: none.",
     ),
     setting(
         Sentry,
         "sentry.transport.proxy_auth",
-        Kind::Secret,
+        ValueType::Secret,
         None,
         "`user:password` for the proxy; unset: none is sent.",
     ),
     setting(
         Sentry,
         "sentry.retry.max_attempts",
-        Kind::Integer(1, 100),
+        ValueType::Integer(1, 100),
         Some("3"),
-        "Tries altogether of an envelope, the first one included, where Sentry is reached and does not answer. That it can't be reached costs no try.",
+        "Attempts to send an envelope, the first one included, if Sentry is reachable and does not answer. Attempts while it is unreachable don't count.",
     ),
     setting(
         Sentry,
         "sentry.retry.initial_backoff",
         between(MILLI, HOUR),
         Some("1s"),
-        "Longest first pause; each pause is between half of its ceiling and all of it.",
+        "Upper bound of the first delay; each delay is between half of its bound and the bound.",
     ),
     setting(
         Sentry,
         "sentry.retry.backoff_multiplier",
-        Kind::Float(1.0, 100.0),
+        ValueType::Float(1.0, 100.0),
         Some("2.0"),
-        "By what the ceiling grows from pause to pause.",
+        "Factor by which the bound grows with each delay.",
     ),
     setting(
         Sentry,
         "sentry.retry.max_backoff",
         between(MILLI, DAY),
         Some("300s"),
-        "Longest of all pauses; not below `sentry.retry.initial_backoff`. While Sentry can't be reached it is looked for once a minute at least.",
+        "Upper bound of all delays; not below `sentry.retry.initial_backoff`. While Sentry is unreachable it is tried at least once a minute.",
     ),
     setting(
         Sentry,
         "sentry.retry.max_age",
         between(SECOND, YEAR),
         Some("24h"),
-        "How old an envelope may be when it is sent; older ones are given up.",
+        "Maximum age of an envelope; older ones are not sent.",
     ),
     setting(
         Sentry,
         "sentry.retry.server_errors",
-        Kind::Flag,
+        ValueType::Flag,
         Some("off"),
-        "Whether 502, 503 and 504 of Sentry itself mean that it can't be reached, as those of a gateway do. Sentry's rules for SDKs say no.",
+        "Whether 502, 503 and 504 of Sentry itself count as unreachable, as those of a gateway do. Sentry's rules for SDKs say no.",
     ),
     setting(
         Sentry,
         "sentry.retry.drain_interval",
         between(ZERO, MINUTE),
         Some("100ms"),
-        "Pause between two envelopes that had to wait for Sentry to come back.",
+        "Interval between two envelopes that were queued while Sentry was unreachable.",
     ),
     setting(
         Sentry,
         "sentry.retry.dead_letter_queue",
-        Kind::Flag,
+        ValueType::Flag,
         Some("on"),
-        "Whether envelopes that were given up are kept in `state_dir`; off: they are dropped and reported.",
+        "Whether envelopes that could not be sent are stored in `state_dir`; off: they are dropped and reported.",
     ),
     setting(
         Sentry,
         "sentry.retry.dead_letter_max_count",
-        Kind::Integer(1, 1_000_000),
+        ValueType::Integer(1, 1_000_000),
         Some("1000"),
-        "How many of them are kept; the oldest go first.",
+        "Maximum number of stored envelopes; the oldest are removed first.",
     ),
     setting(
         Sentry,
         "sentry.retry.dead_letter_max_size",
-        Kind::Size(MIB, (1 << 20) * MIB),
+        ValueType::Size(MIB, (1 << 20) * MIB),
         Some("100"),
-        "How much of the disk they may take.",
+        "Total size of stored envelopes.",
     ),
     setting(
         Sentry,
         "sentry.queue.buffer_size",
-        Kind::Integer(1, 10_000_000),
+        ValueType::Integer(1, 10_000_000),
         Some("1000"),
-        "Envelopes that one process may have waiting; beyond it the oldest of the least important goes.",
+        "Queued envelopes of one process; beyond it the oldest of the lowest priority is dropped.",
     ),
     setting(
         Sentry,
         "sentry.queue.workers",
-        Kind::Integer(1, 256),
+        ValueType::Integer(1, 256),
         Some("4"),
-        "Requests to Sentry at one time, of one process.",
+        "Concurrent requests to Sentry of one process.",
     ),
     setting(
         Sentry,
         "sentry.queue.batch_size",
-        Kind::Integer(1, 1000),
+        ValueType::Integer(1, 1000),
         Some("10"),
-        "With so many logs, metrics or spans in hand no more are waited for. Events are never merged: the protocol forbids it.",
+        "Number of logs, metrics or spans after which a batch is sent. Events are never merged: the protocol forbids it.",
     ),
     setting(
         Sentry,
         "sentry.queue.batch_timeout",
         between(ZERO, HOUR),
         Some("5s"),
-        "How long logs, metrics and spans wait for company.",
+        "How long logs, metrics and spans are batched before sending.",
     ),
     setting(
         Sentry,
         "sentry.outbox_size",
-        Kind::Size(MIB, (1 << 20) * MIB),
+        ValueType::Size(MIB, (1 << 20) * MIB),
         Some("64"),
-        "Bytes of all outboxes of the machine.",
+        "Total size of all outboxes of the machine.",
     ),
     setting(
         Sentry,
         "sentry.max_payload_size",
-        Kind::Size(MIB, 2048 * MIB),
+        ValueType::Size(MIB, 2048 * MIB),
         Some("200"),
-        "The largest envelope that is taken; Sentry's own bound by default.",
+        "Maximum size of an envelope; Sentry's own limit by default.",
     ),
     setting(
         Sentry,
         "sentry.durability",
-        Kind::Choice(&["memory", "disk"]),
+        ValueType::Choice(&["memory", "disk"]),
         Some("memory"),
-        "`memory`: outboxes lie in `run_dir` and survive the death of processes; `disk`: in `state_dir`, synced, and they survive the machine's.",
+        "`memory`: outboxes are in `run_dir` and survive the death of processes; `disk`: in `state_dir`, synced, and they survive a crash of the machine.",
     ),
     setting(
         Sentry,
         "sentry.sync_interval",
         between(Duration::from_millis(10), HOUR),
         Some("500ms"),
-        "Pause between two syncs with `sentry.durability=disk`.",
+        "Interval of syncs with `sentry.durability=disk`.",
     ),
     setting(
         Sentry,
         "sentry.send_client_reports",
-        Kind::Flag,
+        ValueType::Flag,
         Some("on"),
-        "Whether Sentry is told how much was dropped here, and why.",
+        "Whether client reports with the number of dropped items and the reasons are sent to Sentry.",
     ),
     setting(
         Sentry,
         "sentry.logging.level",
-        Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
+        ValueType::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
         Some("info"),
-        "The least important lines about Sentry, within `pillion.log_level`.",
+        "The least important level of lines about Sentry, within `pillion.log_level`.",
     ),
     setting(
         Worker,
         "worker.reset",
-        Kind::Words(super::worker::RESETTABLE),
+        ValueType::Words(RESETTABLE),
         None,
-        "What is put back after each request of a worker, of all that a request may leave behind; unset: nothing, it is told in the log and counted only. `docs/guides/worker-mode.md` says of each what it may surprise.",
+        "State that is restored after each request of a worker; unset: none, residue is logged and counted only. `docs/guides/worker-mode.md` describes the side effects of each.",
     ),
     setting(
         Worker,
         "worker.leak_check",
-        Kind::Every("sample", true),
+        ValueType::Sampling("sample", true),
         Some("off"),
-        "Which requests `Worker\\leaks()` looks at: none, each, or one of N, eight in a row each time. What a check costs is told in the guide.",
+        "Requests that `Worker\\leaks()` checks: none, each, or one of N, eight in a row each time. The guide has the cost of a check.",
     ),
     setting(
         Worker,
         "worker.gc",
-        Kind::Every("every", false),
+        ValueType::Sampling("every", false),
         Some("off"),
-        "After how many requests of a worker PHP collects cycles, when hooks have run and Pillion has reset. PHP collects by itself in any case when enough may be garbage.",
+        "Number of requests of a worker after which cycles are collected, once hooks have run and Pillion has reset. PHP's own collector runs in any case.",
     ),
     setting(
         Worker,
         "worker.max_memory",
-        Kind::Size(0, (1 << 20) * MIB),
+        ValueType::Size(0, (1 << 20) * MIB),
         Some("0"),
-        "`Worker\\loop()` ends after a request when PHP holds more than this from the system (`memory_get_usage(true)`), so that the worker starts afresh; 0: it never does.",
+        "`Worker\\loop()` ends after a request if PHP holds more memory from the system (`memory_get_usage(true)`), so that the worker is restarted; 0: no limit.",
     ),
 ];

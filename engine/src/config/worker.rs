@@ -1,90 +1,93 @@
-//! The section `worker` as the extension uses it: typed, ranges kept.
+//! The section `worker`.
 
-use super::{settings::Values, value_type::Value};
+use super::{
+    value::Value,
+    values::{Values, size},
+};
 
-/// What `worker.reset` may name.
+/// The words of `worker.reset`.
 pub const RESETTABLE: &[&str] = &["ini", "handlers", "timezone", "wrappers", "session"];
 
-/// See the settings of the same names in the table.
+/// The settings of the same names; the table documents each.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the table says what each is")]
+#[allow(missing_docs, reason = "the table documents each")]
 pub struct WorkerSettings {
     pub reset: ResetSet,
-    pub leak_check: Every,
-    pub gc: Every,
-    /// Bytes; 0: no limit.
+    pub leak_check: Sampling,
+    pub gc: Sampling,
+    /// Bytes; no limit if 0.
     pub max_memory: u64,
 }
 
-/// Some of [`RESETTABLE`].
+/// A subset of [`RESETTABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResetSet(u8);
 
 impl ResetSet {
-    /// None of them.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// These; other words count for nothing.
+    /// Creates the set of `words`; other words than [`RESETTABLE`] are ignored.
     #[must_use]
     pub fn of(words: &[&str]) -> Self {
         Self(words.iter().fold(0, |bits, word| bits | bit(word)))
     }
 
-    /// Whether it is among them.
+    /// Whether the set contains `word`.
     #[must_use]
-    pub fn has(self, word: &str) -> bool {
+    pub fn contains(self, word: &str) -> bool {
         self.0 & bit(word) != 0
     }
 }
 
 fn bit(word: &str) -> u8 {
-    let place = RESETTABLE.iter().position(|known| *known == word);
-    place.map_or(0, |place| 1 << place)
+    let index = RESETTABLE.iter().position(|known| *known == word);
+    index.map_or(0, |index| 1 << index)
 }
 
-/// Every n-th time; never, where it is 0.
+/// A sampling rate: one of `n`, or none if `n` is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Every(u32);
+pub struct Sampling(u32);
 
-impl Every {
+impl Sampling {
     /// Never.
     pub const NEVER: Self = Self(0);
 
-    /// Every time of so many; 0 is never.
+    /// Samples one of `number`; none if it is 0.
     #[must_use]
     pub const fn of(number: u32) -> Self {
         Self(number)
     }
 
-    /// See [`Self::of`].
+    /// The `n` of one in `n`; 0 for none.
     #[must_use]
     pub const fn number(self) -> u32 {
         self.0
     }
 
-    /// As the settings have it: `off`, or `word:n`.
+    /// Formats the rate as a setting: `off`, or `word:n`.
     #[must_use]
-    pub fn words(self, word: &str) -> String {
+    pub fn to_setting(self, word: &str) -> String {
         match self.0 {
             0 => "off".to_owned(),
             count => format!("{word}:{count}"),
         }
     }
 
-    /// Whether it ever is.
+    /// Whether any is sampled.
     #[must_use]
     pub const fn is_on(self) -> bool {
         self.0 != 0
     }
 
-    /// Whether the time of this number, counted from 1, is one.
+    /// Whether the item of this number, counted from 1, is sampled.
     #[must_use]
-    pub fn is_now(self, number: u64) -> bool {
+    pub fn includes(self, number: u64) -> bool {
         self.is_on() && number.is_multiple_of(self.0.into())
     }
 
-    /// `off`, `on`, `sample:100`: what the table has checked.
-    fn read(text: &str) -> Self {
+    /// Parses `off`, `on` or `sample:100`, already validated by the table.
+    fn parse(text: &str) -> Self {
         match text.split_once(':') {
             Some((_, count)) => Self(count.parse().unwrap_or(0)),
             None if text == "on" => Self(1),
@@ -94,22 +97,19 @@ impl Every {
 }
 
 impl WorkerSettings {
-    pub(super) fn gather(values: Values<'_>) -> Self {
-        let every = |name| match values(name) {
-            Some(Value::Text(text)) => Every::read(&text),
-            _ => Every::NEVER,
+    pub(super) fn from_values(values: Values<'_>) -> Self {
+        let sampling = |name| match values(name) {
+            Some(Value::Text(text)) => Sampling::parse(&text),
+            _ => Sampling::NEVER,
         };
         Self {
             reset: match values("worker.reset") {
                 Some(Value::Words(words)) => ResetSet::of(&words),
                 _ => ResetSet::NONE,
             },
-            leak_check: every("worker.leak_check"),
-            gc: every("worker.gc"),
-            max_memory: match values("worker.max_memory") {
-                Some(Value::Size(bytes)) => bytes,
-                _ => 0,
-            },
+            leak_check: sampling("worker.leak_check"),
+            gc: sampling("worker.gc"),
+            max_memory: size(values, "worker.max_memory"),
         }
     }
 }
@@ -119,14 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_nth_time_is_that_and_never_is_never() {
-        let times = |text| -> Vec<u64> {
-            let every = Every::read(text);
-            (1..=6).filter(|number| every.is_now(*number)).collect()
+    fn sampling_includes_every_nth_item() {
+        let sampled = |text| -> Vec<u64> {
+            let sampling = Sampling::parse(text);
+            (1..=6)
+                .filter(|number| sampling.includes(*number))
+                .collect()
         };
-        assert!(times("off").is_empty());
-        assert_eq!(times("on"), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(times("every:3"), [3, 6]);
-        assert_eq!(times("sample:1"), times("on"));
+        assert!(sampled("off").is_empty());
+        assert_eq!(sampled("on"), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(sampled("every:3"), [3, 6]);
+        assert_eq!(sampled("sample:1"), sampled("on"));
     }
 }

@@ -1,31 +1,30 @@
-//! The YAML file as text values with their line numbers. Scalars stay as they were written, so that
-//! a token of digits keeps its leading zeros and `yes` means the same as in INI. Only the wanted
-//! sections are kept; RoadRunner's own are parsed and forgotten. Size, depth, aliases and events are
-//! bounded, because the file may be anybody's.
+//! Parses the YAML file into text values with line numbers. Scalars keep their notation, so that a token of digits keeps its
+//! leading zeros and `yes` means the same as in INI. RoadRunner's own sections are parsed and discarded. Size, depth,
+//! aliases and events are bounded, because the file may come from an untrusted source.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-/// The largest file that is read, in bytes.
-pub const LARGEST_FILE: usize = 1 << 20;
+/// Bytes of a file; larger ones are refused.
+pub const MAX_FILE_SIZE: usize = 1 << 20;
 
-/// One node with the line where it stands, counted from 1.
+/// One node with its line, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What it holds.
+    /// The content.
     pub content: Content,
-    /// Line of the value; of its use, where it is an alias.
+    /// Line of the value, or of the alias that refers to it.
     pub line: u64,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Nothing, or `~`.
+    /// An empty value, or `~`.
     Null,
-    /// A scalar as it was written, without quotes.
+    /// A scalar in its original notation, without quotes.
     Text(String),
     /// A list.
     List(Vec<Node>),
@@ -33,24 +32,24 @@ pub enum Content {
     Map(Vec<(String, u64, Node)>),
 }
 
-/// Why a file can't be used.
+/// The error of a file that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
-    /// Where, if the parser knows.
+pub struct YamlError {
+    /// The line, if it is known.
     pub line: Option<u64>,
-    /// What is wrong.
+    /// The reason.
     pub message: String,
 }
 
-/// Reads the sections of a file that settings may stand in, in its order. A file that is empty has none.
+/// Parses the sections of a file that may contain settings, in its order. An empty file has none.
 ///
 /// # Errors
-/// The file is no YAML, too large, too deep, or its top level is no map.
-pub fn sections(text: &str) -> Result<Vec<(String, Node)>, Unreadable> {
-    if text.len() > LARGEST_FILE {
-        return Err(Unreadable {
+/// The file is not YAML, too large, too deep, or its top level is not a map.
+pub fn sections(text: &str) -> Result<Vec<(String, Node)>, YamlError> {
+    if text.len() > MAX_FILE_SIZE {
+        return Err(YamlError {
             line: None,
-            message: format!("is larger than {LARGEST_FILE} bytes"),
+            message: format!("larger than {MAX_FILE_SIZE} bytes"),
         });
     }
     let options = serde_saphyr::options! {
@@ -77,9 +76,9 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, Unreadable> {
             .location()
             .map(|at| at.line())
             .filter(|line| *line > 0);
-        Unreadable {
+        YamlError {
             line,
-            message: plain(&error.to_string()),
+            message: short_message(&error.to_string()),
         }
     })?;
     Ok(top
@@ -89,9 +88,9 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, Unreadable> {
         .collect())
 }
 
-/// The parser's message on one line, of bounded length, without the place that stands before it and
-/// without advice to programmers.
-fn plain(message: &str) -> String {
+/// Returns the parser's message on one line, of bounded length, without the location (reported separately) and without
+/// advice to programmers.
+fn short_message(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
     let end = [" at line ", ", set DuplicateKeyPolicy"]
         .iter()
@@ -106,15 +105,15 @@ fn plain(message: &str) -> String {
         .collect()
 }
 
-/// The sections in which settings may stand; the others are not even kept in memory.
-const KEPT: &[&str] = &["velox", "sentry_transport", "worker", "pillion"];
+/// The sections that may contain settings; others are not held in memory.
+const SECTIONS: &[&str] = &["velox", "sentry_transport", "worker", "pillion"];
 
 struct Top(Vec<(String, Spanned<Raw>)>);
 
 impl<'de> Deserialize<'de> for Top {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Sections;
-        impl<'de> Visitor<'de> for Sections {
+        struct TopVisitor;
+        impl<'de> Visitor<'de> for TopVisitor {
             type Value = Top;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,32 +124,31 @@ impl<'de> Deserialize<'de> for Top {
                 Ok(Top(Vec::new()))
             }
 
-            /// Serde's own message would repeat the text, and that is the content of a file that was named by
-            /// mistake.
+            /// Serde's own message would repeat the text, the content of a file that was named by mistake.
             fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Top, E> {
-                Err(E::custom("is a text, and no map of sections"))
+                Err(E::custom("a text and not a map of sections"))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
-                let mut kept = Vec::new();
+                let mut sections = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
-                    if KEPT.contains(&name.as_str()) {
-                        kept.push((name, map.next_value()?));
+                    if SECTIONS.contains(&name.as_str()) {
+                        sections.push((name, map.next_value()?));
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }
                 }
-                Ok(Top(kept))
+                Ok(Top(sections))
             }
         }
-        deserializer.deserialize_any(Sections)
+        deserializer.deserialize_any(TopVisitor)
     }
 }
 
 enum Raw {
     Null,
     Text(String),
-    /// A number or a boolean: what was written is cut out of the file afterwards.
+    /// A number or a boolean: its original notation is cut out of the file afterwards.
     Typed(String),
     List(Vec<Spanned<Raw>>),
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
@@ -197,13 +195,13 @@ impl IntoNode for Spanned<Raw> {
 
 impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Anything)
+        deserializer.deserialize_any(RawVisitor)
     }
 }
 
-struct Anything;
+struct RawVisitor;
 
-impl<'de> Visitor<'de> for Anything {
+impl<'de> Visitor<'de> for RawVisitor {
     type Value = Raw;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

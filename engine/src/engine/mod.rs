@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 use crate::{
     Error, Result,
     artifacts::{Artifact, Store, StoreOptions},
-    config::{Resolved, Settings, duration},
+    config::{Capability, Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging,
     runtime::{CompletionQueue, Job, JobContext, Runtime, RuntimeOptions, TokioFactory},
@@ -103,7 +103,7 @@ impl Engine {
     /// [`Error::Config`] if a directory that the settings name is not usable.
     pub fn dirs(&self) -> Result<&Dirs> {
         self.dirs.get_or_try_init(|| {
-            self.check_capability("host")?;
+            self.check_capability(Capability::Host)?;
             let host = &self.settings().host;
             let dirs = Dirs::resolve(&DirOptions {
                 state_dir: host.state_dir.clone(),
@@ -142,7 +142,7 @@ impl Engine {
 
     #[cold]
     fn open_store(&self) -> Result<Option<&Arc<Store>>> {
-        self.check_capability("velox")?;
+        self.check_capability(Capability::Velox)?;
         let cache = &self.settings().velox.cache;
         if !cache.enabled {
             return Ok(None);
@@ -168,7 +168,7 @@ impl Engine {
         if let Some(velox) = self.velox.get() {
             return Ok(velox);
         }
-        self.check_capability("velox")?;
+        self.check_capability(Capability::Velox)?;
         let dirs = self.dirs()?;
         match self.store() {
             Ok(store) => Ok(self.velox.get_or_init(|| self.create_velox(dirs, store))),
@@ -278,14 +278,14 @@ impl Engine {
         F: FnOnce(JobContext) -> Fut,
         Fut: Future<Output = Result<Value>> + Send + 'static,
     {
-        self.check_capability("runtime")?;
+        self.check_capability(Capability::Runtime)?;
         self.membership.get_or_try_init(|| self.join())?;
         self.runtime.spawn(kind, completions, work)
     }
 
-    fn check_capability(&self, name: &str) -> Result<()> {
-        match self.resolved.capability_off(name) {
-            Some(problem) => Err(Error::Config(problem.to_string())),
+    fn check_capability(&self, capability: Capability) -> Result<()> {
+        match self.resolved.capability_off(capability) {
+            Some(error) => Err(Error::Config(error.to_string())),
             None => Ok(()),
         }
     }

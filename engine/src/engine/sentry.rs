@@ -16,7 +16,7 @@ use once_cell::sync::OnceCell;
 use super::{Engine, Value};
 use crate::{
     Error, Result,
-    config::SentrySettings,
+    config::{Capability, SentrySettings},
     host::{Dirs, clock, lock::Lock},
     logging,
     runtime::{CompletionQueue, Job},
@@ -111,7 +111,7 @@ impl Engine {
     /// # Errors
     /// A setting is invalid.
     pub fn sentry_settings(&self) -> Result<&SentrySettings> {
-        self.check_capability("sentry")?;
+        self.check_capability(Capability::Sentry)?;
         Ok(&self.settings().sentry)
     }
 
@@ -124,7 +124,7 @@ impl Engine {
 
     #[cold]
     fn open_sentry(&self) -> Result<&Arc<Sentry>> {
-        self.check_capability("sentry")?;
+        self.check_capability(Capability::Sentry)?;
         logging::start_writer();
         let dirs = match self.dirs() {
             Ok(dirs) => self.sentry.dirs(dirs),
@@ -171,7 +171,7 @@ impl Engine {
 
     /// The periodic task of adopting outboxes; opens the transport only if there is one to adopt.
     pub(super) fn adopt_outboxes(&self, dirs: &Dirs) -> Option<super::host_member::PeriodicTask> {
-        let off = self.resolved().capability_off("sentry").is_some();
+        let off = self.resolved().capability_off(Capability::Sentry).is_some();
         let settings = self.settings().sentry.clone();
         if off || !settings.enabled {
             return None;
@@ -207,7 +207,7 @@ impl Engine {
     /// second, and cheap if there is a leader or no outbox.
     pub fn adopt_without_leader(&self) {
         let host = &self.settings().host;
-        let off = self.resolved().capability_off("sentry").is_some();
+        let off = self.resolved().capability_off(Capability::Sentry).is_some();
         if self.membership.get().is_some() || off || !self.settings().sentry.enabled {
             return;
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Engine, artifact_stats};
-use crate::host::clock;
+use crate::{config::Capability, host::clock};
 
 impl Engine {
     /// Returns the status for health pages. Reads a few small files of the host; starts no thread. `heap` is the extension's
@@ -38,7 +38,7 @@ impl Engine {
             "velox": self.velox_status(),
             "sentry": self.sentry_status(),
             "artifacts": self.artifacts_status(),
-            "problems": self.resolved.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "problems": self.resolved.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 
@@ -68,7 +68,7 @@ impl Engine {
     fn velox_status(&self) -> Value {
         let off = self
             .resolved
-            .capability_off("velox")
+            .capability_off(Capability::Velox)
             .map(ToString::to_string);
         let server = self
             .settings()
@@ -88,7 +88,7 @@ impl Engine {
     fn sentry_status(&self) -> Value {
         let off = self
             .resolved
-            .capability_off("sentry")
+            .capability_off(Capability::Sentry)
             .map(ToString::to_string);
         let settings = &self.settings().sentry;
         json!({

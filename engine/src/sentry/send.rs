@@ -197,11 +197,11 @@ impl Sentry {
     #[cold]
     fn validate_dsn(&self, text: &[u8], hash: u64) -> Result<()> {
         let parsed = std::str::from_utf8(text)
-            .map_err(|_| "is no UTF-8 text".to_owned())
+            .map_err(|_| "a text that is not UTF-8".to_owned())
             .and_then(Dsn::parse);
-        parsed.map_err(|why| {
+        parsed.map_err(|reason| {
             Error::Config(format!(
-                "the DSN {why}; expected https://<key>@<host>/<project>"
+                "DSN: found {reason}; expected https://<key>@<host>/<project>"
             ))
         })?;
         self.valid_dsns.insert(hash);

@@ -43,9 +43,9 @@ pub(crate) fn trusting(
     let extra = match ca_file {
         Some(path) => {
             let pem = std::fs::read(path).context(|| format!("{setting} {}", path.display()))?;
-            certificates(&pem).map_err(|wrong| {
+            certificates(&pem).map_err(|reason| {
                 Error::Config(format!(
-                    "{setting} {}: {wrong}; a PEM file with CERTIFICATE blocks would be right",
+                    "{setting}: found {} ({reason}); expected a PEM file with CERTIFICATE blocks",
                     path.display()
                 ))
             })?
@@ -78,15 +78,15 @@ pub(crate) fn trusting(
 /// It holds none, or a block that is none.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|error| format!("holds a broken block ({error})"))?;
+    let found = found.map_err(|error| format!("a broken block: {error}"))?;
     if found.is_empty() {
-        return Err("holds no certificate".into());
+        return Err("no certificate".into());
     }
     let mut store = RootCertStore::empty();
     for certificate in &found {
         store
             .add(certificate.clone())
-            .map_err(|error| format!("holds a broken certificate ({error})"))?;
+            .map_err(|error| format!("a broken certificate: {error}"))?;
     }
     Ok(found)
 }

@@ -70,11 +70,11 @@ impl ResidueKind {
     pub fn action(self, wanted: ResetSet, is_first_request: bool) -> Action {
         match self {
             // Who comes second would get the session of who came first.
-            Self::Session if wanted.has(self.name()) => Action::Restored,
+            Self::Session if wanted.contains(self.name()) => Action::Restored,
             Self::Session => Action::Reported,
             _ if is_first_request => Action::Accepted,
             _ if self.is_process_wide() => Action::Reported,
-            _ if wanted.has(self.name()) => Action::Restored,
+            _ if wanted.contains(self.name()) => Action::Restored,
             _ => Action::Reported,
         }
     }

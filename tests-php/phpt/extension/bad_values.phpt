@@ -1,5 +1,5 @@
 --TEST--
-Each setting's bad value is told with its place, the value and what would be right, and what it belongs to is off
+Each setting's invalid value is reported with location, value and expected values, and its capability is off
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
@@ -75,111 +75,111 @@ foreach ($started as $process) {
 ?>
 --EXPECT--
 pillion.velox_cache_dir
-pillion.config (INI): "SCRATCH/missing.yaml" can't be read: No such file or directory (os error 2); right would be a YAML file that this user may read
+pillion.config (INI): found "SCRATCH/missing.yaml" (can't be read: No such file or directory (os error 2)); expected a YAML file that this user may read
   key works, find off, notifier works
-pillion.config (INI): "SCRATCH" can't be read: is no regular file; right would be a YAML file that this user may read
+pillion.config (INI): found "SCRATCH" (can't be read: not a regular file); expected a YAML file that this user may read
   key works, find off, notifier works
-pillion.threads (INI): "0" is out of range; right would be a whole number from 1 to 64
+pillion.threads (INI): found "0" (out of range); expected a whole number from 1 to 64
   key works, find off, notifier works
-pillion.threads (INI): "65" is out of range; right would be a whole number from 1 to 64
+pillion.threads (INI): found "65" (out of range); expected a whole number from 1 to 64
   key works, find off, notifier works
-pillion.threads (INI): "x" is not a whole number; right would be a whole number from 1 to 64
+pillion.threads (INI): found "x" (not a whole number); expected a whole number from 1 to 64
   key works, find off, notifier works
-pillion.shutdown_timeout (INI): "9s" is out of range; right would be a duration from 0s to 8s, like 90s, 1h30m or 500ms
+pillion.shutdown_timeout (INI): found "9s" (out of range); expected a duration from 0s to 8s, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.shutdown_timeout (INI): "soon" is not a duration; right would be a duration from 0s to 8s, like 90s, 1h30m or 500ms
+pillion.shutdown_timeout (INI): found "soon" (not a duration); expected a duration from 0s to 8s, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.shutdown_timeout (INI): "-1s" is not a duration; right would be a duration from 0s to 8s, like 90s, 1h30m or 500ms
+pillion.shutdown_timeout (INI): found "-1s" (not a duration); expected a duration from 0s to 8s, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.state_dir (INI): "relative" is not an absolute path; right would be an absolute path
+pillion.state_dir (INI): found "relative" (not an absolute path); expected an absolute path
   key works, find off, notifier works
-pillion.run_dir (INI): "relative" is not an absolute path; right would be an absolute path
+pillion.run_dir (INI): found "relative" (not an absolute path); expected an absolute path
   key works, find off, notifier works
-pillion.group (INI): "two words" holds white space or control characters; right would be one word without white space
+pillion.group (INI): found "two words" (white space or control characters); expected one word without white space
   key works, find off, notifier works
-pillion.log (INI): "relative.log" is not an absolute path; right would be stderr, php or an absolute path
+pillion.log (INI): found "relative.log" (not an absolute path); expected stderr, php or an absolute path
   key works, find works, notifier works
-pillion.log_level (INI): "loud" is none of the known words; right would be one of off, error, warn, info, debug, trace
+pillion.log_level (INI): found "loud" (unknown word); expected one of off, error, warn, info, debug, trace
   key works, find works, notifier works
-pillion.log_format (INI): "xml" is none of the known words; right would be one of text, json, logfmt
+pillion.log_format (INI): found "xml" (unknown word); expected one of text, json, logfmt
   key works, find works, notifier works
-pillion.velox_server_url (INI): "127.0.0.1:9000" is no URL (relative URL without a base); right would be a URL like http://127.0.0.1:9000, or https://…
+pillion.velox_server_url (INI): found "127.0.0.1:9000" (not a URL: relative URL without a base); expected a URL like http://127.0.0.1:9000, or https://…
   key works, find off, notifier works
-pillion.velox_server_url (INI): "ftp://host" has the scheme "ftp"; right would be a URL like http://127.0.0.1:9000, or https://…
+pillion.velox_server_url (INI): found "ftp://host" (scheme "ftp"); expected a URL like http://127.0.0.1:9000, or https://…
   key works, find off, notifier works
-pillion.velox_server_url (INI): "http://" is no URL (empty host); right would be a URL like http://127.0.0.1:9000, or https://…
+pillion.velox_server_url (INI): found "http://" (not a URL: empty host); expected a URL like http://127.0.0.1:9000, or https://…
   key works, find off, notifier works
-pillion.velox_server_url (INI): "x" is no URL (relative URL without a base); right would be a URL like http://127.0.0.1:9000, or https://…
+pillion.velox_server_url (INI): found "x" (not a URL: relative URL without a base); expected a URL like http://127.0.0.1:9000, or https://…
   key works, find off, notifier works
-pillion.velox_build_timeout (INI): "500ms" is out of range; right would be a duration from 1s to 24h, like 90s, 1h30m or 500ms
+pillion.velox_build_timeout (INI): found "500ms" (out of range); expected a duration from 1s to 24h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_build_timeout (INI): "25h" is out of range; right would be a duration from 1s to 24h, like 90s, 1h30m or 500ms
+pillion.velox_build_timeout (INI): found "25h" (out of range); expected a duration from 1s to 24h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_build_timeout (INI): "5 minutes" is not a duration; right would be a duration from 1s to 24h, like 90s, 1h30m or 500ms
+pillion.velox_build_timeout (INI): found "5 minutes" (not a duration); expected a duration from 1s to 24h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_request_timeout (INI): "1ms" is out of range; right would be a duration from 100ms to 1h, like 90s, 1h30m or 500ms
+pillion.velox_request_timeout (INI): found "1ms" (out of range); expected a duration from 100ms to 1h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_request_timeout (INI): "2h" is out of range; right would be a duration from 100ms to 1h, like 90s, 1h30m or 500ms
+pillion.velox_request_timeout (INI): found "2h" (out of range); expected a duration from 100ms to 1h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_max_concurrent_builds (INI): "0" is out of range; right would be a whole number from 1 to 1024
+pillion.velox_max_concurrent_builds (INI): found "0" (out of range); expected a whole number from 1 to 1024
   key works, find off, notifier works
-pillion.velox_max_concurrent_builds (INI): "1025" is out of range; right would be a whole number from 1 to 1024
+pillion.velox_max_concurrent_builds (INI): found "1025" (out of range); expected a whole number from 1 to 1024
   key works, find off, notifier works
-pillion.velox_max_concurrent_builds (INI): "2.5" is not a whole number; right would be a whole number from 1 to 1024
+pillion.velox_max_concurrent_builds (INI): found "2.5" (not a whole number); expected a whole number from 1 to 1024
   key works, find off, notifier works
-pillion.velox_path_map (INI): "tmp" names "tmp", which is not an absolute path; right would be server-root=local-root, … with absolute paths; one path alone maps to itself
+pillion.velox_path_map (INI): found "tmp" ("tmp" is not an absolute path); expected server-root=local-root, … with absolute paths; one path alone maps to itself
   key works, find off, notifier works
-pillion.velox_path_map (INI): "/a=b" names "b", which is not an absolute path; right would be server-root=local-root, … with absolute paths; one path alone maps to itself
+pillion.velox_path_map (INI): found "/a=b" ("b" is not an absolute path); expected server-root=local-root, … with absolute paths; one path alone maps to itself
   key works, find off, notifier works
-pillion.velox_path_map (INI): "," names no path; right would be server-root=local-root, … with absolute paths; one path alone maps to itself
+pillion.velox_path_map (INI): found "," (no path); expected server-root=local-root, … with absolute paths; one path alone maps to itself
   key works, find off, notifier works
-pillion.velox_auth_token (INI): "********" holds white space or control characters; right would be a text without white space or control characters
+pillion.velox_auth_token (INI): found "********" (white space or control characters); expected a text without white space or control characters
   key works, find off, notifier works
-pillion.velox_ca_file (INI): "relative.pem" is not an absolute path; right would be an absolute path
+pillion.velox_ca_file (INI): found "relative.pem" (not an absolute path); expected an absolute path
   key works, find off, notifier works
-pillion.velox_mutable_ttl (INI): "-1s" is not a duration; right would be a duration from 0s to 8760h, like 90s, 1h30m or 500ms
+pillion.velox_mutable_ttl (INI): found "-1s" (not a duration); expected a duration from 0s to 8760h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_mutable_ttl (INI): "9000h" is out of range; right would be a duration from 0s to 8760h, like 90s, 1h30m or 500ms
+pillion.velox_mutable_ttl (INI): found "9000h" (out of range); expected a duration from 0s to 8760h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_cache_enabled (INI): "maybe" is not a yes or no; right would be on or off
+pillion.velox_cache_enabled (INI): found "maybe" (not a yes or no); expected on or off
   key works, find off, notifier works
-pillion.velox_cache_ttl_days (INI): "0" is out of range; right would be a whole number from 1 to 36500
+pillion.velox_cache_ttl_days (INI): found "0" (out of range); expected a whole number from 1 to 36500
   key works, find off, notifier works
-pillion.velox_cache_ttl_days (INI): "1.5" is not a whole number; right would be a whole number from 1 to 36500
+pillion.velox_cache_ttl_days (INI): found "1.5" (not a whole number); expected a whole number from 1 to 36500
   key works, find off, notifier works
-pillion.velox_cache_max_size_mb (INI): "99" is out of range; right would be a size from 100 to 1073741824 (in MiB), or with a unit like 512M or 6G
+pillion.velox_cache_max_size_mb (INI): found "99" (out of range); expected a size from 100 to 1073741824 (in MiB), or with a unit like 512M or 6G
   key works, find off, notifier works
-pillion.velox_cache_max_size_mb (INI): "5 apples" is not a size; right would be a size from 100 to 1073741824 (in MiB), or with a unit like 512M or 6G
+pillion.velox_cache_max_size_mb (INI): found "5 apples" (not a size); expected a size from 100 to 1073741824 (in MiB), or with a unit like 512M or 6G
   key works, find off, notifier works
-pillion.velox_cache_max_entries (INI): "63" is out of range; right would be a whole number from 64 to 16777216
+pillion.velox_cache_max_entries (INI): found "63" (out of range); expected a whole number from 64 to 16777216
   key works, find off, notifier works
-pillion.velox_cache_max_entries (INI): "99999999" is out of range; right would be a whole number from 64 to 16777216
+pillion.velox_cache_max_entries (INI): found "99999999" (out of range); expected a whole number from 64 to 16777216
   key works, find off, notifier works
-pillion.velox_cache_cleanup_interval (INI): "59s" is out of range; right would be a duration from 1m to 8760h, like 90s, 1h30m or 500ms
+pillion.velox_cache_cleanup_interval (INI): found "59s" (out of range); expected a duration from 1m to 8760h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_retry_max_attempts (INI): "0" is out of range; right would be a whole number from 1 to 100
+pillion.velox_retry_max_attempts (INI): found "0" (out of range); expected a whole number from 1 to 100
   key works, find off, notifier works
-pillion.velox_retry_max_attempts (INI): "101" is out of range; right would be a whole number from 1 to 100
+pillion.velox_retry_max_attempts (INI): found "101" (out of range); expected a whole number from 1 to 100
   key works, find off, notifier works
-pillion.velox_retry_initial_delay (INI): "0" is out of range; right would be a duration from 1ms to 1h, like 90s, 1h30m or 500ms
-pillion.velox_retry_max_delay (INI): "5ms" is less than 1s of pillion.velox_retry_initial_delay (INI); right would be a first pause that is not longer than the longest one
+pillion.velox_retry_initial_delay (INI): found "0" (out of range); expected a duration from 1ms to 1h, like 90s, 1h30m or 500ms
+pillion.velox_retry_max_delay (INI): found "5ms" (less than 1s of pillion.velox_retry_initial_delay (INI)); expected a longest delay that is not below the first one
   key works, find off, notifier works
-pillion.velox_retry_initial_delay (INI): "2h" is out of range; right would be a duration from 1ms to 1h, like 90s, 1h30m or 500ms
-pillion.velox_retry_max_delay (INI): "5ms" is less than 1s of pillion.velox_retry_initial_delay (INI); right would be a first pause that is not longer than the longest one
+pillion.velox_retry_initial_delay (INI): found "2h" (out of range); expected a duration from 1ms to 1h, like 90s, 1h30m or 500ms
+pillion.velox_retry_max_delay (INI): found "5ms" (less than 1s of pillion.velox_retry_initial_delay (INI)); expected a longest delay that is not below the first one
   key works, find off, notifier works
-pillion.velox_retry_max_delay (INI): "0" is out of range; right would be a duration from 1ms to 1h, like 90s, 1h30m or 500ms
+pillion.velox_retry_max_delay (INI): found "0" (out of range); expected a duration from 1ms to 1h, like 90s, 1h30m or 500ms
   key works, find off, notifier works
-pillion.velox_retry_backoff_multiplier (INI): "0.5" is out of range; right would be a number from 1.0 to 100.0
+pillion.velox_retry_backoff_multiplier (INI): found "0.5" (out of range); expected a number from 1.0 to 100.0
   key works, find off, notifier works
-pillion.velox_retry_backoff_multiplier (INI): "x" is not a number; right would be a number from 1.0 to 100.0
+pillion.velox_retry_backoff_multiplier (INI): found "x" (not a number); expected a number from 1.0 to 100.0
   key works, find off, notifier works
-pillion.velox_retry_backoff_multiplier (INI): "NAN" is not a number; right would be a number from 1.0 to 100.0
+pillion.velox_retry_backoff_multiplier (INI): found "NAN" (not a number); expected a number from 1.0 to 100.0
   key works, find off, notifier works
-pillion.worker_reset (INI): "umask" names "umask", which is none of the known words; right would be none, or a list of ini, handlers, timezone, wrappers, session
+pillion.worker_reset (INI): found "umask" (unknown word "umask"); expected none, or a list of ini, handlers, timezone, wrappers, session
   key works, find works, notifier works
-pillion.worker_leak_check (INI): "sample:0" is out of range; right would be off, on or sample:N with N from 1 to 1000000
+pillion.worker_leak_check (INI): found "sample:0" (out of range); expected off, on or sample:N with N from 1 to 1000000
   key works, find works, notifier works
-pillion.worker_gc (INI): "on" is none of the known words; right would be off or every:N with N from 1 to 1000000
+pillion.worker_gc (INI): found "on" (unknown word); expected off or every:N with N from 1 to 1000000
   key works, find works, notifier works
-pillion.worker_max_memory (INI): "plenty" is not a size; right would be a size from 0 to 1048576 (in MiB), or with a unit like 512M or 6G
+pillion.worker_max_memory (INI): found "plenty" (not a size); expected a size from 0 to 1048576 (in MiB), or with a unit like 512M or 6G
   key works, find works, notifier works

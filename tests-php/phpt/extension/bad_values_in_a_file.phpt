@@ -25,9 +25,9 @@ file_put_contents(scratch('broken.yaml'), "velox:\n  server_url: [\n");
 echo str_replace(scratch(), 'SCRATCH', php($code, ['config' => scratch('broken.yaml')])['output']);
 ?>
 --EXPECT--
-velox.retry.max_atempts in SCRATCH/bad.yaml line 5: is no known setting, and has no effect; right would be velox.retry.max_attempts: did you mean that?
-pillion.log_level in SCRATCH/bad.yaml line 7: "loud" is none of the known words; right would be one of off, error, warn, info, debug, trace
-velox.build_timeout in SCRATCH/bad.yaml line 3: "soon" is not a duration; right would be a duration from 1s to 24h, like 90s, 1h30m or 500ms
-Pillion\ConfigException(100): velox.build_timeout in SCRATCH/bad.yaml line 3: "soon" is not a duration; right would be a duration from 1s to 24h, like 90s, 1h30m or 500ms
-SCRATCH/broken.yaml line 2: can't be understood: unclosed bracket '['; right would be YAML with the section velox
-Pillion\ConfigException(100): SCRATCH/broken.yaml line 2: can't be understood: unclosed bracket '['; right would be YAML with the section velox
+velox.retry.max_atempts in SCRATCH/bad.yaml line 5: found an unknown setting, which has no effect; did you mean velox.retry.max_attempts?
+pillion.log_level in SCRATCH/bad.yaml line 7: found "loud" (unknown word); expected one of off, error, warn, info, debug, trace
+velox.build_timeout in SCRATCH/bad.yaml line 3: found "soon" (not a duration); expected a duration from 1s to 24h, like 90s, 1h30m or 500ms
+Pillion\ConfigException(100): velox.build_timeout in SCRATCH/bad.yaml line 3: found "soon" (not a duration); expected a duration from 1s to 24h, like 90s, 1h30m or 500ms
+SCRATCH/broken.yaml line 2: found invalid YAML (unclosed bracket '['); expected YAML with the section velox
+Pillion\ConfigException(100): SCRATCH/broken.yaml line 2: found invalid YAML (unclosed bracket '['); expected YAML with the section velox

@@ -29,7 +29,7 @@ foreach ($bad as $name => $value) {
 }
 foreach ($started as $name => $process) {
     $output = php_end($process)['output'];
-    preg_match("/^100 pillion\.sentry_$name \(INI\): .*; right would be .* null$/", $output) && !str_contains($output, 's3cret') || print("$name: $output\n");
+    preg_match("/^100 pillion\.sentry_$name \(INI\): found .*; expected .* null$/", $output) && !str_contains($output, 's3cret') || print("$name: $output\n");
 }
 var_dump($sentry->count('connections') > 0, $sentry->events());
 ?>

@@ -35,4 +35,4 @@ bool(true)
 string(11) "transaction"
 string(4) "info"
 TypeError(0): Pillion\Sentry\capture(): Argument #1 ($event) must be of type array, string given
-Pillion\ConfigException(100): the DSN names no project after the last slash; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): DSN: found no project after the last slash; expected https://<key>@<host>/<project>

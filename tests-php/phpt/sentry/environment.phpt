@@ -21,7 +21,7 @@ var_dump($sentry->events());
 
 $wrong = fn (array $settings) => php('thrown(fn () => Pillion\Sentry\send(event(3)));', $settings)['output'];
 echo $wrong(['sentry_transport_ca_file' => '/nonexistent.pem']);
-echo $wrong(['sentry_transport_ca_file' => __FILE__]) === str_replace('{file}', __FILE__, "Pillion\ConfigException(100): pillion.sentry_transport_ca_file (INI): \"{file}\" holds no certificate; right would be a PEM file with CERTIFICATE blocks that PHP's user can read\n") ? "as expected\n" : 'not as expected';
+echo $wrong(['sentry_transport_ca_file' => __FILE__]) === str_replace('{file}', __FILE__, "Pillion\ConfigException(100): pillion.sentry_transport_ca_file (INI): found \"{file}\" (no certificate); expected a PEM file with CERTIFICATE blocks that PHP's user can read\n") ? "as expected\n" : 'not as expected';
 echo $wrong(['sentry_transport_proxy_auth' => 's3cret']);
 
 // Without quotes, PHP hands over an empty text.
@@ -47,7 +47,7 @@ array(1) {
   [0]=>
   int(2)
 }
-Pillion\ConfigException(100): pillion.sentry_transport_ca_file (INI): "/nonexistent.pem" can't be read: No such file or directory (os error 2); right would be a PEM file with CERTIFICATE blocks that PHP's user can read
+Pillion\ConfigException(100): pillion.sentry_transport_ca_file (INI): found "/nonexistent.pem" (can't be read: No such file or directory (os error 2)); expected a PEM file with CERTIFICATE blocks that PHP's user can read
 as expected
-Pillion\ConfigException(100): pillion.sentry_transport_proxy_auth (INI): "********" has no colon; right would be user:password
+Pillion\ConfigException(100): pillion.sentry_transport_proxy_auth (INI): found "********" (no colon); expected user:password
 string(0) ""

@@ -35,5 +35,5 @@ array(0) {
 }
 array(0) {
 }
-the DSN has no public key before the @; expected https://<key>@<host>/<project>
+DSN: found no public key before the @; expected https://<key>@<host>/<project>
 {"timeout":30,"connect_timeout":10,"compression":true,"ssl_verify":true,"proxy":false,"max_payload_size":209715200}

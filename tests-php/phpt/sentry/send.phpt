@@ -55,10 +55,10 @@ Pillion\InvalidRequestException(200): envelope: invalid item header at byte 3 (e
 Pillion\InvalidRequestException(200): envelope: invalid item header at byte 3 (expected a JSON object on one line): invalid type: integer `5`, expected a string at line 1 column 9
 Pillion\InvalidRequestException(200): envelope: item at byte 3 is shorter than its length of 3 bytes
 Pillion\InvalidRequestException(200): envelope: invalid header (expected a JSON object on one line): found none
-Pillion\ConfigException(100): the DSN names no project after the last slash; expected https://<key>@<host>/<project>
-Pillion\ConfigException(100): the DSN has no scheme; expected https://<key>@<host>/<project>
-Pillion\ConfigException(100): the DSN holds white space or control characters; expected https://<key>@<host>/<project>
-Pillion\ConfigException(100): the DSN is no UTF-8 text; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): DSN: found no project after the last slash; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): DSN: found no scheme; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): DSN: found white space or control characters; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): DSN: found a text that is not UTF-8; expected https://<key>@<host>/<project>
 ArgumentCountError(0): Pillion\Sentry\send() expects at least 1 argument, 0 given
 TypeError(0): Pillion\Sentry\send(): Argument #1 ($envelope) must be of type string, array given
 bool(true)

@@ -24,7 +24,7 @@ array(0) {
 }
 Pillion\InvalidRequestException(200): envelopes[1]: invalid header (expected a JSON object on one line): found none; envelopes[k]: invalid item header at byte 3 (expected a JSON object on one line): missing field `type` at line 1 column 2
 TypeError(0): Pillion\Sentry\send_batch(): Argument #1 ($envelopes) must contain only string, int given
-Pillion\ConfigException(100): the DSN has no scheme; expected https://<key>@<host>/<project>
+Pillion\ConfigException(100): DSN: found no scheme; expected https://<key>@<host>/<project>
 bool(true)
 array(2) {
   [0]=>

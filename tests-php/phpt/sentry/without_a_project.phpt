@@ -25,10 +25,10 @@ bool(false)
 NULL
 bool(false)
 bool(true)
-Pillion\ConfigException(100): pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
-pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
+Pillion\ConfigException(100): pillion.sentry_dsn (INI): found "********" (no project after the last slash); expected a DSN like https://key@sentry.example/1
+pillion.sentry_dsn (INI): found "********" (no project after the last slash); expected a DSN like https://key@sentry.example/1
 {"enabled":true,"dsn_set":false,"workers":7} true
 {"enabled":false,"dsn_set":true,"workers":4} true
-Pillion\ConfigException(100): pillion.sentry_dsn (INI): "********" names no project after the last slash; right would be a DSN like https://key@sentry.example/1
+Pillion\ConfigException(100): pillion.sentry_dsn (INI): found "********" (no project after the last slash); expected a DSN like https://key@sentry.example/1
 bool(false)
 bool(true)

@@ -1,5 +1,5 @@
 --TEST--
-A bad value of worker mode's settings is told with its place and with what would be right, and nothing else suffers
+An invalid value of worker mode's settings is reported with location and expected values, and other settings apply
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
@@ -28,21 +28,21 @@ echo php($code, ['worker_reset' => 'Session, ini,'])['output'];
 ?>
 --EXPECT--
 
-pillion.worker_reset (INI): "umask" names "umask", which is none of the known words; right would be none, or a list of ini, handlers, timezone, wrappers, session
+pillion.worker_reset (INI): found "umask" (unknown word "umask"); expected none, or a list of ini, handlers, timezone, wrappers, session
   requests: 1
-pillion.worker_reset (INI): "ini, sessions" names "sessions", which is none of the known words (did you mean session?); right would be none, or a list of ini, handlers, timezone, wrappers, session
+pillion.worker_reset (INI): found "ini, sessions" (unknown word "sessions"; did you mean session?); expected none, or a list of ini, handlers, timezone, wrappers, session
   requests: 1
-pillion.worker_reset (INI): "all" names "all", which is none of the known words; right would be none, or a list of ini, handlers, timezone, wrappers, session
+pillion.worker_reset (INI): found "all" (unknown word "all"); expected none, or a list of ini, handlers, timezone, wrappers, session
   requests: 1
-pillion.worker_leak_check (INI): "sometimes" is none of the known words; right would be off, on or sample:N with N from 1 to 1000000
+pillion.worker_leak_check (INI): found "sometimes" (unknown word); expected off, on or sample:N with N from 1 to 1000000
   requests: 1
-pillion.worker_leak_check (INI): "sample:0" is out of range; right would be off, on or sample:N with N from 1 to 1000000
+pillion.worker_leak_check (INI): found "sample:0" (out of range); expected off, on or sample:N with N from 1 to 1000000
   requests: 1
-pillion.worker_gc (INI): "often" is none of the known words; right would be off or every:N with N from 1 to 1000000
+pillion.worker_gc (INI): found "often" (unknown word); expected off or every:N with N from 1 to 1000000
   requests: 1
-pillion.worker_gc (INI): "every:0" is out of range; right would be off or every:N with N from 1 to 1000000
+pillion.worker_gc (INI): found "every:0" (out of range); expected off or every:N with N from 1 to 1000000
   requests: 1
-pillion.worker_max_memory (INI): "much" is not a size; right would be a size from 0 to 1048576 (in MiB), or with a unit like 512M or 6G
+pillion.worker_max_memory (INI): found "much" (not a size); expected a size from 0 to 1048576 (in MiB), or with a unit like 512M or 6G
   requests: 1
 
   requests: 1

@@ -1,0 +1,176 @@
+//! Tests of the whole configuration, with sources that each test owns.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::*;
+
+mod samples;
+mod sentry;
+mod values;
+mod yaml_file;
+
+/// The sources of a test.
+#[derive(Default)]
+struct World {
+    ini: HashMap<String, String>,
+    env: HashMap<String, String>,
+    files: HashMap<PathBuf, String>,
+}
+
+impl World {
+    fn ini(mut self, name: &str, value: &str) -> Self {
+        self.ini.insert(name.into(), value.into());
+        self
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a file and names it in INI.
+    fn file(mut self, text: &str) -> Self {
+        self.files.insert("/etc/rr.yaml".into(), text.into());
+        self.ini("pillion.config", "/etc/rr.yaml")
+    }
+
+    fn resolve(&self) -> Resolved {
+        resolve(&Sources {
+            ini: &|name| self.ini.get(name).cloned(),
+            env: &|name| self.env.get(name).cloned(),
+            read_file: &|path| {
+                let missing = || io::Error::from(io::ErrorKind::NotFound);
+                let found = self.files.get(path).cloned();
+                let is_ca = path.ends_with("ca.pem");
+                found.or_else(|| is_ca.then(authority)).ok_or_else(missing)
+            },
+            cwd: Path::new("/srv/app"),
+        })
+    }
+}
+
+/// A certificate.
+fn authority() -> String {
+    let names = ["localhost".to_owned()];
+    rcgen::generate_simple_self_signed(names)
+        .unwrap()
+        .cert
+        .pem()
+}
+
+fn messages(resolved: &Resolved) -> String {
+    let lines: Vec<String> = resolved.errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+fn value<'a>(resolved: &'a Resolved, name: &str) -> &'a ResolvedValue {
+    resolved
+        .values
+        .iter()
+        .find(|value| value.name == name)
+        .unwrap()
+}
+
+/// Formats a value below its dotted path as YAML.
+fn yaml(path: &str, value: &str) -> String {
+    let mut out = String::new();
+    for (depth, key) in path.split('.').enumerate() {
+        out.push_str(&format!("\n{}{key}:", "  ".repeat(depth)));
+    }
+    out + " " + &serde_json::to_string(value).unwrap()
+}
+
+#[test]
+fn documented_defaults_hold() {
+    let resolved = World::default().resolve();
+    assert_eq!(messages(&resolved), "");
+    let Settings {
+        runtime,
+        host,
+        log,
+        velox,
+        sentry,
+        worker,
+    } = resolved.settings;
+    assert_eq!(
+        (runtime.threads, runtime.shutdown_timeout),
+        (1, Duration::from_secs(2))
+    );
+    assert_eq!(
+        (host.state_dir, host.run_dir, host.group),
+        (None, None, None)
+    );
+    assert_eq!(log.target, LogTarget::Stderr);
+    assert_eq!(
+        (log.level, log.format),
+        (log::LevelFilter::Info, LogFormat::Text)
+    );
+    assert_eq!(velox.server_url, None);
+    assert_eq!(velox.build_timeout, Duration::from_secs(300));
+    assert_eq!(velox.request_timeout, Duration::from_secs(10));
+    assert_eq!(velox.max_concurrent_builds, 5);
+    assert_eq!(velox.path_map, [("/tmp".into(), "/tmp".into())]);
+    assert_eq!(velox.mutable_ttl, Duration::from_secs(3600));
+    assert!(velox.cache.enabled);
+    assert_eq!(
+        velox.cache.dir,
+        CacheDir::InStateDir(".rr-cache/velox-binaries".into())
+    );
+    assert_eq!(velox.cache.ttl, Duration::from_secs(7 * 86_400));
+    assert_eq!(velox.cache.max_size_bytes, 5000 << 20);
+    assert_eq!(velox.cache.max_entries, 16_384);
+    assert_eq!(velox.cache.cleanup_interval, Duration::from_secs(3600));
+    assert_eq!(velox.retry.max_attempts, 3);
+    assert_eq!(velox.retry.initial_delay, Duration::from_secs(1));
+    assert_eq!(velox.retry.max_delay, Duration::from_secs(10));
+    assert!((velox.retry.backoff_multiplier - 2.0).abs() < f64::EPSILON);
+    assert!(sentry.enabled && sentry.ssl_verify && sentry.dead_letter_queue);
+    assert_eq!(sentry.dsn, None);
+    assert_eq!(sentry.compression, Some(1));
+    assert_eq!(sentry.timeout, Duration::from_secs(30));
+    assert_eq!(sentry.connect_timeout, Duration::from_secs(10));
+    assert_eq!(sentry.max_attempts, 3);
+    assert_eq!(sentry.initial_backoff, Duration::from_secs(1));
+    assert_eq!(sentry.max_backoff, Duration::from_secs(300));
+    assert_eq!(
+        (sentry.buffer_size, sentry.workers, sentry.batch_size),
+        (1000, 4, 10)
+    );
+    assert_eq!(sentry.batch_timeout, Duration::from_secs(5));
+    assert_eq!(sentry.outbox_size, 64 << 20);
+    assert_eq!(sentry.max_payload_size, 200 << 20);
+    assert_eq!(worker.reset, ResetSet::NONE);
+    assert_eq!(worker.max_memory, 0);
+    assert_eq!(
+        (worker.leak_check, worker.gc),
+        (Sampling::NEVER, Sampling::NEVER)
+    );
+}
+
+#[test]
+fn configuration_page_matches_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
+    if std::env::var_os("PILLION_WRITE_DOCS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, docs::render()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        committed == docs::render(),
+        "run: PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page"
+    );
+}
+
+#[test]
+fn names_derive_from_the_dotted_name_and_are_unique() {
+    let setting = table::find("velox.cache.ttl_days").unwrap();
+    assert_eq!(setting.ini_name(), "pillion.velox_cache_ttl_days");
+    assert_eq!(setting.env_name(), "PILLION_VELOX_CACHE_TTL_DAYS");
+    let names: BTreeSet<String> = TABLE.iter().map(Setting::ini_name).collect();
+    assert_eq!(names.len(), TABLE.len());
+}

@@ -1,0 +1,250 @@
+//! Every setting has an invalid value that is reported well, and a valid one that is read from each source.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A setting, an invalid value, a part of the message about it, and a valid value that is not the default.
+const SAMPLES: &[(&str, &str, &str, &str)] = &[
+    ("config", "/missing.yaml", "can't be read", "/rr.yaml"),
+    ("threads", "0", "out of range", "2"),
+    ("shutdown_timeout", "9s", "0s to 8s", "3s"),
+    ("state_dir", "var/pillion", "absolute", "/srv/state"),
+    ("run_dir", "./run", "absolute", "/srv/run"),
+    ("group", "www data", "white space", "www-data"),
+    ("log", "stdout", "standard output", "/var/log/pillion.log"),
+    (
+        "log_level",
+        "loud",
+        "off, error, warn, info, debug, trace",
+        "debug",
+    ),
+    ("log_format", "xml", "text, json, logfmt", "json"),
+    (
+        "velox.server_url",
+        "velox:9000",
+        "http://127.0.0.1:9000",
+        "http://127.0.0.1:9000",
+    ),
+    ("velox.build_timeout", "5 minutes", "not a duration", "10m"),
+    ("velox.request_timeout", "1ms", "out of range", "20s"),
+    ("velox.max_concurrent_builds", "many", "whole number", "7"),
+    (
+        "velox.path_map",
+        "/tmp=relative",
+        "\"relative\"",
+        "/a=/b, /c",
+    ),
+    ("velox.auth_token", "two words", "white space", "t0ken"),
+    ("velox.ca_file", "ca.pem", "absolute", "/etc/ca.pem"),
+    ("velox.mutable_ttl", "-1h", "not a duration", "0"),
+    ("velox.cache.enabled", "maybe", "on or off", "no"),
+    ("velox.cache.dir", "a\0b", "NUL", "/srv/cache"),
+    ("velox.cache.ttl_days", "0", "from 1", "30"),
+    ("velox.cache.max_size_mb", "99", "from 100", "6G"),
+    ("velox.cache.max_entries", "63", "from 64", "1000000"),
+    ("velox.cache.cleanup_interval", "59s", "from 1m", "2h"),
+    ("velox.retry.max_attempts", "0", "from 1", "5"),
+    ("velox.retry.initial_delay", "0", "from 1ms", "2s"),
+    ("velox.retry.max_delay", "soon", "not a duration", "1m"),
+    ("velox.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
+    ("sentry.enabled", "maybe", "on or off", "no"),
+    (
+        "sentry.dsn",
+        "https://host/1",
+        "no public key",
+        "https://k@host/1",
+    ),
+    ("sentry.transport.timeout", "1ms", "out of range", "5s"),
+    (
+        "sentry.transport.connect_timeout",
+        "1ms",
+        "out of range",
+        "2s",
+    ),
+    ("sentry.transport.compression", "gzip", "on or off", "off"),
+    (
+        "sentry.transport.compression_level",
+        "10",
+        "from 1 to 9",
+        "6",
+    ),
+    ("sentry.transport.ssl_verify", "maybe", "on or off", "off"),
+    (
+        "sentry.transport.ca_file",
+        "ca.pem",
+        "absolute",
+        "/etc/ca.pem",
+    ),
+    (
+        "sentry.transport.proxy",
+        "proxy:3128",
+        "scheme",
+        "http://proxy:3128/",
+    ),
+    (
+        "sentry.transport.proxy_auth",
+        "a b",
+        "white space",
+        "ann:s3cret",
+    ),
+    ("sentry.retry.max_attempts", "0", "from 1", "5"),
+    ("sentry.retry.initial_backoff", "0", "from 1ms", "2s"),
+    ("sentry.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
+    ("sentry.retry.max_backoff", "soon", "not a duration", "1m"),
+    ("sentry.retry.max_age", "0", "from 1s", "1h"),
+    ("sentry.retry.server_errors", "maybe", "on or off", "on"),
+    ("sentry.retry.drain_interval", "-1s", "not a duration", "0"),
+    (
+        "sentry.retry.dead_letter_queue",
+        "maybe",
+        "on or off",
+        "off",
+    ),
+    ("sentry.retry.dead_letter_max_count", "0", "from 1", "10"),
+    ("sentry.retry.dead_letter_max_size", "0", "from 1", "10"),
+    ("sentry.queue.buffer_size", "0", "from 1", "10000"),
+    ("sentry.queue.workers", "0", "from 1", "8"),
+    ("sentry.queue.batch_size", "1001", "from 1 to 1000", "100"),
+    ("sentry.queue.batch_timeout", "2h", "out of range", "1s"),
+    ("sentry.outbox_size", "0", "from 1", "128"),
+    ("sentry.max_payload_size", "0", "from 1", "20"),
+    ("sentry.durability", "tape", "memory, disk", "disk"),
+    ("sentry.sync_interval", "1ms", "out of range", "1s"),
+    ("sentry.send_client_reports", "maybe", "on or off", "off"),
+    (
+        "sentry.logging.level",
+        "loud",
+        "off, error, warn, info, debug, trace",
+        "debug",
+    ),
+    (
+        "worker.reset",
+        "ini,timezones",
+        "did you mean timezone?",
+        "timezone, ini",
+    ),
+    ("worker.leak_check", "sample:0", "sample:N", "sample:100"),
+    ("worker.gc", "on", "off or every:N", "every:50"),
+    ("worker.max_memory", "plenty", "not a size", "128M"),
+];
+
+#[test]
+fn every_setting_has_a_sample() {
+    let sampled: Vec<&str> = SAMPLES.iter().map(|sample| sample.0).collect();
+    let known: Vec<&str> = TABLE.iter().map(|setting| setting.name).collect();
+    assert_eq!(sampled, known);
+}
+
+#[test]
+fn invalid_value_is_reported_with_its_location() {
+    for &(name, bad, said, _) in SAMPLES {
+        let setting = table::find(name).unwrap();
+        let ini = World::default().ini(&setting.ini_name(), bad);
+        let env = World::default().env(&setting.env_name(), bad);
+        let mut worlds = vec![
+            (ini, format!("{} (INI)", setting.ini_name())),
+            (env, format!("{} (environment)", setting.env_name())),
+        ];
+        let refused_in_file = !matches!(
+            setting.value_type,
+            value_type::ValueType::Path(_) | value_type::ValueType::PathMap
+        ) || bad.contains('\0');
+        if setting.is_in_file() && refused_in_file {
+            let text = yaml(&setting.yaml_path(), bad);
+            let line = text.lines().count();
+            let place = format!("{} in /etc/rr.yaml line {line}", setting.yaml_path());
+            worlds.push((World::default().file(&text), place));
+        }
+        for (world, place) in worlds {
+            let resolved = world.resolve();
+            let text = messages(&resolved);
+            assert!(text.starts_with(&place), "{name}: {text}");
+            assert!(text.contains(said), "{name}: {text}");
+            assert_eq!(resolved.errors.len(), 1, "{name}: {text}");
+            assert_eq!(resolved.settings, Settings::default(), "{name}");
+            let off = resolved.capability_off(setting.capability);
+            assert!(off.is_some(), "{name}");
+            if setting.is_secret() {
+                assert!(!text.contains(bad), "{text}");
+            } else {
+                let shown = format!("{bad:?}");
+                assert!(text.contains(&shown), "{name}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn valid_value_is_read_from_each_source() {
+    for &(name, _, _, good) in SAMPLES {
+        let setting = table::find(name).unwrap();
+        let mut worlds = vec![
+            (World::default().ini(&setting.ini_name(), good), Source::Ini),
+            (
+                World::default().env(&setting.env_name(), good),
+                Source::Env(setting.env_name()),
+            ),
+        ];
+        if setting.is_in_file() {
+            let text = yaml(&setting.yaml_path(), good);
+            worlds.push((
+                World::default().file(&text),
+                Source::Yaml("/etc/rr.yaml".into()),
+            ));
+        }
+        for (mut world, source) in worlds {
+            world
+                .files
+                .insert("/rr.yaml".into(), "pillion: {threads: 3}".into());
+            let resolved = world.resolve();
+            assert_eq!(messages(&resolved), "", "{name}");
+            assert_ne!(
+                resolved.settings,
+                Settings::default(),
+                "{name} from {source}"
+            );
+            assert_eq!(value(&resolved, name).source, source);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn ini_precedes_environment_file_and_default(
+        ini in proptest::option::of(1_u32..60),
+        env in proptest::option::of(1_u32..60),
+        file in proptest::option::of(1_u32..60),
+        name in proptest::sample::select(vec!["threads", "velox.max_concurrent_builds", "velox.retry.max_attempts", "velox.cache.ttl_days"]),
+    ) {
+        let setting = table::find(name).unwrap();
+        let text = file.map(|n| yaml(&setting.yaml_path(), &n.to_string())).unwrap_or_default();
+        let mut world = World::default().file(&text);
+        if let Some(n) = ini { world = world.ini(&setting.ini_name(), &n.to_string()); }
+        if let Some(n) = env { world = world.env(&setting.env_name(), &n.to_string()); }
+        let expected = match (ini, env, file) {
+            (Some(n), ..) => (n.to_string(), Source::Ini),
+            (None, Some(n), _) => (n.to_string(), Source::Env(setting.env_name())),
+            (None, None, Some(n)) => (n.to_string(), Source::Yaml("/etc/rr.yaml".into())),
+            (None, None, None) => (setting.default.unwrap().into(), Source::Default),
+        };
+        let resolved = world.resolve();
+        let got = value(&resolved, name);
+        prop_assert_eq!((got.value.clone(), got.source.clone()), expected);
+        prop_assert!(resolved.errors.is_empty());
+    }
+
+    #[test]
+    fn resolver_never_panics(text in "[ \\n\\-:{}\\[\\]&*!|>a-c$\"']{0,60}") {
+        let _ = World::default().file(&format!("velox:{text}")).resolve();
+    }
+
+    #[test]
+    fn shown_value_parses_back(name in proptest::sample::select(SAMPLES.to_vec())) {
+        let setting = table::find(name.0).unwrap();
+        prop_assume!(!setting.is_secret() && setting.is_in_file());
+        let first = World::default().ini(&setting.ini_name(), name.3).resolve();
+        let again = World::default().ini(&setting.ini_name(), &value(&first, name.0).value).resolve();
+        prop_assert_eq!(first.settings, again.settings);
+    }
+}

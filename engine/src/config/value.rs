@@ -1,0 +1,58 @@
+//! The parsed value of a setting.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use super::{
+    dsn::Dsn,
+    duration,
+    secret::{Secret, ServerUrl},
+    size,
+};
+
+/// The value of a setting. Its `Display` is for people: secrets are masked.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(
+    missing_docs,
+    reason = "each is the value of the type of the same name"
+)]
+pub enum Value {
+    Flag(bool),
+    Integer(i64),
+    Float(f64),
+    Duration(Duration),
+    Size(u64),
+    Text(String),
+    Words(Vec<&'static str>),
+    Path(PathBuf),
+    InStateDir(PathBuf),
+    PathMap(Vec<(PathBuf, PathBuf)>),
+    Url(ServerUrl),
+    Secret(Secret),
+    Dsn(Dsn),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(on) => f.write_str(if *on { "on" } else { "off" }),
+            Self::Integer(n) => n.fmt(f),
+            Self::Float(n) => write!(f, "{n:?}"),
+            Self::Duration(d) => f.write_str(&duration::format(*d)),
+            Self::Size(bytes) => f.write_str(&size::format(*bytes)),
+            Self::Text(text) => f.write_str(text),
+            Self::Words(words) if words.is_empty() => f.write_str("none"),
+            Self::Words(words) => f.write_str(&words.join(", ")),
+            Self::Path(path) | Self::InStateDir(path) => path.display().fmt(f),
+            Self::PathMap(pairs) => {
+                for (i, (server, local)) in pairs.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}={}", server.display(), local.display())?;
+                }
+                Ok(())
+            }
+            Self::Url(url) => url.fmt(f),
+            Self::Secret(secret) => secret.fmt(f),
+            Self::Dsn(dsn) => dsn.fmt(f),
+        }
+    }
+}
