@@ -1,7 +1,7 @@
 //! Each rule with accepted and rejected values.
 
 use super::*;
-use crate::build::rpc::messages::Platform;
+use crate::build::rpc::messages::{Exclude, Platform, Plugin, Replace};
 
 fn valid() -> BuildRequest {
     BuildRequest {
