@@ -60,7 +60,6 @@ use queue::BuildQueue;
 use routes::Routes;
 
 pub use build_cache::CacheLimits;
-pub use rpc::messages::BUILD_PATH;
 
 /// Time that a new server waits for the previous one to release the directory.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);

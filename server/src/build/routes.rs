@@ -8,6 +8,7 @@ use hyper::{
     body::Incoming,
     header::{self, HeaderValue},
 };
+use pillion_engine::velox::protocol::BUILD_PATH;
 use serde_json::json;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
         Framing, Protocol,
         error::{ErrorCode, RpcError},
         error_response,
-        messages::{BUILD_PATH, BuildResponse},
+        messages::BuildResponse,
     },
 };
 use crate::http::{

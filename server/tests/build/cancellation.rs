@@ -84,6 +84,16 @@ async fn the_build_timeout_stops_a_build() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_closed_its_output_is_stopped() {
+    let change = |options: &mut Options| options.build_timeout = Duration::from_millis(700);
+    let server = TestServer::with(change).await;
+    server.on("build", &format!("exec >&- 2>&-; {ENDLESS}"));
+    let answer = server.build(&request(&json!({}))).await;
+    assert_eq!(answer.status, 504, "{answer:?}");
+    eventually("everything is gone", || all_gone(&server)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_clients_deadline_stops_a_build() {
     let server = TestServer::new().await;
     server.on("build", ENDLESS);
@@ -92,7 +102,7 @@ async fn the_clients_deadline_stops_a_build() {
     let answer = server
         .ask(
             "POST",
-            pillion_server::build::BUILD_PATH,
+            pillion_engine::velox::protocol::BUILD_PATH,
             &headers,
             body.as_bytes(),
         )

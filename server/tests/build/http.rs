@@ -3,7 +3,7 @@
 use std::{fs, io::Write};
 
 use flate2::{Compression, write::GzEncoder};
-use pillion_server::build::BUILD_PATH;
+use pillion_engine::velox::protocol::BUILD_PATH;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

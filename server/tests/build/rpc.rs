@@ -5,7 +5,7 @@ use std::{fs, io::Write};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use flate2::{Compression, write::GzEncoder};
 use hyper::{HeaderMap, Request, body::Bytes};
-use pillion_server::build::BUILD_PATH;
+use pillion_engine::velox::protocol::BUILD_PATH;
 use prost::Message;
 use serde_json::json;
 use tokio::net::TcpStream;

@@ -9,8 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pillion_engine::velox::protocol::BUILD_PATH;
 use pillion_server::{
-    build::{BUILD_PATH, CacheLimits, Options, Server},
+    build::{CacheLimits, Options, Server},
     http::Tokens,
 };
 use serde_json::{Value, json};

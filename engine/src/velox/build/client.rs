@@ -19,7 +19,7 @@ use super::{
     error::{AttemptError, RetryReason},
     response::{self, PathAnswer},
 };
-use crate::velox::protocol::request::Request;
+use crate::velox::protocol::{BUILD_PATH, request::Request};
 use crate::{
     Error, Result,
     config::{Secret, ServerUrl, VeloxSettings},
@@ -128,7 +128,7 @@ impl Client {
         request: &Request,
         force: bool,
     ) -> Result<Reply, AttemptError> {
-        let url = format!("{}/api.service.v1.BuildService/Build", self.base);
+        let url = format!("{}{BUILD_PATH}", self.base);
         let mut post = self
             .http
             .post(url)

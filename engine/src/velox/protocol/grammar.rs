@@ -13,7 +13,8 @@ pub fn is_rr_version(text: &str) -> bool {
     {
         return true;
     }
-    let Some(rest) = text.strip_prefix('v') else {
+    // `.` in the rule matches all but a line feed.
+    let Some(rest) = text.strip_prefix('v').filter(|rest| !rest.contains('\n')) else {
         return false;
     };
     let mut parts = rest.splitn(3, '.');

@@ -8,9 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::error::{ErrorCode, RpcError};
 use crate::build::validate::violation::Violations;
 
-/// Path of the one call.
-pub const BUILD_PATH: &str = "/api.service.v1.BuildService/Build";
-
 /// `logs` of a response from the cache, as the Velox server words it.
 pub(in crate::build) const CACHED_LOGS: &str =
     "cached output, logs are available only on the first build";

@@ -9,8 +9,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    pin::Pin,
-    process::{ExitStatus, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
@@ -100,18 +99,41 @@ impl Go {
                 );
             };
             tokio::pin!(reading);
+            let mut is_read = false;
+            let ended = async {
+                tokio::select! {
+                    () = reading.as_mut() => {
+                        is_read = true;
+                        child.wait().await
+                    }
+                    status = child.wait() => {
+                        // A grandchild that outlives it with the pipes open, as git's credential cache does, is not
+                        // waited for.
+                        is_read = timeout(KILL_TIMEOUT, reading.as_mut()).await.is_ok();
+                        status
+                    }
+                }
+            };
             let outcome = tokio::select! {
-                status = wait(&mut child, reading.as_mut()) => Ok(status),
+                status = ended => Ok(status),
                 reason = stop.stopped() => Err(reason),
             };
             if outcome.is_err() {
                 signal_group(&child, Signal::INT);
                 // The pipes close when the whole group has ended. Until the group is killed its leader is not waited
                 // for, so that the kernel can't give its id to another process.
-                let _ = timeout(KILL_TIMEOUT, reading).await;
+                if !is_read {
+                    is_read = timeout(KILL_TIMEOUT, reading.as_mut()).await.is_ok();
+                }
                 signal_group(&child, Signal::KILL);
                 // A process in an uninterruptible state ends later; the runtime waits for it.
-                let _ = timeout(KILL_TIMEOUT, child.wait()).await;
+                let killed = async {
+                    if !is_read {
+                        reading.await;
+                    }
+                    child.wait().await
+                };
+                let _ = timeout(KILL_TIMEOUT, killed).await;
             }
             outcome
         };
@@ -148,21 +170,6 @@ impl Go {
             command.pre_exec(move || Ok(rustix::process::set_parent_process_death_signal(kill)?));
         }
         command
-    }
-}
-
-/// Waits for the end of a command and of its output. A grandchild that outlives it with the pipes open, as git's
-/// credential cache does, is not waited for.
-async fn wait(
-    child: &mut Child,
-    mut reading: Pin<&mut impl Future<Output = ()>>,
-) -> io::Result<ExitStatus> {
-    tokio::select! {
-        () = &mut reading => child.wait().await,
-        status = child.wait() => {
-            let _ = timeout(KILL_TIMEOUT, reading).await;
-            status
-        }
     }
 }
 

@@ -175,42 +175,6 @@ pub(super) fn is_platform_word(word: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
-/// The Velox server's rule for `rr_version`: `^(v\d+\.\d+\.\d+.*|master|[a-f0-9]{7,40})$`.
-pub(super) fn is_rr_version(version: &str) -> bool {
-    let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-    version == "master"
-        || ((7..=40).contains(&version.len()) && version.chars().all(hex))
-        || starts_with_version(version)
-}
-
-fn starts_with_version(version: &str) -> bool {
-    // `.` in the rule's expression matches all but a line break.
-    let Some(rest) = version
-        .strip_prefix('v')
-        .filter(|rest| !rest.contains('\n'))
-    else {
-        return false;
-    };
-    let mut parts = rest.splitn(3, '.');
-    let digits = |part: Option<&str>| {
-        part.is_some_and(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
-    };
-    digits(parts.next())
-        && digits(parts.next())
-        && parts
-            .next()
-            .is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// Whether a text is a UUID: 36 characters, dashes at their positions, hexadecimal digits of any case elsewhere.
-pub(super) fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
 fn is_number(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_digit())

@@ -6,6 +6,8 @@ mod collector;
 pub(super) mod grammar;
 pub(super) mod violation;
 
+use pillion_engine::velox::protocol::grammar::{is_rr_version, is_uuid};
+
 use crate::build::rpc::messages::BuildRequest;
 use collector::{Collector, Field, rule};
 use violation::Violation;
@@ -33,13 +35,13 @@ pub(super) fn check(request: &BuildRequest, policy: Policy) -> Vec<Violation> {
             rule::UUID_EMPTY,
             "value is empty, which is not a valid UUID",
         ),
-        text if !grammar::is_uuid(text) => found.add(&id, rule::UUID, "must be a valid UUID"),
+        text if !is_uuid(text) => found.add(&id, rule::UUID, "must be a valid UUID"),
         _ => {}
     }
     let version = [Field::new("rr_version")];
     match request.rr_version.as_str() {
         "" => found.required(&version),
-        text if !grammar::is_rr_version(text) => found.add(
+        text if !is_rr_version(text) => found.add(
             &version,
             rule::RR_VERSION,
             "rr_version must be a semantic version starting with 'v' (e.g., v2025.1.0), 'master', or a git commit SHA (7-40 hex characters)",

@@ -34,7 +34,6 @@ proptest! {
         prop_assert!(is_canonical_version(&version));
         prop_assert!(check_version_query(&version).is_ok());
         prop_assert!(!is_mutable(&version));
-        prop_assert!(is_rr_version(&version));
         let path = if a < 2 { "example.com/x".to_owned() } else { format!("example.com/x/v{a}") };
         prop_assert!(version_matches_path(&version, &path));
         let other = format!("example.com/x/v{}", a.max(1) + 1);
