@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\Artifact. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\Artifact. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,48 +9,47 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * A built binary with what is known of it. Found or built; `new`, `clone` and `serialize()` throw. `json_encode()`,
- * `foreach` and comparison see all properties, which are made when the first one is read.
+ * A built binary with its metadata. Found or built; `new`, `clone` and `serialize()` throw. `json_encode()`, `foreach`
+ * and comparison include all properties, which are created when the first one is read.
  *
- * What it says is what the index knew when it was found: whether the file still stands, {@see open()} and
- * {@see verify()} find out.
+ * The metadata is that of the index when it was found; {@see open()} and {@see verify()} check the file itself.
  */
 final readonly class Artifact
 {
-    /** The key it is kept under: 16 lower-case hexadecimal digits. */
+    /** The key it is stored under: 16 lower-case hexadecimal digits. */
     public string $key;
 
-    /** Where the binary lies on this machine: absolute, executable. */
+    /** Path of the binary on this host: absolute, executable. */
     public string $path;
 
     /** SHA-256 of the binary: 64 lower-case hexadecimal digits. */
     public string $sha256;
 
     /**
-     * `HIT`: it was there when it was asked for; `MISS`: it was built, or put, for whoever asked.
+     * `HIT`: it was cached; `MISS`: it was built, or put, for this call.
      *
      * @var 'HIT'|'MISS'
      */
     public string $cacheStatus;
 
-    /** Bytes of the binary. */
+    /** Size of the binary in bytes. */
     public int $size;
 
-    /** When it was kept: Unix time in seconds, with milliseconds. */
+    /** When it was stored: Unix time in seconds, with milliseconds. */
     public float $createdAt;
 
-    /** When its time is up: Unix time in seconds; `INF` where it never is. */
+    /** When it expires: Unix time in seconds; `INF` if never. */
     public float $expiresAt;
 
-    /** When it was last found, at the time it was found now: Unix time in seconds, exact to some seconds. */
+    /** When it was last found before this lookup: Unix time in seconds, exact to a few seconds. */
     public float $accessedAt;
 
-    /** How long the build took, in seconds; 0.0 where nobody knows. */
+    /** Duration of the build in seconds; 0.0 if unknown. */
     public float $buildSeconds;
 
     /**
-     * What it was built from: the request, complete, with its `request_id`; of a put one, what `config` said. Empty where
-     * that is gone. Read from the disk when it is asked for.
+     * The configuration it was built from: the complete request with its `request_id`; of a put one, its `config`.
+     * Empty if its file is gone. Read from the disk when it is accessed.
      *
      * @var array<string, mixed>
      */
@@ -61,8 +60,8 @@ final readonly class Artifact
     }
 
     /**
-     * What to call it for whoever downloads it: `roadrunner-linux-amd64`, `roadrunner-windows-amd64.exe`; `roadrunner`
-     * where {@see $config} names no platform.
+     * A file name for downloads: `roadrunner-linux-amd64`, `roadrunner-windows-amd64.exe`; `roadrunner`
+     * if {@see $config} names no platform.
      */
     public function filename(): string
     {
@@ -70,12 +69,12 @@ final readonly class Artifact
     }
 
     /**
-     * The binary as a stream for reading, at its beginning. Once open, it can be read to its end, also when the artifact
-     * is thrown away meanwhile.
+     * The binary as a stream for reading, at its beginning. Once open, it can be read to its end, even if the artifact
+     * is removed meanwhile.
      *
      * @return resource of the type `stream`
      *
-     * @throws StateException code 800: it is gone, or has not the size it should have
+     * @throws StateException code 800: the file is gone, or has a different size
      */
     public function open()
     {
@@ -85,7 +84,7 @@ final readonly class Artifact
     /**
      * Reads the whole binary and compares its SHA-256.
      *
-     * @return bool false: it is gone, or not what was kept
+     * @return bool false: the file is gone, or differs
      */
     public function verify(): bool
     {

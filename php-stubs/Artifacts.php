@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Functions of the namespace Pillion\Artifacts: the built binaries on disk, by key. For IDEs and static analysers; never
+ * Functions of the namespace Pillion\Artifacts: the built binaries on disk, by key. For IDEs and static analysers; not
  * loaded where the extension is.
  */
 
@@ -15,13 +15,13 @@ use Pillion\Future;
 /**
  * Looks for a binary in the index: no lock, no I/O, well under a microsecond.
  *
- * @param string $key 16 lower-case hexadecimal digits, such as {@see \Pillion\Velox\key()} gives
+ * @param string $key 16 lower-case hexadecimal digits, such as {@see \Pillion\Velox\key()} returns
  *
- * @return Artifact|null null: there is none, or its time is up, or the cache is off
+ * @return Artifact|null null: it is absent or expired, or the cache is disabled
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  * @throws \Pillion\StateException code 900: the cache directory can't be opened
- * @throws \ValueError it is no key
+ * @throws \ValueError the key is invalid
  */
 function find(string $key): ?Artifact
 {
@@ -29,12 +29,12 @@ function find(string $key): ?Artifact
 }
 
 /**
- * Copies a file into the cache, in the background: one that was built elsewhere. The file itself is left alone.
+ * Copies a file that was built elsewhere into the cache, in the background. The file itself is not changed.
  *
- * - `config`: what it was built from; kept with it, and what {@see Artifact::$config} shows.
- * - `ttl`: seconds until its time is up; `pillion.velox_cache_ttl_days` by default.
- * - `build_seconds`: how long its build took; 0 by default.
- * - `replace`: whether it takes the place of what is there under this key; true by default.
+ * - `config`: the configuration it was built from, stored with it; {@see Artifact::$config} returns it.
+ * - `ttl`: seconds until it expires; `pillion.velox_cache_ttl_days` by default.
+ * - `build_seconds`: duration of its build; 0 by default.
+ * - `replace`: whether it replaces an artifact of the same key; true by default.
  *
  * ```php
  * $artifact = Artifacts\put('2eccb077c71e1f91', '/tmp/rr', [
@@ -43,16 +43,16 @@ function find(string $key): ?Artifact
  * ```
  *
  * @param string $key 16 lower-case hexadecimal digits
- * @param string $path a regular file that is not empty; `open_basedir` holds for it
+ * @param string $path a regular file that is not empty; `open_basedir` applies to it
  * @param array{config?: array<string, mixed>, ttl?: int|float, build_seconds?: int|float, replace?: bool} $meta
  *
- * @return Future<Artifact> fails with InvalidRequestException (200: no file, or an empty one) or StateException (900: it
- *     can't be read, or the cache can't be written)
+ * @return Future<Artifact> fails with InvalidRequestException (200: no file, or an empty one) or StateException (900:
+ *     it can't be read, or the cache can't be written)
  *
- * @throws \Pillion\InvalidRequestException code 200: everything that is wrong with `$meta`; or `open_basedir` forbids it
- * @throws \Pillion\ConfigException code 100: the cache is off, or a setting is bad
+ * @throws \Pillion\InvalidRequestException code 200: names all errors in `$meta`; or `open_basedir` forbids the path
+ * @throws \Pillion\ConfigException code 100: the cache is disabled, or a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the cache can't be opened
- * @throws \ValueError the key is none; the path is empty or holds a NUL
+ * @throws \ValueError the key is invalid; the path is empty or contains a NUL
  */
 function put(string $key, string $path, array $meta = []): Future
 {
@@ -60,15 +60,15 @@ function put(string $key, string $path, array $meta = []): Future
 }
 
 /**
- * Throws a binary away, in the index and on the disk. Who has it open can go on reading it.
+ * Removes a binary from the index and the disk. A process that has it open can go on reading it.
  *
  * @param string $key 16 lower-case hexadecimal digits
  *
- * @return bool whether there was one
+ * @return bool whether it existed
  *
- * @throws \Pillion\ConfigException code 100: the cache is off, or a setting is bad
- * @throws \Pillion\StateException code 900: the disk refuses
- * @throws \ValueError it is no key
+ * @throws \Pillion\ConfigException code 100: the cache is disabled, or a setting is invalid
+ * @throws \Pillion\StateException code 900: the file can't be removed
+ * @throws \ValueError the key is invalid
  */
 function forget(string $key): bool
 {
@@ -86,14 +86,14 @@ function forget(string $key): bool
  * }
  * ```
  *
- * @param int $limit how many at most: 1 to 10,000
+ * @param int $limit maximum number: 1 to 10,000
  * @param string|null $after a key: only those that follow it; null: from the first one
  *
  * @return list<Artifact>
  *
- * @throws \Pillion\ConfigException code 100: the cache is off, or a setting is bad
+ * @throws \Pillion\ConfigException code 100: the cache is disabled, or a setting is invalid
  * @throws \Pillion\StateException code 900: the cache directory can't be opened
- * @throws \ValueError the limit is out of range, or `$after` is no key
+ * @throws \ValueError the limit is out of range, or `$after` is not a key
  */
 function entries(int $limit = 100, ?string $after = null): array
 {
@@ -101,11 +101,11 @@ function entries(int $limit = 100, ?string $after = null): array
 }
 
 /**
- * Figures of the cache. Fields may be added.
+ * Statistics of the cache. Fields may be added.
  *
  * @return array<string, mixed>
  *
- * @throws \Pillion\ConfigException code 100: the cache is off, or a setting is bad
+ * @throws \Pillion\ConfigException code 100: the cache is disabled, or a setting is invalid
  * @throws \Pillion\StateException code 900: the cache directory can't be opened
  */
 function stats(): array
@@ -114,13 +114,13 @@ function stats(): array
 }
 
 /**
- * Cleans up now, in the background, instead of at the next `pillion.velox_cache_cleanup_interval`: throws away what has
- * expired, then the least recently used until the rest fits into `pillion.velox_cache_max_size_mb`. What was found
- * minutes ago stays.
+ * Cleans up now, in the background, instead of at the next `pillion.velox_cache_cleanup_interval`: removes expired
+ * artifacts, then the least recently used until the rest fits into `pillion.velox_cache_max_size_mb`. Artifacts that
+ * were found within the last minutes stay.
  *
- * @return Future<array<string, int|float>> what was done
+ * @return Future<array<string, int|float>> counts of the removed artifacts
  *
- * @throws \Pillion\ConfigException code 100: the cache is off, or a setting is bad
+ * @throws \Pillion\ConfigException code 100: the cache is disabled, or a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the cache can't be opened
  */
 function clean(): Future

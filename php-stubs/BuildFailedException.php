@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\BuildFailedException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\BuildFailedException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,13 +9,13 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Code 300: the build server has spoken, and this configuration does not build. The message ends with the compiler's last
- * lines. Asking again gives the same, until something in the configuration changes.
+ * Code 300: the build server has answered that this configuration does not build. The message ends with the compiler's
+ * last lines. Another attempt fails in the same way, until the configuration changes.
  */
 final class BuildFailedException extends Exception
 {
     /**
-     * What the compiler said, as far as the server told it; empty where it told nothing.
+     * The compiler's output, as far as the server has sent it; may be empty.
      */
     public function logs(): string
     {
@@ -23,7 +23,7 @@ final class BuildFailedException extends Exception
     }
 
     /**
-     * The HTTP status of the server's answer; 0 where there was none.
+     * The HTTP status of the server's answer; 0 if there was none.
      */
     public function httpStatus(): int
     {

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\CancelledException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\CancelledException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,7 +9,7 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Code 500: the work was cancelled, by {@see Future::cancel()} or because nobody waited for it any more.
+ * Code 500: the job was cancelled, by {@see Future::cancel()} or because no caller waited for it any more.
  */
 final class CancelledException extends Exception
 {

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\ConfigException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\ConfigException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,8 +9,8 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Code 100: a setting is missing or bad. The message names it and what would be right; `php --ri pillion` shows all of
- * them and where each came from.
+ * Code 100: a setting is missing or invalid. The message names it and the expected value; `php --ri pillion` shows all
+ * settings with their sources.
  */
 final class ConfigException extends Exception
 {

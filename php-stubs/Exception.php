@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\Exception. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\Exception. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,8 +9,8 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Whatever Pillion throws that is about the world and not about the code. `getCode()` is stable; a class may have more
- * than one. Wrong arguments are PHP's own `TypeError` and `ValueError`, as with any function of PHP's.
+ * Base class of Pillion's exceptions about run-time conditions. `getCode()` is stable; a class may have several codes.
+ * Wrong arguments throw PHP's own `TypeError` and `ValueError`, as with any internal function.
  */
 abstract class Exception extends \RuntimeException
 {

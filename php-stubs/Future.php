@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\Future. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\Future. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -12,8 +12,8 @@ namespace Pillion;
  * PHP's handle on one piece of background work. Functions such as {@see Velox\build()} return it; `new`, `clone` and
  * `serialize()` throw.
  *
- * Dropping it costs nothing and stops nothing: the work goes on, and its result is dropped. It is of use in the thread
- * and process that got it.
+ * Freeing it stops nothing: the work goes on, and its result is dropped. It can be used only in the thread and process
+ * that created it.
  *
  * @template-covariant T
  */
@@ -24,7 +24,7 @@ final class Future
     }
 
     /**
-     * The name of the work, unique in this process: decimal digits.
+     * The id of the job, unique in this process: decimal digits.
      */
     public function id(): string
     {
@@ -32,7 +32,7 @@ final class Future
     }
 
     /**
-     * Whether it has ended: with a value, with an error or by {@see cancel()}. Never waits.
+     * Whether the job has ended: with a value, with an error or by {@see cancel()}. Never waits.
      */
     public function isDone(): bool
     {
@@ -40,21 +40,21 @@ final class Future
     }
 
     /**
-     * Waits for the end: returns the value, or throws what went wrong. As often as you like; each call gives an equal
-     * value or an equal exception.
+     * Waits for the end of the job, and returns its value or throws its error. May be called again: each call returns
+     * an equal value or throws an equal exception.
      *
-     * Signals are served meanwhile (`pcntl_async_signals`), and so is PHP's time limit; an exception that a signal
-     * handler throws ends the wait, and the work goes on.
+     * Signals (`pcntl_async_signals`) and PHP's time limit are handled meanwhile; an exception that a signal handler
+     * throws ends the wait, and the job goes on.
      *
-     * @param float|null $timeout seconds, 0 and more; 0 only looks, null waits without end
+     * @param float|null $timeout seconds, 0 or more; 0 does not wait, null waits without limit
      *
      * @return T
      *
-     * @throws TimeoutException code 400: the time was over before the work was, which goes on; or the work itself took
-     *     longer than it may (then {@see isDone()} is true)
-     * @throws CancelledException code 500: it was cancelled
-     * @throws StateException code 800: it belongs to the process that this one was forked from
-     * @throws Exception whatever else went wrong with the work
+     * @throws TimeoutException code 400: the timeout has passed, and the job goes on; or the job itself has exceeded
+     *     its own timeout (then {@see isDone()} is true)
+     * @throws CancelledException code 500: the job was cancelled
+     * @throws StateException code 800: the future belongs to the process that this one was forked from
+     * @throws Exception any other error of the job
      * @throws \ValueError the timeout is negative or not a number
      */
     public function wait(?float $timeout = null): mixed
@@ -63,9 +63,9 @@ final class Future
     }
 
     /**
-     * Stops the work. A build that others wait for too goes on for them.
+     * Cancels the job. A build that other callers wait for goes on for them.
      *
-     * @return bool true: it had not ended, and {@see wait()} now throws {@see CancelledException}; false: it had ended
+     * @return bool true: {@see wait()} now throws {@see CancelledException}; false: the job had ended before
      */
     public function cancel(): bool
     {
@@ -73,7 +73,7 @@ final class Future
     }
 
     /**
-     * Where it stands. Never waits.
+     * The state of the job. Never waits.
      *
      * @return 'pending'|'running'|'done'|'failed'|'cancelled'
      */

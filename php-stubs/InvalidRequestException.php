@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\InvalidRequestException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\InvalidRequestException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,8 +9,8 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Code 200: a request breaks the rules. The message tells all that is wrong with it, and so does {@see violations()} for
- * programs. Nothing was sent anywhere, except where the server itself refused it.
+ * Code 200: a request is invalid. The message lists all errors, and {@see violations()} returns them for programs.
+ * Nothing was sent, unless the server itself has refused the request.
  *
  * ```php
  * try {
@@ -23,7 +23,7 @@ namespace Pillion;
 final class InvalidRequestException extends Exception
 {
     /**
-     * Everything that is wrong: the field as it stands in the request (`plugins[3].tag`), and what is wrong with it.
+     * All errors: the path of the field in the request (`plugins[3].tag`), and the message.
      *
      * @return list<array{field: string, message: string}>
      */

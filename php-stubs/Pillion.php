@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Functions of the namespace Pillion: what goes for all futures, whoever gave them. For IDEs and static analysers;
- * never loaded where the extension is.
+ * Functions of the namespace Pillion: futures of all kinds, and the status. For IDEs and static analysers; not loaded
+ * where the extension is.
  */
 
 declare(strict_types=1);
@@ -10,10 +10,11 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Waits until at least one of the futures is done, and returns those that are, under their keys and in their order.
+ * Waits until at least one of the futures is done, and returns the futures that are done, under their keys and in their
+ * order.
  *
- * A future counts as done when it has a value, has failed or was cancelled: its {@see Future::wait()} then returns or
- * throws at once. Signals are served meanwhile (`pcntl_async_signals`), and so is PHP's time limit; an exception that a
+ * A future is done when it has a value, has failed or was cancelled: its {@see Future::wait()} then returns or
+ * throws at once. Signals (`pcntl_async_signals`) and PHP's time limit are handled meanwhile; an exception that a
  * signal handler throws ends the wait.
  *
  * ```php
@@ -30,9 +31,9 @@ namespace Pillion;
  * @template F of Future<mixed>
  *
  * @param array<K, F> $futures with any keys; an empty one returns at once
- * @param float|null $timeout seconds, 0 and more; 0 only looks, null waits without end
+ * @param float|null $timeout seconds, 0 or more; 0 does not wait, null waits without limit
  *
- * @return array<K, F> empty where none was done in time
+ * @return array<K, F> empty if none was done in time
  *
  * @throws StateException code 800: a future belongs to the process that this one was forked from
  * @throws \TypeError an element is no future
@@ -45,10 +46,9 @@ function select(array $futures, ?float $timeout = null): array
 
 /**
  * A stream that turns readable when a future of this thread is done, for event loops: Revolt, ReactPHP,
- * `stream_select()`. There is nothing in it that is worth reading: call {@see completed()} when it turns readable, which
- * also drains it.
+ * `stream_select()`. Its content has no meaning: call {@see completed()} when it turns readable, which also drains it.
  *
- * Every call in a request gives the same stream; where it was closed, a new one. In a forked child a new one too.
+ * Every call in a request returns the same stream; a new one after it was closed, and in a forked child.
  *
  * ```php
  * Revolt\EventLoop::onReadable(Pillion\notifier(), function (): void {
@@ -68,10 +68,10 @@ function notifier()
 }
 
 /**
- * The futures of this thread that have become done since the last call, each once, in the order in which they did: the
- * very objects that were handed out. Those that PHP has dropped meanwhile are left out. Never waits.
+ * The futures of this thread that have completed since the last call, each once, in the order of completion: the same
+ * objects that were returned before. Futures that PHP has freed meanwhile are left out. Never waits.
  *
- * Takes nothing away from {@see select()} and {@see Future::wait()}, nor they from it.
+ * Independent of {@see select()} and {@see Future::wait()}.
  *
  * @return list<Future<mixed>>
  *
@@ -83,23 +83,23 @@ function completed(): array
 }
 
 /**
- * Everything about Pillion in this process and on this host, for a health page. Starts nothing, and holds no secret.
+ * The state of Pillion in this process and on this host, for a health page. Starts nothing, and contains no secret.
  * Fields may be added.
  *
  * - `mode`: the server API, such as `cli`, `fpm-fcgi`, `frankenphp`.
- * - `runtime.jobs`: what is under way in this process; `seconds` since it was asked for.
- * - `heap`: what the extension itself holds in memory now.
- * - `host.steward`: whether this process does the host's duties at the moment.
- * - `host.workers`: all processes on the host that have used Pillion's background; `seconds` since they did first.
- * - `workers`: all workers of the host, one for each PHP thread: FrankenPHP's and RoadRunner's workers and loops of one's own
- *   from their first request on, php-fpm's children from their first job on. `busy`: for how many seconds a request has been
- *   under way, else null; `idle`: seconds since the last one ended. `requests`, `memory` and `durations.last` are the
- *   thread's, `p50` and `p99` its process's; `leaks`: how many entries {@see Worker\leaks()} has there.
- * - `velox.reason`: why builds are off, where a bad setting has switched them off.
+ * - `runtime.jobs`: jobs of this process that have not ended; `seconds` since they were submitted.
+ * - `heap`: memory that the extension itself uses.
+ * - `host.steward`: whether this process is the leader, which does the periodic work of the host.
+ * - `host.workers`: all processes of the host that have used Pillion's runtime; `seconds` since they first did.
+ * - `workers`: all workers of the host, one for each PHP thread: workers of FrankenPHP and RoadRunner and other loops
+ *   from their first request on, children of php-fpm from their first job on. `busy`: seconds since the current request
+ *   began, else null; `idle`: seconds since the last one ended. `requests`, `memory` and `durations.last` are the
+ *   thread's, `p50` and `p99` the process's; `leaks`: the number of entries that {@see Worker\leaks()} returns there.
+ * - `velox.reason`: the bad setting that has disabled builds, if one has.
  * - `velox.builds`: as {@see Velox\builds()}.
- * - `sentry.dsn`: the project, without its key; `sentry.queued`: envelopes of this process that wait.
- * - `artifacts`: as {@see Artifacts\stats()}; or `enabled` alone, false, with a `reason` where the cache can't be opened.
- * - `problems`: what is wrong with the settings, one line each.
+ * - `sentry.dsn`: the project, without its key; `sentry.queued`: queued envelopes of this process.
+ * - `artifacts`: as {@see Artifacts\stats()}; or only `enabled`, false, with a `reason` if the cache can't be opened.
+ * - `problems`: errors of the configuration, one line each.
  *
  * @return array{
  *     version: string,

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\QueueFullException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\QueueFullException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);

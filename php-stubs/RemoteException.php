@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\RemoteException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\RemoteException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,7 +9,7 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Code 700: a server could not be reached, went away, or broke its protocol; also after all attempts.
+ * Code 700: after all attempts, a server could not be reached, closed the connection, or violated its protocol.
  */
 final class RemoteException extends Exception
 {

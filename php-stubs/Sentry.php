@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Functions of the namespace Pillion\Sentry: fire and forget, and yet nothing is lost. For IDEs and static analysers; never
- * loaded where the extension is.
+ * Functions of the namespace Pillion\Sentry: a crash-safe transport that never blocks. For IDEs and static analysers;
+ * not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -10,20 +10,21 @@ declare(strict_types=1);
 namespace Pillion\Sentry;
 
 /**
- * Takes an envelope into the outbox and returns: no lock, no system call on the way. From there on it survives
- * the death of this process at any instant. The background sends it by Sentry's rules: rate limits that all processes of
- * the machine share, gzip, retry after connection trouble, dead letters, client reports.
+ * Puts an envelope into the outbox and returns, without a lock or a system call. From then on the envelope survives a
+ * crash of this process at any time. The runtime sends it by Sentry's rules: rate limits that all processes of the host
+ * share, gzip, retry after network errors, dead letters, client reports.
  *
- * The header's `sent_at` is written anew when the envelope goes; every other byte stays as it is.
+ * The header's `sent_at` is set when the envelope is sent; every other byte stays as it is.
  *
- * @param string $envelope as Sentry's SDKs make them: a line with the header, then items
- * @param string|null $dsn the project; null or empty: the one that the envelope's header names, else `pillion.sentry_dsn`
+ * @param string $envelope in the format of Sentry's SDKs: a line with the header, then items
+ * @param string|null $dsn the project; null or empty: that of the envelope's header, else `pillion.sentry_dsn`
  *
- * @return bool true: it is in the outbox. False: Sentry is switched off, there is no project, the envelope has no item, is
- *     larger than `pillion.sentry_max_payload_size`, or the outbox is full of what matters more; the last two are counted
+ * @return bool true: it is in the outbox. False: Sentry is disabled, no project is set, the envelope has no item or is
+ *     larger than `pillion.sentry_max_payload_size`, or the outbox is full of envelopes of higher priority; the last
+ *     two are counted
  *
- * @throws \Pillion\InvalidRequestException code 200: it is no envelope
- * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
+ * @throws \Pillion\InvalidRequestException code 200: the envelope is invalid
+ * @throws \Pillion\ConfigException code 100: the DSN or a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: no memory
  */
 function send(string $envelope, ?string $dsn = null): bool
@@ -32,17 +33,17 @@ function send(string $envelope, ?string $dsn = null): bool
 }
 
 /**
- * As {@see send()} for several envelopes. Where one of them is none, nothing is taken.
+ * As {@see send()} for several envelopes. If one of them is invalid, none is sent.
  *
  * @template K of array-key
  *
  * @param array<K, string> $envelopes
  * @param string|null $dsn as of {@see send()}
  *
- * @return array<K, bool> what {@see send()} would have returned for each
+ * @return array<K, bool> for each, the result of {@see send()}
  *
- * @throws \Pillion\InvalidRequestException code 200: each that is no envelope, such as `envelopes[3]`
- * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
+ * @throws \Pillion\InvalidRequestException code 200: names each invalid envelope, such as `envelopes[3]`
+ * @throws \Pillion\ConfigException code 100: the DSN or a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: no memory
  */
 function send_batch(array $envelopes, ?string $dsn = null): array
@@ -51,25 +52,25 @@ function send_batch(array $envelopes, ?string $dsn = null): array
 }
 
 /**
- * Makes an envelope of an event and takes it in: for a script without an SDK. What is missing is added: `event_id`,
+ * Sends an event in an envelope of its own: for scripts without an SDK. Missing fields are added: `event_id`,
  * `timestamp`, `platform`, `level` (error; not to a transaction) and `sdk`.
  *
- * No content is refused. Bytes that are no UTF-8 become U+FFFD, `INF` and `NAN` null, a `JsonSerializable` what it gives, a
- * `DateTimeInterface` its time, an enum its value or name, every other object its class' name. An `event_id` that is none is
- * replaced. Cut, and marked with `…`, is what nests deeper than 32 levels, a text of more than 64 KiB, and what makes the event
- * larger than 960 KiB; an array that holds itself becomes `*RECURSION*`.
+ * No content is refused. Bytes that are not UTF-8 become U+FFFD, `INF` and `NAN` null, a `JsonSerializable` its JSON, a
+ * `DateTimeInterface` its time, an enum its value or name, every other object the name of its class. An invalid
+ * `event_id` is replaced. Values nested deeper than 32 levels, strings of more than 64 KiB, and values beyond an event
+ * size of 960 KiB are cut and marked with `…`; an array that contains itself becomes `*RECURSION*`.
  *
  * ```php
  * Sentry\capture(['message' => 'the disk is full', 'level' => 'fatal', 'tags' => ['disk' => '/srv']]);
  * Sentry\capture(['exception' => ['values' => [['type' => $e::class, 'value' => $e->getMessage()]]]]);
  * ```
  *
- * @param array<string, mixed> $event as Sentry's event payload; with `type` `transaction`, a transaction
+ * @param array<string, mixed> $event Sentry's event payload; a transaction if its `type` is `transaction`
  * @param string|null $dsn as of {@see send()}
  *
- * @return string|null the event's id, 32 hexadecimal digits; null: as false of {@see send()}
+ * @return string|null the event's id, 32 hexadecimal digits; null where {@see send()} returns false
  *
- * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
+ * @throws \Pillion\ConfigException code 100: the DSN or a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: no memory
  */
 function capture(array $event, ?string $dsn = null): ?string
@@ -78,12 +79,12 @@ function capture(array $event, ?string $dsn = null): ?string
 }
 
 /**
- * Waits until nothing of this process waits any more, and doesn't let logs and reports wait for company meanwhile. There is
- * seldom a reason: envelopes are safe without it.
+ * Waits until all envelopes of this process have been sent; logs and reports are not batched meanwhile. Seldom needed:
+ * envelopes are safe without it.
  *
  * @param float|null $timeout seconds, never exceeded; null: `pillion.shutdown_timeout`
  *
- * @return bool true: all were sent, or refused by Sentry, or given up and kept as dead letters. False: some wait still
+ * @return bool true: all were sent, refused by Sentry, or stored as dead letters. False: some are still queued
  *
  * @throws \Pillion\StateException code 800: during shutdown
  * @throws \ValueError the timeout is negative or no number
@@ -94,9 +95,9 @@ function flush(?float $timeout = null): bool
 }
 
 /**
- * The settings as they hold. Reads nothing else and takes a microsecond: cheap enough for each request. Fields may be added.
+ * The settings in effect. Takes a microsecond: cheap enough for each request. Fields may be added.
  *
- * - `transport`: the settings of that section, in seconds and bytes; `proxy`: whether there is one.
+ * - `transport`: the settings of that section, in seconds and bytes; `proxy`: whether one is set.
  *
  * @return array{
  *     enabled: bool,
@@ -112,7 +113,7 @@ function flush(?float $timeout = null): bool
  *     },
  * }
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  */
 function settings(): array
 {
@@ -120,15 +121,16 @@ function settings(): array
 }
 
 /**
- * The state of this machine's outboxes, named as RoadRunner's Sentry plugin names it. Fields may be added.
- * Adds up words that the processes share: it takes some microseconds, whatever waits.
+ * The state of this host's outboxes, with the names of RoadRunner's Sentry plugin. Fields may be added.
+ * Reads shared counters: it takes a few microseconds, however much is queued.
  *
- * - `queue.queue_length`: envelopes that wait in all processes; `queue.here`: in this one.
+ * - `queue.queue_length`: queued envelopes of all processes; `queue.here`: of this one.
  * - `queue.retry_queue_length`: dead letters.
- * - `queue.bytes`: of all outboxes. `queue.durable`: false where no file could be made, and envelopes die with the process.
- * - `rate_limits`: for each rate-limited category of the configured project (`all`: everything), until
- *   when, as RFC 3339.
- * - `transport`: the settings of that section as they hold, in seconds and bytes; `proxy`: whether there is one.
+ * - `queue.bytes`: of all outboxes. `queue.durable`: false if no file could be created, and envelopes are lost with the
+ *   process.
+ * - `rate_limits`: for each rate-limited category of the configured project (`all`: every category), the end of
+ *   the limit, as RFC 3339.
+ * - `transport`: the settings of that section in effect, in seconds and bytes; `proxy`: whether one is set.
  *
  * @return array{
  *     enabled: bool,
@@ -153,7 +155,7 @@ function settings(): array
  *     },
  * }
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown
  */
 function status(): array
@@ -162,14 +164,15 @@ function status(): array
 }
 
 /**
- * The rate limits of a project. Envelopes sent meanwhile are queued, dropped and reported; a check beforehand saves
- * the work of building them. Cheap: reads shared memory only.
+ * The rate limits of a project. Envelopes of limited categories are dropped and reported by the runtime; a check
+ * beforehand saves building them. Cheap: reads shared memory only.
  *
  * @param string|null $dsn the project; null: that of `pillion.sentry_dsn`
  *
- * @return array<string, float> seconds for each category (`error`, `transaction`, `log_item`, …), and `all` for everything
+ * @return array<string, float> seconds for each category (`error`, `transaction`, `log_item`, …), and `all` for every
+ *     category
  *
- * @throws \Pillion\ConfigException code 100: the DSN is wrong, or a setting is bad
+ * @throws \Pillion\ConfigException code 100: the DSN or a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown
  */
 function rate_limits(?string $dsn = null): array
@@ -178,12 +181,13 @@ function rate_limits(?string $dsn = null): array
 }
 
 /**
- * What was counted on this machine since it started, over all processes, living and dead. Fields may be added.
+ * Counters of this host since its start, of all processes, dead ones included. Fields may be added.
  *
- * - `events_sent`, `events_failed` (refused by Sentry, or not understood), `events_rate_limit`, `total_retries`: as
- *   RoadRunner's plugin names them; an event is an envelope.
- * - `events_dropped`: had no room. `events_adopted`: left by processes that died. `events_torn`: their writer died over them.
- * - `send_seconds`: mean time of a request. `wait_seconds`: mean time from being taken in to Sentry's answer.
+ * - `events_sent`, `events_failed` (refused by Sentry, or with an answer that is not understood), `events_rate_limit`,
+ *   `total_retries`: as RoadRunner's plugin names them; an event is an envelope.
+ * - `events_dropped`: the outbox was full. `events_adopted`: taken over from processes that died. `events_torn`: the
+ *   process died while it wrote them.
+ * - `send_seconds`: mean time of a request. `wait_seconds`: mean time from `send()` to Sentry's answer.
  *
  * @return array{
  *     events_sent: int,
@@ -204,7 +208,7 @@ function rate_limits(?string $dsn = null): array
  *     wait_seconds: float|null,
  * }
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown
  */
 function metrics(): array
@@ -213,9 +217,9 @@ function metrics(): array
 }
 
 /**
- * Envelopes that were given up after connection trouble, the newest first.
+ * Envelopes that could not be delivered after all attempts, the newest first.
  *
- * @param int $limit at most so many
+ * @param int $limit maximum number
  *
  * @return list<array{
  *     id: string,
@@ -228,7 +232,7 @@ function metrics(): array
  *     types: list<string>,
  * }>
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown
  * @throws \ValueError the limit is negative
  */
@@ -238,13 +242,13 @@ function dead_letters(int $limit = 100): array
 }
 
 /**
- * Takes dead letters into the outbox once more.
+ * Puts dead letters into the outbox again.
  *
- * @param string|null $id as {@see dead_letters()} gives it; null: all, the oldest first, as far as the outbox has room
+ * @param string|null $id from {@see dead_letters()}; null: all, the oldest first, as far as the outbox has space
  *
- * @return int how many
+ * @return int their number
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: no memory
  */
 function replay(?string $id = null): int

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Pillion\TimeoutException. For IDEs and static analysers; never loaded where the extension is.
+ * Pillion\TimeoutException. For IDEs and static analysers; not loaded where the extension is.
  */
 
 declare(strict_types=1);
@@ -9,8 +9,8 @@ declare(strict_types=1);
 namespace Pillion;
 
 /**
- * Code 400: a time was over. Where it was the time given to {@see Future::wait()}, the work goes on; where it was that of
- * a build, the build has failed.
+ * Code 400: a timeout has passed. If it was that of {@see Future::wait()}, the job goes on; if it was that of a build,
+ * the build has failed.
  */
 final class TimeoutException extends Exception
 {

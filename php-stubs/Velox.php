@@ -1,17 +1,17 @@
 <?php
 
 /*
- * Functions of the namespace Pillion\Velox: builds of RoadRunner binaries. For IDEs and static analysers; never loaded
+ * Functions of the namespace Pillion\Velox: builds of RoadRunner binaries. For IDEs and static analysers; not loaded
  * where the extension is.
  *
- * A request is an array as Velox's protocol has it. Names may also be written in camelCase, unknown ones are ignored,
- * null counts as absent:
+ * A request is an array in the format of Velox's protocol. Names may also be written in camelCase, unknown ones are
+ * ignored, null counts as absent:
  *
  * - `rr_version`: a release (`v2025.1.2`), `master`, or a commit of 7 to 40 hexadecimal digits.
  * - `plugins`: one or more; `module_name` is a Go module path, `tag` a release, a branch or a commit.
- * - `target_platform`: in Go's words; each of its parts is this host's where it is absent.
- * - `force_rebuild`: build anew, though there is an artifact; the new one takes its place.
- * - `request_id`: a UUID; one is made where there is none.
+ * - `target_platform`: with Go's names; absent parts are those of this host.
+ * - `force_rebuild`: build even if there is an artifact; the new one replaces it.
+ * - `request_id`: a UUID; generated if absent.
  * - `replaces`, `excludes`: directives of go.mod; `race`: with the race detector; `debug`: with debug information.
  */
 
@@ -23,8 +23,8 @@ use Pillion\Artifact;
 use Pillion\Future;
 
 /**
- * Asks for a RoadRunner binary, and returns in microseconds. A hit is done at once. For a miss the build runs in the
- * background; whoever asks for the same configuration on this host meanwhile, in whatever process, joins it.
+ * Requests a RoadRunner binary, and returns in microseconds. A hit completes at once. For a miss the build runs in the
+ * background; requests for the same configuration in any process of this host join it.
  *
  * ```php
  * $future = Velox\build([
@@ -38,9 +38,9 @@ use Pillion\Future;
  * copy($artifact->path, '/usr/local/bin/rr');
  * ```
  *
- * What the future's `wait()` throws, beside its own: {@see \Pillion\BuildFailedException} (300: it does not build),
- * {@see \Pillion\InvalidRequestException} (200: the server refused it), {@see \Pillion\RemoteException} (700: no server,
- * or none that speaks Velox), {@see \Pillion\TimeoutException} (400), {@see \Pillion\ConfigException} (100).
+ * The future's `wait()` also throws {@see \Pillion\BuildFailedException} (300: it does not build),
+ * {@see \Pillion\InvalidRequestException} (200: the server refused it), {@see \Pillion\RemoteException} (700: no
+ * server, or none that speaks Velox), {@see \Pillion\TimeoutException} (400), {@see \Pillion\ConfigException} (100).
  *
  * @param array{
  *     rr_version: string,
@@ -58,9 +58,9 @@ use Pillion\Future;
  *
  * @return Future<Artifact>
  *
- * @throws \Pillion\InvalidRequestException code 200: with everything that is wrong, before anything is sent
- * @throws \Pillion\ConfigException code 100: it is no hit and no server is set, or a setting is bad
- * @throws \Pillion\QueueFullException code 600: 10,000 jobs are under way in this process
+ * @throws \Pillion\InvalidRequestException code 200: names all errors; nothing has been sent
+ * @throws \Pillion\ConfigException code 100: it is not cached and no server is set, or a setting is invalid
+ * @throws \Pillion\QueueFullException code 600: 10,000 jobs are in progress in this process
  * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the system refuses a thread
  * @throws \ValueError the timeout is negative or not a number
  */
@@ -70,8 +70,8 @@ function build(array $request, ?float $timeout = null): Future
 }
 
 /**
- * Looks for a binary in the index: no I/O, no waiting, well under a microsecond for a key. Answers also while the server
- * is down or none is set. A request finds the binary of exactly that configuration.
+ * Looks for a binary in the index: no I/O, no waiting, well under a microsecond for a key. Answers also while the
+ * server is down or none is set. A request finds the binary of exactly that configuration.
  *
  * @param array{
  *     rr_version: string,
@@ -85,12 +85,12 @@ function build(array $request, ?float $timeout = null): Future
  *     debug?: bool,
  * }|string $requestOrKey a request, or a key of 16 lower-case hexadecimal digits
  *
- * @return Artifact|null null: there is none, or its time is up, or the cache is off
+ * @return Artifact|null null: it is absent or expired, or the cache is disabled
  *
- * @throws \Pillion\InvalidRequestException code 200: the request is wrong
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\InvalidRequestException code 200: the request is invalid
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  * @throws \Pillion\StateException code 900: the cache directory can't be opened
- * @throws \ValueError the string is no key
+ * @throws \ValueError the string is not a key
  */
 function find(array|string $requestOrKey): ?Artifact
 {
@@ -115,7 +115,7 @@ function find(array|string $requestOrKey): ?Artifact
  *
  * @return string 16 lower-case hexadecimal digits
  *
- * @throws \Pillion\InvalidRequestException code 200: the request is wrong
+ * @throws \Pillion\InvalidRequestException code 200: the request is invalid
  */
 function key(array $request): string
 {
@@ -123,10 +123,10 @@ function key(array $request): string
 }
 
 /**
- * How far a build is that any worker of this host has started.
+ * The progress of a build that any worker of this host has started.
  *
- * While it runs, the array is the one of {@see builds()} with `request_id`. For a minute after its end `state` is `done`
- * (with `key`, `path`, `size`, `sha256`) or `failed` (with `error`, a word, and `message`).
+ * While it runs, the array is the one of {@see builds()} with `request_id`. For a minute after its end `state` is
+ * `done` (with `key`, `path`, `size`, `sha256`) or `failed` (with `error`, a code, and `message`).
  *
  * @param string $requestId the request's own `request_id`
  *
@@ -149,9 +149,9 @@ function key(array $request): string
  *     sha256?: string,
  *     error?: string,
  *     message?: string,
- * }|null null: nobody on this host knows of it
+ * }|null null: unknown on this host
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  */
 function status(string $requestId): ?array
 {
@@ -159,15 +159,15 @@ function status(string $requestId): ?array
 }
 
 /**
- * What a lookup would find, and why. Looks at the index only, and counts as no lookup.
+ * The result of a lookup with its reason. Reads the index only, and is not counted as a lookup.
  *
- * - `canonical`: the text that the key is the hash of.
- * - `stored_key`: where the binary is or would be kept; another one than `key` where that belongs to a configuration
- *   that differs in the case of letters only.
- * - `reason`: `hit`; `absent`; `expired`; `moving_ref_expired` (its time was short because of `moving_ref`);
+ * - `canonical`: the text whose hash is the key.
+ * - `stored_key`: the key under which the binary is or would be stored; differs from `key` if that belongs to a
+ *   configuration that differs only in the case of letters.
+ * - `reason`: `hit`; `absent`; `expired`; `moving_ref_expired` (its lifetime was short because of `moving_ref`);
  *   `other_configuration` (see `stored_key`); `cache_off`.
- * - `moving_ref`: the first tag or version that may mean something else tomorrow, if there is one.
- * - `created`, `expires`: Unix time in seconds, of what the index holds.
+ * - `moving_ref`: the first tag or version that can point to another commit later, if there is one.
+ * - `created`, `expires`: Unix time in seconds, of the artifact in the index.
  *
  * @param array{
  *     rr_version: string,
@@ -192,8 +192,8 @@ function status(string $requestId): ?array
  *     expires: float|null,
  * }
  *
- * @throws \Pillion\InvalidRequestException code 200: the request is wrong
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\InvalidRequestException code 200: the request is invalid
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  */
 function explain(array $request): array
 {
@@ -201,14 +201,14 @@ function explain(array $request): array
 }
 
 /**
- * All builds in flight on this host, whichever process started them.
+ * All builds in progress on this host, of all processes.
  *
- * - `request_ids`: of all who wait for it.
- * - `state`: `queued` (waits for one of `pillion.velox_max_concurrent_builds`), `building`, `retrying` (pauses before the
- *   next attempt), `downloading` (the binary is on its way here).
- * - `attempt`: tries at the server until now.
+ * - `request_ids`: of all requests that wait for it.
+ * - `state`: `queued` (waits for one of `pillion.velox_max_concurrent_builds`), `building`, `retrying` (pauses before
+ *   the next attempt), `downloading` (the binary is being transferred).
+ * - `attempt`: number of attempts at the server so far.
  * - `started`: Unix time in seconds; `elapsed`: seconds since then.
- * - `lines`: the last lines of the build's log, where the server tells them while it builds (`pillion velox` does).
+ * - `lines`: the last lines of the build's log, if the server sends them while it builds (`pillion velox` does).
  * - `pid`: the process that builds.
  *
  * @return list<array{
@@ -226,7 +226,7 @@ function explain(array $request): array
  *     pid: int,
  * }>
  *
- * @throws \Pillion\ConfigException code 100: a setting is bad
+ * @throws \Pillion\ConfigException code 100: a setting is invalid
  */
 function builds(): array
 {
