@@ -1,7 +1,7 @@
 <?php
 
 /*
- * As much of spiral/goridge 4 as the bridge meets: classes of its names and signatures, written for the tests.
+ * The part of spiral/goridge 4 that the bridge uses: classes with its names and signatures, written for the tests.
  */
 
 declare(strict_types=1);

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * What tests of the bridge load: its classes, and beside them the SDK and goridge, or what stands for them here.
+ * Loads the bridge for its tests, with the SDK and goridge, or their substitutes.
  */
 
 declare(strict_types=1);

@@ -1,8 +1,8 @@
 <?php
 
 /*
- * As much of sentry-php 4 as the bridge meets: classes of its names and signatures, written for the tests, which have the real
- * one where the environment names it (SENTRY_SDK). What they do is what the real ones do, in few words.
+ * The part of sentry-php 4 that the bridge uses: classes with its names, signatures and behaviour, written for the
+ * tests, which use the real SDK if the environment names it (SENTRY_SDK).
  */
 
 declare(strict_types=1);
@@ -403,7 +403,7 @@ namespace Sentry\Serializer {
             $header = ['sent_at' => gmdate('Y-m-d\TH:i:s\Z'), 'dsn' => (string) $this->options->getDsn(), 'event_id' => (string) $event->getId()];
 
             $payload = ['message' => $event->message] + array_filter(['extra' => $event->getExtra(), 'contexts' => $event->getContexts(), 'request' => $event->getRequest()]);
-            // As the real one: bad text is replaced, INF becomes 0, too deep is an exception.
+            // As the real one: invalid text is replaced, INF becomes 0, too deep is an exception.
             $encode = static function (mixed $data): string {
                 $json = json_encode($data, \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PARTIAL_OUTPUT_ON_ERROR);
 
@@ -538,7 +538,7 @@ namespace Sentry\Transport {
 
                 return new Result(ResultStatus::unknown());
             }
-            // No float, no space and no longer limit that stays: as little as the real one understands.
+            // No float, no space, and a longer limit does not stay: the real one parses no more.
             foreach (array_filter(explode(',', $response->getHeaderLine('X-Sentry-Rate-Limits'))) as $limit) {
                 [$seconds, $category] = explode(':', $limit);
                 ctype_digit($seconds) || throw new \LogicException("the SDK would not understand '{$seconds}'");

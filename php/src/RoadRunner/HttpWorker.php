@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Pillion\Bridge\RoadRunner;
 
 /**
- * RoadRunner's HTTP worker without RoadRunner's PHP packages. `Pillion\Worker\loop()` runs it; by hand it is
+ * RoadRunner's HTTP worker without RoadRunner's PHP packages. `Pillion\Worker\loop()` runs it; a loop of one's own is
  *
  *     $worker = new HttpWorker();
  *     while ($request = $worker->waitRequest()) {
@@ -18,7 +18,7 @@ namespace Pillion\Bridge\RoadRunner;
  *         }
  *     }
  *
- * and Pillion notices where each request begins and ends by the calls of {@see waitRequest()}.
+ * and Pillion detects the start and the end of each request by the calls of {@see waitRequest()}.
  */
 final class HttpWorker
 {
@@ -27,8 +27,8 @@ final class HttpWorker
     private bool $isStreaming = false;
 
     /**
-     * @param resource|null $in what RoadRunner writes to; with $out, else both are what `RR_RELAY` says
-     * @param resource|null $out what it reads from
+     * @param resource|null $in the stream that RoadRunner writes to; with $out, else both are opened by `RR_RELAY`
+     * @param resource|null $out the stream that RoadRunner reads from
      */
     public function __construct(mixed $in = null, mixed $out = null)
     {
@@ -36,9 +36,9 @@ final class HttpWorker
     }
 
     /**
-     * The next request; null: RoadRunner says stop, or is gone.
+     * Waits for the next request. Returns null if RoadRunner stops the worker, or is gone.
      *
-     * @throws WireException RoadRunner can't be understood
+     * @throws WireException RoadRunner's frames are invalid
      */
     public function waitRequest(): ?Request
     {
@@ -49,7 +49,7 @@ final class HttpWorker
             } elseif ($stream === 0) {
                 return Request::fromMessage($context, $body);
             }
-            // Else it is about a stream that was at its end before RoadRunner heard of that.
+            // Else RoadRunner has stopped a stream that had ended meanwhile.
         }
 
         return null;
@@ -58,9 +58,9 @@ final class HttpWorker
     /**
      * Answers the request.
      *
-     * @param mixed $answer what {@see Response::from()} takes
+     * @param mixed $answer anything that {@see Response::from()} accepts
      *
-     * @throws \InvalidArgumentException it is no answer; nothing has been sent
+     * @throws \InvalidArgumentException the answer is invalid; nothing has been sent
      * @throws WireException RoadRunner is gone
      */
     public function respond(mixed $answer): void
@@ -81,14 +81,15 @@ final class HttpWorker
             if (!$this->isStreaming) {
                 throw $thrown;
             }
-            // The status is with the client: all that is left is to end, and to tell.
+            // The status has been sent: the answer can only be ended, and the error be logged.
             $this->wire->send(Wire::PROTOBUF, '');
             error_log("A response broke off: {$thrown}");
         }
     }
 
     /**
-     * Answers the request with status 500; RoadRunner writes the exception into its log, and in debug mode to the client.
+     * Answers the request with status 500; RoadRunner writes the exception into its log, and in debug mode to the
+     * client.
      *
      * @throws WireException RoadRunner is gone
      */
@@ -98,8 +99,8 @@ final class HttpWorker
     }
 
     /**
-     * Gives the request back: RoadRunner hands it to another worker, and says stop to this one, which is waited for. Whoever
-     * ends before that may end before RoadRunner has read what was sent, and closes the wire on it.
+     * Returns the request: RoadRunner sends it to another worker, and stops this one, which waits for that. A worker
+     * that ends earlier may close the relay before RoadRunner has read the return.
      *
      * @throws WireException RoadRunner is gone
      */
@@ -125,7 +126,7 @@ final class HttpWorker
         $this->wire->send(Wire::PROTOBUF, $this->isStreaming ? '' : $head);
     }
 
-    /** Whether the client has gone away in the middle of a stream. */
+    /** Whether the client has disconnected during a stream. */
     private function isUnwanted(): bool
     {
         while ($this->wire->hasInput()) {
@@ -140,7 +141,7 @@ final class HttpWorker
         return false;
     }
 
-    /** A word of RoadRunner's about the worker itself. */
+    /** Handles a control frame, which is about the worker itself. */
     private function obey(string $word): void
     {
         $word = json_decode($word, true);

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Pillion\Bridge\RoadRunner;
 
 /**
- * Protocol Buffers, as far as RoadRunner's HTTP messages need them: github.com/roadrunner-server/api, http/v1/http.proto.
- * Fields that are not known are skipped.
+ * Protocol Buffers, as far as RoadRunner's HTTP messages need them: github.com/roadrunner-server/api,
+ * http/v1/http.proto. Fields that are not known are skipped.
  *
  * @internal
  */
@@ -18,11 +18,11 @@ final class Message
     private const FIXED32 = 5;
 
     /**
-     * The values of each field, by its number.
+     * The values of each field, by the number of the field.
      *
      * @return array<int, list<int|string>>
      *
-     * @throws WireException it is cut off, or no message
+     * @throws WireException the bytes are truncated, or no message
      */
     public static function decode(string $message): array
     {
@@ -46,20 +46,20 @@ final class Message
         return $fields;
     }
 
-    /** A field that holds a number. */
+    /** A numeric field. */
     public static function number(int $field, int $value): string
     {
         return self::encode($field << 3 | self::VARINT) . self::encode($value);
     }
 
-    /** A field that holds text, or another message. */
+    /** A field with text, or with another message. */
     public static function bytes(int $field, string $value): string
     {
         return self::encode($field << 3 | self::BYTES) . self::encode(strlen($value)) . $value;
     }
 
     /**
-     * A map from names to lists, entry by entry.
+     * Encodes a map from names to lists.
      *
      * @param iterable<int|string, list<string>> $map
      */
@@ -78,7 +78,7 @@ final class Message
     }
 
     /**
-     * The same the other way.
+     * Decodes a map from names to lists.
      *
      * @param list<int|string> $entries
      *

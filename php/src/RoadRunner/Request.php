@@ -5,22 +5,22 @@ declare(strict_types=1);
 namespace Pillion\Bridge\RoadRunner;
 
 /**
- * A request as RoadRunner hands it over, where no PSR-7 is at hand.
+ * A request of RoadRunner's, for applications without PSR-7.
  *
  * @phpstan-type Uploads array<array-key, Upload|array<array-key, mixed>>
  */
 final readonly class Request
 {
     /**
-     * @param string $uri the whole of it: `http://example.com/path?query`
+     * @param string $uri complete: `http://example.com/path?query`
      * @param string $protocol `HTTP/1.1`
-     * @param array<string, list<string>> $headers by their names as Go writes them: `Content-Type`
+     * @param array<string, list<string>> $headers by their canonical names: `Content-Type`
      * @param array<string, string> $cookies decoded
      * @param array<array-key, mixed> $query
-     * @param array<array-key, mixed>|null $parsedBody the fields of a form; null: the body was none
+     * @param array<array-key, mixed>|null $parsedBody the fields of a form; null: the body is not a form
      * @param Uploads $uploads in the shape of the form's field names
-     * @param array<string, list<string>> $attributes what RoadRunner's middleware tells
-     * @param string $body as it came; empty for a form, which RoadRunner has parsed (unless `http.raw_body` is on)
+     * @param array<string, list<string>> $attributes attributes set by RoadRunner's middleware
+     * @param string $body unparsed; empty for a form, which RoadRunner has parsed (unless `http.raw_body` is on)
      */
     public function __construct(
         public string $method,
@@ -45,7 +45,7 @@ final readonly class Request
         return is_string($path) && $path !== '' ? $path : '/';
     }
 
-    /** A header, its lines joined with `, `; empty where there is none. */
+    /** A header, its lines joined with `, `; empty if absent. */
     public function header(string $name): string
     {
         foreach ($this->headers as $found => $lines) {
@@ -58,9 +58,9 @@ final readonly class Request
     }
 
     /**
-     * From RoadRunner's `http.v1.Request` and the body behind it.
+     * Creates a request from RoadRunner's `http.v1.Request` and the body that follows it.
      *
-     * @throws WireException it is none
+     * @throws WireException the message is invalid
      *
      * @internal
      */
@@ -104,7 +104,7 @@ final readonly class Request
     {
         $uploads = [];
         foreach (array_filter($tree, is_array(...)) as $key => $node) {
-            // A field of the form may be called `name` too: then there is a table behind it, and no text.
+            // A field of the form may be named `name` too: then its value is an array, not a string.
             $uploads[$key] = is_string($node['name'] ?? null) && is_int($node['error'] ?? null)
                 ? self::upload($node)
                 : self::uploads($node);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Pillion\Bridge\RoadRunner;
 
 /**
- * What is answered, where no PSR-7 is at hand. Handlers may give other things too: see {@see from()}.
+ * A response, for applications without PSR-7. Handlers may return other values too: {@see from()}.
  */
 final readonly class Response
 {
@@ -16,7 +16,7 @@ final readonly class Response
 
     /**
      * @param array<string, string|int|float|list<string|int|float>> $headers
-     * @param string|iterable<mixed>|resource $body a generator and a stream are sent piece by piece, as they come
+     * @param string|iterable<mixed>|resource $body a generator or a stream is sent in chunks
      *
      * @throws \InvalidArgumentException the status or a header can't be sent
      */
@@ -32,10 +32,10 @@ final readonly class Response
     }
 
     /**
-     * What a handler may give: a response; a PSR-7 one; `[status, headers, body]`, also with these names as keys; text, which
-     * is HTML; or nothing.
+     * Creates a response from the result of a handler: a response; a PSR-7 response; `[status, headers, body]`, also
+     * with these names as keys; a string, which is HTML; or null.
      *
-     * @throws \InvalidArgumentException it is none of these
+     * @throws \InvalidArgumentException any other value
      */
     public static function from(mixed $given): self
     {
@@ -53,7 +53,7 @@ final readonly class Response
     }
 
     /**
-     * The body piece by piece.
+     * The chunks of the body.
      *
      * @return iterable<string>
      */
@@ -140,7 +140,7 @@ final readonly class Response
     }
 
     /**
-     * A PSR-7 stream: at once where it is small.
+     * The body of a PSR-7 stream: as one string if it is small.
      *
      * @return string|iterable<mixed>
      */

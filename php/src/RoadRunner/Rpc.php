@@ -1,8 +1,8 @@
 <?php
 
 /*
- * RoadRunner's RPC for applications that speak to its Sentry plugin: the plugin's four calls are answered by the extension, without
- * a connection; all others go to the real one.
+ * RoadRunner's RPC for applications that call its Sentry plugin: the extension answers the plugin's four calls without
+ * a connection; all other calls go through the given RPC.
  */
 
 declare(strict_types=1);
@@ -23,7 +23,7 @@ final class Rpc implements RPCInterface
     private readonly SentryPlugin $plugin;
 
     /**
-     * @param RPCInterface|null $rpc the connection to RoadRunner; null: there is none, and only the Sentry plugin's calls work
+     * @param RPCInterface|null $rpc the connection to RoadRunner; null: only the Sentry plugin's calls work
      */
     public function __construct(private ?RPCInterface $rpc = null)
     {

@@ -1,8 +1,8 @@
 <?php
 
 /*
- * The calls of RoadRunner's Sentry plugin, in its shapes: SendEvent, SendBatch, GetStatus, GetMetrics. An id that is none of Sentry's
- * is answered as it was given, and sent as a UUID that always follows from it.
+ * The calls of RoadRunner's Sentry plugin, with its arguments and results: SendEvent, SendBatch, GetStatus, GetMetrics.
+ * An id that is not a Sentry id is answered unchanged, and sent as a UUID derived from it.
  */
 
 declare(strict_types=1);
@@ -21,7 +21,7 @@ use stdClass;
  */
 final class SentryPlugin
 {
-    /** The names of the plugin for types, and Sentry's categories of them. */
+    /** The plugin's types, with Sentry's categories. */
     private const CATEGORIES = [
         'event' => 'error',
         'error' => 'error',
@@ -30,7 +30,7 @@ final class SentryPlugin
         'sessions' => 'session',
     ];
 
-    /** A namespace of our own for UUIDs that are made of names (RFC 9562 §5.5). */
+    /** The namespace of name-based UUIDs (RFC 9562 §5.5). */
     private const NAMESPACE = '6a1f0c52d3a84e0e9d0d2f3c7b5e9a41';
 
     private const AS_IT_WAS = \JSON_THROW_ON_ERROR | \JSON_PRESERVE_ZERO_FRACTION | \JSON_UNESCAPED_UNICODE | \JSON_UNESCAPED_SLASHES;
@@ -60,7 +60,7 @@ final class SentryPlugin
     {
         $text = static fn (string $name): string => \is_scalar($event[$name] ?? null) ? (string) $event[$name] : '';
         $payload = $event['payload'] ?? '';
-        // Some clients leave it as it is. `json_encode()` would make 0 of INF and NAN.
+        // Some clients don't encode it. `json_encode()` would encode INF and NAN as 0.
         if (\is_array($payload)) {
             array_walk_recursive($payload, static function (mixed &$value): void {
                 $value = \is_float($value) && !is_finite($value) ? null : $value;
@@ -103,8 +103,8 @@ final class SentryPlugin
     }
 
     /**
-     * An envelope of a payload: of an event's JSON, or the envelope that the payload is already (as later versions of the plugin
-     * have it). Null: it is neither.
+     * The envelope of a payload: of an event's JSON, or the payload itself if it is an envelope (as in later versions
+     * of the plugin). Null if it is neither.
      */
     private static function envelope(string $uuid, string $type, string $payload): ?string
     {
@@ -112,7 +112,7 @@ final class SentryPlugin
         $header = json_decode($first);
         $item = json_decode(explode("\n", $rest, 2)[0]);
         if ($header instanceof stdClass && $item instanceof stdClass && isset($item->type)) {
-            // The plugin's project counts, and not the one that the application was told.
+            // The plugin's project is used, and not that of the application.
             unset($header->dsn);
 
             return json_encode($header, self::AS_IT_WAS) . "\n{$rest}";
@@ -125,7 +125,7 @@ final class SentryPlugin
         if (!$data instanceof stdClass) {
             return null;
         }
-        // The one in the header counts; this is for those who look into the payload.
+        // Sentry uses the id of the header; this one is for readers of the payload.
         if (isset($data->event_id)) {
             $data->event_id = $uuid;
             $payload = json_encode($data, self::AS_IT_WAS);
@@ -136,7 +136,7 @@ final class SentryPlugin
     }
 
     /**
-     * The id as Sentry takes it: itself, where it is a UUID; else one of version 5 that is made of it.
+     * The id for Sentry: unchanged if it is a UUID; else a UUID of version 5 derived from it.
      */
     private static function uuid(string $id): string
     {
@@ -185,7 +185,8 @@ final class SentryPlugin
     }
 
     /**
-     * @return array{events_sent: int, events_failed: int, events_rate_limit: int, queue_length: int, total_retries: int}
+     * @return array{events_sent: int, events_failed: int, events_rate_limit: int, queue_length: int, total_retries:
+     *     int}
      */
     private static function metrics(): array
     {
@@ -201,7 +202,7 @@ final class SentryPlugin
     }
 
     /**
-     * What goes over the wire as a map or list, however the client has it.
+     * A payload of RPC as an array: a map or list, encoded or not.
      *
      * @return array<mixed>
      */

@@ -5,16 +5,16 @@ declare(strict_types=1);
 namespace Pillion\Bridge\RoadRunner;
 
 /**
- * A file that came with a request. RoadRunner has written it to the disk, and deletes it when the request is answered:
- * what is to stay has to be moved.
+ * An uploaded file. RoadRunner has written it to the disk, and deletes it when the request has been answered: a file
+ * that is to stay has to be moved.
  */
 final readonly class Upload
 {
     /**
-     * @param string $name as the client calls it; never a path to write to
-     * @param string $type as the client calls it: not to be trusted
-     * @param int $error one of PHP's `UPLOAD_ERR_…`; `UPLOAD_ERR_OK`: there is a file
-     * @param string $path where it lies; empty where it has an error
+     * @param string $name the client's name of it; never a path to write to
+     * @param string $type the client's media type: not to be trusted
+     * @param int $error one of PHP's `UPLOAD_ERR_…`; `UPLOAD_ERR_OK` if there is a file
+     * @param string $path its path; empty if it has an error
      */
     public function __construct(
         public string $name,
@@ -26,9 +26,9 @@ final readonly class Upload
     }
 
     /**
-     * Moves the file to where it is to stay.
+     * Moves the file.
      *
-     * @throws \RuntimeException it has an error, or can't be moved there
+     * @throws \RuntimeException the upload has an error, or the file can't be moved
      */
     public function moveTo(string $target): void
     {

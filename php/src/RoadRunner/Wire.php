@@ -5,21 +5,21 @@ declare(strict_types=1);
 namespace Pillion\Bridge\RoadRunner;
 
 /**
- * Goridge's frames (github.com/roadrunner-server/goridge, pkg/frame/frame.md) over the two streams between RoadRunner and a
- * worker. A frame is a header of 12 bytes (version and length in words, flags, length of the payload, CRC-32 of these, two
- * bytes for streams), options of 4 bytes each, and the payload; all numbers are little-endian. What carries a request or an
- * answer has one option: the length of the context, which stands before the body.
+ * Goridge's frames (github.com/roadrunner-server/goridge, pkg/frame/frame.md) over the two streams between RoadRunner
+ * and a worker. A frame is a header of 12 bytes (version and length in words, flags, length of the payload, CRC-32 of
+ * these, two bytes for streams), options of 4 bytes each, and the payload; all numbers are little-endian. Frames of
+ * requests and answers have one option: the length of the context, which precedes the body.
  *
  * @internal
  */
 final class Wire
 {
-    /** Flags: what kind of frame it is. */
+    /** Flags: the kind of the frame. */
     public const CONTROL = 0x01;
     public const ERROR = 0x40;
     public const PROTOBUF = 0x80;
 
-    /** The byte for streams: more frames of this answer follow; RoadRunner wants no more of them. */
+    /** The byte for streams: more frames of this answer follow; RoadRunner stops the stream. */
     public const MORE = 0x01;
     public const ENOUGH = 0x02;
 
@@ -38,7 +38,7 @@ final class Wire
     }
 
     /**
-     * Opens what `RR_RELAY` names: `pipes` (standard input and output), `tcp://host:port` or `unix://path`.
+     * Opens the relay of `RR_RELAY`: `pipes` (standard input and output), `tcp://host:port` or `unix://path`.
      *
      * @throws WireException RoadRunner does not listen there
      */
@@ -59,9 +59,10 @@ final class Wire
     /**
      * Waits for a frame.
      *
-     * @return array{int, int, string, string}|null flags, the byte for streams, context and body; null: RoadRunner has gone
+     * @return array{int, int, string, string}|null flags, the byte for streams, context and body; null: RoadRunner has
+     *     closed the relay
      *
-     * @throws WireException something else has written to the wire, or read from it; this is a forked child
+     * @throws WireException other code has written to the relay, or read from it; this is a forked child
      */
     public function receive(): ?array
     {
@@ -88,7 +89,7 @@ final class Wire
     /**
      * Sends a frame.
      *
-     * @throws WireException RoadRunner has gone; this is a forked child
+     * @throws WireException RoadRunner has closed the relay; this is a forked child
      */
     public function send(int $flags, string $context, string $body = '', int $stream = 0): void
     {
@@ -100,7 +101,7 @@ final class Wire
         $body === '' || $this->write($body);
     }
 
-    /** Whether RoadRunner has sent something that has not been received yet. */
+    /** Whether RoadRunner has sent bytes that have not been read yet. */
     public function hasInput(): bool
     {
         $read = [$this->in];
@@ -109,7 +110,7 @@ final class Wire
         return @stream_select($read, $none, $none, 0) === 1;
     }
 
-    /** A child that answers on its parent's wire would give each client the answer to another one's request. */
+    /** A child that answered on its parent's relay would send each client the answer to another client's request. */
     private function isOurs(): void
     {
         if (getmypid() !== $this->pid) {

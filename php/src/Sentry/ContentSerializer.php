@@ -1,8 +1,8 @@
 <?php
 
 /*
- * The SDK's serializer, with an event's own data made fit for it: `json_encode()` makes 0 of INF and NAN, and where it gives
- * up (too deep, an object that throws) the event would be lost.
+ * The SDK's serializer, with data that it can't encode replaced before: `json_encode()` encodes INF and NAN as 0, and
+ * fails for data that is too deep and for objects that throw, which would lose the event.
  */
 
 declare(strict_types=1);
@@ -44,7 +44,7 @@ final class ContentSerializer implements PayloadSerializerInterface
     }
 
     /**
-     * @param bool $replacesObjects false: those that `json_encode()` can make something of stay
+     * @param bool $replacesObjects false: objects that `json_encode()` can encode stay
      */
     private function tidy(Event $event, bool $replacesObjects): void
     {
@@ -107,7 +107,7 @@ final class ContentSerializer implements PayloadSerializerInterface
         return \is_object($value) && $level >= self::MOST_LEVELS ? $object::class : $this->value($value, $level + 1, true);
     }
 
-    /** Not in the middle of a character. */
+    /** Truncates at the boundary of a character. */
     private static function cut(string $text): string
     {
         return preg_replace('/[\xc0-\xff][\x80-\xbf]{0,2}$/D', '', substr($text, 0, self::LONGEST_TEXT)) . '… (' . \strlen($text) . ' bytes)';

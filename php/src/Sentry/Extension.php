@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Can the extension do what the SDK's options ask for? Asked once for each set of options: the extension's settings can't change
- * while the process lives.
+ * Checks that the extension supports the SDK's options. Checked once for each set of options: the extension's settings
+ * can't change while the process lives.
  */
 
 declare(strict_types=1);
@@ -25,11 +25,11 @@ final class Extension
     private static ?int $maxPayloadSize = null;
 
     /**
-     * Whether envelopes of these options go through the extension.
+     * Whether the extension sends envelopes with these options.
      *
      * Timeouts, compression and certificates are the extension's own settings: they cost the request nothing there. A
-     * proxy and an unchecked certificate decide whether Sentry is reached at all; where the options have them and the
-     * extension has not, the SDK's own client goes on sending, and its log says what to set.
+     * proxy and an unchecked certificate decide whether Sentry is reached at all; if the options have them and the
+     * extension has not, the SDK's own client sends, and a log line names the setting.
      */
     public static function serves(Options $options): bool
     {
@@ -39,7 +39,7 @@ final class Extension
     }
 
     /**
-     * Whether the functions are there that this package needs.
+     * Whether the functions that this package needs exist.
      */
     public static function isLoaded(): bool
     {
@@ -56,7 +56,7 @@ final class Extension
         try {
             $settings = Sentry\settings();
         } catch (Exception) {
-            // Settings that make no sense; the extension's log has said which.
+            // Invalid settings, which the extension has logged.
             return false;
         }
         if (!$settings['enabled']) {

@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Stands where sentry-php's curl client stands: option `http_client`. An envelope is in the extension's outbox before curl
- * would have made its handle; all that follows happens without PHP.
+ * Replaces sentry-php's curl client: option `http_client`. The envelope goes into the extension's outbox, and is sent
+ * without PHP.
  */
 
 declare(strict_types=1);
@@ -21,13 +21,13 @@ use Sentry\HttpClient\Response;
 use Sentry\Options;
 
 /**
- * Steps aside for the SDK's own client where the extension is not loaded, is switched off, or is not set up for what
- * the options ask for ({@see Extension}).
+ * Uses the SDK's own client if the extension is not loaded, is disabled, or does not support the options
+ * ({@see Extension}).
  */
 final class HttpClient implements HttpClientInterface
 {
     /**
-     * What the SDK calls the types of its envelopes, and Sentry's categories of them.
+     * The SDK's types of envelopes, with Sentry's categories.
      */
     private const CATEGORIES = [
         'event' => 'error',
@@ -36,16 +36,16 @@ final class HttpClient implements HttpClientInterface
     ];
 
     /**
-     * Not in the object: Laravel writes that into a file.
+     * Not in the object, because Laravel serializes that into a file.
      *
      * @var array<string, HttpClientInterface>
      */
     private static array $curl = [];
 
     /**
-     * @param bool $dropsEarly true: the SDK learns which categories Sentry wants no more, and drops them before it serialises
-     *     them; nobody tells Sentry how many those were. False: the extension drops them, and reports them; the answer is 429
-     * @param string $sdkIdentifier what the SDK's own client calls itself, where it is needed
+     * @param bool $dropsEarly true: the SDK is given the rate limits, and drops events before it serialises them; they
+     *     are not reported to Sentry. False: the extension drops and reports them; the answer is 429
+     * @param string $sdkIdentifier the identifier of the SDK's own client, if that is used
      */
     public function __construct(
         private readonly bool $dropsEarly = true,
@@ -73,14 +73,14 @@ final class HttpClient implements HttpClientInterface
     {
         $envelope = $request->getStringBody();
         $dsn = $options->getDsn();
-        // The SDK's own client has its own words for what is missing.
+        // The SDK's own client has a message for this.
         if ($envelope === null || $dsn === null || !Extension::serves($options)) {
             return $this->curl()->sendRequest($request, $options);
         }
         $dsn = (string) $dsn;
         try {
             $limits = Sentry\rate_limits($dsn);
-            // What Sentry wants no more is handed over too: the extension drops and reports it.
+            // Rate-limited envelopes are sent to the extension too, which drops and reports them.
             $taken = Sentry\send($envelope, $dsn);
         } catch (InvalidRequestException $wrong) {
             return new Response(400, [], $wrong->getMessage());
@@ -103,7 +103,7 @@ final class HttpClient implements HttpClientInterface
     }
 
     /**
-     * The limits as Sentry would write them, in the narrow form that the SDK understands: whole seconds, no spaces.
+     * The limits as Sentry's header, in the form that the SDK parses: whole seconds, no spaces.
      *
      * @param array<string, float> $limits
      *
@@ -120,7 +120,7 @@ final class HttpClient implements HttpClientInterface
     }
 
     /**
-     * Whether the first item of an envelope is one that Sentry wants no more.
+     * Whether the first item of an envelope is rate-limited.
      *
      * @param array<string, float> $limits
      */

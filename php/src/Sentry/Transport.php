@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Stands where sentry-php's transport stands: option `transport`. As the SDK's own in all that it does (Spotlight, log lines,
- * results), since it is made of it; beside that, what is dropped is reported, and `flush()` means something.
+ * Replaces sentry-php's transport: option `transport`. It wraps the SDK's own and behaves like it (Spotlight, log
+ * lines, results); in addition, dropped events are reported, and `flush()` waits.
  */
 
 declare(strict_types=1);
@@ -28,16 +28,17 @@ use WeakMap;
 final class Transport implements TransportInterface
 {
     /**
-     * The SDK's transport with our client in it, and the options and the logger that it was made for. Not in the object: Laravel
-     * writes that into a file.
+     * The SDK's transport with our client in it, and the options and the logger that it was created for. Not in the
+     * object, because Laravel serializes that into a file.
      *
      * @var WeakMap<self, array{Options, LoggerInterface|null, HttpTransport}>|null
      */
     private static ?WeakMap $inner = null;
 
     /**
-     * @param Options|null $options null: those of the client that sends, because the option `transport` is made before them
-     * @param string $sdkIdentifier what the SDK's own client calls itself, where it is needed
+     * @param Options|null $options null: those of the client that sends, because the option `transport` is created
+     *     before them
+     * @param string $sdkIdentifier the identifier of the SDK's own client, if that is used
      */
     public function __construct(
         private readonly ?Options $options = null,
@@ -72,8 +73,8 @@ final class Transport implements TransportInterface
     }
 
     /**
-     * Waits for what has been sent, `$timeout` seconds at most. Without a timeout it returns at once: that is how the SDK ends
-     * each request of a worker, and what the outbox holds is safe without anybody waiting for it.
+     * Waits until all events are sent, `$timeout` seconds at most. Without a timeout it returns at once: the SDK calls
+     * it so at the end of each request of a worker, and the outbox is safe without a wait.
      */
     public function close(?int $timeout = null): Result
     {
@@ -90,7 +91,8 @@ final class Transport implements TransportInterface
     }
 
     /**
-     * The SDK gives a transport neither options nor logger. The client that calls it has them; the current one may be another.
+     * The SDK passes a transport neither options nor logger. The calling client has them; the current one may be
+     * another.
      */
     private static function caller(): ?ClientInterface
     {
@@ -103,8 +105,8 @@ final class Transport implements TransportInterface
     }
 
     /**
-     * The logger that `ClientBuilder::setLogger()` was given, which stands in no options. A client without one has a
-     * `NullLogger`, and the options count.
+     * The logger of `ClientBuilder::setLogger()`, which is not among the options. A client without one has a
+     * `NullLogger`, and that of the options is used.
      */
     private static function loggerOf(?ClientInterface $client): ?LoggerInterface
     {
