@@ -1,4 +1,4 @@
-//! What PHP's arguments mean to the engine.
+//! Conversion of PHP arguments into the engine's types. On PHP's threads.
 
 use std::sync::Arc;
 
@@ -21,24 +21,24 @@ use crate::{
     },
 };
 
-/// A build request from a PHP array.
+/// Converts a PHP array into a build request.
 ///
 /// # Errors
-/// [`Error::InvalidRequest`] with all that is wrong.
+/// [`Error::InvalidRequest`] with all violations.
 pub fn request(table: &HashTable) -> Result<Request> {
     let tree = json::to_json(table).map_err(Error::InvalidRequest)?;
     Velox::parse_request(&tree)
 }
 
-/// A key from a string argument.
+/// Converts a string argument into a key.
 ///
 /// # Errors
-/// A `ValueError` for what is no key.
+/// A `ValueError` if it is not a key.
 pub fn key(call: &Call<'_>, position: u32) -> Result<Key, Thrown> {
     key_in(call, position, call.string(position)?)
 }
 
-/// A key from the text of an argument.
+/// Converts the text of an argument into a key.
 ///
 /// # Errors
 /// As [`key`].
@@ -48,10 +48,10 @@ pub fn key_in(call: &Call<'_>, position: u32, text: &[u8]) -> Result<Key, Thrown
         .ok_or_else(|| call.value_error(position, c"must be 16 lower-case hexadecimal digits"))
 }
 
-/// Starts a job for this thread and gives its future to PHP.
+/// Starts a job for this thread and returns its future to PHP.
 ///
 /// # Errors
-/// While preloading; or what `start` says.
+/// A preload script runs, or `start` has failed.
 pub fn submit(
     ret: ZvalOut,
     start: impl FnOnce(Option<Arc<CompletionQueue>>) -> Result<Arc<Job<Value>>>,

@@ -1,4 +1,4 @@
-//! `Pillion\Artifacts`: the built binaries on disk, by key.
+//! Namespace `Pillion\Artifacts`: the built binaries on disk, by key. On PHP's threads.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -74,13 +74,13 @@ fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         _ => serde_json::json!({}),
     };
     let mut put = artifacts::Put::parse(key, &meta)?;
-    // A build request as configuration: then a later request finds the binary.
+    // A configuration that is a build request makes the binary found by such a request.
     if let Ok(request) = Request::from_json(put.config()) {
         put = put.known_by(ConfigKeys::of(&request).digest);
     }
     arguments::submit(ret, |completions| {
         engine::current().with_store("artifacts.put", completions, move |store, job| {
-            // Not to wait for the other end of a pipe, nor to become the owner of a terminal.
+            // So that `open` neither waits for the other end of a pipe nor makes a terminal the controlling one.
             let file = File::options()
                 .read(true)
                 .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -134,7 +134,7 @@ fn clean(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     })
 }
 
-/// What has no place in a tree, by its path from `meta` on.
+/// The error of violations in `meta`, whose paths begin there.
 fn in_meta(mut wrong: Vec<Violation>) -> Error {
     for violation in &mut wrong {
         violation.field = match violation.field.as_str() {
@@ -145,7 +145,7 @@ fn in_meta(mut wrong: Vec<Violation>) -> Error {
     Error::InvalidRequest(wrong)
 }
 
-/// A path that `open_basedir` allows; PHP's own warning tells where it doesn't.
+/// An absolute path, if `open_basedir` allows it; else PHP emits its own warning.
 fn allowed_path(call: &Call<'_>, position: u32) -> Result<PathBuf, Thrown> {
     let bytes = call.string(position)?;
     let Ok(text) = CString::new(bytes) else {
@@ -162,9 +162,9 @@ fn allowed_path(call: &Call<'_>, position: u32) -> Result<PathBuf, Thrown> {
         }])
         .into());
     }
-    // A relative path means PHP's working directory, now and not when the job runs.
+    // A relative path is resolved now, by PHP's working directory, and not when the job runs.
     let mut resolved = [0; libc::PATH_MAX as usize];
-    // SAFETY: a C string, and room for the longest path that PHP writes.
+    // SAFETY: a C string, and a buffer for the longest path that PHP writes.
     let path = unsafe {
         if ffi::expand_filepath(text.as_ptr(), resolved.as_mut_ptr()).is_null() {
             return Err(call.value_error(position, c"must be a path that is not too long"));

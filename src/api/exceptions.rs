@@ -1,4 +1,4 @@
-//! The exception classes, and the one place where an error of the engine becomes an exception.
+//! The exception classes, and the mapping of the engine's errors to them. On PHP's threads.
 
 use std::ffi::CString;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// `abstract class` in the engine's flags.
+/// `ZEND_ACC_EXPLICIT_ABSTRACT_CLASS`
 const ABSTRACT: u32 = 1 << 6;
 
 static BASE: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
@@ -73,9 +73,9 @@ pub unsafe fn register() {
             },
         ]
     };
-    // SAFETY: MINIT, by the contract; SPL is always there before us.
+    // SAFETY: MINIT, by the contract; SPL is always initialised before us.
     unsafe {
-        let make = |name, at: &(ClassRef, MethodTable), methods, properties| {
+        let register = |name, at: &(ClassRef, MethodTable), methods, properties| {
             let base = BASE.0.entry();
             let (parent, flags) = match base.is_null() || std::ptr::eq(at, &BASE) {
                 true => (ffi::spl_ce_RuntimeException, ABSTRACT),
@@ -91,29 +91,29 @@ pub unsafe fn register() {
             };
             class.register(&at.0, &at.1);
         };
-        make("Pillion\\Exception", &BASE, &[], &[]);
-        make("Pillion\\ConfigException", &CONFIG, &[], &[]);
-        make(
+        register("Pillion\\Exception", &BASE, &[], &[]);
+        register("Pillion\\ConfigException", &CONFIG, &[], &[]);
+        register(
             "Pillion\\InvalidRequestException",
             &INVALID_REQUEST,
             invalid_request,
             VIOLATIONS,
         );
-        make(
+        register(
             "Pillion\\BuildFailedException",
             &BUILD_FAILED,
             build_failed,
             FAILURE,
         );
-        make("Pillion\\TimeoutException", &TIMEOUT, &[], &[]);
-        make("Pillion\\CancelledException", &CANCELLED, &[], &[]);
-        make("Pillion\\QueueFullException", &QUEUE_FULL, &[], &[]);
-        make("Pillion\\RemoteException", &REMOTE, &[], &[]);
-        make("Pillion\\StateException", &STATE, &[], &[]);
+        register("Pillion\\TimeoutException", &TIMEOUT, &[], &[]);
+        register("Pillion\\CancelledException", &CANCELLED, &[], &[]);
+        register("Pillion\\QueueFullException", &QUEUE_FULL, &[], &[]);
+        register("Pillion\\RemoteException", &REMOTE, &[], &[]);
+        register("Pillion\\StateException", &STATE, &[], &[]);
     }
 }
 
-/// The class of an error. What has no class of its own is about the state of the machine or ours.
+/// The class of an error. Errors without a class of their own are about the state of the host or the process.
 fn class_of(error: &Error) -> *mut zend_class_entry {
     match error {
         Error::Config(_) => &CONFIG,
@@ -139,8 +139,8 @@ impl ThrowException for Error {
 fn throw(error: &Error) {
     let class = class_of(error);
     let mut exception = std::mem::MaybeUninit::<zval>::zeroed();
-    // SAFETY: on a PHP thread in a call; the class is registered, and its objects have the
-    // properties that are set here. Throwing takes the reference over.
+    // SAFETY: on a PHP thread in a call; the class is registered, and its objects have the properties that are set here.
+    // Throwing takes the reference over.
     unsafe {
         if ffi::object_init_ex(exception.as_mut_ptr(), class) != 0 {
             return;
@@ -177,6 +177,8 @@ fn list(ret: ZvalOut, all: &[Violation]) {
     }
 }
 
+/// Sets a property.
+///
 /// # Safety
 /// `object` is alive and of the class `scope`, which has the property.
 unsafe fn set(
@@ -199,8 +201,8 @@ unsafe fn set(
     }
 }
 
-/// Gives a hidden property back, or what `absent` gives where PHP code made the exception itself, or put something of
-/// another type there: unserializing can.
+/// Returns a hidden property, or calls `absent` if it is not set or of another type, as when PHP code has created the
+/// exception or unserialized it.
 fn get(
     call: &Call<'_>,
     class: &ClassRef,
@@ -211,7 +213,7 @@ fn get(
     let Ok(name) = CString::new(name) else {
         return absent(ret);
     };
-    let mut room = std::mem::MaybeUninit::<zval>::zeroed();
+    let mut result = std::mem::MaybeUninit::<zval>::zeroed();
     // SAFETY: `this` is alive and of the class that has the property.
     let value = unsafe {
         zend_read_property(
@@ -220,7 +222,7 @@ fn get(
             name.as_ptr(),
             name.as_bytes().len(),
             true,
-            room.as_mut_ptr(),
+            result.as_mut_ptr(),
         )
         .as_ref()
     };

@@ -1,5 +1,5 @@
-//! `Pillion\Future`: PHP's handle on a job. It holds a reference to the job's record and nothing of
-//! PHP's; dropping it costs nothing, and the work goes on.
+//! `Pillion\Future`: PHP's handle on a job. It holds a reference to the job and no PHP value; when it is freed, the job
+//! goes on. On PHP's threads.
 
 use std::{mem, ptr, sync::Arc};
 
@@ -30,7 +30,7 @@ use crate::{
 static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
 static HANDLERS: Handlers = Handlers::new();
 
-/// What the object holds; `None` only where the engine made one without us.
+/// The job of an object; `None` if the engine has created the object by itself.
 type Own = Option<Arc<Job<Value>>>;
 
 const fn method(
@@ -63,7 +63,7 @@ pub unsafe fn register() {
     unsafe {
         HANDLERS.fill::<Own>(|handlers| {
             handlers.free_obj = Some(free);
-            // Two futures without properties would all be equal.
+            // The default comparison of properties would find all futures equal.
             handlers.compare = Some(ffi::zend_objects_not_comparable);
             handlers.get_constructor = Some(no_constructor);
         });
@@ -79,7 +79,7 @@ pub unsafe fn register() {
     }
 }
 
-/// Makes the object for a job; its reference goes over to `ret`.
+/// Returns a new object for a job.
 pub fn give(job: Arc<Job<Value>>, ret: ZvalOut) {
     let id = job.id();
     // SAFETY: in a call on a PHP thread, after MINIT.
@@ -88,7 +88,7 @@ pub fn give(job: Arc<Job<Value>>, ret: ZvalOut) {
     ret.object(object);
 }
 
-/// The job behind a value, where the value is a future.
+/// The job of a value, if the value is a future.
 #[must_use]
 pub fn job_of(value: &zval) -> Option<&Job<Value>> {
     let object = value::object(value)?;
@@ -102,7 +102,7 @@ pub fn job_of(value: &zval) -> Option<&Job<Value>> {
 }
 
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
-    // SAFETY: called by the engine for our class, on its way to `no_constructor`.
+    // SAFETY: the engine calls this for our class, before `no_constructor`.
     unsafe { class::instantiate::<Own>(class, &HANDLERS, None) }
 }
 
@@ -118,14 +118,14 @@ unsafe extern "C" fn no_constructor(_: *mut zend_object) -> *mut zend_function {
 }
 
 unsafe extern "C" fn free(object: *mut zend_object) {
-    // SAFETY: called once by the engine, at the end of the object's life.
+    // SAFETY: the engine calls this once, when it frees the object.
     unsafe {
         if let Some(job) = (*class::own::<Own>(object)).take() {
             futures::forget(job.id());
             if job.is_ours() {
                 drop(job);
             } else {
-                // The parent's record: its locks may be held by threads that this child hasn't got.
+                // A job of the parent: its locks may be held by threads that this child does not have.
                 mem::forget(job);
             }
         }
@@ -163,7 +163,7 @@ fn cancel(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+/// Holds nothing with a destructor while it sleeps, because PHP may jump over this frame.
 fn wait(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let timeout = call.opt_seconds(0)?;
@@ -201,14 +201,14 @@ fn give_value(value: &Value, ret: ZvalOut) {
     }
 }
 
-/// Whether a future that PHP holds is done.
+/// Whether the job of a future that PHP holds is done.
 #[must_use]
 pub fn is_done_object(object: *mut zend_object) -> bool {
-    // SAFETY: a live object of ours, noted by `give` and struck out by `free`.
+    // SAFETY: a live object of our class: `give` registers it, and `free` removes it.
     unsafe { (*class::own::<Own>(object)).as_deref() }.is_some_and(Job::is_done)
 }
 
-/// Gives a future that PHP holds once more.
+/// Returns a future that PHP holds.
 pub fn again(object: *mut zend_object, ret: ZvalOut) {
     // SAFETY: as above; one more reference.
     unsafe { (*object).gc.refcount += 1 };

@@ -40,7 +40,7 @@ const fn function(name: &'static str, signature: &'static str, handler: Handler)
 /// # Safety
 /// In MINIT.
 pub unsafe fn register_classes() {
-    // SAFETY: passed on to the caller.
+    // SAFETY: by the contract.
     unsafe {
         exceptions::register();
         artifact::register();

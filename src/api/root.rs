@@ -1,4 +1,4 @@
-//! `Pillion\select`, `notifier`, `completed`, `status`: what goes for all futures.
+//! Namespace `Pillion`: futures of all kinds, and the status. On PHP's threads.
 
 use ext_php_rs::ffi::HashTable;
 use pillion_engine::runtime::{WaitOutcome, wait_until};
@@ -28,7 +28,7 @@ pub const FUNCTIONS: &[Function] = &[
     function("Pillion\\status", "(): array", handler!(status)),
 ];
 
-/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+/// Holds nothing with a destructor while it sleeps, because PHP may jump over this frame.
 fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let futures = call.array(0)?;
@@ -69,7 +69,7 @@ fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Fails where one of the futures is the parent's of this forked child.
+/// Fails if one of the futures belongs to the parent of this forked child.
 fn check_all(futures: &HashTable) -> Result<(), Thrown> {
     let mut trouble = Ok(());
     hash_table::for_each(futures, |_, value| {

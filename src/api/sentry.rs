@@ -1,4 +1,4 @@
-//! `Pillion\Sentry`: envelopes into the outbox, and what became of them.
+//! Namespace `Pillion\Sentry`: the outbox, its state and counters. On PHP's threads.
 
 use pillion_engine::{
     Error, Result,
@@ -63,7 +63,7 @@ pub const FUNCTIONS: &[Function] = &[
     ),
 ];
 
-/// The room; opened now where nothing was sent before.
+/// Sentry, with its outbox; opened now if nothing was sent before.
 #[inline]
 fn sentry() -> Result<&'static Sentry> {
     let process = engine::current();
@@ -80,7 +80,7 @@ fn send(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// All are looked at before the first one is taken, so that a wrong one has none of them sent.
+/// All are checked before the first one is queued, so that none is sent if one is invalid.
 fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 2)?;
     let envelopes = call.array(0)?;
@@ -133,7 +133,7 @@ fn capture(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Holds nothing with a destructor while it sleeps: PHP may jump over it.
+/// Holds nothing with a destructor while it sleeps, because PHP may jump over this frame.
 fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let given = call.opt_seconds(0)?;
@@ -145,7 +145,7 @@ fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let timeout = given.unwrap_or_else(|| process.shutdown_timeout());
     let wake = futures::wake_descriptor()?;
     let completions = futures::completions()?;
-    // Held by the runtime's table while it runs, so that a jump over this frame leaks nothing but itself.
+    // The runtime holds the job while it runs, so a jump over this frame leaks this reference only.
     let job = process.flush_sentry(Some(completions))?;
     let waited = wait_until(wake, Some(timeout), &PhpInterrupt, &|| job.is_done());
     match waited {
@@ -158,7 +158,7 @@ fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             ret.bool(false);
         }
         WaitOutcome::Forked => {
-            // The parent's record: its locks may be held by threads that this child hasn't got.
+            // A job of the parent: its locks may be held by threads that this child does not have.
             std::mem::forget(job);
             ret.bool(false);
         }
@@ -170,7 +170,7 @@ fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Opens no room: cheap enough for each request.
+/// Opens no outbox: cheap enough for each request.
 fn settings(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let settings = engine::current().sentry_settings()?;

@@ -1,4 +1,4 @@
-//! `Pillion\Velox`: builds of RoadRunner binaries.
+//! Namespace `Pillion\Velox`: builds of RoadRunner binaries. On PHP's threads.
 
 use pillion_engine::velox::ConfigKeys;
 

@@ -1,4 +1,4 @@
-//! `Pillion\Worker`: requests in workers.
+//! Namespace `Pillion\Worker`: requests in workers. On PHP's threads.
 
 use pillion_engine::{
     Error,
@@ -257,7 +257,7 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// How often something of each kind was left behind, and how often it was put back.
+/// Counts of residue by kind, and of what was restored.
 fn left_behind() -> serde_json::Value {
     let counts =
         ResidueKind::ALL.map(|kind| (kind.name().to_owned(), RESIDUE_STATS.found(kind).into()));

@@ -1,0 +1,152 @@
+//! `Pillion\Artifact`: a built binary, as recorded in the index. Creating an object costs an allocation and a copy of the
+//! record; its [`properties`] are created when they are read. On PHP's threads.
+
+mod properties;
+
+use std::ptr;
+
+use ext_php_rs::ffi::{
+    ZEND_ACC_FINAL, ZEND_ACC_NO_DYNAMIC_PROPERTIES, ZEND_ACC_NOT_SERIALIZABLE, ZEND_ACC_PUBLIC,
+    ZEND_ACC_READONLY_CLASS, zend_class_entry, zend_function, zend_object, zend_object_std_dtor,
+    zend_throw_error,
+};
+use pillion_engine::{
+    Error,
+    artifacts::{Artifact, IndexRecord},
+    velox,
+};
+
+use self::properties::{ALL, Own, PROPERTIES};
+use crate::{
+    engine, handler,
+    zend::{
+        arguments::{Call, Thrown},
+        class::{self, Class, ClassRef, Handlers, MethodTable},
+        registration::Function,
+        stream,
+        value_writer::ZvalOut,
+    },
+};
+
+static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
+static HANDLERS: Handlers = Handlers::new();
+
+const METHODS: &[Function] = &[
+    Function {
+        name: "filename",
+        signature: "(): string",
+        handler: handler!(filename),
+        flags: ZEND_ACC_PUBLIC,
+    },
+    Function {
+        name: "open",
+        signature: "()",
+        handler: handler!(open),
+        flags: ZEND_ACC_PUBLIC,
+    },
+    Function {
+        name: "verify",
+        signature: "(): bool",
+        handler: handler!(verify),
+        flags: ZEND_ACC_PUBLIC,
+    },
+];
+
+/// Registers the class.
+///
+/// # Safety
+/// In MINIT.
+pub unsafe fn register() {
+    // SAFETY: by the contract.
+    unsafe {
+        HANDLERS.fill::<Own>(|handlers| {
+            handlers.free_obj = Some(free);
+            handlers.get_constructor = Some(no_constructor);
+            properties::set_handlers(handlers);
+        });
+        Class {
+            name: "Pillion\\Artifact",
+            parent: ptr::null_mut(),
+            flags: ZEND_ACC_FINAL
+                | ZEND_ACC_READONLY_CLASS
+                | ZEND_ACC_NO_DYNAMIC_PROPERTIES
+                | ZEND_ACC_NOT_SERIALIZABLE,
+            methods: METHODS,
+            properties: PROPERTIES,
+            create: Some(create),
+        }
+        .register(&CLASS.0, &CLASS.1);
+    }
+}
+
+/// Returns a new object for a record of the index.
+#[inline]
+pub fn give_hit(record: IndexRecord, ret: ZvalOut) {
+    give(Artifact::hit(record), ret);
+}
+
+/// Returns a new object.
+#[inline]
+pub fn give(artifact: Artifact, ret: ZvalOut) {
+    let own = Own {
+        artifact,
+        filled: 0,
+    };
+    // SAFETY: in a call on a PHP thread, after MINIT.
+    ret.object(unsafe { class::instantiate(CLASS.0.entry(), &HANDLERS, own) });
+}
+
+unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
+    let own = Own {
+        artifact: Artifact::empty(),
+        filled: ALL,
+    };
+    // SAFETY: the engine calls this for our class, before `no_constructor`.
+    unsafe { class::instantiate(class, &HANDLERS, own) }
+}
+
+unsafe extern "C" fn no_constructor(_: *mut zend_object) -> *mut zend_function {
+    // SAFETY: throws in the current call.
+    unsafe {
+        zend_throw_error(
+            ptr::null_mut(),
+            c"Cannot directly construct Pillion\\Artifact, functions such as Pillion\\Velox\\find() return it".as_ptr(),
+        );
+    }
+    ptr::null_mut()
+}
+
+unsafe extern "C" fn free(object: *mut zend_object) {
+    // SAFETY: the engine calls this once, when it frees the object.
+    unsafe {
+        ptr::drop_in_place(class::own::<Own>(object));
+        zend_object_std_dtor(object);
+    }
+}
+
+fn this<'a>(call: &Call<'a>) -> &'a Own {
+    // SAFETY: `this` is alive for the call and of our final class.
+    unsafe { &*class::own::<Own>(call.this()) }
+}
+
+fn filename(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let config = engine::current().config_of(&this(call).artifact);
+    ret.string(velox::filename(&config));
+    Ok(())
+}
+
+fn open(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    let file = engine::current().open(&this(call).artifact)?;
+    if !stream::return_file(file, ret) {
+        return Err(Error::State("PHP made no stream of the artifact's file".into()).into());
+    }
+    Ok(())
+}
+
+fn verify(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    call.arity(0, 0)?;
+    ret.bool(engine::current().verify(&this(call).artifact));
+    Ok(())
+}
