@@ -15,14 +15,14 @@ use pillion_engine::{
     velox::{ConfigKeys, Request},
 };
 
+use super::arguments;
 use super::artifact;
-use super::{arguments, function};
 use crate::{
     engine, handler,
     zend::{
         arguments::{Call, Thrown},
         ffi, json,
-        registration::Function,
+        registration::{Function, function},
         value_writer::ZvalOut,
     },
 };

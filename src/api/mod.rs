@@ -11,7 +11,7 @@ mod sentry;
 mod velox;
 mod worker;
 
-use crate::zend::{function_table::Handler, registration::Function};
+use crate::zend::registration::Function;
 
 /// All functions, with the signatures of the stubs.
 #[must_use]
@@ -24,15 +24,6 @@ pub fn all() -> Vec<Function> {
         worker::FUNCTIONS,
     ]
     .concat()
-}
-
-const fn function(name: &'static str, signature: &'static str, handler: Handler) -> Function {
-    Function {
-        name,
-        signature,
-        handler,
-        flags: 0,
-    }
 }
 
 /// Registers all classes.

@@ -3,7 +3,6 @@
 use ext_php_rs::ffi::HashTable;
 use pillion_engine::runtime::{WaitOutcome, wait_until};
 
-use super::function;
 use super::future;
 use crate::{
     alloc, engine, futures, handler,
@@ -11,7 +10,7 @@ use crate::{
         arguments::{Call, Thrown},
         hash_table,
         interrupt::PhpInterrupt,
-        registration::Function,
+        registration::{Function, function},
         stream,
         value_writer::ZvalOut,
     },

@@ -8,7 +8,6 @@ use pillion_engine::{
     sentry::{Sentry, protocol::envelope},
 };
 
-use super::function;
 use crate::{
     engine, futures, handler,
     zend::{
@@ -16,7 +15,7 @@ use crate::{
         hash_table,
         interrupt::PhpInterrupt,
         lossy_json,
-        registration::Function,
+        registration::{Function, function},
         value,
         value_writer::ZvalOut,
     },

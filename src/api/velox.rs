@@ -2,13 +2,13 @@
 
 use pillion_engine::velox::ConfigKeys;
 
+use super::arguments;
 use super::artifact;
-use super::{arguments, function};
 use crate::{
     engine, handler,
     zend::{
         arguments::{Call, Thrown},
-        registration::Function,
+        registration::{Function, function},
         value_writer::ZvalOut,
     },
 };

@@ -12,7 +12,6 @@ use pillion_engine::{
 };
 use serde_json::json;
 
-use super::function;
 use crate::{
     handler, leak_check,
     residue::RESIDUE_STATS,
@@ -27,7 +26,7 @@ use crate::{
         arguments::{Call, Thrown},
         memory,
         owned::OwnedZval,
-        registration::Function,
+        registration::{Function, function},
         sapi,
         value_writer::ZvalOut,
     },

@@ -6,6 +6,7 @@
 //! the first request are accepted, because frameworks set much lazily, in the first request. A request that changes
 //! nothing costs a few comparisons, no call and no allocation. Runs on PHP's thread, between two requests.
 
+mod baseline;
 mod error_handlers;
 mod function_overrides;
 mod ini;
@@ -17,76 +18,10 @@ pub mod session;
 mod stream_wrappers;
 mod timezone;
 
-use std::collections::VecDeque;
-
-use pillion_engine::worker::{
-    ResidueStats,
-    residue::{Action, ResidueKind},
-};
-
-use crate::{engine, thread_state::thread_state, zend::exception};
-use error_handlers::{HandlerKind, HandlerStack};
-use ini::ModifiedSettings;
+use baseline::{BASELINE, Baseline, HANDLER_KINDS, with_baseline};
+use error_handlers::HandlerStack;
 use observed_calls::{CALLS, ObservedCalls};
-use report::Finding;
-use session::Session;
-use stream_wrappers::WrapperTable;
-use timezone::Timezone;
-
-/// In the order of [`Baseline::handlers`].
-const HANDLER_KINDS: [HandlerKind; 2] = [HandlerKind::Error, HandlerKind::Exception];
-
-/// The residue of all requests of this process.
-pub static RESIDUE_STATS: ResidueStats = ResidueStats::new();
-
-thread_state! {
-    /// The baseline of this script's loop, once it has waited for a request.
-    static BASELINE: Option<Box<Baseline>> = None;
-}
-
-/// The state before the request, and the work on its changes. The work lies here, and not on a frame, because
-/// restoring may run PHP code, and PHP may jump over the frame.
-pub struct Baseline {
-    settings: ModifiedSettings,
-    handlers: [HandlerStack; 2],
-    timezone: Timezone,
-    wrappers: WrapperTable,
-    session: Session,
-    /// No request has ended since the loop began.
-    is_first_request: bool,
-    /// Handlers of an earlier baseline, to be released.
-    stale_handlers: Vec<HandlerStack>,
-    /// Findings that are not logged yet.
-    findings: Vec<Finding>,
-    /// Settings to be restored.
-    pending_settings: Vec<ini::SettingChange>,
-    /// Stream wrappers to be restored, step by step.
-    pending_wrappers: VecDeque<stream_wrappers::RestoreStep>,
-}
-
-impl Baseline {
-    fn capture(calls: &ObservedCalls) -> Self {
-        Self {
-            settings: ModifiedSettings::capture(),
-            handlers: HANDLER_KINDS.map(HandlerStack::capture),
-            timezone: Timezone::capture(),
-            wrappers: WrapperTable::capture(calls),
-            session: Session::find(),
-            is_first_request: true,
-            stale_handlers: Vec::new(),
-            findings: Vec::new(),
-            pending_settings: Vec::new(),
-            pending_wrappers: VecDeque::new(),
-        }
-    }
-
-    fn is_unchanged(&self) -> bool {
-        self.settings.is_unchanged()
-            && self.handlers.iter().all(HandlerStack::is_unchanged)
-            && self.timezone.is_unchanged()
-            && !self.session.is_open()
-    }
-}
+pub use report::RESIDUE_STATS;
 
 /// Captures the baseline when the loop waits for its first request.
 pub fn capture_baseline() {
@@ -167,19 +102,4 @@ pub fn thread_shutdown() {
 /// Runs in a forked child: atomics and plain system calls only.
 pub fn after_fork() {
     RESIDUE_STATS.reset();
-}
-
-fn action(kind: ResidueKind) -> Action {
-    let restored = engine::current().resolved().settings.worker.reset;
-    let is_first_request = with_baseline(|baseline| baseline.is_first_request) == Some(true);
-    kind.action(restored, is_first_request)
-}
-
-/// Logs and drops a pending exception: it must not stop the reset.
-fn log_pending_exception() {
-    exception::log_and_clear("reset failed");
-}
-
-fn with_baseline<R>(work: impl FnOnce(&mut Baseline) -> R) -> Option<R> {
-    BASELINE.with(|baseline| baseline.as_deref_mut().map(work))
 }

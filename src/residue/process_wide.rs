@@ -5,10 +5,9 @@
 use pillion_engine::worker::residue::ResidueKind;
 
 use super::{
-    action,
+    baseline::{action, with_baseline},
     observed_calls::{self, CALLS},
     report::log_findings,
-    with_baseline,
 };
 
 /// Reports the state that the calls of the request have changed.

@@ -1,34 +1,11 @@
 //! Reports residue: logs each item once per process and counts every occurrence.
 
-use pillion_engine::worker::residue::{Action, ResidueKind};
+use pillion_engine::worker::{ResidueStats, residue::Action};
 
-use super::{Baseline, RESIDUE_STATS, with_baseline};
+use super::baseline::{Finding, with_baseline};
 
-/// State that a request has changed and left.
-pub struct Finding {
-    kind: ResidueKind,
-    name: String,
-    change: String,
-    action: Action,
-}
-
-impl Baseline {
-    /// Adds a finding, which the next [`log_findings`] reports.
-    pub fn add_finding(
-        &mut self,
-        kind: ResidueKind,
-        name: impl Into<String>,
-        change: impl Into<String>,
-        action: Action,
-    ) {
-        self.findings.push(Finding {
-            kind,
-            name: name.into(),
-            change: change.into(),
-            action,
-        });
-    }
-}
+/// The residue of all requests of this process.
+pub static RESIDUE_STATS: ResidueStats = ResidueStats::new();
 
 /// Counts the findings for `Worker\status()`, and logs those that are new. Values of settings and variables are
 /// never logged: they may be passwords. `request_id` returns the id of the request for the log.

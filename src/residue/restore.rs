@@ -5,17 +5,19 @@
 use pillion_engine::worker::residue::{Action, ResidueKind};
 
 use super::{
-    HANDLER_KINDS, action,
+    baseline::{HANDLER_KINDS, action, with_baseline},
     error_handlers::{self, HandlerKind, HandlerStack},
     ini::ModifiedSettings,
-    log_pending_exception,
     observed_calls::CALLS,
     report::log_findings,
     session::Session,
     stream_wrappers::WrapperTable,
     timezone::Timezone,
-    with_baseline,
 };
+use crate::zend::exception;
+
+/// The event of an exception that restoring has thrown: it must not stop the reset.
+const RESET_FAILED: &str = "reset failed";
 
 /// Compares all state of the thread.
 #[cold]
@@ -59,7 +61,7 @@ fn settings(request_id: fn() -> String) {
     log_findings(request_id);
     while let Some(change) = with_baseline(|baseline| baseline.pending_settings.pop()).flatten() {
         change.restore();
-        log_pending_exception();
+        exception::log_and_clear(RESET_FAILED);
     }
     with_baseline(|baseline| baseline.settings = ModifiedSettings::capture());
 }
@@ -98,7 +100,7 @@ fn restore_handlers(index: usize, kind: HandlerKind) {
     loop {
         let (handler, has_more) = error_handlers::pop_active(kind);
         handler.release();
-        log_pending_exception();
+        exception::log_and_clear(RESET_FAILED);
         if !has_more {
             break;
         }
@@ -129,7 +131,7 @@ pub fn release_stale_handlers() {
     while let Some(handler) = next() {
         if let Some(handler) = handler {
             handler.release();
-            log_pending_exception();
+            exception::log_and_clear(RESET_FAILED);
         }
     }
 }
@@ -171,7 +173,7 @@ fn stream_wrappers(request_id: fn() -> String) {
     let next = || with_baseline(|baseline| baseline.pending_wrappers.pop_front()).flatten();
     while let Some(step) = next() {
         step.run();
-        log_pending_exception();
+        exception::log_and_clear(RESET_FAILED);
     }
     CALLS.with(|calls| {
         if calls.wrappers_may_differ {

@@ -8,9 +8,8 @@ use ext_php_rs::ffi::{
     zend_hash_str_del, zend_internal_function, zend_string, zval,
 };
 
-use super::log_pending_exception;
 use crate::zend::{
-    call, function_table, hash_table, module,
+    call, exception, function_table, hash_table, module,
     owned::OwnedZval,
     value::{self, integer},
 };
@@ -75,7 +74,7 @@ impl Session {
             if let Ok(returned) = call::function("session_write_close", &[]) {
                 returned.release();
             }
-            log_pending_exception();
+            exception::log_and_clear("reset failed");
             if self.is_open() {
                 continue;
             }
@@ -83,7 +82,7 @@ impl Session {
             // Only now: the module needs the id of an open session.
             forget_id();
             values.into_iter().for_each(OwnedZval::release);
-            log_pending_exception();
+            exception::log_and_clear("reset failed");
             if !self.is_open() {
                 return true;
             }

@@ -133,6 +133,7 @@ impl Iterator for Elements<'_> {
 pub fn for_each<'a>(table: &'a HashTable, mut each: impl FnMut(Key<'a>, &'a zval)) {
     // SAFETY: the table, its keys and its values are alive for `'a`.
     for element in unsafe { elements(table) } {
+        // SAFETY: as above.
         let (key, value) = unsafe {
             let key = match element.name_bytes() {
                 Some(name) => Key::Name(name),

@@ -30,6 +30,17 @@ pub struct Function {
     pub flags: u32,
 }
 
+/// A function outside of classes.
+#[must_use]
+pub const fn function(name: &'static str, signature: &'static str, handler: Handler) -> Function {
+    Function {
+        name,
+        signature,
+        handler,
+        flags: 0,
+    }
+}
+
 /// The engine's table of functions, ended by an empty entry; lives for ever.
 #[must_use]
 pub fn table(functions: &[Function]) -> *const zend_function_entry {
