@@ -55,7 +55,7 @@ pub fn module_startup(after_fork: fn()) -> &'static Resolved {
     fork::on_child(after_fork);
     install_crypto();
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
+        let location = panic.location().map(ToString::to_string);
         let payload = panic.payload();
         let message = payload
             .downcast_ref::<&str>()
@@ -67,7 +67,7 @@ pub fn module_startup(after_fork: fn()) -> &'static Resolved {
         }
         log::error!(
             message = message.unwrap_or("no message"),
-            place = place.unwrap_or_default().as_str();
+            place = location.unwrap_or_default().as_str();
             "panic"
         );
     }));

@@ -6,7 +6,7 @@
 //! * [`engine`] the engine of the process; [`startup`] its settings and environment; [`settings`] INI entries;
 //!   [`info`] phpinfo; [`log`] lines for PHP's log; [`alloc`] the counting allocator.
 //! * [`thread_state`] how modules declare state of a PHP thread; [`futures`] the futures of one.
-//! * [`api`] what PHP sees, one file for each namespace or class.
+//! * [`api`] the functions and classes of PHP, one file for each namespace or class.
 //! * [`worker`] the lifecycle of requests: one file for each runtime, the reset between requests, `Worker\loop`.
 //! * [`residue`] PHP state that outlives a request: detect, report, restore. [`leak_check`] objects and memory that do.
 //! * [`zend`] the safe layer over the Zend engine's C API, with nearly all unsafe code.

@@ -1,7 +1,7 @@
 //! Per-thread state: each module declares its own with [`thread_state!`], and [`crate::lifecycle`] calls the hooks by
 //! which the modules reset and free it. Thread-locals and not PHP's module globals, because these are one struct that
-//! would have to know all modules. They have no destructor, because a thread may end after PHP has unloaded what a
-//! destructor would call: a module that owns heap memory or handles frees them in its `thread_shutdown`.
+//! would have to know all modules. They have no destructor, because a thread may end after PHP has freed memory that a
+//! destructor would access: a module that owns heap memory or handles frees them in its `thread_shutdown`.
 
 use std::{cell::UnsafeCell, mem::ManuallyDrop};
 

@@ -58,6 +58,6 @@ pub fn submit(
 ) -> Result<(), Thrown> {
     engine::refuse_preloading()?;
     let completions = futures::completions()?;
-    future::give(start(Some(completions))?, ret);
+    future::return_object(start(Some(completions))?, ret);
     Ok(())
 }

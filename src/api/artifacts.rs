@@ -60,7 +60,7 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(1, 1)?;
     let key = arguments::key(call, 0)?;
     if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
-        artifact::give_hit(record, ret);
+        artifact::return_hit(record, ret);
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ fn entries(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let found = engine::current().enabled_store()?.entries(limit, after);
     let list = ret.array(found.len());
     for record in found {
-        list.push(|ret| artifact::give_hit(record, ret));
+        list.push(|ret| artifact::return_hit(record, ret));
     }
     Ok(())
 }
@@ -134,7 +134,7 @@ fn clean(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     })
 }
 
-/// The error of violations in `meta`, whose paths begin there.
+/// The error for violations in `meta`; their paths begin there.
 fn in_meta(mut wrong: Vec<Violation>) -> Error {
     for violation in &mut wrong {
         violation.field = match violation.field.as_str() {

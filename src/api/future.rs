@@ -80,7 +80,7 @@ pub unsafe fn register() {
 }
 
 /// Returns a new object for a job.
-pub fn give(job: Arc<Job<Value>>, ret: ZvalOut) {
+pub fn return_object(job: Arc<Job<Value>>, ret: ZvalOut) {
     let id = job.id();
     // SAFETY: in a call on a PHP thread, after MINIT.
     let object = unsafe { class::instantiate::<Own>(CLASS.0.entry(), &HANDLERS, Some(job)) };
@@ -187,16 +187,16 @@ fn wait(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     }
     log::hand_over();
     match job.outcome() {
-        Some(Ok(value)) => give_value(value, ret),
+        Some(Ok(value)) => return_value(value, ret),
         Some(Err(error)) => return Err(error.clone().into()),
         None => return Err(Error::Internal("a job that is done without an outcome".into()).into()),
     }
     Ok(())
 }
 
-fn give_value(value: &Value, ret: ZvalOut) {
+fn return_value(value: &Value, ret: ZvalOut) {
     match value {
-        Value::Artifact(found) => artifact::give(found.clone(), ret),
+        Value::Artifact(found) => artifact::return_object(found.clone(), ret),
         Value::Report(report) => ret.json(report),
     }
 }
@@ -204,12 +204,12 @@ fn give_value(value: &Value, ret: ZvalOut) {
 /// Whether the job of a future that PHP holds is done.
 #[must_use]
 pub fn is_done_object(object: *mut zend_object) -> bool {
-    // SAFETY: a live object of our class: `give` registers it, and `free` removes it.
+    // SAFETY: a live object of our class: `return_object` registers it, and `free` removes it.
     unsafe { (*class::own::<Own>(object)).as_deref() }.is_some_and(Job::is_done)
 }
 
 /// Returns a future that PHP holds.
-pub fn again(object: *mut zend_object, ret: ZvalOut) {
+pub fn return_again(object: *mut zend_object, ret: ZvalOut) {
     // SAFETY: as above; one more reference.
     unsafe { (*object).gc.refcount += 1 };
     ret.object(object);

@@ -95,7 +95,7 @@ fn completed(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
     let list = ret.array(0);
     for object in futures::take_completed(future::is_done_object)? {
-        list.push(|ret| future::again(object, ret));
+        list.push(|ret| future::return_again(object, ret));
     }
     Ok(())
 }

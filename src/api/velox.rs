@@ -57,13 +57,13 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     if !call.is_array(0) {
         let key = arguments::key_in(call, 0, call.string_of_union(0, c"array|string")?)?;
         if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
-            artifact::give_hit(record, ret);
+            artifact::return_hit(record, ret);
         }
         return Ok(());
     }
     let request = arguments::request(call.array(0)?)?;
     if let Some(artifact) = engine::current().find(&request)? {
-        artifact::give(artifact, ret);
+        artifact::return_object(artifact, ret);
     }
     Ok(())
 }

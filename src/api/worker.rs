@@ -256,7 +256,7 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Counts of residue by kind, and of what was restored.
+/// Counts of residue by kind, and of restored residue.
 fn left_behind() -> serde_json::Value {
     let counts =
         ResidueKind::ALL.map(|kind| (kind.name().to_owned(), RESIDUE_STATS.found(kind).into()));

@@ -90,7 +90,7 @@ pub fn script_startup() {
     drop(CHECK.replace(None));
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
     drop(CHECK.replace(None));
 }

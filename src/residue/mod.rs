@@ -94,7 +94,7 @@ pub fn script_startup() {
     drop(CALLS.replace(ObservedCalls::new()));
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
     script_startup();
 }

@@ -1,6 +1,6 @@
 //! Reset hooks: PHP callables that run after each request of the script, in the order of their priority. They may
-//! throw or never return: each counts as run before it is called, and nothing on these frames has a destructor. What
-//! PHP has jumped out of goes on as the last shutdown function. On PHP's threads.
+//! throw or never return: each counts as run before it is called, and nothing on these frames has a destructor. If PHP
+//! jumps out of a run, the last shutdown function continues it. On PHP's threads.
 
 use pillion_engine::worker::{HookList, hooks::HookRun};
 
@@ -116,7 +116,7 @@ pub(super) fn script_startup() {
     HOOKS.replace(ScriptHooks::new());
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub(super) fn thread_shutdown() {
     HOOKS.replace(ScriptHooks::new());
 }

@@ -61,7 +61,7 @@ pub(super) fn script_startup() {
     MEMORY.replace(LoopMemory::new());
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub(super) fn thread_shutdown() {
     MEMORY.replace(LoopMemory::new());
 }

@@ -59,7 +59,7 @@ pub fn script_startup() {
     script::started();
 }
 
-/// A script has ended, in whatever way. In RSHUTDOWN, after PHP has called destructors.
+/// A script has ended, be it by `exit()` or a fatal error. In RSHUTDOWN, after PHP has called destructors.
 pub fn script_shutdown() {
     hooks::count_skipped();
     script::ended();
@@ -68,7 +68,7 @@ pub fn script_shutdown() {
     hooks::release();
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
     publish::thread_shutdown();
     request_id::clear();

@@ -19,7 +19,7 @@ thread_local! {
     static IS_FRANKENPHP_WORKER: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// The runtime; `CADDY_WORKER_MODE` overrides what is detected.
+/// The detected runtime, unless `CADDY_WORKER_MODE` overrides it.
 #[must_use]
 pub fn current() -> Mode {
     let is_roadrunner = runtimes::current() == Runtime::RoadRunner;
@@ -46,7 +46,7 @@ fn forced() -> Option<bool> {
     })
 }
 
-/// Whether the script is a loop by which FrankenPHP's worker mode serves requests, whatever `CADDY_WORKER_MODE` says.
+/// Whether the script is a loop by which FrankenPHP's worker mode serves requests. `CADDY_WORKER_MODE` does not change that.
 #[must_use]
 pub fn is_frankenphp_worker() -> bool {
     if runtimes::current() != Runtime::FrankenPhp {

@@ -1,4 +1,4 @@
-//! Adoption of Sentry outboxes whose process has died, by workers that have no job yet: once a second the first
+//! Adoption of the Sentry outboxes of dead processes, by workers that have no job yet: once a second the first
 //! request that starts triggers it. On PHP's threads.
 
 use std::{
@@ -22,7 +22,7 @@ static FIRST_USE: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// When the next check is due, in milliseconds after [`FIRST_USE`].
 static DUE: AtomicU64 = AtomicU64::new(0);
 
-/// A request, or what may be one, has started.
+/// A possible request has started.
 #[inline]
 pub(super) fn request_started() {
     let Some(start) = state::request_start() else {

@@ -72,7 +72,7 @@ impl PublishedStats {
     }
 }
 
-/// A request, or what may be one, has started.
+/// A possible request has started.
 #[inline]
 pub(super) fn request_started() {
     let start = state::request_start();
@@ -85,7 +85,7 @@ pub(super) fn request_started() {
     });
 }
 
-/// What seemed to be a request was none.
+/// The possible request was none.
 #[inline]
 pub(super) fn request_discarded() {
     PUBLISHED.with(|published| {

@@ -134,7 +134,7 @@ pub(super) fn script_startup() {
     BASELINE.replace(Baseline::new());
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub(super) fn thread_shutdown() {
     BASELINE.replace(Baseline::new());
 }

@@ -45,7 +45,7 @@ pub(super) fn clear() {
     }
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub(super) fn thread_shutdown() {
     VALUES.replace(BTreeMap::new());
 }

@@ -167,7 +167,7 @@ fn pop_scopes(hub: &OwnedZval, below: usize) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// Pushes an empty scope above what a request has left on a hub.
+/// Pushes an empty scope above the scope that a request has left on a hub.
 fn push_empty_scope(hub: &OwnedZval) -> Result<(), Thrown> {
     let scope = call::method(hub, "pushScope", &[])?;
     let cleared = call::method(&scope, "clear", &[]);
@@ -214,7 +214,7 @@ fn class() -> Option<*mut zend_class_entry> {
     })
 }
 
-/// Whether a class has a method, whose name is given in lower case.
+/// Whether a class has a method; its name is given in lower case.
 fn has_method(class: *mut zend_class_entry, method: &CStr) -> bool {
     // SAFETY: a live class.
     unsafe { hash_table::find_pointer(&raw const (*class).function_table, method).is_some() }

@@ -132,7 +132,7 @@ pub(super) fn advance(event: Event) -> Result<Effects, RequestStateError> {
     STATE.with(|state| state.tracker.apply(event))
 }
 
-/// A request, or what may be one, starts.
+/// A possible request starts.
 pub(super) fn start_request() {
     STATE.with(|state| {
         state.serial += 1;
@@ -146,7 +146,7 @@ pub(super) fn start_request() {
     });
 }
 
-/// What seemed to be a request was none.
+/// The possible request was none.
 pub(super) fn discard_request() {
     STATE.with(|state| state.start = None);
 }

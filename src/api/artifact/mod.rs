@@ -81,13 +81,13 @@ pub unsafe fn register() {
 
 /// Returns a new object for a record of the index.
 #[inline]
-pub fn give_hit(record: IndexRecord, ret: ZvalOut) {
-    give(Artifact::hit(record), ret);
+pub fn return_hit(record: IndexRecord, ret: ZvalOut) {
+    return_object(Artifact::hit(record), ret);
 }
 
 /// Returns a new object.
 #[inline]
-pub fn give(artifact: Artifact, ret: ZvalOut) {
+pub fn return_object(artifact: Artifact, ret: ZvalOut) {
     let own = Own {
         artifact,
         filled: 0,

@@ -26,7 +26,7 @@ const ZEND_ACC_READONLY: u32 = 1 << 7;
 /// The part of an object that PHP does not know.
 pub(super) struct Own {
     pub artifact: Artifact,
-    /// A bit for each property whose slot is filled.
+    /// A bit for each filled slot.
     pub filled: u16,
 }
 

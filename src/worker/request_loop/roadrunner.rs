@@ -1,6 +1,6 @@
 //! RoadRunner's HTTP workers. The handler gets PSR-7 requests from the `PSR7Worker` of RoadRunner's PHP packages if
 //! they are installed, else plain requests from the worker of Pillion's Composer package. Both have `waitRequest` and
-//! `respond`, whose reads [`crate::worker::runtimes::roadrunner`] follows. A worker that has to end (a limit, a signal)
+//! `respond`; [`crate::worker::runtimes::roadrunner`] follows their reads. A worker that has to end (a limit, a signal)
 //! returns the next request, which RoadRunner sends to another worker: a request may be on its way already, and
 //! RoadRunner miscounts workers that end while idle. A process that the handler has forked, and that returns here,
 //! gets a `StateException` and must not touch the relay. On PHP's thread.

@@ -1,4 +1,4 @@
-//! FrankenPHP's worker mode. Its loop calls `frankenphp_handle_request`, whose handler is overridden in MINIT: within a
+//! FrankenPHP's worker mode. Its loop calls `frankenphp_handle_request`, which is overridden in MINIT: within a
 //! call FrankenPHP calls `sapi_module.activate` when a request (or the order to stop) has arrived, and the call returns
 //! when the client has its answer. If it never returns, after `exit()` or a fatal error, the request ends with the
 //! script: PHP jumps over our frame, which holds nothing. On PHP's threads.

@@ -23,7 +23,7 @@ pub enum Runtime {
     RoadRunner,
     /// FrankenPHP, with or without its worker mode.
     FrankenPhp,
-    /// A server whose requests are one script each: php-fpm, PHP's own server, CGI, Apache, LiteSpeed.
+    /// A server with one script for each request: php-fpm, PHP's own server, CGI, Apache, LiteSpeed.
     Server,
     /// Any other server API.
     Other,

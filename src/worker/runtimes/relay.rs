@@ -30,7 +30,7 @@ impl Relay {
     }
 }
 
-/// A loop starts, and with it a relay, whose first byte is that of a frame.
+/// A loop starts: the next byte of its relay is the first one of a frame.
 pub fn start() {
     RELAY.with(|relay| {
         let has_headers = relay.has_headers;
@@ -82,7 +82,7 @@ pub fn script_startup() {
     RELAY.replace(Relay::new());
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
     RELAY.replace(Relay::new());
 }

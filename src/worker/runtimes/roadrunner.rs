@@ -1,5 +1,5 @@
 //! RoadRunner's workers: command-line scripts that call `Spiral\RoadRunner\Worker::waitPayload` in a loop. That method
-//! reads RoadRunner's frames with one of PHP's functions, whose handlers [`super::relay_readers`] overrides; the bytes
+//! reads RoadRunner's frames with one of the functions that [`super::relay_readers`] overrides; the bytes
 //! that it has read say whether a request has arrived. No call of a PHP function pays for that, and of the reads only
 //! those in a RoadRunner worker pay for a walk of the frames above. A request ends when the next one is waited for,
 //! because code after `respond()` belongs to it. Of RoadRunner's PHP packages only the names of two methods are relied

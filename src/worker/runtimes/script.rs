@@ -11,7 +11,7 @@ pub fn started() {
     request_id::script_started();
 }
 
-/// A script has ended, in whatever way. In RSHUTDOWN.
+/// A script has ended, be it by `exit()` or a fatal error. In RSHUTDOWN.
 pub fn ended() {
     let _ = advance(Event::ScriptEnds);
 }

@@ -41,7 +41,7 @@ pub fn script_shutdown() {
     TEXTS.with(Vec::clear);
 }
 
-/// Frees what the thread owns. In GSHUTDOWN.
+/// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
     TEXTS.replace(Vec::new());
 }
