@@ -1,5 +1,5 @@
-//! `pillion sentry`: queued envelopes and dead letters of this host. It opens the engine's Sentry module with an outbox of
-//! its own, as each process of the host does; envelopes that it can't send stay there for the next process.
+//! `pillion sentry`: queued envelopes and dead letters of this host. It opens the engine's Sentry module with an outbox
+//! of its own, as each process of the host does; envelopes that it can't send stay there for the next process.
 
 mod format;
 

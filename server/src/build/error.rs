@@ -1,6 +1,6 @@
-//! The error of a build, in the Velox server's prefixes, from which clients read whether a retry can help:
-//! `building plugins:` and `downloading template: expected 3xx … got 404` are permanent faults of the configuration; an
-//! error with neither prefix is a fault of this machine or of the network. Pure.
+//! The error of a build, in the Velox server's prefixes, from which clients read whether a retry can help: errors that
+//! begin with `building plugins:`, or with `downloading template: expected 3xx` and end with `got 404`, are permanent
+//! faults of the configuration; an error with neither prefix is a fault of this machine or of the network. Pure.
 
 use std::fmt::Display;
 

@@ -1,9 +1,9 @@
 //! A build server that speaks Velox's protocol, and builds with the local Go toolchain from the Go module proxy; the
-//! command `pillion velox` runs it. `docs/build-server.md` describes it to its users.
+//! command `pillion velox` runs it. Described to its users in `docs/guides/build-server.md`.
 //!
 //! # Layout
 //!
-//! * `routes`: HTTP. `rpc`: Connect, gRPC, gRPC-Web, their messages and errors. `validate`: rules and grammar of a request.
+//! * `routes`: HTTP. `rpc`: Connect, gRPC, gRPC-Web, their messages and errors. `validate`: rules of a request.
 //! * `queue`, `active_builds`, `progress`, `cancellation`: from a request to its turn, and to its end.
 //! * `builder`, `configuration`, `module`, `work_dir`, `error`: one build. `toolchain`: its `go` commands.
 //! * `build_cache`: built binaries, and the paths from which clients read them.
@@ -11,8 +11,8 @@
 //! # Files
 //!
 //! Below the server's directory, which one server owns at a time (`server.lock`): `store/` and `index/` of the artifact
-//! store, `<hash>/rr` with `build.json` for clients, and `work/` with a directory for each running build. The next start
-//! removes what a killed server left in `work/`.
+//! store, `<hash>/rr` with `build.json` for clients, and `work/` with a directory for each running build. The next
+//! start removes what a killed server left in `work/`.
 
 mod active_builds;
 mod build_cache;
@@ -165,8 +165,10 @@ impl Server {
                 sleep(DRAIN_INTERVAL).await;
             }
         };
-        if timeout_at(deadline, idle).await.is_err() || !drained {
+        if timeout_at(deadline, idle).await.is_err() {
             log::warn!(builds = queue.active.count(); "stopped before all builds ended");
+        } else if !drained {
+            log::warn!("stopped before all connections closed");
         }
         // From here on another server may remove the files of this one's builds.
         drop(lock);
@@ -183,8 +185,8 @@ async fn clean_periodically(queue: Arc<BuildQueue>, cache: Arc<BuildCache>) {
     }
 }
 
-/// Returns the directory's canonical path if this user owns it and no other may write it; makes it if it is absent. Other
-/// users may read it, because clients read the binaries from here.
+/// Returns the directory's canonical path if this user owns it and no other may write it; makes it if it is absent.
+/// Other users may read it, because clients read the binaries from here.
 fn own_directory(dir: &Path) -> Result<PathBuf> {
     let name = dir.display();
     fs::DirBuilder::new()

@@ -1,4 +1,5 @@
-//! Writes the Go module of one build: a `go.mod` that pins the requested plugins beside the release's core plugins, and a
+//! Writes the Go module of one build: a `go.mod` that pins the requested plugins beside the release's core plugins, and
+//! a
 //! `main.go` that registers them. The same plan gives the same bytes, which makes builds reproducible. All text written
 //! here has passed `grammar`. Pure, any thread.
 

@@ -1,5 +1,5 @@
-//! Progress of a build: its state, its age, its last log lines; and the bounded buffer of a program's output. Written by
-//! the build's task, read by any other.
+//! Progress of a build: its state, its age, its last log lines; and the bounded buffer of a program's output. Written
+//! by the build's task, read by any other.
 
 use std::{
     collections::VecDeque,

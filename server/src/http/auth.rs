@@ -1,5 +1,5 @@
-//! Bearer tokens, stored as hashes, so that a comparison takes the same time for every offered token, and no token is in
-//! memory, logs or Debug output. Pure, any thread.
+//! Bearer tokens, stored as hashes, so that a comparison takes the same time for every offered token, and no token is
+//! in memory, logs or Debug output. Pure, any thread.
 
 use std::{fs, path::Path};
 

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{Response, Shutdown};
 
-/// Pause after a connection that could not be accepted, so that a lack of descriptors costs no whole processor.
+/// Pause after a connection that could not be accepted, so that a lack of descriptors causes no busy loop.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_HTTP2_STREAMS: u32 = 256;
 

@@ -1,5 +1,5 @@
 //! Parts that all servers share: HTTP/1.1 and HTTP/2 without TLS, as front servers and service meshes speak it inside a
-//! host or a cluster. A server implements [`Handler`] and calls [`serve`]; what it answers is its own.
+//! host or a cluster. A server implements [`Handler`] and calls [`serve`].
 //!
 //! # Layout
 //!

@@ -38,7 +38,7 @@ impl Shutdown {
 
     /// Waits for the signal. Cancel-safe.
     pub async fn requested(&mut self) {
-        // An error means that the trigger is gone, which counts as the signal.
+        // Dropping the trigger counts as the signal.
         let _ = self.0.wait_for(|requested| *requested).await;
     }
 }

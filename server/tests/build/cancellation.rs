@@ -1,5 +1,5 @@
-//! A build is stopped by its client, by a deadline, or by the server's shutdown: each time all its processes end and its
-//! directory is removed.
+//! A build is stopped by its client, by a deadline, or by the server's shutdown: each time all its processes end and
+//! its directory is removed.
 
 use std::time::{Duration, Instant};
 

@@ -25,8 +25,8 @@ use tokio::{
 
 pub const ID: &str = "0b0e6f3c-6d0a-4a6e-9f7a-0d9b8b1f2a11";
 
-/// Answers the commands of a simple build. It first sources the file `on-<command>` of the control directory, which may end
-/// the command or run for ever.
+/// Answers the commands of a simple build. It first sources the file `on-<command>` of the control directory, which may
+/// end the command or run for ever.
 const FAKE_GO: &str = r#"#!/bin/sh
 d=$GOFAKE
 echo "$*" >> "$d/calls"

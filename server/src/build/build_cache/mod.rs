@@ -1,5 +1,5 @@
-//! The cache of built binaries: an artifact store below the server's directory (`store/`), bounded by age and size, whose
-//! binaries [`published`] links to the paths that clients read. Threads that may block on a disk.
+//! The cache of built binaries: an artifact store below the server's directory (`store/`), bounded by age and size,
+//! whose binaries [`published`] links to the paths that clients read. Threads that may block on a disk.
 
 mod published;
 
@@ -116,7 +116,7 @@ impl BuildCache {
         let size = built.metadata().context(name)?.len();
         let record = match self.commit(configuration, &built, size, build_duration) {
             Err(error) if is_full(&error) && self.store.make_space(size, EvictScope::Unused) => {
-                // The bytes are free when the links are gone too.
+                // The bytes are free when the links are removed too.
                 self.published.remove_unstored();
                 self.commit(configuration, &built, size, build_duration)?
             }

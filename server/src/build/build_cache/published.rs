@@ -1,6 +1,6 @@
-//! The paths from which clients read binaries: `<dir>/<hash>/rr`, a hard link to the stored file, beside a manifest that
-//! names its configuration. A path stays valid while its binary is cached, also when it is built anew, because files are
-//! replaced by rename and never written into. Threads that may block on a disk.
+//! The paths from which clients read binaries: `<dir>/<hash>/rr`, a hard link to the stored file, beside a manifest
+//! that names its configuration. A path stays valid while its binary is cached, also when it is built anew, because
+//! files are replaced by rename and never written into. Threads that may block on a disk.
 
 use std::{
     fs, io,
@@ -79,8 +79,8 @@ impl PublishedBinaries {
         self.publish(configuration, record, stored)
     }
 
-    /// Links `<hash>/rr` to the stored file, also if it has the same bytes already, because it may be the link to a file
-    /// that the store has removed.
+    /// Links `<hash>/rr` to the stored file, also if it has the same bytes already, because it may be the link to a
+    /// file that the store has removed.
     ///
     /// # Errors
     /// The file system's.
@@ -105,8 +105,8 @@ impl PublishedBinaries {
         Ok(binary)
     }
 
-    /// The configuration's directory: its hash, with a part of the fingerprint if another configuration of the same hash
-    /// occupies that.
+    /// The configuration's directory: its hash, with a part of the fingerprint if another configuration of the same
+    /// hash occupies that.
     fn dir_of(&self, configuration: &Configuration) -> PathBuf {
         let (hash, fingerprint) = (configuration.hash(), configuration.fingerprint());
         let dir = self.dir.join(&hash);

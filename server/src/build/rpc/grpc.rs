@@ -1,6 +1,6 @@
-//! gRPC's and gRPC-Web's framing: a message with its prefix, the trailers with an error's code, message and details, the
-//! deadline. One unary call needs no more, and tonic would bring a second server. Sources: gRPC's `PROTOCOL-HTTP2.md`
-//! and `PROTOCOL-WEB.md`. Pure, any thread.
+//! gRPC's and gRPC-Web's framing: a message with its prefix, the trailers with an error's code, message and details,
+//! the deadline. One unary call needs no more, and tonic would bring a second server. Sources: gRPC's
+//! `PROTOCOL-HTTP2.md` and `PROTOCOL-WEB.md`. Pure, any thread.
 
 use std::{fmt::Write as _, time::Duration};
 

@@ -1,5 +1,5 @@
-//! The protocols of the one call: Connect, gRPC and gRPC-Web, each with JSON or Protocol Buffers, chosen by the request's
-//! content type. Reads deadline and compression, decodes a request, encodes a response or an error. Source:
+//! The protocols of the one call: Connect, gRPC and gRPC-Web, each with JSON or Protocol Buffers, chosen by the
+//! request's content type. Reads deadline and compression, decodes a request, encodes a response or an error. Source:
 //! connectrpc.com, "Protocol reference". One task for each connection.
 
 pub(super) mod error;

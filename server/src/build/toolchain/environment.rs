@@ -41,8 +41,8 @@ const INHERITED: [&str; 24] = [
 pub(super) struct Environment(Vec<(OsString, OsString)>);
 
 impl Environment {
-    /// The inherited variables of a build, and those that it needs. `home` is the directory of the caches if there is no
-    /// home directory.
+    /// The inherited variables of a build, and those that it needs. `home` is the directory of the caches if there is
+    /// no home directory.
     pub(super) fn new(variables: &[(OsString, OsString)], home: &Path) -> Self {
         let is_inherited = |name: &OsStr| {
             let Some(name) = name.to_str() else {

@@ -1,9 +1,9 @@
-//! Runs `go` commands: without a shell, with a clean environment, in a process group of their own, with bounded output. A
-//! stop sends SIGINT to the group, so that `go` removes its temporary files, and SIGKILL two seconds later.
+//! Runs `go` commands: without a shell, with a clean environment, in a process group of their own, with bounded output.
+//! A stop sends SIGINT to the group, so that `go` removes its temporary files, and SIGKILL two seconds later.
 //!
-//! If the server itself is killed, the kernel kills `go` on Linux (`PR_SET_PDEATHSIG`), and its compilers end with their
-//! current package, since their output goes into a broken pipe. The next start removes their directories. Runs in build
-//! tasks.
+//! If the server itself is killed, the kernel kills `go` on Linux (`PR_SET_PDEATHSIG`), and its compilers end with
+//! their current package, since their output goes into a broken pipe. The next start removes their directories. Runs in
+//! build tasks.
 
 use std::{
     ffi::OsString,
@@ -54,8 +54,8 @@ pub(in crate::build) enum GoError {
 }
 
 impl Go {
-    /// Finds `go` in the `PATH` of `variables`, some of which it inherits. `home` is the directory of its caches if there
-    /// is no home directory.
+    /// Finds `go` in the `PATH` of `variables`, some of which it inherits. `home` is the directory of its caches if
+    /// there is no home directory.
     pub(in crate::build) fn find(variables: &[(OsString, OsString)], home: &Path) -> Option<Self> {
         let environment = Environment::new(variables, home);
         let program = environment.program("go")?;

@@ -1,6 +1,6 @@
-//! Queries of the Go toolchain before a build: its version, the core plugins of a RoadRunner release, the version behind a
-//! tag, the versions that the module selects. The answers come from `go` itself, so that proxies, private modules and
-//! toolchain switching work as configured. Runs in build tasks.
+//! Queries of the Go toolchain before a build: its version, the core plugins of a RoadRunner release, the version
+//! behind a tag, the versions that the module selects. The answers come from `go` itself, so that proxies, private
+//! modules and toolchain switching work as configured. Runs in build tasks.
 
 mod environment;
 pub(super) mod go;

@@ -1,6 +1,6 @@
-//! The core plugins of a RoadRunner release, as its `go.mod` pins them. Released versions never change, so that those known
-//! at the time of writing need no network; for any other, the `go.mod` that the Go module proxy serves is read. Pure, any
-//! thread.
+//! The core plugins of a RoadRunner release, as its `go.mod` pins them. Released versions never change, so that those
+//! known at the time of writing need no network; for any other, the `go.mod` that the Go module proxy serves is read.
+//! Pure, any thread.
 
 use crate::build::validate::grammar;
 

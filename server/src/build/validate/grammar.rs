@@ -88,8 +88,8 @@ pub(super) fn major_suffix(path: &str) -> Option<&str> {
     }
 }
 
-/// Whether a canonical version (`v5.1.9`) matches the suffix of a path (`…/v5`), as Go requires; a path without a suffix
-/// also matches `+incompatible` versions.
+/// Whether a canonical version (`v5.1.9`) matches the suffix of a path (`…/v5`), as Go requires; a path without a
+/// suffix also matches `+incompatible` versions.
 pub(in crate::build) fn version_matches_path(version: &str, path: &str) -> bool {
     let major = version.split('.').next().unwrap_or_default();
     match major_suffix(path) {

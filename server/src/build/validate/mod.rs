@@ -1,6 +1,6 @@
-//! Validation of a request before anything is written: first the Velox server's rules in its own words, then Go's grammar,
-//! which the Velox server leaves to `go`. Fields in the order of the proto file, each with the first rule that it breaks.
-//! Pure, any thread.
+//! Validation of a request before anything is written: first the Velox server's rules in its own words, then Go's
+//! grammar, which the Velox server leaves to `go`. Fields in the order of the proto file, each with the first rule that
+//! it breaks. Pure, any thread.
 
 mod collector;
 pub(super) mod grammar;
