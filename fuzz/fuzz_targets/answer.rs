@@ -1,4 +1,4 @@
-//! Status, `Location` and body of a build server's answer.
+//! Status, `Location` and body of a response of a build server.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: (u16, Option<&str>, &[u8])| {

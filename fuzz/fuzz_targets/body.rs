@@ -1,4 +1,4 @@
-//! A body of bytes, packed or not, however it is cut into pieces; and the start of what it holds.
+//! A binary in the body of a response, compressed or not, in chunks of any size; and its magic bytes.
 #![no_main]
 
 use arbitrary::Arbitrary;

@@ -1,5 +1,5 @@
-//! The log of changes in a cache directory. Its head and the complements are put right for most inputs, which bytes
-//! alone would never do.
+//! The change journal of a cache directory. Most inputs get a valid head and valid complements, which random bytes would
+//! never have.
 #![no_main]
 
 use std::cell::OnceCell;

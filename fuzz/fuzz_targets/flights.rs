@@ -1,5 +1,5 @@
-//! The files of flights: the table, progress, request ids and outcomes. The records of the table get their checksums,
-//! which bytes alone would never have.
+//! The files of flights: table, progress, request ids and outcomes. Records of the table get valid checksums, which
+//! random bytes would never have.
 #![no_main]
 
 use std::{cell::OnceCell, fs};
@@ -27,7 +27,7 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
         let dir = dir.get_or_init(new).path();
         let (key, digest, attempt) = (1u64, 2u64, input.attempt | 1);
         let mut table = Vec::new();
-        // The first one is the flight that is asked for.
+        // The first record is the flight that is looked up.
         let mut first = [0; 56];
         first[..8].copy_from_slice(&key.to_le_bytes());
         first[8..16].copy_from_slice(&digest.to_le_bytes());
@@ -55,7 +55,7 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
     });
 });
 
-/// As the table's records have it.
+/// The checksum of the table's records.
 fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)

@@ -1,4 +1,4 @@
-//! The mapped index, damaged anywhere. A record's checksum would keep plain bytes out, so a good index is made first.
+//! The mapped index with damaged words. A valid index is created first, because random bytes fail the checksums.
 #![no_main]
 
 use std::{cell::OnceCell, path::PathBuf};
@@ -10,9 +10,9 @@ thread_local!(static DIR: OnceCell<(tempfile::TempDir, PathBuf)> = const { OnceC
 
 #[derive(Debug, Arbitrary)]
 struct Input {
-    /// Key and time of each record; equal and crowded keys too.
+    /// Key and time of each record; keys may be equal or collide.
     records: Vec<(u64, u32)>,
-    /// Word and what it becomes; small numbers are the header's, and tags follow at 512.
+    /// Index and new value of a word; the header is first, tags follow at 512.
     damage: Vec<(u32, u64)>,
 }
 

@@ -1,4 +1,4 @@
-//! `velox.path_map` as text, and a server's path against it.
+//! `velox.path_map` as text, and a path of the server that is mapped by it.
 #![no_main]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A file of an outbox whose owner is dead. Magic and size are put right, which bytes alone would hardly ever do.
+//! A queue file of a dead process. It gets a valid magic and size, which random bytes would hardly ever have.
 #![no_main]
 
 use std::cell::OnceCell;

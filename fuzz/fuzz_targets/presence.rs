@@ -1,4 +1,4 @@
-//! Presence files of other processes, locked and unlocked.
+//! Presence files of other processes, of one that is alive and of one that is dead.
 #![no_main]
 
 use std::{cell::OnceCell, fs};
@@ -8,27 +8,27 @@ use pillion_engine::host::{
     presence::list_alive,
 };
 
-struct Place {
+struct PresenceDir {
     dir: tempfile::TempDir,
-    _held: Lock,
+    _lock: Lock,
 }
 
-thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
+thread_local!(static DIR: OnceCell<PresenceDir> = const { OnceCell::new() });
 
-fn place() -> Place {
+fn presence_dir() -> PresenceDir {
     let dir = tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .expect("a directory");
-    let held = Lock::attempt(&dir.path().join("held.json"), LockMode::Exclusive)
+    let lock = Lock::attempt(&dir.path().join("alive.json"), LockMode::Exclusive)
         .expect("a lock")
         .expect("free");
-    Place { dir, _held: held }
+    PresenceDir { dir, _lock: lock }
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    PLACE.with(|known| {
-        let dir = known.get_or_init(place).dir.path();
-        fs::write(dir.join("held.json"), bytes).expect("written");
+    DIR.with(|presence| {
+        let dir = presence.get_or_init(presence_dir).dir.path();
+        fs::write(dir.join("alive.json"), bytes).expect("written");
         fs::write(dir.join("dead.json"), bytes).expect("written");
         assert!(list_alive(dir).len() <= 1);
         assert!(!dir.join("dead.json").exists());

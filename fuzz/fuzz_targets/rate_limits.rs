@@ -1,4 +1,4 @@
-//! `X-Sentry-Rate-Limits`, several of them or none, and `Retry-After`: a line each.
+//! `Retry-After` and any number of `X-Sentry-Rate-Limits`, one on each line.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

@@ -1,4 +1,5 @@
-//! A build request: from JSON to its names, and to what goes to the server; and the same bytes as a request to ours.
+//! A build request: from JSON to its keys and to the request for the server; and the same bytes as a request to our own
+//! build server.
 #![no_main]
 
 use pillion_engine::velox::{ConfigKeys, Request, mutable_ref};
@@ -19,12 +20,12 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             .as_array()
             .is_some_and(|plugins| !plugins.is_empty())
     );
-    let again = Request::from_json(&request.config()).expect("what is written can be read");
+    let again = Request::from_json(&request.config()).expect("a written request is valid");
     assert_eq!(again, request);
     assert_eq!(ConfigKeys::of(&again), keys);
-    let mut turned = request.clone();
-    turned.plugins.reverse();
-    turned.request_id = String::new();
-    assert_eq!(ConfigKeys::of(&turned), keys);
+    let mut reordered = request.clone();
+    reordered.plugins.reverse();
+    reordered.request_id = String::new();
+    assert_eq!(ConfigKeys::of(&reordered), keys);
     let _ = (mutable_ref(&request), request.to_wire(true).to_string());
 });

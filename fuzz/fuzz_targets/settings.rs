@@ -1,4 +1,4 @@
-//! One setting from INI, one from the environment; durations and sizes.
+//! One setting from INI and one from the environment; durations and sizes.
 #![no_main]
 
 use std::path::Path;

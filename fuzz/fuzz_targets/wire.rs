@@ -1,4 +1,4 @@
-//! All that a server may put onto the wire, read by the real client over a real connection.
+//! Arbitrary bytes from a server, read by the real client over a real connection.
 #![no_main]
 
 use std::cell::OnceCell;

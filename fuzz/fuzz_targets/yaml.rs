@@ -15,7 +15,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         read_file: &|_| Ok(text.to_owned()),
         cwd: Path::new("/cwd"),
     });
-    // What is shown never grows with the file, and never holds a token.
+    // Error messages are bounded, and never contain a secret.
     assert!(resolved.errors.len() <= 200);
     for error in &resolved.errors {
         assert!(error.to_string().len() <= 16 << 10);

@@ -1,5 +1,5 @@
-//! Doors of this room for the fuzz targets in `fuzz/`: foreign bytes go in where PHP, a server or a disk would
-//! give them, and what has to hold of any bytes is asserted here, beside what it is about. Never in a product.
+//! Entry points of the Sentry transport for the fuzz targets in `fuzz/`: untrusted bytes as PHP, a server or a disk would
+//! provide them, and assertions of the invariants that hold for any bytes. Never part of a product.
 
 use std::{
     fs::{self, Permissions},
@@ -28,21 +28,21 @@ const CAPACITY: Capacity = Capacity {
     records: 1 << 20,
 };
 
-/// An envelope as PHP may give it: what can be read is written and read again as the same one, its losses can be
-/// counted, and containers keep their items.
+/// An envelope from PHP: one that can be parsed is the same after writing and parsing it again, its losses can be
+/// counted, and containers keep tadopter items.
 pub fn envelope(bytes: &[u8]) {
-    let peek = envelope::peek(bytes);
+    let summary = envelope::peek(bytes);
     let found = Envelope::parse(bytes);
-    // Nothing is taken that is dropped for its form afterwards.
-    assert_eq!(peek.is_ok(), found.is_ok(), "{peek:?} {found:?}");
-    let (Ok(peek), Ok(found)) = (peek, found) else {
+    // An envelope that is queued can be sent.
+    assert_eq!(summary.is_ok(), found.is_ok(), "{summary:?} {found:?}");
+    let (Ok(summary), Ok(found)) = (summary, found) else {
         return;
     };
-    assert_eq!(peek.priority.is_none(), found.items.is_empty());
-    let _ = project::dsn_of(peek.dsn().unwrap_or_default().as_bytes(), &found);
+    assert_eq!(summary.priority.is_none(), found.items.is_empty());
+    let _ = project::dsn_of(summary.dsn().unwrap_or_default().as_bytes(), &found);
     let written = found.write(Some("2026-11-21T00:00:00Z"));
     let again = Envelope::parse(&written);
-    assert!(again.is_ok(), "what was written can't be read: {again:?}");
+    assert!(again.is_ok(), "a written envelope is invalid: {again:?}");
     if let Ok(again) = again {
         assert_eq!(again.header_line(&[]), found.header_line(&[]));
         assert_eq!(again.items.len(), found.items.len());
@@ -60,25 +60,25 @@ pub fn envelope(bytes: &[u8]) {
     containers(&found);
 }
 
-/// What is gathered comes out as containers within the bounds, with all items and their right count.
+/// Batched containers are within tadopter limits, with all items and the correct count.
 fn containers(found: &Envelope<'_>) {
     let (outbox, _) = Outbox::open(None, CAPACITY);
     let _ = outbox.push(Priority::Low, b"", b"x", 0);
     let Some(claim) = outbox.claim(Priority::Low) else {
         return;
     };
-    let (mut batches, now) = (Batcher::default(), Instant::now());
-    if !batches.add(&claim, found, now) {
+    let (mut batcher, now) = (Batcher::default(), Instant::now());
+    if !batcher.add(&claim, found, now) {
         return;
     }
     let count = |envelope: &Envelope<'_>| {
-        // Texts are not looked into: half of a surrogate pair is no affair of ours.
+        // Strings are not decoded: half a surrogate pair is allowed.
         let payload = Envelope::parse_object(&envelope.items.first()?.payload).ok()?;
         let items: Vec<&RawValue> = serde_json::from_str(payload.raw("items")?).ok()?;
         Some(items.len())
     };
     let mut sum = 0;
-    for bytes in batches
+    for bytes in batcher
         .take_due(1, Duration::ZERO, now)
         .into_iter()
         .flat_map(|batch| batch.envelopes)
@@ -86,21 +86,21 @@ fn containers(found: &Envelope<'_>) {
         let envelope = Envelope::parse(&bytes);
         assert!(envelope.is_ok(), "{envelope:?}");
         if let Ok(envelope) = envelope {
-            let held = count(&envelope).unwrap_or(0);
-            let told = envelope.items.first().and_then(|item| item.count);
-            assert!(envelope.items.len() == 1 && held <= 1000 && told == Some(held as u64));
-            sum += held;
+            let items = count(&envelope).unwrap_or(0);
+            let item_count = envelope.items.first().and_then(|item| item.count);
+            assert!(envelope.items.len() == 1 && items <= 1000 && item_count == Some(items as u64));
+            sum += items;
         }
     }
-    // Of a key that stands there twice the first one counts here, and the last one for serde_json.
+    // Of duplicate keys the first one counts here, and the last one in serde_json.
     let payload = found.items.first().map(|item| &*item.payload);
-    let once = payload.is_some_and(|payload| {
+    let is_unique = payload.is_some_and(|payload| {
         memchr::memmem::find_iter(payload, b"items").count() == 1 && !payload.contains(&b'\\')
     });
-    assert!(!once || count(found) == Some(sum));
+    assert!(!is_unique || count(found) == Some(sum));
 }
 
-/// A DSN: what is accepted makes a header and an address; no message repeats what is wrong.
+/// A DSN: a valid one makes a header and a URL; an error message does not contain the text.
 pub fn dsn(text: &str) {
     match Dsn::parse(text) {
         Ok(dsn) => {
@@ -117,7 +117,7 @@ pub fn dsn(text: &str) {
     }
 }
 
-/// Both headers of an answer.
+/// Both rate-limit headers of a response.
 pub fn headers(status: u16, rate_limits: &[&str], retry_after: Option<&str>, now: u64) {
     let found = rate_limit::from_response(status, rate_limits, retry_after, now);
     let quotas: usize = rate_limits
@@ -131,18 +131,18 @@ pub fn headers(status: u16, rate_limits: &[&str], retry_after: Option<&str>, now
     }
 }
 
-/// A file that a dead process left: adopted, read, and done with, whatever its words say.
+/// A queue file of a dead process: adopted, read and settled, for any content.
 pub fn outbox(dir: &Path, words: &[u64], bytes: &[u8]) {
     let _ = fs::remove_dir_all(dir);
     let _ = fs::create_dir_all(dir);
     let mut file: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     file.extend_from_slice(bytes);
     file.resize(file.len().clamp(64, 1 << 16) / 8 * 8, 0);
-    // Magic and size are what a file is refused for, and nothing else.
+    // A file is rejected for a wrong magic or size only.
     let length = file.len() as u64;
     for (at, value) in [(0, outbox::MAGIC), (8, length)] {
-        if let Some(place) = file.get_mut(at..at + 8) {
-            place.copy_from_slice(&value.to_le_bytes());
+        if let Some(word) = file.get_mut(at..at + 8) {
+            word.copy_from_slice(&value.to_le_bytes());
         }
     }
     if let Some(priority) = file.get_mut(16..24) {
@@ -152,30 +152,30 @@ pub fn outbox(dir: &Path, words: &[u64], bytes: &[u8]) {
     let _ = fs::write(&path, &file);
     let _ = fs::write(dir.join("7-0000.v1.lock"), "");
     let _ = fs::set_permissions(&path, Permissions::from_mode(0o600));
-    let waiting = outbox::backlog_in(dir);
-    let (heir, _) = Outbox::open(Some(dir), CAPACITY);
-    let adopted = heir.adopt(dir, &AdoptBackoff::default(), usize::MAX);
+    let backlog = outbox::backlog_in(dir);
+    let (adopter, _) = Outbox::open(Some(dir), CAPACITY);
+    let adopted = adopter.adopt(dir, &AdoptBackoff::default(), usize::MAX);
     assert_eq!(adopted.outboxes, 1);
-    assert!(adopted.records == waiting.records && adopted.records == heir.queued());
+    assert!(adopted.records == backlog.records && adopted.records == adopter.queued());
     assert!(adopted.records + adopted.torn <= file.len() / 32);
-    while let Some(claim) = heir.take_evicted() {
+    while let Some(claim) = adopter.take_evicted() {
         let _ = claim.read();
-        heir.settle_evicted(&claim);
+        adopter.settle_evicted(&claim);
     }
-    let mut taken = 0;
+    let mut claimed = 0;
     for priority in Priority::ALL {
-        while let Some(claim) = heir.claim(priority) {
+        while let Some(claim) = adopter.claim(priority) {
             if let Some(record) = claim.read() {
                 assert!(record.dsn.len() + record.envelope.len() <= file.len());
             }
             claim.count_attempt();
-            heir.defer(&claim);
+            adopter.defer(&claim);
             assert!(claim.resume());
-            heir.settle(&claim);
-            taken += 1;
+            adopter.settle(&claim);
+            claimed += 1;
         }
     }
-    assert_eq!((taken, heir.queued()), (adopted.records, 0));
-    heir.maintain(true);
+    assert_eq!((claimed, adopter.queued()), (adopted.records, 0));
+    adopter.maintain(true);
     assert!(!path.exists());
 }

@@ -2,7 +2,8 @@
 //! and without a system call; a mutex is held for growth, eviction and maintenance only, and never across a copy.
 //! Accepted records survive the death of the process at any instant: another one adopts its files and sends them.
 //!
-//! * [`mod@file`]: one queue file; [`chains`]: all of them, and their maintenance; [`growth`]: new files.
+//! * [`push`]: appending a record; [`growth`]: new files; [`mod@file`]: one queue file; [`chains`]: all of them, and
+//!   their maintenance.
 //! * [`claim`]: a record that is being sent; [`evict`]: making space; [`ownership`]: the lock of an outbox.
 //! * [`adopt`]: outboxes of dead processes; [`adopt_backoff`]: those whose adoption failed.
 
@@ -14,6 +15,7 @@ mod evict;
 mod file;
 mod growth;
 mod ownership;
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -29,8 +31,7 @@ use std::{
 
 use chains::Chains;
 pub(super) use evict::NewRecord;
-use file::{MAX_DSN_LEN, QueueFile, RecordState};
-use growth::OVERSIZE_THRESHOLD;
+use file::{QueueFile, RecordState};
 use ownership::OutboxLock;
 
 pub use adopt::{Adopted, Backlog, backlog_in, is_held, orphaned_backlog_in};
@@ -39,14 +40,10 @@ pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
 pub use file::{Record, RecordInfo};
+pub use push::Pushed;
 
 use super::protocol::category::Priority;
 use crate::shm::{checksum, epoch::Epoch};
-
-/// Attempts to append, each after another file was added to the chain.
-const MAX_PUSH_ATTEMPTS: usize = 64;
-/// Envelopes are smaller than this: lengths in a file have 32 bits.
-const MAX_ENVELOPE_BYTES: usize = (u32::MAX - (1 << 20)) as usize;
 
 /// The limits of an outbox.
 #[derive(Debug, Clone, Copy)]
@@ -55,15 +52,6 @@ pub struct Capacity {
     pub bytes: u64,
     /// Records of this process.
     pub records: usize,
-}
-
-/// The result of a push, with the number of records that were evicted for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pushed {
-    /// The record is stored.
-    Stored(usize),
-    /// The outbox is full and no further record may be evicted. Some records may have been evicted, which is rare.
-    Full(usize),
 }
 
 /// The file of a chain to which writers append, on a cache line of its own.
@@ -171,92 +159,6 @@ impl Outbox {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.chains().bytes()
-    }
-
-    /// Whether a record of this size can be stored at all.
-    #[must_use]
-    pub fn accepts(dsn: &[u8], envelope: &[u8]) -> bool {
-        dsn.len() <= MAX_DSN_LEN && envelope.len() < MAX_ENVELOPE_BYTES
-    }
-
-    /// Stores a record. On PHP's thread.
-    ///
-    /// # Errors
-    /// The system gives neither a file nor memory.
-    #[inline]
-    pub fn push(
-        &self,
-        priority: Priority,
-        dsn: &[u8],
-        envelope: &[u8],
-        info: impl Into<RecordInfo>,
-    ) -> io::Result<Pushed> {
-        let info = info.into();
-        let need = QueueFile::bytes_for(dsn.len() + envelope.len());
-        let new_record = NewRecord {
-            priority,
-            project: info.project,
-        };
-        let mut evicted = 0;
-        if self.queued() >= self.capacity.records {
-            if !self.evict_one(new_record) {
-                return Ok(Pushed::Full(0));
-            }
-            evicted += 1;
-        }
-        if need > OVERSIZE_THRESHOLD {
-            return Ok(
-                match self.push_oversize(new_record, dsn, envelope, info, need)? {
-                    Pushed::Stored(more) => Pushed::Stored(evicted + more),
-                    Pushed::Full(more) => Pushed::Full(evicted + more),
-                },
-            );
-        }
-        self.queued.fetch_add(1, Ordering::AcqRel);
-        let pushed = self.push_to_chain(new_record, dsn, envelope, info, need);
-        match pushed {
-            Ok(Pushed::Stored(more)) => return Ok(Pushed::Stored(evicted + more)),
-            _ => self.queued.fetch_sub(1, Ordering::AcqRel),
-        };
-        Ok(match pushed? {
-            Pushed::Stored(more) => Pushed::Stored(evicted + more),
-            Pushed::Full(more) => Pushed::Full(evicted + more),
-        })
-    }
-
-    #[inline]
-    fn push_to_chain(
-        &self,
-        new_record: NewRecord,
-        dsn: &[u8],
-        envelope: &[u8],
-        info: RecordInfo,
-        need: usize,
-    ) -> io::Result<Pushed> {
-        let mut evicted = 0;
-        for _ in 0..MAX_PUSH_ATTEMPTS {
-            let seen = {
-                let _pin = self.epoch.pin();
-                let current = self
-                    .head(new_record.priority)
-                    .current
-                    .load(Ordering::Acquire);
-                // SAFETY: the file that `current` pointed to when this writer was pinned stays mapped
-                // until the pin is dropped.
-                let appended =
-                    unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, info));
-                if appended.is_some() {
-                    return Ok(Pushed::Stored(evicted));
-                }
-                current
-            };
-            let (grown, more) = self.grow(new_record, need, seen)?;
-            evicted += more;
-            if !grown {
-                return Ok(Pushed::Full(evicted));
-            }
-        }
-        Ok(Pushed::Full(evicted))
     }
 
     fn head(&self, priority: Priority) -> &ChainHead {

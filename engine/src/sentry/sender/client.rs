@@ -2,19 +2,15 @@
 //! All requests of the process share its connections; a server that closes an idle one (Relay does after 5 s) costs a
 //! new connection and no envelope. On the runtime.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use reqwest::{
     Proxy,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
     redirect::Policy,
 };
 
-use crate::sentry::protocol::rate_limit::{self, RateLimit};
+use super::compress::Compressor;
 use crate::{
     Error, Result,
     config::SentrySettings,
@@ -22,7 +18,7 @@ use crate::{
     dns::Dns,
     host::clock,
     http_client::{chain, install_crypto},
-    threads::blocking,
+    sentry::protocol::rate_limit::{self, RateLimit},
     tls,
 };
 
@@ -30,8 +26,6 @@ use crate::{
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Limit on the body of a response. It is read so that its connection can be used again.
 const MAX_RESPONSE_BODY: usize = 16 << 10;
-/// Larger bodies are compressed on a blocking thread, because they would hold up the runtime.
-const BLOCKING_COMPRESSION_THRESHOLD: usize = 256 << 10;
 
 /// The client name in `X-Sentry-Auth` and `User-Agent`.
 pub(super) const NAME: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
@@ -66,9 +60,7 @@ pub(super) struct Response {
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
-    compression: Option<Compression>,
-    /// The compressor, reused because creating one takes longer than compressing an event.
-    deflate: Arc<Mutex<Option<Compress>>>,
+    compressor: Compressor,
     server_errors: bool,
 }
 
@@ -122,15 +114,14 @@ impl Client {
             .map_err(|error| Error::Config(format!("sentry.transport: {}", chain(&error))))?;
         Ok(Self {
             http,
-            compression: settings.compression.map(Compression::new),
-            deflate: Arc::default(),
+            compressor: Compressor::new(settings.compression),
             server_errors: settings.server_errors,
         })
     }
 
     /// Posts an envelope.
     pub(super) async fn post(&self, endpoint: &str, auth: &str, envelope: Vec<u8>) -> Response {
-        let (body, is_gzip) = self.compress(envelope).await;
+        let (body, is_gzip) = self.compressor.gzip(envelope).await;
         let begun = Instant::now();
         let bytes = body.len() as u64;
         let mut post = self
@@ -191,62 +182,10 @@ impl Client {
         }
     }
 
-    /// Frees the compressor.
+    /// Frees the memory of the compressor.
     pub(super) fn free_buffers(&self) {
-        self.deflate().take();
+        self.compressor.free_buffers();
     }
-
-    fn deflate(&self) -> MutexGuard<'_, Option<Compress>> {
-        self.deflate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn compress(&self, envelope: Vec<u8>) -> (Vec<u8>, bool) {
-        let Some(level) = self.compression else {
-            return (envelope, false);
-        };
-        if envelope.len() < BLOCKING_COMPRESSION_THRESHOLD {
-            let mut deflate = self.deflate();
-            let deflate = deflate.get_or_insert_with(|| Compress::new(level, false));
-            return gzip_or_plain(deflate, envelope);
-        }
-        let envelope = Arc::new(envelope);
-        let shared = Arc::clone(&envelope);
-        let task = blocking(move || gzip(&mut Compress::new(level, false), &shared));
-        match task.await {
-            Ok(Some(compressed)) => (compressed, true),
-            // Uncompressed: there is no thread for it.
-            _ => (Arc::unwrap_or_clone(envelope), false),
-        }
-    }
-}
-
-/// Compresses an envelope. Returns it unchanged, and `false`, if that fails.
-fn gzip_or_plain(deflate: &mut Compress, envelope: Vec<u8>) -> (Vec<u8>, bool) {
-    match gzip(deflate, &envelope) {
-        Some(compressed) => (compressed, true),
-        None => (envelope, false),
-    }
-}
-
-/// Writes a gzip member (RFC 1952): a header without name and time, the compressed data, checksum and length.
-fn gzip(deflate: &mut Compress, envelope: &[u8]) -> Option<Vec<u8>> {
-    const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    let mut out = Vec::with_capacity(envelope.len() / 2 + 64);
-    out.extend_from_slice(&HEADER);
-    deflate.reset();
-    loop {
-        let rest = envelope.get(usize::try_from(deflate.total_in()).ok()?..)?;
-        match deflate.compress_vec(rest, &mut out, FlushCompress::Finish) {
-            Ok(Status::StreamEnd) => break,
-            Ok(_) => out.reserve(envelope.len() / 2 + 64),
-            Err(_) => return None,
-        }
-    }
-    let mut sum = Crc::new();
-    sum.update(envelope);
-    out.extend_from_slice(&sum.sum().to_le_bytes());
-    out.extend_from_slice(&sum.amount().to_le_bytes());
-    Some(out)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -264,38 +203,4 @@ fn limits_in(status: u16, headers: &HeaderMap) -> Vec<RateLimit> {
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok());
     rate_limit::from_response(status, &all, after, clock::unix_ms() / 1000)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use flate2::read::GzDecoder;
-
-    use super::*;
-
-    #[test]
-    fn compressor_is_reused_for_envelopes_of_any_size() {
-        let mut deflate = Compress::new(Compression::new(1), false);
-        let noise = |length: usize| {
-            let mut state = 88_172_645_463_325_252u64;
-            let bytes = std::iter::repeat_with(move || {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state as u8
-            });
-            bytes.take(length).collect::<Vec<u8>>()
-        };
-        for length in [0, 1, 100, 9_600, 70_000, 300_000] {
-            for envelope in [noise(length), vec![b'x'; length]] {
-                let compressed = gzip(&mut deflate, &envelope).unwrap();
-                let mut decompressed = Vec::new();
-                GzDecoder::new(compressed.as_slice())
-                    .read_to_end(&mut decompressed)
-                    .unwrap();
-                assert_eq!(decompressed, envelope, "{length} bytes");
-            }
-        }
-    }
 }

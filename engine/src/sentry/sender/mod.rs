@@ -3,7 +3,7 @@
 //! Until then the record stays in the outbox, so that another process sends it if this one dies.
 //!
 //! * [`receive`]: from a record to its [`project`]; [`schedule`]: batches, deferred deliveries, reports that are due.
-//! * [`dispatch`]: from a [`delivery`] to a request of the [`client`]; [`response`]: from its outcome to the end.
+//! * [`dispatch`]: from a [`delivery`] to a request of the [`client`]; [`response`] and [`give_up`]: from its outcome to the end.
 //! * [`state`]: the handshake with producers.
 
 use std::{
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::{
     Sentry,
     protocol::category::Priority,
-    reachability::{self, ProbeGuard},
+    reachability::ProbeGuard,
     shared_state::{Count, Loss},
 };
 use crate::{error::IoContext as _, metrics::sentry::QUEUE_LENGTH, threads::blocking};
@@ -25,9 +25,11 @@ use client::{Client, Response};
 use delivery::Delivery;
 use project::Project;
 
-pub(crate) mod client;
+mod client;
+mod compress;
 mod delivery;
 mod dispatch;
+mod give_up;
 pub(super) mod project;
 mod receive;
 mod response;
@@ -211,34 +213,6 @@ impl Sender {
                 .collect();
         }
         false
-    }
-
-    /// When a batch, a ready or deferred delivery, or a client report is due next.
-    fn next_deadline(&self) -> Option<Instant> {
-        let settings = &self.sentry.settings;
-        let is_free = self.in_flight.len() < settings.workers;
-        let (now, max_pause) = (Instant::now(), reachability::max_pause(settings));
-        let deadlines = self.projects.values().flat_map(|project| {
-            let sends_deferred = !project.deferred.is_empty() && !project.is_probing && is_free;
-            let sends_ready = !project.ready.is_empty() && is_free;
-            let next = || {
-                let next = project.next_at(now, max_pause);
-                match project.destination.is_down() {
-                    // Another process may reach it earlier.
-                    true => next
-                        .max(project.next_poll)
-                        .min(now + REACHABILITY_POLL_INTERVAL),
-                    false => next,
-                }
-            };
-            [
-                project.batcher.next_due(settings.batch_timeout),
-                sends_ready.then_some(self.last_work),
-                sends_deferred.then(next),
-                project.losses_since.map(|since| since + REPORT_INTERVAL),
-            ]
-        });
-        deadlines.flatten().min()
     }
 
     /// Syncs the files of the outbox to disk at their interval, against power loss.

@@ -22,6 +22,34 @@ use crate::sentry::{
 };
 
 impl Sender {
+    /// When a batch, a ready or deferred delivery, or a client report is due next.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let settings = &self.sentry.settings;
+        let is_free = self.in_flight.len() < settings.workers;
+        let (now, max_pause) = (Instant::now(), reachability::max_pause(settings));
+        let deadlines = self.projects.values().flat_map(|project| {
+            let sends_deferred = !project.deferred.is_empty() && !project.is_probing && is_free;
+            let sends_ready = !project.ready.is_empty() && is_free;
+            let next = || {
+                let next = project.next_at(now, max_pause);
+                match project.destination.is_down() {
+                    // Another process may reach it earlier.
+                    true => next
+                        .max(project.next_poll)
+                        .min(now + REACHABILITY_POLL_INTERVAL),
+                    false => next,
+                }
+            };
+            [
+                project.batcher.next_due(settings.batch_timeout),
+                sends_ready.then_some(self.last_work),
+                sends_deferred.then(next),
+                project.losses_since.map(|since| since + REPORT_INTERVAL),
+            ]
+        });
+        deadlines.flatten().min()
+    }
+
     /// Sends one delivery or client report that is due. Returns `false` if none is.
     pub(super) fn send_due(&mut self) -> bool {
         let now = Instant::now();

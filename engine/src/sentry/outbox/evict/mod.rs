@@ -4,6 +4,7 @@
 //! freed by whole files: other records of a file are moved to a smaller one in its place. On PHP's thread if the outbox
 //! is full, on the runtime if other processes need their share.
 
+mod host_usage;
 pub(super) mod plan;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,6 @@ mod tests;
 use std::{
     ptr,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
 };
 
 use super::{
@@ -22,8 +22,6 @@ use super::{
 use crate::sentry::protocol::category::Priority;
 use plan::{count_usage, evict_oldest, plan};
 
-/// Interval at which the files of other processes are counted.
-const HOST_USAGE_INTERVAL: Duration = Duration::from_secs(1);
 /// Records that are evicted but not reported occupy at most this fraction of the capacity.
 const UNREPORTED_SHARE: u64 = 8;
 /// Rounds of eviction for one new file.
@@ -217,22 +215,6 @@ impl Outbox {
         true
     }
 
-    /// Evicts records of this process if it holds more than its share and others need theirs. On the runtime.
-    pub(super) fn evict_for_others(&self, chains: &mut Chains) {
-        let (others, outboxes) = self.host_usage(chains);
-        let (live, share) = (chains.live_bytes(), self.capacity.bytes / outboxes.max(1));
-        let excess = (others + live).saturating_sub(self.capacity.bytes);
-        let excess = excess.min(live.saturating_sub(share));
-        if outboxes < 2 || excess < MIN_FILE_BYTES as u64 {
-            return;
-        }
-        let mut evicted = 0;
-        for (file, projects) in plan(chains, None, excess) {
-            evicted += self.evict_projects(chains, &file, &projects);
-        }
-        self.evicted_for_others.fetch_add(evicted, Ordering::AcqRel);
-    }
-
     /// The number of records that were evicted for other processes since the last call.
     pub(in crate::sentry) fn take_evicted_for_others(&self) -> usize {
         self.evicted_for_others.swap(0, Ordering::AcqRel)
@@ -241,40 +223,6 @@ impl Outbox {
     /// The number of claims that became stale since the last call: their record was evicted or moved.
     pub(in crate::sentry) fn take_stale_claims(&self) -> usize {
         self.stale_claims.swap(0, Ordering::AcqRel)
-    }
-
-    /// The bytes of the files of all other processes, and the number of outboxes on the host; counted once in
-    /// [`HOST_USAGE_INTERVAL`].
-    pub(super) fn host_usage(&self, chains: &mut Chains) -> (u64, u64) {
-        let Some(lock) = &self.lock else {
-            return (0, 1);
-        };
-        match chains.host_usage {
-            Some((at, bytes, outboxes)) if at.elapsed() < HOST_USAGE_INTERVAL => (bytes, outboxes),
-            _ => {
-                let entries = std::fs::read_dir(lock.dir());
-                let (mut bytes, mut names) = (0, vec![lock.name().to_owned()]);
-                for entry in entries.into_iter().flatten().flatten() {
-                    let name = entry.file_name();
-                    let Some((owner, rest)) = name.to_str().and_then(|name| name.split_once('.'))
-                    else {
-                        continue;
-                    };
-                    // Of any version.
-                    if owner == lock.name() || !rest.ends_with(".box") {
-                        continue;
-                    }
-                    bytes += entry.metadata().map_or(0, |found| found.len());
-                    names.push(owner.to_owned());
-                }
-                // Outboxes without files do not count.
-                names.sort_unstable();
-                names.dedup();
-                let outboxes = names.len() as u64;
-                chains.host_usage = Some((Instant::now(), bytes, outboxes));
-                (bytes, outboxes)
-            }
-        }
     }
 
     /// Takes an evicted record that is not reported yet. [`Outbox::settle_evicted`] frees it.
