@@ -1,6 +1,6 @@
 //! Overrides internal functions whose effects no table of the engine shows, or which only a system call would show:
 //! `chdir`, `umask`, `setlocale`, `putenv` and those of stream wrappers. Each override records the call in the
-//! thread's [`ObservedCalls`](super::observed_calls::ObservedCalls) and calls PHP's own function, so requests that
+//! thread's [`ObservedCalls`] and calls PHP's own function, so requests that
 //! don't call them pay nothing.
 //!
 //! PHP may jump over the frames here: they hold nothing with a destructor while PHP's function runs.

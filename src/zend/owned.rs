@@ -49,7 +49,7 @@ impl OwnedZval {
         self.0.as_ptr().cast::<zval>().cast_mut()
     }
 
-    /// The string of a value that was made by [`Self::text`].
+    /// The string of a value that was made by [`Self::new_string`].
     #[must_use]
     pub fn zend_string(&self) -> *mut zend_string {
         // SAFETY: by the contract.

@@ -47,7 +47,7 @@ pub fn watch() -> SignalWatch {
     SignalWatch(watched)
 }
 
-/// Whether one of them has come, or [`tell`] was called.
+/// Whether one of them has come, or [`request_stop`] was called.
 #[must_use]
 pub fn is_stop_requested() -> bool {
     STOP_REQUESTED.load(Ordering::Acquire)

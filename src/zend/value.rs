@@ -30,7 +30,7 @@ pub fn deref(value: &zval) -> &zval {
     }
 }
 
-/// As [`deref`], to be written to.
+/// As [`deref()`], to be written to.
 #[must_use]
 pub fn deref_mut(value: &mut zval) -> &mut zval {
     if type_of(value) == IS_REFERENCE {

@@ -6,6 +6,7 @@
 
 mod frankenphp;
 mod limits;
+mod psr7;
 mod roadrunner;
 pub(super) mod stdio;
 

@@ -7,11 +7,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ext_php_rs::ffi::zend_class_entry;
 use pillion_engine::{Error, host::fork, worker::LoopLimits};
 
 use super::{
     limits::{is_reached, refuse},
+    psr7,
     stdio::RelayStdio,
 };
 use crate::{
@@ -23,29 +23,7 @@ use crate::{
     zend::{arguments::Thrown, call, interrupt, owned::OwnedZval, sapi, signals, value},
 };
 
-const PSR7: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
 const BRIDGE: &str = "Pillion\\Bridge\\RoadRunner\\HttpWorker";
-
-/// Packages with PSR-7 messages: their factories of requests, streams and uploads.
-const FACTORIES: [[&str; 3]; 5] = [
-    ["Nyholm\\Psr7\\Factory\\Psr17Factory"; 3],
-    ["GuzzleHttp\\Psr7\\HttpFactory"; 3],
-    [
-        "HttpSoft\\Message\\ServerRequestFactory",
-        "HttpSoft\\Message\\StreamFactory",
-        "HttpSoft\\Message\\UploadedFileFactory",
-    ],
-    [
-        "Laminas\\Diactoros\\ServerRequestFactory",
-        "Laminas\\Diactoros\\StreamFactory",
-        "Laminas\\Diactoros\\UploadedFileFactory",
-    ],
-    [
-        "Slim\\Psr7\\Factory\\ServerRequestFactory",
-        "Slim\\Psr7\\Factory\\StreamFactory",
-        "Slim\\Psr7\\Factory\\UploadedFileFactory",
-    ],
-];
 
 /// The PHP object that talks to RoadRunner.
 #[derive(Clone, Copy)]
@@ -110,9 +88,9 @@ fn forked() -> Thrown {
 
 impl Worker {
     fn new() -> Result<Self, Thrown> {
-        if let Some(class) = call::class(PSR7)? {
+        if let Some(object) = psr7::worker()? {
             return Ok(Self {
-                object: psr7(class)?,
+                object,
                 is_psr7: true,
                 stdio: None,
             });
@@ -254,26 +232,4 @@ impl Worker {
         inner.release();
         result
     }
-}
-
-/// RoadRunner's `PSR7Worker`, with the factories of the first package of [`FACTORIES`] that is installed.
-fn psr7(class: *mut zend_class_entry) -> Result<OwnedZval, Thrown> {
-    for names in FACTORIES {
-        let [request, stream, upload] = names.map(call::class);
-        let (Some(request), Some(stream), Some(upload)) = (request?, stream?, upload?) else {
-            continue;
-        };
-        let arguments = [
-            call::function("Spiral\\RoadRunner\\Worker::create", &[])?,
-            call::new(request, &[])?,
-            call::new(stream, &[])?,
-            call::new(upload, &[])?,
-        ];
-        let worker = call::new(class, &arguments);
-        arguments.into_iter().for_each(OwnedZval::release);
-        return worker;
-    }
-    Err(refuse(
-        "RoadRunner's PSR7Worker needs a package that makes PSR-7 messages, and none is installed that loop() knows: composer require nyholm/psr7",
-    ))
 }
