@@ -1,5 +1,5 @@
-//! Wall-clock milliseconds for expiry and last use. The coarse clock is read without a system call
-//! (vDSO) and is a few milliseconds late at most, which nobody can tell from a TTL of days.
+//! Wall-clock milliseconds for expiry and last use. The coarse clock is read without a system call (vDSO) and is at
+//! most a few milliseconds late, which does not matter for TTLs of days. Any thread.
 
 use std::sync::{
     Arc,
@@ -11,20 +11,20 @@ use crate::{
     host::clock::{since_boot, unix_ms},
 };
 
-/// Target the time comes from.
+/// A source of time.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The system's coarse wall clock.
     #[default]
     System,
-    /// A clock that a test owns: Unix milliseconds. It goes and is never set.
+    /// A clock of a test, in Unix milliseconds. It only advances.
     Manual(Arc<AtomicU64>),
     /// A clock that a test sets: Unix milliseconds, and milliseconds since boot.
     Set(Arc<[AtomicU64; 2]>),
 }
 
 impl Clock {
-    /// A clock that stands at `ms`, and the hand that moves it.
+    /// A clock at `ms`, and the value behind it.
     #[must_use]
     pub fn manual(ms: u64) -> (Self, Arc<AtomicU64>) {
         let hand = Arc::new(AtomicU64::new(ms));
@@ -45,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since boot, which nobody can set.
+    /// Milliseconds since boot, which can't be set.
     #[must_use]
     pub fn boot_ms(&self) -> u64 {
         match self {

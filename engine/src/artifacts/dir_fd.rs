@@ -1,6 +1,5 @@
-//! Files below the cache directory, reached step by step from an open directory, so that no planted
-//! symbolic link leads us elsewhere and a directory that is moved under way stays the same one.
-//! Threads that may wait for a disk.
+//! Files below the cache directory, opened relative to a directory descriptor, so that no planted symbolic link leads
+//! elsewhere and a moved directory stays the same one. Threads that may wait for a disk.
 
 use std::{
     fs::File,
@@ -16,26 +15,26 @@ use rustix::{
 
 use crate::{descriptors, host::files};
 
-/// A directory that is open.
+/// An open directory.
 #[derive(Debug)]
 pub(super) struct DirFd(OwnedFd);
 
 const HERE: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
 impl DirFd {
-    /// Opens a directory that the user named; links on the way are the user's own.
+    /// Opens a directory that the user named; links on its path are the user's own.
     pub(super) fn open_path(path: &Path) -> io::Result<Self> {
         descriptors::reserve_stdio();
         Ok(Self(fs::open(path, HERE | OFlags::RDONLY, Mode::empty())?))
     }
 
-    /// Opens a directory in this one; a link is refused.
+    /// Opens a subdirectory; a link is refused.
     pub(super) fn open_dir(&self, name: &str) -> io::Result<Self> {
         let flags = HERE | OFlags::RDONLY | OFlags::NOFOLLOW;
         Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// The directory of that name, made where there is none, with the rights of this one.
+    /// Opens a subdirectory, or creates it with the mode of this one.
     #[allow(
         clippy::useless_conversion,
         reason = "the types differ between systems"
@@ -55,7 +54,7 @@ impl DirFd {
         Ok(made)
     }
 
-    /// Opens a regular file to read; `None`: there is none, or it is something else.
+    /// Opens a regular file for reading. Returns `None` if it is absent or no regular file.
     pub(super) fn open(&self, name: &str) -> io::Result<Option<File>> {
         self.open_as(name, OFlags::RDONLY)
     }
@@ -72,7 +71,7 @@ impl DirFd {
         Ok(file.metadata()?.is_file().then_some(file))
     }
 
-    /// The first `limit` bytes of a regular file, and one more where it is longer.
+    /// Reads the first `limit` bytes of a regular file, and one more if it is longer.
     pub(super) fn read(&self, name: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.open(name)? else {
             return Ok(None);
@@ -82,7 +81,7 @@ impl DirFd {
         Ok(Some(bytes))
     }
 
-    /// Makes a file that must not exist yet, for its owner only.
+    /// Creates a file that must not exist, for its owner only.
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
         descriptors::reserve_stdio();
         let flags =
@@ -91,12 +90,12 @@ impl DirFd {
         Ok(File::from(fs::openat(&self.0, name, flags, mode)?))
     }
 
-    /// Opens a regular file to append to; `None`: there is none, or it is something else.
+    /// Opens a regular file for appending. Returns `None` if it is absent or no regular file.
     pub(super) fn append(&self, name: &str) -> io::Result<Option<File>> {
         self.open_as(name, OFlags::RDWR | OFlags::APPEND)
     }
 
-    /// What stands under that name, links not followed.
+    /// The metadata of that name, links not followed.
     pub(super) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
         match fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
@@ -105,7 +104,7 @@ impl DirFd {
         }
     }
 
-    /// Size of the regular file of that name.
+    /// Size of a regular file.
     pub(super) fn file_size(&self, name: &str) -> io::Result<Option<u64>> {
         Ok(self.stat(name)?.and_then(|stat| {
             (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
@@ -114,12 +113,12 @@ impl DirFd {
         }))
     }
 
-    /// Whether that name leads to that very file.
+    /// Whether that name leads to this open file.
     pub(super) fn names_file(&self, name: &str, file: &File) -> io::Result<bool> {
         self.names_same(name, &fs::fstat(file)?)
     }
 
-    /// Whether that name leads to the file that was found before.
+    /// Whether that name still leads to the file with this metadata.
     pub(super) fn names_same(&self, name: &str, found: &Stat) -> io::Result<bool> {
         let named = self.stat(name)?;
         Ok(named.is_some_and(|named| (named.st_dev, named.st_ino) == (found.st_dev, found.st_ino)))
@@ -135,18 +134,18 @@ impl DirFd {
         Ok((u64::from(stat.st_dev), u64::from(stat.st_ino)))
     }
 
-    /// Puts a file of this directory into its place in another one, over what stands there.
+    /// Moves a file of this directory into another one, and replaces the file there.
     pub(super) fn rename(&self, name: &str, target: &Self, new: &str) -> io::Result<()> {
         Ok(fs::renameat(&self.0, name, &target.0, new)?)
     }
 
-    /// Gives a file of this directory another name elsewhere; refuses to replace.
+    /// Links a file of this directory into another one; never replaces.
     pub(super) fn link(&self, name: &str, target: &Self, new: &str) -> io::Result<()> {
         let flags = AtFlags::empty();
         Ok(fs::linkat(&self.0, name, &target.0, new, flags)?)
     }
 
-    /// Removes a file; `false`: there was none.
+    /// Removes a file. Returns `false` if it is absent.
     pub(super) fn remove(&self, name: &str) -> io::Result<bool> {
         match fs::unlinkat(&self.0, name, AtFlags::empty()) {
             Ok(()) => Ok(true),
@@ -155,7 +154,7 @@ impl DirFd {
         }
     }
 
-    /// Sets a file's mode, which also marks the moment in its ctime.
+    /// Sets a file's mode, which also updates its ctime.
     pub(super) fn chmod(&self, name: &str, mode: u16) -> io::Result<()> {
         let Some(file) = self.open(name)? else {
             return Err(io::ErrorKind::NotFound.into());
@@ -163,11 +162,11 @@ impl DirFd {
         Ok(fs::fchmod(file, Mode::from_raw_mode(mode.into()))?)
     }
 
-    /// Whether this process may make and remove files here.
+    /// Whether this process may create and remove files here.
     pub(super) fn is_writable(&self) -> bool {
         let wanted = fs::Access::WRITE_OK | fs::Access::EXEC_OK;
         match fs::accessat(&self.0, ".", wanted, AtFlags::EACCESS) {
-            // A filter of system calls, or an old kernel: then by the user that the process was started by.
+            // A filter of system calls, or an old kernel: checks the real user instead.
             Err(Errno::PERM | Errno::NOSYS) => {
                 fs::accessat(&self.0, ".", wanted, AtFlags::empty()).is_ok()
             }
@@ -175,16 +174,16 @@ impl DirFd {
         }
     }
 
-    /// Makes names durable that were changed here.
+    /// Makes changed names of this directory durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         match fs::fsync(&self.0) {
-            // Some file systems know no fsync of a directory.
+            // Some file systems have no fsync of directories.
             Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Each name in this directory that is UTF-8, as all of ours are, in no order.
+    /// All UTF-8 names of this directory, in no order; Pillion's own are UTF-8.
     pub(super) fn names(&self) -> io::Result<impl Iterator<Item = io::Result<String>>> {
         let entries = fs::Dir::read_from(&self.0)?;
         Ok(entries.filter_map(|entry| match entry {

@@ -1,25 +1,24 @@
-//! The names that may stand in a folder `ab/cd`, each made and recognised here. Anything else there
-//! is somebody else's and left alone. Pure functions; any thread.
+//! File names in a directory `ab/cd`. Unknown names are left alone. Pure functions; any thread.
 
 use super::{Key, commit::temp_file, record::hex};
 
-/// What a name stands for.
+/// The kinds of file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileName {
     /// `<key>.json`
     Metadata(Key),
     /// `<key>.<8 digits>.bin`
     Binary(Key),
-    /// `<key>.bin`: our second name for a binary, or the old plugin's only one.
+    /// `<key>.bin`: the second name of a binary, or the only one in the Velox plugin's layout.
     Link(Key),
-    /// A link of ours on its way to its name.
+    /// A temporary name of a link.
     Temp,
-    /// `<key>.bin.tmp`: the old plugin's.
+    /// `<key>.bin.tmp`: a temporary file of the Velox plugin.
     PluginTemp,
 }
 
 impl FileName {
-    /// `None`: no name of ours.
+    /// Returns `None` for an unknown name.
     pub(super) fn parse(name: &str) -> Option<Self> {
         if temp_file::is_temp_name(name) {
             return Some(Self::Temp);

@@ -1,5 +1,5 @@
-//! Caches full of made-up artifacts, for benches and tests: ten thousand on disk, or a million in
-//! the index alone. Compiled with the feature `fixture` only. Any thread that may wait.
+//! Caches full of generated artifacts, for benchmarks and tests: ten thousand on disk, or a million in the index alone.
+//! Compiled with the feature `fixture` only. Any thread that may wait.
 
 use std::io::{self, Write as _};
 
@@ -14,18 +14,17 @@ use super::{
 };
 use crate::{Error, Result, error::IoContext as _};
 
-/// Stored under one holding of the lock.
+/// Records stored under one lock.
 const BATCH: u32 = 4096;
 
-/// Target the artifacts are to be.
+/// The place of the generated artifacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// In the index, which says it was filled. Nothing stands on disk: whoever opens one of them
-    /// finds that out.
+    /// In the index alone, marked as filled: opening one of them finds no file.
     Index,
     /// On disk, each with a binary of that many bytes, and then in the index.
     Disk {
-        /// Of each binary.
+        /// Bytes of each binary.
         binary_size: u32,
     },
 }
@@ -59,10 +58,10 @@ pub fn canonical(n: u32) -> String {
     format!(r#"{{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{plugins}]}}"#)
 }
 
-/// Makes a cache of `count` artifacts that expire in seven days, and opens it.
+/// Creates a cache of `count` artifacts that expire in seven days, and opens it.
 ///
 /// # Errors
-/// The directory can't be made or written; the index has less room than `count`.
+/// The directory can't be created or written; the index has less capacity than `count`.
 pub fn fill(options: StoreOptions, count: u32, place: Target) -> Result<Store> {
     let store = Store::attach(options, Clock::System)?;
     match place {
@@ -92,8 +91,8 @@ fn fill_index(store: &Store, count: u32) -> Result<()> {
     Ok(())
 }
 
-/// Changes the index at full speed, without end: each of the first `count` artifacts is stored anew,
-/// again and again, noted in the journal as in every commit. Comes back when the index can't be changed.
+/// Changes the index at full speed: stores each of the first `count` artifacts again and again, marked as pending as in
+/// every commit. Returns when the index can't be changed.
 pub fn write_continuously(store: &Store, count: u32) {
     let keys: Vec<Key> = (0..count).map(key).collect();
     while let Some(writer) = store.writer() {
@@ -105,7 +104,7 @@ pub fn write_continuously(store: &Store, count: u32) {
     }
 }
 
-/// Straight to the final names and without waiting for the disk, which a real commit never does.
+/// Writes to the final names and does not wait for the disk, unlike a real commit.
 fn write(store: &Store, n: u32, bytes: &[u8]) -> io::Result<()> {
     let record = record(store, n, bytes);
     let folder = store.cache_dir.create_shard(record.key)?;

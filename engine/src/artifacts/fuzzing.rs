@@ -1,5 +1,5 @@
-//! Doors of this room for the fuzz targets in `fuzz/`: foreign bytes go in where a disk would give them, and
-//! what has to hold of any bytes is asserted here, beside what it is about. Never in a product.
+//! Entry points of the fuzz targets in `fuzz/`: they pass foreign bytes in as a disk would, and assert the invariants
+//! of any input. Never in a product.
 
 use std::{fs::File, os::unix::fs::FileExt as _, path::Path};
 
@@ -18,11 +18,11 @@ use super::{
 /// Records of a small index.
 pub const CAPACITY: u32 = 24;
 
-/// An entry that can be read is written and read again as the same one.
+/// A metadata file that can be parsed is formatted and parsed again to the same record.
 pub fn entry(bytes: &[u8]) {
     let whole = metadata::parse_metadata(bytes);
     if let Ok(record) = metadata::parse_record(bytes) {
-        // Without the configuration more is accepted: numbers that no float holds, say.
+        // Without the configuration, more is accepted: numbers that no float holds, for example.
         let config = whole.as_ref().map(|entry| entry.config.clone());
         let written = metadata::format(&record, &config.unwrap_or_default()).unwrap_or_default();
         assert_eq!(metadata::parse_record(&written).ok(), Some(record));
@@ -31,7 +31,7 @@ pub fn entry(bytes: &[u8]) {
     }
 }
 
-/// Both shapes of an old `index.json`.
+/// Both forms of a Velox plugin's `index.json`.
 pub fn old_index(bytes: &[u8]) {
     let Ok(entries) = import::parse(bytes) else {
         return;
@@ -64,7 +64,7 @@ pub fn names(text: &str) {
     }
 }
 
-/// The log of changes in a cache directory, read from any position.
+/// The journal of a cache directory, read from any position.
 pub fn changes(dir: &Path, log: &[u8], file: u64, offset: u64) {
     let control = dir.join(META_DIR);
     let _ = std::fs::create_dir_all(&control);
@@ -80,7 +80,7 @@ pub fn changes(dir: &Path, log: &[u8], file: u64, offset: u64) {
     assert!(journal::append(&disk, Key(7)).is_ok() && journal::restart_if_full(&disk).is_ok());
 }
 
-/// An index with these records, damaged word by word: read as it is, opened anew, and repaired.
+/// An index with these records, damaged word by word: read, opened again, and repaired.
 pub fn index(dir: &Path, records: &[IndexRecord], damage: &[(u32, u64)]) {
     let _ = std::fs::remove_dir_all(dir);
     let _ = std::fs::create_dir_all(dir);
@@ -109,7 +109,7 @@ pub fn index(dir: &Path, records: &[IndexRecord], damage: &[(u32, u64)]) {
     }
 }
 
-/// What is found is what was asked for, whatever the words say.
+/// A record that is found has the requested key, whatever the words are.
 fn read(index: &Index, records: &[IndexRecord]) {
     for record in records {
         let found = index.find(record.key, record.created_ms, |_| true);
@@ -126,7 +126,7 @@ fn read(index: &Index, records: &[IndexRecord]) {
     );
 }
 
-/// Made anew from its slots, an index holds what is stored into it, and gives it up again.
+/// After a rebuild from its slots, an index stores records, and removes them again.
 fn repair(index: &Index, records: &[IndexRecord]) {
     let Some(writer) = index.writer(super::index::LOCK_TIMEOUT) else {
         return;

@@ -1,8 +1,7 @@
-//! `.pillion/changes`: the keys that were put in or taken out, in their order, so that an index
-//! learns what was changed past it: by containers that share the directory and not the index, by
-//! processes with another capacity, by another version of Pillion. Appended with single writes and
-//! read by position; when it was replaced, or makes no sense, the answer is to read the whole disk.
-//! Losing it loses nothing but time. Threads that may wait for a disk.
+//! `.pillion/changes`: the keys of added and removed artifacts, in order, so that an index learns of changes that
+//! bypassed it: by containers that share the directory and not the index, by processes with another capacity, by
+//! another version of Pillion. Appended with single writes and read by position; a replaced or unreadable file makes
+//! the reader scan the whole disk, so losing it costs time only. Threads that may wait for a disk.
 //!
 //! ```text
 //! 16 bytes  magic, and a random number that names this file
@@ -31,30 +30,30 @@ const NAME: &str = "changes";
 const MAGIC: [u8; 8] = *b"PILLCHG1";
 /// Bytes of one change.
 pub(super) const RECORD: u64 = 16;
-/// Followed one by one up to here; what is further behind reads the whole disk.
+/// Changes up to this distance are applied one by one; a reader further behind scans the whole disk.
 const MAX_FOLLOWED: u64 = 4096 * RECORD;
-/// Begun anew beyond it, which makes every index read its disk once.
+/// A longer journal is restarted, which makes every index scan its disk once.
 const MAX_LEN: u64 = 1 << 20;
 
-/// How far the changes were followed.
+/// A position in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Position {
-    /// The random number of the file; 0: there was none.
+    /// The random number of the file; 0 if there is none.
     pub file: u64,
-    /// In bytes, the head included.
+    /// In bytes, header included.
     pub offset: u64,
 }
 
-/// What has changed since a position.
+/// Changes since a position.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changes {
     None,
     Keys(Vec<Key>, Position),
-    /// Everything may have; from here on it can be followed again.
+    /// Any artifact may have changed; from this position on, changes can be applied again.
     Unknown(Position),
 }
 
-/// Notes a change. Returns the position behind it.
+/// Appends a change. Returns the position behind it.
 pub(super) fn append(cache_dir: &CacheDir, key: Key) -> io::Result<Position> {
     let control = cache_dir.create_meta_dir()?;
     for _ in 0..4 {
@@ -71,7 +70,7 @@ pub(super) fn append(cache_dir: &CacheDir, key: Key) -> io::Result<Position> {
             return Err(io::ErrorKind::StorageFull.into());
         }
         reach(FailPoint::ChangesNoted);
-        // Replaced between opening and writing: nobody would read it there.
+        // Replaced between opening and writing: no reader would find it there.
         if log.metadata()?.nlink() > 0 {
             let offset = io::Seek::stream_position(&mut log)?;
             return Ok(Position { file, offset });
@@ -82,8 +81,8 @@ pub(super) fn append(cache_dir: &CacheDir, key: Key) -> io::Result<Position> {
     ))
 }
 
-/// Which file the log is, and its bytes, by its path alone; nothing: there is none. Asked without
-/// having a network file system ask its server.
+/// The identity and size of the journal, by its path alone; the default if it is absent. Does not make a network file
+/// system ask its server.
 pub(super) fn file_stamp(cache_dir: &CacheDir) -> FileStamp {
     let path = cache_dir.meta_path().join(NAME);
     #[cfg(target_os = "linux")]
@@ -102,23 +101,23 @@ pub(super) fn file_stamp(cache_dir: &CacheDir) -> FileStamp {
     )
 }
 
-/// Inode and bytes of the log.
+/// Inode and size of the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct FileStamp(u64, u64);
 
-/// What this process saw when it last followed the log.
+/// The stamp of the journal when this process last read it.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen(AtomicU64, AtomicU64);
 
 impl LastSeen {
-    /// Notes a look, before the log is read: what comes later is news.
+    /// Sets the stamp, before the journal is read: later changes are new.
     pub(super) fn set(&self, seen: FileStamp) {
         self.0.store(seen.0, Ordering::Relaxed);
         self.1.store(seen.1, Ordering::Relaxed);
     }
 
-    /// Whether there is something that neither this process nor another one has followed into the
-    /// index that stands at `position`.
+    /// Whether the journal has changes that neither this process nor another one has applied to the index at
+    /// `position`.
     pub(super) fn differs(&self, seen: FileStamp, position: Position) -> bool {
         let same_file = seen.0 == self.0.load(Ordering::Relaxed);
         let followed = seen.1 == position.offset || seen.1 == self.1.load(Ordering::Relaxed);
@@ -126,7 +125,7 @@ impl LastSeen {
     }
 }
 
-/// Target the log ends at this moment.
+/// The current end of the journal.
 pub(super) fn end(cache_dir: &CacheDir) -> io::Result<Position> {
     let Some(log) = open(cache_dir)? else {
         return Ok(Position::default());
@@ -138,7 +137,7 @@ pub(super) fn end(cache_dir: &CacheDir) -> io::Result<Position> {
     })
 }
 
-/// What was changed behind that position.
+/// Returns the changes after a position.
 pub(super) fn since(cache_dir: &CacheDir, from: Position) -> io::Result<Changes> {
     let to = end(cache_dir)?;
     if to == from {
@@ -167,7 +166,7 @@ pub(super) fn since(cache_dir: &CacheDir, from: Position) -> io::Result<Changes>
     })
 }
 
-/// Begins the log anew where it has grown too long.
+/// Restarts the journal if it has grown too long.
 pub(super) fn restart_if_full(cache_dir: &CacheDir) -> io::Result<()> {
     if end(cache_dir)?.offset > MAX_LEN {
         create(cache_dir, &cache_dir.create_meta_dir()?)?;
@@ -175,8 +174,8 @@ pub(super) fn restart_if_full(cache_dir: &CacheDir) -> io::Result<()> {
     Ok(())
 }
 
-/// Puts an empty log into place. Of two processes that do so the later one wins: whoever sees
-/// another name reads the whole disk, on which everything stands already.
+/// Puts an empty journal in place. Of two processes that do so the later one wins: a reader that sees another id scans
+/// the whole disk, which has every change already.
 fn create(cache_dir: &CacheDir, control: &DirFd) -> io::Result<()> {
     let temp = cache_dir.create_temp()?;
     let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
@@ -200,7 +199,7 @@ fn with_file_id(log: Option<File>) -> io::Result<(Option<File>, Option<u64>)> {
     Ok((log, id))
 }
 
-/// The random number in the head; `None`: it has no such head.
+/// The random number in the header; `None` if it has no valid header.
 fn file_id(log: &File) -> io::Result<Option<u64>> {
     let mut head = [0; RECORD as usize];
     match log.read_exact_at(&mut head, 0) {

@@ -1,6 +1,6 @@
-//! The name of an artifact: 64 bits of a SHA-256 over the normalised configuration, as the Velox
-//! plugin made them, and a second 64 bits over the exact configuration, because normalising
-//! lower-cases names that Go tells apart. Pure values; any thread.
+//! Cache keys: 64 bits of a SHA-256 over the normalised configuration, as the Velox plugin computes them, and a digest
+//! of 64 bits over the exact configuration, because normalising lower-cases names that Go distinguishes. Pure values;
+//! any thread.
 
 use std::{fmt, str::FromStr};
 
@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::record::hex;
 
-/// The cache key: written as exactly 16 lower-case hexadecimal digits.
+/// A cache key: written as exactly 16 lower-case hexadecimal digits.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd)]
 pub struct Key(pub u64);
 
-/// What was wrong with a text that should have been a [`Key`].
+/// The error for a text that is no [`Key`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a key is exactly 16 lower-case hexadecimal digits, such as 2eccb077c71e1f91")]
 pub struct InvalidKey;
@@ -25,8 +25,8 @@ impl Key {
         Self(head(sha256))
     }
 
-    /// Reads 16 lower-case hexadecimal digits; `None` for anything else, upper case included, so
-    /// that one artifact has one name.
+    /// Parses 16 lower-case hexadecimal digits; `None` for anything else, upper case included, so that one artifact has
+    /// one name.
     #[inline]
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -43,7 +43,7 @@ impl Key {
         Some(Self(value))
     }
 
-    /// The two folders below the cache directory that hold this key: `ab` and `cd`.
+    /// The names of the two nested directories of this key: `ab` and `cd`.
     pub(super) fn shard_names(self) -> [String; 2] {
         let [outer, inner, ..] = self.0.to_be_bytes();
         [hex(&[outer]), hex(&[inner])]
@@ -88,7 +88,7 @@ impl ConfigDigest {
         Self::of(config.to_string().as_bytes())
     }
 
-    /// Reads what [`fmt::Display`] writes: 16 lower-case hexadecimal digits.
+    /// Parses the format of [`fmt::Display`]: 16 lower-case hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Key::parse(text.as_bytes()).map(|key| Self(key.0))

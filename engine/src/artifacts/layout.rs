@@ -7,9 +7,9 @@
 //! <dir>/.pillion/tmp/                                    files on their way
 //! ```
 //!
-//! `.pillion/` is shared with other rooms; names in it that aren't ours are left alone. Each step is
-//! taken from the directory anew, so that nothing here holds descriptors, and a directory that was
-//! removed under way comes back with the next artifact. Threads that may wait for a disk.
+//! Other modules use `.pillion/` too; unknown names in it are left alone. Each operation starts at the directory's
+//! path, so that this module holds no descriptors, and a removed directory comes back with the next artifact. Threads
+//! that may wait for a disk.
 
 use std::{io, os::unix::ffi::OsStrExt as _, path::PathBuf};
 
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::host::files;
 
-/// Ours in the cache directory.
+/// Pillion's own directory in the cache directory.
 pub(super) const META_DIR: &str = ".pillion";
 const TEMP_DIR: &str = "tmp";
 
@@ -30,23 +30,23 @@ const TEMP_DIR: &str = "tmp";
 #[derive(Debug, Clone)]
 pub(super) struct CacheDir {
     dir: PathBuf,
-    /// What the directory is shared with.
+    /// The group that shares the directory.
     group: Option<u32>,
 }
 
 impl CacheDir {
-    /// Nothing is opened yet.
+    /// Opens nothing yet.
     pub(super) fn new(dir: PathBuf, group: Option<u32>) -> Self {
         Self { dir, group }
     }
 
-    /// The directory itself.
+    /// Opens the directory.
     pub(super) fn root(&self) -> io::Result<DirFd> {
         DirFd::open_path(&self.dir)
     }
 
-    /// The directory itself, made where it is missing, with the rights of the one above or of the group. That one is
-    /// somebody else's to make: of a state directory it has to be known whose it is.
+    /// Opens the directory, or creates it if it is absent, with the mode of its parent or of the group. The parent has
+    /// to exist: only its creator knows its owner.
     pub(super) fn create_root(&self) -> io::Result<DirFd> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -57,8 +57,7 @@ impl CacheDir {
         }
     }
 
-    /// As [`CacheDir::create_root`], with all directories on the way: for the start, with a directory that
-    /// the user named.
+    /// As [`CacheDir::create_root`], and creates all parents: for the start, with a directory that the user named.
     pub(super) fn create_dirs(&self) -> io::Result<DirFd> {
         match self.root() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -69,7 +68,7 @@ impl CacheDir {
         }
     }
 
-    /// Whether files can be put here now; where it was removed, whether it can be made again.
+    /// Whether files can be created now, or, if the directory is absent, whether it can be.
     pub(super) fn is_writable(&self) -> bool {
         let root = match (self.root(), self.dir.parent()) {
             (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
@@ -80,8 +79,8 @@ impl CacheDir {
         root.is_ok_and(|root| root.is_writable())
     }
 
-    /// Stands for this directory in the index's name: its path, device and inode, so that a path
-    /// that means another directory elsewhere (in a container, say) has another index.
+    /// The directory's id in the index's name: a digest of path, device and inode, so that a path that means another
+    /// directory elsewhere (in a container) has another index.
     pub(super) fn dir_id(&self) -> io::Result<u64> {
         let (device, inode) = self.root()?.device_and_inode()?;
         let mut text = self.dir.as_os_str().as_bytes().to_vec();
@@ -90,7 +89,7 @@ impl CacheDir {
         Ok(super::ConfigDigest::of(&text).0)
     }
 
-    /// The folder of a key; `None`: no such folder yet.
+    /// Opens the directory of a key. Returns `None` if it is absent.
     pub(super) fn open_shard(&self, key: Key) -> io::Result<Option<DirFd>> {
         let mut folder = self.root();
         for name in key.shard_names() {
@@ -99,18 +98,18 @@ impl CacheDir {
         none_if_absent(folder)
     }
 
-    /// The folder of a key, made where it is missing.
+    /// Opens the directory of a key, or creates it.
     pub(super) fn create_shard(&self, key: Key) -> io::Result<DirFd> {
         let [outer, inner] = key.shard_names();
         self.create_root()?.create_dir(&outer)?.create_dir(&inner)
     }
 
-    /// Our own folder in the cache directory, made where it is missing.
+    /// Opens `.pillion`, or creates it.
     pub(super) fn create_meta_dir(&self) -> io::Result<DirFd> {
         self.create_root()?.create_dir(META_DIR)
     }
 
-    /// The folder for files on their way; `None`: there is none yet.
+    /// Opens the directory of temporary files. Returns `None` if it is absent.
     pub(super) fn open_temp_dir(&self) -> io::Result<Option<DirFd>> {
         none_if_absent(
             self.root()
@@ -127,24 +126,24 @@ impl CacheDir {
         self.meta_path().join(TEMP_DIR)
     }
 
-    /// A new file on its way.
+    /// Creates a temporary file.
     pub(super) fn create_temp(&self) -> io::Result<TempFile> {
         let folder = self.create_meta_dir()?.create_dir(TEMP_DIR)?;
         TempFile::new(folder, &self.temp_path())
     }
 
-    /// The entry of a key, if it stands on disk whole: readable, and its binary there in its size.
+    /// Reads the metadata file of a key, if it is valid and its binary has the right size.
     pub(super) fn read_metadata(&self, key: Key) -> io::Result<Option<MetadataFile>> {
         self.read_with(key, metadata::parse_metadata, |entry| &entry.record)
             .map(DiskState::into_whole)
     }
 
-    /// As [`CacheDir::entry`], without the configuration.
+    /// As [`CacheDir::read_metadata`], without the configuration.
     pub(super) fn read_record(&self, key: Key) -> io::Result<Option<IndexRecord>> {
         self.read_state(key).map(DiskState::into_whole)
     }
 
-    /// What stands on disk under a key.
+    /// The state of a key on disk.
     pub(super) fn read_state(&self, key: Key) -> io::Result<DiskState<IndexRecord>> {
         self.read_with(key, metadata::parse_record, |record| record)
     }
@@ -179,16 +178,16 @@ impl CacheDir {
     }
 }
 
-/// What stands on disk under a key.
+/// The state of a key on disk.
 #[derive(Debug)]
 pub(super) enum DiskState<T> {
-    /// An entry and its binary.
+    /// A valid metadata file and its binary.
     Whole(T),
-    /// An entry that is none, or one without its binary.
+    /// An invalid metadata file, or one without its binary.
     Broken,
-    /// An entry of another version of the format: somebody else's affair.
+    /// A metadata file of another version of the format, which is left alone.
     Foreign,
-    /// No entry.
+    /// No metadata file.
     Absent,
 }
 
@@ -201,7 +200,7 @@ impl<T> DiskState<T> {
     }
 }
 
-/// Something else under the name of a folder of ours, a planted link say, is no folder.
+/// Turns an absent directory into `None`; another kind of file in its place, a planted link for one, counts as absent.
 pub(super) fn none_if_absent(folder: io::Result<DirFd>) -> io::Result<Option<DirFd>> {
     use io::ErrorKind::{NotADirectory, NotFound};
     match folder {

@@ -1,6 +1,6 @@
-//! `<key>.json`, the entry of an artifact on disk: its appearing under that name is the commit, and
-//! the index can be rebuilt from these files. Anybody may have written one, so reading is
-//! defensive and bounded. Pure functions; any thread that may wait for a disk.
+//! `<key>.json`, the metadata of an artifact on disk: its rename to that name is the commit, and the index can be
+//! rebuilt from these files. Any user of the directory may have written one, so reading is defensive and bounded. Pure
+//! functions; any thread.
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Value;
@@ -11,35 +11,35 @@ use super::{
     rfc3339,
 };
 
-/// The version of the format that is written; a reader refuses another one.
+/// The version of the format; a reader rejects any other.
 const VERSION: u32 = 1;
-/// No configuration that a build server takes comes near it: bytes of a whole entry.
+/// Maximum size of a file; real configurations are far smaller.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
-/// Room in it for all but the configuration, and more than that takes.
+/// Bytes in it reserved for everything but the configuration, which is more than that needs.
 pub(super) const MAX_OTHER_BYTES: u64 = 4096;
 
-/// An entry as it was read.
+/// A parsed metadata file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetadataFile {
-    /// What the index holds; `accessed_ms` is the time of the commit.
+    /// The record for the index; `accessed_ms` is the time of the commit.
     pub record: IndexRecord,
     /// The build configuration.
     pub config: Value,
 }
 
-/// Why bytes are no entry.
+/// Errors of parsing.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// More bytes than any entry has.
+    /// It is longer than [`MAX_BYTES`].
     #[error("it has more than {MAX_BYTES} bytes")]
     TooLong,
-    /// No JSON, or JSON of another shape.
+    /// Not JSON, or JSON of another shape.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
-    /// Made by another version of the format.
+    /// Written by another version of the format.
     #[error("version is {0}, not {VERSION}")]
     Version(u32),
-    /// A field whose content is wrong; its name.
+    /// A malformed field, by name.
     #[error("`{0}` is malformed or contradicts the other fields")]
     Field(&'static str),
 }
@@ -58,7 +58,7 @@ struct Document<C> {
     config: C,
 }
 
-/// Reads an entry.
+/// Parses a metadata file.
 ///
 /// # Errors
 /// [`MetadataError`]; never panics, whatever the bytes.
@@ -70,12 +70,12 @@ pub fn parse_metadata(bytes: &[u8]) -> Result<MetadataFile, MetadataError> {
     })
 }
 
-/// Reads what the index needs and passes over the configuration without keeping it.
+/// Parses the record and skips the configuration without storing it.
 pub(super) fn parse_record(bytes: &[u8]) -> Result<IndexRecord, MetadataError> {
     record(&parse::<IgnoredAny>(bytes)?)
 }
 
-/// The bytes of an entry: indented JSON, since people read these files.
+/// Formats a metadata file: indented JSON, because people read these files.
 pub(super) fn format(record: &IndexRecord, config: &Value) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec_pretty(&Document {
         version: VERSION,
@@ -93,14 +93,14 @@ pub(super) fn format(record: &IndexRecord, config: &Value) -> Result<Vec<u8>, se
     Ok(bytes)
 }
 
-/// Whether an entry with this configuration can be read again; what is longer than [`MAX_BYTES`] never is.
+/// Whether a file with this configuration can be read again: it is not longer than [`MAX_BYTES`].
 pub(super) fn fits(config: &Value) -> bool {
     let mut counted = CountingWriter(0);
     serde_json::to_writer_pretty(&mut counted, &[config]).is_ok()
         && counted.0 + MAX_OTHER_BYTES <= MAX_BYTES
 }
 
-/// Counts what is written, and gives up soon after it is too much.
+/// Counts written bytes, and fails soon after there are too many.
 struct CountingWriter(u64);
 
 impl std::io::Write for CountingWriter {
@@ -140,14 +140,14 @@ fn record<C>(document: &Document<C>) -> Result<IndexRecord, MetadataError> {
         build_ms: milliseconds(document.build_seconds).ok_or(field("build_seconds"))?,
         digest: ConfigDigest::parse(&document.digest).ok_or(field("digest"))?,
     };
-    // The name is derived and never taken from the file: it could lead anywhere.
+    // The name is derived and never taken from the file, because it could lead anywhere.
     if document.file != record.file_name() {
         return Err(field("file"));
     }
     Ok(record)
 }
 
-/// Seconds as whole milliseconds; `None` for what is no duration.
+/// Seconds as whole milliseconds; `None` if it is no duration.
 fn milliseconds(seconds: f64) -> Option<u32> {
     (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1000.0).round() as u32)
 }

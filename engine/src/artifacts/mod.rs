@@ -1,7 +1,6 @@
-//! Built binaries on disk, and the mmap'd index that finds them in nanoseconds from every process
-//! of the host. The disk is the truth; the index is its shadow and can be rebuilt from it. When the
-//! two disagree, or anything is broken, the answer is a miss and a line in the log, never a wrong
-//! binary.
+//! Built binaries on disk, and the mmap'd index that finds them in nanoseconds from every process of the host. The disk
+//! is the truth; the index can be rebuilt from it. When the two disagree, or anything is broken, the result is a miss
+//! and a line in the log, never a wrong binary.
 //!
 //! # Layout
 //!

@@ -1,25 +1,25 @@
-//! What a store is told when it is opened. Plain values.
+//! Options of a store. Plain values.
 
 use std::{path::PathBuf, time::Duration};
 
-/// How a store is to be.
+/// Options of a store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// The cache directory; made where it is missing.
+    /// The cache directory; created if it is absent.
     pub dir: PathBuf,
-    /// The id of the group that shares the cache directory, where this store makes it.
+    /// The group that shares the cache directory if this store creates it.
     pub group: Option<u32>,
-    /// Target the index's segment lies: on tmpfs, checked by `host::Dirs`.
+    /// The directory of the index's segment: on tmpfs, checked by `host::Dirs`.
     pub run_dir: PathBuf,
-    /// How many artifacts are kept; fixes the index's capacity. 1 and more.
+    /// Maximum number of artifacts, which fixes the index's capacity; at least 1.
     pub max_entries: u32,
-    /// How many bytes of binaries are kept; no single one is larger.
+    /// Maximum bytes of all binaries, and of a single one.
     pub max_size: u64,
-    /// How long artifacts live whose lifetime nobody knows (those of the old layout).
+    /// Lifetime of artifacts whose own is unknown (those of the Velox plugin).
     pub ttl: Duration,
-    /// What was found or made that lately is not evicted. 5 minutes by default.
+    /// Artifacts found or created within this time are not evicted. 5 minutes by default.
     pub grace: Duration,
-    /// Whether its numbers are those of the gauges of the cache; of one store of a process they are.
+    /// Whether this store sets the gauges of the cache; one store of a process does.
     pub shown: bool,
 }
 

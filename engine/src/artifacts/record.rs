@@ -1,5 +1,5 @@
-//! What the index knows of an artifact, small enough to be copied out of a slot on PHP's thread.
-//! Everything else stands in the entry on disk. Pure values; any thread.
+//! The record of an artifact in the index, small enough to be copied out of a slot on PHP's thread. The rest is in the
+//! metadata file. Pure values; any thread.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -8,34 +8,34 @@ use super::{ConfigDigest, Key, file_names::binary_name};
 /// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub struct IndexRecord {
-    /// Its name.
+    /// The cache key.
     pub key: Key,
-    /// Of the binary's bytes, taken while they were written.
+    /// SHA-256 of the binary, computed while it was written.
     pub sha256: [u8; 32],
-    /// Of the binary.
+    /// Size of the binary.
     pub size: u64,
-    /// When it was committed.
+    /// Time of the commit.
     pub created_ms: u64,
-    /// From when on it is a miss; `u64::MAX`: never.
+    /// Time from which it is a miss; `u64::MAX` for never.
     pub expires_ms: u64,
-    /// When it was last found, to a second.
+    /// Last time it was found, to a second.
     pub accessed_ms: u64,
-    /// How long the build took, in milliseconds; 0 where nobody knows.
+    /// Build time in milliseconds; 0 if unknown.
     pub build_ms: u32,
-    /// Of the exact configuration.
+    /// Digest of the exact configuration.
     pub digest: ConfigDigest,
 }
 
 impl IndexRecord {
-    /// Whether it is a miss at that time.
+    /// Whether it is expired at that time.
     #[inline]
     #[must_use]
     pub const fn is_expired(&self, now_ms: u64) -> bool {
         self.expires_ms <= now_ms
     }
 
-    /// Name of its binary: the key, and the first 8 digits of the SHA-256, so that a replaced
-    /// binary never changes under somebody who serves it.
+    /// File name of its binary: the key and the first 8 digits of the SHA-256, so that a replaced binary does not
+    /// change under a process that serves it.
     #[must_use]
     pub fn file_name(&self) -> String {
         binary_name(self.key, &self.sha256)
@@ -54,9 +54,9 @@ impl IndexRecord {
         hex(&self.sha256)
     }
 
-    /// Created or found no longer than `grace` ago, so that somebody may be about to serve it. What was
-    /// farther in the future was so while the clock was ahead, and says nothing: it would keep the
-    /// artifact from going until the clock is there again.
+    /// Whether it was created or found less than `grace` ago, so that a process may be about to serve it. A time
+    /// further in the future is one of a clock that was ahead, and does not count: it would keep the artifact from
+    /// eviction until the clock is there again.
     pub(super) fn is_recent(&self, now_ms: u64, grace: Duration) -> bool {
         let grace = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         [self.created_ms, self.accessed_ms]
@@ -80,7 +80,7 @@ impl fmt::Debug for IndexRecord {
     }
 }
 
-/// Lower-case hexadecimal digits. Without the formatting machinery, because PHP waits for it.
+/// Formats lower-case hexadecimal digits. Without the formatting machinery, because PHP waits for it.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -91,7 +91,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Reads 64 lower-case hexadecimal digits.
+/// Parses 64 lower-case hexadecimal digits.
 pub(super) fn parse_sha256(text: &str) -> Option<[u8; 32]> {
     let mut sha256 = [0; 32];
     let (quarters, rest) = text.as_bytes().as_chunks::<16>();

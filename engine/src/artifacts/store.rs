@@ -1,6 +1,6 @@
-//! The store of one process: the disk, and the shared index in front of it. `find` and its kind run
-//! on PHP's thread and touch mapped memory only; everything that returns a `Result` may wait for a
-//! disk and belongs on a thread that may.
+//! The store of one process: the disk, and the shared index in front of it. `find`, `find_exact` and `peek` run on
+//! PHP's thread and read mapped memory only; functions that return a `Result` may wait for a disk, on a thread that
+//! may.
 
 use std::{
     fs::File,
@@ -15,41 +15,40 @@ use super::{
 };
 use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 
-/// The artifacts of one cache directory. Shared by all threads of a process; a forked child may go
-/// on using it.
+/// The artifacts of one cache directory. Shared by all threads of a process; a forked child may use it too.
 #[derive(Debug)]
 pub struct Store {
     pub(super) options: StoreOptions,
     pub(super) cache_dir: CacheDir,
     pub(super) index: Index,
     pub(super) clock: Clock,
-    /// Of the directory as it was when it was opened.
+    /// Id of the directory when it was opened.
     pub(super) dir_id: u64,
-    /// At the log of changes, in this process.
+    /// The journal when this process last read it.
     pub(super) last_seen: LastSeen,
-    /// Made by this process within the grace.
+    /// Artifacts that this process committed within the grace period.
     pub(super) recent_commits: RecentCommits,
-    /// When the file of the index was last compared with the mapped one.
+    /// Time of the last check that the mapped index is current.
     checked_ms: AtomicU64,
 }
 
-/// How often a lookup compares the file of the index with the mapped one.
+/// Interval at which a lookup checks that the mapped index is current.
 const CHECK_INTERVAL_MS: u64 = 2000;
 
 impl Store {
-    /// Opens the cache directory and its index, and fills the index from the disk where that has
-    /// not been done in this boot. A directory that can't be written is opened for reading.
+    /// Opens the cache directory and its index, and fills the index from the disk if that was not done in this boot. A
+    /// directory that can't be written is opened for reading.
     ///
     /// # Errors
-    /// The directory is missing and can't be made, or can't be read.
+    /// The directory is absent and can't be created, or can't be read.
     pub fn open(options: StoreOptions) -> Result<Self> {
         let store = Self::attach(options, Clock::System)?;
         store.prepare()?;
         Ok(store)
     }
 
-    /// As [`Store::open`], but never waits for more than a handful of system calls, so that PHP's
-    /// thread may call it; where [`Store::needs_preparation`], somebody calls [`Store::prepare`].
+    /// As [`Store::open`], but makes a handful of system calls only, so that PHP's thread may call it; if it
+    /// [`Store::needs_preparation`], call [`Store::prepare`] on another thread.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -81,15 +80,15 @@ impl Store {
         Ok(store)
     }
 
-    /// The artifact of that key, if the index knows one that has not expired. No lock, no allocation, and
-    /// a system call every two seconds. Whether its file still stands is for whoever opens it to find out.
+    /// Returns the record for `key`, or `None` if it is absent or expired. No lock, no allocation, and a system call
+    /// every two seconds. Whether its file still exists shows when it is opened.
     #[inline]
     #[must_use]
     pub fn find(&self, key: Key) -> Option<IndexRecord> {
         self.lookup(key, |_| true)
     }
 
-    /// As [`Store::find`], of that very configuration.
+    /// As [`Store::find`], if it is of that exact configuration.
     #[inline]
     #[must_use]
     pub fn find_exact(&self, key: Key, digest: ConfigDigest) -> Option<IndexRecord> {
@@ -110,20 +109,20 @@ impl Store {
         found
     }
 
-    /// Sees to it that the mapped index is the one that other processes use. One system call where it is.
+    /// Maps the index that other processes use, if the mapped one is not current. One system call if it is.
     #[cold]
     #[inline(never)]
     fn check_index(&self, now_ms: u64) {
         self.checked_ms.store(now_ms, Ordering::Relaxed);
         if self.remap_index() && self.needs_preparation() {
-            // As when it was opened: without a job there is no other thread that could.
+            // As when it was opened: without a job, no other thread does it.
             if let Err(error) = self.prepare() {
                 log::warn!(dir:% = self.dir().display(), error:%; "artifact index not up to date");
             }
         }
     }
 
-    /// Maps the index that others have made where the mapped one's file was removed. `true`: done.
+    /// Maps the index that another process created after the mapped one's file was removed. Returns whether it did.
     pub fn remap_index(&self) -> bool {
         let renewed = self.index.is_stale() && self.index.renew();
         if renewed {
@@ -132,23 +131,22 @@ impl Store {
         renewed
     }
 
-    /// What the index holds for that key, expired or not; not counted, and no use of it.
+    /// The record for `key` in the index, expired or not; neither counted as a lookup nor recorded as a use.
     #[must_use]
     pub fn peek(&self, key: Key) -> Option<IndexRecord> {
         self.index.get(key)
     }
 
-    /// Target the binary stands.
+    /// The path of the binary.
     #[must_use]
     pub fn path(&self, record: &IndexRecord) -> PathBuf {
         self.options.dir.join(record.relative_path())
     }
 
-    /// Opens the binary to read it. `None`, with a line in the log: it is gone, or not of its size;
-    /// then it is gone from the index too.
+    /// Opens the binary for reading. Returns `None`, logs, and updates the index if it is gone or has another size.
     ///
     /// # Errors
-    /// The disk's.
+    /// What the disk reports.
     pub fn open_binary(&self, record: &IndexRecord) -> Result<Option<File>> {
         let doing = || format!("opening {}", self.path(record).display());
         let opened = self
@@ -170,10 +168,10 @@ impl Store {
         Ok(None)
     }
 
-    /// Hashes the binary again; `false`: it is gone, or its bytes are not those that were committed.
+    /// Hashes the binary again. Returns `false` if it is gone, or differs from the committed bytes.
     ///
     /// # Errors
-    /// The disk's.
+    /// What the disk reports.
     pub fn verify(&self, record: &IndexRecord) -> Result<bool> {
         use sha2::{Digest as _, Sha256};
         let Some(file) = self.open_binary(record)? else {
@@ -185,10 +183,10 @@ impl Store {
         Ok(<[u8; 32]>::from(hasher.finalize()) == record.sha256)
     }
 
-    /// The configuration it was built from, as it stands on disk.
+    /// The configuration of an artifact, read from disk.
     ///
     /// # Errors
-    /// [`Error::State`]: there is no entry any longer, or one of another configuration.
+    /// [`Error::State`]: the metadata file is gone, or of another configuration.
     pub fn config(&self, record: &IndexRecord) -> Result<serde_json::Value> {
         match self.entry(record.key)? {
             Some(entry) if entry.record.digest == record.digest => Ok(entry.config),
@@ -199,27 +197,27 @@ impl Store {
         }
     }
 
-    /// The entry as it stands on disk, if it is whole.
+    /// Reads the metadata file of `key`, if it is valid.
     ///
     /// # Errors
-    /// The disk's.
+    /// What the disk reports.
     pub fn entry(&self, key: Key) -> Result<Option<MetadataFile>> {
         self.cache_dir
             .read_metadata(key)
             .context(|| self.reading(key))
     }
 
-    /// The disk's truth about a key, expired or not. Target the index says otherwise it learns.
+    /// Reads the record of `key` from disk, expired or not, and updates the index if it differs.
     ///
     /// # Errors
-    /// The disk's.
+    /// What the disk reports.
     pub fn read_disk(&self, key: Key) -> Result<Option<IndexRecord>> {
         let found = self
             .cache_dir
             .read_record(key)
             .context(|| self.reading(key))?;
         let known = self.index.get(key);
-        // All but the last use, which only the index knows.
+        // Except for the last use, which only the index has.
         let same = match (&found, &known) {
             (Some(found), Some(known)) => {
                 *found
@@ -242,7 +240,7 @@ impl Store {
         format!("reading {name} in {}", self.options.dir.display())
     }
 
-    /// Begins a binary. At most `max_size` bytes.
+    /// Creates a temporary file for a binary of at most `max_size` bytes.
     ///
     /// # Errors
     /// [`Error::Io`]: the directory can't be written.
@@ -256,33 +254,32 @@ impl Store {
         Ok(Staging::new(temp, self.options.max_size))
     }
 
-    /// Whether artifacts can be kept at this moment. A few system calls: a disk is mounted anew for
-    /// reading only, and for writing again, while we live.
+    /// Whether artifacts can be committed now. A few system calls: a disk may be mounted again read-only, or writable,
+    /// at any time.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.cache_dir.is_writable()
     }
 
-    /// Target [`Store::control`] is.
+    /// The path of [`Store::meta_dir`].
     #[must_use]
-    pub fn control_path(&self) -> PathBuf {
+    pub fn meta_path(&self) -> PathBuf {
         self.cache_dir.meta_path()
     }
 
-    /// Makes the directory anew where it was removed, with all on the way to it. For who has seen to it
-    /// that the directory of the host that it lies in stands with its own rights.
+    /// Creates a removed directory again, with all its parents. The caller has restored the host's directories before.
     pub fn restore(&self) {
         if let Err(error) = self.cache_dir.create_dirs() {
             log::debug!(dir:% = self.dir().display(), error:%; "artifact cache not made anew");
         }
     }
 
-    /// The folder in the cache directory that other rooms use too, made where it is missing.
+    /// Creates the directory `.pillion`, which other modules use too, if it is absent. Returns its path.
     ///
     /// # Errors
-    /// [`Error::Io`]: it can't be made.
-    pub fn control(&self) -> Result<PathBuf> {
-        let path = self.control_path();
+    /// [`Error::Io`]: it can't be created.
+    pub fn meta_dir(&self) -> Result<PathBuf> {
+        let path = self.meta_path();
         let made = self.cache_dir.create_meta_dir();
         made.context(|| format!("making {}", path.display()))?;
         Ok(path)

@@ -1,6 +1,5 @@
-//! Room on a full disk: a cache may lie on a disk that is smaller than its own bound, or that others fill.
-//! The least recently used artifacts go until the new one fits and a margin stays free. Threads that
-//! may wait.
+//! Eviction on a full disk: a cache may be on a disk that is smaller than its own limit, or that other programs fill.
+//! Evicts the least recently used artifacts until the new one fits and a margin is free. Threads that may wait.
 
 use std::{collections::VecDeque, io, sync::PoisonError, time::Duration};
 
@@ -8,24 +7,24 @@ use super::evict::smallest;
 use crate::Error;
 use crate::artifacts::{CleanReport, IndexRecord, Key, Store};
 
-/// Free bytes beyond what was asked for: entries, directories, and what others write meanwhile.
+/// Bytes to keep free beyond the request: for metadata files, directories, and other programs.
 const MARGIN: u64 = 1 << 20;
-/// Chosen at once, as in a cleaning.
+/// Records chosen at once.
 const MAX_CHOSEN: usize = 256;
-/// Artifacts of this process that are kept in mind.
+/// Maximum artifacts of this process that are remembered.
 const MAX_RECENT: usize = 64;
 
-/// What may go.
+/// Which artifacts may be evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EvictScope {
-    /// What was not used within the grace.
+    /// Those not used within the grace period.
     Unused,
-    /// Target that is not enough, also what other processes used last, in that order. What this process
-    /// made within the grace stays: its caller may be about to open it.
+    /// If that is not enough, also those that other processes used last, in that order. Artifacts that this process
+    /// created within the grace period stay: its caller may be about to open them.
     Any,
 }
 
-/// Whether an operation failed because the disk, or the share of it that this user has, is full.
+/// Whether an operation failed because the disk, or this user's quota, is full.
 #[must_use]
 pub fn is_full(error: &Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
@@ -36,11 +35,11 @@ pub fn is_full(error: &Error) -> bool {
 }
 
 impl Store {
-    /// Evicts until `need` bytes and a margin are free. `false`: nothing could go.
+    /// Evicts until `need` bytes and a margin are free. Returns `false` if nothing could be evicted.
     #[must_use]
     pub fn make_space(&self, need: u64, scope: EvictScope) -> bool {
         let wanted = need.saturating_add(MARGIN);
-        // A quota does not show in the free space: then the freed bytes are counted alone.
+        // A quota does not show in the free space: then only the freed bytes count.
         let shows = self.free_space().is_some_and(|free| free < wanted);
         let mut freed = 0;
         let _ = self.remove_stale_temps(&mut CleanReport::default());
@@ -56,7 +55,7 @@ impl Store {
         freed > 0 || enough
     }
 
-    /// Evicts what was not used within `grace`, and returns its bytes.
+    /// Evicts artifacts that were not used within `grace`, and returns their bytes.
     fn evict_for(&self, wanted: u64, shows: bool, before: u64, grace: Duration) -> u64 {
         let now_ms = self.clock.now_ms();
         let mut freed = 0;
@@ -71,7 +70,7 @@ impl Store {
             });
             let (freed_before, last) = (freed, chosen.len() < MAX_CHOSEN);
             for record in chosen {
-                // More than twice as much is in vain: others fill the disk, or hold the files open.
+                // More than twice as much is pointless: other programs fill the disk, or have the files open.
                 let freed_all = before + freed;
                 let enough = match self.free_space().filter(|_| shows) {
                     Some(free) => free >= wanted || freed_all >= wanted.saturating_mul(2),
@@ -101,7 +100,7 @@ impl Store {
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Keeps in mind what this process has made.
+    /// Remembers a commit of this process.
     pub(in crate::artifacts) fn remember_commit(&self, record: &IndexRecord) {
         let mut fresh = self
             .recent_commits
@@ -124,5 +123,5 @@ impl Store {
     }
 }
 
-/// Keys with the time at which they were made.
+/// Keys with their commit times.
 pub(in crate::artifacts) type RecentCommits = std::sync::Mutex<VecDeque<(Key, u64)>>;

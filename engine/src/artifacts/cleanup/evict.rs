@@ -1,6 +1,6 @@
-//! Who has to go: what has expired, then what was used least recently, until entries and bytes are
-//! within their bounds. What was made or found within the grace stays, since somebody may be about
-//! to serve it. Threads that may wait.
+//! Eviction: first expired artifacts, then the least recently used ones, until entries and bytes are within their
+//! limits. Artifacts created or found within the grace period stay, because a process may be about to serve them.
+//! Threads that may wait.
 
 use std::{collections::BinaryHeap, time::Duration};
 
@@ -13,13 +13,12 @@ use crate::{
     metrics::velox as metrics,
 };
 
-/// Evicted at most on the way of one commit; the cleaning does the rest.
+/// Maximum evictions of one commit; the cleaning does the rest.
 const MAX_EVICTIONS_PER_COMMIT: usize = 16;
 
 impl Store {
-    /// Makes a place in a full index for a record of that key: among those that live where it
-    /// could, the expired one, or the least recently used one, goes. If all were used just now, one of
-    /// them leaves the index and stays on disk.
+    /// Frees a slot in a full index for a record of that key: among the records in its groups, evicts an expired one or
+    /// the least recently used one. If all were used recently, one of them leaves the index and stays on disk.
     pub(in crate::artifacts) fn make_space_near(&self, writer: &Writer<'_>, key: Key) {
         let now_ms = self.clock.now_ms();
         let oldest = writer
@@ -35,8 +34,8 @@ impl Store {
         self.evict(writer, &victim, now_ms);
     }
 
-    /// Takes a record out of the index and its files off the disk. `false`: it was replaced or used
-    /// meanwhile, or the disk refused; then it stays.
+    /// Removes a record from the index and its files from the disk. Returns `false` if it was replaced or used
+    /// meanwhile, or the disk failed; then it stays.
     pub(in crate::artifacts) fn evict(
         &self,
         writer: &Writer<'_>,
@@ -46,7 +45,7 @@ impl Store {
         self.evict_unused(writer, victim, now_ms, self.options.grace)
     }
 
-    /// As [`Store::evict`], of what was not used within `grace`.
+    /// As [`Store::evict`], with another grace period.
     pub(in crate::artifacts) fn evict_unused(
         &self,
         writer: &Writer<'_>,
@@ -81,7 +80,7 @@ impl Store {
         true
     }
 
-    /// Evicts some of what a commit has made too much.
+    /// Evicts some records beyond the limits after a commit.
     pub(in crate::artifacts) fn evict_surplus(&self, writer: &Writer<'_>) {
         let now_ms = self.clock.now_ms();
         for record in self.surplus(now_ms, MAX_EVICTIONS_PER_COMMIT) {
@@ -89,14 +88,14 @@ impl Store {
         }
     }
 
-    /// The least recently used records that are beyond the bounds, at most `limit`.
+    /// The least recently used records beyond the limits, at most `limit`.
     pub(in crate::artifacts) fn surplus(&self, now_ms: u64, limit: usize) -> Vec<IndexRecord> {
         let (most_entries, most_bytes) = (self.options.max_entries.into(), self.options.max_size);
         if self.index.len() <= most_entries && self.index.total_size() <= most_bytes {
             return Vec::new();
         }
-        // The sums of the header say only that it is worth looking: nothing goes because a word of
-        // it was damaged.
+        // The sums in the header only show that it is worth checking: nothing is evicted because one of these words was
+        // damaged.
         let (mut entries, mut bytes) = (0u64, 0u64);
         let candidates = self
             .index
@@ -119,7 +118,7 @@ impl Store {
     }
 }
 
-/// The `limit` smallest in their order, in memory for `limit` and not for all.
+/// The `limit` smallest records in order, in memory for `limit` and not for all.
 pub(in crate::artifacts) fn smallest<K: Ord + Copy>(
     records: impl Iterator<Item = IndexRecord>,
     limit: usize,

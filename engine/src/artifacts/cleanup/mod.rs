@@ -1,6 +1,6 @@
-//! Cleaning: what has expired, what is too much, what dead writers left, what nobody names. Done in
-//! pieces with a bound each, the lock held for one removal at a time; a call that has not done it
-//! all says so, and the next one goes on. The steward's background thread.
+//! Cleaning: expired artifacts, artifacts beyond the limits, temporary files of dead writers, orphan files. Each part
+//! is bounded, and the lock is held for one removal at a time; a call that has not done everything says so, and the
+//! next one goes on. The leader's background thread.
 
 pub(crate) mod disk_space;
 pub(crate) mod evict;
@@ -22,33 +22,33 @@ use crate::{
 };
 use evict::smallest;
 
-/// A clock that is farther ahead than that since the last cleaning was set; others drift.
+/// A larger change of the clock since the last cleaning is a jump; smaller ones are drift.
 const MIN_CLOCK_JUMP_MS: i64 = 600_000;
-/// Removed at most in one call, of each kind.
+/// Maximum removals of each kind in one call.
 const MAX_REMOVALS: usize = 10_000;
-/// Chosen at once for removal: bounds the memory, and each choice looks at the whole index.
+/// Maximum records chosen for removal at once: bounds the memory; each choice reads the whole index.
 const MAX_CHOSEN: usize = 2_048;
 
-/// What a cleaning did.
+/// The result of a cleaning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CleanReport {
-    /// Artifacts whose time was over.
+    /// Expired artifacts.
     pub expired_removed: u64,
-    /// Artifacts that were used least recently, for want of room.
+    /// Least recently used artifacts, removed for space.
     pub lru_removed: u64,
     /// Temporary files of dead writers.
     pub temporaries_removed: u64,
-    /// Files that no entry names: replaced binaries, leftovers of killed processes.
+    /// Orphan files: replaced binaries, leftovers of killed processes.
     pub orphans_removed: u64,
-    /// Of all these.
+    /// Bytes of all these.
     pub bytes_freed: u64,
     /// Artifacts in the index afterwards.
     pub entries_remaining: u64,
-    /// Whether all was done; else the next call goes on.
+    /// Whether everything was done; else the next call goes on.
     pub complete: bool,
-    /// Whether another process kept the lock of the index: the next call would wait for it as long.
+    /// Whether another process held the index's lock: the next call would wait for it as long.
     pub lock_timed_out: bool,
-    /// How long it took.
+    /// Duration of the cleaning.
     pub duration: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Store {
     /// Cleans, at the wall-clock time `now_ms` (Unix milliseconds).
     ///
     /// # Errors
-    /// The directory can't be read. What was done until then is done.
+    /// The directory can't be read. Completed removals stay.
     pub fn clean(&self, now_ms: u64) -> Result<CleanReport> {
         let start = Instant::now();
         let mut report = CleanReport {
@@ -96,14 +96,14 @@ impl Store {
         Ok(report)
     }
 
-    /// Whether the wall clock was put forward since the last cleaning. What has expired by the new time
-    /// is not found any more, and stays for one cleaning longer: if the clock was wrong, and comes back
-    /// until then, nothing is lost.
+    /// Whether the wall clock jumped forward since the last cleaning. Artifacts that are expired by the new time are
+    /// not found any more, but stay for one more cleaning: if the clock was wrong and is set back until then, nothing
+    /// is lost.
     fn clock_jumped_forward(&self, now_ms: u64) -> bool {
         let ahead = now_ms.wrapping_sub(self.clock.boot_ms());
         let noted = self.index.clock_offset();
         self.index.set_clock_offset(ahead);
-        // By how much, as a number with a sign: both are taken from the same beginning.
+        // The difference, with a sign: both offsets count from the same time.
         let by = ahead.wrapping_sub(noted).cast_signed();
         let forward = noted != 0 && by > MIN_CLOCK_JUMP_MS;
         if forward {
@@ -133,7 +133,7 @@ impl Store {
         report.complete &= complete;
     }
 
-    /// Removes what is chosen, and chooses anew, until there is nothing or it is enough for now.
+    /// Removes the chosen records, and chooses again, until there is none or the limit is reached.
     fn remove_all(&self, now_ms: u64, choose: impl Fn() -> Vec<IndexRecord>) -> (u64, u64, bool) {
         let (mut removed, mut bytes) = (0u64, 0);
         while removed < MAX_REMOVALS as u64 {
@@ -158,7 +158,7 @@ impl Store {
         (removed, bytes, false)
     }
 
-    /// Removes the temporary files of dead writers: those whose lock can be had.
+    /// Removes the temporary files of dead writers, whose locks are free.
     pub(super) fn remove_stale_temps(&self, report: &mut CleanReport) -> io::Result<()> {
         let Some(folder) = self.cache_dir.open_temp_dir()? else {
             return Ok(());
@@ -175,7 +175,7 @@ impl Store {
             }
             let name = name?;
             let size = folder.file_size(&name)?.unwrap_or(0);
-            // Another user's file is for that user to sweep.
+            // Another user's file is left to that user.
             let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), LockMode::Exclusive) else {
                 continue;
             };
@@ -188,7 +188,7 @@ impl Store {
         Ok(())
     }
 
-    /// The gauges of the host.
+    /// Sets the gauges of the cache.
     fn publish_gauges(&self, now_ms: u64) {
         metrics::CACHE_ENTRIES.set(self.index.len() as f64);
         metrics::CACHE_SIZE.set(self.index.total_size() as f64);

@@ -1,6 +1,5 @@
-//! The walk over the disk for what no entry names: replaced binaries, leftovers of killed processes
-//! and of the old plugin. It goes on where the last one stopped, and shows the index what it
-//! doesn't know. The steward's background thread.
+//! Removes orphan files: replaced binaries, leftovers of killed processes and of the Velox plugin. The scan goes on
+//! where the last one stopped, and adds artifacts to the index that it lacks. The leader's background thread.
 
 use std::{io, time::Duration};
 
@@ -16,15 +15,15 @@ use crate::artifacts::{
 
 use crate::failpoint::{FailPoint, reach};
 
-/// Names looked at in one call on the walk for strays.
+/// Maximum names examined in one call.
 const MAX_NAMES: usize = 50_000;
-/// What nobody names is left alone that long: its commit may be under way, or somebody serves it.
+/// An orphan stays that long: its commit may be in progress, or a process serves it.
 const ORPHAN_GRACE: Duration = Duration::from_secs(600);
-/// A temporary file of the old plugin, which locks nothing, is dead after that.
+/// A temporary file of the Velox plugin, which has no lock, is stale after that.
 const PLUGIN_TEMP_AGE: Duration = Duration::from_secs(86_400);
 
 impl Store {
-    /// Walks over the folders from where the last walk stopped.
+    /// Scans the directories from where the last scan stopped.
     pub(in crate::artifacts) fn remove_orphans(
         &self,
         now_ms: u64,
@@ -44,7 +43,7 @@ impl Store {
             for folder in scan::inner(&outer)? {
                 match self.remove_orphans_in(&folder, now_ms, report) {
                     Ok(looked) => left = left.saturating_sub(looked),
-                    // Every further entry would wait as long: the next walk goes on here.
+                    // Every further key would wait as long: the next scan goes on here.
                     Err(error) if is_locked(&error) => {
                         self.index.set_next_scan_dir(number);
                         report.complete = false;
@@ -58,7 +57,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the strays of one folder `ab/cd`. Returns how many names it has.
+    /// Removes the orphans of one directory `ab/cd`. Returns how many names it has.
     fn remove_orphans_in(
         &self,
         folder: &DirFd,
@@ -66,7 +65,7 @@ impl Store {
         report: &mut CleanReport,
     ) -> io::Result<usize> {
         let names = folder.names()?.collect::<io::Result<Vec<_>>>()?;
-        // Before anything is removed, since removing changes the counts of links.
+        // Before any removal, because removals change link counts.
         let mut found = Vec::new();
         for name in &names {
             if let (Some(parsed), Some(stat)) = (FileName::parse(name), folder.stat(name)?)
@@ -80,7 +79,7 @@ impl Store {
                 continue;
             }
             reach(FailPoint::CleanOrphan);
-            // One that won't go, another user's say, must not keep the walk from the others.
+            // One that can't be removed, another user's for example, must not stop the scan.
             let removed = folder.remove(name).unwrap_or_else(|error| {
                 log::warn!(name, error:%; "stray file not removed");
                 false
@@ -108,7 +107,7 @@ impl Store {
         let (key, grace) = match parsed {
             FileName::Temp => return Ok(older(ORPHAN_GRACE)),
             FileName::PluginTemp => return Ok(older(PLUGIN_TEMP_AGE)),
-            // With one name only it may be the old plugin's, whose index says what it is for.
+            // With one name only it may be the Velox plugin's, which its index names.
             FileName::Link(key) if stat.st_nlink <= 1 => (*key, ORPHAN_GRACE.max(self.options.ttl)),
             FileName::Metadata(key) | FileName::Binary(key) | FileName::Link(key) => {
                 (*key, ORPHAN_GRACE)
@@ -124,7 +123,7 @@ impl Store {
                 older(grace) && record.file_name() != name
             }
             (DiskState::Whole(record), _) => {
-                // A commit that died between the link and the entry.
+                // A commit that died between the link and the metadata file.
                 if older(grace) && !folder.names_same(&record.file_name(), stat)? {
                     self.link(folder, &record.file_name(), key);
                 }
@@ -134,7 +133,7 @@ impl Store {
         })
     }
 
-    /// An entry that the index doesn't know gets its place, or goes if its time is over.
+    /// Adds an artifact to the index that lacks it, or removes it if it is expired.
     fn reconcile(&self, record: IndexRecord, now_ms: u64) -> io::Result<()> {
         if self.index.get(record.key).is_some() {
             return Ok(());
@@ -150,13 +149,13 @@ impl Store {
     }
 }
 
-/// Whether it is ours, of an index that another process keeps locked, and not a disk's.
+/// Whether the error is a lock timeout of the index, and not one of the disk.
 fn is_locked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
-/// Since its bytes, its names or its mode were changed; see [`apart`](crate::host::clock::abs_diff) for
-/// what was changed in the future.
+/// Time since its bytes, names or mode were changed; see [`abs_diff`](crate::host::clock::abs_diff) for times in the
+/// future.
 fn age(stat: &Stat, now_ms: u64) -> Duration {
     let seconds = stat.st_mtime.max(stat.st_ctime);
     let changed_ms = u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);

@@ -1,10 +1,10 @@
-//! Copying and hashing at the same time, on two processors where there are two: one thread has the
-//! kernel copy (copy_file_range: no bytes pass through us, and on some file systems none are copied at
-//! all), another hashes what has arrived. It hashes the copy and not the source, so that the checksum
-//! is that of the bytes we keep even if the source changes meanwhile.
+//! Copies and hashes at the same time, on two processors if there are two: one thread lets the kernel copy
+//! (copy_file_range: no bytes pass through this process, and some file systems share them), another hashes the copied
+//! part. It hashes the copy and not the source, so that the checksum is that of the stored bytes even if the source
+//! changes meanwhile.
 //!
-//! `sha2` asks the processor at run time (`cpufeatures`) and uses its SHA instructions where it has
-//! them; the test `the_processors_instructions_are_used` holds it to that.
+//! `sha2` detects the processor at run time (`cpufeatures`) and uses its SHA instructions if it has them; a test checks
+//! that.
 
 use std::{
     fs::File,
@@ -18,14 +18,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::failpoint::{FailPoint, reach};
 
-/// Copied at a time: a cancel is noticed after it, in a millisecond or so.
+/// Bytes copied at a time; a cancel is noticed after each, within a millisecond or so.
 const CHUNK: u64 = 4 << 20;
-/// Read at a time for hashing: fits the processor's second cache.
+/// Bytes read at a time for hashing: fits the processor's second cache.
 const PIECE: usize = 256 << 10;
-/// Less is hashed faster than a thread starts.
+/// A shorter file is hashed faster than a thread starts.
 const MIN_LEN_FOR_THREAD: u64 = 2 << 20;
 
-/// Why a copy ended early.
+/// The error of a copy.
 #[derive(Debug)]
 pub(in crate::artifacts) enum CopyError {
     Cancelled,
@@ -38,8 +38,8 @@ impl From<io::Error> for CopyError {
     }
 }
 
-/// Copies `len` bytes from the beginning of `source` to `offset` in `target`, and feeds them to
-/// `hasher`. `cancelled` is asked before each chunk.
+/// Copies `len` bytes from the beginning of `source` to `offset` in `target`, and feeds them to `hasher`. Calls
+/// `cancelled` before each chunk.
 pub(in crate::artifacts) fn copy(
     source: &File,
     target: &File,
@@ -69,7 +69,7 @@ pub(in crate::artifacts) fn copy(
                     .try_for_each(|(from, len)| hash(target, from, len, hasher))
             })?;
         let copied = copier.run(offset, len, cancelled, &mut |from, len| {
-            // A hasher that has failed says why below.
+            // A failed hasher reports its error below.
             let _ = sender.send((from, len));
             Ok(())
         });
@@ -117,10 +117,10 @@ impl Copier<'_> {
         Ok(())
     }
 
-    /// Copies some of it; 0 at the end of the file.
+    /// Copies a part; returns 0 at the end of the file.
     fn chunk(&mut self, from: u64, to: u64, len: u64) -> io::Result<u64> {
         if self.in_kernel {
-            // Some file systems can't, and some answer 0 for what they can't.
+            // Some file systems don't support it, and some return 0 then.
             match self.copy_file_range(from, to, len) {
                 Ok(0) | Err(_) => self.in_kernel = false,
                 Ok(copied) => return Ok(copied),
@@ -174,7 +174,7 @@ pub(in crate::artifacts) fn hash(
     Ok(())
 }
 
-/// Has the disk begin while we go on, so that the fsync at the end finds little left to do.
+/// Starts writing to the disk, so that the fsync at the end has little left to do.
 fn begin_writeback(file: &File, offset: u64, len: u64) {
     #[cfg(target_os = "linux")]
     {

@@ -1,9 +1,8 @@
-//! Putting an artifact in and taking it out. Everything that can fail for want of room is done
-//! before the first final name appears; the entry's rename is the one commit, and the index follows
-//! under its lock. Killed at any step, a process leaves what it had before or what it has now, and
-//! perhaps files that nobody names, which the next cleaning collects. Bytes are synced before they
-//! get a name, names after the last one: a machine that loses its power may lose the artifact, and a
-//! reader finds either all of it or a miss. Threads that may wait.
+//! Commits artifacts and removes them. Everything that can fail for want of space is done before the first final name
+//! appears; the rename of the metadata file is the commit, and the index follows under its lock. A process killed at
+//! any step leaves the old state or the new one, and perhaps orphan files, which the next cleaning removes. Bytes are
+//! synced before they get a name, directories after the last name: after a power failure, a reader finds the whole
+//! artifact or a miss. Threads that may wait.
 
 pub(crate) mod copy;
 pub(crate) mod put;
@@ -30,31 +29,30 @@ use crate::{
 use staging::Staged;
 use temp_file::random_name;
 
-/// What is to be known of an artifact beside its bytes.
+/// An artifact to commit, its bytes apart.
 #[derive(Debug, Clone)]
 pub struct CommitMeta {
-    /// Its name.
+    /// The cache key.
     pub key: Key,
-    /// Of the exact canonical configuration.
+    /// Digest of the exact canonical configuration.
     pub digest: ConfigDigest,
-    /// The configuration, kept for people and for exports.
+    /// The configuration, for people and for exports.
     pub config: Value,
-    /// How long the build took, in milliseconds; 0 where nobody knows.
+    /// Build time in milliseconds; 0 if unknown.
     pub build_ms: u32,
-    /// From now; [`Duration::MAX`]: for ever.
+    /// Lifetime from now on; [`Duration::MAX`] for ever.
     pub ttl: Duration,
-    /// Whether it replaces a living artifact of that key. Otherwise the first one stays.
+    /// Whether it replaces an artifact of that key that is not expired. Otherwise the first one stays.
     pub replace: bool,
 }
 
 impl Store {
-    /// Publishes a binary. Returns what is found under the key from now on: the record of these
-    /// bytes, or that of an equal configuration that another process had committed before
-    /// (unless `replace`).
+    /// Commits a binary. Returns the record that is found under the key from now on: of these bytes, or of an equal
+    /// configuration that another process committed before (unless `replace`).
     ///
     /// # Errors
-    /// [`Error::Io`]: the disk is full, read-only or broken; nothing was changed.
-    /// [`Error::State`]: the key belongs to another configuration (unless `replace`).
+    /// [`Error::Io`]: the disk is full, read-only or broken; nothing was changed. [`Error::State`]: the key belongs to
+    /// another configuration (unless `replace`).
     pub fn commit(&self, staging: Staging, meta: CommitMeta) -> Result<IndexRecord> {
         let key = meta.key;
         let doing = || format!("keeping artifact {key} in {}", self.options.dir.display());
@@ -89,7 +87,7 @@ impl Store {
         }
     }
 
-    /// The steps in their order. `Some`: another process was first after all.
+    /// Runs the steps in their order. Returns the existing record if another process was first after all.
     fn publish(
         &self,
         staged: Staged,
@@ -136,7 +134,7 @@ impl Store {
             None => commit(),
         };
         if let Err(error) = committed {
-            // Without the lock the binary may be another process' by now.
+            // Without the lock, the binary may belong to another process by now.
             if writer.is_some() {
                 self.roll_back(&place, &binary, key, old.as_ref());
             }
@@ -150,15 +148,14 @@ impl Store {
         place.sync()?;
         reach(FailPoint::CommitSynced);
         if let Some(old) = old.filter(|old| old.file_name() != binary) {
-            // Somebody may be serving it: the cleaning counts its grace from this moment.
+            // A process may be serving it: the cleaning counts its grace period from this ctime.
             let _ = place.chmod(&old.file_name(), 0o755);
         }
         log::debug!(cache_key:% = key, file_size = record.size; "artifact committed");
         Ok(None)
     }
 
-    /// What a commit has put into place that could not have its entry: the binary goes, and the old
-    /// name leads again to what stands there.
+    /// Undoes a commit whose metadata file failed: removes the binary, and links the second name to the old one again.
     fn roll_back(&self, place: &DirFd, binary: &str, key: Key, old: Option<&IndexRecord>) {
         let stands = old.map(IndexRecord::file_name);
         match &stands {
@@ -169,7 +166,7 @@ impl Store {
         let _ = place.remove(binary);
     }
 
-    /// The living artifact that a commit without `replace` has to leave in place.
+    /// The artifact, not expired, that a commit without `replace` leaves in place.
     fn existing(&self, meta: &CommitMeta) -> io::Result<Option<IndexRecord>> {
         if meta.replace {
             return Ok(None);
@@ -191,13 +188,13 @@ impl Store {
         Ok(first)
     }
 
-    /// Gives the binary its old name too, atomically; file systems without hard links do without.
+    /// Links the binary to its second name too, atomically; file systems without hard links do without.
     pub(super) fn link(&self, place: &DirFd, binary: &str, key: Key) {
         let linked = random_name().and_then(|name| {
             place.link(binary, place, &name)?;
             reach(FailPoint::CommitLink);
             let renamed = place.rename(&name, place, &link_name(key));
-            // Two names of one file stay as they are when one is renamed to the other.
+            // Renaming one of two names of a file to the other leaves both.
             place.remove(&name)?;
             renamed
         });
@@ -206,11 +203,11 @@ impl Store {
         }
     }
 
-    /// Takes an artifact out, whoever uses it; who has opened it may read on. `false`: there was
-    /// none.
+    /// Removes an artifact, even if it is in use; a process that has its file open may read on. Returns `false` if
+    /// there was none.
     ///
     /// # Errors
-    /// The disk's.
+    /// What the disk reports.
     pub fn forget(&self, key: Key) -> Result<bool> {
         let doing = || {
             format!(
@@ -228,7 +225,7 @@ impl Store {
         }
     }
 
-    /// Removes what stands on disk under a key: the entry first, since it says what there is.
+    /// Removes the files of a key: the metadata file first, because it names the others.
     pub(super) fn erase(&self, key: Key) -> io::Result<bool> {
         let Some(place) = self.cache_dir.open_shard(key)? else {
             return Ok(false);
@@ -236,8 +233,8 @@ impl Store {
         let record = self.cache_dir.read_record(key)?;
         let found = place.remove(&metadata_name(key))?;
         reach(FailPoint::EraseEntry);
-        // The link before the binary: a link that stands alone could be the old plugin's, and would
-        // be left alone for as long as that one keeps its files.
+        // The link before the binary: a link alone could be the Velox plugin's, and would be left alone for as long as
+        // that one keeps its files.
         place.remove(&link_name(key))?;
         reach(FailPoint::EraseLink);
         if let Some(record) = record {

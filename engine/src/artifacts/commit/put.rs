@@ -1,5 +1,4 @@
-//! A binary that somebody built elsewhere and puts in by hand. Parsing runs on PHP's thread, the
-//! copy on one that may wait.
+//! Commits a binary that was built elsewhere. Parsing runs on PHP's thread, the copy on one that may wait.
 
 use std::{fs::File, time::Duration};
 
@@ -13,7 +12,7 @@ use crate::{
     error::{IoContext as _, Violation},
 };
 
-/// What is put under which key.
+/// A binary to put, its bytes apart.
 #[derive(Debug, Clone)]
 pub struct Put {
     key: Key,
@@ -25,8 +24,8 @@ pub struct Put {
 }
 
 impl Put {
-    /// Reads what the caller says about the binary: `config` (an array, kept with it), `ttl` (seconds;
-    /// the cache's own by default), `build_seconds`, `replace` (true by default: the last one stays).
+    /// Parses the metadata of the caller: `config` (an array, stored with it), `ttl` (seconds; the cache's own by
+    /// default), `build_seconds`, `replace` (true by default: the last one stays).
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] with every field that is unknown or wrong.
@@ -90,13 +89,13 @@ impl Put {
         }
     }
 
-    /// The configuration that is kept with it.
+    /// The configuration stored with it.
     #[must_use]
     pub fn config(&self) -> &Value {
         &self.config
     }
 
-    /// The same, known by another digest: for a configuration whose digest is not that of its text.
+    /// Sets another digest: for a configuration whose digest is not that of its text.
     #[must_use]
     pub fn known_by(mut self, digest: ConfigDigest) -> Self {
         self.digest = digest;
@@ -109,11 +108,11 @@ fn seconds(value: &Value) -> Option<Duration> {
 }
 
 impl Store {
-    /// Copies a file in and commits it. `cancelled` is asked every few megabytes. A full disk makes room,
-    /// and it is tried once more.
+    /// Copies a file and commits it. Calls `cancelled` every few megabytes. If the disk is full, evicts artifacts and
+    /// tries once more.
     ///
     /// # Errors
-    /// The file is none, is empty or changes under the copy; or as [`Store::commit`].
+    /// The file is not regular, is empty or changes during the copy; or as [`Store::commit`].
     pub fn put(
         &self,
         file: &File,

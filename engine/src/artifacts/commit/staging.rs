@@ -1,5 +1,5 @@
-//! A binary on its way into the store: written or copied into a temporary file of the same file
-//! system, hashed on the way, bounded in size. Threads that may wait for a disk.
+//! A binary that is being added to the store: written or copied into a temporary file of the same file system, hashed
+//! and bounded in size. Threads that may wait for a disk.
 
 use std::{
     fs::File,
@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{Error, Result, error::IoContext as _};
 
-/// What [`Store::stage`](crate::artifacts::Store::stage) makes and [`Store::commit`](crate::artifacts::Store::commit)
-/// takes. Dropped before that, it leaves nothing behind.
+/// Created by [`Store::stage`](crate::artifacts::Store::stage) and consumed by
+/// [`Store::commit`](crate::artifacts::Store::commit). Dropped before that, it removes its file.
 #[derive(Debug)]
 pub struct Staging {
     temp: TempFile,
@@ -26,7 +26,7 @@ pub struct Staging {
     since: Instant,
 }
 
-/// What has arrived.
+/// A complete binary.
 pub(in crate::artifacts) struct Staged {
     pub temp: TempFile,
     pub sha256: [u8; 32],
@@ -45,30 +45,30 @@ impl Staging {
         }
     }
 
-    /// Refuses everything beyond that many bytes; the bound of the store stays.
+    /// Lowers the size limit.
     #[must_use]
     pub fn limited(mut self, bytes: u64) -> Self {
         self.limit = self.limit.min(bytes);
         self
     }
 
-    /// How many bytes have arrived.
+    /// Bytes written so far.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// What has arrived, to be read again (a magic number, say) with positioned reads.
+    /// The file, to read it again (its header, for one) with positioned reads.
     #[must_use]
     pub fn file(&self) -> &File {
         self.temp.file()
     }
 
-    /// Appends the first `len` bytes of a file. `cancelled` is asked every few megabytes.
+    /// Appends the first `len` bytes of a file. Calls `cancelled` every few megabytes.
     ///
     /// # Errors
-    /// [`Error::Cancelled`]; [`Error::Io`] where the file is shorter, too long for the store, or a
-    /// disk is full or broken. What arrived until then is of no use.
+    /// [`Error::Cancelled`]; [`Error::Io`] if the file is shorter, too long for the store, or a disk is full or broken.
+    /// The staging is then of no use.
     pub fn copy_from(
         &mut self,
         source: &File,
@@ -91,12 +91,12 @@ impl Staging {
             CopyError::Io(error) => Error::io(doing(), error),
         })?;
         self.size += len;
-        // Positioned writes don't move the file's place, from which `write` goes on.
+        // Positioned writes don't move the file's offset, from which `write` goes on.
         io::Seek::seek(&mut self.temp.file(), io::SeekFrom::Start(self.size)).context(doing)?;
         Ok(())
     }
 
-    /// Ends the writing.
+    /// Completes the binary.
     pub(in crate::artifacts) fn finish(self) -> Staged {
         Staged {
             temp: self.temp,

@@ -1,6 +1,5 @@
-//! A file on its way to its final name. It is locked while it is written: a sweeper that gets the
-//! lock knows that the writer is dead, and one that doesn't leaves the file alone, however old it
-//! is. Threads that may wait for a disk.
+//! Temporary files. A file is locked while it is written: a cleaner that acquires the lock knows that the writer is
+//! dead, and otherwise leaves the file alone, however old it is. Threads that may wait for a disk.
 
 use std::{fs::File, io, path::Path};
 
@@ -15,12 +14,12 @@ use crate::{
     },
 };
 
-/// How a temporary file is called: 32 random digits and this.
+/// Suffix of a temporary file's name, after 32 random digits.
 pub(in crate::artifacts) const SUFFIX: &str = ".tmp";
-/// Another process can only be in our way here for a moment, and by chance.
+/// Attempts to create a file; another process interferes by chance only, and for a moment.
 const MAX_ATTEMPTS: usize = 8;
 
-/// A temporary file; removed when dropped before it was published.
+/// A temporary file; removed when it is dropped before it was published.
 #[derive(Debug)]
 pub(in crate::artifacts) struct TempFile {
     folder: DirFd,
@@ -30,17 +29,17 @@ pub(in crate::artifacts) struct TempFile {
 }
 
 impl TempFile {
-    /// Makes one in `folder`, which is the directory at `path`.
+    /// Creates one in `folder`, which is the directory at `path`.
     pub(in crate::artifacts) fn new(folder: DirFd, path: &Path) -> io::Result<Self> {
         for _ in 0..MAX_ATTEMPTS {
             let name = random_name()?;
             drop(folder.create(&name)?);
             reach(FailPoint::TempMade);
             let Some(lock) = Lock::attempt(&path.join(&name), LockMode::Exclusive)? else {
-                // A sweeper looked at it between these two lines, and removes it.
+                // A cleaner locked it between these two lines, and removes it.
                 continue;
             };
-            // The lock goes by path; another directory may stand there by now.
+            // The lock is opened by path, which may lead to another directory by now.
             reach(FailPoint::TempLocked);
             if folder.names_file(&name, lock.file())? {
                 return Ok(Self {
@@ -56,25 +55,25 @@ impl TempFile {
         ))
     }
 
-    /// The file, at the place of the last write.
+    /// The file, at the offset of the last write.
     pub(in crate::artifacts) fn file(&self) -> &File {
         self.lock.file()
     }
 
-    /// Makes its bytes durable and gives it its final mode.
+    /// Makes its bytes durable and sets its final mode.
     pub(in crate::artifacts) fn seal(&self, mode: u16) -> io::Result<()> {
         fchmod(self.file(), Mode::from_raw_mode(mode.into()))?;
         self.file().sync_all()
     }
 
-    /// Lets the directory's group write to it, and who may enter the directory read it.
+    /// Lets the directory's group write to it, and users that may enter the directory read it.
     pub(in crate::artifacts) fn share(&self) -> io::Result<()> {
         Ok(fchmod(self.file(), Mode::from_raw_mode(0o664))?)
     }
 
-    /// Gives it its final name, over what stands there; durable when that directory is synced.
+    /// Renames it to its final name, and replaces the file there; durable once that directory is synced.
     pub(in crate::artifacts) fn publish(self, target: &DirFd, name: &str) -> io::Result<()> {
-        // What `drop` would remove is gone from here when this has worked.
+        // After the rename, `drop` finds nothing to remove.
         self.folder.rename(&self.name, target, name)
     }
 }
@@ -87,14 +86,14 @@ impl Drop for TempFile {
     }
 }
 
-/// Whether a file is called as ours are.
+/// Whether a name is one of a temporary file.
 pub(in crate::artifacts) fn is_temp_name(name: &str) -> bool {
     name.strip_suffix(SUFFIX).is_some_and(|digits| {
         digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
     })
 }
 
-/// A name that nobody can have guessed.
+/// A name that can't be guessed.
 pub(in crate::artifacts) fn random_name() -> io::Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;

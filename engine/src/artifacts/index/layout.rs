@@ -1,5 +1,5 @@
-//! The index as words in a file. Frozen for [`SCHEMA`]: another layout is another schema, and that
-//! is another file name, so that two versions of Pillion live side by side.
+//! The index as words in a file. Fixed for [`SCHEMA`]: another layout is another schema and file name, so that two
+//! versions of Pillion run side by side.
 //!
 //! ```text
 //! header   512 words of 8 bytes, little-endian, see `word`
@@ -22,8 +22,7 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"PILLIDX\n");
 
 pub(super) const HEADER_WORDS: usize = 512;
 pub(super) const SLOT_WORDS: usize = 12;
-/// Groups that a search visits at most. At the fullest that an index gets, the farthest of a
-/// million records lives some 40 groups from home.
+/// Maximum groups that a search visits. In a full index, the farthest of a million records is some 40 groups from home.
 const MAX_PROBES: usize = 128;
 /// More would need 512 GiB.
 const MAX_CAPACITY: u32 = u32::MAX / 2;
@@ -34,31 +33,31 @@ pub(super) mod word {
     pub const SCHEMA: usize = 1;
     pub const CAPACITY: usize = 2;
     pub const GROUPS: usize = 3;
-    /// Hash of the boot id: after a crash of the machine the pages are of different ages.
+    /// Hash of the boot id: after a crash of the machine, the pages are of different ages.
     pub const BOOT: usize = 4;
     /// Even: filled from the disk at least once. Odd: not yet.
     pub const EPOCH: usize = 5;
-    /// Not 0: the disk knows changes that the index missed.
+    /// Not 0: the disk has changes that the index missed.
     pub const RESCAN: usize = 6;
-    /// The journal: two keys whose change may be under way, each with a word that is 1 while it is.
-    pub const JOURNAL: [(usize, usize); 2] = [(7, 8), (9, 10)];
+    /// Two keys whose change may be in progress, each with a word that is 1 while it is.
+    pub const PENDING: [(usize, usize); 2] = [(7, 8), (9, 10)];
     pub const ENTRIES: usize = 11;
     pub const BYTES: usize = 12;
-    /// Counts changes, for whoever exports only after one.
+    /// Number of changes, for exports.
     pub const CHANGES: usize = 13;
     pub const EXPORTED: usize = 14;
-    /// Up to where the log of changes beside the artifacts has been followed.
+    /// Position up to which the journal was applied.
     pub const LOG_FILE: usize = 15;
     pub const LOG_OFFSET: usize = 16;
-    /// The folder at which the next walk over the disk goes on.
+    /// The directory at which the next scan goes on.
     pub const WALK: usize = 17;
     pub const EVICTED_EXPIRED: usize = 18;
     pub const EVICTED_LRU: usize = 19;
-    /// The wall clock less the boot clock at the last cleaning, in milliseconds; 0: not known.
+    /// The wall clock less the boot clock at the last cleaning, in milliseconds; 0: unknown.
     pub const CLOCK: usize = 20;
 }
 
-/// Sizes that follow from the capacity.
+/// Sizes derived from the capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub capacity: u32,
@@ -66,7 +65,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// A quarter more slots than records, so that searches stay short.
+    /// A quarter more slots than records, so that searches are short.
     pub(super) fn of(capacity: u32) -> Self {
         let capacity = capacity.clamp(1, MAX_CAPACITY);
         let slots = capacity as usize + (capacity as usize).div_ceil(4);
@@ -80,13 +79,13 @@ impl Geometry {
         self.groups * GROUP_SLOTS
     }
 
-    /// Place of a group's tags among the words.
+    /// Position of a group's tags.
     #[inline]
     pub(super) const fn tags(self, group: usize) -> usize {
         HEADER_WORDS + group
     }
 
-    /// Place of a slot's first word.
+    /// Position of a slot's first word.
     #[inline]
     pub(super) const fn slot(self, slot: usize) -> usize {
         HEADER_WORDS + self.groups.next_multiple_of(HEADER_WORDS) + slot * SLOT_WORDS

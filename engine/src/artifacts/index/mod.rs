@@ -39,7 +39,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Opens the index of the directory with that id, and creates it if it is absent. Target `run_dir` has no space or can't
+    /// Opens the index of the directory with that id, and creates it if it is absent. If `run_dir` has no space or can't
     /// be used, this process gets an index of its own, with a warning in the log.
     ///
     /// # Errors

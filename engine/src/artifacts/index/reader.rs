@@ -1,5 +1,5 @@
-//! Lookups: no lock, no system call, no allocation. A slot that is being written, or whose words
-//! don't belong together, is a miss and never a wrong record. PHP's thread.
+//! Lookups: no lock, no system call, no allocation. A slot that is being written, or whose words don't belong together,
+//! is a miss and never a wrong record. PHP's thread.
 
 use super::{
     Index,
@@ -16,29 +16,29 @@ use crate::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Looks at a slot that a living writer is in the middle of; a dead one must not hold us up.
+/// Attempts to read a slot while a writer changes it; a dead writer must not delay readers.
 const MAX_READ_ATTEMPTS: usize = 8;
-/// Uses that follow each other faster are not noted, so that readers rarely write.
+/// Further uses within this time are not recorded, so that readers rarely write.
 const TOUCH_INTERVAL_MS: u64 = 1000;
 
-/// What a slot holds at this moment.
+/// The content of a slot.
 pub(super) enum SlotContent {
     Empty,
     Live(IndexRecord),
-    /// Being written, by a process that may have died over it.
+    /// Being written, perhaps by a process that died.
     Busy,
-    /// Words that no writer stored together.
+    /// Words that were not stored together.
     Torn,
 }
 
 impl Index {
-    /// The record of that key, expired or not.
+    /// Returns the record for `key`, expired or not.
     #[inline]
     pub(in crate::artifacts) fn get(&self, key: Key) -> Option<IndexRecord> {
         self.locate(key).map(|(_, record)| record)
     }
 
-    /// The record of that key and its slot.
+    /// Returns the record for `key` and its slot.
     #[inline]
     pub(super) fn locate(&self, key: Key) -> Option<(usize, IndexRecord)> {
         let hash = mix(key.0);
@@ -61,7 +61,7 @@ impl Index {
         None
     }
 
-    /// As [`Index::get`] for what has not expired, and notes the use.
+    /// Returns the record for `key` if it is not expired and accepted, and records the use.
     #[inline]
     pub(in crate::artifacts) fn find(
         &self,
@@ -73,7 +73,7 @@ impl Index {
         if record.is_expired(now_ms) || !accept(&record) {
             return None;
         }
-        // In either direction: a use that was noted while the clock was ahead is none for ever.
+        // In either direction: a use recorded while the clock was ahead does not count for ever.
         if now_ms.abs_diff(record.accessed_ms) >= TOUCH_INTERVAL_MS {
             self.touch(slot, now_ms);
             record.accessed_ms = now_ms;
@@ -81,7 +81,7 @@ impl Index {
         Some(record)
     }
 
-    /// Notes a use. Target the slot got another record meanwhile, that one counts as used.
+    /// Records a use. If the slot has another record by now, that one counts as used.
     #[inline]
     pub(super) fn touch(&self, slot: usize, now_ms: u64) {
         if let (true, Some(words)) = (self.segment.is_writable(), self.slot(slot)) {
@@ -90,7 +90,7 @@ impl Index {
         }
     }
 
-    /// Notes a use that is later than the one that is known.
+    /// Records a use if it is later than the recorded one.
     pub(in crate::artifacts) fn record_use(&self, key: Key, at_ms: u64) {
         if let Some((slot, record)) = self.locate(key)
             && record.accessed_ms < at_ms
@@ -103,7 +103,7 @@ impl Index {
     fn read_key(&self, slot: usize, key: Key) -> Option<IndexRecord> {
         let words = self.slot(slot)?;
         let [_, named, ..] = words;
-        // Most false tags end here, without reading the rest.
+        // Most false matches end here, without reading the rest.
         if load(named, Ordering::Relaxed) != key.0 {
             return None;
         }
@@ -117,7 +117,7 @@ impl Index {
         }
     }
 
-    /// What stands in that slot.
+    /// The content of a slot.
     pub(super) fn read_slot(&self, slot: usize) -> SlotContent {
         self.slot(slot)
             .map_or(SlotContent::Empty, |words| self.read(words))
@@ -135,7 +135,7 @@ impl Index {
         }
     }
 
-    /// Every record, in the order of slots. Those that change meanwhile may be missed.
+    /// All records, in the order of slots. Concurrent changes may be missed.
     pub(in crate::artifacts) fn records(&self) -> impl Iterator<Item = IndexRecord> {
         (0..self.geometry.slots()).filter_map(|slot| match self.read_slot(slot) {
             SlotContent::Live(record) => Some(record),
@@ -143,7 +143,7 @@ impl Index {
         })
     }
 
-    /// Has the memory fetch a slot, while the tags are looked at.
+    /// Prefetches a slot while the tags are compared.
     #[inline]
     fn prefetch(&self, slot: usize) {
         #[cfg(target_arch = "x86_64")]
@@ -179,7 +179,7 @@ impl Index {
             .map_or(0, |word| load(word, Ordering::Acquire))
     }
 
-    /// Has the next tidying compare the index with the disk.
+    /// Marks the index for a rescan of the disk.
     #[cold]
     pub(in crate::artifacts) fn request_rescan(&self) {
         self.set_header(word::RESCAN, 1);

@@ -1,16 +1,16 @@
-//! A record as the words of a slot, with a checksum over all that only writers change: words that
-//! don't belong together are no record. Pure functions; any thread.
+//! A record as the words of a slot, with a checksum over all words that only writers change: words that were not stored
+//! together are no record. Pure functions; any thread.
 
 use super::layout::SLOT_WORDS;
 use crate::artifacts::{ConfigDigest, IndexRecord, Key};
 
-/// State of a slot that holds a record.
+/// State of a slot with a record.
 pub(super) const LIVE: u64 = 1;
 
-/// The words of a slot but the first, as they stand in memory.
+/// The words of a slot except the first, as they are in memory.
 pub(super) type Body = [u64; SLOT_WORDS - 1];
 
-/// A record as words.
+/// Encodes a record.
 pub(super) fn encode(record: &IndexRecord) -> Body {
     let (quarters, _) = record.sha256.as_chunks::<8>();
     let mut sha = quarters.iter().map(|quarter| u64::from_le_bytes(*quarter));
@@ -35,7 +35,7 @@ pub(super) fn encode(record: &IndexRecord) -> Body {
     body
 }
 
-/// The record; `None`: the words are not those that a writer stored.
+/// Decodes a record; `None` if the words were not stored together.
 #[inline]
 pub(super) fn decode(body: &Body) -> Option<IndexRecord> {
     let [
@@ -67,8 +67,8 @@ pub(super) fn decode(body: &Body) -> Option<IndexRecord> {
     })
 }
 
-/// Over all that only writers change. Each word has an odd factor of its own, so that the products
-/// don't wait for each other; any one flipped bit changes the sum.
+/// Checksum over all words that only writers change. Each word has an odd factor of its own, so that the products don't
+/// wait for each other; any flipped bit changes the sum.
 #[inline]
 fn checksum(body: &Body) -> u32 {
     const FACTORS: Body = [
@@ -86,7 +86,7 @@ fn checksum(body: &Body) -> u32 {
     ];
     let mut sum = 0x2545_f491_4f6c_dd1du64;
     for (at, (word, factor)) in body.iter().zip(FACTORS).enumerate() {
-        // Of the last word the upper half is the checksum itself.
+        // The upper half of the last word is the checksum.
         let word = if at == SLOT_WORDS - 2 {
             *word as u32 as u64
         } else {

@@ -1,6 +1,6 @@
-//! Changes to the index, one writer at a time on the host. Before a change the key is noted in the
-//! header, before the disk changes too; who finds such a note when taking the lock knows that its
-//! writer died, and looks the key up on disk. Readers are never kept out. Threads that may wait.
+//! Changes of the index, by one writer at a time on the host. Before a change, also on disk, its key is stored in the
+//! header; a process that acquires the lock and finds such a key knows that its writer died, and reads the key from
+//! disk. Readers are never excluded. Threads that may wait.
 
 use std::collections::HashMap;
 
@@ -20,45 +20,45 @@ use crate::{
     },
 };
 
-/// The right to change the index, for as long as it lives.
+/// The right to change the index, until it is dropped.
 pub(in crate::artifacts) struct Writer<'a> {
     pub(super) index: &'a Index,
     pub(super) _guard: WriterGuard<'a>,
 }
 
-/// Which of the two places of the journal: one change may evict another record on its way.
+/// The two pending keys: a change may evict another record.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::artifacts) enum Pending {
     Change,
     Victim,
 }
 
-/// What became of a record that was to be stored.
+/// The result of a store.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::artifacts) enum Stored {
-    /// It is in the index now.
+    /// The record is in the index.
     Done,
-    /// There is no place for it, in the index or near its home.
+    /// There is no slot, in the index or near its home.
     Full,
 }
 
 impl Writer<'_> {
-    /// The keys that a dead writer was about to change; a victim first, since the change for which
-    /// it had to go will want its place again.
+    /// The keys whose changes a dead writer did not complete; a victim first, because the change that evicted it needs
+    /// its slot.
     pub(in crate::artifacts) fn interrupted_keys(&self) -> Vec<Key> {
         let open = |(_, open): &&(usize, usize)| self.index.header(*open) != 0;
-        let noted = word::JOURNAL.iter().rev().filter(open);
+        let noted = word::PENDING.iter().rev().filter(open);
         noted.map(|(key, _)| Key(self.index.header(*key))).collect()
     }
 
-    /// Notes a key for as long as it changes on disk and here.
+    /// Marks a key as pending while it changes on disk and here.
     pub(in crate::artifacts) fn with_pending<T>(
         &self,
         key: Key,
         note: Pending,
         change: impl FnOnce() -> T,
     ) -> T {
-        let [first, second] = word::JOURNAL;
+        let [first, second] = word::PENDING;
         let (at, open) = match note {
             Pending::Change => first,
             Pending::Victim => second,
@@ -71,14 +71,14 @@ impl Writer<'_> {
         done
     }
 
-    /// What [`Writer::interrupted_keys`] named is repaired.
+    /// Clears the pending keys after [`Writer::interrupted_keys`] are repaired.
     pub(in crate::artifacts) fn clear_pending(&self) {
-        for (_, open) in word::JOURNAL {
+        for (_, open) in word::PENDING {
             self.index.set_header(open, 0);
         }
     }
 
-    /// Stores a record, over the one of that key where there is one. A use that was noted is kept.
+    /// Stores a record, and replaces one of the same key. The later use is kept.
     pub(in crate::artifacts) fn store(&self, record: &IndexRecord) -> Stored {
         if let Some((slot, old)) = self.index.locate(record.key) {
             let accessed_ms = old.accessed_ms.max(record.accessed_ms);
@@ -99,8 +99,7 @@ impl Writer<'_> {
         let Some((group, free)) = self.find_free(hash) else {
             return Stored::Full;
         };
-        // Those on the way are told first: a search that ends too early is a false miss, one that
-        // goes on in vain is only slow.
+        // Overflow counts first: a search that ends too early is a false miss, one that goes on in vain is only slow.
         self.add_overflow(hash, group, 1);
         reach(FailPoint::IndexGroups);
         self.write(group * GROUP_SLOTS + free, Some(record));
@@ -112,7 +111,7 @@ impl Writer<'_> {
         Stored::Done
     }
 
-    /// Takes a record out.
+    /// Removes a record.
     pub(in crate::artifacts) fn remove(&self, key: Key) -> Option<IndexRecord> {
         let (slot, record) = self.index.locate(key)?;
         let group = slot / GROUP_SLOTS;
@@ -125,8 +124,8 @@ impl Writer<'_> {
         Some(record)
     }
 
-    /// Looks whether every record is found where it stands, no tag leads to an empty slot, and the counts and
-    /// sums are those of the slots; makes all of it anew where they are not. `false`: they were not.
+    /// Checks that every record is found in its slot, no tag leads to an empty slot, and counts and sums are right;
+    /// rebuilds them if not. Returns whether they were right.
     pub(in crate::artifacts) fn check(&self) -> bool {
         let geometry = self.index.geometry;
         let (mut entries, mut bytes, mut right) = (0u64, 0u64, true);
@@ -149,8 +148,8 @@ impl Writer<'_> {
         right
     }
 
-    /// Makes the tags, the counts and the sums anew from the slots, and empties slots that hold a key
-    /// for the second time. Readers find at every moment what they would have found before.
+    /// Rebuilds tags, counts and sums from the slots, and empties slots whose key occurs twice. Readers find at every
+    /// moment what they found before.
     pub(in crate::artifacts) fn reindex(&self) {
         let geometry = self.index.geometry;
         let mut living: HashMap<Key, (usize, IndexRecord)> = HashMap::new();
@@ -170,7 +169,7 @@ impl Writer<'_> {
                         }
                     }
                 }
-                // Without a tag a broken slot is a free one.
+                // Without a tag, a broken slot is free.
                 _ => {}
             }
         }
@@ -195,13 +194,13 @@ impl Writer<'_> {
         self.index.set_header(word::BYTES, bytes);
     }
 
-    /// Whether a search for that record comes through that group.
+    /// Whether a search for that record visits that group.
     fn is_reachable(&self, record: &IndexRecord, group: usize) -> bool {
         let mut way = self.index.geometry.probe(mix(record.key.0));
         way.any(|at| at == group)
     }
 
-    /// The records among which one has to go if there is to be a place for that key.
+    /// The records in the groups where a record of that key could be.
     pub(in crate::artifacts) fn neighbours(&self, key: Key) -> impl Iterator<Item = IndexRecord> {
         let groups = self.index.geometry.probe(mix(key.0));
         groups
@@ -235,7 +234,7 @@ impl Writer<'_> {
         }
     }
 
-    /// One more or one less that belongs to `hash` lives behind these groups.
+    /// Changes the overflow counts of the groups before `group`.
     fn add_overflow(&self, hash: u64, group: usize, by: i8) {
         for passed in self
             .index
@@ -262,7 +261,7 @@ impl Writer<'_> {
         self.changed();
     }
 
-    /// Counts an eviction of the host.
+    /// Counts an eviction.
     pub(in crate::artifacts) fn count_eviction(&self, expired: bool) {
         let at = if expired {
             word::EVICTED_EXPIRED

@@ -1,6 +1,5 @@
-//! `index.json`: the list of all artifacts, for people and for readers of the Velox plugin's file.
-//! Written entry by entry, so that ten thousand of them need no memory, and put into place by rename.
-//! Background threads.
+//! `index.json`: the list of all artifacts, for people and for readers of the Velox plugin's file. Written entry by
+//! entry, so that ten thousand need no memory, and renamed into place. Background threads.
 
 use std::{
     collections::HashMap,
@@ -19,9 +18,9 @@ use crate::{
 
 /// The file in the cache directory.
 pub(in crate::artifacts) const NAME: &str = "index.json";
-/// More would make a file that nobody reads: some 75 MB.
+/// Maximum number of entries; more would make a file too large to be read: some 75 MB.
 const MOST: u64 = 100_000;
-/// What is read of it at most.
+/// Maximum bytes read of it.
 pub(in crate::artifacts) const MAX_BYTES: u64 = 128 << 20;
 
 #[derive(Serialize)]
@@ -32,7 +31,7 @@ struct Document<'a> {
 
 struct Entries<'a>(&'a Store);
 
-/// An entry as both worlds read it: the path is relative to the file, as the plugin documents it.
+/// An entry in the plugin's format: the path is relative to the file, as the plugin documents it.
 #[derive(Serialize)]
 struct ExportedEntry {
     key: String,
@@ -54,10 +53,10 @@ impl Serialize for Entries<'_> {
 }
 
 impl Store {
-    /// Writes `index.json`, if anything was put in or taken out since it was written last.
+    /// Writes `index.json`, if an artifact was added or removed since the last time.
     ///
     /// # Errors
-    /// The disk's; the file is then as it was.
+    /// What the disk reports; the file is then unchanged.
     pub fn export(&self) -> Result<()> {
         let doing = || format!("writing {NAME} in {}", self.options.dir.display());
         let changes = self.index.change_count();
@@ -68,7 +67,7 @@ impl Store {
             log::debug!(entries = self.index.len(), most = MOST; "too many artifacts for index.json");
             return Ok(());
         }
-        // An old plugin's file is read before it is replaced.
+        // A Velox plugin's file is imported before it is replaced.
         while self.needs_import() && self.import_batch()? {}
         self.write_export().context(doing)?;
         self.index.set_exported_count(changes);
@@ -113,8 +112,8 @@ impl Store {
         Some((key.to_string(), line))
     }
 
-    /// Gives a new index the uses that the last export noted, so that after a restart of the
-    /// machine eviction still knows who was used least recently.
+    /// Sets the last uses in a new index from the last export, so that after a reboot eviction still knows the least
+    /// recently used ones.
     pub(in crate::artifacts) fn restore_uses(&self) {
         #[derive(Deserialize)]
         struct Uses {

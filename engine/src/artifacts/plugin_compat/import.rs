@@ -1,8 +1,7 @@
-//! Taking over the cache of the Velox plugin, whose `index.json` comes in two shapes: the documented
-//! one (relative paths, a flat configuration) and that of its code (paths joined with the directory,
-//! the whole request as configuration). Neither has checksums, so each binary is hashed once; that
-//! takes seconds for a large cache and goes in pieces. What the file says is never used as a path.
-//! Background threads.
+//! Imports the cache of the Velox plugin, whose `index.json` has two forms: the documented one (relative paths, a flat
+//! configuration) and that of its code (paths joined with the directory, the whole request as configuration). Neither
+//! has checksums, so each binary is hashed once, which takes seconds for a large cache and is done in batches. Nothing
+//! in the file is used as a path. Background threads.
 
 use std::{collections::BTreeMap, io};
 
@@ -26,9 +25,9 @@ use crate::{
     file_size::without_sigxfsz,
 };
 
-/// In [`META_DIR`]: there is nothing left to be taken over.
+/// Marker file in [`META_DIR`]: the import is complete.
 const DONE: &str = "imported";
-/// Hashed in one piece: half a second.
+/// Bytes hashed in one batch, which takes half a second.
 const PIECE: u64 = 1 << 30;
 
 #[derive(Deserialize)]
@@ -36,7 +35,7 @@ struct PluginIndex {
     entries: BTreeMap<String, Value>,
 }
 
-/// One artifact of the old plugin.
+/// An artifact in the Velox plugin's index.
 #[derive(Deserialize)]
 pub(in crate::artifacts) struct PluginEntry {
     file_size: u64,
@@ -49,10 +48,10 @@ pub(in crate::artifacts) struct PluginEntry {
 }
 
 impl Store {
-    /// Takes over all that the old plugin left. Returns how many artifacts came in.
+    /// Imports all artifacts of the Velox plugin. Returns how many.
     ///
     /// # Errors
-    /// The disk's.
+    /// What the disk reports.
     pub fn import(&self) -> Result<usize> {
         let doing = || format!("taking over {NAME} of {}", self.options.dir.display());
         self.import_up_to(u64::MAX)
@@ -60,7 +59,7 @@ impl Store {
             .context(doing)
     }
 
-    /// Whether an old plugin's cache may be there that was not taken over.
+    /// Whether there may be a Velox plugin's cache that was not imported.
     pub(in crate::artifacts) fn needs_import(&self) -> bool {
         let Ok(root) = self.cache_dir.root() else {
             return false;
@@ -71,7 +70,7 @@ impl Store {
         !matches!(done, Ok(Some(_))) && matches!(root.file_size(NAME), Ok(Some(_)))
     }
 
-    /// Takes over some of it. `true`: there is more.
+    /// Imports a batch. Returns whether there is more.
     pub(in crate::artifacts) fn import_batch(&self) -> Result<bool> {
         let doing = || format!("taking over {NAME} of {}", self.options.dir.display());
         self.import_up_to(PIECE)
@@ -150,7 +149,7 @@ impl Store {
         Ok((there && !known).then_some(record))
     }
 
-    /// Hashes the binary, gives it its name and its entry. `false`: it was replaced meanwhile.
+    /// Hashes the binary, and gives it its name and its metadata file. Returns `false` if it was replaced meanwhile.
     fn import_binary(&self, mut record: IndexRecord, config: Value) -> io::Result<bool> {
         let key = record.key;
         let place = self.cache_dir.create_shard(key)?;
@@ -165,7 +164,7 @@ impl Store {
         record.sha256 = hasher.finalize().into();
         reach(FailPoint::ImportHashed);
         let config = normal(&config).unwrap_or(config);
-        // The binary is worth more than what it was made of.
+        // A binary is imported even if its configuration is too long.
         let config = Some(config).filter(metadata::fits).unwrap_or_default();
         record.digest = ConfigDigest::of_value(&config);
 
@@ -197,12 +196,12 @@ impl Store {
     }
 }
 
-/// All entries of an `index.json`, not looked at yet.
+/// Parses `index.json`, but not its entries.
 pub(in crate::artifacts) fn parse(bytes: &[u8]) -> serde_json::Result<BTreeMap<String, Value>> {
     serde_json::from_slice(bytes).map(|old: PluginIndex| old.entries)
 }
 
-/// One of them; `None`: it is none.
+/// Parses an entry; `None` if it is invalid.
 pub(in crate::artifacts) fn parse_plugin_entry(
     name: &str,
     value: Value,
@@ -211,7 +210,7 @@ pub(in crate::artifacts) fn parse_plugin_entry(
     Some((key, serde_json::from_value(value).ok()?))
 }
 
-/// When it was made, when it expires, when it was used; never later than now, save for the second.
+/// Times of creation, expiry and last use; never in the future, except for the second.
 pub(in crate::artifacts) fn times(old: &PluginEntry, now_ms: u64, ttl_ms: u64) -> [u64; 3] {
     let created_ms = rfc3339::parse(&old.created_at)
         .unwrap_or(now_ms)
@@ -233,7 +232,7 @@ impl PluginEntry {
     }
 }
 
-/// The canonical order and names of a configuration in either shape; `None`: it is of neither.
+/// The canonical form of a configuration in either form; `None` if it is neither.
 pub(in crate::artifacts) fn normal(config: &Value) -> Option<Value> {
     let text = |value: &Value| Some(value.as_str()?.trim().to_owned());
     let platform = config.get("target_platform").unwrap_or(config);

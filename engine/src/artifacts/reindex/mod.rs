@@ -1,5 +1,5 @@
-//! Making the index say what the disk says, key by key, under the writers' lock; repair after a
-//! writer that died is nothing else. Threads that may wait.
+//! Synchronises the index with the disk, key by key, under the writer lock; repairs it after a writer that died.
+//! Threads that may wait.
 
 pub(crate) mod scan;
 
@@ -9,12 +9,12 @@ use super::{
 };
 use crate::failpoint::{FailPoint, reach};
 
-/// Why the index can't be changed.
+/// The error when the writer lock is not acquired.
 pub(super) const LOCKED: &str = "another process keeps the lock of the index";
 
 impl Store {
-    /// The right to change the index. Whoever gets it first finishes what a dead writer began.
-    /// `None`: not within [`LOCK_TIMEOUT`]; the index then knows that it has missed something.
+    /// Acquires the writer lock, and completes the changes of a writer that died. Returns `None` after
+    /// [`LOCK_TIMEOUT`]; the index is then marked for a rescan.
     pub(super) fn writer(&self) -> Option<Writer<'_>> {
         let Some(writer) = self.index.writer(LOCK_TIMEOUT) else {
             self.index.request_rescan();
@@ -31,19 +31,19 @@ impl Store {
             reach(FailPoint::IndexRepaired);
             writer.clear_pending();
         } else if self.index.len() > self.index.capacity().into() {
-            // No writer counts so far: somebody else has changed the header.
+            // No writer counts that far: the header was changed by something else.
             log::warn!(entries = self.index.len(); "index repaired, its count was wrong");
             writer.reindex();
         }
         Some(writer)
     }
 
-    /// Makes the index say of a key what the disk says. `false`: it can't be changed now.
+    /// Updates the index with the state of `key` on disk. Returns `false` if the index can't be changed now.
     pub(super) fn sync_key(&self, key: Key) -> bool {
         self.sync_keys(&[key])
     }
 
-    /// As [`Store::sync_key`], of some keys under one holding of the lock.
+    /// As [`Store::sync_key`], for several keys under one lock.
     pub(super) fn sync_keys(&self, keys: &[Key]) -> bool {
         let Some(writer) = self.writer() else {
             return false;
@@ -69,9 +69,9 @@ impl Store {
         }
     }
 
-    /// Stores a record in the index, and evicts where there is no place.
+    /// Stores a record in the index, and evicts another one if there is no slot.
     pub(super) fn index_record(&self, writer: &Writer<'_>, record: &IndexRecord) {
-        // A victim near the record's home frees a place that it can take.
+        // A record evicted near this one's home leaves a slot that this one can use.
         for _ in 0..2 {
             if writer.store(record) == Stored::Done {
                 return;

@@ -1,6 +1,6 @@
-//! Making the index agree with the disk: key by key where the log of changes says which ones, else
-//! by looking at everything under `ab/cd/`. Keys are settled under the writers' lock in small
-//! batches, so that commits pass in between, and readers never notice. Background threads.
+//! Synchronises the index with the disk: the keys in the journal, or else everything under `ab/cd/`. Keys are
+//! synchronised under the writer lock in small batches, so that commits get in between, and readers are not affected.
+//! Background threads.
 
 use std::io;
 
@@ -17,24 +17,23 @@ use crate::{
     failpoint::{FailPoint, reach},
 };
 
-/// Keys that are settled under one holding of the lock: a millisecond or so.
+/// Keys synchronised under one lock, which takes about a millisecond.
 const BATCH: usize = 64;
 
 impl Store {
-    /// Whether the index was never filled from the disk, or knows that it has missed something.
-    /// Looks at memory only.
+    /// Whether the index was never filled from the disk, or is marked for a rescan or a repair. Reads memory only.
     #[must_use]
     pub fn needs_preparation(&self) -> bool {
         !self.index.is_filled() || self.index.needs_rescan() || self.index.is_interrupted()
     }
 
-    /// Brings the index up to date: fills it, repairs it after a dead writer, follows what others
-    /// have changed past it, and takes over a piece of an old plugin's cache. A few microseconds
-    /// where nothing is to be done, so it may be called every second; else up to seconds.
+    /// Brings the index up to date: fills it, repairs it after a writer that died, applies the changes of other
+    /// processes, and imports a part of a Velox plugin's cache. Takes a few microseconds if there is nothing to do, so
+    /// it may run every second; else up to seconds.
     ///
     /// # Errors
-    /// The directory can't be read. That another process keeps the index's lock is none: the index
-    /// misses what it doesn't know, and the next call tries again.
+    /// The directory can't be read. A lock that another process holds is no error: the index misses artifacts until the
+    /// next call.
     pub fn prepare(&self) -> Result<()> {
         if self.index.is_interrupted() {
             drop(self.writer());
@@ -54,16 +53,15 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the log of changes is longer than this index has followed, or another one: somebody has
-    /// changed something past it. One system call, and none that waits for a server, so that it may
-    /// be asked every second on any thread.
+    /// Whether the journal is longer than this index has applied, or another file: another process has changed
+    /// something. One system call that waits for no server, so any thread may ask every second.
     #[must_use]
     pub fn has_changes(&self) -> bool {
         self.last_seen
             .differs(journal::file_stamp(&self.cache_dir), self.index.position())
     }
 
-    /// Learns what was changed past the index.
+    /// Applies the changes of other processes.
     fn apply_changes(&self) -> Result<()> {
         self.last_seen.set(journal::file_stamp(&self.cache_dir));
         match journal::since(&self.cache_dir, self.index.position()) {
@@ -74,7 +72,7 @@ impl Store {
                 self.index.set_position(to);
                 Ok(())
             }
-            // Who can't read the log learns of a change when it asks the disk.
+            // A process that can't read the journal learns of a change when it reads the disk.
             Err(error) => {
                 log::debug!(error:%; "changes of others not followed");
                 Ok(())
@@ -82,7 +80,7 @@ impl Store {
         }
     }
 
-    /// Notes a change for the other indexes of this directory.
+    /// Appends a change for the other indexes of this directory.
     pub(in crate::artifacts) fn append_change(&self, key: Key) {
         match journal::append(&self.cache_dir, key) {
             Ok(position) => self.index.advance_position(position),
@@ -90,10 +88,10 @@ impl Store {
         }
     }
 
-    /// Makes the whole index agree with the disk. Returns how many artifacts it holds then.
+    /// Synchronises the whole index with the disk. Returns its number of artifacts.
     ///
     /// # Errors
-    /// The directory can't be read. [`Error::Timeout`]: another process keeps the index's lock.
+    /// The directory can't be read. [`Error::Timeout`]: another process holds the index's lock.
     pub fn rebuild(&self) -> Result<usize> {
         let doing = || format!("reading the artifact cache {}", self.options.dir.display());
         let first = !self.index.is_filled();
@@ -128,9 +126,9 @@ impl Store {
         Ok(usize::try_from(entries).unwrap_or(usize::MAX))
     }
 
-    /// The folders of the directory; none where it was removed. One that stands in another one's place
-    /// has an index of its own, which those who come from now on open: the old one leaves no file
-    /// behind, and is kept in step for those who have it.
+    /// Opens the directories `00` to `ff`; none if the cache directory was removed. A directory that replaced it has an
+    /// index of its own, which new processes open: this one's file is removed, and it is kept up to date for the
+    /// processes that have it mapped.
     fn open_shards(&self) -> io::Result<Vec<(u8, DirFd)>> {
         if self.cache_dir.dir_id().is_ok_and(|now| now != self.dir_id) {
             self.index.retire();
@@ -148,7 +146,7 @@ impl Store {
     }
 }
 
-/// The folders `00` to `ff` that exist, with their numbers.
+/// Opens the directories `00` to `ff` that exist, with their numbers.
 pub(in crate::artifacts) fn folders(
     cache_dir: &CacheDir,
 ) -> io::Result<impl Iterator<Item = (u8, DirFd)>> {
@@ -159,14 +157,14 @@ fn shards_of(root: DirFd) -> impl Iterator<Item = (u8, DirFd)> {
     (0..=255u8).filter_map(move |byte| Some((byte, root.open_dir(&format!("{byte:02x}")).ok()?)))
 }
 
-/// The folders below one of them.
+/// Opens the directories below one of them.
 pub(in crate::artifacts) fn inner(outer: &DirFd) -> io::Result<impl Iterator<Item = DirFd>> {
     Ok(outer
         .names()?
         .filter_map(|name| outer.open_dir(&name.ok()?).ok()))
 }
 
-/// The keys of all entries below one of them.
+/// The keys of all metadata files below one of them.
 fn keys(outer: &DirFd) -> io::Result<Vec<Key>> {
     let mut keys = Vec::new();
     for folder in inner(outer)? {

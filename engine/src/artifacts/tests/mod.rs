@@ -142,7 +142,7 @@ pub(super) fn put_as(store: &Store, meta: CommitMeta, bytes: &[u8]) -> crate::Re
     store.commit(staging, meta)
 }
 
-/// Target a key's files lie.
+/// The directory of a key.
 pub(super) fn shard_path(fixture: &Fixture, key: Key) -> PathBuf {
     let [outer, inner] = key.shard_names();
     fixture.dir.path().join(outer).join(inner)

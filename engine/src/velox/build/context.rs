@@ -83,7 +83,7 @@ impl BuildContext {
 
     /// Returns the flights in those directories that exist; creates none.
     pub(in crate::velox) fn existing_flights(&self) -> impl Iterator<Item = SingleFlight> {
-        let cache = self.storage.cache().map(|store| store.control_path());
+        let cache = self.storage.cache().map(|store| store.meta_path());
         let dirs = cache.into_iter().chain([self.run_dir.join("velox")]);
         dirs.filter_map(|dir| SingleFlight::existing(dir.join("flights")))
     }
@@ -122,7 +122,7 @@ impl BuildContext {
     /// that is not writable, the run directory.
     fn shared_dirs(&self) -> Vec<PathBuf> {
         let cache = self.storage.cache().filter(|store| store.is_writable());
-        let cache = cache.and_then(|store| store.control().ok());
+        let cache = cache.and_then(|store| store.meta_dir().ok());
         let run = self.run_dir.join("velox");
         cache.into_iter().chain([run]).collect()
     }
