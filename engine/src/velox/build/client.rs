@@ -116,7 +116,7 @@ impl Client {
         self.address.to_string()
     }
 
-    /// Returns the longest accepted idle_timeout during a transfer.
+    /// Returns the longest accepted time without data during a transfer.
     pub(in crate::velox) fn idle_timeout(&self) -> Duration {
         self.idle_timeout
     }

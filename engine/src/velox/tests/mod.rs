@@ -2,9 +2,11 @@
 
 mod answers;
 mod cancellation;
+mod endless;
 mod faults;
-mod hostile;
+mod malformed;
 mod progress;
+mod raw_server;
 mod sharing;
 mod small_runtime;
 mod tls;

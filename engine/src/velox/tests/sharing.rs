@@ -1,8 +1,6 @@
 //! Builds shared within one process and between several: each `Velox` stands for a process, because all shared state
 //! is in files.
 
-use pillion_fakes::Answer;
-
 use super::*;
 
 const BUILD_TIME: Duration = Duration::from_millis(400);
@@ -69,32 +67,6 @@ async fn build_limit_holds_for_all_processes() {
         ),
         (6, 2)
     );
-}
-
-#[tokio::test]
-async fn failing_build_fails_for_all_with_one_request() {
-    let failure =
-        "building plugins: go build: exit status 1\n--- stderr (last 9 bytes) ---\nundefined\n";
-    let host = Host::new(
-        Options::default()
-            .delay(BUILD_TIME)
-            .behave(Answer::failure(failure)),
-    );
-    let processes = [host.velox(), host.velox()];
-    let tasks: Vec<_> = (0..20)
-        .map(|n| spawn(&processes[n % 2], request("http")).0)
-        .collect();
-    for task in tasks {
-        let Err(Error::BuildFailed(build)) = task.await.unwrap() else {
-            panic!()
-        };
-        assert!(build.message.ends_with("undefined"));
-        assert_eq!((build.logs.as_str(), build.http_status), ("undefined", 500));
-    }
-    assert_eq!(host.counters().build_requests, 1);
-    // A later request builds again.
-    assert!(build(&host.velox(), request("http")).await.is_err());
-    assert_eq!(host.counters().build_requests, 2);
 }
 
 #[tokio::test]
