@@ -266,7 +266,10 @@ async fn untrusted_files_are_rejected() {
 #[tokio::test]
 async fn endless_bodies_and_bombs_stop_at_the_limit() {
     for answer in [Answer::Bomb { size: 1 << 30 }, Answer::Endless] {
-        let host = Host::new(Options::default().behave(answer));
+        let mut host = Host::new(Options::default().behave(answer));
+        // Only the limit may end these, also on a slow machine.
+        host.settings.build_timeout = Duration::from_secs(120);
+        host.settings.request_timeout = Duration::from_secs(60);
         let mut velox = host.velox();
         velox.limit_binary_size(1 << 20);
         let message = remote(build(&velox, request("http")).await);
