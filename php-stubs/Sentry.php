@@ -185,8 +185,8 @@ function rate_limits(?string $dsn = null): array
  *
  * - `events_sent`, `events_failed` (refused by Sentry, or with an answer that is not understood), `events_rate_limit`,
  *   `total_retries`: as RoadRunner's plugin names them; an event is an envelope.
- * - `events_dropped`: the outbox was full. `events_adopted`: taken over from processes that died. `events_torn`: the
- *   process died while it wrote them.
+ * - `events_dropped`: the outbox was full, or no file held them when their process ended. `events_adopted`: taken over
+ *   from processes that died. `events_torn`: the process died while it wrote them.
  * - `send_seconds`: mean time of a request. `wait_seconds`: mean time from `send()` to Sentry's answer.
  *
  * @return array{

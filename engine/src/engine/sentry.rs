@@ -236,10 +236,11 @@ impl Engine {
     /// last process; a worker takes a moment, because other workers go on.
     pub(super) fn stop_sentry(&self, timeout: Duration) {
         let is_missing = self.sentry.is_sender_missing.load(Ordering::Relaxed);
-        let Some(sentry) = self.sentry.get().filter(|_| !is_missing) else {
+        let Some(sentry) = self.sentry.get() else {
             return;
         };
         match self.mode.as_str() {
+            _ if is_missing => sentry.lose_in_memory(),
             "cli" => sentry.shutdown(timeout * 3 / 4, true),
             _ => sentry.shutdown((timeout / 4).min(Duration::from_millis(250)), false),
         }

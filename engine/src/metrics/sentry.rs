@@ -78,7 +78,7 @@ pub static RATE_LIMITED: Counter = Counter::new(
     "sentry_events_rate_limit_total",
     "Envelopes dropped because Sentry wanted silence.",
 );
-/// Dropped for others, or refused for want of room.
+/// Evicted for others, refused by a full outbox, or in no file when their process ended.
 pub static OVERFLOW: Counter = Counter::new(
     "sentry_events_dropped_total",
     "Envelopes for which an outbox had no room.",

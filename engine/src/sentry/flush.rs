@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Sentry;
+use super::{Sentry, shared_state::Count};
 
 /// Pause between two checks of [`Sentry::flush`].
 const FLUSH_POLL_INTERVAL: Duration = Duration::from_millis(2);
@@ -40,20 +40,44 @@ impl Sentry {
         let begun = Instant::now();
         let _guard = state.begin_flush();
         let is_sending = || self.outbox.queued() > 0 && !state.is_backing_off();
+        let mut orphaned = None;
         loop {
             while begun.elapsed() < timeout * 2 / 3 && is_sending() {
                 state.wake();
                 std::thread::sleep(SHUTDOWN_POLL_INTERVAL);
             }
             let has_time = begun.elapsed() < timeout / 2 && self.outbox.queued() == 0;
-            if !adopts || !has_time || !self.adopt_up_to(1) {
+            if !adopts || !has_time {
+                break;
+            }
+            orphaned.get_or_insert_with(|| self.orphaned_slots());
+            if !self.adopt_up_to(1) {
                 break;
             }
             state.clear_backing_off();
+        }
+        // Once, because it reads the files of all outboxes that are left.
+        if let Some(orphaned) = orphaned {
+            self.free_slots(&orphaned);
         }
         state.close();
         while begun.elapsed() < timeout && state.has_requests() {
             std::thread::sleep(SHUTDOWN_POLL_INTERVAL);
         }
+        self.lose_in_memory();
+    }
+
+    /// Drops the queued envelopes that are in no file, because the process ends; they are counted and reported to
+    /// Sentry. The envelope of a request that is under way may still be delivered; if it is not, the process that
+    /// frees the slot of this one counts it.
+    pub(crate) fn lose_in_memory(&self) {
+        let lost = self.outbox.evict_in_memory();
+        if lost == 0 {
+            return;
+        }
+        self.shared.count(Count::Overflow, lost as u64);
+        self.report_evicted();
+        self.publish_queued();
+        log::warn!(envelopes = lost; "envelopes lost: in no outbox file when the process ended");
     }
 }

@@ -19,13 +19,15 @@ impl Sentry {
     /// Adopts the outboxes of dead processes.
     pub fn adopt(&self) {
         if !self.sender_state.is_shutting_down() {
+            let orphaned = self.orphaned_slots();
             self.adopt_up_to(usize::MAX);
+            self.free_slots(&orphaned);
         }
     }
 
-    /// Adopts at most `limit` outboxes. Returns whether there was one.
+    /// Adopts at most `limit` outboxes. Returns whether there was one. The caller frees the slots that were orphaned
+    /// before the first adoption: afterwards this process holds the locks of their outboxes.
     pub(super) fn adopt_up_to(&self, limit: usize) -> bool {
-        let orphaned = self.orphaned_slots();
         let mut left = limit;
         for dir in self.outbox_dirs() {
             let adopted = self.outbox.adopt(&dir, &self.dirs.adopt_backoff, left);
@@ -45,9 +47,6 @@ impl Sentry {
             }
             self.sender_state.wake();
         }
-        if left > 0 {
-            self.free_slots(&orphaned);
-        }
         left < limit
     }
 
@@ -61,7 +60,7 @@ impl Sentry {
 
     /// The slots of dead processes in the counts of the host. Such a slot includes the outboxes that the process had
     /// adopted.
-    fn orphaned_slots(&self) -> Vec<OtherSlot> {
+    pub(super) fn orphaned_slots(&self) -> Vec<OtherSlot> {
         let slots = self.waiting_counts.as_ref().map(WaitingCounts::slots);
         let mut slots = slots.unwrap_or_default();
         let is_alive = |name: &str| self.outbox_dirs().any(|dir| outbox::is_held(&dir, name));
@@ -70,8 +69,8 @@ impl Sentry {
     }
 
     /// Frees slots of dead processes. Their records are counted by this process now, or as orphaned if their outbox
-    /// could not be adopted.
-    fn free_slots(&self, orphaned: &[OtherSlot]) {
+    /// could not be adopted. Records in no file are counted as lost.
+    pub(super) fn free_slots(&self, orphaned: &[OtherSlot]) {
         let Some(waiting_counts) = &self.waiting_counts else {
             return;
         };
@@ -80,7 +79,12 @@ impl Sentry {
             .outbox_dirs()
             .map(|dir| outbox::orphaned_backlog_in(&dir));
         waiting_counts.set_orphaned(backlogs.fold(Backlog::default(), Backlog::and));
-        orphaned.iter().for_each(|slot| waiting_counts.free(slot));
+        let lost: u64 = orphaned.iter().map(|slot| waiting_counts.free(slot)).sum();
+        if lost > 0 {
+            // Only their number is left: no client report can name their projects.
+            self.shared.count(Count::Overflow, lost);
+            log::warn!(envelopes = lost; "envelopes lost: in no outbox file when their process died");
+        }
     }
 
     /// Queues one dead letter again, or all. Returns their number.

@@ -125,8 +125,9 @@ impl Sentry {
 
 impl Drop for Sentry {
     fn drop(&mut self) {
+        self.lose_in_memory();
         if let Some(waiting_counts) = &self.waiting_counts {
-            waiting_counts.end(self.outbox.queued());
+            waiting_counts.end(self.outbox.queued(), self.outbox.in_memory_records());
         }
     }
 }

@@ -181,7 +181,7 @@ impl Sentry {
     #[inline]
     pub(super) fn publish_queued(&self) {
         if let Some(waiting_counts) = &self.waiting_counts {
-            waiting_counts.set_records(self.outbox.queued());
+            waiting_counts.set_records(self.outbox.queued(), self.outbox.in_memory_records());
         }
     }
 

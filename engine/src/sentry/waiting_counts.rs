@@ -24,12 +24,13 @@ const MAX_SLOTS: usize = 511;
 const OVERFLOW: usize = 0;
 const ORPHANED_RECORDS: usize = 1;
 const ORPHANED_BYTES: usize = 2;
-/// Words of a slot after the hash of its name: records, bytes, the name of the outbox.
+/// Words of a slot after the hash of its name: records, bytes, the name of the outbox, the records that are in no file.
 const SLOT_WORDS: usize = 8;
 const RECORDS: usize = 1;
 const BYTES: usize = 2;
 const NAME: usize = 3;
-const MAX_NAME_BYTES: usize = (SLOT_WORDS - NAME) * 8;
+const IN_MEMORY: usize = 7;
+const MAX_NAME_BYTES: usize = (IN_MEMORY - NAME) * 8;
 const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
 const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(SLOT_WORDS, MAX_SLOTS, SLOT_WORDS);
 /// The counts of the host, and the slot of this process.
@@ -68,15 +69,17 @@ impl WaitingCounts {
             return None;
         };
         let waiting_counts = Self { segment, slot };
-        for (at, part) in (NAME..SLOT_WORDS).zip(0..) {
+        // The name comes last: without a complete name, a slot stands for no outbox yet.
+        for word in [RECORDS, BYTES, IN_MEMORY] {
+            waiting_counts.store(word, 0);
+        }
+        for (at, part) in (NAME..IN_MEMORY).zip(0..) {
             let mut word = [0; 8];
             for (to, from) in word.iter_mut().zip(bytes.iter().skip(part * 8)) {
                 *to = *from;
             }
             waiting_counts.store(at, u64::from_le_bytes(word));
         }
-        waiting_counts.store(RECORDS, 0);
-        waiting_counts.store(BYTES, 0);
         Some(waiting_counts)
     }
 
@@ -95,10 +98,11 @@ impl WaitingCounts {
         }
     }
 
-    /// Publishes the number of records of this process.
+    /// Publishes the number of records of this process, and how many of these are in no file.
     #[inline]
-    pub(super) fn set_records(&self, records: usize) {
+    pub(super) fn set_records(&self, records: usize, in_memory: usize) {
         self.store(RECORDS, records as u64);
+        self.store(IN_MEMORY, in_memory as u64);
     }
 
     /// Publishes the bytes of the files of this process.
@@ -143,7 +147,7 @@ impl WaitingCounts {
         let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot);
         let read = |slot| {
             let key = OWNER_SLOTS.owner(&self.segment, slot);
-            let words = (NAME..SLOT_WORDS).flat_map(|word| self.load(slot, word).to_le_bytes());
+            let words = (NAME..IN_MEMORY).flat_map(|word| self.load(slot, word).to_le_bytes());
             let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
             // A slot that is being written has an incomplete name.
             let name = String::from_utf8(bytes).ok()?;
@@ -153,15 +157,20 @@ impl WaitingCounts {
         others.filter_map(read).collect()
     }
 
-    /// Frees the slot of a dead process whose outbox was adopted.
-    pub(super) fn free(&self, other: &OtherSlot) {
-        OWNER_SLOTS.release(&self.segment, other.slot, other.key);
+    /// Frees the slot of a dead process. Returns the number of records that were in no file of its outbox and are lost
+    /// with it; 0 if another process has freed the slot, so that they are counted once.
+    pub(super) fn free(&self, other: &OtherSlot) -> u64 {
+        let in_memory = self.load(other.slot, IN_MEMORY);
+        match OWNER_SLOTS.release(&self.segment, other.slot, other.key) {
+            true => in_memory,
+            false => 0,
+        }
     }
 
     /// Publishes the last number of records and frees the slot of this process if it is 0. Else the slot stays until the
     /// outbox is adopted.
-    pub(super) fn end(&self, records: usize) {
-        self.set_records(records);
+    pub(super) fn end(&self, records: usize, in_memory: usize) {
+        self.set_records(records, in_memory);
         if records == 0 {
             self.store(OWNER, 0);
         }
@@ -177,9 +186,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let one = WaitingCounts::open(dir.path(), "7-00000001").unwrap();
         let two = WaitingCounts::open(dir.path(), "8-00000002").unwrap();
-        one.set_records(5);
+        one.set_records(5, 3);
         one.set_bytes(4096);
-        two.set_records(2);
+        two.set_records(2, 0);
         assert_eq!(
             two.others(),
             Some(Backlog {
@@ -196,9 +205,10 @@ mod tests {
             bytes: 8,
         };
         two.set_orphaned(orphaned);
-        two.free(&slots[0]);
+        assert_eq!(two.free(&slots[0]), 3, "lost with the first one");
+        assert_eq!(two.free(&slots[0]), 0);
         assert_eq!(two.others(), Some(orphaned));
-        two.end(0);
+        two.end(0, 0);
         let three = WaitingCounts::open(dir.path(), "9-00000003").unwrap();
         assert!(three.slots().is_empty());
     }

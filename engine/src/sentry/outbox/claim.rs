@@ -1,9 +1,6 @@
 //! Claims on records: how the sender takes them from the outbox, defers them and settles them. On the runtime.
 
-use std::{
-    io,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{io, sync::Arc};
 
 use super::{
     Outbox,
@@ -77,7 +74,7 @@ impl Outbox {
     pub fn settle(&self, claim: &Claim) {
         claim.file.settle(claim.index);
         reach(FailPoint::OutboxSettled);
-        self.queued.fetch_sub(1, Ordering::AcqRel);
+        self.subtract_queued(&claim.file, 1);
         if claim.file.is_finished() {
             self.chains().retire(&claim.file);
         }

@@ -93,7 +93,7 @@ impl Outbox {
             return Ok(Pushed::Full(evicted));
         }
         let file = self.create_file(priority, bytes)?;
-        if file.push(dsn, envelope, info).is_none() {
+        if self.append(&file, dsn, envelope, info).is_none() {
             file.unlink();
             return Ok(Pushed::Full(evicted));
         }

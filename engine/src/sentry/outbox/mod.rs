@@ -90,6 +90,8 @@ pub struct Outbox {
     in_memory_fallback: AtomicBool,
     /// Records that are neither settled nor evicted. Counted before a record can be seen, so that it never wraps.
     queued: AtomicUsize,
+    /// Those of `queued` that are in no file. Counted before a record can be seen, too.
+    in_memory_records: AtomicUsize,
     /// Records that were evicted or moved to another file while a sender may hold a claim on them.
     stale_claims: AtomicUsize,
     /// Records that were evicted for other processes and are not counted yet.
@@ -115,6 +117,7 @@ impl Outbox {
             numbers: AtomicU64::new(0),
             in_memory_fallback: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
+            in_memory_records: AtomicUsize::new(0),
             stale_claims: AtomicUsize::new(0),
             evicted_for_others: AtomicUsize::new(0),
             chains: Mutex::default(),
@@ -135,11 +138,10 @@ impl Outbox {
     #[must_use]
     pub fn in_memory(&self) -> Backlog {
         let chains = self.chains();
-        let backlogs = chains.in_memory().map(|file| Backlog {
-            records: file.waiting(),
-            bytes: file.bytes() as u64,
-        });
-        backlogs.fold(Backlog::default(), Backlog::and)
+        Backlog {
+            records: self.in_memory_records(),
+            bytes: chains.in_memory().map(|file| file.bytes() as u64).sum(),
+        }
     }
 
     /// The name of the outbox in its directory. `None`: it is in memory.
@@ -155,10 +157,25 @@ impl Outbox {
         self.queued.load(Ordering::Acquire)
     }
 
+    /// The number of queued records that are in no file: the end of the process loses them.
+    #[inline]
+    #[must_use]
+    pub fn in_memory_records(&self) -> usize {
+        self.in_memory_records.load(Ordering::Acquire)
+    }
+
     /// The bytes of all its files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.chains().bytes()
+    }
+
+    /// Subtracts records of `file` from the queued ones.
+    fn subtract_queued(&self, file: &QueueFile, records: usize) {
+        self.queued.fetch_sub(records, Ordering::AcqRel);
+        if !file.is_file() {
+            self.in_memory_records.fetch_sub(records, Ordering::AcqRel);
+        }
     }
 
     fn head(&self, priority: Priority) -> &ChainHead {

@@ -93,8 +93,8 @@ impl Outbox {
                     .load(Ordering::Acquire);
                 // SAFETY: the file that `current` pointed to when this writer was pinned stays mapped
                 // until the pin is dropped.
-                let appended =
-                    unsafe { current.as_ref() }.and_then(|file| file.push(dsn, envelope, info));
+                let file = unsafe { current.as_ref() };
+                let appended = file.and_then(|file| self.append(file, dsn, envelope, info));
                 if appended.is_some() {
                     return Ok(Pushed::Stored(evicted));
                 }
@@ -107,5 +107,25 @@ impl Outbox {
             }
         }
         Ok(Pushed::Full(evicted))
+    }
+
+    /// Appends a record to a file of this process. Returns `None` if it has no space for the record.
+    #[inline]
+    pub(super) fn append(
+        &self,
+        file: &QueueFile,
+        dsn: &[u8],
+        envelope: &[u8],
+        info: RecordInfo,
+    ) -> Option<u32> {
+        if file.is_file() {
+            return file.push(dsn, envelope, info);
+        }
+        self.in_memory_records.fetch_add(1, Ordering::AcqRel);
+        let appended = file.push(dsn, envelope, info);
+        if appended.is_none() {
+            self.in_memory_records.fetch_sub(1, Ordering::AcqRel);
+        }
+        appended
     }
 }

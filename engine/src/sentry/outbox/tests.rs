@@ -131,6 +131,29 @@ fn outbox_falls_back_to_memory_with_an_error() {
 }
 
 #[test]
+fn records_in_no_file_are_evicted_at_the_end_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let outboxes = dir.path().join("outboxes");
+    std::fs::create_dir(&outboxes).unwrap();
+    let (outbox, _) = Outbox::open(Some(&outboxes), capacity(1 << 20, 1000));
+    let push = |priority| outbox.push(priority, b"", &[b'x'; 100], 1).unwrap();
+    push(Priority::Critical);
+    std::fs::rename(&outboxes, dir.path().join("gone")).unwrap();
+    (0..5).for_each(|_| assert_eq!(push(Priority::Low), Pushed::Stored(0)));
+    push(Priority::Critical);
+    let under_way = outbox.claim(Priority::Low).unwrap();
+    let deferred = outbox.claim(Priority::Low).unwrap();
+    outbox.defer(&deferred);
+    assert_eq!((outbox.queued(), outbox.in_memory_records()), (7, 5));
+    assert_eq!(outbox.evict_in_memory(), 4);
+    assert_eq!(outbox.evict_in_memory(), 0);
+    assert_eq!((outbox.queued(), outbox.in_memory_records()), (3, 1));
+    outbox.settle(&under_way);
+    assert_eq!((outbox.queued(), outbox.in_memory_records()), (2, 0));
+    assert_eq!(std::iter::from_fn(|| outbox.take_evicted()).count(), 4);
+}
+
+#[test]
 fn outbox_is_durable_without_records_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let outboxes = dir.path().join("outboxes");
@@ -150,6 +173,7 @@ fn outbox_is_durable_without_records_in_memory() {
     assert!(!outbox.is_durable());
     let lost = outbox.in_memory().records;
     assert!((1..=5).contains(&lost), "{lost} of 6");
+    assert_eq!(lost, outbox.in_memory_records());
     // They can again: once the records in memory are done, the next ones are in a file.
     std::fs::rename(dir.path().join("gone"), &outboxes).unwrap();
     drain(&outbox);

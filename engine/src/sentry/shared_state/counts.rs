@@ -19,7 +19,7 @@ pub enum Count {
     RateLimited,
     /// Attempts after the first one.
     Retries,
-    /// Envelopes dropped because the outbox was full.
+    /// Envelopes dropped because the outbox was full, or because no file held them when their process ended.
     Overflow,
     /// Envelopes written as dead letters.
     DeadLetters,

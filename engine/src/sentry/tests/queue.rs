@@ -1,6 +1,7 @@
 //! Queues: order, eviction, the length that is shown.
 
 use super::*;
+use crate::sentry::waiting_counts::WaitingCounts;
 
 /// The server breaks every connection until its behaviour is reset.
 fn broken() -> Behaviour {
@@ -171,4 +172,73 @@ fn queue_length_counts_each_envelope_once() {
     living.sentry.adopt();
     assert_eq!(length(&living), waiting);
     assert_eq!(living.sentry.queued() as u64, waiting);
+}
+
+/// Calls `action` while no file can be created in the outbox directory of a test process.
+fn without_files(dir: &Path, action: impl FnOnce()) {
+    let (outboxes, away) = (dir.join("run/sentry"), dir.join("run/away"));
+    std::fs::rename(&outboxes, &away).unwrap();
+    action();
+    std::fs::rename(&away, &outboxes).unwrap();
+}
+
+#[test]
+fn records_in_no_file_are_lost_at_the_end_and_reported() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let process = TestProcess::without_sender(dir.path(), settings(&server));
+    without_files(dir.path(), || {
+        (0..3).for_each(|n| assert!(process.sentry.send(&event(n), None).unwrap()));
+        process
+            .sentry
+            .send(b"{}\n{\"type\":\"check_in\"}\n{}", None)
+            .unwrap();
+    });
+    assert_eq!(process.sentry.status()["queue"]["durable"], false);
+    process.sentry.shutdown(Duration::from_millis(10), false);
+    assert_eq!(process.count(Count::Overflow), 4);
+    assert_eq!(process.sentry.queued(), 0);
+    drop(process);
+    let next = TestProcess::open(dir.path(), settings(&server));
+    assert_eq!(next.sentry.metrics()["events_dropped"], 4);
+    assert_eq!(next.sentry.status()["queue"]["queue_length"], 0);
+    next.sentry.send(&event(7), None).unwrap();
+    assert!(next.flush());
+    assert_eq!(
+        reports(&server),
+        losses(&[
+            ("queue_overflow", "error", 3),
+            ("queue_overflow", "monitor", 1)
+        ])
+    );
+}
+
+#[test]
+fn adopter_counts_records_that_a_killed_process_had_in_memory() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let adopter = TestProcess::without_sender(dir.path(), settings(&server));
+    let name = "1-00000000";
+    let run = dir.path().join("run");
+    let dead = WaitingCounts::open(&run, name).unwrap();
+    dead.set_records(5, 5);
+    assert_eq!(adopter.sentry.status()["queue"]["queue_length"], 5);
+    (0..2).for_each(|_| adopter.sentry.adopt());
+    assert_eq!(adopter.count(Count::Overflow), 5);
+    assert_eq!(adopter.sentry.status()["queue"]["queue_length"], 0);
+}
+
+#[test]
+fn shutdown_frees_slots_of_adopted_outboxes() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let dead = TestProcess::without_sender(dir.path(), settings(&server));
+    dead.sentry.send(&event(1), None).unwrap();
+    drop(dead);
+    let living = TestProcess::without_sender(dir.path(), settings(&server));
+    let command = TestProcess::without_sender(dir.path(), settings(&server));
+    // Without a sender it runs out of time with one adopted outbox.
+    command.sentry.shutdown(Duration::from_millis(30), true);
+    assert_eq!(command.sentry.queued(), 1);
+    assert_eq!(living.sentry.status()["queue"]["queue_length"], 1);
 }

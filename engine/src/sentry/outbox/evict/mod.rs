@@ -75,8 +75,8 @@ impl Outbox {
         usage.subtract(project, 1);
         usage.uses_left = usage.uses_left.saturating_sub(1);
         chains.usage = Some(usage);
+        self.subtract_queued(&found.0, 1);
         chains.evicted.push(found);
-        self.queued.fetch_sub(1, Ordering::AcqRel);
         self.stale_claims.fetch_add(1, Ordering::AcqRel);
         true
     }
@@ -170,7 +170,7 @@ impl Outbox {
                 evicted += 1;
             }
         }
-        self.queued.fetch_sub(evicted, Ordering::AcqRel);
+        self.subtract_queued(file, evicted);
         self.stale_claims
             .fetch_add(evicted + kept.len(), Ordering::AcqRel);
         file.mark_dead();
@@ -191,6 +191,7 @@ impl Outbox {
         if file.is_file() && !smaller.is_file() {
             return false;
         }
+        let becomes_durable = smaller.is_file() && !file.is_file();
         for index in indices {
             let Some(record) = file.read(*index) else {
                 continue;
@@ -202,7 +203,12 @@ impl Outbox {
             };
             let copied = smaller.push(&record.dsn, &record.envelope, info);
             match copied {
-                Some(_) if file.evict(*index) => file.settle(*index),
+                Some(_) if file.evict(*index) => {
+                    file.settle(*index);
+                    if becomes_durable {
+                        self.in_memory_records.fetch_sub(1, Ordering::AcqRel);
+                    }
+                }
                 // It was claimed meanwhile.
                 Some(copy) => smaller.settle(copy),
                 None => {}
@@ -223,6 +229,23 @@ impl Outbox {
     /// The number of claims that became stale since the last call: their record was evicted or moved.
     pub(in crate::sentry) fn take_stale_claims(&self) -> usize {
         self.stale_claims.swap(0, Ordering::AcqRel)
+    }
+
+    /// Evicts the records that are in no file, because the process ends. Returns their number. Records of a request
+    /// that is under way stay.
+    pub(in crate::sentry) fn evict_in_memory(&self) -> usize {
+        let mut chains = self.chains();
+        let files: Vec<_> = chains.in_memory().map(Arc::clone).collect();
+        let mut count = 0;
+        for file in files {
+            let indices = (0..file.slots()).filter(|index| file.evict(*index));
+            let evicted: Vec<_> = indices.map(|index| (Arc::clone(&file), index)).collect();
+            self.subtract_queued(&file, evicted.len());
+            count += evicted.len();
+            chains.evicted.extend(evicted);
+        }
+        self.stale_claims.fetch_add(count, Ordering::AcqRel);
+        count
     }
 
     /// Takes an evicted record that is not reported yet. [`Outbox::settle_evicted`] frees it.

@@ -158,10 +158,12 @@ proptest! {
     #[test]
     fn full_outbox_matches_a_model(
         records in prop_oneof![Just(usize::MAX), 20..300usize],
+        has_files in any::<bool>(),
         operations in proptest::collection::vec(operation(), 1..60),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let outbox = outbox(dir.path(), CAPACITY, records);
+        let capacity = Capacity { bytes: CAPACITY, records };
+        let (outbox, _) = Outbox::open(has_files.then(|| dir.path()), capacity);
         let mut model = Model::default();
         let report = |outbox: &Outbox| while let Some(claim) = outbox.take_evicted() {
             outbox.settle_evicted(&claim);
@@ -198,6 +200,7 @@ proptest! {
                 Operation::Maintain => outbox.maintain(false),
             }
             prop_assert_eq!(outbox.queued(), model.alive.len());
+            prop_assert_eq!(outbox.in_memory_records(), if has_files { 0 } else { outbox.queued() });
             // Each priority may have a small file beyond the capacity.
             let most = CAPACITY + CAPACITY / 8 + 6 * MIN_FILE_BYTES as u64 + (512 << 10);
             prop_assert!(outbox.bytes() <= most, "{}", outbox.bytes());
