@@ -91,6 +91,15 @@ impl Outbox {
         need: usize,
     ) -> (Option<usize>, usize) {
         let min = MIN_FILE_BYTES.max(need.next_multiple_of(PAGE));
+        let has_file = chains
+            .of(new_record.priority)
+            .iter()
+            .any(|file| !file.is_dead());
+        // A chain without a file gets a small one, so that a full host does not stop a process from sending; and the first
+        // envelope of a process needs no list of the files of all others.
+        if !has_file && wanted.max(min) == MIN_FILE_BYTES {
+            return (Some(MIN_FILE_BYTES), 0);
+        }
         let (others, outboxes) = self.host_usage(chains);
         // A process may use its share in any case: others evict for it.
         let share = self.capacity.bytes / outboxes.max(1);
@@ -106,11 +115,6 @@ impl Outbox {
         if let Some(bytes) = file_bytes(chains) {
             return (Some(bytes), 0);
         }
-        // A chain without a file gets a small one, so that a full host does not stop a process from sending.
-        let has_file = chains
-            .of(new_record.priority)
-            .iter()
-            .any(|file| !file.is_dead());
         if !has_file && min == MIN_FILE_BYTES {
             return (Some(min), 0);
         }
