@@ -1,5 +1,5 @@
-//! Calling functions, methods and classes of PHP's by their names. PHP code runs: it may throw, and PHP may
-//! jump over the frames above, so what is held here are [`OwnedZval`] values, which have no destructor.
+//! Calls functions and methods of PHP's by their names. PHP code runs: it may throw, and PHP may jump over the frames
+//! above, so values here are [`OwnedZval`]s, which have no destructor. Runs on PHP's threads.
 
 use std::{ffi::CStr, mem::MaybeUninit};
 
@@ -10,7 +10,7 @@ use pillion_engine::Error;
 
 use super::{arguments::Thrown, ffi, interrupt, owned::OwnedZval, value};
 
-/// Calls what is callable; gives what it returns, with a reference.
+/// Calls a callable; returns its result, to be released.
 ///
 /// # Errors
 /// It has thrown, or is not callable; so below.
@@ -26,7 +26,7 @@ pub fn function(name: &str, arguments: &[OwnedZval]) -> Result<OwnedZval, Thrown
     returned
 }
 
-/// Calls a method of an object. What PHP code has returned may be anything: no object is an error.
+/// Calls a method. A value that is no object is an error: it may be the result of PHP code.
 pub fn method(
     object: &OwnedZval,
     name: &str,
@@ -42,7 +42,7 @@ pub fn method(
     returned
 }
 
-/// The class of this name, which PHP's autoloaders may load.
+/// The class of a name, loaded by PHP's autoloaders if need be; `None` if there is none.
 ///
 /// # Errors
 /// An autoloader has thrown.
@@ -57,7 +57,7 @@ pub fn class(name: &str) -> Result<Option<*mut zend_class_entry>, Thrown> {
     }
 }
 
-/// Makes an object of a class, and calls its constructor.
+/// Instantiates a class, and calls its constructor.
 pub fn new(class: *mut zend_class_entry, arguments: &[OwnedZval]) -> Result<OwnedZval, Thrown> {
     let mut object = MaybeUninit::<zval>::zeroed();
     // SAFETY: a live class; the place holds nothing.
@@ -78,14 +78,14 @@ pub fn new(class: *mut zend_class_entry, arguments: &[OwnedZval]) -> Result<Owne
     Ok(object)
 }
 
-/// An object, whose reference goes over.
+/// An object as a value, which takes its reference over.
 #[must_use]
 pub fn object(object: *mut zend_object) -> OwnedZval {
     OwnedZval::with(|ret| ret.object(object))
 }
 
 fn type_name(value: &zval) -> String {
-    // SAFETY: a live value; its type's name is a C string that stays.
+    // SAFETY: a live value; its type's name is a static C string.
     let name = unsafe { CStr::from_ptr(ffi::zend_zval_type_name(value)) };
     name.to_string_lossy().into_owned()
 }
@@ -96,8 +96,8 @@ fn run(
     arguments: &[OwnedZval],
 ) -> Result<OwnedZval, Thrown> {
     let mut returned = MaybeUninit::<zval>::zeroed();
-    // SAFETY: on a PHP thread in a call; live values, which the engine copies, and a place for what is
-    // returned.
+    // SAFETY: on a PHP thread in a call; live values, which the engine copies, and a place for the
+    // result.
     let result = unsafe {
         _call_user_function_impl(
             object.map_or(std::ptr::null_mut(), OwnedZval::as_ptr),

@@ -1,5 +1,5 @@
-//! Classes of the extension, registered anew in each MINIT: their entries die with MSHUTDOWN, so they
-//! are kept behind atomic pointers that the next MINIT overwrites, and nowhere else.
+//! Classes of the extension, registered anew in each MINIT: their entries are freed in MSHUTDOWN, so they are stored
+//! only in atomic pointers that the next MINIT overwrites.
 
 use std::{
     cell::UnsafeCell,
@@ -47,7 +47,7 @@ pub struct Property {
     pub flags: u32,
 }
 
-/// What a class is made of.
+/// The declaration of a class.
 pub struct Class {
     /// With the namespace.
     pub name: &'static str,
@@ -59,12 +59,12 @@ pub struct Class {
     pub methods: &'static [Function],
     /// Its properties, in the order of their slots.
     pub properties: &'static [Property],
-    /// Makes its objects; `None` for the parent's way.
+    /// Creates its objects; `None` for the parent's function.
     pub create: Option<unsafe extern "C" fn(*mut zend_class_entry) -> *mut zend_object>,
 }
 
 impl Class {
-    /// Registers the class and notes its entry.
+    /// Registers the class and stores its entry in `at`.
     ///
     /// # Safety
     /// In MINIT.
@@ -120,7 +120,7 @@ impl MethodTable {
     }
 }
 
-/// A string that the engine keeps for as long as the module lives.
+/// An interned string, which lives as long as the module.
 ///
 /// # Safety
 /// In MINIT.
@@ -151,7 +151,7 @@ impl Handlers {
     /// # Safety
     /// In MINIT.
     pub unsafe fn fill<T>(&self, change: impl FnOnce(&mut zend_object_handlers)) {
-        // SAFETY: MINIT, so nobody else looks; the standard table is a plain C struct.
+        // SAFETY: MINIT, so no other thread reads it; the standard table is a plain C struct.
         unsafe {
             let handlers = (*self.0.get()).as_mut_ptr();
             ptr::copy_nonoverlapping(&raw const std_object_handlers, handlers, 1);
@@ -177,7 +177,7 @@ const fn offset<T>() -> usize {
     std::mem::offset_of!(Instance<T>, std)
 }
 
-/// Makes an object around `own`; its properties have their defaults. The reference is the caller's.
+/// Creates an object around `own`, its properties at their defaults. The caller owns the reference.
 ///
 /// # Safety
 /// On a PHP thread in a request; `class` was registered, and `handlers` filled for `T`.
@@ -187,7 +187,7 @@ pub unsafe fn instantiate<T>(
     handlers: &Handlers,
     own: T,
 ) -> *mut zend_object {
-    // SAFETY: the allocation has room for our part, the engine's, and the property slots.
+    // SAFETY: the allocation holds our part, the engine's, and the property slots.
     unsafe {
         let instance =
             ext_php_rs_zend_object_alloc(size_of::<Instance<T>>(), class).cast::<Instance<T>>();

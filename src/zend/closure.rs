@@ -1,4 +1,4 @@
-//! A closure of PHP's that stands for a function of ours, without a name that PHP code could call.
+//! A PHP closure over a native function, which so needs no name that PHP code could call.
 
 use std::mem::MaybeUninit;
 
@@ -10,14 +10,14 @@ use super::{
     owned::OwnedZval,
 };
 
-/// Makes one; to be released. On a PHP thread in a call.
+/// Makes a closure, to be released. On a PHP thread in a call.
 #[must_use]
 pub fn of(handler: Handler) -> Option<OwnedZval> {
-    // Any function of ours without required arguments will do for the copy.
+    // Any function of ours without required arguments is a good template.
     let model = function_table::find_internal(c"pillion\\worker\\request_end")?;
     let mut function = MaybeUninit::<zend_function>::zeroed();
     let mut closure = MaybeUninit::<zval>::zeroed();
-    // SAFETY: the closure copies the function, of which no more than an internal one's part is looked at.
+    // SAFETY: the closure copies the function, of which only the part of internal functions is read.
     unsafe {
         let internal = function.as_mut_ptr().cast::<zend_internal_function>();
         std::ptr::copy_nonoverlapping(model, internal, 1);

@@ -8,11 +8,11 @@ unsafe extern "C" {
     fn virtual_chdir(path: *const c_char) -> std::ffi::c_int;
 }
 
-/// Where PHP stands; `None` where the directory is gone.
+/// The working directory; `None` if it was removed.
 #[must_use]
 pub fn current() -> Option<CString> {
     let mut buffer: [c_char; libc::PATH_MAX as usize] = [0; libc::PATH_MAX as usize];
-    // SAFETY: writes a C string of at most that many bytes, or gives null.
+    // SAFETY: writes a C string of at most that many bytes, or returns null.
     unsafe {
         #[cfg(php_zts)]
         let found = virtual_getcwd(buffer.as_mut_ptr(), buffer.len());
@@ -22,9 +22,9 @@ pub fn current() -> Option<CString> {
     }
 }
 
-/// Goes there.
+/// Changes to a directory. Changes nothing if it was removed.
 pub fn change(path: &CStr) {
-    // SAFETY: a C string. Where the directory is gone meanwhile, PHP stays where it is.
+    // SAFETY: a C string.
     unsafe {
         #[cfg(php_zts)]
         virtual_chdir(path.as_ptr());

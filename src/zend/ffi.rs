@@ -1,5 +1,5 @@
-//! What the Zend API has beyond ext-php-rs' list of bindings, declared as in php-src's headers of
-//! PHP 8.2 to 8.5. Calls run on PHP's threads only.
+//! Functions of the Zend API that ext-php-rs' bindings lack, declared as in php-src's headers of PHP 8.2 to 8.5. Calls
+//! run on PHP's threads only.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
@@ -11,10 +11,10 @@ use ext_php_rs::ffi::{
 /// `ZEND_COMPILE_PRELOAD | ZEND_COMPILE_PRELOAD_IN_CHILD`: a script of `opcache.preload` is running.
 pub const PRELOADING: u32 = (1 << 15) | (1 << 17);
 
-/// `PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL`: the descriptor, whatever the stream has read ahead.
+/// `PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL`: the descriptor, even if the stream has buffered data.
 pub const AS_DESCRIPTOR: c_int = 3 | 0x2000_0000;
 
-// The two functions that make streams take more arguments in a debug build of PHP.
+// The functions that create streams take more arguments in a debug build of PHP.
 #[cfg(not(php_debug))]
 unsafe extern "C" {
     fn _php_stream_sock_open_from_socket(
@@ -35,12 +35,12 @@ unsafe extern "C" {
     ) -> *mut ext_php_rs::ffi::php_stream;
 }
 
-/// Makes a PHP stream that owns `socket`.
+/// Creates a PHP stream that owns `socket`.
 ///
 /// # Safety
-/// On a PHP thread inside a request; `socket` is open and owned by nobody else.
+/// On a PHP thread inside a request; `socket` is open and has no other owner.
 pub unsafe fn stream_from_socket(socket: c_int) -> *mut ext_php_rs::ffi::php_stream {
-    // SAFETY: by the contract above; a null id makes a stream that ends with the request.
+    // SAFETY: by the contract above; a null id creates a stream that ends with the request.
     unsafe {
         #[cfg(not(php_debug))]
         return _php_stream_sock_open_from_socket(socket, std::ptr::null());
@@ -81,10 +81,10 @@ unsafe extern "C" {
     ) -> *mut ext_php_rs::ffi::php_stream;
 }
 
-/// Makes a PHP stream that owns `fd`; `mode` as `fopen` has it.
+/// Creates a PHP stream that owns `fd`; `mode` is that of `fopen`.
 ///
 /// # Safety
-/// On a PHP thread inside a request; `fd` is open and owned by nobody else.
+/// On a PHP thread inside a request; `fd` is open and has no other owner.
 pub unsafe fn stream_from_file(fd: c_int, mode: &CStr) -> *mut ext_php_rs::ffi::php_stream {
     // SAFETY: as for `stream_from_socket`.
     unsafe {
@@ -118,7 +118,7 @@ unsafe extern "C" {
     pub fn zend_argument_type_error(arg_num: u32, format: *const c_char, ...);
     /// Throws a `ValueError` that names the current function's argument.
     pub fn zend_argument_value_error(arg_num: u32, format: *const c_char, ...);
-    /// The type's name as error messages give it.
+    /// The name of a value's type for error messages.
     pub fn zend_zval_type_name(arg: *const zval) -> *const c_char;
     /// Declares a property with a type.
     pub fn zend_declare_typed_property(
@@ -137,58 +137,58 @@ unsafe extern "C" {
         name_length: usize,
         value: *mut zval,
     );
-    /// Serves signals with handlers in PHP; null where no extension wants it.
+    /// Serves signals with handlers in PHP; null if no extension has set it.
     pub static zend_interrupt_function: Option<unsafe extern "C" fn(*mut zend_execute_data)>;
     /// Ends the script with "Maximum execution time exceeded"; does not return.
     pub fn zend_timeout();
-    /// The setting's text; null where it is unset.
+    /// The text of a setting; null if it is unset.
     pub fn zend_ini_string_ex(
         name: *const c_char,
         name_length: usize,
         orig: c_int,
         exists: *mut bool,
     ) -> *mut c_char;
-    /// Sets a setting; `force`: whoever may set it.
+    /// Changes a setting; `force`: without a check of its permissions.
     pub fn zend_alter_ini_entry_ex(
         name: *mut zend_string,
         value: *mut zend_string,
-        who: c_int,
+        modify_type: c_int,
         stage: c_int,
         force: bool,
     ) -> c_int;
-    /// Gives a setting back the text that it had when PHP started.
+    /// Restores the text that a setting had when PHP started.
     pub fn zend_restore_ini_entry(name: *mut zend_string, stage: c_int) -> c_int;
-    /// The table of stream wrappers: a script's own copy once it has changed it, else the process's.
+    /// The table of stream wrappers: the script's copy if it has changed it, else the process's.
     pub fn _php_stream_get_url_stream_wrappers_hash() -> *mut HashTable;
     /// All modules by name, as pointers to their entries.
     pub static module_registry: HashTable;
-    /// The globals of a module for the thread that calls.
+    /// The globals of a module for the calling thread.
     #[cfg(php_zts)]
     pub fn ts_resource_ex(id: c_int, thread: *mut c_void) -> *mut c_void;
-    /// Puts a copy of an element on a stack; elements of a stack are all of one size.
+    /// Pushes a copy of an element; all elements of a stack have one size.
     pub fn zend_stack_push(stack: *mut zend_stack, element: *const c_void) -> c_int;
-    /// The topmost element; null where there is none.
+    /// The top element; null if the stack is empty.
     pub fn zend_stack_top(stack: *const zend_stack) -> *mut c_void;
-    /// Takes it off.
+    /// Removes the top element.
     pub fn zend_stack_del_top(stack: *mut zend_stack);
-    /// What messages call a callable; the caller releases it.
+    /// The name of a callable for messages; the caller releases it.
     pub fn zend_get_callable_name(callable: *mut zval) -> *mut zend_string;
     /// `Closure`.
     pub static zend_ce_closure: *mut zend_class_entry;
-    /// The function that a closure stands for.
+    /// The function of a closure.
     pub fn zend_get_closure_method_def(
         closure: *mut zend_object,
     ) -> *const ext_php_rs::ffi::zend_function;
-    /// Takes this module's settings out of the table.
+    /// Unregisters the settings of a module.
     pub fn zend_unregister_ini_entries(module_number: c_int);
-    /// 0 where `open_basedir` allows the path; warns otherwise.
+    /// 0 if `open_basedir` allows the path; else emits a warning.
     pub fn php_check_open_basedir(path: *const c_char) -> c_int;
     /// Resolves a path from PHP's working directory, which is the thread's own under ZTS. Writes at most
-    /// `MAXPATHLEN` (4096) bytes; null where the path is too long.
+    /// `MAXPATHLEN` (4096) bytes; null if the path is too long.
     pub fn expand_filepath(path: *const c_char, resolved: *mut c_char) -> *mut c_char;
-    /// Fills a superglobal that PHP fills only when code is compiled that names it (`auto_globals_jit`).
+    /// Fills a superglobal, which PHP itself fills only when code that uses it is compiled (`auto_globals_jit`).
     pub fn zend_is_auto_global_str(name: *const c_char, length: usize) -> bool;
-    /// What lies below a stream, into `ret`; 0: it is there.
+    /// Stores the descriptor (or other resource) of a stream in `ret`; returns 0 on success.
     pub fn _php_stream_cast(
         stream: *mut ext_php_rs::ffi::php_stream,
         castas: c_int,
@@ -202,17 +202,17 @@ unsafe extern "C" {
     /// Releases a value's contents.
     #[link_name = "zval_ptr_dtor"]
     pub fn release(value: *mut zval);
-    /// Bytes of this thread's heap; `real`: as held from the system.
+    /// Bytes of this thread's heap in use, or (`real`) held from the system.
     pub fn zend_memory_usage(real: bool) -> usize;
-    /// The most of it so far.
+    /// The peak of these bytes.
     pub fn zend_memory_peak_usage(real: bool) -> usize;
-    /// Drops the exception that is on its way.
+    /// Drops the pending exception.
     pub fn zend_clear_exception();
-    /// Sets an exception on its way; takes the reference over.
+    /// Makes an exception pending; takes its reference over.
     pub fn zend_throw_exception_internal(exception: *mut zend_object);
     /// Whether the "exception" is `exit()`.
     pub fn zend_is_unwind_exit(exception: *const zend_object) -> bool;
-    /// Makes a `Closure` of a function, which is copied, as `f(...)` does: who calls it may give more arguments.
+    /// Creates a `Closure` over a copy of a function, as `f(...)` does: it accepts surplus arguments.
     pub fn zend_create_fake_closure(
         result: *mut zval,
         function: *mut ext_php_rs::ffi::zend_function,
@@ -220,35 +220,35 @@ unsafe extern "C" {
         called_scope: *mut zend_class_entry,
         this: *mut zval,
     );
-    /// How many output buffers are open.
+    /// The number of open output buffers.
     pub fn php_output_get_level() -> c_int;
-    /// Ends the innermost one and hands its text on.
+    /// Closes the innermost output buffer and flushes its text.
     pub fn php_output_end() -> c_int;
-    /// Ends the innermost one and drops its text.
+    /// Closes the innermost output buffer and drops its text.
     pub fn php_output_discard() -> c_int;
-    /// The table of open resources is `EG(regular_list)`; this finds one by its number.
+    /// Finds an element by its integer key, such as a resource in `EG(regular_list)`.
     #[link_name = "zend_hash_index_find"]
     pub fn find_index(table: *const HashTable, index: u64) -> *mut zval;
-    /// Equal only to itself.
+    /// Compares objects that are equal only to themselves.
     pub fn zend_objects_not_comparable(first: *mut zval, second: *mut zval) -> c_int;
-    /// Puts a line into PHP's error log.
+    /// Writes a line to PHP's error log.
     pub fn php_log_err_with_severity(message: *const c_char, severity: c_int);
-    /// Builds an object of a class, properties at their defaults, constructor not called.
+    /// Creates an object with its properties at their defaults, without its constructor.
     pub fn object_init_ex(value: *mut zval, ce: *mut zend_class_entry) -> c_int;
 }
 
-/// A shutdown function as PHP keeps it, from `ext/standard/basic_functions.h`.
+/// An entry of the table of shutdown functions, from `ext/standard/basic_functions.h`.
 #[repr(C)]
 pub struct ShutdownFunction {
-    /// What is called.
+    /// The callable and its arguments.
     pub call: ext_php_rs::ffi::zend_fcall_info,
-    /// Its function.
+    /// The resolved function.
     pub cache: ext_php_rs::ffi::zend_fcall_info_cache,
 }
 
 #[cfg(not(php_zts))]
 unsafe extern "C" {
-    // A `php_basic_globals`, of which only the first field is looked at.
+    // A `php_basic_globals`, of which only the first field is read.
     static basic_globals: *mut HashTable;
 }
 #[cfg(php_zts)]
@@ -256,7 +256,7 @@ unsafe extern "C" {
     static basic_globals_id: c_int;
 }
 
-/// The shutdown functions that are registered; null or `None` where none is.
+/// The table of shutdown functions; `None` if none is registered.
 ///
 /// # Safety
 /// On a PHP thread in a script.
@@ -274,7 +274,7 @@ pub unsafe fn shutdown_functions() -> Option<*const HashTable> {
 }
 
 unsafe extern "C" {
-    /// What resources of a type are called; null where nobody knows.
+    /// The name of a resource's type; null if the type is unknown.
     pub fn zend_rsrc_list_get_rsrc_type(
         resource: *mut ext_php_rs::ffi::zend_resource,
     ) -> *const c_char;
@@ -282,11 +282,11 @@ unsafe extern "C" {
     pub static php_json_serializable_ce: *mut zend_class_entry;
     /// `DateTimeInterface`.
     pub fn php_date_get_interface_ce() -> *mut zend_class_entry;
-    /// Runs PHP's collector of cycles, destructors included; gives the number of what it has freed.
+    /// Runs PHP's collector of cycles, destructors included; returns the number of freed values.
     pub static gc_collect_cycles: Option<unsafe extern "C" fn() -> c_int>;
-    /// Whether it runs by itself.
+    /// Whether the collector runs by itself.
     pub fn gc_enabled() -> bool;
-    /// What it has done so far.
+    /// Stores the state of the collector in `status`.
     pub fn zend_gc_get_status(status: *mut GcStatus);
 }
 
@@ -296,12 +296,12 @@ unsafe extern "C" {
 #[derive(Debug, Default)]
 pub struct GcStatus {
     flags: [bool; 3],
-    /// How often it has run.
+    /// The number of runs.
     pub runs: u32,
     collected: u32,
     threshold: u32,
     buffer_size: u32,
-    /// What may be garbage.
+    /// Values that may be garbage.
     pub roots: u32,
     times: [u64; 4],
 }
@@ -311,10 +311,10 @@ pub struct GcStatus {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct GcStatus {
-    /// How often it has run.
+    /// The number of runs.
     pub runs: u32,
     collected: u32,
     threshold: u32,
-    /// What may be garbage.
+    /// Values that may be garbage.
     pub roots: u32,
 }

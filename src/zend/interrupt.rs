@@ -1,6 +1,6 @@
-//! How a wait on PHP's thread serves what PHP wants served: signals with handlers in PHP, the time
-//! limit, FrankenPHP's forced end. Serving may run PHP code, throw, or never come back, so no value
-//! with a destructor may be alive on the frames above.
+//! Serves PHP's interrupts during a wait on PHP's thread: signals with handlers in PHP, the time limit, FrankenPHP's
+//! forced end. Serving may run PHP code, throw, or never return, so no value with a destructor may be alive on the
+//! frames above.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use pillion_engine::runtime::Interrupt;
 
 use super::ffi;
 
-/// The interrupt flags of the thread that calls.
+/// The interrupt flags of the calling thread.
 pub struct PhpInterrupt;
 
 impl Interrupt for PhpInterrupt {
@@ -31,25 +31,25 @@ impl Interrupt for PhpInterrupt {
     }
 }
 
-/// Whether an exception is on its way.
+/// Whether an exception is pending.
 #[must_use]
 pub fn is_throwing() -> bool {
     // SAFETY: this thread's own globals.
     unsafe { !(*ext_php_rs_executor_globals()).exception.is_null() }
 }
 
-/// Whether `exit()` is on its way.
+/// Whether `exit()` is pending.
 #[must_use]
 pub fn is_exiting() -> bool {
-    // SAFETY: this thread's own globals; what is on its way is live.
+    // SAFETY: this thread's own globals; a pending exception is alive.
     unsafe {
         let exception = (*ext_php_rs_executor_globals()).exception;
         !exception.is_null() && ffi::zend_is_unwind_exit(exception)
     }
 }
 
-/// Takes the exception that is on its way aside, so that PHP code may run; null where there is none. `exit()`
-/// is no exception to PHP code: it stays.
+/// Takes the pending exception, so that PHP code may run; null if there is none. `exit()` is no exception to PHP code
+/// and stays pending.
 #[must_use]
 pub fn take_exception() -> *mut zend_object {
     // SAFETY: this thread's own globals; the reference taken here keeps the exception alive.
@@ -64,22 +64,22 @@ pub fn take_exception() -> *mut zend_object {
     }
 }
 
-/// Lets it go on its way.
+/// Makes an exception pending again that [`take_exception`] has returned.
 pub fn rethrow(exception: *mut zend_object) {
     if !exception.is_null() {
-        // SAFETY: what `take_exception` gave; the reference goes over.
+        // SAFETY: an object that `take_exception` has returned; the engine takes its reference over.
         unsafe { ffi::zend_throw_exception_internal(exception) };
     }
 }
 
-/// Set by signal handlers and by other threads, for this thread to look at.
+/// Set by signal handlers and by other threads.
 fn pending() -> &'static AtomicBool {
     // SAFETY: the thread's own globals live as long as the thread; the engine itself reads and
     // writes the flag as an atomic of this size.
     unsafe { AtomicBool::from_ptr(&raw mut (*ext_php_rs_executor_globals()).vm_interrupt.value) }
 }
 
-/// Set when the script's time is over.
+/// Set when the script's time limit is over.
 fn timed_out() -> &'static AtomicBool {
     // SAFETY: as above.
     unsafe { AtomicBool::from_ptr(&raw mut (*ext_php_rs_executor_globals()).timed_out.value) }

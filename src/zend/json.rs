@@ -1,5 +1,5 @@
-//! An array from PHP as a tree of JSON, bounded in depth and size; what has no place in JSON is told by
-//! its path.
+//! Converts an array from PHP into a JSON tree, bounded in depth and size. Values that JSON cannot represent are errors
+//! with their paths. Runs on PHP's threads.
 
 use ext_php_rs::ffi::{
     HashTable, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_STRING, IS_TRUE, IS_UNDEF, zval,
@@ -12,72 +12,72 @@ use super::{
     value::{bytes, type_of},
 };
 
-/// How deep an array from PHP may nest; a request needs three.
+/// Levels of nested arrays; a request needs three.
 const MAX_DEPTH: usize = 16;
-/// How many elements an array from PHP may have in all.
+/// Elements at all levels.
 const MAX_ELEMENTS: usize = 100_000;
-/// How many bytes its texts and names may have in all. One long text that stands in it many times costs PHP
-/// nothing, and a tree a copy each.
+/// Bytes of all strings and keys. PHP stores a string once that occurs many times; the tree has a copy for each.
 const MAX_BYTES: usize = 4 << 20;
-/// How many values that have no place are told one by one.
-const MOST_WRONG: usize = 20;
-/// How much of a name is told, in letters.
-const MOST_NAME: usize = 60;
+/// Errors that are reported one by one.
+const MAX_VIOLATIONS: usize = 20;
+/// Characters of a key in a path.
+const MAX_KEY_CHARS: usize = 60;
 
-/// An array from PHP as a JSON tree. Lists become arrays, everything else objects.
+/// Converts an array. Lists become arrays, all others objects.
 ///
 /// # Errors
-/// Each value that has no place in JSON, by its path: objects, resources, invalid UTF-8, infinite
-/// numbers; or too deep, or too large.
+/// Each value that JSON cannot represent, with its path: objects, resources, invalid UTF-8, infinite numbers; or an
+/// array that is too deep or too large.
 pub fn to_json(table: &HashTable) -> Result<Value, Vec<Violation>> {
-    let mut walk = Walk {
-        wrong: Vec::new(),
-        unsaid: 0,
+    let mut converter = Converter {
+        violations: Vec::new(),
+        unlisted: 0,
         elements: MAX_ELEMENTS,
         bytes: MAX_BYTES,
     };
-    let value = walk.table(table, None);
-    if walk.unsaid > 0 {
-        walk.wrong.push(Violation {
+    let value = converter.table(table, None);
+    if converter.unlisted > 0 {
+        converter.violations.push(Violation {
             field: "request".to_owned(),
-            message: format!("and {} more that are wrong", walk.unsaid),
+            message: format!("and {} more that are wrong", converter.unlisted),
         });
     }
-    if walk.wrong.is_empty() {
+    if converter.violations.is_empty() {
         Ok(value)
     } else {
-        Err(walk.wrong)
+        Err(converter.violations)
     }
 }
 
-/// Where a value stands: its key, and where the array around it stands. Written out only for what is wrong.
+/// The path of a value: its key, and the path of the array around it. Converted to text only for errors.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct JsonPath<'a> {
     key: Key<'a>,
-    outer: Option<&'a Place<'a>>,
+    outer: Option<&'a JsonPath<'a>>,
 }
 
-impl Place<'_> {
-    fn depth(place: Option<&Self>) -> usize {
-        place.map_or(0, |place| 1 + Self::depth(place.outer))
+impl JsonPath<'_> {
+    fn depth(path: Option<&Self>) -> usize {
+        path.map_or(0, |path| 1 + Self::depth(path.outer))
     }
 
-    fn path(place: Option<&Self>) -> String {
-        let Some(place) = place else {
+    fn to_text(path: Option<&Self>) -> String {
+        let Some(path) = path else {
             return String::new();
         };
-        let mut path = Self::path(place.outer);
-        match place.key {
+        let key = path.key;
+        let mut path = Self::to_text(path.outer);
+        match key {
             Key::Index(index) => path.push_str(&format!("[{index}]")),
             Key::Name(name) => {
                 if !path.is_empty() {
                     path.push('.');
                 }
-                // As many bytes as the letters may take, so that a long name is not read whole.
-                let start = name.get(..MOST_NAME * 4).unwrap_or(name);
+                // As many bytes as the characters may take, so that a long key is not read whole.
+                let start = name.get(..MAX_KEY_CHARS * 4).unwrap_or(name);
                 let text = String::from_utf8_lossy(start);
-                path.extend(text.chars().take(MOST_NAME));
-                if text.chars().nth(MOST_NAME).is_some() {
+                path.extend(text.chars().take(MAX_KEY_CHARS));
+                if text.chars().nth(MAX_KEY_CHARS).is_some() {
                     path.push('…');
                 }
             }
@@ -86,18 +86,18 @@ impl Place<'_> {
     }
 }
 
-struct Walk {
-    wrong: Vec<Violation>,
-    // Wrong too, but too many to be told.
-    unsaid: usize,
-    // What is left of the bounds. At 0 the walk ends.
+struct Converter {
+    violations: Vec<Violation>,
+    // Further violations, which are only counted.
+    unlisted: usize,
+    // The rest of the bounds. At 0 the conversion ends.
     elements: usize,
     bytes: usize,
 }
 
-impl Walk {
-    fn table(&mut self, table: &HashTable, at: Option<&Place<'_>>) -> Value {
-        if Place::depth(at) >= MAX_DEPTH {
+impl Converter {
+    fn table(&mut self, table: &HashTable, at: Option<&JsonPath<'_>>) -> Value {
+        if JsonPath::depth(at) >= MAX_DEPTH {
             return self.refuse(at, "nests too deep");
         }
         let mut is_list = true;
@@ -111,7 +111,7 @@ impl Walk {
                 self.refuse(at, "has too many elements");
                 return;
             }
-            let here = Place { key, outer: at };
+            let here = JsonPath { key, outer: at };
             let name = match key {
                 Key::Index(index) => {
                     is_list &= usize::try_from(index) == Ok(items.len());
@@ -135,8 +135,8 @@ impl Walk {
         }
     }
 
-    fn value(&mut self, value: &zval, at: &Place<'_>) -> Value {
-        let place = Some(at);
+    fn value(&mut self, value: &zval, at: &JsonPath<'_>) -> Value {
+        let path = Some(at);
         // SAFETY: each union field is read under the type that it belongs to.
         unsafe {
             match type_of(value) {
@@ -146,7 +146,7 @@ impl Walk {
                 IS_LONG => Value::Number(value.value.lval.into()),
                 IS_DOUBLE => match Number::from_f64(value.value.dval) {
                     Some(number) => Value::Number(number),
-                    None => self.refuse(place, "must be a finite number"),
+                    None => self.refuse(path, "must be a finite number"),
                 },
                 IS_STRING => {
                     let text = bytes(value).unwrap_or_default();
@@ -155,20 +155,20 @@ impl Walk {
                     }
                     match std::str::from_utf8(text) {
                         Ok(text) => Value::String(text.to_owned()),
-                        Err(_) => self.refuse(place, "must be valid UTF-8"),
+                        Err(_) => self.refuse(path, "must be valid UTF-8"),
                     }
                 }
                 IS_ARRAY => match value.value.arr.as_ref() {
-                    Some(table) => self.table(table, place),
+                    Some(table) => self.table(table, path),
                     None => Value::Null,
                 },
-                _ => self.refuse(place, "must be a scalar or an array"),
+                _ => self.refuse(path, "must be a scalar or an array"),
             }
         }
     }
 
-    /// Whether so many bytes more are within the bound; where they are not, the walk ends.
-    fn take(&mut self, bytes: usize, at: &Place<'_>) -> bool {
+    /// Takes bytes from the bound; `false`, and the end of the conversion, if they exceed it.
+    fn take(&mut self, bytes: usize, at: &JsonPath<'_>) -> bool {
         self.bytes = self.bytes.saturating_sub(bytes);
         if self.bytes == 0 {
             self.refuse(
@@ -179,13 +179,13 @@ impl Walk {
         self.bytes > 0
     }
 
-    fn refuse(&mut self, at: Option<&Place<'_>>, message: &str) -> Value {
-        if self.wrong.len() >= MOST_WRONG {
-            self.unsaid += 1;
+    fn refuse(&mut self, at: Option<&JsonPath<'_>>, message: &str) -> Value {
+        if self.violations.len() >= MAX_VIOLATIONS {
+            self.unlisted += 1;
             return Value::Null;
         }
-        let path = Place::path(at);
-        self.wrong.push(Violation {
+        let path = JsonPath::to_text(at);
+        self.violations.push(Violation {
             field: if path.is_empty() {
                 "request".to_owned()
             } else {

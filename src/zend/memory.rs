@@ -1,4 +1,4 @@
-//! PHP's own count of its memory, and its collector of cycles, for the thread that calls.
+//! PHP's count of its memory, and its collector of cycles, for the calling thread.
 
 use ext_php_rs::ffi::ext_php_rs_compiler_globals;
 use pillion_engine::worker::leaks::GcState;
@@ -12,21 +12,21 @@ pub fn usage() -> usize {
     unsafe { ffi::zend_memory_usage(true) }
 }
 
-/// Bytes of it that are in use: `memory_get_usage()`.
+/// Bytes of them that are in use: `memory_get_usage()`.
 #[must_use]
 pub fn used() -> usize {
     // SAFETY: as above.
     unsafe { ffi::zend_memory_usage(false) }
 }
 
-/// The most it held at one time: `memory_get_peak_usage(true)`.
+/// The peak of the bytes that PHP held: `memory_get_peak_usage(true)`.
 #[must_use]
 pub fn peak() -> usize {
     // SAFETY: as above.
     unsafe { ffi::zend_memory_peak_usage(true) }
 }
 
-/// Where the memory of compiled code ends: each function takes some of it when it is called for the first time.
+/// The compiler's arena and the end of its used part: each function allocates there when it is first called.
 #[must_use]
 pub fn compiler_arena() -> (usize, usize) {
     // SAFETY: this thread's compiler, which always has such memory in a script.
@@ -54,9 +54,9 @@ pub fn gc_state() -> GcState {
     }
 }
 
-/// Runs the collector: destructors are called, which may throw. Gives the number of values that were freed.
+/// Runs the collector and returns the number of freed values. Runs PHP code: destructors, which may throw.
 pub fn collect_cycles() -> u64 {
-    // SAFETY: on a PHP thread in a script; the pointer is PHP's or that of who has replaced it.
+    // SAFETY: on a PHP thread in a script; the pointer is PHP's or another extension's.
     let freed = unsafe { ffi::gc_collect_cycles.map_or(0, |collect| collect()) };
     freed.try_into().unwrap_or(0)
 }

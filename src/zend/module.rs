@@ -1,5 +1,5 @@
-//! Globals of PHP's other modules, which are no symbols that could be linked to: a module's entry says where
-//! they are. On a PHP thread.
+//! Globals of PHP's other modules, found through their module entries: they are no symbols to link to. Runs on PHP's
+//! threads.
 
 use std::ffi::{CStr, c_void};
 
@@ -7,8 +7,8 @@ use ext_php_rs::ffi::zend_module_entry;
 
 use super::{ffi, hash_table};
 
-/// The globals of a module for the thread that calls; `None`: there is no such module, or it has none. They
-/// stay where they are for as long as the thread lives.
+/// The globals of a module for the calling thread, valid as long as the thread lives. `None` if there is no such
+/// module, or it has none.
 #[must_use]
 pub fn globals(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: the table holds pointers to entries, which live as long as PHP runs.

@@ -1,16 +1,16 @@
-//! PHP's output buffers.
+//! PHP's output buffers. Runs on PHP's threads.
 
 use super::ffi;
 
-/// How many are open.
+/// The number of open buffers.
 #[must_use]
 pub fn level() -> i32 {
     // SAFETY: reads this thread's output layer.
     unsafe { ffi::php_output_get_level() }
 }
 
-/// Ends those that are open beyond `level`, and hands their text on or (`drop_text`) drops it. Callbacks of
-/// buffers run, which may be PHP code.
+/// Closes the buffers above `level`, and flushes or (`drop_text`) drops their text. May run PHP code: callbacks of
+/// buffers.
 pub fn close_above(level: i32, drop_text: bool) {
     let mut open = self::level();
     while open > level {
@@ -21,7 +21,7 @@ pub fn close_above(level: i32, drop_text: bool) {
                 false => ffi::php_output_end(),
             };
         }
-        // One that may not be removed stays.
+        // A buffer that may not be removed stays.
         let left = self::level();
         if left >= open {
             return;

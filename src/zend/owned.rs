@@ -1,5 +1,5 @@
-//! A PHP value that is kept beyond the call it came with, until the end of the script at most. It holds a
-//! reference, and gives it back only when told to: a destructor of Rust's would run where PHP code must not.
+//! A PHP value with a reference that is released by hand: a destructor of Rust's would run where PHP code must not, and
+//! PHP may jump over the frame that holds it. Lives until the end of the script at most. Runs on PHP's threads.
 
 use std::mem::MaybeUninit;
 
@@ -10,7 +10,7 @@ use super::{
     value_writer::{ZvalOut, zval_with},
 };
 
-/// See the head of the file.
+/// A value with a reference of its own. Copies share that reference; [`OwnedZval::release`] gives it up for all.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct OwnedZval([u64; 2]);
@@ -18,7 +18,7 @@ pub struct OwnedZval([u64; 2]);
 const _: () = assert!(size_of::<zval>() == size_of::<OwnedZval>());
 
 impl OwnedZval {
-    /// Takes a reference to a value.
+    /// Adds a reference to a value.
     #[must_use]
     pub fn new(value: &zval) -> Self {
         Self::with(|out| out.copy(value))
@@ -30,20 +30,20 @@ impl OwnedZval {
         Self::from_zval(zval_with(build))
     }
 
-    /// A value whose reference goes over; its place has to have been all zeroes before it was filled.
+    /// Takes the reference of a value over. Its memory has to have been all zeroes before it was written.
     #[must_use]
     pub fn from_zval(value: MaybeUninit<zval>) -> Self {
-        // SAFETY: of the same size, and any bytes are good ones.
+        // SAFETY: of the same size, and any bytes are valid.
         Self(unsafe { std::mem::transmute::<MaybeUninit<zval>, [u64; 2]>(value) })
     }
 
-    /// A string.
+    /// A new string.
     #[must_use]
     pub fn new_string(text: &str) -> Self {
         Self::with(|out| out.string(text))
     }
 
-    /// The value's place, for calls of the engine's that only read it.
+    /// A pointer to the value, for calls of the engine's that only read it.
     #[must_use]
     pub fn as_ptr(&self) -> *mut zval {
         self.0.as_ptr().cast::<zval>().cast_mut()
@@ -56,32 +56,32 @@ impl OwnedZval {
         unsafe { self.value().value.str_ }
     }
 
-    /// Takes what stands in a place, which holds nothing afterwards.
+    /// Takes a value and its reference out of a place, which is undefined afterwards.
     #[must_use]
     pub fn take(place: &mut zval) -> Self {
         let nothing = MaybeUninit::<zval>::zeroed();
-        // SAFETY: a zeroed value is one that holds nothing (`IS_UNDEF`).
+        // SAFETY: a zeroed value is an undefined one (`IS_UNDEF`).
         let value = std::mem::replace(place, unsafe { nothing.assume_init() });
-        // SAFETY: of the same size, and any bytes are good ones.
+        // SAFETY: of the same size, and any bytes are valid.
         Self(unsafe { std::mem::transmute::<zval, [u64; 2]>(value) })
     }
 
-    /// Puts it into a place that holds nothing, its reference included.
+    /// Moves the value and its reference into a place that is undefined.
     pub fn move_to(self, place: &mut zval) {
         // SAFETY: of the same size; the reference goes over.
         unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), (&raw mut *place).cast(), 2) };
     }
 
-    /// Puts the same value once more into a place that holds nothing.
+    /// Copies the value into a place that is undefined, with another reference.
     pub fn copy_into(&self, place: &mut zval) {
         Self::new(self.value()).move_to(place);
     }
 
-    /// Whether it is the very same value: the same object, array or string, and not an equal one.
+    /// Whether both are the same object, array or string, or the same scalar; equal ones are not enough.
     #[must_use]
     pub fn is_same(&self, other: &zval) -> bool {
         let mine = self.value();
-        // SAFETY: the union is looked at as a number; where there is nothing, only the type counts.
+        // SAFETY: the union is read as a number; for null only the type counts.
         unsafe {
             mine.u1.type_info == other.u1.type_info
                 && (value::is_null(mine) || mine.value.lval == other.value.lval)
@@ -91,27 +91,27 @@ impl OwnedZval {
     /// The value itself.
     #[must_use]
     pub fn value(&self) -> &zval {
-        // SAFETY: made from a value, to which a reference is held.
+        // SAFETY: made from a value, with a reference.
         unsafe { &*self.0.as_ptr().cast::<zval>() }
     }
 
-    /// The same value once more.
+    /// Copies the value to PHP, with another reference.
     pub fn copy_to(&self, out: ZvalOut) {
         out.copy(self.value());
     }
 
-    /// Gives the reference back. May run PHP code (a destructor).
+    /// Releases the reference. May run PHP code (a destructor).
     pub fn release(mut self) {
-        // SAFETY: the reference that `new` has taken; nobody uses this copy afterwards.
+        // SAFETY: the value's own reference; no copy is used afterwards.
         unsafe { ffi::release(self.0.as_mut_ptr().cast()) };
     }
 
-    /// Calls the value, which is callable, and drops what it returns. PHP code runs: it may throw, and PHP
-    /// may jump over the frames above.
+    /// Calls the value, a callable, and drops its result. PHP code runs: it may throw, and PHP may jump over the frames
+    /// above.
     pub fn call(&self) {
         let mut callable = zval_with(|out| self.copy_to(out));
         let mut returned = MaybeUninit::<zval>::zeroed();
-        // SAFETY: on a PHP thread in a request; a live callable, and a place for what it returns.
+        // SAFETY: on a PHP thread in a request; a live callable, and a place for its result.
         unsafe {
             _call_user_function_impl(
                 std::ptr::null_mut(),

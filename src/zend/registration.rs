@@ -1,6 +1,6 @@
-//! Turns a signature as it stands in the stubs, `(array $request, ?float $timeout = null): mixed`,
-//! into the argument table that the engine wants. So reflection, named arguments and defaults say
-//! what the stubs say. Tables are made once for each load of the library and live as long as it.
+//! Converts signatures as written in the stubs, `(array $request, ?float $timeout = null): mixed`, into the engine's
+//! argument tables, so that reflection, named arguments and defaults match the stubs. Tables are made once for each
+//! load of the library, in MINIT, and live as long as it.
 
 use std::ffi::{CString, c_void};
 
@@ -24,7 +24,7 @@ pub struct Function {
     pub name: &'static str,
     /// As in the stubs.
     pub signature: &'static str,
-    /// What runs.
+    /// Its native code.
     pub handler: Handler,
     /// Access flags of a method; 0 for a function.
     pub flags: u32,
@@ -41,7 +41,7 @@ pub const fn function(name: &'static str, signature: &'static str, handler: Hand
     }
 }
 
-/// The engine's table of functions, ended by an empty entry; lives for ever.
+/// The engine's table of functions, ended by an empty entry; never freed.
 #[must_use]
 pub fn table(functions: &[Function]) -> *const zend_function_entry {
     let mut entries: Vec<zend_function_entry> = functions.iter().map(entry).collect();
@@ -74,7 +74,7 @@ fn entry(function: &Function) -> zend_function_entry {
     entry
 }
 
-/// The arguments and how many of them are required.
+/// The arguments and the number of required ones.
 fn arguments(signature: &str) -> (Vec<zend_internal_arg_info>, usize) {
     let inner = signature
         .split_once('(')
@@ -166,7 +166,7 @@ fn mask(name: &str) -> Option<u32> {
     })
 }
 
-/// A C string that lives for ever.
+/// A C string that is never freed.
 fn leak(text: &str) -> *const std::ffi::c_char {
     CString::new(text).unwrap_or_default().into_raw()
 }

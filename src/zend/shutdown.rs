@@ -1,5 +1,5 @@
-//! Work that PHP does as the last of a script's shutdown functions: after `exit()`, an uncaught exception
-//! or a fatal error that is the last place where PHP code may run.
+//! Work as the last of a script's shutdown functions: after `exit()`, an uncaught exception or a fatal error, PHP code
+//! may run nowhere later. Runs on PHP's threads.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -9,18 +9,18 @@ use super::{call, closure, ffi, function_table::Handler, interrupt};
 
 static WORK: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Has `work` called at the end of the script that runs. Always the same function. On a PHP thread in a call.
+/// Runs `work` at the end of the current script. It is the same function at each call. On a PHP thread in a call.
 pub fn run_last(work: fn()) {
     WORK.store(work as *mut (), Ordering::Release);
     register(first);
 }
 
-/// Runs among the shutdown functions, and puts the next one behind all that are registered by then.
+/// Runs in its turn, and registers the next one after all shutdown functions that are registered by then.
 unsafe extern "C" fn first(_: *mut zend_execute_data, _: *mut zval) {
     register(second);
 }
 
-/// The same once more: shutdown functions may register others.
+/// Second hop: shutdown functions may register others.
 unsafe extern "C" fn second(_: *mut zend_execute_data, _: *mut zval) {
     register(last);
 }
@@ -41,7 +41,7 @@ fn register(handler: Handler) {
         nothing.release();
     }
     closure.release();
-    // Somebody has switched `register_shutdown_function` off: then there is no such place.
+    // `register_shutdown_function` is in `disable_functions`: the work does not run then.
     if interrupt::is_throwing() {
         // SAFETY: drops the exception of the call above.
         unsafe { ffi::zend_clear_exception() };

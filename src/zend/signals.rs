@@ -1,9 +1,9 @@
-//! Signals that would end the process at once, turned into a word to the loop that runs: it finishes the
-//! request in hand. RoadRunner says stop over its wire, but who stops a whole service (systemd, a container)
-//! signals every process of it. What the application handles itself stays with it.
+//! Turns signals that would end the process into a stop request for the running loop, which then finishes its current
+//! request. RoadRunner stops its workers by a frame, but systemd or a container signals every process of a service.
+//! Signals that the application handles itself are left alone.
 //!
-//! The handler runs on whichever thread the kernel picks, and stores a flag. PHP may put handlers of its own
-//! below (`ZEND_SIGNALS`), which keep the real ones in a table: then the table is changed.
+//! The handler runs on any thread and stores a flag. With `ZEND_SIGNALS`, PHP's own handlers are the system's, and ours
+//! is in PHP's table: so both are set through `zend_sigaction`.
 
 use std::{
     ffi::c_int,
@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicI32, Ordering},
 };
 
-/// Their default is to end the process.
+/// Signals that end the process by default.
 const TERMINATING_SIGNALS: [c_int; 6] = [
     libc::SIGTERM,
     libc::SIGINT,
@@ -22,16 +22,16 @@ const TERMINATING_SIGNALS: [c_int; 6] = [
 ];
 
 static STOP_REQUESTED: AtomicBool = AtomicBool::new(false);
-/// The process that watches: what it forks has no loop.
+/// The process that watches: its forked children have no loop.
 static WATCHING_PID: AtomicI32 = AtomicI32::new(0);
 
-/// Which of them are watched, as bits in the order of [`TERMINATING_SIGNALS`].
+/// The watched signals, as bits in the order of [`TERMINATING_SIGNALS`].
 #[derive(Debug, Clone, Copy)]
 pub struct SignalWatch(u8);
 
 type Sigaction = unsafe extern "C" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
 
-/// Watches all that nobody handles. On PHP's thread.
+/// Watches all signals without a handler. On PHP's thread.
 #[must_use]
 pub fn watch() -> SignalWatch {
     STOP_REQUESTED.store(false, Ordering::Release);
@@ -39,7 +39,7 @@ pub fn watch() -> SignalWatch {
     let mut watched = 0;
     for (bit, signal) in TERMINATING_SIGNALS.into_iter().enumerate() {
         if current_handler(signal) == libc::SIG_DFL {
-            // Reads and writes of PHP's streams go on after it.
+            // PHP's streams go on with their reads and writes afterwards.
             set_handler(signal, on_signal as *const () as usize, libc::SA_RESTART);
             watched |= 1 << bit;
         }
@@ -47,19 +47,19 @@ pub fn watch() -> SignalWatch {
     SignalWatch(watched)
 }
 
-/// Whether one of them has come, or [`request_stop`] was called.
+/// Whether a watched signal has arrived, or [`request_stop`] was called.
 #[must_use]
 pub fn is_stop_requested() -> bool {
     STOP_REQUESTED.load(Ordering::Acquire)
 }
 
-/// The loop is to end, as if a signal had come.
+/// Requests a stop, as if a signal had arrived.
 pub fn request_stop() {
     STOP_REQUESTED.store(true, Ordering::Release);
 }
 
 impl SignalWatch {
-    /// Gives them their default back, unless somebody else has put his handler there.
+    /// Restores the defaults, except where another handler was set meanwhile.
     pub fn restore(self) {
         STOP_REQUESTED.store(false, Ordering::Release);
         for (bit, signal) in TERMINATING_SIGNALS.into_iter().enumerate() {
@@ -107,7 +107,7 @@ fn set_handler(signal: c_int, handler: usize, flags: c_int) {
     }
 }
 
-/// PHP's own where it has one, else the system's.
+/// `zend_sigaction` if PHP has it, else the system's.
 fn sigaction() -> Sigaction {
     // SAFETY: looks a name up in what is loaded; PHP declares it with this type.
     unsafe {

@@ -1,5 +1,5 @@
-//! Descriptors of ours as PHP streams: one end of a socket pair, for `stream_select` and event loops;
-//! an artifact's file, for reading.
+//! Descriptors as PHP streams: one end of a socket pair, for `stream_select` and event loops; an artifact's file. And
+//! the descriptor of a PHP stream. Runs on PHP's threads.
 
 use std::{
     ffi::CStr,
@@ -15,14 +15,14 @@ use super::{
     value_writer::ZvalOut,
 };
 
-/// A stream that was given to PHP, which PHP may have closed since.
+/// A stream that was returned to PHP, and may have been closed since.
 #[derive(Debug, Clone, Copy)]
 pub struct ReturnedStream {
     stream: *mut php_stream,
     number: i64,
 }
 
-/// Gives `socket` to PHP as a stream; PHP owns it from here on. `None`: PHP made no stream of it.
+/// Returns `socket` to PHP as a stream, which owns it from here on. `None` if PHP could not make a stream.
 pub fn return_socket(socket: OwnedFd, ret: ZvalOut) -> Option<ReturnedStream> {
     // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
     unsafe {
@@ -36,9 +36,9 @@ pub fn return_socket(socket: OwnedFd, ret: ZvalOut) -> Option<ReturnedStream> {
     }
 }
 
-/// Gives an open file to PHP as a stream to read from. `false`: PHP made no stream of it.
+/// Returns an open file to PHP as a stream to read from; `false` if PHP could not make a stream.
 pub fn return_file(file: File, ret: ZvalOut) -> bool {
-    // SAFETY: as in `give`.
+    // SAFETY: as in `return_socket`.
     unsafe {
         let stream = ffi::stream_from_file(file.into_raw_fd(), c"rb");
         let Some(stream) = stream.as_ref() else {
@@ -49,8 +49,8 @@ pub fn return_file(file: File, ret: ZvalOut) -> bool {
     true
 }
 
-/// Gives an open descriptor to PHP, whose stream owns it from here on; `mode` as `fopen` has it. `false`: PHP
-/// made no stream of it.
+/// Returns an open descriptor to PHP as a stream, which owns it from here on; `mode` is that of `fopen`. `false` if PHP
+/// could not make a stream.
 pub fn return_descriptor(descriptor: RawFd, mode: &CStr, ret: ZvalOut) -> bool {
     // SAFETY: on a PHP thread in a call; the descriptor's ownership goes over.
     unsafe {
@@ -66,10 +66,10 @@ pub fn return_descriptor(descriptor: RawFd, mode: &CStr, ret: ZvalOut) -> bool {
 /// `ZEND_INTERNAL_CLASS`
 const INTERNAL_CLASS: u8 = 1;
 
-/// The descriptor below a stream or a socket of PHP's; `None`: it has none.
+/// The descriptor of a stream or a socket of PHP's; `None` if it has none.
 #[must_use]
 pub fn descriptor(value: &zval) -> Option<RawFd> {
-    // SAFETY: by its type a live resource or object; the engine is asked what it is before it is taken for that.
+    // SAFETY: by its type a live resource or object; its type is checked before it is cast.
     unsafe {
         if type_of(value) == IS_RESOURCE {
             let resource = value.value.res;
@@ -78,7 +78,7 @@ pub fn descriptor(value: &zval) -> Option<RawFd> {
             }
             let stream = (*resource).ptr.cast::<php_stream>();
             let label = CStr::from_ptr((*(*stream).ops).label).to_bytes();
-            // Any other stream would make a file of itself.
+            // Any other stream would be copied into a temporary file.
             if label != b"STDIO" && !label.windows(6).any(|part| part == b"socket") {
                 return None;
             }
@@ -99,7 +99,7 @@ pub fn descriptor(value: &zval) -> Option<RawFd> {
 }
 
 impl ReturnedStream {
-    /// Gives the same stream again, where PHP still has it open.
+    /// Returns the same stream again, if it is still open.
     pub fn return_again(self, ret: ZvalOut) -> bool {
         let Some(resource) = self.resource() else {
             return false;
@@ -110,9 +110,9 @@ impl ReturnedStream {
         true
     }
 
-    /// The resource under the stream's number, if it is still this stream and open.
+    /// The resource of the stream's number, if it is still this stream and open.
     fn resource(self) -> Option<*mut zend_resource> {
-        // SAFETY: the thread's own table of resources; a closed one has no stream type any more.
+        // SAFETY: the thread's own table of resources; a closed one has another type.
         unsafe {
             let globals = ext_php_rs_executor_globals();
             let found = ffi::find_index(

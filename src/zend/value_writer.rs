@@ -1,4 +1,4 @@
-//! Values that go to PHP: return values, elements of arrays, properties. Strings are copied out.
+//! Writes values for PHP: return values, elements of arrays, properties. Strings are copied. Runs on PHP's threads.
 
 use ext_php_rs::ffi::{
     _zend_new_array, HashTable, IS_ARRAY_EX, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_OBJECT_EX,
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::hash_table::Key;
 
-/// The place for a value that goes to PHP. It starts as null.
+/// The place of a value for PHP, null at first.
 #[derive(Clone, Copy)]
 pub struct ZvalOut(*mut zval);
 
 impl ZvalOut {
     /// # Safety
-    /// A valid place that holds nothing to be released.
+    /// `place` is valid and holds nothing to be released.
     #[must_use]
     pub unsafe fn new(place: *mut zval) -> Self {
         let ret = Self(place);
@@ -69,7 +69,7 @@ impl ZvalOut {
         self.set(kind, |place| place.value.str_ = text);
     }
 
-    /// The same value once more.
+    /// Copies a value, with another reference.
     pub fn copy(self, value: &zval) {
         /// `IS_TYPE_REFCOUNTED << Z_TYPE_FLAGS_SHIFT`
         const REFCOUNTED: u32 = 1 << 8;
@@ -83,17 +83,17 @@ impl ZvalOut {
         }
     }
 
-    /// An object, whose reference goes over to the value.
+    /// An object; the value takes its reference over.
     pub fn object(self, object: *mut zend_object) {
         self.set(IS_OBJECT_EX, |place| place.value.obj = object);
     }
 
-    /// A resource, whose reference goes over to the value.
+    /// A resource; the value takes its reference over.
     pub fn resource(self, resource: *mut zend_resource) {
         self.set(IS_RESOURCE_EX, |place| place.value.res = resource);
     }
 
-    /// An empty `array` to be filled.
+    /// An empty `array`.
     pub fn array(self, capacity: usize) -> ArrayOut {
         // SAFETY: a new array with one reference, which the value owns.
         let table = unsafe { _zend_new_array(capacity.try_into().unwrap_or(8)) };
@@ -127,15 +127,15 @@ impl ZvalOut {
     }
 }
 
-/// A PHP array being filled.
+/// A PHP array that is being filled.
 #[derive(Clone, Copy)]
 pub struct ArrayOut(*mut HashTable);
 
 impl ArrayOut {
-    /// Adds a value under the next number.
+    /// Appends a value.
     pub fn push(self, fill: impl FnOnce(ZvalOut)) {
         let mut value = zval_with(fill);
-        // SAFETY: a live array; the value's reference goes over to it.
+        // SAFETY: a live array, which takes the value's reference over.
         unsafe { zend_hash_next_index_insert(self.0, value.as_mut_ptr()) };
     }
 
@@ -148,7 +148,7 @@ impl ArrayOut {
         }
     }
 
-    /// Sets a value under the same key as in another array.
+    /// Sets a value under a key of another array.
     pub fn insert_with_key(self, key: Key<'_>, fill: impl FnOnce(ZvalOut)) {
         let mut value = zval_with(fill);
         // SAFETY: as above.
@@ -170,7 +170,7 @@ impl ArrayOut {
     }
 }
 
-/// A value on our stack, filled; its ownership goes to whoever copies it.
+/// A value on our stack; a copy of it takes its reference over.
 pub fn zval_with(fill: impl FnOnce(ZvalOut)) -> std::mem::MaybeUninit<zval> {
     let mut value = std::mem::MaybeUninit::<zval>::zeroed();
     // SAFETY: a valid place that holds nothing.

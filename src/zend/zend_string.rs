@@ -1,29 +1,29 @@
-//! A string of the engine's that is made for one call. It has no destructor, because PHP may jump over the
-//! frame that holds it; `release` gives it back.
+//! An engine string for one call. It has no destructor, because PHP may jump over the frame that holds it. Runs on
+//! PHP's threads.
 
 use ext_php_rs::ffi::{ext_php_rs_zend_string_init, ext_php_rs_zend_string_release, zend_string};
 
-/// See the head of the file.
+/// An engine string that is released by hand.
 #[derive(Clone, Copy)]
 pub struct TempZendString(*mut zend_string);
 
 impl TempZendString {
-    /// A copy of the bytes, in memory of the script.
+    /// Copies the bytes into memory of the script.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         // SAFETY: the bytes are copied before the call returns.
         Self(unsafe { ext_php_rs_zend_string_init(bytes.as_ptr().cast(), bytes.len(), false) })
     }
 
-    /// As the engine takes it.
+    /// The string, for calls of the engine's.
     #[must_use]
     pub fn as_ptr(self) -> *mut zend_string {
         self.0
     }
 
-    /// Gives it back.
+    /// Releases the string.
     pub fn release(self) {
-        // SAFETY: made by `new`, and nobody uses this copy afterwards.
+        // SAFETY: made by `new`; no copy is used afterwards.
         unsafe { ext_php_rs_zend_string_release(self.0) };
     }
 }

@@ -1,5 +1,5 @@
-//! RoadRunner's parser, followed as a worker reads them piece by piece: where one begins that carries a request,
-//! and the id in that request's headers. Pure; a foreign wire's bytes come in, so nothing here trusts them.
+//! Parser for RoadRunner's frames, fed with the pieces that a worker reads: detects frames that carry a request, and
+//! finds the id in that request's headers. The bytes come from another program, so nothing here trusts them.
 //!
 //! A frame (github.com/roadrunner-server/goridge, pkg/frame/frame.md) is a header of 12 bytes (version and length
 //! in words, flags, length of the payload, CRC-32, a byte for streams), options of 4 bytes, and the payload. The
@@ -9,34 +9,34 @@ use super::request_id;
 
 const VERSION: u8 = 1;
 const HEADER_LENGTH: usize = 12;
-/// A flag: the frame is about the worker itself.
+/// The flag of a frame that is about the worker itself.
 const CONTROL_FLAG: u8 = 1;
-/// As much of a context is context_bytes: headers stand in it.
+/// Bytes of a context that are stored, for its headers.
 const MAX_CONTEXT: usize = 64 << 10;
 
-/// What has come.
+/// The result of feeding a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameEvent {
-    /// Nothing that is event.
+    /// No request begins.
     None,
     /// A request begins.
     Request,
-    /// What is read is no frame: who reads is out of step, and nothing is known from here on.
+    /// The bytes are no frame: the parser has lost the frame boundaries for good.
     OutOfSync,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum ParserState {
-    /// Header and options are collected.
+    /// Reading header and options.
     #[default]
     Header,
-    /// So many bytes of the payload are to come, and so many of the context before them.
+    /// Bytes of the payload that remain, and those of the context among them.
     Payload { remaining: usize, context: usize },
-    /// See [`FrameEvent::OutOfSync`].
+    /// Frame boundaries are lost.
     OutOfSync,
 }
 
-/// Where a worker stands in what it reads.
+/// The parser's position in the stream.
 #[derive(Debug, Default)]
 pub struct FrameParser {
     state: ParserState,
@@ -63,7 +63,7 @@ impl FrameParser {
         self.state == ParserState::Header && self.header.is_empty()
     }
 
-    /// Takes the bytes that were read. A piece may end anywhere, also behind the frame that it began in.
+    /// Feeds bytes that were read. A piece may end anywhere, also after the frame in which it began.
     pub fn feed(&mut self, mut bytes: &[u8]) -> FrameEvent {
         let mut found = FrameEvent::None;
         while !bytes.is_empty() {
@@ -89,20 +89,20 @@ impl FrameParser {
         found
     }
 
-    /// The id in the headers of the request that came last, where it has one and they have come.
+    /// The id in the headers of the last request; `None` if it has none or the headers are incomplete.
     #[must_use]
     pub fn request_id(&self) -> Option<String> {
-        let is_whole = match self.state {
+        let is_complete = match self.state {
             ParserState::Payload { context, .. } => context == 0,
             ParserState::Header => true,
             ParserState::OutOfSync => false,
         };
-        (self.is_request && is_whole)
+        (self.is_request && is_complete)
             .then(|| id(&self.context))
             .flatten()
     }
 
-    /// How many bytes header and options have, as far as it is known.
+    /// Bytes of header and options, as far as they are known.
     fn header_length(&self) -> usize {
         match self.header.first() {
             Some(first) if self.header.len() >= HEADER_LENGTH => usize::from(first & 0x0f) * 4,
@@ -110,7 +110,7 @@ impl FrameParser {
         }
     }
 
-    /// Looks whether the header is there, then whether the options are.
+    /// Parses the header when it is complete, then the options.
     fn parse_header(&mut self) -> FrameEvent {
         let Some(header) = self.header.first_chunk::<HEADER_LENGTH>() else {
             return FrameEvent::None;
@@ -130,7 +130,7 @@ impl FrameParser {
             .get(HEADER_LENGTH..)
             .and_then(<[u8]>::first_chunk);
         let context = option.map_or(0, |option| u32::from_le_bytes(*option) as usize);
-        // A word about a stream that has ended meanwhile is no request.
+        // A frame about a stream that has ended meanwhile is no request.
         self.is_request = flags & CONTROL_FLAG == 0 && stream == 0;
         self.header.clear();
         self.context.clear();
@@ -156,8 +156,8 @@ fn split_off<'a>(bytes: &mut &'a [u8], max: usize) -> &'a [u8] {
     piece
 }
 
-/// The id in a context: RoadRunner's `http.v1.Request`, field 5 of which maps names to lists of values. (Up to
-/// 2023 it was JSON.)
+/// The id in a context: RoadRunner's `http.v1.Request`, in which field 5 maps names to lists of values. (Up to 2023 it
+/// was JSON.)
 fn id(context: &[u8]) -> Option<String> {
     let mut found = RequestIds::default();
     if context.first() == Some(&b'{') {
@@ -202,12 +202,12 @@ impl RequestIds {
     }
 }
 
-/// The first field of this number that has a length.
+/// The first length-delimited field of a number.
 fn first(message: &[u8], wanted: u64) -> Option<&[u8]> {
     fields(message).find_map(|(field, bytes)| (field == wanted).then_some(bytes))
 }
 
-/// The fields of a message that have a length, by their numbers, up to the first byte that is none of a message.
+/// The length-delimited fields of a message by number, up to the first byte that is no field.
 fn fields(mut message: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     std::iter::from_fn(move || {
         loop {

@@ -1,22 +1,22 @@
-//! The list of what runs after each request, in the order of priority, and how far a run has come. A hook
-//! may add and remove hooks, throw, or be jumped out of: so a run is a order in the order, and no list that
-//! somebody holds. On PHP's thread.
+//! Reset hooks in the order of their priorities, and the position of a run through them. A hook may add and remove
+//! hooks, throw, or be jumped out of, so a run is a position and not an iterator that a frame holds. Runs on PHP's
+//! thread.
 
 use std::cmp::Reverse;
 
-/// HookList one thread may have; who registers one in every request comes to this.
+/// Hooks of one thread; a handler that registers one in every request reaches this limit.
 pub const MAX_HOOKS: usize = 1000;
 
 type HookOrder = (Reverse<i64>, u64);
 
-/// The hooks of a thread. `T` is what PHP calls.
+/// The hooks of a thread; `T` is the callable.
 #[derive(Debug)]
 pub struct HookList<T> {
     list: Vec<(HookOrder, T)>,
     newest: u64,
 }
 
-/// How far the run after one request has come.
+/// The position of the run after one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HookRun {
     newest: u64,
@@ -41,8 +41,8 @@ impl<T> Default for HookList<T> {
 }
 
 impl<T: Copy> HookList<T> {
-    /// Adds a hook: those of higher priority run first, equal ones in the order in which they came.
-    /// Gives its id, or `None` where there are [`MAX_HOOKS`].
+    /// Adds a hook and returns its id, or `None` if there are [`MAX_HOOKS`]. Higher priorities run first, equal ones in
+    /// the order in which they were added.
     pub fn add(&mut self, priority: i64, hook: T) -> Option<u64> {
         if self.list.len() >= MAX_HOOKS {
             return None;
@@ -54,30 +54,30 @@ impl<T: Copy> HookList<T> {
         Some(self.newest)
     }
 
-    /// Takes a hook out.
+    /// Removes a hook.
     pub fn remove(&mut self, id: u64) -> Option<T> {
         let at = self.list.iter().position(|((_, other), _)| *other == id)?;
         Some(self.list.remove(at).1)
     }
 
-    /// Takes any hook out, until there is none.
+    /// Removes the last hook.
     pub fn pop(&mut self) -> Option<T> {
         self.list.pop().map(|(_, hook)| hook)
     }
 
-    /// How many there are.
+    /// The number of hooks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no hooks.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Begins a run of those that are there now.
+    /// Starts a run of the present hooks.
     #[must_use]
     pub fn start(&self) -> HookRun {
         HookRun {
@@ -86,14 +86,14 @@ impl<T: Copy> HookList<T> {
         }
     }
 
-    /// The next hook of a run, which counts as run from here on.
+    /// Returns the next hook of a run, which counts as run from here on.
     pub fn next(&self, run: &mut HookRun) -> Option<T> {
         let (order, hook) = self.rest(run).next()?;
         run.after = Some(*order);
         Some(*hook)
     }
 
-    /// How many hooks of a run have not run yet.
+    /// The number of hooks of a run that have not run yet.
     #[must_use]
     pub fn left(&self, run: &HookRun) -> usize {
         self.rest(run).count()
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn higher_priorities_run_first_and_equal_ones_in_their_order() {
+    fn hooks_run_by_priority_then_in_order_of_addition() {
         let mut hooks = HookList::default();
         for (priority, name) in [(0, "a"), (10, "b"), (0, "c"), (-5, "d"), (10, "e")] {
             hooks.add(priority, name).unwrap();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_leaves_out_what_is_removed_or_added_meanwhile() {
+    fn a_run_skips_hooks_removed_or_added_meanwhile() {
         let mut hooks = HookList::default();
         let ids: Vec<_> = ["a", "b", "c"]
             .map(|name| hooks.add(0, name).unwrap())
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_not_more_than_anybody_needs() {
+    fn the_number_of_hooks_is_bounded() {
         let mut hooks = HookList::default();
         for _ in 0..MAX_HOOKS {
             assert!(hooks.add(0, ()).is_some());

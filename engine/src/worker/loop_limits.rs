@@ -1,17 +1,17 @@
-//! When a worker's loop is to end by itself, so that its process starts afresh. On PHP's thread.
+//! Limits after which a worker's loop ends by itself, so that its process is restarted. Runs on PHP's thread.
 
 use std::fmt;
 
-/// What a loop may do; 0 everywhere: as long as the runtime lets it.
+/// The limits of a loop; 0 for no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LoopLimits {
-    /// Requests it may serve; 0: any number.
+    /// Requests that it serves.
     pub requests: u64,
-    /// Bytes that PHP may hold from the system after a request; 0: any number.
+    /// Bytes that PHP holds from the system after a request.
     pub memory: u64,
 }
 
-/// Which of them is reached.
+/// A limit that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoopLimit {
     /// The number of requests.
@@ -21,7 +21,7 @@ pub enum LoopLimit {
 }
 
 impl LoopLimits {
-    /// Looks at a loop that has served so many requests, and whose PHP holds so many bytes.
+    /// The limit that is reached after `served` requests, with `memory` bytes held.
     #[must_use]
     pub fn reached(self, served: u64, memory: usize) -> Option<LoopLimit> {
         if self.requests != 0 && served >= self.requests {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loop_ends_at_its_number_of_requests_and_beyond_its_memory() {
+    fn a_loop_ends_at_its_requests_and_above_its_memory() {
         let limits = LoopLimits {
             requests: 3,
             memory: 100,
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_it_never_does() {
+    fn a_loop_without_limits_never_ends() {
         assert_eq!(LoopLimits::default().reached(u64::MAX, usize::MAX), None);
     }
 }

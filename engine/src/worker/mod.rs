@@ -1,16 +1,16 @@
-//! What is pure about worker mode: where a request begins and ends, its id, what the runtime is called,
-//! and the figures of a process. The extension feeds events in and does what comes out.
+//! The part of worker mode that needs no PHP: where a request begins and ends, its id, the runtime, statistics. The
+//! extension reports events and applies the effects.
 //!
 //! * [`request_state`] the state machine of one PHP thread.
 //! * [`request_id`] ids that come with a request, and those that are made.
-//! * [`mode`] the names of the runtimes.
-//! * [`hooks`] what runs after each request, in its order.
-//! * [`residue`] what requests leave behind: kinds, counts, what was told.
-//! * [`loop_limits`] when a loop ends by itself.
-//! * [`leaks`] what grows from request to request.
+//! * [`mode`] the runtimes by name.
+//! * [`hooks`] reset hooks in their order.
+//! * [`residue`] kinds of residue, their actions and counts.
+//! * [`loop_limits`] limits after which a loop ends by itself.
+//! * [`leaks`] state that grows from request to request.
 //! * [`registry`] all workers of the host, in a segment.
-//! * [`trend`] where the memory of a loop is going.
-//! * [`goridge_frames`] RoadRunner's requests, as a worker reads them.
+//! * [`trend`] the trend of a loop's memory.
+//! * [`goridge_frames`] RoadRunner's frames.
 //! * [`request_stats`] counts and durations of all threads of a process.
 
 pub mod goridge_frames;

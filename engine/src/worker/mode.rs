@@ -1,4 +1,4 @@
-//! What the runtime is called, from PHP's server API and what the environment says.
+//! The runtimes, detected from PHP's server API and the environment.
 
 use std::fmt;
 
@@ -22,9 +22,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// From the name of the server API. `is_worker`: FrankenPHP runs a worker script; `has_relay`:
-    /// RoadRunner's `RR_MODE` is set. `worker_override` is `CADDY_WORKER_MODE`, which says whether to treat the
-    /// process as a worker.
+    /// The runtime of a server API. `is_worker`: FrankenPHP runs a worker script; `has_relay`: RoadRunner's `RR_MODE` is
+    /// set; `worker_override`: `CADDY_WORKER_MODE`, which forces worker mode on or off.
     #[must_use]
     pub fn from_sapi(
         sapi: &str,
@@ -43,13 +42,13 @@ impl Mode {
         }
     }
 
-    /// Whether requests share a process's memory here, by the runtime's own nature.
+    /// Whether requests of this runtime share a process's memory.
     #[must_use]
     pub const fn is_worker(self) -> bool {
         matches!(self, Self::FrankenPhpWorker | Self::RoadRunner)
     }
 
-    /// What `CADDY_WORKER_MODE` says: `true` and `false` only, as its source has it.
+    /// Parses `CADDY_WORKER_MODE`: `true` and `false` only, as in its source.
     #[must_use]
     pub fn parse_worker_override(text: &[u8]) -> Option<bool> {
         match text {
@@ -59,7 +58,7 @@ impl Mode {
         }
     }
 
-    /// All of them.
+    /// All runtimes, in the order of their codes.
     const ALL: [Self; 7] = [
         Self::FrankenPhpWorker,
         Self::FrankenPhp,
@@ -70,7 +69,7 @@ impl Mode {
         Self::Other,
     ];
 
-    /// Its number where processes tell each other, which never changes.
+    /// The code in the worker registry, which never changes.
     #[must_use]
     pub fn code(self) -> u64 {
         Self::ALL
@@ -79,7 +78,7 @@ impl Mode {
             .unwrap_or_default() as u64
     }
 
-    /// The one of this number; [`Self::Other`], where a later version has told.
+    /// The runtime of a code; [`Self::Other`] for that of a later version.
     #[must_use]
     pub fn from_code(number: u64) -> Self {
         usize::try_from(number)
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_switch_says_whether_to_treat_it_as_a_worker() {
+    fn caddy_worker_mode_overrides_the_runtime() {
         assert_eq!(
             Mode::from_sapi("frankenphp", true, false, Some(false)),
             Mode::FrankenPhp

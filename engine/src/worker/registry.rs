@@ -1,12 +1,11 @@
-//! All workers of the host, seen from any of them: one segment with a slot for each PHP thread that serves
-//! requests. A slot belongs to the thread that took it, which alone stores into it; readers take no lock. It
-//! names the presence of its process, by which everybody knows whether it is_alive. What dies anywhere in between
-//! is cleared by whoever looks next: a slot is taken by one atomic step that names its owner, is shown by another
-//! one when it is filled, and nothing else has to be whole.
+//! Registry of all workers of the host: a segment with a slot for each PHP thread that serves requests. Only the
+//! owning thread stores into its slot; readers take no lock. A slot names the presence of its process, so any process
+//! can tell that the owner is dead and clear it: a slot is acquired by one atomic store of its owner, and published by
+//! another one when it is filled, so a crash in between leaves nothing inconsistent.
 //!
-//! Layout of `workers-v1.seg`, words of eight bytes in little-endian order: slots of 32 words. Word 0: the
-//! owner, 0 for nobody; word 1: the owner again, once the slot is filled; word 2: counts the takings; the others
-//! are those of [`WorkerField`]. The name has the version, and the file's size its capacity.
+//! Layout of `workers-v1.seg`, in little-endian words of eight bytes: slots of 32 words. Word 0: the owner, 0 for a
+//! free slot; word 1: the owner again, once the slot is published; word 2: the number of acquisitions; then the words
+//! of [`WorkerField`]. The file's name has the version, its size the capacity.
 
 use std::{
     io,
@@ -26,46 +25,46 @@ use crate::{
     },
 };
 
-/// Threads that one host can show; of further ones only the others know nothing.
+/// Slots of the segment; further threads of the host are not listed.
 const MAX_WORKERS: usize = 1024;
-/// Words of a slot.
+/// Words in a slot.
 const SLOT_WORDS: usize = 32;
 const PUBLISHED_WORD: usize = 1;
 const GENERATION_WORD: usize = 2;
 /// The first of [`WorkerField`].
 const FIELDS_START: usize = 3;
 
-/// What a slot tells, in the order of its words.
+/// A value in a slot, in the order of its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum WorkerField {
-    /// The thread's number, as the system has it.
+    /// The system's id of the thread.
     Thread,
-    /// When it took the slot, in milliseconds since 1970.
+    /// When the slot was acquired, in milliseconds since 1970.
     RegisteredMs,
-    /// The runtime: [`super::Mode::number`].
+    /// The runtime: [`super::Mode::code`].
     Mode,
-    /// When its request began, in milliseconds since 1970; 0 between two.
+    /// When the current request began, in milliseconds since 1970; 0 between two requests.
     RequestStartedMs,
-    /// When the last one ended.
+    /// When the last request ended, in milliseconds since 1970.
     RequestEndedMs,
     /// Requests that have ended on the thread.
     Requests,
-    /// Microseconds of the last one.
+    /// The duration of the last request, in microseconds.
     LastDurationUs,
-    /// Microseconds that half of its process's requests did not exceed, lately.
+    /// The median duration of the process's requests, in microseconds.
     P50Us,
-    /// And 99 of 100.
+    /// The 99th percentile of them.
     P99Us,
-    /// Bytes of PHP's memory.
+    /// Bytes that PHP holds from the system.
     Memory,
-    /// The most of it.
+    /// The peak of these bytes.
     PeakMemory,
-    /// What it was when the request began.
+    /// These bytes when the request began.
     BaselineMemory,
-    /// How often PHP has started anew in the process.
+    /// How often PHP has restarted in the process.
     Restarts,
-    /// Things that the last request which was looked at has left behind.
+    /// Leaks at the last check.
     Leaks,
 }
 
@@ -74,12 +73,12 @@ const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(0, MAX_WORKERS, SLOT_WORDS);
 const FIELDS: usize = WorkerField::Leaks as usize + 1;
 const _: () = assert!(FIELDS_START + FIELDS <= SLOT_WORDS);
 
-/// The name of a process's presence as a number: `<pid>-<8 hex digits>.json`.
+/// A process by the name of its presence, `<pid>-<8 hex digits>.json`, as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ProcessId(u64);
 
 impl ProcessId {
-    /// From the name of a presence; `None`: it is no such name.
+    /// Parses the name of a presence; returns `None` for any other name.
     #[must_use]
     pub fn from_presence(presence: &str) -> Option<Self> {
         let (pid, random) = presence.strip_suffix(".json")?.split_once('-')?;
@@ -90,33 +89,33 @@ impl ProcessId {
         (pid != 0).then_some(Self(u64::from(pid) << 32 | u64::from(random)))
     }
 
-    /// The name of the presence.
+    /// The name of the process's presence.
     #[must_use]
     pub fn presence_name(self) -> String {
         format!("{}-{:08x}.json", self.pid(), self.0 as u32)
     }
 
-    /// The process, in its own namespace.
+    /// The pid, in the process's own namespace.
     #[must_use]
     pub const fn pid(self) -> u32 {
         (self.0 >> 32) as u32
     }
 }
 
-/// See the head of the file.
+/// The mapped segment.
 #[derive(Debug)]
 pub struct WorkerRegistry(Segment);
 
-/// A worker that is_alive.
+/// A copy of a published slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerRecord {
-    /// Whose it is.
+    /// The process that owns the slot.
     pub owner: ProcessId,
     fields: [u64; FIELDS],
 }
 
 impl WorkerRecord {
-    /// What it tells.
+    /// The value of a field.
     #[must_use]
     pub fn get(&self, field: WorkerField) -> u64 {
         self.fields.get(field as usize).copied().unwrap_or(0)
@@ -124,10 +123,10 @@ impl WorkerRecord {
 }
 
 impl WorkerRegistry {
-    /// The one in `run_dir`, made where there is none.
+    /// Opens the registry in `run_dir`; creates it if there is none.
     ///
     /// # Errors
-    /// The system's; what stands there is none.
+    /// The system's; the file is no registry.
     pub fn open(run_dir: &Path) -> io::Result<Self> {
         let path = run_dir.join("workers-v1.seg");
         let opened = Segment::open_or_create(&path, MAX_WORKERS * SLOT_WORDS * 8, |_| {});
@@ -149,7 +148,7 @@ impl WorkerRegistry {
         }
     }
 
-    /// Takes a slot for a thread. `is_alive` tells of others' presences. `None`: all are taken by the living.
+    /// Acquires a slot for a thread. Returns `None` if live processes own all slots; `is_alive` checks a presence.
     pub fn acquire(
         self: &Arc<Self>,
         owner: ProcessId,
@@ -178,22 +177,22 @@ impl WorkerRegistry {
         })
     }
 
-    /// Clears the slots of the dead.
+    /// Frees the slots of dead processes.
     fn clear_dead(&self, is_alive: &dyn Fn(ProcessId) -> bool) {
         OWNER_SLOTS.release_dead(&self.0, &|owner| is_alive(ProcessId(owner)));
     }
 
-    /// All that live; the slots of others are cleared.
+    /// Lists all live workers, and frees the slots of dead ones.
     pub fn list(&self, is_alive: &dyn Fn(ProcessId) -> bool) -> Vec<WorkerRecord> {
         self.clear_dead(is_alive);
         let mut found: Vec<WorkerRecord> = (0..MAX_WORKERS)
             .filter_map(|slot| self.read(slot))
             .collect();
-        found.sort_by_key(|entry| (entry.owner.0, entry.get(WorkerField::Thread)));
+        found.sort_by_key(|worker| (worker.owner.0, worker.get(WorkerField::Thread)));
         found
     }
 
-    /// What a slot tells, unless it is empty, or taken anew meanwhile.
+    /// Copies a slot; `None` if it is free, not published, or acquired anew meanwhile.
     fn read(&self, slot: usize) -> Option<WorkerRecord> {
         let owner = OWNER_SLOTS.owner(&self.0, slot);
         let taken = self.load(slot, GENERATION_WORD, Ordering::Relaxed);
@@ -215,8 +214,7 @@ impl WorkerRegistry {
     }
 }
 
-/// The slot of a thread. Given back when it is dropped; a forked child's copy is its parent's, and does
-/// nothing.
+/// A thread's own slot. Dropping it frees the slot; a forked child's copy belongs to its parent and does nothing.
 #[derive(Debug)]
 pub struct WorkerSlot {
     registry: Arc<WorkerRegistry>,
@@ -226,20 +224,20 @@ pub struct WorkerSlot {
 }
 
 impl WorkerSlot {
-    /// Whether it is this process's, and nobody has taken it for one of the dead.
+    /// Whether the slot is this process's still: a process that found the presence missing may have freed it.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         self.generation == fork::generation()
             && self.registry.load(self.slot, OWNER, Ordering::Relaxed) == self.owner.0
     }
 
-    /// Whose presence it names.
+    /// The process that the slot names.
     #[must_use]
     pub fn owner(&self) -> ProcessId {
         self.owner
     }
 
-    /// Tells something.
+    /// Stores a value.
     #[inline]
     pub fn set(&self, field: WorkerField, value: u64) {
         let word = FIELDS_START + field as usize;
@@ -247,7 +245,7 @@ impl WorkerSlot {
             .store(self.slot, word, value, Ordering::Relaxed);
     }
 
-    /// Shows the slot to the others, when it tells who this is.
+    /// Makes the slot visible to other processes, when its first values are stored.
     pub fn publish(&self) {
         let owner = self.owner.0;
         self.registry

@@ -1,11 +1,10 @@
-//! The id of a request: the one that came with it, where it is valid, else one that is made (UUID
-//! version 7, RFC 9562: sortable by time). What comes from outside ends in logs and headers, so only
-//! harmless characters are taken.
+//! The id of a request: the one in its headers if that is valid, else a new one (UUID version 7, RFC 9562: sortable
+//! by time). Ids end in logs and headers, so only harmless characters are accepted from outside.
 
-/// The longest id that is taken from outside.
+/// Bytes of an id from outside.
 const MAX_LENGTH: usize = 128;
 
-/// An `X-Request-Id`, where it is fit to be passed on: 1 to 128 letters, digits and `-_.:+/=@`.
+/// Validates an `X-Request-Id`: 1 to 128 letters, digits and `-_.:+/=@`.
 #[must_use]
 pub fn from_header(value: &[u8]) -> Option<&str> {
     let value = std::str::from_utf8(value).ok()?.trim();
@@ -50,7 +49,7 @@ mod tests {
     use crate::uuid;
 
     #[test]
-    fn an_id_from_outside_is_taken_where_it_is_harmless() {
+    fn only_harmless_ids_are_accepted() {
         assert_eq!(from_header(b"abc-123"), Some("abc-123"));
         assert_eq!(from_header(b" 7f:a/b=@+_. "), Some("7f:a/b=@+_."));
         for bad in [
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trace_id_is_that_of_the_standards_example() {
+    fn the_standards_example_has_its_trace_id() {
         let good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(
             from_traceparent(good),
@@ -92,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_made_id_is_fit_to_be_passed_on(ms: u64) {
+        fn a_new_id_is_valid(ms: u64) {
             let id = uuid::v7(ms).unwrap().to_string();
             prop_assert_eq!(from_header(id.as_bytes()), Some(id.as_str()));
         }

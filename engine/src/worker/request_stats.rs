@@ -1,17 +1,17 @@
-//! RequestCounts and durations of the requests of one process, all its threads together. Atomics only, each
-//! added to once a request: no thread waits for another, and a forked child may empty them at once.
+//! Counts and durations of the requests of one process, all its threads together. Atomics only, a few additions per
+//! request: no thread waits for another, and a forked child may clear everything.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-/// Parts into which each doubling of a duration is cut: a percentile is right to one part in 16.
+/// Histogram buckets for each doubling of a duration: a percentile is exact to one part in 16.
 const BUCKETS_PER_DOUBLING: usize = 16;
 /// Doublings of a microsecond; the last one holds all that is longer than an hour.
 const MAX_DOUBLINGS: usize = 32;
 
-/// See the head of the file.
+/// Statistics of one process.
 pub struct RequestStats {
     begun: AtomicU64,
     ended: AtomicU64,
@@ -22,7 +22,7 @@ pub struct RequestStats {
     durations: [AtomicU64; BUCKETS_PER_DOUBLING * MAX_DOUBLINGS],
 }
 
-/// What was counted.
+/// A copy of the statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestCounts {
     /// Requests that have begun.
@@ -31,20 +31,20 @@ pub struct RequestCounts {
     pub ended: u64,
     /// Reset hooks that have run.
     pub hooks_run: u64,
-    /// Those of them that have thrown.
+    /// Reset hooks that have thrown.
     pub hooks_failed: u64,
-    /// Those that should have run and could not.
+    /// Reset hooks that could not run after their request.
     pub hooks_skipped: u64,
-    /// How long the last one took.
+    /// The duration of the last request.
     pub last: Duration,
-    /// What half of them did not exceed.
+    /// The median duration.
     pub p50: Duration,
-    /// What 99 of 100 did not exceed.
+    /// The 99th percentile of the durations.
     pub p99: Duration,
 }
 
 impl RequestStats {
-    /// Nothing counted yet.
+    /// Statistics without any request.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -58,12 +58,12 @@ impl RequestStats {
         }
     }
 
-    /// A request has begun.
+    /// Counts a request that begins.
     pub fn begin(&self) {
         self.begun.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request has ended.
+    /// Counts a request that ends after `took`.
     pub fn end(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.last_us.store(us, Ordering::Relaxed);
@@ -73,20 +73,20 @@ impl RequestStats {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A reset hook has run; `failed`: it has thrown.
+    /// Counts a reset hook that has run; `failed`: it has thrown.
     pub fn hook(&self, failed: bool) {
         self.hooks_run.fetch_add(1, Ordering::Relaxed);
         self.hooks_failed
             .fetch_add(failed.into(), Ordering::Relaxed);
     }
 
-    /// HookList that should have run after a request, and could not.
+    /// Counts reset hooks that could not run after a request.
     pub fn skip(&self, hooks: usize) {
         self.hooks_skipped
             .fetch_add(hooks as u64, Ordering::Relaxed);
     }
 
-    /// What was counted so far.
+    /// Copies the statistics.
     #[must_use]
     pub fn counts(&self) -> RequestCounts {
         let ended = self.ended.load(Ordering::Relaxed);
@@ -119,7 +119,7 @@ impl RequestStats {
         Duration::ZERO
     }
 
-    /// Forgets all: in a forked child, with atomics only.
+    /// Clears everything, in a forked child: atomics only.
     pub fn reset(&self) {
         self.begun.store(0, Ordering::Relaxed);
         self.ended.store(0, Ordering::Relaxed);
@@ -139,7 +139,7 @@ impl Default for RequestStats {
     }
 }
 
-/// The cell of a duration: exact below `BUCKETS_PER_DOUBLING`, then `BUCKETS_PER_DOUBLING` cells a doubling.
+/// The bucket of a duration: exact below `BUCKETS_PER_DOUBLING`, then that many buckets for each doubling.
 fn bucket_of(us: u64) -> usize {
     const BITS: u32 = BUCKETS_PER_DOUBLING.trailing_zeros();
     let Some(high) = us.checked_ilog2().filter(|high| *high >= BITS) else {
@@ -150,7 +150,7 @@ fn bucket_of(us: u64) -> usize {
         .min(BUCKETS_PER_DOUBLING * MAX_DOUBLINGS - 1)
 }
 
-/// The longest duration in a cell.
+/// The longest duration of a bucket.
 fn bucket_max(index: usize) -> u64 {
     if index < BUCKETS_PER_DOUBLING {
         return index as u64;
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_those_of_what_was_measured() {
+    fn percentiles_match_the_measured_durations() {
         let stats = RequestStats::new();
         assert_eq!(stats.counts().p99, Duration::ZERO);
         for ms in 1..=1000 {
@@ -190,13 +190,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cell_holds_its_duration_within_a_sixteenth(us in 0u64..(1 << 35)) {
+        fn a_bucket_is_exact_to_one_sixteenth(us in 0u64..(1 << 35)) {
             let bucket_max = bucket_max(bucket_of(us));
             prop_assert!(bucket_max >= us && bucket_max - us <= us / 16, "{us} → {bucket_max}");
         }
 
         #[test]
-        fn any_duration_has_a_cell(us: u64) {
+        fn any_duration_has_a_bucket(us: u64) {
             prop_assert!(bucket_of(us) < BUCKETS_PER_DOUBLING * MAX_DOUBLINGS);
         }
     }

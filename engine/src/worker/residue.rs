@@ -1,7 +1,6 @@
-//! What requests leave behind of PHP's own state: its kinds, how often it was found, and which names have
-//! been logged of. Who leaves something behind does so in every request, so a name is logged once a process, and
-//! counted each time. Atomics only: PHP's threads never wait for each other here, and a forked child may
-//! empty all at once.
+//! Residue: PHP state that a request has changed and left. Its kinds, the action for each, and statistics. A handler
+//! that leaves residue does so in every request, so an item is logged once per process and counted each time.
+//! Atomics only: PHP's threads never wait for each other here, and a forked child may clear everything.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -10,7 +9,7 @@ use std::{
 
 use crate::config::ResetSet;
 
-/// What a request may leave behind.
+/// The kind of PHP state that a request may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResidueKind {
     /// A setting of PHP's: `ini_set`, `set_time_limit`, `error_reporting`.
@@ -32,7 +31,7 @@ pub enum ResidueKind {
 }
 
 impl ResidueKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Ini,
         Self::Handlers,
@@ -44,7 +43,7 @@ impl ResidueKind {
         Self::Environment,
     ];
 
-    /// The name in the log, in `Worker\status()`, and of those that may be reset in `worker.reset`.
+    /// The name in the log, in `Worker\status()`, and, for kinds that can be restored, in `worker.reset`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,40 +58,40 @@ impl ResidueKind {
         }
     }
 
-    /// Whether it is the process's and not the thread's: other threads are using it, so it is never put back.
+    /// Whether the state belongs to the whole process: other threads are using it, so it is never restored.
     #[must_use]
     pub const fn is_process_wide(self) -> bool {
         matches!(self, Self::Umask | Self::Locale | Self::Environment)
     }
 
-    /// What is done with it.
+    /// The action for a change, if the settings ask to restore the kinds `restored`.
     #[must_use]
-    pub fn action(self, wanted: ResetSet, is_first_request: bool) -> Action {
+    pub fn action(self, restored: ResetSet, is_first_request: bool) -> Action {
         match self {
-            // Who comes second would get the session of who came first.
-            Self::Session if wanted.contains(self.name()) => Action::Restored,
+            // Not even accepted from the first request: the next user would get the session of the one before.
+            Self::Session if restored.contains(self.name()) => Action::Restored,
             Self::Session => Action::Reported,
             _ if is_first_request => Action::Accepted,
             _ if self.is_process_wide() => Action::Reported,
-            _ if wanted.contains(self.name()) => Action::Restored,
+            _ if restored.contains(self.name()) => Action::Restored,
             _ => Action::Reported,
         }
     }
 }
 
-/// What becomes of something stats behind.
+/// The action for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// The next request finds it as it is.
+    /// Reported, and left as it is for the next request.
     Reported,
-    /// The first request of a worker is part of its start: frameworks set much when they are first needed.
+    /// Accepted as the application's own state: frameworks set much lazily, in a worker's first request.
     Accepted,
-    /// It is again as it was before the request.
+    /// Restored to the state before the request.
     Restored,
 }
 
 impl Action {
-    /// The word in the log.
+    /// The value of `fate` in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,19 +102,19 @@ impl Action {
     }
 }
 
-/// Names that are logged of, at most; who leaves more behind has been logged enough.
+/// Items that are logged per process; further ones are only counted.
 const MAX_LOGGED_NAMES: usize = 256;
 
-/// See the head of the file.
+/// Residue of all requests of a process: counts, and the items that were logged.
 pub struct ResidueStats {
     found: [AtomicU64; ResidueKind::ALL.len()],
     restored: AtomicU64,
-    /// Hashes of kind and name, 0 where the cell is free.
+    /// Hashes of kind and name; 0 for a free cell.
     logged: [AtomicU64; MAX_LOGGED_NAMES],
 }
 
 impl ResidueStats {
-    /// Nothing found yet.
+    /// Statistics without any residue.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -125,7 +124,7 @@ impl ResidueStats {
         }
     }
 
-    /// Counts one, and says whether it has to be logged: it is the first of its kind and name.
+    /// Counts a change, and returns whether to log it: it is the first one of its kind and name.
     pub fn count(&self, kind: ResidueKind, name: &[u8], action: Action) -> bool {
         if action != Action::Accepted {
             if let Some(found) = self.found.get(kind as usize) {
@@ -136,7 +135,7 @@ impl ResidueStats {
                 .fetch_add(is_restored.into(), Ordering::Relaxed);
         }
         let mut hasher = DefaultHasher::new();
-        // What the first request sets may be logged once more, when a later one sets it anew.
+        // An accepted item is logged once more when a later request changes it.
         (kind, action == Action::Accepted, name).hash(&mut hasher);
         self.insert(hasher.finish().max(1))
     }
@@ -154,7 +153,7 @@ impl ResidueStats {
         false
     }
 
-    /// How often something of a kind was stats behind by a request that was not a worker's first.
+    /// The number of changes of a kind, without those of workers' first requests.
     #[must_use]
     pub fn found(&self, kind: ResidueKind) -> u64 {
         self.found
@@ -162,13 +161,13 @@ impl ResidueStats {
             .map_or(0, |found| found.load(Ordering::Relaxed))
     }
 
-    /// How often it was put back.
+    /// The number of changes that were restored.
     #[must_use]
     pub fn restored(&self) -> u64 {
         self.restored.load(Ordering::Relaxed)
     }
 
-    /// Forgets all: in a forked child, with atomics only.
+    /// Clears everything, in a forked child: atomics only.
     pub fn reset(&self) {
         for cell in self.found.iter().chain(&self.logged) {
             cell.store(0, Ordering::Relaxed);
@@ -189,7 +188,7 @@ mod tests {
     use crate::config::RESETTABLE;
 
     #[test]
-    fn each_name_of_a_kind_is_told_once_and_counted_each_time() {
+    fn a_name_is_logged_once_and_counted_each_time() {
         let stats = ResidueStats::new();
         assert!(stats.count(ResidueKind::Ini, b"precision", Action::Reported));
         assert!(!stats.count(ResidueKind::Ini, b"precision", Action::Reported));
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_first_request_sets_is_told_and_not_counted() {
+    fn accepted_changes_are_logged_and_not_counted() {
         let stats = ResidueStats::new();
         assert!(stats.count(ResidueKind::Ini, b"precision", Action::Accepted));
         assert!(!stats.count(ResidueKind::Ini, b"precision", Action::Accepted));
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_who_leaves_thousands_of_names_behind_does_not_flood_the_log() {
+    fn logged_names_are_bounded() {
         let stats = ResidueStats::new();
         let logged = (0..10_000)
             .filter(|n: &u32| {
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_named_is_put_back_and_never_what_other_threads_use() {
+    fn only_named_kinds_of_the_thread_are_restored() {
         for kind in ResidueKind::ALL {
             let named = ResetSet::of(&[kind.name()]);
             let all = ResetSet::of(RESETTABLE);

@@ -1,17 +1,17 @@
-//! Where the memory of a loop is going: bytes a thousand requests, over the last of them. One number a request
-//! goes in and nothing is computed until it is asked for. On PHP's thread.
+//! The trend of a loop's memory: bytes per thousand requests, over the last of them. One number is added for each
+//! request, and nothing is computed until the trend is read. Runs on PHP's thread.
 //!
-//! What a request needs for a while, and what waits for PHP's collector, comes and goes; what is kept stays.
-//! So only memory without garbage counts, each point is the minimum of several requests, and the slope is the middle one
-//! of the slopes between all pairs of points (Theil and Sen): a third of the points may be wild without moving it.
+//! Temporary memory of a request, and garbage, come and go; leaked memory stays. So only memory without garbage
+//! counts, each point is the minimum of several requests, and the slope is the median of the slopes between all pairs
+//! of points (Theil and Sen): a third of the points may be outliers without changing it.
 
 use std::collections::VecDeque;
 
-/// Points that are kept.
+/// Points that are stored.
 const MAX_POINTS: usize = 64;
-/// Requests a point stands for at most, so that the newest ones count.
+/// Requests that one point covers, so that the newest requests count.
 const MAX_REQUESTS_PER_POINT: u64 = 256;
-/// Points without which nothing is said.
+/// Points that a slope needs.
 const MIN_POINTS: usize = 8;
 
 /// The minimum memory of some requests.
@@ -19,20 +19,20 @@ const MIN_POINTS: usize = 8;
 struct Point {
     /// Requests before the first of them.
     from: u64,
-    /// The request whose memory it is.
+    /// The request with the minimum.
     at: u64,
     bytes: u64,
 }
 
-/// See the head of the file.
+/// The points of a loop.
 #[derive(Debug, Clone)]
 pub struct MemoryTrend {
     points: VecDeque<Point>,
-    /// Requests a point stands for.
+    /// Requests that one point covers.
     requests_per_point: u64,
     /// Requests so far.
     requests: u64,
-    /// Those of the point that is being made, and the minimum of them so far.
+    /// Requests before the point under way, and its minimum so far.
     from: u64,
     minimum: Option<Point>,
 }
@@ -56,7 +56,7 @@ impl MemoryTrend {
         }
     }
 
-    /// A request has ended with so many bytes in use; `None`: some of them may be garbage.
+    /// Adds a request that has ended with `bytes` in use; `None` if some of them may be garbage.
     #[inline]
     pub fn add(&mut self, bytes: Option<u64>) {
         self.requests += 1;
@@ -89,7 +89,7 @@ impl MemoryTrend {
         self.points.push_back(point);
     }
 
-    /// Two points become one, so that as many stand for twice as many requests.
+    /// Merges each two points, so that as many points cover twice as many requests.
     fn halve(&mut self) {
         let (pairs, _) = self.points.make_contiguous().as_chunks::<2>();
         self.points = pairs
@@ -106,14 +106,14 @@ impl MemoryTrend {
         self.requests_per_point *= 2;
     }
 
-    /// Requests that the trend is about.
+    /// Requests that the trend covers.
     #[must_use]
     pub fn requests(&self) -> u64 {
         let first = self.points.front();
         first.map_or(0, |point| self.requests - point.from)
     }
 
-    /// Bytes a thousand requests; `None`: there were too few.
+    /// Bytes per thousand requests; `None` if there were too few.
     #[must_use]
     pub fn slope(&self) -> Option<f64> {
         let count = self.points.len();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_bytes_a_request_are_a_thousand_times_that() {
+    fn steady_growth_has_its_slope() {
         for requests in [8, 63, 64, 65, 200, 5000] {
             let slope = slope_of((0..requests).map(|at| (1 << 20) + at * 24));
             assert!((slope / 24_000.0 - 1.0).abs() < 0.05, "{requests}: {slope}");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_that_comes_and_goes_is_no_trend() {
+    fn temporary_memory_is_no_trend() {
         let slope = slope_of((0..40_000).map(|at| (1 << 20) + at % 700 * 1000));
         assert!(slope.abs() < 60_000.0, "{slope}");
         let calm = slope_of((0..5000).map(|at| (1 << 20) + if at % 9 == 0 { 1 << 20 } else { 0 }));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_about_no_more_requests_than_there_were() {
+    fn a_trend_covers_no_more_requests_than_there_were() {
         let mut trend = MemoryTrend::default();
         for requests in 1..10_000 {
             trend.add((requests % 3 == 0).then_some(requests));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_may_be_garbage_is_no_growth() {
+    fn memory_that_may_be_garbage_does_not_count() {
         let mut trend = MemoryTrend::default();
         for request in 0..300u64 {
             // Each request leaves garbage, and every tenth one is after a collection.
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_long_ago_is_forgotten() {
+    fn old_growth_is_forgotten() {
         let grown = (0..1000).map(|at| at * 1000);
         let slope = slope_of(grown.chain(std::iter::repeat_n(1_000_000, 40_000)));
         assert!(slope.abs() < f64::EPSILON, "{slope}");

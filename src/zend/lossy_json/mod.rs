@@ -1,8 +1,8 @@
-//! An array from PHP as JSON, whatever it holds: an error report must not fail for its content. What has no place
-//! in JSON is replaced, what is too deep or too long is cut, and both are marked. On PHP's threads.
+//! Converts any array from PHP to JSON text: an error report must not fail because of its contents. Values that JSON
+//! cannot represent are replaced, values that are too deep or too long are truncated, and both are marked.
 //!
-//! Objects may run PHP code (`jsonSerialize()`, `format()`), which may end the script in the middle: PHP jumps over
-//! the frames then. So the texts are state of the thread, and a frame holds nothing with a destructor.
+//! Objects may run PHP code (`jsonSerialize()`, `format()`), which may end the script: PHP then jumps over the frames
+//! here. So the texts are state of the thread, and no frame holds a value with a destructor. Runs on PHP's threads.
 
 mod objects;
 
@@ -20,15 +20,15 @@ use super::{
 };
 use crate::thread_state::thread_state;
 
-/// How deep it may nest; a stack frame's variables begin at the eighth level.
+/// Levels of nesting; in an error report a stack frame's variables begin at the eighth.
 const MAX_DEPTH: usize = 32;
-/// How many elements it may have in all.
+/// Elements at all levels.
 const MAX_ELEMENTS: usize = 50_000;
-/// How many bytes one text may have.
+/// Bytes of one string.
 const MAX_TEXT: usize = 64 << 10;
-/// How many bytes all of it may have, as JSON. Sentry refuses events above 1 MiB.
+/// Bytes of the JSON text. Sentry refuses events above 1 MiB.
 const MAX_BYTES: usize = 960 << 10;
-/// Marks what was cut or replaced.
+/// Marks truncated and replaced values.
 const MARK: &str = "…";
 
 thread_state! {
@@ -46,7 +46,7 @@ pub fn thread_shutdown() {
     TEXTS.replace(Vec::new());
 }
 
-/// An array from PHP as the text of a JSON object.
+/// Converts an array to the text of a JSON object.
 ///
 /// # Errors
 /// PHP code of an object has ended the script (`exit()`).
@@ -55,24 +55,24 @@ pub fn object(table: &HashTable) -> Result<String, Thrown> {
         texts.push(String::with_capacity(1024));
         texts.len() - 1
     });
-    let mut walk = Walk {
+    let mut writer = JsonWriter {
         at,
         elements: MAX_ELEMENTS,
         ended: false,
     };
-    walk.members(table, true, None);
+    writer.members(table, true, None);
     let text = TEXTS.with(|texts| {
         let text = texts.get_mut(at).map(std::mem::take);
         texts.truncate(at);
         text
     });
-    match walk.ended {
+    match writer.ended {
         true => Err(Thrown::Pending),
         false => Ok(text.unwrap_or_default()),
     }
 }
 
-/// The arrays and objects that a value stands in, the innermost first.
+/// The arrays and objects around a value, the innermost first.
 #[derive(Clone, Copy)]
 struct Holder<'a> {
     address: usize,
@@ -90,16 +90,16 @@ impl Holder<'_> {
 }
 
 #[derive(Clone, Copy)]
-struct Walk {
-    /// Where the text lies.
+struct JsonWriter {
+    /// The index of the text in the thread's state.
     at: usize,
-    /// How many elements may follow.
+    /// Elements that may follow.
     elements: usize,
     /// PHP code has ended the script.
     ended: bool,
 }
 
-impl Walk {
+impl JsonWriter {
     fn write<R>(&self, write: impl FnOnce(&mut String) -> R) -> Option<R> {
         TEXTS.with(|texts| texts.get_mut(self.at).map(write))
     }
@@ -112,31 +112,31 @@ impl Walk {
         self.write(|text| text.len()).unwrap_or(MAX_BYTES)
     }
 
-    /// A text of ours.
+    /// Writes a string of ours.
     fn plain(&self, text: &str) {
         self.write(|json| quote(json, text));
     }
 
-    /// A text of PHP's, with U+FFFD for what is no UTF-8.
+    /// Writes a string of PHP's, with U+FFFD for invalid UTF-8.
     fn text(&self, bytes: &[u8]) {
         let begin = self.length();
-        let room = MAX_BYTES.saturating_sub(begin);
-        self.cut(bytes, room.min(MAX_TEXT));
+        let space = MAX_BYTES.saturating_sub(begin);
+        self.write_truncated(bytes, space.min(MAX_TEXT));
         // Escaped, a byte may become six.
         if self.length() > MAX_BYTES {
             self.write(|json| json.truncate(begin));
-            self.cut(bytes, (room / 6).min(MAX_TEXT));
+            self.write_truncated(bytes, (space / 6).min(MAX_TEXT));
         }
     }
 
-    fn cut(&self, bytes: &[u8], room: usize) {
-        if bytes.len() <= room {
+    fn write_truncated(&self, bytes: &[u8], limit: usize) {
+        if bytes.len() <= limit {
             self.write(|json| quote(json, &String::from_utf8_lossy(bytes)));
             return;
         }
-        let mut end = room;
+        let mut end = limit;
         // Not in the middle of a character.
-        while end > 0 && end + 4 > room && bytes.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        while end > 0 && end + 4 > limit && bytes.get(end).is_some_and(|byte| byte & 0xc0 == 0x80) {
             end -= 1;
         }
         let start = String::from_utf8_lossy(bytes.get(..end).unwrap_or_default());
@@ -157,14 +157,14 @@ impl Walk {
         if Holder::depth(holder) >= MAX_DEPTH {
             return self.plain(&format!("{MARK} (array of {})", table.nNumOfElements));
         }
-        // PHP code below may change the variable, and must not change the array under us.
-        let kept = OwnedZval::new(value);
+        // PHP code below may change the variable: the reference makes it change a copy.
+        let held = OwnedZval::new(value);
         let here = Holder {
             address,
             outer: holder,
         };
         self.members(table, false, Some(&here));
-        kept.release();
+        held.release();
     }
 
     fn members(&mut self, table: &HashTable, is_event: bool, holder: Option<&Holder<'_>>) {
@@ -223,12 +223,12 @@ impl Walk {
                 IS_ARRAY => self.array(value, holder),
                 IS_OBJECT => self.object(value, holder),
                 _ => {
-                    let kind = ffi::zend_rsrc_list_get_rsrc_type(value.value.res);
-                    let kind = match kind.is_null() {
+                    let type_name = ffi::zend_rsrc_list_get_rsrc_type(value.value.res);
+                    let type_name = match type_name.is_null() {
                         true => "unknown".into(),
-                        false => std::ffi::CStr::from_ptr(kind).to_string_lossy(),
+                        false => std::ffi::CStr::from_ptr(type_name).to_string_lossy(),
                     };
-                    self.plain(&format!("resource ({kind})"));
+                    self.plain(&format!("resource ({type_name})"));
                 }
             }
         }

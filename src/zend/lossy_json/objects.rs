@@ -1,9 +1,9 @@
-//! Objects in an event: by the interface that says what they are as text, else by the name of their class. May run PHP
-//! code; what it throws is dropped.
+//! Objects in an event: converted by `JsonSerializable` or `DateTimeInterface`, else by the name of their class. May
+//! run PHP code; its exceptions are dropped.
 
 use ext_php_rs::ffi::{instanceof_function_slow, zend_class_entry, zend_object, zval};
 
-use super::{Holder, MAX_DEPTH, Walk};
+use super::{Holder, JsonWriter, MAX_DEPTH};
 use crate::zend::{
     call, ffi, interrupt,
     owned::OwnedZval,
@@ -13,7 +13,7 @@ use crate::zend::{
 /// `ZEND_ACC_ENUM`
 const ENUM: u32 = 1 << 28;
 
-impl Walk {
+impl JsonWriter {
     pub(super) fn object(&mut self, value: &zval, holder: Option<&Holder<'_>>) {
         // SAFETY: the type says that it is an object; its class outlives it.
         let (object, class) = unsafe { (value.value.obj, (*value.value.obj).ce) };
@@ -51,7 +51,7 @@ impl Walk {
         }
     }
 
-    /// The value of an enum's case, else its name.
+    /// The value of an enum's case, or its name.
     fn case(&mut self, object: *mut zend_object, class: *mut zend_class_entry) {
         // SAFETY: a live class of an enum.
         let is_backed = unsafe { (*class).enum_backing_type != 0 };
@@ -65,11 +65,11 @@ impl Walk {
     fn class_name(&self, class: *mut zend_class_entry) {
         // SAFETY: a live class.
         let name = unsafe { zend_str((*class).name) }.unwrap_or_default();
-        // An anonymous class is followed by where it stands.
+        // The name of an anonymous class is followed by its file and line.
         self.text(name.split(|byte| *byte == 0).next().unwrap_or_default());
     }
 
-    /// What a method returns; `None` where it has thrown, or has ended the script.
+    /// Calls a method; `None` if it has thrown, or has ended the script.
     fn call(&mut self, value: &zval, method: &str, arguments: &[OwnedZval]) -> Option<OwnedZval> {
         let object = OwnedZval::new(value);
         let called = call::method(&object, method, arguments);

@@ -36,7 +36,7 @@ fn header(name: &str, lines: &[&str]) -> Vec<u8> {
     field(5, &[field(1, name.as_bytes()), field(2, &lines)].concat())
 }
 
-/// What is event of a wire that is read in pieces of these sizes.
+/// The events and ids of a stream that is read in pieces of these sizes.
 fn follow(wire: &[u8], sizes: &[usize]) -> (Vec<FrameEvent>, Vec<String>, FrameParser) {
     let (mut parser, mut events, mut ids) = (FrameParser::default(), Vec::new(), Vec::new());
     let mut sizes = sizes.iter().cycle();
@@ -55,7 +55,7 @@ fn follow(wire: &[u8], sizes: &[usize]) -> (Vec<FrameEvent>, Vec<String>, FrameP
 }
 
 #[test]
-fn a_request_is_seen_in_pieces_of_any_size() {
+fn requests_are_detected_in_pieces_of_any_size() {
     let context = [
         field(1, b"127.0.0.1"),
         header("Host", &["localhost"]),
@@ -106,7 +106,7 @@ fn a_request_is_seen_in_pieces_of_any_size() {
 }
 
 #[test]
-fn the_id_is_there_when_the_headers_are() {
+fn the_id_is_found_once_the_headers_are_complete() {
     let wire = frame(0x80, 0, &header("X-Request-Id", &["mine"]), &[b'x'; 100]);
     let mut parser = FrameParser::default();
     assert_eq!(parser.feed(&wire[..20]), FrameEvent::Request);
@@ -117,13 +117,13 @@ fn the_id_is_there_when_the_headers_are() {
     assert_eq!(parser.feed(&wire[wire.len() - 50..]), FrameEvent::None);
     assert!(parser.is_at_frame_start());
     assert_eq!(parser.request_id().as_deref(), Some("mine"));
-    // A word about the worker is no request.
+    // A frame about the worker is no request.
     parser.feed(&frame(CONTROL_FLAG, 0, b"", b"{}"));
     assert_eq!(parser.request_id(), None);
 }
 
 #[test]
-fn the_trace_counts_where_no_id_is_fit() {
+fn the_trace_id_is_used_without_a_valid_id() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let of = |headers: &[Vec<u8>]| id(&headers.concat());
     let traced = header("traceparent", &[trace]);
@@ -143,7 +143,7 @@ fn the_trace_counts_where_no_id_is_fit() {
 }
 
 #[test]
-fn what_is_no_frame_is_lost_for_good() {
+fn bytes_that_are_no_frame_end_the_parsing() {
     for bad in [[0x20; 12], [0x12; 12], *b"HTTP/1.1 200"] {
         let mut parser = FrameParser::default();
         assert_eq!(parser.feed(&bad), FrameEvent::OutOfSync);
@@ -153,7 +153,7 @@ fn what_is_no_frame_is_lost_for_good() {
 }
 
 #[test]
-fn a_huge_context_is_kept_in_part() {
+fn a_huge_context_is_stored_in_part() {
     let mut context = header("X-Request-Id", &["early"]);
     context.extend(header("X-Big", &["x".repeat(1 << 20).as_str()]));
     context.extend(header("X-Request-Id", &["late"]));
@@ -167,7 +167,7 @@ fn a_huge_context_is_kept_in_part() {
 
 proptest! {
     #[test]
-    fn any_bytes_in_any_pieces_end_in_some_state(
+    fn any_bytes_in_any_pieces_are_parsed(
         wire in proptest::collection::vec(any::<u8>(), 0..400),
         sizes in proptest::collection::vec(1usize..40, 1..8),
     ) {
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn frames_are_counted_however_they_are_cut(
+    fn requests_are_counted_in_pieces_of_any_size(
         bodies in proptest::collection::vec((any::<bool>(), proptest::collection::vec(any::<u8>(), 0..60)), 0..20),
         size in 1usize..13,
     ) {

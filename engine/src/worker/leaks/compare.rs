@@ -1,10 +1,11 @@
-//! All things that are looked at, check by check, and which of them are leaks. What decides beside the rule of each kind:
+//! Compares the sizes of all subjects from check to check, and decides which of them are leaks. Beside the rule of
+//! each kind:
 //!
-//! * History of a request that loads code, or runs some for the first time, fills what all later requests share, and does
-//!   not count. A loop that does so in each request is no start any more: beyond [`MAX_LOADING_CHECKS`] in a row its history counts.
-//! * What may be garbage is not compared: objects that nothing known holds, and memory, only where PHP's collector
-//!   has run run_started the last check, or has nothing to do.
-//! * Memory is the last resort: it is a leak where nothing else is one.
+//! * Growth in a request that loads code, or runs some for the first time, fills caches that all later requests
+//!   share, and does not count; unless more than [`MAX_LOADING_CHECKS`] requests in a row do so.
+//! * Values that may be garbage are not compared: unreached objects, and memory, only if PHP's collector has run since
+//!   the last check, or has nothing to do.
+//! * Memory is a leak only if nothing else is one.
 
 use std::hash::BuildHasher;
 
@@ -15,25 +16,25 @@ use super::{
     subject::{LeakKind, LoadedCode, Subject},
 };
 
-/// Requests in a row with new code, until that is no start any more.
+/// Requests in a row with new code in which growth does not count.
 const MAX_LOADING_CHECKS: u32 = 8;
-/// Changes of a setting that make a leak.
+/// Changes of a setting that make it a leak.
 const MIN_SETTING_CHANGES: u32 = 2;
-/// Things that are remembered, at peak.
+/// Subjects that are remembered.
 const MAX_SUBJECTS: usize = 200_000;
-/// How often those that are gone are forgotten, in checks.
+/// Checks between two removals of subjects that are gone.
 const PRUNE_INTERVAL: u32 = 64;
 
-/// A leak.
+/// A subject that grows from request to request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Leak {
-    /// Which thing.
+    /// The subject.
     pub subject: Subject,
     /// Its size before it began to grow.
     pub before: ValueSize,
     /// Its size now.
     pub after: ValueSize,
-    /// How many of the checks have found it larger.
+    /// The number of checks that have found it larger.
     pub times: u32,
 }
 
@@ -46,14 +47,14 @@ pub struct GcState {
     pub has_no_garbage: bool,
 }
 
-/// PHP's state at a check, beside the things themselves.
+/// PHP's state at a check, beside the subjects themselves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EngineState {
     /// The code that is loaded.
     pub loaded: LoadedCode,
-    /// How much of what was loaded run_started the last check did not exist when the script began.
+    /// Code loaded since the last check that did not exist when the script began.
     pub generated: LoadedCode,
-    /// Code has run for the first time.
+    /// Code has run for the first time since the last check.
     pub has_new_code: bool,
     /// PHP's collector of cycles.
     pub gc: GcState,
@@ -61,7 +62,7 @@ pub struct EngineState {
     pub memory: u64,
 }
 
-/// See the head of the file.
+/// The histories of all subjects of one thread.
 #[derive(Debug, Default)]
 pub struct LeakDetector {
     known: AddressMap<Subject, History>,
@@ -75,7 +76,7 @@ pub struct LeakDetector {
 }
 
 impl LeakDetector {
-    /// A check begins.
+    /// Begins a check.
     pub fn begin_check(&mut self, now: EngineState) {
         self.checks += 1;
         let before = std::mem::replace(&mut self.now, now);
@@ -100,7 +101,7 @@ impl LeakDetector {
         }
     }
 
-    /// The code at the last check.
+    /// The code that was loaded at the last check.
     #[must_use]
     pub const fn loaded(&self) -> LoadedCode {
         self.now.loaded
@@ -112,24 +113,24 @@ impl LeakDetector {
         self.checks == 0
     }
 
-    /// Whether nothing that lives is garbage.
+    /// Whether no live value is garbage at this check.
     #[must_use]
     pub const fn has_no_garbage(&self) -> bool {
         self.has_no_garbage
     }
 
-    /// The size of a thing at this check.
+    /// Records the size of a subject at this check.
     pub fn record_size(&mut self, subject: Subject, size: ValueSize) {
         let checks = self.checks;
         let history = self
             .known
             .entry(subject)
             .or_insert_with(|| History::new(size, checks));
-        if history.seen == checks {
+        if history.last_check == checks {
             return;
         }
-        // Another one report_if_leak in its place, or it was empty in between.
-        if history.seen + 1 != checks && is_replaceable(subject.kind) {
+        // Another value has taken its place, or it was empty in between.
+        if history.last_check + 1 != checks && is_replaceable(subject.kind) {
             *history = History::new(size, checks);
             return;
         }
@@ -144,7 +145,7 @@ impl LeakDetector {
         }
     }
 
-    /// A text. One that grows begins as it was before: any other is a new one in its place.
+    /// Records a string. One that grows still begins with its former bytes; any other replaces it.
     pub fn record_text(&mut self, subject: Subject, text: &[u8], bytes: u64) {
         let length = text.len() as u64;
         let size = ValueSize {
@@ -156,42 +157,42 @@ impl LeakDetector {
         };
         let checks = self.checks;
         let before = self.known.get_mut(&subject);
-        if let Some(history) = before.filter(|history| history.seen + 1 >= checks) {
+        if let Some(history) = before.filter(|history| history.last_check + 1 >= checks) {
             if history.last == size {
                 return self.record_size(subject, size);
             }
-            let begins = text.get(..history.last.text as usize);
-            if begins.is_some_and(|begins| tail_hash(begins) != history.end) {
-                history.end = tail_hash(text);
+            let prefix = text.get(..history.last.text as usize);
+            if prefix.is_some_and(|prefix| tail_hash(prefix) != history.tail_hash) {
+                history.tail_hash = tail_hash(text);
                 return history.replace(size, checks);
             }
         }
         self.record_size(subject, size);
         if let Some(history) = self.known.get_mut(&subject) {
-            history.end = tail_hash(text);
+            history.tail_hash = tail_hash(text);
         }
     }
 
-    /// The value of a setting that is not as PHP started with it, as a hash. One that changes again and again is left
-    /// behind by requests; one that is set once, when it is first required_growths, is the application's.
+    /// Records the hash of the value of a changed setting. One that changes again and again is residue of requests; one
+    /// that is set once, when it is first needed, is the application's.
     pub fn record_setting(&mut self, subject: Subject, hash: u64) {
         let checks = self.checks;
         let known = self.known.entry(subject).or_default();
-        let is_new = known.seen == 0;
+        let is_new = known.last_check == 0;
         if (is_new && checks > 1) || (!is_new && known.last.count != hash) {
             known.times += u32::from(!self.is_loading);
             known.is_leak |= known.times >= MIN_SETTING_CHANGES;
         }
-        known.seen = checks;
+        known.last_check = checks;
         known.last = ValueSize::number(hash);
         self.report_if_leak(subject);
     }
 
-    /// A session is open.
+    /// Records that a session is open.
     pub fn record_open_session(&mut self) {
         let subject = Subject::single(LeakKind::Session);
         let known = self.known.entry(subject).or_default();
-        (known.seen, known.times, known.is_leak) = (self.checks, known.times + 1, true);
+        (known.last_check, known.times, known.is_leak) = (self.checks, known.times + 1, true);
         self.report_if_leak(subject);
     }
 
@@ -206,14 +207,14 @@ impl LeakDetector {
         }
     }
 
-    /// The check ends: the leaks.
+    /// Ends the check and returns the leaks.
     pub fn detect(&mut self) -> Vec<Leak> {
         if self.has_no_garbage {
-            let is_not_memory = |kind| matches!(kind, LeakKind::Ini | LeakKind::Session);
+            let takes_no_memory = |kind| matches!(kind, LeakKind::Ini | LeakKind::Session);
             let is_only_leak = self
                 .leaks_found
                 .iter()
-                .all(|leak| is_not_memory(leak.subject.kind));
+                .all(|leak| takes_no_memory(leak.subject.kind));
             self.record_size(
                 Subject::single(LeakKind::Memory),
                 ValueSize::number(self.now.memory),
@@ -225,8 +226,9 @@ impl LeakDetector {
         }
         let (checks, is_full) = (self.checks, self.known.len() >= MAX_SUBJECTS);
         if checks.is_multiple_of(PRUNE_INTERVAL) || is_full {
-            self.known
-                .retain(|subject, known| known.seen == checks || !is_replaceable(subject.kind));
+            self.known.retain(|subject, known| {
+                known.last_check == checks || !is_replaceable(subject.kind)
+            });
         }
         if self.known.len() >= MAX_SUBJECTS {
             self.known.clear();
@@ -237,14 +239,14 @@ impl LeakDetector {
     }
 }
 
-/// A hash of the last bytes of a text.
+/// The hash of the last bytes of a string.
 fn tail_hash(text: &[u8]) -> u64 {
     const BYTES: usize = 32;
     let end = text.get(text.len().saturating_sub(BYTES)..).unwrap_or(text);
     rustc_hash::FxBuildHasher.hash_one(end)
 }
 
-/// Whether the thing lies in a place that another one may take.
+/// Whether another value may take the place of the subject.
 const fn is_replaceable(kind: LeakKind) -> bool {
     matches!(
         kind,

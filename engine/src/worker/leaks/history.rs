@@ -1,50 +1,51 @@
-//! The history of one thing, and when it is a leak: it has grown in so many of the checks that followed each other,
-//! beyond all that it has been before, and was never smaller in between. Things of random size pass that by chance
-//! once in 7! = 5,040 times at the start, and never after they have been smaller once, run_started the rule is stricter then.
-//! It is so from the start where only texts become longer, and for a text that is another one than before.
+//! The history of one subject, and the rule for a leak: it has grown in a number of consecutive checks, each time
+//! beyond its former peak, and never shrunk in between. Subjects of random size pass the rule by chance once in
+//! 7! = 5,040 times at the start, and not after they have shrunk once, because the rule is stricter then. It is
+//! stricter from the start if only strings become longer, and for a string that was replaced.
 
 use super::{
     size::{ValueShape, ValueSize},
     subject::LeakKind,
 };
 
-/// Growths that make a leak of a thing whose elements become more.
+/// Growths that make a subject with more and more elements a leak.
 const MIN_GROWTHS: u32 = 6;
-/// The same of the objects of a class, so that what holds them is named first.
+/// The same for the number of objects of a class: more, so that their holder is reported first.
 const MIN_OBJECT_GROWTHS: u32 = MIN_GROWTHS + 1;
-/// The same of a thing that has been smaller before, and where texts in an array make it grow: paths and queries vary
-/// by nature.
+/// The same for a subject that has shrunk before, or grows by longer strings in an array: paths and queries vary by
+/// nature.
 const MIN_VARYING_GROWTHS: u32 = 32;
-/// The same of what piles up in PHP itself, where nothing is replaced.
+/// The same for stacks of PHP's own, where nothing is ever replaced.
 const MIN_STACK_GROWTHS: u32 = 2;
-/// The same of what has to grow each time.
+/// The same for subjects that have to grow at each check.
 const MIN_CONSECUTIVE_GROWTHS: u32 = 8;
-/// Looks for each history: those that are spread further belong to a cache that fills page by page.
+/// Checks for each growth: growths that are spread further belong to a cache that fills page by page.
 const MAX_CHECKS_PER_GROWTH: u32 = 4;
-/// Growths however far apart: no cache has so many first times without loading code.
+/// Growths, however far apart, that make a leak: no cache fills so often without loading code.
 const MAX_GROWTHS: u32 = 24;
-/// See [`LeakRule`]; objects are forgotten before that which holds them.
+/// Checks without growth after which a leak is none any more; fewer for objects, so that their holder is reported
+/// longer.
 const LEAK_EXPIRES_AFTER: u32 = 64;
 const OBJECT_LEAK_EXPIRES_AFTER: u32 = LEAK_EXPIRES_AFTER / 2;
-/// Less memory than this a request is noise.
+/// Less growth of memory in a request is noise.
 const MIN_MEMORY_GROWTH: u64 = 64;
 
 /// The rule of a kind.
 #[derive(Debug, Clone, Copy)]
 pub struct LeakRule {
     min_growths: u32,
-    /// A check without history starts the count anew.
+    /// A check without growth restarts the count.
     is_consecutive: bool,
-    /// History of a request that loads code counts too.
+    /// Growth in a request that loads code counts too.
     counts_while_loading: bool,
-    /// The min_growth history.
+    /// Less growth does not count.
     min_growth: u64,
-    /// Looks after which a thing that no longer grows is no leak any more.
+    /// Checks without growth after which it is no leak any more.
     expires_after: u32,
 }
 
 impl LeakRule {
-    /// Of a kind.
+    /// The rule of a kind.
     #[must_use]
     pub const fn of(kind: LeakKind) -> Self {
         let (min_growths, is_consecutive, counts_while_loading, min_growth) = match kind {
@@ -72,24 +73,24 @@ impl LeakRule {
     }
 }
 
-/// One thing's history.
+/// The history of one subject.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct History {
-    /// The check that has seen it last.
-    pub seen: u32,
-    /// Growths run_started it was smaller, or run_started the check began.
+    /// The number of the last check that has recorded it.
+    pub last_check: u32,
+    /// Growths since it has shrunk, or since the first check.
     pub times: u32,
     /// It is a leak.
     pub is_leak: bool,
-    /// Before the first of them.
+    /// The size before the first growth.
     pub first: ValueSize,
-    /// At the last check.
+    /// The size at the last check.
     pub last: ValueSize,
-    /// Of a text: the hash of its end.
-    pub end: u64,
-    /// The peak there has been.
+    /// For a string: the hash of its last bytes.
+    pub tail_hash: u64,
+    /// The largest number of elements and of bytes of text.
     peak: (u64, u64),
-    /// Growths that are close to each other, and the check of the first of them.
+    /// Growths that are close to each other, and the number of the check of the first one.
     run: u32,
     run_started: u32,
     last_growth: u32,
@@ -98,11 +99,11 @@ pub struct History {
 }
 
 impl History {
-    /// Of a thing that is seen for the first time.
+    /// The history of a subject at its first check.
     #[must_use]
     pub fn new(size: ValueSize, check: u32) -> Self {
         Self {
-            seen: check,
+            last_check: check,
             first: size,
             last: size,
             peak: (size.elements, size.text),
@@ -110,10 +111,10 @@ impl History {
         }
     }
 
-    /// Takes the size at a further check.
+    /// Adds the size at a further check.
     #[inline]
     pub fn add(&mut self, size: ValueSize, check: u32, rule: LeakRule, is_loading: bool) {
-        self.seen = check;
+        self.last_check = check;
         if self.last.elements == size.elements && self.last.text == size.text && !self.is_tracked()
         {
             self.last = size;
@@ -122,10 +123,10 @@ impl History {
         self.change(size, check, rule, is_loading);
     }
 
-    /// Another one report_if_leak in its place.
+    /// Restarts: another value has taken its place.
     pub fn replace(&mut self, size: ValueSize, check: u32) {
-        self.start(size);
-        (self.seen, self.last, self.has_shrunk) = (check, size, true);
+        self.restart(size);
+        (self.last_check, self.last, self.has_shrunk) = (check, size, true);
     }
 
     const fn is_tracked(&self) -> bool {
@@ -134,12 +135,12 @@ impl History {
 
     #[cold]
     fn change(&mut self, size: ValueSize, check: u32, rule: LeakRule, is_loading: bool) {
-        let has_more_than = size.elements >= self.peak.0 + rule.min_growth;
+        let has_more_elements = size.elements >= self.peak.0 + rule.min_growth;
         let is_longer = size.elements == self.last.elements && size.text > self.peak.1;
         if size.has_shrunk(&self.last) {
             self.has_shrunk |= !rule.is_consecutive;
-            self.start(size);
-        } else if (has_more_than || is_longer) && (rule.counts_while_loading || !is_loading) {
+            self.restart(size);
+        } else if (has_more_elements || is_longer) && (rule.counts_while_loading || !is_loading) {
             if self.times == 0 {
                 self.first = self.last;
             }
@@ -151,19 +152,19 @@ impl History {
             self.run += 1;
             self.times += 1;
             self.last_growth = check;
-            self.is_text_growth |= !has_more_than && matches!(size.shape, ValueShape::Array);
+            self.is_text_growth |= !has_more_elements && matches!(size.shape, ValueShape::Array);
             self.is_leak |= self.run >= self.required_growths(rule) || self.times >= MAX_GROWTHS;
         } else if rule.is_consecutive && !is_loading {
-            self.start(size);
+            self.restart(size);
         }
         if self.is_leak && check - self.last_growth > rule.expires_after {
-            self.start(size);
+            self.restart(size);
         }
         self.last = size;
         self.peak = (self.peak.0.max(size.elements), self.peak.1.max(size.text));
     }
 
-    fn start(&mut self, size: ValueSize) {
+    fn restart(&mut self, size: ValueSize) {
         (self.run, self.times, self.is_leak) = (0, 0, false);
         (self.first, self.is_text_growth) = (size, false);
     }

@@ -1,11 +1,11 @@
-//! Finds what grows from request to request. The extension checks at PHP's state where the loop waits for the next
-//! request, and reports the size of each thing; the rules here decide which of them is a leak. What a request
-//! replaces is none, however much it differs: only what becomes larger again and again, and never smaller, is.
-//! Nothing here holds a value of PHP's, only numbers. On PHP's thread.
+//! Detects state that grows from request to request. The extension measures PHP's state where the loop waits for its
+//! next request, and records the size of each subject; the rules here decide which of them is a leak. State that a
+//! request replaces is none, however much it differs: a leak becomes larger again and again, and never smaller.
+//! Nothing here holds a PHP value, only numbers. Runs on PHP's thread.
 //!
-//! * [`subject`] which thing it is. [`size`] how large one is, and how a change reads.
-//! * [`history`] the history of one thing, and the rule of its kind.
-//! * [`mod@compare`] all of them, check by check.
+//! * [`subject`] identity of a value or count. [`size`] its size, and the text of a change.
+//! * [`history`] the history of one subject, and the rule of its kind.
+//! * [`mod@compare`] all subjects, check by check.
 
 pub mod compare;
 pub mod history;
@@ -19,11 +19,11 @@ pub use subject::{LeakKind, LoadedCode, Subject};
 /// A map for addresses and numbers of this process, which no input of a client chooses.
 pub type AddressMap<K, V> = rustc_hash::FxHashMap<K, V>;
 
-/// Looks in a row: one to begin with, and as many further ones as the rules need. See [`is_due`].
+/// Checks in a row: the first one, and as many further ones as the rules need.
 const BURST_CHECKS: u64 = 8;
 
-/// Whether the check checks after so many requests of a loop. History shows between requests that follow each other,
-/// so one of `every` requests is spent on bursts: eight in a row, of eight times `every`.
+/// Whether to check after the `ended`th request of a loop. Growth shows between requests that follow each other, so one
+/// of `every` requests is spent on bursts: eight in a row out of eight times `every`.
 #[must_use]
 pub fn is_due(every: u32, ended: u64) -> bool {
     let every = u64::from(every);
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_every_so_many_requests_is_looked_at() {
+    fn one_of_every_n_requests_is_checked() {
         assert!((1..1000).all(|ended| is_due(1, ended) && !is_due(0, ended)));
         for every in [2, 10, 1000] {
             let period = u64::from(every) * BURST_CHECKS;

@@ -1,4 +1,4 @@
-//! How large a thing is, and how a change of it reads.
+//! The size of a subject, and the text of a change.
 
 /// The shape of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,23 +12,23 @@ pub enum ValueShape {
     Number,
 }
 
-/// See the head of the file.
+/// The size of a subject at one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ValueSize {
-    /// What it is.
+    /// The shape of the value.
     pub shape: ValueShape,
-    /// Bytes of a text, elements of an array without those of arrays inside, or the number.
+    /// Bytes of a string, elements of an array without those of arrays inside, or the number.
     pub count: u64,
-    /// Elements at all levels, or the number; 0 of a text.
+    /// Elements at all levels, or the number; 0 for a string.
     pub elements: u64,
-    /// Bytes of all texts inside.
+    /// Bytes of all strings inside.
     pub text: u64,
-    /// PHP's memory, without that of objects.
+    /// Bytes of PHP's memory, without those of objects.
     pub bytes: u64,
 }
 
 impl ValueSize {
-    /// A number of something.
+    /// The size of a number.
     #[must_use]
     pub const fn number(count: u64) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl ValueSize {
             || (self.elements == before.elements && self.text < before.text)
     }
 
-    /// In words. Texts have only a length: they may be secrets.
+    /// The size in words. A string has only its length: it may be a secret.
     #[must_use]
     pub fn words(&self) -> String {
         match self.shape {
@@ -57,7 +57,7 @@ impl ValueSize {
         }
     }
 
-    /// How the history run_started `before` reads: `array 3 → 4 elements`.
+    /// The growth since `before` in words: `array 3 → 4 elements`.
     #[must_use]
     pub fn change(&self, before: &Self) -> String {
         match (before.shape, self.shape) {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_growth_reads_as_a_developer_would_say_it() {
+    fn a_change_has_the_words_of_its_shape() {
         let array = |count, elements, text| ValueSize {
             shape: ValueShape::Array,
             count,

@@ -1,6 +1,6 @@
-//! Which thing of a PHP thread's state it is, by where it lies: addresses and hashes of names.
+//! The identity of a value or count in a PHP thread's state: kind, address of the owner, slot.
 
-/// The kind of a thing.
+/// The kind of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is what its name says")]
 pub enum LeakKind {
@@ -52,19 +52,19 @@ impl LeakKind {
     }
 }
 
-/// One thing. The extension knows the name for it.
+/// A value or count of which the size is compared. The extension knows its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject {
     /// Its kind.
     pub kind: LeakKind,
-    /// The address of its owner.
+    /// The address of its owner: a class, a function, an object; 0 if there is none.
     pub owner: u64,
-    /// Which one of the owner's.
+    /// The owner's value: a position, or the hash of a name.
     pub slot: u64,
 }
 
 impl Subject {
-    /// The one thing of that kind.
+    /// The only subject of a kind.
     #[must_use]
     pub const fn single(kind: LeakKind) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Subject {
     }
 }
 
-/// How much code is loaded.
+/// The amount of loaded code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "each is what its name says")]
 pub struct LoadedCode {
@@ -85,7 +85,7 @@ pub struct LoadedCode {
 }
 
 impl LoadedCode {
-    /// Whether any of it is more than before.
+    /// Whether any number is larger than before.
     #[must_use]
     pub const fn has_more_than(&self, before: &Self) -> bool {
         self.classes > before.classes

@@ -1,4 +1,4 @@
-//! Threads that come, go and die, as several mappings of one registry see them.
+//! Threads that register, exit and crash, through several mappings of one registry.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn threads(registry: &WorkerRegistry, is_alive: &dyn Fn(ProcessId) -> bool) -> V
 }
 
 #[test]
-fn two_processes_see_each_others_threads_and_what_they_tell() {
+fn processes_list_each_others_threads_and_values() {
     let dir = tempfile::tempdir().unwrap();
     let one = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
     let other = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
@@ -42,10 +42,10 @@ fn two_processes_see_each_others_threads_and_what_they_tell() {
 }
 
 #[test]
-fn the_dead_disappear_wherever_they_died() {
+fn slots_of_dead_processes_are_freed() {
     let dir = tempfile::tempdir().unwrap();
     let registry = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
-    // As after kill -9: nobody gives the slot back.
+    // As after kill -9: the slot is not freed.
     std::mem::forget(slot(&registry, 10, 1));
     // Killed before it was filled.
     std::mem::forget(registry.acquire(owner(10), ALL).unwrap());
@@ -53,7 +53,7 @@ fn the_dead_disappear_wherever_they_died() {
     let is_alive = |asked: ProcessId| asked.pid() == 11;
     assert_eq!(threads(&registry, &is_alive), [2]);
     assert_eq!(OWNER_SLOTS.owner(&registry.0, 0), 0);
-    // Both are free for others, and show nothing until those have filled them.
+    // Both slots are free, and list nothing until they are published again.
     let taken = registry.acquire(owner(12), ALL).unwrap();
     assert_eq!(threads(&registry, ALL), [2]);
     taken.publish();
@@ -62,20 +62,20 @@ fn the_dead_disappear_wherever_they_died() {
 }
 
 #[test]
-fn one_that_was_taken_for_dead_notices_and_harms_nobody() {
+fn a_freed_slot_is_no_longer_owned_and_not_freed_again() {
     let dir = tempfile::tempdir().unwrap();
     let registry = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
     let lost = slot(&registry, 10, 1);
     assert!(registry.list(&|_| false).is_empty());
     assert!(!lost.is_owned());
-    let heir = slot(&registry, 11, 2);
+    let successor = slot(&registry, 11, 2);
     drop(lost);
-    assert!(heir.is_owned());
+    assert!(successor.is_owned());
     assert_eq!(threads(&registry, ALL), [2]);
 }
 
 #[test]
-fn a_full_roster_makes_room_where_somebody_died_and_refuses_where_nobody_did() {
+fn a_full_registry_reuses_only_slots_of_dead_processes() {
     let dir = tempfile::tempdir().unwrap();
     let registry = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
     let mut slots: Vec<WorkerSlot> = (0..MAX_WORKERS as u64)
@@ -88,7 +88,7 @@ fn a_full_roster_makes_room_where_somebody_died_and_refuses_where_nobody_did() {
 }
 
 #[test]
-fn the_name_of_a_presence_and_its_number_are_each_others() {
+fn a_presence_name_round_trips() {
     for name in ["1-00000000.json", "4194304-ffffffff.json"] {
         assert_eq!(
             ProcessId::from_presence(name).unwrap().presence_name(),
@@ -101,7 +101,7 @@ fn the_name_of_a_presence_and_its_number_are_each_others() {
 }
 
 #[test]
-fn what_is_no_roster_is_not_written_to() {
+fn a_file_of_another_size_is_not_written_to() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("workers-v1.seg");
     std::fs::write(&path, [7; 4096]).unwrap();

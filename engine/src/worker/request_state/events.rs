@@ -1,31 +1,31 @@
-//! The words of the state machine: what runtimes see, where a thread stands, what has to be done, and what an
-//! application may do wrong. Plain values.
+//! The values of the state machine: events from the runtimes, states of a thread, effects to apply, and errors of
+//! the application. Plain values.
 
-/// What kind of script starts.
+/// The kind of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
-    /// A request, whatever it does: php-fpm, PHP's own server.
+    /// Always a request: php-fpm, PHP's own server.
     Request,
-    /// A request, unless it turns out to be a loop: the command line, FrankenPHP.
+    /// A request, or perhaps a loop: the command line, FrankenPHP.
     Likely,
-    /// Serves requests, and is none: a RoadRunner worker.
+    /// A loop that serves requests: a RoadRunner worker.
     Loop,
 }
 
-/// What a runtime sees.
+/// An event that a runtime reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A script starts.
     ScriptStarts(Script),
-    /// It ends, however it does.
+    /// The script ends, in any way.
     ScriptEnds,
-    /// FrankenPHP prepares what its handler is to serve, which may be its call to stop.
+    /// FrankenPHP activates a request for its handler, or a stop.
     Activated,
-    /// FrankenPHP's handler came back, with a request served or (`false`) without.
+    /// FrankenPHP's handler returns; `true` if it has served a request.
     Handled(bool),
-    /// RoadRunner's worker asks for the next request: the one before is over.
+    /// RoadRunner's worker waits for the next request: the one before is over.
     Waits,
-    /// RoadRunner's worker has got a request or (`false`) the word to stop.
+    /// RoadRunner's worker receives a request (`true`) or a stop.
     Received(bool),
     /// `Worker\request_begin`.
     ManualBegin,
@@ -33,7 +33,7 @@ pub enum Event {
     ManualEnd,
 }
 
-/// Who opened the request.
+/// The event that opened the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenedBy {
     /// The script is the request.
@@ -46,43 +46,43 @@ pub enum OpenedBy {
     Manual,
 }
 
-/// Where the thread stands.
+/// The state of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RequestState {
     /// No script runs.
     #[default]
     Outside,
-    /// A loop runs, and no request is under way.
+    /// A loop runs, between two requests.
     Between,
-    /// A request, as it seems.
+    /// A candidate: a request, or not.
     Likely(OpenedBy),
-    /// A request for certain.
+    /// A request.
     Open(OpenedBy),
 }
 
-/// What has to be done, in the order of the fields.
+/// The effects of an event, to be applied in the order of the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "each is an action of its own, and a effects may take several"
+    reason = "the effects are independent of each other"
 )]
 pub struct Effects {
-    /// What was has_candidate was no request: forget it.
+    /// The candidate was no request: discard it.
     pub discard: bool,
-    /// A request may start now: note time and memory.
+    /// A request may start now: record time and memory.
     pub start_candidate: bool,
-    /// It counts as begun.
+    /// The candidate is a request: count it.
     pub begin: bool,
-    /// It is over.
+    /// The request is over.
     pub end: bool,
 }
 
-/// Why a call of the application's is a mistake.
+/// Why a call of `request_begin` or `request_end` is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestStateError {
     /// `request_begin` within a request that `request_begin` opened.
     AlreadyBegun,
-    /// The runtime tells by itself where requests begin and end.
+    /// The runtime reports itself where requests begin and end.
     TrackedByRuntime(OpenedBy),
     /// `request_end` without `request_begin`.
     NotBegun,

@@ -1,8 +1,8 @@
-//! Where a logical request begins and ends, on one PHP thread: one state machine for all runtimes. The
-//! runtimes tell what they see, each in its own file of the extension, and know nothing of each other.
+//! State machine of the requests of one PHP thread, for all runtimes: where a logical request begins and ends. Each
+//! runtime reports events, in a file of its own of the extension, and is independent of the others.
 //!
-//! A script may turn out to be a worker's loop, and what FrankenPHP activates may turn out to be its call
-//! to stop. So such a request is only *likely* at first: it is has_candidate, and counted once it is certain.
+//! A script may turn out to be a worker's loop, and an activation of FrankenPHP's may turn out to be a stop. Such a
+//! request is a candidate at first (*likely*), and counted once it is certain.
 //!
 //! | state | event | next | does |
 //! | --- | --- | --- | --- |
@@ -24,7 +24,7 @@
 //! | open, any | script ends | outside | end |
 //!
 //! `request_begin` is refused while a request is open, `request_end` unless `request_begin` opened it.
-//! Anything else changes nothing. Runs on PHP's thread.
+//! All other pairs of state and event change nothing. Runs on PHP's thread.
 
 mod events;
 #[cfg(test)]
@@ -67,19 +67,19 @@ impl RequestTracker {
         Self(RequestState::Outside)
     }
 
-    /// Where it stands.
+    /// The current state.
     #[must_use]
     pub const fn state(self) -> RequestState {
         self.0
     }
 
-    /// Whether a request is under way, certain or not.
+    /// Whether a request or a candidate is open.
     #[must_use]
     pub const fn is_in_request(self) -> bool {
         matches!(self.0, RequestState::Likely(_) | RequestState::Open(_))
     }
 
-    /// Whether a script runs that has served as a worker's loop.
+    /// Whether the script that runs is a worker's loop.
     #[must_use]
     pub const fn is_loop(self) -> bool {
         matches!(
@@ -90,10 +90,10 @@ impl RequestTracker {
         )
     }
 
-    /// Takes an event.
+    /// Applies an event and returns its effects.
     ///
     /// # Errors
-    /// A call of the application's that is a mistake; nothing has changed then.
+    /// A wrong call of the application's; the state does not change.
     pub fn apply(&mut self, event: Event) -> Result<Effects, RequestStateError> {
         let (next, effects) = transition(self.0, event)?;
         self.0 = next;

@@ -1,4 +1,4 @@
-//! The table held against the state machine, and against the guide; then whatever a runtime may tell.
+//! Compares the state machine with its table in the docs, and feeds it any sequence of events.
 
 use proptest::prelude::*;
 
@@ -30,7 +30,7 @@ const EVENTS: [Event; 12] = [
     ManualEnd,
 ];
 
-/// The rows of a table in Markdown whose first cell is no head, cells trimmed.
+/// The rows of a Markdown table without its header, cells trimmed.
 fn rows(text: &str, mark: &str) -> Vec<Vec<String>> {
     text.lines()
         .filter_map(|line| line.trim().strip_prefix(mark))
@@ -90,7 +90,7 @@ fn effects(words: &str) -> Effects {
 }
 
 #[test]
-fn the_table_in_the_docs_is_what_happens_and_nothing_else_does() {
+fn the_table_in_the_docs_is_complete() {
     let table = rows(include_str!("mod.rs"), "//!");
     assert_eq!(table.len(), 16);
     let mut listed = Vec::new();
@@ -117,7 +117,7 @@ fn the_table_in_the_docs_is_what_happens_and_nothing_else_does() {
 }
 
 #[test]
-fn a_worker_of_frankenphp_has_as_many_requests_as_were_handled() {
+fn frankenphp_requests_are_those_that_were_handled() {
     let mut tracker = RequestTracker::default();
     let script = [
         (ScriptStarts(Script::Likely), START_CANDIDATE),
@@ -130,7 +130,7 @@ fn a_worker_of_frankenphp_has_as_many_requests_as_were_handled() {
         ),
         (Handled(true), COUNT_AND_END),
         (Activated, START_CANDIDATE),
-        // exit() in the handler: the handler never comes back.
+        // exit() in the handler: it never returns.
         (ScriptEnds, COUNT_AND_END),
         (ScriptStarts(Script::Likely), START_CANDIDATE),
         (
@@ -150,7 +150,7 @@ fn a_worker_of_frankenphp_has_as_many_requests_as_were_handled() {
 }
 
 #[test]
-fn mistakes_are_refused_and_change_nothing() {
+fn refused_calls_do_not_change_the_state() {
     let mut tracker = RequestTracker::default();
     tracker.apply(ScriptStarts(Script::Likely)).unwrap();
     assert_eq!(tracker.apply(ManualEnd), Err(RequestStateError::NotBegun));
@@ -171,7 +171,7 @@ fn mistakes_are_refused_and_change_nothing() {
 
 proptest! {
     #[test]
-    fn whatever_a_runtime_tells_each_begin_has_one_end(listed in prop::collection::vec(0..EVENTS.len(), 0..200)) {
+    fn each_begin_has_one_end_in_any_sequence_of_events(listed in prop::collection::vec(0..EVENTS.len(), 0..200)) {
         let mut tracker = RequestTracker::default();
         let (mut has_candidate, mut open, mut begun, mut ended) = (false, false, 0, 0);
         for event in listed.into_iter().map(|index| EVENTS[index]).chain([ScriptEnds]) {

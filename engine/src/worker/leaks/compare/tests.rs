@@ -1,4 +1,4 @@
-//! Sequences of requests, and what is named after each check.
+//! Sequences of requests, and the leaks after each check.
 
 use proptest::prelude::*;
 
@@ -23,8 +23,8 @@ fn array(elements: u64, text: u64) -> ValueSize {
     }
 }
 
-/// The checks after which one thing of these sizes is named, counted from 0.
-fn named(kind: LeakKind, sizes: &[ValueSize]) -> Vec<usize> {
+/// The numbers of the checks, from 0, that report one subject of these sizes.
+fn reported_checks(kind: LeakKind, sizes: &[ValueSize]) -> Vec<usize> {
     let mut detector = LeakDetector::default();
     let mut checks = Vec::new();
     for (check, size) in sizes.iter().enumerate() {
@@ -42,8 +42,8 @@ fn arrays(sizes: impl IntoIterator<Item = u64>) -> Vec<ValueSize> {
 }
 
 #[test]
-fn a_thing_that_grows_each_time_is_named_within_ten() {
-    let first = |kind| named(kind, &arrays(1..11)).first().copied();
+fn steady_growth_is_reported_within_ten_checks() {
+    let first = |kind| reported_checks(kind, &arrays(1..11)).first().copied();
     for kind in [
         LeakKind::StaticProperty,
         LeakKind::Property,
@@ -66,26 +66,34 @@ fn a_thing_that_grows_each_time_is_named_within_ten() {
 }
 
 #[test]
-fn what_is_replaced_is_no_leak() {
+fn replaced_values_are_no_leak() {
     let sizes = (0..1000).map(|check| 4 + check % 6);
     let paths: Vec<ValueSize> = (0..1000).map(|check| array(3, 4 + check % 20)).collect();
     for sizes in [arrays(sizes), arrays([9; 1000]), paths] {
-        assert!(named(LeakKind::Property, &sizes).is_empty());
+        assert!(reported_checks(LeakKind::Property, &sizes).is_empty());
     }
 }
 
 #[test]
-fn a_leak_is_named_until_it_is_smaller_or_has_long_stopped() {
+fn a_leak_is_reported_until_it_shrinks_or_stops() {
     let emptied = arrays((1..12).chain([1, 2, 3]));
-    assert_eq!(named(LeakKind::Property, &emptied), [6, 7, 8, 9, 10]);
+    assert_eq!(
+        reported_checks(LeakKind::Property, &emptied),
+        [6, 7, 8, 9, 10]
+    );
     let stopped = arrays((1..8).chain([7; 100]));
-    assert_eq!(named(LeakKind::Property, &stopped).last(), Some(&(6 + 64)));
+    assert_eq!(
+        reported_checks(LeakKind::Property, &stopped).last(),
+        Some(&(6 + 64))
+    );
 }
 
 #[test]
-fn a_leak_of_one_page_of_many_is_named_in_the_end() {
+fn rare_growth_is_reported_in_the_end() {
     let rare = arrays((0..400).map(|check| 1 + check / 12));
-    let first = named(LeakKind::StaticProperty, &rare).first().copied();
+    let first = reported_checks(LeakKind::StaticProperty, &rare)
+        .first()
+        .copied();
     assert!(
         first.is_some_and(|check| (200..=300).contains(&check)),
         "{first:?}"
@@ -93,14 +101,16 @@ fn a_leak_of_one_page_of_many_is_named_in_the_end() {
 }
 
 #[test]
-fn a_thing_that_was_smaller_once_needs_much_more() {
+fn growth_after_shrinking_needs_more_checks() {
     let sizes = arrays([5, 3].into_iter().chain(4..60));
-    let first = named(LeakKind::StaticProperty, &sizes).first().copied();
+    let first = reported_checks(LeakKind::StaticProperty, &sizes)
+        .first()
+        .copied();
     assert!(first.is_some_and(|check| check >= 26), "{first:?}");
 }
 
 #[test]
-fn caches_that_are_filled_with_new_code_are_no_leak() {
+fn growth_with_new_code_is_no_leak() {
     let mut detector = LeakDetector::default();
     let mut size = 1;
     for check in 0..1000u32 {
@@ -116,7 +126,7 @@ fn caches_that_are_filled_with_new_code_are_no_leak() {
 }
 
 #[test]
-fn a_loop_that_loads_each_time_hides_nothing() {
+fn loading_in_each_request_hides_no_leak() {
     let mut detector = LeakDetector::default();
     let mut kinds = Vec::new();
     for check in 1..=20 {
@@ -140,7 +150,7 @@ fn a_loop_that_loads_each_time_hides_nothing() {
 }
 
 #[test]
-fn code_that_was_there_before_is_never_a_leak() {
+fn code_that_existed_before_is_never_a_leak() {
     let mut detector = LeakDetector::default();
     for check in 1..=100 {
         detector.begin_check(EngineState {
@@ -156,7 +166,7 @@ fn code_that_was_there_before_is_never_a_leak() {
 }
 
 #[test]
-fn an_object_in_the_place_of_another_one_is_a_new_one() {
+fn a_replaced_object_has_a_new_history() {
     let mut detector = LeakDetector::default();
     for check in 0..100 {
         detector.begin_check(EngineState::default());
@@ -168,7 +178,7 @@ fn an_object_in_the_place_of_another_one_is_a_new_one() {
 }
 
 #[test]
-fn a_text_that_is_longer_is_a_leak_where_it_was_added_to() {
+fn a_longer_string_is_a_leak_only_if_appended_to() {
     let texts = |next: &dyn Fn(usize) -> String| {
         let mut detector = LeakDetector::default();
         (0..30)
@@ -181,7 +191,7 @@ fn a_text_that_is_longer_is_a_leak_where_it_was_added_to() {
     };
     assert_eq!(texts(&|check| "line\n".repeat(check + 1)), 24);
     assert_eq!(texts(&|check| format!("/{check}/{}", "x".repeat(check))), 0);
-    // One that begins anew after a check without it.
+    // One that restarts after a check without it.
     let mut detector = LeakDetector::default();
     let named = (0..30usize).filter(|check| {
         detector.begin_check(EngineState::default());
@@ -195,7 +205,7 @@ fn a_text_that_is_longer_is_a_leak_where_it_was_added_to() {
 }
 
 #[test]
-fn a_setting_that_changes_again_is_named() {
+fn a_setting_that_changes_again_is_reported() {
     let mut detector = LeakDetector::default();
     let mut check = |values: &[(u64, u64)], has_new_code| {
         detector.begin_check(EngineState {
@@ -219,7 +229,7 @@ fn a_setting_that_changes_again_is_named() {
 }
 
 #[test]
-fn memory_is_a_leak_where_none_of_it_is_garbage() {
+fn memory_is_a_leak_if_none_of_it_is_garbage() {
     for (no_garbage, min_growth, expected) in [(true, 100, 12), (false, 100, 0), (true, 10, 0)] {
         let mut detector = LeakDetector::default();
         let checks = (0..20).filter(|check| {
@@ -238,7 +248,7 @@ fn memory_is_a_leak_where_none_of_it_is_garbage() {
 }
 
 #[test]
-fn an_open_session_is_named_each_time() {
+fn an_open_session_is_reported_at_each_check() {
     let mut detector = LeakDetector::default();
     detector.begin_check(EngineState::default());
     detector.record_open_session();
@@ -249,7 +259,7 @@ fn an_open_session_is_named_each_time() {
 
 proptest! {
     #[test]
-    fn sizes_in_any_order_that_come_again_are_no_leak(
+    fn repeating_sizes_are_no_leak(
         mut sizes in proptest::collection::vec(1u64..1000, 2..12),
         seed in 0usize..12,
     ) {
@@ -257,14 +267,14 @@ proptest! {
         let peak = sizes.iter().max().copied().unwrap_or(0);
         sizes.insert(0, peak);
         let again = arrays((0..1000).map(|check| sizes[(check * (seed * 2 + 1)) % sizes.len()]));
-        prop_assert_eq!(named(LeakKind::Property, &again), Vec::<usize>::new());
+        prop_assert_eq!(reported_checks(LeakKind::Property, &again), Vec::<usize>::new());
     }
 
     #[test]
-    fn growth_without_an_end_is_always_named(steps in proptest::collection::vec(1u64..50, 10..40)) {
+    fn endless_growth_is_always_reported(steps in proptest::collection::vec(1u64..50, 10..40)) {
         let mut size = 0;
         let sizes = arrays(steps.iter().map(|step| { size += step; size }));
-        let checks = named(LeakKind::StaticProperty, &sizes);
+        let checks = reported_checks(LeakKind::StaticProperty, &sizes);
         prop_assert_eq!(checks.first(), Some(&6));
     }
 }
