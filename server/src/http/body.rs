@@ -49,3 +49,30 @@ pub fn gunzip(body: &[u8], max_bytes: usize) -> Result<Vec<u8>, BodyError> {
     }
     Ok(unpacked)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn gunzip_is_bounded_by_the_unpacked_size() {
+        let packed = gzip(&[0; 1000]);
+        assert_eq!(gunzip(&packed, 1000).unwrap().len(), 1000);
+        assert_eq!(gunzip(&packed, 999), Err(BodyError::TooLarge(999)));
+    }
+
+    #[test]
+    fn gunzip_rejects_a_truncated_body() {
+        let packed = gzip(b"text");
+        let truncated = packed.get(..packed.len() - 1).unwrap();
+        assert!(matches!(gunzip(truncated, 1000), Err(BodyError::Gzip(_))));
+    }
+}

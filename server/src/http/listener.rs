@@ -132,3 +132,68 @@ async fn serve_connection<H: Handler>(
         log::debug!(error:%; "connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::Notify,
+    };
+
+    use super::*;
+    use crate::http::{ShutdownTrigger, with_bytes};
+
+    /// Responds when it is released.
+    struct Gate(Notify);
+
+    impl Handler for Gate {
+        async fn handle(&self, _: Request<Incoming>) -> Response {
+            self.0.notified().await;
+            with_bytes(hyper::StatusCode::OK, "open", "text/plain")
+        }
+    }
+
+    /// A request in progress while the server shuts down: the gate, the client's connection, the server's task.
+    async fn shut_down_during_a_request(
+        drain_timeout: Duration,
+    ) -> (Arc<Gate>, TcpStream, tokio::task::JoinHandle<bool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let gate = Arc::new(Gate(Notify::new()));
+        let limits = Limits {
+            drain_timeout,
+            ..Limits::default()
+        };
+        let (trigger, shutdown) = ShutdownTrigger::new();
+        let server = tokio::spawn(serve(listener, Arc::clone(&gate), limits, shutdown));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        sleep(Duration::from_millis(50)).await;
+        trigger.fire();
+        sleep(Duration::from_millis(50)).await;
+        assert!(
+            TcpStream::connect(address).await.is_err(),
+            "it still accepts"
+        );
+        (gate, client, server)
+    }
+
+    #[tokio::test]
+    async fn shutdown_finishes_a_response_in_progress() {
+        let (gate, mut client, server) = shut_down_during_a_request(Duration::from_secs(20)).await;
+        gate.0.notify_one();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.ends_with("open"), "{response}");
+        assert!(server.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn shutdown_reports_a_connection_beyond_the_drain_timeout() {
+        let (_gate, _client, server) = shut_down_during_a_request(Duration::from_millis(100)).await;
+        assert!(!server.await.unwrap());
+    }
+}
