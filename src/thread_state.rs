@@ -30,6 +30,20 @@ impl<T> ThreadState<T> {
     }
 }
 
+impl<T: Copy> ThreadState<T> {
+    /// The state of the calling thread.
+    #[inline]
+    pub fn get(&self) -> T {
+        self.with(|state| *state)
+    }
+
+    /// Sets the state of the calling thread.
+    #[inline]
+    pub fn set(&self, value: T) {
+        self.with(|state| *state = value);
+    }
+}
+
 /// Memory of one [`ThreadState`]. A thread that ends doesn't drop the value.
 pub struct Storage<T>(UnsafeCell<ManuallyDrop<T>>);
 
@@ -45,7 +59,26 @@ impl<T> Storage<T> {
     }
 }
 
+// SAFETY: without ZTS there is one PHP thread, and only it reaches the value.
+#[cfg(not(php_zts))]
+unsafe impl<T> Sync for Storage<T> {}
+
+/// Declares a [`ThreadState`] with its first value, which is constant. Without ZTS it is a plain static: a thread-local
+/// of a shared library costs a call for each access.
+#[cfg(not(php_zts))]
+macro_rules! thread_state {
+    ($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $value:expr;) => {
+        $(#[$attribute])*
+        $visibility static $name: $crate::thread_state::ThreadState<$type> = {
+            static STORAGE: $crate::thread_state::Storage<$type> =
+                $crate::thread_state::Storage::new($value);
+            $crate::thread_state::ThreadState::new(|| STORAGE.pointer())
+        };
+    };
+}
+
 /// Declares a [`ThreadState`] with its first value, which is constant.
+#[cfg(php_zts)]
 macro_rules! thread_state {
     ($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $value:expr;) => {
         $(#[$attribute])*

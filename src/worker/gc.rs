@@ -2,7 +2,6 @@
 //! request. On PHP's thread; destructors run.
 
 use std::{
-    cell::Cell,
     sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
@@ -10,13 +9,13 @@ use std::{
 use pillion_engine::config::Sampling;
 
 use super::state;
-use crate::zend::memory;
+use crate::{thread_state::thread_state, zend::memory};
 
 /// `worker.gc`, as a number.
 static EVERY: AtomicU32 = AtomicU32::new(0);
 
-thread_local! {
-    static STATS: Cell<GcStats> = const { Cell::new(GcStats::NONE) };
+thread_state! {
+    static STATS: GcStats = GcStats::NONE;
 }
 
 /// The runs of the collector that Pillion has started on this thread, in this script.

@@ -1,8 +1,6 @@
 //! The name of the runtime (`Worker\mode()`), found out when PHP asks for it, so that a request that does not ask pays
 //! nothing. On PHP's threads.
 
-use std::cell::Cell;
-
 use pillion_engine::worker::{
     Mode,
     request_state::{OpenedBy, RequestState},
@@ -12,11 +10,11 @@ use super::{
     runtimes::{self, Runtime},
     state,
 };
-use crate::{startup, zend::sapi};
+use crate::{startup, thread_state::thread_state, zend::sapi};
 
-thread_local! {
+thread_state! {
     /// Whether the script is a worker of FrankenPHP's; `None` if that is not known yet.
-    static IS_FRANKENPHP_WORKER: Cell<Option<bool>> = const { Cell::new(None) };
+    static IS_FRANKENPHP_WORKER: Option<bool> = None;
 }
 
 /// The detected runtime, unless `CADDY_WORKER_MODE` overrides it.

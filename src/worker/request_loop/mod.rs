@@ -10,8 +10,6 @@ mod psr7;
 mod roadrunner;
 pub(super) mod stdio;
 
-use std::cell::Cell;
-
 use pillion_engine::worker::{
     LoopLimits,
     request_state::{OpenedBy, RequestState},
@@ -25,12 +23,13 @@ use super::{
 };
 use crate::{
     engine,
+    thread_state::thread_state,
     zend::{arguments::Thrown, call, owned::OwnedZval},
 };
 
-thread_local! {
+thread_state! {
     /// Within a call of `loop()`.
-    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+    static IS_RUNNING: bool = false;
 }
 
 /// Serves requests with `handler` until the runtime stops the loop, or a limit is reached; returns their number. If

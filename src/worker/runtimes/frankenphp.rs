@@ -3,12 +3,11 @@
 //! when the client has its answer. If it never returns, after `exit()` or a fatal error, the request ends with the
 //! script: PHP jumps over our frame, which holds nothing. On PHP's threads.
 
-use std::cell::Cell;
-
 use ext_php_rs::ffi::{IS_TRUE, zend_execute_data, zval};
 use pillion_engine::worker::Event;
 
 use crate::{
+    thread_state::thread_state,
     worker::{mode, reset, transition::advance},
     zend::{hook::FunctionHook, interrupt, sapi, value},
 };
@@ -16,9 +15,9 @@ use crate::{
 static HANDLE_REQUEST: FunctionHook =
     FunctionHook::new(c"frankenphp_handle_request", handle_request);
 
-thread_local! {
+thread_state! {
     /// Within a call of `frankenphp_handle_request`.
-    static IS_IN_CALL: Cell<bool> = const { Cell::new(false) };
+    static IS_IN_CALL: bool = false;
 }
 
 /// Overrides the handler, in FrankenPHP. In each MINIT, because PHP creates the function anew.
