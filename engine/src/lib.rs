@@ -23,6 +23,7 @@
 //! `http_client`, `shm`, `host` and `runtime` know none of the modules above them.
 
 pub mod artifacts;
+mod backoff;
 pub mod config;
 mod descriptors;
 mod dns;
@@ -43,6 +44,7 @@ mod shm;
 mod signals;
 mod sync;
 pub mod threads;
+mod time;
 mod tls;
 pub mod uuid;
 pub mod velox;

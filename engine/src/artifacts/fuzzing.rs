@@ -12,7 +12,6 @@ use super::{
     metadata,
     plugin_compat::import,
     record::{hex, parse_sha256},
-    rfc3339,
 };
 
 /// Records of a small index.
@@ -59,8 +58,11 @@ pub fn names(text: &str) {
     {
         assert!(text.starts_with(&key.to_string()) && !text.contains('/'));
     }
-    if let Some(ms) = rfc3339::parse(text) {
-        assert_eq!(rfc3339::parse(&rfc3339::format(ms)), Some(ms));
+    if let Some(ms) = crate::time::parse_rfc3339(text) {
+        assert_eq!(
+            crate::time::parse_rfc3339(&crate::time::format_rfc3339(ms)),
+            Some(ms)
+        );
     }
 }
 

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{
     ConfigDigest, IndexRecord, Key,
     record::{hex, parse_sha256},
-    rfc3339,
 };
 
 /// The version of the format; a reader rejects any other.
@@ -83,8 +82,8 @@ pub(super) fn format(record: &IndexRecord, config: &Value) -> Result<Vec<u8>, se
         sha256: hex(&record.sha256),
         size: record.size,
         file: record.file_name(),
-        created_at: rfc3339::format(record.created_ms),
-        expires_at: rfc3339::format(record.expires_ms),
+        created_at: crate::time::format_rfc3339(record.created_ms),
+        expires_at: crate::time::format_rfc3339(record.expires_ms),
         build_seconds: f64::from(record.build_ms) / 1000.0,
         digest: record.digest.to_string(),
         config,
@@ -129,13 +128,13 @@ fn record<C>(document: &Document<C>) -> Result<IndexRecord, MetadataError> {
         return Err(MetadataError::Version(document.version));
     }
     let field = MetadataError::Field;
-    let created_ms = rfc3339::parse(&document.created_at).ok_or(field("created_at"))?;
+    let created_ms = crate::time::parse_rfc3339(&document.created_at).ok_or(field("created_at"))?;
     let record = IndexRecord {
         key: Key::parse(document.key.as_bytes()).ok_or(field("key"))?,
         sha256: parse_sha256(&document.sha256).ok_or(field("sha256"))?,
         size: document.size,
         created_ms,
-        expires_ms: rfc3339::parse(&document.expires_at).ok_or(field("expires_at"))?,
+        expires_ms: crate::time::parse_rfc3339(&document.expires_at).ok_or(field("expires_at"))?,
         accessed_ms: created_ms,
         build_ms: milliseconds(document.build_seconds).ok_or(field("build_seconds"))?,
         digest: ConfigDigest::parse(&document.digest).ok_or(field("digest"))?,

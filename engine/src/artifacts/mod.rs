@@ -4,7 +4,7 @@
 //!
 //! # Layout
 //!
-//! * `key`, `record`, `clock`, `rfc3339`: plain values.
+//! * `key`, `record`, `clock`: plain values.
 //! * `layout`, `dir_fd`, `file_names`, `metadata`: the files, opened step by step from directory descriptors.
 //! * `index`: the table in shared memory.
 //! * `store`: the entry point; `options`, `stats`.
@@ -33,7 +33,6 @@ mod options;
 pub(crate) mod plugin_compat;
 mod record;
 mod reindex;
-mod rfc3339;
 mod stats;
 mod store;
 #[cfg(test)]

@@ -9,8 +9,8 @@ use log::{
     kv::{Error, Key, Value, VisitSource, VisitValue},
 };
 
-use super::{escape, time};
-use crate::config::LogFormat;
+use super::escape;
+use crate::{config::LogFormat, time};
 
 /// Bytes of a line, newline included: `PIPE_BUF` of Linux.
 pub(super) const MAX_LEN: usize = 4096;
@@ -94,14 +94,14 @@ impl Builder {
             .unwrap_or_default();
         match format {
             LogFormat::Text => {
-                time::append(&mut out, header.time);
+                time::append_rfc3339(&mut out, header.time);
                 let _ = write!(out, " {level:<5} ");
                 escape::append(&mut out, event, &['\\']);
                 let _ = write!(out, " pid={}", header.pid);
             }
             LogFormat::Json => {
                 out.push_str("{\"time\":\"");
-                time::append(&mut out, header.time);
+                time::append_rfc3339(&mut out, header.time);
                 let name = level.as_str().to_ascii_lowercase();
                 let _ = write!(out, "\",\"level\":\"{name}\",\"event\":");
                 escape::append_quoted(&mut out, event);
@@ -109,7 +109,7 @@ impl Builder {
             }
             LogFormat::Logfmt => {
                 out.push_str("time=");
-                time::append(&mut out, header.time);
+                time::append_rfc3339(&mut out, header.time);
                 let _ = write!(out, " level={} event=", level.as_str().to_ascii_lowercase());
                 escape::append_value(&mut out, event);
                 let _ = write!(out, " pid={}", header.pid);

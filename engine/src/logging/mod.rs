@@ -27,7 +27,6 @@ mod queue;
 mod sink;
 #[cfg(test)]
 mod tests;
-pub(crate) mod time;
 mod writer;
 
 use std::time::Duration;

@@ -2,15 +2,15 @@
 //! caller are kept, required ones are added. No content is rejected: that would lose an error report in the code that
 //! handles the error. On PHP's thread.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
 
 use super::{
     Sentry,
     protocol::envelope::{Envelope, Item},
 };
-use crate::{Error, Result, config::Dsn, error::Violation, host::clock, logging, uuid};
+use crate::{
+    Error, Result, config::Dsn, error::Violation, host::clock, time::format_rfc3339, uuid,
+};
 
 /// An event that was queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,5 @@ fn violation(field: &str, message: &str) -> Error {
 
 /// Formats milliseconds since 1970 as RFC 3339, with milliseconds, as Sentry requires.
 pub(super) fn time(unix_ms: u64) -> String {
-    let mut text = String::new();
-    logging::time::append(&mut text, UNIX_EPOCH + Duration::from_millis(unix_ms));
-    text
+    format_rfc3339(unix_ms)
 }

@@ -15,6 +15,7 @@ use super::{
     shared_state::{DestinationSlot, MAX_DESTINATIONS, SharedState},
 };
 use crate::{
+    backoff::{self, Jitter},
     config::{Dsn, SentrySettings},
     host::clock,
 };
@@ -184,13 +185,13 @@ pub(super) fn max_pause(settings: &SentrySettings) -> Duration {
 /// The pause after consecutive failures: exponential, at most `max`, with jitter in its upper half, so that attempts
 /// of one envelope never follow each other at once.
 pub(super) fn pause(settings: &SentrySettings, failures: u64, max: Duration) -> Duration {
-    let growth = settings
-        .backoff_multiplier
-        .powi(i32::try_from(failures).unwrap_or(i32::MAX));
-    let seconds = settings.initial_backoff.as_secs_f64() * growth;
-    let ceiling = seconds.min(max.as_secs_f64());
-    let jitter = getrandom::u32().map_or(1.0, |bits| f64::from(bits) / f64::from(u32::MAX));
-    Duration::try_from_secs_f64(ceiling * (0.5 + jitter / 2.0)).unwrap_or(max)
+    let ceiling = backoff::ceiling(
+        settings.initial_backoff,
+        settings.backoff_multiplier,
+        max,
+        failures.try_into().unwrap_or(u32::MAX),
+    );
+    Jitter::new().equal(ceiling)
 }
 
 /// Milliseconds since boot, the monotonic clock that all processes share.

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::artifacts::{Key, Store, file_names::link_name, rfc3339};
+use crate::artifacts::{Key, Store, file_names::link_name};
 use crate::{
     Result,
     error::IoContext as _,
@@ -104,9 +104,9 @@ impl Store {
             key: key.to_string(),
             file_path: format!("{outer}/{inner}/{}", link_name(key)),
             file_size: entry.record.size,
-            created_at: rfc3339::format(entry.record.created_ms),
-            expires_at: rfc3339::format(entry.record.expires_ms),
-            accessed_at: rfc3339::format(accessed_ms),
+            created_at: crate::time::format_rfc3339(entry.record.created_ms),
+            expires_at: crate::time::format_rfc3339(entry.record.expires_ms),
+            accessed_at: crate::time::format_rfc3339(accessed_ms),
             build_config: entry.config,
         };
         Some((key.to_string(), line))
@@ -135,7 +135,8 @@ impl Store {
         };
         let now_ms = self.clock.now_ms();
         for (key, used) in uses.entries {
-            let used_ms = rfc3339::parse(&used.accessed_at).filter(|used| *used <= now_ms);
+            let used_ms =
+                crate::time::parse_rfc3339(&used.accessed_at).filter(|used| *used <= now_ms);
             if let (Some(key), Some(used_ms)) = (Key::parse(key.as_bytes()), used_ms) {
                 self.index.record_use(key, used_ms);
             }

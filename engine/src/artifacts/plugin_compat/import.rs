@@ -16,7 +16,7 @@ use crate::artifacts::{
     file_names::{link_name, metadata_name},
     index::Pending,
     layout::META_DIR,
-    metadata, rfc3339,
+    metadata,
 };
 use crate::{
     Result,
@@ -212,14 +212,14 @@ pub(in crate::artifacts) fn parse_plugin_entry(
 
 /// Times of creation, expiry and last use; never in the future, except for the second.
 pub(in crate::artifacts) fn times(old: &PluginEntry, now_ms: u64, ttl_ms: u64) -> [u64; 3] {
-    let created_ms = rfc3339::parse(&old.created_at)
+    let created_ms = crate::time::parse_rfc3339(&old.created_at)
         .unwrap_or(now_ms)
         .min(now_ms);
     let unknown = created_ms.saturating_add(ttl_ms);
-    let accessed_ms = rfc3339::parse(&old.accessed_at).unwrap_or(created_ms);
+    let accessed_ms = crate::time::parse_rfc3339(&old.accessed_at).unwrap_or(created_ms);
     [
         created_ms,
-        rfc3339::parse(&old.expires_at).unwrap_or(unknown),
+        crate::time::parse_rfc3339(&old.expires_at).unwrap_or(unknown),
         accessed_ms.clamp(created_ms, now_ms),
     ]
 }

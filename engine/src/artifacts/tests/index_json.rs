@@ -20,7 +20,7 @@ fn write_index(fixture: &Fixture, index: &Value) {
 }
 
 fn time(ms: u64) -> String {
-    crate::artifacts::rfc3339::format(ms)
+    crate::time::format_rfc3339(ms)
 }
 
 /// The documented shape.

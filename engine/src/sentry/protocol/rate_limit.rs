@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::category::Category;
+use crate::time::parse_http_date;
 
 /// The limit of a 429 without one (rule 3).
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
@@ -84,41 +85,10 @@ fn seconds(text: &str) -> Option<Duration> {
 fn after(text: &str, now: u64) -> Option<Duration> {
     let text = text.trim();
     seconds(text).or_else(|| {
-        let at = http_date(text)?;
+        let at = parse_http_date(text)?;
         let left = at.saturating_sub(now);
         Some(Duration::from_secs(left.min(MAX_LIMIT_SECONDS as u64)))
     })
-}
-
-/// `Sat, 21 Nov 2026 08:03:30 GMT` as Unix seconds (RFC 9110 §5.6.7, the one form that is still sent).
-fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let mut words = text.split_once(", ")?.1.split(' ');
-    let day: u64 = words.next()?.parse().ok()?;
-    let month = words.next()?;
-    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
-    let year: u64 = words.next()?.parse().ok()?;
-    let mut clock = words
-        .next()?
-        .split(':')
-        .map(|part| part.parse::<u64>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    if words.next() != Some("GMT") || !(1970..10_000).contains(&year) || day > 31 || hour > 24 {
-        return None;
-    }
-    // Howard Hinnant, days_from_civil.
-    let (y, m) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let era = y / 400;
-    let of_era = y - era * 400;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 + day;
-    let days = days.checked_sub(719_469)?;
-    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -184,7 +154,7 @@ mod tests {
             [10]
         );
         assert_eq!(
-            duration(429, &[], Some("Sun, 06 Nov 1990 08:49:47 GMT")),
+            duration(429, &[], Some("Tue, 06 Nov 1990 08:49:47 GMT")),
             [0]
         );
         assert_eq!(duration(429, &[], Some("whenever")), [60]);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::backoff::Jitter;
+use crate::backoff::Jitter;
 use crate::{
     Error, Result,
     error::IoContext,

@@ -4,12 +4,12 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    backoff::Jitter,
     build_slots::{BuildLimit, BuildSlots},
     client::Client,
     server_file::PathRoot,
     storage::Storage,
 };
+use crate::backoff::Jitter;
 use crate::velox::flight::SingleFlight;
 use crate::{Error, Result, artifacts::Store, config::VeloxSettings, host::lock::Lock};
 

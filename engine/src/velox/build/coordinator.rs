@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Build, backoff::Jitter, context::BuildContext, leader_task::lead};
+use super::{Build, context::BuildContext, leader_task::lead};
+use crate::backoff::Jitter;
 use crate::velox::flight::{
     BuildOutput, FlightId, Follower, Join, Leader, Poll, SingleFlight, inflight::BuildTask,
 };

@@ -9,13 +9,14 @@ use std::{
 use super::{
     Build,
     attempt::Attempt,
-    backoff::{Jitter, backoff_ceiling, connect_backoff_ceiling},
+    backoff::{backoff_ceiling, connect_backoff_ceiling},
     client::Client,
     context::BuildContext,
     error::{AttemptError, RetryReason},
     storage::Target,
     task::Report,
 };
+use crate::backoff::Jitter;
 use crate::{Error, Result, config::duration, metrics::velox as metrics};
 
 /// The shortest pause before the server is asked again for a build that is in progress there.

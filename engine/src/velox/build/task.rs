@@ -4,7 +4,8 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Build, backoff::Jitter, context::BuildContext, retries::Retries};
+use super::{Build, context::BuildContext, retries::Retries};
+use crate::backoff::Jitter;
 use crate::velox::flight::{
     BuildOutput,
     progress::{Phase, Progress},

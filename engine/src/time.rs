@@ -1,29 +1,55 @@
-//! RFC 3339 times for the entries and for `index.json`: written in UTC to the millisecond, read in
-//! every form that Go writes (any number of decimals, any offset). Foreign bytes come in here, so
-//! nothing may overflow or panic. Civil calendar arithmetic after Howard Hinnant,
-//! "chrono-Compatible Low-Level Date Algorithms". Pure functions; any thread.
+//! Times as text. RFC 3339 is formatted in UTC with milliseconds, and parsed in all forms that Go writes (any number of
+//! decimals, any offset); HTTP dates are parsed by `httpdate`. Civil calendar arithmetic after Howard Hinnant,
+//! "chrono-Compatible Low-Level Date Algorithms", because a crate for dates would be larger than this file. Parses
+//! untrusted bytes, so no arithmetic may overflow or panic. Pure functions; any thread.
+
+use std::{
+    fmt::Write as _,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 const DAY_MS: u64 = 86_400_000;
-/// The last millisecond of year 9999, beyond which RFC 3339 has no digits.
-const LAST_MS: u64 = 253_402_300_799_999;
+/// The last millisecond of year 9999; RFC 3339 has no digits for later ones.
+const MAX_MS: u64 = 253_402_300_799_999;
 
-/// Writes Unix milliseconds as `2026-11-21T08:10:00.123Z`. Later than year 9999 is written as its end.
-pub(super) fn format(unix_ms: u64) -> String {
-    let unix_ms = unix_ms.min(LAST_MS);
-    let (year, month, day) = civil((unix_ms / DAY_MS) as i64);
+/// Formats Unix milliseconds as `2026-11-21T08:10:00.123Z`. Times after year 9999 are formatted as its end.
+#[must_use]
+pub(crate) fn format_rfc3339(unix_ms: u64) -> String {
+    let mut text = String::with_capacity(24);
+    append_ms(&mut text, unix_ms);
+    text
+}
+
+/// Appends a time as RFC 3339 with milliseconds. A time before 1970 is formatted as 1970.
+pub(crate) fn append_rfc3339(out: &mut String, time: SystemTime) {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    append_ms(out, u64::try_from(since.as_millis()).unwrap_or(MAX_MS));
+}
+
+fn append_ms(out: &mut String, unix_ms: u64) {
+    let unix_ms = unix_ms.min(MAX_MS);
+    let (year, month, day) = civil_from_days((unix_ms / DAY_MS) as i64);
     let ms = unix_ms % DAY_MS;
-    format!(
+    let _ = write!(
+        out,
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
         ms / 3_600_000,
         ms / 60_000 % 60,
         ms / 1000 % 60,
         ms % 1000
-    )
+    );
 }
 
-/// Reads an RFC 3339 time as Unix milliseconds; times before 1970 are 0 (Go's zero time is year 1).
-/// The end of year 9999, which [`format()`] writes for "never", reads as `u64::MAX`.
-pub(super) fn parse(text: &str) -> Option<u64> {
+/// Parses an HTTP date (RFC 9110 §5.6.7) as Unix seconds. Returns `None` for one before 1970.
+pub(crate) fn parse_http_date(text: &str) -> Option<u64> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// Parses an RFC 3339 time as Unix milliseconds; times before 1970 are 0 (Go's zero time is year 1). The end of year 9999,
+/// which [`format_rfc3339`] returns for "never", is parsed as `u64::MAX`.
+#[must_use]
+pub(crate) fn parse_rfc3339(text: &str) -> Option<u64> {
     let (head, tail) = text.split_at_checked(19)?;
     let bytes: &[u8; 19] = head.as_bytes().try_into().ok()?;
     let [
@@ -53,7 +79,7 @@ pub(super) fn parse(text: &str) -> Option<u64> {
     let field = |from: usize, to: usize| number(head.get(from..to)?);
     let (year, month, day) = (field(0, 4)?, field(5, 7)?, field(8, 10)?);
     let (hour, minute, second) = (field(11, 13)?, field(14, 16)?, field(17, 19)?);
-    // 60 is a leap second, which counts as the next minute's first.
+    // 60 is a leap second, counted as the first second of the next minute.
     if !(1..=12).contains(&month)
         || !(1..=days_in(year, month)).contains(&day)
         || hour > 23
@@ -67,11 +93,7 @@ pub(super) fn parse(text: &str) -> Option<u64> {
     let days = days_from_civil(year, month, day);
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset_minutes * 60;
     let unix_ms = u64::try_from(seconds * 1000 + ms).unwrap_or(0);
-    Some(if unix_ms >= LAST_MS {
-        u64::MAX
-    } else {
-        unix_ms
-    })
+    Some(if unix_ms >= MAX_MS { u64::MAX } else { unix_ms })
 }
 
 fn number(digits: &str) -> Option<i64> {
@@ -97,7 +119,7 @@ fn decimals(tail: &str) -> Option<(i64, &str)> {
     Some((number(&padded)?, zone))
 }
 
-/// Minutes east of Greenwich.
+/// Returns the zone in minutes east of Greenwich.
 fn offset(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") {
         return Some(0);
@@ -124,7 +146,7 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days between 1970-01-01 and that day.
+/// Returns the days between 1970-01-01 and a date.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -134,8 +156,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// Year, month and day of that many days after 1970-01-01.
-fn civil(days: i64) -> (i64, i64, i64) {
+/// Returns year, month and day of a number of days after 1970-01-01.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -158,38 +180,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_moments_are_written_and_read() {
+    fn known_times_are_formatted_and_parsed() {
         for (ms, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
             (951_782_400_001, "2000-02-29T00:00:00.001Z"),
+            (1_709_164_800_000, "2024-02-29T00:00:00.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
             (1_792_663_799_999, "2026-10-22T10:09:59.999Z"),
         ] {
-            assert_eq!(format(ms), text);
-            assert_eq!(parse(text), Some(ms));
+            assert_eq!(format_rfc3339(ms), text);
+            assert_eq!(parse_rfc3339(text), Some(ms));
         }
     }
 
     #[test]
-    fn what_go_writes_is_read() {
-        let noon = parse("2025-11-13T12:00:00Z");
+    fn system_time_is_appended_with_milliseconds() {
+        let mut text = String::new();
+        let time = UNIX_EPOCH + std::time::Duration::from_micros(1_795_248_689_123_999);
+        append_rfc3339(&mut text, time);
+        append_rfc3339(&mut text, UNIX_EPOCH - std::time::Duration::from_secs(1));
+        assert_eq!(text, "2026-11-21T08:11:29.123Z1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn http_dates_are_parsed_as_unix_seconds() {
+        for (text, seconds) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
+            ("Sat, 21 Nov 2026 08:03:30 GMT", Some(1_795_248_210)),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_http_date(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn forms_of_go_are_parsed() {
+        let noon = parse_rfc3339("2025-11-13T12:00:00Z");
         assert_eq!(noon, Some(1_763_035_200_000));
-        assert_eq!(parse("2025-11-13T15:00:00+03:00"), noon);
-        assert_eq!(parse("2025-11-13T08:30:00.000000000-03:30"), noon);
+        assert_eq!(parse_rfc3339("2025-11-13T15:00:00+03:00"), noon);
+        assert_eq!(parse_rfc3339("2025-11-13T08:30:00.000000000-03:30"), noon);
         assert_eq!(
-            parse("2025-11-13T12:00:00.123456789Z"),
+            parse_rfc3339("2025-11-13T12:00:00.123456789Z"),
             noon.map(|ms| ms + 123)
         );
-        assert_eq!(parse("2025-11-13T12:00:00.5Z"), noon.map(|ms| ms + 500));
-        assert_eq!(parse("0001-01-01T00:00:00Z"), Some(0));
+        assert_eq!(
+            parse_rfc3339("2025-11-13T12:00:00.5Z"),
+            noon.map(|ms| ms + 500)
+        );
+        assert_eq!(parse_rfc3339("0001-01-01T00:00:00Z"), Some(0));
     }
 
     #[test]
-    fn never_survives_the_round_trip() {
-        assert_eq!(parse(&format(u64::MAX)), Some(u64::MAX));
+    fn never_parses_back() {
+        assert_eq!(parse_rfc3339(&format_rfc3339(u64::MAX)), Some(u64::MAX));
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_times_are_refused() {
         for text in [
             "",
             "2025-11-13",
@@ -203,19 +252,19 @@ mod tests {
             "2025-01-01T00:00:0éZ",
             "-025-01-01T00:00:00Z",
         ] {
-            assert_eq!(parse(text), None, "{text:?}");
+            assert_eq!(parse_rfc3339(text), None, "{text:?}");
         }
     }
 
     proptest::proptest! {
         #[test]
-        fn every_millisecond_reads_back_as_itself(ms in 0..LAST_MS) {
-            proptest::prop_assert_eq!(parse(&format(ms)), Some(ms));
+        fn formatted_time_parses_back(ms in 0..MAX_MS) {
+            proptest::prop_assert_eq!(parse_rfc3339(&format_rfc3339(ms)), Some(ms));
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "\\PC{0,40}") {
-            let _ = parse(&text);
+        fn parser_never_panics(text in "\\PC{0,40}") {
+            let _ = parse_rfc3339(&text);
         }
     }
 }
