@@ -1,5 +1,5 @@
-//! The change journal of a cache directory. Most inputs get a valid head and valid complements, which random bytes would
-//! never have.
+//! The change journal of a cache directory. Most inputs get a valid head and valid complements, which random bytes
+//! would never have.
 #![no_main]
 
 use std::cell::OnceCell;

@@ -75,11 +75,11 @@ lost "a count is read and stored" metrics/cell.rs \
     's/self.0.fetch_add\(by, Relaxed\);/self.0.store(self.0.load(Relaxed) + by, Relaxed);/'
 lost "a record is published without Release" sentry/outbox/file/records.rs \
     's/(store\(state\.to_le\(\), Ordering::)Release/\1Relaxed/'
-lost "a record is taken without Acquire" sentry/outbox/file/records.rs \
-    '/fn change/,/^    \}/s/Ordering::(Acquire|AcqRel)/Ordering::Relaxed/;/pub\(super\) fn claim/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/;/fn value/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
-lost "two writers may have one place" sentry/outbox/file/records.rs \
+lost "a record is claimed without Acquire" sentry/outbox/file/records.rs \
+    '/fn change/,/^    \}/s/Ordering::(Acquire|AcqRel)/Ordering::Relaxed/;/fn claim\(/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/;/fn value/,/^    \}/s/Ordering::Acquire/Ordering::Relaxed/'
+lost "two writers may get one slot" sentry/outbox/file/records.rs \
     '/fn reserve/,/^    \}/s/^( *)seen,$/\1head.load(Ordering::Relaxed),/'
-lost "what is dropped may be on its way" sentry/outbox/file/records.rs \
+lost "an evicted record may be claimed" sentry/outbox/file/records.rs \
     '/fn change/,/^    \}/s/State::of\(value\) == from/true/'
 lost "who writes does not look at the turn again" shm/epoch.rs \
     's/if self.turn.load\(Ordering::SeqCst\) == turn/if true/'

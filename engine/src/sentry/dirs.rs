@@ -15,16 +15,16 @@ pub struct SentryDirs {
     pub run: Option<PathBuf>,
     /// `state_dir`.
     pub state: Option<PathBuf>,
-    /// Former values of `run_dir`, whose outboxes are adopted too.
+    /// Former values of `run_dir`: outboxes there are adopted too.
     pub other_runs: Vec<PathBuf>,
-    /// Outboxes whose adoption failed, shared with the periodic task.
+    /// Failed adoptions, shared with the periodic task.
     pub adopt_backoff: Arc<AdoptBackoff>,
     /// The last scan for replayable dead letters, shared with the periodic task.
     pub replays: Arc<ReplayState>,
 }
 
 impl SentryDirs {
-    /// Whether there is an outbox of a dead process whose adoption is due.
+    /// Whether there is an outbox of a dead process that is due for adoption.
     #[must_use]
     pub fn has_adoptable_outboxes(&self) -> bool {
         self.outboxes().any(|dir| self.adopt_backoff.has_due(&dir))

@@ -1,5 +1,5 @@
-//! Entry points of the Sentry transport for the fuzz targets in `fuzz/`: untrusted bytes as PHP, a server or a disk would
-//! provide them, and assertions of the invariants that hold for any bytes. Never part of a product.
+//! Entry points of the Sentry transport for the fuzz targets in `fuzz/`: untrusted bytes as PHP, a server or a disk
+//! would provide them, and assertions of the invariants that hold for any bytes. Never part of a product.
 
 use std::{
     fs::{self, Permissions},

@@ -23,8 +23,8 @@ use crate::{
 /// Limit on the pause between probes, unless `retry.initial_backoff` is longer.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// The words of a slot after the hash of the name: time of the next probe (0: reachable); consecutive failures; end of the
-/// probe in progress; last answer (milliseconds since 1970, the others since boot); last failure.
+/// The words of a slot after the hash of the name: time of the next probe (0: reachable); consecutive failures; end of
+/// the probe in progress; last answer (milliseconds since 1970, the others since boot); last failure.
 const PROBE_AT: usize = 1;
 const FAILURES: usize = 2;
 const PROBING_UNTIL: usize = 3;

@@ -1,6 +1,6 @@
 //! The backlog of each process of the host in shared memory, so that a status page adds numbers instead of reading
-//! files. One segment of slots in `run_dir`, of which each process writes its own. The process that adopts outboxes frees
-//! the slots of dead processes and writes the backlog that could not be adopted beside the slots. Any thread.
+//! files. One segment of slots in `run_dir`, of which each process writes its own. The process that adopts outboxes
+//! frees the slots of dead processes and writes the backlog that could not be adopted beside the slots. Any thread.
 
 use std::{
     path::Path,
@@ -167,8 +167,8 @@ impl WaitingCounts {
         }
     }
 
-    /// Publishes the last number of records and frees the slot of this process if it is 0. Else the slot stays until the
-    /// outbox is adopted.
+    /// Publishes the last number of records and frees the slot of this process if it is 0. Else the slot stays until
+    /// the outbox is adopted.
     pub(super) fn end(&self, records: usize, in_memory: usize) {
         self.set_records(records, in_memory);
         if records == 0 {

@@ -78,26 +78,26 @@ fn two_threads_add() {
 }
 
 #[test]
-fn who_takes_a_record_finds_it_whole() {
-    loom::model(scenes::who_takes_a_record_finds_it_whole);
+fn claimed_record_is_complete() {
+    loom::model(scenes::claimed_record_is_complete);
 }
 
 #[test]
-fn two_who_write_at_once() {
-    loom::model(scenes::two_who_write_at_once);
+fn concurrent_writers_get_slots_of_their_own() {
+    loom::model(scenes::concurrent_writers_get_slots_of_their_own);
 }
 
 #[test]
-fn a_file_is_sealed_while_somebody_writes() {
-    loom::model(scenes::a_file_is_sealed_while_somebody_writes);
+fn file_is_sealed_while_a_thread_writes() {
+    loom::model(scenes::file_is_sealed_while_a_thread_writes);
 }
 
 #[test]
-fn one_that_waits_is_dropped_while_it_is_resumed() {
-    loom::model(scenes::one_that_waits_is_dropped_while_it_is_resumed);
+fn deferred_record_is_evicted_while_it_is_resumed() {
+    loom::model(scenes::deferred_record_is_evicted_while_it_is_resumed);
 }
 
 #[test]
-fn a_mapping_goes_while_somebody_writes() {
-    loom::model(scenes::a_mapping_goes_while_somebody_writes);
+fn mapping_is_freed_while_a_thread_writes() {
+    loom::model(scenes::mapping_is_freed_while_a_thread_writes);
 }

@@ -16,7 +16,7 @@ pub struct Adopted {
     pub outboxes: usize,
     /// Records that this process sends now.
     pub records: usize,
-    /// Records whose writer died before they were complete, which are never sent.
+    /// Records left incomplete by the death of their writer, which are never sent.
     pub torn: usize,
 }
 
@@ -41,7 +41,7 @@ impl Backlog {
 }
 
 impl Outbox {
-    /// Adopts at most `limit` outboxes of dead processes in `dir`, without those whose adoption failed recently.
+    /// Adopts at most `limit` outboxes of dead processes in `dir`, without those that failed recently.
     pub fn adopt(&self, dir: &Path, backoff: &AdoptBackoff, limit: usize) -> Adopted {
         let mut sum = Adopted::default();
         for name in OutboxLock::list_names(dir) {
@@ -125,7 +125,7 @@ pub fn is_held(dir: &Path, name: &str) -> bool {
     OutboxLock::is_held(dir, name)
 }
 
-/// The backlog of outboxes in `dir` whose owner is dead.
+/// The backlog of the outboxes of dead processes in `dir`.
 #[must_use]
 pub fn orphaned_backlog_in(dir: &Path) -> Backlog {
     let mut names = OutboxLock::list_names(dir);
@@ -142,7 +142,7 @@ pub fn backlog_in(dir: &Path) -> Backlog {
     backlog_where(dir, |_| true)
 }
 
-/// The backlog of the outboxes in `dir` whose name `is_wanted`.
+/// The backlog of the outboxes in `dir` with a name that `is_wanted`.
 fn backlog_where(dir: &Path, is_wanted: impl Fn(&str) -> bool) -> Backlog {
     let mut sum = Backlog::default();
     for (owner, entry) in OutboxLock::queue_files(dir) {

@@ -1,6 +1,7 @@
-//! Outboxes whose adoption failed: a file of another user, a disk that returns errors. Each is logged once and retried
-//! with a growing backoff, because another process may adopt it, or the cause may be removed, at any time. Shared by
-//! the leader's periodic task, which checks for outboxes to adopt, and by the outbox that adopts. Threads that may block.
+//! Outboxes that could not be adopted: a file of another user, a disk that returns errors. Each is logged once and
+//! retried with a growing backoff, because another process may adopt it, or the cause may be removed, at any time.
+//! Shared by the leader's periodic task, which checks for outboxes to adopt, and by the outbox that adopts. Threads
+//! that may block.
 
 use std::{
     collections::HashMap,
@@ -28,7 +29,7 @@ struct Failure {
 pub struct AdoptBackoff(Mutex<HashMap<PathBuf, Failure>>);
 
 impl AdoptBackoff {
-    /// Whether `dir` has an outbox of a dead process whose adoption is due.
+    /// Whether `dir` has an outbox of a dead process that is due for adoption.
     #[must_use]
     pub fn has_due(&self, dir: &Path) -> bool {
         OutboxLock::list_names(dir)

@@ -74,8 +74,8 @@ impl Chains {
 
 impl Outbox {
     /// Periodic maintenance: unlinks finished files, frees retired ones when no writer uses them, creates the next file
-    /// of a grown chain that is more than half full. An idle outbox keeps small files only. The file after the first one
-    /// is created on demand: most processes send little, and would hold four times the memory for nothing. On the
+    /// of a grown chain that is more than half full. An idle outbox keeps small files only. The file after the first
+    /// one is created on demand: most processes send little, and would hold four times the memory for nothing. On the
     /// runtime, by one task.
     pub fn maintain(&self, is_idle: bool) {
         let mut chains = self.chains();
@@ -122,7 +122,8 @@ impl Outbox {
         self.free_retired(&mut chains);
     }
 
-    /// Frees the mappings of retired files whose writers are done, and starts a turn of the epoch for the next ones.
+    /// Frees the mappings of retired files when their writers are done, and starts a turn of the epoch for the next
+    /// ones.
     fn free_retired(&self, chains: &mut Chains) {
         if let Some((turn, files)) = chains.freed_after.take() {
             if !self.epoch.is_over(turn) {

@@ -69,7 +69,7 @@ impl Outbox {
         chains.of_mut(priority).push_back(Arc::clone(&file));
         let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
         reach(FailPoint::OutboxGrown);
-        // SAFETY: kept alive by the chains, whose lock is held.
+        // SAFETY: kept alive by the chains; their lock is held.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
         }
@@ -104,7 +104,7 @@ impl Outbox {
         // Later records go to a file after this one, so that the order is kept.
         let current = &self.head(priority).current;
         let before = current.swap(ptr::null_mut(), Ordering::AcqRel);
-        // SAFETY: kept alive by the chains, whose lock is held.
+        // SAFETY: kept alive by the chains; their lock is held.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
         }

@@ -5,7 +5,7 @@
 //! * [`push`]: appending a record; [`growth`]: new files; [`mod@file`]: one queue file; [`chains`]: all of them, and
 //!   their maintenance.
 //! * [`claim`]: a record that is being sent; [`evict`]: making space; [`ownership`]: the lock of an outbox.
-//! * [`adopt`]: outboxes of dead processes; [`adopt_backoff`]: those whose adoption failed.
+//! * [`adopt`]: outboxes of dead processes; [`adopt_backoff`]: failed adoptions.
 
 mod adopt;
 mod adopt_backoff;

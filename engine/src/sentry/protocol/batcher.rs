@@ -1,6 +1,6 @@
 //! Batches logs, metrics and spans in containers, the only way in which Sentry's protocol merges envelopes: those that
-//! differ in their items only become one, within the limits for SDKs; larger ones are split; all keys beside `items` are
-//! kept. Events are never merged. On the runtime.
+//! differ in their items only become one, within the limits for SDKs; larger ones are split; all keys beside `items`
+//! are kept. Events are never merged. On the runtime.
 
 use std::{
     collections::HashMap,

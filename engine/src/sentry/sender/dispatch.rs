@@ -52,7 +52,7 @@ impl Sender {
         }
         let is_other = || envelope.text("dsn").is_none_or(|dsn| dsn != key);
         if has_dsn && envelope.raw("dsn").is_some() && is_other() {
-            // Sentry refuses a request whose header and authentication name different keys.
+            // Sentry rejects a request with different keys in header and authentication.
             envelope.set("dsn", key);
         }
         let reported = self.attach_report(key, &mut envelope);

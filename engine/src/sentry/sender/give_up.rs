@@ -118,10 +118,10 @@ impl Sentry {
         }
     }
 
-    /// Logs the end of a delivery. `kept`: it is a dead letter, which is already written.
-    fn log_given_up(&self, attempts: u32, why: &str, kept: bool) {
+    /// Logs the end of a delivery. `is_dead_letter`: its dead letter is already written.
+    fn log_given_up(&self, attempts: u32, why: &str, is_dead_letter: bool) {
         if self.logs_at(log::Level::Warn) {
-            log::warn!(target: "pillion::sentry", attempts = attempts, reason = why, kept = kept; "envelope given up");
+            log::warn!(target: "pillion::sentry", attempts = attempts, reason = why, dead_letter = is_dead_letter; "envelope given up");
         }
     }
 

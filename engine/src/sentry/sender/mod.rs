@@ -3,7 +3,8 @@
 //! Until then the record stays in the outbox, so that another process sends it if this one dies.
 //!
 //! * [`receive`]: from a record to its [`project`]; [`schedule`]: batches, deferred deliveries, reports that are due.
-//! * [`dispatch`]: from a [`delivery`] to a request of the [`client`]; [`response`] and [`give_up`]: from its outcome to the end.
+//! * [`dispatch`]: from a [`delivery`] to a request of the [`client`]; [`response`] and [`give_up`]: from its outcome
+//!   to the end.
 //! * [`state`]: the handshake with producers.
 
 use std::{
@@ -81,7 +82,7 @@ struct Sender {
     synced: Instant,
     /// The number of deliveries so far, for [`Delivery::order`].
     deliveries: u64,
-    /// Claims whose record was evicted or moved since deferred deliveries were scanned last.
+    /// Claims on records that were evicted or moved since deferred deliveries were scanned last.
     stale_claims: usize,
 }
 

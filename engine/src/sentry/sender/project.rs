@@ -37,7 +37,7 @@ pub(super) struct Project {
     pub(super) failures: u32,
     /// After an unanswered request nothing is sent until then, and then one delivery alone.
     pub(super) backoff_until: Option<Instant>,
-    /// The origin, whose reachability is known to the whole host.
+    /// The origin; its reachability is a state of the host.
     pub(super) destination: Destination,
     /// Whether the next delivery probes whether Sentry is back, or one that does is in flight.
     pub(super) is_probing: bool,
@@ -121,7 +121,7 @@ impl Project {
         }
     }
 
-    /// Removes deferred deliveries whose records were evicted.
+    /// Removes deferred deliveries of evicted records.
     pub(super) fn remove_evicted(&mut self) {
         self.deferred.retain(|_, delivery| {
             !delivery.is_evictable() || delivery.claims.all().iter().all(Claim::is_deferred)

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, futures::Notified};
 /// | shutting down | | | yes | no | [`close`](Self::close) → closed |
 /// | closed | | | yes | yes | never: no request starts any more, responses are still processed |
 ///
-/// Who wakes whom:
+/// Wake-ups:
 ///
 /// * A producer (a PHP thread, an adoption, a replay) pushes its record, then calls [`wake`](Self::wake). The first one
 ///   that finds the sender asleep sets `polling` and notifies; the others pay one load.

@@ -25,7 +25,7 @@ pub enum Count {
     DeadLetters,
     /// Envelopes adopted from dead processes.
     Adopted,
-    /// Records whose writer died before they were complete.
+    /// Records left incomplete by the death of their writer.
     Torn,
     /// Envelopes refused for their size.
     TooLarge,

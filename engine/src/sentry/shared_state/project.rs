@@ -19,8 +19,8 @@ use crate::{
     shm::owner_slots::OwnerSlots,
 };
 
-/// The words of a project after the hash of its DSN: deadline of a limit on everything, then on each category; losses for each
-/// reason and category.
+/// The words of a project after the hash of its DSN: deadline of a limit on everything, then on each category; losses
+/// for each reason and category.
 const ALL: usize = 1;
 const DEADLINES_FROM: usize = 2;
 const MAX_CATEGORIES: usize = 32;

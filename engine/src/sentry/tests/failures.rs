@@ -154,7 +154,7 @@ fn deferred_envelopes_are_sent_at_the_drain_interval() {
     // The first attempt fails, and the sender backs off.
     let sentry = &process.sentry;
     sentry.send(&event(0), None).unwrap();
-    wait_until("it is tried", || process.count(Count::Retries) == 1);
+    wait_until("an attempt", || process.count(Count::Retries) == 1);
     (1..8).for_each(|n| assert!(sentry.send(&event(n), None).unwrap()));
     assert!(process.flush());
     let times: Vec<u64> = server

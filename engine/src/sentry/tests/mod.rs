@@ -268,7 +268,7 @@ fn envelopes_of_a_dead_process_are_sent_by_another() {
     let mut all: Vec<_> = (0..500).map(id).chain([id(999)]).collect();
     all.sort();
     assert_eq!(ids, all);
-    wait_until("all files of the dead are gone", || {
+    wait_until("all adopted files are removed", || {
         std::fs::read_dir(dir.path().join("run/sentry"))
             .unwrap()
             .count()
@@ -517,7 +517,7 @@ fn shutdown_does_not_wait_for_an_unreachable_server() {
         .sentry
         .send(&event(1), Some(unreachable.as_bytes()))
         .unwrap();
-    wait_until("tried", || process.count(Count::Retries) == 1);
+    wait_until("an attempt", || process.count(Count::Retries) == 1);
     assert!(!process.flush_within(Duration::from_millis(50)));
     let begun = Instant::now();
     process.sentry.shutdown(Duration::from_secs(30), false);
@@ -546,7 +546,7 @@ fn logs_are_batched_and_large_containers_split() {
     std::thread::sleep(Duration::from_millis(50));
     assert_eq!(server.counts().envelopes, 0);
     process.sentry.send(logs(4).as_bytes(), None).unwrap();
-    wait_until("ten are enough", || server.counts().taken == 1);
+    wait_until("a batch of ten", || server.counts().taken == 1);
     assert_eq!(server.seen()[0].items[0].0["item_count"], 10);
     process.sentry.send(logs(1000).as_bytes(), None).unwrap();
     assert!(process.flush());

@@ -126,7 +126,7 @@ fn deferred_logs_are_batched_after_an_outage() {
     (0..10).for_each(|_| assert!(process.sentry.send(log.as_bytes(), None).unwrap()));
     wait_until("all are deferred", || process.sentry.outbox.ready() == 0);
     server.behave_well();
-    wait_until("ten are enough", || server.counts().taken >= 2);
+    wait_until("a batch of ten", || server.counts().taken >= 2);
     assert!(process.flush());
     assert_eq!(server.counts().invalid, 0);
     let logs: u64 = server

@@ -1,12 +1,12 @@
-//! A file of an outbox in memory of the model, and the epoch that says when its mapping may go. Both are the
-//! engine's; whose a file is, and where it lies, is no part of any scene.
+//! A queue file in memory of the model, and the epoch after which its mapping may be freed. Both are the engine's;
+//! ownership and location of a file are no part of any scene.
 
 #[path = "../../../../engine/src/sentry/outbox/file/mod.rs"]
 mod file;
 pub mod scenes;
 
 mod ownership {
-    //! Nobody's.
+    //! A stand-in for the lock of an outbox.
 
     #[derive(Debug)]
     pub(crate) struct OutboxLock;

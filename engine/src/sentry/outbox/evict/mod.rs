@@ -1,8 +1,8 @@
 //! Making space: of the project that holds most, the oldest records of the lowest priority are evicted, just as many as
 //! needed. So a project that holds no more than its share loses nothing to others, and nothing is evicted for a record
-//! of lower priority of the same project. Eviction only marks a record; it is counted and reported afterwards. Bytes are
-//! freed by whole files: other records of a file are moved to a smaller one in its place. On PHP's thread if the outbox
-//! is full, on the runtime if other processes need their share.
+//! of lower priority of the same project. Eviction only marks a record; it is counted and reported afterwards. Bytes
+//! are freed by whole files: other records of a file are moved to a smaller one in its place. On PHP's thread if the
+//! outbox is full, on the runtime if other processes need their share.
 
 mod host_usage;
 pub(super) mod plan;

@@ -1,5 +1,5 @@
-//! Which records are evicted: of which projects, from which files, and the bytes that are freed. Changes nothing, except
-//! [`evict_oldest`], which evicts one record.
+//! Which records are evicted: of which projects, from which files, and the bytes that are freed. Changes nothing,
+//! except [`evict_oldest`], which evicts one record.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,7 +17,7 @@ pub(in crate::sentry::outbox) struct ProjectUsage {
     pub(super) uses_left: usize,
 }
 
-/// Files, and the projects whose records are evicted from each.
+/// Files, and the projects to evict from each.
 pub(super) type Plan = Vec<(Arc<QueueFile>, Vec<u32>)>;
 
 impl ProjectUsage {

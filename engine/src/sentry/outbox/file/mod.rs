@@ -1,5 +1,5 @@
-//! A queue file of an outbox: a memory-mapped file to which many threads append at once, and whose records survive the
-//! death of all of them.
+//! A queue file of an outbox: a memory-mapped file to which many threads append at once. Its records survive the death
+//! of all of them.
 //!
 //! * [`mod@format`] the layout; [`records`] append, claim, evict, settle; [`recovery`] of a file of a dead process.
 

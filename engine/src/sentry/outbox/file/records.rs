@@ -1,7 +1,7 @@
 //! The records of a file: append, claim, evict, settle. A writer reserves slot and space with one compare-and-swap of
-//! the head, copies, and publishes with one store of the state. The position of a slot does not depend on other writers,
-//! so a writer that dies half-way leaves one empty slot and nothing else. PHP's threads append; the runtime does the
-//! rest, and PHP's threads evict where the outbox is full.
+//! the head, copies, and publishes with one store of the state. The position of a slot does not depend on other
+//! writers, so a writer that dies half-way leaves one empty slot and nothing else. PHP's threads append; the runtime
+//! does the rest, and PHP's threads evict where the outbox is full.
 
 use super::{
     QueueFile,

@@ -19,7 +19,7 @@ pub(in crate::sentry::outbox) struct Recovered {
     pub(in crate::sentry::outbox) ready: usize,
     /// Evicted records that are not reported yet.
     pub(in crate::sentry::outbox) evicted: Vec<u32>,
-    /// Records whose writer died before they were complete.
+    /// Records left incomplete by the death of their writer.
     pub(in crate::sentry::outbox) torn: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Writers on PHP's threads, the sender on the runtime's, and those who make room.
+//! Writers on PHP's threads, the sender on a thread of the runtime, evictions, and freed mappings.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::file::QueueFile;
 use crate::{sentry::protocol::category::Priority, shm::epoch::Epoch};
 
 fn file() -> Arc<QueueFile> {
-    // Room for the header and two records.
+    // Space for the header and two records.
     let made = QueueFile::create(None, Priority::Critical, 64 + 2 * 48, 1);
     match made {
         Ok(file) => Arc::new(file),
@@ -22,12 +22,12 @@ fn file() -> Arc<QueueFile> {
 
 fn envelope(file: &QueueFile, index: u32) -> Vec<u8> {
     let record = file.read(index);
-    assert!(record.is_some(), "a record that is ready is torn");
+    assert!(record.is_some(), "a ready record is torn");
     record.map(|record| record.envelope).unwrap_or_default()
 }
 
-/// Who finds a record ready finds it whole.
-pub fn who_takes_a_record_finds_it_whole() {
+/// A claimed record is complete.
+pub fn claimed_record_is_complete() {
     let file = file();
     let sender = {
         let file = Arc::clone(&file);
@@ -43,14 +43,14 @@ pub fn who_takes_a_record_finds_it_whole() {
     let _ = sender.join();
 }
 
-/// Two who write at once have places of their own, and neither waits for the other.
-pub fn two_who_write_at_once() {
+/// Concurrent writers get slots of their own, and neither waits for the other.
+pub fn concurrent_writers_get_slots_of_their_own() {
     let file = file();
     let writers = [&b"first"[..], b"other"].map(|text| {
         let file = Arc::clone(&file);
         thread::spawn(move || {
             let index = file.push(b"", text, 7);
-            assert!(index.is_some(), "there is room for both");
+            assert!(index.is_some(), "both records fit");
             assert_eq!(envelope(&file, index.unwrap_or(0)), text);
         })
     });
@@ -63,8 +63,8 @@ pub fn two_who_write_at_once() {
     assert_eq!(found, [b"first".to_vec(), b"other".to_vec()]);
 }
 
-/// What was appended before a file was sealed is counted by whoever seals it; afterwards nothing is.
-pub fn a_file_is_sealed_while_somebody_writes() {
+/// Records appended before a file is sealed are counted; none is appended afterwards.
+pub fn file_is_sealed_while_a_thread_writes() {
     let file = file();
     let writer = {
         let file = Arc::clone(&file);
@@ -76,28 +76,28 @@ pub fn a_file_is_sealed_while_somebody_writes() {
     assert_eq!(pushed.is_some(), slots == 1);
     assert!(
         !finished || pushed.is_none(),
-        "it was done with, and is not empty"
+        "it was finished, and has a record"
     );
     assert_eq!(file.claim(), pushed);
 }
 
-/// One that waits is dropped or goes on its way, and never both.
-pub fn one_that_waits_is_dropped_while_it_is_resumed() {
+/// A deferred record is evicted or resumed, never both.
+pub fn deferred_record_is_evicted_while_it_is_resumed() {
     let file = file();
-    file.push(b"", b"held", 7);
+    file.push(b"", b"deferred", 7);
     assert_eq!(file.claim(), Some(0));
     file.defer(0);
-    let dropper = {
+    let evictor = {
         let file = Arc::clone(&file);
         thread::spawn(move || file.evict_oldest(0).is_some())
     };
     let resumed = file.resume(0);
-    let dropped = dropper.join().unwrap_or(false);
-    assert!(resumed != dropped, "resumed {resumed}, dropped {dropped}");
+    let evicted = evictor.join().unwrap_or(false);
+    assert!(resumed != evicted, "resumed {resumed}, evicted {evicted}");
 }
 
-/// A mapping goes when no writer can be looking at it any more.
-pub fn a_mapping_goes_while_somebody_writes() {
+/// A mapping is freed when no writer uses it any more.
+pub fn mapping_is_freed_while_a_thread_writes() {
     let shared =
         loom::sync::Arc::new((Epoch::default(), AtomicUsize::new(1), UnsafeCell::new(true)));
     let writer = {
@@ -106,13 +106,13 @@ pub fn a_mapping_goes_while_somebody_writes() {
             let (epoch, current, mapping) = &*shared;
             let _pin = epoch.pin();
             if current.load(Ordering::Acquire) == 1 {
-                // SAFETY: what the scene is about; loom tells where it does not hold.
+                // SAFETY: this is the subject of the scene; loom reports a violation.
                 mapping.with(|mapped| assert!(unsafe { *mapped }));
             }
         })
     };
     let (epoch, current, mapping) = &*shared;
-    // Somebody may have looked at the turn before this one, and come in after it.
+    // A writer may have read the turn before this one, and be pinned after it.
     let before = epoch.turn();
     if epoch.is_over(before) {
         current.swap(0, Ordering::AcqRel);
