@@ -1,5 +1,5 @@
-//! Reports of the runtimes: each advances the thread's state machine, and the modules that follow requests learn
-//! that one has started or ended. On PHP's threads.
+//! State transitions: the runtimes report events, each event advances the thread's state machine, and its effects start
+//! or end a request in the modules that follow requests. On PHP's threads.
 
 use pillion_engine::worker::{Effects, Event, RequestStateError, request_state::OpenedBy};
 
@@ -81,7 +81,7 @@ pub fn explain(refusal: RequestStateError) -> String {
             "request_begin() was called in a request that request_begin() has begun: end it with request_end() first".to_owned()
         }
         RequestStateError::TrackedByRuntime(by) => format!(
-            "request_begin() is for loops that Pillion does not know: here {} tells where requests begin and end",
+            "request_begin() is for loops that Pillion does not know: here {} begins and ends requests",
             match by {
                 OpenedBy::Handler => "frankenphp_handle_request()",
                 OpenedBy::Received => "RoadRunner's waitPayload()",

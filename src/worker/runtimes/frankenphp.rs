@@ -24,7 +24,7 @@ thread_state! {
 pub fn install() {
     if !HANDLE_REQUEST.install() {
         log::warn!(
-            "this FrankenPHP has no frankenphp_handle_request: requests of workers are not noticed"
+            "requests of FrankenPHP workers are not detected: frankenphp_handle_request() does not exist"
         );
         return;
     }

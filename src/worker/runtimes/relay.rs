@@ -41,7 +41,7 @@ pub fn start() {
     });
 }
 
-/// The worker is about to read: whether that begins its wait for a request.
+/// Returns `true` if the read that follows is the first one of a wait for a request.
 pub fn begin_wait() -> bool {
     RELAY.with(|relay| {
         relay.frames.is_at_frame_start() && !std::mem::replace(&mut relay.is_waiting, true)
@@ -72,7 +72,7 @@ pub fn request_id() -> Option<String> {
     })
 }
 
-/// Returns `true` once for each relay: its descriptors have to be registered.
+/// Returns `true` once for each relay: then its descriptors have to be registered.
 pub fn register_descriptors() -> bool {
     RELAY.with(|relay| !std::mem::replace(&mut relay.is_closed_in_children, true))
 }

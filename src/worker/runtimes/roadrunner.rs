@@ -70,8 +70,8 @@ pub unsafe fn after_read(wait: Wait, reader: *mut zend_execute_data, bytes: &[u8
             unsafe { close_in_children(reader) };
         }
         FrameEvent::OutOfSync => log::warn!(
-            reason = "what the worker has read is no frame of RoadRunner's";
-            "requests are not noticed any more"
+            reason = "the worker has read an invalid RoadRunner frame";
+            "requests of RoadRunner are no longer detected"
         ),
     }
 }
