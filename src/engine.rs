@@ -25,7 +25,7 @@ static ENGINE: ProcessCell<Engine> = ProcessCell::new();
 #[must_use]
 pub fn current() -> &'static Engine {
     match ENGINE.get() {
-        Some(process) => process,
+        Some(engine) => engine,
         None => create(),
     }
 }

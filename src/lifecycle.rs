@@ -47,7 +47,7 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
 
 /// Applies settings that are read for every request.
 fn configure(resolved: &Resolved) {
-    leak_check::set(resolved.settings.worker.leak_check);
+    leak_check::configure(resolved.settings.worker.leak_check);
     worker::gc::configure(resolved.settings.worker.gc);
 }
 

@@ -65,11 +65,11 @@ pub const FUNCTIONS: &[Function] = &[
 /// Sentry, with its outbox; opened now if nothing was sent before.
 #[inline]
 fn sentry() -> Result<&'static Sentry> {
-    let process = engine::current();
-    if !process.is_sentry_open() {
+    let engine = engine::current();
+    if !engine.is_sentry_open() {
         engine::refuse_preloading()?;
     }
-    process.sentry().map(AsRef::as_ref)
+    engine.sentry().map(AsRef::as_ref)
 }
 
 fn send(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
@@ -136,16 +136,16 @@ fn capture(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 1)?;
     let given = call.opt_seconds(0)?;
-    let process = engine::current();
+    let engine = engine::current();
     ret.bool(true);
-    if !process.is_sentry_open() {
+    if !engine.is_sentry_open() {
         return Ok(());
     }
-    let timeout = given.unwrap_or_else(|| process.shutdown_timeout());
+    let timeout = given.unwrap_or_else(|| engine.shutdown_timeout());
     let wake = futures::wake_descriptor()?;
     let completions = futures::completions()?;
     // The runtime holds the job while it runs, so a jump over this frame leaks this reference only.
-    let job = process.flush_sentry(Some(completions))?;
+    let job = engine.flush_sentry(Some(completions))?;
     let waited = wait_until(wake, Some(timeout), &PhpInterrupt, &|| job.is_done());
     match waited {
         WaitOutcome::Done => ret.bool(matches!(

@@ -66,7 +66,7 @@ impl LeakCheck {
     }
 }
 
-/// Takes the setting. In MINIT.
+/// Applies the setting. In MINIT, and in RINIT where it has changed.
 pub fn set(every: Sampling) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
