@@ -67,7 +67,7 @@ impl LeakCheck {
 }
 
 /// Applies the setting. In MINIT, and in RINIT where it has changed.
-pub fn set(every: Sampling) {
+pub fn configure(every: Sampling) {
     EVERY.store(every.number(), Ordering::Relaxed);
 }
 
