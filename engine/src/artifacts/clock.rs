@@ -85,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_coarse_clock_agrees_with_the_ordinary_one() {
+    fn coarse_clock_agrees_with_the_ordinary_one() {
         let precise = unix_ms();
         let coarse = Clock::System.now_ms();
         assert!(coarse.abs_diff(precise) < 1000, "{coarse} and {precise}");
     }
 
     #[test]
-    fn a_manual_clock_goes_where_its_hand_is_put() {
+    fn manual_clock_has_the_set_time() {
         let (clock, hand) = Clock::manual(5);
         assert_eq!(clock.now_ms(), 5);
         hand.store(9, Ordering::Relaxed);

@@ -202,7 +202,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn planted_links_pipes_and_folders_are_not_opened() {
+    fn planted_links_pipes_and_directories_are_not_opened() {
         let dir = tempfile::tempdir().unwrap();
         let here = DirFd::open_path(dir.path()).unwrap();
         std::fs::write(dir.path().join("target"), "secret").unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_longer_than_the_limit_shows_by_one_byte() {
+    fn file_beyond_the_limit_is_read_one_byte_longer() {
         let dir = tempfile::tempdir().unwrap();
         let here = DirFd::open_path(dir.path()).unwrap();
         std::fs::write(dir.path().join("a"), "12345").unwrap();

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_name_that_is_made_is_recognised() {
+    fn each_created_name_is_parsed() {
         let key = Key(0xab01);
         assert_eq!(
             FileName::parse(&metadata_name(key)),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_put_there_is_not_ours() {
+    fn foreign_names_are_unknown() {
         for name in [
             "",
             "README",

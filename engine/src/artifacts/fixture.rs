@@ -41,7 +41,7 @@ pub fn config(n: u32) -> Value {
     serde_json::from_str(&canonical(n)).unwrap_or_default()
 }
 
-/// The canonical text of [`config`], whose digest the record has.
+/// The canonical text of [`config`], which the digest of the record is of.
 #[must_use]
 pub fn canonical(n: u32) -> String {
     let plugins = [

@@ -111,7 +111,7 @@ pub fn index(dir: &Path, records: &[IndexRecord], damage: &[(u32, u64)]) {
     }
 }
 
-/// A record that is found has the requested key, whatever the words are.
+/// A record that is found has the requested key, with any words.
 fn read(index: &Index, records: &[IndexRecord]) {
     for record in records {
         let found = index.find(record.key, record.created_ms, |_| true);

@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_are_followed_from_where_one_was() {
+    fn changes_are_applied_from_a_position() {
         let dir = tempfile::tempdir().unwrap();
         let disk = CacheDir::new(dir.path().to_owned(), None);
         assert_eq!(since(&disk, Position::default()).unwrap(), Changes::None);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_replaced_torn_or_cut_means_anything() {
+    fn replaced_torn_or_cut_journal_means_unknown_changes() {
         let dir = tempfile::tempdir().unwrap();
         let disk = CacheDir::new(dir.path().to_owned(), None);
         let first = append(&disk, Key(1)).unwrap();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_log_is_begun_anew() {
+    fn long_journal_is_restarted() {
         let dir = tempfile::tempdir().unwrap();
         let disk = CacheDir::new(dir.path().to_owned(), None);
         let first = append(&disk, Key(1)).unwrap();

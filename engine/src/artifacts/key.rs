@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_the_first_sixteen_digits_of_the_sha256() {
+    fn key_is_the_first_sixteen_digits_of_the_sha256() {
         let canonical = br#"{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{"module":"github.com/roadrunner-server/grpc/v5","tag":"v5.1.0"},{"module":"github.com/roadrunner-server/http/v5","tag":"v5.2.7"}]}"#;
         let key = Key::from_sha256(&Sha256::digest(canonical).into());
         assert_eq!(key.to_string(), "2eccb077c71e1f91");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_keeps_its_leading_zeros() {
+    fn key_keeps_its_leading_zeros() {
         assert_eq!(Key(0x1f).to_string(), "000000000000001f");
         assert_eq!("000000000000001f".parse(), Ok(Key(0x1f)));
         assert_eq!(Key(0x0012_3400_0000_0000).shard_names(), ["00", "12"]);

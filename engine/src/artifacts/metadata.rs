@@ -60,7 +60,7 @@ struct Document<C> {
 /// Parses a metadata file.
 ///
 /// # Errors
-/// [`MetadataError`]; never panics, whatever the bytes.
+/// [`MetadataError`]; never panics on any bytes.
 pub fn parse_metadata(bytes: &[u8]) -> Result<MetadataFile, MetadataError> {
     let document: Document<Value> = parse(bytes)?;
     Ok(MetadataFile {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_reads_back_as_it_was_written() {
+    fn metadata_is_parsed_as_it_was_formatted() {
         let mut record = sample(3);
         record.accessed_ms = record.created_ms;
         let bytes = format(&record, &config()).unwrap();
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_never_expires_reads_back_so() {
+    fn metadata_without_expiry_is_parsed_so() {
         let mut record = sample(3);
         record.expires_ms = u64::MAX;
         let bytes = format(&record, &config()).unwrap();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_that_contradicts_the_file_name_is_refused() {
+    fn checksum_that_contradicts_the_file_name_is_refused() {
         let mut document: Value =
             serde_json::from_slice(&format(&sample(3), &config()).unwrap()).unwrap();
         document["sha256"] = Value::from(hex(&sample(4).sha256));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_or_endless_entry_is_refused() {
+    fn truncated_or_endless_metadata_is_refused() {
         let bytes = format(&sample(3), &config()).unwrap();
         for end in 0..bytes.len() - 2 {
             assert!(parse_metadata(&bytes[..end]).is_err(), "{end} bytes");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_can_be_read_again_and_what_does_not_fit_could_not() {
+    fn configuration_fits_exactly_if_it_can_be_read_again() {
         let of = |length: usize| serde_json::json!({"deep": [[["\n".repeat(length / 2)]]]});
         for length in [0, 1000, MAX_BYTES as usize / 2, MAX_BYTES as usize - 5000] {
             let config = of(length);

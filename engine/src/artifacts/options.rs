@@ -15,7 +15,7 @@ pub struct StoreOptions {
     pub max_entries: u32,
     /// Maximum bytes of all binaries, and of a single one.
     pub max_size: u64,
-    /// Lifetime of artifacts whose own is unknown (those of the Velox plugin).
+    /// Lifetime of artifacts that have none of their own (those of the Velox plugin).
     pub ttl: Duration,
     /// Artifacts found or created within this time are not evicted. 5 minutes by default.
     pub grace: Duration,

@@ -109,7 +109,7 @@ pub(super) mod tests {
     use super::*;
     use sha2::{Digest, Sha256};
 
-    /// A record that nobody could mistake for another one.
+    /// A record with a different value in each field.
     pub(in crate::artifacts) fn sample(seed: u64) -> IndexRecord {
         IndexRecord {
             key: Key(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)),
@@ -124,7 +124,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_path_is_made_of_the_key_and_the_checksum() {
+    fn path_consists_of_key_and_checksum() {
         let mut record = sample(1);
         record.key = Key(0xab01_0000_0000_00ff);
         record.sha256[..4].copy_from_slice(&[0x0a, 0xbc, 0, 1]);
@@ -135,7 +135,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_checksum_reads_back_and_a_shorter_or_longer_one_is_refused() {
+    fn checksum_is_parsed_and_other_lengths_are_refused() {
         let sha256 = sample(7).sha256;
         let text = hex(&sha256);
         assert_eq!(parse_sha256(&text), Some(sha256));

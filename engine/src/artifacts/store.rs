@@ -146,7 +146,7 @@ impl Store {
     /// Opens the binary for reading. Returns `None`, logs, and updates the index if it is gone or has another size.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// An I/O error.
     pub fn open_binary(&self, record: &IndexRecord) -> Result<Option<File>> {
         let doing = || format!("opening {}", self.path(record).display());
         let opened = self
@@ -171,7 +171,7 @@ impl Store {
     /// Hashes the binary again. Returns `false` if it is gone, or differs from the committed bytes.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// An I/O error.
     pub fn verify(&self, record: &IndexRecord) -> Result<bool> {
         use sha2::{Digest as _, Sha256};
         let Some(file) = self.open_binary(record)? else {
@@ -200,7 +200,7 @@ impl Store {
     /// Reads the metadata file of `key`, if it is valid.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// An I/O error.
     pub fn entry(&self, key: Key) -> Result<Option<MetadataFile>> {
         self.cache_dir
             .read_metadata(key)
@@ -210,7 +210,7 @@ impl Store {
     /// Reads the record of `key` from disk, expired or not, and updates the index if it differs.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// An I/O error.
     pub fn read_disk(&self, key: Key) -> Result<Option<IndexRecord>> {
         let found = self
             .cache_dir

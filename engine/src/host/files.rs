@@ -51,7 +51,7 @@ fn parent(path: &Path) -> &Path {
 /// Creates a directory if it is absent. Its parent has to exist.
 ///
 /// # Errors
-/// What the system reports; the path leads to something else, a symbolic link to a directory included.
+/// An I/O error; the path leads to something else, a symbolic link to a directory included.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     let mode = inherited_mode(parent_mode(path)?);
     match DirBuilder::new().mode(0o700).create(path) {
@@ -121,7 +121,7 @@ fn share_with(path: &Path, group: u32) -> io::Result<()> {
 /// the directory is the group's.
 ///
 /// # Errors
-/// What the system reports; the path leads to something else than a regular file.
+/// An I/O error; the path leads to something else than a regular file.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     descriptors::reserve_stdio();
     let options = options.custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK);
@@ -196,7 +196,7 @@ fn create_linked(_: &Path, _: &Path) -> io::Result<()> {
 /// Reads a small file. Returns `None` if it is absent.
 ///
 /// # Errors
-/// What the system reports; it is no regular file, or has more than `max_bytes`.
+/// An I/O error; it is no regular file, or has more than `max_bytes`.
 pub fn read(path: &Path, max_bytes: u64) -> io::Result<Option<Vec<u8>>> {
     let file = OpenOptions::new()
         .read(true)

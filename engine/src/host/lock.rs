@@ -131,7 +131,7 @@ impl Lock {
     /// flock(2)), so the caller drops it and starts again.
     ///
     /// # Errors
-    /// What the system reports.
+    /// An I/O error.
     pub fn convert(&self, mode: LockMode) -> io::Result<bool> {
         self.flock(match mode {
             LockMode::Shared => libc::LOCK_SH,
@@ -221,7 +221,7 @@ mod tests {
         let path = dir.path().join("a.lock");
         fork::install();
         let (read, write) = std::io::pipe().unwrap();
-        // SAFETY: the child uses only what is safe after a fork and ends with _exit or a signal.
+        // SAFETY: the child uses only functions that are safe after a fork, and ends with _exit or a signal.
         let holder = unsafe { libc::fork() };
         if holder == 0 {
             let _lock = Lock::attempt(&path, LockMode::Exclusive).unwrap().unwrap();

@@ -22,7 +22,7 @@ use crate::{
     file_size::without_sigxfsz,
 };
 
-/// What a process publishes about itself.
+/// The published description of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresenceInfo {
     /// Process id, in the process's own namespace.
@@ -129,7 +129,7 @@ fn publish(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
     Ok(lock)
 }
 
-/// Creates and locks a file. Tries again if a process that looks for dead ones held it for a moment.
+/// Creates and locks a file. Tries again if a process that checks for dead ones held it for a moment.
 fn lock_new_file(dir: &Path, pid: u32) -> Result<Lock> {
     for _ in 0..MAX_ATTEMPTS {
         let mut random = [0u8; 4];

@@ -18,7 +18,7 @@ const RESERVED_SPACE: u64 = 1 << 20;
 /// Checks that the file system has space for a file of `bytes`, and for [`RESERVED_SPACE`] beside it.
 ///
 /// # Errors
-/// `StorageFull`; what the system reports.
+/// `StorageFull`; an I/O error.
 pub(crate) fn check_space(dir: &Path, bytes: usize) -> io::Result<()> {
     let system = rustix::fs::statvfs(dir)?;
     let (free, needed) = (
@@ -41,7 +41,7 @@ pub(crate) fn check_space(dir: &Path, bytes: usize) -> io::Result<()> {
 /// Creates an empty file that only its owner may open.
 ///
 /// # Errors
-/// `AlreadyExists`; what the system reports.
+/// `AlreadyExists`; an I/O error.
 pub(super) fn create_new(path: &Path) -> io::Result<File> {
     descriptors::reserve_stdio();
     OpenOptions::new()
@@ -101,7 +101,7 @@ fn write_zeros(file: &mut File, bytes: usize) -> io::Result<()> {
 /// shared), and not everybody may write to it.
 ///
 /// # Errors
-/// What the system reports of the directory.
+/// An I/O error of the directory.
 pub(crate) fn check_owner(found: &Metadata, path: &Path) -> io::Result<Option<&'static str>> {
     let dir = path
         .parent()

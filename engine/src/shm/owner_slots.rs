@@ -44,8 +44,8 @@ impl OwnerSlots {
             .map_or(0, |owner| word::load(owner, Ordering::Acquire))
     }
 
-    /// Claims the first free slot from `start` on, wrapping around. Returns `None` if all are taken. What the slot held
-    /// before is still in its other words.
+    /// Claims the first free slot from `start` on, wrapping around. Returns `None` if all are taken. The other words of
+    /// the slot keep their values.
     pub(crate) fn claim(&self, segment: &Segment, start: usize, owner: u64) -> Option<usize> {
         self.from(start)
             .find(|slot| self.swap(segment, *slot, 0, owner).is_ok())

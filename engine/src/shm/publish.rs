@@ -15,7 +15,7 @@ pub(crate) const STALE_TEMP_AGE: Duration = Duration::from_secs(60);
 /// was first. `linked` runs between the two last steps.
 ///
 /// # Errors
-/// The error of `make`; what the system reports of the link.
+/// The error of `make`; an I/O error of the link.
 pub(crate) fn publish<T>(
     temporary: &Path,
     path: &Path,
@@ -40,8 +40,8 @@ pub(crate) fn random() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Removes the files in `dir` whose names `is_temporary` accepts and that were not modified for longer than `max_age`.
-/// Returns how many were removed.
+/// Removes the files in `dir` with names that `is_temporary` accepts, if they were not modified for longer than
+/// `max_age`. Returns how many were removed.
 pub(crate) fn remove_stale(
     dir: &Path,
     now: SystemTime,

@@ -62,7 +62,7 @@ impl Segment {
     /// creators left in the directory. `bytes` is a multiple of 8.
     ///
     /// # Errors
-    /// `InvalidData` if the file at `path` is no segment of that size; `StorageFull`; what the system reports.
+    /// `InvalidData` if the file at `path` is no segment of that size; `StorageFull`; an I/O error.
     pub(crate) fn open_or_create(
         path: &Path,
         bytes: usize,
@@ -99,7 +99,7 @@ impl Segment {
     /// Creates a file of zeros at `path`, visible to others before it has its size; `bytes` is a multiple of 8.
     ///
     /// # Errors
-    /// `AlreadyExists`; `StorageFull`, also if less than a megabyte would remain; what the system reports.
+    /// `AlreadyExists`; `StorageFull`, also if less than a megabyte would remain; an I/O error.
     pub(crate) fn create(path: &Path, bytes: usize) -> io::Result<Self> {
         let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         allocate::check_space(dir, bytes)?;
@@ -124,7 +124,7 @@ impl Segment {
     /// Maps the file at `path`, of any size. Returns `None` if it is absent.
     ///
     /// # Errors
-    /// `InvalidData` for a file that no process of this host can have created; what the system reports.
+    /// `InvalidData` for a file that no process of this host can have created; an I/O error.
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
         Self::open_for(path, true)
     }
@@ -217,7 +217,7 @@ impl Segment {
     /// Writes all pages to the disk, and waits for that.
     ///
     /// # Errors
-    /// What the system reports.
+    /// An I/O error.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.map.flush()
     }

@@ -1,4 +1,4 @@
-//! Words of shared files are little-endian, whatever the processor is. Pure functions; any thread.
+//! Words of shared files are little-endian on every processor. Pure functions; any thread.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,14 +1,13 @@
-//! The engine's lock-free files, compiled with loom's atomics in the place of the processor's, and
-//! the scenes that `tests/` plays with them. loom goes through every order in which threads can run, and
-//! through every older value that a load may still give under the memory model; on a real machine most of them
-//! are never met (x86 has none of the reorderings that a missing `Release` allows). Threads stand for processes
-//! here: to memory that is mapped twice it is the same.
+//! The engine's lock-free files, compiled with loom's atomics, and the scenes that `tests/` runs with them. loom
+//! explores every order of the threads, and every older value that a load may return under the memory model; most of
+//! them never occur on a real machine (x86 has none of the reorderings that a missing `Release` allows). Threads stand
+//! for processes: to memory that is mapped twice it is the same.
 //!
 //! * `seqlock`: words with one writer, and readers that never wait.
 //! * `owner_slots`: slots that processes claim, and free where the owner died.
 //! * `index`: the table of artifacts: groups, counts, the position in the journal.
 //! * `process_cell`: the one pointer on which the state of a process hangs.
-//! * `completions`: what a PHP thread learns of its jobs, and the notifier that must not stay silent.
+//! * `completions`: finished jobs of a PHP thread, and the notifier that must not stay silent.
 //! * `cell`: a number that threads add to.
 //! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may go.
 

@@ -19,7 +19,7 @@ use std::{io, path::Path, ptr::NonNull};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Memory whose words are loom's. Bytes that are copied into it lie beside the words: loom does not watch them, and they
+/// Memory with words of loom. Bytes that are copied into it lie beside the words: loom does not watch them, and they
 /// are published by a store to a word.
 #[derive(Debug)]
 pub(crate) struct Segment {

@@ -1,6 +1,6 @@
-//! What the engine has in `sync.rs`, of loom. An atomic is made when it is first looked at, because the
-//! engine makes its own in constants, and loom's can be made inside of a model only. A scene looks at each once
-//! before its threads begin: to loom, making one is a store. Threads of a model.
+//! loom's counterpart of the engine's `sync.rs`. An atomic is created at its first use, because the engine creates its
+//! own in constants, and loom's can be created inside of a model only. A scene uses each once before its threads begin,
+//! because to loom creation is a store. Threads of a model.
 
 pub(crate) use loom::{hint, sync::Mutex};
 pub(crate) use std::sync::PoisonError;
@@ -95,7 +95,7 @@ pub(crate) mod atomic {
         made: OnceLock<loom::sync::atomic::AtomicPtr<T>>,
     }
 
-    // SAFETY: the pointer is only copied; what it points to is the affair of who uses it.
+    // SAFETY: the pointer is only copied; access to its target is up to its users.
     unsafe impl<T> Send for AtomicPtr<T> {}
     // SAFETY: as above.
     unsafe impl<T> Sync for AtomicPtr<T> {}

@@ -3,18 +3,18 @@
 use pillion_model as scenes;
 
 #[test]
-fn a_reader_beside_a_writer() {
-    loom::model(scenes::a_reader_beside_a_writer);
+fn reader_beside_a_writer_sees_whole_records() {
+    loom::model(scenes::reader_beside_a_writer_sees_whole_records);
 }
 
 #[test]
-fn a_reader_who_looks_twice() {
-    loom::model(scenes::a_reader_who_looks_twice);
+fn later_read_never_sees_an_older_record() {
+    loom::model(scenes::later_read_never_sees_an_older_record);
 }
 
 #[test]
-fn a_writer_who_takes_over_from_a_dead_one() {
-    loom::model(scenes::a_writer_who_takes_over_from_a_dead_one);
+fn writer_takes_over_from_a_dead_one() {
+    loom::model(scenes::writer_takes_over_from_a_dead_one);
 }
 
 #[test]
@@ -38,28 +38,28 @@ fn two_lookups_of_a_name_get_one_slot() {
 }
 
 #[test]
-fn who_sees_the_position_finds_the_record() {
-    loom::model(scenes::who_sees_the_position_finds_the_record);
+fn reader_of_the_position_finds_the_record() {
+    loom::model(scenes::reader_of_the_position_finds_the_record);
 }
 
 #[test]
-fn who_sees_the_count_finds_the_record() {
-    loom::model(scenes::who_sees_the_count_finds_the_record);
+fn reader_of_the_count_finds_the_record() {
+    loom::model(scenes::reader_of_the_count_finds_the_record);
 }
 
 #[test]
-fn a_second_writer_builds_on_the_first() {
-    loom::model(scenes::a_second_writer_builds_on_the_first);
+fn second_writer_builds_on_the_first() {
+    loom::model(scenes::second_writer_builds_on_the_first);
 }
 
 #[test]
-fn two_threads_make_the_state() {
-    loom::model(scenes::two_threads_make_the_state);
+fn two_threads_create_the_state_once() {
+    loom::model(scenes::two_threads_create_the_state_once);
 }
 
 #[test]
-fn a_thread_looks_while_the_state_is_made() {
-    loom::model(scenes::a_thread_looks_while_the_state_is_made);
+fn thread_reads_the_state_while_it_is_created() {
+    loom::model(scenes::thread_reads_the_state_while_it_is_created);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn jobs_end_while_the_notifier_is_drained() {
 }
 
 #[test]
-fn a_job_ends_while_the_notifier_is_opened() {
-    loom::model(scenes::a_job_ends_while_the_notifier_is_opened);
+fn job_ends_while_the_notifier_is_opened() {
+    loom::model(scenes::job_ends_while_the_notifier_is_opened);
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Store {
         (removed, bytes, false)
     }
 
-    /// Removes the temporary files of dead writers, whose locks are free.
+    /// Removes the temporary files of dead writers, which are not locked.
     pub(super) fn remove_stale_temps(&self, report: &mut CleanReport) -> io::Result<()> {
         let Some(folder) = self.cache_dir.open_temp_dir()? else {
             return Ok(());

@@ -209,7 +209,7 @@ mod tests {
 
     /// Without them SHA-256 is the slower one of the two by half; with them the faster one by far.
     #[test]
-    fn the_processors_instructions_are_used() {
+    fn sha_instructions_of_the_processor_are_used() {
         #[cfg(target_arch = "x86_64")]
         let has_them = std::arch::is_x86_feature_detected!("sha");
         #[cfg(target_arch = "aarch64")]

@@ -155,7 +155,8 @@ impl Store {
         Ok(None)
     }
 
-    /// Undoes a commit whose metadata file failed: removes the binary, and links the second name to the old one again.
+    /// Undoes a commit after its metadata file failed: removes the binary, and links the second name to the old one
+    /// again.
     fn roll_back(&self, place: &DirFd, binary: &str, key: Key, old: Option<&IndexRecord>) {
         let stands = old.map(IndexRecord::file_name);
         match &stands {
@@ -207,7 +208,7 @@ impl Store {
     /// there was none.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// An I/O error.
     pub fn forget(&self, key: Key) -> Result<bool> {
         let doing = || {
             format!(

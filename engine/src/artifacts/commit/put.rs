@@ -95,7 +95,7 @@ impl Put {
         &self.config
     }
 
-    /// Sets another digest: for a configuration whose digest is not that of its text.
+    /// Sets another digest: for a configuration with a digest that is not of its text.
     #[must_use]
     pub fn known_by(mut self, digest: ConfigDigest) -> Self {
         self.digest = digest;
@@ -165,7 +165,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_put_binary_is_found_with_what_was_said_of_it() {
+    fn put_binary_is_found_with_its_metadata() {
         let dir = tempfile::tempdir().unwrap();
         let (cache, run) = (dir.path().join("cache"), dir.path().join("run"));
         std::fs::create_dir(&run).unwrap();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_with_the_meta_is_told_at_once() {
+    fn all_errors_of_the_metadata_are_reported_at_once() {
         let meta = json!({"ttl": -1, "config": 3, "replace": "yes", "sha": "x"});
         let Err(Error::InvalidRequest(wrong)) = Put::parse(Key(1), &meta) else {
             panic!("accepted");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_and_a_directory_are_refused() {
+    fn empty_file_and_directory_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(StoreOptions::new(dir.path().join("c"), dir.path())).unwrap();
         let empty = dir.path().join("empty");

@@ -106,7 +106,7 @@ mod tests {
     use std::{io::Write as _, os::unix::fs::MetadataExt as _};
 
     #[test]
-    fn what_is_not_published_is_gone() {
+    fn unpublished_file_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let temp = TempFile::new(DirFd::open_path(dir.path()).unwrap(), dir.path()).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_is_there_under_its_name_only() {
+    fn published_file_has_its_final_name_only() {
         let dir = tempfile::tempdir().unwrap();
         let temp = TempFile::new(DirFd::open_path(dir.path()).unwrap(), dir.path()).unwrap();
         temp.file().write_all(b"content").unwrap();

@@ -9,9 +9,9 @@
 //!          7 created   8 expires   9 accessed (readers write it)   10 digest   11 build_ms | checksum
 //! ```
 //!
-//! A record is in its home group or, where that is full, in a later one. The tags are small enough to stay in a processor
-//! cache, so that a hit costs one access to memory even among millions of records, and a miss none. Pure functions; any
-//! thread.
+//! A record is in its home group or, where that is full, in a later one. The tags are small enough to stay in a
+//! processor cache, so that a hit costs one access to memory even among millions of records, and a miss none. Pure
+//! functions; any thread.
 
 use crate::shm::groups::{self, GROUP_SLOTS, Probe};
 
@@ -39,7 +39,7 @@ pub(super) mod word {
     pub const EPOCH: usize = 5;
     /// Not 0: the disk has changes that the index missed.
     pub const RESCAN: usize = 6;
-    /// Two keys whose change may be in progress, each with a word that is 1 while it is.
+    /// Two keys with a change that may be in progress, each with a word that is 1 while it is.
     pub const PENDING: [(usize, usize); 2] = [(7, 8), (9, 10)];
     pub const ENTRIES: usize = 11;
     pub const BYTES: usize = 12;

@@ -1,6 +1,6 @@
-//! Exclusion of writers: by a file lock beside the segment, which the kernel releases when its holder dies; for an index
-//! of this process alone, by a mutex. Both are only tried, until a timeout, because a blocking wait can't be cancelled.
-//! Threads that may wait.
+//! Exclusion of writers: by a file lock beside the segment, which the kernel releases when its holder dies; for an
+//! index of this process alone, by a mutex. Both are only tried, until a timeout, because a blocking wait can't be
+//! cancelled. Threads that may wait.
 
 use std::{
     path::PathBuf,

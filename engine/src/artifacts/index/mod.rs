@@ -1,5 +1,5 @@
-//! The mmap'd table of artifacts that all processes of the host share: a copy of the state on disk, found by key in tens
-//! of nanoseconds. Its size is fixed at creation; any doubt about its content is a miss.
+//! The mmap'd table of artifacts that all processes of the host share: a copy of the state on disk, found by key in
+//! tens of nanoseconds. Its size is fixed at creation; any doubt about its content is a miss.
 //!
 //! [`layout`] words and their positions, [`slot`] a record as words, [`header`] the words about the whole table;
 //! [`reader`] lookups on PHP's thread, [`writer`] changes, [`lock`] their exclusion, [`open`] opening and creation.
@@ -39,8 +39,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Opens the index of the directory with that id, and creates it if it is absent. If `run_dir` has no space or can't
-    /// be used, this process gets an index of its own, with a warning in the log.
+    /// Opens the index of the directory with that id, and creates it if it is absent. If `run_dir` has no space or
+    /// can't be used, this process gets an index of its own, with a warning in the log.
     ///
     /// # Errors
     /// No memory.
@@ -82,15 +82,15 @@ impl Index {
         })
     }
 
-    /// Whether the shared file is not the mapped one any more, because a cleaner of temporary files or an operator removed
-    /// it. One system call.
+    /// Whether the shared file is not the mapped one any more, because a cleaner of temporary files or an operator
+    /// removed it. One system call.
     pub(super) fn is_stale(&self) -> bool {
         self.path()
             .is_some_and(|path| !self.segment.is_current(path))
     }
 
-    /// Maps the file that another process created in place of a removed one, and returns whether it did. Never waits; while
-    /// this process writes, a later call does it.
+    /// Maps the file that another process created in place of a removed one, and returns whether it did. Never waits;
+    /// while this process writes, a later call does it.
     pub(super) fn renew(&self) -> bool {
         let (Some(path), Some(_excluded)) = (self.path(), self.lock.try_exclude_writers()) else {
             return false;
@@ -119,8 +119,8 @@ impl Index {
         self.path.as_deref()
     }
 
-    /// Removes the segments beside this one that crashed processes left half-made, and returns how many. Creation does so
-    /// too, but happens once a boot.
+    /// Removes the segments beside this one that crashed processes left half-made, and returns how many. Creation does
+    /// so too, but happens once a boot.
     pub(super) fn sweep(&self, now: SystemTime) -> u64 {
         let dir = self.path().and_then(Path::parent);
         dir.map_or(0, |dir| segment::sweep(dir, now))

@@ -51,8 +51,8 @@ fn open_or_create(path: &Path, geometry: Geometry) -> io::Result<Opened> {
     }
 }
 
-/// Maps the index now at `path` if it is another file than the mapped one. Returns whether it was. A file that is absent or
-/// not an index changes nothing: the mapped one is as good as before.
+/// Maps the index now at `path` if it is another file than the mapped one. Returns whether it was. A file that is
+/// absent or not an index changes nothing: the mapped one is as good as before.
 pub(super) fn renew(segment: &Segment, path: &Path, geometry: Geometry) -> io::Result<bool> {
     if segment.is_current(path) {
         return Ok(false);

@@ -1,5 +1,5 @@
-//! Lookups: no lock, no system call, no allocation. A slot that is being written, or whose words don't belong together,
-//! is a miss and never a wrong record. PHP's thread.
+//! Lookups: no lock, no system call, no allocation. A slot that is being written, or has words that don't belong
+//! together, is a miss and never a wrong record. PHP's thread.
 
 use super::{
     Index,

@@ -104,13 +104,13 @@ mod tests {
     use crate::artifacts::record::tests::sample;
 
     #[test]
-    fn a_record_reads_back_from_its_words() {
+    fn record_is_decoded_from_its_words() {
         let record = sample(5);
         assert_eq!(decode(&encode(&record)), Some(record));
     }
 
     #[test]
-    fn any_flipped_bit_is_noticed_but_those_of_the_last_access() {
+    fn flipped_bits_are_detected_except_in_the_last_use() {
         let record = sample(5);
         for at in 0..SLOT_WORDS - 1 {
             for bit in 0..64 {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_two_records_are_none() {
+    fn parts_of_two_records_are_no_record() {
         let (one, two) = (encode(&sample(5)), encode(&sample(6)));
         for cut in 1..SLOT_WORDS - 1 {
             let mut torn = one;

@@ -23,7 +23,7 @@ fn store(index: &Index, record: &IndexRecord) -> Stored {
 }
 
 #[test]
-fn what_was_stored_is_found_by_another_opening_until_the_index_is_full() {
+fn stored_records_are_found_by_another_opening() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (open(&dir, 100), open(&dir, 100));
     for seed in 0..100 {
@@ -39,7 +39,7 @@ fn what_was_stored_is_found_by_another_opening_until_the_index_is_full() {
 }
 
 #[test]
-fn a_record_that_is_stored_again_keeps_the_later_use() {
+fn record_stored_again_keeps_the_later_use() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, 8);
     let old = sample(1);
@@ -53,7 +53,7 @@ fn a_record_that_is_stored_again_keeps_the_later_use() {
 }
 
 #[test]
-fn a_use_is_noted_once_a_second_and_only_for_what_is_accepted() {
+fn use_is_recorded_once_a_second_if_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, 8);
     let record = sample(1);
@@ -85,7 +85,7 @@ fn a_use_is_noted_once_a_second_and_only_for_what_is_accepted() {
 }
 
 #[test]
-fn an_index_without_a_place_for_its_file_is_the_process_s_own() {
+fn index_without_a_file_is_private() {
     let dir = tempfile::tempdir().unwrap();
     let nowhere = dir.path().join("missing");
     let index = Index::open(&nowhere, 1, 8).unwrap();
@@ -105,7 +105,7 @@ fn capacities_and_directories_have_indexes_of_their_own() {
 }
 
 #[test]
-fn an_index_that_is_too_short_or_has_a_broken_header_is_replaced() {
+fn short_index_or_one_with_a_broken_header_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     for damage in [
         |path: &Path| {
@@ -137,7 +137,7 @@ fn an_index_that_is_too_short_or_has_a_broken_header_is_replaced() {
     }
 }
 
-/// Records whose parts tell whether they belong together.
+/// Records with parts that show whether they belong together.
 fn version(key: Key, n: u32) -> IndexRecord {
     IndexRecord {
         key,
@@ -149,7 +149,7 @@ fn version(key: Key, n: u32) -> IndexRecord {
 }
 
 #[test]
-fn readers_never_see_parts_of_two_records_while_writers_replace_and_remove_them() {
+fn readers_never_see_parts_of_two_records() {
     const VERSIONS: usize = 64;
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, 8);
@@ -194,7 +194,7 @@ fn readers_never_see_parts_of_two_records_while_writers_replace_and_remove_them(
 }
 
 #[test]
-fn a_million_lookups_of_absent_keys_find_nothing() {
+fn million_lookups_of_absent_keys_find_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let index = open(&dir, 1000);
     for seed in 0..1000 {
@@ -230,7 +230,7 @@ proptest! {
 
     /// Few groups, so that records live far from home and groups run full and empty again.
     #[test]
-    fn the_index_agrees_with_a_map(steps in proptest::collection::vec(step(), 1..600)) {
+    fn index_agrees_with_a_map(steps in proptest::collection::vec(step(), 1..600)) {
         let dir = tempfile::tempdir().unwrap();
         let index = open(&dir, 40);
         let writer = index.writer(LOCK_TIMEOUT).unwrap();
@@ -265,7 +265,7 @@ proptest! {
     }
 
     #[test]
-    fn flipped_bits_make_misses_and_never_other_records(
+    fn flipped_bits_cause_misses_and_never_other_records(
         flips in proptest::collection::vec((any::<u32>(), 0u8..8), 1..200),
     ) {
         let dir = tempfile::tempdir().unwrap();

@@ -43,8 +43,8 @@ pub(in crate::artifacts) enum Stored {
 }
 
 impl Writer<'_> {
-    /// The keys whose changes a dead writer did not complete; a victim first, because the change that evicted it needs
-    /// its slot.
+    /// The keys of changes that a dead writer did not complete; a victim first, because the change that evicted it
+    /// needs its slot.
     pub(in crate::artifacts) fn interrupted_keys(&self) -> Vec<Key> {
         let open = |(_, open): &&(usize, usize)| self.index.header(*open) != 0;
         let noted = word::PENDING.iter().rev().filter(open);
@@ -148,8 +148,8 @@ impl Writer<'_> {
         right
     }
 
-    /// Rebuilds tags, counts and sums from the slots, and empties slots whose key occurs twice. Readers find at every
-    /// moment what they found before.
+    /// Rebuilds tags, counts and sums from the slots, and empties slots with a key that occurs twice. Readers find the
+    /// same records all the time.
     pub(in crate::artifacts) fn reindex(&self) {
         let geometry = self.index.geometry;
         let mut living: HashMap<Key, (usize, IndexRecord)> = HashMap::new();

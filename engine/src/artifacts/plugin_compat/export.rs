@@ -56,7 +56,7 @@ impl Store {
     /// Writes `index.json`, if an artifact was added or removed since the last time.
     ///
     /// # Errors
-    /// What the disk reports; the file is then unchanged.
+    /// An I/O error; the file is then unchanged.
     pub fn export(&self) -> Result<()> {
         let doing = || format!("writing {NAME} in {}", self.options.dir.display());
         let changes = self.index.change_count();

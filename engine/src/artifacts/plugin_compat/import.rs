@@ -1,7 +1,7 @@
-//! Imports the cache of the Velox plugin, whose `index.json` has two forms: the documented one (relative paths, a flat
-//! configuration) and that of its code (paths joined with the directory, the whole request as configuration). Neither
-//! has checksums, so each binary is hashed once, which takes seconds for a large cache and is done in batches. Nothing
-//! in the file is used as a path. Background threads.
+//! Imports the cache of the Velox plugin, which has an `index.json` in two forms: the documented one (relative paths, a
+//! flat configuration) and that of its code (paths joined with the directory, the whole request as configuration).
+//! Neither has checksums, so each binary is hashed once, which takes seconds for a large cache and is done in batches.
+//! Nothing in the file is used as a path. Background threads.
 
 use std::{collections::BTreeMap, io};
 
@@ -51,7 +51,7 @@ impl Store {
     /// Imports all artifacts of the Velox plugin. Returns how many.
     ///
     /// # Errors
-    /// What the disk reports.
+    /// An I/O error.
     pub fn import(&self) -> Result<usize> {
         let doing = || format!("taking over {NAME} of {}", self.options.dir.display());
         self.import_up_to(u64::MAX)
@@ -119,7 +119,8 @@ impl Store {
         }
     }
 
-    /// What is worth taking over, not hashed yet: alive, there in its size, and not known already.
+    /// The record of an entry to import, without its checksum: not expired, its binary of the right size, and not in
+    /// the cache already.
     fn old_record(
         &self,
         key: Key,
@@ -259,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_shapes_of_a_configuration_are_the_same_one() {
+    fn both_forms_of_a_configuration_are_equal() {
         let flat = json!({
             "rr_version": "v2025.1.2", "os": "linux", "arch": "amd64",
             "plugins": [{"module": "github.com/b/http", "tag": "v5"}, {"module": "github.com/a/grpc", "tag": "v5"}],

@@ -1,4 +1,5 @@
-//! The Velox plugin's own cache index, `index.json`: written for tools that read it, and read once so that its binaries are kept.
+//! The Velox plugin's own cache index, `index.json`: written for tools that read it, and read once so that its binaries
+//! are kept.
 
 pub(crate) mod export;
 pub(crate) mod import;

@@ -1,5 +1,5 @@
-//! Another process: this test program, started again in a role. What it is to do comes in through
-//! the environment, and its end tells how it went.
+//! Another process: this test program, started again in a role, which the environment names. Its exit status is the
+//! result.
 
 use std::{
     env,
@@ -49,7 +49,7 @@ pub(super) fn mounted(fixture: &Fixture, role: &str, cache: &str, run: &str) -> 
 fn with(mut command: Command, fixture: &Fixture, role: &str, options: &StoreOptions) -> Command {
     command
         .args([
-            "artifacts::tests::child::plays_the_role_it_is_given",
+            "artifacts::tests::child::runs_the_role_of_the_environment",
             "--exact",
         ])
         .args(["--ignored", "--nocapture", "--quiet"])
@@ -73,7 +73,7 @@ fn number(name: &str) -> u64 {
 
 #[test]
 #[ignore = "a role in other tests, which start it"]
-fn plays_the_role_it_is_given() {
+fn runs_the_role_of_the_environment() {
     let mut options = StoreOptions::new(
         env::var_os("PILLION_DIR").unwrap(),
         env::var_os("PILLION_RUN").unwrap(),

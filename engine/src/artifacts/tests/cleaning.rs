@@ -1,11 +1,11 @@
-//! What a cleaning removes, what it leaves alone, and that it ends.
+//! Removals of a cleaning, files that it leaves alone, and its end.
 
 use std::time::Instant;
 
 use super::*;
 
 #[test]
-fn the_expired_go_with_all_their_files() {
+fn expired_artifacts_are_removed_with_all_their_files() {
     let fixture = Fixture::new();
     let store = fixture.open();
     put(&store, 1, b"binary");
@@ -20,7 +20,7 @@ fn the_expired_go_with_all_their_files() {
 }
 
 #[test]
-fn a_dead_writers_temporary_file_goes_at_once_and_a_living_ones_never() {
+fn temporary_file_is_removed_only_if_its_writer_is_dead() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let mut staging = store.stage().unwrap();
@@ -40,7 +40,7 @@ fn a_dead_writers_temporary_file_goes_at_once_and_a_living_ones_never() {
 }
 
 #[test]
-fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
+fn half_made_index_is_removed_while_the_whole_one_is_used() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let index = store.stats().index_path.unwrap();
@@ -57,7 +57,7 @@ fn a_half_made_index_of_a_killed_process_goes_while_the_whole_one_is_in_use() {
 }
 
 #[test]
-fn a_cleaning_beside_a_process_that_keeps_the_index_says_that_it_has_not_done_all() {
+fn cleaning_reports_a_locked_index_as_incomplete() {
     let fixture = Fixture::new();
     let (store, stopped) = (fixture.open(), fixture.open());
     // Past this index, by a process that has another one.
@@ -72,7 +72,7 @@ fn a_cleaning_beside_a_process_that_keeps_the_index_says_that_it_has_not_done_al
 }
 
 #[test]
-fn rooms_of_others_below_our_folder_are_left_alone() {
+fn foreign_directories_below_the_metadata_directory_stay() {
     let fixture = Fixture::new();
     let store = fixture.open();
     put(&store, 1, b"binary");
@@ -88,7 +88,7 @@ fn rooms_of_others_below_our_folder_are_left_alone() {
 }
 
 #[test]
-fn files_that_no_entry_names_go_after_a_grace_and_unknown_ones_stay() {
+fn orphans_are_removed_after_a_grace_and_unknown_files_stay() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -118,7 +118,7 @@ fn files_that_no_entry_names_go_after_a_grace_and_unknown_ones_stay() {
 }
 
 #[test]
-fn an_entry_of_another_version_and_its_binary_are_left_alone() {
+fn metadata_of_another_version_and_its_binary_stay() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -135,7 +135,7 @@ fn an_entry_of_another_version_and_its_binary_are_left_alone() {
 }
 
 #[test]
-fn the_old_plugins_binaries_stay_until_nobody_can_want_them() {
+fn plugin_binaries_stay_until_their_lifetime_is_over() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -157,7 +157,7 @@ fn the_old_plugins_binaries_stay_until_nobody_can_want_them() {
 }
 
 #[test]
-fn an_entry_that_the_index_does_not_know_is_found_again_by_the_walk() {
+fn artifact_absent_from_the_index_is_found_by_the_scan() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");

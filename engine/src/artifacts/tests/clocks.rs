@@ -5,7 +5,7 @@ use super::*;
 
 const DAY: u64 = 24 * HOUR;
 
-/// A fixture whose clock can be set, apart from the time that goes by.
+/// A fixture with a wall clock that is set apart from its boot clock.
 struct Tower {
     fixture: Fixture,
     hands: Arc<[AtomicU64; 2]>,
@@ -38,7 +38,7 @@ impl Tower {
 }
 
 #[test]
-fn a_clock_that_jumps_ahead_and_comes_back_before_the_next_cleaning_evicts_nothing() {
+fn short_jump_of_the_clock_evicts_nothing() {
     let tower = Tower::new();
     let store = tower.fixture.open();
     let records: Vec<IndexRecord> = (1..=20).map(|key| put(&store, key, b"binary")).collect();
@@ -65,7 +65,7 @@ fn a_clock_that_jumps_ahead_and_comes_back_before_the_next_cleaning_evicts_nothi
 }
 
 #[test]
-fn a_clock_that_stays_ahead_is_right_from_the_second_cleaning_on() {
+fn clock_that_stays_ahead_counts_from_the_second_cleaning() {
     let tower = Tower::new();
     let store = tower.fixture.open();
     put(&store, 1, b"binary");
@@ -81,7 +81,7 @@ fn a_clock_that_stays_ahead_is_right_from_the_second_cleaning_on() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_expires_and_evicts_nothing() {
+fn clock_set_back_expires_and_evicts_nothing() {
     let tower = Tower::new();
     let store = tower.fixture.open();
     let record = put(&store, 1, b"binary");
@@ -100,7 +100,7 @@ fn a_clock_that_is_set_back_expires_and_evicts_nothing() {
 }
 
 #[test]
-fn what_was_made_and_used_while_the_clock_was_ahead_makes_room_like_anything_else() {
+fn artifact_of_a_clock_ahead_is_evicted_like_any_other() {
     let tower = Tower::new();
     let mut options = tower.fixture.options();
     options.max_size = 60;
@@ -122,7 +122,7 @@ fn what_was_made_and_used_while_the_clock_was_ahead_makes_room_like_anything_els
 }
 
 #[test]
-fn leftovers_of_a_time_to_come_are_swept_all_the_same() {
+fn leftovers_with_future_times_are_removed() {
     let tower = Tower::new();
     let store = tower.fixture.open();
     let record = put(&store, 1, b"binary");
@@ -138,7 +138,7 @@ fn leftovers_of_a_time_to_come_are_swept_all_the_same() {
 }
 
 #[test]
-fn an_index_that_was_filled_while_the_clock_was_wrong_is_as_good_as_any() {
+fn index_filled_with_a_wrong_clock_is_valid() {
     for days in [-400i64, 400] {
         let tower = Tower::new();
         let record = put(&tower.fixture.open(), 1, b"binary");

@@ -1,6 +1,4 @@
-//! Bytes of the index that somebody else has changed, under processes that have it mapped and before
-//! they map it: an answer is right or it is a miss, nothing is evicted for it, and the index heals.
-//! PILLION_DAMAGE=<n>: that many random places instead of 3,000.
+//! Bytes of the index that another program changes, before processes map it and while they have it mapped.
 
 use std::os::unix::fs::FileExt as _;
 
@@ -23,7 +21,7 @@ impl Damaged {
         let records = (1..=artifacts)
             .map(|key| put(&store, key << 32, &key.to_le_bytes()))
             .collect();
-        // Beyond the grace, so that whatever wants to evict finds no excuse.
+        // Beyond the grace period, so that it does not prevent an eviction.
         fixture.advance(LATER);
         store.clean(fixture.now()).unwrap();
         let path = store.stats().index_path.unwrap();
@@ -75,7 +73,7 @@ impl Damaged {
 
     /// Cleaning, exporting and preparing remove nothing, and afterwards everything is found.
     fn heals(&self, what: &str) {
-        // A commit evicts what is too much, by the counts as they are now.
+        // A commit evicts artifacts beyond the limits, by the current counts.
         let new = put_as(&self.store, replacing(1077), b"after the damage").unwrap();
         self.store.prepare().unwrap();
         assert!(self.store.verify(&new).unwrap(), "{what}");
@@ -85,7 +83,7 @@ impl Damaged {
             (0, 0),
             "{what}"
         );
-        // Nobody has noticed that a tag is wrong; the walk over the disk has.
+        // The wrong tag was not noticed yet; the scan of the disk finds it.
         self.store.clean(self.fixture.now()).unwrap();
         assert_eq!(self.misses(&self.store, what), 0, "{what}");
         assert!(self.store.forget(Key(1077)).unwrap(), "{what}");
@@ -105,7 +103,7 @@ fn random(state: &mut u64) -> u64 {
 }
 
 #[test]
-fn whatever_byte_of_the_header_is_flipped_nothing_is_wrong_and_nothing_is_evicted() {
+fn flipped_header_byte_gives_no_wrong_record_or_eviction() {
     let damaged = Damaged::new(40);
     // The words that mean something; those behind them are never read.
     for at in 0..24 * 8 {
@@ -120,7 +118,7 @@ fn whatever_byte_of_the_header_is_flipped_nothing_is_wrong_and_nothing_is_evicte
 }
 
 #[test]
-fn a_process_that_comes_to_a_damaged_header_takes_it_or_makes_a_new_index_and_finds_everything() {
+fn damaged_header_is_used_or_replaced_and_nothing_is_lost() {
     for at in 0..24 * 8 {
         let damaged = Damaged::new(4);
         damaged.flip(at, 0x10);
@@ -133,7 +131,7 @@ fn a_process_that_comes_to_a_damaged_header_takes_it_or_makes_a_new_index_and_fi
             (0, 0),
             "{what}"
         );
-        // The one that had it before is kept in step by the log of changes, whatever became of the file.
+        // The process that had it mapped applies the journal, with any file at the path.
         put(&late, 78, b"from the late one");
         damaged.store.prepare().unwrap();
         assert!(damaged.store.find(Key(78)).is_some(), "{what}");
@@ -141,7 +139,7 @@ fn a_process_that_comes_to_a_damaged_header_takes_it_or_makes_a_new_index_and_fi
 }
 
 #[test]
-fn random_bits_anywhere_are_a_miss_at_worst_and_heal() {
+fn random_flipped_bits_are_misses_and_are_repaired() {
     let places: u64 = std::env::var("PILLION_DAMAGE").map_or(3_000, |n| n.parse().unwrap());
     let seed =
         std::env::var("PILLION_SEED").map_or_else(|_| clock::unix_ms() | 1, |n| n.parse().unwrap());
@@ -149,8 +147,8 @@ fn random_bits_anywhere_are_a_miss_at_worst_and_heal() {
 }
 
 #[test]
-fn a_record_whose_tag_is_lost_and_that_is_stored_anew_is_counted_once() {
-    // What this seed flips does that.
+fn record_stored_again_after_losing_its_tag_counts_once() {
+    // The flips of this seed do that.
     random_bits(1_795_271_967_375, 2_300);
 }
 
@@ -174,7 +172,7 @@ fn random_bits(seed: u64, places: u64) {
 }
 
 #[test]
-fn an_index_of_another_boot_or_another_length_is_made_anew_and_ours_of_another_schema_left_alone() {
+fn index_of_another_boot_or_length_is_replaced() {
     let damaged = Damaged::new(40);
     let path = damaged.store.stats().index_path.unwrap();
     let name = path.file_name().unwrap().to_str().unwrap();
@@ -230,7 +228,7 @@ fn an_index_of_another_boot_or_another_length_is_made_anew_and_ours_of_another_s
 }
 
 #[test]
-fn a_file_that_was_cut_before_it_is_mapped_is_never_mapped() {
+fn cut_file_is_not_mapped() {
     let damaged = Damaged::new(40);
     let path = damaged.store.stats().index_path.unwrap();
     let Damaged {
@@ -240,7 +238,7 @@ fn a_file_that_was_cut_before_it_is_mapped_is_never_mapped() {
         file,
         whole,
     } = damaged;
-    // Nobody may have it mapped when its owner cuts it: that is SIGBUS, and no promise of ours.
+    // No process may have it mapped when its owner cuts it: that is SIGBUS, and not promised to work.
     drop(store);
     for length in (0..whole.len() as u64).step_by(1021) {
         file.set_len(length).unwrap();

@@ -1,5 +1,5 @@
-//! A process is killed at every step of every change, and another one goes on with what is left:
-//! nothing half under a final name, never a wrong record, and in the end no trace.
+//! A process is killed at every step of every change, and another one goes on: no partial file under a final name,
+//! never a wrong record, and in the end no leftover.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -12,7 +12,7 @@ use crate::failpoint;
 const SEEN: u64 = 1;
 const OTHER: u64 = 2;
 
-/// What a fixture holds before, and what is then done in it.
+/// A cache before the change, and the change.
 struct Scene {
     act: &'static str,
     old: &'static [u64],
@@ -75,7 +75,7 @@ impl Scene {
     }
 }
 
-/// What the process that dies was doing.
+/// The change of the process that dies.
 pub(super) fn act(store: &Store, act: &str) {
     match act {
         "put" => drop(put(store, SEEN, b"new")),
@@ -100,7 +100,7 @@ fn places(scene: &Scene) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn whatever_dies_at_any_step_of_any_change_leaves_what_was_or_what_is() {
+fn death_at_any_step_leaves_the_old_or_the_new_state() {
     let mut deaths = 0;
     for scene in SCENES {
         for (place, times) in places(scene) {
@@ -139,7 +139,7 @@ fn inspect(scene: &Scene, fixture: &Fixture, store: &Store, what: &str) {
         }
     }
     store.prepare().unwrap();
-    // Who comes first repairs.
+    // The first process repairs.
     drop(store.writer().unwrap());
     assert!(!store.needs_preparation(), "{what}");
     // In an index of one place the other one, used just now, leaves it and stays on disk.

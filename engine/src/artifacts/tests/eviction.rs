@@ -1,4 +1,4 @@
-//! Who goes when there is too much: by entries, by bytes, never who was used just now.
+//! Eviction by entries and by bytes, never of recently used artifacts.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn used(store: &Store, fixture: &Fixture, key: u64) {
 }
 
 #[test]
-fn the_least_recently_used_goes_when_the_bytes_are_too_many() {
+fn least_recently_used_goes_when_bytes_exceed_the_limit() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_size = 100;
@@ -33,7 +33,7 @@ fn the_least_recently_used_goes_when_the_bytes_are_too_many() {
 }
 
 #[test]
-fn the_least_recently_used_goes_when_the_index_is_full() {
+fn least_recently_used_goes_when_the_index_is_full() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_entries = 4;
@@ -56,7 +56,7 @@ fn the_least_recently_used_goes_when_the_index_is_full() {
 }
 
 #[test]
-fn an_expired_one_goes_before_one_that_lives() {
+fn expired_artifact_is_evicted_first() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_entries = 2;
@@ -80,7 +80,7 @@ fn an_expired_one_goes_before_one_that_lives() {
 }
 
 #[test]
-fn what_was_found_just_now_is_not_evicted_even_if_there_is_too_much() {
+fn recently_found_artifact_is_not_evicted_beyond_the_limit() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_size = 100;
@@ -99,7 +99,7 @@ fn what_was_found_just_now_is_not_evicted_even_if_there_is_too_much() {
 }
 
 #[test]
-fn a_full_index_whose_records_were_all_used_just_now_keeps_their_files() {
+fn full_index_of_recent_records_keeps_their_files() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_entries = 2;
@@ -121,7 +121,7 @@ fn a_full_index_whose_records_were_all_used_just_now_keeps_their_files() {
 }
 
 #[test]
-fn what_was_used_while_it_was_chosen_stays() {
+fn artifact_used_after_the_choice_stays() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -134,7 +134,7 @@ fn what_was_used_while_it_was_chosen_stays() {
 }
 
 #[test]
-fn uses_survive_the_loss_of_the_index_through_the_export() {
+fn last_uses_survive_the_index_in_the_export() {
     let fixture = Fixture::new();
     let store = fixture.open();
     put(&store, 1, b"binary");
@@ -152,7 +152,7 @@ fn uses_survive_the_loss_of_the_index_through_the_export() {
 const MIB: usize = 1 << 20;
 
 #[test]
-fn full_disk_loses_what_was_used_least_recently_and_no_more() {
+fn full_disk_evicts_only_the_least_recently_used() {
     let fixture = Fixture::new();
     let (others, store) = (fixture.open(), fixture.open());
     for key in 1..=4 {
@@ -171,7 +171,7 @@ fn full_disk_loses_what_was_used_least_recently_and_no_more() {
 }
 
 #[test]
-fn full_disk_keeps_what_is_in_use_by_this_process() {
+fn full_disk_keeps_recent_commits_of_this_process() {
     let fixture = Fixture::new();
     let (others, store) = (fixture.open(), fixture.open());
     put(&others, 1, &[7; MIB]);
@@ -189,7 +189,7 @@ fn full_disk_keeps_what_is_in_use_by_this_process() {
 }
 
 #[test]
-fn only_a_full_disk_is_full() {
+fn only_storage_errors_count_as_a_full_disk() {
     use crate::Error;
     let error = |code| Error::io("writing", std::io::Error::from_raw_os_error(code));
     assert!(is_full(&error(libc::ENOSPC)) && is_full(&error(libc::EDQUOT)));

@@ -87,7 +87,7 @@ fn both_shapes_of_an_old_cache_are_taken_over_at_first_start() {
 }
 
 #[test]
-fn the_last_use_comes_along() {
+fn last_use_is_imported() {
     let fixture = Fixture::new();
     old_binary(&fixture, ENTRY, b"old binary");
     let entry = documented(&fixture, 10);
@@ -103,7 +103,7 @@ fn the_last_use_comes_along() {
 }
 
 #[test]
-fn what_is_missing_of_another_size_expired_or_malformed_is_dropped_and_the_rest_comes_in() {
+fn import_skips_absent_expired_and_malformed_entries() {
     let fixture = Fixture::new();
     old_binary(&fixture, ENTRY, b"old binary");
     old_binary(&fixture, 2, b"too long");
@@ -132,7 +132,7 @@ fn what_is_missing_of_another_size_expired_or_malformed_is_dropped_and_the_rest_
 }
 
 #[test]
-fn an_unreadable_index_json_is_no_reason_not_to_start() {
+fn unreadable_index_json_does_not_prevent_the_start() {
     for text in ["", "{", "[]", "{\"entries\": 5}", "\u{0}\u{0}"] {
         let fixture = Fixture::new();
         fs::write(fixture.dir.path().join("index.json"), text).unwrap();
@@ -143,7 +143,7 @@ fn an_unreadable_index_json_is_no_reason_not_to_start() {
 }
 
 #[test]
-fn an_old_cache_is_taken_over_once_only() {
+fn plugin_cache_is_imported_once() {
     let fixture = Fixture::new();
     old_binary(&fixture, ENTRY, b"old binary");
     let entry = documented(&fixture, 10);
@@ -159,7 +159,7 @@ fn an_old_cache_is_taken_over_once_only() {
 }
 
 #[test]
-fn a_binary_that_the_old_plugin_replaces_under_way_is_not_taken_for_the_hashed_one() {
+fn binary_replaced_during_the_import_is_not_imported() {
     let fixture = Fixture::new();
     old_binary(&fixture, ENTRY, b"old binary");
     let entry = documented(&fixture, 10);
@@ -181,7 +181,7 @@ fn a_binary_that_the_old_plugin_replaces_under_way_is_not_taken_for_the_hashed_o
 }
 
 #[test]
-fn the_export_is_what_both_worlds_read() {
+fn export_is_readable_for_plugin_and_pillion() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 0xab01 << 48, b"binary");
@@ -215,7 +215,7 @@ fn the_export_is_what_both_worlds_read() {
 }
 
 #[test]
-fn the_export_is_written_only_when_something_was_put_in_or_taken_out() {
+fn export_is_written_only_after_a_change() {
     let fixture = Fixture::new();
     let store = fixture.open();
     put(&store, 1, b"binary");
@@ -233,7 +233,7 @@ fn the_export_is_written_only_when_something_was_put_in_or_taken_out() {
 }
 
 #[test]
-fn an_old_index_is_taken_over_before_it_is_replaced_by_an_export() {
+fn plugin_index_is_imported_before_an_export_replaces_it() {
     let fixture = Fixture::new();
     let store = fixture.open();
     put(&store, 1, b"binary");

@@ -12,7 +12,7 @@ fn elsewhere(fixture: &Fixture, capacity: u32) -> (TempDir, Store) {
 }
 
 #[test]
-fn what_one_puts_in_and_takes_out_the_other_learns_at_its_next_look() {
+fn changes_of_one_index_reach_the_other_at_preparation() {
     let fixture = Fixture::new();
     let one = fixture.open();
     let (_run, two) = elsewhere(&fixture, 128);
@@ -31,7 +31,7 @@ fn what_one_puts_in_and_takes_out_the_other_learns_at_its_next_look() {
 }
 
 #[test]
-fn own_changes_are_not_read_again_and_those_of_others_between_them_are() {
+fn own_changes_are_skipped_and_others_between_them_applied() {
     let fixture = Fixture::new();
     let one = fixture.open();
     let (_run, two) = elsewhere(&fixture, 64);
@@ -53,7 +53,7 @@ fn own_changes_are_not_read_again_and_those_of_others_between_them_are() {
 }
 
 #[test]
-fn a_builder_that_asks_the_disk_teaches_its_index() {
+fn reading_the_disk_updates_the_index() {
     let fixture = Fixture::new();
     let one = fixture.open();
     let (_run, two) = elsewhere(&fixture, 128);
@@ -67,7 +67,7 @@ fn a_builder_that_asks_the_disk_teaches_its_index() {
 }
 
 #[test]
-fn a_commit_that_yields_to_an_artifact_of_elsewhere_teaches_its_index() {
+fn commit_that_finds_another_artifact_updates_the_index() {
     let fixture = Fixture::new();
     let one = fixture.open();
     let (_run, two) = elsewhere(&fixture, 128);
@@ -77,7 +77,7 @@ fn a_commit_that_yields_to_an_artifact_of_elsewhere_teaches_its_index() {
 }
 
 #[test]
-fn artifacts_that_were_removed_by_hand_leave_a_rebuilt_index() {
+fn artifacts_removed_by_hand_leave_a_rebuilt_index() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for key in 1..=3 {
@@ -91,7 +91,7 @@ fn artifacts_that_were_removed_by_hand_leave_a_rebuilt_index() {
 }
 
 #[test]
-fn a_torn_slot_is_a_miss_and_is_made_anew_from_the_disk() {
+fn torn_slot_is_a_miss_and_is_restored_from_disk() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -113,7 +113,7 @@ fn a_torn_slot_is_a_miss_and_is_made_anew_from_the_disk() {
 }
 
 #[test]
-fn a_commit_that_can_not_have_the_index_stands_on_disk_and_is_learned_later() {
+fn commit_without_the_lock_is_on_disk_and_indexed_later() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let held = store.index.writer(Duration::ZERO).unwrap();
@@ -126,7 +126,7 @@ fn a_commit_that_can_not_have_the_index_stands_on_disk_and_is_learned_later() {
 }
 
 #[test]
-fn an_index_that_another_process_keeps_locked_misses_and_is_filled_when_it_is_free() {
+fn locked_index_misses_and_is_filled_once_it_is_free() {
     let fixture = Fixture::new();
     let record = put(&fixture.open(), 1, b"binary");
     let run = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The room from outside: what a builder, PHP's thread, a cleaner and other processes see of it.
+//! The module from outside: as builders, PHP's thread, cleaners and other processes use it.
 
 mod child;
 mod cleaning;
@@ -33,7 +33,7 @@ use super::{
 };
 
 pub(super) const HOUR: u64 = 3_600_000;
-/// Beyond every grace of the room.
+/// Longer than every grace period of the module.
 pub(super) const LATER: u64 = HOUR / 4;
 
 /// A cache directory, a directory for segments, and a clock that the test owns. It starts at the

@@ -10,7 +10,7 @@ const PAGE: u64 = 4096;
 /// Of the binaries that are put in: some pages.
 static BINARY: [u8; 40_000] = [7; 40_000];
 
-/// Takes all room of a file system, and gives back some of it.
+/// Fills a file system, and frees a part of it again.
 struct Filler(fs::File, std::path::PathBuf);
 
 impl Filler {
@@ -42,7 +42,7 @@ fn count_temp_files(store: &Store) -> usize {
     fs::read_dir(store.cache_dir.temp_path()).map_or(0, Iterator::count)
 }
 
-/// What a commit left: all of it, or nothing. `true`: all of it.
+/// Checks that a commit left all of an artifact, or nothing. Returns whether it was all.
 fn all_or_nothing(
     store: &Store,
     key: u64,
@@ -98,7 +98,7 @@ pub(super) fn bytes(options: &StoreOptions) {
         } else {
             failed += 1;
         }
-        // Replacing one that stands leaves the old one or the new one.
+        // Replacing an artifact leaves the old one or the new one.
         filler.leave(pages * PAGE);
         let _ = put_as(&store, replacing(1), &[pages as u8; 50_000]);
         assert_eq!(count_temp_files(&store), 0, "{what}");
@@ -167,7 +167,7 @@ pub(super) fn inodes(options: &StoreOptions) {
     assert!(failed >= 3 && kept >= 3, "{failed} failed, {kept} kept");
 }
 
-/// Opens the index with ever more room for it.
+/// Opens the index with ever more free space.
 pub(super) fn run(options: &StoreOptions) {
     let size = {
         let store = Store::open(options.clone()).unwrap();
@@ -279,21 +279,21 @@ fn plays(role: &str, cache: &str, run: &str) {
 }
 
 #[test]
-fn a_disk_that_is_full_to_the_page_keeps_an_artifact_whole_or_not_at_all() {
+fn disk_full_to_the_page_stores_an_artifact_whole_or_not() {
     plays("bytes", "size=2m", "size=4m");
 }
 
 #[test]
-fn a_disk_without_inodes_keeps_an_artifact_whole_or_not_at_all() {
+fn disk_without_inodes_stores_an_artifact_whole_or_not() {
     plays("inodes", "size=8m,nr_inodes=60", "size=4m");
 }
 
 #[test]
-fn a_run_directory_that_is_full_to_the_page_gives_a_shared_index_or_an_own_one_and_never_a_fault() {
+fn run_directory_full_to_the_page_never_causes_a_fault() {
     plays("run", "size=8m", "size=4m");
 }
 
 #[test]
-fn a_disk_that_is_read_only_for_a_while_is_read_meanwhile_and_written_again() {
+fn read_only_disk_is_read_and_later_written_again() {
     plays("frozen", "size=8m", "size=4m");
 }

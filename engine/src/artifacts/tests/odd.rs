@@ -1,5 +1,4 @@
-//! What stands where a file of ours should be, or says what is not so: entries that lie, pipes, sockets,
-//! directories. The answer is a miss or a clear error, nothing waits, and nothing else suffers for it.
+//! Odd files in place of the cache's own: contradictory metadata, pipes, sockets, links, directories.
 
 use std::{
     os::unix::{fs::symlink, net::UnixListener},
@@ -37,7 +36,7 @@ fn take_away(path: &Path) {
 }
 
 #[test]
-fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited_for() {
+fn odd_file_is_a_miss_or_an_error_and_never_blocks() {
     let begun = Instant::now();
     let passwd = fs::read("/etc/passwd").unwrap();
     for (kind, make) in ODD {
@@ -104,7 +103,7 @@ fn whatever_stands_in_the_place_of_a_file_is_a_miss_or_an_error_and_never_waited
 }
 
 #[test]
-fn whatever_stands_in_the_place_of_the_index_gives_a_process_an_index() {
+fn odd_file_in_place_of_the_index_leaves_a_working_index() {
     for (kind, make) in ODD {
         for name in ["seg", "lock"] {
             let fixture = Fixture::in_memory();
@@ -133,7 +132,7 @@ fn whatever_stands_in_the_place_of_the_index_gives_a_process_an_index() {
 }
 
 #[test]
-fn an_entry_that_lies_is_a_miss_or_is_found_out() {
+fn contradictory_metadata_is_a_miss_or_detected() {
     let fixture = Fixture::in_memory();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -163,7 +162,7 @@ fn an_entry_that_lies_is_a_miss_or_is_found_out() {
             Some(record.sha256)
         );
     }
-    // Bytes of the right length under the right name: only who hashes them again can tell.
+    // Bytes of the right length under the right name: only hashing them again shows it.
     fs::write(store.path(&record), "BINARY").unwrap();
     let found = store.find(Key(1)).unwrap();
     assert!(store.open_binary(&found).unwrap().is_some());
@@ -171,7 +170,7 @@ fn an_entry_that_lies_is_a_miss_or_is_found_out() {
 }
 
 #[test]
-fn a_huge_or_deep_entry_costs_no_memory_and_no_time() {
+fn huge_or_deep_metadata_costs_no_memory_and_no_time() {
     let fixture = Fixture::in_memory();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");
@@ -191,7 +190,7 @@ fn a_huge_or_deep_entry_costs_no_memory_and_no_time() {
 }
 
 #[test]
-fn a_binary_without_an_entry_and_an_entry_without_a_binary_are_misses_that_a_build_mends() {
+fn binary_or_metadata_alone_is_a_miss_until_the_next_build() {
     for gone in ["json", "bin"] {
         let fixture = Fixture::in_memory();
         let store = fixture.open();
@@ -215,7 +214,7 @@ fn a_binary_without_an_entry_and_an_entry_without_a_binary_are_misses_that_a_bui
 }
 
 #[test]
-fn a_directory_that_was_moved_away_and_replaced_is_another_cache_for_old_and_new_processes() {
+fn replaced_directory_is_another_cache_for_all_processes() {
     let fixture = Fixture::in_memory();
     let above = tempfile::tempdir().unwrap();
     let mut options = fixture.options();
@@ -246,7 +245,7 @@ fn a_directory_that_was_moved_away_and_replaced_is_another_cache_for_old_and_new
     let segments = fs::read_dir(fixture.run.path()).unwrap().flatten();
     let segments = segments.filter(|entry| entry.path().extension().unwrap() == "seg");
     assert_eq!(segments.count(), 1);
-    // And back: the old one again, with what it has.
+    // And back: the old directory again, with its artifacts.
     fs::remove_dir_all(&options.dir).unwrap();
     fs::rename(above.path().join("away"), &options.dir).unwrap();
     for store in [&old, &new] {
@@ -257,14 +256,14 @@ fn a_directory_that_was_moved_away_and_replaced_is_another_cache_for_old_and_new
 }
 
 #[test]
-fn news_are_told_once_to_those_who_share_an_index_and_to_all_others() {
+fn changes_reach_each_index_once() {
     let fixture = Fixture::in_memory();
     let (one, same) = (fixture.open(), fixture.open());
     let mut options = fixture.options();
     options.max_entries = 128;
     let apart = fixture.open_with(options);
     assert!(!one.has_changes() && !same.has_changes() && !apart.has_changes());
-    // The first change begins a log, which nobody knows yet.
+    // The first change creates a journal, which no process has read yet.
     put(&one, 1, b"binary");
     for store in [&one, &same, &apart] {
         store.prepare().unwrap();
@@ -284,7 +283,7 @@ fn news_are_told_once_to_those_who_share_an_index_and_to_all_others() {
 }
 
 #[test]
-fn a_cache_in_a_groups_directory_is_the_groups_down_to_the_last_file() {
+fn all_files_of_a_cache_in_a_groups_directory_are_the_groups() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let above = tempfile::tempdir().unwrap();
     fs::set_permissions(above.path(), fs::Permissions::from_mode(0o2770)).unwrap();

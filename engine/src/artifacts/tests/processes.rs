@@ -23,7 +23,7 @@ pub(super) fn many(store: &Store, number: u64) {
 }
 
 #[test]
-fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_disk() {
+fn concurrent_commits_and_cleanings_keep_the_index_right() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_entries = 256;
@@ -69,7 +69,7 @@ fn processes_that_commit_and_clean_at_once_leave_an_index_that_agrees_with_the_d
 }
 
 #[test]
-fn a_forked_child_goes_on_with_the_store_of_its_parent() {
+fn forked_child_uses_the_store_of_its_parent() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 1, b"binary");

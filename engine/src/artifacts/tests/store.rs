@@ -12,7 +12,7 @@ use super::*;
 use crate::{Error, artifacts::record::hex, failpoint};
 
 #[test]
-fn what_was_committed_is_found_and_stands_where_its_path_says() {
+fn committed_artifact_is_found_at_its_path() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 0xab01, b"binary");
@@ -38,7 +38,7 @@ fn what_was_committed_is_found_and_stands_where_its_path_says() {
 }
 
 #[test]
-fn another_store_finds_it_at_once_and_a_later_one_after_the_index_was_lost() {
+fn commit_is_found_by_other_stores_and_after_losing_the_index() {
     let fixture = Fixture::new();
     let (one, two) = (fixture.open(), fixture.open());
     let record = put(&one, 7, b"binary");
@@ -51,7 +51,7 @@ fn another_store_finds_it_at_once_and_a_later_one_after_the_index_was_lost() {
 }
 
 #[test]
-fn a_lookup_of_another_configuration_of_the_same_key_is_a_miss() {
+fn lookup_of_another_configuration_is_a_miss() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 7, b"binary");
@@ -61,7 +61,7 @@ fn a_lookup_of_another_configuration_of_the_same_key_is_a_miss() {
 }
 
 #[test]
-fn what_has_expired_is_a_miss_that_can_still_be_explained() {
+fn expired_artifact_is_a_miss_that_peek_explains() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 7, b"binary");
@@ -74,7 +74,7 @@ fn what_has_expired_is_a_miss_that_can_still_be_explained() {
 }
 
 #[test]
-fn the_first_of_two_equal_builds_stays_unless_the_second_replaces_it() {
+fn first_of_two_equal_builds_stays_unless_replaced() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let first = put(&store, 7, b"first");
@@ -88,7 +88,7 @@ fn the_first_of_two_equal_builds_stays_unless_the_second_replaces_it() {
 }
 
 #[test]
-fn a_build_that_is_overtaken_before_its_entry_stands_yields_and_leaves_no_binary() {
+fn overtaken_commit_uses_the_first_and_leaves_no_binary() {
     let fixture = Fixture::new();
     let (slow, fast) = (fixture.open(), fixture.open());
     failpoint::tests::set(move |at| {
@@ -105,7 +105,7 @@ fn a_build_that_is_overtaken_before_its_entry_stands_yields_and_leaves_no_binary
 }
 
 #[test]
-fn an_expired_artifact_makes_way_without_being_replaced_on_purpose() {
+fn expired_artifact_is_replaced_without_replace() {
     let fixture = Fixture::new();
     let store = fixture.open();
     put(&store, 7, b"first");
@@ -115,7 +115,7 @@ fn an_expired_artifact_makes_way_without_being_replaced_on_purpose() {
 }
 
 #[test]
-fn a_key_that_belongs_to_another_configuration_is_refused() {
+fn key_of_another_configuration_is_refused() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let first = put(&store, 7, b"first");
@@ -130,7 +130,7 @@ fn a_key_that_belongs_to_another_configuration_is_refused() {
 }
 
 #[test]
-fn a_replaced_binary_stays_for_who_serves_it_until_the_grace_is_over() {
+fn replaced_binary_stays_until_the_grace_is_over() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let old = put(&store, 7, b"old");
@@ -146,7 +146,7 @@ fn a_replaced_binary_stays_for_who_serves_it_until_the_grace_is_over() {
 }
 
 #[test]
-fn what_was_forgotten_is_gone_from_index_and_disk_and_can_be_forgotten_once() {
+fn forgotten_artifact_is_gone_from_index_and_disk() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 7, b"binary");
@@ -163,7 +163,7 @@ fn what_was_forgotten_is_gone_from_index_and_disk_and_can_be_forgotten_once() {
 }
 
 #[test]
-fn a_binary_that_vanished_or_shrank_is_a_miss_from_then_on() {
+fn removed_or_cut_binary_is_a_miss_from_then_on() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let gone = put(&store, 7, b"binary");
@@ -178,7 +178,7 @@ fn a_binary_that_vanished_or_shrank_is_a_miss_from_then_on() {
 }
 
 #[test]
-fn changed_bytes_of_the_same_size_are_noticed_by_verify() {
+fn verify_detects_changed_bytes_of_the_same_size() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let record = put(&store, 7, b"binary");
@@ -187,7 +187,7 @@ fn changed_bytes_of_the_same_size_are_noticed_by_verify() {
 }
 
 #[test]
-fn a_large_file_is_copied_whole_and_hashed_as_it_arrives() {
+fn large_file_is_copied_and_hashed_at_once() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for size in [0, 1, 1 << 20, (9 << 20) + 17] {
@@ -215,7 +215,7 @@ fn a_large_file_is_copied_whole_and_hashed_as_it_arrives() {
 }
 
 #[test]
-fn a_copy_is_cancelled_between_two_chunks_and_leaves_nothing() {
+fn cancelled_copy_leaves_no_file() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let source = fixture.run.path().join("source");
@@ -236,7 +236,7 @@ fn a_copy_is_cancelled_between_two_chunks_and_leaves_nothing() {
 }
 
 #[test]
-fn a_source_that_ends_too_early_says_how_much_there_was() {
+fn short_source_is_an_error_with_its_length() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let source = fixture.run.path().join("source");
@@ -251,7 +251,7 @@ fn a_source_that_ends_too_early_says_how_much_there_was() {
 }
 
 #[test]
-fn a_binary_beyond_the_bounds_is_refused_before_it_fills_the_disk() {
+fn oversized_binary_is_refused_before_it_fills_the_disk() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.max_size = 100;
@@ -267,7 +267,7 @@ fn a_binary_beyond_the_bounds_is_refused_before_it_fills_the_disk() {
 }
 
 #[test]
-fn entries_come_in_the_order_of_keys_page_by_page() {
+fn entries_are_paged_in_the_order_of_keys() {
     let fixture = Fixture::new();
     let store = fixture.open();
     for key in [5, 1, 9, 3, 7] {
@@ -285,8 +285,7 @@ fn entries_come_in_the_order_of_keys_page_by_page() {
 }
 
 #[test]
-fn nothing_is_opened_or_made_before_a_store_is_attached_and_a_new_directory_is_closed_to_strangers()
-{
+fn attach_creates_the_directory_for_this_user_only() {
     let fixture = Fixture::new();
     let mut options = fixture.options();
     options.dir = fixture.dir.path().join("not/yet");

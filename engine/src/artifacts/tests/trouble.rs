@@ -1,4 +1,4 @@
-//! Disks that are full or can't be written, directories that vanish, links that somebody planted.
+//! Full and read-only disks, removed directories, planted links.
 
 use std::{
     io,
@@ -12,7 +12,7 @@ fn mode(path: &std::path::Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Commits with ever less room for a file.
+/// Commits with ever less space for a file.
 pub(super) fn limited(store: &Store) {
     // SAFETY: the signal that would end us becomes an error of the write.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
@@ -63,7 +63,7 @@ pub(super) fn limited(store: &Store) {
 }
 
 #[test]
-fn a_full_disk_is_a_clear_error_and_leaves_nothing_behind() {
+fn full_disk_is_a_clear_error_and_leaves_no_files() {
     let fixture = Fixture::new();
     let options = fixture.options();
     let status = command(&fixture, "limited", &options).status().unwrap();
@@ -71,7 +71,7 @@ fn a_full_disk_is_a_clear_error_and_leaves_nothing_behind() {
     assert_eq!(fixture.files().len(), 3 + 3, "{:?}", fixture.files());
 }
 
-/// A user who may read the cache and write nowhere.
+/// A user that may read the cache and write nowhere.
 pub(super) fn stranger(options: StoreOptions) {
     // SAFETY: numbers only; root becomes nobody, anybody else stays what they are.
     unsafe {
@@ -103,7 +103,7 @@ pub(super) fn stranger(options: StoreOptions) {
 }
 
 #[test]
-fn a_cache_that_can_only_be_read_is_still_read() {
+fn read_only_cache_is_still_read() {
     let fixture = Fixture::new();
     let options = fixture.options();
     let store = fixture.open();
@@ -122,7 +122,7 @@ fn a_cache_that_can_only_be_read_is_still_read() {
 }
 
 #[test]
-fn a_directory_that_was_removed_comes_back_with_the_next_artifact() {
+fn removed_directory_comes_back_with_the_next_artifact() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let gone = put(&store, 7, b"binary");
@@ -139,7 +139,7 @@ fn a_directory_that_was_removed_comes_back_with_the_next_artifact() {
 }
 
 #[test]
-fn a_directory_that_vanishes_between_staging_and_commit_is_an_error_or_a_commit() {
+fn directory_removed_before_the_commit_is_an_error_or_a_commit() {
     let fixture = Fixture::new();
     let store = fixture.open();
     let mut staging = store.stage().unwrap();
@@ -153,7 +153,7 @@ fn a_directory_that_vanishes_between_staging_and_commit_is_an_error_or_a_commit(
 }
 
 #[test]
-fn planted_links_lead_nowhere() {
+fn planted_links_are_not_followed() {
     let elsewhere = tempfile::tempdir().unwrap();
     let [outer, inner] = Key(7).shard_names();
     for planted in [
@@ -181,7 +181,7 @@ fn planted_links_lead_nowhere() {
 }
 
 #[test]
-fn an_entry_or_a_binary_that_is_a_link_is_none() {
+fn metadata_or_binary_that_is_a_link_is_ignored() {
     for planted in ["json", "bin"] {
         let fixture = Fixture::new();
         let store = fixture.open();

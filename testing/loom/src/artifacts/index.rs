@@ -1,5 +1,5 @@
-//! The index in memory of the model: its reader and its writer are the engine's, its words are loom's, and the file lock is
-//! loom's mutex, because both order memory alike.
+//! The index in memory of the model: its reader and its writer are the engine's, its words are loom's, and the file
+//! lock is loom's mutex, because both order memory alike.
 
 #[path = "../../../../engine/src/artifacts/index/header.rs"]
 mod header;

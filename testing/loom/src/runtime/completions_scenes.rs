@@ -50,7 +50,7 @@ pub fn jobs_end_while_the_notifier_is_drained() {
 }
 
 /// A job ends while PHP asks for its notifier.
-pub fn a_job_ends_while_the_notifier_is_opened() {
+pub fn job_ends_while_the_notifier_is_opened() {
     let Ok(completions) = CompletionQueue::new(None).map(Arc::new) else {
         return;
     };

@@ -6,7 +6,7 @@ use loom::{cell::UnsafeCell, thread};
 
 use super::process_cell::ProcessCell;
 
-/// Something whose content another thread must not see before it is there: loom tells of it.
+/// A value that another thread must not access before it is complete: loom detects it.
 struct State(UnsafeCell<u64>);
 
 // SAFETY: never changed after it was made.
@@ -17,13 +17,13 @@ unsafe impl Sync for State {}
 impl State {
     fn new(value: u64) -> Self {
         let state = Self(UnsafeCell::new(0));
-        // SAFETY: nobody else has it yet.
+        // SAFETY: no other thread has it yet.
         state.0.with_mut(|place| unsafe { *place = value });
         state
     }
 
     fn value(&self) -> u64 {
-        // SAFETY: nobody changes it any more.
+        // SAFETY: no thread changes it any more.
         self.0.with(|place| unsafe { *place })
     }
 }
@@ -35,7 +35,7 @@ fn empty() -> Arc<ProcessCell<State>> {
 }
 
 /// Two threads make the state at once: both work with the same one, and it is whole.
-pub fn two_threads_make_the_state() {
+pub fn two_threads_create_the_state_once() {
     let slot = empty();
     let shared = Arc::clone(&slot);
     let other = thread::spawn(move || shared.get_or_init(|| State::new(1)).value());
@@ -47,8 +47,8 @@ pub fn two_threads_make_the_state() {
     assert!(last.is_some_and(|state| state.value() == ours));
 }
 
-/// One thread makes the state while another looks whether there is one.
-pub fn a_thread_looks_while_the_state_is_made() {
+/// One thread creates the state while another one reads it.
+pub fn thread_reads_the_state_while_it_is_created() {
     let slot = empty();
     let shared = Arc::clone(&slot);
     let other = thread::spawn(move || {

@@ -67,7 +67,7 @@ pub fn slot_of_a_dead_owner_is_freed_once() {
     assert_eq!(SLOTS.owner(&segment, 0), 8);
 }
 
-/// Two threads that look a name up get the same slot.
+/// Two lookups of a name get the same slot.
 pub fn two_lookups_of_a_name_get_one_slot() {
     let segment = segment();
     let shared = Arc::clone(&segment);

@@ -28,7 +28,7 @@ impl Words {
         seqlock::write(&self.head, &self.body, LIVE, [value; 2], || {});
     }
 
-    /// The value; panics where halves of two were seen.
+    /// The value; panics if halves of two were read.
     fn read(&self) -> Option<u64> {
         match seqlock::read(&self.head, &self.body, LIVE, ATTEMPTS) {
             SeqRead::Words([first, second]) => {
@@ -41,8 +41,8 @@ impl Words {
     }
 }
 
-/// A writer stores two records one after the other, and a reader looks.
-pub fn a_reader_beside_a_writer() {
+/// A writer stores two records one after the other during a read.
+pub fn reader_beside_a_writer_sees_whole_records() {
     let words = Words::new();
     words.write(1);
     let shared = Arc::clone(&words);
@@ -55,8 +55,8 @@ pub fn a_reader_beside_a_writer() {
     assert_eq!(words.read(), Some(3));
 }
 
-/// A reader who has seen a record never sees an older one.
-pub fn a_reader_who_looks_twice() {
+/// A reader that has seen a record never sees an older one.
+pub fn later_read_never_sees_an_older_record() {
     let words = Words::new();
     words.write(1);
     let shared = Arc::clone(&words);
@@ -67,8 +67,8 @@ pub fn a_reader_who_looks_twice() {
     let _ = writer.join();
 }
 
-/// A writer dies over a change, after its first word; the next one stores, and a reader looks meanwhile.
-pub fn a_writer_who_takes_over_from_a_dead_one() {
+/// A writer dies after its first word; the next one stores, during a read.
+pub fn writer_takes_over_from_a_dead_one() {
     let words = Words::new();
     words.write(1);
     let shared = Arc::clone(&words);

@@ -9,7 +9,7 @@ use crate::artifacts::{ConfigDigest, IndexRecord, Key, journal::Position};
 
 const KEY: Key = Key(0x2ecc_b077_c71e_1f91);
 
-/// How far the log of changes is followed.
+/// The position in the journal.
 const SEEN: Position = Position {
     file: 1,
     offset: 64,
@@ -28,9 +28,9 @@ fn record(build: u32) -> IndexRecord {
     }
 }
 
-/// A process that has read how far the log of changes was followed finds what was followed until
-/// there, for it will not read that part of the log itself.
-pub fn who_sees_the_position_finds_the_record() {
+/// A process that has read the position finds every record up to there, because it will not read that part of the
+/// journal itself.
+pub fn reader_of_the_position_finds_the_record() {
     let index = Arc::new(Index::new());
     let shared = Arc::clone(&index);
     let writer = thread::spawn(move || {
@@ -43,8 +43,8 @@ pub fn who_sees_the_position_finds_the_record() {
     let _ = writer.join();
 }
 
-/// The same for who has read the number of records.
-pub fn who_sees_the_count_finds_the_record() {
+/// The same for a process that has read the number of records.
+pub fn reader_of_the_count_finds_the_record() {
     let index = Arc::new(Index::new());
     let shared = Arc::clone(&index);
     let writer = thread::spawn(move || {
@@ -56,8 +56,8 @@ pub fn who_sees_the_count_finds_the_record() {
     let _ = writer.join();
 }
 
-/// A writer who comes second works on what the first one left.
-pub fn a_second_writer_builds_on_the_first() {
+/// A second writer changes the result of the first.
+pub fn second_writer_builds_on_the_first() {
     let index = Arc::new(Index::new());
     let shared = Arc::clone(&index);
     let first = thread::spawn(move || {
