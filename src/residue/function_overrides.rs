@@ -1,4 +1,4 @@
-//! Overrides internal functions whose effects no table of the engine shows, or which only a system call would show:
+//! Overrides internal functions with effects that no table of the engine shows, or that only a system call shows:
 //! `chdir`, `umask`, `setlocale`, `putenv` and those of stream wrappers. Each override records the call in the
 //! thread's [`ObservedCalls`] and calls PHP's own function, so requests that
 //! don't call them pay nothing.

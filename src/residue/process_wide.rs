@@ -35,7 +35,7 @@ pub fn report_changes(request_id: fn() -> String) {
     log_findings(request_id);
 }
 
-/// The categories whose locale has changed: the system lists all categories if they differ from each other.
+/// The categories with a changed locale: the system lists all categories if they differ from each other.
 fn locale_changes(before: &str, now: &str) -> String {
     let was: Vec<_> = before.split(';').collect();
     let has_changed = |part: &&str| match part.split_once('=') {

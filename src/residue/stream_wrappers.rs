@@ -20,7 +20,7 @@ enum Wrapper {
     Class(Vec<u8>, i64),
 }
 
-/// A scheme whose wrapper differs from the baseline.
+/// A scheme with a wrapper that differs from the baseline.
 pub struct WrapperChange {
     scheme: Vec<u8>,
     now: Option<Wrapper>,

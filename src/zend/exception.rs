@@ -40,7 +40,7 @@ fn log_exception(event: &str, exception: *mut zend_object) {
     let line = value::property(exception, c"line", |found| {
         found.and_then(value::integer).unwrap_or(0)
     });
-    // SAFETY: a live object, whose class outlives it.
+    // SAFETY: a live object; its class outlives it.
     let class = unsafe { zend_str((*(*exception).ce).name) }.unwrap_or_default();
     log::error!(
         class = String::from_utf8_lossy(class).as_ref(),

@@ -43,7 +43,7 @@ pub fn is_closure(class: *const zend_class_entry) -> bool {
 /// `object` is alive for `'a`.
 #[must_use]
 pub unsafe fn closure_function<'a>(object: *mut zend_object) -> Option<&'a zend_function> {
-    // SAFETY: by the contract; the class says that the object is a closure, whose function lives with it.
+    // SAFETY: by the contract; the class says that the object is a closure; its function lives with it.
     unsafe {
         is_closure((*object).ce)
             .then(|| ffi::zend_get_closure_method_def(object).as_ref())

@@ -8,8 +8,7 @@ use std::{
 };
 
 use ext_php_rs::ffi::{
-    HashTable, IS_INDIRECT, IS_REFERENCE, IS_UNDEF, ext_php_rs_compiler_globals,
-    zend_hash_str_find, zend_string, zval,
+    HashTable, IS_INDIRECT, IS_REFERENCE, IS_UNDEF, zend_hash_str_find, zend_string, zval,
 };
 
 use super::value::{deref, type_of, zend_str};
@@ -45,7 +44,7 @@ impl Element {
     /// The value as a pointer, in a table of pointers.
     ///
     /// # Safety
-    /// The element is one of a live table whose values are pointers.
+    /// The element is one of a live table of pointers.
     #[must_use]
     pub unsafe fn pointer<T>(&self) -> *mut T {
         // SAFETY: by the contract.
@@ -163,7 +162,7 @@ pub unsafe fn find<'a>(table: *const HashTable, name: &[u8]) -> Option<&'a mut z
 /// The pointer under a string key of a table of pointers.
 ///
 /// # Safety
-/// `table` is null, or a live table whose values are pointers.
+/// `table` is null, or a live table of pointers.
 #[must_use]
 pub unsafe fn find_pointer(table: *const HashTable, name: &CStr) -> Option<*mut c_void> {
     // SAFETY: by the contract.
@@ -227,27 +226,5 @@ pub unsafe fn follow(mut value: *const zval) -> *const zval {
             value = deref(&*value);
         }
         value
-    }
-}
-
-/// `ZEND_MAP_PTR_GET`: the thread's own copy of data whose owner is shared between processes or threads; null if
-/// this thread has none yet.
-///
-/// # Safety
-/// `pointer` is such a field of a live class or function.
-#[must_use]
-pub unsafe fn map_ptr<T>(pointer: *mut T) -> *mut T {
-    let offset = pointer.addr();
-    if offset & 1 == 0 {
-        return pointer;
-    }
-    // SAFETY: an odd value is an offset into this thread's table, whose base is one less for that.
-    unsafe {
-        let globals = ext_php_rs_compiler_globals();
-        if offset / size_of::<*mut T>() >= (*globals).map_ptr_last {
-            return std::ptr::null_mut();
-        }
-        let base = (*globals).map_ptr_base.cast::<u8>();
-        *base.wrapping_add(offset).cast::<*mut T>()
     }
 }

@@ -65,7 +65,7 @@ fn address<F: Copy>(function: F) -> *mut () {
     unsafe { std::mem::transmute_copy::<F, *mut ()>(&function) }
 }
 
-/// An internal function of PHP's whose handler is replaced.
+/// An internal function of PHP's with a handler that is replaced.
 pub struct FunctionHook {
     /// In lower case.
     name: &'static CStr,

@@ -18,6 +18,7 @@ pub mod hook;
 pub mod interrupt;
 pub mod json;
 pub mod lossy_json;
+pub mod map_ptr;
 pub mod memory;
 pub mod module;
 pub mod output;

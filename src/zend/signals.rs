@@ -109,7 +109,7 @@ fn set_handler(signal: c_int, handler: usize, flags: c_int) {
 
 /// `zend_sigaction` if PHP has it, else the system's.
 fn sigaction() -> Sigaction {
-    // SAFETY: looks a name up in what is loaded; PHP declares it with this type.
+    // SAFETY: looks up a symbol of the process; PHP declares it with this type.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, c"zend_sigaction".as_ptr());
         match found.is_null() {

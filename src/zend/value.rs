@@ -23,7 +23,7 @@ pub fn type_of(value: &zval) -> u32 {
 #[must_use]
 pub fn deref(value: &zval) -> &zval {
     if type_of(value) == IS_REFERENCE {
-        // SAFETY: the type says that it is a reference, whose value lives with it.
+        // SAFETY: the type says that it is a reference; its value lives with it.
         unsafe { &(*value.value.ref_).val }
     } else {
         value

@@ -22,8 +22,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The runtime of a server API. `is_worker`: FrankenPHP runs a worker script; `has_relay`: RoadRunner's `RR_MODE` is
-    /// set; `worker_override`: `CADDY_WORKER_MODE`, which forces worker mode on or off.
+    /// The runtime of a server API. `is_worker`: FrankenPHP runs a worker script; `has_relay`: RoadRunner's `RR_MODE`
+    /// is set; `worker_override`: `CADDY_WORKER_MODE`, which forces worker mode on or off.
     #[must_use]
     pub fn from_sapi(
         sapi: &str,

@@ -9,7 +9,7 @@ use crate::zend::{function_table, value::zend_str};
 /// The slot of a class's objects that no known subject holds.
 pub const UNREACHED: u64 = 1;
 
-/// Classes whose objects are connections, in lower case.
+/// Classes of connections, in lower case.
 const CONNECTIONS: &[&[u8]] = &[
     b"pdo",
     b"mysqli",

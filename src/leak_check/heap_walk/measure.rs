@@ -16,7 +16,7 @@ const MAX_ELEMENTS: u64 = 65_536;
 /// Nested arrays that are entered.
 const MAX_DEPTH: u32 = 64;
 
-/// What a value holds, arrays inside included.
+/// The contents of a value, arrays inside included.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals {
     elements: u64,
@@ -55,7 +55,7 @@ impl HeapWalk {
     /// `value` is alive, as it lies in its table or object; so below.
     #[inline]
     pub(super) unsafe fn visit(&mut self, subject: Subject, value: *const zval) {
-        // SAFETY: by the contract; each type says what the union holds.
+        // SAFETY: by the contract; the type selects the field of the union.
         unsafe {
             let value = hash_table::follow(value);
             match type_of(&*value) {
@@ -91,7 +91,7 @@ impl HeapWalk {
     /// Measures a value that is a part of the current subject.
     #[inline]
     pub(super) unsafe fn measure(&mut self, value: *const zval, depth: u32) -> Totals {
-        // SAFETY: by the contract; each type says what the union holds.
+        // SAFETY: by the contract; the type selects the field of the union.
         unsafe {
             match type_of(&*value) {
                 IS_STRING if is_refcounted(value) => {

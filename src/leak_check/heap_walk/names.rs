@@ -1,10 +1,7 @@
-//! Names for the subjects of a walk: `App\Cart::$items`, `static $cache in App\load()`, and the path to an object.
+//! Names for the subjects of a walk, such as `App\Cart->items`, and the path to an object.
 //! Used right after the walk, on its thread, while everything is still where it was.
 
-use ext_php_rs::ffi::{
-    HashTable, ext_php_rs_executor_globals, zend_class_entry, zend_execute_data, zend_function,
-    zend_object, zend_property_info,
-};
+use ext_php_rs::ffi::{zend_class_entry, zend_object, zend_property_info};
 use pillion_engine::worker::leaks::{LeakKind, Subject};
 
 use super::{
@@ -15,13 +12,10 @@ use super::{
         string,
     },
     describe_engine::{handler, ini, resource, shutdown_function},
-    frames::THIS,
+    describe_variables::{name_by_hash, static_property, static_variable, variable},
     objects::{DYNAMIC, HELD},
 };
-use crate::zend::{
-    function_table::{closure_function, is_user},
-    hash_table,
-};
+use crate::zend::{function_table::closure_function, map_ptr};
 
 /// Holders of an object that are reported.
 const MAX_HOLDERS: usize = 8;
@@ -85,9 +79,7 @@ impl HeapWalk {
                 "contents".to_owned()
             } else if slot & DYNAMIC != 0 {
                 let table = match closure {
-                    Some(function) => {
-                        hash_table::map_ptr(function.op_array.static_variables_ptr__ptr)
-                    }
+                    Some(function) => map_ptr::get(function.op_array.static_variables_ptr__ptr),
                     None => (*reached.object).properties,
                 };
                 name_by_hash(table, |hash| hash & (DYNAMIC - 1) == slot & (DYNAMIC - 1))
@@ -166,94 +158,5 @@ unsafe fn property_info<'a>(
         (!infos.is_null())
             .then(|| (*infos.add(slot as usize)).as_ref())
             .flatten()
-    }
-}
-
-unsafe fn static_property(subject: Subject) -> Named {
-    /// `ZEND_ACC_STATIC`
-    const STATIC: u32 = 1 << 4;
-    let class = std::ptr::with_exposed_provenance::<zend_class_entry>(subject.owner as usize);
-    // SAFETY: a class that the walk has visited; the table holds declarations.
-    let declared = unsafe {
-        hash_table::elements(&raw const (*class).properties_info)
-            .map(|element| &*element.pointer::<zend_property_info>())
-            .filter(|info| info.flags & STATIC != 0 && u64::from(info.offset) == subject.slot)
-            .last()
-    };
-    // SAFETY: the declaration's name lives as long as the class.
-    let name = declared.map(|info| bare_property_name(&unsafe { string(info.name) }));
-    Named {
-        location: class_location(subject.owner),
-        ..Named::new(format!(
-            "{}::${}",
-            class_name(subject.owner),
-            name.unwrap_or_default()
-        ))
-    }
-}
-
-unsafe fn static_variable(subject: Subject) -> Named {
-    let function = std::ptr::with_exposed_provenance::<zend_function>(subject.owner as usize);
-    // SAFETY: a function that the walk has visited.
-    unsafe {
-        let variables = hash_table::map_ptr((*function).op_array.static_variables_ptr__ptr);
-        Named {
-            location: function_location(&*function),
-            ..Named::new(format!(
-                "static ${} in {}",
-                name_by_hash(variables, |hash| hash == subject.slot),
-                function_name(&*function)
-            ))
-        }
-    }
-}
-
-unsafe fn variable(subject: Subject) -> Named {
-    /// The bits of a function's address in the subject of a frame's variable.
-    const ADDRESS: u64 = (1 << 48) - 1;
-    // SAFETY: this thread's globals and frames.
-    unsafe {
-        let globals = ext_php_rs_executor_globals();
-        if subject.owner == 0 {
-            let table = &raw const (*globals).symbol_table;
-            let name = name_by_hash(table, |hash| hash == subject.slot);
-            return Named::new(format!("${name}"));
-        }
-        let mut frame: *mut zend_execute_data = (*globals).current_execute_data;
-        while let Some(current) = frame.as_ref() {
-            frame = current.prev_execute_data;
-            let Some(function) = current.func.as_ref() else {
-                continue;
-            };
-            let address = std::ptr::from_ref(function).addr() as u64;
-            if subject.owner & ADDRESS != address & ADDRESS {
-                continue;
-            }
-            let name = match subject.slot {
-                THIS => "$this".to_owned(),
-                slot if slot > THIS => format!("argument {}", slot - THIS),
-                slot if is_user(function) => {
-                    format!("${}", string(*function.op_array.vars.add(slot as usize)))
-                }
-                _ => continue,
-            };
-            return Named {
-                location: function_location(function),
-                ..Named::new(format!("{name} in {}", function_name(function)))
-            };
-        }
-    }
-    Named::default()
-}
-
-/// The key of the first element that `is_wanted` accepts by its hash.
-unsafe fn name_by_hash(table: *const HashTable, is_wanted: impl Fn(u64) -> bool) -> String {
-    // SAFETY: by the callers' contract: null, or a live table.
-    unsafe {
-        let found = hash_table::elements(table).find(|element| is_wanted(element.hash));
-        found.map_or_else(String::new, |element| match element.name.is_null() {
-            true => element.hash.to_string(),
-            false => string(element.name),
-        })
     }
 }

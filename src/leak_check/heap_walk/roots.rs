@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{
 use pillion_engine::worker::leaks::{LeakKind, Subject};
 
 use super::HeapWalk;
-use crate::zend::{hash_table, value::type_of};
+use crate::zend::{hash_table, map_ptr, value::type_of};
 
 /// Globals that PHP or the runtime fills for each request.
 const REQUEST_GLOBALS: &[&[u8]] = &[
@@ -53,7 +53,7 @@ impl HeapWalk {
     unsafe fn visit_static_properties(&mut self, class: &zend_class_entry) {
         // SAFETY: a live class of the table.
         unsafe {
-            let members = hash_table::map_ptr(class.static_members_table__ptr);
+            let members = map_ptr::get(class.static_members_table__ptr);
             if members.is_null() {
                 return;
             }
@@ -73,9 +73,9 @@ impl HeapWalk {
     }
 
     unsafe fn visit_static_variables(&mut self, function: *mut zend_function) {
-        // SAFETY: a live function, whose variables are where the compiler has put them.
+        // SAFETY: a live function of the table.
         unsafe {
-            let variables = hash_table::map_ptr((*function).op_array.static_variables_ptr__ptr);
+            let variables = map_ptr::get((*function).op_array.static_variables_ptr__ptr);
             for element in hash_table::elements(variables) {
                 let subject = Subject {
                     kind: LeakKind::StaticVariable,

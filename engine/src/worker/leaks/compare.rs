@@ -11,6 +11,7 @@ use std::hash::BuildHasher;
 
 use super::{
     AddressMap,
+    engine_state::EngineState,
     history::{History, LeakRule},
     size::{ValueShape, ValueSize},
     subject::{LeakKind, LoadedCode, Subject},
@@ -36,30 +37,6 @@ pub struct Leak {
     pub after: ValueSize,
     /// The number of checks that have found it larger.
     pub times: u32,
-}
-
-/// PHP's collector of cycles at a check.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GcState {
-    /// How often it has run.
-    pub runs: u64,
-    /// Nothing waits for it, or it is switched off: every live value is referenced by another one or by PHP.
-    pub has_no_garbage: bool,
-}
-
-/// PHP's state at a check, beside the subjects themselves.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct EngineState {
-    /// The code that is loaded.
-    pub loaded: LoadedCode,
-    /// Code loaded since the last check that did not exist when the script began.
-    pub generated: LoadedCode,
-    /// Code has run for the first time since the last check.
-    pub has_new_code: bool,
-    /// PHP's collector of cycles.
-    pub gc: GcState,
-    /// Bytes of PHP's memory in use.
-    pub memory: u64,
 }
 
 /// The histories of all subjects of one thread.

@@ -4,15 +4,18 @@
 //! Nothing here holds a PHP value, only numbers. Runs on PHP's thread.
 //!
 //! * [`subject`] identity of a value or count. [`size`] its size, and the text of a change.
+//! * [`engine_state`] PHP's own state at a check.
 //! * [`history`] the history of one subject, and the rule of its kind.
 //! * [`mod@compare`] all subjects, check by check.
 
 pub mod compare;
+pub mod engine_state;
 pub mod history;
 pub mod size;
 pub mod subject;
 
-pub use compare::{EngineState, GcState, Leak, LeakDetector};
+pub use compare::{Leak, LeakDetector};
+pub use engine_state::{EngineState, GcState};
 pub use size::{ValueShape, ValueSize};
 pub use subject::{LeakKind, LoadedCode, Subject};
 

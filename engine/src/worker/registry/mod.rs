@@ -7,6 +7,8 @@
 //! free slot; word 1: the owner again, once the slot is published; word 2: the number of acquisitions; then the words
 //! of [`WorkerField`]. The file's name has the version, its size the capacity.
 
+mod slot;
+
 use std::{
     io,
     path::Path,
@@ -24,6 +26,8 @@ use crate::{
         word,
     },
 };
+
+pub use slot::WorkerSlot;
 
 /// Slots of the segment; further threads of the host are not listed.
 const MAX_WORKERS: usize = 1024;
@@ -211,55 +215,6 @@ impl WorkerRegistry {
             owner: ProcessId(owner),
             fields,
         })
-    }
-}
-
-/// A thread's own slot. Dropping it frees the slot; a forked child's copy belongs to its parent and does nothing.
-#[derive(Debug)]
-pub struct WorkerSlot {
-    registry: Arc<WorkerRegistry>,
-    slot: usize,
-    owner: ProcessId,
-    generation: u32,
-}
-
-impl WorkerSlot {
-    /// Whether the slot is this process's still: a process that found the presence missing may have freed it.
-    #[must_use]
-    pub fn is_owned(&self) -> bool {
-        self.generation == fork::generation()
-            && self.registry.load(self.slot, OWNER, Ordering::Relaxed) == self.owner.0
-    }
-
-    /// The process that the slot names.
-    #[must_use]
-    pub fn owner(&self) -> ProcessId {
-        self.owner
-    }
-
-    /// Stores a value.
-    #[inline]
-    pub fn set(&self, field: WorkerField, value: u64) {
-        let word = FIELDS_START + field as usize;
-        self.registry
-            .store(self.slot, word, value, Ordering::Relaxed);
-    }
-
-    /// Makes the slot visible to other processes, when its first values are stored.
-    pub fn publish(&self) {
-        let owner = self.owner.0;
-        self.registry
-            .store(self.slot, PUBLISHED_WORD, owner, Ordering::Release);
-    }
-}
-
-impl Drop for WorkerSlot {
-    fn drop(&mut self) {
-        if self.is_owned() {
-            self.registry
-                .store(self.slot, PUBLISHED_WORD, 0, Ordering::Release);
-            OWNER_SLOTS.release(&self.registry.0, self.slot, self.owner.0);
-        }
     }
 }
 
