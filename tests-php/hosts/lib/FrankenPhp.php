@@ -68,14 +68,14 @@ final class FrankenPhp
         // The same configuration would be no change, and ignored.
         $file = "{$this->directory}/Caddyfile";
         file_put_contents($file, file_get_contents($file) . "\n# " . bin2hex(random_bytes(4)));
-        $command = $this->box->start('reload', [getenv('FRANKENPHP'), 'reload', '--force', '--config', $file, '--address', $this->admin]);
+        $command = $this->sandbox->start('reload', [getenv('FRANKENPHP'), 'reload', '--force', '--config', $file, '--address', $this->admin]);
         same(0, $command->wait(60), 'reload: ' . $command->errors());
     }
 
     /** The settings of the box as they are now; PHP reads them when it starts. */
     public function writeIni(): void
     {
-        $ini = $this->extension ? 'extension=' . getenv('PILLION_ZTS_SO') . "\n" . $this->box->ini() : '';
+        $ini = $this->extension ? 'extension=' . getenv('PILLION_ZTS_SO') . "\n" . $this->sandbox->ini() : '';
         foreach ($this->ini + ['memory_limit' => '64M', 'display_errors' => '0', 'log_errors' => '1'] as $name => $value) {
             $ini .= "{$name}=\"{$value}\"\n";
         }
