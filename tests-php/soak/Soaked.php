@@ -52,7 +52,7 @@ final class Soaked
             $this->gather();
             if ($this->total < $most) {
                 $command = ['wrk', '-t1', '-c4', '-d' . self::RUN . 's', '--timeout', '30s', '--latency', '-s', __DIR__ . '/mix.lua', (string) $this->url];
-                $this->asking = $this->box->start("wrk {$this->name}", $command, ['ASKED' => (string) $this->total]);
+                $this->asking = $this->sandbox->start("wrk {$this->name}", $command, ['ASKED' => (string) $this->total]);
             }
         }
     }

@@ -57,9 +57,9 @@ final class Wall
 
     public function php(): Process
     {
-        file_put_contents($program = "{$this->box->directory}/program.php", "<?php\n" . PROGRAM);
+        file_put_contents($program = "{$this->sandbox->directory}/program.php", "<?php\n" . PROGRAM);
         $environment = ['LD_PRELOAD' => $this->library, 'PILLION_TEST_CLOCK' => $this->file];
-        $process = $this->box->start('php', [...$this->box->phpCommand(), $program], $environment);
+        $process = $this->sandbox->start('php', [...$this->sandbox->phpCommand(), $program], $environment);
         $process->hear('ready');
 
         return $process;

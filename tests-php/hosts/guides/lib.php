@@ -91,7 +91,7 @@ final class Guide
 
     private function start(string $command): Process
     {
-        $process = $this->box->start(strtok($command, ' '), ['sh', '-c', 'exec env ' . $this->here($command)], $this->environment(), $this->example);
+        $process = $this->sandbox->start(strtok($command, ' '), ['sh', '-c', 'exec env ' . $this->here($command)], $this->environment(), $this->example);
         // A request that comes while it starts may be lost, and its end would wait for it.
         str_contains($command, 'frankenphp ') && eventually('FrankenPHP serves', static fn (): bool => $process->hasEnded()
             || (str_contains($process->errors(), 'FrankenPHP started') && preg_match('/serving (initial|PHP app)/', $process->errors()) === 1), 30);
