@@ -121,14 +121,14 @@ pub fn text<'a>(entry: &'a Value, name: &str) -> &'a str {
 
 /// Logs an entry.
 pub fn log_entry(entry: &Value) {
-    let place = match entry.get("line").and_then(Value::as_u64) {
+    let location = match entry.get("line").and_then(Value::as_u64) {
         Some(number) => format!("{}:{number}", text(entry, "file")),
         None => String::new(),
     };
     log::warn!(
         kind = text(entry, "kind"),
         message = text(entry, "message"),
-        place = place.as_str();
+        place = location.as_str();
         "request left something behind"
     );
 }

@@ -99,12 +99,12 @@ fn take_values() -> Option<OwnedZval> {
         let table = &raw mut (*ext_php_rs_executor_globals()).symbol_table;
         let variable = hash_table::find(table, NAME)?;
         // The module holds the same reference until its next session.
-        let place = value::deref_mut(variable);
-        let values = OwnedZval::take(place);
+        let slot = value::deref_mut(variable);
+        let values = OwnedZval::take(slot);
         OwnedZval::with(|out| {
             out.array(0);
         })
-        .move_to(place);
+        .move_to(slot);
         zend_hash_str_del(table, NAME.as_ptr().cast(), NAME.len());
         Some(values)
     }

@@ -16,9 +16,9 @@ pub fn globals(name: &CStr) -> Option<*mut c_void> {
         let entry = hash_table::find_pointer(&raw const ffi::module_registry, name)?
             .cast::<zend_module_entry>();
         #[cfg(php_zts)]
-        let place = ffi::ts_resource_ex(*(*entry).globals_id_ptr.as_ref()?, std::ptr::null_mut());
+        let globals = ffi::ts_resource_ex(*(*entry).globals_id_ptr.as_ref()?, std::ptr::null_mut());
         #[cfg(not(php_zts))]
-        let place = (*entry).globals_ptr;
-        (!place.is_null()).then_some(place)
+        let globals = (*entry).globals_ptr;
+        (!globals.is_null()).then_some(globals)
     }
 }

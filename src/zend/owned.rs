@@ -56,25 +56,25 @@ impl OwnedZval {
         unsafe { self.value().value.str_ }
     }
 
-    /// Takes a value and its reference out of a place, which is undefined afterwards.
+    /// Takes a value and its reference out of a slot, which is undefined afterwards.
     #[must_use]
-    pub fn take(place: &mut zval) -> Self {
+    pub fn take(slot: &mut zval) -> Self {
         let nothing = MaybeUninit::<zval>::zeroed();
         // SAFETY: a zeroed value is an undefined one (`IS_UNDEF`).
-        let value = std::mem::replace(place, unsafe { nothing.assume_init() });
+        let value = std::mem::replace(slot, unsafe { nothing.assume_init() });
         // SAFETY: of the same size, and any bytes are valid.
         Self(unsafe { std::mem::transmute::<zval, [u64; 2]>(value) })
     }
 
-    /// Moves the value and its reference into a place that is undefined.
-    pub fn move_to(self, place: &mut zval) {
+    /// Moves the value and its reference into a slot that is undefined.
+    pub fn move_to(self, slot: &mut zval) {
         // SAFETY: of the same size; the reference goes over.
-        unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), (&raw mut *place).cast(), 2) };
+        unsafe { std::ptr::copy_nonoverlapping(self.0.as_ptr(), (&raw mut *slot).cast(), 2) };
     }
 
-    /// Copies the value into a place that is undefined, with another reference.
-    pub fn copy_into(&self, place: &mut zval) {
-        Self::new(self.value()).move_to(place);
+    /// Copies the value into a slot that is undefined, with another reference.
+    pub fn copy_into(&self, slot: &mut zval) {
+        Self::new(self.value()).move_to(slot);
     }
 
     /// Whether both are the same object, array or string, or the same scalar; equal ones are not enough.
@@ -111,7 +111,7 @@ impl OwnedZval {
     pub fn call(&self) {
         let mut callable = zval_with(|out| self.copy_to(out));
         let mut returned = MaybeUninit::<zval>::zeroed();
-        // SAFETY: on a PHP thread in a request; a live callable, and a place for its result.
+        // SAFETY: on a PHP thread in a request; a live callable, and memory for its result.
         unsafe {
             _call_user_function_impl(
                 std::ptr::null_mut(),

@@ -10,25 +10,25 @@ use serde_json::Value;
 
 use super::hash_table::Key;
 
-/// The place of a value for PHP, null at first.
+/// A slot for a value that goes to PHP, null at first.
 #[derive(Clone, Copy)]
 pub struct ZvalOut(*mut zval);
 
 impl ZvalOut {
     /// # Safety
-    /// `place` is valid and holds nothing to be released.
+    /// `slot` is valid and holds nothing to be released.
     #[must_use]
-    pub unsafe fn new(place: *mut zval) -> Self {
-        let ret = Self(place);
+    pub unsafe fn new(slot: *mut zval) -> Self {
+        let ret = Self(slot);
         ret.null();
         ret
     }
 
     fn set(self, kind: u32, put: impl FnOnce(&mut zval)) {
         // SAFETY: valid by `new`'s contract.
-        let place = unsafe { &mut *self.0 };
-        put(place);
-        place.u1.type_info = kind;
+        let slot = unsafe { &mut *self.0 };
+        put(slot);
+        slot.u1.type_info = kind;
     }
 
     /// `null`.
@@ -43,12 +43,12 @@ impl ZvalOut {
 
     /// An `int`.
     pub fn int(self, value: i64) {
-        self.set(IS_LONG, |place| place.value.lval = value);
+        self.set(IS_LONG, |slot| slot.value.lval = value);
     }
 
     /// A `float`.
     pub fn float(self, value: f64) {
-        self.set(IS_DOUBLE, |place| place.value.dval = value);
+        self.set(IS_DOUBLE, |slot| slot.value.dval = value);
     }
 
     /// A `string`, copied.
@@ -66,7 +66,7 @@ impl ZvalOut {
         } else {
             IS_STRING
         };
-        self.set(kind, |place| place.value.str_ = text);
+        self.set(kind, |slot| slot.value.str_ = text);
     }
 
     /// Copies a value, with another reference.
@@ -79,25 +79,25 @@ impl ZvalOut {
             if kind & REFCOUNTED != 0 {
                 (*value.value.counted).gc.refcount += 1;
             }
-            self.set(kind, |place| place.value = value.value);
+            self.set(kind, |slot| slot.value = value.value);
         }
     }
 
     /// An object; the value takes its reference over.
     pub fn object(self, object: *mut zend_object) {
-        self.set(IS_OBJECT_EX, |place| place.value.obj = object);
+        self.set(IS_OBJECT_EX, |slot| slot.value.obj = object);
     }
 
     /// A resource; the value takes its reference over.
     pub fn resource(self, resource: *mut zend_resource) {
-        self.set(IS_RESOURCE_EX, |place| place.value.res = resource);
+        self.set(IS_RESOURCE_EX, |slot| slot.value.res = resource);
     }
 
     /// An empty `array`.
     pub fn array(self, capacity: usize) -> ArrayOut {
         // SAFETY: a new array with one reference, which the value owns.
         let table = unsafe { _zend_new_array(capacity.try_into().unwrap_or(8)) };
-        self.set(IS_ARRAY_EX, |place| place.value.arr = table);
+        self.set(IS_ARRAY_EX, |slot| slot.value.arr = table);
         ArrayOut(table)
     }
 
@@ -173,7 +173,7 @@ impl ArrayOut {
 /// A value on our stack; a copy of it takes its reference over.
 pub fn zval_with(fill: impl FnOnce(ZvalOut)) -> std::mem::MaybeUninit<zval> {
     let mut value = std::mem::MaybeUninit::<zval>::zeroed();
-    // SAFETY: a valid place that holds nothing.
+    // SAFETY: a valid slot that holds nothing.
     fill(unsafe { ZvalOut::new(value.as_mut_ptr()) });
     value
 }

@@ -42,7 +42,7 @@ use static_owners::StaticOwners;
 const MAX_VALUES: u64 = 500_000;
 /// How long one walk may take.
 const MAX_DURATION: Duration = Duration::from_millis(100);
-/// Values between two looks at the clock.
+/// Values between two reads of the clock.
 const CLOCK_INTERVAL: u64 = 4096;
 /// Holders of an object that are followed.
 const MAX_HOLDERS: usize = 32;

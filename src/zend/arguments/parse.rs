@@ -146,7 +146,7 @@ impl<'a> Call<'a> {
         let Some(slot) = self.slot(position) else {
             return Err(Thrown::Pending);
         };
-        // SAFETY: every caller passes a place of the type that its letter stands for.
+        // SAFETY: every caller passes a pointer of the type that its letter names.
         let parsed =
             unsafe { ffi::zend_parse_parameter(0, position + 1, slot, spec.as_ptr(), into) };
         if parsed == 0 {
