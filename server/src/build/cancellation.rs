@@ -3,12 +3,8 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
-
-use crate::http::Shutdown;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// The reason why a build was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,35 +19,25 @@ pub(super) enum StopReason {
     Shutdown,
 }
 
-/// Held by the future that awaits the build: dropping it stops the build.
-#[derive(Debug)]
-pub(super) struct CallerGuard {
-    _alive: watch::Sender<()>,
-}
-
-impl CallerGuard {
-    /// A guard and the signal that its build receives.
-    pub(super) fn new(shutdown: Shutdown) -> (Self, StopSignal) {
-        let (alive, caller) = watch::channel(());
-        let stop = StopSignal {
-            caller,
-            shutdown,
-            deadlines: Vec::new(),
-        };
-        (Self { _alive: alive }, stop)
-    }
-}
-
 /// Receiving end of the stop signal.
 #[derive(Debug)]
 pub(super) struct StopSignal {
-    /// Carries no value: its closing is the signal.
-    caller: watch::Receiver<()>,
-    shutdown: Shutdown,
+    /// Cancelled when the future that awaits the build is dropped.
+    caller: CancellationToken,
+    shutdown: CancellationToken,
     deadlines: Vec<(Instant, StopReason)>,
 }
 
 impl StopSignal {
+    /// A signal without deadlines.
+    pub(super) fn new(caller: CancellationToken, shutdown: CancellationToken) -> Self {
+        Self {
+            caller,
+            shutdown,
+            deadlines: Vec::new(),
+        }
+    }
+
     /// Adds a deadline, `time` from now.
     pub(super) fn add_deadline(&mut self, time: Duration, reason: StopReason) {
         // A deadline beyond the clock's range never passes.
@@ -62,10 +48,10 @@ impl StopSignal {
 
     /// The reason, if the build is to stop already.
     pub(super) fn reason(&self) -> Option<StopReason> {
-        if self.caller.has_changed().is_err() {
+        if self.caller.is_cancelled() {
             return Some(StopReason::ClientGone);
         }
-        if self.shutdown.is_requested() {
+        if self.shutdown.is_cancelled() {
             return Some(StopReason::Shutdown);
         }
         let now = Instant::now();
@@ -74,7 +60,7 @@ impl StopSignal {
     }
 
     /// Waits until the build is to stop. Cancel-safe.
-    pub(super) async fn stopped(&mut self) -> StopReason {
+    pub(super) async fn stopped(&self) -> StopReason {
         if let Some(reason) = self.reason() {
             return reason;
         }
@@ -89,8 +75,8 @@ impl StopSignal {
             }
         };
         tokio::select! {
-            _ = self.caller.changed() => StopReason::ClientGone,
-            () = self.shutdown.requested() => StopReason::Shutdown,
+            () = self.caller.cancelled() => StopReason::ClientGone,
+            () = self.shutdown.cancelled() => StopReason::Shutdown,
             reason = deadline => reason,
         }
     }

@@ -54,7 +54,9 @@ use tokio::{
     time::{Instant, interval, sleep, timeout_at},
 };
 
-use crate::http::{self, Limits, ShutdownTrigger, Tokens};
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{self, Limits, Tokens};
 use build_cache::BuildCache;
 use queue::BuildQueue;
 use routes::Routes;
@@ -141,7 +143,7 @@ impl Server {
             cache,
             lock,
         } = self;
-        let (trigger, shutdown) = ShutdownTrigger::new();
+        let shutdown = CancellationToken::new();
         let tokens = options.tokens.clone();
         let queue = BuildQueue::new(options, Arc::clone(&cache), shutdown.clone());
         let queue = Arc::new(queue);
@@ -153,10 +155,10 @@ impl Server {
         let limits = Limits::default();
         let stopping = async {
             stop.await;
-            trigger.fire();
+            shutdown.cancel();
             Instant::now() + limits.drain_timeout
         };
-        let serving = http::serve(listener, routes, limits, shutdown);
+        let serving = http::serve(listener, routes, limits, shutdown.clone());
         let (drained, deadline) = tokio::join!(serving, stopping);
         cleaning.abort();
         // A build ends after its connection if the client has disconnected.

@@ -15,13 +15,14 @@ use pillion_engine::{
     velox::{host_arch, host_os},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Options,
     active_builds::{ActiveBuild, ActiveBuilds},
     build_cache::BuildCache,
     builder::Builder,
-    cancellation::{CallerGuard, StopReason, StopSignal},
+    cancellation::{StopReason, StopSignal},
     configuration::Configuration,
     error::BuildError,
     progress::{BuildState, Progress},
@@ -32,7 +33,6 @@ use super::{
     toolchain::go::Go,
     validate::{self, Policy},
 };
-use crate::http::Shutdown;
 
 /// The builds of a server.
 #[derive(Debug)]
@@ -42,12 +42,16 @@ pub(super) struct BuildQueue {
     pub(super) active: Arc<ActiveBuilds>,
     slots: Semaphore,
     waiting: AtomicUsize,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
 }
 
 impl BuildQueue {
     /// An empty queue. `shutdown` stops all builds.
-    pub(super) fn new(options: Options, cache: Arc<BuildCache>, shutdown: Shutdown) -> Self {
+    pub(super) fn new(
+        options: Options,
+        cache: Arc<BuildCache>,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             builder: Builder::new(options.dir.join("work"), cache),
             active: Arc::default(),
@@ -96,7 +100,10 @@ impl BuildQueue {
             build.progress.set_state(BuildState::Done);
             return Ok(response);
         }
-        let (guard, mut stop) = CallerGuard::new(self.shutdown.clone());
+        let caller = CancellationToken::new();
+        let mut stop = StopSignal::new(caller.clone(), self.shutdown.clone());
+        // Dropping this future cancels the token.
+        let guard = caller.drop_guard();
         if let Some(deadline) = deadline {
             stop.add_deadline(deadline, StopReason::ClientDeadline);
         }

@@ -14,7 +14,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Response, Shutdown};
+use tokio_util::sync::CancellationToken;
+
+use super::Response;
 
 /// Pause after a connection that could not be accepted, so that a lack of descriptors causes no busy loop.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -53,12 +55,12 @@ pub async fn serve<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
     limits: Limits,
-    mut shutdown: Shutdown,
+    shutdown: CancellationToken,
 ) -> bool {
     let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
     loop {
         tokio::select! {
-            () = shutdown.requested() => break,
+            () = shutdown.cancelled() => break,
             accepted = accept(&listener, &connections) => {
                 let Some((stream, permit)) = accepted else { break };
                 let connection = serve_connection(
@@ -101,7 +103,7 @@ async fn serve_connection<H: Handler>(
     stream: TcpStream,
     handler: Arc<H>,
     header_timeout: Duration,
-    mut shutdown: Shutdown,
+    shutdown: CancellationToken,
 ) {
     let _ = stream.set_nodelay(true);
     let mut http = auto::Builder::new(TokioExecutor::new());
@@ -119,7 +121,7 @@ async fn serve_connection<H: Handler>(
     tokio::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => Some(outcome),
-        () = shutdown.requested() => None,
+        () = shutdown.cancelled() => None,
     };
     let outcome = match outcome {
         Some(outcome) => outcome,
@@ -141,7 +143,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::http::{ShutdownTrigger, with_bytes};
+    use crate::http::with_bytes;
 
     /// Responds when it is released.
     struct Gate(Notify);
@@ -164,15 +166,16 @@ mod tests {
             drain_timeout,
             ..Limits::default()
         };
-        let (trigger, shutdown) = ShutdownTrigger::new();
-        let server = tokio::spawn(serve(listener, Arc::clone(&gate), limits, shutdown));
+        let shutdown = CancellationToken::new();
+        let serving = serve(listener, Arc::clone(&gate), limits, shutdown.clone());
+        let server = tokio::spawn(serving);
         let mut client = TcpStream::connect(address).await.unwrap();
         client
             .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             .await
             .unwrap();
         sleep(Duration::from_millis(50)).await;
-        trigger.fire();
+        shutdown.cancel();
         sleep(Duration::from_millis(50)).await;
         assert!(
             TcpStream::connect(address).await.is_err(),

@@ -4,7 +4,7 @@
 //! # Layout
 //!
 //! * `listener`: accepts connections, bounds them, and ends them on shutdown.
-//! * `shutdown`: the signal that ends a server, from SIGTERM, SIGINT or a caller.
+//! * `shutdown`: SIGTERM and SIGINT.
 //! * `auth`: bearer tokens.
 //! * `body`: request bodies with a limit and a timeout; `response`: response bodies and common responses.
 //! * `error`: a request that can't be read.
@@ -21,4 +21,4 @@ pub use body::{BodyLimits, gunzip, read_body};
 pub use error::BodyError;
 pub use listener::{Handler, Limits, serve};
 pub use response::{Body, Response, empty, full_body, method_not_allowed, with_body, with_bytes};
-pub use shutdown::{Shutdown, ShutdownTrigger, termination};
+pub use shutdown::termination;
