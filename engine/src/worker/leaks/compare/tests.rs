@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::worker::leaks::LoadedCode;
+use crate::worker::leaks::{GcState, LoadedCode};
 
 fn key(kind: LeakKind) -> Subject {
     Subject {
