@@ -91,4 +91,18 @@ impl Outbox {
         };
         files.iter().try_for_each(|file| file.sync())
     }
+
+    /// Takes an evicted record that is not reported yet. [`Outbox::settle_evicted`] frees it.
+    pub fn take_evicted(&self) -> Option<Claim> {
+        let (file, index) = self.chains().evicted.pop()?;
+        Some(Claim { file, index })
+    }
+
+    /// Marks an evicted record as done: it is reported.
+    pub fn settle_evicted(&self, claim: &Claim) {
+        claim.file.settle(claim.index);
+        if claim.file.is_finished() {
+            self.chains().retire(&claim.file);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    Claim, Outbox, QueueFile, RecordInfo, RecordState,
+    Outbox, QueueFile, RecordInfo, RecordState,
     chains::Chains,
     growth::{MIN_FILE_BYTES, PAGE},
 };
@@ -250,19 +250,5 @@ impl Outbox {
         }
         self.stale_claims.fetch_add(count, Ordering::AcqRel);
         count
-    }
-
-    /// Takes an evicted record that is not reported yet. [`Outbox::settle_evicted`] frees it.
-    pub fn take_evicted(&self) -> Option<Claim> {
-        let (file, index) = self.chains().evicted.pop()?;
-        Some(Claim { file, index })
-    }
-
-    /// Marks an evicted record as done: it is reported.
-    pub fn settle_evicted(&self, claim: &Claim) {
-        claim.file.settle(claim.index);
-        if claim.file.is_finished() {
-            self.chains().retire(&claim.file);
-        }
     }
 }
