@@ -1,12 +1,11 @@
-//! Everything of Pillion that needs no PHP. The extension converts PHP values, calls in here, and
-//! converts back; the `pillion` program uses the same modules.
+//! The part of Pillion that needs no PHP. The extension converts PHP values, calls this library, and converts the results
+//! back; the `pillion` program uses the same modules.
 //!
 //! # Layout
 //!
-//! * [`config`] one table that describes each setting; INI, environment, YAML and defaults resolved.
-//! * [`logging`] structured log lines; PHP's thread never waits for one.
-//! * [`http_client`] shared parts of all network clients; `dns` resolves names as the C library does; `tls` the trusted
-//!   certificates.
+//! * [`config`] the table of settings; resolves INI, environment, YAML and defaults.
+//! * [`logging`] structured log lines; PHP's thread never waits for a write.
+//! * [`http_client`] shared by all network clients; `dns` name resolution like the C library's; `tls` trusted certificates.
 //! * [`metrics`] typed handles for counters, gauges and histograms.
 //! * `shm` memory that processes share: segments, and the mechanisms over their words.
 //! * [`host`] state that the processes of one machine share: directories, locks, presence, leader.
@@ -14,13 +13,13 @@
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
 //! * [`velox`] builds: request, key, flight, client.
 //! * [`sentry`] envelopes: outbox, rate limits, sender, dead letters.
-//! * [`worker`] the life of a request, and the registry of workers.
+//! * [`worker`] the lifecycle of a request, and the registry of workers.
 //! * [`engine`] all of it for one process, opened lazily.
-//! * `descriptors` keeps our descriptors above 2; `file_size` turns a file size limit into an error; [`threads`] blocking
-//!   work, and machines that refuse a thread; [`uuid`] ids.
+//! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`] blocking
+//!   work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses; [`uuid`] ids.
 //!
 //! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
-//! `http_client`, `shm`, `host` and `runtime` know none of the modules above them.
+//! `http_client`, `shm`, `host` and `runtime` use none of the modules above them.
 
 pub mod artifacts;
 mod backoff;

@@ -1,7 +1,7 @@
-//! Host names as the C library resolves them, so that PHP and its runtime reach the same servers: `/etc/hosts`, then the
-//! name servers of `/etc/resolv.conf` in their order, 127.0.0.1 where it names none. Both files are looked at again for
-//! each lookup, because a network or a VPN may come after the process. The queries are hickory's: asynchronous, and
-//! ended with the future. On the runtime.
+//! Resolves host names like the C library, so that PHP and its runtime reach the same servers: `/etc/hosts`, then the name
+//! servers of `/etc/resolv.conf` in their order, 127.0.0.1 if it lists none. Both files are checked for each lookup,
+//! because a network or a VPN may start after the process. hickory sends the queries: asynchronously, and cancelled with
+//! the future. On the runtime.
 
 use std::{
     fs,
@@ -22,17 +22,17 @@ use reqwest::dns::{Addrs, Resolve, Resolving};
 use resolv_conf::Config;
 
 use crate::descriptors;
-use text::{listed, names};
+use text::{candidates, hosts_entries};
 
 mod text;
 
-/// As many name servers count as in the C library (`MAXNS`).
+/// Name servers that are used, as in the C library (`MAXNS`).
 const MAX_SERVERS: usize = 3;
-/// Beyond its time to live, an answer is asked for again after this long: the C library keeps none.
+/// Upper bound of the time that an answer is cached: the C library caches none.
 const MAX_TTL: Duration = Duration::from_secs(60);
-/// The same for the answer that there is no such name: it may have just been made.
+/// The same for the answer that a name does not exist: it may be created soon.
 const MAX_NEGATIVE_TTL: Duration = Duration::from_secs(1);
-/// A name server without an answer is asked last for this long.
+/// Time for which a name server that did not answer is asked last.
 const UNANSWERED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The resolver of one client.
@@ -44,14 +44,14 @@ struct Files {
     resolv_conf: PathBuf,
     hosts: PathBuf,
     port: u16,
-    // Held for reading a small file; never while a query is under way.
+    // Held while a small file is read; never during a query.
     servers: Mutex<Option<Arc<Servers>>>,
 }
 
-/// What a text of `resolv.conf` says.
+/// The name servers of a `resolv.conf`.
 #[derive(Debug)]
 struct Servers {
-    made_from: Option<Identity>,
+    source: Option<FileStamp>,
     config: Config,
     list: Vec<Server>,
 }
@@ -63,28 +63,28 @@ struct Server {
     unanswered: Mutex<Option<Instant>>,
 }
 
-/// A file as it stands: its device, number, size, and times of change.
+/// Identifies the content of a file by its device, inode, size and times of change.
 #[derive(Debug, PartialEq, Eq)]
-struct Identity([u64; 3], [i64; 4]);
+struct FileStamp([u64; 3], [i64; 4]);
 
-impl Identity {
+impl FileStamp {
     fn of(path: &Path) -> Option<Self> {
-        let found = fs::metadata(path).ok()?;
+        let metadata = fs::metadata(path).ok()?;
         Some(Self(
-            [found.dev(), found.ino(), found.size()],
+            [metadata.dev(), metadata.ino(), metadata.size()],
             [
-                found.mtime(),
-                found.mtime_nsec(),
-                found.ctime(),
-                found.ctime_nsec(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                metadata.ctime(),
+                metadata.ctime_nsec(),
             ],
         ))
     }
 }
 
 impl Dns {
-    /// The resolver of the system. Opens nothing.
-    pub(crate) fn of_system() -> Self {
+    /// The resolver of the system. Opens no file.
+    pub(crate) fn system() -> Self {
         Self::new("/etc/resolv.conf", "/etc/hosts", 53)
     }
 
@@ -99,30 +99,30 @@ impl Dns {
 }
 
 impl Files {
-    /// The addresses of a host.
+    /// Returns the addresses of a host.
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, NetError> {
-        let listed = listed(&fs::read(&self.hosts).unwrap_or_default(), host);
-        if !listed.is_empty() {
-            return Ok(listed);
+        let addresses = hosts_entries(&fs::read(&self.hosts).unwrap_or_default(), host);
+        if !addresses.is_empty() {
+            return Ok(addresses);
         }
         let servers = self.servers()?;
         let mut last = NetError::from("the host's name is not valid");
-        for name in names(&servers.config, host) {
-            match servers.ask(name).await {
+        for name in candidates(&servers.config, host) {
+            match servers.query(name).await {
                 Err(error @ NetError::Dns(_)) => last = error,
-                // An answer; or none, and other names would only wait as long again.
+                // An answer; or a timeout, which other names would only repeat.
                 answer => return answer,
             }
         }
         Err(last)
     }
 
-    /// The name servers of the file as it stands now.
+    /// Returns the name servers of the current file.
     fn servers(&self) -> Result<Arc<Servers>, NetError> {
-        // Before the file is read, so that a change in between is seen the next time.
-        let now = Identity::of(&self.resolv_conf);
+        // Before the file is read, so that a change in between is detected next time.
+        let now = FileStamp::of(&self.resolv_conf);
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = servers.as_ref().filter(|known| known.made_from == now) {
+        if let Some(known) = servers.as_ref().filter(|known| known.source == now) {
             return Ok(Arc::clone(known));
         }
         let text = fs::read(&self.resolv_conf).unwrap_or_default();
@@ -133,8 +133,8 @@ impl Files {
 }
 
 impl Servers {
-    /// A line that can't be read is passed over.
-    fn new(text: &[u8], made_from: Option<Identity>, port: u16) -> Result<Self, NetError> {
+    /// Parses a `resolv.conf`; invalid lines are skipped.
+    fn new(text: &[u8], source: Option<FileStamp>, port: u16) -> Result<Self, NetError> {
         let (mut config, _) = Config::parse_with_errors(text);
         config.nameservers.truncate(MAX_SERVERS);
         let mut servers: Vec<IpAddr> = config.nameservers.iter().map(Into::into).collect();
@@ -144,13 +144,13 @@ impl Servers {
         let list = servers.into_iter().map(|ip| Server::new(ip, port, &config));
         Ok(Self {
             list: list.collect::<Result<_, _>>()?,
-            made_from,
+            source,
             config,
         })
     }
 
-    /// Asks one server after the other, until one has an answer, be it that there is no such name.
-    async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, NetError> {
+    /// Queries one server after the other until one answers, also that the name does not exist.
+    async fn query(&self, name: Name) -> Result<Vec<IpAddr>, NetError> {
         let mut last = NetError::NoConnections;
         for _ in 0..self.config.attempts.max(1) {
             let (mut order, unanswered): (Vec<_>, Vec<_>) =
@@ -159,17 +159,17 @@ impl Servers {
             for server in order {
                 match server.resolver.lookup_ip(name.clone()).await {
                     Ok(found) => {
-                        server.note(None);
+                        server.record(None);
                         return Ok(found.iter().collect());
                     }
                     Err(error) if error.is_no_records_found() => {
-                        server.note(None);
+                        server.record(None);
                         return Err(error);
                     }
                     Err(error) => {
-                        log::debug!(server = server.ip.to_string().as_str(), error = error.to_string().as_str(); "name server has no answer");
+                        log::debug!(server = server.ip.to_string().as_str(), error = error.to_string().as_str(); "name server did not answer");
                         let answered = matches!(error, NetError::Dns(_));
-                        server.note((!answered).then(Instant::now));
+                        server.record((!answered).then(Instant::now));
                         last = error;
                     }
                 }
@@ -208,7 +208,7 @@ impl Server {
         })
     }
 
-    fn note(&self, unanswered: Option<Instant>) {
+    fn record(&self, unanswered: Option<Instant>) {
         *self
             .unanswered
             .lock()

@@ -1,16 +1,15 @@
-//! What both files mean for one host. Any thread.
+//! Evaluates `resolv.conf` and `hosts` for one host. Any thread.
 
 use std::net::IpAddr;
 
 use hickory_resolver::proto::rr::Name;
 use resolv_conf::Config;
 
-/// The names that a host may have in full, in the order in which they are asked for. One that is no name, because of an
-/// odd search domain, is left out.
-pub(super) fn names(config: &Config, host: &str) -> Vec<Name> {
+/// Returns the full names to query for a host, in order. Invalid names, caused by an invalid search domain, are left out.
+pub(super) fn candidates(config: &Config, host: &str) -> Vec<Name> {
     let mut search: Vec<String> = config.get_last_search_or_domain().cloned().collect();
     if search.is_empty() {
-        // That of the host's own name.
+        // The domain of the machine's own name.
         search.extend(config.get_system_domain());
     }
     let dots = host.matches('.').count();
@@ -36,8 +35,8 @@ pub(super) fn names(config: &Config, host: &str) -> Vec<Name> {
     named.collect()
 }
 
-/// The addresses of a host in a text of `/etc/hosts`.
-pub(super) fn listed(hosts: &[u8], host: &str) -> Vec<IpAddr> {
+/// Returns the addresses of a host in a text of `/etc/hosts`.
+pub(super) fn hosts_entries(hosts: &[u8], host: &str) -> Vec<IpAddr> {
     let host = host.trim_end_matches('.');
     let text = String::from_utf8_lossy(hosts);
     let of_line = |line: &str| {
@@ -54,58 +53,61 @@ pub(super) fn listed(hosts: &[u8], host: &str) -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
-    fn asked_by(text: &str, host: &str) -> Vec<String> {
+    fn queries(text: &str, host: &str) -> Vec<String> {
         let (config, _) = Config::parse_with_errors(text.as_bytes());
-        names(&config, host).iter().map(Name::to_string).collect()
+        candidates(&config, host)
+            .iter()
+            .map(Name::to_string)
+            .collect()
     }
 
     #[test]
-    fn names_are_completed_as_the_c_library_does() {
+    fn names_are_completed_like_the_c_library() {
         let search = "search corp.example a..b -- lab.example.\n";
         assert_eq!(
-            asked_by(search, "velox"),
+            queries(search, "velox"),
             ["velox.corp.example.", "velox.lab.example.", "velox."]
         );
         assert_eq!(
-            asked_by("search corp.example\n", "velox.internal"),
+            queries("search corp.example\n", "velox.internal"),
             ["velox.internal.", "velox.internal.corp.example."]
         );
         assert_eq!(
-            asked_by(
+            queries(
                 "search corp.example\noptions ndots:2 no-tld-query\n",
                 "velox.internal"
             ),
             ["velox.internal.corp.example.", "velox.internal."]
         );
         assert_eq!(
-            asked_by("search corp.example\noptions no-tld-query\n", "velox"),
+            queries("search corp.example\noptions no-tld-query\n", "velox"),
             ["velox.corp.example."]
         );
-        // The last of `domain` and `search` counts.
+        // The last of `domain` and `search` applies.
         assert_eq!(
-            asked_by(
+            queries(
                 "domain one.example\nsearch two.example\ndomain three.example\n",
                 "velox"
             )[0],
             "velox.three.example."
         );
         for whole in ["velox.internal.", "localhost", "a.localhost"] {
-            assert_eq!(asked_by(search, whole).len(), 1, "{whole}");
+            assert_eq!(queries(search, whole).len(), 1, "{whole}");
         }
-        assert_eq!(
-            asked_by(search, "my_service")[0],
-            "my_service.corp.example."
-        );
-        assert!(asked_by(search, &"x".repeat(64)).is_empty());
+        assert_eq!(queries(search, "my_service")[0], "my_service.corp.example.");
+        assert!(queries(search, &"x".repeat(64)).is_empty());
     }
 
     #[test]
-    fn the_hosts_file_is_read_as_it_is_written() {
+    fn hosts_file_is_parsed() {
         let text = "\n127.0.0.1 localhost\n# 192.0.2.9 velox\n::1 Velox velox.internal # a comment\n192.0.2.7\tother  VELOX\nnonsense velox\n192.0.2.8\n";
         let velox: Vec<IpAddr> = vec!["::1".parse().unwrap(), "192.0.2.7".parse().unwrap()];
-        assert_eq!(listed(text.as_bytes(), "velox"), velox);
-        assert_eq!(listed(text.as_bytes(), "velox.internal."), &velox[..1]);
-        assert!(listed(text.as_bytes(), "comment").is_empty());
-        assert!(listed(b"\xff\xfe velox\n", "velox").is_empty());
+        assert_eq!(hosts_entries(text.as_bytes(), "velox"), velox);
+        assert_eq!(
+            hosts_entries(text.as_bytes(), "velox.internal."),
+            &velox[..1]
+        );
+        assert!(hosts_entries(text.as_bytes(), "comment").is_empty());
+        assert!(hosts_entries(b"\xff\xfe velox\n", "velox").is_empty());
     }
 }

@@ -1,8 +1,8 @@
-//! One number that any thread may change at any time. The only place that knows where numbers live.
+//! One number that any thread may change at any time. The only module that knows the location of numbers.
 
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A count, or a float by its bits; who owns the cell knows which.
+/// A count, or a float by its bits, depending on the owner of the cell.
 #[derive(Debug)]
 pub struct Cell(AtomicU64);
 
@@ -36,7 +36,7 @@ impl Cell {
     #[inline]
     pub fn add_float(&self, by: f64) {
         let sum = |bits| Some((f64::from_bits(bits) + by).to_bits());
-        // The closure never declines, so there is no failure to look at.
+        // The closure never returns `None`, so the update never fails.
         let _ = self.0.fetch_update(Relaxed, Relaxed, sum);
     }
 
@@ -53,7 +53,7 @@ impl Cell {
         f64::from_bits(self.get())
     }
 
-    /// Back to zero.
+    /// Resets to zero.
     pub fn reset(&self) {
         self.0.store(0, Relaxed);
     }

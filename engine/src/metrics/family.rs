@@ -1,12 +1,12 @@
-//! What all metrics share: labels with a fixed list of values, the place of a series among the cells,
-//! and the reading that the page is made of.
+//! Shared by all metrics: labels with a fixed list of values, the index of a series among the cells, and the readings
+//! that the page is rendered from.
 
 use std::borrow::Cow;
 
-/// What an unknown value of a label counts as.
+/// The value that stands for unknown values of a label.
 pub const OTHER: &str = "other";
 
-/// A label with all values that it may have beside [`OTHER`].
+/// A label with all its values besides [`OTHER`].
 #[derive(Debug, Clone, Copy)]
 pub struct Label {
     /// Its name.
@@ -15,19 +15,19 @@ pub struct Label {
     pub values: &'static [&'static str],
 }
 
-/// Type of a family.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows.
+pub enum MetricKind {
+    /// A value that only grows.
     Counter,
-    /// Goes up and down.
+    /// A value that goes up and down.
     Gauge,
     /// Values sorted into buckets.
     Histogram,
 }
 
-impl Kind {
-    /// Prometheus's word.
+impl MetricKind {
+    /// The name in Prometheus's format.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ pub struct Family {
     /// One sentence.
     pub help: Cow<'static, str>,
     /// Type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The series.
     pub samples: Vec<Sample>,
 }
@@ -79,23 +79,23 @@ pub enum Reading {
     },
 }
 
-/// What the page and the fork need of each metric.
+/// The operations of every metric.
 pub trait Metric: Sync {
-    /// A reading.
+    /// Reads all series.
     fn read(&self) -> Family;
-    /// Back to zero. Async-signal-safe.
+    /// Resets to zero. Async-signal-safe.
     fn reset(&self);
 }
 
 #[derive(Debug)]
-pub(super) struct About {
+pub(super) struct Description {
     pub name: &'static str,
     pub help: &'static str,
     pub labels: &'static [Label],
 }
 
-impl About {
-    pub fn family(&self, kind: Kind, samples: Vec<Sample>) -> Family {
+impl Description {
+    pub fn family(&self, kind: MetricKind, samples: Vec<Sample>) -> Family {
         Family {
             name: self.name.into(),
             help: self.help.into(),
@@ -104,17 +104,17 @@ impl About {
         }
     }
 
-    /// Place of the series with these values; a value too few counts as unknown.
+    /// Returns the index of the series with these values; missing values count as unknown.
     pub fn series(&self, values: &[&str]) -> usize {
-        self.labels.iter().enumerate().fold(0, |place, (i, label)| {
+        self.labels.iter().enumerate().fold(0, |index, (i, label)| {
             let value = values.get(i).copied().unwrap_or(OTHER);
             let known = label.values.iter().position(|known| *known == value);
-            place * (label.values.len() + 1) + known.unwrap_or(label.values.len())
+            index * (label.values.len() + 1) + known.unwrap_or(label.values.len())
         })
     }
 
-    /// The labels of the series at a place, and whether all values are known ones.
-    pub fn labels(&self, mut place: usize) -> (Labels, bool) {
+    /// Returns the labels of the series at an index, and whether all values are known.
+    pub fn labels(&self, mut index: usize) -> (Labels, bool) {
         let mut known = true;
         let mut labels: Vec<_> = self
             .labels
@@ -122,8 +122,8 @@ impl About {
             .rev()
             .map(|label| {
                 let radix = label.values.len() + 1;
-                let value = label.values.get(place % radix);
-                place /= radix;
+                let value = label.values.get(index % radix);
+                index /= radix;
                 known &= value.is_some();
                 (label.name.into(), value.copied().unwrap_or(OTHER).into())
             })
@@ -133,7 +133,7 @@ impl About {
     }
 }
 
-/// How many series these labels make.
+/// Returns the number of series of these labels.
 #[must_use]
 pub const fn series(labels: &[Label]) -> usize {
     let mut count = 1;

@@ -1,17 +1,17 @@
-//! Counters and gauges. All are statics, made in const context, with room for every combination of
-//! their labels' values: nothing is registered, found or allocated while counting.
+//! Counters and gauges. All are statics with a cell for every combination of their labels' values: counting needs no
+//! registration, lookup or allocation.
 
 use super::{
     cell::Cell,
-    family::{About, Family, Kind, Label, Metric, Reading, Sample, series},
+    family::{Description, Family, Label, Metric, MetricKind, Reading, Sample, series},
 };
 
-/// A count without labels. On a cache line of its own, since all threads write it.
+/// A count without labels, on its own cache line because all threads write it.
 #[derive(Debug)]
 #[repr(align(64))]
 pub struct Counter {
     cell: Cell,
-    about: About,
+    description: Description,
 }
 
 impl Counter {
@@ -20,7 +20,7 @@ impl Counter {
     pub const fn new(name: &'static str, help: &'static str) -> Self {
         Self {
             cell: Cell::new(),
-            about: About {
+            description: Description {
                 name,
                 help,
                 labels: &[],
@@ -28,19 +28,19 @@ impl Counter {
         }
     }
 
-    /// Counts one: one relaxed atomic addition.
+    /// Adds one: one relaxed atomic addition.
     #[inline]
     pub fn inc(&self) {
         self.cell.add(1);
     }
 
-    /// Counts several.
+    /// Adds `by`.
     #[inline]
     pub fn add(&self, by: u64) {
         self.cell.add(by);
     }
 
-    /// The count of this process.
+    /// Returns the count of this process.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.cell.get()
@@ -53,7 +53,7 @@ impl Metric for Counter {
             labels: Vec::new(),
             reading: Reading::Number(self.get() as f64),
         };
-        self.about.family(Kind::Counter, vec![sample])
+        self.description.family(MetricKind::Counter, vec![sample])
     }
 
     fn reset(&self) {
@@ -65,7 +65,7 @@ impl Metric for Counter {
 #[derive(Debug)]
 pub struct Counters<const CELLS: usize> {
     cells: [Cell; CELLS],
-    about: About,
+    description: Description,
 }
 
 impl<const CELLS: usize> Counters<CELLS> {
@@ -75,43 +75,44 @@ impl<const CELLS: usize> Counters<CELLS> {
         assert!(CELLS == series(labels), "CELLS is series(labels)");
         Self {
             cells: [const { Cell::new() }; CELLS],
-            about: About { name, help, labels },
+            description: Description { name, help, labels },
         }
     }
 
-    /// Counts one for these values, in the order of the labels.
+    /// Adds one for these values, in the order of the labels.
     pub fn inc(&self, values: &[&str]) {
         self.add(values, 1);
     }
 
-    /// Counts several.
+    /// Adds `by` for these values.
     pub fn add(&self, values: &[&str], by: u64) {
-        if let Some(cell) = self.cells.get(self.about.series(values)) {
+        if let Some(cell) = self.cells.get(self.description.series(values)) {
             cell.add(by);
         }
     }
 
-    /// The count for these values.
+    /// Returns the count for these values.
     #[must_use]
     pub fn get(&self, values: &[&str]) -> u64 {
         self.cells
-            .get(self.about.series(values))
+            .get(self.description.series(values))
             .map_or(0, Cell::get)
     }
 }
 
 impl<const CELLS: usize> Metric for Counters<CELLS> {
-    /// Known series are there from the start, so that a first failure shows as an increase.
+    /// Known series exist from the start, so that a first failure is visible as an increase.
     fn read(&self) -> Family {
-        let samples = self.cells.iter().enumerate().filter_map(|(place, cell)| {
-            let (labels, known) = self.about.labels(place);
+        let samples = self.cells.iter().enumerate().filter_map(|(index, cell)| {
+            let (labels, known) = self.description.labels(index);
             let count = cell.get();
             (known || count > 0).then_some(Sample {
                 labels,
                 reading: Reading::Number(count as f64),
             })
         });
-        self.about.family(Kind::Counter, samples.collect())
+        self.description
+            .family(MetricKind::Counter, samples.collect())
     }
 
     fn reset(&self) {
@@ -123,7 +124,7 @@ impl<const CELLS: usize> Metric for Counters<CELLS> {
 #[derive(Debug)]
 pub struct Gauge {
     cell: Cell,
-    about: About,
+    description: Description,
 }
 
 impl Gauge {
@@ -132,7 +133,7 @@ impl Gauge {
     pub const fn new(name: &'static str, help: &'static str) -> Self {
         Self {
             cell: Cell::new(),
-            about: About {
+            description: Description {
                 name,
                 help,
                 labels: &[],
@@ -140,17 +141,17 @@ impl Gauge {
         }
     }
 
-    /// Sets it.
+    /// Sets the value.
     pub fn set(&self, value: f64) {
         self.cell.set_float(value);
     }
 
-    /// Adds to it; takes away where `by` is negative.
+    /// Adds `by`, which may be negative.
     pub fn add(&self, by: f64) {
         self.cell.add_float(by);
     }
 
-    /// What it shows in this process.
+    /// Returns the value of this process.
     #[must_use]
     pub fn get(&self) -> f64 {
         self.cell.get_float()
@@ -163,7 +164,7 @@ impl Metric for Gauge {
             labels: Vec::new(),
             reading: Reading::Number(self.get()),
         };
-        self.about.family(Kind::Gauge, vec![sample])
+        self.description.family(MetricKind::Gauge, vec![sample])
     }
 
     fn reset(&self) {
@@ -188,7 +189,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_combination_counts_for_itself_and_the_unknown_counts_as_other() {
+    fn combinations_count_separately_and_unknown_as_other() {
         static BUILDS: Counters<{ series(LABELS) }> = Counters::new("b_total", "B.", LABELS);
         BUILDS.inc(&["linux", "arm64"]);
         BUILDS.add(&["darwin", "386"], 5);
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gauge_goes_up_and_down_from_many_threads() {
+    fn gauge_is_changed_by_many_threads() {
         static ACTIVE: Gauge = Gauge::new("g", "G.");
         std::thread::scope(|scope| {
             for _ in 0..4 {

@@ -2,10 +2,10 @@
 
 use super::{
     cell::Cell,
-    family::{About, Family, Kind, Label, Metric, Reading, Sample, series},
+    family::{Description, Family, Label, Metric, MetricKind, Reading, Sample, series},
 };
 
-/// How many cells a histogram needs: for each series one a bound, one above all, and the sum.
+/// Returns the number of cells of a histogram: for each series one per bound, one above all bounds, and the sum.
 #[must_use]
 pub const fn histogram(labels: &[Label], bounds: &[f64]) -> usize {
     series(labels) * (bounds.len() + 2)
@@ -15,7 +15,7 @@ pub const fn histogram(labels: &[Label], bounds: &[f64]) -> usize {
 #[derive(Debug)]
 pub struct Histogram<const CELLS: usize> {
     cells: [Cell; CELLS],
-    about: About,
+    description: Description,
     bounds: &'static [f64],
 }
 
@@ -34,17 +34,17 @@ impl<const CELLS: usize> Histogram<CELLS> {
         );
         Self {
             cells: [const { Cell::new() }; CELLS],
-            about: About { name, help, labels },
+            description: Description { name, help, labels },
             bounds,
         }
     }
 
-    /// Takes a value, in the unit of the name; one that is no number is left out.
+    /// Records a value, in the unit of the name; NaN is ignored.
     pub fn observe(&self, values: &[&str], value: f64) {
         if value.is_nan() {
             return;
         }
-        let cells = self.series(self.about.series(values));
+        let cells = self.series(self.description.series(values));
         let bucket = self.bounds.iter().position(|bound| value <= *bound);
         if let Some(cell) = cells.get(bucket.unwrap_or(self.bounds.len())) {
             cell.add(1);
@@ -54,10 +54,10 @@ impl<const CELLS: usize> Histogram<CELLS> {
         }
     }
 
-    /// How many values were taken for these labels.
+    /// Returns the number of recorded values for these labels.
     #[must_use]
     pub fn count(&self, values: &[&str]) -> u64 {
-        let cells = self.series(self.about.series(values));
+        let cells = self.series(self.description.series(values));
         cells
             .iter()
             .take(self.bounds.len() + 1)
@@ -65,21 +65,21 @@ impl<const CELLS: usize> Histogram<CELLS> {
             .sum()
     }
 
-    fn series(&self, place: usize) -> &[Cell] {
+    fn series(&self, index: usize) -> &[Cell] {
         let width = self.bounds.len() + 2;
-        self.cells.chunks(width).nth(place).unwrap_or_default()
+        self.cells.chunks(width).nth(index).unwrap_or_default()
     }
 }
 
 impl<const CELLS: usize> Metric for Histogram<CELLS> {
-    /// Only series that have values, because there may be hundreds; a lone one is always there.
+    /// Reads only series with values, because there may be hundreds; a histogram without labels is always read.
     fn read(&self) -> Family {
         let width = self.bounds.len() + 2;
         let samples = self
             .cells
             .chunks(width)
             .enumerate()
-            .filter_map(|(place, cells)| {
+            .filter_map(|(index, cells)| {
                 let mut count = 0;
                 let below = self
                     .bounds
@@ -91,8 +91,8 @@ impl<const CELLS: usize> Metric for Histogram<CELLS> {
                     })
                     .collect();
                 count += cells.get(self.bounds.len()).map_or(0, Cell::get);
-                (count > 0 || self.about.labels.is_empty()).then(|| Sample {
-                    labels: self.about.labels(place).0,
+                (count > 0 || self.description.labels.is_empty()).then(|| Sample {
+                    labels: self.description.labels(index).0,
                     reading: Reading::Buckets {
                         below,
                         sum: cells.last().map_or(0.0, Cell::get_float),
@@ -100,7 +100,8 @@ impl<const CELLS: usize> Metric for Histogram<CELLS> {
                     },
                 })
             });
-        self.about.family(Kind::Histogram, samples.collect())
+        self.description
+            .family(MetricKind::Histogram, samples.collect())
     }
 
     fn reset(&self) {
@@ -119,7 +120,7 @@ mod tests {
     const BOUNDS: &[f64] = &[1.0, 5.0];
 
     #[test]
-    fn a_histogram_sorts_values_into_buckets_that_include_their_bound() {
+    fn buckets_include_their_bound() {
         static SECONDS: Histogram<{ histogram(LABELS, BOUNDS) }> =
             Histogram::new("s", "S.", LABELS, BOUNDS);
         for value in [0.5, 1.0, 1.5, 5.0, 99.0, f64::NAN] {

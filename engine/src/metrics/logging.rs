@@ -1,11 +1,11 @@
-//! What Pillion counts of itself.
+//! Metrics of Pillion's log.
 
 use super::{family::Metric, handle::Counter};
 
-/// Lines that found the queue full, or a target that did not take them.
+/// Lines that were dropped because the queue was full or the target not writable.
 pub static LOG_LINES_DROPPED: Counter = Counter::new(
     "pillion_log_lines_dropped_total",
-    "Log lines that were lost because nobody took them in time.",
+    "Log lines that were dropped because the queue was full or the target not writable.",
 );
 
 pub(super) static ALL: &[&dyn Metric] = &[&LOG_LINES_DROPPED];

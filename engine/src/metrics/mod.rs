@@ -1,15 +1,14 @@
-//! What the rooms count, from their first line: typed handles in static memory, so that an increment
-//! is one relaxed atomic addition on any thread, no handle is ever missing, and nothing is allocated
-//! or locked that a fork could leave broken. Each label has a fixed list of values; any other value
-//! counts as `other`, so no input can make the numbers grow without bound.
+//! Counters, gauges and histograms: typed handles in static memory, so that an increment is one relaxed atomic addition on
+//! any thread, handles always exist, and there is no allocation or lock that a fork could leave broken. Each label has a
+//! fixed list of values; any other value counts as `other`, so input can't make the number of series grow.
 //!
-//! Today the numbers live in the process; the layout is fixed at compile time, and only [`cell`] knows
-//! where a number lies, so that a segment of the host can take them over.
+//! The numbers are per process; the layout is fixed at compile time, and only [`cell`] knows the location of a number, so
+//! that it can move into a segment of the host.
 //!
 //! # Layout
 //!
 //! * [`cell`] one number; [`handle`] counters and gauges, [`histogram`] histograms made of them.
-//! * [`family`] labels, and the reading that the page is made of.
+//! * [`family`] labels, and the readings that the page is rendered from.
 //! * [`velox`], [`sentry`], [`logging`] the names.
 //! * [`text`] Prometheus's text format.
 
@@ -22,7 +21,7 @@ pub mod sentry;
 pub mod text;
 pub mod velox;
 
-pub use family::{Family, Kind, Label, Metric, OTHER, Reading, Sample};
+pub use family::{Family, Label, Metric, MetricKind, OTHER, Reading, Sample};
 pub use handle::{Counter, Counters, Gauge};
 pub use histogram::Histogram;
 pub use text::render;
@@ -30,7 +29,7 @@ pub use text::render;
 /// All metrics, in the order of the page.
 static ALL: &[&[&dyn Metric]] = &[velox::ALL, sentry::ALL, logging::ALL];
 
-/// A reading of everything. Numbers are read one by one while others count on.
+/// Reads all metrics. Numbers are read one by one while other threads count on.
 #[must_use]
 pub fn snapshot() -> Vec<Family> {
     ALL.iter()
@@ -40,7 +39,7 @@ pub fn snapshot() -> Vec<Family> {
         .collect()
 }
 
-/// Sets everything to zero, because a forked child has counted nothing yet. Async-signal-safe.
+/// Resets all metrics, because a forked child starts at zero. Async-signal-safe.
 pub fn after_fork() {
     for metric in ALL.iter().copied().flatten() {
         metric.reset();
@@ -51,29 +50,29 @@ pub fn after_fork() {
 mod tests {
     use super::*;
 
-    /// The page that the Velox plugin's dashboards and alerts were made for.
-    const PROMISED: &[(&str, Kind)] = &[
-        ("velox_cache_hits_total", Kind::Counter),
-        ("velox_cache_misses_total", Kind::Counter),
-        ("velox_cache_evictions_total", Kind::Counter),
-        ("velox_cache_entries_count", Kind::Gauge),
-        ("velox_cache_size_bytes", Kind::Gauge),
-        ("velox_cache_access_age_seconds", Kind::Gauge),
-        ("velox_builds_total", Kind::Counter),
-        ("velox_force_rebuilds_total", Kind::Counter),
-        ("velox_builds_active", Kind::Gauge),
-        ("velox_build_duration_seconds", Kind::Histogram),
-        ("velox_binary_size_bytes", Kind::Histogram),
-        ("velox_errors_total", Kind::Counter),
-        ("velox_retries_total", Kind::Counter),
-        ("velox_stream_ttfb_seconds", Kind::Histogram),
-        ("velox_client_disconnects_total", Kind::Counter),
-        ("velox_cache_lookup_duration_seconds", Kind::Histogram),
-        ("velox_cache_write_duration_seconds", Kind::Histogram),
+    /// The metrics that the Velox plugin's dashboards and alerts use.
+    const PROMISED: &[(&str, MetricKind)] = &[
+        ("velox_cache_hits_total", MetricKind::Counter),
+        ("velox_cache_misses_total", MetricKind::Counter),
+        ("velox_cache_evictions_total", MetricKind::Counter),
+        ("velox_cache_entries_count", MetricKind::Gauge),
+        ("velox_cache_size_bytes", MetricKind::Gauge),
+        ("velox_cache_access_age_seconds", MetricKind::Gauge),
+        ("velox_builds_total", MetricKind::Counter),
+        ("velox_force_rebuilds_total", MetricKind::Counter),
+        ("velox_builds_active", MetricKind::Gauge),
+        ("velox_build_duration_seconds", MetricKind::Histogram),
+        ("velox_binary_size_bytes", MetricKind::Histogram),
+        ("velox_errors_total", MetricKind::Counter),
+        ("velox_retries_total", MetricKind::Counter),
+        ("velox_stream_ttfb_seconds", MetricKind::Histogram),
+        ("velox_client_disconnects_total", MetricKind::Counter),
+        ("velox_cache_lookup_duration_seconds", MetricKind::Histogram),
+        ("velox_cache_write_duration_seconds", MetricKind::Histogram),
     ];
 
     #[test]
-    fn every_promised_name_is_on_the_page_with_its_type() {
+    fn promised_names_are_on_the_page_with_their_type() {
         let page = render(&snapshot());
         for (name, kind) in PROMISED {
             assert!(
@@ -84,13 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn no_name_stands_twice_and_each_keeps_the_rules_of_its_kind() {
+    fn names_are_unique_and_follow_the_rules_of_their_kind() {
         let mut names = std::collections::BTreeSet::new();
         for family in snapshot() {
             assert!(names.insert(family.name.clone()), "{}", family.name);
             assert!(!family.help.is_empty(), "{}", family.name);
             assert_eq!(
-                family.kind == Kind::Counter,
+                family.kind == MetricKind::Counter,
                 family.name.ends_with("_total"),
                 "{}",
                 family.name
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_starts_at_zero_and_the_parent_keeps_its_count() {
+    fn forked_child_starts_at_zero_and_parent_keeps_its_count() {
         velox::CACHE_HITS.add(3);
         velox::BUILD_DURATION.observe(&["linux", "amd64"], 7.0);
         velox::ERRORS.inc(&["timeout"]);

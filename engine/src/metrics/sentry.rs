@@ -1,5 +1,5 @@
-//! What this process did with envelopes. `Sentry\metrics()` tells the same for the host: both are counted in
-//! the same place.
+//! Metrics of this process's envelopes. `Sentry\metrics()` returns the same numbers for the host; both are counted at the
+//! same point.
 
 use super::{
     family::{Label, Metric, series},
@@ -59,7 +59,7 @@ const PROCESSING: &[f64] = &[
 /// Of this process, those that it adopted included.
 pub static QUEUE_LENGTH: Gauge = Gauge::new(
     "sentry_queue_length",
-    "Envelopes that wait or are on their way.",
+    "Envelopes that are queued or being sent.",
 );
 /// Taken by `send()`.
 pub static ACCEPTED: Counter = Counter::new(
@@ -73,15 +73,15 @@ pub static FAILED: Counter = Counter::new(
     "sentry_events_failed_total",
     "Envelopes refused, given up without a dead letter, or not understood.",
 );
-/// Not sent, or refused, because Sentry wanted silence.
+/// Not sent, or refused, because of rate limits.
 pub static RATE_LIMITED: Counter = Counter::new(
     "sentry_events_rate_limit_total",
-    "Envelopes dropped because Sentry wanted silence.",
+    "Envelopes dropped because of rate limits of Sentry.",
 );
 /// Evicted for others, refused by a full outbox, or in no file when their process ended.
 pub static OVERFLOW: Counter = Counter::new(
     "sentry_events_dropped_total",
-    "Envelopes for which an outbox had no room.",
+    "Envelopes dropped because an outbox was full.",
 );
 /// Larger than `sentry.max_payload_size`.
 pub static TOO_LARGE: Counter = Counter::new(
@@ -103,7 +103,7 @@ pub static RETRIES: Counter = Counter::new("sentry_retries_total", "Tries after 
 /// Kept in `state_dir`.
 pub static DEAD_LETTERS: Counter = Counter::new(
     "sentry_dead_letters_total",
-    "Envelopes that were given up and kept.",
+    "Envelopes stored as dead letters.",
 );
 /// Dead letters that were queued again.
 pub static REPLAYED: Counter = Counter::new(
@@ -118,7 +118,7 @@ pub static BYTES: Counter = Counter::new(
 /// `reason`, `category`: in Sentry's quantities, as client reports tell them.
 pub static LOST_ITEMS: Counters<{ series(LOST) }> = Counters::new(
     "sentry_lost_items_total",
-    "What was lost, in Sentry's categories and quantities.",
+    "Lost items, in Sentry's categories and quantities.",
     LOST,
 );
 /// Seconds.

@@ -1,11 +1,11 @@
-//! Prometheus's text format, version 0.0.4 (`text/plain; version=0.0.4`). Numbers look as its Go
-//! client writes them, because `le` is a label and a dashboard may name one: `le="1.048576e+07"`.
+//! Renders Prometheus's text format, version 0.0.4 (`text/plain; version=0.0.4`). Numbers have the notation of its Go client,
+//! because `le` is a label and a dashboard may use its value: `le="1.048576e+07"`.
 
 use std::fmt::Write as _;
 
 use super::family::{Family, Reading};
 
-/// The page.
+/// Renders the page.
 #[must_use]
 pub fn render(families: &[Family]) -> String {
     let mut page = String::new();
@@ -88,8 +88,8 @@ fn escape(value: &str) -> String {
         .replace('\n', "\\n")
 }
 
-/// As Go's `strconv.FormatFloat(value, 'g', -1, 64)`: the fewest digits that read back the same, with
-/// an exponent below 1e-4 and from 1e6 on.
+/// Formats like Go's `strconv.FormatFloat(value, 'g', -1, 64)`: the fewest digits that parse back to the same value, with an
+/// exponent below 1e-4 and from 1e6 on.
 fn number(value: f64) -> String {
     if value.is_nan() {
         return "NaN".into();
@@ -112,9 +112,9 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::family::{Kind, Sample};
+    use crate::metrics::family::{MetricKind, Sample};
 
-    fn family(kind: Kind, samples: Vec<Sample>) -> Family {
+    fn family(kind: MetricKind, samples: Vec<Sample>) -> Family {
         Family {
             name: "a_b".into(),
             help: "One\nline \\ here.".into(),
@@ -130,13 +130,13 @@ mod tests {
             reading: Reading::Number(2.0),
         };
         assert_eq!(
-            render(&[family(Kind::Counter, vec![sample])]),
+            render(&[family(MetricKind::Counter, vec![sample])]),
             "# HELP a_b One\\nline \\\\ here.\n# TYPE a_b counter\na_b{x=\"a\\\"b\\\\c\\nd\",y=\"é\"} 2\n"
         );
     }
 
     #[test]
-    fn a_histogram_ends_with_infinity_sum_and_count() {
+    fn histogram_ends_with_infinity_sum_and_count() {
         let sample = Sample {
             labels: vec![("os".into(), "linux".into())],
             reading: Reading::Buckets {
@@ -145,7 +145,7 @@ mod tests {
                 count: 4,
             },
         };
-        let page = render(&[family(Kind::Histogram, vec![sample])]);
+        let page = render(&[family(MetricKind::Histogram, vec![sample])]);
         let lines: Vec<&str> = page.lines().skip(2).collect();
         assert_eq!(
             lines,
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_look_as_go_writes_them() {
+    fn numbers_have_the_notation_of_go() {
         for (value, text) in [
             (0.0, "0"),
             (-1.0, "-1"),

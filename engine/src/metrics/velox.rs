@@ -1,4 +1,4 @@
-//! The names of the Velox plugin's page, which dashboards and alerts hold on to, with its buckets.
+//! The metrics of the Velox plugin, which dashboards and alerts use, with its buckets.
 //! The cache's gauges are of the host and not of the process: only its steward sets them.
 
 use super::{
@@ -116,14 +116,14 @@ pub static BUILDS: Counters<{ series(OUTCOME) }> =
 /// Requests with `force_rebuild`.
 pub static FORCE_REBUILDS: Counter = Counter::new(
     "velox_force_rebuilds_total",
-    "Builds that were asked for although a binary may be there.",
+    "Builds that were forced although a binary may be in the cache.",
 );
-/// Builds that this process leads at the moment.
+/// Builds that this process leads.
 pub static BUILDS_ACTIVE: Gauge = Gauge::new("velox_builds_active", "Builds in flight.");
 /// `os`, `arch`; seconds.
 pub static BUILD_DURATION: Histogram<{ histogram(PLATFORM, BUILD_SECONDS) }> = Histogram::new(
     "velox_build_duration_seconds",
-    "Time from asking the build server to having the binary.",
+    "Time from the request to the build server to the binary.",
     PLATFORM,
     BUILD_SECONDS,
 );
@@ -136,10 +136,13 @@ pub static BINARY_SIZE: Histogram<{ histogram(PLATFORM, BINARY_BYTES) }> = Histo
 );
 /// `type`: validation, velox_server, cache_write, timeout, stream.
 pub static ERRORS: Counters<{ series(TYPE) }> =
-    Counters::new("velox_errors_total", "What went wrong.", TYPE);
+    Counters::new("velox_errors_total", "Errors by type.", TYPE);
 /// `reason`: velox_server (a 5xx that may pass), connect, timeout, in_progress (409), download.
-pub static RETRIES: Counters<{ series(RETRY) }> =
-    Counters::new("velox_retries_total", "Tries after the first one.", RETRY);
+pub static RETRIES: Counters<{ series(RETRY) }> = Counters::new(
+    "velox_retries_total",
+    "Retries after the first attempt.",
+    RETRY,
+);
 /// `cache_status`: hit, miss; seconds.
 pub static STREAM_TTFB: Histogram<{ histogram(STATUS, DEFAULT) }> = Histogram::new(
     "velox_stream_ttfb_seconds",
@@ -150,7 +153,7 @@ pub static STREAM_TTFB: Histogram<{ histogram(STATUS, DEFAULT) }> = Histogram::n
 /// `stage`: queue, cache_read, build, stream.
 pub static CLIENT_DISCONNECTS: Counters<{ series(STAGE) }> = Counters::new(
     "velox_client_disconnects_total",
-    "Clients that went away before they had their binary.",
+    "Clients that disconnected before they received their binary.",
     STAGE,
 );
 /// Seconds.

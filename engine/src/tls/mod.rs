@@ -1,6 +1,6 @@
-//! TLS for every client of ours: the system's certificates, read at the first handshake and not before, since a
-//! target that is reached by http needs none, and from where the environment named them when PHP started; and those of
-//! a file that a setting names, where a certificate that a server signed itself is trusted too. Runs on the runtime.
+//! TLS for all network clients. Trusts the system's certificates, from the locations in the environment at PHP's start and
+//! read at the first handshake, since a server that is reached by http needs none; and the certificates of a file that a
+//! setting names, also a server's self-signed one. Runs on the runtime.
 
 mod system;
 
@@ -30,10 +30,10 @@ use crate::{
     http_client::{chain, install_crypto},
 };
 
-/// Has a client trust the system's certificates and those in the file that a setting names.
+/// Configures a client to trust the system's certificates and those in the file that a setting names.
 ///
 /// # Errors
-/// The file can't be read, or holds no certificate; both name the setting.
+/// The file can't be read or has no certificate; the message names the setting.
 pub(crate) fn trusting(
     builder: ClientBuilder,
     setting: &str,
@@ -72,10 +72,10 @@ pub(crate) fn trusting(
     Ok(builder.tls_backend_preconfigured(config))
 }
 
-/// The certificates in a PEM text.
+/// Parses the certificates of a PEM text.
 ///
 /// # Errors
-/// It holds none, or a block that is none.
+/// The reason as a noun phrase: there is none, or one is malformed.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| format!("a broken block: {error}"))?;
@@ -91,13 +91,13 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, S
     Ok(found)
 }
 
-/// Verifies by the system's certificates and our own.
+/// Verifies by the system's certificates and those of the file.
 #[derive(Debug)]
 struct Roots {
     extra: Vec<CertificateDer<'static>>,
     system: SystemCertificates,
     provider: Arc<CryptoProvider>,
-    /// Made at the first handshake; an attempt that failed is repeated at the next one.
+    /// Created at the first handshake; a failed attempt is repeated at the next one.
     all: Mutex<Option<Arc<WebPkiServerVerifier>>>,
 }
 
@@ -114,11 +114,12 @@ impl Roots {
         let found = system::load(&self.system);
         store.add_parsable_certificates(found.certs);
         for error in found.errors {
-            log::warn!(error = error.to_string().as_str(); "certificates of the system can't be read");
+            log::warn!(error = error.to_string().as_str(); "failed to read system certificates");
         }
         if store.is_empty() {
             return Err(TlsError::General(
-                "no certificates of the system were found; install ca-certificates, or name them by SSL_CERT_FILE".into(),
+                "no system certificates found; install ca-certificates, or set SSL_CERT_FILE"
+                    .into(),
             ));
         }
         let verifier =
@@ -144,8 +145,8 @@ impl ServerCertVerifier for Roots {
         let Err(error) = verified else {
             return verified;
         };
-        // Most tools mark a certificate that signs itself as an authority's, which a server's must not be. The
-        // file names this very one; its time was checked before its purpose, and its name is checked here.
+        // Most tools mark a self-signed certificate as an authority's, which a server's must not be. The file contains
+        // exactly this one; its validity period was checked before its purpose, and its name is checked here.
         let is_out_of_date = matches!(
             error,
             TlsError::InvalidCertificate(
@@ -155,8 +156,8 @@ impl ServerCertVerifier for Roots {
                     | CertificateError::NotValidYetContext { .. }
             )
         );
-        let is_named = self.extra.iter().any(|one| one == end_entity);
-        if is_out_of_date || !is_named {
+        let is_in_file = self.extra.iter().any(|one| one == end_entity);
+        if is_out_of_date || !is_in_file {
             return Err(error);
         }
         verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
@@ -196,8 +197,8 @@ mod tests {
 
     use super::*;
 
-    /// As `openssl req -x509` makes it: of a server, and of an authority at once.
-    fn made(name: &str, years: [i32; 2]) -> Certificate {
+    /// A certificate like those of `openssl req -x509`: a server's and an authority's at once.
+    fn certificate(name: &str, years: [i32; 2]) -> Certificate {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.not_before = rcgen::date_time_ymd(years[0], 1, 1);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     fn self_signed(name: &str, years: [i32; 2]) -> CertificateDer<'static> {
-        made(name, years).der().clone()
+        certificate(name, years).der().clone()
     }
 
     fn verify(trusted: &CertificateDer<'static>, shown: &CertificateDer<'_>) -> Result<(), String> {
@@ -224,10 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn system_certificates_come_from_where_the_settings_have_them() {
+    fn system_certificates_come_from_the_settings() {
         install_crypto();
         let dir = tempfile::tempdir().unwrap();
-        let [named, other] = ["a.local", "b.local"].map(|name| made(name, [2020, 2090]));
+        let [named, other] = ["a.local", "b.local"].map(|name| certificate(name, [2020, 2090]));
         let file = dir.path().join("one.pem");
         std::fs::create_dir(dir.path().join("more")).unwrap();
         std::fs::write(&file, named.pem()).unwrap();
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn self_signed_certificate_that_the_file_names_is_trusted() {
+    fn self_signed_certificate_in_the_file_is_trusted() {
         let own = self_signed("sentry.local", [2020, 2090]);
         verify(&own, &own).unwrap();
         let other = self_signed("sentry.local", [2020, 2090]);

@@ -1,4 +1,4 @@
-//! The certificates of the system, from where the settings or the distributions have them. On the runtime.
+//! Loads the certificates of the system, from the locations in the settings or the usual ones. On the runtime.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use rustls_native_certs::{CertificateResult, load_certs_from_paths};
 
 use crate::config::SystemCertificates;
 
-/// The files that Linux distributions keep all certificates in, the first that exists counts; as in openssl-probe.
+/// Files with all certificates on Linux distributions; the first that exists is used, as in openssl-probe.
 const USUAL_FILES: [&str; 7] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -17,23 +17,23 @@ const USUAL_FILES: [&str; 7] = [
     "/opt/etc/ssl/certs/ca-certificates.crt",
 ];
 
-/// The directories of single certificates, likewise; all that exist count.
+/// Directories of single certificates; all that exist are used.
 const USUAL_DIRS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// The certificates that the environment named, else those in the usual places. Reads no environment: on another thread
-/// PHP may be changing it.
+/// Loads the certificates from the locations that the environment named, else from the usual ones. Does not read the
+/// environment itself: PHP may be changing it on another thread.
 pub(super) fn load(system: &SystemCertificates) -> CertificateResult {
-    let is_there = |path: &&str| Path::new(path).exists();
+    let exists = |path: &&str| Path::new(path).exists();
     let (file, dirs) = match system.is_unset() {
         true => (
             USUAL_FILES
                 .iter()
                 .copied()
-                .find(|path| is_there(path))
+                .find(|path| exists(path))
                 .map(PathBuf::from),
             USUAL_DIRS
                 .iter()
-                .filter(|path| is_there(path))
+                .filter(|path| exists(path))
                 .map(PathBuf::from)
                 .collect(),
         ),

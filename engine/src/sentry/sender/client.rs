@@ -75,7 +75,7 @@ impl Client {
             .http1_title_case_headers()
             // Under CGI, HTTP_PROXY may be a request header: only the setting counts.
             .no_proxy()
-            .dns_resolver(Dns::of_system())
+            .dns_resolver(Dns::system())
             .timeout(settings.timeout)
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)

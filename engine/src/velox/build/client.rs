@@ -83,7 +83,7 @@ impl Client {
             .http1_only()
             // Under CGI, HTTP_PROXY may be a request header; a build server is on the local network anyway.
             .no_proxy()
-            .dns_resolver(Dns::of_system())
+            .dns_resolver(Dns::system())
             .connect_timeout(settings.request_timeout)
             .tcp_keepalive(KEEPALIVE_INTERVAL)
             .tcp_keepalive_interval(KEEPALIVE_INTERVAL)
