@@ -1,6 +1,6 @@
 //! Segments as two openings of one file see them.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{fs, os::unix::fs::PermissionsExt as _, time::SystemTime};
 
 use super::*;
 use crate::shm::publish::STALE_TEMP_AGE;
