@@ -1,11 +1,11 @@
-//! The pause before the next attempt: exponential, capped, with equal jitter (between half of the ceiling and all of it), so
-//! that many clients of one server do not retry in step and yet no attempt is spent at once. (Marc Brooker, "Exponential
-//! Backoff and Jitter", AWS Architecture Blog.) Any thread.
+//! The pause before the next attempt: exponential, capped, with equal jitter (between half of the ceiling and all of
+//! it), so that many clients of one server do not retry in step and yet no attempt is spent at once. (Marc Brooker,
+//! "Exponential Backoff and Jitter", AWS Architecture Blog.) Any thread.
 
 use std::time::Duration;
 
-/// Returns the ceiling of a pause after `steps` steps of growth: `initial`, multiplied by `multiplier` for each step, at most
-/// `max`.
+/// Returns the ceiling of a pause after `steps` steps of growth: `initial`, multiplied by `multiplier` for each step,
+/// at most `max`.
 pub(crate) fn ceiling(initial: Duration, multiplier: f64, max: Duration, steps: u32) -> Duration {
     let growth = multiplier
         .max(1.0)

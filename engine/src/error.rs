@@ -1,5 +1,5 @@
-//! The one error type of the engine. Each variant is one exception class in PHP; only the extension's `api/exceptions.rs`
-//! maps them. Errors are cloned, because one failed build is returned to all its subscribers.
+//! The one error type of the engine. Each variant is one exception class in PHP; only the extension's
+//! `api/exceptions.rs` maps them. Errors are cloned, because one failed build is returned to all its subscribers.
 
 use std::{borrow::Cow, fmt, io, sync::Arc};
 

@@ -1,11 +1,12 @@
-//! The part of Pillion that needs no PHP. The extension converts PHP values, calls this library, and converts the results
-//! back; the `pillion` program uses the same modules.
+//! The part of Pillion that needs no PHP. The extension converts PHP values, calls this library, and converts the
+//! results back; the `pillion` program uses the same modules.
 //!
 //! # Layout
 //!
 //! * [`config`] the table of settings; resolves INI, environment, YAML and defaults.
 //! * [`logging`] structured log lines; PHP's thread never waits for a write.
-//! * [`http_client`] shared by all network clients; `dns` name resolution like the C library's; `tls` trusted certificates.
+//! * [`http_client`] shared by all network clients; `dns` name resolution like the C library's; `tls` trusted
+//!   certificates.
 //! * [`metrics`] typed handles for counters, gauges and histograms.
 //! * `shm` memory that processes share: segments, and the mechanisms over their words.
 //! * [`host`] state that the processes of one machine share: directories, locks, presence, leader.
@@ -15,8 +16,9 @@
 //! * [`sentry`] envelopes: outbox, rate limits, sender, dead letters.
 //! * [`worker`] the lifecycle of a request, and the registry of workers.
 //! * [`engine`] all of it for one process, opened lazily.
-//! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`] blocking
-//!   work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses; [`uuid`] ids.
+//! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`]
+//!   blocking work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses; [`uuid`]
+//!   ids.
 //!
 //! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
 //! `http_client`, `shm`, `host` and `runtime` use none of the modules above them.

@@ -46,8 +46,8 @@ pub(crate) fn parse_http_date(text: &str) -> Option<u64> {
     Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
-/// Parses an RFC 3339 time as Unix milliseconds; times before 1970 are 0 (Go's zero time is year 1). The end of year 9999,
-/// which [`format_rfc3339`] returns for "never", is parsed as `u64::MAX`.
+/// Parses an RFC 3339 time as Unix milliseconds; times before 1970 are 0 (Go's zero time is year 1). The end of year
+/// 9999, which [`format_rfc3339`] returns for "never", is parsed as `u64::MAX`.
 #[must_use]
 pub(crate) fn parse_rfc3339(text: &str) -> Option<u64> {
     let (head, tail) = text.split_at_checked(19)?;

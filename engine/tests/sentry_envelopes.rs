@@ -1,5 +1,5 @@
-//! What goes over the wire, read by Sentry's own crate `sentry-types`, which has a parser for most items. Those that it has
-//! none for are named here, so that the day it learns them is noticed.
+//! What goes over the wire, read by Sentry's own crate `sentry-types`, which has a parser for most items. Those that it
+//! has none for are named here, so that the day it learns them is noticed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -3,9 +3,9 @@
 //! [`request_loop`] is `Worker\loop`. Files import each other's functions directly, and only downwards: state ←
 //! request_id, hooks, scope … ← reset ← transition ← runtimes ← request_loop. Everything runs on PHP's threads.
 //!
-//! A new runtime is a new file in [`runtimes`]: it calls [`reset::before_wait`] before its loop waits, reports its events
-//! by [`transition::advance`], and calls [`reset::run`] when a request is over and PHP code may still run. PHP's own
-//! lifecycle hooks for worker modes, when there are any, are such a file: the start of a logical request reports
+//! A new runtime is a new file in [`runtimes`]: it calls [`reset::before_wait`] before its loop waits, reports its
+//! events by [`transition::advance`], and calls [`reset::run`] when a request is over and PHP code may still run. PHP's
+//! own lifecycle hooks for worker modes, when there are any, are such a file: the start of a logical request reports
 //! `Activated`, its end runs the reset and reports `Handled(true)`, and [`module_startup`] installs it in place of
 //! `frankenphp` where PHP has them.
 

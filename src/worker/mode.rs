@@ -44,7 +44,8 @@ fn forced() -> Option<bool> {
     })
 }
 
-/// Whether the script is a loop by which FrankenPHP's worker mode serves requests. `CADDY_WORKER_MODE` does not change that.
+/// Whether the script is a loop by which FrankenPHP's worker mode serves requests. `CADDY_WORKER_MODE` does not change
+/// that.
 #[must_use]
 pub fn is_frankenphp_worker() -> bool {
     if runtimes::current() != Runtime::FrankenPhp {

@@ -1,9 +1,9 @@
 //! The scope of Sentry's PHP SDK: user, tags and breadcrumbs of one request must not appear in the events of the next.
 //! SDKs since 4.21 have contexts, and each request gets one; in older ones each request gets a scope of its own on the
 //! hub. The application's own settings from before its loop apply to all requests; a hub that only a request has
-//! created goes on without that request's scope. A request's scope is opened when the loop waits for it, because no
-//! PHP code can run when it arrives; so code after the response (`terminate()`) still belongs to its request.
-//! Only public methods of `Sentry\SentrySdk`, its hub and its scope are used, and nothing is autoloaded. On PHP's threads.
+//! created goes on without that request's scope. A request's scope is opened when the loop waits for it, because no PHP
+//! code can run when it arrives; so code after the response (`terminate()`) still belongs to its request. Only public
+//! methods of `Sentry\SentrySdk`, its hub and its scope are used, and nothing is autoloaded. On PHP's threads.
 
 use std::ffi::CStr;
 

@@ -1,9 +1,10 @@
-//! The locations of the system's certificates in the environment at PHP's start. Read with the settings and not by a TLS
-//! library at the first handshake, because a request may have changed the environment by then.
+//! The locations of the system's certificates in the environment at PHP's start. Read with the settings and not by a
+//! TLS library at the first handshake, because a request may have changed the environment by then.
 
 use std::path::PathBuf;
 
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL and rustls-native-certs read them. Both empty for the default locations.
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL and rustls-native-certs read them. Both empty for the default
+/// locations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SystemCertificates {
     /// A PEM file.

@@ -1,6 +1,6 @@
-//! Parses and formats durations in Go's notation (`1h30m`, `500ms`, `1.5h`, `0`), which a `.rr.yaml` uses. A bare number is
-//! seconds: Go's decoder would take nanoseconds, which `build_timeout: 300` never means. Integer arithmetic only, so that
-//! no value is rounded.
+//! Parses and formats durations in Go's notation (`1h30m`, `500ms`, `1.5h`, `0`), which a `.rr.yaml` uses. A bare
+//! number is seconds: Go's decoder would take nanoseconds, which `build_timeout: 300` never means. Integer arithmetic
+//! only, so that no value is rounded.
 
 use std::{fmt::Write as _, time::Duration};
 

@@ -1,6 +1,6 @@
-//! Expands `${NAME}`, `${NAME:-default}` and `$NAME` in values of the YAML file, as RoadRunner does (source: `ExpandVal` of
-//! its config plugin). Two deliberate differences: a variable that is not set and has no default is an error, where
-//! RoadRunner continues with an empty text; and `$$` is a dollar sign, so that a token may contain one.
+//! Expands `${NAME}`, `${NAME:-default}` and `$NAME` in values of the YAML file, as RoadRunner does (source:
+//! `ExpandVal` of its config plugin). Two deliberate differences: a variable that is not set and has no default is an
+//! error, where RoadRunner continues with an empty text; and `$$` is a dollar sign, so that a token may contain one.
 
 /// Expands a text.
 ///

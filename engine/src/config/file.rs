@@ -1,5 +1,5 @@
-//! The file named by `pillion.config`: reads it without blocking on a pipe and up to a size limit, and matches its sections
-//! with the table, so that an unknown key is reported with the key that is probably meant.
+//! The file named by `pillion.config`: reads it without blocking on a pipe and up to a size limit, and matches its
+//! sections with the table, so that an unknown key is reported with the key that is probably meant.
 
 use std::{
     fs::OpenOptions,

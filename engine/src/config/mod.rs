@@ -1,6 +1,6 @@
 //! The configuration. One [`table`] describes each setting; [`resolve()`] takes INI over environment over the YAML file
-//! named by `pillion.config` over defaults, and records the source of each value. It never fails: an invalid value becomes
-//! a [`ConfigError`] with its exact location, its capability is off, and everything else works.
+//! named by `pillion.config` over defaults, and records the source of each value. It never fails: an invalid value
+//! becomes a [`ConfigError`] with its exact location, its capability is off, and everything else works.
 //!
 //! Runs once at module start on PHP's thread (and in the `pillion` program's main). Reads only the one file, through
 //! [`Sources`]; leaves no descriptor open.

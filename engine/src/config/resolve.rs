@@ -1,5 +1,5 @@
-//! Resolves the settings: INI over environment over the file over the default. An invalid value does not fall through to a
-//! lower source, because it was set on purpose.
+//! Resolves the settings: INI over environment over the file over the default. An invalid value does not fall through
+//! to a lower source, because it was set on purpose.
 
 use std::path::{Path, PathBuf};
 

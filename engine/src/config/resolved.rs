@@ -34,8 +34,8 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// Returns the error because of which a capability is off, or `None` if it is on. A capability is off too if one that
-    /// it needs is off.
+    /// Returns the error because of which a capability is off, or `None` if it is on. A capability is off too if one
+    /// that it needs is off.
     #[must_use]
     pub fn capability_off(&self, capability: Capability) -> Option<&ConfigError> {
         self.errors.iter().find(|error| {

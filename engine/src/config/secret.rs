@@ -1,5 +1,5 @@
-//! Values that must never be shown: tokens, and URLs that may contain a password. They have their own types, so that a log
-//! line, a panic message or phpinfo can't show them by accident: only `expose` and `as_url` return the real value.
+//! Values that must never be shown: tokens, and URLs that may contain a password. They have their own types, so that a
+//! log line, a panic message or phpinfo can't show them by accident: only `expose` and `as_url` return the real value.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The settings as the modules use them: typed and in range. Created once by [`super::resolve()`] and shared unchanged by
-//! all threads of the process.
+//! The settings as the modules use them: typed and in range. Created once by [`super::resolve()`] and shared unchanged
+//! by all threads of the process.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -50,8 +50,8 @@ pub struct HostSettings {
 }
 
 impl Settings {
-    /// Collects the values of the table's settings. The table guarantees types and ranges, so they are not checked again:
-    /// a wrong type would give an empty value, and a test covers every setting.
+    /// Collects the values of the table's settings. The table guarantees types and ranges, so they are not checked
+    /// again: a wrong type would give an empty value, and a test covers every setting.
     pub(super) fn from_values(values: Values<'_>) -> Self {
         Self {
             runtime: RuntimeSettings {

@@ -7,8 +7,8 @@ use std::{
 
 /// Access to the sources of settings.
 pub struct Sources<'a> {
-    /// Reads an INI entry by its name (`pillion.threads`); `None` if it is not set. An empty text counts as not set too,
-    /// except for settings that can be `off`: PHP passes `off` as an empty text.
+    /// Reads an INI entry by its name (`pillion.threads`); `None` if it is not set. An empty text counts as not set
+    /// too, except for settings that can be `off`: PHP passes `off` as an empty text.
     pub ini: &'a dyn Fn(&str) -> Option<String>,
     /// Reads an environment variable. An empty one counts as not set.
     pub env: &'a dyn Fn(&str) -> Option<String>,

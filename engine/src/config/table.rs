@@ -1,5 +1,5 @@
-//! The table of settings, the only description of each. INI names, environment names, YAML keys, the documentation page,
-//! error messages and the lines of `php --ri` are derived from it.
+//! The table of settings, the only description of each. INI names, environment names, YAML keys, the documentation
+//! page, error messages and the lines of `php --ri` are derived from it.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Parses the YAML file into text values with line numbers. Scalars keep their notation, so that a token of digits keeps its
-//! leading zeros and `yes` means the same as in INI. RoadRunner's own sections are parsed and discarded. Size, depth,
-//! aliases and events are bounded, because the file may come from an untrusted source.
+//! Parses the YAML file into text values with line numbers. Scalars keep their notation, so that a token of digits
+//! keeps its leading zeros and `yes` means the same as in INI. RoadRunner's own sections are parsed and discarded.
+//! Size, depth, aliases and events are bounded, because the file may come from an untrusted source.
 
 use std::fmt;
 

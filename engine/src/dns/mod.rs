@@ -1,7 +1,7 @@
-//! Resolves host names like the C library, so that PHP and its runtime reach the same servers: `/etc/hosts`, then the name
-//! servers of `/etc/resolv.conf` in their order, 127.0.0.1 if it lists none. Both files are checked for each lookup,
-//! because a network or a VPN may start after the process. hickory sends the queries: asynchronously, and cancelled with
-//! the future. On the runtime.
+//! Resolves host names like the C library, so that PHP and its runtime reach the same servers: `/etc/hosts`, then the
+//! name servers of `/etc/resolv.conf` in their order, 127.0.0.1 if it lists none. Both files are checked for each
+//! lookup, because a network or a VPN may start after the process. hickory sends the queries: asynchronously, and
+//! cancelled with the future. On the runtime.
 
 use std::{
     fs,

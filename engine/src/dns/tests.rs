@@ -32,7 +32,8 @@ impl Machine {
     }
 }
 
-/// A name server on 127.0.0.`last` that knows these names and has them all at 192.0.2.`last`; it keeps what it was asked.
+/// A name server on 127.0.0.`last` that knows these names and has them all at 192.0.2.`last`; it keeps what it was
+/// asked.
 struct NameServer {
     asked: Arc<Mutex<Vec<String>>>,
     port: u16,

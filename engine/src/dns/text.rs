@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use hickory_resolver::proto::rr::Name;
 use resolv_conf::Config;
 
-/// Returns the full names to query for a host, in order. Invalid names, caused by an invalid search domain, are left out.
+/// Returns the full names to query for a host, in order. Invalid names, caused by an invalid search domain, are left
+/// out.
 pub(super) fn candidates(config: &Config, host: &str) -> Vec<Name> {
     let mut search: Vec<String> = config.get_last_search_or_domain().cloned().collect();
     if search.is_empty() {

@@ -1,5 +1,5 @@
-//! The process as a member of the host: its presence, its periodic tasks while it is the leader, and its view of the other
-//! members. It joins with its first job, on PHP's thread; the tasks run on the runtime.
+//! The process as a member of the host: its presence, its periodic tasks while it is the leader, and its view of the
+//! other members. It joins with its first job, on PHP's thread; the tasks run on the runtime.
 
 use std::{
     path::PathBuf,
@@ -60,8 +60,8 @@ impl Engine {
         Ok(HostMembership { leadership })
     }
 
-    /// Returns this process's presence, published if necessary. A worker without a job publishes it too, and takes no part in
-    /// the leader election.
+    /// Returns this process's presence, published if necessary. A worker without a job publishes it too, and takes no
+    /// part in the leader election.
     pub(super) fn presence(&self) -> Result<&Arc<Presence>> {
         self.presence.get_or_try_init(|| {
             let dirs = self.dirs()?;
@@ -142,8 +142,8 @@ impl Engine {
     }
 }
 
-/// Keeps the membership valid: recreates files that a cleaner of temporary files or an `rm` has removed, and updates the
-/// index with changes of processes that share the cache directory but not the index (another capacity, another
+/// Keeps the membership valid: recreates files that a cleaner of temporary files or an `rm` has removed, and updates
+/// the index with changes of processes that share the cache directory but not the index (another capacity, another
 /// container).
 async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Store>>) {
     let mut is_reported = false;
@@ -183,8 +183,8 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
     }
 }
 
-/// Period after start in which a process builds one at a time, until processes that start together with it have published
-/// their limits.
+/// Period after start in which a process builds one at a time, until processes that start together with it have
+/// published their limits.
 pub(super) const STARTUP_PERIOD: Duration = Duration::from_millis(500);
 
 /// Returns the host's build limit: the smallest number of concurrent builds that a live process allows. It is 1 for

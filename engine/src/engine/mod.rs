@@ -1,6 +1,6 @@
 //! All state of one PHP process: settings, runtime, directories, store, builds, Sentry. Each part is created when it is
-//! first needed, so that a process that only reads the index starts no thread. The extension holds it behind one pointer,
-//! which a forked child empties ([`crate::runtime`]). Called on PHP's threads; jobs hold the parts they use.
+//! first needed, so that a process that only reads the index starts no thread. The extension holds it behind one
+//! pointer, which a forked child empties ([`crate::runtime`]). Called on PHP's threads; jobs hold the parts they use.
 
 use std::{
     collections::HashMap,
@@ -290,8 +290,8 @@ impl Engine {
         }
     }
 
-    /// Stops the process's work: jobs are cancelled, threads joined, locks released. Usually within milliseconds, at most
-    /// `pillion.shutdown_timeout`.
+    /// Stops the process's work: jobs are cancelled, threads joined, locks released. Usually within milliseconds, at
+    /// most `pillion.shutdown_timeout`.
     pub fn stop(&self) {
         let start = Instant::now();
         let timeout = self.settings().runtime.shutdown_timeout;

@@ -1,5 +1,5 @@
-//! The Sentry transport of a process: opened by PHP's thread with the first envelope, or by the leader's task if there is
-//! an outbox to adopt. Without the host's directories it works in memory; without a thread for the sender, envelopes
+//! The Sentry transport of a process: opened by PHP's thread with the first envelope, or by the leader's task if there
+//! is an outbox to adopt. Without the host's directories it works in memory; without a thread for the sender, envelopes
 //! wait in the outbox, which outlives the process, and the thread is requested again from time to time.
 
 use std::{

@@ -6,8 +6,8 @@ use super::{Engine, artifact_stats};
 use crate::{config::Capability, host::clock};
 
 impl Engine {
-    /// Returns the status for health pages. Reads a few small files of the host; starts no thread. `heap` is the extension's
-    /// own, in bytes and live allocations.
+    /// Returns the status for health pages. Reads a few small files of the host; starts no thread. `heap` is the
+    /// extension's own, in bytes and live allocations.
     #[must_use]
     pub fn status(&self, heap: (usize, usize)) -> Value {
         let jobs: Vec<Value> = self

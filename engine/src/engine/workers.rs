@@ -1,5 +1,5 @@
-//! Registers the process's threads in the host's worker registry and lists all workers. A thread registers when its first
-//! request is over, on PHP's thread; no thread is started for it.
+//! Registers the process's threads in the host's worker registry and lists all workers. A thread registers when its
+//! first request is over, on PHP's thread; no thread is started for it.
 
 use std::sync::Arc;
 

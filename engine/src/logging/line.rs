@@ -1,6 +1,6 @@
 //! Formats log lines: `text` for people, `json` and `logfmt` for machines. Time, level, event and process id, then the
-//! fields in the order of the call. No line is longer than an atomic write to a pipe, so that lines of several workers on
-//! one pipe never mix.
+//! fields in the order of the call. No line is longer than an atomic write to a pipe, so that lines of several workers
+//! on one pipe never mix.
 
 use std::{fmt::Write as _, time::SystemTime};
 

@@ -1,9 +1,9 @@
-//! The one logger of the process, behind one atomic pointer, and the path of a line through it. Loggers are never freed: a
-//! thread may be reading one at any moment, and there is one more only when the settings change or a forked child logs
-//! for the first time.
+//! The one logger of the process, behind one atomic pointer, and the path of a line through it. Loggers are never
+//! freed: a thread may be reading one at any moment, and there is one more only when the settings change or a forked
+//! child logs for the first time.
 //!
-//! Locks: `writer` is taken by threads that start and stop the runtime, never by a thread that logs. The queue has locks
-//! of its own, held for moments. Neither is touched across a fork, since the child creates its own logger.
+//! Locks: `writer` is taken by threads that start and stop the runtime, never by a thread that logs. The queue has
+//! locks of its own, held for moments. Neither is touched across a fork, since the child creates its own logger.
 
 use std::{
     os::fd::RawFd,

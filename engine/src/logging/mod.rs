@@ -17,7 +17,8 @@
 //! # Layout
 //!
 //! * [`logger`] the pointer and the path of a line; [`queue`] waiting lines; [`writer`] the thread.
-//! * [`output`] target and fallback, [`sink`] standard error and files; [`mod@line`] format of a line, [`escape`] of a value.
+//! * [`output`] target and fallback, [`sink`] standard error and files; [`mod@line`] format of a line, [`escape`] of a
+//!   value.
 
 mod escape;
 mod line;
@@ -53,8 +54,8 @@ pub fn install(settings: &LogSettings) {
     log::set_max_level(settings.level);
 }
 
-/// Marks this process as php-fpm's master until [`after_fork`]: as root it creates no log file, since its children run as
-/// another user and could not write to it.
+/// Marks this process as php-fpm's master until [`after_fork`]: as root it creates no log file, since its children run
+/// as another user and could not write to it.
 pub fn set_fpm_master() {
     // SAFETY: takes no argument and can't fail.
     let is_root = unsafe { libc::geteuid() } == 0;

@@ -1,5 +1,5 @@
-//! The bounded queue of rendered lines, and the count of dropped ones. Filled by the threads that log; read by the writer
-//! thread, or by PHP's thread for the target `php`.
+//! The bounded queue of rendered lines, and the count of dropped ones. Filled by the threads that log; read by the
+//! writer thread, or by PHP's thread for the target `php`.
 
 use std::sync::{
     OnceLock,

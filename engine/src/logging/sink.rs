@@ -24,8 +24,8 @@ pub(super) fn record_stderr() {
     STDERR_SOCKET.store(inode, Ordering::Relaxed);
 }
 
-/// Whether the descriptor of standard error now belongs to a connection: a daemon has closed it, and the application's next
-/// connection got the number.
+/// Whether the descriptor of standard error now belongs to a connection: a daemon has closed it, and the application's
+/// next connection got the number.
 fn is_other_socket(fd: RawFd) -> bool {
     fd == libc::STDERR_FILENO
         && socket_inode(fd).is_some_and(|inode| inode != STDERR_SOCKET.load(Ordering::Relaxed))
@@ -69,8 +69,9 @@ pub(super) fn write_shared(fd: RawFd, line: &str, timeout: Duration) -> io::Resu
     Ok(())
 }
 
-/// Appends a line to a file that is opened for it: no descriptor stays open that a fork would share, and a rotated file is
-/// never written to. `may_create` is `false` for php-fpm's master as root, whose children could not write to its file.
+/// Appends a line to a file that is opened for it: no descriptor stays open that a fork would share, and a rotated file
+/// is never written to. `may_create` is `false` for php-fpm's master as root, whose children could not write to its
+/// file.
 ///
 /// # Errors
 /// The system's error.

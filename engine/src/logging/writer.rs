@@ -1,5 +1,5 @@
-//! The thread that writes lines while a runtime runs. All but fault signals are blocked on it, its stack is small, and it
-//! waits for a reader in short intervals, between which it checks its stop flag.
+//! The thread that writes lines while a runtime runs. All but fault signals are blocked on it, its stack is small, and
+//! it waits for a reader in short intervals, between which it checks its stop flag.
 
 use std::{
     io::ErrorKind,

@@ -1,9 +1,9 @@
-//! Counters, gauges and histograms: typed handles in static memory, so that an increment is one relaxed atomic addition on
-//! any thread, handles always exist, and there is no allocation or lock that a fork could leave broken. Each label has a
-//! fixed list of values; any other value counts as `other`, so input can't make the number of series grow.
+//! Counters, gauges and histograms: typed handles in static memory, so that an increment is one relaxed atomic addition
+//! on any thread, handles always exist, and there is no allocation or lock that a fork could leave broken. Each label
+//! has a fixed list of values; any other value counts as `other`, so input can't make the number of series grow.
 //!
-//! The numbers are per process; the layout is fixed at compile time, and only [`cell`] knows the location of a number, so
-//! that it can move into a segment of the host.
+//! The numbers are per process; the layout is fixed at compile time, and only [`cell`] knows the location of a number,
+//! so that it can move into a segment of the host.
 //!
 //! # Layout
 //!

@@ -1,5 +1,5 @@
-//! Metrics of this process's envelopes. `Sentry\metrics()` returns the same numbers for the host; both are counted at the
-//! same point.
+//! Metrics of this process's envelopes. `Sentry\metrics()` returns the same numbers for the host; both are counted at
+//! the same point.
 
 use super::{
     family::{Label, Metric, series},

@@ -1,5 +1,5 @@
-//! Renders Prometheus's text format, version 0.0.4 (`text/plain; version=0.0.4`). Numbers have the notation of its Go client,
-//! because `le` is a label and a dashboard may use its value: `le="1.048576e+07"`.
+//! Renders Prometheus's text format, version 0.0.4 (`text/plain; version=0.0.4`). Numbers have the notation of its Go
+//! client, because `le` is a label and a dashboard may use its value: `le="1.048576e+07"`.
 
 use std::fmt::Write as _;
 
@@ -88,8 +88,8 @@ fn escape(value: &str) -> String {
         .replace('\n', "\\n")
 }
 
-/// Formats like Go's `strconv.FormatFloat(value, 'g', -1, 64)`: the fewest digits that parse back to the same value, with an
-/// exponent below 1e-4 and from 1e6 on.
+/// Formats like Go's `strconv.FormatFloat(value, 'g', -1, 64)`: the fewest digits that parse back to the same value,
+/// with an exponent below 1e-4 and from 1e6 on.
 fn number(value: f64) -> String {
     if value.is_nan() {
         return "NaN".into();

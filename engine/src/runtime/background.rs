@@ -1,6 +1,6 @@
-//! Starts and stops the Tokio runtime of one process and spawns jobs on it. Called on PHP's threads; the work runs on the
-//! runtime's. The fork generation and the factory come in from outside, so that the table in `mod.rs` is tested without
-//! forking.
+//! Starts and stops the Tokio runtime of one process and spawns jobs on it. Called on PHP's threads; the work runs on
+//! the runtime's. The fork generation and the factory come in from outside, so that the table in `mod.rs` is tested
+//! without forking.
 
 use std::{
     collections::HashMap,
@@ -81,8 +81,8 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     /// Starts a job; starts the runtime if it is the first. Returns at once.
     ///
     /// # Errors
-    /// [`Error::QueueFull`] with too many unfinished jobs, [`Error::State`] after [`Runtime::stop`] or in a forked child
-    /// that still holds its parent's runtime, [`Error::Io`] if the system grants no thread.
+    /// [`Error::QueueFull`] with too many unfinished jobs, [`Error::State`] after [`Runtime::stop`] or in a forked
+    /// child that still holds its parent's runtime, [`Error::Io`] if the system grants no thread.
     pub fn spawn<F, Fut>(
         self: &Arc<Self>,
         kind: &'static str,
@@ -112,8 +112,8 @@ impl<T: Send + Sync + 'static> Runtime<T> {
         Ok(job)
     }
 
-    /// Spawns a task that is no job and runs until the runtime stops, such as the leader election and the Sentry sender.
-    /// It is dropped at shutdown.
+    /// Spawns a task that is no job and runs until the runtime stops, such as the leader election and the Sentry
+    /// sender. It is dropped at shutdown.
     ///
     /// # Errors
     /// The runtime can't start, as for [`Runtime::spawn`].

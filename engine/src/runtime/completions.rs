@@ -36,8 +36,8 @@ pub struct CompletionQueue {
 }
 
 impl CompletionQueue {
-    /// Creates a queue. `inherited` is the parent's, in a forked child: the new queue adopts its notifier, so that a stream
-    /// that PHP opened before the fork works in the child for the child's jobs.
+    /// Creates a queue. `inherited` is the parent's, in a forked child: the new queue adopts its notifier, so that a
+    /// stream that PHP opened before the fork works in the child for the child's jobs.
     ///
     /// # Errors
     /// The process has no descriptor left.
@@ -124,8 +124,8 @@ impl CompletionQueue {
         meanwhile()
     }
 
-    /// Takes the ids of the jobs that finished since the last call. The second value is `true` if some are missing because
-    /// the queue was full.
+    /// Takes the ids of the jobs that finished since the last call. The second value is `true` if some are missing
+    /// because the queue was full.
     pub fn drain(&self) -> (Vec<u64>, bool) {
         {
             let notifier = self.notifier.lock().unwrap_or_else(PoisonError::into_inner);

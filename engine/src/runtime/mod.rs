@@ -1,7 +1,7 @@
 //! The Tokio runtime of one process, and the jobs that run on it.
 //!
-//! Nothing starts before the first job: never in MINIT, never while preloading, never in php-fpm's master. The effect of
-//! each event on each part:
+//! Nothing starts before the first job: never in MINIT, never while preloading, never in php-fpm's master. The effect
+//! of each event on each part:
 //!
 //! | part | before a fork | parent | child | restart (MSHUTDOWN, MINIT) | shutdown |
 //! | --- | --- | --- | --- | --- | --- |

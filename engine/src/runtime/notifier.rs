@@ -1,7 +1,7 @@
-//! The socket pair behind `Pillion\notifier()`: one end becomes a PHP stream and belongs to PHP, which may close it at any
-//! time; the other belongs to the runtime. A forked child would share both with its parent and steal its wake-ups, so a
-//! fresh pair replaces them under the same descriptor numbers. That runs in the fork handler, hence the fixed table of
-//! atomics.
+//! The socket pair behind `Pillion\notifier()`: one end becomes a PHP stream and belongs to PHP, which may close it at
+//! any time; the other belongs to the runtime. A forked child would share both with its parent and steal its wake-ups,
+//! so a fresh pair replaces them under the same descriptor numbers. That runs in the fork handler, hence the fixed
+//! table of atomics.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! The one atomic pointer to all state of a process: a fork-aware `OnceLock`. A forked child empties it without taking a
-//! lock, because a thread that the child doesn't have may have held any lock.
+//! The one atomic pointer to all state of a process: a fork-aware `OnceLock`. A forked child empties it without taking
+//! a lock, because a thread that the child doesn't have may have held any lock.
 
 use std::ptr;
 
@@ -52,8 +52,8 @@ impl<T: Send + Sync> ProcessCell<T> {
     /// Empties the cell and returns its content.
     ///
     /// # Safety
-    /// No reference from [`ProcessCell::get`] or [`ProcessCell::get_or_init`] may be used again. The extension calls it in
-    /// MSHUTDOWN, when no PHP code runs any more.
+    /// No reference from [`ProcessCell::get`] or [`ProcessCell::get_or_init`] may be used again. The extension calls it
+    /// in MSHUTDOWN, when no PHP code runs any more.
     pub unsafe fn take(&self) -> Option<Box<T>> {
         let held = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: non-null pointers come from `Box::into_raw`, and the swap transferred the ownership.

@@ -13,8 +13,8 @@ use crate::{host::fork, signals::SignalsBlocked};
 pub trait Interrupt {
     /// Whether an interrupt is pending. Called with all signals blocked.
     fn pending(&self) -> bool;
-    /// Runs the pending interrupt with the thread's own signal mask. Returns `false` to stop waiting because an exception
-    /// was thrown.
+    /// Runs the pending interrupt with the thread's own signal mask. Returns `false` to stop waiting because an
+    /// exception was thrown.
     fn serve(&self) -> bool;
 }
 
@@ -31,8 +31,8 @@ pub enum WaitOutcome {
     Forked,
 }
 
-/// Sleeps until `done` returns `true`, checked whenever `fd` turns readable. Drains `fd`. Waits without end if `timeout` is
-/// `None`.
+/// Sleeps until `done` returns `true`, checked whenever `fd` turns readable. Drains `fd`. Waits without end if
+/// `timeout` is `None`.
 pub fn wait_until(
     fd: RawFd,
     timeout: Option<Duration>,
@@ -68,8 +68,8 @@ pub fn wait_until(
     }
 }
 
-/// Sleeps once; returns whether an interrupt is pending afterwards. Reads the interrupt flag with all signals blocked, so
-/// that no signal arrives between the check and the sleep.
+/// Sleeps once; returns whether an interrupt is pending afterwards. Reads the interrupt flag with all signals blocked,
+/// so that no signal arrives between the check and the sleep.
 fn sleep(fd: RawFd, left: Option<Duration>, interrupt: &dyn Interrupt) -> bool {
     let mut poll = libc::pollfd {
         fd,

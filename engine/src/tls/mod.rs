@@ -1,6 +1,6 @@
-//! TLS for all network clients. Trusts the system's certificates, from the locations in the environment at PHP's start and
-//! read at the first handshake, since a server that is reached by http needs none; and the certificates of a file that a
-//! setting names, also a server's self-signed one. Runs on the runtime.
+//! TLS for all network clients. Trusts the system's certificates, from the locations in the environment at PHP's start
+//! and read at the first handshake, since a server that is reached by http needs none; and the certificates of a file
+//! that a setting names, also a server's self-signed one. Runs on the runtime.
 
 mod system;
 

@@ -1,5 +1,5 @@
-//! `Pillion\Artifact`: a built binary, as recorded in the index. Creating an object costs an allocation and a copy of the
-//! record; its [`properties`] are created when they are read. On PHP's threads.
+//! `Pillion\Artifact`: a built binary, as recorded in the index. Creating an object costs an allocation and a copy of
+//! the record; its [`properties`] are created when they are read. On PHP's threads.
 
 mod properties;
 

@@ -1,5 +1,5 @@
-//! The properties of `Pillion\Artifact`, created when one is read, and the configuration, which is on the disk, when that
-//! one is. Handlers of the class fill the slots and continue with those of any object. On PHP's threads.
+//! The properties of `Pillion\Artifact`, created when one is read, and the configuration, which is on the disk, when
+//! that one is. Handlers of the class fill the slots and continue with those of any object. On PHP's threads.
 
 use std::os::unix::ffi::OsStrExt;
 

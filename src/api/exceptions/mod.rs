@@ -139,8 +139,8 @@ impl ThrowException for Error {
 fn throw(error: &Error) {
     let class = class_of(error);
     let mut exception = std::mem::MaybeUninit::<zval>::zeroed();
-    // SAFETY: on a PHP thread in a call; the class is registered, and its objects have the properties that are set here.
-    // Throwing takes the reference over.
+    // SAFETY: on a PHP thread in a call; the class is registered, and its objects have the properties that are set
+    // here. Throwing takes the reference over.
     unsafe {
         if ffi::object_init_ex(exception.as_mut_ptr(), class) != 0 {
             return;

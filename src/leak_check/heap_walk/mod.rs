@@ -5,7 +5,8 @@
 //!
 //! * [`roots`], [`frames`] and [`engine_roots`] state with a name; [`static_owners`] which classes and functions have
 //!   static variables; [`measure`] the size of one value; [`objects`] contents of objects; [`class_counts`].
-//! * [`names`], [`describe`], [`describe_engine`], [`describe_variables`], [`loaded_code`] names for leaks, while the values are still there.
+//! * [`names`], [`describe`], [`describe_engine`], [`describe_variables`], [`loaded_code`] names for leaks, while the
+//!   values are still there.
 
 mod class_counts;
 pub mod describe;

@@ -203,8 +203,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Returns the request to RoadRunner for another worker, and waits for the order to stop: a worker that ends earlier
-    /// may end before RoadRunner has read that.
+    /// Returns the request to RoadRunner for another worker, and waits for the order to stop: a worker that ends
+    /// earlier may end before RoadRunner has read that.
     fn return_request(&self) -> Result<(), Thrown> {
         if !self.is_psr7 {
             call::method(&self.object, "stop", &[])?.release();

@@ -10,8 +10,8 @@
 //!   locks and requests as the kernel and the server see them.
 //! - Scenarios: `random_kills` (all roles), `failpoints` (each one once, each in a `failpoint_scenario` of its own),
 //!   `failover` (how soon a builder or leader is replaced), `thundering_herd` (hundreds of requests for the same
-//!   builds; `frankenphp` and `http` for threads), `build_failure` (the same, of a build that fails), `outbox` (deaths of
-//!   processes that send envelopes) and `senders` (hundreds of them), both in an `outbox_environment`.
+//!   builds; `frankenphp` and `http` for threads), `build_failure` (the same, of a build that fails), `outbox` (deaths
+//!   of processes that send envelopes) and `senders` (hundreds of them), both in an `outbox_environment`.
 
 mod arguments;
 mod checks;

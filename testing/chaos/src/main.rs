@@ -1,6 +1,6 @@
 //! The program `chaos`. Prints its seed first. Exit code 0: all invariants held; 1: one did not; 2: wrong arguments, or
-//! a process or directory could not be made; 130: interrupted. It kills its child processes when it ends; if it is killed
-//! itself, they exit at the end of their standard input.
+//! a process or directory could not be made; 130: interrupted. It kills its child processes when it ends; if it is
+//! killed itself, they exit at the end of their standard input.
 
 use std::{io::Write as _, process::ExitCode, time::SystemTime};
 

@@ -184,8 +184,9 @@ fn has_letters(outbox_environment: &OutboxEnvironment) -> bool {
 pub async fn senders(arguments: &Arguments, report: &mut Report) -> io::Result<()> {
     /// Envelopes of each process.
     const EACH: usize = 20;
-    /// Bytes that a process may hold on average. It has a small file of 32 KiB for each of five classes: 160 KiB. The eight
-    /// events of one take 21 KB of theirs, so that few outgrow it; a file of 128 KiB made ahead in each would not fit.
+    /// Bytes that a process may hold on average. It has a small file of 32 KiB for each of five classes: 160 KiB. The
+    /// eight events of one take 21 KB of theirs, so that few outgrow it; a file of 128 KiB made ahead in each would not
+    /// fit.
     const MAX_HELD: u64 = 256 << 10;
     let outbox_environment = OutboxEnvironment::new(arguments, arguments.seed, &[])?;
     let mut lives = Vec::new();

@@ -1,6 +1,6 @@
 //! The other end of Sentry's benches, and their threads. `pillion-sink listen` takes envelopes by HTTP and, on a second
-//! port, by length-prefixed frames as a local agent does, as fast as it can, and throws them away; `GET /count` tells how
-//! many came by HTTP. It ends with its standard input. `pillion-sink storm RUN STATE DSN THREADS SECONDS BYTES` has
+//! port, by length-prefixed frames as a local agent does, as fast as it can, and throws them away; `GET /count` tells
+//! how many came by HTTP. It ends with its standard input. `pillion-sink storm RUN STATE DSN THREADS SECONDS BYTES` has
 //! threads of one process send, and prints `NS_P50 NS_P99 SENDS_A_SECOND`.
 
 use std::{

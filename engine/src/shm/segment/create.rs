@@ -1,5 +1,5 @@
-//! Creation of segments: allocated and filled under a temporary name, then published once. On the thread that first needs
-//! the segment.
+//! Creation of segments: allocated and filled under a temporary name, then published once. On the thread that first
+//! needs the segment.
 
 use std::{
     fs::{self, File},

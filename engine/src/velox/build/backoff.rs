@@ -1,4 +1,5 @@
-//! The ceilings of the pauses between the attempts of a build, by the settings `velox.retry`, and the header `Retry-After`.
+//! The ceilings of the pauses between the attempts of a build, by the settings `velox.retry`, and the header
+//! `Retry-After`.
 
 use std::time::{Duration, SystemTime};
 

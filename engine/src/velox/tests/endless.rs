@@ -1,5 +1,5 @@
-//! Endless, slow and late answers. Each build ends within its deadline, reads little of the answer, removes its temporary
-//! files, and the next build works.
+//! Endless, slow and late answers. Each build ends within its deadline, reads little of the answer, removes its
+//! temporary files, and the next build works.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

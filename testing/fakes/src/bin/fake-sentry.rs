@@ -1,5 +1,5 @@
-//! `fake-sentry`: the fake Sentry as a program, for tests that are not written in Rust. Prints one line when it is ready,
-//! `listening ADDRESS:PORT`, and ends on SIGTERM, SIGINT or, if asked to, when its standard input is closed.
+//! `fake-sentry`: the fake Sentry as a program, for tests that are not written in Rust. Prints one line when it is
+//! ready, `listening ADDRESS:PORT`, and ends on SIGTERM, SIGINT or, if asked to, when its standard input is closed.
 
 use std::io::{Read, Write};
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! A running server as Rust tests hold it: started on the caller's runtime or on a thread of its own, gone when dropped.
+//! A running server as Rust tests hold it: started on the caller's runtime or on a thread of its own, gone when
+//! dropped.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The envelope grammar as the receiver has to read it (develop.sentry.dev: envelopes), stricter than the real one where
-//! that forgives: a second `sent_at`, a wrong `item_count`, two events.
+//! The envelope grammar as the receiver has to read it (develop.sentry.dev: envelopes), stricter than the real one
+//! where that forgives: a second `sent_at`, a wrong `item_count`, two events.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Accepts connections, answers envelopes and the control endpoint: `GET /_control` counts, `GET /_control/seen` the last
-//! requests, `GET /_control/ids` the ids of all events taken, `POST /_control` a list of behaviours,
+//! Accepts connections, answers envelopes and the control endpoint: `GET /_control` counts, `GET /_control/seen` the
+//! last requests, `GET /_control/ids` the ids of all events taken, `POST /_control` a list of behaviours,
 //! `POST /_control/reset`.
 
 use std::io::Read;

@@ -1,4 +1,5 @@
-//! A running server as Rust tests hold it: started on the caller's runtime or on a thread of its own, gone when dropped.
+//! A running server as Rust tests hold it: started on the caller's runtime or on a thread of its own, gone when
+//! dropped.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -113,8 +114,8 @@ impl FakeVelox {
         self.state.reset();
     }
 
-    /// Stops, and returns when the port is closed. Dropping a server that was begun with [`FakeVelox::start`] closes it a
-    /// moment later, when the runtime comes to it.
+    /// Stops, and returns when the port is closed. Dropping a server that was begun with [`FakeVelox::start`] closes it
+    /// a moment later, when the runtime comes to it.
     pub async fn stop(mut self) {
         if let Stop::Task(task) = &mut self.stop {
             task.abort();

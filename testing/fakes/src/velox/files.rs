@@ -18,7 +18,8 @@ pub enum FileFault {
     /// Nothing: a regular file of mode 0755.
     #[default]
     None,
-    /// It is deleted right after the answer. The server goes on answering its path from the cache, as the real one does.
+    /// It is deleted right after the answer. The server goes on answering its path from the cache, as the real one
+    /// does.
     Vanishes,
     /// It never exists.
     Missing,

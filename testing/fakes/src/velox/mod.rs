@@ -3,9 +3,9 @@
 //! misbehaves when told to.
 //!
 //! # Layout
-//! From the outside inwards: `fake` (start and stop) → `server` (connections) → `service` (decides) → `work` (one build that runs).
-//! The protocol: `connect` over `protojson`, `prototext`, `message`, `validate` and `wire`.
-//! What it is told: `options`, `behaviour`, `answer`, `rules`; what it makes: `binary`, `files`; what it has seen: `counters`,
+//! From the outside inwards: `fake` (start and stop) → `server` (connections) → `service` (decides) → `work` (one build
+//! that runs). The protocol: `connect` over `protojson`, `prototext`, `message`, `validate` and `wire`. What it is
+//! told: `options`, `behaviour`, `answer`, `rules`; what it makes: `binary`, `files`; what it has seen: `counters`,
 //! `state`; asked over HTTP: `control`, `progress`.
 
 mod answer;

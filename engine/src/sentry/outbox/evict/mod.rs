@@ -95,8 +95,8 @@ impl Outbox {
             .of(new_record.priority)
             .iter()
             .any(|file| !file.is_dead());
-        // A chain without a file gets a small one, so that a full host does not stop a process from sending; and the first
-        // envelope of a process needs no list of the files of all others.
+        // A chain without a file gets a small one, so that a full host does not stop a process from sending; and the
+        // first envelope of a process needs no list of the files of all others.
         if !has_file && wanted.max(min) == MIN_FILE_BYTES {
             return (Some(MIN_FILE_BYTES), 0);
         }
