@@ -39,10 +39,10 @@ function prose(string $file, string $text): array
     ));
 }
 
-function exceeds_line(string $file, string $line): bool
+function exceeds_line(string $line): bool
 {
     // Tables, links and commands can't be broken.
-    return strlen(preg_replace('/./su', ' ', $line) ?? $line) > MAX_LINE && !str_starts_with(ltrim($line), '|') && !str_contains($line, '://')
+    return strlen(preg_replace('/./su', ' ', $line) ?? $line) > MAX_LINE && !preg_match('~^\s*(?://[/!]? ?|\* )?\|~', $line) && !str_contains($line, '://')
         && !preg_match('/^ {4}/', $line) && !str_starts_with($line, '<!--') && str_contains(substr($line, 0, MAX_LINE), ' ');
 }
 
@@ -62,9 +62,10 @@ foreach ($files as $file) {
         $vague += $more = preg_match_all(VAGUE, $line);
         $found + $more > 0 && $say($file, $number, $line);
     }
+    $prose = prose($file, $text);
     foreach (explode("\n", $text) as $number => $line) {
         $isProse = str_ends_with($file, '.md') || preg_match('~^\s*(?://|\*|#)~', $line);
-        if ($isProse && isset(prose($file, $text)[$number]) && exceeds_line($file, $line)) {
+        if ($isProse && isset($prose[$number]) && exceeds_line($line)) {
             ++$long;
             $say($file, $number, $line);
         }

@@ -24,6 +24,10 @@ docs_language() {
     ours '*.md' | grep -zv docs/reference/configuration.md | xargs -0 "$PHP" -n scripts/language.php
 }
 
+code_language() {
+    ours 'src/*.rs' 'engine/src/*.rs' 'server/src/*.rs' 'cli/src/*.rs' 'php/src/*.php' 'php-stubs/*.php' | xargs -0 "$PHP" -n scripts/language.php
+}
+
 check 'cargo fmt' cargo fmt --all --check
 check 'Cargo.lock is up to date' cargo metadata --locked --format-version 1 --quiet
 check 'clippy' nice cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
@@ -32,4 +36,5 @@ check 'rustdoc' env RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_link
 check 'PHP syntax' php_syntax
 check 'shell syntax' shell_syntax
 check 'language of the docs' docs_language
+check 'language of the code' code_language
 verdict
