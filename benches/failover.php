@@ -3,9 +3,10 @@
 declare(strict_types=1);
 
 /**
- * How soon the dead are succeeded. One process builds and is the steward of the host, another one waits for the same
- * build; the first is killed. From that moment on: until the server is asked for the build anew, until the other one is the
- * steward, and until the presence of the dead is swept: by whoever counts the living first, at the latest by the new steward.
+ * Failover times. One process builds and is the leader of the host, another one waits for the same build; the first is
+ * killed. Measured from that moment on: until the server gets the request anew, until the other process is the leader,
+ * and until the presence of the dead process is removed: by the next process that lists presences, at the latest by the
+ * new leader.
  */
 
 use Pillion\Velox;
@@ -16,7 +17,7 @@ const DEATHS = 9;
 
 $request = ['plugins' => [['module_name' => 'github.com/acme/failover', 'tag' => 'v1.0.' . ($argv[2] ?? 0)]]] + CONFIG;
 if (($argv[1] ?? '') === 'process') {
-    // Goes on until it is killed. Who comes second tells so after a moment in which it has found the flight of the first.
+    // Goes on until it is killed. The second one reports after a moment in which it has joined the flight of the first.
     $build = Velox\build($request);
     usleep(500_000);
     echo "ready\n";
@@ -42,8 +43,8 @@ $until = static function (callable $holds): int {
     return hrtime(true);
 };
 $presences = static fn (): array => array_diff(scandir($settings['pillion.run_dir'] . '/presence'), ['.', '..']);
-// Who holds the lock, as the kernel tells it: asking Pillion for its status would sweep the dead.
-$steward = static function () use ($settings): int {
+// The holder of the lock, as the kernel lists it: Pillion's status would remove presences of dead processes.
+$leader = static function () use ($settings): int {
     $inode = (int) @fileinode($settings['pillion.run_dir'] . '/steward.lock');
 
     return preg_match("~FLOCK  ADVISORY  WRITE (\d+) \S+:$inode ~", file_get_contents('/proc/locks'), $found) ? (int) $found[1] : 0;
@@ -54,7 +55,7 @@ for ($death = 1; $death <= DEATHS; $death++) {
     [$first, $said] = $start($death);
     fgets($said) === "ready\n" || throw new RuntimeException('the first process has ended');
     $pid = proc_get_status($first)['pid'];
-    $until(static fn (): bool => $steward() === $pid);
+    $until(static fn (): bool => $leader() === $pid);
     $dead = $presences();
     [$second, $said] = $start($death);
     fgets($said) === "ready\n" || throw new RuntimeException('the second process has ended');
@@ -63,10 +64,10 @@ for ($death = 1; $death <= DEATHS; $death++) {
     $killed = hrtime(true);
     proc_terminate($first, 9);
     $seen = [];
-    $until(static function () use (&$seen, $server, $asked, $steward, $pid, $presences, $dead): bool {
+    $until(static function () use (&$seen, $server, $asked, $leader, $pid, $presences, $dead): bool {
         $seen += array_map(static fn (): int => hrtime(true), array_filter([
             'asked' => !isset($seen['asked']) && $server('GET')['build_requests'] > $asked,
-            'steward' => !isset($seen['steward']) && !in_array($steward(), [0, $pid], true),
+            'leader' => !isset($seen['leader']) && !in_array($leader(), [0, $pid], true),
             'swept' => !isset($seen['swept']) && array_intersect($dead, $presences()) === [],
         ]));
 
@@ -83,5 +84,5 @@ $server('POST', '{"delay_ms": 0}');
 
 $tell = static fn (string $what): string => (new Samples($took[$what]))->tell('ms');
 row('a builder is killed: until the next one asks the server', $tell('asked'), '–', '', 'about a second', []);
-row('the steward is killed: until there is another', $tell('steward'), '–', '', 'about a second', []);
+row('the leader is killed: until there is another', $tell('leader'), '–', '', 'about a second', []);
 row('a process is killed: until its presence is removed by the next process that lists presences', $tell('swept'), '–', '', '', []);

@@ -69,11 +69,11 @@ fn state(engine: &Engine) -> Vec<[String; 3]> {
             .resolved()
             .errors
             .iter()
-            .map(|error| row("Problem", error.to_string())),
+            .map(|error| row("Configuration error", error.to_string())),
     );
     #[cfg(feature = "failpoints")]
     rows.push(row(
-        "Kill points",
+        "Failpoints",
         pillion_engine::failpoint::names()
             .collect::<Vec<_>>()
             .join(" "),

@@ -1,5 +1,5 @@
 //! The metrics of the Velox plugin, which dashboards and alerts use, with its buckets.
-//! The cache's gauges are of the host and not of the process: only its steward sets them.
+//! The cache's gauges are of the host and not of the process: only its leader sets them.
 
 use super::{
     family::{Label, Metric, series},

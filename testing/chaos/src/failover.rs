@@ -47,7 +47,7 @@ pub async fn failover(arguments: &Arguments, report: &mut Report) -> io::Result<
     for number in 0..HEIRS {
         line.start(number)?;
     }
-    let (mut builders, mut stewards) = (Vec::new(), Vec::new());
+    let (mut builders, mut leaders) = (Vec::new(), Vec::new());
     for round in 0..arguments.rounds {
         if report.has_too_many_failures() {
             break;
@@ -57,13 +57,13 @@ pub async fn failover(arguments: &Arguments, report: &mut Report) -> io::Result<
             line.kill_all(report).await?;
         }
         builders.extend(line.builder_dies(report).await?);
-        stewards.extend(line.leader_dies(report).await?);
+        leaders.extend(line.leader_dies(report).await?);
     }
     report.times(
         "from a builder's death to the new builder's request",
         &mut builders,
     );
-    report.times("from a steward's death to the new steward", &mut stewards);
+    report.times("from a leader's death to the new leader", &mut leaders);
     report.figure("killed", line.pool.killed);
     line.pool.report_hangs(report);
     for worker in line.pool.workers() {
@@ -182,8 +182,8 @@ impl Line<'_> {
         let next = move |_: &mut Self| system::leader(environment).filter(|next| *next != pid);
         let Some(_) = self.until(report, next).await? else {
             report.fail(
-                "the duties go on within a second or so of the steward's death",
-                &format!("no new steward within {GENEROUS} s"),
+                "periodic tasks go on within about a second of the leader's death",
+                &format!("no new leader within {GENEROUS} s"),
             );
             return Ok(None);
         };

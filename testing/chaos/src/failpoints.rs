@@ -54,10 +54,10 @@ pub async fn places(arguments: &Arguments) -> io::Result<Vec<String>> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = text
         .lines()
-        .find_map(|line| line.strip_prefix("Kill points => "));
+        .find_map(|line| line.strip_prefix("Failpoints => "));
     let Some(line) = line else {
         return Err(io::Error::other(format!(
-            "{} has no kill points: it was not built with the feature failpoints ({text:.300})",
+            "{} has no failpoints: it was not built with the feature failpoints ({text:.300})",
             arguments.extension.display()
         )));
     };

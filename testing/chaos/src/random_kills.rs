@@ -27,7 +27,7 @@ const ROLES: [&str; 12] = [
 ];
 /// Failpoints that a process which builds and puts rarely reaches: `failpoints` covers those.
 const RARE: [&str; 9] = [
-    "secret", "segment", "rebuild", "import", "export", "evict", "clean", "steward", "presence",
+    "secret", "segment", "rebuild", "import", "export", "evict", "clean", "leader", "presence",
 ];
 /// Interval of the full checks.
 const LOOK: Duration = Duration::from_secs(3);

@@ -49,7 +49,7 @@ $code = '
     (new ReflectionExtension("pillion"))->info();
     $info = ob_get_clean();
     foreach ($problems as $problem) {
-        echo str_replace(scratch(), "SCRATCH", $problem), str_contains($info, "Problem => $problem") ? "" : " (not in --ri)", "\n";
+        echo str_replace(scratch(), "SCRATCH", $problem), str_contains($info, "Configuration error => $problem") ? "" : " (not in --ri)", "\n";
     }
     $tell = function (callable $call): string {
         try {
