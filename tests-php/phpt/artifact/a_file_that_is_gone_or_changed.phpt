@@ -1,5 +1,5 @@
 --TEST--
-A binary that is gone, cut or tampered with is noticed by open(), verify() and the next build
+A missing, truncated or altered binary is detected by open(), verify() and the next build
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

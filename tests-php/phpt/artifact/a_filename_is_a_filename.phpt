@@ -1,5 +1,5 @@
 --TEST--
-filename() is one name without a path, whatever stood in the configuration
+filename() is one name without a path, for any configured value
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

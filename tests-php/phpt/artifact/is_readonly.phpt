@@ -1,5 +1,5 @@
 --TEST--
-Nothing of an artifact can be changed, added or taken away
+Artifact properties can't be changed, added or removed
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-open() gives the binary as a stream for reading
+open() returns a readable stream of the binary
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-An artifact goes on telling what it knew after its future is dropped and its binary forgotten
+An artifact keeps its properties after its future and its binary are gone
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

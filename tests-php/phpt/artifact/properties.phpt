@@ -1,5 +1,5 @@
 --TEST--
-An artifact has these properties, and what they say is true
+An artifact has the documented properties with correct values
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-json_encode, foreach, casts, var_dump and comparison see all properties, whichever way comes first
+json_encode, foreach, casts, var_dump and comparison see all properties on first access
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-clean() throws away what has expired, leaves what was used lately, and tells what it did
+clean() removes expired binaries, keeps recently used ones, and returns the counts
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

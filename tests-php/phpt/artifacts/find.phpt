@@ -1,5 +1,5 @@
 --TEST--
-find() takes a key and nothing else
+find() accepts a key only
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-forget() throws a binary away, for all processes, and says whether there was one
+forget() removes a binary for all processes and returns whether it existed
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

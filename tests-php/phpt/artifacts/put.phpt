@@ -1,5 +1,5 @@
 --TEST--
-put() copies a file into the cache, with what is said of it
+put() copies a file into the cache with the given metadata
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

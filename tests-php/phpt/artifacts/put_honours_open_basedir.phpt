@@ -1,5 +1,5 @@
 --TEST--
-put() reads only what open_basedir allows; relative paths mean PHP's working directory
+put() obeys open_basedir and resolves relative paths in PHP's working directory
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A binary that was put under a request's key, with the request as its configuration, is what that request finds
+A binary put under a request's key with its configuration is a hit for that request
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-put() refuses wrong keys, paths and metas at once, and wrong files when it comes to them
+put() refuses wrong keys, paths and metadata at once, and wrong files while it copies
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-What one process puts, all find, and it is there after all of them have ended
+Every process finds the binaries of all others, also after they have ended
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-stats() counts what is there and what was looked for
+stats() counts entries and lookups
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

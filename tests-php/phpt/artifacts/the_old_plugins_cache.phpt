@@ -1,5 +1,5 @@
 --TEST--
-The Velox plugin's cache is taken over: its index.json is read at the first start, in both its shapes
+The Velox plugin's cache is imported at the first start from both forms of index.json
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

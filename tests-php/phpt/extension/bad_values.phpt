@@ -1,5 +1,5 @@
 --TEST--
-Each setting's invalid value is reported with location, value and expected values, and its capability is off
+An invalid setting is reported with place, value and expectation; its capability is off
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A bad value in the YAML file is told with its line; an unknown key is a warning and no more
+An invalid value in the YAML file is reported with its line; an unknown key is a warning
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Exceptions are one family with stable codes, and user code may make its own for tests
+Exceptions share one base class and stable codes, and user code can create them
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

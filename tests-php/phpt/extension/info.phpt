@@ -1,5 +1,5 @@
 --TEST--
-php --ri pillion shows version, state, directories, and each setting with its value and where it came from
+php --ri pillion shows version, state, directories, and each setting with its source
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-An extension that is loaded and not used makes no thread, no file and no noise
+A loaded and unused extension creates no thread, no file and no output
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-No job begins in a preload script, and nothing is started there
+Jobs and the runtime don't start in a preload script
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Settings can't be changed by a script
+A script can't change settings
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

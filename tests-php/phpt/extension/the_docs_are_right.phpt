@@ -1,5 +1,5 @@
 --TEST--
-The PHP code in the docs and stubs compiles, and names only what there is
+PHP code in docs and stubs compiles and names existing symbols only
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

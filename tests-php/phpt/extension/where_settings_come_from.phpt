@@ -1,5 +1,5 @@
 --TEST--
-INI wins over the environment, the environment over the YAML file, the file over the default
+Settings come from INI, then the environment, then the YAML file, then the default
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Opcache and its JIT change nothing
+Opcache and its JIT don't change results
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A dropped future stops nothing: the build goes on and the cache has it
+A dropped future does not stop its build, and the binary is in the cache
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

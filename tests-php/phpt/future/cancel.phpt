@@ -1,5 +1,5 @@
 --TEST--
-cancel() stops the work once, and the request to the server with it
+cancel() stops the job once, and its request to the server
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

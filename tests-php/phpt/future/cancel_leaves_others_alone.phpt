@@ -1,5 +1,5 @@
 --TEST--
-Cancelling one of two futures of a build leaves the other its build
+Cancelling one of two futures of a build does not cancel the other
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A future can't be made, cloned, serialized, extended or given properties
+A future can't be constructed, cloned, serialized, extended or given properties
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Hundreds of futures end, each with its own artifact
+Hundreds of concurrent futures each end with their own artifact
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

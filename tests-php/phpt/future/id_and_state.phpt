@@ -1,5 +1,5 @@
 --TEST--
-A future has an id of its own and tells where the work stands
+A future has a unique id and reports the state of its job
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-select() returns the futures that are done, under their keys and in their order
+select() returns the futures that are done, with their keys and in their order
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-select() wants futures, and says so before it waits
+select() refuses values that are not futures before it waits
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-select() of nothing returns at once; a timeout of 0 only looks; the same future may stand there twice
+select() of an empty array or with timeout 0 returns at once; duplicates are accepted
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A timeout is a number of seconds, 0 and more; null and INF wait without end
+A timeout is a number of seconds, 0 or more; null and INF wait without limit
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

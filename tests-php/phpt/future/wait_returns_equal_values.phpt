@@ -1,5 +1,5 @@
 --TEST--
-wait() may be called as often as one likes: equal artifacts, or equal exceptions
+Each wait() returns an equal artifact or throws an equal exception
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

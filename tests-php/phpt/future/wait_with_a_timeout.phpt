@@ -1,5 +1,5 @@
 --TEST--
-wait() with a timeout throws when the time is over, and the work goes on
+wait() throws when its timeout expires, and the job continues
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

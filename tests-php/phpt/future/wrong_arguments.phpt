@@ -1,5 +1,5 @@
 --TEST--
-Methods of a future take no argument too many
+Methods of a future refuse surplus arguments
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

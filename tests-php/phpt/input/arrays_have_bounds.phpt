@@ -1,5 +1,5 @@
 --TEST--
-However much is wrong in an array, and however long its texts are, the answer is short and comes at once
+Errors of huge arrays and long texts are short and immediate
 --INI--
 memory_limit=256M
 --FILE--

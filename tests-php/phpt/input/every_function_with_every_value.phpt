@@ -1,5 +1,5 @@
 --TEST--
-Every function and method takes every value at every position, in both modes: nothing but what is documented is thrown
+Every function with every value in both modes throws documented exceptions only
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

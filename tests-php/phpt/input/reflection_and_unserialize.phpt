@@ -1,5 +1,5 @@
 --TEST--
-Objects that are made, filled or bound by the back door are refused or harmless
+Objects built by reflection, unserialize or rebinding are refused or harmless
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

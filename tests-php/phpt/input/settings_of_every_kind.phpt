@@ -1,5 +1,5 @@
 --TEST--
-Whatever stands in INI, in the environment or in the file: PHP starts, says what is wrong and where, and keys can be made
+PHP starts with any setting, reports each invalid one with its place, and makes keys
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Every function may be called when the script is ending, whatever ended it: nothing crashes
+Every function can be called in every phase of a script's end without a crash
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-completed() gives the very objects that were handed out, once, and forgets dropped ones
+completed() returns the identical objects once and omits dropped ones
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Fibers wait side by side on the notifier, as an event loop has them
+Fibers wait concurrently on the notifier, as in an event loop
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-notifier() gives the same stream until it is closed, and then another one that works
+notifier() returns one stream until it is closed, then a new one
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

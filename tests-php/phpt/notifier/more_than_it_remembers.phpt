@@ -1,5 +1,5 @@
 --TEST--
-completed() misses none, however many were done since the last call
+completed() returns every future, for any number since the last call
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A program that reads from the notifier, or writes to it, does no harm
+Foreign reads from and writes to the notifier are harmless
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

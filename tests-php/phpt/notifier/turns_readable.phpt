@@ -1,5 +1,5 @@
 --TEST--
-The notifier turns readable when a future is done, and completed() drains it
+The notifier is readable when a future is done; completed() drains it
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-notifier(), completed() and status() take no arguments
+notifier(), completed() and status() refuse arguments
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

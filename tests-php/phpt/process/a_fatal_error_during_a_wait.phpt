@@ -1,5 +1,5 @@
 --TEST--
-A fatal error, the memory limit or exit() in a signal's handler during a wait ends PHP as it should
+A fatal error, the memory limit or exit() in a signal handler ends a waiting PHP
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-An exception that a signal's handler throws ends the wait, and the work goes on
+An exception from a signal handler ends the wait, and the job continues
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A signal's handler that runs during a wait may use Pillion itself, waits included
+A signal handler that runs during a wait can call Pillion, including wait()
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Shutdown functions, destructors and output handlers may still build, wait and look
+Shutdown functions, destructors and output handlers can build, wait and look up
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-The environment counts as it was at PHP's start: what putenv changes sets nothing, in a forked child neither
+The environment is read at PHP's start; putenv changes no setting, nor in a forked child
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

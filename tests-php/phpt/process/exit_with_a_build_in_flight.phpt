@@ -1,5 +1,5 @@
 --TEST--
-PHP ends at once with a build in flight, however it ends
+PHP ends at once with a build in flight, for every way to end
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A fork with jobs under way: the parent's go on, the child gets a fresh runtime at its first job
+A fork with running jobs: the parent's continue, the child starts a new runtime
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

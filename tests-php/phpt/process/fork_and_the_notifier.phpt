@@ -1,5 +1,5 @@
 --TEST--
-After a fork the notifier works in both, and neither hears of the other's futures
+After a fork, parent and child have notifiers of their own futures
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A fork before the first job: parent and child each have a runtime of their own
+After a fork before the first job, parent and child each start a runtime
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Log lines are text, JSON or logfmt, with events and fields that do not change
+Log lines are text, JSON or logfmt with stable events and fields
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Twenty forked children of a process with a runtime each build and end well
+Twenty forked children of a process with a runtime each build and exit with 0
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

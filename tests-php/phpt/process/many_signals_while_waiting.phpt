@@ -1,5 +1,5 @@
 --TEST--
-Signals without end don't shorten a wait, lengthen it or wear it out
+Continuous signals don't shorten, lengthen or break a wait
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A connection that has got the number of a closed standard error takes no log line; a file that was put there does
+A connection that reuses the number of standard error gets no log line; a file does
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A signal's handler runs while wait() and select() sleep, and the wait goes on
+Signal handlers run during wait() and select(), and the wait continues
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Nothing is ever printed to standard output; log lines go to standard error, or where pillion.log says
+Log lines go to standard error or pillion.log, never to standard output
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-PHP's time limit ends a wait, where it counts real time (ZTS); it never breaks one
+PHP's time limit ends a wait where it counts real time (ZTS), and never breaks one
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

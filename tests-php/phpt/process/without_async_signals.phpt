@@ -1,5 +1,5 @@
 --TEST--
-Without pcntl_async_signals a signal waits for its dispatch, and the wait for its future
+Without pcntl_async_signals a signal waits for its dispatch, and wait() for its future
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

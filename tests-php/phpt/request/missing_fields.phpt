@@ -1,5 +1,5 @@
 --TEST--
-What is missing in a request is told all at once, to people and to programs
+Missing fields are reported together, as text and as a list
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

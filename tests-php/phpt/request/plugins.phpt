@@ -1,5 +1,5 @@
 --TEST--
-Each plugin has a module_name and a tag, and each wrong one is named
+Each plugin has a module_name and a tag, and each invalid plugin is reported
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-All that is wrong with a request is told at once, nothing is sent, and no job begins
+All errors of a request are reported together; no request is sent and no job begins
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

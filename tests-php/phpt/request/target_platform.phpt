@@ -1,5 +1,5 @@
 --TEST--
-target_platform has an os and an arch; what is left out is this host's
+target_platform has an os and an arch, by default those of the host
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

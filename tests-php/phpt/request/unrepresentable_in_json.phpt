@@ -1,5 +1,5 @@
 --TEST--
-Values that JSON has not are refused wherever they stand, and nothing grows without bounds
+Values that JSON can't represent are refused at any depth, with bounded errors
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-camelCase names, unknown fields, references and null are taken as the real server takes them
+camelCase names, unknown fields, references and null are accepted as by the real server
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A script that ends at once has its envelopes sent; with Sentry away they wait for the next process
+Envelopes of a short script are sent; with Sentry down the next process sends them
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A bad value of any of Sentry's settings is told, has no secret in it, and switches Sentry off and nothing else
+An invalid Sentry setting is reported without secrets and disables Sentry only
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-capture() makes a whole envelope of an event
+capture() makes a complete envelope from an event
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-capture() takes an event whatever it holds: bad text is replaced, objects are named, what is too much is cut
+capture() accepts any content: invalid text is replaced, objects named, excess cut
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-What was given up is kept, listed without secrets, and can be replayed
+Dead letters are stored, listed without secrets, and can be replayed
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Words for off in SENTRY_DSN, no certificates on the machine, and settings that are wrong are known when PHP starts
+Off words in SENTRY_DSN, absent certificates and invalid settings are known at start
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-flush() never exceeds its timeout, and tells the truth
+flush() never exceeds its timeout and returns a correct result
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

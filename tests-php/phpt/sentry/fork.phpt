@@ -1,5 +1,5 @@
 --TEST--
-A forked child has an outbox of its own
+A forked child has its own outbox
 --EXTENSIONS--
 pcntl
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Neither status nor phpinfo, log, exception, list of dead letters nor the name of a file shows a key
+Keys never appear in status, phpinfo, log, exceptions, dead letters or file names
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Sentry's rate limits hold for all processes, are shown, and reported
+Sentry's rate limits apply to all processes, are shown, and are reported
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Each envelope that Sentry has taken is a line at info with its id; a command on the console prints none of it
+Each accepted envelope is an info line with its id, except in a console command
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Envelopes in no outbox file are counted as dropped and reported when their process ends; after kill -9 they are counted
+Envelopes without an outbox file count as dropped and are reported; kill -9 counts them
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

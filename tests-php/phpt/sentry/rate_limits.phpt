@@ -1,5 +1,5 @@
 --TEST--
-The rate limits of any project are returned
+rate_limits() returns the limits of any project
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

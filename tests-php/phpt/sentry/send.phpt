@@ -1,5 +1,5 @@
 --TEST--
-send() takes envelopes, and tells what it does not take
+send() accepts envelopes and reports refused ones
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

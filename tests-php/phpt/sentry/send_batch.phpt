@@ -1,5 +1,5 @@
 --TEST--
-send_batch() takes all envelopes or, where one is none, nothing
+send_batch() accepts all envelopes, or none if one is invalid
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-What was accepted is sent after kill -9 of its process, by another one
+Accepted envelopes of a process ended by kill -9 are sent by another process
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Without a project, switched off, or with a bad setting nothing is taken, and it is said
+Without a project, disabled or misconfigured, envelopes are refused with a reason
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

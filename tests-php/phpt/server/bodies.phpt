@@ -1,5 +1,5 @@
 --TEST--
-A server may answer with the binary itself, packed or not, under any content type
+A server can answer with the binary itself, compressed or not, under any content type
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A connection that breaks is tried anew; a server that is not there is told with its address
+A broken connection is retried; an unreachable server is reported with its address
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-The server's own word that a configuration does not build is final: BuildFailedException, asked once, for a tag that is not resolved twice
+A failed compilation is a final BuildFailedException; only an unknown tag is asked twice
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-The file of an answer is taken only where it is what it should be, and below velox.path_map
+A file named in an answer is accepted if it is valid and below velox.path_map
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-velox.retry.max_attempts says how often; 1 is never again
+velox.retry.max_attempts is the number of attempts; 1 disables retries
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

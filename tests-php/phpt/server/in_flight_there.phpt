@@ -1,5 +1,5 @@
 --TEST--
-409: the same build is in flight at the server, so the question is asked again until it is done
+409 means the build is in flight at the server: the request repeats until it is done
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Answers that no Velox server gives are final, and say which setting is probably wrong
+Answers of other servers are final and name the setting that is probably wrong
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Faults that may pass are retried, at most velox.retry.max_attempts times
+Transient faults are retried, at most velox.retry.max_attempts times
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-velox.path_map says where the server's files are on this machine
+velox.path_map maps the server's paths to paths on this machine
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

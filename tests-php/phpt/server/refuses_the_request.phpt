@@ -1,5 +1,5 @@
 --TEST--
-What the server finds wrong with a request is an InvalidRequestException too
+A request that the server refuses is an InvalidRequestException too
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

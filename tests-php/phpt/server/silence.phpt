@@ -1,5 +1,5 @@
 --TEST--
-A server that never answers holds a build until its time is over, and no longer
+A silent server holds a build until its timeout and no longer
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A wrong or missing token is told as such; the right one is sent
+A wrong or missing token is reported as such; the correct one is sent
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

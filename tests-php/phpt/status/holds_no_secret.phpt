@@ -1,5 +1,5 @@
 --TEST--
-Neither status() nor phpinfo nor an exception nor the log shows a secret
+Secrets never appear in status(), phpinfo, exceptions or the log
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

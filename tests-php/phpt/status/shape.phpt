@@ -1,5 +1,5 @@
 --TEST--
-status() tells everything for a health page, and starts nothing
+status() has every field of a health page and starts nothing
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

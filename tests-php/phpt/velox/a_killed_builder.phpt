@@ -1,5 +1,5 @@
 --TEST--
-A builder that is killed hands its flight to those who wait
+A subscriber takes over the flight of a killed builder
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

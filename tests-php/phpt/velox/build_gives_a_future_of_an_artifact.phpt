@@ -1,5 +1,5 @@
 --TEST--
-build() gives a future of an artifact, and the second time it is a hit
+build() returns a future of an artifact, and the second build is a hit
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-build()'s timeout is for this future alone; those who join with more time get the binary
+The timeout of build() applies to its own future; subscribers with more time succeed
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-builds() and status() tell of builds that any worker of the host has started
+builds() and status() list the builds of all workers of the host
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A cache directory that can't be written or made never fails a build; what needs it says so
+An unusable cache directory fails no build; calls that need the cache report it
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

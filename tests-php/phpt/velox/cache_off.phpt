@@ -1,5 +1,5 @@
 --TEST--
-With the cache switched off builds work, nothing is found, and each call that needs the cache says so
+With the cache disabled builds work, lookups miss, and cache functions report it
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-explain() says what a lookup would find and why, and counts as none
+explain() describes the result and reason of a lookup and is not counted as one
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-find() knows a binary by its key and by its request, and asks nobody
+find() looks up a binary by key or request without a request to the server
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-force_rebuild builds anew and replaces what was there; the old file can still be read by who has it open
+force_rebuild replaces the binary; open streams still read the old file
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

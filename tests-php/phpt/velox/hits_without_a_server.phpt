@@ -1,5 +1,5 @@
 --TEST--
-Hits work while the server is down, and where none is set; a miss says what is missing
+Hits need no server; a miss reports that it is unreachable or not set
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-key() is the Velox plugin's: order, case and blanks do not matter; race, debug, replaces and excludes do
+key() equals the Velox plugin's: order, case, blanks don't count; flags and modules do
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

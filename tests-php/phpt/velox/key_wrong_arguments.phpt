@@ -1,5 +1,5 @@
 --TEST--
-key(), explain(), find(), status() and build() refuse wrong arguments as PHP's own functions do
+key(), explain(), find(), status() and build() refuse wrong arguments as PHP does
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

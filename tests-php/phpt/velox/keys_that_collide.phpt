@@ -1,5 +1,5 @@
 --TEST--
-Two configurations that differ only in the case of letters share a key and never get each other's binary
+Two configurations that differ in case only share a key and never a binary
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

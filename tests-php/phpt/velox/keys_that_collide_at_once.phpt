@@ -1,5 +1,5 @@
 --TEST--
-Two configurations that share a key and are built at the same moment are both kept
+Concurrent builds of two configurations with the same key are both stored
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Each request of one build has its own line in the log, and durations have units
+Each request of one build has its own log line, and durations have units
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-velox.max_concurrent_builds holds for the whole host; the smallest that a living process asks for counts
+velox.max_concurrent_builds limits the host; the lowest value of a live process applies
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

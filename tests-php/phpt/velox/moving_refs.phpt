@@ -1,5 +1,5 @@
 --TEST--
-Refs that move are kept for velox.mutable_ttl, and not at all where that is 0
+Moving refs are cached for velox.mutable_ttl, and not at all with 0
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-All who wait for a build that fails get the same failure, of one flight
+All subscribers of a failed flight get the same failure
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

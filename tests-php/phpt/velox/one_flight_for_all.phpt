@@ -1,5 +1,5 @@
 --TEST--
-Twenty processes that ask for four configurations at once cause four builds, and everybody is served
+Twenty processes with four configurations cause four builds, and all get their binary
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-status() of a failed build says what went wrong
+status() of a failed build names the error
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

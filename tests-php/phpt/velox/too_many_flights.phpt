@@ -1,5 +1,5 @@
 --TEST--
-The queue of builds is bounded, and says so
+The build queue is bounded and refuses further builds with an exception
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A forked child has served nothing yet; neither has a preload script
+A forked child and a preload script have served no request
 --SKIPIF--
 <?php extension_loaded('pcntl') || die('skip pcntl');
 --FILE--

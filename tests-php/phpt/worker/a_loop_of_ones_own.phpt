@@ -1,5 +1,5 @@
 --TEST--
-request_begin() and request_end() tell of requests in a loop that nobody knows, and mistakes change nothing
+request_begin() and request_end() mark requests of any loop; mistakes are harmless
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

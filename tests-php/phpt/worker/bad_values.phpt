@@ -1,5 +1,5 @@
 --TEST--
-An invalid value of worker mode's settings is reported with location and expected values, and other settings apply
+An invalid worker mode setting is reported with place and expectation; others apply
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-The example of a leak is told by name, as the guide prints it
+examples/leak.php reports its leak by name, as printed in the guide
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Hooks run once after each request, in their order; one that throws or exits stops no other and is told
+Hooks run once after each request, in order; one that throws or exits stops no other
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

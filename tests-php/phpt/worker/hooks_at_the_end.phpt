@@ -1,5 +1,5 @@
 --TEST--
-After exit, an uncaught exception, a fatal error, a memory limit and a time limit hooks run as the last shutdown function
+After exit, exceptions, fatal errors and limits, hooks run as the last shutdown function
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Worker\leaks() names a leak of each kind within ten requests, with its place, and loading and filling once is none
+Worker\leaks() reports each kind of leak with its place within ten requests
 --SKIPIF--
 <?php extension_loaded('session') or die('skip no sessions');
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-Where PHP's memory runs out while the leak check looks, the script ends as it always does then
+At the memory limit inside the leak check, the script ends with the usual error
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-In a worker of RoadRunner a leak is named after the next request is asked for; what the loop itself holds is none
+In RoadRunner a leak is reported at the next request, and the loop's own values are not
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

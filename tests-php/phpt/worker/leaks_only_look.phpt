@@ -1,5 +1,5 @@
 --TEST--
-The leak check runs no code of the application's, holds nothing, and comes to an end with values of every kind
+The leak check runs no user code, holds no values, and terminates for all kinds of values
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

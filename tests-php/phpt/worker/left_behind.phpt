@@ -1,5 +1,5 @@
 --TEST--
-What a request changes and leaves is told once a name and counted each time; what the first one leaves is the application's
+Residue is logged once per name and counted each time, except the first request's
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-On the command line loop() calls its handler once; mistakes are told, and what the handler throws comes out
+On the command line loop() calls its handler once; mistakes are reported, exceptions pass
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

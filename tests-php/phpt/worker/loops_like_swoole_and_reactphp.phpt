@@ -1,5 +1,5 @@
 --TEST--
-Loops of others: callbacks, fibers, requests that never end themselves; each begin has one end, and mistakes change nothing
+In loops with callbacks, fibers or unended requests each begin has one end
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

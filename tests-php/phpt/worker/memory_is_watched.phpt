@@ -1,5 +1,5 @@
 --TEST--
-Worker\status() tells where the memory of a loop is going, and when PHP collects cycles for worker.gc
+Worker\status() reports memory growth and the cycle collection of worker.gc
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-mode() names the runtime, and the old switch has the last word on what a worker is
+mode() names the runtime, and the old switch overrides the detection of a worker
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-Of a request that leaves nothing behind nobody is told, and 100,000 of them, with others between, leave no memory behind
+A request without residue logs nothing, and 100,000 of them leave no memory
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A class Sentry\SentrySdk that gives anything but a hub, as a double may, stops no request
+A Sentry\SentrySdk that returns no hub, such as a test double, stops no request
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-umask, locale and environment are the process's: what a request leaves of them is told, and never put back
+Residue in umask, locale and environment is reported and never restored
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

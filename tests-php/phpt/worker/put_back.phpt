@@ -1,5 +1,5 @@
 --TEST--
-What pillion.worker_reset names is as it was before the request, however the request has changed it
+pillion.worker_reset restores its values for every way a request changes them
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

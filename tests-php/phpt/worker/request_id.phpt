@@ -1,5 +1,5 @@
 --TEST--
-request_id() is the one that came with the request, where it is fit, else one that is made
+request_id() is the valid id of the request, or else a generated one
 --ENV--
 HTTP_X_REQUEST_ID=
 --FILE--

@@ -1,5 +1,5 @@
 --TEST--
-In a loop the working directory, open buffers and what completed() would tell are reset by themselves
+A loop resets working directory, output buffers and completed() by default
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A request's scope is gone when it ends, values and their objects with it
+Values of a request's scope, with their objects, are freed at its end
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

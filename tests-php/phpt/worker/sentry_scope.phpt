@@ -1,5 +1,5 @@
 --TEST--
-What a request puts into the scope of Sentry's SDK is not seen in the next, in the SDK with contexts and in the one before
+Sentry SDK scope data of a request is absent from the next, with contexts or one hub
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

@@ -1,5 +1,5 @@
 --TEST--
-A session that a request leaves open is told; where it is reset, it is written and closed, and the next request does not go on with it
+An open session of a request is reported; a reset writes and closes it
 --SKIPIF--
 <?php extension_loaded('session') or die('skip no sessions');
 --FILE--

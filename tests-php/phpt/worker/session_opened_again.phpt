@@ -1,5 +1,5 @@
 --TEST--
-A session that opens again while it is reset is closed too; one that can't be closed is told, and keeps its id
+A session reopened during its reset is closed; one that can't close is reported
 --SKIPIF--
 <?php extension_loaded('session') or die('skip no sessions');
 --FILE--

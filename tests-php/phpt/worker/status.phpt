@@ -1,5 +1,5 @@
 --TEST--
-Worker\status() is a health answer, and a line in the log tells of each request
+Worker\status() reports health, and each request has a log line
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';

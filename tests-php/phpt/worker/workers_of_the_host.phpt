@@ -1,5 +1,5 @@
 --TEST--
-status()['workers'] shows all workers of the host, from any of them, and no dead ones
+status()['workers'] lists all live workers of the host, from any of them
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
