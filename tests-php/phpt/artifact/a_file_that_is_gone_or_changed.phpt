@@ -11,18 +11,18 @@ $artifact = Velox\build(request())->wait(30);
 $content = file_get_contents($artifact->path);
 var_dump($artifact->verify());
 
-// Tampered: the same size, another byte.
+// Altered: the same size, one byte differs.
 $tampered = $content;
 $tampered[1000] = $tampered[1000] === 'x' ? 'y' : 'x';
 file_put_contents($artifact->path, $tampered);
 var_dump($artifact->verify(), get_resource_type($artifact->open()));
 
-// Cut.
+// Truncated.
 file_put_contents($artifact->path, substr($content, 0, 1000));
 var_dump($artifact->verify());
 thrown(fn () => $artifact->open());
 
-// Gone: find() tells what the index knows, a build looks at the file.
+// Missing: find() reads the index, a build checks the file.
 $artifact = Velox\build(request(['force_rebuild' => true]))->wait(30);
 unlink($artifact->path);
 var_dump(null === Velox\find(request()), Velox\build(request())->wait(30)->cacheStatus);

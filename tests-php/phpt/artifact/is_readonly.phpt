@@ -27,7 +27,7 @@ $tries = [
 foreach ($tries as $try => $do) {
     $right = 0;
     foreach ($names as $name) {
-        // One that nothing was read from yet, and one that is filled.
+        // One artifact without and one with initialized properties.
         $fresh = Velox\find(request());
         $filled = Velox\find(request());
         $before = (array) $filled;

@@ -16,7 +16,7 @@ var_dump(@fwrite($stream, 'x'), $artifact->verify());
 $copy = fopen('php://memory', 'w+');
 rewind($stream);
 var_dump(stream_copy_to_stream($stream, $copy), $artifact->open() !== $stream);
-// Once open, it can be read to its end.
+// An open stream can be read to its end.
 $second = $artifact->open();
 Artifacts\forget($artifact->key);
 var_dump(hash('sha256', stream_get_contents($second)) === $artifact->sha256, file_exists($artifact->path));

@@ -11,10 +11,10 @@ $artifact = Velox\build(request())->wait(30);
 $untouched = Velox\find(request());
 Artifacts\forget($artifact->key);
 var_dump($untouched->key, $untouched->size, $untouched->sha256 === $artifact->sha256, $untouched->cacheStatus);
-// The configuration lay on the disk.
+// The configuration is stored on disk only.
 var_dump($untouched->config, $untouched->filename(), $untouched->verify());
 
-// Many of them cost what they cost, and no more.
+// Repeated reads don't accumulate memory.
 Velox\build(request())->wait(30);
 for ($round = 0; $round < 3; ++$round) {
     for ($i = 0; $i < 5_000; ++$i) {

@@ -9,7 +9,7 @@ use Pillion\Velox;
 
 Velox\build(request())->wait(30);
 $names = ['key', 'path', 'sha256', 'cacheStatus', 'size', 'createdAt', 'expiresAt', 'accessedAt', 'buildSeconds', 'config'];
-// Properties are made when they are read, so each way gets an artifact that nobody has touched.
+// Properties are initialized on the first read, so each way to read gets a new artifact.
 $ways = [
     'json_encode' => fn ($artifact) => json_decode(json_encode($artifact), true),
     'cast' => fn ($artifact) => (array) $artifact,

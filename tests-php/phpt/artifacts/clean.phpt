@@ -10,13 +10,13 @@ echo php('
     use Pillion\Artifacts;
     Artifacts\put("00000000000000aa", scratch("rr"), ["ttl" => 60])->wait(30);
     Artifacts\put("00000000000000ab", scratch("rr"))->wait(30);
-    // Expired this moment: whoever found it before may still be about to read it.
+    // Just expired: another process may be about to read it.
     $lately = Artifacts\put("00000000000000ac", scratch("rr"), ["ttl" => 0.2])->wait(30);
     until(fn () => null === Artifacts\find("00000000000000ac"));
     var_dump(Artifacts\clean()->wait(30)["expired_removed"], is_file($lately->path));
 ')['output'];
 
-// Two hours pass for the first one: on the disk, which is the truth, and for a new index.
+// The first entry becomes two hours older, on disk (authoritative) and therefore in a new index.
 $folder = scratch('state/.rr-cache/velox-binaries/00/00');
 $entry = json_decode(file_get_contents("$folder/00000000000000aa.json"), true);
 foreach (['created_at', 'expires_at'] as $name) {
@@ -29,7 +29,7 @@ echo php('
     until(fn () => null !== Artifacts\find("00000000000000ab"));
     $report = Artifacts\clean()->wait(30);
     echo json_encode(array_map(get_debug_type(...), $report)), "\n";
-    // The steward, which this process is, cleans too, and may have been faster.
+    // This process is the leader, which also cleans and may have removed the file already.
     until(fn () => 1 === Artifacts\stats()["evicted_expired"]);
     $report = Artifacts\clean()->wait(30);
     var_dump($report["expired_removed"], $report["lru_removed"], $report["entries_remaining"], $report["complete"]);

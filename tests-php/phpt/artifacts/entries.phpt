@@ -28,7 +28,7 @@ for ($after = null; $page = Artifacts\entries(10, $after); $after = end($page)->
     $found = [...$found ?? [], ...array_column($page, 'key')];
 }
 var_dump($seen, $found === $keys);
-// It need not be there itself.
+// The key itself need not exist.
 var_dump(count(Artifacts\entries(after: '0000000000000000')), Artifacts\entries(10, 'ffffffffffffffff'), count(Artifacts\entries(limit: 1)));
 var_dump(count(Artifacts\entries(10_000)), count(Artifacts\entries(100, null)));
 foreach ([0, -1, 10_001, PHP_INT_MAX, PHP_INT_MIN] as $limit) {

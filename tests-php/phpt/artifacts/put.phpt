@@ -18,19 +18,19 @@ var_dump($artifact->key, $artifact->size, $artifact->cacheStatus, $artifact->bui
 var_dump(round($artifact->expiresAt - $artifact->createdAt), $artifact->createdAt >= $before - 0.1);
 var_dump(json_encode($artifact->config), $artifact->filename(), is_executable($artifact->path));
 var_dump($artifact->sha256 === hash_file('sha256', $file), file_get_contents($artifact->path) === file_get_contents($file));
-// The file itself is left alone; what happens to it changes nothing.
+// put() leaves the source file alone, and later changes to it have no effect.
 file_put_contents($file, 'other');
 var_dump(Artifacts\find('00000000000000aa')->verify(), Artifacts\find('00000000000000aa')->cacheStatus);
 
-// Without a word: seven days, no configuration, and the last one stays.
+// Defaults: seven days, no configuration, and the last put() wins.
 $second = Artifacts\put('00000000000000aa', $file)->wait(30);
 var_dump(round($second->expiresAt - $second->createdAt), $second->config, $second->buildSeconds, $second->size);
-// Whoever has found the first one can still read it for a while.
+// A reader of the replaced binary has a grace period.
 var_dump(Artifacts\find('00000000000000aa')->size, file_exists($artifact->path), $artifact->verify());
-// Unless the first one shall.
+// Without replacement the first one wins.
 $third = Artifacts\put('00000000000000aa', a_file('third', 'a third one'), ['replace' => false])->wait(30);
 var_dump($third->size, Artifacts\find('00000000000000aa')->size);
-// Names in any order, as with every function.
+// Named arguments can be in any order.
 var_dump(Artifacts\put(meta: [], path: $file, key: '00000000000000ab')->wait(30)->key);
 ?>
 --EXPECT--

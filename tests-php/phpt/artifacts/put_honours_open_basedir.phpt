@@ -21,7 +21,7 @@ $ended = php('
             echo json_encode($e->violations()), "\n";
         }
     }
-    // What Pillion itself reads and writes is another matter.
+    // open_basedir does not apply to the files of Pillion itself.
     echo Artifacts\find("00000000000000aa")->verify() ? "whole" : "broken", "\n";
 ');
 echo preg_replace('/^\n?Warning: .*open_basedir restriction in effect.*\n/m', '', $ended['output']), $ended['errors'];

@@ -10,7 +10,7 @@ use Pillion\{Artifacts, Velox};
 $put = Artifacts\put(Velox\key(request()), a_file('rr'), ['config' => request()])->wait(30);
 var_dump(Velox\explain(request())['reason'], Velox\find(request())?->sha256 === $put->sha256);
 echo Velox\build(request())->wait(30)->cacheStatus, "\n";
-// Only what has the same configuration.
+// The configuration must be the same, not only the key.
 $lower = request(['plugins' => [['module_name' => 'github.com/acme/plugin', 'tag' => 'v1.0.0']]]);
 $upper = request(['plugins' => [['module_name' => 'github.com/Acme/plugin', 'tag' => 'v1.0.0']]]);
 Artifacts\put(Velox\key($lower), a_file('rr'), ['config' => $lower])->wait(30);

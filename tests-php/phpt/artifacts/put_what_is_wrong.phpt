@@ -29,7 +29,7 @@ foreach (['missing' => scratch('nothing'), 'a directory' => scratch(), 'a device
     echo $name, ': ';
     thrown(fn () => Artifacts\put('00000000000000aa', $path)->wait(30));
 }
-// Nobody writes to it: that must not hold a thread for ever.
+// A FIFO without a writer must not block a thread forever.
 exec('mkfifo ' . escapeshellarg(scratch('fifo')));
 echo 'a fifo: ';
 thrown(fn () => Artifacts\put('00000000000000aa', scratch('fifo'))->wait(10));

@@ -11,7 +11,7 @@ a_file('rr', 'one');
 var_dump(Artifacts\find('00000000000000aa'));
 echo php('echo Pillion\Artifacts\put("00000000000000aa", scratch("rr"), ["config" => ["from" => "another"]])->wait(30)->key, "\n";')['output'];
 var_dump(Artifacts\find('00000000000000aa')->config, Artifacts\find('00000000000000aa')->verify());
-// Also when what the processes share in memory is gone: the disk is the truth.
+// The disk is authoritative: binaries are found without the shared memory too.
 echo php('
     use Pillion\Artifacts;
     until(fn () => null !== Artifacts\find("00000000000000aa"));

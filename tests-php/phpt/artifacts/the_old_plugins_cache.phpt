@@ -22,12 +22,12 @@ $entry = fn (string $path, array $config, int $more = 0) => [
     'build_config' => $config,
 ];
 file_put_contents("$cache/index.json", json_encode(['version' => 1, 'entries' => [
-    // As the plugin wrote it: joined paths and the whole request.
+    // The form that the plugin wrote: joined paths and the whole request.
     '2eccb077c71e1f91' => ['key' => '2eccb077c71e1f91'] + $entry(
         "$cache/2e/cc/2eccb077c71e1f91.bin",
         request(['request_id' => 'abc', 'force_rebuild' => false]),
     ),
-    // As its page shows it: relative paths and a flat configuration.
+    // The form in the plugin's documentation: relative paths and a flat configuration.
     'aabb000000000001' => $entry('aa/bb/aabb000000000001.bin', [
         'rr_version' => 'v2025.1.2',
         'os' => 'linux',

@@ -38,11 +38,11 @@ $bad = [
     'worker_gc' => ['on'],
     'worker_max_memory' => ['plenty'],
 ];
-// Any text is a path for a cache directory; Sentry's and worker mode's have tests of their own; all others are here.
+// Any text is a valid cache directory; the settings of Sentry and of worker mode have their own tests.
 $ours = array_filter(array_keys(ini_get_all('pillion')), fn ($name) => !preg_match('/^pillion\.(sentry|worker)_/', $name));
 echo implode(' ', array_diff($ours, array_map(fn ($name) => "pillion.$name", array_keys($bad)))), "\n";
 
-// The names of what keeps working; each is called.
+// The capabilities that keep working; each is called.
 $code = '
     $problems = Pillion\status()["problems"];
     ob_start();

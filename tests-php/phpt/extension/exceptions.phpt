@@ -10,7 +10,7 @@ foreach ($all as $class) {
     printf("%s %s %s\n", implode(' ', Reflection::getModifierNames($class->getModifiers())), $class->getName(), $class->getParentClass()->getName());
 }
 thrown(fn () => new Pillion\Exception('x'));
-// Mocks and tests throw them as any other.
+// Mocks and tests can throw them.
 $made = new Pillion\BuildFailedException('mine', 7, new Exception('before'));
 var_dump($made->getMessage(), $made->getCode(), $made->getPrevious()->getMessage(), $made->logs(), $made->httpStatus());
 var_dump((new Pillion\InvalidRequestException())->violations());

@@ -10,7 +10,7 @@ function descriptors(): array
     return preg_grep('/socket|eventfd|eventpoll|own-/', array_map(fn ($fd) => (string) @readlink($fd), glob('/proc/self/fd/*')));
 }
 
-// The test runner's own are inherited.
+// The test runner's own descriptors are inherited.
 $inherited = var_export(descriptors(), true);
 $ended = php('
     $threads = count(glob("/proc/self/task/*"));

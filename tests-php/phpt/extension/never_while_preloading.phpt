@@ -6,7 +6,7 @@ require __DIR__ . '/../lib.inc';
 $velox = with_velox();
 
 if (!ZEND_THREAD_SAFE && !is_file('/usr/lib/php/20220829/opcache.so') && !extension_loaded('Zend OPcache')) {
-    // Preloading is opcache's; without it there is nothing to see.
+    // Preloading is part of opcache.
     exit("told: background work can't start from a preload script (opcache.preload)\nthreads: none\nMISS\n");
 }
 file_put_contents(scratch('preload.php'), '<?php

@@ -10,12 +10,12 @@ $files = [...glob("$root/*.md"), ...glob("$root/docs/*/*.md"), ...glob("$root/ph
 $blocks = 0;
 foreach ($files as $file) {
     $text = file_get_contents($file);
-    // In a doc comment each line begins with a star.
+    // In a doc comment each line begins with an asterisk.
     str_ends_with($file, '.php') && $text = preg_replace('/^ *\* ?/m', '', $text);
     preg_match_all('/^```php\n(.*?)^```/ms', $text, $found);
     foreach ($found[1] as $code) {
         ++$blocks;
-        // Whole files are shown too.
+        // Some blocks are whole files.
         $code = preg_replace('/^<\?php\n+(declare\(strict_types=1\);)?/', '', $code);
         try {
             eval("return;\n$code");

@@ -29,7 +29,7 @@ putenv('PILLION_VELOX_MAX_CONCURRENT_BUILDS=8');
 putenv('PILLION_TEST_URL=http://127.0.0.1:9002');
 echo "environment\n", php($code, ['config' => scratch('.rr.yaml')])['output'];
 echo "INI\n", php($code, ['config' => scratch('.rr.yaml'), 'velox_max_concurrent_builds' => 9])['output'];
-// An empty one says nothing.
+// An empty variable counts as unset.
 echo "empty\n", php($code, ['config' => scratch('.rr.yaml'), 'velox_max_concurrent_builds' => ''])['output'];
 ?>
 --EXPECTF--

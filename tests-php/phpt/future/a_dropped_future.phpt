@@ -3,7 +3,7 @@ A dropped future does not stop its build, and the binary is in the cache
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
-// Without log lines, which wait in memory for as long as their writer is busy.
+// Without log lines, which use memory while their writer is busy.
 $velox = with_velox(['delay_ms' => 200], ['log_level' => 'off']);
 
 use Pillion\Velox;
@@ -12,7 +12,7 @@ Velox\build(request());
 until(fn () => null !== Velox\find(request()));
 var_dump($velox->count('builds_finished'), Pillion\completed());
 
-// Neither futures nor results pile up.
+// Neither futures nor results accumulate.
 until(fn () => [] === Pillion\status()['runtime']['jobs']);
 for ($round = 0; $round < 3; ++$round) {
     for ($i = 0; $i < 2_000; ++$i) {

@@ -15,7 +15,7 @@ thrown(fn () => $future->wait(0));
 until(fn () => 0 === $velox->count('in_flight'));
 var_dump($velox->count('builds_cancelled'));
 
-// What has ended can't be cancelled.
+// A finished future can't be cancelled.
 $future = Velox\build(request_of('v2.0.0'));
 $future->wait(30);
 var_dump($future->cancel(), $future->state(), $future->wait()->cacheStatus);

@@ -26,7 +26,7 @@ while (count($left) > 1) {
 }
 ksort($seen);
 print_r($seen);
-// All that are done, in the order of the array; it takes nothing away.
+// Every done future is returned in the order of the array, again at each call.
 var_dump(array_keys(Pillion\select(array_reverse($futures, true), 0)));
 $futures['hangs']->cancel();
 var_dump(array_keys(Pillion\select($futures)));

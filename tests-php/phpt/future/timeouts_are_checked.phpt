@@ -13,7 +13,7 @@ thrown(fn () => Pillion\select([$future], -1));
 thrown(fn () => Pillion\Velox\build(request(), -1));
 $future->cancel();
 
-// Weak mode takes what can be a number, as PHP's own functions do.
+// Weak mode accepts numeric values, as PHP's own functions do.
 $future = Pillion\Velox\build(request(), '60');
 foreach ([INF, null, 1e300, '30', true, 30] as $right) {
     echo $future->wait($right)->key, "\n";

@@ -11,7 +11,7 @@ thrown(fn () => $future->wait(0.05));
 thrown(fn () => $future->wait(timeout: 0.05));
 var_dump($future->isDone());
 echo $future->wait(30.0)->key, "\n";
-// What is done needs no time.
+// A done future needs no time.
 echo $future->wait(0)->key, "\n";
 ?>
 --EXPECT--

@@ -34,7 +34,7 @@ $short($put([str_repeat('n', 5000) => 1]));
 $short($put(['config' => array_fill(0, 200, NAN)]));
 $short($put(range(0, 100_000)));
 var_dump(Pillion\Artifacts\find('2eccb077c71e1f91'));
-// The longest that is taken is there for a process that has only the disk.
+// A process without the index reads the longest accepted configuration from disk.
 echo Pillion\Artifacts\put('2eccb077c71e1f91', $file, ['config' => ['x' => str_repeat('x', (1 << 20) - 5000)]])->wait(30)->size, "\n";
 echo php(
     'Pillion\Artifacts\clean()->wait(30); echo strlen(Pillion\Artifacts\find("2eccb077c71e1f91")->config["x"]), "\n";',

@@ -6,13 +6,13 @@ require __DIR__ . '/../lib.inc';
 require __DIR__ . '/values.inc';
 with_velox(settings: ['velox_build_timeout' => '20s']);
 
-/** The longest that a call may take, in seconds: not a speed, but the sign of something without bound. */
+/** Seconds that one call may take: not a speed goal, but a sign of unbounded work. */
 const LONGEST = 10.0;
 
 $future = Pillion\Velox\build(request());
 $artifact = $future->wait(30);
 set_error_handler(function (int $level, string $message): bool {
-    // What PHP itself says of null and of floats that lose digits; open_basedir is not set here.
+    // PHP's own deprecations of null and of floats that lose digits; open_basedir is not set here.
     if (E_DEPRECATED !== $level) {
         echo "error $level: $message\n";
     }
@@ -20,11 +20,11 @@ set_error_handler(function (int $level, string $message): bool {
     return true;
 });
 
-// Only what stands in the code decides about the mode.
+// The mode depends on the calling file only.
 eval('function weak(callable $call, array $arguments): mixed { return $call(...$arguments); }');
 eval('declare(strict_types=1); function strict(callable $call, array $arguments): mixed { return $call(...$arguments); }');
 
-/** What a caller would pass, by the parameter's name; else something of its type. */
+/** A typical argument by the parameter's name, else by its type. */
 $good = [
     'request' => fn () => request(),
     'requestOrKey' => fn () => request(),
@@ -62,7 +62,7 @@ function some(ReflectionParameter $parameter): mixed
     };
 }
 
-/** Whether a strict call takes the value; what the function then says of it is another matter. */
+/** Whether a strict call accepts the value's type; the function can still refuse the value. */
 function is_of(mixed $value, ?ReflectionType $type): bool
 {
     if (null === $type) {
@@ -114,10 +114,10 @@ foreach ($extension->getClasses() as $class) {
 
 $count = $done = $slowest = 0;
 foreach ($calls as $name => [$call, $reflection]) {
-    // A closure of PHP's own checks as PHP does; what is ours is called directly.
+    // A closure over the function checks arguments as PHP does; Pillion's functions are called directly.
     $modes = str_starts_with($name, 'new ') ? ['weak'] : ['weak', 'strict'];
     $parameters = $reflection->getParameters();
-    // One position more than there are.
+    // One position beyond the last parameter.
     for ($position = 0; $position <= count($parameters); ++$position) {
         foreach (values() as $label => $make) {
             foreach ($modes as $mode) {
@@ -127,7 +127,7 @@ foreach ($calls as $name => [$call, $reflection]) {
                 }
                 $value = $make();
                 $arguments[$position] = $value;
-                // By reference, as `$array[] = &$x` leaves it.
+                // A reference, as `$array[] = &$x` creates it.
                 $arguments[$position] = &$value;
                 $begun = microtime(true);
                 $what = "$name, $mode, argument $position is $label";
@@ -143,7 +143,7 @@ foreach ($calls as $name => [$call, $reflection]) {
                         printf("%s: a message of %d bytes\n", $what, strlen($thrown->getMessage()));
                     }
                 } catch (Throwable $thrown) {
-                    // PHP's own, of a generator or a closure say, can't come from us.
+                    // PHP's own, of a generator or a closure for example, are not Pillion's.
                     printf("%s: %s: %s\n", $what, $thrown::class, $thrown->getMessage());
                 }
                 if (isset($parameters[$position])) {
@@ -169,7 +169,7 @@ foreach ($calls as $name => [$call, $reflection]) {
 }
 var_dump(count($calls) >= 25, $count > 8_000, $done > 500);
 
-// Nothing of it stays behind, and the process does what it did before.
+// Afterwards nothing remains, and the process works as before.
 preg_match('/VmHWM:\s+(\d+)/', file_get_contents('/proc/self/status'), $found);
 var_dump($found[1] < 300_000 ?: $found[1]);
 Pillion\completed();

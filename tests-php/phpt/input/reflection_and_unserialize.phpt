@@ -9,7 +9,7 @@ $future = Pillion\Velox\build(request());
 $artifact = $future->wait(30);
 $before = var_export($artifact, true);
 
-// What is no exception, can't be made at all; what is thrown is PHP's own.
+// Classes other than exceptions can't be instantiated; PHP's own Error is thrown.
 $count = 0;
 $refused = function (callable $call, string $what) use (&$count): void {
     try {
@@ -60,7 +60,7 @@ $refused(function () use ($artifact) { foreach ($artifact as $name => &$value) {
 $refused(fn () => $artifact->config['os'] = 'plan9', 'an element of config');
 var_dump($count, $before === var_export($artifact, true));
 
-// Exceptions are open to all that: what is wrong in them counts as absent.
+// Exceptions can be built this way: invalid properties count as absent.
 $object = fn (string $class, array $properties) => unserialize(sprintf(
     'O:%d:"%s":%d:{%s}',
     strlen($class),
@@ -78,7 +78,7 @@ var_dump($bare->logs(), $bare->httpStatus(), $bare->getMessage());
 $made = serialize(new Pillion\RemoteException('there and back', 7));
 thrown(fn () => throw unserialize($made));
 
-// Containers that look at objects from the side.
+// Containers that inspect or clone objects indirectly.
 var_dump(count((array) $future), count(get_mangled_object_vars($artifact)), iterator_count(new ArrayIterator((array) $artifact)));
 $map = new WeakMap();
 $map[$future] = $artifact;

@@ -45,7 +45,7 @@ $check = function (string $what, array $ended) use (&$seen): void {
         printf("%s: key %s, errors %s, password %s, %d bytes of --ri\n", $what, $key, $fine ? 'fine' : 'long', $leaks ? 'told' : 'kept', $length);
     }
     foreach ($problems as $problem) {
-        // The place: a setting with where it was set, or the file's line.
+        // The place: a setting with its source, or the line of the file.
         if (!preg_match('/^(pillion\.\w+ \(INI\)|[A-Z_]+ \(environment\)|[\w.]+ in \S+ line \d+|\S+ line \d+|\S+\.yaml|\S+\/etc\/passwd|\/etc\/passwd|pillion\.\w+)/', $problem) || strlen($problem) > 4096) {
             printf("%s: %.300s\n", $what, $problem);
         }
@@ -61,7 +61,7 @@ $finish = function () use (&$started, $check): void {
 };
 foreach ($values as $at => $value) {
     $what = substr((string) json_encode($value, JSON_INVALID_UTF8_SUBSTITUTE), 0, 40);
-    // A quote ends PHP's own; what is left is set everywhere at once, in parts, so that one does not hide others and the system takes the command.
+    // A quote ends PHP's value. The rest is set everywhere, in parts: the command stays short, and errors stay visible.
     $ini = array_fill_keys($names, strtr($value, ['"' => '', '${' => '$', "\xff\xfe\xfd" => "\xff"]));
     foreach (array_chunk($ini, 14, true) as $half => $settings) {
         $started[] = ["INI $half: $what", php_start($code, $settings + $own)];
@@ -93,7 +93,7 @@ foreach ([
     $check("file: $what", php($code, ['config' => scratch('file.yaml')] + $own));
 }
 exec('mkfifo ' . escapeshellarg(scratch('fifo.yaml')));
-// Neither a password in a broken address nor the content of a file that is named by mistake is ever shown.
+// Neither a password in an invalid address nor the content of a wrongly named file is shown.
 foreach (['http://user:hunter2@', 'ftp://user:hunter2@h', 'http://user:hunter2@h:99999', 'http://user:hunter2@h/ x', 'http:/user:hunter2@h', 'user:hunter2@h'] as $url) {
     $check("address $url", php($code, ['velox_server_url' => $url] + $own));
     $check("token $url", php($code, ['velox_auth_token' => "$url hunter2"] + $own));

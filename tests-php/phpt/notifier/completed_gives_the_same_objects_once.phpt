@@ -14,14 +14,14 @@ $kept = Velox\build(request_of('v1.0.0'));
 $kept->wait(30);
 var_dump(completed(1) === [$kept], Pillion\completed());
 
-// Whether somebody has waited or selected makes no difference.
+// Earlier calls of wait() and select() make no difference.
 $futures = [Velox\build(request_of('v3.0.0')), Velox\build(request_of('v4.0.0'))];
 for ($left = $futures; $left; $left = array_diff_key($left, Pillion\select($left, 30)));
 $completed = completed(2);
 usort($completed, fn ($a, $b) => $a->id() <=> $b->id());
 var_dump($completed === $futures);
 
-// A hit is among them too, and so is a cancelled one.
+// Hits and cancelled futures are included.
 $hit = Velox\build(request_of('v1.0.0'));
 $cancelled = Velox\build(request_of('v5.0.0', ['force_rebuild' => true]));
 $cancelled->cancel();

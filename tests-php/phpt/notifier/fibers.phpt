@@ -14,7 +14,7 @@ use Pillion\{Future, Velox};
 
 final class Loop
 {
-    /** @var array<string, Fiber> by the id of the future that each waits for */
+    /** @var array<string, Fiber> by the id of the future that the fiber waits for */
     private array $waiting = [];
 
     public function start(callable $do): void
@@ -41,7 +41,7 @@ final class Loop
     }
 }
 
-/** What an adapter for Revolt does, in one line. */
+/** The body of an adapter for Revolt. */
 function await(Future $future): mixed
 {
     Fiber::suspend($future);
@@ -55,7 +55,7 @@ foreach (['v1.0.0', 'v2.0.0', 'v3.0.0'] as $tag) {
         try {
             $artifact = await(Velox\build(request_of($tag)));
             echo "$tag $artifact->cacheStatus\n";
-            // A second one from the same fiber: a hit, which is told as well.
+            // A second build in the same fiber: a hit, which is notified as well.
             $artifact = await(Velox\build(request_of($tag)));
             echo "$tag $artifact->cacheStatus\n";
             $velox->release('v1');
@@ -67,7 +67,7 @@ foreach (['v1.0.0', 'v2.0.0', 'v3.0.0'] as $tag) {
 }
 $loop->run();
 
-// A plain wait() inside of a fiber is a wait as any other.
+// wait() works inside a fiber too.
 $fiber = new Fiber(fn () => Velox\build(request_of('v4.0.0'))->wait(30)->cacheStatus);
 $fiber->start();
 echo $fiber->getReturn(), "\n";

@@ -14,14 +14,14 @@ var_dump($second === $first, $second === Pillion\notifier(), feof($second));
 $future = Pillion\Velox\build(request());
 var_dump(readable($second, 30), completed(1) === [$future]);
 
-// Closed while a build is in flight: nobody is told, nothing is lost.
+// Closed with a build in flight: there is no notification, and nothing is lost.
 $future = Pillion\Velox\build(request_of('v1.0.0'));
 fclose($second);
 unset($second);
 $future->wait(30);
 var_dump(completed(1) === [$future]);
 
-// Dropped without a word, and asked for again.
+// Dropped without fclose(), then requested again.
 Pillion\notifier();
 $third = Pillion\notifier();
 $future = Pillion\Velox\build(request_of('v2.0.0'));

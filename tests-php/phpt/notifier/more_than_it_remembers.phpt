@@ -16,7 +16,7 @@ var_dump(readable($notifier, 30));
 $completed = Pillion\completed();
 usort($completed, fn ($a, $b) => (int) $a->id() <=> (int) $b->id());
 var_dump($completed === $futures, Pillion\completed(), readable($notifier, 0));
-// Once more, with half of them dropped. Those that were told before are still in hand, and told no more.
+// Again, with half of them dropped. Futures returned before are still referenced and not returned again.
 $futures = [];
 for ($i = 0; $i < 5_000; ++$i) {
     $future = Pillion\Velox\build(request());

@@ -13,7 +13,7 @@ var_dump(false !== @fwrite($notifier, str_repeat('x', 100)));
 $future = Pillion\Velox\build(request());
 var_dump(readable($notifier, 30), '' !== fread($notifier, 100), completed(1) === [$future]);
 
-// What it read does not lose what comes next.
+// A consumed notification does not suppress the next one.
 $future = Pillion\Velox\build(request_of('v1.0.0'));
 var_dump(readable($notifier, 30), completed(1) === [$future]);
 ?>

@@ -10,11 +10,11 @@ var_dump(get_resource_type($notifier), readable($notifier, 0), Pillion\completed
 
 $future = Pillion\Velox\build(request());
 var_dump(readable($notifier, 30), $future->isDone());
-// It stays so until it is drained.
+// It stays readable until it is drained.
 var_dump(readable($notifier, 0));
 var_dump(Pillion\completed() === [$future], readable($notifier, 0), Pillion\completed());
 
-// A hit is done at once, and told all the same.
+// A hit is done at once and notified as well.
 $hit = Pillion\Velox\build(request());
 var_dump(readable($notifier, 30), Pillion\completed() === [$hit]);
 ?>

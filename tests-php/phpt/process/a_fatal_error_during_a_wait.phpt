@@ -14,7 +14,7 @@ $handlers = [
 $waits = [
     '$future->wait();',
     'Pillion\select([$future]);',
-    // What a jump leaves behind must not matter.
+    // State that the longjmp skips must not matter.
     'Pillion\select(array_map(fn () => Pillion\Velox\build(request_of("v1.0.0")), range(1, 50)));',
 ];
 $started = [];

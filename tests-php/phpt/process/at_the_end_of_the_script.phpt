@@ -27,7 +27,7 @@ $ended = php('
         echo "shutdown ", Velox\build(request_of("v1.0.0"))->wait(30)->cacheStatus, "\n";
     });
     ob_start(fn ($text) => $text . "handler " . Velox\find(request_of("v1.0.0"))?->cacheStatus . "\n");
-    // A cycle that only the end breaks.
+    // A cycle that is destroyed at the end only.
     $cycle = new stdClass();
     $cycle->self = $cycle;
     $cycle->future = Velox\build(request_of("v3.0.0"));

@@ -34,7 +34,7 @@ if (0 === $child = pcntl_fork()) {
 pcntl_waitpid($child, $status);
 $told = told();
 print_r($told);
-// What it was made from is all that decides: a program that starts now has them.
+// Only the initial environment counts: a new program starts with these variables.
 echo php('echo Pillion\Worker\mode(), " ", json_encode(Pillion\Worker\status()["worker_mode"]);')['output'], "\n";
 ?>
 --EXPECT--

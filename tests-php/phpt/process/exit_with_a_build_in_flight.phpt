@@ -21,9 +21,9 @@ foreach ($ends as $name => $code) {
         $future = Pillion\Velox\build(request());
         until(fn () => "running" === $future->state());
     ' . $code);
-    // shutdown_timeout is 2 s, and far from needed.
+    // shutdown_timeout is 2 s, and the end is much faster.
     printf("%s: %s %s %s\n", $name, json_encode($ended['exit']), json_encode($ended['signal']), json_encode($ended['seconds'] < 10));
-    // The server's build has ended with its client.
+    // The server ends the build when its client disconnects.
     until(fn () => 0 === $velox->count('in_flight'));
 }
 ?>

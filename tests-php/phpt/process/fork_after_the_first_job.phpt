@@ -14,12 +14,12 @@ until(fn () => 1 === $velox->count('in_flight'));
 
 $child = pcntl_fork();
 if (0 === $child) {
-    // What was done before is known here too; what was open is the parent's.
+    // Results from before the fork are available here too; open jobs are the parent's.
     echo $done->state(), ' ', $done->wait(0)->config['plugins'][0]['tag'], "\n";
     thrown(fn () => $open->wait(5));
     thrown(fn () => Pillion\select([$open], 5));
     var_dump($open->isDone(), $open->cancel(), Pillion\completed());
-    // What the child asks for, it gets.
+    // The child's own builds work.
     echo Velox\build(request_of('v2.0.0'))->wait(30)->config['plugins'][0]['tag'], "\n";
     var_dump(count(Pillion\status()['host']['workers']));
     unset($open);

@@ -14,7 +14,7 @@ $child = pcntl_fork();
 if (0 === $child) {
     $future = Velox\build(request_of('v2.0.0'));
     $right = Pillion\notifier() === $notifier && readable($notifier, 30) && completed(1) === [$future];
-    // The parent's end makes no noise here.
+    // The end of the parent's build does not notify the child.
     until(fn () => null !== Velox\find(request_of('v1.0.0')));
     exit($right && !readable($notifier, 0.3) && [] === Pillion\completed() ? 11 : 12);
 }

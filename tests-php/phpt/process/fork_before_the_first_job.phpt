@@ -16,7 +16,7 @@ if (0 === $child) {
 }
 pcntl_waitpid($child, $status);
 var_dump(pcntl_wifexited($status), pcntl_wexitstatus($status), $artifact->config['plugins'][0]['tag']);
-// What the child has built, the parent finds.
+// The parent finds the child's binary.
 var_dump(Velox\find(request_of('v2.0.0'))->size > 0, $velox->count('builds_started'));
 ?>
 --EXPECT--

@@ -12,7 +12,7 @@ $children = [];
 for ($i = 0; $i < 20; ++$i) {
     $children[] = $child = pcntl_fork();
     if (0 === $child) {
-        // Four configurations for twenty: the others join.
+        // Four configurations for twenty processes: the others join.
         $artifact = Velox\build(request_of('v1.0.' . $i % 4))->wait(50);
         exit($artifact->config['plugins'][0]['tag'] === 'v1.0.' . $i % 4 && $artifact->verify() ? 0 : 1);
     }

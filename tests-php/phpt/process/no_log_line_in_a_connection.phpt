@@ -10,10 +10,10 @@ $code = '
     [$connection, $peer] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
     echo substr(readlink("/proc/self/fd/2"), 0, 6), "\n";
     Pillion\Artifacts\clean()->wait(30);
-    // Lines have a thread of their own.
+    // A thread writes the lines asynchronously.
     usleep(200_000);
     fclose($connection);
-    // All that was ever written to it.
+    // Everything that was written to it.
     var_dump(stream_get_contents($peer));
     $file = fopen($log = $_SERVER["argv"][0] . ".log", "a");
     Pillion\Artifacts\clean()->wait(30);

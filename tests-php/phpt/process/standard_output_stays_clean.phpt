@@ -21,7 +21,7 @@ var_dump($ended['output'], $ended['errors']);
 $log = a_file('own.log', '');
 $ended = php($code, ['log' => $log]);
 var_dump($ended['output'], $ended['errors'], str_contains(file_get_contents($log), 'build request received'));
-// PHP's own log: standard error too, on the console.
+// PHP's own log: on the console standard error too.
 $ended = php($code, ['log' => 'php'], ['-d', 'error_log=' . scratch('php.log'), '-d', 'log_errors=1']);
 var_dump($ended['output'], $ended['errors'], str_contains(file_get_contents(scratch('php.log')), 'build request received'));
 ?>

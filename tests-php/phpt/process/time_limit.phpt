@@ -15,7 +15,7 @@ $ended = php('
         echo "the wait ended by itself\n";
     }
 ');
-// Without ZTS the limit counts time on the processor, and a sleeping wait takes none.
+// Without ZTS the limit counts processor time, and a sleeping wait uses none.
 $expected = ZEND_THREAD_SAFE
     ? "/Maximum execution time of 1(\+0)? seconds? exceeded.*\nshutdown\n$/s"
     : "/^the wait ended by itself\nshutdown\n$/";

@@ -8,7 +8,7 @@ without_velox();
 $thrown = caught(fn () => Pillion\Velox\build([]));
 var_dump($thrown::class, $thrown->getCode(), $thrown->getMessage());
 print_r($thrown->violations());
-// The same for all who take a request.
+// The same for every function that takes a request.
 foreach (['find', 'key', 'explain'] as $function) {
     thrown(fn () => "Pillion\\Velox\\$function"(['plugins' => [['tag' => 'v1.0.0']]]));
 }

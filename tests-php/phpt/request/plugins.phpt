@@ -10,7 +10,7 @@ $wrong(null);
 $wrong([]);
 $wrong('http');
 $wrong(['http' => ['module_name' => 'm', 'tag' => 'v1.0.0']]);
-// What array_filter() leaves behind.
+// Gaps in the indices, as array_filter() leaves them.
 $wrong([1 => ['module_name' => 'm', 'tag' => 'v1.0.0']]);
 $wrong([['module_name' => 'm', 'tag' => 'v1.0.0'], 5, 'http', [], ['module_name' => 'm']]);
 $wrong([['module_name' => ' ', 'tag' => '']]);

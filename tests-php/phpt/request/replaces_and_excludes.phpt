@@ -15,7 +15,7 @@ $right = request([
     'excludes' => [['module' => 'github.com/c/d', 'version' => 'v1.0.0']],
 ]);
 var_dump(strlen(Pillion\Velox\key($right)));
-// None of them is as good as no such field.
+// An empty list equals an absent field.
 var_dump(Pillion\Velox\key(request(['replaces' => [], 'excludes' => null])));
 ?>
 --EXPECT--

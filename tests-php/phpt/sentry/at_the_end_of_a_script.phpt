@@ -3,7 +3,7 @@ Envelopes of a short script are sent; with Sentry down the next process sends th
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
-// Long enough for a machine that does much else; it is not waited for longer than there is anything to send.
+// Long enough for a busy machine; the wait ends as soon as everything is sent.
 $sentry = with_sentry(['shutdown_timeout' => '8s']);
 
 $ended = php('for ($n = 1; $n <= 50; ++$n) Pillion\Sentry\send(event($n)); exit(3);');

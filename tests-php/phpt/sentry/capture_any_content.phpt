@@ -60,7 +60,7 @@ foreach ($seen as $event) {
 }
 var_dump(count($seen) === count($captured));
 
-// PHP code of an object ends the script.
+// Code of an object that calls exit() ends the script.
 $ended = php('
     register_shutdown_function(fn () => print(json_encode(Pillion\Sentry\capture(["message" => "after"]) !== null)));
     Pillion\Sentry\capture(["x" => new class implements JsonSerializable { public function jsonSerialize(): mixed { exit("ended "); } }]);

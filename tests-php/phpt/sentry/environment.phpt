@@ -11,7 +11,7 @@ foreach (['null', '(null)', 'false', '(empty)', ''] as $word) {
     echo php($code, ['sentry_dsn' => ''])['output'];
 }
 putenv('SENTRY_DSN');
-// The project is reached by http.
+// The project's URL uses http.
 putenv('SSL_CERT_FILE=/nonexistent.pem');
 putenv('SSL_CERT_DIR=/nonexistent');
 echo php('var_dump(Pillion\Sentry\send(event(2)), Pillion\Sentry\flush(30));')['output'];
@@ -24,7 +24,7 @@ echo $wrong(['sentry_transport_ca_file' => '/nonexistent.pem']);
 echo $wrong(['sentry_transport_ca_file' => __FILE__]) === str_replace('{file}', __FILE__, "Pillion\ConfigException(100): pillion.sentry_transport_ca_file (INI): found \"{file}\" (no certificate); expected a PEM file with CERTIFICATE blocks that PHP's user can read\n") ? "as expected\n" : 'not as expected';
 echo $wrong(['sentry_transport_proxy_auth' => 's3cret']);
 
-// Without quotes, PHP hands over an empty text.
+// Without quotes, PHP passes an empty text.
 $log = scratch('off.log');
 touch($log);
 php('Pillion\Sentry\send(event(4)); Pillion\Sentry\flush(30);', ['log' => $log], ['-d', 'pillion.log_level=off']);

@@ -15,8 +15,8 @@ $sentry = with_sentry([
 use Pillion\Sentry;
 
 $address = parse_url('tcp://' . getenv('PILLION_TEST_SENTRY'), PHP_URL_PORT);
-// Delivered, refused, silenced; given up: broken off; too old: refused by the system, no TLS, no such host.
-// (A connection that was kept is broken off once without a try.)
+// Delivered, refused, rate limited; dead: broken off, too old, refused by the system, no TLS, no such host.
+// (A reused connection that breaks is retried once and counts as no attempt.)
 $sentry->behave(['status' => 200, 'times' => 1], ['status' => 403, 'times' => 1], ['delivery' => ['drop_at' => 0], 'times' => 3]);
 foreach ([1, 2, 3] as $number) {
     Sentry\send(event($number));
@@ -37,7 +37,7 @@ foreach (['ftp://geheim4717@host/1', 'http://geheim4718@', 'http://geheim4719@ho
     $inside = '{"dsn":' . json_encode($wrong) . "}\n{\"type\":\"event\"}\n{}";
     $told['exception of a header'][] = (string) caught(fn () => Sentry\send($inside));
 }
-// A trace tells the arguments, which are the caller's own.
+// A trace contains the arguments of the caller.
 $told = array_map(fn ($texts) => preg_replace('/^#\d.*$/m', '', implode("\n", $texts)), $told);
 $told['status'] = json_encode(Pillion\status());
 $told['Sentry\status'] = json_encode(Sentry\status());
@@ -50,7 +50,7 @@ $told['log'] = file_get_contents(scratch('log'));
 $names = $open = [];
 foreach (new RecursiveIteratorIterator(new RecursiveDirectoryIterator(scratch(), FilesystemIterator::SKIP_DOTS)) as $path => $file) {
     $names[] = $path;
-    // What holds a key is closed to strangers.
+    // Files with a key are readable by their user only.
     if ($file->getPerms() & 0o077 && str_contains((string) file_get_contents($path), 'geheim') && !str_contains($path, '/code-') && !str_ends_with($path, '.ini')) {
         $open[] = $path;
     }

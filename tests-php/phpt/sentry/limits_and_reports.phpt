@@ -10,7 +10,7 @@ use Pillion\Sentry;
 $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:transaction:key, 2700:default;error:organization']]]);
 Sentry\send(event(1));
 var_dump(Sentry\flush(30));
-// Another process knows it.
+// Another process sees the limit.
 php('var_dump(Pillion\Sentry\send(event(2)), Pillion\Sentry\flush(30));');
 var_dump(Sentry\send(event(3)), Sentry\flush(30));
 Sentry\send("{}\n{\"type\":\"session\"}\n{}");

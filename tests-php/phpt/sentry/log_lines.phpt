@@ -15,7 +15,7 @@ file_put_contents($log, '');
 php($code, ['log' => $log, 'sentry_logging_level' => 'warn']);
 var_dump(str_contains(file_get_contents($log), 'Event sent'));
 
-// Standard error, where nobody has set anything.
+// The default destination: standard error.
 $cron = php($code, ['log' => '']);
 var_dump(strlen($cron['output']), $cron['errors']);
 $asked = php($code, ['log' => '', 'log_level' => 'info']);

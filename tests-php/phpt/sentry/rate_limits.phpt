@@ -16,7 +16,7 @@ ksort($limits);
 foreach ($limits as $category => $seconds) {
     echo $category, ' ', is_float($seconds) ? round($seconds / 60) : gettype($seconds), " min\n";
 }
-// The configured one is another.
+// The configured project is a different one.
 var_dump(Sentry\rate_limits(), Sentry\rate_limits($sentry->dsn(1)));
 try {
     Sentry\rate_limits('https://nobody');

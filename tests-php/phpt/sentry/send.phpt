@@ -17,7 +17,7 @@ foreach ($seen as $one) {
     echo $one['path'], ' ', $one['encoding'], ' ', json_encode($one['error']), ' ', json_encode($one['items']), "\n";
 }
 var_dump(1 === preg_match('/^Sentry sentry_version=7, sentry_client=pillion\/[\d.]+, sentry_key=0123456789abcdef$/', $seen[0]['auth']));
-// Without items there is nothing to send.
+// An envelope without items is not sent.
 var_dump(Sentry\send('{}'), Sentry\send("{}\n"));
 foreach (['', 'x', "{}\n{}\n{}", "{}\n{\"type\":5}\n{}", "{}\n{\"type\":\"event\",\"length\":3}\n{}", "\xff\xfe\n\n"] as $wrong) {
     thrown(fn () => Sentry\send($wrong));
@@ -27,7 +27,7 @@ foreach (['https://s3cret@host', 's3cret@host/1', "https://s3cret@host/1\n", "\x
 }
 thrown(fn () => Sentry\send());
 thrown(fn () => Sentry\send([]));
-// An empty DSN names no project, and the next one counts; a nested one is none, and a value is no key.
+// An empty DSN names no project, and the next one applies; a nested one is ignored, and a value is no key.
 $header = '{"trace":{"environment":"dsn","dsn":"https://k@nowhere.invalid/9"},"dsn":"%s"}';
 var_dump(Sentry\send(event(4), ''));
 foreach (['', $sentry->dsn(7)] as $dsn) {

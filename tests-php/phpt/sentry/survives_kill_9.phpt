@@ -7,10 +7,10 @@ $sentry = with_sentry(['sentry_queue_buffer_size' => 100000, 'sentry_transport_t
 
 use Pillion\Sentry;
 
-// The first ones get no answer, before the process is dead or after it.
+// The first requests get no response, neither before nor after the kill.
 $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 4], ['delay_ms' => 1]);
 $victim = php_start('
-    // One byte for each, so that no moment of its own death can make the number wrong.
+    // One byte for each event, so that a kill at any moment leaves a correct count.
     $accepted = fopen(scratch("accepted"), "ab");
     for ($n = 1; $n <= 5000; ++$n) {
         Pillion\Sentry\send(event($n, str_repeat("x", $n % 5000))) && fwrite($accepted, "x");
@@ -32,11 +32,11 @@ Sentry\send(event(900000));
 until(fn () => count(array_unique($sentry->events())) > $accepted);
 var_dump(Sentry\flush(30));
 $events = array_values(array_unique($sentry->events()));
-// Requests under way at the same time may overtake each other.
+// Concurrent requests can arrive out of order.
 sort($events);
-// One more may have been accepted than the file tells.
+// One more event than the file counts may have been accepted.
 var_dump(array_slice($events, 0, $accepted) === range(1, $accepted), count($events) - $accepted <= 2);
-// On a busy machine the dead one may have come to sending some itself.
+// On a busy machine the killed process may have sent some events itself.
 var_dump($sentry->count('invalid'), Sentry\metrics()['events_adopted'] > 0);
 until(fn () => 2 >= count(glob(scratch('run/sentry/*'))));
 ?>

@@ -9,7 +9,7 @@ $code = 'var_dump(Pillion\Sentry\send(event(1)), Pillion\Sentry\capture(["messag
 echo php($code, ['sentry_dsn' => ''])['output'], php($code, ['sentry_enabled' => 'off'])['output'];
 $bad = php('thrown(fn () => Pillion\Sentry\send(event(1))); echo Pillion\status()["sentry"]["reason"], "\n";', ['sentry_dsn' => 'https://s3cret@host']);
 echo $bad['output'];
-// The settings alone open nothing.
+// The settings alone create no file.
 $code = 'echo json_encode(array_intersect_key(Pillion\Sentry\settings(), ["enabled" => 0, "dsn_set" => 0, "workers" => 0])), " ", json_encode(Pillion\Sentry\settings()["transport"] === Pillion\Sentry\status()["transport"]), "\n";';
 echo php($code, ['sentry_dsn' => '', 'sentry_queue_workers' => 7])['output'], php($code, ['sentry_enabled' => 'off'])['output'];
 echo php('thrown(fn () => Pillion\Sentry\settings());', ['sentry_dsn' => 'https://s3cret@host'])['output'];

@@ -12,7 +12,7 @@ var_dump($thrown->httpStatus(), $thrown->logs());
 
 $fails = fn (string $message) => ['answer' => ['kind' => 'error', 'message' => $message]];
 row($velox, 'no logs', $fails('building plugins: x.go:1: undefined: y'));
-// The message ends with the compiler's last lines, and with no more of them than a person reads.
+// The message ends with the compiler's last lines, in a readable number.
 $lines = implode("\n", array_map(fn (int $n) => "x.go:$n: undefined: y", range(1, 500)));
 $thrown = row($velox, 'long logs', $fails("building plugins: go build: exit status 1\n--- stderr (last 8192 bytes) ---\n$lines\n"));
 var_dump(str_ends_with($thrown->getMessage(), 'x.go:500: undefined: y'), strlen($thrown->getMessage()) < 6_000);

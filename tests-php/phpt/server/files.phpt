@@ -13,13 +13,13 @@ foreach ($faults as $fault) {
 foreach (['missing', 'truncated', 'empty'] as $fault) {
     row($velox, "$fault once", ['times' => 1, 'answer' => ['kind' => 'build', 'file' => $fault]]);
 }
-// Deleted as soon as we know of it: whoever is faster, it ends well.
+// Deleted as soon as the server answers: both outcomes of the race are valid.
 row($velox, 'vanishes once', ['times' => 1, 'answer' => ['kind' => 'build', 'file' => 'vanishes']]);
 row($velox, 'a foreign path', ['answer' => ['kind' => 'path', 'path' => '/etc/passwd']]);
 row($velox, 'a relative path', ['answer' => ['kind' => 'path', 'path' => 'velox/rr']]);
 row($velox, 'a strange path', ['answer' => ['kind' => 'path', 'path' => scratch('velox') . "/a\0b"]]);
 row($velox, 'the root itself', ['answer' => ['kind' => 'path', 'path' => scratch('velox')]]);
-// Whatever was refused, nothing of it is left behind.
+// A refused file leaves nothing behind.
 var_dump(glob(scratch('state/.rr-cache/velox-binaries/*/*/*.tmp*')));
 ?>
 --EXPECTF--

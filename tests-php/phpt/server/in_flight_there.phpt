@@ -6,7 +6,7 @@ require __DIR__ . '/../lib.inc';
 $velox = with_velox();
 
 row($velox, 'for a while', ['times' => 5, 'answer' => ['kind' => 'busy']]);
-// It counts as no attempt: faults have all of theirs.
+// A 409 counts as no attempt: all attempts remain for faults.
 $velox->reset();
 $velox->behave(
     ['times' => 2, 'answer' => ['kind' => 'busy']],

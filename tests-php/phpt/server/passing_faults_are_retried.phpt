@@ -17,7 +17,7 @@ foreach ([408, 429, 499, 500, 502, 503, 504] as $status) {
 $unavailable = ['kind' => 'error', 'status' => 503, 'code' => 'unavailable', 'message' => 'later'];
 row($velox, 'unavailable twice', ['times' => 2, 'answer' => $unavailable]);
 row($velox, 'unavailable always', ['answer' => $unavailable]);
-// The server's own disk is no failure of the build; an internal error that is not known is passed on when it stays.
+// A full disk of the server is no failed build; an unknown internal error is passed on after the retries.
 $full = ['kind' => 'error', 'message' => 'building plugins: no space left on device'];
 row($velox, 'full twice', ['times' => 2, 'answer' => $full]);
 row($velox, 'full always', ['answer' => $full]);

@@ -5,7 +5,7 @@ velox.path_map maps the server's paths to paths on this machine
 require __DIR__ . '/../lib.inc';
 $velox = with_velox(settings: ['velox_path_map' => '/srv/builds={dir}/velox, /tmp/nowhere={dir}/missing']);
 
-// A server in a container: it calls its directory /srv/builds.
+// A server in a container, with /srv/builds as its directory.
 Pillion\Velox\build(request_of('v9.9.9'));
 until(fn () => [] !== glob(scratch('velox/*/rr')));
 copy(glob(scratch('velox/*/rr'))[0], scratch('velox/the-binary'));

@@ -8,14 +8,14 @@ $velox->behave(['answer' => ['kind' => 'hang']]);
 
 use Pillion\Velox;
 
-// The build's own time; the caller's time; whichever is shorter.
+// The shorter of the build's timeout and the caller's timeout applies.
 thrown(fn () => Velox\build(request())->wait(30));
 $future = Velox\build(request(), 0.3);
 thrown(fn () => $future->wait(30));
 var_dump($future->state(), $future->cancel());
 until(fn () => 0 === $velox->count('in_flight'));
 
-// An answer that stops in the middle is silence on the control path.
+// A response that stalls in its body is a timeout too.
 $long = ['kind' => 'build', 'logs_bytes' => 100_000];
 row($velox, 'stalls', ['times' => 1, 'answer' => $long, 'delivery' => ['stall_at' => 5_000]]);
 $bytes = ['kind' => 'bytes'];

@@ -20,7 +20,7 @@ proc_terminate($builder['process'], SIGKILL);
 var_dump(php_end($builder)['signal']);
 $killed = microtime(true);
 echo php_end($waiter)['output'];
-// It says so within a second; the bound leaves room for a busy machine.
+// The takeover happens within a second; the limit allows for a busy machine.
 var_dump($velox->count('builds_started'), microtime(true) - $killed < 15);
 ?>
 --EXPECT--

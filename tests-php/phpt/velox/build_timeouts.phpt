@@ -13,7 +13,7 @@ $none = Velox\build(request(), null);
 thrown(fn () => $short->wait(30));
 var_dump($short->state(), $short->isDone(), $short->cancel(), $long->isDone());
 echo $long->wait(30)->key, ' ', $none->wait(30)->key, ' ', $velox->count('builds_started'), "\n";
-// A hit needs no time; nothing else can be had without.
+// With timeout 0 a hit succeeds, and a miss fails.
 echo Velox\build(request(), 0)->wait(0)->cacheStatus, "\n";
 $thrown = caught(fn () => Velox\build(request_of('v1.0.0'), 0)->wait(30));
 var_dump($thrown::class, $thrown->getCode());

@@ -20,7 +20,7 @@ var_dump($builds['2eccb077c71e1f91']['request_ids'], $builds['2eccb077c71e1f91']
 $status = Velox\status($other);
 var_dump($status['request_id'], $status['state'], $status['force_rebuild'], $status['attempt'], $status['rr_version']);
 var_dump($status['os'], $status['arch'], abs($status['started'] - microtime(true)) < 60, $status['pid'] === getmypid());
-// Time goes on, and a server that tells its lines is listened to.
+// The elapsed time grows, and log lines of the server are shown.
 $elapsed = Velox\status($mine)['elapsed'];
 until(fn () => Velox\status($mine)['elapsed'] > $elapsed + 0.2 && in_array('compiling plugins', Velox\status($mine)['lines']));
 

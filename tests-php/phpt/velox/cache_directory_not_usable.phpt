@@ -5,7 +5,7 @@ An unusable cache directory fails no build; calls that need the cache report it
 require __DIR__ . '/../lib.inc';
 $velox = with_velox();
 
-// Not even the superuser makes a directory below a file, or writes to a file system that takes nothing.
+// These fail for the superuser too: a directory below a file, and a read-only file system.
 a_file('a-file');
 foreach ([scratch('a-file/cache'), '/proc/sys/pillion-cache'] as $dir) {
     $ended = php('

@@ -30,7 +30,7 @@ eval(<<<'STRICT'
     thrown(fn () => Artifacts\entries('10'));
     thrown(fn () => Velox\find(7));
     thrown(fn () => Velox\status(7));
-    // A float may be given as an int there too.
+    // Strict mode also accepts an int for a float.
     echo $future->wait(30)->key, "\n";
     STRICT);
 ?>

@@ -10,13 +10,13 @@ use Pillion\Velox;
 $first = Velox\build(request())->wait(30);
 $open = $first->open();
 $second = Velox\build(request(['force_rebuild' => true]))->wait(30);
-// No two builds of the fake server have the same bytes.
+// Each build of the fake server has different bytes.
 var_dump($second->cacheStatus, $first->key === $second->key, $first->sha256 === $second->sha256, $velox->count('builds_started'));
 var_dump(Velox\find(request())->sha256 === $second->sha256, $second->verify(), is_file($second->path));
 var_dump(hash('sha256', stream_get_contents($open)) === $first->sha256);
-// And the next one is a hit again.
+// The next build is a hit again.
 var_dump(Velox\build(request())->wait(30)->sha256 === $second->sha256, $velox->count('builds_started'));
-// A request that fails leaves the old one in its place.
+// A failed rebuild leaves the old binary in place.
 $velox->behave(['answer' => ['kind' => 'error', 'message' => 'building plugins: no']]);
 thrown(fn () => Velox\build(request(['force_rebuild' => true]))->wait(30));
 var_dump(Velox\find(request())->sha256 === $second->sha256);

@@ -5,7 +5,7 @@ Each request of one build has its own log line, and durations have units
 require __DIR__ . '/../lib.inc';
 $velox = with_velox(['delay_ms' => 400], ['log' => '{dir}/pillion.log', 'log_format' => 'json']);
 
-/** @return list<array<string, mixed>> the lines of that event, once there are so many */
+/** @return list<array<string, mixed>> the lines of that event, as soon as there are that many */
 function lines(string $event, int $count): array
 {
     $read = fn (): array => array_values(array_filter(

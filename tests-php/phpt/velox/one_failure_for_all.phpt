@@ -12,7 +12,7 @@ array_push($started, php_start($code), php_start($code), php_start($code));
 $future = Pillion\Velox\build(request_of('v5.999.999'));
 $outputs = array_map(fn ($process) => php_end($process)['output'], $started);
 var_dump(array_values(array_unique($outputs)), caught(fn () => $future->wait(30))->logs());
-// A tag that is not resolved is asked for once more.
+// An unresolved tag is requested once more.
 var_dump($velox->count('build_requests'));
 ?>
 --EXPECT--

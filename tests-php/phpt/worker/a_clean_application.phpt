@@ -40,7 +40,7 @@ for ($number = 0; $number < 1000; $number++) {
 }
 var_dump($told, Worker\status()['requests']);
 
-// The same application, in which somebody counts visits.
+// The same application, with a leaking visit counter.
 eval('namespace Notes; final class Visits { public static array $paths = []; }');
 for ($number = 0; $number < 10; $number++) {
     Worker\request_begin();

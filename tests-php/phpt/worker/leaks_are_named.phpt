@@ -40,7 +40,7 @@ final class Memo
     public static ?array $once = null;
 }
 
-/** The loop is in a function: what it holds is a variable of the loop. */
+/** The loop is in a function: its values are the loop's local variables. */
 function requests(int $count, callable $handle, ?callable $seen = null): void
 {
     $mine = [];
@@ -50,12 +50,12 @@ function requests(int $count, callable $handle, ?callable $seen = null): void
         Worker\request_end();
         gc_collect_cycles();
     }
-    // What a request leaves is compared where the next one begins.
+    // A request is compared when the next one begins.
     Worker\request_begin();
     Worker\request_end();
 }
 
-/** Runs ten requests, and tells what is named for the first time. */
+/** Runs ten requests, and prints the leaks that are new. */
 function planted(string $title, callable $handle, int $count = 10): void
 {
     static $known = [];
@@ -66,7 +66,7 @@ function planted(string $title, callable $handle, int $count = 10): void
             continue;
         }
         $known[$leak['kind'] . $leak['name']] = true;
-        // Numbers that are PHP's affair.
+        // Numbers that depend on PHP.
         $other = ['/\d+ → \d+(?= (bytes|objects|open|registered))/' => 'N → N', '/\d+ → \d+(?= elements)/' => 'N → N', '/\{closure\S*\}(?=\()/' => '{closure}', '/\d+ (?=generated)/' => 'N ', '/\([^()]*?C\d+, .*\)|\(f.*\)|\(SCRATCH.*\)/' => '(…)', '/, [+-]\d+ bytes$/' => '', '/\d+(?= requests in)/' => 'N', '/file-\d+/' => 'file-N'];
         $message = preg_replace(array_keys($other), array_values($other), str_replace(scratch(), 'SCRATCH', $leak['message']));
         $path = in_array($leak['kind'], ['file', 'class', 'function', 'resource', 'object', 'connection'], true) ? [] : $leak['path'];
@@ -74,7 +74,7 @@ function planted(string $title, callable $handle, int $count = 10): void
     }
 }
 
-/** What holds a thing that no kind of its own is looked for. */
+/** Holders of leaks that are no kind of their own. */
 $GLOBALS['keep'] = new SplObjectStorage();
 Cart::$one = new Cart();
 Cart::$one->queue = new SplQueue();
@@ -107,7 +107,7 @@ planted('a constant', function ($number) { define("TENANT_$number", 7); }, 2);
 planted('a shutdown function', function () { register_shutdown_function(function () {}); });
 planted('a stream', function ($number) { $GLOBALS['open'][] = fopen(scratch("file-$number"), 'w'); });
 $GLOBALS['open'] = null;
-// A connection is one by the name of its class, or of a parent.
+// A connection is recognized by the name of its class or of a parent class.
 class_exists('Redis') || eval('class Redis {}');
 final class Link extends Redis
 {
@@ -120,7 +120,7 @@ planted('files', function ($number) {
     file_put_contents(scratch("view-$number.php"), '');
     include scratch("view-$number.php");
 });
-// Leaks of before are forgotten when they have not grown for long.
+// Old leaks are forgotten after many requests without growth.
 requests(70, function () {});
 echo count(array_filter(Worker\leaks(), fn ($leak) => !in_array($leak['kind'], ['ini'], true))), " left\n";
 planted('memory that nothing known holds', function ($number) { stream_context_set_option(stream_context_get_default(), 'own', "n$number", str_repeat('x', 100)); });

@@ -19,7 +19,7 @@ for ($number = 0; $number < 60_000; $number++) {
 }
 Worker\request_begin();
 Worker\request_end();
-// What the storage holds is told in a buffer of PHP's, for which there is no room.
+// The content of the storage is rendered into one of PHP's buffers, which exceeds the limit.
 Held::$filler = array_fill(0, 30_000, 0);
 for ($number = 0; memory_get_usage() < (48 << 20) - 800_000; $number++) {
     Held::$filler[$number] = str_repeat('x', 3000);

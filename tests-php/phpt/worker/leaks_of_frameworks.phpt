@@ -11,7 +11,7 @@ use Pillion\Worker;
 $kernel = (require __DIR__ . '/../../fixtures/framework/application.php')();
 $paths = ['/', '/a', '/ab', '/blog', '/blog/1', '/blog/22', '/blog/333', '/blog/post/1', '/search?q=longer', '/search?q=longest', '/users/1/posts/2?page=3'];
 
-/** The script's own loop: its variables hold the last request and its answer. */
+/** The script's own loop: its variables hold the last request and its response. */
 function serve(Kernel $kernel, array $paths, int $count, ?Closure $leak = null): array
 {
     static $number = 0;
@@ -51,7 +51,7 @@ foreach ($leaks as $title => $leak) {
     $kept = new SplObjectStorage();
     serve($kernel, $paths, 70);
 }
-// One line for each thing, and for each name.
+// One line per kind and name.
 preg_match_all('/message="([^:"]+)/', file_get_contents(scratch('log')), $lines);
 print_r(array_count_values($lines[1]));
 ?>

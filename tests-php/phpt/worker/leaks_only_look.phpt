@@ -88,7 +88,7 @@ foreach ($values as $name => $value) {
         }
     }
 }
-// There is so much of it that the check may have come to its bounds.
+// There is so much of it that the check can reach its limits.
 unset($values, $value, $many, $deep, $long, $own);
 $odd = new Odd(new Odd());
 $odd->dynamic = [$odd];
@@ -102,7 +102,7 @@ echo "about to go\n";
 $odd = null;
 var_dump(Odd::$value->get());
 
-// What changes deep inside is named by what it is in.
+// A change deep inside is reported with the name of its container.
 class Node
 {
     public array $log = [];
@@ -119,7 +119,7 @@ for ($number = 0; $number < 10; $number++) {
 }
 echo Worker\leaks()[0]['message'], ' in ', implode(' → ', Worker\leaks()[0]['path']), "\n";
 
-// Half of it now, half later, and back: what is reset is no leak.
+// Half of it now, half later, and back: state that is reset is no leak.
 Worker\on_reset(function () use ($kept) { $kept->log = []; });
 $kept->next->next->log = [];
 for ($number = 0; $number < 20; $number++) {

@@ -8,7 +8,7 @@ require __DIR__ . '/left_behind.inc';
 
 use Pillion\Worker;
 
-// What the application does before its loop is no change.
+// Changes before the loop are the application's and no residue.
 ini_set('precision', '10');
 set_error_handler('trim');
 stream_wrapper_register('boot', Wrapper::class);
@@ -18,7 +18,7 @@ foreach (['first', 'clean', 'second', 'third', 'clean'] as $i => $id) {
     Worker\request_end();
     echo $id, ' ', state(), ' ', counts(), "\n";
 }
-// What a request itself puts back is nothing that it leaves.
+// State that the request itself restores is no residue.
 Worker\request_begin('tidy');
 mess('tidy');
 tidy();

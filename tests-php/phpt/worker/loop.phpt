@@ -29,7 +29,7 @@ $told(static fn () => Worker\loop([]));
 $told(static fn () => Worker\loop(static fn () => null, 'many'));
 $told(static fn () => Worker\loop());
 
-// One that was left by an exception is no loop any more.
+// A loop that an exception left is over.
 $told(static fn () => Worker\loop(static fn () => Worker\loop(static fn () => null)));
 $told(static fn () => Worker\loop(static fn () => null));
 

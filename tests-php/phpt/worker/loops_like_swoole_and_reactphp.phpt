@@ -7,7 +7,7 @@ without_velox(['log' => 'stderr', 'log_level' => 'error']);
 
 use Pillion\Worker;
 
-/** What an event loop does: calls back, and catches what comes. */
+/** Like an event loop: runs callbacks and catches exceptions. */
 function loop(array $callbacks): void
 {
     foreach ($callbacks as $name => $callback) {
@@ -19,7 +19,7 @@ function loop(array $callbacks): void
     }
 }
 
-/** The frame that a bridge puts around a handler. */
+/** The wrapper that a bridge adds to a handler. */
 function served(callable $handler): callable
 {
     return static function () use ($handler): void {
@@ -40,7 +40,7 @@ function counts(): string
 }
 
 Worker\on_reset(static fn () => null);
-// As ReactPHP has it: one callback after the other, and each throws as it likes.
+// Like ReactPHP: one callback after the other, some of which throw.
 loop([
     'fine' => served(static fn () => Worker\scope_set('user', 'ann')),
     'throws' => served(static fn () => throw new RuntimeException('in the handler')),
@@ -48,7 +48,7 @@ loop([
 ]);
 echo counts();
 
-// As Swoole has it: a coroutine waits in the middle of its request, and another wants to begin.
+// Like Swoole: a coroutine suspends in the middle of its request, and another begins one.
 $first = new Fiber(served(static function (): void {
     $id = Worker\request_id();
     Fiber::suspend();
@@ -60,7 +60,7 @@ loop(['second coroutine' => $second->start(...)]);
 $first->resume();
 echo counts();
 
-// Mistakes: an end too many, one from a hook, one in the wrong place, a begin that nobody ends.
+// Mistakes: a surplus end, an end in a hook, a begin in a hook, a begin without an end.
 $inner = Worker\on_reset(static function (): void {
     loop(['begin in a hook' => Worker\request_begin(...), 'end in a hook' => Worker\request_end(...)]);
 });

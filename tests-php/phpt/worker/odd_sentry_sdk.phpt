@@ -30,7 +30,7 @@ foreach ($bodies as $what => $body) {
         $found['output'] === '3' || print "{$what}: " . json_encode($found) . "\n";
     }
 }
-// The real thing beside it.
+// A regular SDK class beside it.
 echo php('eval(\'namespace Sentry; final class SentrySdk { static int $n = 0; static function startContext() { self::$n++; } static function endContext() {} static function getCurrentHub() { return null; } }\');
     Pillion\Worker\request_begin(); Pillion\Worker\request_end(); echo Sentry\SentrySdk::$n;')['output'], "\n";
 ?>

@@ -16,7 +16,7 @@ function serve(callable $work): void
     echo state(), "\n";
 }
 
-/** How many handlers stand before the one that holds. */
+/** The number of handlers below the current one. */
 function depth(callable $set, callable $restore): int
 {
     $held = [];
@@ -38,7 +38,7 @@ set_error_handler('trim', E_NOTICE);
 set_exception_handler('trim');
 set_error_handler('strlen', E_WARNING);
 stream_wrapper_register('boot', Wrapper::class);
-// The first request's are the application's own.
+// Changes of the first request are the application's own.
 serve(fn () => ini_set('serialize_precision', '5'));
 serve(fn () => mess('5'));
 echo counts(), "\n";
@@ -49,7 +49,7 @@ for ($i = 0; $i < 100; $i++) {
 }
 echo state(), ' ', depth(set_error_handler(...), restore_error_handler(...)), ' ', depth(set_exception_handler(...), restore_exception_handler(...)), "\n";
 
-// What is taken away comes back.
+// Removed values are restored.
 serve(static function (): void {
     ini_restore('precision');
     ini_restore('serialize_precision');
@@ -61,7 +61,7 @@ serve(static function (): void {
 });
 echo ini_get('serialize_precision'), ' ', depth(set_error_handler(...), restore_error_handler(...)), ' ', strlen(file_get_contents(__FILE__)) > 100 ? 'reads' : '', "\n";
 
-// What is put in another's place goes.
+// Replacements are removed.
 serve(static function (): void {
     restore_error_handler();
     set_error_handler('is_null');
@@ -71,7 +71,7 @@ serve(static function (): void {
     stream_wrapper_register('file', Wrapper::class);
 });
 echo strlen(file_get_contents(__FILE__)) > 100 ? 'reads' : '', ' ', fopen('boot://x', 'r') ? 'opens' : '', "\n";
-// What the loop sets between two requests is the loop's; it is called for the errors that it was set for.
+// Changes between two requests are the loop's own; its handler is called for the error levels it was set for.
 $called = [];
 restore_error_handler();
 set_error_handler(static function (int $level) use (&$called): bool {
@@ -86,7 +86,7 @@ trigger_error('no', E_USER_NOTICE);
 trigger_error('yes', E_USER_WARNING);
 var_dump($called === [E_USER_WARNING]);
 
-// A destructor that throws stops nothing, and is told.
+// A destructor that throws stops nothing and is logged.
 serve(static function (): void {
     ini_set('precision', '3');
     set_error_handler([new class {
@@ -102,7 +102,7 @@ serve(static function (): void {
     }, 'handle']);
     date_default_timezone_set('Etc/GMT+7');
 });
-// A request may change what it is not allowed to change: it is put back, and nothing is said of it.
+// A memory limit that a request changed is restored without a log line.
 serve(static fn () => ini_set('memory_limit', '1G'));
 echo ini_get('memory_limit') === '1G' ? 'left' : 'put back', "\n";
 ?>

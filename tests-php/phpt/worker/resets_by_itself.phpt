@@ -23,7 +23,7 @@ var_dump(getcwd() === $home, ob_get_level(), Pillion\completed());
 ob_end_flush();
 echo "\n";
 
-// What is still held can be waited for, and the next request's own are told.
+// Referenced futures can still be waited for, and the next request's own are returned.
 Worker\request_begin();
 var_dump($future->wait(0) instanceof Pillion\Artifact, Pillion\completed());
 $own = Pillion\Velox\build(request(), 60);
@@ -31,7 +31,7 @@ $own->wait(30);
 var_dump(Pillion\completed() === [$own]);
 Worker\request_end();
 
-// A buffer that may not be removed stays; a directory that is gone is no trouble.
+// A buffer that can't be removed stays; a missing directory is harmless.
 mkdir(scratch('gone'));
 chdir(scratch('gone'));
 Worker\request_begin();

@@ -5,7 +5,7 @@ Sentry SDK scope data of a request is absent from the next, with contexts or one
 require __DIR__ . '/../lib.inc';
 without_velox(['log' => 'stderr', 'log_format' => 'logfmt']);
 
-// What the application does at its start, and what in each request.
+// The application's calls at its start, and those of each request.
 const LOOP = <<<'PHP'
     use Pillion\Worker;
     use Sentry\SentrySdk;
@@ -64,7 +64,7 @@ $cases = [
 foreach (['hubs', 'contexts'] as $name) {
     foreach ($cases as $case => $parts) {
         echo "{$name}, {$case}:\n";
-        // As autoloaders do: once, where it is needed.
+        // Like an autoloader: once, on first use.
         $code = str_replace('%s', 'class_exists("Sentry\SentrySdk", false) || ' . rtrim(str_replace('require ', '(require ', $sdk($name)), ';') . ');', implode("\n", $parts));
         $told = php($code . LOOP);
         echo $told['output'], $told['errors'];

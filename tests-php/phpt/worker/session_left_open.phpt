@@ -18,7 +18,7 @@ const LOOP = <<<'PHP'
     foreach (['ann', 'bob', 'nobody', 'ann', 'eve'] as $who) {
         Worker\request_begin($who);
         if ($who === 'eve') {
-            // No word of who it is: a new session, and not that of the one before.
+            // A client without a cookie gets a new session, not that of the previous request.
             session_start();
         } elseif ($who !== 'nobody') {
             session_id("session-of-$who");
@@ -41,7 +41,7 @@ $reset = php(LOOP, ['worker_reset' => 'session']);
 echo $reset['output'], $reset['errors'], "\n";
 $left = php(LOOP . "\necho json_encode(end(\$seen)), \"\\n\";", options: ['-d', 'display_errors=0', '-d', 'log_errors=0']);
 echo $left['output'], $left['errors'], "\n";
-// With a handler of the application's, which fails.
+// With a session handler of the application that fails.
 $handler = <<<'PHP'
     final class Handler extends SessionHandler
     {

@@ -13,7 +13,7 @@ var_dump($status['status'], $status['pid'] === getmypid(), $status['memory'] ===
 var_dump($status['uptime'] < 60, $status['restarts'], array_keys($status['request']), $status['request']['memory_baseline'] > 0);
 $said = php('Pillion\Worker\request_begin("one"); Pillion\Worker\request_end();', ['log' => 'stderr', 'log_level' => 'debug', 'log_format' => 'logfmt'])['errors'];
 echo preg_replace(['/^.*(?=event)|(?<=pid=)\d+|(?<=ms=)[\d.e-]+|(?<=memory=)\d+|(?<=baseline=)\d+/m'], '', $said);
-// The id is there though no code asks for it.
+// The id exists although no code asks for it.
 foreach (['exit(1);' => 'given', 'str_repeat("x", 1 << 40);' => 'given', 'echo 1;' => ''] as $code => $given) {
     putenv("HTTP_X_REQUEST_ID={$given}");
     $said = php($code, ['log' => 'stderr', 'log_level' => 'debug', 'log_format' => 'logfmt'], options: ['-d', 'display_errors=0', '-d', 'log_errors=0', '-d', 'memory_limit=8M'])['errors'];

@@ -7,7 +7,7 @@ without_velox(['log_level' => 'error']);
 
 use Pillion\Worker;
 
-/** A worker that has served some requests, and goes on until its input ends. */
+/** A worker that has served some requests and runs until its input ends. */
 $code = '
     for ($number = 0; $number < (int) $argv[1]; $number++) {
         Pillion\Worker\request_begin();
@@ -41,7 +41,7 @@ var_dump(array_keys($seen) == [min($one, $two), max($one, $two)], $seen[$one]['r
 var_dump($seen[$one]['thread'] === $one, $seen[$one]['mode'], $seen[$one]['busy'], is_float($seen[$one]['idle']), is_float($seen[$two]['busy']), $seen[$two]['idle']);
 var_dump($seen[$one]['memory'] > 100_000, $seen[$two]['durations']['p99'] >= $seen[$two]['durations']['p50']);
 
-// This one is a worker too from its first request on, and a forked child is one of its own.
+// This process is a worker from its first request on, and so is a forked child.
 Worker\request_begin();
 Worker\request_end();
 var_dump(count($workers()), $workers()[getmypid()]['requests']);
@@ -62,7 +62,7 @@ Worker\request_begin();
 Worker\request_end();
 var_dump(count($workers()), $workers()[getmypid()]['requests'], isset($workers()[$child]));
 
-// One is killed, one ends.
+// One is killed, one ends regularly.
 proc_terminate($second, 9);
 proc_close($second);
 var_dump(array_keys($workers()) == [min($one, getmypid()), max($one, getmypid())]);
