@@ -403,7 +403,7 @@ namespace Sentry\Serializer {
             $header = ['sent_at' => gmdate('Y-m-d\TH:i:s\Z'), 'dsn' => (string) $this->options->getDsn(), 'event_id' => (string) $event->getId()];
 
             $payload = ['message' => $event->message] + array_filter(['extra' => $event->getExtra(), 'contexts' => $event->getContexts(), 'request' => $event->getRequest()]);
-            // As the real one: invalid text is replaced, INF becomes 0, too deep is an exception.
+            // As in the real SDK: invalid text is replaced, INF becomes 0, too deep a value is an exception.
             $encode = static function (mixed $data): string {
                 $json = json_encode($data, \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PARTIAL_OUTPUT_ON_ERROR);
 
@@ -538,7 +538,7 @@ namespace Sentry\Transport {
 
                 return new Result(ResultStatus::unknown());
             }
-            // No float, no space, and a longer limit does not stay: the real one parses no more.
+            // No float, no space, and a later, longer limit is ignored: the real SDK parses no more than this.
             foreach (array_filter(explode(',', $response->getHeaderLine('X-Sentry-Rate-Limits'))) as $limit) {
                 [$seconds, $category] = explode(':', $limit);
                 ctype_digit($seconds) || throw new \LogicException("the SDK would not understand '{$seconds}'");

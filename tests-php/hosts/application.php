@@ -1,7 +1,7 @@
 <?php
 
-// What the hosts under test serve: the path of a request says what is done, and the answer is JSON. program.php stands
-// before it.
+// The application of the hosts under test: the path of a request names the action, and the answer is JSON. program.php
+// is loaded before it.
 
 declare(strict_types=1);
 
@@ -18,7 +18,7 @@ final class Application
 
     public function __construct()
     {
-        // Which of the workers this is, and of which start.
+        // Identifies the worker and its start.
         $this->id = bin2hex(random_bytes(6));
     }
 
@@ -40,9 +40,9 @@ final class Application
             'hello' => 'hello',
             // Waits for a build.
             'build' => outcome(fn () => Velox\build($request)->wait((float) ($query['seconds'] ?? 30))),
-            // The same in the way of event loops.
+            // Waits for a build through the notifier, as an event loop does.
             'notified' => outcome(fn () => $this->notified(Velox\build($request))),
-            // Asks and goes away.
+            // Submits a build without waiting.
             'submit' => Velox\build($request)->state(),
             // Keeps the future beyond the request.
             'hold' => ($this->held[] = Velox\build($request))->state(),
@@ -51,21 +51,21 @@ final class Application
             'status' => Pillion\status(),
             'builds' => Velox\builds(),
             'entries' => count(Artifacts\entries(1000)),
-            // Builds anew what is there, and goes away.
+            // Rebuilds an existing binary, without waiting.
             'rebuild' => Velox\build(['force_rebuild' => true] + $request)->state(),
             'put' => outcome(fn () => Artifacts\put(substr(md5($query['name']), 0, 16), __FILE__)->wait(30)),
             'forget' => Artifacts\forget(Velox\key($request)),
             'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
-            // As dotenv does for one site among others.
+            // Environment of one tenant among others, as dotenv sets it.
             'tenant' => [putenv("SENTRY_DSN={$query['dsn']}"), putenv('PILLION_SENTRY_ENABLED=false'), $this->sentry((int) $query['from'], 1)],
-            // Does not wait for long, which is what a careful application does at the end of a request.
+            // Waits for a short time only, as an application should at the end of a request.
             'outage' => [$this->sentry((int) $query['from'], (int) $query['count']), Pillion\Sentry\flush(0.01)],
-            // Answers, and waits afterwards.
+            // Answers first, and waits afterwards.
             'later' => $this->later(Velox\build($request)),
             'clean' => outcome(fn () => Artifacts\clean()->wait(30)),
             'opcache' => opcache_get_status(false),
             'opcache_reset' => opcache_reset(),
-            // Ends that no handler should have.
+            // Endings that no handler should have.
             'exit' => Velox\build($request) && exit('"bye"'),
             'throw' => throw new LogicException(Velox\build($request)->state()),
             'fatal' => Velox\build($request) && not_there(),
@@ -74,7 +74,7 @@ final class Application
         };
     }
 
-    /** @return list<string> ids of the events whose envelopes were taken in */
+    /** @return list<string> ids of the events with accepted envelopes */
     private function sentry(int $from, int $count): array
     {
         $ids = array_map(static fn (int $i): string => sprintf('%032x', $i), range($from, $from + $count - 1));
@@ -89,14 +89,14 @@ final class Application
         do {
             $read = [$notifier];
             $none = null;
-            // False: a signal, such as php-fpm's word that a reload has begun.
+            // False: a signal arrived, such as php-fpm's at the start of a reload.
             if (@stream_select($read, $none, $none, 20) === 0) {
                 throw new LogicException('nothing is completed');
             }
             $completed = Pillion\completed();
             foreach ($completed as $future) {
                 if ($future !== $build && !in_array($future, $this->held, true)) {
-                    throw new LogicException('a future of somebody else');
+                    throw new LogicException('a future of another request');
                 }
             }
         } while (!in_array($build, $completed, true));

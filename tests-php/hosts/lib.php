@@ -1,7 +1,7 @@
 <?php
 
-// What the tests on hosts share. A test is a sentence about behaviour and a function that throws where the sentence
-// is not true. Runs on a PHP without the extension, which must not be brought down by what it tests.
+// Shared by all tests on hosts. A test is a sentence about behaviour and a function that throws if the sentence is
+// false. Runs on a PHP without the extension, because a crash of the extension must not end the test.
 
 declare(strict_types=1);
 
@@ -25,7 +25,7 @@ final class Count
 }
 
 /**
- * Runs a test: with a box of its own, which is emptied afterwards in any case.
+ * Runs a test with its own sandbox, which is removed afterwards in any case.
  *
  * @param Closure(Sandbox): void $body
  */
@@ -86,13 +86,13 @@ function same(mixed $expected, mixed $found, string $what = 'value'): void
     }
 }
 
-/** A figure for people, beside the verdicts. */
+/** Prints a figure for readers of the output, beside the results. */
 function note(string $figures): void
 {
     echo "        {$figures}\n";
 }
 
-/** Looks again and again until it holds, or the time is over. */
+/** Repeats the check until it holds; fails at the deadline. */
 function eventually(string $what, Closure $holds, float $seconds = 10.0): mixed
 {
     $deadline = microtime(true) + $seconds;
@@ -119,7 +119,7 @@ set_error_handler(static function (int $level, string $message, string $file, in
     throw new ErrorException($message, 0, $level, $file, $line);
 });
 
-// Whoever ends us must not leave servers behind.
+// A signal must not leave servers behind.
 pcntl_async_signals(true);
 foreach ([SIGTERM, SIGINT, SIGHUP] as $signal) {
     pcntl_signal($signal, static function (int $signal): never {
@@ -131,7 +131,7 @@ foreach ([SIGTERM, SIGINT, SIGHUP] as $signal) {
     });
 }
 
-// Not said where the file itself has died: then it is missing, and that is a failure.
+// Not printed after a fatal error of the test file: the missing line counts as a failure.
 register_shutdown_function(static function (): void {
     if (error_get_last() === null || !in_array(error_get_last()['type'], [E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR], true)) {
         printf("PILLION-STAGE passed=%d failed=%d\n", Count::$passed, Count::$failed);

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the run.sh of every host shares; sourced first. Tests are PHP files that a plain PHP runs, without the
-# extension: they start the host, and look at it from outside. Ends a script: `verdict`.
+# Shared by the run.sh of every host; sourced first. Tests are PHP files that run on a plain PHP, without the
+# extension: they start the host, and observe it from outside. Ends a script: `verdict`.
 #
 # `ONLY='part of a title' run.sh` runs single tests. TESTS_AT_ONCE files run beside each other, since they wait more
 # than they compute.
@@ -9,7 +9,7 @@ PILLION_ROOT=${PILLION_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$PILLION_ROOT/scripts/lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
 
-# needs NAME...: what scripts/provide.sh provides.
+# needs NAME...: programs of scripts/provide.sh.
 needs() {
     local name
     for name; do
@@ -17,8 +17,8 @@ needs() {
     done
 }
 
-# tests NAME FILE...: runs the tests of those files, each in a process of its own, and counts them. What they are to
-# test is in the environment.
+# tests NAME FILE...: runs the tests of those files, each in its own process, and counts them. The environment names
+# the programs under test.
 tests() {
     local name=$1 file output index=0
     local -a outputs=()
@@ -42,7 +42,7 @@ tests() {
     done
 }
 
-# Without a verdict of its own, it has failed once.
+# A file without results counts as one failure.
 run_file() {
     local status=0
     bounded "${TESTS_LIMIT:-400}" "$PHP_NTS" "$1" || status=$?

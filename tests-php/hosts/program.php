@@ -1,11 +1,11 @@
 <?php
 
-// What the programs under test find: PHP with the extension loads this file first.
+// Shared by the programs under test: PHP with the extension loads this file first.
 
 declare(strict_types=1);
 
 /**
- * A build request; every name is a configuration of its own.
+ * A build request; every name is a separate configuration.
  *
  * @param array<string, mixed> $more
  * @return array<string, mixed>
@@ -21,13 +21,13 @@ function configuration(string $name = 'a', array $more = []): array
     ];
 }
 
-/** Tells the test a word and a value, in one line. */
+/** Reports a named value to the test, in one line. */
 function say(string $word, mixed $value = null): void
 {
     fwrite(STDOUT, json_encode([$word, $value], JSON_UNESCAPED_SLASHES | JSON_PARTIAL_OUTPUT_ON_ERROR) . "\n");
 }
 
-/** Says that it is ready, and waits for the test's word. */
+/** Reports that the program is ready, and waits for a line of the test. */
 function ready(): string
 {
     say('ready');
@@ -36,7 +36,7 @@ function ready(): string
 }
 
 /**
- * What came of something, in words: of an artifact its fields, of an exception its class and message.
+ * An outcome as plain data: the fields of an artifact, the class and message of an exception.
  *
  * @param callable(): mixed $ask
  */
@@ -57,7 +57,7 @@ function outcome(callable $ask): mixed
 }
 
 /**
- * Forks; the child runs $work and ends as a PHP script does, with the exit code that $work returns.
+ * Forks; the child runs $work and ends like a PHP script, with the exit code that $work returns.
  *
  * @param callable(): (int|null) $work
  */

@@ -1,6 +1,6 @@
 <?php
 
-// One host in the soak: what asks it, how often it was asked, and what its processes had at each look.
+// One host in the soak: the client that loads it, the number of requests, and samples of its processes' resources.
 
 declare(strict_types=1);
 
@@ -27,8 +27,8 @@ final class Soaked
     private readonly array $pids;
 
     /**
-     * @param list<int> $pids what serves: the same from the first to the last request
-     * @param ?string $url null: the process itself is told how often to ask
+     * @param list<int> $pids the serving processes, the same from the first to the last request
+     * @param ?string $url null: the process itself reads its number of requests
      * @param Closure(): list<int> $living
      */
     public function __construct(
@@ -41,11 +41,11 @@ final class Soaked
         $this->pids = $living();
     }
 
-    /** Has it asked on, up to so many requests. Comes back at once. */
+    /** Continues with requests, up to so many. Returns at once. */
     public function goOn(int $most): void
     {
         if ($this->process !== null) {
-            // Little by little: it would be over long before the others.
+            // In small steps: it would finish long before the others.
             $this->process->tell((string) min($most, $this->total + self::AT_ONCE));
             $this->count($this->process->hear('asked', 60));
         } elseif ($this->asking?->hasEnded() ?? true) {
@@ -57,7 +57,7 @@ final class Soaked
         }
     }
 
-    /** Waits for what is under way. */
+    /** Waits for the requests under way. */
     public function finish(): void
     {
         $this->asking?->wait(60);
@@ -76,17 +76,17 @@ final class Soaked
         }
     }
 
-    /** @param array{total: int, bad: int, first: string, errors: int, p99_us?: int} $told */
-    private function count(array $told, bool $adds = false): void
+    /** @param array{total: int, bad: int, first: string, errors: int, p99_us?: int} $counts */
+    private function count(array $counts, bool $adds = false): void
     {
-        $this->total = $told['total'] + ($adds ? $this->total : 0);
-        $this->bad = $told['bad'] + ($adds ? $this->bad : 0);
-        $this->errors += $told['errors'];
-        $this->first = $this->first ?: $told['first'];
-        $this->slowest = max($this->slowest, ($told['p99_us'] ?? 0) / 1000);
+        $this->total = $counts['total'] + ($adds ? $this->total : 0);
+        $this->bad = $counts['bad'] + ($adds ? $this->bad : 0);
+        $this->errors += $counts['errors'];
+        $this->first = $this->first ?: $counts['first'];
+        $this->slowest = max($this->slowest, ($counts['p99_us'] ?? 0) / 1000);
     }
 
-    /** Notes what its processes have now. */
+    /** Samples the resources of its processes. */
     public function look(): void
     {
         $look = ['requests' => $this->total, 'KiB' => 0, 'descriptors' => 0, 'threads' => 0, 'ours' => 0];
@@ -100,7 +100,7 @@ final class Soaked
     }
 
     /**
-     * The most of something, in a part of the run between two fractions of it.
+     * The maximum of a resource, in a part of the run between two fractions of it.
      *
      * @param 'KiB'|'descriptors'|'threads'|'ours' $what
      */

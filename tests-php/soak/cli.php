@@ -1,13 +1,13 @@
 <?php
 
-// The worker of the command line: one process that asks for what mix.lua asks the other hosts for. Each line that it
-// reads is a number: it goes on until it has asked so many times, and tells how that went.
+// The worker of the command line: one process with the requests that mix.lua sends to the other hosts. Each line of its
+// input is a number: it continues up to that number of requests, and reports their outcome.
 
 declare(strict_types=1);
 
 require __DIR__ . '/../hosts/application.php';
 
-/** @return array{string, string} what is asked for, and of which configuration */
+/** @return array{string, string} the action and the name of the configuration */
 function asks(int $n): array
 {
     $share = $n % 1000;

@@ -1,7 +1,7 @@
 <?php
 
-// One worker of each host under load for as long as somebody likes: what each holds in the last quarter is what it
-// held in the second one. SOAK_REQUESTS: how many altogether (200,000); SOAK_SECONDS: not shorter than that (0).
+// One worker of each host under load for any length of time: each holds the same resources in the last quarter as in
+// the second one. SOAK_REQUESTS: their total number (200,000); SOAK_SECONDS: the minimum duration (0).
 
 declare(strict_types=1);
 
@@ -12,10 +12,10 @@ require __DIR__ . '/Soaked.php';
 
 define('REQUESTS', (int) (getenv('SOAK_REQUESTS') ?: 200_000));
 define('AT_LEAST', (int) (getenv('SOAK_SECONDS') ?: 0));
-/** A host that takes so long for its share hangs. */
+/** A host that needs longer for its share is considered hung. */
 define('AT_MOST', max(900, 2 * AT_LEAST));
 
-/** What may come and go: KiB of the process's own memory, descriptors (connections, files that are read), threads. */
+/** Accepted variation: KiB of the process's own memory, descriptors (connections, files being read), threads. */
 const SWAY = [
     'FrankenPHP' => ['KiB' => 16_384, 'descriptors' => 12, 'threads' => 4],
     'RoadRunner' => ['KiB' => 2_048, 'descriptors' => 12, 'threads' => 4],
@@ -24,7 +24,7 @@ const SWAY = [
 ];
 
 /**
- * How something went, in ten steps.
+ * The values of a run in ten steps.
  *
  * @param list<int> $values
  */
@@ -64,9 +64,9 @@ function caddy(Sandbox $sandbox, Fpm $fpm): string
     return "http://{$address}/";
 }
 
-test(sprintf('%s requests to one worker of each host: memory, descriptors, threads and files stay as they are', number_format(REQUESTS)), function (Sandbox $sandbox): void {
+test(sprintf('%s requests to one worker per host: memory, descriptors and files stay stable', number_format(REQUESTS)), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
-    // The children of php-fpm are another user where we are root, and share nothing with the others.
+    // Under root php-fpm's children are another user, and share nothing with the others.
     $other = $sandbox->beside();
     $velox->script(['size' => 16_384]);
     $sandbox->set('log_level', 'warn');
@@ -94,7 +94,7 @@ test(sprintf('%s requests to one worker of each host: memory, descriptors, threa
             $host->goOn($most);
             $host->look();
         }
-        // How builds ended is told for a minute, and replaced binaries stay for ten, because somebody may be at them.
+        // Outcomes of builds stay for a minute, and replaced binaries for ten, because a process may still use them.
         $all = [...$sandbox->files(), ...$other->files()];
         $files[] = count(preg_grep('/\.(outcome|tmp|bin)$/', $all, PREG_GREP_INVERT));
         $binaries[] = count(preg_grep('/\.bin$/', $all));

@@ -1,6 +1,6 @@
 <?php
 
-// Children that go ways of their own: daemons, children whose parent ends before them, children that become another
+// Children with a life of their own: daemons, children that outlive their parent, children that execute another
 // program. Builds are under way in the parent each time.
 
 declare(strict_types=1);
@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** Starts a build that takes longer than what follows, and has its runtime busy. */
+/** Starts a build that outlasts the rest of the program, and keeps the runtime busy. */
 const UNDER_WAY = <<<'PHP'
     $parents = Pillion\Velox\build(configuration('parents', ['request_id' => 'ffffffff-0000-4000-8000-000000000000']));
     $notifier = Pillion\notifier();
@@ -19,7 +19,7 @@ const UNDER_WAY = <<<'PHP'
 
 const SLOW = ['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 2500, 'times' => 1]]];
 
-test('a daemon, made by two forks whose makers end at once, builds and lives on', function (Sandbox $sandbox): void {
+test('a daemon made by two forks builds, after both parents have ended', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(SLOW);
     $program = $sandbox->php(UNDER_WAY . <<<'PHP'
@@ -27,7 +27,7 @@ test('a daemon, made by two forks whose makers end at once, builds and lives on'
             posix_setsid();
             $maker = getmypid();
             child(function () use ($parents, $maker): void {
-                // In a session of its own, nobody else would end it.
+                // In its own session, only this alarm would end it.
                 pcntl_alarm(90);
                 while (posix_getppid() === $maker) usleep(1000);
                 say('daemon', [
@@ -54,9 +54,9 @@ test('a daemon, made by two forks whose makers end at once, builds and lives on'
 });
 
 foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);'] as $how => $end) {
-    test("a child whose parent {$how} with a build under way goes on with its own, and takes over the parent's", function (Sandbox $sandbox) use ($end): void {
+    test("a child whose parent {$how} during a build finishes its own and the parent's", function (Sandbox $sandbox) use ($end): void {
         $velox = $sandbox->velox();
-        // The parent's build, which it does not see the end of, and then as fast as can be.
+        // The parent does not see the end of its first build; later builds are short.
         $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 1000]]]);
         $program = $sandbox->php(UNDER_WAY . <<<'PHP'
             child(function (): void {
@@ -75,12 +75,12 @@ foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);
             same(true, $said[$build][0]['good'] ?? $said, $build);
         }
         same(4, $velox->counter('build_requests'));
-        eventually('all have ended', fn (): bool => $sandbox->locked() === [], 10);
+        eventually('no file is locked', fn (): bool => $sandbox->locked() === [], 10);
         $sandbox->isLeftClean();
     });
 }
 
-test('a child that becomes another program takes nothing of ours along, and that one builds', function (Sandbox $sandbox): void {
+test('a child that executes another program inherits none of our descriptors', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(SLOW);
     file_put_contents("{$sandbox->directory}/other.php", <<<'PHP'
@@ -108,7 +108,7 @@ test('a child that becomes another program takes nothing of ours along, and that
     $sandbox->isLeftClean();
 });
 
-test('a program that a child became does not keep the locks of a parent that was killed', function (Sandbox $sandbox): void {
+test('a program executed by a child does not keep the locks of a killed parent', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $program = $sandbox->php(UNDER_WAY . <<<'PHP'

@@ -1,6 +1,6 @@
 <?php
 
-// What becomes of a build when the process that asked for it ends: in every way in which PHP can.
+// The fate of a build when its process ends, in every way in which PHP can end.
 
 declare(strict_types=1);
 
@@ -8,11 +8,11 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** Ways to end a script, the exit code each has, and whether PHP shuts down in it. */
+/** Ways to end a script, the exit code of each, and whether PHP shuts down in it. */
 const WAYS = [
     'exit(7)' => ['exit(7);', 7],
     'its last line' => ['', 0],
-    'an exception that nobody catches' => ['throw new LogicException("over");', 255],
+    'an uncaught exception' => ['throw new LogicException("over");', 255],
     'a call of what is not there' => ['not_there();', 255],
     'an exhausted memory limit' => ['str_repeat("x", 1 << 30);', 255],
     'exit(3) in a handler of a signal that comes while it waits' => [
@@ -22,7 +22,7 @@ const WAYS = [
 ];
 
 foreach (WAYS as $way => [$code, $exit]) {
-    test("a script ends at once with a build in flight, and its exit code stays: {$way}", function (Sandbox $sandbox) use ($code, $exit): void {
+    test("a script with a build in flight ends at once with its exit code: {$way}", function (Sandbox $sandbox) use ($code, $exit): void {
         $velox = $sandbox->velox();
         $velox->delay(60);
         $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); say("ending");' . $code);
@@ -32,12 +32,12 @@ foreach (WAYS as $way => [$code, $exit]) {
         $began = microtime(true);
         same($exit, $program->wait());
         is_true(microtime(true) - $began < 4, sprintf('its end took %.1f s', microtime(true) - $began));
-        eventually('the server notices that nobody waits', fn (): bool => $velox->counter('builds_cancelled') === 1);
+        eventually('the server cancels the build without a client', fn (): bool => $velox->counter('builds_cancelled') === 1);
         same(0, $velox->counter('in_flight'));
     });
 }
 
-test('a process that is killed while it builds leaves the server no work', function (Sandbox $sandbox): void {
+test('a process killed during its build leaves no work on the server', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     foreach ([SIGTERM, SIGKILL] as $signal) {
@@ -50,7 +50,7 @@ test('a process that is killed while it builds leaves the server no work', funct
     same(2, $velox->counter('builds_cancelled'));
 });
 
-test('a function that runs at shutdown can still wait for a build', function (Sandbox $sandbox): void {
+test('a shutdown function can still wait for a build', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(0.7);
     $program = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
@@ -61,7 +61,7 @@ test('a function that runs at shutdown can still wait for a build', function (Sa
     same(5, $program->wait());
 });
 
-test('a process that ends hands its build to one that waits for it', function (Sandbox $sandbox): void {
+test('a process that ends hands its build over to a process that waits for it', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1]]]);
     $first = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); exit(6);');
@@ -83,7 +83,7 @@ test('a process that ends hands its build to one that waits for it', function (S
     same(2, $velox->counter('build_requests'));
 });
 
-test('a build that nobody waits for any more is dropped with its temporary files', function (Sandbox $sandbox): void {
+test('a build without a waiting process is dropped with its temporary files', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN);');

@@ -1,6 +1,6 @@
 <?php
 
-// Many processes that want the same: one build for each configuration on the host, also when those who build die.
+// Many processes that request the same: one build for each configuration on the host, even if building processes die.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 
 /**
- * Processes that are all ready, and ask when they are told: each for the configuration of its number.
+ * Processes that are ready and build on request: each the configuration of its number.
  *
  * @param array<string, string> $ini
  * @return list<Process>
@@ -33,7 +33,7 @@ function askers(Sandbox $sandbox, int $processes, int $configurations, array $in
 }
 
 /**
- * Tells them all to ask, and waits until they have.
+ * Makes them all request their builds, and waits until they have.
  *
  * @param list<Process> $askers
  */
@@ -56,7 +56,7 @@ function outcomes(array $askers): array
     return array_map(fn (Process $asker): array => $asker->hear('outcome', 60), $askers);
 }
 
-test('twenty processes that ask for four configurations at once cause four builds, and all are served', function (Sandbox $sandbox): void {
+test('twenty processes that request four configurations at once cause four builds', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
     $askers = askers($sandbox, 20, 4);
@@ -75,7 +75,7 @@ test('twenty processes that ask for four configurations at once cause four build
     }
 });
 
-test('twenty processes that ask for what cannot be built all learn why from one build', function (Sandbox $sandbox): void {
+test('twenty processes that share a failing build get the same error from one build', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $why = "building plugins: go failed: exit status 1\n--- stderr ---\nhttp/plugin.go:12: undefined: everything";
     $velox->script(['behaviours' => [['delay_ms' => 1000, 'answer' => ['kind' => 'error', 'message' => $why]]]]);
@@ -89,7 +89,7 @@ test('twenty processes that ask for what cannot be built all learn why from one 
     same(1, $velox->counter('build_requests'));
 });
 
-test('the host builds no more at once than it is allowed to', function (Sandbox $sandbox): void {
+test('the host runs no more builds at once than velox_max_concurrent_builds', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.4);
     $askers = askers($sandbox, 10, 10, ['pillion.velox_max_concurrent_builds' => '2']);
@@ -99,7 +99,7 @@ test('the host builds no more at once than it is allowed to', function (Sandbox 
     same(2, $velox->counter('max_in_flight'));
 });
 
-test('the smallest number of builds that a living process allows holds for all', function (Sandbox $sandbox): void {
+test('the smallest max_concurrent_builds of all living processes holds for all', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $modest = $sandbox->php(
         'Pillion\Velox\build(configuration("modest"))->wait(20); say("joined"); fgets(STDIN);',
@@ -112,7 +112,7 @@ test('the smallest number of builds that a living process allows holds for all',
     same(array_fill(0, 6, true), array_column(outcomes($askers), 'good'));
     same(1, $velox->counter('max_in_flight'));
     $modest->kill();
-    // Its number is forgotten with it.
+    // Its limit ends with it.
     $velox->delay(1.5);
     $late = array_map(fn (int $i): Process => $sandbox->php("Pillion\\Velox\\build(configuration('late {$i}'))->wait(20);", ini: ['pillion.velox_max_concurrent_builds' => '4']), range(1, 4));
     eventually('four builds at once', fn (): bool => $velox->counter('max_in_flight') === 4, 15);
@@ -121,7 +121,7 @@ test('the smallest number of builds that a living process allows holds for all',
     }
 });
 
-test('when the process that builds is killed, one that waits takes its place', function (Sandbox $sandbox): void {
+test('a waiting process replaces a killed builder', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
     [$builder] = askers($sandbox, 1, 1);
@@ -140,14 +140,14 @@ test('when the process that builds is killed, one that waits takes its place', f
     same(2, $velox->counter('build_requests'));
 });
 
-test('processes that die one after the other over a build don\'t keep it from the last one', function (Sandbox $sandbox): void {
+test('builders that die one after the other do not keep the last one from building', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 3], ['delay_ms' => 100]]]);
     $askers = askers($sandbox, 4, 1);
     ask($askers);
     for ($deaths = 1; $deaths <= 3; $deaths++) {
         eventually("request {$deaths}", fn (): bool => $velox->counter('build_requests') === $deaths && $velox->counter('in_flight') === 1);
-        // Who builds now is who has the connection; the host's own word tells which process that is.
+        // The builder holds the connection; builds() of another process names its pid.
         $builder = eventually('a builder', function () use ($sandbox, $askers): ?Process {
             $told = $sandbox->php('say("builds", Pillion\Velox\builds());')->hear('builds');
             $alive = array_filter($askers, fn (Process $asker): bool => $asker->pid === ($told[0]['pid'] ?? 0) && !$asker->hasEnded());
@@ -162,7 +162,7 @@ test('processes that die one after the other over a build don\'t keep it from th
     same(4, $velox->counter('build_requests'));
 });
 
-test('a process that was stopped in its build keeps nobody from other builds, and goes on when it is woken', function (Sandbox $sandbox): void {
+test('a stopped builder does not block other builds, and resumes when continued', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 1500, 'times' => 1]]]);
     [$builder, $waiter] = askers($sandbox, 2, 1);
@@ -179,7 +179,7 @@ test('a process that was stopped in its build keeps nobody from other builds, an
     same(2, $velox->counter('build_requests'));
 });
 
-test('the death of those who wait is nothing to the one that builds', function (Sandbox $sandbox): void {
+test('the death of waiting processes does not affect the builder', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(2);
     [$builder, $survivor, $first, $second] = askers($sandbox, 4, 1);
@@ -192,7 +192,7 @@ test('the death of those who wait is nothing to the one that builds', function (
     same(1, $velox->counter('build_requests'));
 });
 
-test('a build ends when the last process that wants it lets go, and not before', function (Sandbox $sandbox): void {
+test('a build ends when the last process that waits for it cancels, and not before', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $program = <<<'PHP'
@@ -214,7 +214,7 @@ test('a build ends when the last process that wants it lets go, and not before',
     same([1, 0], [$velox->counter('in_flight'), $velox->counter('builds_cancelled')]);
     $second->tell();
     $second->hear('cancelled');
-    eventually('the build is stopped', fn (): bool => $velox->counter('builds_cancelled') === 1);
+    eventually('the build is cancelled', fn (): bool => $velox->counter('builds_cancelled') === 1);
     same(1, $velox->counter('build_requests'));
 });
 
@@ -235,7 +235,7 @@ test('five processes that force a build at once cause one', function (Sandbox $s
     same(2, $velox->counter('builds_started'));
 });
 
-test('what one process builds, another finds without a thread', function (Sandbox $sandbox): void {
+test('a binary built by one process is found by another without a thread', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $built = $sandbox->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built');
     $finder = $sandbox->php(<<<'PHP'
@@ -251,13 +251,13 @@ test('what one process builds, another finds without a thread', function (Sandbo
     same(1, $velox->counter('build_requests'));
 });
 
-test('every process of the host can see what is built, and for whom', function (Sandbox $sandbox): void {
+test('builds() of every process lists the builds of the host with their request ids', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(3);
     $ids = ['33333333-0000-4000-8000-000000000000', '44444444-0000-4000-8000-000000000000'];
     $askers = array_map(fn (string $id): Process => $sandbox->php("Pillion\\Velox\\build(configuration('a', ['request_id' => '{$id}']))->wait(20);"), $ids);
     $velox->awaitInFlight(1);
-    $seen = eventually('both are told of', function () use ($sandbox): ?array {
+    $seen = eventually('builds() lists both request ids', function () use ($sandbox): ?array {
         $told = $sandbox->php('say("builds", Pillion\Velox\builds());')->hear('builds');
 
         return count($told[0]['request_ids'] ?? []) === 2 && $told[0]['state'] === 'building' ? $told : null;

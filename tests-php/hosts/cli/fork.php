@@ -1,6 +1,6 @@
 <?php
 
-// What pcntl_fork leaves to the child and to the parent: before the first job, after it, and in the middle of one.
+// State of child and parent after pcntl_fork: before the first job, after it, and in the middle of one.
 
 declare(strict_types=1);
 
@@ -23,7 +23,7 @@ test('a process that forks before its first job builds, and so does the child', 
     same(2, $velox->counter('builds_started'));
 });
 
-test('a child of a process that has built already builds, and the parent goes on building', function (Sandbox $sandbox): void {
+test('a child of a process that has built can build, and so can its parent', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $program = $sandbox->php(<<<'PHP'
         $before = Pillion\Velox\build(configuration('before'));
@@ -45,7 +45,7 @@ test('a child of a process that has built already builds, and the parent goes on
         same(true, $said[$word][0]['good'] ?? $said[$word], $word);
     }
     same('HIT', $said['found'][0]['status']);
-    // What was done before the fork stays readable.
+    // Results from before the fork stay readable.
     same(['done', $said['before'][0]['sha256']], [$said['inherited'][0][0], $said['inherited'][0][1]['sha256'] ?? $said['inherited']]);
     same(4, $velox->counter('builds_started'));
 });
@@ -68,7 +68,7 @@ test('a child of a child builds', function (Sandbox $sandbox): void {
     same([true, true, true, true], array_column([...$said['first'], ...$said['second'], ...$said['third']], 'good'));
 });
 
-test('a fork in the middle of a build leaves the build to the parent, and the child builds on its own', function (Sandbox $sandbox): void {
+test('a fork during a build leaves the build to the parent; the child can build too', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1.5);
     $program = $sandbox->php(<<<'PHP'
@@ -100,7 +100,7 @@ test('a fork in the middle of a build leaves the build to the parent, and the ch
     same(0, $velox->counter('builds_cancelled'));
 });
 
-test('a child that asks for what its parent builds joins that build', function (Sandbox $sandbox): void {
+test('a child that requests the build of its parent joins that build', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1.5);
     $program = $sandbox->php(<<<'PHP'
@@ -116,7 +116,7 @@ test('a child that asks for what its parent builds joins that build', function (
     same(1, $velox->counter('build_requests'));
 });
 
-test('a child that ends does not let go of what its parent holds', function (Sandbox $sandbox): void {
+test('a child that ends does not release the locks of its parent', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(3);
     $parent = $sandbox->php(<<<'PHP'
@@ -130,13 +130,13 @@ test('a child that ends does not let go of what its parent holds', function (San
         say('artifact', outcome(fn () => $build->wait(20)));
         PHP);
     $parent->hear('children are gone');
-    // If a lock of the parent's were open, this one would take its flight.
+    // If a lock of the parent were released, this process would take over its flight.
     $other = $sandbox->php("say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
     same($parent->hear('artifact')['sha256'], $other->hear('artifact')['sha256']);
     same(1, $velox->counter('build_requests'));
 });
 
-test('a dead parent\'s locks do not live on in its child', function (Sandbox $sandbox): void {
+test('the locks of a dead parent are not inherited by its child', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(2);
     $parent = $sandbox->php(<<<'PHP'
@@ -157,7 +157,7 @@ test('a dead parent\'s locks do not live on in its child', function (Sandbox $sa
     same(true, $waiter->hear('artifact')['good'] ?? null);
 });
 
-test('a notifier that was opened before a fork wakes each process for its own jobs only', function (Sandbox $sandbox): void {
+test('a notifier opened before a fork wakes each process for its own jobs only', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [
         ['when' => ['request_id' => '11111111-0000-4000-8000-000000000000'], 'delay_ms' => 300],
@@ -217,7 +217,7 @@ test('fifty children in a row work, with jobs under way and a log file', functio
     }
 });
 
-test('a handler that forks while PHP waits leaves the wait to the parent, and the child is told', function (Sandbox $sandbox): void {
+test('a signal handler that forks leaves the wait to the parent; the child gets none', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(3);
     $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
@@ -235,13 +235,13 @@ test('a handler that forks while PHP waits leaves the wait to the parent, and th
     same([0], $said['exit']);
 });
 
-test('a program that PHP starts inherits none of our descriptors', function (Sandbox $sandbox): void {
+test('a program started by PHP inherits none of our descriptors', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(1);
     $program = $sandbox->php(<<<'PHP'
         $inherited = function (): array {
             $open = proc_open(['ls', '-l', '/proc/self/fd'], [1 => ['pipe', 'w']], $pipes);
             preg_match_all('/(\d+) -> (\S+)/', shell_exec('ls -l /proc/self/fd') . stream_get_contents($pipes[1]), $found);
-            // Names of processes, and numbers of pipes, are others each time.
+            // Process names and pipe numbers differ each time.
             return preg_replace('/\d+/', 'N', $found[2]);
         };
         $before = $inherited();

@@ -1,7 +1,7 @@
 <?php
 
-// Hundreds of forks, in every state that Pillion's runtime can be in, while its own threads log, build and publish as
-// fast as they can: whatever lock one of them holds at that moment, the child gets on without it.
+// Hundreds of forks, in every state of Pillion's runtime, while its threads log, build and publish as fast as they
+// can: a lock that a thread holds at the moment of the fork does not block the child.
 
 declare(strict_types=1);
 
@@ -9,19 +9,19 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** Forks in each state; more of them where somebody has the time. */
+/** Forks in each state; the environment variable raises the number. */
 define('FORKS', (int) (getenv('ROUNDS') ?: 20));
 
-/** What the parent does before each fork; $i counts the forks. */
+/** Work of the parent before each fork; $i counts the forks. */
 const STATES = [
-    'nothing was asked for yet' => '',
+    'nothing is in use yet' => '',
     'the index was read' => 'Pillion\Velox\find(configuration("known"));',
     'the runtime has nothing to do' => 'Pillion\Velox\build(configuration("known"))->wait(20);',
-    'a build was just asked for' => '$held[] = Pillion\Velox\build(configuration("fresh {$i}"));',
+    'a build was just requested' => '$held[] = Pillion\Velox\build(configuration("fresh {$i}"));',
     'builds are under way' => '$held[] = Pillion\Velox\build(configuration("slow " . $i % 4, ["request_id" => "ffffffff-0000-4000-8000-" . sprintf("%012d", $i)])); $i === 0 && usleep(200_000);',
     'outcomes are unread' => '$held[] = Pillion\Velox\build(configuration("known")); Pillion\notifier();',
     'builds were cancelled' => '$held[] = $build = Pillion\Velox\build(configuration("cancelled {$i}")); usleep(random_int(0, 3000)); $build->cancel();',
-    'nobody holds the futures' => 'Pillion\Velox\build(configuration("dropped {$i}"));',
+    'all futures are dropped' => 'Pillion\Velox\build(configuration("dropped {$i}"));',
     'its threads build, log and publish without a pause' => '
         for ($n = 0; $n < 6; $n++) $held[] = Pillion\Velox\build(configuration("storm {$n}", ["force_rebuild" => true]));
         for ($n = 0; $n < 20; $n++) Pillion\Artifacts\put("00000000000000aa", "/does/not/exist");
@@ -30,7 +30,7 @@ const STATES = [
 ];
 
 const CHILD = <<<'PHP'
-    // What hangs is ended, and seen by its exit.
+    // A child that hangs is killed, and seen by its exit code.
     pcntl_alarm(40);
     $good = function (string $name) use ($i): bool {
         $build = Pillion\Velox\build(configuration($name));
@@ -50,7 +50,7 @@ const CHILD = <<<'PHP'
         $future->isDone();
     }
     if (!$good("child {$i}")) return 2;
-    // A child of the child, while the grandparent goes on.
+    // A child of the child, while the grandparent continues.
     if ($i % 4 === 0) {
         $exit = reap(child(fn (): int => $good("grandchild {$i}") ? 0 : 3));
         if ($exit !== 0) return $exit < 0 ? 4 : $exit;
@@ -61,7 +61,7 @@ const CHILD = <<<'PHP'
 
 foreach (['file' => null, 'php' => 'php'] as $kind => $target) {
     foreach ($target === null ? STATES : array_slice(STATES, -1) as $state => $before) {
-        test(sprintf('%d forks while %s%s: each child builds, and the parent goes on', FORKS, $state, $target === null ? '' : ', with PHP\'s own log'), function (Sandbox $sandbox) use ($before, $target): void {
+        test(sprintf('%d forks while %s%s: each child builds, and so does the parent', FORKS, $state, $target === null ? '' : ', with PHP\'s own log'), function (Sandbox $sandbox) use ($before, $target): void {
             $velox = $sandbox->velox();
             $velox->script(['delay_ms' => 5, 'behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 2000]]]);
             touch($log = "{$sandbox->directory}/pillion.log");

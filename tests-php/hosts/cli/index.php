@@ -1,7 +1,7 @@
 <?php
 
-// Writers of the artifact cache that are killed at any instant, beside readers that go on: nobody ever gets wrong
-// bytes, and afterwards index and disk say the same.
+// Writers of the artifact cache that are killed at any instant, beside concurrent readers: no reader ever gets wrong
+// bytes, and afterwards index and disk agree.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** Puts and forgets random artifacts out of few, until it is killed. $argv: directory of binaries. */
+/** Puts and forgets random artifacts of a small set until it is killed. $argv: directory of binaries. */
 const WRITER = <<<'PHP'
     $binaries = glob($argv[1] . '/*');
     say('writing');
@@ -24,7 +24,7 @@ const WRITER = <<<'PHP'
     }
     PHP;
 
-/** Reads whatever is there, and says what is wrong with it; tells how much it has read when it is asked to end. */
+/** Reads all artifacts and reports wrong bytes; reports the number of reads when its input ends. */
 const READER = <<<'PHP'
     stream_set_blocking(STDIN, false);
     $read = 0;
@@ -49,7 +49,7 @@ const READER = <<<'PHP'
     say('read', $read);
     PHP;
 
-/** What the index says of all keys, by find() and by entries(); and whether the bytes are right. */
+/** The index entries of all keys, by find() and by entries(), and whether the bytes are right. */
 const JUDGE = <<<'PHP'
     $found = [];
     for ($i = 0; $i < 40; $i++) {
@@ -64,7 +64,7 @@ const JUDGE = <<<'PHP'
     say('stats', Pillion\Artifacts\stats());
     PHP;
 
-/** @return array<string, string> key => sha256, as the entries on disk say */
+/** @return array<string, string> key => sha256, according to the entries on disk */
 function on_disk(string $cache): array
 {
     $all = [];
@@ -80,7 +80,7 @@ function on_disk(string $cache): array
     return $all;
 }
 
-test('writers that are killed at any instant leave an index that agrees with the disk', function (Sandbox $sandbox): void {
+test('writers killed at any instant leave an index that agrees with the disk', function (Sandbox $sandbox): void {
     $binaries = $sandbox->directory . '/binaries';
     mkdir($binaries);
     for ($i = 0; $i < 8; $i++) {
@@ -112,7 +112,7 @@ test('writers that are killed at any instant leave an index that agrees with the
         is_true($told['read'][0] > 100, 'a reader has read little: ' . show($told));
         same(0, $reader->wait());
     }
-    // The first one that writes repairs what the last dead one left.
+    // The first writer repairs the state that the last killed one left.
     $repair = $sandbox->php(<<<'PHP'
         Pillion\Artifacts\put('00000000000000ff', $argv[1])->wait(20);
         Pillion\Artifacts\forget('00000000000000ff');
@@ -132,13 +132,13 @@ test('writers that are killed at any instant leave an index that agrees with the
     }
     $stats = $judge->hear('stats');
     same(count($disk), $stats['entries'] ?? null, 'entries of stats(): ' . show($stats));
-    // A new index, made from the disk alone, says the same.
+    // A new index, rebuilt from the disk alone, has the same entries.
     $sandbox->set('run_dir', $sandbox->directory . '/other-run');
     $judge = $sandbox->php(JUDGE);
     same($found, $judge->hear('found'), 'find() of an index that was made anew');
 });
 
-test('what killed writers left behind on disk is swept', function (Sandbox $sandbox): void {
+test('files that killed writers left on disk are swept', function (Sandbox $sandbox): void {
     $binaries = $sandbox->directory . '/binaries';
     mkdir($binaries);
     file_put_contents("{$binaries}/binary", "\x7fELF" . random_bytes(3_000_000));
@@ -150,7 +150,7 @@ test('what killed writers left behind on disk is swept', function (Sandbox $sand
         usleep(random_int(1_000, 40_000));
         $writer->kill();
     }
-    // Old enough for the sweeper not to take them for work under way.
+    // Old enough for the sweeper not to treat them as work under way.
     $temporary = glob("{$cache}/.pillion/tmp/*");
     foreach ($temporary as $file) {
         touch($file, time() - 86_400);
@@ -160,6 +160,6 @@ test('what killed writers left behind on disk is swept', function (Sandbox $sand
     $named = array_map(fn (string $file): string => basename($file, '.json'), glob("{$cache}/??/??/*.json"));
     $binaries = array_unique(array_map(fn (string $file): string => substr(basename($file), 0, 16), glob("{$cache}/??/??/*.bin")));
     sort($binaries);
-    // A binary between its rename and that of its entry may stay for its grace.
+    // A binary between its rename and that of its entry may stay during its grace period.
     same([], array_diff($named, $binaries), 'entries without a binary');
 });

@@ -1,6 +1,6 @@
 <?php
 
-// What Pillion takes of a process, and gives back: threads, descriptors, memory, and nothing of standard output.
+// Resources that Pillion takes of a process and gives back: threads, descriptors, memory, and no standard output.
 
 declare(strict_types=1);
 
@@ -8,13 +8,13 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** @return list<string> where its descriptors lead, less what the test itself has open and what tells errors */
+/** @return list<string> its descriptors' targets, without those of the test itself and of standard error */
 function open_files(Process $process): array
 {
     return array_values(preg_grep('/\.(php|err)$/', descriptors($process->pid), PREG_GREP_INVERT));
 }
 
-test('loaded and asked for what it knows, it has no thread and no descriptor', function (Sandbox $sandbox): void {
+test('the loaded extension, asked for status, has no thread and no descriptor', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $alone = $sandbox->start('php alone', [getenv('TESTED_PHP'), '-r', 'echo "[\"ready\"]\n"; fgets(STDIN);']);
     $alone->hear('ready');
@@ -49,12 +49,12 @@ test('a lookup keeps no descriptor and starts no thread', function (Sandbox $san
     same($before, open_files($program), 'descriptors');
 });
 
-test('the first job starts one thread that stays, and the end of the process leaves nothing', function (Sandbox $sandbox): void {
+test('the first job starts one permanent thread, and the process ends without residue', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $program = $sandbox->php('Pillion\Velox\build(configuration())->wait(20); say("built"); fgets(STDIN);');
     $program->hear('built');
-    // Threads for blocking work go when there is none.
-    eventually('one thread that works, and the log\'s', function () use ($program): bool {
+    // Threads for blocking work end when they are idle.
+    eventually('one worker thread, and that of the log', function () use ($program): bool {
         return in_array(our_threads($program->pid), [['pillion'], ['pillion', 'pillion-log']], true);
     }, 20);
     same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presence files');
@@ -90,7 +90,7 @@ test('nothing is ever written to standard output', function (Sandbox $sandbox): 
     is_true(str_contains($program->errors(), 'build failed'), 'no log line on standard error: ' . $program->errors());
 });
 
-test('thousands of futures that are dropped leave no memory behind', function (Sandbox $sandbox): void {
+test('thousands of dropped futures leave no memory behind', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(3);
     $program = $sandbox->php(<<<'PHP'
@@ -102,7 +102,7 @@ test('thousands of futures that are dropped leave no memory behind', function (S
             'failed' => fn (int $run) => Pillion\Artifacts\put('00000000000000aa', '/does/not/exist'),
         ];
         $measure = function (): array {
-            // What is done by then is tidied up.
+            // Finished jobs are cleaned up first.
             for ($i = 0; $i < 300 && count(Pillion\status()['runtime']['jobs']) > 0; $i++) usleep(100_000);
             usleep(300_000);
             gc_collect_cycles();
@@ -124,7 +124,7 @@ test('thousands of futures that are dropped leave no memory behind', function (S
     foreach (['hits', 'joined and dropped', 'joined and cancelled', 'failed'] as $kind) {
         $runs = [$program->hear($kind, 90), $program->hear($kind, 90), $program->hear($kind, 90)];
         foreach ($most as $what => $limit) {
-            // A run may need more at one time than the one before it; a leak grows each time.
+            // A run may need more than the one before it; a leak grows each time.
             $grown = min($runs[1][$what] - $runs[0][$what], $runs[2][$what] - $runs[1][$what]);
             is_true($grown < $limit, "{$kind}: " . show($runs));
         }
@@ -133,11 +133,11 @@ test('thousands of futures that are dropped leave no memory behind', function (S
     is_true($velox->counter('builds_started') >= 3, 'nothing was built');
 });
 
-test('as many futures as a process may have under way are all answered, and one more is refused', function (Sandbox $sandbox): void {
+test('the maximum number of futures is answered, and one more is refused', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 600_000]]]);
     $program = $sandbox->php(<<<'PHP'
-        // The only build that may be under way at the server, until it is cancelled: all others wait for that.
+        // The only build that may be under way at the server, until it is cancelled: all others wait for it.
         $first = Pillion\Velox\build(configuration('first', ['request_id' => 'ffffffff-0000-4000-8000-000000000000']));
         say('first');
         fgets(STDIN);
@@ -163,7 +163,7 @@ test('as many futures as a process may have under way are all answered, and one 
     same(3, $velox->counter('build_requests'));
 });
 
-test('with no descriptor left a build fails with an exception, and works when there are some again', function (Sandbox $sandbox): void {
+test('a build without a free descriptor fails with an exception, and works later', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $program = $sandbox->php(<<<'PHP'
         posix_setrlimit(POSIX_RLIMIT_NOFILE, 40, 40);
@@ -171,7 +171,7 @@ test('with no descriptor left a build fails with an exception, and works when th
         for ($left = 0; $left < 30; $left++) {
             $open = [];
             while ($file = @fopen('/dev/null', 'r')) $open[] = $file;
-            // One more is free each time, so that everything that needs one fails once.
+            // One more descriptor is free each time, so that every use of a descriptor fails once.
             for ($i = 0; $i < $left; $i++) array_pop($open);
             $tries[] = outcome(fn () => Pillion\Velox\build(configuration("with {$left} free"))->wait(10));
             $open = [];
@@ -191,7 +191,7 @@ test('with no descriptor left a build fails with an exception, and works when th
     same(0, $program->wait());
 });
 
-/** Closes the three before or after its first job, and tells in a file what came of its envelopes and its build. */
+/** Closes all three before or after its first job, and writes the outcome of its envelopes and its build to a file. */
 const CLOSED = <<<'PHP'
     [, $when, $told, $first, $second] = $argv;
     $event = fn (int $id): string => sprintf("{\"event_id\":\"%032x\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}", $id);
@@ -212,7 +212,7 @@ const CLOSED = <<<'PHP'
     file_put_contents($told, json_encode([$sent, $built['good'] ?? $built, $standard, count(Pillion\status()['host']['workers'])]));
     PHP;
 
-test('descriptors that a daemon has closed are not those of a file or a connection', function (Sandbox $sandbox): void {
+test('descriptors closed by a daemon are not reused for a file or a connection', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     [$first, $second] = [$sandbox->sentry(), $sandbox->sentry()];
     foreach (['early', 'late'] as $when) {

@@ -1,6 +1,6 @@
 <?php
 
-// Signals while PHP waits for a job: handlers run, and nothing of them reaches our threads.
+// Signals while PHP waits for a job: handlers run, and our threads receive no signal.
 
 declare(strict_types=1);
 
@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('a handler runs while PHP waits, and the wait goes on', function (Sandbox $sandbox): void {
+test('a handler runs while PHP waits, and the wait continues', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(2.5);
     $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
@@ -61,7 +61,7 @@ test('a handler may wait for another build while PHP waits for one', function (S
     same(true, $program->hear('outer')['good'] ?? null);
 });
 
-test('a storm of signals changes nothing about what the waits return', function (Sandbox $sandbox): void {
+test('a storm of signals does not change the results of waits', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.1);
     $program = $sandbox->php(<<<'PHP'
@@ -86,7 +86,7 @@ test('a storm of signals changes nothing about what the waits return', function 
     same(0, $program->wait());
 });
 
-test('a handler without async signals runs when PHP asks for it', function (Sandbox $sandbox): void {
+test('a handler without async signals runs when PHP dispatches signals', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(1.5);
     $program = $sandbox->php(<<<'PHP'
         pcntl_signal(SIGALRM, fn () => say('handled'));
@@ -99,15 +99,15 @@ test('a handler without async signals runs when PHP asks for it', function (Sand
     $program->hear('handled');
 });
 
-test('our threads take no signal but those of faults', function (Sandbox $sandbox): void {
+test('our threads block all signals except those of faults', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(2);
     $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); say("started"); $build->wait(20);');
     $program->hear('started');
     $faults = array_reduce([SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP], fn (int $set, int $signal): int => $set | 1 << $signal - 1, 0);
-    // Never to be blocked, and so shown as free; 32 and 33 are the C library's own.
+    // These can't be blocked, and are shown as free; 32 and 33 are the C library's own.
     $free = $faults | 1 << SIGKILL - 1 | 1 << SIGSTOP - 1 | 1 << 31 | 1 << 32;
-    // A thread that is being made has all of them blocked for a moment.
-    eventually('threads that block all but those', function () use ($program, $faults, $free): bool {
+    // A new thread has all of them blocked for a moment.
+    eventually('threads that block all signals except those', function () use ($program, $faults, $free): bool {
         $masks = [];
         foreach (glob("/proc/{$program->pid}/task/*/status") as $file) {
             $status = (string) @file_get_contents($file);
@@ -121,7 +121,7 @@ test('our threads take no signal but those of faults', function (Sandbox $sandbo
     }, 1.5);
 });
 
-test('the time that a script waits is not what it computes', function (Sandbox $sandbox): void {
+test('the time that a script waits does not count against its time limit', function (Sandbox $sandbox): void {
     // Without threads, PHP's limit counts the processor time of the whole process, our threads included.
     $sandbox->velox()->delay(3);
     $program = $sandbox->php('set_time_limit(1); say("artifact", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));');

@@ -25,7 +25,7 @@ __attribute__((constructor)) static void map(void)
     }
 }
 
-/* PHP has extensions look into libc before they look here, unless that is taken from the flags. */
+/* PHP makes extensions resolve symbols in libc first (RTLD_DEEPBIND), unless that flag is removed. */
 void *dlopen(const char *path, int flags)
 {
     void *(*next)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");

@@ -1,7 +1,7 @@
 <?php
 
-// A wall clock that is set by days under processes that live, and a machine that was started again: no build ends early
-// or late, nobody waits longer, nothing is evicted at once.
+// A wall clock that is set by days under living processes, and a restarted machine: no build ends early or late, no
+// wait takes longer, nothing is evicted at once.
 
 declare(strict_types=1);
 
@@ -12,7 +12,7 @@ require __DIR__ . '/../lib/mounts.php';
 
 const DAY = 86_400;
 
-/** Does what each line says, and tells what came of it. */
+/** Executes the command of each line, and reports its outcome. */
 const PROGRAM = <<<'PHP'
     say('ready');
     while (($line = trim((string) fgets(STDIN))) !== '') {
@@ -33,7 +33,7 @@ const PROGRAM = <<<'PHP'
     }
     PHP;
 
-/** A clock for the processes of a box. */
+/** A clock for the processes of a sandbox. */
 final class Wall
 {
     private readonly string $file;
@@ -49,7 +49,7 @@ final class Wall
 
     public function set(int $seconds): void
     {
-        // In place: it is mapped.
+        // In place, because the file is mapped.
         $file = fopen($this->file, 'c');
         fwrite($file, pack('q', $seconds));
         fclose($file);
@@ -73,7 +73,7 @@ function ask(Process $process, string $line): mixed
     return $process->hear(explode(' ', $line)[0], 60)[0];
 }
 
-test('a clock that goes ahead and comes back costs no artifact, however far', function (Sandbox $sandbox): void {
+test('a clock that is set ahead and back costs no artifact, however far', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $sandbox->set('velox_cache_ttl_days', '7');
     $wall = new Wall($sandbox);
@@ -86,7 +86,7 @@ test('a clock that goes ahead and comes back costs no artifact, however far', fu
         $wall->set($days * DAY);
         is_true(abs(ask($one, 'time') - time() - $days * DAY) < 60, 'the clock is not set');
         same(0, ask($two, 'clean')['expired_removed'] ?? null, "{$days} days");
-        // What has expired by that clock is no hit for as long; what has not is one.
+        // An artifact that has expired by that clock is no hit meanwhile; another one is.
         same($days < 7, ask($two, 'find a') !== null, "{$days} days");
         $days < 7 && is_true(abs(ask($two, 'used a') - time() - $days * DAY) < 60, 'the clock of the extension is not set');
         $wall->set(0);
@@ -100,7 +100,7 @@ test('a clock that goes ahead and comes back costs no artifact, however far', fu
 });
 
 foreach ([10 * DAY, -10 * DAY] as $step) {
-    test(sprintf('a build under way does not notice that the clock is set %s by ten days, and neither do those who wait', $step > 0 ? 'ahead' : 'back'), function (Sandbox $sandbox) use ($step): void {
+    test(sprintf('a build under way, and those that wait for it, ignore a clock set %s by ten days', $step > 0 ? 'ahead' : 'back'), function (Sandbox $sandbox) use ($step): void {
         $velox = $sandbox->velox();
         $wall = new Wall($sandbox);
         [$one, $two] = [$wall->php(), $wall->php()];
@@ -116,7 +116,7 @@ foreach ([10 * DAY, -10 * DAY] as $step) {
             is_true($seconds > 1.0, "it took {$seconds} seconds");
         }
         same(1, $velox->counter('build_requests'));
-        // A wait ends after its own time, by no calendar.
+        // A wait ends after its own time, by the monotonic clock.
         $two->tell('impatient next');
         [$outcome, $seconds] = $two->hear('impatient', 30);
         same('Pillion\TimeoutException', $outcome['class'] ?? $outcome);
@@ -128,7 +128,7 @@ foreach ([10 * DAY, -10 * DAY] as $step) {
     });
 }
 
-test('a failing build fails for all who wait from one request, also when the clock is set meanwhile', function (Sandbox $sandbox): void {
+test('a failing build fails for all waiters with one request, also if the clock is set', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 1500, 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']]]]);
     $wall = new Wall($sandbox);
@@ -138,7 +138,7 @@ test('a failing build fails for all who wait from one request, also when the clo
     }
     $velox->awaitInFlight(1);
     usleep(300_000);
-    // Their clock and that which dates files are days apart from here on, as with a file server's.
+    // From here on the clock and file times are days apart, as with a file server.
     $wall->set(3 * DAY);
     foreach ($all as $process) {
         same('Pillion\BuildFailedException', $process->hear('build', 30)[0]['class'] ?? null);
@@ -146,7 +146,7 @@ test('a failing build fails for all who wait from one request, also when the clo
     same(1, $velox->counter('build_requests'));
 });
 
-test('after a restart of the machine that kept all files nobody of before is alive, and what was built is found', function (Sandbox $sandbox): void {
+test('after a machine restart old processes count as dead, and binaries are found', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $wall = new Wall($sandbox);
     $before = [$wall->php(), $wall->php()];

@@ -1,7 +1,7 @@
 <?php
 
-// Directories that are cleaned, removed, moved away, replaced or made read-only under processes that live: what they
-// know stays right, what is gone is a miss, and within seconds they are together again.
+// Directories that are cleaned, removed, moved away, replaced or made read-only under living processes: known results
+// stay right, removed binaries are misses, and within seconds all processes share one host again.
 
 declare(strict_types=1);
 
@@ -11,7 +11,7 @@ require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/mounts.php';
 in_own_mounts(__FILE__);
 
-/** Does what each line says, and tells what came of it. */
+/** Executes the command of each line, and reports its outcome. */
 const MEMBER = <<<'PHP'
     say('ready');
     while (($line = trim((string) fgets(STDIN))) !== '') {
@@ -41,7 +41,7 @@ function member(Sandbox $sandbox, array $ini = []): Process
     return $member;
 }
 
-/** Members that have all built something, one of them the steward. @return list<Process> */
+/** Members that have each built a binary, one of them the steward. @return list<Process> */
 function members(Sandbox $sandbox, int $count): array
 {
     $members = [];
@@ -54,11 +54,11 @@ function members(Sandbox $sandbox, int $count): array
     return $members;
 }
 
-/** All see each other, one of them is the steward, and what one builds another finds. */
+/** All see each other, one of them is the steward, and each finds the builds of the others. */
 function together(array $members): void
 {
     foreach ($members as $member) {
-        eventually("{$member->name} sees all", fn (): bool => ask($member, 'workers') === count($members), 20);
+        eventually("{$member->name} sees all members", fn (): bool => ask($member, 'workers') === count($members), 20);
     }
     eventually('one steward', fn (): bool => count(array_filter($members, fn (Process $member): bool => ask($member, 'steward'))) === 1, 20);
     $name = bin2hex(random_bytes(4));
@@ -68,18 +68,18 @@ function together(array $members): void
     }
     foreach ($members as $member) {
         for ($nth = 0; $nth < count($members); $nth++) {
-            eventually("{$member->name} finds what {$nth} has built", fn (): bool => (ask($member, "find {$nth} {$name}")['good'] ?? null) === true, 10);
+            eventually("{$member->name} finds the build of {$nth}", fn (): bool => (ask($member, "find {$nth} {$name}")['good'] ?? null) === true, 10);
         }
     }
 }
 
-test('a cleaner of temporary files that removes all of run_dir, one by one, has it all back within seconds', function (Sandbox $sandbox): void {
+test('a run_dir that a cleaner removes file by file is complete again within seconds', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $members = members($sandbox, 2);
     $run = $sandbox->setting('run_dir');
     foreach (array_reverse(names_below($run)) as $name) {
         is_dir("{$run}/{$name}") ? rmdir("{$run}/{$name}") : unlink("{$run}/{$name}");
-        // As a cleaner goes through it while work is done.
+        // Like a cleaner that runs while work is done.
         same(true, ask($members[0], 'find first 0')['good'] ?? null, $name);
     }
     same(true, ask($members[1], 'build meanwhile')['good'] ?? null);
@@ -90,7 +90,7 @@ test('a cleaner of temporary files that removes all of run_dir, one by one, has 
     together($members);
 });
 
-test('a cleaner that removes half of it, at random, again and again, is nothing to those who work', function (Sandbox $sandbox): void {
+test('a cleaner that removes random halves of run_dir, repeatedly, harms no process', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $members = members($sandbox, 2);
     $run = $sandbox->setting('run_dir');
@@ -107,7 +107,7 @@ test('a cleaner that removes half of it, at random, again and again, is nothing 
     together($members);
 });
 
-test('a run_dir that is moved away, with an empty one in its place, or none, comes back with its rights', function (Sandbox $sandbox): void {
+test('a run_dir that is moved away, replaced or not, is recreated with its permissions', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $members = members($sandbox, 2);
     $run = $sandbox->setting('run_dir');
@@ -124,7 +124,7 @@ test('a run_dir that is moved away, with an empty one in its place, or none, com
     together($members);
 });
 
-test('a run_dir in whose place others put a link or an open directory is not used, and nothing is written there', function (Sandbox $sandbox): void {
+test('a run_dir replaced by a link or an open directory is refused and not written to', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $members = members($sandbox, 2);
     $run = $sandbox->setting('run_dir');
@@ -145,13 +145,13 @@ test('a run_dir in whose place others put a link or an open directory is not use
     together($members);
 });
 
-test('a state_dir that is removed with all that is kept comes back closed to others, and new processes take it', function (Sandbox $sandbox): void {
+test('a removed state_dir is recreated closed to others, and new processes use it', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $members = members($sandbox, 2);
     $state = $sandbox->setting('state_dir');
     remove_tree($state);
     eventually('the lost binary is a miss', fn (): bool => ask($members[0], 'find first 0') === null);
-    eventually('builds are kept again', fn (): bool => (ask($members[0], 'build again ' . bin2hex(random_bytes(4)))['good'] ?? null) === true, 10);
+    eventually('builds are cached again', fn (): bool => (ask($members[0], 'build again ' . bin2hex(random_bytes(4)))['good'] ?? null) === true, 10);
     same('0700', substr(sprintf('%o', fileperms($state)), -4));
     together($members);
     $members[] = member($sandbox);
@@ -160,14 +160,14 @@ test('a state_dir that is removed with all that is kept comes back closed to oth
     same(['secret'], array_values(preg_grep('/secret/', names_below($state))));
 });
 
-test('a cache that is moved away and replaced is another cache for old and new processes, and one that comes back is found', function (Sandbox $sandbox): void {
+test('a replaced cache is another cache for all processes, and the old one can return', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $sandbox->set('velox_cache_dir', $cache = "{$sandbox->directory}/cache");
     mkdir($cache, 0o700);
     $members = members($sandbox, 2);
     rename($cache, "{$sandbox->directory}/away");
     mkdir($cache, 0o700);
-    eventually('what is gone is a miss', fn (): bool => ask($members[0], 'find first 0') === null && ask($members[1], 'find first 0') === null);
+    eventually('binaries of the old cache are misses', fn (): bool => ask($members[0], 'find first 0') === null && ask($members[1], 'find first 0') === null);
     together($members);
     $members[] = member($sandbox);
     same(true, ask($members[2], 'build first 0')['good'] ?? null);
@@ -176,11 +176,11 @@ test('a cache that is moved away and replaced is another cache for old and new p
     together($members);
     remove_tree($cache);
     rename("{$sandbox->directory}/away", $cache);
-    eventually('the old one is found', fn (): bool => (ask($members[1], 'find first 1')['good'] ?? null) === true);
+    eventually('a binary of the old cache is found', fn (): bool => (ask($members[1], 'find first 1')['good'] ?? null) === true);
     together($members);
 });
 
-test('two that were given different capacities find what the other one builds', function (Sandbox $sandbox): void {
+test('two processes with different capacities find the builds of each other', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $members = [member($sandbox), member($sandbox, ['pillion.velox_cache_max_entries' => '100'])];
     foreach ($members as $nth => $member) {
@@ -190,7 +190,7 @@ test('two that were given different capacities find what the other one builds', 
     together($members);
 });
 
-test('a cache that is made read-only under way is read, builds are kept elsewhere, and it is used again afterwards', function (Sandbox $sandbox): void {
+test('a cache made read-only is read; builds are kept elsewhere until it is writable', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     mkdir($cache = "{$sandbox->directory}/cache", 0o700);
     $sandbox->set('velox_cache_dir', $cache);
@@ -218,7 +218,7 @@ test('a cache that is made read-only under way is read, builds are kept elsewher
     together([...$members, $late]);
 });
 
-test('the steward sweeps what builds leave behind, also where nothing is kept', function (Sandbox $sandbox): void {
+test('the steward sweeps leftovers of builds, also with the cache disabled', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $sandbox->set('velox_cache_enabled', '0');
     $first = member($sandbox);
@@ -226,7 +226,7 @@ test('the steward sweeps what builds leave behind, also where nothing is kept', 
     same(true, $built['good'] ?? $built);
     $first->tell();
     same(0, $first->wait());
-    // As after two hours: the entry's times, and those of the files.
+    // As after two hours: both the entry's times and those of the files.
     $entry = dirname($built['path']) . "/{$built['key']}.json";
     $past = fn (array $found): string => gmdate('Y-m-d\TH:i:s\Z', strtotime($found[0]) - 7200);
     file_put_contents($entry, preg_replace_callback('/\d{4}-\d\d-\d\dT[\d:.]+Z/', $past, file_get_contents($entry)));
@@ -235,7 +235,7 @@ test('the steward sweeps what builds leave behind, also where nothing is kept', 
     foreach ($outcomes as $outcome) {
         touch($outcome, time() - 120);
     }
-    // The index knows the old times; the disk is the truth.
+    // The index has the old times; the disk is the truth.
     array_map(unlink(...), glob($sandbox->setting('run_dir') . '/index-*.seg'));
     $steward = member($sandbox);
     same(true, ask($steward, 'build new')['good'] ?? null);

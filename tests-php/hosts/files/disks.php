@@ -1,7 +1,7 @@
 <?php
 
-// Disks and memory that are full: an answer is right, or an exception that says what is full, or a miss; nothing half
-// stays, nothing crashes, and everything works again when there is room.
+// Full disks and memory: the outcome is right, a miss, or an exception that names the full file system; no partial
+// file stays, no process crashes, and all operations work again when space is available.
 
 declare(strict_types=1);
 
@@ -11,7 +11,7 @@ require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/mounts.php';
 in_own_mounts(__FILE__);
 
-/** Builds what each line names, tells what came of it and what is found then, and by whom. */
+/** Builds the configuration of each line; reports the outcome, the lookup after it, and its cache status. */
 const BUILDER = <<<'PHP'
     say('ready');
     while (($name = trim((string) fgets(STDIN))) !== '') {
@@ -21,7 +21,7 @@ const BUILDER = <<<'PHP'
     }
     PHP;
 
-/** @return array{mixed, mixed} what a build and a lookup after it gave */
+/** @return array{mixed, mixed} outcomes of a build and of a lookup after it */
 function build(Process $builder, string $name): array
 {
     $builder->tell($name);
@@ -29,7 +29,7 @@ function build(Process $builder, string $name): array
     return $builder->hear('built', 40);
 }
 
-/** Good, or an exception of ours: never anything else. */
+/** Good, or an exception of ours: no other outcome is right. */
 function good_or_told(mixed $outcome, string $what): bool
 {
     if (($outcome['good'] ?? null) === true) {
@@ -40,13 +40,13 @@ function good_or_told(mixed $outcome, string $what): bool
     return false;
 }
 
-/** @return list<string> what must not be there when nothing is under way */
+/** @return list<string> files that must not exist when no work is under way */
 function leftovers(string $directory): array
 {
     return array_values(preg_grep('/\.tmp$|\/\.secret-/', names_below($directory)));
 }
 
-/** @return array<string, callable(Sandbox, string, int): ?Mount> file systems of some MiB */
+/** @return array<string, callable(Sandbox, string, int): ?Mount> file systems of a few MiB */
 function file_systems(): array
 {
     return [
@@ -55,7 +55,7 @@ function file_systems(): array
     ];
 }
 
-test('a cache on a disk smaller than its bound keeps what was used last', function (Sandbox $sandbox): void {
+test('a cache on a disk smaller than its capacity keeps recently used binaries', function (Sandbox $sandbox): void {
     $sandbox->velox()->script(['size' => 1 << 20]);
     $cache = Mount::tmpfs("{$sandbox->directory}/cache", 'size=4m');
     $sandbox->set('velox_cache_dir', $cache->path);
@@ -77,7 +77,7 @@ test('a cache on a disk smaller than its bound keeps what was used last', functi
 });
 
 foreach (file_systems() as $kind => $mount) {
-    test("a full {$kind} for the cache costs the cache and no build, and is used again when there is room", function (Sandbox $sandbox) use ($kind, $mount): void {
+    test("a full {$kind} costs the cache and no build; the cache returns with free space", function (Sandbox $sandbox) use ($kind, $mount): void {
         $sandbox->velox();
         $cache = $mount($sandbox, "{$sandbox->directory}/cache", 4);
         if ($cache === null) {
@@ -109,7 +109,7 @@ foreach (file_systems() as $kind => $mount) {
         same(true, build($sandbox->php(BUILDER)->hear('ready') ?? $builder, 'before')[0]['good'] ?? null);
     });
 
-    test("with a full {$kind} for everything that is kept a build fails with the disk's words, and the process builds again when there is room", function (Sandbox $sandbox) use ($kind, $mount): void {
+    test("a full {$kind} for all directories fails builds with ENOSPC until space is free", function (Sandbox $sandbox) use ($kind, $mount): void {
         $sandbox->velox();
         $state = $mount($sandbox, "{$sandbox->directory}/all", 6);
         if ($state === null) {
@@ -140,7 +140,7 @@ foreach (file_systems() as $kind => $mount) {
     });
 }
 
-test('however many pages are left, a binary is whole or an exception, and nothing half stays', function (Sandbox $sandbox): void {
+test('a binary on a nearly full disk is whole or an exception, with no partial file', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $state = Mount::tmpfs("{$sandbox->directory}/all", 'size=2m');
     $sandbox->set('state_dir', $state->path . '/state');
@@ -166,7 +166,7 @@ test('however many pages are left, a binary is whole or an exception, and nothin
     is_true($good > 5 && $told > 5, "{$good} good, {$told} told");
 });
 
-test('a run_dir that is full at the start has lookups go on, and jobs say what is full until there is room', function (Sandbox $sandbox): void {
+test('a run_dir full at the start serves lookups; jobs fail with ENOSPC for a while', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $warm = $sandbox->php(BUILDER);
     $warm->hear('ready');
@@ -193,7 +193,7 @@ test('a run_dir that is full at the start has lookups go on, and jobs say what i
     same([], glob("{$run->path}/presence/*"));
 });
 
-test('a run_dir that fills up under processes that have the index mapped harms none of them', function (Sandbox $sandbox): void {
+test('a run_dir that fills up harms no process that has mapped the index', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $run = Mount::tmpfs("{$sandbox->directory}/run", 'size=8m');
     $sandbox->set('run_dir', $run->path);

@@ -1,6 +1,6 @@
 <?php
 
-// Envelopes where there is no room for them, or no place: they are taken all the same, kept in memory, and that is said.
+// Envelopes without disk space or without a directory: they are accepted, kept in memory, and the condition is logged.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/mounts.php';
 in_own_mounts(__FILE__);
 
-/** Sends as many as it is told, and tells how many were taken; then has them sent, and tells what was counted. */
+/** Sends the requested number and reports the number accepted; then flushes, and reports the counters. */
 const SENDER = <<<'PHP'
     say('ready');
     $from = 0;
@@ -61,9 +61,9 @@ test('a full tmpfs for outboxes costs durability and no envelope', function (San
     same([], array_values(array_diff(scandir($run->path . '/run/sentry'), ['.', '..'])));
 });
 
-test('without a state directory envelopes are taken, kept in memory and sent, and it is said', function (Sandbox $sandbox): void {
+test('envelopes without a state directory are kept in memory and sent, with a log line', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
-    // Whoever is root may write everywhere but here.
+    // Even root can't write here.
     $sandbox->set('state_dir', '/proc/nowhere');
     $sandbox->set('sentry_durability', 'disk');
     $sender = $sandbox->php(SENDER);

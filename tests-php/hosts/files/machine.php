@@ -1,7 +1,7 @@
 <?php
 
-// Machines that refuse what others give: threads, sizes of files, system calls. It costs what needs it, in words of ours,
-// and nothing else.
+// Machines with stricter limits: threads, file sizes, system calls. A refusal affects the functions that need the
+// resource, with an error message of ours, and nothing else.
 
 declare(strict_types=1);
 
@@ -12,7 +12,7 @@ require __DIR__ . '/../lib/mounts.php';
 
 const USER = 61003;
 
-/** @return list<string> a command of an ordinary user: limits are not for root */
+/** @return list<string> a command run as an ordinary user, because limits don't apply to root */
 function as_user(Sandbox $sandbox, string $program): array
 {
     $file = "{$sandbox->directory}/program-of-a-user.php";
@@ -29,7 +29,7 @@ function as_user(Sandbox $sandbox, string $program): array
     foreach (['state_dir', 'run_dir'] as $name) {
         chown($sandbox->setting($name), USER);
     }
-    // PHP of a build of its own may lie in root's home.
+    // A custom build of PHP may be in root's home.
     $php = explode("\0", $command)[0];
     if (!is_executable_by_all($php)) {
         copy($php, "{$sandbox->directory}/php") && chmod("{$sandbox->directory}/php", 0o755);
@@ -50,7 +50,7 @@ function is_executable_by_all(string $file): bool
     return true;
 }
 
-test('without a thread envelopes wait, other work is refused in words, and both go on once there is one', function (Sandbox $sandbox): void {
+test('without a thread envelopes wait, jobs are refused, and both work with one again', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $program = $sandbox->start('php of a user', as_user($sandbox, <<<'PHP'
         $most = posix_getrlimit()['hard maxproc'];
@@ -79,7 +79,7 @@ test('without a thread envelopes wait, other work is refused in words, and both 
     is_true(!str_contains($program->errors(), 'panic'), $program->errors());
 });
 
-/** Sends, puts, builds and looks, and tells what came of each. */
+/** Sends, puts, builds and finds, and reports each outcome. */
 const ALL = <<<'PHP'
     foreach ($argv[1] === '' ? [] : [(int) $argv[1]] as $bytes) {
         posix_setrlimit(POSIX_RLIMIT_FSIZE, $bytes, $bytes) || say('the limit could not be set');
@@ -107,7 +107,7 @@ test('system calls that a container runtime refuses cost nothing', function (San
     same([md5('x')], $sentry->events());
 });
 
-test('a limit of the size of files is an error of what is too large, and ends no process', function (Sandbox $sandbox): void {
+test('a file size limit is an error of the file that exceeds it, and ends no process', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sandbox->velox();
     $refused = [];

@@ -1,5 +1,5 @@
-// Runs a program that gets EPERM for these system calls, as container runtimes answer for what is newer than their
-// profile: refuse statx,openat2 -- program arguments...
+// Runs a program that gets EPERM for these system calls, as under a container runtime with a profile that predates
+// the calls: refuse statx,openat2 -- program arguments...
 
 #include <errno.h>
 #include <linux/filter.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Files, disks and clocks under processes that live: full and read-only disks, directories that are taken away, links and
-# pipes that somebody planted, users who share, clocks that are set. PILLION_FILES=long: more of each.
+# Files, disks and clocks under living processes: full and read-only disks, removed directories, planted links and
+# pipes, users that share, clocks that are set. PILLION_FILES=long: more of each.
 
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO FAKE_VELOX FAKE_SENTRY

@@ -1,7 +1,7 @@
 <?php
 
-// Links, pipes, sockets and directories that somebody has put where files of ours are: nothing outside is touched,
-// nobody waits for them, and what is asked is answered or told.
+// Links, pipes, sockets and directories planted at the paths of our files: nothing outside is touched, no process
+// blocks on them, and each request is answered or fails with an error.
 
 declare(strict_types=1);
 
@@ -11,7 +11,7 @@ require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/mounts.php';
 in_own_mounts(__FILE__);
 
-/** Everything that a process can ask for, each time with another binary. $argv: a name, the path of a binary. */
+/** Calls every function of Pillion, each time with another binary. $argv: a name, the path of a binary. */
 const USER = <<<'PHP'
     [, $name, $binary] = $argv;
     say('built', outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)));
@@ -25,7 +25,7 @@ const USER = <<<'PHP'
     PHP;
 
 /**
- * Where something may stand: what a first process has made is taken away for it.
+ * Paths for planted files: files of a first process are removed from them.
  *
  * @param string $known the path of a binary that is kept
  * @return list<string>
@@ -56,7 +56,7 @@ $kinds = [
     'directories' => fn (string $path) => mkdir($path, 0o700) && file_put_contents("{$path}/file", 'not ours'),
 ];
 
-/** From where it lies: the name of a socket must not be longer than 107 bytes. */
+/** By a relative path: the name of a socket must not be longer than 107 bytes. */
 function make_socket(string $path): void
 {
     $before = getcwd();
@@ -65,7 +65,7 @@ function make_socket(string $path): void
     chdir($before);
 }
 
-/** What stands in a directory, to the byte. */
+/** Contents of a directory, to the byte. */
 function fingerprint(string $directory): array
 {
     $all = [];
@@ -77,7 +77,7 @@ function fingerprint(string $directory): array
     return $all;
 }
 
-// The short form has each place with one kind or two, the long form all with all.
+// The short form combines each path with one kind or two, the long form all with all.
 $every = getenv('PILLION_FILES') === 'long' ? 1 : 5;
 foreach (array_keys($kinds) as $which => $kind) {
     $make = $kinds[$kind];

@@ -1,7 +1,7 @@
 <?php
 
-// Two users on one host, a web server's and a console's say: with pillion.group they share everything, with any umask;
-// without it they harm each other in nothing.
+// Two users on one host, for example of a web server and of a console: with pillion.group they share everything, with
+// any umask; without it they don't affect each other.
 
 declare(strict_types=1);
 
@@ -13,7 +13,7 @@ require __DIR__ . '/../lib/mounts.php';
 const GROUP = 61234;
 const USERS = [61001, 61002];
 
-/** Does what each line says, and tells what came of it; leaves group and others nothing, if it has its way. */
+/** Executes the command of each line, and reports its outcome; its umask excludes group and others. */
 const COLLEAGUE = <<<'PHP'
     umask(octdec($argv[1]));
     say('ready', posix_geteuid());
@@ -47,7 +47,7 @@ function colleague(Sandbox $sandbox, int $user, string $umask, array $ini = []):
     $file = sprintf('%s/colleague-%d-%s.php', $sandbox->directory, $user, bin2hex(random_bytes(3)));
     file_put_contents($file, "<?php\n" . COLLEAGUE);
     $command = implode("\0", $sandbox->phpCommand($ini));
-    // Root's home, where builds and checkouts may lie, is closed to others.
+    // Root's home, a possible location of builds and checkouts, is closed to others.
     foreach ([getenv('TESTED_SO'), dirname(__DIR__) . '/program.php'] as $ours) {
         $theirs = "{$sandbox->directory}/" . basename($ours);
         is_file($theirs) || copy($ours, $theirs) && chmod($theirs, 0o755);
@@ -61,7 +61,7 @@ function colleague(Sandbox $sandbox, int $user, string $umask, array $ini = []):
     return $process;
 }
 
-/** A place for both, which neither of them owns, and what it takes to use it. */
+/** A directory for both that neither owns, and the settings to use it. */
 function common(Sandbox $sandbox): string
 {
     $common = "{$sandbox->directory}/common";
@@ -96,14 +96,14 @@ test('a cache directory outside of state_dir is shared with pillion.group', func
 });
 
 foreach (['0022', '0077', '0002'] as $umask) {
-    test("with pillion.group and a umask of {$umask} two users share directories, locks, flights, index and secret", function (Sandbox $sandbox) use ($umask): void {
+    test("with pillion.group and umask {$umask} two users share files, locks and flights", function (Sandbox $sandbox) use ($umask): void {
         $velox = $sandbox->velox();
         common($sandbox);
         $sandbox->set('group', (string) GROUP);
         [$one, $two] = array_map(fn (int $user): Process => colleague($sandbox, $user, $umask), USERS);
         $built = ask($one, 'build of one');
         same(true, $built['good'] ?? $built);
-        // The same index, so without a look at the disk.
+        // The same index, so without access to the disk.
         $found = ask($two, 'find of one');
         same(true, $found['good'] ?? $found);
         $built = ask($two, 'build of two');
@@ -116,7 +116,7 @@ foreach (['0022', '0077', '0002'] as $umask) {
         }
         same(1, (int) ask($one, 'steward') + (int) ask($two, 'steward'), 'stewards');
 
-        // One flight for both: the second one waits for the first one's build.
+        // One flight for both: the second process waits for the first one's build.
         $velox->delay(2);
         $before = $velox->counter('build_requests');
         $one->tell('build together');
@@ -128,14 +128,14 @@ foreach (['0022', '0077', '0002'] as $umask) {
         same($before + 1, $velox->counter('build_requests'));
         $velox->delay(0);
 
-        // Each replaces, removes and cleans what the other has made.
+        // Each replaces, removes and cleans files of the other.
         same(true, ask($two, 'force of one')['good'] ?? null);
         same(true, ask($one, 'find of one')['good'] ?? null);
         same(true, ask($one, 'forget of two'));
         same(null, ask($two, 'find of two'));
         same(true, ask($two, 'clean')['complete'] ?? null);
 
-        // And takes over from the other, when that one is killed in its build.
+        // Each takes over the build of the other, when that one is killed.
         $velox->delay(2);
         $one->tell('build inherited');
         $velox->awaitInFlight(1);
@@ -145,13 +145,13 @@ foreach (['0022', '0077', '0002'] as $umask) {
         $one->kill();
         $inherited = $two->hear('build', 40);
         same(true, $inherited['good'] ?? $inherited);
-        eventually('the dead one is nobody', fn (): bool => ask($two, 'workers') === 1);
+        eventually('the dead process is not listed', fn (): bool => ask($two, 'workers') === 1);
         eventually('the other one is steward', fn (): bool => ask($two, 'steward') === true);
 
         $closed = [];
         foreach (names_below("{$sandbox->directory}/common") as $name) {
             $path = "{$sandbox->directory}/common/{$name}";
-            // Nothing is for strangers, who can't enter either; directories and locks are all the group's.
+            // Other users have no access and can't enter; directories and locks belong to the group.
             if (is_dir($path) && (fileperms($path) & 0o2070) !== 0o2070 || str_ends_with($name, '.lock') && (fileperms($path) & 0o060) !== 0o060) {
                 $closed[$name] = sprintf('%o', fileperms($path));
             }
@@ -160,7 +160,7 @@ foreach (['0022', '0077', '0002'] as $umask) {
     });
 }
 
-test('without pillion.group another user\'s directories are refused by name, and left as they are', function (Sandbox $sandbox): void {
+test('directories of another user without pillion.group are refused and left unchanged', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $common = common($sandbox);
     chmod($common, 0o2777);
@@ -176,7 +176,7 @@ test('without pillion.group another user\'s directories are refused by name, and
     same(true, ask($one, 'build more of one')['good'] ?? null);
 });
 
-test('files of another user in our directories are passed over, and the rest is cleaned and found', function (Sandbox $sandbox): void {
+test('files of another user in our directories are skipped; others are swept and found', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $common = common($sandbox);
     chmod($common, 0o2777);

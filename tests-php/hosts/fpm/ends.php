@@ -1,6 +1,6 @@
 <?php
 
-// How php-fpm ends and reloads while builds are under way.
+// Stops and reloads of php-fpm while builds are under way.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ require __DIR__ . '/../lib.php';
 
 const GRACEFUL = ['process_control_timeout = 8'];
 
-test('a graceful stop lets a request have its build, and then it ends', function (Sandbox $sandbox): void {
+test('a graceful stop lets a request finish its build before it ends', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(2);
     $host = new Fpm($sandbox, global: GRACEFUL);
@@ -28,7 +28,7 @@ test('a graceful stop lets a request have its build, and then it ends', function
     same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });
 
-test('a graceful stop is quick with builds that nobody waits for', function (Sandbox $sandbox): void {
+test('a graceful stop is quick with builds without a waiting request', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $host = new Fpm($sandbox, global: GRACEFUL);
@@ -42,7 +42,7 @@ test('a graceful stop is quick with builds that nobody waits for', function (San
     same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });
 
-test('a stop that is not graceful ends all at once', function (Sandbox $sandbox): void {
+test('a stop that is not graceful ends all processes at once', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $host = new Fpm($sandbox);
@@ -57,7 +57,7 @@ test('a stop that is not graceful ends all at once', function (Sandbox $sandbox)
     $velox->awaitInFlight(0);
 });
 
-test('a reload lets a request have its build, and serves with new children', function (Sandbox $sandbox): void {
+test('a reload lets a request finish its build, and serves with new children', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1.5);
     $host = new Fpm($sandbox, global: GRACEFUL);
@@ -95,7 +95,7 @@ test('ten reloads in a row with builds under way leave nothing behind', function
     same(true, $host->ask('build', name: 'afterwards')['answer']['good'] ?? null);
 });
 
-test('when the child that builds is killed, another one that waits takes its build over', function (Sandbox $sandbox): void {
+test('a waiting child takes over the build of a killed child', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
     $host = new Fpm($sandbox);
@@ -115,7 +115,7 @@ test('when the child that builds is killed, another one that waits takes its bui
     same(2, $velox->counter('build_requests'));
 });
 
-test('a request that takes too long is ended with its child, and the server is told', function (Sandbox $sandbox): void {
+test('a request over its time limit ends with its child, and its build is cancelled', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $host = new Fpm($sandbox, ['www' => ['request_terminate_timeout = 1s']]);

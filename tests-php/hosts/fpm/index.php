@@ -1,6 +1,6 @@
 <?php
 
-// What php-fpm's children run; program.php stands before it.
+// The script of php-fpm's children; program.php is loaded before it.
 
 declare(strict_types=1);
 

@@ -1,7 +1,7 @@
 <?php
 
-// The master of php-fpm, which runs as root and whose descriptors all children share: it gets no thread and no
-// descriptor of ours, whatever its children do, and whatever a preload script does.
+// The master of php-fpm, which runs as root and shares its descriptors with all children: it gets no thread and no
+// descriptor of ours, regardless of its children and of a preload script.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 
 /**
- * Where the descriptors of a master lead, less what differs from start to start.
+ * Targets of a master's descriptors, without the parts that differ from start to start.
  *
  * @return list<string>
  */
@@ -22,7 +22,7 @@ function files(Fpm $host): array
     return $files;
 }
 
-test('the master has no thread and no descriptor more than without the extension', function (Sandbox $sandbox): void {
+test('the master has no more threads and descriptors than without the extension', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $expected = files(new Fpm($sandbox, extension: false, name: 'plain'));
     $host = new Fpm($sandbox);
@@ -40,7 +40,7 @@ test('the master stays clean while its children are replaced', function (Sandbox
     $before = $host->master();
     $host->many(array_fill(0, 40, ['build', ['name' => 'one']]), 3);
     // It holds the pipes of children that have just ended, or are about to start, for a moment more.
-    eventually('three children, and nothing more in the master than at first', function () use ($host, $before): bool {
+    eventually('three children, and no more descriptors in the master than before', function () use ($host, $before): bool {
         $now = $host->master();
 
         return count($host->workers()) === 3 && $now['threads'] === $before['threads']
@@ -52,9 +52,9 @@ test('the master stays clean while its children are replaced', function (Sandbox
     }
 });
 
-// With a preload user, a process of its own preloads; without, the master does.
-foreach (['the preload user' => false, 'the master' => true] as $who => $asUser) {
-    test("a preload script may look, and can start nothing: run by {$who}", function (Sandbox $sandbox) use ($asUser): void {
+// With a preload user, a separate process preloads; without, the master does.
+foreach (['the preload user' => false, 'the master' => true] as $process => $asUser) {
+    test("a preload script may read status, and can start nothing: run by {$process}", function (Sandbox $sandbox) use ($asUser): void {
         $sandbox->velox();
         $told = $sandbox->directory . '/preload/told.json';
         mkdir(dirname($told));
@@ -69,7 +69,7 @@ foreach (['the preload user' => false, 'the master' => true] as $who => $asUser)
             ]));
             PHP);
         $user = Fpm::user();
-        // A copy, for where PHP lies in somebody's home.
+        // A copy, because PHP may be in a home directory that is closed to others.
         copy(extension_dir() . '/opcache.so', "{$sandbox->directory}/opcache.so");
         $opcache = ['-d', "zend_extension={$sandbox->directory}/opcache.so", '-d', 'opcache.enable=1'];
         $plain = new Fpm($sandbox, options: $opcache, extension: false, name: 'plain', asUser: $asUser);

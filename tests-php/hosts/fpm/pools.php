@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('three children that ask for one configuration at once cause one build', function (Sandbox $sandbox): void {
+test('three children that request one configuration at once cause one build', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
     $host = new Fpm($sandbox);
@@ -19,7 +19,7 @@ test('three children that ask for one configuration at once cause one build', fu
     same(1, $velox->counter('build_requests'));
 });
 
-test('builds and finds from all children, hundreds of them, are all answered', function (Sandbox $sandbox): void {
+test('hundreds of builds and finds from all children are all answered', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.05);
     $host = new Fpm($sandbox);
@@ -37,7 +37,7 @@ test('builds and finds from all children, hundreds of them, are all answered', f
     same(12, $velox->counter('builds_started'));
 });
 
-test('each pool asks the server that its own settings name', function (Sandbox $sandbox): void {
+test('each pool uses the build server of its own settings', function (Sandbox $sandbox): void {
     $servers = ['one' => $sandbox->velox(), 'two' => $sandbox->anotherVelox(), 'three' => $sandbox->anotherVelox()];
     $sandbox->unset('velox_server_url');
     $pools = array_map(fn (FakeVelox $server): array => ["php_admin_value[pillion.velox_server_url] = {$server->url}"], $servers);
@@ -49,7 +49,7 @@ test('each pool asks the server that its own settings name', function (Sandbox $
     same([1, 1, 1], array_values(array_map(fn (FakeVelox $server): int => $server->counter('build_requests'), $servers)));
 });
 
-test('a build goes on after its request, and after the response of a request that waits for it', function (Sandbox $sandbox): void {
+test('a build continues after its request, and after the response of a waiting request', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
     $host = new Fpm($sandbox);
@@ -59,13 +59,13 @@ test('a build goes on after its request, and after the response of a request tha
     is_true(microtime(true) - $began < 0.9, 'the response waited for the build');
     same(true, in_array(json_decode($later['body']), ['pending', 'running'], true), show($later));
     foreach (['one', 'two'] as $name) {
-        $found = eventually("binary {$name} is there", fn (): ?array => $host->ask('find', name: $name)['answer'], 10);
+        $found = eventually("binary {$name} exists", fn (): ?array => $host->ask('find', name: $name)['answer'], 10);
         same(['HIT', true], [$found['status'], $found['good']]);
     }
     same(0, $velox->counter('builds_cancelled'));
 });
 
-test('a fresh child for each request: every build is answered, and none twice', function (Sandbox $sandbox): void {
+test('a new child for each request: every build is answered, and none twice', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.1);
     $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 1']]);
@@ -77,16 +77,16 @@ test('a fresh child for each request: every build is answered, and none twice', 
     same(60, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
     same(array_fill(0, 60, true), array_column(array_column($answers, 'answer'), 'good'));
     same(12, $velox->counter('builds_started'));
-    eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3);
+    eventually('dead processes have no presence file', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3);
 });
 
-test('a child that has served enough ends with its build under way, and who waits for it takes it over', function (Sandbox $sandbox): void {
+test('a child that reaches max_requests during its build hands it over to a waiter', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 4']]);
     $builder = $host->ask('submit', name: 'one')['pid'];
     $velox->awaitInFlight(1);
-    // Another host's process; the pool's children would end too.
+    // A process of the command line; the pool's children would end too.
     $waiter = new Fpm($sandbox, name: 'other');
     $answer = $waiter->many([['build', ['name' => 'one']]], 1, 30, function () use ($host, $builder): void {
         usleep(200_000);
@@ -97,7 +97,7 @@ test('a child that has served enough ends with its build under way, and who wait
     same(2, $velox->counter('build_requests'));
 });
 
-test('variables that a request sets decide for no other one, those of its pool do', function (Sandbox $sandbox): void {
+test('variables set by a request affect no other request, those of its pool do', function (Sandbox $sandbox): void {
     [$of_pool, $of_request] = [$sandbox->sentry(), $sandbox->sentry()];
     $sandbox->unset('sentry_dsn');
     $one = ['pm.max_children = 1'];

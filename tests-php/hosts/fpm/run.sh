@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# php-fpm, of both PHPs: what its children share, what its master is spared, and every way in which it ends.
+# php-fpm, of both PHPs: state shared by its children, the clean master, and every way to end php-fpm.
 
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_NTS_FPM PHP_ZTS PHP_ZTS_FPM PILLION_SO PILLION_ZTS_SO FAKE_VELOX FAKE_SENTRY

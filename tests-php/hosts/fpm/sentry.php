@@ -1,6 +1,6 @@
 <?php
 
-// Envelopes outlive php-fpm's children, whatever ends them.
+// Envelopes outlive php-fpm's children, however these end.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/dead_sentry.php';
 
 /**
- * Has so many envelopes taken in, by requests of fifty each.
+ * Makes requests of fifty envelopes each have this many accepted.
  *
  * @return list<string> their ids
  */
@@ -22,7 +22,7 @@ function storm(Fpm $host, int $requests, ?\Closure $meanwhile = null): array
     return array_merge(...array_map(fn (array $answer): array => json_decode($answer['body'], true)['answer'], array_values($good)));
 }
 
-test('what children had accepted when they were killed is sent by the others', function (Sandbox $sandbox): void {
+test('envelopes that killed children had accepted are sent by the others', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
     $host = new Fpm($sandbox);
@@ -35,7 +35,7 @@ test('what children had accepted when they were killed is sent by the others', f
     });
     same(4, $killed);
     is_true(count($accepted) > 500, count($accepted) . ' were accepted');
-    // The rest of the first children goes as well, with what is stalled.
+    // The remaining first children are killed too, with their stalled deliveries.
     foreach ($host->workers() as $pid) {
         posix_kill($pid, SIGKILL);
     }
@@ -44,7 +44,7 @@ test('what children had accepted when they were killed is sent by the others', f
     $sentry->await($accepted);
 });
 
-test('a stop by SIGTERM loses nothing: the next process adopts it', function (Sandbox $sandbox): void {
+test('a stop by SIGTERM loses nothing: the next process adopts the outbox', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sandbox->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 12]);
@@ -56,7 +56,7 @@ test('a stop by SIGTERM loses nothing: the next process adopts it', function (Sa
     $next = new Fpm($sandbox, name: 'next');
     $accepted = [...$accepted, ...$next->ask('sentry', from: '900000', count: '1')['answer']];
     $sentry->await($accepted);
-    // Neither more nor less than what was promised.
+    // Neither more nor fewer than the accepted ones.
     sort($accepted, SORT_STRING);
     same($accepted, $sentry->events());
     same(0, $sentry->counter('invalid'));
@@ -70,9 +70,9 @@ test('children that end after some requests leave nothing behind', function (San
     $sentry->await($accepted);
     sort($accepted, SORT_STRING);
     same($accepted, $sentry->events());
-    eventually('only outboxes of the living', fn (): bool => count(glob($sandbox->setting('run_dir') . '/sentry/*.lock')) <= 3);
+    eventually('only outboxes of living processes', fn (): bool => count(glob($sandbox->setting('run_dir') . '/sentry/*.lock')) <= 3);
 });
 
-test('nobody waits for a Sentry that does not answer', function (Sandbox $sandbox): void {
+test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
     nobody_waits_for_a_dead_sentry($sandbox, fn (): Fpm => new Fpm($sandbox));
 });

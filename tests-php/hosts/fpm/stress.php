@@ -8,10 +8,10 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** Ends of each kind; more of them where somebody has the time. */
+/** Ends of each kind; the environment variable raises the number. */
 define('ENDS', (int) (getenv('ROUNDS') ?: 4));
 
-/** @return list<array{string, array<string, string>}> all that can be asked, of a few configurations */
+/** @return list<array{string, array<string, string>}> all kinds of requests, for a few configurations */
 function requests(int $count, string $of): array
 {
     $requests = [];
@@ -23,7 +23,7 @@ function requests(int $count, string $of): array
 }
 
 /**
- * What came of requests, in words. Whoever was answered at all was answered well.
+ * Numbers of requests by outcome. Every answer has to be right.
  *
  * @param array<array{status: int, body: string, error: string}> $answers
  * @return array{answered: int, 'not answered': int}
@@ -42,7 +42,7 @@ function judged(array $answers): array
     return $counts;
 }
 
-/** All children of a master die by one signal, as if the machine were short of memory. */
+/** Kills all children of a master with one signal, as if the machine were short of memory. */
 function killed_with_children(Fpm $host): void
 {
     $workers = $host->workers();
@@ -58,7 +58,7 @@ $ends = [
 ];
 
 foreach ($ends as $end => $do) {
-    test(sprintf('%d ends by %s under load leave no lock, no file and no build, and the next start serves', ENDS, $end), function (Sandbox $sandbox) use ($do): void {
+    test(sprintf('%d ends by %s under load leave no lock, file or build; the next start serves', ENDS, $end), function (Sandbox $sandbox) use ($do): void {
         $velox = $sandbox->velox();
         $velox->script(['delay_ms' => 150, 'size' => 4 << 20]);
         $sum = ['answered' => 0, 'not answered' => 0];
@@ -82,7 +82,7 @@ foreach ($ends as $end => $do) {
             }
             eventually('nothing is locked', fn (): bool => $sandbox->locked() === [], 15);
             $velox->awaitInFlight(0);
-            // Slots of flights are made one by one, 256 at most; what was being written goes with the next cleaning.
+            // Slots of flights are created one by one, up to 256; partial files go with the next cleaning.
             $files[] = count(preg_grep('~\.(bin|json|tmp)$|/(flights|presence)/~', $sandbox->files(), PREG_GREP_INVERT));
         }
         $host = new Fpm($sandbox, name: 'afterwards');
@@ -91,7 +91,7 @@ foreach ($ends as $end => $do) {
         }
         $host->ask('clean');
         eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
-        eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3, 15);
+        eventually('dead processes have no presence file', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3, 15);
         note(show(['requests' => $sum, 'built' => $velox->counter('builds_finished'), 'files' => $files]));
         is_true(max($files) <= 13, 'files besides artifacts and slots: ' . show($files));
         $host->process->signal(SIGQUIT);
@@ -100,24 +100,24 @@ foreach ($ends as $end => $do) {
     });
 }
 
-/** What stays after hundreds of deaths: the living, and nothing that a dead one held. */
+/** Remaining files after hundreds of deaths: those of living processes, and none that a dead one held. */
 function is_settled(Sandbox $sandbox, Fpm $host, FakeVelox $velox, int $children): void
 {
     $velox->awaitInFlight(0);
     $host->ask('clean');
-    // Who has asked for nothing yet is no member of the host.
+    // A process that has submitted no job is no member of the host.
     for ($i = 0; $i < 3 * $children; $i++) {
         same(true, $host->ask('build', name: 'afterwards')['answer']['good'] ?? null);
     }
     eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
-    eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= $children, 25);
+    eventually('dead processes have no presence file', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= $children, 25);
     same(1, $host->master()['threads'], 'threads of the master');
     $host->process->signal(SIGQUIT);
     same(0, $host->process->wait(20));
     $sandbox->isLeftClean();
 }
 
-test(sprintf('children killed under load, %d of them: whoever is answered is answered well, and nothing stays locked', 10 * ENDS), function (Sandbox $sandbox): void {
+test(sprintf('children killed under load, %d of them: all answers are right, no lock stays', 10 * ENDS), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 4 << 20]);
     $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4']]);
@@ -141,7 +141,7 @@ test(sprintf('children killed under load, %d of them: whoever is answered is ans
     is_settled($sandbox, $host, $velox, 4);
 });
 
-test(sprintf('%d reloads under load: whoever is answered is answered well, and nothing stays locked', 3 * ENDS), function (Sandbox $sandbox): void {
+test(sprintf('%d reloads under load: all answers are right, no lock stays', 3 * ENDS), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
     $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4']], ['process_control_timeout = 20']);
@@ -165,7 +165,7 @@ test(sprintf('%d reloads under load: whoever is answered is answered well, and n
     is_settled($sandbox, $host, $velox, 4);
 });
 
-test('a fresh child for each of hundreds of requests, half of which leave a build behind', function (Sandbox $sandbox): void {
+test('hundreds of requests, each with a new child, half of which leave a build behind', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
     $host = new Fpm($sandbox, ['www' => ['pm.max_children = 4', 'pm.max_requests = 1']]);
@@ -175,7 +175,7 @@ test('a fresh child for each of hundreds of requests, half of which leave a buil
     is_settled($sandbox, $host, $velox, 4);
 });
 
-test('children whose master was killed go on with their builds, and those of the next master join them', function (Sandbox $sandbox): void {
+test('children of a killed master finish their builds; the next master\'s join them', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 3000, 'times' => 1], ['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $first = new Fpm($sandbox, name: 'first');
@@ -187,7 +187,7 @@ test('children whose master was killed go on with their builds, and those of the
     same($orphans, array_values(array_filter($orphans, is_alive(...))), 'orphans alive');
     $answer = $second->ask('build', name: 'one');
     same([true, 1], [$answer['answer']['good'] ?? $answer, $velox->counter('build_requests')]);
-    // They serve as before, and when they go, those who wait for their builds take them over.
+    // They serve as before, and when they end, waiting processes take over their builds.
     is_true(in_array($builder = $first->ask('submit', name: 'two')['pid'], $orphans, true), 'an orphan was to answer');
     $velox->awaitInFlight(1);
     $answer = $second->many([['build', ['name' => 'two']]], 1, 30, function () use ($orphans, $velox): void {

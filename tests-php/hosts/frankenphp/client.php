@@ -1,7 +1,7 @@
 <?php
 
-// Sends requests to FrankenPHP, six at a time, until it reads a line; then it tells what came of them, as JSON. In a
-// process of its own beside a test that restarts the host. Arguments: URL, seconds that a request may take.
+// Sends requests to FrankenPHP, six at a time, until it reads a line; then it prints the numbers by outcome as JSON. In
+// a separate process beside a test that restarts the host. Arguments: URL, seconds that a request may take.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib/Http.php';
 
-/** One word for what came of a request. */
+/** The outcome of a request in one word. */
 function verdict(array $answer): string
 {
     if ($answer['status'] !== 200) {

@@ -1,6 +1,6 @@
 <?php
 
-// Requests that end as none should, and threads that end while others go on.
+// Requests that end abnormally, and threads that end while others continue.
 
 declare(strict_types=1);
 
@@ -8,11 +8,11 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** What a request does, and the status it is answered with. */
+/** The ending of a request, and its HTTP status. */
 const ENDINGS = ['exit' => 200, 'throw' => 500, 'fatal' => 500, 'memory' => 500];
 
 foreach (ENDINGS as $ending => $status) {
-    test("a build goes on when the handler that asked for it ends with: {$ending}", function (Sandbox $sandbox) use ($ending, $status): void {
+    test("a build continues when its handler ends with: {$ending}", function (Sandbox $sandbox) use ($ending, $status): void {
         $velox = $sandbox->velox();
         $velox->delay(1);
         $host = new FrankenPhp($sandbox);
@@ -20,13 +20,13 @@ foreach (ENDINGS as $ending => $status) {
         // Its thread serves again.
         $answers = Http::many(array_fill(0, 8, $host->url('hello')), 8);
         same(array_fill(0, 8, 200), array_column($answers, 'status'));
-        $found = eventually('the binary is there', fn (): ?array => $host->ask('find', name: $ending)['answer'], 10);
+        $found = eventually('the binary exists', fn (): ?array => $host->ask('find', name: $ending)['answer'], 10);
         same(true, $found['good']);
         same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
     });
 }
 
-test('hundreds of handlers that end badly leave no thread, no descriptor and little memory', function (Sandbox $sandbox): void {
+test('hundreds of abnormal endings leave no thread or descriptor, and little memory', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $host = new FrankenPhp($sandbox);
     $load = function (int $round) use ($host): void {
@@ -55,7 +55,7 @@ test('hundreds of handlers that end badly leave no thread, no descriptor and lit
     same(60, $velox->counter('builds_started'));
 });
 
-test('threads that end after some requests, while others go on, take their inboxes along', function (Sandbox $sandbox): void {
+test('threads that end after some requests, beside others, take their inboxes along', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.05);
     $host = new FrankenPhp($sandbox, ['frankenphp' => 'max_requests 15']);
@@ -79,7 +79,7 @@ test('threads that end after some requests, while others go on, take their inbox
     is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
 });
 
-test('a thread that ends leaves its build to the one that goes on', function (Sandbox $sandbox): void {
+test('a thread that ends leaves its build to another one', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(2);
     $host = new FrankenPhp($sandbox, ['threads' => 2, 'frankenphp' => 'max_requests 3']);

@@ -1,19 +1,19 @@
 <?php
 
-// Requests that go on while a test restarts FrankenPHP.
+// Requests during restarts of FrankenPHP.
 
 declare(strict_types=1);
 
 namespace Pillion\Tests;
 
 /**
- * Sends requests all the time, and calls $change so many times meanwhile.
+ * Sends requests continuously, and calls $change so many times meanwhile.
  *
- * @return array<string, int> what came of the requests => how many
+ * @return array<string, int> outcome of requests => number
  */
 function under_load(Sandbox $sandbox, FrankenPhp $host, int $changes, callable $change, int $patience = 40): array
 {
-    // A process of its own, so that changes don't wait for answers.
+    // A separate process, so that changes don't wait for answers.
     $client = $sandbox->start('client', [PHP_BINARY, __DIR__ . '/client.php', $host->url(''), (string) $patience]);
     same('requests are on their way', $client->line());
     for ($i = 0; $i < $changes; $i++) {
@@ -36,7 +36,7 @@ function restart_amid_a_build(FrankenPhp $host): callable
     };
 }
 
-/** @param array<string, int> $statuses what came of requests beside restarts */
+/** @param array<string, int> $statuses outcomes of requests during restarts */
 function no_request_is_lost(array $statuses): void
 {
     $odd = array_diff_key($statuses, ['good' => 0, 'answered' => 0, 'Pillion\CancelledException' => 0]);

@@ -1,7 +1,7 @@
 <?php
 
 // FrankenPHP with opcache: a preload script runs at each start of PHP, and opcache_reset() is a restart of all threads
-// that PHP code asks for.
+// that PHP code requests.
 
 declare(strict_types=1);
 
@@ -14,7 +14,7 @@ require __DIR__ . '/../lib/preload.php';
 /** Resets under load. */
 define('RESETS', (int) (getenv('ROUNDS') ?: 15));
 
-test('a preload script may look and can start nothing, at each start of PHP, and threads build afterwards', function (Sandbox $sandbox): void {
+test('a preload script can start nothing at each start of PHP; threads build later', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.1);
     $told = "{$sandbox->directory}/told";
@@ -48,7 +48,7 @@ test('a preload script may look and can start nothing, at each start of PHP, and
     $restarts > 0 && same([], our_threads($host->pid), 'threads of a PHP that was just started');
 });
 
-test(sprintf('opcache_reset() under load, %d times: every request is answered, and nothing is left over', RESETS), function (Sandbox $sandbox): void {
+test(sprintf('opcache_reset() under load, %d times: every request is answered without residue', RESETS), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.2);
     $host = new FrankenPhp($sandbox, ini: opcache());

@@ -1,7 +1,7 @@
 <?php
 
-// How long a restart keeps visitors waiting, beside the same host without the extension: both run at once and take
-// turns, so that whatever else the machine does happens to both.
+// The outage of a restart, beside the same host without the extension: both run at once and alternate, so that other
+// load of the machine affects both.
 
 declare(strict_types=1);
 
@@ -11,10 +11,10 @@ require __DIR__ . '/../lib.php';
 
 /** Restarts of each host. */
 const TURNS = 40;
-/** What a restart may take longer, in seconds. That is promised on an idle machine; on this one its multiple is judged. */
+/** Longest accepted delay, in seconds. The promised limit is for an idle machine; here a multiple of it is checked. */
 const PROMISED = 0.05;
 
-/** Seconds of a restart, and of the longest answer while it went on. */
+/** Seconds of a restart, and of the longest answer meanwhile. */
 function restart(FrankenPhp $host): array
 {
     $restart = 0.0;
@@ -49,7 +49,7 @@ function median(array $values): float
     return $values[intdiv(count($values), 2)];
 }
 
-test('a restart with builds in flight is hardly longer than one of the same host without the extension', function (Sandbox $sandbox): void {
+test('a restart with builds in flight is hardly longer than without the extension', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(600);
     $hosts = [

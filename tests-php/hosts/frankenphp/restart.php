@@ -1,7 +1,7 @@
 <?php
 
-// Worker restarts and reloads: PHP and the module end and begin again in a living process, with builds under way and
-// requests waiting.
+// Worker restarts and reloads: PHP and the module shut down and start again in a living process, with builds under way
+// and requests waiting.
 
 declare(strict_types=1);
 
@@ -10,15 +10,15 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/load.php';
 
-/** Restarts of the long test; a thousand where somebody has the time. */
+/** Restarts of the long test; the environment variable raises the number. */
 define('ROUNDS', (int) (getenv('ROUNDS') ?: 100));
 
-/** @return array{bytes: int, allocations: int} our heap when all threads wait for requests, each with its part */
+/** @return array{bytes: int, allocations: int} our heap when all threads are idle and initialised */
 function heap_at_rest(FrankenPhp $host): array
 {
     $seen = [];
 
-    return eventually('our heap stays as it is', function () use ($host, &$seen): ?array {
+    return eventually('our heap is stable', function () use ($host, &$seen): ?array {
         $seen = [...array_slice($seen, -4), $host->ask('status')['answer']['heap']];
         usleep(50_000);
 
@@ -26,10 +26,10 @@ function heap_at_rest(FrankenPhp $host): array
     });
 }
 
-test(sprintf('%d restarts under load, with builds under way: every request is answered, and nothing is left over', ROUNDS), function (Sandbox $sandbox): void {
+test(sprintf('%d restarts under load during builds: every request is answered without residue', ROUNDS), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 200]]]);
-    // As many threads as at the start: that others come and go is scaled.php's matter.
+    // A fixed number of threads; scaled.php tests threads that are added and end.
     $host = new FrankenPhp($sandbox, ['frankenphp' => 'max_threads 5']);
     under_load($sandbox, $host, 3, restart_amid_a_build($host));
     $host->ask('build', name: 'before');
@@ -43,12 +43,12 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     same(true, $host->ask('build', name: 'after')['answer']['good'] ?? null);
     $after = $host->settled();
     same($before['threads'], $after['threads'], 'our threads');
-    // A thread that Go starts from one of PHP's bears its name, and stays. One for each restart would be a leak.
+    // A thread that Go starts from one of PHP's inherits its name, and stays. One for each restart would be a leak.
     is_true($after['php'] - $before['php'] < ROUNDS / 8, 'threads named as those of PHP: ' . show(threads($host->pid)));
     is_true($after['descriptors'] <= $before['descriptors'] + 6, show([$before, $after]));
     $grown = memory($host->pid) - $memory;
-    // What PHP, Go and the C library keep of each restart is theirs; our own heap is as it was, but for what threads
-    // have made that have served a request since they began.
+    // PHP, Go and the C library retain memory at each restart; our own heap stays the same, except for allocations of
+    // threads that have served a request since they began.
     $host->restart();
     $grown_heap = heap_at_rest($host);
     is_true($grown_heap['allocations'] - $heap['allocations'] < ROUNDS / 2, 'our heap: ' . show([$heap, $grown_heap]));
@@ -58,7 +58,7 @@ test(sprintf('%d restarts under load, with builds under way: every request is an
     is_true(count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 1, show(glob($sandbox->setting('run_dir') . '/presence/*')));
 });
 
-test('a restart ends the builds that nobody waits for at once', function (Sandbox $sandbox): void {
+test('a restart ends builds without a waiting process at once', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $host = new FrankenPhp($sandbox);
@@ -74,7 +74,7 @@ test('a restart ends the builds that nobody waits for at once', function (Sandbo
     same([], our_threads($host->pid), 'threads');
 });
 
-test('a restart is not held up for ever by a request that waits for a build', function (Sandbox $sandbox): void {
+test('a restart is not blocked for ever by a request that waits for a build', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(120);
     $host = new FrankenPhp($sandbox);
@@ -96,7 +96,7 @@ test('a restart is not held up for ever by a request that waits for a build', fu
     same(true, $host->ask('build', name: 'short')['answer']['good'] ?? null);
 });
 
-test('a build that another process waits for is handed over at a restart', function (Sandbox $sandbox): void {
+test('a build with a waiter in another process is handed over at a restart', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     putenv('TESTED_PHP=' . getenv('PHP_ZTS'));
@@ -124,7 +124,7 @@ test('settings are read anew at a restart', function (Sandbox $sandbox): void {
     same([1, 1], [$first->counter('build_requests'), $second->counter('build_requests')]);
 });
 
-test('reloads of the configuration under load leave nothing over', function (Sandbox $sandbox): void {
+test('reloads of the configuration under load leave nothing behind', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.1);
     $host = new FrankenPhp($sandbox);
@@ -137,7 +137,7 @@ test('reloads of the configuration under load leave nothing over', function (San
     $before = $host->settled();
     $statuses = under_load($sandbox, $host, 4, $reload, 4);
     // FrankenPHP loses requests that wait for a thread while it reloads, and keeps their sockets; others it hands to a
-    // thread that is no worker. So it does without Pillion.
+    // thread that is no worker. It does the same without Pillion.
     $lost = $statuses['not answered'] ?? 0;
     $expected = ['good', 'answered', 'Pillion\CancelledException', 'not answered', '503 not in worker mode'];
     $odd = array_diff_key($statuses, array_flip($expected));
@@ -148,7 +148,7 @@ test('reloads of the configuration under load leave nothing over', function (San
     is_true($after['descriptors'] <= $before['descriptors'] + $lost + 6, show([$before, $after, $lost]));
 });
 
-test('it stops quickly with builds under way, and stops them', function (Sandbox $sandbox): void {
+test('a stop is quick with builds under way, and cancels them', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $host = new FrankenPhp($sandbox);

@@ -1,7 +1,7 @@
 <?php
 
-// Restarts of a FrankenPHP whose threads come and go by themselves as well: added under load, ended after some
-// requests.
+// Restarts of a FrankenPHP that also changes its number of threads by itself: threads are added under load, and end
+// after some requests.
 
 declare(strict_types=1);
 
@@ -10,10 +10,10 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/load.php';
 
-/** More of them where somebody has the time. */
+/** The environment variable raises the number. */
 define('RESTARTS', (int) (getenv('ROUNDS') ?: 12));
 
-test(sprintf('%d restarts under load while threads are added and end: nothing is left over', RESTARTS), function (Sandbox $sandbox): void {
+test(sprintf('%d restarts under load while threads are added and end leave nothing behind', RESTARTS), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.1);
     $host = new FrankenPhp($sandbox, ['threads' => 2, 'frankenphp' => "max_threads 10\n        max_requests 7"]);

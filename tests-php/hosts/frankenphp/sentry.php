@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/dead_sentry.php';
 
-/** @return list<string> URLs of requests that have fifty envelopes each taken in */
+/** @return list<string> URLs of requests that send fifty envelopes each */
 function storm(FrankenPhp $host, int $from, int $requests): array
 {
     return array_map(fn (int $i): string => $host->url('sentry', from: (string) ($i * 50), count: '50'), range($from, $from + $requests - 1));
@@ -23,7 +23,7 @@ function accepted(array $answers): array
     return array_merge(...array_map(fn (array $answer): array => json_decode($answer['body'], true)['answer'], array_values($good)));
 }
 
-test('four threads that write at once lose nothing, and each event comes once', function (Sandbox $sandbox): void {
+test('four threads that write at once lose nothing, and each event arrives once', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $host = new FrankenPhp($sandbox);
     $accepted = accepted(Http::many(storm($host, 0, 60), 8, 60));
@@ -32,7 +32,7 @@ test('four threads that write at once lose nothing, and each event comes once', 
     same(3000, $sentry->counter('taken'));
 });
 
-test('restarts under load lose nothing', function (Sandbox $sandbox): void {
+test('restarts under load lose no envelope', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $host = new FrankenPhp($sandbox);
     $all = [];
@@ -45,11 +45,11 @@ test('restarts under load lose nothing', function (Sandbox $sandbox): void {
     $sentry->await($all);
 });
 
-test('nobody waits for a Sentry that does not answer', function (Sandbox $sandbox): void {
+test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
     nobody_waits_for_a_dead_sentry($sandbox, fn (): FrankenPhp => new FrankenPhp($sandbox));
 });
 
-test('a worker that has no job adopts what a dead process left', function (Sandbox $sandbox): void {
+test('a worker without a job adopts the outbox of a dead process', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
     $dead = new FrankenPhp($sandbox, name: 'dead');
@@ -58,7 +58,7 @@ test('a worker that has no job adopts what a dead process left', function (Sandb
     $dead->process->kill();
     $sentry->behave();
     $idle = new FrankenPhp($sandbox, name: 'idle');
-    eventually('it has arrived', function () use ($idle, $sentry): bool {
+    eventually('the envelope has arrived', function () use ($idle, $sentry): bool {
         $idle->ask('hello');
 
         return count($sentry->events()) >= 50;

@@ -1,6 +1,6 @@
 <?php
 
-// Four PHP threads in one process: one runtime, one build for one configuration, and each thread hears of its own jobs.
+// Four PHP threads in one process: one runtime, one build for one configuration, notifications for each thread's jobs.
 
 declare(strict_types=1);
 
@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('four threads that ask for one configuration at once cause one build, and have the same binary', function (Sandbox $sandbox): void {
+test('four threads that request one configuration at once cause one build', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
     $host = new FrankenPhp($sandbox);
@@ -19,7 +19,7 @@ test('four threads that ask for one configuration at once cause one build, and h
     same(1, $velox->counter('build_requests'));
 });
 
-test('builds and finds from all threads, hundreds of them, are all answered', function (Sandbox $sandbox): void {
+test('hundreds of builds and finds from all threads are all answered', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.05);
     $host = new FrankenPhp($sandbox);
@@ -40,20 +40,20 @@ test('builds and finds from all threads, hundreds of them, are all answered', fu
     same(5, $velox->counter('max_in_flight') <= 5 ? 5 : $velox->counter('max_in_flight'), 'builds at once');
 });
 
-test('no thread is started for what the index knows, and one runtime serves all PHP threads', function (Sandbox $sandbox): void {
+test('a lookup in the index starts no thread, and one runtime serves all PHP threads', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $host = new FrankenPhp($sandbox);
     Http::many(array_fill(0, 20, $host->url('find')), 8);
     Http::many(array_fill(0, 4, $host->url('status')), 4);
     same([], our_threads($host->pid), 'threads before the first job');
     Http::many(array_map(fn (int $i): string => $host->url('build', name: "one {$i}"), range(1, 16)), 8);
-    eventually('one thread that works, and the log\'s', function () use ($host): bool {
+    eventually('one worker thread, and that of the log', function () use ($host): bool {
         return in_array(our_threads($host->pid), [['pillion'], ['pillion', 'pillion-log']], true);
     }, 20);
     same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presences');
 });
 
-test('each thread\'s notifier wakes for the jobs of that thread', function (Sandbox $sandbox): void {
+test('the notifier of a thread wakes for the jobs of that thread', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => array_map(fn (int $i): array => [
         'when' => ['request_id' => "{$i}0000000-0000-4000-8000-000000000000"], 'delay_ms' => 250 * $i,
@@ -66,7 +66,7 @@ test('each thread\'s notifier wakes for the jobs of that thread', function (Sand
     }
 });
 
-test('a future that is kept beyond its request can be asked in a later one', function (Sandbox $sandbox): void {
+test('a future kept beyond its request is usable in a later one', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(0.5);
     $host = new FrankenPhp($sandbox, ['threads' => 1]);
     $first = $host->ask('hold', name: 'kept');
@@ -75,17 +75,17 @@ test('a future that is kept beyond its request can be asked in a later one', fun
     same([true], array_column($second['answer'], 'good'));
 });
 
-test('a build whose request is over goes on, and is found later', function (Sandbox $sandbox): void {
+test('a build continues after its request, and is found later', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
     $host = new FrankenPhp($sandbox);
     $host->ask('submit', name: 'left behind');
-    $found = eventually('the binary is there', fn (): ?array => $host->ask('find', name: 'left behind')['answer'], 10);
+    $found = eventually('the binary exists', fn (): ?array => $host->ask('find', name: 'left behind')['answer'], 10);
     same(['HIT', true], [$found['status'], $found['good']]);
     same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
 });
 
-test('what FrankenPHP builds, a script on the command line finds', function (Sandbox $sandbox): void {
+test('a binary built by FrankenPHP is found by a script on the command line', function (Sandbox $sandbox): void {
     $sandbox->velox();
     putenv('TESTED_PHP=' . getenv('PHP_NTS'));
     putenv('TESTED_SO=' . getenv('PILLION_SO'));

@@ -1,13 +1,13 @@
 <?php
 
-// The worker script of FrankenPHP; program.php stands before it.
+// The worker script of FrankenPHP; program.php is loaded before it.
 
 declare(strict_types=1);
 
 require __DIR__ . '/../application.php';
 
-// While FrankenPHP takes its configuration anew, it knows of no workers for some milliseconds, and runs the script for
-// one request on a thread of the other kind.
+// While FrankenPHP reloads its configuration, it has no workers for some milliseconds, and runs the script for one
+// request on a regular thread.
 if (!isset($_SERVER['FRANKENPHP_WORKER'])) {
     http_response_code(503);
     exit('not in worker mode');

@@ -1,6 +1,6 @@
 <?php
 
-// Dockerfiles and compose files of the examples: their syntax, and that all they name is there.
+// Dockerfiles and compose files of the examples: their syntax, and the existence of every file they name.
 
 declare(strict_types=1);
 
@@ -53,7 +53,7 @@ function yaml(string $text): mixed
 }
 
 foreach (['frankenphp', 'fpm', 'roadrunner'] as $example) {
-    test("{$example}: what the Dockerfile copies and runs is there", function () use ($example): void {
+    test("{$example}: the files and commands of the Dockerfile exist", function () use ($example): void {
         $stages = $copied = [];
         $directory = '/';
         foreach (instructions(EXAMPLES . "/{$example}/Dockerfile") as [$instruction, $argument]) {
@@ -88,7 +88,7 @@ foreach (['frankenphp', 'fpm', 'roadrunner'] as $example) {
             }
         }
         same(['build', 'final'], $stages);
-        // The command's file lies where the example was copied to, and the application where the script looks for it.
+        // The command's file is at the copied example's path, and the application at the path that the script uses.
         same("examples/worker/{$example}/", $copied["{$directory}/"] ?? null, 'the example in the working directory');
         same('examples/worker/App.php', $copied[dirname($directory) . '/App.php'] ?? null);
         foreach (array_slice($command, 1) as $word) {
@@ -96,7 +96,7 @@ foreach (['frankenphp', 'fpm', 'roadrunner'] as $example) {
         }
     });
 
-    test("{$example}: the compose file builds that image, and its volumes and files are there", function () use ($example): void {
+    test("{$example}: the compose file builds that image, and its volumes and files exist", function () use ($example): void {
         $compose = yaml(file_get_contents(EXAMPLES . "/{$example}/compose.yaml"));
         same(['services', 'volumes'], array_keys($compose));
         $published = [];

@@ -1,7 +1,7 @@
 <?php
 
-// Runs what docs/guides/worker-guides.md prints, on a copy of the examples: the commands of its console blocks, with ports of
-// the test's own in the place of those that are printed, and programs found by their names.
+// Runs the commands of docs/guides/worker-guides.md on a copy of the examples: its console blocks, with the test's own
+// ports in the place of the printed ones, and programs found by their names.
 
 declare(strict_types=1);
 
@@ -14,7 +14,7 @@ const EXAMPLES = REPOSITORY . '/examples/worker';
 
 final class Guide
 {
-    /** @var array<string, int> printed ports, and those that are free here */
+    /** @var array<string, int> printed ports, and free ports in their place */
     private array $ports = [];
     /** @var list<Process> */
     public array $started = [];
@@ -45,7 +45,7 @@ final class Guide
         file_put_contents("{$this->directory}/ini/pillion.ini", "extension={$pillion}\n{$sandbox->ini()}session.save_path={$this->directory}/sessions\n");
     }
 
-    /** A file of the example, as it is here. */
+    /** A file of the example, as it is in the copy. */
     public function file(string $name): string
     {
         return "{$this->example}/{$name}";
@@ -56,15 +56,15 @@ final class Guide
         return "http://127.0.0.1:{$this->ports['8080']}{$path}";
     }
 
-    /** A text of the guide with the ports that are ours. */
+    /** A text of the guide with our ports. */
     public function here(string $text): string
     {
         return preg_replace_callback('/(?<=[:\s])(?:8080|8081|2019|6001|9000)\b/', fn (array $port): string => (string) $this->ports[$port[0]], $text);
     }
 
     /**
-     * Runs the commands of a console block one after the other, and compares what they print with what is printed there.
-     * Those that end with `&` go on; what is only to be had from a registry is left out.
+     * Runs the commands of a console block one after the other, and compares their output with the printed output.
+     * Those that end with `&` keep running; commands that need a registry are left out.
      */
     public function run(string $block): void
     {
@@ -79,7 +79,7 @@ final class Guide
         }
     }
 
-    /** Ends what runs, in the order in which a service would be stopped. */
+    /** Ends all processes, in the order in which a service would be stopped. */
     public function stop(int $signal = SIGTERM): void
     {
         foreach (array_reverse($this->started) as $process) {
@@ -92,7 +92,7 @@ final class Guide
     private function start(string $command): Process
     {
         $process = $this->sandbox->start(strtok($command, ' '), ['sh', '-c', 'exec env ' . $this->here($command)], $this->environment(), $this->example);
-        // A request that comes while it starts may be lost, and its end would wait for it.
+        // A request during its start may be lost, and its end would wait for that request.
         str_contains($command, 'frankenphp ') && eventually('FrankenPHP serves', static fn (): bool => $process->hasEnded()
             || (str_contains($process->errors(), 'FrankenPHP started') && preg_match('/serving (initial|PHP app)/', $process->errors()) === 1), 30);
 
@@ -101,7 +101,7 @@ final class Guide
 
     private function finish(string $command, string $output): void
     {
-        // A server that has just been started may need its time, and FrankenPHP may lose a request until then.
+        // A server that has just been started may need time, and FrankenPHP may lose a request until then.
         $here = 'cd ' . escapeshellarg($this->example) . ' && ' . $this->here("{$command} --fail --max-time 5") . ' 2>&1';
         $found = eventually("{$command} works", function () use ($here): ?string {
             foreach ($this->started as $process) {
@@ -143,14 +143,14 @@ function blocks(string $language, string $heading): array
     return $blocks[1];
 }
 
-/** What a health probe looks at. */
+/** The output of a health probe. */
 function healthy(array $status, string $mode, bool $isWorker): void
 {
     same(['ok', $mode, $isWorker], [$status['status'], $status['mode'], $status['worker_mode']]);
     is_true(is_int($status['memory']) && is_int($status['peak_memory']) && $status['peak_memory'] >= $status['memory'] && $status['memory'] > 100_000, show($status));
 }
 
-/** A visitor whose cookies are kept, and one that has none. */
+/** A client that keeps its cookies, and one that has none. */
 function sessions_are_apart(Guide $guide): void
 {
     $visit = static function (string $cookie) use ($guide): array {
@@ -168,7 +168,7 @@ function sessions_are_apart(Guide $guide): void
         same([$expected, $ann], $visit($ann));
         same([$expected, $bob], $visit($bob));
     }
-    // An id that a client has made up is not taken.
+    // An id made up by a client is not accepted.
     [$visits, $id] = $visit('sid=' . str_repeat('a', 32));
     same([1, true], [$visits, $id !== 'sid=' . str_repeat('a', 32)]);
 }

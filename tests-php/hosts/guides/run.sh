@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The guides of docs/guides/worker-guides.md as they are printed, each on its real front server; files for containers are read.
+# The guides of docs/guides/worker-guides.md as printed, each on its real front server; files for containers are read.
 
 . "$(dirname "$0")/../lib.sh"
 PATH=$PATH:/usr/sbin

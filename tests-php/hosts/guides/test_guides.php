@@ -1,6 +1,6 @@
 <?php
 
-// The guides of docs/guides/worker-guides.md, each run as it is printed.
+// The guides of docs/guides/worker-guides.md, each run as printed.
 
 declare(strict_types=1);
 
@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('the files that the guide prints are those of the examples', function (): void {
+test('files printed in the guide equal those of the examples', function (): void {
     preg_match_all('/^`(examples\/[^`]+)`:\n\n```\w+\n(.*?)^```$/ms', guide(), $printed, PREG_SET_ORDER);
     $names = [];
     foreach ($printed as [, $name, $text]) {
@@ -70,7 +70,7 @@ test('FrankenPHP: php-server --worker, and FRANKENPHP_CONFIG', function (Sandbox
 test('Caddy with php-fpm, and the switch CADDY_WORKER_MODE', function (Sandbox $sandbox): void {
     $guide = new Guide($sandbox, 'fpm', 'nts');
     if (posix_geteuid() === 0) {
-        // As the guide says of root.
+        // As the guide says about root.
         file_put_contents($guide->file('pool.conf'), "[www]\nuser = www-data\ngroup = www-data\n", FILE_APPEND);
         $sandbox->giveTo('www-data');
     }

@@ -1,6 +1,6 @@
 <?php
 
-// The Sentry of testing/fakes, as a program. It ends when this process does, whatever happens.
+// The Sentry of testing/fakes, as a program. It ends with this process, however that ends.
 
 declare(strict_types=1);
 
@@ -24,7 +24,7 @@ final class FakeSentry
         return $this->control('')[$name];
     }
 
-    /** @param list<array<string, mixed>> $behaviours how it answers from here on */
+    /** @param list<array<string, mixed>> $behaviours answers from here on */
     public function behave(array ...$behaviours): void
     {
         $this->control('', $behaviours);
@@ -46,7 +46,7 @@ final class FakeSentry
     }
 
     /**
-     * Waits until all of these have come.
+     * Waits until all of these have arrived.
      *
      * @param list<string> $ids
      */

@@ -1,6 +1,6 @@
 <?php
 
-// The build server of testing/fakes, as a program. It ends when this process does, whatever happens.
+// The build server of testing/fakes, as a program. It ends with this process, however that ends.
 
 declare(strict_types=1);
 
@@ -40,13 +40,13 @@ final class FakeVelox
         $this->control('POST', $script);
     }
 
-    /** Every build takes so long from here on. */
+    /** Sets the duration of every build from here on. */
     public function delay(float $seconds): void
     {
         $this->script(['delay_ms' => (int) ($seconds * 1000)]);
     }
 
-    /** Waits for the moment when so many builds are under way. */
+    /** Waits until exactly this number of builds is under way. */
     public function awaitInFlight(int $builds, float $seconds = 15.0): void
     {
         eventually("{$builds} builds in flight at the server", fn (): bool => $this->counter('in_flight') === $builds, $seconds);

@@ -17,11 +17,11 @@ final class FastCgi
     private const STDOUT = 6;
 
     /**
-     * Asks for all, so many at a time; the answers have the keys of what was asked.
+     * Sends all requests, up to $atOnce at a time; the answers have the keys of the requests.
      *
      * @param list<array<string, string>|array<int|string, mixed>> $requests CGI parameters
-     * @param ?Closure(): void $meanwhile called again and again until all are answered
-     * @return array<array{status: int, body: string, error: string}> status 0: no answer, and the error says why
+     * @param ?Closure(): void $meanwhile called repeatedly until all are answered
+     * @return array<array{status: int, body: string, error: string}> status 0: no answer; the error has the reason
      */
     public static function many(string $socket, array $requests, int $atOnce, float $seconds = 30.0, ?Closure $meanwhile = null): array
     {

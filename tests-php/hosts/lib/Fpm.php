@@ -1,7 +1,7 @@
 <?php
 
-// php-fpm with pools on unix sockets. Where we are root its children are not, as in production. What it answers with
-// stands in application.php.
+// php-fpm with pools on unix sockets. Under root its children are another user, as in production. application.php has
+// its answers.
 
 declare(strict_types=1);
 
@@ -15,18 +15,18 @@ final class Fpm
     private readonly string $directory;
 
     /**
-     * @param array<string, list<string>> $pools lines of each pool beside its users and its socket
+     * @param array<string, list<string>> $pools more lines of each pool, after its users and its socket
      * @param list<string> $global
      * @param list<string> $options of the command
-     * @param string $name of its directory in the box
+     * @param string $name of its directory in the sandbox
      * @param bool $asUser whether the master is an ordinary user as well
-     * @param list<string> $files what its children run: an index.php, and what that needs
+     * @param list<string> $files the script of its children, an index.php, and its includes
      */
     public function __construct(Sandbox $sandbox, array $pools = ['www' => []], array $global = [], array $options = [], bool $extension = true, string $name = 'fpm', bool $asUser = false, array $files = ['application.php', 'fpm/index.php'])
     {
         $this->directory = "{$sandbox->directory}/{$name}";
         mkdir($this->directory);
-        // The children may be other users, who can't come into the checkout.
+        // The children may be other users, without access to the checkout.
         foreach (['program.php', ...$files] as $file) {
             copy(dirname(__DIR__) . "/{$file}", "{$this->directory}/" . basename($file));
         }
@@ -60,7 +60,7 @@ final class Fpm
         }
     }
 
-    /** An ordinary user for the children, where we are root. */
+    /** An ordinary user for the children, if the test runs as root. */
     public static function user(): ?string
     {
         return posix_geteuid() === 0 ? 'www-data' : null;
@@ -72,7 +72,7 @@ final class Fpm
             ? fail('php-fpm has ended') : $this->many([['hello']], 1, pool: $pool, seconds: 3)[0]['status'] === 200, 30);
     }
 
-    /** What it answers, decoded. */
+    /** The decoded answer. */
     public function ask(string $what, string ...$query): mixed
     {
         return Http::decode($this->many([[$what, $query]], 1)[0]);
@@ -101,13 +101,13 @@ final class Fpm
         return "{$this->directory}/{$pool}.sock";
     }
 
-    /** Where the scripts lie that it runs. */
+    /** The directory of its scripts. */
     public function root(): string
     {
         return $this->directory;
     }
 
-    /** A copy that any user can read, of a file that may lie in somebody's home. */
+    /** A copy that any user can read, of a file that may be in a closed home directory. */
     private function readable(string $file): string
     {
         $copy = "{$this->directory}/" . basename($file);
@@ -123,7 +123,7 @@ final class Fpm
         return children($this->pid);
     }
 
-    /** @return array{threads: int, descriptors: list<string>} what the master has */
+    /** @return array{threads: int, descriptors: list<string>} threads and descriptors of the master */
     public function master(): array
     {
         return ['threads' => count(threads($this->pid)), 'descriptors' => array_values(descriptors($this->pid))];

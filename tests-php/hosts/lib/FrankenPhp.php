@@ -1,6 +1,6 @@
 <?php
 
-// FrankenPHP in Caddy with worker threads, on ports of its own. What it answers with stands in application.php.
+// FrankenPHP in Caddy with worker threads, on its own ports. application.php has its answers.
 
 declare(strict_types=1);
 
@@ -15,11 +15,11 @@ final class FrankenPhp
     private readonly string $directory;
 
     /**
-     * @param array{threads?: int, frankenphp?: string, script?: string, classic?: bool} $options worker threads, more lines of
-     *        the global block, the worker's script in the place of frankenphp/worker.php, and whether that is no worker's but
-     *        runs for each request
-     * @param array<string, string> $ini settings of PHP beside those of the box
-     * @param bool $extension without it, it is the control that others are measured against
+     * @param array{threads?: int, frankenphp?: string, script?: string, classic?: bool} $options worker
+     *        threads, more lines of the global block, the script in the place of frankenphp/worker.php, and whether it
+     *        runs once for each request, without a worker
+     * @param array<string, string> $ini settings of PHP, in addition to those of the sandbox
+     * @param bool $extension false: the control of a measurement
      */
     public function __construct(
         private readonly Sandbox $sandbox,
@@ -49,30 +49,30 @@ final class FrankenPhp
         return "http://{$this->address}/{$what}" . ($query === [] ? '' : '?' . http_build_query($query));
     }
 
-    /** What the worker answers, decoded. */
+    /** The worker's decoded answer. */
     public function ask(string $what, string ...$query): mixed
     {
         return Http::decode(Http::get($this->url($what, ...$query)));
     }
 
-    /** All PHP threads end and start anew, and PHP itself with them; returns when that is done. */
+    /** Restarts all PHP threads, and PHP itself with them; returns when that is done. */
     public function restart(): void
     {
         $answer = Http::post("http://{$this->admin}/frankenphp/workers/restart", '');
         same(200, $answer['status'], 'restart: ' . show($answer));
     }
 
-    /** Caddy takes its configuration anew. */
+    /** Makes Caddy reload its configuration. */
     public function reload(): void
     {
-        // The same configuration would be no change, and ignored.
+        // An unchanged configuration would be ignored.
         $file = "{$this->directory}/Caddyfile";
         file_put_contents($file, file_get_contents($file) . "\n# " . bin2hex(random_bytes(4)));
         $command = $this->sandbox->start('reload', [getenv('FRANKENPHP'), 'reload', '--force', '--config', $file, '--address', $this->admin]);
         same(0, $command->wait(60), 'reload: ' . $command->errors());
     }
 
-    /** The settings of the box as they are now; PHP reads them when it starts. */
+    /** Writes the settings of the sandbox as they are now; PHP reads them when it starts. */
     public function writeIni(): void
     {
         $ini = $this->extension ? 'extension=' . getenv('PILLION_ZTS_SO') . "\n" . $this->sandbox->ini() : '';
@@ -84,13 +84,13 @@ final class FrankenPhp
     }
 
     /**
-     * What must not grow, when nothing is under way and threads for blocking work have gone.
+     * Counts that must not grow, when no work is under way and threads for blocking work have ended.
      *
      * @return array{threads: int, php: int, descriptors: int} our threads, those named as PHP's, and all descriptors
      */
     public function settled(): array
     {
-        return eventually('only threads that stay are left', function (): ?array {
+        return eventually('only permanent threads are left', function (): ?array {
             $threads = our_threads($this->pid);
             $stay = ['pillion', 'pillion-log'];
 
@@ -114,7 +114,7 @@ final class FrankenPhp
                 admin {$this->admin}
                 auto_https off
                 persist_config off
-                # A request that comes while FrankenPHP starts may be lost, and Caddy's end would wait for it for ever.
+                # A request during FrankenPHP's start may be lost, and Caddy's end would wait for it for ever.
                 grace_period 2s
                 log {
                     level WARN

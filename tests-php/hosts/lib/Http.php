@@ -1,6 +1,6 @@
 <?php
 
-// An HTTP client that can ask for many things at once.
+// An HTTP client that sends many requests at once.
 
 declare(strict_types=1);
 
@@ -24,11 +24,11 @@ final class Http
     }
 
     /**
-     * Asks for all, so many at a time; the answers have the keys of what was asked.
+     * Sends all requests, up to $atOnce at a time; the answers have the keys of the requests.
      *
      * @param array<string|array{string, string, string}> $urls
-     * @param ?Closure(): void $meanwhile called again and again until all are answered
-     * @return array<array{status: int, body: string, error: string}> status 0: no answer, and the error says why
+     * @param ?Closure(): void $meanwhile called repeatedly until all are answered
+     * @return array<array{status: int, body: string, error: string}> status 0: no answer; the error has the reason
      */
     public static function many(array $urls, int $atOnce, float $seconds = 30.0, ?Closure $meanwhile = null): array
     {
@@ -62,7 +62,7 @@ final class Http
     }
 
     /**
-     * What stands in an answer that is to be good.
+     * The decoded body of an answer that has to be good.
      *
      * @param array{status: int, body: string, error: string} $answer
      */

@@ -1,7 +1,7 @@
 <?php
 
-// A program that a test has started: its lines, its end, and what the kernel knows of it. It leads a process group,
-// so that its end can be made the end of all that it started.
+// A program started by a test: its lines, its end, and the kernel's data about it. It leads a process group, so that
+// ending it ends all processes that it has started.
 
 declare(strict_types=1);
 
@@ -23,7 +23,7 @@ final class Process
 
     /**
      * @param list<string> $command
-     * @param array<string, string> $environment beside our own
+     * @param array<string, string> $environment in addition to our own
      */
     public function __construct(
         public readonly string $name,
@@ -44,7 +44,7 @@ final class Process
         stream_set_blocking($this->output, false);
         $status = proc_get_status($this->handle);
         $this->pid = $status['pid'];
-        // It is told once only how a process has ended, and a short one may have by now.
+        // proc_get_status() returns the exit code only once, and a short process may have ended by now.
         $this->note($status);
     }
 
@@ -69,7 +69,7 @@ final class Process
         return $line;
     }
 
-    /** What it said next with say(): the word and its values. */
+    /** The value of its next report(), which must be of that name. */
     public function hear(string $word, float $seconds = 30.0): mixed
     {
         $line = $this->line($seconds) ?? fail("{$this->name} has ended (exit code {$this->wait()}) and never said '{$word}'");
@@ -82,7 +82,7 @@ final class Process
     }
 
     /**
-     * All that it says until its end, by word.
+     * All reports until its end, by name.
      *
      * @return array<string, list<mixed>>
      */
@@ -98,7 +98,7 @@ final class Process
         return $all;
     }
 
-    /** Everything it has written to standard output so far. */
+    /** Its standard output so far. */
     public function output(): string
     {
         while ($this->read(microtime(true))) {
@@ -107,7 +107,7 @@ final class Process
         return $this->heard;
     }
 
-    /** What it has written to standard error, and to a log of its own. */
+    /** Its standard error, and its own log. */
     public function errors(): string
     {
         return @file_get_contents($this->errors) . ($this->log === null ? '' : @file_get_contents($this->log));
@@ -155,7 +155,7 @@ final class Process
         $this->wait();
     }
 
-    /** Ends it and all that it started. */
+    /** Ends it and all processes that it has started. */
     public function close(): void
     {
         posix_kill(-$this->pid, SIGKILL);
@@ -176,7 +176,7 @@ final class Process
         $left = max(0.0, $deadline - microtime(true));
         $read = [$this->output];
         $none = null;
-        // A signal of ours is no news of the program.
+        // A signal to this process interrupts the wait; it means nothing about the program.
         $ready = @stream_select($read, $none, $none, (int) $left, (int) (fmod($left, 1) * 1e6));
         if ($ready === 0 && $left > 0.0) {
             fail(sprintf('%s (pid %d) says nothing', $this->name, $this->pid));

@@ -1,6 +1,6 @@
 <?php
 
-// RoadRunner with PHP workers behind pipes. What it answers with stands in application.php.
+// RoadRunner with PHP workers behind pipes. application.php has its answers.
 
 declare(strict_types=1);
 
@@ -16,9 +16,9 @@ final class RoadRunner
 
     /**
      * @param array{workers?: int, pool?: string, sections?: string, script?: string, log?: string, relay?: string} $options
-     *        workers, more lines of http.pool, more sections, the workers' script in the place of roadrunner/app.php, what
-     *        is logged (`info`: what workers write to standard error), and the way to them in the place of pipes
-     * @param array<string, string> $ini settings of the workers beside those of the box
+     *        workers, more lines of http.pool, more sections, the script in the place of roadrunner/app.php, the log
+     *        level (`info`: includes the workers' standard error), and the relay in the place of pipes
+     * @param array<string, string> $ini settings of the workers in addition to those of the sandbox
      */
     public function __construct(Sandbox $sandbox, array $options = [], array $ini = [])
     {
@@ -37,7 +37,7 @@ final class RoadRunner
         return "http://{$this->address}/{$what}" . ($query === [] ? '' : '?' . http_build_query($query));
     }
 
-    /** What a worker answers, decoded. */
+    /** A worker's decoded answer. */
     public function ask(string $what, string ...$query): mixed
     {
         return Http::decode(Http::get($this->url($what, ...$query)));
@@ -49,13 +49,13 @@ final class RoadRunner
         return children($this->pid);
     }
 
-    /** Ends all workers, after what they do now, and starts new ones. */
+    /** Ends all workers, after their current requests, and starts new ones. */
     public function reset(): void
     {
         same('true', $this->call('resetter.Reset', 'http'));
     }
 
-    /** A remote call in Goridge's manner, with JSON. */
+    /** A remote call in Goridge's format, with JSON. */
     private function call(string $method, mixed $argument): string
     {
         $socket = stream_socket_client("tcp://{$this->rpc}", $code, $message, 5);

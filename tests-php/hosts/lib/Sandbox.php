@@ -1,7 +1,7 @@
 <?php
 
-// What one test has to itself: a scratch directory with Pillion's directories in it, and everything that it starts.
-// Closing ends all that, and says which of it had crashed.
+// Everything that belongs to one test: a scratch directory with Pillion's directories in it, and all processes.
+// Closing ends them all, and reports a crash.
 
 declare(strict_types=1);
 
@@ -27,7 +27,7 @@ final class Sandbox
     public function __construct()
     {
         $this->directory = $this->makeDirectory(sys_get_temp_dir(), 0o755);
-        // Where the machine has memory for it, the index lies there, as with users.
+        // The index is in shared memory if the machine has it, as in production.
         $shared = is_dir('/dev/shm') && is_writable('/dev/shm') ? '/dev/shm' : sys_get_temp_dir();
         $this->settings = [
             'pillion.state_dir' => $this->directory . '/state',
@@ -39,7 +39,7 @@ final class Sandbox
         mkdir($this->directory . '/velox', 0o755);
     }
 
-    /** The build server, started at the first call; its URL is a setting of all that starts later. */
+    /** The build server, started at the first call; its URL is a setting of all processes that start later. */
     public function velox(): FakeVelox
     {
         if ($this->velox === null) {
@@ -50,7 +50,7 @@ final class Sandbox
         return $this->velox;
     }
 
-    /** A Sentry; its project is a setting of all that starts later. */
+    /** A Sentry; its DSN is a setting of all processes that start later. */
     public function sentry(): FakeSentry
     {
         $sentry = new FakeSentry($this->start('fake-sentry', [getenv('FAKE_SENTRY'), '--listen', '127.0.0.1:0', '--stdin-guard']));
@@ -74,7 +74,7 @@ final class Sandbox
         ]));
     }
 
-    /** A box with directories of its own and the same servers, which ends with this one. */
+    /** A sandbox with its own directories and the same servers, which ends with this one. */
     public function beside(): self
     {
         $sandbox = new self();
@@ -115,7 +115,7 @@ final class Sandbox
         return $lines;
     }
 
-    /** A process like others of this box, which must not crash. */
+    /** Starts a process in this sandbox; it must not crash. */
     public function start(string $name, array $command, array $environment = [], ?string $directory = null): Process
     {
         $errors = sprintf('%s/%02d-%s.err', $this->directory, count($this->processes), preg_replace('/\W+/', '-', $name));
@@ -124,7 +124,7 @@ final class Sandbox
     }
 
     /**
-     * A PHP program with the extension, in the PHP that is under test. It finds what program.php has, and $argv.
+     * A PHP program with the extension, on the PHP under test. It can use program.php, and $argv.
      *
      * @param list<string> $arguments
      * @param array<string, string> $ini
@@ -139,7 +139,7 @@ final class Sandbox
     }
 
     /**
-     * The PHP that is under test, with the extension and its settings.
+     * The PHP under test, with the extension and its settings.
      *
      * @param array<string, string> $ini
      * @return list<string>
@@ -180,44 +180,44 @@ final class Sandbox
     }
 
     /**
-     * Those of its files that somebody has locked.
+     * Those of its files that are locked.
      *
      * @return list<string>
      */
     public function locked(): array
     {
         return array_values(array_filter($this->files(), static function (string $file): bool {
-            // Gone meanwhile: nobody has it.
+            // Removed meanwhile, and so not locked.
             $open = @fopen($file, 'r');
 
             return $open !== false && !flock($open, LOCK_SH | LOCK_NB);
         }));
     }
 
-    /** Fails where a dead process has left something that stays: a lock, a temporary file, a build. */
+    /** Fails if a dead process has left a permanent leftover: a lock, a temporary file, a build. */
     public function isLeftClean(): void
     {
-        // The kernel may still be at taking its processes down.
+        // The kernel may still be releasing the locks of dead processes.
         eventually('nothing is locked: ' . show($this->locked()), fn (): bool => $this->locked() === [], 15);
         $this->velox?->awaitInFlight(0);
-        // Half a flight's outcome and half an index are not locked; they are swept when they are a minute old.
+        // A partial outcome of a flight and a partial index are not locked; they are swept at the age of one minute.
         same([], array_values(preg_grep('~(?<!/flights)/[0-9a-f]+\.tmp$~', $this->files())), 'temporary files');
     }
 
-    /** Gives all that it has to another user, for hosts that change theirs. */
+    /** Gives its directories to another user, for hosts that change theirs. */
     public function giveTo(string $user): void
     {
         chown($this->settings['pillion.state_dir'], $user);
         chown($this->settings['pillion.run_dir'], $user);
     }
 
-    /** What was said to standard error, for somebody who has to find out what went wrong. */
+    /** The end of every process's standard error, for the analysis of a failure. */
     public function story(): string
     {
         $story = implode('', array_map(fn (self $sandbox): string => $sandbox->story(), $this->beside));
         foreach ($this->processes as $process) {
             $errors = implode("\n", array_slice(explode("\n", rtrim($process->errors())), -12));
-            // Of many that were killed on purpose, those that said nothing tell nothing.
+            // Among many processes killed on purpose, those without output are left out.
             if ($errors !== '' || !$process->hasEnded() || $process->wait() > 0) {
                 $state = $process->hasEnded() ? "ended with {$process->wait()}" : 'running';
                 $story .= "--- {$process->name} (pid {$process->pid}, {$state})\n" . ($errors === '' ? '' : "{$errors}\n");
@@ -227,7 +227,7 @@ final class Sandbox
         return $story;
     }
 
-    /** Ends everything. With $judge, a crash of anything is a failure. */
+    /** Ends everything. With $failOnCrash, a crash of any process is a failure. */
     public function close(bool $judge): void
     {
         foreach ($this->beside as $sandbox) {
@@ -246,7 +246,7 @@ final class Sandbox
         $judge && $crash !== null && fail($crash);
     }
 
-    /** Whether it ended by a fault, or told of one: in a thread, in a child, or of PHP's memory. */
+    /** Whether it ended by a fault, or reported one: in a thread, in a child, or in PHP's memory. */
     private static function hasCrashed(Process $process): bool
     {
         $faults = [SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE];

@@ -1,6 +1,6 @@
 <?php
 
-// Loads the classes of the Composer package pillion/bridge from where they are, as Composer would.
+// Loads the classes of the Composer package pillion/bridge from the repository, as Composer would.
 
 declare(strict_types=1);
 

@@ -1,7 +1,7 @@
 <?php
 
-// What has to hold of every host while Sentry does not answer: no request waits for it, and none leaves anything of
-// itself to the next one.
+// Required of every host while Sentry does not answer: no request waits for it, and no request affects the
+// next one.
 
 declare(strict_types=1);
 
@@ -11,7 +11,7 @@ namespace Pillion\Tests;
 function nobody_waits_for_a_dead_sentry(Sandbox $sandbox, \Closure $start): void
 {
     $sentry = $sandbox->sentry();
-    // Longer than all of this may take: whoever waited once would be told from the others.
+    // Longer than the whole test may take, so that a single wait would be visible.
     $sandbox->set('sentry_transport_timeout', '30s');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
     $host = $start();
@@ -26,5 +26,5 @@ function nobody_waits_for_a_dead_sentry(Sandbox $sandbox, \Closure $start): void
     is_true($seconds < 29, "twenty requests took {$seconds} s");
     same(400, count($accepted));
     $left = array_column($host->ask('status')['answer']['runtime']['jobs'], 'kind');
-    same([], array_values(array_diff($left, ['velox.build'])), 'a flush that nobody waits for goes on');
+    same([], array_values(array_diff($left, ['velox.build'])), 'a flush without a waiter is still running');
 }

@@ -1,19 +1,19 @@
 <?php
 
-// File systems that a test has to itself: small ones that it can fill, and such that are mounted anew for reading only.
-// They live in a mount namespace of the test file's own, which ends with it.
+// File systems of a single test: small ones that it can fill, and others that are remounted read-only. They live in a
+// mount namespace of the test file, which ends with it.
 
 declare(strict_types=1);
 
 namespace Pillion\Tests;
 
-/** Goes on in a mount namespace of its own. Where none can be had, the file ends without a verdict: a failure. */
+/** Continues in a new mount namespace. If none is available, the file ends without results: a failure. */
 function in_own_mounts(string $file): void
 {
     if (getenv('PILLION_OWN_MOUNTS') !== false) {
         return;
     }
-    // Whoever is not root is root of a namespace of users.
+    // A user other than root becomes root in a user namespace.
     $users = posix_geteuid() === 0 ? [] : ['--user', '--map-root-user'];
     pcntl_exec('/usr/bin/env', ['unshare', ...$users, '--mount', '--propagation', 'private', PHP_BINARY, $file], ['PILLION_OWN_MOUNTS' => '1'] + getenv());
     exit(1);
@@ -35,7 +35,7 @@ final class Mount
         return self::mount($path, ['-t', 'tmpfs', '-o', sprintf('%s,mode=%o', $options, $mode), 'none'], $mode);
     }
 
-    /** An ext4 of that many MiB in a file; null: this machine gives us no loop device. */
+    /** An ext4 of that many MiB in a file; null: the machine has no loop device. */
     public static function ext4(string $path, string $image, int $mebibytes, int $mode = 0o700): ?self
     {
         if (posix_geteuid() !== 0 || glob('/dev/loop[0-9]*') === []) {
@@ -51,7 +51,7 @@ final class Mount
         }
     }
 
-    /** A directory that can be made read-only by itself. */
+    /** A directory that can be remounted read-only by itself. */
     public static function bind(string $path): self
     {
         return self::mount($path, ['--bind', $path], null);
@@ -67,11 +67,11 @@ final class Mount
 
     public function readOnly(bool $on): void
     {
-        // Of this place alone, as an administrator's remount of a bind mount is: the file system may have open files.
+        // Of this directory alone, like an administrator's remount of a bind mount: the file system may be in use.
         run(['mount', '-o', $on ? 'remount,bind,ro' : 'remount,bind,rw', $this->path]);
     }
 
-    /** Takes all room but so many bytes. */
+    /** Fills the file system up to this number of free bytes. */
     public function leave(int $bytes): void
     {
         $this->filler ??= fopen("{$this->path}/filler", 'c');
@@ -89,7 +89,7 @@ final class Mount
         rewind($this->filler);
     }
 
-    /** Gives all room back. */
+    /** Frees all space that leaveFree() has taken. */
     public function free(): void
     {
         if ($this->filler !== null) {
@@ -103,7 +103,7 @@ final class Mount
         if ($this->mounted) {
             $this->mounted = false;
             $this->filler === null || fclose($this->filler);
-            // Lazily: a process of the test may still be there.
+            // Lazily: a process of the test may still use it.
             run(['umount', '-l', $this->path]);
         }
     }

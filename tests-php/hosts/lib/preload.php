@@ -12,7 +12,7 @@ function opcache(): array
     return ['zend_extension' => 'opcache', 'opcache.enable' => '1', 'opcache.validate_timestamps' => '0', 'opcache.jit' => 'off'];
 }
 
-/** Where it does not, as PHP 8.2 and 8.3, the test leaves that part out; what PHP does without the extension is shown. */
+/** If it does not, as PHP 8.2 and 8.3, the test skips that part; a note has PHP's behaviour without the extension. */
 function survives_restarts_with_preload(): bool
 {
     $version = shell_exec(escapeshellarg(getenv('PHP_ZTS')) . ' -n -r "echo PHP_VERSION;"');
@@ -27,8 +27,8 @@ function survives_restarts_with_preload(): bool
 }
 
 /**
- * How many times FrankenPHP has started until it crashes, in a process without the extension that has a preload script and
- * a bare worker; null where it survives ten restarts. PHP 8.2 crashes in most runs.
+ * Starts of FrankenPHP until it crashes, in a process without the extension that has a preload script and a bare
+ * worker; null if it survives ten restarts. PHP 8.2 crashes in most runs.
  */
 function starts_until_preloading_crashes(): ?int
 {

@@ -1,7 +1,7 @@
 <?php
 
-// Classes with the names and the public methods of RoadRunner's PHP packages (spiral/goridge, spiral/roadrunner-worker and
-// spiral/roadrunner-http), as far as a worker needs them. The packages themselves are in no registry that a test could ask.
+// Classes with the names and public methods of RoadRunner's PHP packages (spiral/goridge, spiral/roadrunner-worker and
+// spiral/roadrunner-http), as far as a worker needs them. The packages are in no registry available to the tests.
 
 declare(strict_types=1);
 
@@ -124,7 +124,7 @@ namespace Spiral\RoadRunner {
         {
             while ([$flags, $stream, $context, $body] = $this->relay->waitFrame()) {
                 if (($flags & Wire::CONTROL) === 0) {
-                    // A word about a stream that has ended meanwhile is none.
+                    // A control message about a stream that has ended meanwhile is ignored.
                     if ($stream === 0) {
                         return new Payload($body, $context);
                     }
@@ -148,7 +148,7 @@ namespace Spiral\RoadRunner {
             $this->relay->send(Wire::ERROR, '', $message);
         }
 
-        /** Whether the client has gone in the middle of an answer. */
+        /** Whether the client has disconnected during the answer. */
         public function isUnwanted(): bool
         {
             return $this->relay->hasFrame() && ($this->relay->waitFrame()[1] & Wire::ENOUGH) !== 0;

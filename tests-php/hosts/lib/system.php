@@ -1,6 +1,6 @@
 <?php
 
-// What the kernel tells of a process, from /proc.
+// Data of the kernel about a process, from /proc.
 
 declare(strict_types=1);
 
@@ -25,13 +25,13 @@ function our_threads(int $pid): array
     return array_values(array_filter(threads($pid), fn (string $name): bool => str_starts_with($name, 'pillion')));
 }
 
-/** @return array<int, string> descriptor => what it leads to */
+/** @return array<int, string> descriptor => its target */
 function descriptors(int $pid): array
 {
     $all = [];
     foreach (glob("/proc/{$pid}/fd/*") ?: [] as $link) {
         $target = @readlink($link);
-        // The number of a pipe or socket says nothing.
+        // Numbers of pipes and sockets are removed: they differ each time.
         $target === false || $all[(int) basename($link)] = preg_replace('/:\[\d+\]$/', '', $target);
     }
     ksort($all);
@@ -47,7 +47,7 @@ function memory(int $pid): int
     return (int) ($found[1] ?? 0);
 }
 
-/** Resident memory in KiB that is the process's own: no file's, no other process's. */
+/** Resident memory in KiB of the process alone, without files and shared memory. */
 function own_memory(int $pid): int
 {
     preg_match('/^RssAnon:\s+(\d+)/m', (string) @file_get_contents("/proc/{$pid}/status"), $found);

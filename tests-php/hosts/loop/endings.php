@@ -1,6 +1,6 @@
 <?php
 
-// The endings of the tests of worker mode, served by Worker\loop() in whatever runs this.
+// The endings of the tests of worker mode, served by Worker\loop() on any host.
 
 declare(strict_types=1);
 
@@ -14,7 +14,7 @@ use Pillion\Worker;
 $endings = new Endings();
 $count = Worker\loop(static function (?Request $request = null) use ($endings, &$argv): ?Response {
     $uri = $request->uri ?? $_SERVER['REQUEST_URI'] ?? $argv[1];
-    // RoadRunner's answers are returned; what is printed is for the log there.
+    // RoadRunner's answers are returned; printed text goes to the log there.
     $request === null || ob_start();
     $endings->serve((string) parse_url($uri, PHP_URL_PATH));
 

@@ -1,8 +1,8 @@
 <?php
 
-// Workers of RoadRunner whose handlers fork, and whose children come back in every way there is. LOOP names the loop that
-// serves: in RoadRunner Worker\loop(), or
-// one of the application's own around the package's worker, or around classes as RoadRunner's.
+// Workers of RoadRunner with handlers that fork, and children that return in every possible way. The variable LOOP
+// names the loop that serves: in RoadRunner Worker\loop(), or
+// a loop of the application itself around the package's worker, or around classes like RoadRunner's.
 
 declare(strict_types=1);
 
@@ -16,7 +16,7 @@ require __DIR__ . '/autoload.php';
 
 final class Forking
 {
-    /** How a child has ended, for the test to read. */
+    /** Reports the end of a child to the test. */
     public static function ended(string $how): void
     {
         file_put_contents(ini_get('pillion.state_dir') . '/children', $how . "\n", FILE_APPEND | LOCK_EX);

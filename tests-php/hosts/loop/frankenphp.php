@@ -1,6 +1,6 @@
 <?php
 
-// FrankenPHP's worker in the tests of Worker\loop(): what loops end on.
+// FrankenPHP's worker in the tests of Worker\loop(): the conditions that end loops.
 
 declare(strict_types=1);
 

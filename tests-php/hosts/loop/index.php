@@ -1,6 +1,6 @@
 <?php
 
-// php-fpm's one request, served by Worker\loop(); endings.php of the worker's tests lies beside it.
+// php-fpm's one request, served by Worker\loop(); endings.php of the worker's tests is in the same directory.
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// A worker that leaves something behind in each request that asks for it; each answer tells what the one before left.
+// A worker that leaks in each request to /leak; each answer has the leaks of the one before.
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// What the tests of Worker\loop() share: RoadRunner with a worker of loop(), and a client that shows headers.
+// Shared by the tests of Worker\loop(): RoadRunner with a worker that uses loop(), and a client that returns headers.
 
 declare(strict_types=1);
 
@@ -9,9 +9,9 @@ namespace Pillion\Tests;
 require __DIR__ . '/../worker/lib.php';
 
 /**
- * RoadRunner with workers that loop() serves in.
+ * RoadRunner with workers that use loop().
  *
- * @param array<string, mixed> $options as {@see RoadRunner} has them; `loop`: which loop of the script serves
+ * @param array<string, mixed> $options those of {@see RoadRunner}; `loop`: the loop of the script
  * @param array<string, string> $ini
  */
 function looping(Sandbox $sandbox, array $options = [], int $maxRequests = 0, array $ini = []): RoadRunner
@@ -25,7 +25,7 @@ function looping(Sandbox $sandbox, array $options = [], int $maxRequests = 0, ar
 }
 
 /**
- * Asks, and shows the headers too, in lower case.
+ * Sends a request, and returns the headers too, in lower case.
  *
  * @param array<int, mixed> $options of curl
  *
@@ -55,7 +55,7 @@ function asked(string $url, array $options = []): array
 }
 
 /**
- * The workers, when there are so many and each of them is in its loop: standard input is empty there.
+ * The workers, once there are $count and each is in its loop: standard input is empty there.
  *
  * @return list<int>
  */
@@ -69,7 +69,7 @@ function ready_workers(RoadRunner $host, int $count): array
 }
 
 /**
- * The workers that have served: those that a signal does not end at once.
+ * The workers that have served: a signal does not end them at once.
  *
  * @return list<int>
  */
@@ -80,7 +80,7 @@ function busy_workers(RoadRunner $host): array
     return array_values(array_intersect(array_unique($pids), $host->workers()));
 }
 
-/** @return list<array{int, int}> what loops returned, and how many requests their handlers had seen */
+/** @return list<array{int, int}> results of loops, and the number of requests of their handlers */
 function loops_ended(Sandbox $sandbox): array
 {
     $file = $sandbox->setting('state_dir') . '/ended';
@@ -89,7 +89,7 @@ function loops_ended(Sandbox $sandbox): array
 }
 
 /**
- * All are answered with status 200.
+ * Requires status 200 of all answers.
  *
  * @param array<array{status: int, body: string, error: string}> $answers
  */

@@ -1,8 +1,8 @@
 <?php
 
-// RoadRunner's worker with PSR-7 in the tests of Worker\loop(): classes with the names and the public methods of
-// spiral/roadrunner-http and nyholm/psr7, as far as a loop needs them. The packages themselves are in no registry that a
-// test could ask. What they say to RoadRunner goes through the wire of pillion/bridge.
+// RoadRunner's worker with PSR-7 in the tests of Worker\loop(): classes with the names and public methods of
+// spiral/roadrunner-http and nyholm/psr7, as far as a loop needs them. The packages are in no registry available to the
+// tests. They talk to RoadRunner over the wire of pillion/bridge.
 
 declare(strict_types=1);
 
@@ -17,7 +17,7 @@ namespace Spiral\RoadRunner {
 
         public static function create(): self
         {
-            // As the package does.
+            // As in the package.
             ob_start(static fn (string $text): string => fwrite(STDERR, $text) === false ? '' : '', 1);
 
             return new self(Wire::open('pipes'));

@@ -16,7 +16,7 @@ final class Served
     public int $requests = 0;
     public array $memory = [];
 
-    /** What is asked for stands in the path. */
+    /** The path names the action. */
     public function answer(Request $request): mixed
     {
         $this->requests++;
@@ -111,7 +111,7 @@ final class Served
         }
     }
 
-    /** All ways to standard output that the worker has. */
+    /** All ways to write to the worker's standard output. */
     private function printsEverywhere(): string
     {
         ob_start();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Worker\loop(), one line for a worker script: under RoadRunner with the package's own worker and with PSR-7, FrankenPHP,
+# Worker\loop(), one line for a worker script: under RoadRunner with the package's worker and with PSR-7, FrankenPHP,
 # php-fpm and on the command line.
 
 . "$(dirname "$0")/../lib.sh"

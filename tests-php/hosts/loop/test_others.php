@@ -1,7 +1,7 @@
 <?php
 
 // Worker\loop() on FrankenPHP, RoadRunner, php-fpm and the command line: each request has one beginning and one end,
-// however it ends, and is counted by the loop.
+// for every kind of ending, and is counted by the loop.
 
 declare(strict_types=1);
 
@@ -20,7 +20,7 @@ test('FrankenPHP: each of thirty endings is one request with one end', function 
     same(['frankenphp-worker', true], [$host->ask('status')['mode'], $host->ask('status')['worker_mode']]);
 });
 
-test('FrankenPHP: a loop ends on its number of requests, on memory and on a restart, and no request is lost', function (Sandbox $sandbox): void {
+test('FrankenPHP: loops end on requests, memory and restarts, and no request is lost', function (Sandbox $sandbox): void {
     $sandbox->set('worker_max_memory', '20M');
     $sandbox->set('log_level', 'info');
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "php_ini memory_limit 64M"]);
@@ -31,10 +31,10 @@ test('FrankenPHP: a loop ends on its number of requests, on memory and on a rest
     $ended = array_column(loops_ended($sandbox), 0);
     is_true(max($ended) === 7 && min($ended) < 7 && count(array_keys($ended, 7, true)) >= 10, 'loops: ' . show($ended));
     all_served(Http::many(array_fill(0, 12, $host->url('grow')), 1));
-    is_true(substr_count($host->process->errors(), 'worker loop ends') >= 2, 'it is told');
+    is_true(substr_count($host->process->errors(), 'worker loop ends') >= 2, 'the end of the loop is logged');
 });
 
-test('FrankenPHP: a forked child that comes back to the loop answers no client', function (Sandbox $sandbox): void {
+test('FrankenPHP: a forked child that returns to the loop answers no client', function (Sandbox $sandbox): void {
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/forking.php', 'threads' => 1]);
     foreach (['throws', 'returns', 'exits'] as $round => $path) {
         same("answer to /{$path}", Http::get($host->url($path))['body']);
@@ -52,7 +52,7 @@ test('RoadRunner: each of thirty endings is one request with one end', function 
     foreach (array_keys(array_diff_key(ENDINGS, ['time' => 0])) as $path) {
         is_true(Http::get($host->url($path))['status'] >= 200, $path);
     }
-    // The request is over with its answer, and not with the next one.
+    // The request ends with its answer, and not with the next request.
     all_ended($sandbox, $before + count(ENDINGS) - 1);
     all_reset($sandbox);
     $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
@@ -60,7 +60,7 @@ test('RoadRunner: each of thirty endings is one request with one end', function 
     same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
 });
 
-test('the line of a request has its id, though no code has asked for it', function (Sandbox $sandbox): void {
+test('the log line of a request has its id, even if no code has asked for the id', function (Sandbox $sandbox): void {
     foreach (['FrankenPHP', 'RoadRunner'] as $runtime) {
         $own = $sandbox->beside();
         tell_of_requests($own);
@@ -69,7 +69,7 @@ test('the line of a request has its id, though no code has asked for it', functi
         $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
         is_true(file_get_contents($host->url('hello'), false, $context) !== false, 'an answer');
         same(200, Http::get($host->url('hello'))['status']);
-        $ids = eventually('all are told', static fn (): array => count($ids = ended($own)) >= ($runtime === 'FrankenPHP' ? 3 : 2) ? $ids : []);
+        $ids = eventually('all requests are logged', static fn (): array => count($ids = ended($own)) >= ($runtime === 'FrankenPHP' ? 3 : 2) ? $ids : []);
         same([], preg_grep('/^(mine|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/', $ids, PREG_GREP_INVERT), "{$runtime}: ids");
         is_true(in_array('mine', $ids, true), "{$runtime}: " . show($ids));
     }
@@ -94,7 +94,7 @@ test('php-fpm and the command line: a loop is one request', function (Sandbox $s
     all_reset($own);
 });
 
-test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is served', function (Sandbox $sandbox): void {
+test('CADDY_WORKER_MODE changes the reported mode, and never how a script is served', function (Sandbox $sandbox): void {
     $told = static fn (array $status): array => [$status['mode'], $status['worker_mode']];
     try {
         putenv('CADDY_WORKER_MODE=false');
@@ -105,7 +105,7 @@ test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is
         is_true($host->ask('status')['thread_requests'] >= 4, 'one loop serves them');
         same(['cli', false], $told(looping($sandbox->beside(), ['script' => 'endings.php'])->ask('status')));
         putenv('CADDY_WORKER_MODE=true');
-        // Without a worker: the script is the request, though it calls loop().
+        // Without a worker: the script is the request, although it calls loop().
         $classic = $sandbox->beside();
         $host = new FrankenPhp($classic, ['script' => __DIR__ . '/endings.php', 'threads' => 1, 'classic' => true], name: 'classic');
         foreach (range(1, 3) as $_) {
@@ -120,7 +120,7 @@ test('CADDY_WORKER_MODE says what is told of the mode, and never how a script is
     }
 });
 
-test('in a loop leaks are named, and the loop itself leaves nothing behind', function (Sandbox $sandbox): void {
+test('leaks in a loop are named, and the loop itself leaves nothing behind', function (Sandbox $sandbox): void {
     $sandbox->set('worker_leak_check', 'on');
     foreach ([new FrankenPhp($sandbox, ['script' => __DIR__ . '/leaky.php', 'threads' => 1]), looping($sandbox->beside(), ['workers' => 1, 'script' => 'leaky.php'])] as $host) {
         foreach (range(1, 8) as $_) {

@@ -1,6 +1,6 @@
 <?php
 
-// Worker\loop() under RoadRunner where RoadRunner's PHP packages are installed, and where a package is missing.
+// Worker\loop() under RoadRunner with RoadRunner's PHP packages installed, and with a package missing.
 
 declare(strict_types=1);
 
@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('the handler gets PSR-7 requests and returns PSR-7 responses; what fails is status 500', function (Sandbox $sandbox): void {
+test('the handler gets PSR-7 requests and returns PSR-7 responses; a failure is 500', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = looping($sandbox, ['workers' => 1, 'script' => 'psr7.php', 'log' => 'info']);
     $pid = $host->ask('hello')['pid'];
@@ -21,7 +21,7 @@ test('the handler gets PSR-7 requests and returns PSR-7 responses; what fails is
     same(['roadrunner', 'mine', 6, 7], [$status['mode'], $status['request']['id'], $status['requests'], $status['requests_begun']]);
     is_true(asked($host->url('exit'))['status'] >= 500, 'exit');
     is_true($host->ask('hello')['pid'] !== $pid, 'a new worker');
-    eventually('it is in the log', static fn (): bool => str_contains($host->process->errors(), 'from echo') && str_contains($host->process->errors(), 'RuntimeException: from the handler'));
+    eventually('both texts are in the log', static fn (): bool => str_contains($host->process->errors(), 'from echo') && str_contains($host->process->errors(), 'RuntimeException: from the handler'));
 });
 
 test('workers that end by themselves or by a signal lose no request with PSR-7 either', function (Sandbox $sandbox): void {
@@ -34,7 +34,7 @@ test('workers that end by themselves or by a signal lose no request with PSR-7 e
     same(array_column($ended, 1), array_column($ended, 0), 'what loop() returns is what was served');
 });
 
-test('what is missing is named', function (Sandbox $sandbox): void {
+test('missing packages are named', function (Sandbox $sandbox): void {
     foreach (['' => 'composer require pillion/bridge', 'final class Found {} class_alias(Found::class, "Spiral\\\\RoadRunner\\\\Http\\\\PSR7Worker");' => 'composer require nyholm/psr7'] as $code => $told) {
         file_put_contents("{$sandbox->directory}/script.php", "<?php {$code} Pillion\\Worker\\loop(fn () => null);");
         $php = $sandbox->start('php', [...$sandbox->phpCommand(), "{$sandbox->directory}/script.php"], ['RR_MODE' => 'http', 'RR_RELAY' => 'pipes']);

@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-test('what a handler gives is what the client gets, and what is no answer is status 500', function (Sandbox $sandbox): void {
+test('the result of a handler is the client\'s answer; an invalid one is status 500', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 1]);
     $pid = $host->ask('hello')['pid'];
     $answer = asked($host->url('headers'));
@@ -44,7 +44,7 @@ test('a request arrives whole: headers, cookies, query, form, raw body, files', 
     ksort($found['cookies']);
     same([['a' => ['1', '2'], 'b' => ['c' => 'ä']], ['a' => '1', 'b' => ' x'], ['1', '2']], [$found['query'], $found['cookies'], $found['headers']['X-Twice']]);
     same([null, [], []], [$found['parsedBody'], $found['uploads'], $found['attributes']]);
-    // JSON can't show the bytes of the body; how many there are it can.
+    // JSON can't encode the bytes of the body; their number is compared.
     foreach ([$body, str_repeat('y', 24 << 20)] as $raw) {
         same((string) strlen($raw), asked($host->url('size'), [CURLOPT_POSTFIELDS => $raw, CURLOPT_HTTPHEADER => ['Content-Type: text/plain', 'Expect:']])['body']);
     }
@@ -64,7 +64,7 @@ test('a request arrives whole: headers, cookies, query, form, raw body, files', 
     same(md5($text), md5_file($sandbox->setting('state_dir') . '/moved'));
 });
 
-test('a stream arrives piece by piece, ends when the client goes, and may break off', function (Sandbox $sandbox): void {
+test('a stream arrives in pieces, ends when the client disconnects, and may break off', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 1]);
     $seen = $sandbox->setting('state_dir') . '/chunks';
     $early = null;
@@ -81,19 +81,19 @@ test('a stream arrives piece by piece, ends when the client goes, and may break 
     $pid = $host->ask('hello')['pid'];
     unlink($seen);
     asked($host->url('chunks', n: '100000', ms: '5'), [CURLOPT_WRITEFUNCTION => static fn (): int => 0]);
-    is_true((int) eventually('the generator is let go', static fn (): string => is_file($seen) ? file_get_contents($seen) : '', 30) < 100_000, 'it ran to its end');
+    is_true((int) eventually('the generator is destroyed', static fn (): string => is_file($seen) ? file_get_contents($seen) : '', 30) < 100_000, 'it ran to its end');
     same([200, 'first'], array_values(array_intersect_key(asked($host->url('chunks_fail_late')), ['status' => 0, 'body' => 0])));
     same($pid, $host->ask('hello')['pid'], 'the worker lives');
 });
 
-test('nothing that is printed reaches the wire, by whatever way; standard input is empty', function (Sandbox $sandbox): void {
+test('printed text never reaches the wire, by any way; standard input is empty', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 1, 'log' => 'info'], ini: ['display_errors' => '1', 'html_errors' => '0']);
     $pid = $host->ask('hello')['pid'];
     same('clean', asked($host->url('print'))['body']);
     same([200, ''], [asked($host->url('read'))['status'], asked($host->url('read'))['body']]);
     same($pid, $host->ask('hello')['pid'], 'the worker lives');
     $ways = ['a buffer left open', 'echo', 'a stream', 'another stream', 'a third stream', 'a program', 'a child', 'a warning'];
-    eventually('it is all in the log', static function () use ($host, $ways): bool {
+    eventually('all texts are in the log', static function () use ($host, $ways): bool {
         $log = $host->process->errors();
 
         return array_filter($ways, static fn (string $way): bool => !str_contains($log, "from {$way}")) === [];
@@ -101,7 +101,7 @@ test('nothing that is printed reaches the wire, by whatever way; standard input 
     same([], preg_grep('/validation|CRC/i', explode("\n", $host->process->errors())), 'trouble with the wire');
 });
 
-test('after exit and fatal errors there is a new worker, and a child that is forked can be ended', function (Sandbox $sandbox): void {
+test('exit and fatal errors are followed by a new worker; a forked child can be ended', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 1], ini: ['memory_limit' => '64M']);
     foreach (['exit', 'exit_code', 'memory'] as $end) {
         $pid = $host->ask('hello')['pid'];
@@ -111,14 +111,14 @@ test('after exit and fatal errors there is a new worker, and a child that is for
     same([true, SIGTERM], $host->ask('fork'));
 });
 
-test('a handler that takes too long is ended by RoadRunner with its worker, and the next request is served', function (Sandbox $sandbox): void {
+test('a handler over its time limit ends with its worker; the next request is served', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 1, 'pool' => "supervisor:\n      exec_ttl: 1s"]);
     $pid = $host->ask('hello')['pid'];
     is_true(asked($host->url('hang'))['status'] >= 500, 'hang');
     is_true($host->ask('hello')['pid'] !== $pid, 'the same worker');
 });
 
-test('workers that end by themselves lose no request: their number, their memory, RoadRunner\'s max_jobs, a reset', function (Sandbox $sandbox): void {
+test('workers that end by themselves lose no request: count, memory, max_jobs, reset', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['pool' => 'max_jobs: 11'], maxRequests: 7);
     $answers = Http::many(array_fill(0, 160, $host->url('hello')), 4, 60, static function () use ($host, &$resets): void {
         // RoadRunner's own reset ends workers between two requests.
@@ -137,16 +137,16 @@ test('workers that end by themselves lose no request: their number, their memory
     $before = count(loops_ended($sandbox));
     $host = looping($sandbox->beside(), ['workers' => 1, 'log' => 'info']);
     all_served(Http::many(array_fill(0, 20, $host->url('grow')), 1));
-    eventually('it is told', static fn (): bool => substr_count($host->process->errors(), 'worker loop ends') >= 4);
+    eventually('the ends of loops are logged', static fn (): bool => substr_count($host->process->errors(), 'worker loop ends') >= 4);
 });
 
-test('a signal ends a worker after its request, and gives the next one to another; RoadRunner\'s stop ends all', function (Sandbox $sandbox): void {
+test('a signal ends a worker after its request; RoadRunner\'s stop ends all workers', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 2]);
     foreach ([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2] as $signal) {
         $workers = ready_workers($host, 2);
         $asked = microtime(true);
         $sent = false;
-        // The first two are being served when the signal comes; later ones come to workers that are to end.
+        // The first two are being served when the signal arrives; later ones arrive at workers that are to end.
         all_served(Http::many(array_fill(0, 4, $host->url('sleep')), 2, 30, static function () use ($workers, $signal, $asked, &$sent): void {
             if (!$sent && microtime(true) - $asked > 0.05) {
                 $sent = array_map(static fn (int $worker): bool => posix_kill($worker, $signal), $workers) !== [];
@@ -163,13 +163,13 @@ test('a signal ends a worker after its request, and gives the next one to anothe
     same(14, count(loops_ended($sandbox)));
 });
 
-test('a relay over a socket serves as well', function (Sandbox $sandbox): void {
+test('a relay over a socket works too', function (Sandbox $sandbox): void {
     $host = looping($sandbox, ['workers' => 2, 'relay' => 'unix://' . $sandbox->directory . '/relay.sock']);
     all_served(Http::many(array_fill(0, 40, $host->url('print')), 4));
     same(str_repeat('y', 1), substr(asked($host->url('big', kib: '4096'))['body'], -1) === 'f' ? 'y' : 'n');
 });
 
-test('a forked child that comes back to the loop answers no client', function (Sandbox $sandbox): void {
+test('a forked child that returns to the loop answers no client', function (Sandbox $sandbox): void {
     $socket = "unix://{$sandbox->directory}/relay.sock";
     foreach ([['loop', 'pipes', 'Pillion\\StateException 800 800'], ['own', 'pipes'], ['spiral', 'pipes'], ['loop', $socket], ['spiral', $socket]] as $case) {
         [$loop, $relay, $end] = $case + [2 => null];

@@ -1,6 +1,6 @@
 <?php
 
-// The bridge's wire to RoadRunner without RoadRunner: what is not understood is told as that, whatever bytes they are.
+// The bridge's wire to RoadRunner without RoadRunner: invalid input is reported as such, for any bytes.
 
 declare(strict_types=1);
 
@@ -41,7 +41,7 @@ function frame(string $context, string $body, int $flags = Wire::PROTOBUF): stri
     return stream_get_contents($out, offset: 0);
 }
 
-test('what is written is what is read, with any bytes', function (): void {
+test('written data are read back unchanged, for any bytes', function (): void {
     foreach ([0, 1, 127, 128, 300, 1 << 35, PHP_INT_MAX] as $number) {
         same([3 => [$number]], Message::decode(Message::number(3, $number)));
     }
@@ -57,7 +57,7 @@ test('what is written is what is read, with any bytes', function (): void {
     }
 });
 
-test('half a message and any other bytes are a WireException, or nothing, and never anything else', function (): void {
+test('half a message and random bytes are a WireException or no message, nothing else', function (): void {
     $random = new \Random\Randomizer(new \Random\Engine\Mt19937(7));
     $whole = frame(request_message('http://a/b?c', ['X-A' => ['1', '2'], 'X-B' => ['3']]), 'body');
     $served = $refused = $ended = 0;
@@ -77,14 +77,14 @@ test('half a message and any other bytes are a WireException, or nothing, and ne
     is_true($served > 100 && $refused > 100 && $ended > 100, show([$served, $refused, $ended]));
 });
 
-test('a request is what RoadRunner says, fields that nobody knows included', function (): void {
+test('a request has RoadRunner\'s values; unknown fields are ignored', function (): void {
     $message = request_message('http://example.com/a%20b?x', ['X-A' => ['1', '2']]) . Message::bytes(99, 'new') . Message::number(100, 7) . "\xa9\x06" . str_repeat('x', 8);
     $request = Request::fromMessage($message, 'raw');
     same(['PATCH', '/a%20b', '1, 2', '', ['user' => ['ann', 'bob']], 'raw'], [$request->method, $request->path(), $request->header('x-a'), $request->header('x-b'), $request->attributes, $request->body]);
     same('/', Request::fromMessage('', '')->path());
 });
 
-test('an answer that can\'t be sent is refused before a byte of it is', function (): void {
+test('an answer that can\'t be sent is refused before its first byte', function (): void {
     $bad = [
         'status' => [[100, [], ''], [600, [], ''], ['200', [], ''], ['status' => null, 'body' => ''] + ['statuscode' => 1]],
         'headers' => [[200, ["A\nB" => 'x'], ''], [200, ['A' => "x\r\ny"], ''], [200, ['' => 'x'], ''], [200, ['A' => [['x']]], ''], [200, 'A: x', '']],

@@ -1,6 +1,6 @@
 <?php
 
-// What RoadRunner's workers run; program.php stands before it.
+// The script of RoadRunner's workers; program.php is loaded before it.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ require __DIR__ . '/../lib/bridge.php';
 
 use Pillion\Bridge\RoadRunner\HttpWorker;
 
-// Standard output is the wire; what is echoed belongs into RoadRunner's log.
+// Standard output is the wire; echoed text belongs in RoadRunner's log.
 ob_start(static fn (string $text): string => fwrite(STDERR, $text) === false ? '' : '', 1);
 $application = new Application();
 $worker = new HttpWorker();

@@ -1,6 +1,6 @@
 <?php
 
-// RoadRunner's stop leaves nothing behind that the next start would not send.
+// A stop of RoadRunner leaves no envelope that the next start would not send.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/dead_sentry.php';
 
-test('a stop with Sentry stalled loses nothing: the next start sends it', function (Sandbox $sandbox): void {
+test('a stop with Sentry stalled loses nothing: the next start sends the envelopes', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sandbox->set('sentry_transport_timeout', '500ms');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 16]);
@@ -27,6 +27,6 @@ test('a stop with Sentry stalled loses nothing: the next start sends it', functi
     same(0, $sentry->counter('invalid'));
 });
 
-test('nobody waits for a Sentry that does not answer', function (Sandbox $sandbox): void {
+test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
     nobody_waits_for_a_dead_sentry($sandbox, fn (): RoadRunner => new RoadRunner($sandbox));
 });

@@ -1,7 +1,7 @@
 <?php
 
 // RoadRunner under load: workers killed, replaced, reset and ended for their time or their memory while builds are
-// under way. Its wire stays clean all the time, and what ends leaves nothing.
+// under way. Its wire stays clean all the time, and ended workers leave nothing behind.
 
 declare(strict_types=1);
 
@@ -9,10 +9,10 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** Kills of the long test; more of them where somebody has the time. */
+/** Kills of the long test; the environment variable raises the number. */
 define('KILLS', (int) (getenv('ROUNDS') ?: 30));
 
-/** @return list<string> of all that can be asked, of a few configurations */
+/** @return list<string> of all kinds of requests, for a few configurations */
 function urls(RoadRunner $host, int $count, string $of): array
 {
     $urls = [];
@@ -24,7 +24,7 @@ function urls(RoadRunner $host, int $count, string $of): array
 }
 
 /**
- * What came of requests: who is answered at all is answered well, or told by RoadRunner that its worker has died.
+ * Numbers of requests by outcome: a right answer, or RoadRunner's error that the worker has died.
  *
  * @param array<array{status: int, body: string, error: string}> $answers
  * @return array{good: int, lost: int}
@@ -42,14 +42,14 @@ function judged(array $answers): array
     return $counts;
 }
 
-/** What RoadRunner says of a worker that wrote anything but frames. */
+/** RoadRunner's messages about a worker that wrote anything but frames. */
 function wire_is_clean(RoadRunner $host): void
 {
     $said = $host->process->errors() . $host->process->output();
     same(0, preg_match('/validation failed|CRC|unexpected frame|invalid header|panic/i', $said, $found), show($found));
 }
 
-/** Both workers serve, nothing is under way, and after the end nothing is locked. */
+/** Both workers serve, no work is under way, and after the end nothing is locked. */
 function is_settled(Sandbox $sandbox, RoadRunner $host, FakeVelox $velox): void
 {
     $velox->awaitInFlight(0);
@@ -59,20 +59,20 @@ function is_settled(Sandbox $sandbox, RoadRunner $host, FakeVelox $velox): void
     }
     eventually('no build is under way', fn (): bool => $host->ask('builds')['answer'] === [], 15);
     $host->ask('clean');
-    eventually('the dead have no presence', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 2, 25);
+    eventually('dead processes have no presence file', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 2, 25);
     wire_is_clean($host);
     $host->process->signal(SIGTERM);
     same(0, $host->process->wait(40));
     $sandbox->isLeftClean();
 }
 
-test(sprintf('workers killed under load, %d of them: who is answered is answered well, and nothing stays locked', KILLS), function (Sandbox $sandbox): void {
+test(sprintf('workers killed under load, %d of them: all answers are right, no lock stays', KILLS), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 4 << 20]);
     $host = new RoadRunner($sandbox);
     $killed = 0;
     $sum = ['good' => 0, 'lost' => 0];
-    // Those that have served: RoadRunner takes its time with a worker that dies before it has said its name.
+    // Only workers that have served: RoadRunner waits long for a worker that dies before its handshake.
     $served = [];
     for ($round = 0; $killed < KILLS; $round++) {
         $at = microtime(true) + random_int(0, 100) / 1000;
@@ -94,7 +94,7 @@ test(sprintf('workers killed under load, %d of them: who is answered is answered
     is_settled($sandbox, $host, $velox);
 });
 
-test('resets under load lose no request and leave nothing', function (Sandbox $sandbox): void {
+test('resets under load lose no request and leave nothing behind', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 100, 'size' => 1 << 20]);
     $host = new RoadRunner($sandbox);
@@ -119,7 +119,7 @@ test('resets under load lose no request and leave nothing', function (Sandbox $s
     is_settled($sandbox, $host, $velox);
 });
 
-test('a worker that is over its time is killed in the middle of a build, and who waits elsewhere takes it over', function (Sandbox $sandbox): void {
+test('a worker killed over its time limit during a build leaves the build to a waiter', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $host = new RoadRunner($sandbox, ['pool' => "supervisor:\n      watch_tick: 1s\n      exec_ttl: 2s"]);
@@ -135,7 +135,7 @@ test('a worker that is over its time is killed in the middle of a build, and who
     is_settled($sandbox, $host, $velox);
 });
 
-test('workers that are replaced for their memory, once a second, serve without a gap', function (Sandbox $sandbox): void {
+test('workers replaced for their memory, once a second, serve without a gap', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 50]);
     // Less than any worker has.
@@ -157,7 +157,7 @@ test('workers that are replaced for their memory, once a second, serve without a
     is_settled($sandbox, $host, $velox);
 });
 
-test('when RoadRunner itself is killed, its workers end with their builds, and the next one serves', function (Sandbox $sandbox): void {
+test('the workers of a killed RoadRunner end with their builds; the next start serves', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     for ($round = 0; $round < 4; $round++) {
         $velox->script(['delay_ms' => 300]);

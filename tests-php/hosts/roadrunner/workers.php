@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('two workers that ask for one configuration at once cause one request at the server', function (Sandbox $sandbox): void {
+test('two workers that request one configuration at once cause one server request', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
     $host = new RoadRunner($sandbox);
@@ -19,7 +19,7 @@ test('two workers that ask for one configuration at once cause one request at th
     same(1, $velox->counter('build_requests'));
 });
 
-test('a wire of standard input and output stays clean, with all that can be logged', function (Sandbox $sandbox): void {
+test('a wire of standard input and output stays clean with all log output enabled', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [
         ['skip' => 3, 'times' => 2, 'answer' => ['kind' => 'error', 'message' => 'building plugins: no']],
@@ -36,7 +36,7 @@ test('a wire of standard input and output stays clean, with all that can be logg
     same(0, preg_match('/validation failed|CRC|unexpected|broken pipe/i', $said, $found), show($found));
 });
 
-test('a worker that only looks has no thread of ours', function (Sandbox $sandbox): void {
+test('a worker with lookups only has no thread of ours', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $host = new RoadRunner($sandbox);
     Http::many(array_fill(0, 40, $host->url('find', name: 'nothing')), 4);
@@ -48,7 +48,7 @@ test('a worker that only looks has no thread of ours', function (Sandbox $sandbo
     is_true(count($presences) <= count($host->workers()), 'presences: ' . show($presences));
 });
 
-test('when the worker that builds is killed, the other one takes its build over', function (Sandbox $sandbox): void {
+test('a waiting worker takes over the build of a killed worker', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
     $host = new RoadRunner($sandbox);
@@ -71,7 +71,7 @@ test('when the worker that builds is killed, the other one takes its build over'
     same(true, $host->ask('build', name: 'two')['answer']['good'] ?? null);
 });
 
-test('it stops quickly with builds under way, and leaves nothing', function (Sandbox $sandbox): void {
+test('a stop is quick with builds under way, and leaves nothing behind', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
     $host = new RoadRunner($sandbox);
@@ -87,7 +87,7 @@ test('it stops quickly with builds under way, and leaves nothing', function (San
     same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
 });
 
-test('a reset replaces the workers in the middle of builds, and somebody else who waits gets his', function (Sandbox $sandbox): void {
+test('a reset replaces workers during builds, and a waiting process gets its binary', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $host = new RoadRunner($sandbox);
@@ -121,7 +121,7 @@ test('workers that are replaced after some requests serve without a gap', functi
     is_true(count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 2, 'presences of the dead');
 });
 
-test('a worker that ends in a handler is replaced, and its build is not lost to who waits', function (Sandbox $sandbox): void {
+test('a worker that ends in a handler is replaced; a waiting process gets its build', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1.5);
     $host = new RoadRunner($sandbox);

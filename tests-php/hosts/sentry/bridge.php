@@ -1,6 +1,6 @@
 <?php
 
-// The bridge to sentry-php, on a fake Sentry. The SDK is the stand-in of php/tests, or the real one that SENTRY_SDK names.
+// The bridge to sentry-php, with a fake Sentry and the SDK's substitute in php/tests, or the real SDK (SENTRY_SDK).
 
 declare(strict_types=1);
 
@@ -41,7 +41,7 @@ function bridge(Sandbox $sandbox, FakeSentry $sentry, string $code, array $ini =
     return $sandbox->php(LOAD . $code, ini: $ini);
 }
 
-/** The same on a PHP without the extension. */
+/** The same program on a PHP without the extension. */
 function bare(Sandbox $sandbox, FakeSentry $sentry, string $code): Process
 {
     putenv("DSN={$sentry->dsn}");
@@ -50,7 +50,7 @@ function bare(Sandbox $sandbox, FakeSentry $sentry, string $code): Process
     return $sandbox->start('php without it', [(string) getenv('TESTED_PHP'), '-d', 'auto_prepend_file=' . \dirname(__DIR__) . '/program.php', "{$sandbox->directory}/bare.php"]);
 }
 
-/** Who sent what has arrived, each once. */
+/** The user agents of the received events, each once. */
 function senders(FakeSentry $sentry): array
 {
     return array_values(array_unique(array_map(fn (array $seen): string => strtok($seen['user_agent'], '/'), $sentry->seen())));
@@ -69,7 +69,7 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
         same('gzip', $sentry->seen()[0]['encoding']);
     });
 
-    test("{$name} steps aside where the extension is not loaded, or is switched off", function (Sandbox $sandbox) use ($option, $class): void {
+    test("{$name} defers to the SDK without the extension, and with it disabled", function (Sandbox $sandbox) use ($option, $class): void {
         $sentry = $sandbox->sentry();
         $code = "say('ids', ids(\$client = client(['{$option}' => new {$class}()]), 3)); say('end', (string) \$client->flush(2)->getStatus());";
         $bare = bare($sandbox, $sentry, $code);
@@ -82,7 +82,7 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
         same(['sentry.php'], senders($sentry));
     });
 
-    test("{$name} leaves a proxy that only the SDK knows of to the SDK, and says so once", function (Sandbox $sandbox) use ($option, $class): void {
+    test("{$name} leaves a proxy set only in the SDK to the SDK, and logs that once", function (Sandbox $sandbox) use ($option, $class): void {
         $sentry = $sandbox->sentry();
         $process = bridge($sandbox, $sentry, <<<PHP
             \$client = client(['{$option}' => new {$class}(), 'http_proxy' => 'http://127.0.0.1:1', 'logger' => \$lines = new Lines()]);
@@ -95,7 +95,7 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
         same(false, in_array('pillion', senders($sentry), true));
     });
 
-    test("{$name} is written into Laravel's cached configuration and comes back", function (Sandbox $sandbox) use ($option, $class): void {
+    test("{$name} is written into Laravel's cached configuration and restored", function (Sandbox $sandbox) use ($option, $class): void {
         $sentry = $sandbox->sentry();
         $ids = bridge($sandbox, $sentry, <<<PHP
             \$made = new {$class}(sdkIdentifier: 'sentry.php.laravel');
@@ -108,7 +108,7 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
     });
 }
 
-test('what Sentry wants no more is dropped by the SDK before it is serialised', function (Sandbox $sandbox): void {
+test('events of a limited category are dropped by the SDK before serialisation', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:transaction:key, 2700.5:default;error:organization']]]);
     $process = bridge($sandbox, $sentry, <<<'PHP'
@@ -118,12 +118,12 @@ test('what Sentry wants no more is dropped by the SDK before it is serialised', 
         say('ids', [...$first, ...ids($client, 3)]);
         PHP);
     [$first, $second, $third, $fourth] = $process->hear('ids');
-    // The answer to the second one brought the limits; it was taken, dropped and reported here.
+    // The answer to the second one had the limits; it was taken, dropped and reported here.
     is_true($first !== null && $second !== null, 'the first two have ids');
     same([null, null], [$third, $fourth]);
 });
 
-test('what Sentry wants no more is dropped by the transport, told to the caller, and reported to Sentry', function (Sandbox $sandbox): void {
+test('events of a limited category are dropped by the transport and reported', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sentry->behave(['status' => 429, 'headers' => [['X-Sentry-Rate-Limits', '60:error:key']]]);
     $process = bridge($sandbox, $sentry, <<<'PHP'
@@ -133,7 +133,7 @@ test('what Sentry wants no more is dropped by the transport, told to the caller,
         ids($client, 4);
         $transport = new Transport(new Sentry\Options(['dsn' => getenv('DSN')]));
         say('status', (string) $transport->send(Sentry\Event::createEvent())->getStatus());
-        // Somebody has to carry the report.
+        // The report needs an envelope to travel in.
         Pillion\Sentry\send("{}\n{\"type\":\"session\"}\n{}", getenv('DSN'));
         Pillion\Sentry\flush(30);
         PHP);
@@ -151,7 +151,7 @@ test('what Sentry wants no more is dropped by the transport, told to the caller,
     same(5, $lost);
 });
 
-test('close() waits for nothing, close(2) for what was sent, and not longer than it was told', function (Sandbox $sandbox): void {
+test('close() does not wait; close(2) waits for sent events, for two seconds at most', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sandbox->set('sentry_transport_timeout', '60s');
     $process = bridge($sandbox, $sentry, <<<'PHP'
@@ -223,7 +223,7 @@ test("the transport writes to the builder's logger", function (Sandbox $sandbox)
     same(true, $process->hear('lines'));
 });
 
-test('Spotlight gets each event too, even where there is no DSN', function (Sandbox $sandbox): void {
+test('Spotlight gets each event too, even without a DSN', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $spotlight = $sandbox->sentry();
     $process = bridge($sandbox, $sentry, <<<PHP
@@ -252,7 +252,7 @@ test('two clients of two projects, of which one is current, each send to their o
     same([6, 3], [count($one->events()), count($two->events())]);
 });
 
-test('what is too large, and what has no room, has no id', function (Sandbox $sandbox): void {
+test('an event that is too large, or does not fit into the queue, has no id', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['http_client' => new HttpClient(), 'logger' => $lines = new Lines()]);

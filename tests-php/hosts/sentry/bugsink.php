@@ -1,6 +1,6 @@
 <?php
 
-// A real server of Sentry's protocol, which stores what it gets: Bugsink. What is seen is what stands in its database.
+// A real server of Sentry's protocol, which stores its events: Bugsink. The tests read its database.
 
 declare(strict_types=1);
 
@@ -11,7 +11,7 @@ use Bugsink;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/../../../examples/Bugsink.php';
 
-test('what capture(), send() and the plugin calls take stands in a real server\'s database', function (Sandbox $sandbox): void {
+test('events of capture(), send() and plugin calls are stored by a real server', function (Sandbox $sandbox): void {
     $bugsink = new Bugsink();
     $sandbox->set('sentry_dsn', $bugsink->dsn);
     $process = $sandbox->php("require '" . __DIR__ . "/../../../php/tests/load.php';\n" . <<<'PHP'
@@ -38,7 +38,7 @@ test('what capture(), send() and the plugin calls take stands in a real server\'
     same(['by RPC'], array_map(fn (array $event): string => $event['data']['message'], $other));
 });
 
-test('a real server refuses a wrong key once, and nobody asks again', function (Sandbox $sandbox): void {
+test('a wrong key is refused once by a real server, and no further request is made', function (Sandbox $sandbox): void {
     $bugsink = new Bugsink();
     $sandbox->set('sentry_dsn', preg_replace('~//\w+@~', '//' . str_repeat('0', 32) . '@', $bugsink->dsn));
     $process = $sandbox->php(<<<'PHP'

@@ -1,6 +1,6 @@
 <?php
 
-// `pillion sentry`: what it tells of the outboxes and dead letters that PHP has left, and what it does with them.
+// `pillion sentry`: its view of the outboxes and dead letters of PHP processes, and its actions on them.
 
 declare(strict_types=1);
 
@@ -20,10 +20,10 @@ function pillion(Sandbox $sandbox, string ...$arguments): array
     return [$process->wait(120), $process->output(), $process->errors()];
 }
 
-test('it tells what waits, and sends what the dead have left', function (Sandbox $sandbox): void {
+test('the program shows waiting envelopes, and sends those of dead processes', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 4]);
-    // Nobody else does it meanwhile.
+    // No other process sends it meanwhile.
     $process = $sandbox->php(<<<'PHP'
         foreach (range(1, 20) as $n) {
             Pillion\Sentry\capture(['message' => "message {$n}"]);
@@ -45,7 +45,7 @@ test('it tells what waits, and sends what the dead have left', function (Sandbox
     is_true(preg_match('~^queued +0 envelopes~m', $output) === 1, $output);
 });
 
-test('it lists dead letters and sends them again, one or all', function (Sandbox $sandbox): void {
+test('the program lists dead letters and sends them again, one or all', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sandbox->set('sentry_retry_max_attempts', '1');
     $sentry->behave(['delivery' => ['drop_at' => 0], 'times' => 0]);
@@ -76,7 +76,7 @@ test('it lists dead letters and sends them again, one or all', function (Sandbox
     same([0, ''], \array_slice(pillion($sandbox, 'dead-letters'), 0, 2));
 });
 
-test('it says what is wrong with a setting, and what it can\'t send stays safe', function (Sandbox $sandbox): void {
+test('the program explains a wrong setting, and keeps envelopes that it can\'t send', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
     $process = $sandbox->php("Pillion\\Sentry\\capture(['message' => 'a']); posix_kill(getmypid(), SIGKILL);");

@@ -1,7 +1,7 @@
 <?php
 
-// An application that speaks to RoadRunner's Sentry plugin keeps its calls, and gets its answers from the extension. The settings
-// are the plugin's own file.
+// An application that uses RoadRunner's Sentry plugin keeps its calls, and the extension answers them. The settings are
+// the plugin's own file.
 
 declare(strict_types=1);
 
@@ -33,7 +33,7 @@ function application(Sandbox $sandbox, string $code, string $more = ''): array
     return [$sentry, $sandbox->php(LOAD . $code)];
 }
 
-test('SendEvent answers as the plugin does, and what was sent arrives', function (Sandbox $sandbox): void {
+test('SendEvent answers as the plugin does, and the event arrives', function (Sandbox $sandbox): void {
     [$sentry, $process] = application($sandbox, <<<'PHP'
         $rpc = new Rpc();
         $send = fn (array $event): array => $rpc->call('sentry_transport.SendEvent', $event);
@@ -79,7 +79,7 @@ test('SendEvent takes any content of a payload', function (Sandbox $sandbox): vo
     same([[null]], array_map(array_values(...), array_values(array_filter(array_column($seen, 'extra')))));
 });
 
-test('SendBatch answers for each, and an id is always sent as the same', function (Sandbox $sandbox): void {
+test('SendBatch answers for each event, and an id is always sent as the same one', function (Sandbox $sandbox): void {
     [$sentry, $process] = application($sandbox, <<<'PHP'
         $events = array_map(fn (int $n): array => ['event_id' => "id {$n}", 'type' => 'event', 'payload' => json_encode(['message' => "m{$n}"])], range(1, 25));
         $rpc = new Rpc();
@@ -95,7 +95,7 @@ test('SendBatch answers for each, and an id is always sent as the same', functio
     same([25, 26], [count($sentry->events()), $sentry->counter('taken')]);
 });
 
-test('a rate limit is told as the plugin would', function (Sandbox $sandbox): void {
+test('a rate limit is reported as the plugin would', function (Sandbox $sandbox): void {
     [$sentry, $process] = application($sandbox, <<<'PHP'
         ready();
         $rpc = new Rpc();
@@ -157,7 +157,7 @@ test('all other calls go to the real connection, with its service and codec', fu
     is_true(str_contains($process->hear('none')['message'], 'kv.Has: no RPC connection was given'), 'the exception says what is missing');
 });
 
-test('a value that is wrong is told by its key, file and line, and all calls say that the plugin is not configured', function (Sandbox $sandbox): void {
+test('a wrong value is reported by key, file and line; calls answer "not configured"', function (Sandbox $sandbox): void {
     [$sentry, $process] = application($sandbox, <<<'PHP'
         say('answer', (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => 'a', 'type' => 'event', 'payload' => '{}']));
         PHP, "  retry:\n    dead_letter_queue: perhaps\n");
@@ -169,7 +169,7 @@ test('a value that is wrong is told by its key, file and line, and all calls say
     same(0, $sentry->counter('envelopes'));
 });
 
-test('where it is switched off, calls are answered and nothing is sent', function (Sandbox $sandbox): void {
+test('calls of a disabled plugin are answered, and nothing is sent', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();
     $process = $sandbox->php(LOAD . <<<'PHP'
         say('answer', (new Rpc())->call('sentry_transport.SendEvent', ['event_id' => 'a', 'type' => 'event', 'payload' => '{}']));

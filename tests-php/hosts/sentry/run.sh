@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What stands around the extension's Sentry: the bridge to sentry-php, RoadRunner's plugin calls, the program, and a real server.
+# Everything around the extension's Sentry: the bridge to sentry-php, the plugin calls, the program, a real server.
 
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_ZTS PILLION_SO PILLION_ZTS_SO PILLION_BIN FAKE_SENTRY BUGSINK

@@ -1,6 +1,6 @@
 <?php
 
-// What the hosts serve in the tests of worker mode: the path of a request says how it ends.
+// The application of the hosts in the tests of worker mode: the path of a request names its ending.
 
 declare(strict_types=1);
 
@@ -11,10 +11,10 @@ final class Endings
     /** @var list<object> */
     private array $kept = [];
 
-    /** @param bool $counts where there are many requests each is a byte in a file, and no line */
+    /** @param bool $counts counts each request as one byte in a file, without a line */
     public function __construct(private readonly bool $counts = false)
     {
-        // Once before the loop, where there is one.
+        // Once before the loop, if there is one.
         Worker\on_reset(static fn () => throw new LogicException('a hook that throws stops no other'), 1);
         Worker\on_reset(static fn () => Worker\scope_get('fatal in a hook') && str_repeat('x', 1 << 30), 2);
         Worker\on_reset(fn () => $this->note('reset', fn (): string => Worker\request_id()));
@@ -27,7 +27,7 @@ final class Endings
         $this->counts ? file_put_contents($file, '.', FILE_APPEND) : file_put_contents($file, $line() . "\n", FILE_APPEND | LOCK_EX);
     }
 
-    /** A request has come: the application's word for it. */
+    /** Records the beginning of a request, as the application sees it. */
     public function begins(string $path): void
     {
         // The test compares these lines with those that Pillion logs at the end of each request.
@@ -99,7 +99,7 @@ final class Endings
         echo json_encode([$before, [Worker\scope_get('mine'), self::tag()], Worker\request_id()], JSON_THROW_ON_ERROR);
     }
 
-    /** What Sentry's SDK would send with an event, and sets it. */
+    /** The data that Sentry's SDK would send with an event, which this sets. */
     private static function tag(?string $value = null): ?string
     {
         Sentry\SentrySdk::getCurrentHub()->configureScope(static function (Sentry\State\Scope $scope) use (&$tag, $value): void {
@@ -110,7 +110,7 @@ final class Endings
         return $tag;
     }
 
-    /** Leaves a setting, a handler, a time zone and a stream wrapper behind; tells what it has found. */
+    /** Leaves a setting, a handler, a time zone and a stream wrapper behind; prints the values that it has found. */
     private static function leave(): void
     {
         $found = self::found();
@@ -193,11 +193,11 @@ final class Endings
     private static function finish(): bool
     {
         echo 'text';
-        // The command line and RoadRunner have no such function.
+        // The command line and RoadRunner don't have this function.
         return !function_exists('fastcgi_finish_request') || fastcgi_finish_request() || true;
     }
 
-    /** @return array{int, string} what a loop within a request says */
+    /** @return array{int, string} result of a loop within a request */
     private static function inner(): array
     {
         try {

@@ -1,7 +1,7 @@
 <?php
 
-// FrankenPHP's worker script with the habits of frameworks, which collects cycles as their runners do; each answer has the
-// leaks that are known.
+// FrankenPHP's worker script with the habits of frameworks, which collects cycles as their runners do; each answer has
+// the known leaks.
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// One request a script: php-fpm, the command line (which names the path), FrankenPHP without workers.
+// One request per script: php-fpm, the command line (which passes the path), FrankenPHP without workers.
 
 declare(strict_types=1);
 

@@ -25,7 +25,7 @@ $handler = static function () use ($kernel): void {
     }
     if ($path === '/leak') {
         Basket::$items[] = str_repeat('x', 100);
-        // Long enough that the other threads have to serve those that come meanwhile.
+        // Long enough that the other threads have to serve concurrent requests.
         usleep(5000);
         $tell(['leaks' => Worker\leaks()]);
 

@@ -1,6 +1,6 @@
 <?php
 
-// What the tests of worker mode share: each host serves `endings.php`, and is asked with one list of endings.
+// Shared by the tests of worker mode: each host serves `endings.php`, and gets one list of endings.
 
 declare(strict_types=1);
 
@@ -8,7 +8,7 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-/** How a request may end, and the status it is answered with: in a worker, and in a script of its own. */
+/** Endings of a request, and the HTTP status of each: in a worker, and in a script of its own. */
 const ENDINGS = [
     'return' => 200,
     'echo' => 200,
@@ -44,7 +44,7 @@ const ENDINGS = [
     'warning' => 200,
 ];
 
-/** Lets Pillion tell of each request in a file, as JSON; the host under test shares it. */
+/** Makes Pillion log each request to a file, as JSON; the host under test shares the file. */
 function tell_of_requests(Sandbox $sandbox): void
 {
     $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
@@ -52,7 +52,7 @@ function tell_of_requests(Sandbox $sandbox): void
     $sandbox->set('log_format', 'json');
 }
 
-/** @return list<string> the ids of the requests that the application has seen, sorted */
+/** @return list<string> the ids of the requests that the application has begun, sorted */
 function begun(Sandbox $sandbox): array
 {
     $ids = array_keys(begun_paths($sandbox));
@@ -61,7 +61,7 @@ function begun(Sandbox $sandbox): array
     return $ids;
 }
 
-/** @return array<string, string> the path of each request that the application has seen */
+/** @return array<string, string> the path of each request that the application has begun */
 function begun_paths(Sandbox $sandbox): array
 {
     $paths = [];
@@ -74,7 +74,7 @@ function begun_paths(Sandbox $sandbox): array
     return $paths;
 }
 
-/** @return list<string> the ids of those after which hooks have run, sorted */
+/** @return list<string> the ids of requests with hooks run after them, sorted */
 function reset_after(Sandbox $sandbox): array
 {
     $ids = file($sandbox->setting('state_dir') . '/reset', FILE_IGNORE_NEW_LINES);
@@ -88,7 +88,7 @@ function reset_after(Sandbox $sandbox): array
  */
 const NO_HOOKS_AFTER = ['die_in_shutdown_function'];
 
-/** Hooks have run once after each request that has ended, but for those after which PHP runs nothing. */
+/** Requires hooks to have run once after each ended request, except for NO_HOOKS_AFTER. */
 function all_reset(Sandbox $sandbox): void
 {
     $paths = begun_paths($sandbox);
@@ -100,7 +100,7 @@ function all_reset(Sandbox $sandbox): void
     same(count(array_keys($paths, NO_HOOKS_AFTER[0], true)), count($missing), 'skipped');
 }
 
-/** @return list<string> the ids of those that Pillion has seen end, sorted */
+/** @return list<string> the ids of requests that Pillion has logged as ended, sorted */
 function ended(Sandbox $sandbox): array
 {
     $ids = [];
@@ -113,7 +113,7 @@ function ended(Sandbox $sandbox): array
     return $ids;
 }
 
-/** Each request that the application has seen has ended once, and nothing else has. */
+/** Requires one end for each request of the application, and no other end. */
 function all_ended(Sandbox $sandbox, int $least): void
 {
     eventually('each request has ended', fn (): bool => count(ended($sandbox)) >= count(begun($sandbox)));
@@ -123,7 +123,7 @@ function all_ended(Sandbox $sandbox, int $least): void
 }
 
 /**
- * Paths in a random order that the seed makes.
+ * Paths in a random order that the seed determines.
  *
  * @return list<string>
  */

@@ -1,6 +1,6 @@
 <?php
 
-// FrankenPHP's worker script where there are very many requests.
+// FrankenPHP's worker script for very many requests.
 
 declare(strict_types=1);
 

@@ -1,6 +1,6 @@
 <?php
 
-// RoadRunner's worker in the tests of worker mode. What is printed belongs into the answer, and never onto the wire.
+// RoadRunner's worker in the tests of worker mode. Printed text belongs in the answer, and never on the wire.
 
 declare(strict_types=1);
 
@@ -12,7 +12,7 @@ use Spiral\RoadRunner\Http\HttpWorker;
 use Spiral\RoadRunner\Http\Request;
 use Spiral\RoadRunner\Worker;
 
-/** Chunks of an answer, which take their time. */
+/** Chunks of an answer, with pauses. */
 function chunks(): Generator
 {
     $id = Pillion\Worker\request_id();
@@ -25,7 +25,7 @@ function chunks(): Generator
     yield $id;
 }
 
-// Standard output is the wire; what is printed outside of an answer belongs into the log.
+// Standard output is the wire; text printed outside of an answer belongs in the log.
 ob_start(static fn (string $text): string => fwrite(STDERR, $text) === false ? '' : '', 1);
 $endings = new Endings();
 $worker = new HttpWorker(new Worker());

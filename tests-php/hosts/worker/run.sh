@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Worker mode: one script of endings on FrankenPHP, RoadRunner, php-fpm, PHP's own server and the command line; each request
-# that the application sees has to end once. WORKER_REQUESTS=1000000 makes the mix on FrankenPHP a long one (50,000).
+# Worker mode: one script of endings on FrankenPHP, RoadRunner, php-fpm, PHP's own server and the command line; each
+# request of the application has to end once. WORKER_REQUESTS: the length of the mix on FrankenPHP (50,000).
 
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FRANKENPHP RR

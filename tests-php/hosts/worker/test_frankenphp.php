@@ -1,6 +1,6 @@
 <?php
 
-// Beginnings and ends of requests under FrankenPHP, with several threads, however a request ends.
+// Beginnings and ends of requests under FrankenPHP, with several threads, for every kind of ending.
 
 declare(strict_types=1);
 
@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 require __DIR__ . '/../lib/preload.php';
 
-/** Requests of the mix, of which each is looked at; test_random_endings.php counts very many. */
+/** Requests of the mix, each of which is checked; test_random_endings.php only counts a much larger number. */
 $many = 600;
 
 test('each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
@@ -27,7 +27,7 @@ test('each of thirty endings is one request with one end', function (Sandbox $sa
     same($status['requests'], $status['requests_begun'], 'begun');
 });
 
-test("a mix of {$many} requests on four threads, clients that go away, and restarts under load", function (Sandbox $sandbox) use ($many): void {
+test("a mix of {$many} requests on four threads, with disconnects and restarts", function (Sandbox $sandbox) use ($many): void {
     tell_of_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'frankenphp' => 'max_requests 40']);
     // A time limit takes a second each; it is in the test above.
@@ -48,10 +48,10 @@ test("a mix of {$many} requests on four threads, clients that go away, and resta
         Http::many(array_fill(0, 8, $host->url('slow')), 8, 0.05);
     }
     same($many > 200 ? 1 : 0, $restarts, 'restarts');
-    eventually('those of the clients that went away are over', fn (): bool => count(begun($sandbox)) === count(ended($sandbox)));
+    eventually('requests of disconnected clients have ended', fn (): bool => count(begun($sandbox)) === count(ended($sandbox)));
     all_ended($sandbox, $many);
     all_reset($sandbox);
-    // Three hooks a request; the one that throws is told.
+    // Three hooks a request; the failing one is logged.
     $skipped = count(array_intersect(begun_paths($sandbox), NO_HOOKS_AFTER));
     ['hooks' => $hooks] = $host->ask('status');
     same(3 * $skipped, $hooks['skipped'], 'skipped');
@@ -62,20 +62,20 @@ test("a mix of {$many} requests on four threads, clients that go away, and resta
     same($restarts, $status['restarts'], 'restarts of the module');
 });
 
-test('where a hook is fatal, the others run when the script ends, after an answer that is good', function (Sandbox $sandbox): void {
+test('a fatal hook does not stop the others, which run when the script ends', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     foreach (range(1, 6) as $i) {
         same(200, Http::get($host->url('fatal_in_a_hook'))['status'], 'answer');
         same('hello', $host->ask('hello'));
-        // The script ends on an exception that no handler of its own has caught.
+        // The script ends on an exception that none of its handlers has caught.
         is_true(Http::get($host->url('throw_in_output_callback'))['status'] >= 200, 'answer');
     }
     all_ended($sandbox, 19);
     all_reset($sandbox);
 });
 
-test('requests on four threads at once see their own id and scope, and nothing of those before them', function (Sandbox $sandbox): void {
+test('requests on four threads see their own id and scope, and none of earlier ones', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php']);
     $ids = [];
@@ -89,7 +89,7 @@ test('requests on four threads at once see their own id and scope, and nothing o
     all_reset($sandbox);
 });
 
-test('an id that comes with a request is the id of that request alone', function (Sandbox $sandbox): void {
+test('an id in a request\'s header is the id of that request alone', function (Sandbox $sandbox): void {
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     $ids = [];
     foreach (range(1, 40) as $i) {
@@ -111,11 +111,11 @@ test('an id that comes with a request is the id of that request alone', function
     same($ids, array_unique($ids));
 });
 
-test('what requests leave behind is told, and is as it was where it is reset, on each thread for itself', function (Sandbox $sandbox): void {
+test('state left by requests is logged, and reset if configured, on each thread', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $sandbox->set('worker_reset', 'ini,handlers,timezone,wrappers,session');
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
-    // The first request of each thread is its start; it leaves what it leaves.
+    // The first request of each thread is its baseline; its own leftovers are not reported.
     $clean = ['14', 'null', 'UTC', 0, 'worker'];
     foreach (Http::many(array_fill(0, 40, $host->url('scope')), 8) as $answer) {
         same(200, $answer['status'], show($answer));
@@ -128,11 +128,11 @@ test('what requests leave behind is told, and is as it was where it is reset, on
     same(['ini' => 200, 'handlers' => 200, 'timezone' => 200, 'wrappers' => 200, 'session' => 0], array_slice($status['left_behind'], 0, 5));
     same(800, $status['left_behind']['put_back']);
     $told = array_filter(array_map(fn (string $line): ?array => json_decode($line, true), file($sandbox->setting('log'))), fn (?array $line): bool => ($line['event'] ?? null) === 'left behind');
-    same(['ini' => 1, 'handlers' => 1, 'timezone' => 1], array_intersect_key(array_count_values(array_column($told, 'kind')), ['ini' => 0, 'handlers' => 0, 'timezone' => 0]), 'told once for all threads');
+    same(['ini' => 1, 'handlers' => 1, 'timezone' => 1], array_intersect_key(array_count_values(array_column($told, 'kind')), ['ini' => 0, 'handlers' => 0, 'timezone' => 0]), 'logged once for all threads');
     is_true(count($told) <= 256, 'lines: ' . count($told));
 });
 
-test('threads that come and go, opcache with a preload script, opcache_reset(): as many ends as beginnings', function (Sandbox $sandbox): void {
+test('added and ended threads, preloading, opcache_reset(): as many ends as beginnings', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     file_put_contents("{$sandbox->directory}/preload.php", '<?php Pillion\Worker\mode(); final class Preloaded {}');
     $preloads = survives_restarts_with_preload();
@@ -140,7 +140,7 @@ test('threads that come and go, opcache with a preload script, opcache_reset(): 
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2, 'frankenphp' => "max_threads 8\n        max_requests 25"], $ini);
     same($preloads, $host->ask('preloaded'));
     $asked = $resets = 0;
-    // Enough that wait for threads to be added, and a reset amid them.
+    // Enough waiting requests that threads are added, and a reset amid them.
     $urls = array_map($host->url(...), array_merge(...array_fill(0, 40, ['slow', 'echo', 'exit', 'throw', 'scope'])));
     Http::many($urls, 12, 60, function () use ($host, &$asked, &$resets): void {
         if (++$asked % 40 === 0 && $resets < 3) {
@@ -150,7 +150,7 @@ test('threads that come and go, opcache with a preload script, opcache_reset(): 
     });
     same(3, $resets, 'resets');
     same($preloads, $host->ask('preloaded'));
-    eventually('all are over', fn (): bool => count(begun($sandbox)) === count(ended($sandbox)));
+    eventually('all requests have ended', fn (): bool => count(begun($sandbox)) === count(ended($sandbox)));
     all_ended($sandbox, count($urls));
     all_reset($sandbox);
     $status = $host->ask('status');
@@ -175,7 +175,7 @@ test('FrankenPHP without a worker: each of thirty endings is one request with on
     same(count(begun($sandbox)) - 1, $status['requests'], 'ended');
 });
 
-test('loop() in a request of an own loop is refused, and the loop goes on', function (Sandbox $sandbox): void {
+test('loop() inside a request of another loop is refused; that loop continues', function (Sandbox $sandbox): void {
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1]);
     for ($i = 0; $i < 3; $i++) {
         [$code, $message] = $host->ask('loop');

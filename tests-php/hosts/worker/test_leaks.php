@@ -1,6 +1,6 @@
 <?php
 
-// What Worker\leaks() tells under FrankenPHP, with several threads at once.
+// Reports of Worker\leaks() under FrankenPHP, with several threads at once.
 
 declare(strict_types=1);
 
@@ -17,7 +17,7 @@ function leaking(Sandbox $sandbox, int $threads): FrankenPhp
     return new FrankenPhp($sandbox, ['script' => __DIR__ . '/leaking.php', 'threads' => $threads], ['session.save_path' => $sandbox->directory]);
 }
 
-test('a clean application with templates, SQLite and sessions leaves nothing behind in 1,000 requests on two threads', function (Sandbox $sandbox): void {
+test('a clean application leaks nothing in 1,000 requests on two threads', function (Sandbox $sandbox): void {
     $host = leaking($sandbox, 2);
     same(201, Http::post($host->url('notes'), 'text=milk', 'application/x-www-form-urlencoded')['status']);
     $paths = [$host->url(''), $host->url('notes/1'), $host->url('notes/99'), $host->url('nowhere'), $host->url('login/ann', session: 'ann'), $host->url('', session: 'ann')];
@@ -30,13 +30,13 @@ test('a clean application with templates, SQLite and sessions leaves nothing beh
 
         return $told;
     };
-    // Each thread comes to each page.
+    // Each thread serves each page.
     $ask(20);
     $told = $ask(intdiv(1000, count($paths)) + 1);
     same(2, count($told), 'threads');
     same([], array_merge(...array_values($told)), 'leaks');
     $status = $host->ask('status');
-    // Where PHP's collector has not run often enough, nothing is known.
+    // If PHP's collector has not run often enough, the result is not known yet.
     $trend = $status['trend'] ?? ['bytes' => 0, 'requests' => 0];
     is_true(abs($trend['bytes']) < 50_000 && $trend['requests'] <= $status['requests'], show($status));
 });
@@ -62,11 +62,11 @@ test('a leak is named on the thread that has it, and on no other', function (San
         // The last one may have had no request after it.
         is_true($most >= $served[$thread] - 1 && $most <= $served[$thread], "thread {$thread}: {$most} of {$served[$thread]}");
     }
-    // Named where there were enough of them, however they were spread.
+    // Named after enough of them, however they were spread.
     same([], array_diff(array_keys(array_filter($served, fn (int $leaks): bool => $leaks > 30)), array_keys($found)), show($served));
 });
 
-test('what frameworks replace between requests is no leak in 1,000 requests, and a planted one is within ten', function (Sandbox $sandbox): void {
+test('state replaced by frameworks is no leak in 1,000 requests; a real leak is found', function (Sandbox $sandbox): void {
     $sandbox->set('worker_leak_check', 'on');
     $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
     $sandbox->set('log_level', 'warn');
@@ -85,7 +85,7 @@ test('what frameworks replace between requests is no leak in 1,000 requests, and
     same(['Framework\Container->services'], array_column($named, 'name'), "after {$number}");
 });
 
-test('each thread is a worker of its own to all others, restarts and ends of threads included', function (Sandbox $sandbox): void {
+test('each thread is listed as a worker by all others, also after restarts and ends', function (Sandbox $sandbox): void {
     $sandbox->set('log_level', 'error');
     $host = leaking($sandbox, 3);
     $seen = static function () use ($sandbox): array {

@@ -1,6 +1,6 @@
 <?php
 
-// Beginnings and ends of requests under php-fpm, RoadRunner and on the command line, however a request ends.
+// Beginnings and ends of requests under php-fpm, RoadRunner and on the command line, for every kind of ending.
 
 declare(strict_types=1);
 
@@ -13,7 +13,7 @@ test('php-fpm: each of thirty endings is one request with one end', function (Sa
     $host = new Fpm($sandbox, ['www' => ['pm.max_children = 1', 'php_admin_value[memory_limit] = 64M']], files: ['worker/index.php', 'worker/endings.php']);
     foreach ($host->many(array_map(fn (string $path): array => [$path], array_keys(ENDINGS)), 1) as $i => $answer) {
         $path = array_keys(ENDINGS)[$i];
-        // php-fpm's FastCGI has no word for an error after the answer.
+        // php-fpm's FastCGI can't signal an error after the answer.
         same(ENDINGS[$path], $answer['status'], $path . ': ' . show($answer));
     }
     all_ended($sandbox, count(ENDINGS) + 1);
@@ -27,10 +27,10 @@ test("PHP's own server: each of thirty endings is one request with one end", fun
     tell_of_requests($sandbox);
     $address = '127.0.0.1:' . free_port();
     $server = $sandbox->start('php -S', [...$sandbox->phpCommand(['memory_limit' => '64M', 'display_errors' => '0']), '-S', $address, __DIR__ . '/index.php']);
-    eventually('it answers', fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
+    eventually("PHP's own server answers", fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
     foreach (array_keys(ENDINGS) as $path) {
         $answer = Http::get("http://{$address}/{$path}");
-        // It has no way to finish an answer before the script.
+        // It can't finish an answer before the script.
         $expected = $path === 'finish_and_throw' ? 500 : ENDINGS[$path];
         same($expected, $answer['status'], $path . ': ' . show($answer));
     }
@@ -55,7 +55,7 @@ test('the command line: each of thirty endings is one request with one end', fun
     all_reset($sandbox);
 });
 
-test('RoadRunner: each of thirty endings is one request with one end, also where it ends the worker', function (Sandbox $sandbox): void {
+test('RoadRunner: each of thirty endings is one request with one end, fatal ones too', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '64M']);
     $before = count(begun($sandbox));
@@ -76,7 +76,7 @@ test('RoadRunner over a socket: each request has one beginning and one end', fun
     tell_of_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'relay' => "unix://{$sandbox->directory}/relay.sock"], ['memory_limit' => '64M']);
     $before = count(begun($sandbox));
-    // Where a worker ends by itself RoadRunner kills it at once.
+    // A worker that ends by itself is killed by RoadRunner at once.
     $paths = ['echo', 'throw', 'throw_from_deep', 'nested_buffers', 'buffers_left_open', 'generator', 'fiber', 'chdir'];
     foreach ($paths as $path) {
         is_true(Http::get($host->url($path))['status'] >= 200, $path);
@@ -106,7 +106,7 @@ test('RoadRunner with opcache and its JIT: each request has one beginning and on
     }
 });
 
-test('RoadRunner: workers that are replaced in the middle end what they have begun', function (Sandbox $sandbox): void {
+test('RoadRunner: replaced workers end the requests that they have begun', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
     $paths = mixed_endings(200, seed: 7, without: ['time', 'memory']);
@@ -116,7 +116,7 @@ test('RoadRunner: workers that are replaced in the middle end what they have beg
     all_reset($sandbox);
 });
 
-test('RoadRunner: bodies, uploads and streamed answers of any size, clients that leave, a reset amid them', function (Sandbox $sandbox): void {
+test('RoadRunner: bodies, uploads and streams of any size, disconnects, and a reset', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '128M']);
     $body = random_bytes(8 << 20);
@@ -141,16 +141,16 @@ test('RoadRunner: bodies, uploads and streamed answers of any size, clients that
             'scope' => same([null, null], json_decode($answer['body'], true)[0]),
         };
     }
-    // Streams that nobody reads to their end.
+    // Streams that no client reads to the end.
     Http::many(array_fill(0, 8, $host->url('stream')), 4, 0.03);
     same(200, Http::get($host->url('echo'))['status']);
-    eventually('those are over', fn (): bool => count(children($host->pid)) === 2);
+    eventually('the streams have ended', fn (): bool => count(children($host->pid)) === 2);
     $host->reset();
     all_ended($sandbox, count($asked) + 2);
     all_reset($sandbox);
 });
 
-test('RoadRunner: a worker that is killed because it takes too long takes its own request with it, and no other', function (Sandbox $sandbox): void {
+test('RoadRunner: a worker killed over its time limit loses only its own request', function (Sandbox $sandbox): void {
     tell_of_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'supervisor: {watch_tick: 1s, exec_ttl: 2s}'], ['memory_limit' => '64M']);
     $before = $host->workers();
@@ -164,12 +164,12 @@ test('RoadRunner: a worker that is killed because it takes too long takes its ow
     $host->reset();
     $killed = array_keys(begun_paths($sandbox), 'spin', true);
     same(1, count($killed), 'requests that were killed');
-    eventually('all others have ended', fn (): bool => count(ended($sandbox)) === count(begun($sandbox)) - 1);
+    eventually('all other requests have ended', fn (): bool => count(ended($sandbox)) === count(begun($sandbox)) - 1);
     same($killed, array_values(array_diff(begun($sandbox), ended($sandbox))), 'without an end');
     same($killed, array_values(array_diff(begun($sandbox), reset_after($sandbox))), 'without hooks');
 });
 
-test('RoadRunner: loop() in a request of an own loop is refused, and the loop goes on', function (Sandbox $sandbox): void {
+test('RoadRunner: loop() inside a request of another loop is refused', function (Sandbox $sandbox): void {
     $host = new RoadRunner($sandbox, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php']);
     for ($i = 0; $i < 3; $i++) {
         [$code, $message] = $host->ask('loop');

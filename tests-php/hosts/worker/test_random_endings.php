@@ -1,7 +1,7 @@
 <?php
 
 // Very many requests of a random mix of endings under FrankenPHP: each has one beginning, one end and its hooks, and
-// nothing of it is kept. WORKER_REQUESTS: how many (50,000); WORKER_SEED: another mix.
+// leaves no memory behind. WORKER_REQUESTS: their number (50,000); WORKER_SEED: another mix.
 
 declare(strict_types=1);
 
@@ -15,7 +15,7 @@ define('SEED', (int) (getenv('WORKER_SEED') ?: 11));
 /** Hooks of endings.php, of which one throws. */
 const HOOKS = 3;
 
-/** Has so many requests of the mix answered. */
+/** Sends this number of requests of the mix, and requires answers to all. */
 function ask_many(Sandbox $sandbox, FrankenPhp $host, int $count, int $seed): void
 {
     // A time limit takes a second.
@@ -31,7 +31,7 @@ function ask_many(Sandbox $sandbox, FrankenPhp $host, int $count, int $seed): vo
     same([0, 0], [$told['failed'], $told['errors']], 'answers without a worker, connections without an answer');
 }
 
-test(sprintf('%s requests of a random mix: as many ends as beginnings, hooks exactly, no memory kept', number_format(REQUESTS)), function (Sandbox $sandbox): void {
+test(sprintf('%s requests of a random mix: as many ends as beginnings, exact hooks, no leak', number_format(REQUESTS)), function (Sandbox $sandbox): void {
     // A line for each request would be more work than the request.
     $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
     $sandbox->set('log_level', 'off');
@@ -45,16 +45,16 @@ test(sprintf('%s requests of a random mix: as many ends as beginnings, hooks exa
     $looks = [];
     for ($part = 1; $part <= 10; $part++) {
         ask_many($sandbox, $host, intdiv(REQUESTS, 10), SEED * 10 + $part);
-        $status = eventually('what is under way is over', function () use ($host): ?array {
+        $status = eventually('all requests have ended', function () use ($host): ?array {
             $status = $host->ask('status');
 
-            // That of the question itself is under way.
+            // The status request itself is under way.
             return $status['requests'] === $status['requests_begun'] ? $status : null;
         });
         $looks[] = ['requests' => $status['requests'], 'KiB' => own_memory($host->pid), 'heap' => $host->ask('heap')];
     }
     note(sprintf('%s requests in %.0f s: %s', number_format($bytes('begun')), microtime(true) - $began, show($looks)));
-    // The one under way is the question; it has begun in the application's eyes, and not yet ended in Pillion's.
+    // The status request has begun for the application, and has not yet ended for Pillion.
     $status = $host->ask('status');
     same($bytes('begun') - 1, $status['requests'], 'requests that the application has seen begin, and those that have ended');
     same($status['requests_begun'], $status['requests'], 'begun and ended');
@@ -64,9 +64,9 @@ test(sprintf('%s requests of a random mix: as many ends as beginnings, hooks exa
     is_true($skipped > 0, 'the mix skips nothing');
     same(['run' => HOOKS * ($status['requests'] - $skipped), 'skipped' => HOOKS * $skipped], ['run' => $hooks['run'], 'skipped' => $hooks['skipped']], 'hooks');
     same($hooks['run'], HOOKS * $hooks['failed'], 'hooks that throw');
-    eventually('hooks in the eyes of the application', fn (): bool => $bytes('begun') - $skipped === $bytes('reset'));
+    eventually('hooks recorded by the application', fn (): bool => $bytes('begun') - $skipped === $bytes('reset'));
     same([0, 0], [$status['restarts'], $status['left_behind']['session']], 'restarts, sessions');
-    // The second half holds no more than the first one did. Go's collector and malloc let some go late.
+    // The second half holds no more memory than the first one did. Go's collector and malloc free some of it late.
     [$first, $second] = array_chunk($looks, 5);
     is_true(max(array_column($second, 'KiB')) <= max(array_column($first, 'KiB')) + 16_384, 'KiB of the process: ' . show($looks));
     is_true(max(array_column($second, 'heap')) <= max(array_column($first, 'heap')) + 65_536, "bytes of Pillion's: " . show($looks));

@@ -1,7 +1,7 @@
 <?php
 
-// The worker script of docs/guides/worker-mode.md. No code here names a superglobal: PHP fills them only for code that does
-// (auto_globals_jit), and everything that is to be known of the request stands in them.
+// The worker script of docs/guides/worker-mode.md. No code here names a superglobal: PHP fills them only for code that
+// does (auto_globals_jit), and all data of the request are in them.
 
 declare(strict_types=1);
 
