@@ -37,25 +37,25 @@ function test(string $title, Closure $body): void
     }
     $started = microtime(true);
     $sandbox = Count::$sandbox = new Sandbox();
-    $trouble = null;
+    $failure = null;
     try {
         $body($sandbox);
     } catch (Throwable $thrown) {
-        $trouble = describe($thrown) . $sandbox->story();
+        $failure = describe($thrown) . $sandbox->errorOutput();
     }
     try {
-        $sandbox->close($trouble === null);
+        $sandbox->close($failure === null);
     } catch (Throwable $thrown) {
-        $trouble .= describe($thrown) . $sandbox->story();
+        $failure .= describe($thrown) . $sandbox->errorOutput();
     }
     Count::$sandbox = null;
     $seconds = microtime(true) - $started;
-    if ($trouble === null) {
+    if ($failure === null) {
         Count::$passed++;
         printf("ok      %s (%.1f s)\n", $title, $seconds);
     } else {
         Count::$failed++;
-        printf("not ok  %s (%.1f s)\n%s\n", $title, $seconds, preg_replace('/^/m', '        ', rtrim($trouble)));
+        printf("not ok  %s (%.1f s)\n%s\n", $title, $seconds, preg_replace('/^/m', '        ', rtrim($failure)));
     }
 }
 
@@ -125,7 +125,7 @@ foreach ([SIGTERM, SIGINT, SIGHUP] as $signal) {
     pcntl_signal($signal, static function (int $signal): never {
         Count::$failed++;
         printf("not ok  ended by signal %d\n", $signal);
-        Count::$sandbox === null || print Count::$sandbox->story();
+        Count::$sandbox === null || print Count::$sandbox->errorOutput();
         Count::$sandbox?->close(false);
         exit(1);
     });

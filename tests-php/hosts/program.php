@@ -22,15 +22,15 @@ function configuration(string $name = 'a', array $more = []): array
 }
 
 /** Reports a named value to the test, in one line. */
-function say(string $word, mixed $value = null): void
+function report(string $name, mixed $value = null): void
 {
-    fwrite(STDOUT, json_encode([$word, $value], JSON_UNESCAPED_SLASHES | JSON_PARTIAL_OUTPUT_ON_ERROR) . "\n");
+    fwrite(STDOUT, json_encode([$name, $value], JSON_UNESCAPED_SLASHES | JSON_PARTIAL_OUTPUT_ON_ERROR) . "\n");
 }
 
 /** Reports that the program is ready, and waits for a line of the test. */
 function ready(): string
 {
-    say('ready');
+    report('ready');
 
     return trim((string) fgets(STDIN));
 }
@@ -45,9 +45,9 @@ function outcome(callable $ask): mixed
     try {
         $value = $ask();
     } catch (Throwable $thrown) {
-        $told = ['class' => get_class($thrown), 'message' => $thrown->getMessage()];
+        $error = ['class' => get_class($thrown), 'message' => $thrown->getMessage()];
 
-        return $thrown instanceof Pillion\BuildFailedException ? $told + ['logs' => $thrown->logs(), 'status' => $thrown->httpStatus()] : $told;
+        return $thrown instanceof Pillion\BuildFailedException ? $error + ['logs' => $thrown->logs(), 'status' => $thrown->httpStatus()] : $error;
     }
     if ($value instanceof Pillion\Artifact) {
         return ['key' => $value->key, 'sha256' => $value->sha256, 'status' => $value->cacheStatus, 'path' => $value->path, 'good' => $value->verify()];

@@ -22,7 +22,7 @@ final class Soaked
     public float $slowest = 0.0;
     private ?Process $asking = null;
     /** @var list<array<string, int>> */
-    private array $looks = [];
+    private array $samples = [];
     /** @var list<int> */
     private readonly array $pids;
 
@@ -46,8 +46,8 @@ final class Soaked
     {
         if ($this->process !== null) {
             // In small steps: it would finish long before the others.
-            $this->process->tell((string) min($most, $this->total + self::AT_ONCE));
-            $this->count($this->process->hear('asked', 60));
+            $this->process->writeLine((string) min($most, $this->total + self::AT_ONCE));
+            $this->count($this->process->receive('asked', 60));
         } elseif ($this->asking?->hasEnded() ?? true) {
             $this->gather();
             if ($this->total < $most) {
@@ -87,16 +87,16 @@ final class Soaked
     }
 
     /** Samples the resources of its processes. */
-    public function look(): void
+    public function sample(): void
     {
-        $look = ['requests' => $this->total, 'KiB' => 0, 'descriptors' => 0, 'threads' => 0, 'ours' => 0];
+        $sample = ['requests' => $this->total, 'KiB' => 0, 'descriptors' => 0, 'threads' => 0, 'ours' => 0];
         foreach ($this->pids as $pid) {
-            $look['KiB'] += own_memory($pid);
-            $look['descriptors'] += count(descriptors($pid));
-            $look['threads'] += count(threads($pid));
-            $look['ours'] += count(our_threads($pid));
+            $sample['KiB'] += own_memory($pid);
+            $sample['descriptors'] += count(descriptors($pid));
+            $sample['threads'] += count(threads($pid));
+            $sample['ours'] += count(our_threads($pid));
         }
-        $this->looks[] = $look;
+        $this->samples[] = $sample;
     }
 
     /**
@@ -106,13 +106,13 @@ final class Soaked
      */
     public function most(string $what, float $from, float $to): int
     {
-        $count = count($this->looks);
+        $count = count($this->samples);
 
-        return max(array_column(array_slice($this->looks, (int) ($from * $count), max(1, (int) (($to - $from) * $count))), $what));
+        return max(array_column(array_slice($this->samples, (int) ($from * $count), max(1, (int) (($to - $from) * $count))), $what));
     }
 
     public function course(string $what): string
     {
-        return course(array_column($this->looks, $what));
+        return course(array_column($this->samples, $what));
     }
 }

@@ -42,5 +42,5 @@ while (($line = fgets(STDIN)) !== false) {
             $first = $first ?: $answer;
         }
     }
-    say('asked', ['total' => $total, 'bad' => $bad, 'first' => $first, 'errors' => 0, 'heap' => Pillion\status()['heap']['bytes']]);
+    report('asked', ['total' => $total, 'bad' => $bad, 'first' => $first, 'errors' => 0, 'heap' => Pillion\status()['heap']['bytes']]);
 }

@@ -67,7 +67,7 @@ function caddy(Sandbox $sandbox, Fpm $fpm): string
 test(sprintf('%s requests to one worker per host: memory, descriptors and files stay stable', number_format(REQUESTS)), function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     // Under root php-fpm's children are another user, and share nothing with the others.
-    $other = $sandbox->beside();
+    $other = $sandbox->sibling();
     $velox->script(['size' => 16_384]);
     $sandbox->set('log_level', 'warn');
     $frankenphp = new FrankenPhp($sandbox, ['threads' => 2]);
@@ -92,7 +92,7 @@ test(sprintf('%s requests to one worker per host: memory, descriptors and files 
         $most = microtime(true) - $began < AT_LEAST ? PHP_INT_MAX : $share;
         foreach ($hosts as $host) {
             $host->goOn($most);
-            $host->look();
+            $host->sample();
         }
         // Outcomes of builds stay for a minute, and replaced binaries for ten, because a process may still use them.
         $all = [...$sandbox->files(), ...$other->files()];
@@ -103,7 +103,7 @@ test(sprintf('%s requests to one worker per host: memory, descriptors and files 
     $seconds = microtime(true) - $began;
     foreach ($hosts as $host) {
         $host->finish();
-        $host->look();
+        $host->sample();
     }
     note(sprintf('%s requests in %.0f s, %d builds', number_format(array_sum(array_column($hosts, 'total'))), $seconds, $velox->counter('builds_finished')));
     foreach ($hosts as $host) {

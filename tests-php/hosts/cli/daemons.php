@@ -30,7 +30,7 @@ test('a daemon made by two forks builds, after both parents have ended', functio
                 // In its own session, only this alarm would end it.
                 pcntl_alarm(90);
                 while (posix_getppid() === $maker) usleep(1000);
-                say('daemon', [
+                report('daemon', [
                     'inherited' => outcome(fn () => $parents->wait(1))['class'] ?? null,
                     'first' => outcome(fn () => Pillion\Velox\build(configuration('daemon'))->wait(20)),
                     'joined' => outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)),
@@ -39,10 +39,10 @@ test('a daemon made by two forks builds, after both parents have ended', functio
             });
             return 0;
         });
-        say('maker', reap($maker));
-        say('parent', outcome(fn () => $parents->wait(20)));
+        report('maker', reap($maker));
+        report('parent', outcome(fn () => $parents->wait(20)));
         PHP);
-    $said = $program->all(60);
+    $said = $program->receiveAll(60);
     same([0], $said['maker']);
     same(true, $said['parent'][0]['good'] ?? $said['parent']);
     same('Pillion\StateException', $said['daemon'][0]['inherited'] ?? $said);
@@ -62,15 +62,15 @@ foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);
             child(function (): void {
                 $own = Pillion\Velox\build(configuration('own'));
                 $taken = Pillion\Velox\build(configuration('parents'));
-                say('asked');
+                report('asked');
                 // The parent ends meanwhile.
-                say('own', outcome(fn () => $own->wait(20)));
-                say('taken', outcome(fn () => $taken->wait(20)));
-                say('another', outcome(fn () => Pillion\Velox\build(configuration('another'))->wait(20)));
+                report('own', outcome(fn () => $own->wait(20)));
+                report('taken', outcome(fn () => $taken->wait(20)));
+                report('another', outcome(fn () => Pillion\Velox\build(configuration('another'))->wait(20)));
             });
             usleep(700_000);
             PHP . $end);
-        $said = $program->all(60);
+        $said = $program->receiveAll(60);
         foreach (['own', 'taken', 'another'] as $build) {
             same(true, $said[$build][0]['good'] ?? $said, $build);
         }
@@ -90,17 +90,17 @@ test('a child that executes another program inherits none of our descriptors', f
             $target = @readlink("/proc/self/fd/{$fd}");
             $target === false || preg_match('/pillion-test.*(state|run)|pillion-test-\w+\/(index|presence|steward)|eventfd|socket/', $target) && $open[] = $target;
         }
-        say('open', $open);
-        say('joined', outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)->sha256));
-        say('built', outcome(fn () => Pillion\Velox\build(configuration('other'))->wait(20)));
+        report('open', $open);
+        report('joined', outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)->sha256));
+        report('built', outcome(fn () => Pillion\Velox\build(configuration('other'))->wait(20)));
         PHP);
     $program = $sandbox->php(UNDER_WAY . <<<'PHP'
         $command = json_decode($argv[1]);
         $child = child(fn () => pcntl_exec($command[0], array_slice($command, 1)));
-        say('parent', outcome(fn () => $parents->wait(20)->sha256));
-        say('exit', reap($child));
+        report('parent', outcome(fn () => $parents->wait(20)->sha256));
+        report('exit', reap($child));
         PHP, [json_encode([...$sandbox->phpCommand(), "{$sandbox->directory}/other.php"])]);
-    $said = $program->all(60);
+    $said = $program->receiveAll(60);
     same([[], [0]], [$said['open'][0] ?? $said, $said['exit'] ?? $said]);
     same($said['parent'], $said['joined']);
     same(true, $said['built'][0]['good'] ?? $said);
@@ -112,14 +112,14 @@ test('a program executed by a child does not keep the locks of a killed parent',
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $program = $sandbox->php(UNDER_WAY . <<<'PHP'
-        say('child', child(fn () => pcntl_exec('/bin/sleep', ['30'])));
+        report('child', child(fn () => pcntl_exec('/bin/sleep', ['30'])));
         usleep(300_000);
         posix_kill(getmypid(), SIGKILL);
         PHP);
-    $child = $program->hear('child');
+    $child = $program->receive('child');
     same(-SIGKILL, $program->wait());
-    $other = $sandbox->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
-    same(true, $other->hear('outcome')['good'] ?? null);
+    $other = $sandbox->php("report('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
+    same(true, $other->receive('outcome')['good'] ?? null);
     is_true(is_alive($child), 'the program was to run meanwhile');
     same(2, $velox->counter('build_requests'));
 });

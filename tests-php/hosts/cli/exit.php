@@ -25,10 +25,10 @@ foreach (WAYS as $way => [$code, $exit]) {
     test("a script with a build in flight ends at once with its exit code: {$way}", function (Sandbox $sandbox) use ($code, $exit): void {
         $velox = $sandbox->velox();
         $velox->delay(60);
-        $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); say("ending");' . $code);
+        $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN); report("ending");' . $code);
         $velox->awaitInFlight(1);
-        $program->tell();
-        $program->hear('ending');
+        $program->writeLine();
+        $program->receive('ending');
         $began = microtime(true);
         same($exit, $program->wait());
         is_true(microtime(true) - $began < 4, sprintf('its end took %.1f s', microtime(true) - $began));
@@ -54,10 +54,10 @@ test('a shutdown function can still wait for a build', function (Sandbox $sandbo
     $sandbox->velox()->delay(0.7);
     $program = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
-        register_shutdown_function(fn () => say('artifact', outcome(fn () => $build->wait(20))));
+        register_shutdown_function(fn () => report('artifact', outcome(fn () => $build->wait(20))));
         exit(5);
         PHP);
-    same(true, $program->hear('artifact')['good'] ?? null);
+    same(true, $program->receive('artifact')['good'] ?? null);
     same(5, $program->wait());
 });
 
@@ -68,16 +68,16 @@ test('a process that ends hands its build over to a process that waits for it', 
     $velox->awaitInFlight(1);
     $others = [];
     for ($i = 0; $i < 3; $i++) {
-        $others[] = $sandbox->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+        $others[] = $sandbox->php("report('asked'); report('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
     }
     foreach ($others as $other) {
-        $other->hear('asked');
+        $other->receive('asked');
     }
     usleep(500_000);
-    $first->tell();
+    $first->writeLine();
     same(6, $first->wait());
     $ended = microtime(true);
-    $got = array_map(fn (Process $other): array => $other->hear('artifact'), $others);
+    $got = array_map(fn (Process $other): array => $other->receive('artifact'), $others);
     is_true(microtime(true) - $ended < 4, 'it was handed over late');
     same([true, true, true], array_column($got, 'good'));
     same(2, $velox->counter('build_requests'));
@@ -88,7 +88,7 @@ test('a build without a waiting process is dropped with its temporary files', fu
     $velox->delay(60);
     $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); fgets(STDIN);');
     $velox->awaitInFlight(1);
-    $program->tell();
+    $program->writeLine();
     same(0, $program->wait());
     $velox->awaitInFlight(0);
     $left = glob($sandbox->setting('state_dir') . '/.rr-cache/velox-binaries/.pillion/tmp/*');

@@ -21,12 +21,12 @@ function askers(Sandbox $sandbox, int $processes, int $configurations, array $in
         $all[] = $sandbox->php(<<<'PHP'
             ready();
             $build = Pillion\Velox\build(configuration($argv[1]));
-            say('asked');
-            say('outcome', outcome(fn () => $build->wait(60)));
+            report('asked');
+            report('outcome', outcome(fn () => $build->wait(60)));
             PHP, ['configuration ' . $i % $configurations], $ini);
     }
     foreach ($all as $process) {
-        $process->hear('ready', 60);
+        $process->receive('ready', 60);
     }
 
     return $all;
@@ -40,10 +40,10 @@ function askers(Sandbox $sandbox, int $processes, int $configurations, array $in
 function ask(array $askers): void
 {
     foreach ($askers as $asker) {
-        $asker->tell();
+        $asker->writeLine();
     }
     foreach ($askers as $asker) {
-        $asker->hear('asked');
+        $asker->receive('asked');
     }
 }
 
@@ -53,7 +53,7 @@ function ask(array $askers): void
  */
 function outcomes(array $askers): array
 {
-    return array_map(fn (Process $asker): array => $asker->hear('outcome', 60), $askers);
+    return array_map(fn (Process $asker): array => $asker->receive('outcome', 60), $askers);
 }
 
 test('twenty processes that request four configurations at once cause four builds', function (Sandbox $sandbox): void {
@@ -102,10 +102,10 @@ test('the host runs no more builds at once than velox_max_concurrent_builds', fu
 test('the smallest max_concurrent_builds of all living processes holds for all', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $modest = $sandbox->php(
-        'Pillion\Velox\build(configuration("modest"))->wait(20); say("joined"); fgets(STDIN);',
+        'Pillion\Velox\build(configuration("modest"))->wait(20); report("joined"); fgets(STDIN);',
         ini: ['pillion.velox_max_concurrent_builds' => '1'],
     );
-    $modest->hear('joined');
+    $modest->receive('joined');
     $velox->delay(0.3);
     $askers = askers($sandbox, 6, 6, ['pillion.velox_max_concurrent_builds' => '4']);
     ask($askers);
@@ -149,7 +149,7 @@ test('builders that die one after the other do not keep the last one from buildi
         eventually("request {$deaths}", fn (): bool => $velox->counter('build_requests') === $deaths && $velox->counter('in_flight') === 1);
         // The builder holds the connection; builds() of another process names its pid.
         $builder = eventually('a builder', function () use ($sandbox, $askers): ?Process {
-            $told = $sandbox->php('say("builds", Pillion\Velox\builds());')->hear('builds');
+            $told = $sandbox->php('report("builds", Pillion\Velox\builds());')->receive('builds');
             $alive = array_filter($askers, fn (Process $asker): bool => $asker->pid === ($told[0]['pid'] ?? 0) && !$asker->hasEnded());
 
             return array_values($alive)[0] ?? null;
@@ -170,8 +170,8 @@ test('a stopped builder does not block other builds, and resumes when continued'
     $velox->awaitInFlight(1);
     $builder->signal(SIGSTOP);
     ask([$waiter]);
-    $other = $sandbox->php("say('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('other'))->wait(30)));");
-    same(true, $other->hear('outcome')['good'] ?? null);
+    $other = $sandbox->php("report('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('other'))->wait(30)));");
+    same(true, $other->receive('outcome')['good'] ?? null);
     $velox->awaitInFlight(0);
     usleep(500_000);
     $builder->signal(SIGCONT);
@@ -197,38 +197,38 @@ test('a build ends when the last process that waits for it cancels, and not befo
     $velox->delay(60);
     $program = <<<'PHP'
         $build = Pillion\Velox\build(configuration());
-        say('asked');
+        report('asked');
         fgets(STDIN);
-        say('cancelled', [$build->cancel(), $build->state(), outcome(fn () => $build->wait())['class']]);
+        report('cancelled', [$build->cancel(), $build->state(), outcome(fn () => $build->wait())['class']]);
         fgets(STDIN);
         PHP;
     $first = $sandbox->php($program);
-    $first->hear('asked');
+    $first->receive('asked');
     $velox->awaitInFlight(1);
     $second = $sandbox->php($program);
-    $second->hear('asked');
+    $second->receive('asked');
     usleep(600_000);
-    $first->tell();
-    same([true, 'cancelled', 'Pillion\CancelledException'], $first->hear('cancelled'));
+    $first->writeLine();
+    same([true, 'cancelled', 'Pillion\CancelledException'], $first->receive('cancelled'));
     usleep(1_200_000);
     same([1, 0], [$velox->counter('in_flight'), $velox->counter('builds_cancelled')]);
-    $second->tell();
-    $second->hear('cancelled');
+    $second->writeLine();
+    $second->receive('cancelled');
     eventually('the build is cancelled', fn (): bool => $velox->counter('builds_cancelled') === 1);
     same(1, $velox->counter('build_requests'));
 });
 
 test('five processes that force a build at once cause one', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
-    same(true, $sandbox->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built')['good']);
+    same(true, $sandbox->php('report("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->receive('built')['good']);
     $velox->delay(1.5);
     $askers = array_map(fn (): Process => $sandbox->php(<<<'PHP'
         ready();
         $build = Pillion\Velox\build(configuration(more: ['force_rebuild' => true]));
-        say('asked');
-        say('outcome', outcome(fn () => $build->wait(60)));
+        report('asked');
+        report('outcome', outcome(fn () => $build->wait(60)));
         PHP), range(1, 5));
-    array_map(fn (Process $asker) => $asker->hear('ready'), $askers);
+    array_map(fn (Process $asker) => $asker->receive('ready'), $askers);
     ask($askers);
     $outcomes = outcomes($askers);
     same(array_fill(0, 5, ['MISS', true]), array_map(fn (array $outcome): array => [$outcome['status'], $outcome['good']], $outcomes));
@@ -237,17 +237,17 @@ test('five processes that force a build at once cause one', function (Sandbox $s
 
 test('a binary built by one process is found by another without a thread', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
-    $built = $sandbox->php('say("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->hear('built');
+    $built = $sandbox->php('report("built", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));')->receive('built');
     $finder = $sandbox->php(<<<'PHP'
-        say('found', outcome(fn () => Pillion\Velox\find(configuration())));
-        say('again', outcome(fn () => Pillion\Velox\build(configuration())->wait()));
-        say('threads', count(glob('/proc/self/task/*')));
+        report('found', outcome(fn () => Pillion\Velox\find(configuration())));
+        report('again', outcome(fn () => Pillion\Velox\build(configuration())->wait()));
+        report('threads', count(glob('/proc/self/task/*')));
         PHP);
     foreach (['found', 'again'] as $word) {
-        $found = $finder->hear($word);
+        $found = $finder->receive($word);
         same(['HIT', true, $built['sha256']], [$found['status'], $found['good'], $found['sha256']], $word);
     }
-    same(1, $finder->hear('threads'));
+    same(1, $finder->receive('threads'));
     same(1, $velox->counter('build_requests'));
 });
 
@@ -258,15 +258,15 @@ test('builds() of every process lists the builds of the host with their request 
     $askers = array_map(fn (string $id): Process => $sandbox->php("Pillion\\Velox\\build(configuration('a', ['request_id' => '{$id}']))->wait(20);"), $ids);
     $velox->awaitInFlight(1);
     $seen = eventually('builds() lists both request ids', function () use ($sandbox): ?array {
-        $told = $sandbox->php('say("builds", Pillion\Velox\builds());')->hear('builds');
+        $told = $sandbox->php('report("builds", Pillion\Velox\builds());')->receive('builds');
 
         return count($told[0]['request_ids'] ?? []) === 2 && $told[0]['state'] === 'building' ? $told : null;
     });
     same(1, count($seen), 'builds');
     same($ids, $seen[0]['request_ids']);
-    $status = $sandbox->php("say('status', [Pillion\\Velox\\status('{$ids[1]}'), Pillion\\Velox\\status('55555555-0000-4000-8000-000000000000')]);")->hear('status');
+    $status = $sandbox->php("report('status', [Pillion\\Velox\\status('{$ids[1]}'), Pillion\\Velox\\status('55555555-0000-4000-8000-000000000000')]);")->receive('status');
     same(['building', null], [$status[0]['state'], $status[1]]);
     array_map(fn (Process $asker) => same(0, $asker->wait()), $askers);
-    $status = $sandbox->php("say('status', Pillion\\Velox\\status('{$ids[1]}'));")->hear('status');
+    $status = $sandbox->php("report('status', Pillion\\Velox\\status('{$ids[1]}'));")->receive('status');
     same('done', $status['state']);
 });

@@ -11,11 +11,11 @@ require __DIR__ . '/../lib.php';
 test('a process that forks before its first job builds, and so does the child', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $program = $sandbox->php(<<<'PHP'
-        $child = child(fn () => say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20))));
-        say('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
-        say('exit', reap($child));
+        $child = child(fn () => report('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20))));
+        report('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
+        report('exit', reap($child));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same([0], $said['exit']);
     same(0, $program->wait());
     same(true, $said['child'][0]['good'] ?? $said['child']);
@@ -27,18 +27,18 @@ test('a child of a process that has built can build, and so can its parent', fun
     $velox = $sandbox->velox();
     $program = $sandbox->php(<<<'PHP'
         $before = Pillion\Velox\build(configuration('before'));
-        say('before', outcome(fn () => $before->wait(20)));
+        report('before', outcome(fn () => $before->wait(20)));
         $child = child(function () use ($before): void {
-            say('inherited', [$before->state(), outcome(fn () => $before->wait(1))]);
-            say('found', outcome(fn () => Pillion\Velox\find(configuration('before'))));
-            say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
-            say('status', Pillion\status()['runtime']['started']);
+            report('inherited', [$before->state(), outcome(fn () => $before->wait(1))]);
+            report('found', outcome(fn () => Pillion\Velox\find(configuration('before'))));
+            report('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
+            report('status', Pillion\status()['runtime']['started']);
         });
-        say('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
-        say('exit', reap($child));
-        say('after', outcome(fn () => Pillion\Velox\build(configuration('after'))->wait(20)));
+        report('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
+        report('exit', reap($child));
+        report('after', outcome(fn () => Pillion\Velox\build(configuration('after'))->wait(20)));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same([0], $said['exit']);
     same(0, $program->wait());
     foreach (['before', 'child', 'parent', 'after', 'found'] as $word) {
@@ -54,16 +54,16 @@ test('a child of a child builds', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $program = $sandbox->php(<<<'PHP'
         $build = fn (string $name) => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
-        say('first', $build('first'));
+        report('first', $build('first'));
         $child = child(function () use ($build): int {
-            say('second', $build('second'));
-            $child = child(fn () => say('third', $build('third')));
-            say('second', $build('second again'));
+            report('second', $build('second'));
+            $child = child(fn () => report('third', $build('third')));
+            report('second', $build('second again'));
             return reap($child);
         });
-        say('exit', reap($child));
+        report('exit', reap($child));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same([0], $said['exit']);
     same([true, true, true, true], array_column([...$said['first'], ...$said['second'], ...$said['third']], 'good'));
 });
@@ -76,17 +76,17 @@ test('a fork during a build leaves the build to the parent; the child can build 
         while ($build->state() !== 'running') usleep(1000);
         usleep(200_000);
         $child = child(function () use ($build): void {
-            say('done', $build->isDone());
-            say('wait', outcome(fn () => $build->wait(10)));
-            say('select', outcome(fn () => Pillion\select([$build], 10)));
-            say('cancel', $build->cancel());
-            say('completed', count(Pillion\completed()));
-            say('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
+            report('done', $build->isDone());
+            report('wait', outcome(fn () => $build->wait(10)));
+            report('select', outcome(fn () => Pillion\select([$build], 10)));
+            report('cancel', $build->cancel());
+            report('completed', count(Pillion\completed()));
+            report('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
         });
-        say('exit', reap($child));
-        say('parent', outcome(fn () => $build->wait(20)));
+        report('exit', reap($child));
+        report('parent', outcome(fn () => $build->wait(20)));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same([0], $said['exit']);
     same(0, $program->wait());
     same([false], $said['done']);
@@ -106,11 +106,11 @@ test('a child that requests the build of its parent joins that build', function 
     $program = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
         usleep(400_000);
-        $child = child(fn () => say('sha256', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)->sha256)));
-        say('sha256', outcome(fn () => $build->wait(20)->sha256));
-        say('exit', reap($child));
+        $child = child(fn () => report('sha256', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)->sha256)));
+        report('sha256', outcome(fn () => $build->wait(20)->sha256));
+        report('exit', reap($child));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same([0], $said['exit']);
     same(1, count(array_unique(array_map(show(...), $said['sha256']))), 'different results: ' . show($said));
     same(1, $velox->counter('build_requests'));
@@ -126,13 +126,13 @@ test('a child that ends does not release the locks of its parent', function (San
             reap(child(fn () => 0));
             reap(child(fn () => posix_kill(getmypid(), SIGKILL)));
         }
-        say('children are gone');
-        say('artifact', outcome(fn () => $build->wait(20)));
+        report('children are gone');
+        report('artifact', outcome(fn () => $build->wait(20)));
         PHP);
-    $parent->hear('children are gone');
+    $parent->receive('children are gone');
     // If a lock of the parent were released, this process would take over its flight.
-    $other = $sandbox->php("say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
-    same($parent->hear('artifact')['sha256'], $other->hear('artifact')['sha256']);
+    $other = $sandbox->php("report('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    same($parent->receive('artifact')['sha256'], $other->receive('artifact')['sha256']);
     same(1, $velox->counter('build_requests'));
 });
 
@@ -142,19 +142,19 @@ test('the locks of a dead parent are not inherited by its child', function (Sand
     $parent = $sandbox->php(<<<'PHP'
         $build = Pillion\Velox\build(configuration());
         usleep(500_000);
-        say('child', child(fn () => sleep(25)));
+        report('child', child(fn () => sleep(25)));
         posix_kill(getmypid(), SIGKILL);
         PHP);
     $velox->awaitInFlight(1);
-    $waiter = $sandbox->php("say('asked'); say('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
-    $child = $parent->hear('child');
+    $waiter = $sandbox->php("report('asked'); report('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
+    $child = $parent->receive('child');
     same(-SIGKILL, $parent->wait());
     $died = microtime(true);
     eventually('a second request at the server', fn (): bool => $velox->counter('build_requests') === 2, 8);
     is_true(microtime(true) - $died < 5, 'the flight was taken over late');
     is_true(is_alive($child), 'the child was to be alive meanwhile');
-    $waiter->hear('asked');
-    same(true, $waiter->hear('artifact')['good'] ?? null);
+    $waiter->receive('asked');
+    same(true, $waiter->receive('artifact')['good'] ?? null);
 });
 
 test('a notifier opened before a fork wakes each process for its own jobs only', function (Sandbox $sandbox): void {
@@ -172,15 +172,15 @@ test('a notifier opened before a fork wakes each process for its own jobs only',
         $parents = Pillion\Velox\build(configuration('parent', ['request_id' => '22222222-0000-4000-8000-000000000000']));
         $child = child(function () use ($notifier, $wakes): void {
             $childs = Pillion\Velox\build(configuration('child', ['request_id' => '11111111-0000-4000-8000-000000000000']));
-            say('child', [$wakes($notifier, 10), Pillion\completed() === [$childs], $childs->state()]);
+            report('child', [$wakes($notifier, 10), Pillion\completed() === [$childs], $childs->state()]);
             // The parent's build ends meanwhile.
-            say('child again', [$wakes($notifier, 2.5), count(Pillion\completed())]);
+            report('child again', [$wakes($notifier, 2.5), count(Pillion\completed())]);
         });
-        say('parent', [$wakes($notifier, 0.9), $wakes($notifier, 10), Pillion\completed() === [$parents], $parents->state()]);
-        say('parent again', [$wakes($notifier, 0.1), count(Pillion\completed())]);
-        say('exit', reap($child));
+        report('parent', [$wakes($notifier, 0.9), $wakes($notifier, 10), Pillion\completed() === [$parents], $parents->state()]);
+        report('parent again', [$wakes($notifier, 0.1), count(Pillion\completed())]);
+        report('exit', reap($child));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same([0], $said['exit'] ?? $said);
     same([true, true, 'done'], $said['child'][0]);
     same([false, 0], $said['child again'][0]);
@@ -203,10 +203,10 @@ test('fifty children in a row work, with jobs under way and a log file', functio
                 return $found->verify() ? 0 : 1;
             });
         }
-        say('children', array_count_values(array_map(reap(...), $children)));
-        say('jobs', array_count_values(array_map(fn ($job) => $job->wait(60)->verify() ? 'good' : 'bad', $jobs)));
+        report('children', array_count_values(array_map(reap(...), $children)));
+        report('jobs', array_count_values(array_map(fn ($job) => $job->wait(60)->verify() ? 'good' : 'bad', $jobs)));
         PHP, ini: ['pillion.log' => $log, 'pillion.log_level' => 'debug', 'pillion.log_format' => 'json']);
-    $said = $program->all(120);
+    $said = $program->receiveAll(120);
     same(0, $program->wait());
     same([['0' => 50]], $said['children']);
     same([['good' => 50]], $said['jobs']);
@@ -226,10 +226,10 @@ test('a signal handler that forks leaves the wait to the parent; the child gets 
         $build = Pillion\Velox\build(configuration());
         pcntl_alarm(1);
         $outcome = outcome(fn () => $build->wait(20));
-        say($child === 0 ? 'child' : 'parent', $outcome);
-        $child === 0 || say('exit', reap($child));
+        report($child === 0 ? 'child' : 'parent', $outcome);
+        $child === 0 || report('exit', reap($child));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same(true, $said['parent'][0]['good'] ?? $said);
     same('Pillion\StateException', $said['child'][0]['class'] ?? $said);
     same([0], $said['exit']);
@@ -248,10 +248,10 @@ test('a program started by PHP inherits none of our descriptors', function (Sand
         $build = Pillion\Velox\build(configuration());
         $notifier = Pillion\notifier();
         usleep(300_000);
-        say('before', $before);
-        say('meanwhile', $inherited());
+        report('before', $before);
+        report('meanwhile', $inherited());
         $build->wait(20);
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same($said['before'], $said['meanwhile']);
 });

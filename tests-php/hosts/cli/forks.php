@@ -77,16 +77,16 @@ foreach (['file' => null, 'php' => 'php'] as $kind => $target) {
                     if (count($children) >= 6) $exits[] = reap(array_shift($children));
                 }
                 foreach ($children as $child) $exits[] = reap($child);
-                say('exits', array_count_values($exits));
+                report('exits', array_count_values($exits));
                 $last = Pillion\Velox\build(configuration('known'));
-                say('parent', outcome(fn () => $last->wait(30)));
+                report('parent', outcome(fn () => $last->wait(30)));
                 $wrong = array_filter(array_map(fn ($future) => outcome(fn () => $future->wait(60)), $held), fn ($one) => !($one['good'] ?? false) && ($one['class'] ?? '') !== 'Pillion\CancelledException');
-                say('wrong', array_slice(array_values($wrong), 0, 3));
+                report('wrong', array_slice(array_values($wrong), 0, 3));
                 PHP, ['FORKS' => FORKS, 'BEFORE' => $before, 'CHILD' => CHILD]), ini: [
                     'pillion.log' => $target ?? $log, 'pillion.log_level' => 'trace', 'pillion.log_format' => 'json',
                     'log_errors' => '1', 'error_log' => $target === null ? '/dev/null' : $log,
                 ]);
-            $said = $program->all(180);
+            $said = $program->receiveAll(180);
             same([[0 => FORKS]], $said['exits'] ?? $said, 'exit codes of the children');
             same(true, $said['parent'][0]['good'] ?? null, show($said));
             same([[]], $said['wrong']);

@@ -12,7 +12,7 @@ require __DIR__ . '/../lib.php';
 /** Puts and forgets random artifacts of a small set until it is killed. $argv: directory of binaries. */
 const WRITER = <<<'PHP'
     $binaries = glob($argv[1] . '/*');
-    say('writing');
+    report('writing');
     while (true) {
         $key = sprintf('00000000000000%02x', mt_rand(0, 39));
         if (mt_rand(0, 3) === 0) {
@@ -28,7 +28,7 @@ const WRITER = <<<'PHP'
 const READER = <<<'PHP'
     stream_set_blocking(STDIN, false);
     $read = 0;
-    say('reading');
+    report('reading');
     while (fgets(STDIN) === false) {
         foreach (Pillion\Artifacts\entries(1000) as $artifact) {
             $found = mt_rand(0, 1) ? Pillion\Artifacts\find($artifact->key) : $artifact;
@@ -41,12 +41,12 @@ const READER = <<<'PHP'
                 $bytes = stream_get_contents($stream);
                 $read++;
                 if (hash('sha256', $bytes) !== $found->sha256 || strlen($bytes) !== $found->size) {
-                    say('wrong', [$found->key, $found->sha256, $found->size, strlen($bytes)]);
+                    report('wrong', [$found->key, $found->sha256, $found->size, strlen($bytes)]);
                 }
             }
         }
     }
-    say('read', $read);
+    report('read', $read);
     PHP;
 
 /** The index entries of all keys, by find() and by entries(), and whether the bytes are right. */
@@ -59,9 +59,9 @@ const JUDGE = <<<'PHP'
     $listed = [];
     foreach (Pillion\Artifacts\entries(1000) as $artifact) $listed[$artifact->key] = $artifact->sha256;
     ksort($listed);
-    say('found', $found);
-    say('listed', $listed);
-    say('stats', Pillion\Artifacts\stats());
+    report('found', $found);
+    report('listed', $listed);
+    report('stats', Pillion\Artifacts\stats());
     PHP;
 
 /** @return array<string, string> key => sha256, according to the entries on disk */
@@ -89,13 +89,13 @@ test('writers killed at any instant leave an index that agrees with the disk', f
     $cache = $sandbox->directory . '/cache';
     $sandbox->set('velox_cache_dir', $cache);
     $readers = [$sandbox->php(READER), $sandbox->php(READER)];
-    array_map(fn (Process $reader) => $reader->hear('reading'), $readers);
+    array_map(fn (Process $reader) => $reader->receive('reading'), $readers);
     $kills = 0;
     $deadline = microtime(true) + 25;
     while ($kills < 60 && microtime(true) < $deadline) {
         $writers = [$sandbox->php(WRITER, [$binaries]), $sandbox->php(WRITER, [$binaries]), $sandbox->php(WRITER, [$binaries])];
         foreach ($writers as $writer) {
-            $writer->hear('writing');
+            $writer->receive('writing');
         }
         foreach ($writers as $writer) {
             usleep(random_int(1_000, 60_000));
@@ -106,8 +106,8 @@ test('writers killed at any instant leave an index that agrees with the disk', f
     }
     is_true($kills >= 15, "only {$kills} writers were killed");
     foreach ($readers as $reader) {
-        $reader->tell();
-        $told = $reader->all();
+        $reader->writeLine();
+        $told = $reader->receiveAll();
         same(null, $told['wrong'] ?? null, 'wrong bytes');
         is_true($told['read'][0] > 100, 'a reader has read little: ' . show($told));
         same(0, $reader->wait());
@@ -116,26 +116,26 @@ test('writers killed at any instant leave an index that agrees with the disk', f
     $repair = $sandbox->php(<<<'PHP'
         Pillion\Artifacts\put('00000000000000ff', $argv[1])->wait(20);
         Pillion\Artifacts\forget('00000000000000ff');
-        say('clean', Pillion\Artifacts\clean()->wait(20));
+        report('clean', Pillion\Artifacts\clean()->wait(20));
         PHP, ["{$binaries}/binary-0"]);
-    $repair->hear('clean');
+    $repair->receive('clean');
     same(0, $repair->wait());
 
     $judge = $sandbox->php(JUDGE);
     $disk = on_disk($cache);
-    $found = $judge->hear('found');
+    $found = $judge->receive('found');
     is_true(count($disk) > 5, 'few artifacts were left to compare: ' . count($disk));
     same($disk, array_map(fn (array $one): string => $one[0], $found), 'find() and the disk');
-    same($disk, $judge->hear('listed'), 'entries() and the disk');
+    same($disk, $judge->receive('listed'), 'entries() and the disk');
     foreach ($found as $key => [$sha256, $good, $name]) {
         same([true, $sha256], [$good, hash_file('sha256', "{$binaries}/{$name}")], "artifact {$key}");
     }
-    $stats = $judge->hear('stats');
+    $stats = $judge->receive('stats');
     same(count($disk), $stats['entries'] ?? null, 'entries of stats(): ' . show($stats));
     // A new index, rebuilt from the disk alone, has the same entries.
     $sandbox->set('run_dir', $sandbox->directory . '/other-run');
     $judge = $sandbox->php(JUDGE);
-    same($found, $judge->hear('found'), 'find() of an index that was made anew');
+    same($found, $judge->receive('found'), 'find() of an index that was made anew');
 });
 
 test('files that killed writers left on disk are swept', function (Sandbox $sandbox): void {
@@ -146,7 +146,7 @@ test('files that killed writers left on disk are swept', function (Sandbox $sand
     $sandbox->set('velox_cache_dir', $cache);
     for ($i = 0; $i < 8; $i++) {
         $writer = $sandbox->php(WRITER, [$binaries]);
-        $writer->hear('writing');
+        $writer->receive('writing');
         usleep(random_int(1_000, 40_000));
         $writer->kill();
     }

@@ -17,7 +17,7 @@ function open_files(Process $process): array
 test('the loaded extension, asked for status, has no thread and no descriptor', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $alone = $sandbox->start('php alone', [getenv('TESTED_PHP'), '-r', 'echo "[\"ready\"]\n"; fgets(STDIN);']);
-    $alone->hear('ready');
+    $alone->receive('ready');
     $program = $sandbox->php(<<<'PHP'
         ob_start();
         Pillion\status();
@@ -26,7 +26,7 @@ test('the loaded extension, asked for status, has no thread and no descriptor', 
         ob_end_clean();
         ready();
         PHP);
-    $program->hear('ready');
+    $program->receive('ready');
     same(1, count(threads($program->pid)), 'threads');
     same(open_files($alone), open_files($program), 'descriptors');
 });
@@ -34,31 +34,31 @@ test('the loaded extension, asked for status, has no thread and no descriptor', 
 test('a lookup keeps no descriptor and starts no thread', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $program = $sandbox->php(<<<'PHP'
-        say('before');
+        report('before');
         fgets(STDIN);
         Pillion\Velox\find(configuration());
         Pillion\Velox\explain(configuration());
-        say('looked');
+        report('looked');
         fgets(STDIN);
         PHP);
-    $program->hear('before');
+    $program->receive('before');
     $before = open_files($program);
-    $program->tell();
-    $program->hear('looked');
+    $program->writeLine();
+    $program->receive('looked');
     same(1, count(threads($program->pid)), 'threads');
     same($before, open_files($program), 'descriptors');
 });
 
 test('the first job starts one permanent thread, and the process ends without residue', function (Sandbox $sandbox): void {
     $sandbox->velox();
-    $program = $sandbox->php('Pillion\Velox\build(configuration())->wait(20); say("built"); fgets(STDIN);');
-    $program->hear('built');
+    $program = $sandbox->php('Pillion\Velox\build(configuration())->wait(20); report("built"); fgets(STDIN);');
+    $program->receive('built');
     // Threads for blocking work end when they are idle.
     eventually('one worker thread, and that of the log', function () use ($program): bool {
         return in_array(our_threads($program->pid), [['pillion'], ['pillion', 'pillion-log']], true);
     }, 20);
     same(1, count(glob($sandbox->setting('run_dir') . '/presence/*')), 'presence files');
-    $program->tell();
+    $program->writeLine();
     same(0, $program->wait());
     same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presence files');
 });
@@ -116,13 +116,13 @@ test('thousands of dropped futures leave no memory behind', function (Sandbox $s
                     $i % 500 === 0 && Pillion\completed();
                 }
                 Pillion\completed();
-                say($kind, $measure());
+                report($kind, $measure());
             }
         }
         PHP, ini: ['pillion.log_level' => 'off']);
     $most = ['bytes' => 50_000, 'allocations' => 1_000, 'resident KiB' => 8_192, 'PHP bytes' => 100_000];
     foreach (['hits', 'joined and dropped', 'joined and cancelled', 'failed'] as $kind) {
-        $runs = [$program->hear($kind, 90), $program->hear($kind, 90), $program->hear($kind, 90)];
+        $runs = [$program->receive($kind, 90), $program->receive($kind, 90), $program->receive($kind, 90)];
         foreach ($most as $what => $limit) {
             // A run may need more than the one before it; a leak grows each time.
             $grown = min($runs[1][$what] - $runs[0][$what], $runs[2][$what] - $runs[1][$what]);
@@ -139,27 +139,27 @@ test('the maximum number of futures is answered, and one more is refused', funct
     $program = $sandbox->php(<<<'PHP'
         // The only build that may be under way at the server, until it is cancelled: all others wait for it.
         $first = Pillion\Velox\build(configuration('first', ['request_id' => 'ffffffff-0000-4000-8000-000000000000']));
-        say('first');
+        report('first');
         fgets(STDIN);
         $futures = [];
         $refused = null;
         for ($i = 0; $i < 10_000 && $refused === null; $i++) {
             $refused = outcome(function () use (&$futures): mixed { $futures[] = Pillion\Velox\build(configuration()); return null; });
         }
-        say('refused', [count($futures), $refused['class'] ?? null]);
+        report('refused', [count($futures), $refused['class'] ?? null]);
         $first->cancel();
         $sha256 = array_unique(array_map(fn ($future) => $future->wait(60)->sha256, $futures));
-        say('binaries', count($sha256));
-        say('completed', count(Pillion\completed()));
-        say('usable', outcome(fn () => Pillion\Velox\build(configuration('next'))->wait(20)));
+        report('binaries', count($sha256));
+        report('completed', count(Pillion\completed()));
+        report('usable', outcome(fn () => Pillion\Velox\build(configuration('next'))->wait(20)));
         PHP, ini: ['pillion.velox_max_concurrent_builds' => '1']);
-    $program->hear('first');
+    $program->receive('first');
     $velox->awaitInFlight(1);
-    $program->tell();
-    same([9_999, 'Pillion\QueueFullException'], $program->hear('refused', 120));
-    same(1, $program->hear('binaries', 90));
-    same(10_000, $program->hear('completed'));
-    same(true, $program->hear('usable')['good'] ?? null);
+    $program->writeLine();
+    same([9_999, 'Pillion\QueueFullException'], $program->receive('refused', 120));
+    same(1, $program->receive('binaries', 90));
+    same(10_000, $program->receive('completed'));
+    same(true, $program->receive('usable')['good'] ?? null);
     same(3, $velox->counter('build_requests'));
 });
 
@@ -177,17 +177,17 @@ test('a build without a free descriptor fails with an exception, and works later
             $open = [];
         }
         $open = null;
-        say('tries', $tries);
-        say('again', outcome(fn () => Pillion\Velox\build(configuration('again'))->wait(20)));
+        report('tries', $tries);
+        report('again', outcome(fn () => Pillion\Velox\build(configuration('again'))->wait(20)));
         PHP);
-    $tries = $program->hear('tries', 200);
+    $tries = $program->receive('tries', 200);
     foreach ($tries as $left => $try) {
         $class = $try['class'] ?? null;
         is_true(($try['good'] ?? false) || ($class !== null && str_starts_with($class, 'Pillion\\')), "with {$left} free: " . show($try));
     }
     same('Pillion\StateException', $tries[0]['class'] ?? $tries[0]);
     same(true, $tries[29]['good'] ?? $tries[29]);
-    same(true, $program->hear('again')['good'] ?? null);
+    same(true, $program->receive('again')['good'] ?? null);
     same(0, $program->wait());
 });
 

@@ -13,12 +13,12 @@ test('a handler runs while PHP waits, and the wait continues', function (Sandbox
     $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
         $build = Pillion\Velox\build(configuration());
-        pcntl_signal(SIGALRM, function () use ($build): void { say('handled', $build->isDone()); pcntl_alarm(1); });
+        pcntl_signal(SIGALRM, function () use ($build): void { report('handled', $build->isDone()); pcntl_alarm(1); });
         pcntl_alarm(1);
-        say('artifact', outcome(fn () => $build->wait(20)));
+        report('artifact', outcome(fn () => $build->wait(20)));
         pcntl_alarm(0);
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     is_true(count($said['handled'] ?? []) >= 2, 'handlers: ' . show($said));
     same(false, $said['handled'][0]);
     same(true, $said['artifact'][0]['good'] ?? $said);
@@ -33,13 +33,13 @@ test('an exception from a handler ends the wait and not the build', function (Sa
         $build = Pillion\Velox\build(configuration());
         pcntl_alarm(1);
         $began = microtime(true);
-        say('wait', outcome(fn () => $build->wait(20)));
-        say('seconds', microtime(true) - $began);
+        report('wait', outcome(fn () => $build->wait(20)));
+        report('seconds', microtime(true) - $began);
         pcntl_alarm(1);
-        say('select', outcome(fn () => Pillion\select([$build], 20)));
-        say('artifact', outcome(fn () => $build->wait(20)));
+        report('select', outcome(fn () => Pillion\select([$build], 20)));
+        report('artifact', outcome(fn () => $build->wait(20)));
         PHP);
-    $said = $program->all();
+    $said = $program->receiveAll();
     same(['class' => 'DomainException', 'message' => 'enough'], $said['wait'][0]);
     is_true($said['seconds'][0] < 2.3, 'the exception came late');
     same(['class' => 'DomainException', 'message' => 'enough'], $said['select'][0]);
@@ -52,13 +52,13 @@ test('a handler may wait for another build while PHP waits for one', function (S
     $velox->script(['behaviours' => [['delay_ms' => 3000, 'times' => 1], ['delay_ms' => 300]]]);
     $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);
-        pcntl_signal(SIGALRM, fn () => say('inner', outcome(fn () => Pillion\Velox\build(configuration('inner'))->wait(20))));
+        pcntl_signal(SIGALRM, fn () => report('inner', outcome(fn () => Pillion\Velox\build(configuration('inner'))->wait(20))));
         $build = Pillion\Velox\build(configuration('outer'));
         pcntl_alarm(1);
-        say('outer', outcome(fn () => $build->wait(20)));
+        report('outer', outcome(fn () => $build->wait(20)));
         PHP);
-    same(true, $program->hear('inner')['good'] ?? null);
-    same(true, $program->hear('outer')['good'] ?? null);
+    same(true, $program->receive('inner')['good'] ?? null);
+    same(true, $program->receive('outer')['good'] ?? null);
 });
 
 test('a storm of signals does not change the results of waits', function (Sandbox $sandbox): void {
@@ -78,31 +78,31 @@ test('a storm of signals does not change the results of waits', function (Sandbo
         }
         posix_kill($storm, SIGKILL);
         reap($storm);
-        say('good', $good);
-        say('handled', $handled);
+        report('good', $good);
+        report('handled', $handled);
         PHP);
-    same(20, $program->hear('good', 60));
-    is_true($program->hear('handled') > 100, 'few signals were handled');
+    same(20, $program->receive('good', 60));
+    is_true($program->receive('handled') > 100, 'few signals were handled');
     same(0, $program->wait());
 });
 
 test('a handler without async signals runs when PHP dispatches signals', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(1.5);
     $program = $sandbox->php(<<<'PHP'
-        pcntl_signal(SIGALRM, fn () => say('handled'));
+        pcntl_signal(SIGALRM, fn () => report('handled'));
         $build = Pillion\Velox\build(configuration());
         pcntl_alarm(1);
-        say('artifact', outcome(fn () => $build->wait(20)));
+        report('artifact', outcome(fn () => $build->wait(20)));
         pcntl_signal_dispatch();
         PHP);
-    same(true, $program->hear('artifact')['good'] ?? null);
-    $program->hear('handled');
+    same(true, $program->receive('artifact')['good'] ?? null);
+    $program->receive('handled');
 });
 
 test('our threads block all signals except those of faults', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(2);
-    $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); say("started"); $build->wait(20);');
-    $program->hear('started');
+    $program = $sandbox->php('$build = Pillion\Velox\build(configuration()); report("started"); $build->wait(20);');
+    $program->receive('started');
     $faults = array_reduce([SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP], fn (int $set, int $signal): int => $set | 1 << $signal - 1, 0);
     // These can't be blocked, and are shown as free; 32 and 33 are the C library's own.
     $free = $faults | 1 << SIGKILL - 1 | 1 << SIGSTOP - 1 | 1 << 31 | 1 << 32;
@@ -124,11 +124,11 @@ test('our threads block all signals except those of faults', function (Sandbox $
 test('the time that a script waits does not count against its time limit', function (Sandbox $sandbox): void {
     // Without threads, PHP's limit counts the processor time of the whole process, our threads included.
     $sandbox->velox()->delay(3);
-    $program = $sandbox->php('set_time_limit(1); say("artifact", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));');
+    $program = $sandbox->php('set_time_limit(1); report("artifact", outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));');
     if (is_zts()) {
         same(255, $program->wait());
         is_true(str_contains($program->errors(), 'Maximum execution time of 1 second exceeded'), $program->errors());
     } else {
-        same(true, $program->hear('artifact')['good'] ?? null);
+        same(true, $program->receive('artifact')['good'] ?? null);
     }
 });

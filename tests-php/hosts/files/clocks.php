@@ -14,7 +14,7 @@ const DAY = 86_400;
 
 /** Executes the command of each line, and reports its outcome. */
 const PROGRAM = <<<'PHP'
-    say('ready');
+    report('ready');
     while (($line = trim((string) fgets(STDIN))) !== '') {
         [$do, $name] = explode(' ', $line, 2) + [1 => ''];
         $begun = hrtime(true);
@@ -29,7 +29,7 @@ const PROGRAM = <<<'PHP'
             'workers' => array_column(Pillion\status()['host']['workers'], 'seconds'),
             'builds' => array_column(Pillion\Velox\builds(), 'elapsed'),
         };
-        say($do, [$answer, (hrtime(true) - $begun) / 1e9]);
+        report($do, [$answer, (hrtime(true) - $begun) / 1e9]);
     }
     PHP;
 
@@ -60,7 +60,7 @@ final class Wall
         file_put_contents($program = "{$this->sandbox->directory}/program.php", "<?php\n" . PROGRAM);
         $environment = ['LD_PRELOAD' => $this->library, 'PILLION_TEST_CLOCK' => $this->file];
         $process = $this->sandbox->start('php', [...$this->sandbox->phpCommand(), $program], $environment);
-        $process->hear('ready');
+        $process->receive('ready');
 
         return $process;
     }
@@ -68,9 +68,9 @@ final class Wall
 
 function ask(Process $process, string $line): mixed
 {
-    $process->tell($line);
+    $process->writeLine($line);
 
-    return $process->hear(explode(' ', $line)[0], 60)[0];
+    return $process->receive(explode(' ', $line)[0], 60)[0];
 }
 
 test('a clock that is set ahead and back costs no artifact, however far', function (Sandbox $sandbox): void {
@@ -105,20 +105,20 @@ foreach ([10 * DAY, -10 * DAY] as $step) {
         $wall = new Wall($sandbox);
         [$one, $two] = [$wall->php(), $wall->php()];
         $velox->delay(2.5);
-        $one->tell('build slow');
+        $one->writeLine('build slow');
         $velox->awaitInFlight(1);
-        $two->tell('build slow');
+        $two->writeLine('build slow');
         usleep(500_000);
         $wall->set($step);
         foreach ([$one, $two] as $process) {
-            [$built, $seconds] = $process->hear('build', 30);
+            [$built, $seconds] = $process->receive('build', 30);
             same(true, $built['good'] ?? $built);
             is_true($seconds > 1.0, "it took {$seconds} seconds");
         }
         same(1, $velox->counter('build_requests'));
         // A wait ends after its own time, by the monotonic clock.
-        $two->tell('impatient next');
-        [$outcome, $seconds] = $two->hear('impatient', 30);
+        $two->writeLine('impatient next');
+        [$outcome, $seconds] = $two->receive('impatient', 30);
         same('Pillion\TimeoutException', $outcome['class'] ?? $outcome);
         is_true($seconds > 0.9, "after {$seconds} seconds");
         same(true, ask($one, 'build next')['good'] ?? null);
@@ -134,14 +134,14 @@ test('a failing build fails for all waiters with one request, also if the clock 
     $wall = new Wall($sandbox);
     $all = [$wall->php(), $wall->php(), $wall->php()];
     foreach ($all as $process) {
-        $process->tell('build bad');
+        $process->writeLine('build bad');
     }
     $velox->awaitInFlight(1);
     usleep(300_000);
     // From here on the clock and file times are days apart, as with a file server.
     $wall->set(3 * DAY);
     foreach ($all as $process) {
-        same('Pillion\BuildFailedException', $process->hear('build', 30)[0]['class'] ?? null);
+        same('Pillion\BuildFailedException', $process->receive('build', 30)[0]['class'] ?? null);
     }
     same(1, $velox->counter('build_requests'));
 });
@@ -154,7 +154,7 @@ test('after a machine restart old processes count as dead, and binaries are foun
     same(true, ask($before[1], 'build of the other')['good'] ?? null);
     $velox->delay(30);
     foreach ($before as $process) {
-        $process->tell('build in the air');
+        $process->writeLine('build in the air');
     }
     $velox->awaitInFlight(1);
     array_map(fn (Process $process) => $process->kill(), $before);

@@ -13,10 +13,10 @@ in_own_mounts(__FILE__);
 
 /** Executes the command of each line, and reports its outcome. */
 const MEMBER = <<<'PHP'
-    say('ready');
+    report('ready');
     while (($line = trim((string) fgets(STDIN))) !== '') {
         [$do, $name] = explode(' ', $line, 2) + [1 => ''];
-        say($do, match ($do) {
+        report($do, match ($do) {
             'build' => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)),
             'find' => outcome(fn () => Pillion\Velox\find(configuration($name))),
             'workers' => count(Pillion\status()['host']['workers']),
@@ -28,15 +28,15 @@ const MEMBER = <<<'PHP'
 
 function ask(Process $member, string $line): mixed
 {
-    $member->tell($line);
+    $member->writeLine($line);
 
-    return $member->hear(explode(' ', $line)[0], 40);
+    return $member->receive(explode(' ', $line)[0], 40);
 }
 
 function member(Sandbox $sandbox, array $ini = []): Process
 {
     $member = $sandbox->php(MEMBER, ini: $ini);
-    $member->hear('ready');
+    $member->receive('ready');
 
     return $member;
 }
@@ -224,7 +224,7 @@ test('the steward sweeps leftovers of builds, also with the cache disabled', fun
     $first = member($sandbox);
     $built = ask($first, 'build old');
     same(true, $built['good'] ?? $built);
-    $first->tell();
+    $first->writeLine();
     same(0, $first->wait());
     // As after two hours: both the entry's times and those of the files.
     $entry = dirname($built['path']) . "/{$built['key']}.json";

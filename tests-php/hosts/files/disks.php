@@ -13,24 +13,24 @@ in_own_mounts(__FILE__);
 
 /** Builds the configuration of each line; reports the outcome, the lookup after it, and its cache status. */
 const BUILDER = <<<'PHP'
-    say('ready');
+    report('ready');
     while (($name = trim((string) fgets(STDIN))) !== '') {
         $built = outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
         $found = outcome(fn () => Pillion\Velox\find(configuration($name)));
-        say('built', [$built, $found]);
+        report('built', [$built, $found]);
     }
     PHP;
 
 /** @return array{mixed, mixed} outcomes of a build and of a lookup after it */
 function build(Process $builder, string $name): array
 {
-    $builder->tell($name);
+    $builder->writeLine($name);
 
-    return $builder->hear('built', 40);
+    return $builder->receive('built', 40);
 }
 
 /** Good, or an exception of ours: no other outcome is right. */
-function good_or_told(mixed $outcome, string $what): bool
+function good_or_error(mixed $outcome, string $what): bool
 {
     if (($outcome['good'] ?? null) === true) {
         return true;
@@ -61,16 +61,16 @@ test('a cache on a disk smaller than its capacity keeps recently used binaries',
     $sandbox->set('velox_cache_dir', $cache->path);
     foreach (['first', 'second', 'third', 'fourth'] as $name) {
         $builder = $sandbox->php(BUILDER);
-        $builder->hear('ready');
+        $builder->receive('ready');
         [$built, $found] = build($builder, $name);
         same(true, $built['good'] ?? $built, $name);
         same($built['path'], $found['path'] ?? $found, $name);
         same('HIT', build($builder, $name)[0]['status'] ?? null, $name);
-        $builder->tell();
+        $builder->writeLine();
         same(0, $builder->wait());
     }
     $last = $sandbox->php(BUILDER);
-    $last->hear('ready');
+    $last->receive('ready');
     same('HIT', build($last, 'fourth')[0]['status'] ?? null);
     same('MISS', build($last, 'first')[0]['status'] ?? null);
     same([], leftovers($cache->path));
@@ -87,11 +87,11 @@ foreach (file_systems() as $kind => $mount) {
         }
         $sandbox->set('velox_cache_dir', $cache->path);
         $builder = $sandbox->php(BUILDER);
-        $builder->hear('ready');
+        $builder->receive('ready');
         [$built, $found] = build($builder, 'before');
         same(true, $built['good'] ?? $built);
         same($built['path'], $found['path'] ?? $found);
-        $cache->leave(0);
+        $cache->leaveFree(0);
         foreach (['full 1', 'full 2'] as $name) {
             [$built, $found] = build($builder, $name);
             same(true, $built['good'] ?? $built, $name);
@@ -106,7 +106,7 @@ foreach (file_systems() as $kind => $mount) {
         same($built['path'], $found['path'] ?? $found);
         is_true(str_starts_with($built['path'], $cache->path), $built['path']);
         is_true(str_contains($builder->errors(), 'cache write failed'), $builder->errors());
-        same(true, build($sandbox->php(BUILDER)->hear('ready') ?? $builder, 'before')[0]['good'] ?? null);
+        same(true, build($sandbox->php(BUILDER)->receive('ready') ?? $builder, 'before')[0]['good'] ?? null);
     });
 
     test("a full {$kind} for all directories fails builds with ENOSPC until space is free", function (Sandbox $sandbox) use ($kind, $mount): void {
@@ -119,17 +119,17 @@ foreach (file_systems() as $kind => $mount) {
         }
         $sandbox->set('state_dir', $state->path . '/state');
         mkdir($state->path . '/state', 0o700);
-        $state->leave(0);
+        $state->leaveFree(0);
         $first = $sandbox->php(BUILDER);
-        $first->hear('ready');
+        $first->receive('ready');
         [$built] = build($first, 'at the first job');
-        good_or_told($built, 'at the first job') && fail('a build was kept on a full disk: ' . show($built));
+        good_or_error($built, 'at the first job') && fail('a build was kept on a full disk: ' . show($built));
         is_true(str_contains($built['message'], 'No space left'), show($built));
         $state->free();
         same(true, build($first, 'at the first job')[0]['good'] ?? null);
-        $state->leave(0);
+        $state->leaveFree(0);
         [$built, $found] = build($first, 'later');
-        good_or_told($built, 'later') && fail('a build was kept on a full disk: ' . show($built));
+        good_or_error($built, 'later') && fail('a build was kept on a full disk: ' . show($built));
         is_true(str_contains($built['message'], 'No space left'), show($built));
         same(null, $found);
         same('HIT', build($first, 'at the first job')[0]['status'] ?? null);
@@ -146,14 +146,14 @@ test('a binary on a nearly full disk is whole or an exception, with no partial f
     $sandbox->set('state_dir', $state->path . '/state');
     mkdir($state->path . '/state', 0o700);
     $builder = $sandbox->php(BUILDER);
-    $builder->hear('ready');
+    $builder->receive('ready');
     same(true, build($builder, 'first')[0]['good'] ?? null);
-    $good = $told = 0;
+    $good = $failed = 0;
     $most = getenv('PILLION_FILES') === 'long' ? 80 : 30;
     for ($pages = 0; $pages < $most; $pages++) {
-        $state->leave($pages * 4096);
+        $state->leaveFree($pages * 4096);
         [$built, $found] = build($builder, "pages {$pages}");
-        good_or_told($built, "{$pages} pages") ? $good++ : $told++;
+        good_or_error($built, "{$pages} pages") ? $good++ : $failed++;
         $found === null || same(true, $found['good'] ?? $found, "found with {$pages} pages");
         same([], leftovers($state->path), "{$pages} pages");
         $state->free();
@@ -163,32 +163,32 @@ test('a binary on a nearly full disk is whole or an exception, with no partial f
             remove_tree($folder);
         }
     }
-    is_true($good > 5 && $told > 5, "{$good} good, {$told} told");
+    is_true($good > 5 && $failed > 5, "{$good} good, {$failed} failed");
 });
 
 test('a run_dir full at the start serves lookups; jobs fail with ENOSPC for a while', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $warm = $sandbox->php(BUILDER);
-    $warm->hear('ready');
+    $warm->receive('ready');
     same(true, build($warm, 'known')[0]['good'] ?? null);
-    $warm->tell();
+    $warm->writeLine();
     same(0, $warm->wait());
     $run = Mount::tmpfs("{$sandbox->directory}/run", 'size=1m');
     $sandbox->set('run_dir', $run->path);
-    $run->leave(0);
+    $run->leaveFree(0);
     $builder = $sandbox->php(BUILDER);
-    $builder->hear('ready');
+    $builder->receive('ready');
     // A hit needs no job.
     same('HIT', build($builder, 'known')[0]['status'] ?? null);
     [$built] = build($builder, 'new');
-    good_or_told($built, 'on a full run_dir');
+    good_or_error($built, 'on a full run_dir');
     isset($built['class']) && is_true(str_contains($built['message'], 'No space left'), show($built));
     same([], preg_grep('/\.tmp$/', names_below($run->path)));
     $run->free();
     [$built, $found] = build($builder, 'new');
     same(true, $built['good'] ?? $built);
     same(true, $found['good'] ?? $found);
-    $builder->tell();
+    $builder->writeLine();
     same(0, $builder->wait());
     same([], glob("{$run->path}/presence/*"));
 });
@@ -199,10 +199,10 @@ test('a run_dir that fills up harms no process that has mapped the index', funct
     $sandbox->set('run_dir', $run->path);
     $two = [$sandbox->php(BUILDER), $sandbox->php(BUILDER)];
     foreach ($two as $nth => $builder) {
-        $builder->hear('ready');
+        $builder->receive('ready');
         same(true, build($builder, "before {$nth}")[0]['good'] ?? null);
     }
-    $run->leave(0);
+    $run->leaveFree(0);
     for ($round = 0; $round < 6; $round++) {
         foreach ($two as $nth => $builder) {
             [$built, $found] = build($builder, "full {$nth} {$round}");
@@ -213,7 +213,7 @@ test('a run_dir that fills up harms no process that has mapped the index', funct
     }
     $run->free();
     $late = $sandbox->php(BUILDER);
-    $late->hear('ready');
+    $late->receive('ready');
     same('HIT', build($late, 'full 1 5')[0]['status'] ?? null);
     same('MISS', build($late, 'after')[0]['status'] ?? null);
 });
@@ -221,9 +221,9 @@ test('a run_dir that fills up harms no process that has mapped the index', funct
 test('a log on a full disk loses lines and nothing else', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $logs = Mount::tmpfs("{$sandbox->directory}/logs", 'size=64k');
-    $logs->leave(0);
+    $logs->leaveFree(0);
     $builder = $sandbox->php(BUILDER, ini: ['pillion.log' => "{$logs->path}/pillion.log", 'pillion.log_level' => 'debug']);
-    $builder->hear('ready');
+    $builder->receive('ready');
     same(true, build($builder, 'without a line')[0]['good'] ?? null);
     $logs->free();
     same(true, build($builder, 'with lines')[0]['good'] ?? null);

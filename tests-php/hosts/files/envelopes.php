@@ -12,7 +12,7 @@ in_own_mounts(__FILE__);
 
 /** Sends the requested number and reports the number accepted; then flushes, and reports the counters. */
 const SENDER = <<<'PHP'
-    say('ready');
+    report('ready');
     $from = 0;
     while (($count = (int) fgets(STDIN)) > 0) {
         $taken = [];
@@ -22,17 +22,17 @@ const SENDER = <<<'PHP'
             Pillion\Sentry\send("{\"event_id\":\"{$id}\"}\n{\"type\":\"event\"}\n{$payload}") && $taken[] = $id;
         }
         $from += $count;
-        say('taken', $taken);
+        report('taken', $taken);
     }
-    say('flushed', [Pillion\Sentry\flush(60), Pillion\Sentry\metrics(), Pillion\Sentry\status()['queue']]);
+    report('flushed', [Pillion\Sentry\flush(60), Pillion\Sentry\metrics(), Pillion\Sentry\status()['queue']]);
     PHP;
 
 /** @return list<string> */
 function send(Process $sender, int $count): array
 {
-    $sender->tell((string) $count);
+    $sender->writeLine((string) $count);
 
-    return $sender->hear('taken', 60);
+    return $sender->receive('taken', 60);
 }
 
 test('a full tmpfs for outboxes costs durability and no envelope', function (Sandbox $sandbox): void {
@@ -43,16 +43,16 @@ test('a full tmpfs for outboxes costs durability and no envelope', function (San
     $sandbox->set('run_dir', $run->path . '/run');
     mkdir($run->path . '/run', 0o700);
     $sender = $sandbox->php(SENDER);
-    $sender->hear('ready');
+    $sender->receive('ready');
     $taken = send($sender, 100);
-    $run->leave(0);
+    $run->leaveFree(0);
     $taken = [...$taken, ...send($sender, 4000)];
     same(4100, count($taken));
     same(1, substr_count($sender->errors(), 'kept in memory'), $sender->errors());
     $run->free();
     $sentry->behave();
-    $sender->tell('0');
-    [$flushed, $metrics, $queue] = $sender->hear('flushed', 90);
+    $sender->writeLine('0');
+    [$flushed, $metrics, $queue] = $sender->receive('flushed', 90);
     same(true, $flushed);
     same($taken, $sentry->events());
     same([4100, 0, 0, 0], [$metrics['events_accepted'], $metrics['events_dropped'], $metrics['events_failed'], $queue['queue_length']]);
@@ -67,11 +67,11 @@ test('envelopes without a state directory are kept in memory and sent, with a lo
     $sandbox->set('state_dir', '/proc/nowhere');
     $sandbox->set('sentry_durability', 'disk');
     $sender = $sandbox->php(SENDER);
-    $sender->hear('ready');
+    $sender->receive('ready');
     $taken = send($sender, 50);
     same(50, count($taken));
-    $sender->tell('0');
-    [$flushed, , $queue] = $sender->hear('flushed', 90);
+    $sender->writeLine('0');
+    [$flushed, , $queue] = $sender->receive('flushed', 90);
     same([true, false], [$flushed, $queue['durable']]);
     same($taken, $sentry->events());
     is_true(str_contains($sender->errors(), 'kept in memory'), $sender->errors());

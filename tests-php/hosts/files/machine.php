@@ -55,7 +55,7 @@ test('without a thread envelopes wait, jobs are refused, and both work with one 
     $program = $sandbox->start('php of a user', as_user($sandbox, <<<'PHP'
         $most = posix_getrlimit()['hard maxproc'];
         $limit = fn (int $threads): bool => posix_setrlimit(POSIX_RLIMIT_NPROC, $threads, is_int($most) ? $most : POSIX_RLIMIT_INFINITY);
-        $limit(1) || say('the limit could not be set');
+        $limit(1) || report('the limit could not be set');
         $send = fn (int $id): bool => Pillion\Sentry\send(sprintf("{\"event_id\":\"%032x\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}", $id));
         $put = function (): mixed {
             try {
@@ -64,15 +64,15 @@ test('without a thread envelopes wait, jobs are refused, and both work with one 
                 return [$refused::class, $refused->getCode(), $refused->getMessage()];
             }
         };
-        say('without', [$send(1), $put(), $send(2)]);
+        report('without', [$send(1), $put(), $send(2)]);
         $limit(1000);
-        say('with', [$send(3), Pillion\Sentry\flush(20), $put()]);
+        report('with', [$send(3), Pillion\Sentry\flush(20), $put()]);
         PHP));
-    [$first, $refused, $second] = $program->hear('without');
+    [$first, $refused, $second] = $program->receive('without');
     same([true, true], [$first, $second]);
     same(['Pillion\StateException', 900], array_slice($refused, 0, 2));
     is_true(str_contains($refused[2], 'the system refuses a thread (Resource temporarily unavailable'), $refused[2]);
-    same([true, true, '2eccb077c71e1f91'], $program->hear('with'));
+    same([true, true, '2eccb077c71e1f91'], $program->receive('with'));
     same(0, $program->wait());
     same(array_map(fn (int $id): string => sprintf('%032x', $id), [1, 2, 3]), $sentry->events());
     same(1, substr_count($program->errors(), 'Sentry sender not started'), $program->errors());
@@ -82,12 +82,12 @@ test('without a thread envelopes wait, jobs are refused, and both work with one 
 /** Sends, puts, builds and finds, and reports each outcome. */
 const ALL = <<<'PHP'
     foreach ($argv[1] === '' ? [] : [(int) $argv[1]] as $bytes) {
-        posix_setrlimit(POSIX_RLIMIT_FSIZE, $bytes, $bytes) || say('the limit could not be set');
+        posix_setrlimit(POSIX_RLIMIT_FSIZE, $bytes, $bytes) || report('the limit could not be set');
     }
-    say('sent', [Pillion\Sentry\send("{\"event_id\":\"" . md5('x') . "\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}"), Pillion\Sentry\flush(20)]);
-    say('put', outcome(fn () => Pillion\Artifacts\put('2eccb077c71e1f91', '/bin/true')->wait(20)));
-    say('built', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));
-    say('found', [Pillion\Artifacts\find('2eccb077c71e1f91')?->key, count(Pillion\status()['host']['workers']), Pillion\Artifacts\stats()['index']['path'] !== null]);
+    report('sent', [Pillion\Sentry\send("{\"event_id\":\"" . md5('x') . "\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}"), Pillion\Sentry\flush(20)]);
+    report('put', outcome(fn () => Pillion\Artifacts\put('2eccb077c71e1f91', '/bin/true')->wait(20)));
+    report('built', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)));
+    report('found', [Pillion\Artifacts\find('2eccb077c71e1f91')?->key, count(Pillion\status()['host']['workers']), Pillion\Artifacts\stats()['index']['path'] !== null]);
     PHP;
 
 test('system calls that a container runtime refuses cost nothing', function (Sandbox $sandbox): void {
@@ -96,11 +96,11 @@ test('system calls that a container runtime refuses cost nothing', function (San
     run(['cc', '-O1', '-o', "{$sandbox->directory}/refuse", __DIR__ . '/refuse.c']);
     file_put_contents($file = "{$sandbox->directory}/all.php", "<?php\n" . ALL);
     foreach (['statx', 'fallocate,madvise', 'openat2,renameat2,copy_file_range,faccessat2,getrandom,memfd_create,close_range,rseq'] as $calls) {
-        $here = $sandbox->beside();
+        $here = $sandbox->sibling();
         $php = $here->start("php without {$calls}", ["{$sandbox->directory}/refuse", $calls, '--', ...$here->phpCommand(), $file, '']);
-        same([true, true], $php->hear('sent'), $calls);
-        same([true, true], [$php->hear('put')['good'] ?? null, $php->hear('built')['good'] ?? null], $calls);
-        same(['2eccb077c71e1f91', 1, true], $php->hear('found'), $calls);
+        same([true, true], $php->receive('sent'), $calls);
+        same([true, true], [$php->receive('put')['good'] ?? null, $php->receive('built')['good'] ?? null], $calls);
+        same(['2eccb077c71e1f91', 1, true], $php->receive('found'), $calls);
         same(0, $php->wait());
         is_true(!str_contains($php->errors(), 'WARN') && !str_contains($php->errors(), 'ERROR'), $php->errors());
     }
@@ -112,14 +112,14 @@ test('a file size limit is an error of the file that exceeds it, and ends no pro
     $sandbox->velox();
     $refused = [];
     foreach ([0, 1024, 100_000] as $bytes) {
-        $here = $sandbox->beside();
+        $here = $sandbox->sibling();
         $php = $here->php(ALL, [(string) $bytes]);
-        same([true, true], $php->hear('sent'), "{$bytes} bytes");
-        $put = $php->hear('put');
+        same([true, true], $php->receive('sent'), "{$bytes} bytes");
+        $put = $php->receive('put');
         $refused[] = ($put['good'] ?? false) === true ? 'kept' : $put['class'] . ': ' . strrchr($put['message'], ':');
-        $built = $php->hear('built');
+        $built = $php->receive('built');
         is_true(($built['good'] ?? false) || str_starts_with($built['class'], 'Pillion\\'), show($built));
-        $php->hear('found');
+        $php->receive('found');
         same(0, $php->wait());
         is_true(!str_contains($php->errors(), 'panic'), $php->errors());
     }

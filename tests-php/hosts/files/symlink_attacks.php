@@ -14,14 +14,14 @@ in_own_mounts(__FILE__);
 /** Calls every function of Pillion, each time with another binary. $argv: a name, the path of a binary. */
 const USER = <<<'PHP'
     [, $name, $binary] = $argv;
-    say('built', outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)));
-    say('found', outcome(fn () => Pillion\Velox\find(configuration($name))));
-    say('forced', outcome(fn () => Pillion\Velox\build(configuration($name, ['force_rebuild' => true]))->wait(20)));
-    say('put', outcome(fn () => Pillion\Artifacts\put('00000000000000aa', $binary)->wait(20)));
-    say('cleaned', outcome(fn () => Pillion\Artifacts\clean()->wait(20)));
-    say('forgotten', outcome(fn () => Pillion\Artifacts\forget('00000000000000aa')));
-    say('builds', outcome(fn () => Pillion\Velox\builds()));
-    say('status', outcome(fn () => Pillion\status()['host']['state_dir']));
+    report('built', outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)));
+    report('found', outcome(fn () => Pillion\Velox\find(configuration($name))));
+    report('forced', outcome(fn () => Pillion\Velox\build(configuration($name, ['force_rebuild' => true]))->wait(20)));
+    report('put', outcome(fn () => Pillion\Artifacts\put('00000000000000aa', $binary)->wait(20)));
+    report('cleaned', outcome(fn () => Pillion\Artifacts\clean()->wait(20)));
+    report('forgotten', outcome(fn () => Pillion\Artifacts\forget('00000000000000aa')));
+    report('builds', outcome(fn () => Pillion\Velox\builds()));
+    report('status', outcome(fn () => Pillion\status()['host']['state_dir']));
     PHP;
 
 /**
@@ -89,7 +89,7 @@ foreach (array_keys($kinds) as $which => $kind) {
         file_put_contents("{$outside}/file", str_repeat('0', 64));
         file_put_contents("{$outside}/directory/file", 'not ours');
         file_put_contents($binary = "{$sandbox->directory}/binary", "\x7fELF" . random_bytes(100));
-        $sandbox->php(USER, ['known', $binary])->all();
+        $sandbox->php(USER, ['known', $binary])->receiveAll();
         $known = current(glob("{$cache}/??/??/*.????????.bin"));
         $before = fingerprint($outside);
         $copy = "{$sandbox->directory}/whole";
@@ -104,7 +104,7 @@ foreach (array_keys($kinds) as $which => $kind) {
             remove_tree($place);
             $make($place, $outside);
             $process = $sandbox->php(USER, ['known', $binary]);
-            $said = $process->all(60);
+            $said = $process->receiveAll(60);
             same(0, $process->wait(), $place);
             $ended++;
             same(['built', 'found', 'forced', 'put', 'cleaned', 'forgotten', 'builds', 'status'], array_keys($said), $place);
@@ -124,7 +124,7 @@ foreach (array_keys($kinds) as $which => $kind) {
             }
         }
         is_true($ended * $every > 18, "places: {$ended}");
-        $said = $sandbox->php(USER, ['known', $binary])->all();
+        $said = $sandbox->php(USER, ['known', $binary])->receiveAll();
         same(true, $said['built'][0]['good'] ?? $said);
         remove_tree("{$copy}-run_dir");
     });

@@ -16,10 +16,10 @@ const USERS = [61001, 61002];
 /** Executes the command of each line, and reports its outcome; its umask excludes group and others. */
 const COLLEAGUE = <<<'PHP'
     umask(octdec($argv[1]));
-    say('ready', posix_geteuid());
+    report('ready', posix_geteuid());
     while (($line = trim((string) fgets(STDIN))) !== '') {
         [$do, $name] = explode(' ', $line, 2) + [1 => ''];
-        say($do, match ($do) {
+        report($do, match ($do) {
             'build' => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)),
             'force' => outcome(fn () => Pillion\Velox\build(configuration($name, ['force_rebuild' => true]))->wait(20)),
             'find' => outcome(fn () => Pillion\Velox\find(configuration($name))),
@@ -35,9 +35,9 @@ const COLLEAGUE = <<<'PHP'
 
 function ask(Process $process, string $line): mixed
 {
-    $process->tell($line);
+    $process->writeLine($line);
 
-    return $process->hear(explode(' ', $line)[0], 40);
+    return $process->receive(explode(' ', $line)[0], 40);
 }
 
 /** A process of that user. */
@@ -56,7 +56,7 @@ function colleague(Sandbox $sandbox, int $user, string $umask, array $ini = []):
     $process = $sandbox->start("user {$user}", [
         'setpriv', "--reuid={$user}", "--regid={$user}", '--groups=' . GROUP, '--', ...explode("\0", $command), $file, $umask,
     ]);
-    same($user, $process->hear('ready'));
+    same($user, $process->receive('ready'));
 
     return $process;
 }
@@ -119,12 +119,12 @@ foreach (['0022', '0077', '0002'] as $umask) {
         // One flight for both: the second process waits for the first one's build.
         $velox->delay(2);
         $before = $velox->counter('build_requests');
-        $one->tell('build together');
+        $one->writeLine('build together');
         $velox->awaitInFlight(1);
         same(1, ask($two, 'builds'));
         $built = ask($two, 'build together');
         same(true, $built['good'] ?? $built);
-        same(true, $one->hear('build')['good'] ?? null);
+        same(true, $one->receive('build')['good'] ?? null);
         same($before + 1, $velox->counter('build_requests'));
         $velox->delay(0);
 
@@ -137,13 +137,13 @@ foreach (['0022', '0077', '0002'] as $umask) {
 
         // Each takes over the build of the other, when that one is killed.
         $velox->delay(2);
-        $one->tell('build inherited');
+        $one->writeLine('build inherited');
         $velox->awaitInFlight(1);
-        $two->tell('build inherited');
+        $two->writeLine('build inherited');
         usleep(300_000);
         $velox->delay(0);
         $one->kill();
-        $inherited = $two->hear('build', 40);
+        $inherited = $two->receive('build', 40);
         same(true, $inherited['good'] ?? $inherited);
         eventually('the dead process is not listed', fn (): bool => ask($two, 'workers') === 1);
         eventually('the other one is steward', fn (): bool => ask($two, 'steward') === true);

@@ -74,5 +74,5 @@ test('children that end after some requests leave nothing behind', function (San
 });
 
 test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
-    nobody_waits_for_a_dead_sentry($sandbox, fn (): Fpm => new Fpm($sandbox));
+    requests_do_not_wait_for_sentry($sandbox, fn (): Fpm => new Fpm($sandbox));
 });

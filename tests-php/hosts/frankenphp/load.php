@@ -20,7 +20,7 @@ function under_load(Sandbox $sandbox, FrankenPhp $host, int $changes, callable $
         usleep(random_int(20_000, 150_000));
         $change($i);
     }
-    $client->tell();
+    $client->writeLine();
     $outcomes = json_decode($client->line(90) ?? fail('the client has died: ' . $client->errors()), true);
     same(0, $client->wait());
 

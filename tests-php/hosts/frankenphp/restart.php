@@ -104,11 +104,11 @@ test('a build with a waiter in another process is handed over at a restart', fun
     $host = new FrankenPhp($sandbox);
     $host->ask('submit', name: 'wanted');
     $velox->awaitInFlight(1);
-    $waiter = $sandbox->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
-    $waiter->hear('asked');
+    $waiter = $sandbox->php('$build = Pillion\Velox\build(configuration("wanted")); report("asked"); report("outcome", outcome(fn () => $build->wait(20)));');
+    $waiter->receive('asked');
     usleep(600_000);
     $host->restart();
-    same(true, $waiter->hear('outcome')['good'] ?? null);
+    same(true, $waiter->receive('outcome')['good'] ?? null);
     same(2, $velox->counter('build_requests'));
 });
 

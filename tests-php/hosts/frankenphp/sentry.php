@@ -46,7 +46,7 @@ test('restarts under load lose no envelope', function (Sandbox $sandbox): void {
 });
 
 test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
-    nobody_waits_for_a_dead_sentry($sandbox, fn (): FrankenPhp => new FrankenPhp($sandbox));
+    requests_do_not_wait_for_sentry($sandbox, fn (): FrankenPhp => new FrankenPhp($sandbox));
 });
 
 test('a worker without a job adopts the outbox of a dead process', function (Sandbox $sandbox): void {

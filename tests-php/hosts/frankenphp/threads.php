@@ -91,7 +91,7 @@ test('a binary built by FrankenPHP is found by a script on the command line', fu
     putenv('TESTED_SO=' . getenv('PILLION_SO'));
     $host = new FrankenPhp($sandbox);
     $built = $host->ask('build', name: 'shared')['answer'];
-    $found = $sandbox->php('say("found", outcome(fn () => Pillion\Velox\find(configuration("shared"))));')->hear('found');
+    $found = $sandbox->php('report("found", outcome(fn () => Pillion\Velox\find(configuration("shared"))));')->receive('found');
     same([$built['sha256'], 'HIT', true], [$found['sha256'], $found['status'], $found['good']]);
 });
 

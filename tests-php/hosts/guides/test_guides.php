@@ -51,7 +51,7 @@ test('the script of worker-mode.md serves, and no code of it names a superglobal
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/plain/index.php', 'threads' => 1]);
     $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
     same(['frankenphp-worker', 'frankenphp-worker', true, 'mine'], json_decode(file_get_contents($host->url('id'), false, $context)));
-    $fpm = new Fpm($sandbox->beside(), ['www' => ['pm.max_children = 1']], files: ['guides/plain/index.php']);
+    $fpm = new Fpm($sandbox->sibling(), ['www' => ['pm.max_children = 1']], files: ['guides/plain/index.php']);
     foreach (['mine', 'another'] as $id) {
         $parameters = ['REQUEST_METHOD' => 'GET', 'SCRIPT_FILENAME' => $fpm->root() . '/index.php', 'HTTP_X_REQUEST_ID' => $id];
         same(['fpm', 'fpm', false, $id], json_decode(FastCgi::many($fpm->socket(), [$parameters], 1)[0]['body']));

@@ -73,10 +73,10 @@ final class Http
         return json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
     }
 
-    /** @param string|array{string, string, string} $asked */
-    private static function handle(string|array $asked, float $seconds): CurlHandle
+    /** @param string|array{string, string, string} $request */
+    private static function handle(string|array $request, float $seconds): CurlHandle
     {
-        [$url, $body, $type] = (array) $asked + [1 => null, 2 => null];
+        [$url, $body, $type] = (array) $request + [1 => null, 2 => null];
         $handle = curl_init($url);
         curl_setopt_array($handle, [
             CURLOPT_RETURNTRANSFER => true,

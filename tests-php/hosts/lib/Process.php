@@ -18,7 +18,7 @@ final class Process
     /** @var resource */
     private $output;
     private string $unread = '';
-    private string $heard = '';
+    private string $received = '';
     private ?int $exit = null;
 
     /**
@@ -45,11 +45,11 @@ final class Process
         $status = proc_get_status($this->handle);
         $this->pid = $status['pid'];
         // proc_get_status() returns the exit code only once, and a short process may have ended by now.
-        $this->note($status);
+        $this->recordExit($status);
     }
 
     /** Writes a line to its standard input. */
-    public function tell(string $line = ''): void
+    public function writeLine(string $line = ''): void
     {
         fwrite($this->input, $line . "\n");
     }
@@ -70,15 +70,15 @@ final class Process
     }
 
     /** The value of its next report(), which must be of that name. */
-    public function hear(string $word, float $seconds = 30.0): mixed
+    public function receive(string $name, float $seconds = 30.0): mixed
     {
-        $line = $this->line($seconds) ?? fail("{$this->name} has ended (exit code {$this->wait()}) and never said '{$word}'");
-        $said = json_decode($line, true);
-        if (!is_array($said) || ($said[0] ?? null) !== $word) {
-            fail("{$this->name} was to say '{$word}', and said: {$line}");
+        $line = $this->line($seconds) ?? fail("{$this->name} has ended (exit code {$this->wait()}) without reporting '{$name}'");
+        $report = json_decode($line, true);
+        if (!is_array($report) || ($report[0] ?? null) !== $name) {
+            fail("{$this->name} should report '{$name}', and printed: {$line}");
         }
 
-        return $said[1] ?? null;
+        return $report[1] ?? null;
     }
 
     /**
@@ -86,13 +86,13 @@ final class Process
      *
      * @return array<string, list<mixed>>
      */
-    public function all(float $seconds = 30.0): array
+    public function receiveAll(float $seconds = 30.0): array
     {
         $all = [];
         while (($line = $this->line($seconds)) !== null) {
-            $said = json_decode($line, true);
-            is_array($said) || fail("{$this->name} said: {$line}");
-            $all[$said[0]][] = $said[1] ?? null;
+            $report = json_decode($line, true);
+            is_array($report) || fail("{$this->name} printed: {$line}");
+            $all[$report[0]][] = $report[1] ?? null;
         }
 
         return $all;
@@ -104,7 +104,7 @@ final class Process
         while ($this->read(microtime(true))) {
         }
 
-        return $this->heard;
+        return $this->received;
     }
 
     /** Its standard error, and its own log. */
@@ -130,14 +130,14 @@ final class Process
     public function hasEnded(): bool
     {
         if ($this->exit === null) {
-            $this->note(proc_get_status($this->handle));
+            $this->recordExit(proc_get_status($this->handle));
         }
 
         return $this->exit !== null;
     }
 
     /** @param array{running: bool, signaled: bool, termsig: int, exitcode: int} $status */
-    private function note(array $status): void
+    private function recordExit(array $status): void
     {
         if (!$status['running']) {
             $this->exit = $status['signaled'] ? -$status['termsig'] : $status['exitcode'];
@@ -179,13 +179,13 @@ final class Process
         // A signal to this process interrupts the wait; it means nothing about the program.
         $ready = @stream_select($read, $none, $none, (int) $left, (int) (fmod($left, 1) * 1e6));
         if ($ready === 0 && $left > 0.0) {
-            fail(sprintf('%s (pid %d) says nothing', $this->name, $this->pid));
+            fail(sprintf('%s (pid %d) prints nothing', $this->name, $this->pid));
         }
         if (!$ready) {
             return $ready === false;
         }
         $bytes = (string) fread($this->output, 1 << 16);
-        $this->heard .= $bytes;
+        $this->received .= $bytes;
         $this->unread .= $bytes;
 
         return $bytes !== '' || !feof($this->output);

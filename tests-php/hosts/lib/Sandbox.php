@@ -22,7 +22,7 @@ final class Sandbox
     /** @var list<string> */
     private array $directories = [];
     /** @var list<self> */
-    private array $beside = [];
+    private array $siblings = [];
 
     public function __construct()
     {
@@ -75,12 +75,12 @@ final class Sandbox
     }
 
     /** A sandbox with its own directories and the same servers, which ends with this one. */
-    public function beside(): self
+    public function sibling(): self
     {
         $sandbox = new self();
         $sandbox->settings = array_intersect_key($sandbox->settings, ['pillion.state_dir' => 0, 'pillion.run_dir' => 0]) + $this->settings;
 
-        return $this->beside[] = $sandbox;
+        return $this->siblings[] = $sandbox;
     }
 
     public function set(string $name, string $value): void
@@ -212,26 +212,26 @@ final class Sandbox
     }
 
     /** The end of every process's standard error, for the analysis of a failure. */
-    public function story(): string
+    public function errorOutput(): string
     {
-        $story = implode('', array_map(fn (self $sandbox): string => $sandbox->story(), $this->beside));
+        $output = implode('', array_map(fn (self $sandbox): string => $sandbox->errorOutput(), $this->siblings));
         foreach ($this->processes as $process) {
             $errors = implode("\n", array_slice(explode("\n", rtrim($process->errors())), -12));
             // Among many processes killed on purpose, those without output are left out.
             if ($errors !== '' || !$process->hasEnded() || $process->wait() > 0) {
                 $state = $process->hasEnded() ? "ended with {$process->wait()}" : 'running';
-                $story .= "--- {$process->name} (pid {$process->pid}, {$state})\n" . ($errors === '' ? '' : "{$errors}\n");
+                $output .= "--- {$process->name} (pid {$process->pid}, {$state})\n" . ($errors === '' ? '' : "{$errors}\n");
             }
         }
 
-        return $story;
+        return $output;
     }
 
     /** Ends everything. With $failOnCrash, a crash of any process is a failure. */
-    public function close(bool $judge): void
+    public function close(bool $failOnCrash): void
     {
-        foreach ($this->beside as $sandbox) {
-            $sandbox->close($judge);
+        foreach ($this->siblings as $sandbox) {
+            $sandbox->close($failOnCrash);
         }
         foreach ($this->processes as $process) {
             $process->close();
@@ -243,7 +243,7 @@ final class Sandbox
             }
         }
         array_map(remove_tree(...), $this->directories);
-        $judge && $crash !== null && fail($crash);
+        $failOnCrash && $crash !== null && fail($crash);
     }
 
     /** Whether it ended by a fault, or reported one: in a thread, in a child, or in PHP's memory. */

@@ -8,7 +8,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 /** @param \Closure(): (Fpm|RoadRunner|FrankenPhp) $start */
-function nobody_waits_for_a_dead_sentry(Sandbox $sandbox, \Closure $start): void
+function requests_do_not_wait_for_sentry(Sandbox $sandbox, \Closure $start): void
 {
     $sentry = $sandbox->sentry();
     // Longer than the whole test may take, so that a single wait would be visible.

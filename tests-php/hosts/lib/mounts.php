@@ -72,7 +72,7 @@ final class Mount
     }
 
     /** Fills the file system up to this number of free bytes. */
-    public function leave(int $bytes): void
+    public function leaveFree(int $bytes): void
     {
         $this->filler ??= fopen("{$this->path}/filler", 'c');
         ftruncate($this->filler, 0);

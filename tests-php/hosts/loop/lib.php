@@ -31,7 +31,7 @@ function looping(Sandbox $sandbox, array $options = [], int $maxRequests = 0, ar
  *
  * @return array{status: int, headers: array<string, list<string>>, body: string}
  */
-function asked(string $url, array $options = []): array
+function fetch(string $url, array $options = []): array
 {
     $headers = [];
     $handle = curl_init($url);

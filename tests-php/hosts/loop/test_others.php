@@ -10,7 +10,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 
 test('FrankenPHP: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/endings.php', 'threads' => 2]);
     foreach (array_diff_key(ENDINGS, ['time' => 0]) as $path => $status) {
         same($status, Http::get($host->url($path))['status'], $path);
@@ -46,7 +46,7 @@ test('FrankenPHP: a forked child that returns to the loop answers no client', fu
 });
 
 test('RoadRunner: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = looping($sandbox, ['script' => 'endings.php'], ini: ['memory_limit' => '64M']);
     $before = count(begun($sandbox));
     foreach (array_keys(array_diff_key(ENDINGS, ['time' => 0])) as $path) {
@@ -62,8 +62,8 @@ test('RoadRunner: each of thirty endings is one request with one end', function 
 
 test('the log line of a request has its id, even if no code has asked for the id', function (Sandbox $sandbox): void {
     foreach (['FrankenPHP', 'RoadRunner'] as $runtime) {
-        $own = $sandbox->beside();
-        tell_of_requests($own);
+        $own = $sandbox->sibling();
+        log_requests($own);
         $host = $runtime === 'FrankenPHP' ? new FrankenPhp($own, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1])
             : looping($own, ['workers' => 1, 'script' => 'forking.php', 'loop' => 'own']);
         $context = stream_context_create(['http' => ['header' => ['X-Request-Id: mine']]]);
@@ -76,7 +76,7 @@ test('the log line of a request has its id, even if no code has asked for the id
 });
 
 test('php-fpm and the command line: a loop is one request', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $php = [...$sandbox->phpCommand(), __DIR__ . '/endings.php'];
     same(0, $sandbox->start('php echo', [...$php, 'echo'])->wait(30));
     same(255, $sandbox->start('php throw', [...$php, 'throw'])->wait(30), 'what the handler throws is the script\'s');
@@ -84,8 +84,8 @@ test('php-fpm and the command line: a loop is one request', function (Sandbox $s
     same([[1, 1]], loops_ended($sandbox));
     all_ended($sandbox, 3);
     all_reset($sandbox);
-    $own = $sandbox->beside();
-    tell_of_requests($own);
+    $own = $sandbox->sibling();
+    log_requests($own);
     $host = new Fpm($own, ['www' => ['pm.max_children = 1']], files: ['loop/index.php', 'worker/endings.php']);
     foreach (['echo' => 200, 'throw' => 500, 'exit_from_deep' => 200] as $path => $status) {
         same($status, $host->many([[$path]], 1)[0]['status'], $path);
@@ -103,10 +103,10 @@ test('CADDY_WORKER_MODE changes the reported mode, and never how a script is ser
             same(['frankenphp', false], $told($host->ask('status')));
         }
         is_true($host->ask('status')['thread_requests'] >= 4, 'one loop serves them');
-        same(['cli', false], $told(looping($sandbox->beside(), ['script' => 'endings.php'])->ask('status')));
+        same(['cli', false], $told(looping($sandbox->sibling(), ['script' => 'endings.php'])->ask('status')));
         putenv('CADDY_WORKER_MODE=true');
         // Without a worker: the script is the request, although it calls loop().
-        $classic = $sandbox->beside();
+        $classic = $sandbox->sibling();
         $host = new FrankenPhp($classic, ['script' => __DIR__ . '/endings.php', 'threads' => 1, 'classic' => true], name: 'classic');
         foreach (range(1, 3) as $_) {
             same(['frankenphp-worker', true], $told($host->ask('status')));
@@ -122,7 +122,7 @@ test('CADDY_WORKER_MODE changes the reported mode, and never how a script is ser
 
 test('leaks in a loop are named, and the loop itself leaves nothing behind', function (Sandbox $sandbox): void {
     $sandbox->set('worker_leak_check', 'on');
-    foreach ([new FrankenPhp($sandbox, ['script' => __DIR__ . '/leaky.php', 'threads' => 1]), looping($sandbox->beside(), ['workers' => 1, 'script' => 'leaky.php'])] as $host) {
+    foreach ([new FrankenPhp($sandbox, ['script' => __DIR__ . '/leaky.php', 'threads' => 1]), looping($sandbox->sibling(), ['workers' => 1, 'script' => 'leaky.php'])] as $host) {
         foreach (range(1, 8) as $_) {
             $host->ask('clean');
         }

@@ -9,17 +9,17 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 
 test('the handler gets PSR-7 requests and returns PSR-7 responses; a failure is 500', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = looping($sandbox, ['workers' => 1, 'script' => 'psr7.php', 'log' => 'info']);
     $pid = $host->ask('hello')['pid'];
-    same([202, 'clean'], array_values(array_intersect_key(asked($host->url('print')), ['status' => 0, 'body' => 0])));
+    same([202, 'clean'], array_values(array_intersect_key(fetch($host->url('print')), ['status' => 0, 'body' => 0])));
     foreach (['throw', 'no_response'] as $wrong) {
-        same(500, asked($host->url($wrong))['status'], $wrong);
+        same(500, fetch($host->url($wrong))['status'], $wrong);
     }
     same($pid, $host->ask('hello')['pid'], 'the worker lives');
-    $status = json_decode(asked($host->url('status'), [CURLOPT_HTTPHEADER => ['X-Request-Id: mine']])['body'], true);
+    $status = json_decode(fetch($host->url('status'), [CURLOPT_HTTPHEADER => ['X-Request-Id: mine']])['body'], true);
     same(['roadrunner', 'mine', 6, 7], [$status['mode'], $status['request']['id'], $status['requests'], $status['requests_begun']]);
-    is_true(asked($host->url('exit'))['status'] >= 500, 'exit');
+    is_true(fetch($host->url('exit'))['status'] >= 500, 'exit');
     is_true($host->ask('hello')['pid'] !== $pid, 'a new worker');
     eventually('both texts are in the log', static fn (): bool => str_contains($host->process->errors(), 'from echo') && str_contains($host->process->errors(), 'RuntimeException: from the handler'));
 });

@@ -28,5 +28,5 @@ test('a stop with Sentry stalled loses nothing: the next start sends the envelop
 });
 
 test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
-    nobody_waits_for_a_dead_sentry($sandbox, fn (): RoadRunner => new RoadRunner($sandbox));
+    requests_do_not_wait_for_sentry($sandbox, fn (): RoadRunner => new RoadRunner($sandbox));
 });

@@ -126,11 +126,11 @@ test('a worker killed over its time limit during a build leaves the build to a w
     $waiter = null;
     $answer = Http::many([$host->url('build', name: 'long', seconds: '50')], 1, 60, function () use ($sandbox, $velox, &$waiter): void {
         if ($waiter === null && $velox->counter('in_flight') === 1) {
-            $waiter = $sandbox->php('say("outcome", outcome(fn () => Pillion\Velox\build(configuration("long"))->wait(40)));');
+            $waiter = $sandbox->php('report("outcome", outcome(fn () => Pillion\Velox\build(configuration("long"))->wait(40)));');
         }
     })[0];
     is_true($answer['status'] >= 500, 'the request that took too long: ' . show($answer));
-    same(true, $waiter?->hear('outcome')['good'] ?? null);
+    same(true, $waiter?->receive('outcome')['good'] ?? null);
     same(2, $velox->counter('build_requests'));
     is_settled($sandbox, $host, $velox);
 });

@@ -93,14 +93,14 @@ test('a reset replaces workers during builds, and a waiting process gets its bin
     $host = new RoadRunner($sandbox);
     $host->ask('submit', name: 'wanted');
     $velox->awaitInFlight(1);
-    $waiter = $sandbox->php('$build = Pillion\Velox\build(configuration("wanted")); say("asked"); say("outcome", outcome(fn () => $build->wait(20)));');
-    $waiter->hear('asked');
+    $waiter = $sandbox->php('$build = Pillion\Velox\build(configuration("wanted")); report("asked"); report("outcome", outcome(fn () => $build->wait(20)));');
+    $waiter->receive('asked');
     usleep(600_000);
     $before = $host->workers();
     $began = microtime(true);
     $host->reset();
     is_true(microtime(true) - $began < 8, sprintf('the reset took %.1f s', microtime(true) - $began));
-    same(true, $waiter->hear('outcome')['good'] ?? null);
+    same(true, $waiter->receive('outcome')['good'] ?? null);
     same([], array_intersect($before, $host->workers()), 'workers that stayed');
     same(true, $host->ask('find', name: 'wanted')['answer']['good'] ?? null);
     same(2, $velox->counter('build_requests'));

@@ -62,7 +62,7 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
     test("{$name} takes events, keeps their ids, and the extension sends them", function (Sandbox $sandbox) use ($option, $class): void {
         $sentry = $sandbox->sentry();
         $sandbox->unset('sentry_dsn');
-        $ids = bridge($sandbox, $sentry, "say('ids', ids(client(['{$option}' => new {$class}()]), 20));")->hear('ids');
+        $ids = bridge($sandbox, $sentry, "report('ids', ids(client(['{$option}' => new {$class}()]), 20));")->receive('ids');
         same(20, count(array_unique($ids)));
         $sentry->await($ids);
         same(['pillion'], senders($sentry));
@@ -71,14 +71,14 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
 
     test("{$name} defers to the SDK without the extension, and with it disabled", function (Sandbox $sandbox) use ($option, $class): void {
         $sentry = $sandbox->sentry();
-        $code = "say('ids', ids(\$client = client(['{$option}' => new {$class}()]), 3)); say('end', (string) \$client->flush(2)->getStatus());";
+        $code = "report('ids', ids(\$client = client(['{$option}' => new {$class}()]), 3)); report('end', (string) \$client->flush(2)->getStatus());";
         $bare = bare($sandbox, $sentry, $code);
-        $ids = $bare->hear('ids');
-        same('SUCCESS', $bare->hear('end'));
+        $ids = $bare->receive('ids');
+        same('SUCCESS', $bare->receive('end'));
         same(0, $bare->wait());
         same('', $bare->errors());
         $off = bridge($sandbox, $sentry, $code, ['pillion.sentry_enabled' => 'off']);
-        $sentry->await([...$ids, ...$off->hear('ids')], 0.0);
+        $sentry->await([...$ids, ...$off->receive('ids')], 0.0);
         same(['sentry.php'], senders($sentry));
     });
 
@@ -87,9 +87,9 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
         $process = bridge($sandbox, $sentry, <<<PHP
             \$client = client(['{$option}' => new {$class}(), 'http_proxy' => 'http://127.0.0.1:1', 'logger' => \$lines = new Lines()]);
             ids(\$client, 2);
-            say('lines', array_values(preg_grep('~pillion~', \$lines->lines)));
+            report('lines', array_values(preg_grep('~pillion~', \$lines->lines)));
             PHP);
-        $lines = $process->hear('lines');
+        $lines = $process->receive('lines');
         same(1, count($lines));
         is_true(str_contains($lines[0], 'http_proxy is set, and pillion.sentry_transport_proxy is not'), $lines[0]);
         same(false, in_array('pillion', senders($sentry), true));
@@ -102,8 +102,8 @@ foreach (['the client' => 'http_client', 'the transport' => 'transport'] as $nam
             client(['{$option}' => \$made])->captureMessage('it was used before');
             file_put_contents('cached.php', '<?php return ' . var_export(['sentry' => ['{$option}' => \$made]], true) . ';');
             \$cached = require 'cached.php';
-            say('ids', ids(client(\$cached['sentry']), 1));
-            PHP)->hear('ids');
+            report('ids', ids(client(\$cached['sentry']), 1));
+            PHP)->receive('ids');
         $sentry->await($ids);
     });
 }
@@ -115,9 +115,9 @@ test('events of a limited category are dropped by the SDK before serialisation',
         $client = client(['http_client' => new HttpClient()]);
         $first = ids($client, 1);
         Pillion\Sentry\flush(30);
-        say('ids', [...$first, ...ids($client, 3)]);
+        report('ids', [...$first, ...ids($client, 3)]);
         PHP);
-    [$first, $second, $third, $fourth] = $process->hear('ids');
+    [$first, $second, $third, $fourth] = $process->receive('ids');
     // The answer to the second one had the limits; it was taken, dropped and reported here.
     is_true($first !== null && $second !== null, 'the first two have ids');
     same([null, null], [$third, $fourth]);
@@ -132,12 +132,12 @@ test('events of a limited category are dropped by the transport and reported', f
         Pillion\Sentry\flush(30);
         ids($client, 4);
         $transport = new Transport(new Sentry\Options(['dsn' => getenv('DSN')]));
-        say('status', (string) $transport->send(Sentry\Event::createEvent())->getStatus());
+        report('status', (string) $transport->send(Sentry\Event::createEvent())->getStatus());
         // The report needs an envelope to travel in.
         Pillion\Sentry\send("{}\n{\"type\":\"session\"}\n{}", getenv('DSN'));
         Pillion\Sentry\flush(30);
         PHP);
-    same('RATE_LIMIT', $process->hear('status'));
+    same('RATE_LIMIT', $process->receive('status'));
     $process->wait();
     $lost = 0;
     foreach ($sentry->seen() as $seen) {
@@ -162,22 +162,22 @@ test('close() does not wait; close(2) waits for sent events, for two seconds at 
             return [(string) $client->flush($seconds)->getStatus(), microtime(true) - $began];
         };
         ids($client, 3);
-        say('done', $told(30));
+        report('done', $told(30));
         ready();
         ids($client, 3);
-        say('none', $told(null));
-        say('some', $told(2));
+        report('none', $told(null));
+        report('some', $told(2));
         ready();
         PHP);
-    same('SUCCESS', $process->hear('done', 60)[0]);
+    same('SUCCESS', $process->receive('done', 60)[0]);
     same(3, count($sentry->events()));
-    $process->hear('ready');
+    $process->receive('ready');
     $sentry->behave(['delivery' => ['stall_at' => 0], 'times' => 0]);
-    $process->tell();
-    [$status, $took] = $process->hear('none');
+    $process->writeLine();
+    [$status, $took] = $process->receive('none');
     same('SUCCESS', $status);
     is_true($took < 1.0, "close() took {$took} s");
-    [$status, $took] = $process->hear('some');
+    [$status, $took] = $process->receive('some');
     same('UNKNOWN', $status);
     is_true($took > 1.9 && $took < 10.0, "close(2) took {$took} s");
     $process->kill();
@@ -196,11 +196,11 @@ test('the transport takes any content of an event', function (Sandbox $sandbox):
             $event->setExtra($extra)->setContext('own', $extra);
             $ids[] = (string) $client->captureEvent($event);
         }
-        say('ids', $ids);
-        say('lines', preg_grep('~error~', $lines->lines));
+        report('ids', $ids);
+        report('lines', preg_grep('~error~', $lines->lines));
         PHP);
-    $sent = $ids->hear('ids');
-    same([], $ids->hear('lines'));
+    $sent = $ids->receive('ids');
+    same([], $ids->receive('lines'));
     $sentry->await($sent);
     $extras = [];
     foreach ($sentry->seen() as $seen) {
@@ -218,9 +218,9 @@ test("the transport writes to the builder's logger", function (Sandbox $sandbox)
         $builder = Sentry\ClientBuilder::create(['dsn' => getenv('DSN'), 'transport' => new Transport()]);
         $client = $builder->setLogger($lines = new Lines())->getClient();
         $client->captureMessage(str_repeat('x', 3 << 20));
-        say('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);
+        report('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);
         PHP, ['pillion.sentry_max_payload_size' => '1']);
-    same(true, $process->hear('lines'));
+    same(true, $process->receive('lines'));
 });
 
 test('Spotlight gets each event too, even without a DSN', function (Sandbox $sandbox): void {
@@ -230,9 +230,9 @@ test('Spotlight gets each event too, even without a DSN', function (Sandbox $san
         \$url = 'http://' . parse_url('{$spotlight->dsn}', PHP_URL_HOST) . ':' . parse_url('{$spotlight->dsn}', PHP_URL_PORT);
         ids(client(['transport' => new Transport(), 'spotlight' => \$url]), 2);
         ids(client(['transport' => new Transport(), 'spotlight' => \$url, 'dsn' => null]), 1);
-        say('end');
+        report('end');
         PHP);
-    $process->hear('end');
+    $process->receive('end');
     same(['/stream', '/stream', '/stream'], array_column($spotlight->seen(), 'path'));
     eventually('two events', fn (): bool => count($sentry->events()) === 2);
 });
@@ -244,9 +244,9 @@ test('two clients of two projects, of which one is current, each send to their o
         \$one = client(['transport' => \$shared]);
         \$two = client(['transport' => \$shared, 'dsn' => '{$two->dsn}']);
         Sentry\\SentrySdk::getCurrentHub()->bindClient(\$two);
-        say('ids', [ids(\$one, 3), ids(\$two, 3), ids(\$one, 3)]);
+        report('ids', [ids(\$one, 3), ids(\$two, 3), ids(\$one, 3)]);
         PHP);
-    [$a, $b, $c] = $process->hear('ids');
+    [$a, $b, $c] = $process->receive('ids');
     $one->await([...$a, ...$c]);
     $two->await($b);
     same([6, 3], [count($one->events()), count($two->events())]);
@@ -256,9 +256,9 @@ test('an event that is too large, or does not fit into the queue, has no id', fu
     $sentry = $sandbox->sentry();
     $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['http_client' => new HttpClient(), 'logger' => $lines = new Lines()]);
-        say('id', $client->captureMessage(str_repeat('x', 3 << 20)));
-        say('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);
+        report('id', $client->captureMessage(str_repeat('x', 3 << 20)));
+        report('lines', preg_grep('~max_payload_size~', $lines->lines) !== []);
         PHP, ['pillion.sentry_max_payload_size' => '1']);
-    same(null, $process->hear('id'));
-    same(true, $process->hear('lines'));
+    same(null, $process->receive('id'));
+    same(true, $process->receive('lines'));
 });

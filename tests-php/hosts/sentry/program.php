@@ -54,9 +54,9 @@ test('the program lists dead letters and sends them again, one or all', function
             Pillion\Sentry\capture(['event_id' => sprintf('%032d', $n), 'message' => "message {$n}"]);
             Pillion\Sentry\flush(30);
         }
-        say('letters', count(Pillion\Sentry\dead_letters()));
+        report('letters', count(Pillion\Sentry\dead_letters()));
         PHP);
-    same(3, $process->hear('letters', 60));
+    same(3, $process->receive('letters', 60));
     [$code, $output] = pillion($sandbox, 'dead-letters');
     same([0, 3], [$code, substr_count($output, "\n")]);
     [, $line] = pillion($sandbox, 'dead-letters', '--limit', '1', '--json');

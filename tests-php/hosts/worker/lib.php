@@ -45,7 +45,7 @@ const ENDINGS = [
 ];
 
 /** Makes Pillion log each request to a file, as JSON; the host under test shares the file. */
-function tell_of_requests(Sandbox $sandbox): void
+function log_requests(Sandbox $sandbox): void
 {
     $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
     $sandbox->set('log_level', 'debug');

@@ -13,7 +13,7 @@ require __DIR__ . '/../lib/preload.php';
 $many = 600;
 
 test('each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php']);
     foreach (ENDINGS as $path => $status) {
         $answer = Http::get($host->url($path));
@@ -28,7 +28,7 @@ test('each of thirty endings is one request with one end', function (Sandbox $sa
 });
 
 test("a mix of {$many} requests on four threads, with disconnects and restarts", function (Sandbox $sandbox) use ($many): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'frankenphp' => 'max_requests 40']);
     // A time limit takes a second each; it is in the test above.
     $paths = mixed_endings($many, seed: 5, without: ['time']);
@@ -63,7 +63,7 @@ test("a mix of {$many} requests on four threads, with disconnects and restarts",
 });
 
 test('a fatal hook does not stop the others, which run when the script ends', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     foreach (range(1, 6) as $i) {
         same(200, Http::get($host->url('fatal_in_a_hook'))['status'], 'answer');
@@ -76,7 +76,7 @@ test('a fatal hook does not stop the others, which run when the script ends', fu
 });
 
 test('requests on four threads see their own id and scope, and none of earlier ones', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php']);
     $ids = [];
     foreach (Http::many(array_fill(0, 400, $host->url('scope')), 8) as $answer) {
@@ -112,7 +112,7 @@ test('an id in a request\'s header is the id of that request alone', function (S
 });
 
 test('state left by requests is logged, and reset if configured, on each thread', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $sandbox->set('worker_reset', 'ini,handlers,timezone,wrappers,session');
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 2]);
     // The first request of each thread is its baseline; its own leftovers are not reported.
@@ -133,7 +133,7 @@ test('state left by requests is logged, and reset if configured, on each thread'
 });
 
 test('added and ended threads, preloading, opcache_reset(): as many ends as beginnings', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     file_put_contents("{$sandbox->directory}/preload.php", '<?php Pillion\Worker\mode(); final class Preloaded {}');
     $preloads = survives_restarts_with_preload();
     $ini = opcache() + ($preloads ? preloading("{$sandbox->directory}/preload.php") : []);
@@ -159,7 +159,7 @@ test('added and ended threads, preloading, opcache_reset(): as many ends as begi
 });
 
 test('FrankenPHP without a worker: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/index.php', 'classic' => true]);
     foreach (ENDINGS as $path => $status) {
         $answer = Http::get($host->url($path));

@@ -9,7 +9,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 
 test('php-fpm: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new Fpm($sandbox, ['www' => ['pm.max_children = 1', 'php_admin_value[memory_limit] = 64M']], files: ['worker/index.php', 'worker/endings.php']);
     foreach ($host->many(array_map(fn (string $path): array => [$path], array_keys(ENDINGS)), 1) as $i => $answer) {
         $path = array_keys(ENDINGS)[$i];
@@ -24,7 +24,7 @@ test('php-fpm: each of thirty endings is one request with one end', function (Sa
 });
 
 test("PHP's own server: each of thirty endings is one request with one end", function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $address = '127.0.0.1:' . free_port();
     $server = $sandbox->start('php -S', [...$sandbox->phpCommand(['memory_limit' => '64M', 'display_errors' => '0']), '-S', $address, __DIR__ . '/index.php']);
     eventually("PHP's own server answers", fn (): bool => Http::get("http://{$address}/hello", 2)['status'] === 200);
@@ -42,7 +42,7 @@ test("PHP's own server: each of thirty endings is one request with one end", fun
 });
 
 test('the command line: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $running = [];
     foreach (array_keys(ENDINGS) as $i => $path) {
         $running[] = $sandbox->start("php {$path}", [...$sandbox->phpCommand(['memory_limit' => '64M']), __DIR__ . '/index.php', $path]);
@@ -56,7 +56,7 @@ test('the command line: each of thirty endings is one request with one end', fun
 });
 
 test('RoadRunner: each of thirty endings is one request with one end, fatal ones too', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '64M']);
     $before = count(begun($sandbox));
     foreach (array_keys(ENDINGS) as $path) {
@@ -73,7 +73,7 @@ test('RoadRunner: each of thirty endings is one request with one end, fatal ones
 });
 
 test('RoadRunner over a socket: each request has one beginning and one end', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'relay' => "unix://{$sandbox->directory}/relay.sock"], ['memory_limit' => '64M']);
     $before = count(begun($sandbox));
     // A worker that ends by itself is killed by RoadRunner at once.
@@ -90,8 +90,8 @@ test('RoadRunner over a socket: each request has one beginning and one end', fun
 
 test('RoadRunner with opcache and its JIT: each request has one beginning and one end', function (Sandbox $sandbox): void {
     foreach (['tracing', 'function'] as $jit) {
-        $own = $sandbox->beside();
-        tell_of_requests($own);
+        $own = $sandbox->sibling();
+        log_requests($own);
         $host = new RoadRunner($own, ['workers' => 1, 'script' => __DIR__ . '/roadrunner.php'], [
             'opcache.enable_cli' => '1', 'opcache.jit' => $jit, 'opcache.jit_buffer_size' => '32M', 'opcache.jit_hot_loop' => '8', 'opcache.jit_hot_func' => '8',
         ]);
@@ -107,7 +107,7 @@ test('RoadRunner with opcache and its JIT: each request has one beginning and on
 });
 
 test('RoadRunner: replaced workers end the requests that they have begun', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'max_jobs: 7'], ['memory_limit' => '64M']);
     $paths = mixed_endings(200, seed: 7, without: ['time', 'memory']);
     Http::many(array_map($host->url(...), $paths), 4, 60);
@@ -117,7 +117,7 @@ test('RoadRunner: replaced workers end the requests that they have begun', funct
 });
 
 test('RoadRunner: bodies, uploads and streams of any size, disconnects, and a reset', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php'], ['memory_limit' => '128M']);
     $body = random_bytes(8 << 20);
     $form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n{$body}\r\n--b--\r\n";
@@ -151,7 +151,7 @@ test('RoadRunner: bodies, uploads and streams of any size, disconnects, and a re
 });
 
 test('RoadRunner: a worker killed over its time limit loses only its own request', function (Sandbox $sandbox): void {
-    tell_of_requests($sandbox);
+    log_requests($sandbox);
     $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'pool' => 'supervisor: {watch_tick: 1s, exec_ttl: 2s}'], ['memory_limit' => '64M']);
     $before = $host->workers();
     $answers = Http::many([$host->url('spin'), ...array_fill(0, 30, $host->url('scope'))], 2, 30);
