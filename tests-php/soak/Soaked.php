@@ -69,7 +69,7 @@ final class Soaked
     {
         if ($this->asking !== null) {
             $lines = preg_grep('/^\{"total"/', explode("\n", $this->asking->output()));
-            $lines === [] && fail("{$this->name}: wrk says nothing: " . $this->asking->output() . $this->asking->errors());
+            $lines === [] && fail("{$this->name}: wrk prints nothing: " . $this->asking->output() . $this->asking->errors());
             $this->count(json_decode(end($lines), true, flags: JSON_THROW_ON_ERROR), true);
             $this->asking->close();
             $this->asking = null;

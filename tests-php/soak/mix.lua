@@ -1,5 +1,5 @@
--- What wrk asks a host for, in the shares of a busy application: mostly lookups, a few builds. mix.php says the same
--- for the command line. One thread of wrk each, because the counts below are a thread's.
+-- The requests of wrk to one host, in the shares of a busy application: mostly lookups, a few builds. cli.php has the
+-- same for the command line. One thread of wrk each, because the counts below are a thread's.
 
 local asked = tonumber(os.getenv("ASKED") or "0")
 total, bad, first = 0, 0, ""

@@ -42,12 +42,12 @@ test('a daemon made by two forks builds, after both parents have ended', functio
         report('maker', reap($maker));
         report('parent', outcome(fn () => $parents->wait(20)));
         PHP);
-    $said = $program->receiveAll(60);
-    same([0], $said['maker']);
-    same(true, $said['parent'][0]['good'] ?? $said['parent']);
-    same('Pillion\StateException', $said['daemon'][0]['inherited'] ?? $said);
+    $reports = $program->receiveAll(60);
+    same([0], $reports['maker']);
+    same(true, $reports['parent'][0]['good'] ?? $reports['parent']);
+    same('Pillion\StateException', $reports['daemon'][0]['inherited'] ?? $reports);
     foreach (['first', 'joined', 'later'] as $build) {
-        same(true, $said['daemon'][0][$build]['good'] ?? $said['daemon'], $build);
+        same(true, $reports['daemon'][0][$build]['good'] ?? $reports['daemon'], $build);
     }
     same(3, $velox->counter('builds_started'));
     $sandbox->isLeftClean();
@@ -70,9 +70,9 @@ foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);
             });
             usleep(700_000);
             PHP . $end);
-        $said = $program->receiveAll(60);
+        $reports = $program->receiveAll(60);
         foreach (['own', 'taken', 'another'] as $build) {
-            same(true, $said[$build][0]['good'] ?? $said, $build);
+            same(true, $reports[$build][0]['good'] ?? $reports, $build);
         }
         same(4, $velox->counter('build_requests'));
         eventually('no file is locked', fn (): bool => $sandbox->locked() === [], 10);
@@ -100,10 +100,10 @@ test('a child that executes another program inherits none of our descriptors', f
         report('parent', outcome(fn () => $parents->wait(20)->sha256));
         report('exit', reap($child));
         PHP, [json_encode([...$sandbox->phpCommand(), "{$sandbox->directory}/other.php"])]);
-    $said = $program->receiveAll(60);
-    same([[], [0]], [$said['open'][0] ?? $said, $said['exit'] ?? $said]);
-    same($said['parent'], $said['joined']);
-    same(true, $said['built'][0]['good'] ?? $said);
+    $reports = $program->receiveAll(60);
+    same([[], [0]], [$reports['open'][0] ?? $reports, $reports['exit'] ?? $reports]);
+    same($reports['parent'], $reports['joined']);
+    same(true, $reports['built'][0]['good'] ?? $reports);
     same(2, $velox->counter('build_requests'));
     $sandbox->isLeftClean();
 });

@@ -149,8 +149,8 @@ test('builders that die one after the other do not keep the last one from buildi
         eventually("request {$deaths}", fn (): bool => $velox->counter('build_requests') === $deaths && $velox->counter('in_flight') === 1);
         // The builder holds the connection; builds() of another process names its pid.
         $builder = eventually('a builder', function () use ($sandbox, $askers): ?Process {
-            $told = $sandbox->php('report("builds", Pillion\Velox\builds());')->receive('builds');
-            $alive = array_filter($askers, fn (Process $asker): bool => $asker->pid === ($told[0]['pid'] ?? 0) && !$asker->hasEnded());
+            $builds = $sandbox->php('report("builds", Pillion\Velox\builds());')->receive('builds');
+            $alive = array_filter($askers, fn (Process $asker): bool => $asker->pid === ($builds[0]['pid'] ?? 0) && !$asker->hasEnded());
 
             return array_values($alive)[0] ?? null;
         });
@@ -258,9 +258,9 @@ test('builds() of every process lists the builds of the host with their request 
     $askers = array_map(fn (string $id): Process => $sandbox->php("Pillion\\Velox\\build(configuration('a', ['request_id' => '{$id}']))->wait(20);"), $ids);
     $velox->awaitInFlight(1);
     $seen = eventually('builds() lists both request ids', function () use ($sandbox): ?array {
-        $told = $sandbox->php('report("builds", Pillion\Velox\builds());')->receive('builds');
+        $builds = $sandbox->php('report("builds", Pillion\Velox\builds());')->receive('builds');
 
-        return count($told[0]['request_ids'] ?? []) === 2 && $told[0]['state'] === 'building' ? $told : null;
+        return count($builds[0]['request_ids'] ?? []) === 2 && $builds[0]['state'] === 'building' ? $builds : null;
     });
     same(1, count($seen), 'builds');
     same($ids, $seen[0]['request_ids']);

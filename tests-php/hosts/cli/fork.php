@@ -15,11 +15,11 @@ test('a process that forks before its first job builds, and so does the child', 
         report('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
         report('exit', reap($child));
         PHP);
-    $said = $program->receiveAll();
-    same([0], $said['exit']);
+    $reports = $program->receiveAll();
+    same([0], $reports['exit']);
     same(0, $program->wait());
-    same(true, $said['child'][0]['good'] ?? $said['child']);
-    same(true, $said['parent'][0]['good'] ?? $said['parent']);
+    same(true, $reports['child'][0]['good'] ?? $reports['child']);
+    same(true, $reports['parent'][0]['good'] ?? $reports['parent']);
     same(2, $velox->counter('builds_started'));
 });
 
@@ -38,15 +38,15 @@ test('a child of a process that has built can build, and so can its parent', fun
         report('exit', reap($child));
         report('after', outcome(fn () => Pillion\Velox\build(configuration('after'))->wait(20)));
         PHP);
-    $said = $program->receiveAll();
-    same([0], $said['exit']);
+    $reports = $program->receiveAll();
+    same([0], $reports['exit']);
     same(0, $program->wait());
     foreach (['before', 'child', 'parent', 'after', 'found'] as $word) {
-        same(true, $said[$word][0]['good'] ?? $said[$word], $word);
+        same(true, $reports[$word][0]['good'] ?? $reports[$word], $word);
     }
-    same('HIT', $said['found'][0]['status']);
+    same('HIT', $reports['found'][0]['status']);
     // Results from before the fork stay readable.
-    same(['done', $said['before'][0]['sha256']], [$said['inherited'][0][0], $said['inherited'][0][1]['sha256'] ?? $said['inherited']]);
+    same(['done', $reports['before'][0]['sha256']], [$reports['inherited'][0][0], $reports['inherited'][0][1]['sha256'] ?? $reports['inherited']]);
     same(4, $velox->counter('builds_started'));
 });
 
@@ -63,9 +63,9 @@ test('a child of a child builds', function (Sandbox $sandbox): void {
         });
         report('exit', reap($child));
         PHP);
-    $said = $program->receiveAll();
-    same([0], $said['exit']);
-    same([true, true, true, true], array_column([...$said['first'], ...$said['second'], ...$said['third']], 'good'));
+    $reports = $program->receiveAll();
+    same([0], $reports['exit']);
+    same([true, true, true, true], array_column([...$reports['first'], ...$reports['second'], ...$reports['third']], 'good'));
 });
 
 test('a fork during a build leaves the build to the parent; the child can build too', function (Sandbox $sandbox): void {
@@ -86,16 +86,16 @@ test('a fork during a build leaves the build to the parent; the child can build 
         report('exit', reap($child));
         report('parent', outcome(fn () => $build->wait(20)));
         PHP);
-    $said = $program->receiveAll();
-    same([0], $said['exit']);
+    $reports = $program->receiveAll();
+    same([0], $reports['exit']);
     same(0, $program->wait());
-    same([false], $said['done']);
-    same('Pillion\StateException', $said['wait'][0]['class'] ?? $said['wait']);
-    same('Pillion\StateException', $said['select'][0]['class'] ?? $said['select']);
-    same([false], $said['cancel'], "the child's cancel()");
-    same([0], $said['completed']);
-    same(true, $said['child'][0]['good'] ?? $said['child']);
-    same(true, $said['parent'][0]['good'] ?? $said['parent']);
+    same([false], $reports['done']);
+    same('Pillion\StateException', $reports['wait'][0]['class'] ?? $reports['wait']);
+    same('Pillion\StateException', $reports['select'][0]['class'] ?? $reports['select']);
+    same([false], $reports['cancel'], "the child's cancel()");
+    same([0], $reports['completed']);
+    same(true, $reports['child'][0]['good'] ?? $reports['child']);
+    same(true, $reports['parent'][0]['good'] ?? $reports['parent']);
     same(2, $velox->counter('builds_started'));
     same(0, $velox->counter('builds_cancelled'));
 });
@@ -110,9 +110,9 @@ test('a child that requests the build of its parent joins that build', function 
         report('sha256', outcome(fn () => $build->wait(20)->sha256));
         report('exit', reap($child));
         PHP);
-    $said = $program->receiveAll();
-    same([0], $said['exit']);
-    same(1, count(array_unique(array_map(show(...), $said['sha256']))), 'different results: ' . show($said));
+    $reports = $program->receiveAll();
+    same([0], $reports['exit']);
+    same(1, count(array_unique(array_map(show(...), $reports['sha256']))), 'different results: ' . show($reports));
     same(1, $velox->counter('build_requests'));
 });
 
@@ -180,12 +180,12 @@ test('a notifier opened before a fork wakes each process for its own jobs only',
         report('parent again', [$wakes($notifier, 0.1), count(Pillion\completed())]);
         report('exit', reap($child));
         PHP);
-    $said = $program->receiveAll();
-    same([0], $said['exit'] ?? $said);
-    same([true, true, 'done'], $said['child'][0]);
-    same([false, 0], $said['child again'][0]);
-    same([false, true, true, 'done'], $said['parent'][0]);
-    same([false, 0], $said['parent again'][0]);
+    $reports = $program->receiveAll();
+    same([0], $reports['exit'] ?? $reports);
+    same([true, true, 'done'], $reports['child'][0]);
+    same([false, 0], $reports['child again'][0]);
+    same([false, true, true, 'done'], $reports['parent'][0]);
+    same([false, 0], $reports['parent again'][0]);
 });
 
 test('fifty children in a row work, with jobs under way and a log file', function (Sandbox $sandbox): void {
@@ -206,10 +206,10 @@ test('fifty children in a row work, with jobs under way and a log file', functio
         report('children', array_count_values(array_map(reap(...), $children)));
         report('jobs', array_count_values(array_map(fn ($job) => $job->wait(60)->verify() ? 'good' : 'bad', $jobs)));
         PHP, ini: ['pillion.log' => $log, 'pillion.log_level' => 'debug', 'pillion.log_format' => 'json']);
-    $said = $program->receiveAll(120);
+    $reports = $program->receiveAll(120);
     same(0, $program->wait());
-    same([['0' => 50]], $said['children']);
-    same([['good' => 50]], $said['jobs']);
+    same([['0' => 50]], $reports['children']);
+    same([['good' => 50]], $reports['jobs']);
     $lines = file($log, FILE_IGNORE_NEW_LINES);
     is_true(count($lines) > 100, 'only ' . count($lines) . ' lines in the log');
     foreach ($lines as $line) {
@@ -229,10 +229,10 @@ test('a signal handler that forks leaves the wait to the parent; the child gets 
         report($child === 0 ? 'child' : 'parent', $outcome);
         $child === 0 || report('exit', reap($child));
         PHP);
-    $said = $program->receiveAll();
-    same(true, $said['parent'][0]['good'] ?? $said);
-    same('Pillion\StateException', $said['child'][0]['class'] ?? $said);
-    same([0], $said['exit']);
+    $reports = $program->receiveAll();
+    same(true, $reports['parent'][0]['good'] ?? $reports);
+    same('Pillion\StateException', $reports['child'][0]['class'] ?? $reports);
+    same([0], $reports['exit']);
 });
 
 test('a program started by PHP inherits none of our descriptors', function (Sandbox $sandbox): void {
@@ -252,6 +252,6 @@ test('a program started by PHP inherits none of our descriptors', function (Sand
         report('meanwhile', $inherited());
         $build->wait(20);
         PHP);
-    $said = $program->receiveAll();
-    same($said['before'], $said['meanwhile']);
+    $reports = $program->receiveAll();
+    same($reports['before'], $reports['meanwhile']);
 });

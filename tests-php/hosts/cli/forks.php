@@ -86,10 +86,10 @@ foreach (['file' => null, 'php' => 'php'] as $kind => $target) {
                     'pillion.log' => $target ?? $log, 'pillion.log_level' => 'trace', 'pillion.log_format' => 'json',
                     'log_errors' => '1', 'error_log' => $target === null ? '/dev/null' : $log,
                 ]);
-            $said = $program->receiveAll(180);
-            same([[0 => FORKS]], $said['exits'] ?? $said, 'exit codes of the children');
-            same(true, $said['parent'][0]['good'] ?? null, show($said));
-            same([[]], $said['wrong']);
+            $reports = $program->receiveAll(180);
+            same([[0 => FORKS]], $reports['exits'] ?? $reports, 'exit codes of the children');
+            same(true, $reports['parent'][0]['good'] ?? null, show($reports));
+            same([[]], $reports['wrong']);
             same(0, $program->wait());
             if ($target === null) {
                 foreach (file($log, FILE_IGNORE_NEW_LINES) as $line) {

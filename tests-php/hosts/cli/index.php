@@ -107,9 +107,9 @@ test('writers killed at any instant leave an index that agrees with the disk', f
     is_true($kills >= 15, "only {$kills} writers were killed");
     foreach ($readers as $reader) {
         $reader->writeLine();
-        $told = $reader->receiveAll();
-        same(null, $told['wrong'] ?? null, 'wrong bytes');
-        is_true($told['read'][0] > 100, 'a reader has read little: ' . show($told));
+        $reports = $reader->receiveAll();
+        same(null, $reports['wrong'] ?? null, 'wrong bytes');
+        is_true($reports['read'][0] > 100, 'a reader has read little: ' . show($reports));
         same(0, $reader->wait());
     }
     // The first writer repairs the state that the last killed one left.

@@ -193,7 +193,7 @@ test('a build without a free descriptor fails with an exception, and works later
 
 /** Closes all three before or after its first job, and writes the outcome of its envelopes and its build to a file. */
 const CLOSED = <<<'PHP'
-    [, $when, $told, $first, $second] = $argv;
+    [, $when, $outcomeFile, $first, $second] = $argv;
     $event = fn (int $id): string => sprintf("{\"event_id\":\"%032x\"}\n{\"type\":\"event\"}\n{\"message\":\"x\"}", $id);
     if ($when === 'late') {
         Pillion\Sentry\send($event(1), $first);
@@ -209,7 +209,7 @@ const CLOSED = <<<'PHP'
     $built = outcome(fn () => Pillion\Velox\build(configuration())->wait(20));
     echo "output of the application\n";
     $standard = array_map(fn (int $number): string|false => @readlink("/proc/self/fd/{$number}"), [0, 1, 2]);
-    file_put_contents($told, json_encode([$sent, $built['good'] ?? $built, $standard, count(Pillion\status()['host']['workers'])]));
+    file_put_contents($outcomeFile, json_encode([$sent, $built['good'] ?? $built, $standard, count(Pillion\status()['host']['workers'])]));
     PHP;
 
 test('descriptors closed by a daemon are not reused for a file or a connection', function (Sandbox $sandbox): void {

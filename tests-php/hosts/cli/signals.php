@@ -18,10 +18,10 @@ test('a handler runs while PHP waits, and the wait continues', function (Sandbox
         report('artifact', outcome(fn () => $build->wait(20)));
         pcntl_alarm(0);
         PHP);
-    $said = $program->receiveAll();
-    is_true(count($said['handled'] ?? []) >= 2, 'handlers: ' . show($said));
-    same(false, $said['handled'][0]);
-    same(true, $said['artifact'][0]['good'] ?? $said);
+    $reports = $program->receiveAll();
+    is_true(count($reports['handled'] ?? []) >= 2, 'handlers: ' . show($reports));
+    same(false, $reports['handled'][0]);
+    same(true, $reports['artifact'][0]['good'] ?? $reports);
 });
 
 test('an exception from a handler ends the wait and not the build', function (Sandbox $sandbox): void {
@@ -39,11 +39,11 @@ test('an exception from a handler ends the wait and not the build', function (Sa
         report('select', outcome(fn () => Pillion\select([$build], 20)));
         report('artifact', outcome(fn () => $build->wait(20)));
         PHP);
-    $said = $program->receiveAll();
-    same(['class' => 'DomainException', 'message' => 'enough'], $said['wait'][0]);
-    is_true($said['seconds'][0] < 2.3, 'the exception came late');
-    same(['class' => 'DomainException', 'message' => 'enough'], $said['select'][0]);
-    same(true, $said['artifact'][0]['good'] ?? $said['artifact']);
+    $reports = $program->receiveAll();
+    same(['class' => 'DomainException', 'message' => 'enough'], $reports['wait'][0]);
+    is_true($reports['seconds'][0] < 2.3, 'the exception came late');
+    same(['class' => 'DomainException', 'message' => 'enough'], $reports['select'][0]);
+    same(true, $reports['artifact'][0]['good'] ?? $reports['artifact']);
     same(1, $velox->counter('build_requests'));
 });
 

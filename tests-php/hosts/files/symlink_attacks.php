@@ -104,16 +104,16 @@ foreach (array_keys($kinds) as $which => $kind) {
             remove_tree($place);
             $make($place, $outside);
             $process = $sandbox->php(USER, ['known', $binary]);
-            $said = $process->receiveAll(60);
+            $reports = $process->receiveAll(60);
             same(0, $process->wait(), $place);
             $ended++;
-            same(['built', 'found', 'forced', 'put', 'cleaned', 'forgotten', 'builds', 'status'], array_keys($said), $place);
+            same(['built', 'found', 'forced', 'put', 'cleaned', 'forgotten', 'builds', 'status'], array_keys($reports), $place);
             foreach (['built', 'forced', 'put'] as $what) {
-                $outcome = $said[$what][0];
+                $outcome = $reports[$what][0];
                 is_true(($outcome['good'] ?? null) === true || str_starts_with($outcome['class'] ?? '', 'Pillion\\'), "{$what} with {$place}: " . show($outcome));
             }
-            is_true(($said['cleaned'][0]['class'] ?? null) !== 'Pillion\TimeoutException', "a cleaning without end with {$place}");
-            $found = $said['found'][0];
+            is_true(($reports['cleaned'][0]['class'] ?? null) !== 'Pillion\TimeoutException', "a cleaning without end with {$place}");
+            $found = $reports['found'][0];
             is_true($found === null || ($found['good'] ?? null) === true || isset($found['class']), "found with {$place}: " . show($found));
             same($before, fingerprint($outside), "outside, with {$place}");
             remove_tree($place);
@@ -124,8 +124,8 @@ foreach (array_keys($kinds) as $which => $kind) {
             }
         }
         is_true($ended * $every > 18, "places: {$ended}");
-        $said = $sandbox->php(USER, ['known', $binary])->receiveAll();
-        same(true, $said['built'][0]['good'] ?? $said);
+        $reports = $sandbox->php(USER, ['known', $binary])->receiveAll();
+        same(true, $reports['built'][0]['good'] ?? $reports);
         remove_tree("{$copy}-run_dir");
     });
 }

@@ -56,11 +56,11 @@ test('the master stays clean while its children are replaced', function (Sandbox
 foreach (['the preload user' => false, 'the master' => true] as $process => $asUser) {
     test("a preload script may read status, and can start nothing: run by {$process}", function (Sandbox $sandbox) use ($asUser): void {
         $sandbox->velox();
-        $told = $sandbox->directory . '/preload/told.json';
-        mkdir(dirname($told));
-        Fpm::user() === null || chown(dirname($told), Fpm::user());
+        $results = $sandbox->directory . '/preload/results.json';
+        mkdir(dirname($results));
+        Fpm::user() === null || chown(dirname($results), Fpm::user());
         file_put_contents($sandbox->directory . '/preload.php', '<?php require "' . $sandbox->directory . '/fpm/program.php";' . <<<'PHP'
-            file_put_contents(__DIR__ . '/preload/told.json', json_encode([
+            file_put_contents(__DIR__ . '/preload/results.json', json_encode([
                 'find' => outcome(fn () => Pillion\Velox\find(configuration('one'))),
                 'key' => strlen(Pillion\Velox\key(configuration('one'))),
                 'build' => outcome(fn () => Pillion\Velox\build(configuration('one'))),
@@ -77,10 +77,10 @@ foreach (['the preload user' => false, 'the master' => true] as $process => $asU
             ...$opcache, '-d', "opcache.preload={$sandbox->directory}/preload.php",
             ...($user === null || $asUser ? [] : ['-d', "opcache.preload_user={$user}"]),
         ], asUser: $asUser);
-        $said = json_decode(file_get_contents($told), true);
-        same([null, 16], [$said['find'], $said['key']]);
+        $found = json_decode(file_get_contents($results), true);
+        same([null, 16], [$found['find'], $found['key']]);
         foreach (['build', 'put', 'clean'] as $job) {
-            same('Pillion\StateException', $said[$job]['class'] ?? null, "{$job}: " . show($said[$job]));
+            same('Pillion\StateException', $found[$job]['class'] ?? null, "{$job}: " . show($found[$job]));
         }
         $answers = array_map(Http::decode(...), $host->many(array_fill(0, 12, ['build', ['name' => 'one']]), 3));
         same(array_fill(0, 12, true), array_column(array_column($answers, 'answer'), 'good'));

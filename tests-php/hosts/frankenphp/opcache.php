@@ -17,10 +17,10 @@ define('RESETS', (int) (getenv('ROUNDS') ?: 15));
 test('a preload script can start nothing at each start of PHP; threads build later', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(0.1);
-    $told = "{$sandbox->directory}/told";
-    touch($told);
+    $results = "{$sandbox->directory}/results";
+    touch($results);
     file_put_contents("{$sandbox->directory}/preload.php", '<?php require_once "' . dirname(__DIR__) . '/program.php";' . <<<'PHP'
-        file_put_contents(__DIR__ . '/told', json_encode([
+        file_put_contents(__DIR__ . '/results', json_encode([
             'preloading' => true,
             'find' => outcome(fn () => Pillion\Velox\find(configuration('one'))),
             'build' => outcome(fn () => Pillion\Velox\build(configuration('one')))['class'] ?? null,
@@ -39,12 +39,12 @@ test('a preload script can start nothing at each start of PHP; threads build lat
         $restarts > 0 && $host->restart();
     }
     $host->ask('hello');
-    $said = array_map(fn (string $line): array => json_decode($line, true), file($told));
+    $found = array_map(fn (string $line): array => json_decode($line, true), file($results));
     $starts = $restarts + 1;
-    same($starts, count($said), 'starts');
+    same($starts, count($found), 'starts');
     $refused = 'Pillion\StateException';
-    same(array_fill(0, $starts, ['preloading' => true, 'find' => null, 'build' => $refused, 'put' => $refused]), array_map(fn (array $one): array => array_slice($one, 0, 4), $said));
-    same(array_fill(0, $starts, false), array_column($said, 'status'));
+    same(array_fill(0, $starts, ['preloading' => true, 'find' => null, 'build' => $refused, 'put' => $refused]), array_map(fn (array $one): array => array_slice($one, 0, 4), $found));
+    same(array_fill(0, $starts, false), array_column($found, 'status'));
     $restarts > 0 && same([], our_threads($host->pid), 'threads of a PHP that was just started');
 });
 

@@ -61,13 +61,13 @@ final class Served
 
     private function upload(Request $request): string
     {
-        $told = static function (mixed $file) use (&$told): mixed {
+        $describe = static function (mixed $file) use (&$describe): mixed {
             return $file instanceof Upload
                 ? [$file->name, $file->type, $file->size, $file->error, $file->path === '' ? null : md5_file($file->path)]
-                : array_map($told, $file);
+                : array_map($describe, $file);
         };
         $moved = ini_get('pillion.state_dir') . '/moved';
-        $answer = ['files' => array_map($told, $request->uploads), 'fields' => $request->parsedBody];
+        $answer = ['files' => array_map($describe, $request->uploads), 'fields' => $request->parsedBody];
         isset($request->uploads['move']) && $request->uploads['move']->moveTo($moved);
 
         return json_encode($answer, JSON_THROW_ON_ERROR);

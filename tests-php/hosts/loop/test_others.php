@@ -95,26 +95,26 @@ test('php-fpm and the command line: a loop is one request', function (Sandbox $s
 });
 
 test('CADDY_WORKER_MODE changes the reported mode, and never how a script is served', function (Sandbox $sandbox): void {
-    $told = static fn (array $status): array => [$status['mode'], $status['worker_mode']];
+    $mode = static fn (array $status): array => [$status['mode'], $status['worker_mode']];
     try {
         putenv('CADDY_WORKER_MODE=false');
         $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/endings.php', 'threads' => 1]);
         foreach (range(1, 3) as $_) {
-            same(['frankenphp', false], $told($host->ask('status')));
+            same(['frankenphp', false], $mode($host->ask('status')));
         }
         is_true($host->ask('status')['thread_requests'] >= 4, 'one loop serves them');
-        same(['cli', false], $told(looping($sandbox->sibling(), ['script' => 'endings.php'])->ask('status')));
+        same(['cli', false], $mode(looping($sandbox->sibling(), ['script' => 'endings.php'])->ask('status')));
         putenv('CADDY_WORKER_MODE=true');
         // Without a worker: the script is the request, although it calls loop().
         $classic = $sandbox->sibling();
         $host = new FrankenPhp($classic, ['script' => __DIR__ . '/endings.php', 'threads' => 1, 'classic' => true], name: 'classic');
         foreach (range(1, 3) as $_) {
-            same(['frankenphp-worker', true], $told($host->ask('status')));
+            same(['frankenphp-worker', true], $mode($host->ask('status')));
         }
         same([[1, 1]], array_values(array_unique(loops_ended($classic), SORT_REGULAR)));
         $php = $sandbox->start('php', [...$sandbox->phpCommand(), __DIR__ . '/endings.php', 'status']);
         $php->wait();
-        same(['cli', true], $told(json_decode($php->output(), true)));
+        same(['cli', true], $mode(json_decode($php->output(), true)));
     } finally {
         putenv('CADDY_WORKER_MODE');
     }
@@ -130,7 +130,7 @@ test('leaks in a loop are named, and the loop itself leaves nothing behind', fun
         foreach (range(1, 10) as $_) {
             $host->ask('leak');
         }
-        $told = implode("\n", $host->ask('clean'));
-        is_true(str_contains($told, 'Basket::$items: array 1 → 10 elements'), $told);
+        $leaks = implode("\n", $host->ask('clean'));
+        is_true(str_contains($leaks, 'Basket::$items: array 1 → 10 elements'), $leaks);
     }
 });

@@ -35,11 +35,11 @@ test('workers that end by themselves or by a signal lose no request with PSR-7 e
 });
 
 test('missing packages are named', function (Sandbox $sandbox): void {
-    foreach (['' => 'composer require pillion/bridge', 'final class Found {} class_alias(Found::class, "Spiral\\\\RoadRunner\\\\Http\\\\PSR7Worker");' => 'composer require nyholm/psr7'] as $code => $told) {
+    foreach (['' => 'composer require pillion/bridge', 'final class Found {} class_alias(Found::class, "Spiral\\\\RoadRunner\\\\Http\\\\PSR7Worker");' => 'composer require nyholm/psr7'] as $code => $message) {
         file_put_contents("{$sandbox->directory}/script.php", "<?php {$code} Pillion\\Worker\\loop(fn () => null);");
         $php = $sandbox->start('php', [...$sandbox->phpCommand(), "{$sandbox->directory}/script.php"], ['RR_MODE' => 'http', 'RR_RELAY' => 'pipes']);
         same(255, $php->wait(30));
-        is_true(str_contains($php->errors(), $told), $php->errors());
+        is_true(str_contains($php->errors(), $message), $php->errors());
     }
     $php = $sandbox->start('php', [...$sandbox->phpCommand(), "{$sandbox->directory}/script.php"], ['RR_MODE' => 'jobs']);
     same(255, $php->wait(30));

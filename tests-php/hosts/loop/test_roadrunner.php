@@ -57,9 +57,9 @@ test('a request arrives whole: headers, cookies, query, form, raw body, files', 
     $answer = $request(fetch($host->url('upload'), [CURLOPT_POSTFIELDS => [
         'one' => $upload('one.txt'), 'more[x]' => $upload('two.txt'), 'more[name]' => $upload('three.txt'), 'move' => $upload('four.txt'), 'field' => 'value',
     ]]));
-    $told = static fn (string $name): array => [$name, 'text/x-mine', 300_000, 0, md5($text)];
+    $uploaded = static fn (string $name): array => [$name, 'text/x-mine', 300_000, 0, md5($text)];
     ksort($answer['files']);
-    same(['more' => ['name' => $told('three.txt'), 'x' => $told('two.txt')], 'move' => $told('four.txt'), 'one' => $told('one.txt')], $answer['files']);
+    same(['more' => ['name' => $uploaded('three.txt'), 'x' => $uploaded('two.txt')], 'move' => $uploaded('four.txt'), 'one' => $uploaded('one.txt')], $answer['files']);
     same(['field' => 'value'], $answer['fields']);
     same(md5($text), md5_file($sandbox->setting('state_dir') . '/moved'));
 });

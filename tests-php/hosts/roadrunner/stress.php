@@ -45,8 +45,8 @@ function judged(array $answers): array
 /** RoadRunner's messages about a worker that wrote anything but frames. */
 function wire_is_clean(RoadRunner $host): void
 {
-    $said = $host->process->errors() . $host->process->output();
-    same(0, preg_match('/validation failed|CRC|unexpected frame|invalid header|panic/i', $said, $found), show($found));
+    $output = $host->process->errors() . $host->process->output();
+    same(0, preg_match('/validation failed|CRC|unexpected frame|invalid header|panic/i', $output, $found), show($found));
 }
 
 /** Both workers serve, no work is under way, and after the end nothing is locked. */

@@ -32,8 +32,8 @@ test('a wire of standard input and output stays clean with all log output enable
     }
     $outcomes = array_map(fn (array $answer): mixed => Http::decode($answer)['answer'], Http::many($urls, 4, 60));
     is_true(count(array_filter($outcomes, fn (mixed $outcome): bool => ($outcome['good'] ?? false) === true)) > 50, 'few builds are good');
-    $said = $host->process->errors() . $host->process->output();
-    same(0, preg_match('/validation failed|CRC|unexpected|broken pipe/i', $said, $found), show($found));
+    $output = $host->process->errors() . $host->process->output();
+    same(0, preg_match('/validation failed|CRC|unexpected|broken pipe/i', $output, $found), show($found));
 });
 
 test('a worker with lookups only has no thread of ours', function (Sandbox $sandbox): void {

@@ -156,17 +156,17 @@ test('close() does not wait; close(2) waits for sent events, for two seconds at 
     $sandbox->set('sentry_transport_timeout', '60s');
     $process = bridge($sandbox, $sentry, <<<'PHP'
         $client = client(['transport' => new Transport()]);
-        $told = static function (?int $seconds) use ($client): array {
+        $closing = static function (?int $seconds) use ($client): array {
             $began = microtime(true);
 
             return [(string) $client->flush($seconds)->getStatus(), microtime(true) - $began];
         };
         ids($client, 3);
-        report('done', $told(30));
+        report('done', $closing(30));
         ready();
         ids($client, 3);
-        report('none', $told(null));
-        report('some', $told(2));
+        report('none', $closing(null));
+        report('some', $closing(2));
         ready();
         PHP);
     same('SUCCESS', $process->receive('done', 60)[0]);

@@ -36,8 +36,8 @@ test('the program shows waiting envelopes, and sends those of dead processes', f
     is_true(preg_match('~^queued +20 envelopes, ~m', $output) === 1, $output);
     is_true(preg_match('~^enabled +yes$~m', $output) === 1, $output);
     [$code, $output] = pillion($sandbox, 'status', '--json');
-    $told = json_decode($output, true, 512, JSON_THROW_ON_ERROR);
-    same([20, 20], [$told['status']['queue']['queue_length'], $told['metrics']['events_accepted']]);
+    $report = json_decode($output, true, 512, JSON_THROW_ON_ERROR);
+    same([20, 20], [$report['status']['queue']['queue_length'], $report['metrics']['events_accepted']]);
     [$code, $output, $errors] = pillion($sandbox, 'flush', '--timeout', '60s');
     same([0, "20 envelopes of dead processes sent\n"], [$code, $output], $errors);
     same(20, count($sentry->events()));

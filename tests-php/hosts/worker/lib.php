@@ -105,8 +105,8 @@ function ended(Sandbox $sandbox): array
 {
     $ids = [];
     foreach (file($sandbox->setting('state_dir') . '/log') as $line) {
-        $told = json_decode($line, true);
-        ($told['event'] ?? null) === 'request handled' && $ids[] = $told['request_id'];
+        $entry = json_decode($line, true);
+        ($entry['event'] ?? null) === 'request handled' && $ids[] = $entry['request_id'];
     }
     sort($ids);
 

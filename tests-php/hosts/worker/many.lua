@@ -19,7 +19,7 @@ end
 
 function response(status)
     answered = answered + 1
-    -- 200, 302 and 500 are how requests end here; a server that has no worker says 502 or 503.
+    -- 200, 302 and 500 are how requests end here; a server without a worker answers 502 or 503.
     if status ~= 200 and status ~= 302 and status ~= 500 then
         failed = failed + 1
     end

@@ -127,9 +127,9 @@ test('state left by requests is logged, and reset if configured, on each thread'
     $status = $host->ask('status');
     same(['ini' => 200, 'handlers' => 200, 'timezone' => 200, 'wrappers' => 200, 'session' => 0], array_slice($status['left_behind'], 0, 5));
     same(800, $status['left_behind']['put_back']);
-    $told = array_filter(array_map(fn (string $line): ?array => json_decode($line, true), file($sandbox->setting('log'))), fn (?array $line): bool => ($line['event'] ?? null) === 'left behind');
-    same(['ini' => 1, 'handlers' => 1, 'timezone' => 1], array_intersect_key(array_count_values(array_column($told, 'kind')), ['ini' => 0, 'handlers' => 0, 'timezone' => 0]), 'logged once for all threads');
-    is_true(count($told) <= 256, 'lines: ' . count($told));
+    $entries = array_filter(array_map(fn (string $line): ?array => json_decode($line, true), file($sandbox->setting('log'))), fn (?array $line): bool => ($line['event'] ?? null) === 'left behind');
+    same(['ini' => 1, 'handlers' => 1, 'timezone' => 1], array_intersect_key(array_count_values(array_column($entries, 'kind')), ['ini' => 0, 'handlers' => 0, 'timezone' => 0]), 'logged once for all threads');
+    is_true(count($entries) <= 256, 'lines: ' . count($entries));
 });
 
 test('added and ended threads, preloading, opcache_reset(): as many ends as beginnings', function (Sandbox $sandbox): void {

@@ -22,19 +22,19 @@ test('a clean application leaks nothing in 1,000 requests on two threads', funct
     same(201, Http::post($host->url('notes'), 'text=milk', 'application/x-www-form-urlencoded')['status']);
     $paths = [$host->url(''), $host->url('notes/1'), $host->url('notes/99'), $host->url('nowhere'), $host->url('login/ann', session: 'ann'), $host->url('', session: 'ann')];
     $ask = static function (int $rounds) use ($paths): array {
-        $told = [];
+        $leaksByThread = [];
         foreach (Http::many(array_merge(...array_fill(0, $rounds, $paths)), 4) as $answer) {
             ['thread' => $thread, 'leaks' => $leaks] = json_decode($answer['body'], true, flags: JSON_THROW_ON_ERROR);
-            $told[$thread] = [...$told[$thread] ?? [], ...array_column($leaks, 'message')];
+            $leaksByThread[$thread] = [...$leaksByThread[$thread] ?? [], ...array_column($leaks, 'message')];
         }
 
-        return $told;
+        return $leaksByThread;
     };
     // Each thread serves each page.
     $ask(20);
-    $told = $ask(intdiv(1000, count($paths)) + 1);
-    same(2, count($told), 'threads');
-    same([], array_merge(...array_values($told)), 'leaks');
+    $leaksByThread = $ask(intdiv(1000, count($paths)) + 1);
+    same(2, count($leaksByThread), 'threads');
+    same([], array_merge(...array_values($leaksByThread)), 'leaks');
     $status = $host->ask('status');
     // If PHP's collector has not run often enough, the result is not known yet.
     $trend = $status['trend'] ?? ['bytes' => 0, 'requests' => 0];

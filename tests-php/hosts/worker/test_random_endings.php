@@ -26,9 +26,9 @@ function ask_many(Sandbox $sandbox, FrankenPhp $host, int $count, int $seed): vo
         ['REQUESTS' => (string) $count, 'SEED' => (string) $seed, 'ENDINGS' => implode(' ', $endings)],
     );
     same(0, $wrk->wait(60 + $count / 50), 'wrk');
-    $told = json_decode(implode(preg_grep('/^\{"answered"/', explode("\n", $wrk->output()))), true, flags: JSON_THROW_ON_ERROR);
-    is_true($told['answered'] >= $count, 'few answers: ' . show($told));
-    same([0, 0], [$told['failed'], $told['errors']], 'answers without a worker, connections without an answer');
+    $summary = json_decode(implode(preg_grep('/^\{"answered"/', explode("\n", $wrk->output()))), true, flags: JSON_THROW_ON_ERROR);
+    is_true($summary['answered'] >= $count, 'few answers: ' . show($summary));
+    same([0, 0], [$summary['failed'], $summary['errors']], 'answers without a worker, connections without an answer');
 }
 
 test(sprintf('%s requests of a random mix: as many ends as beginnings, exact hooks, no leak', number_format(REQUESTS)), function (Sandbox $sandbox): void {
@@ -42,7 +42,7 @@ test(sprintf('%s requests of a random mix: as many ends as beginnings, exact hoo
         return @filesize($sandbox->setting('state_dir') . '/' . $file) ?: 0;
     };
     $began = microtime(true);
-    $looks = [];
+    $samples = [];
     for ($part = 1; $part <= 10; $part++) {
         ask_many($sandbox, $host, intdiv(REQUESTS, 10), SEED * 10 + $part);
         $status = eventually('all requests have ended', function () use ($host): ?array {
@@ -51,9 +51,9 @@ test(sprintf('%s requests of a random mix: as many ends as beginnings, exact hoo
             // The status request itself is under way.
             return $status['requests'] === $status['requests_begun'] ? $status : null;
         });
-        $looks[] = ['requests' => $status['requests'], 'KiB' => own_memory($host->pid), 'heap' => $host->ask('heap')];
+        $samples[] = ['requests' => $status['requests'], 'KiB' => own_memory($host->pid), 'heap' => $host->ask('heap')];
     }
-    note(sprintf('%s requests in %.0f s: %s', number_format($bytes('begun')), microtime(true) - $began, show($looks)));
+    note(sprintf('%s requests in %.0f s: %s', number_format($bytes('begun')), microtime(true) - $began, show($samples)));
     // The status request has begun for the application, and has not yet ended for Pillion.
     $status = $host->ask('status');
     same($bytes('begun') - 1, $status['requests'], 'requests that the application has seen begin, and those that have ended');
@@ -67,7 +67,7 @@ test(sprintf('%s requests of a random mix: as many ends as beginnings, exact hoo
     eventually('hooks recorded by the application', fn (): bool => $bytes('begun') - $skipped === $bytes('reset'));
     same([0, 0], [$status['restarts'], $status['left_behind']['session']], 'restarts, sessions');
     // The second half holds no more memory than the first one did. Go's collector and malloc free some of it late.
-    [$first, $second] = array_chunk($looks, 5);
-    is_true(max(array_column($second, 'KiB')) <= max(array_column($first, 'KiB')) + 16_384, 'KiB of the process: ' . show($looks));
-    is_true(max(array_column($second, 'heap')) <= max(array_column($first, 'heap')) + 65_536, "bytes of Pillion's: " . show($looks));
+    [$first, $second] = array_chunk($samples, 5);
+    is_true(max(array_column($second, 'KiB')) <= max(array_column($first, 'KiB')) + 16_384, 'KiB of the process: ' . show($samples));
+    is_true(max(array_column($second, 'heap')) <= max(array_column($first, 'heap')) + 65_536, "bytes of Pillion's: " . show($samples));
 });
