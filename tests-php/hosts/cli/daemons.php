@@ -54,7 +54,7 @@ test('a daemon made by two forks builds, after both parents have ended', functio
 });
 
 foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);'] as $how => $end) {
-    test("a child whose parent {$how} during a build finishes its own and the parent's", function (Sandbox $sandbox) use ($end): void {
+    test("a child finishes its own build and its parent's if that {$how} during it", function (Sandbox $sandbox) use ($end): void {
         $velox = $sandbox->velox();
         // The parent does not see the end of its first build; later builds are short.
         $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 1000]]]);
@@ -108,7 +108,7 @@ test('a child that executes another program inherits none of our descriptors', f
     $sandbox->isLeftClean();
 });
 
-test('a program executed by a child does not keep the locks of a killed parent', function (Sandbox $sandbox): void {
+test('a program executed by a child does not hold the locks of a killed parent', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
     $program = $sandbox->php(UNDER_WAY . <<<'PHP'
@@ -120,6 +120,6 @@ test('a program executed by a child does not keep the locks of a killed parent',
     same(-SIGKILL, $program->wait());
     $other = $sandbox->php("report('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
     same(true, $other->receive('outcome')['good'] ?? null);
-    is_true(is_alive($child), 'the program was to run meanwhile');
+    is_true(is_alive($child), 'the program is not alive');
     same(2, $velox->counter('build_requests'));
 });

@@ -152,7 +152,7 @@ test('the locks of a dead parent are not inherited by its child', function (Sand
     $died = microtime(true);
     eventually('a second request at the server', fn (): bool => $velox->counter('build_requests') === 2, 8);
     is_true(microtime(true) - $died < 5, 'the flight was taken over late');
-    is_true(is_alive($child), 'the child was to be alive meanwhile');
+    is_true(is_alive($child), 'the child is not alive');
     $waiter->receive('asked');
     same(true, $waiter->receive('artifact')['good'] ?? null);
 });
@@ -217,7 +217,7 @@ test('fifty children in a row work, with jobs under way and a log file', functio
     }
 });
 
-test('a signal handler that forks leaves the wait to the parent; the child gets none', function (Sandbox $sandbox): void {
+test('a fork in a signal handler leaves the wait to the parent; the child gets errors', function (Sandbox $sandbox): void {
     $sandbox->velox()->delay(3);
     $program = $sandbox->php(<<<'PHP'
         pcntl_async_signals(true);

@@ -76,7 +76,7 @@ foreach ($ends as $end => $do) {
             }));
             $ended || $do($host);
             $host->process->wait(20);
-            eventually('its children are gone', fn (): bool => array_filter($workers, is_alive(...)) === []);
+            eventually('its children have ended', fn (): bool => array_filter($workers, is_alive(...)) === []);
             foreach ($counts as $what => $count) {
                 $sum[$what] += $count;
             }
@@ -188,7 +188,7 @@ test('children of a killed master finish their builds; the next master\'s join t
     $answer = $second->ask('build', name: 'one');
     same([true, 1], [$answer['answer']['good'] ?? $answer, $velox->counter('build_requests')]);
     // They serve as before, and when they end, waiting processes take over their builds.
-    is_true(in_array($builder = $first->ask('submit', name: 'two')['pid'], $orphans, true), 'an orphan was to answer');
+    is_true(in_array($builder = $first->ask('submit', name: 'two')['pid'], $orphans, true), 'no orphan has answered');
     $velox->awaitInFlight(1);
     $answer = $second->many([['build', ['name' => 'two']]], 1, 30, function () use ($orphans, $velox): void {
         static $asked = null;

@@ -24,7 +24,7 @@ test('files printed in the guide equal those of the examples', function (): void
     same($all, $names, 'files of the examples');
 });
 
-test('FrankenPHP: with a Caddyfile, sessions, limits, and a restart that loses no request', function (Sandbox $sandbox): void {
+test('FrankenPHP: a Caddyfile, sessions, limits, and a restart that loses no request', function (Sandbox $sandbox): void {
     $guide = new Guide($sandbox, 'frankenphp', 'zts');
     [$first, , , $restart] = blocks('console', 'FrankenPHP');
     $guide->run($first);

@@ -14,7 +14,7 @@ final class FakeSentry
     public function __construct(public readonly Process $process)
     {
         $line = (string) $process->line();
-        preg_match('/^listening (\S+)$/', $line, $found) || fail("fake-sentry said: {$line}");
+        preg_match('/^listening (\S+)$/', $line, $found) || fail("fake-sentry printed: {$line}");
         $this->url = "http://{$found[1]}/_control";
         $this->dsn = "http://0123456789abcdef@{$found[1]}/1";
     }

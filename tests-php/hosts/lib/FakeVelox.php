@@ -13,7 +13,7 @@ final class FakeVelox
     public function __construct(public readonly Process $process)
     {
         $line = (string) $process->line();
-        preg_match('/^listening (\S+)$/', $line, $found) || fail("fake-velox said: {$line}");
+        preg_match('/^listening (\S+)$/', $line, $found) || fail("fake-velox printed: {$line}");
         $this->url = "http://{$found[1]}";
     }
 

@@ -60,7 +60,7 @@ test('RoadRunner: each of thirty endings is one request with one end', function 
     same(['roadrunner', true, 'mine'], [$status['mode'], $status['worker_mode'], $status['request']['id']]);
 });
 
-test('the log line of a request has its id, even if no code has asked for the id', function (Sandbox $sandbox): void {
+test('the log line of a request has its id, even if no code has read the id', function (Sandbox $sandbox): void {
     foreach (['FrankenPHP', 'RoadRunner'] as $runtime) {
         $own = $sandbox->sibling();
         log_requests($own);

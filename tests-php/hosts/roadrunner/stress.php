@@ -168,7 +168,7 @@ test('the workers of a killed RoadRunner end with their builds; the next start s
             microtime(true) > $at && !$host->process->hasEnded() && $host->process->kill();
         }));
         $host->process->kill();
-        eventually('its workers are gone', fn (): bool => array_filter($workers, is_alive(...)) === [], 30);
+        eventually('its workers have ended', fn (): bool => array_filter($workers, is_alive(...)) === [], 30);
         wire_is_clean($host);
         $velox->awaitInFlight(0);
     }

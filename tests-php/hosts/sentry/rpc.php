@@ -154,7 +154,7 @@ test('all other calls go to the real connection, with its service and codec', fu
     same(['kv', true, 'Has', ['a'], null], $process->receive('prefixed'));
     same(true, $process->receive('ours'));
     same('Spiral\Goridge\RPC\Exception\ServiceException', $process->receive('unknown')['class']);
-    is_true(str_contains($process->receive('none')['message'], 'kv.Has: no RPC connection was given'), 'the exception says what is missing');
+    is_true(str_contains($process->receive('none')['message'], 'kv.Has: no RPC connection was given'), 'the exception names the missing connection');
 });
 
 test('a wrong value is reported by key, file and line; calls answer "not configured"', function (Sandbox $sandbox): void {
