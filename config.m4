@@ -1,5 +1,5 @@
-dnl Builds the extension where phpize builds extensions, and so PIE: cargo does the work and decides what is stale, make
-dnl installs. There is no C source, hence no PHP_NEW_EXTENSION; its one module stands in PHP_MODULES directly. Needs cargo
+dnl Builds the extension for phpize, and therefore for PIE: cargo builds and decides which files are stale, make
+dnl installs. There is no C source and hence no PHP_NEW_EXTENSION; PHP_MODULES lists the module directly. Needs cargo
 dnl and rustc 1.89, and libclang for ext-php-rs' bindings.
 
 PHP_ARG_ENABLE([pillion],
@@ -8,7 +8,7 @@ PHP_ARG_ENABLE([pillion],
   [yes])
 
 if test "$PHP_PILLION" != "no"; then
-  dnl Where rustup puts them, for shells whose PATH does not say so.
+  dnl The directory of rustup's binaries, for shells without it in PATH.
   AC_PATH_PROG([CARGO], [cargo], [no], [$PATH:$HOME/.cargo/bin])
   AC_PATH_PROG([RUSTC], [rustc], [no], [$PATH:$HOME/.cargo/bin])
   if test "$CARGO" = "no" || test "$RUSTC" = "no"; then

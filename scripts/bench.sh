@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Our numbers beside those of the peers, in one run: a table in Markdown on standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs some of them: find, cold_lookup, submit, scaling, find_under_writes, failover, memory, copy, requests, sentry, worker,
-# frankenphp. A missed goal is no failure.
+# Measures Pillion and its peers in one run and prints a Markdown table to standard output. `bench.sh [NAME]...` (or
+# BENCH=NAME) runs a selection: find, cold_lookup, submit, scaling, find_under_writes, failover, memory, copy, requests,
+# sentry, worker, frankenphp. A missed goal is no failure.
 #
-# The extension is built as it is released. The binaries in PILLION_SO, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX are taken where
-# they are named.
+# The extension is the release build. PILLION_SO, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX, if set, name binaries
+# to use instead of new builds.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -19,7 +19,7 @@ PILLION_FIXTURES=${PILLION_FIXTURES:-$(build pillion-fixtures)}
 PILLION_SINK=${PILLION_SINK:-$(build pillion-sink)}
 use_php nts
 
-# Beside the compiled code, so that it is a disk that is measured where a disk is meant.
+# Beside the compiled code, because /tmp may be in memory and a bench of the disk needs a disk.
 mkdir -p "$PILLION_CACHE"
 BENCH_DIR=$(mktemp -d -p "$PILLION_CACHE" bench.XXXXXX)
 BENCH_RUN_DIR=$(mktemp -d -p /dev/shm pillion-bench.XXXXXX 2>/dev/null || mktemp -d)

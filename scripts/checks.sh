@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# How stages and the tests on hosts count; sourced, after lib.sh. Ends a script: `verdict`.
+# Counting of checks, for stages and for tests on hosts; sourced, after lib.sh. The last call of a script is `verdict`.
 
 passed=0 failed=0
 
-# check NAME COMMAND...: one check, in a shell of its own, so that a function which fails half-way has failed.
-# What it printed is shown when it fails.
+# check NAME COMMAND...: one check, in its own shell, so that a function fails with its first failing command. The
+# output is shown if the check fails.
 check() {
     local name=$1 output status started=$SECONDS
     shift
-    # Not `if output=$(…)`: what runs inside of a condition runs on after a failing command.
+    # Not `if output=$(…)`: `set -e` has no effect inside a condition.
     set +e
     output=$(
         set -e
@@ -25,18 +25,19 @@ check() {
     fi
 }
 
-# add_counts PASSED FAILED: what another test runner counted.
+# add_counts PASSED FAILED: adds the counts of another test runner.
 add_counts() {
     passed=$((passed + $1)) failed=$((failed + $2))
 }
 
-# counts_in FILE: the passed and failed of a stage's last words; a stage without them has failed once.
+# counts_in FILE: passed and failed from the last line of a stage's output; a stage without that line counts as one
+# failure.
 counts_in() {
     sed -nE 's/^PILLION-STAGE passed=([0-9]+) failed=([0-9]+)$/\1 \2/p' "$1" | tail -n 1 | grep . || echo 0 1
 }
 
-# bounded SECONDS COMMAND...: at most that long; then the command and all that it started are ended. So they are too
-# when the terminal says Ctrl-C, which reaches this shell only.
+# bounded SECONDS COMMAND...: a command with a timeout, after which the command and all its children are ended. They are
+# also ended on Ctrl-C, which the terminal sends to this shell only.
 bounded() {
     local child
     timeout --kill-after=20 "$@" </dev/null &
@@ -46,8 +47,8 @@ bounded() {
     wait "$child"
 }
 
-# own_directories: Pillion's state and run directories for what is started from here on, new and empty, so that the
-# user's real ones are never touched; gone when the script ends. The second lies in memory, where it has one.
+# own_directories: new, empty state and run directories of Pillion for all later commands, so that tests never touch the
+# user's real ones; removed at the end of the script. The run directory is in memory if the machine has /dev/shm.
 own_directories() {
     forget_directories
     STATE_DIRECTORY=$(mktemp -d)

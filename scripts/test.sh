@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs the stages of `scripts/stages` one after the other, installing and building what they need, and closes with
-# one line on standard output: `N passed, N failed`. All else goes to standard error. `test.sh NAME...` (or STAGE=NAME)
-# runs some stages only: by number, by name, or by both.
+# Runs the stages of `scripts/stages` one after the other, installs and builds their needs, and ends with one line on
+# standard output: `N passed, N failed`. Other output goes to standard error. `test.sh NAME...` (or STAGE=NAME) runs
+# some stages only: by number, by name, or by both.
 #
-# A stage is an executable that prints what it likes and, at the end, `PILLION-STAGE passed=N failed=N`. One that never
-# says so, or that exits with an error though nothing failed, counts as one failure.
+# A stage is an executable with any output and, at the end, `PILLION-STAGE passed=N failed=N`. A stage without that
+# line, or with an error as its exit code and no failure, counts as one failure.
 #
-# The stage `provision` builds all that the others share. Where it fails the others do not run: each would try the same
-# download again. The cause is the last thing on the screen before the closing line.
+# The stage `provision` builds the products that the others share. If it fails the others do not run: each would try the
+# same download again. The cause is printed last, before the closing line.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/checks.sh"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Bugsink, a server that speaks Sentry's protocol and stores events, to test on. Prints a directory: `venv/bin/python`
-# runs scripts/hosts/bugsink/serve.py, `template` is its database with one project, migrated once because that takes
-# ten seconds. Kept by version and by all that it is made of. `--check FILE` only resolves the packages, with that file
-# of requirements, and prints the version of Bugsink that would be installed.
+# Installs Bugsink, a server for tests that speaks Sentry's protocol and stores events. Prints a directory:
+# `venv/bin/python` runs scripts/hosts/bugsink/serve.py, `template` is its database with one project, migrated once
+# because that takes ten seconds. Cached by version and by all inputs. `--check FILE` only resolves the packages, with
+# that file of requirements, and prints the version of Bugsink that would be installed.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -11,8 +11,8 @@ digest=$(cat "$0" "$sources/requirements.txt" "$sources/project.py" | sha256sum 
 readonly digest key=bugsink-$version-$digest
 readonly home=$PILLION_CACHE/$key
 
-# pip_install VENV REQUIREMENTS OPTIONS...: the pinned versions; where one of them is gone, those that Bugsink itself asks
-# for; where Bugsink's is gone, a later one of its branch.
+# pip_install VENV REQUIREMENTS OPTIONS...: the pinned versions; if one of them is gone, the versions that Bugsink
+# itself allows; if that Bugsink is gone, a later one of its branch.
 pip_install() {
     local venv=$1 requirements=$2
     shift 2
@@ -27,7 +27,7 @@ manage() {
 
 configure() {
     "$home/venv/bin/bugsink-create-conf" --template=local --output-file "$home/template/bugsink_conf.py"
-    # It would call its makers else, and is never asked by the name that it believes to have.
+    # Otherwise it would send statistics to its vendor, and refuse the tests' host name.
     printf '\nBUGSINK["PHONEHOME"] = False\nALLOWED_HOSTS = ["*"]\n' >>"$home/template/bugsink_conf.py"
     manage migrate
     manage shell <"$sources/project.py"
@@ -37,7 +37,7 @@ install() {
     [ ! -e "$home/ready" ] || return 0
     "$PILLION_ROOT/scripts/setup.sh" test
     say "Bugsink $version: installing it (half a minute)"
-    # A venv knows its own path, so it is made in its place; `ready` is its last file.
+    # A venv contains its own path, so it is created in its final place; `ready` is created last.
     rm -rf "$home"
     mkdir -p "$home/template"
     export PIP_DISABLE_PIP_VERSION_CHECK=1

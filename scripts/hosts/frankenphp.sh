@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds FrankenPHP (in Caddy) on the PHP with threads that php-zts.sh makes, from the Go module beside this file.
-# Prints the path of the binary. Once per version of both; takes a minute to fetch and a minute to build.
-# `--debug` builds on the PHP with debug checks.
+# Builds FrankenPHP (in Caddy) on the PHP with threads of php-zts.sh, from the Go module beside this file. Prints the
+# path of the binary. Once per version of both; takes a minute to download and a minute to build. `--debug` builds on
+# the PHP with debug checks.
 #
-# Where a module of go.mod cannot be downloaded, fallback.mod names an older FrankenPHP with modules of its own.
-# `--download FILE...` only fetches the modules of the first of these files whose modules can all be had, and prints it.
+# If a module of go.mod can't be downloaded, fallback.mod names an older FrankenPHP with its own modules.
+# `--download FILE...` only downloads the modules of the first file with all modules available, and prints its name.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -14,7 +14,7 @@ version_in() { # go.mod -> 1.12.6
     awk '$1 == "github.com/dunglas/frankenphp/caddy" { print substr($2, 2) }' "$module/$1"
 }
 
-# download LOG FILE...: fetches the modules of the first file that has them all, and prints its name.
+# download LOG FILE...: downloads the modules of the first file with all modules available, and prints its name.
 download() {
     local log=$1 file
     shift
@@ -46,7 +46,7 @@ binary_of() { # go.mod -> where the FrankenPHP of its version is kept
     printf '%s/frankenphp-%s-%s/frankenphp\n' "$PILLION_CACHE" "$(version_in "$1")" "${php##*/}"
 }
 
-# The wanted version, else the other one.
+# The wanted version, else the fallback.
 built() {
     local file
     for file in go.mod fallback.mod; do
@@ -67,8 +67,8 @@ build() {
     binary=$(binary_of "$file") version=$(version_in "$file")
     cd "$module"
     say "FrankenPHP $version: building it on ${php##*/} (about a minute)"
-    # The -L comes first and is ours: php-config's own flags leave the folder out, and the linker would then take
-    # a libphp without threads where the system has one. The tags leave out what needs further libraries.
+    # The -L must come first: php-config's flags lack that folder, and the linker would take a libphp of the system
+    # without threads. The tags exclude features that need further libraries.
     quietly "$scratch/build.log" env CGO_ENABLED=1 \
         CGO_CFLAGS="$("$php/bin/php-config" --includes)" \
         CGO_LDFLAGS="-L$php/lib $("$php/bin/php-config" --ldflags) $("$php/bin/php-config" --libs) -Wl,-rpath,$php/lib" \

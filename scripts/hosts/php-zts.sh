@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Builds PHP with threads (ZTS: cli, fpm and the embed library that FrankenPHP links) from a Debian source package,
 # because Debian ships PHP without threads only. Prints the prefix. Once per version, about eight minutes on two
-# cores; `--debug` builds a second one with the checks of Zend (assertions, a report of every leak). That one runs tests
-# only, so it is cli alone with the few extensions that tests use, and takes two minutes.
+# cores; `--debug` builds a second one with Zend's checks (assertions, a report of every leak). The debug PHP is for
+# tests only, so it has the cli and the few extensions that tests use, and takes two minutes.
 #
-# A source package of a suite that is still updated can be listed and yet be absent from the mirror, for weeks. The
-# order is: a PHP that is built already, the wanted 8.4, any other 8.4, and last the 8.2 of bookworm, a suite that no
-# longer changes. PILLION_PHP_SOURCES names other sources, one `SUITE PACKAGE [VERSION]` a line; `--download DIR` only
-# fetches a source, and prints its package and version.
+# A source package of a suite with updates can be listed and yet be absent from the mirror, for weeks. The order of
+# attempts is: an existing build, the wanted 8.4, any other 8.4, and last the 8.2 of bookworm, a suite without further
+# changes. PILLION_PHP_SOURCES names other sources, one `SUITE PACKAGE [VERSION]` per line; `--download DIR` only
+# downloads a source, and prints its package and version.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -25,8 +25,8 @@ case ${1:-} in
     *) die "usage: php-zts.sh [--debug | --download DIR]" ;;
 esac
 
-# Signals and time limits as FrankenPHP asks for them. Little debug information is enough for a backtrace, and spares
-# time and room.
+# Signals and time limits as FrankenPHP requires them. Little debug information is enough for a backtrace, and saves
+# time and space.
 configure() {
     local flags='-O2 -g1' features=(--enable-fpm --enable-embed=shared --enable-mbstring --enable-sockets
         --with-openssl --with-curl --with-zlib)
@@ -45,7 +45,7 @@ prefix_of() {
     printf '%s/php-%s-%s' "$PILLION_CACHE" "$(upstream "$1")" "$suffix"
 }
 
-# What is built already, in the order of the sources.
+# Existing builds, in the order of the sources.
 built() {
     local suite package version prefix
     while read -r suite package version; do
@@ -59,8 +59,8 @@ built() {
     return 1
 }
 
-# Downloads a source package into the current directory; leaves its name in $package and its version in $version.
-# Each version that a suite lists is tried, newest first.
+# Downloads a source package into the current directory; sets $package to its name and $version to its version.
+# Tries each version that a suite lists, newest first.
 download() {
     local suite wanted first=${sources%%$'\n'*}
     while read -r suite package wanted; do

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# A RoadRunner to test on, built by our own build server `pillion velox` with the plugins that serving PHP needs.
-# Prints the path of the binary. Kept by version and by the inputs that decide its content: the request, and the source
-# of the build server, so that a changed build server builds it anew. PILLION_BIN names the program; else it is built.
+# Builds a RoadRunner for tests with Pillion's build server `pillion velox`, with the plugins that serving PHP needs.
+# Prints the path of the binary. Cached by version and by the inputs that decide its content: the request, and the
+# source of the build server, so that a changed build server builds it again. PILLION_BIN names the program; else it is
+# built.
 #
-# Where a plugin of the wanted release cannot be downloaded, an older release is built. PILLION_RR_RELEASES names
-# other releases to try, in their order.
+# If a plugin of the wanted release can't be downloaded, an older release is built. PILLION_RR_RELEASES names other
+# releases to try, in their order.
 
 . "$(dirname "$0")/../lib.sh"
 
 readonly wanted=v2025.1.9
 readonly releases=${PILLION_RR_RELEASES:-$wanted v2025.1.2}
 
-# The versions of the plugins that a release of RoadRunner contains.
+# The versions of the plugins in a release of RoadRunner.
 plugins_of() {
     case $1 in
         v2025.1.9) echo headers/v5 v5.2.0 http/v5 v5.3.0 logger/v5 v5.1.9 metrics/v5 v5.2.0 rpc/v5 v5.1.9 send/v5 v5.2.0 server/v5 v5.2.10 ;;
@@ -53,9 +54,9 @@ built() {
     return 1
 }
 
-# Starts the server on a port that the system chooses; it says which one when it is ready.
+# Starts the server on a free port; it prints the port when it is ready.
 start_server() {
-    # The program's shell makes the file too, but perhaps only after we first look.
+    # The program's shell creates the file too, but possibly after the first read.
     : >"$scratch/ready"
     "$program" velox --listen 127.0.0.1:0 --dir "$scratch/velox" >"$scratch/ready" 2>"$scratch/server.log" &
     server=$!
@@ -69,7 +70,7 @@ start_server() {
     return 1
 }
 
-# build_release RELEASE: asks the server for it; leaves the binary in $path, or the reason in $answer.
+# build_release RELEASE: requests a build; sets $path to the binary, or $answer to the error.
 build_release() {
     local status
     say "RoadRunner $1: building it (about a minute)"
@@ -90,7 +91,7 @@ build() {
     scratch=$(scratch_for "$PILLION_CACHE/roadrunner-build")
     trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$scratch"' EXIT
     for release in $releases; do
-        # The checksum database does not hold the plugins of older releases.
+        # The checksum database lacks the plugins of older releases.
         [ "$release" = "$wanted" ] || export GONOSUMDB='github.com/roadrunner-server/*'
         start_server || die "$program velox does not answer"
         if build_release "$release"; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Does the model (`testing/loom`) notice a lost ordering? Weakens one at a time in a copy of the engine, and plays
-# all scenes: one that does not fail then watches nothing. Half a minute for each; `mutations.sh PATTERN` takes those whose
-# line matches.
+# Does the model (`testing/loom`) detect a lost ordering? Weakens one ordering at a time in a copy of the engine and
+# runs all scenes: a mutation without a failing scene is not covered. Half a minute each; `mutations.sh PATTERN` runs
+# the mutations with a matching line.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -12,7 +12,7 @@ trap 'rm -rf "$copy"' EXIT
 (cd "$PILLION_ROOT" && git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy" 2>/dev/null) || true
 export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/mutations
 
-# play FILE: the scenes, the copy being as it is now.
+# play FILE: runs the scenes with the current copy.
 play() {
     touch "$copy/engine/src/$1"
     RUST_BACKTRACE=0 bounded 300 cargo test --quiet --manifest-path "$copy/Cargo.toml" -p pillion-model --test scenes
@@ -28,13 +28,13 @@ weakened() {
     local output status=0
     output=$(play "$file" 2>&1) || status=$?
     cp "$whole" "$copy/engine/src/$file"
-    # One that does not compile shows nothing.
+    # A mutation that does not compile proves nothing.
     grep -E '^test result: FAILED|panicked' <<<"$output" | sort -u | head -n 3
     [ "$status" -ne 0 ] && grep -q '^test result: FAILED' <<<"$output"
 }
 
 pattern=${1:-.}
-# lost WHAT FILE SCRIPT: one check, where it is asked for.
+# lost NAME FILE SCRIPT: one check, if the pattern selects it.
 lost() {
     ! grep -qE "$pattern" <<<"$2 $1" || check "noticed: $1" weakened "$2" "$3"
 }

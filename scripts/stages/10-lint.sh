@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What can be judged without running: formatting, lints, the Rust docs, and the syntax of PHP and shell.
+# Static checks: formatting, lints, the Rust docs, the syntax of PHP and shell, and the language of prose.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
 use_php nts
 cd "$PILLION_ROOT"
 
-# Tracked files, and those not added yet.
+# Tracked files, and new ones that are not ignored.
 ours() {
     git ls-files -z --cached --others --exclude-standard -- "$@"
 }
@@ -20,7 +20,7 @@ shell_syntax() {
 }
 
 docs_language() {
-    # The page of settings comes from the code.
+    # The page of settings is generated.
     ours '*.md' | grep -zv docs/reference/configuration.md | xargs -0 "$PHP" -n scripts/language.php
 }
 
@@ -31,7 +31,7 @@ code_language() {
 check 'cargo fmt' cargo fmt --all --check
 check 'Cargo.lock is up to date' cargo metadata --locked --format-version 1 --quiet
 check 'clippy' nice cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
-# The docs are for those who work on the code, so they hold private items, and may link to them.
+# The docs are for contributors: they include private items, and can link to them.
 check 'rustdoc' env RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' nice cargo doc --workspace --all-features --no-deps --document-private-items --quiet
 check 'PHP syntax' php_syntax
 check 'shell syntax' shell_syntax

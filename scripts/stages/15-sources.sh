@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Each download of our scripts has a second source: the first one is made to fail, and the script goes on.
+# Each download of the scripts has a second source: the first one is made to fail, and the script continues.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -8,7 +8,7 @@ readonly scripts=$PILLION_ROOT/scripts
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# The newest versions of packages are absent from the mirror. What would be installed is only simulated.
+# The newest versions of packages are absent from the mirror. The installation is only simulated.
 packages() {
     mkdir -p "$scratch/bin"
     cat >"$scratch/bin/apt-get" <<'SHELL'

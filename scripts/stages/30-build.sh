@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The extension is built, loads into both PHPs, stays loaded (its threads would run unmapped code else), and carries
-# nothing that takes over the signals or children of PHP's process.
+# The extension builds, loads into both PHPs, stays loaded (else its threads would run unmapped code), and contains no
+# code that takes over the signals or children of PHP's process.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -15,7 +15,7 @@ stays_loaded() {
     readelf --dynamic "$("$PILLION_ROOT/scripts/build.sh" "$1")" | grep NODELETE
 }
 
-# Tokio's features `process` and `signal` both come with this crate; the programs may have it, the extension not.
+# Tokio's features `process` and `signal` both use this crate; the programs can have it, the extension must not.
 leaves_signals_alone() {
     local tree
     tree=$(cargo tree --package pillion --edges normal --prefix none)

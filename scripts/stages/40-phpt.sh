@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PHP's own test runner over `tests-php/phpt`, with both PHPs. PHPT=FILE OR FOLDER runs a part.
+# Runs `tests-php/phpt` with PHP's test runner and both PHPs. PHPT=FILE OR FOLDER runs a part.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"

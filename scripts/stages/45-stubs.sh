@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The stubs say what the extension has, with both PHPs.
+# The stubs equal the extension's declarations, with both PHPs.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"

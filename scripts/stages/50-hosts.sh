@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The tests on real hosts: runs every `tests-php/hosts/*/run.sh`, which ends as a stage does, and adds up what they
-# count. A host that can't be built is a failure. Each gets directories of its own, and ten minutes (HOST_LIMIT
-# seconds). HOSTS='a b' chooses some. ROUNDS=1000 with TESTS_LIMIT and HOST_LIMIT for the time that takes: the long form
-# of restarts, ends, kills and forks.
+# The tests on real hosts: runs every `tests-php/hosts/*/run.sh`, which ends like a stage, and adds up the counts. A
+# host that can't be built is a failure. Each host has its own directories, and ten minutes (HOST_LIMIT seconds).
+# HOSTS='a b' selects some. ROUNDS=1000 with a larger TESTS_LIMIT and HOST_LIMIT: the long form of restarts, ends, kills
+# and forks.
 #
-# What they find in the environment is told in scripts/provide.sh.
+# scripts/provide.sh lists their environment.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"

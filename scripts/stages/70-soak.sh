@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# One worker of each host under load, and what it holds meanwhile: SOAK_REQUESTS altogether (200,000), and not shorter
-# than SOAK_SECONDS (0). Prints the course of memory, descriptors, threads and files. Then, where SOAK_ENDINGS is set, so many
-# requests of a random mix of endings, as the tests of worker mode have them.
+# One worker of each host under load, and its resource usage: SOAK_REQUESTS altogether (200,000), for at least
+# SOAK_SECONDS (0). Prints the course of memory, descriptors, threads and files. Then, if SOAK_ENDINGS is set, that many
+# requests of a random mix of endings, as in the tests of worker mode.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -11,7 +11,7 @@ provide_hosts
 own_directories
 export TESTED_PHP=$PHP_NTS TESTED_FPM=$PHP_NTS_FPM TESTED_SO=$PILLION_SO
 
-# soak SECONDS FILE: its tests, within that time.
+# soak SECONDS FILE: runs the tests of the file with that timeout.
 soak() {
     local output status=0
     output=$(mktemp)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What no test sees by itself: memory that is lost or misused, assertions of Zend, and orderings of memory that this
-# machine's processor never gets wrong. A PHP with its own checks runs all of PHP's tests, valgrind the folders in which most
-# of our code meets PHP's memory, and loom all scenes of the lock-free files. SANITIZE_PHPT names other folders or
-# tests for valgrind, `.` all of them, and SANITIZE_SECONDS how long they may take; `make sanitize` is the long form.
+# Errors that no test detects by itself: lost or misused memory, assertions of Zend, and memory orderings that this
+# machine's processor never reorders. A PHP with debug checks runs all of PHP's tests, valgrind the folders in which
+# most of the code uses PHP's memory, and loom all scenes of the lock-free files. SANITIZE_PHPT names other folders or
+# tests for valgrind, `.` all of them, and SANITIZE_SECONDS their timeout; `make sanitize` is the long form.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"

@@ -34,7 +34,7 @@ def serve(template, directory):
     shutil.copytree(template, directory, dirs_exist_ok=True)
     os.chdir(directory)
     key = rows(directory, "SELECT sentry_key FROM projects_project")[0]["sentry_key"]
-    # Bound here, so that nobody else can have the port by the time that it is told; connections wait meanwhile.
+    # Bound before the port is printed, so that no other process can take it; connections queue until the server runs.
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)

@@ -1,5 +1,5 @@
-// The FrankenPHP that the tests and the demo run on: Caddy with the PHP server module, as its own project builds it.
-// A module of ours, because the project's own one replaces a dependency by a folder and so can't be installed by version.
+// The FrankenPHP of the tests and the demo: Caddy with the PHP server module, as FrankenPHP's own project builds it.
+// A separate module, because FrankenPHP's own one replaces a dependency by a folder and can't be installed by version.
 package main
 
 import (
