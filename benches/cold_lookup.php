@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * The first lookup of a process among 10,000 artifacts, against what a reader of the Velox plugin's `index.json` does:
- * read and decode it. Each lookup is made by a process of its own.
+ * The first lookup of a process among 10,000 artifacts, against a client of the Velox plugin's `index.json`, which has
+ * to read and decode it. Each lookup has its own process.
  */
 
 require __DIR__ . '/support.php';
@@ -20,7 +20,7 @@ $ours = <<<'PHP'
     $found = Pillion\Velox\find($argv[1]);
     $took = hrtime(true) - $started;
     $found?->key === $argv[1] || throw new RuntimeException('not found');
-    // The mappings of the index: their size, and what of it is in memory.
+    // The mappings of the index: their size, and the resident part.
     preg_match_all('~^\S+ \S+ \S+ \S+ \S+ +' . preg_quote(ini_get('pillion.run_dir')) . '/.*\nSize: +(\d+) kB\n(?:.*\n)*?Rss: +(\d+) kB~m', file_get_contents('/proc/self/smaps'), $maps);
     echo json_encode([$took, array_sum($maps[1]) / 1024, array_sum($maps[2]) / 1024]);
     PHP;

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * Taking a binary of 50 MB into the cache, which copies and hashes it in one pass and puts it on disk for good, against
- * the programs that do these things one by one.
+ * `Artifacts\put` of a binary of 50 MB, which copies and hashes it in one pass and syncs it to disk, against the
+ * programs that do the same one by one.
  */
 
 use Pillion\Artifacts;
@@ -15,7 +15,7 @@ $directory = environment('BENCH_DIR') . '/copy';
 is_dir($directory) || mkdir($directory);
 $source = "$directory/source";
 $target = "$directory/target";
-// The beginning of a program; the rest can't be compressed.
+// The beginning of a program; the rest is incompressible.
 file_put_contents($source, file_get_contents(PHP_BINARY, length: 4096) . random_bytes(50_000_000 - 4096));
 
 $shell = static function (string $command): float {

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 /**
  * Failover times. One process builds and is the leader of the host, another one waits for the same build; the first is
- * killed. Measured from that moment on: until the server gets the request anew, until the other process is the leader,
- * and until the presence of the dead process is removed: by the next process that lists presences, at the latest by the
+ * killed. Measured from the kill: until the server gets the next request, until the other process is the leader, and
+ * until the presence of the dead process is removed, by the next process that lists presences or at the latest by the
  * new leader.
  */
 
@@ -17,7 +17,7 @@ const DEATHS = 9;
 
 $request = ['plugins' => [['module_name' => 'github.com/acme/failover', 'tag' => 'v1.0.' . ($argv[2] ?? 0)]]] + CONFIG;
 if (($argv[1] ?? '') === 'process') {
-    // Goes on until it is killed. The second one reports after a moment in which it has joined the flight of the first.
+    // Runs until it is killed. The second process reports after a delay, when it has joined the flight of the first.
     $build = Velox\build($request);
     usleep(500_000);
     echo "ready\n";
@@ -43,7 +43,7 @@ $until = static function (callable $holds): int {
     return hrtime(true);
 };
 $presences = static fn (): array => array_diff(scandir($settings['pillion.run_dir'] . '/presence'), ['.', '..']);
-// The holder of the lock, as the kernel lists it: Pillion's status would remove presences of dead processes.
+// The holder of the lock from the kernel's list, because Pillion's status would remove presences of dead processes.
 $leader = static function () use ($settings): int {
     $inode = (int) @fileinode($settings['pillion.run_dir'] . '/steward.lock');
 

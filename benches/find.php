@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 /**
  * `Velox\find` with a key against `apcu_fetch` of the same metadata as an array: `find.php ENTRIES`. Both extensions
- * are in this process, and take turns. The cost of the loop itself is taken off on both sides.
+ * are in this process, and take turns. The cost of the loop itself is subtracted on both sides.
  */
 
 use Pillion\Velox;
@@ -13,7 +13,7 @@ require __DIR__ . '/support.php';
 
 $entries = (int) $argv[1];
 
-// Made in the order of the visits, so that bringing the key itself from memory is no part of the measurement.
+// In the order of the lookups, so that cache misses of the key itself are not measured.
 $numbers = range(0, $entries - 1);
 mt_srand(1);
 shuffle($numbers);
@@ -40,7 +40,7 @@ if ($entries <= 100_000) {
 compare(sprintf('`Velox\find`, random keys of %s', number_format($entries)), $ours, '`apcu_fetch`', $peer, 10, 250);
 
 /**
- * Nanoseconds of a lookup, ours and APCu's.
+ * Nanoseconds of a lookup, of Pillion and of APCu.
  *
  * @param list<string> $keys
  * @return array{Samples, Samples}

@@ -3,9 +3,9 @@
 declare(strict_types=1);
 
 /**
- * Lookups one by one while another process changes the index at full speed and is killed in the middle of it, again
- * and again; and the same with nobody beside. For APCu the other process is forked from this one and is never killed, since its
- * lock would stay taken for ever. The cost of reading the clock is taken off on both sides.
+ * Single lookups while another process changes the index at full speed and is killed in the middle, repeatedly; and the
+ * same without another process. For APCu the other process is forked from this one and never killed, since its lock
+ * would stay locked forever. The cost of reading the clock is subtracted on both sides.
  */
 
 use Pillion\Velox;
@@ -36,7 +36,7 @@ $beside = [
     'quiet' => static fn (callable $lookups): array => $lookups(),
     'killed' => static function (callable $lookups) use ($storm): array {
         $writer = proc_open($storm, [2 => ['file', '/dev/null', 'w']], $pipes);
-        // Until it is at it.
+        // Until it writes.
         usleep(20_000);
         proc_get_status($writer)['running'] || throw new RuntimeException('the writer has ended by itself');
         $took = $lookups();

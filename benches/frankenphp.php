@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * Requests a second of an empty FrankenPHP worker, with and without the extension, side by side: both servers run at the same
- * time, and take turns at being asked by `wrk`.
+ * Requests per second of an empty FrankenPHP worker, with and without the extension: both servers run at the same
+ * time, and `wrk` loads them alternately.
  */
 
 require __DIR__ . '/support.php';
@@ -27,7 +27,7 @@ function serve(string $name, string $ini): array
             admin off
             auto_https off
             persist_config off
-            # A request that comes while FrankenPHP starts may be lost, and Caddy's end would wait for it for ever.
+            # A request during FrankenPHP's start can get lost, and Caddy's shutdown would wait for it forever.
             grace_period 1s
             log {
                 level ERROR

@@ -3,9 +3,9 @@
 declare(strict_types=1);
 
 /**
- * What the extension costs in memory: loaded and unused, and with its runtime started by a build. Differences to the
- * same PHP without it. Pages of the library's file that nobody wrote to are shared by all processes, so they are told
- * apart from those that each process has for itself.
+ * Memory cost of the extension: loaded and unused, and with the runtime that a build starts. Differences to the same
+ * PHP without it. Clean pages of the library's file are shared by all processes, so they are listed apart from the
+ * private pages of each process.
  */
 
 require __DIR__ . '/support.php';

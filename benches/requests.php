@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * What the extension adds to a request that does not use it, and to a call of a PHP function. `php-cgi -T` runs a
- * script again and again, each time from the start of a request to its end, in one process.
+ * Cost of the unused extension per request and per call of a PHP function. `php-cgi -T` runs a script repeatedly in one
+ * process, each time from the start of a request to its end.
  */
 
 require __DIR__ . '/support.php';
@@ -19,7 +19,7 @@ $calls = <<<'PHP'
     for ($i = 0; $i < (int) $argv[1]; $i++) nothing();
     PHP;
 
-// What so many more take: so the start and the end of the process itself fall out.
+// The time of additional requests only: the start and the end of the process itself cancel out.
 $one = static function (callable $command, int $times): float {
     $spent = [];
     foreach ([$times, intdiv($times, 10)] as $count) {
@@ -40,7 +40,7 @@ $cli = static fn (array $extensions, array $settings): float => $one(
 );
 
 $places = places('requests');
-// The two of a round are compared with each other: what slows the machine down for a while meets both.
+    // The two of a round are compared with each other: a temporary slowdown of the machine affects both.
 $added = static function (callable $measure) use ($places): array {
     $without = [];
     $samples = rounds(30, ['added' => static function () use ($measure, $places, &$without): float {
@@ -61,7 +61,7 @@ foreach (['start and end of a request, extension idle' => [$cgi, 200], 'a call o
         sprintf('PHP without it: %s ns', number_format($without->median(), $decimals)),
         '',
         $most === 0 ? '0 ns' : "≤ $most ns",
-        // Where nothing is to be added, zero has to lie among what was measured.
+        // If nothing must be added, zero has to be in the measured range.
         [$most === 0 ? $low <= 0 : $difference->median() <= $most],
     );
 }

@@ -3,13 +3,13 @@
 declare(strict_types=1);
 
 /**
- * Runs the benches, all of them or those named, and prints one table in Markdown. Nothing here judges: a goal that is
- * missed (✗) is told, and no failure. `run.php [NAME]...`
+ * Runs the benches, all of them or the named ones, and prints one table in Markdown. A missed goal (✗) is shown and is
+ * no failure. `run.php [NAME]...`
  */
 
 require __DIR__ . '/support.php';
 
-// A million artifacts need room in APCu, too: 1.6 KB each.
+// A million artifacts need space in APCu, too: 1.6 KB each.
 $large = (int) preg_replace('~.*^MemAvailable: +(\d+) kB.*~ms', '$1', file_get_contents('/proc/meminfo')) > 6_000_000;
 
 $benches = [

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * Two processes that look up random keys of 16,384 at the same time, against one: ours and APCu. They are forked from
- * this one, because that is the only way in which processes share APCu.
+ * Two processes that look up random keys of 16,384 at the same time, against one: Pillion and APCu. They are forked
+ * from this one, because only forked processes share APCu.
  */
 
 use Pillion\Velox;
@@ -55,7 +55,7 @@ foreach ([1 => 'one process', 2 => 'two processes'] as $count => $name) {
     );
 }
 
-/** Millions of lookups a second, of so many processes together. */
+/** Millions of lookups per second, of that many processes together. */
 function together(int $processes, callable $pass): float
 {
     $start = hrtime(true) + 50_000_000;

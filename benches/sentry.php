@@ -3,10 +3,10 @@
 declare(strict_types=1);
 
 /**
- * `Sentry\send`, and what happens behind it: `sentry.php send|threads|delivered|queued|recovery|dead`. The other end is
- * pillion-sink, which throws away what it gets as fast as it can. The peers are a curl client as sentry-php's is (a handle for each
- * envelope, connections shared and kept, gzip), and the same bytes handed to a local agent over a TCP connection that stays open. The
- * cost of reading the clock is taken off on all sides.
+ * `Sentry\send` and the work behind it: `sentry.php send|threads|delivered|queued|recovery|dead`. The receiver is
+ * pillion-sink, which discards envelopes at full speed. The peers are a curl client like that of sentry-php (a handle
+ * per envelope, connections shared and kept alive, gzip), and the same bytes sent to a local agent over an open TCP
+ * connection. The cost of reading the clock is subtracted on all sides.
  */
 
 use Pillion\Sentry;
@@ -20,14 +20,14 @@ match ($argv[1] ?? '') {
     'queued' => queued(),
     'recovery' => recovery(),
     'dead' => dead(),
-    // In processes of their own.
+    // In separate processes.
     'queued-one' => queued_one(),
     'recovery-fill' => recovery_fill(),
     'recovery-adopt' => recovery_adopt((int) $argv[2]),
     'dead-one' => print(json_encode(latencies(5000, 50, static fn () => Sentry\send($GLOBALS['envelope'] ??= envelope(9600)), static fn () => usleep(1000)))),
 };
 
-/** An envelope of so many bytes, as sentry-php's are: an event with many frames. */
+/** An envelope of that many bytes, like those of sentry-php: an event with many frames. */
 function envelope(int $bytes): string
 {
     $frame = static fn (int $n): array => ['filename' => "/src/Controller/Checkout$n.php", 'lineno' => 17 * $n, 'function' => "App\\Controller\\Checkout::step$n", 'in_app' => true, 'pre_context' => ['    {', "        \$this->step($n);"], 'context_line' => "        throw new \\RuntimeException('out of stock: $n');"];
@@ -40,7 +40,7 @@ function envelope(int $bytes): string
     return $make($frames) . str_repeat(' ', max(0, $bytes - strlen($make($frames))));
 }
 
-/** What a read of the clock costs, in nanoseconds. */
+/** The cost of reading the clock, in nanoseconds. */
 function clock_cost(): float
 {
     for ($i = 0, $took = []; $i < 10_000; $i++) {
@@ -55,7 +55,7 @@ function clock_cost(): float
  * p50 and p99 of single calls, in microseconds.
  *
  * @param callable(): mixed $call
- * @param callable(): mixed $pause after so many calls
+ * @param callable(): mixed $pause after that many calls
  * @return array{p50: float, p99: float}
  */
 function latencies(int $count, int $burst, callable $call, callable $pause): array
@@ -71,14 +71,14 @@ function latencies(int $count, int $burst, callable $call, callable $pause): arr
     return ['p50' => $samples->at(0.5) / 1000, 'p99' => $samples->at(0.99) / 1000];
 }
 
-/** Until the outbox of this process is empty. */
+/** Waits until the outbox of this process is empty. */
 function drain(): void
 {
     Sentry\flush(60.0) || throw new RuntimeException('the sink does not keep up');
 }
 
 /**
- * sentry-php's way, in as few words: a new handle for each envelope, on connections that are shared and kept.
+ * sentry-php's method in short: a new handle per envelope, on shared connections that are kept alive.
  *
  * @return callable(string): void
  */
@@ -188,7 +188,7 @@ function delivered(): void
                 $started = hrtime(true);
                 Sentry\send($envelope) || throw new RuntimeException('the outbox is full');
                 $took[] = hrtime(true) - $started;
-                // As a server under load: a hundred at a time, and no faster than they go out by and large.
+                // Like a server under load: a hundred at a time, on average no faster than they are delivered.
                 $i % 100 === 99 && usleep(1000);
                 while ($i % 1000 === 999 && Sentry\status()['queue']['here'] > $count / 5) {
                     usleep(1000);
@@ -245,12 +245,12 @@ function queued(): void
     );
 }
 
-/** What this process and its outbox have grown by, in MB. */
+/** The growth of this process and its outbox, in MB. */
 function queued_one(): void
 {
     $private = static fn (): int => (int) preg_replace('~.*^Anonymous: +(\d+) kB.*~ms', '$1', file_get_contents('/proc/self/smaps_rollup')) * 1024;
     $envelope = envelope(1000);
-    // The runtime and what it needs are no part of what is queued.
+    // The runtime and its buffers are not part of the queue.
     Sentry\send($envelope);
     usleep(200_000);
     $before = [$private(), outbox_bytes()];
@@ -259,7 +259,7 @@ function queued_one(): void
     }
     usleep(500_000);
     Sentry\metrics()['queue_length'] === 10_001 || throw new RuntimeException(Sentry\metrics()['queue_length'] . ' wait');
-    // The outbox's pages are a file's, also where this process alone has them, so nothing is counted twice.
+    // Pages of the outbox belong to a file, even if only this process maps them, so no page counts twice.
     printf('%F %F', ($private() - $before[0]) / 1e6, (outbox_bytes() - $before[1]) / 1e6);
 }
 
@@ -286,7 +286,7 @@ function recovery_fill(): void
     posix_kill(getmypid(), SIGKILL);
 }
 
-/** Milliseconds until all of it is ours. */
+/** Milliseconds until this process owns all of it. */
 function recovery_adopt(int $count): void
 {
     $began = hrtime(true);
@@ -314,7 +314,7 @@ function dead(): void
 {
     $envelope = envelope(9600);
     $refused = curl_client('http://127.0.0.1:1/api/1/envelope/');
-    // Connections are made, and nobody ever says anything.
+    // Connections are accepted, and no response ever comes.
     $silent = stream_socket_server('tcp://127.0.0.1:0');
     $mute = curl_client('http://' . stream_socket_get_name($silent, false) . '/api/1/envelope/');
     $nothing = static fn (): null => null;

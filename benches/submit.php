@@ -3,9 +3,9 @@
 declare(strict_types=1);
 
 /**
- * What `Velox\build` costs its caller: until the worker is free again, while the build has only begun. Each build is of
- * another configuration, against a server that answers at once; what is measured is the call alone, the first one of
- * the process (which opens and starts everything) apart.
+ * The cost of `Velox\build` for its caller: the time until the worker continues, with the build just begun. Each build
+ * has another configuration, and the server answers at once; only the call is measured, and the first one of the
+ * process, which opens and starts everything, separately.
  */
 
 use Pillion\Velox;
@@ -24,7 +24,7 @@ $submit = static function (int $build, bool $wait): float {
         ),
     ];
     if ($build === 0) {
-        // Not a hit, however often it is asked for.
+        // Never a hit, for any number of calls.
         $request['plugins'][0]['tag'] = 'v5.1.' . 1_000_000 + getmypid();
     }
     $started = hrtime(true);

@@ -3,11 +3,11 @@
 declare(strict_types=1);
 
 /**
- * What all benches share: samples and how they are told, PHP processes with and without the extensions that are
- * measured, and rows of the table.
+ * Shared code of all benches: samples and their text form, PHP processes with and without the measured extensions, and
+ * rows of the table.
  */
 
-/** What the artifacts of the benches were built from. */
+/** The configuration of the benches' artifacts. */
 const CONFIG = [
     'rr_version' => 'v2025.1.9',
     'target_platform' => ['os' => 'linux', 'arch' => 'amd64'],
@@ -37,13 +37,13 @@ final class Samples
         return $this->at(0.5);
     }
 
-    /** The smallest value that so much of all is not above; 0.99 for the 99th percentile. */
+    /** The smallest value that is not below that share of all values; 0.99 for the 99th percentile. */
     public function at(float $share): float
     {
         return $this->values[max(0, (int) ceil($share * count($this->values)) - 1)];
     }
 
-    /** What is left when something that was measured too is taken off. */
+    /** The difference to another measurement, such as the cost of the loop. */
     public function less(float $cost): self
     {
         return new self(array_map(static fn (float $value): float => $value - $cost, $this->values));
@@ -62,8 +62,8 @@ final class Samples
 }
 
 /**
- * Runs each of the measurements in turn, again and again, so that whatever else happens on the machine meets all of
- * them alike. The first round warms up and does not count.
+ * Runs each of the measurements in turn, repeatedly, so that other load on the machine affects all of them alike. The
+ * first round warms up and does not count.
  *
  * @param array<string, callable(): float> $measurements
  * @return array<string, Samples>
@@ -97,7 +97,7 @@ function times(float $factor): string
 }
 
 /**
- * A command line that runs PHP without any ini file, with what is named: `pillion`, `apcu`.
+ * A command line that runs PHP without any ini file, with the given extensions: `pillion`, `apcu`.
  *
  * @param list<string> $extensions
  * @param array<string, string|int> $settings
@@ -122,7 +122,7 @@ function php(array $extensions = [], array $settings = []): array
 }
 
 /**
- * Settings that give Pillion directories of its own.
+ * Settings that give Pillion its own directories.
  *
  * @return array<string, string>
  */
@@ -143,7 +143,7 @@ function places(string $name): array
 }
 
 /**
- * Fills a cache with made-up artifacts: in the index alone, or on disk too.
+ * Fills a cache with generated artifacts: in the index alone, or on disk too.
  *
  * @param array<string, string> $places
  */
@@ -153,8 +153,7 @@ function fill(array $places, int $count, int $capacity, string $where): void
 }
 
 /**
- * Starts the other end of Sentry's benches; its addresses are in the environment from here on. It ends with its
- * standard input.
+ * Starts the receiver of Sentry's benches; sets its addresses in the environment. It ends with its standard input.
  *
  * @return array{resource, array<int, resource>}
  */
@@ -170,15 +169,15 @@ function start_sink(): array
     return [$process, $pipes];
 }
 
-/** The key of made-up artifact number n, as `fill` makes it. */
+/** The key of generated artifact number n, as pillion-fixtures computes it. */
 function fixture_key(int $n): string
 {
     return substr(hash('sha256', "fixture-$n"), 0, 16);
 }
 
 /**
- * Nanoseconds that the processor has worked for this process, or for the processes that it has started and that have
- * ended. For what never waits, it tells the same as a clock, and does not count the time that others take away.
+ * Nanoseconds of processor time of this process, or of its ended child processes. For code that never waits it equals
+ * the elapsed time, without the time that other processes take away.
  */
 function processor_time(bool $ofChildren = false): float
 {
@@ -187,7 +186,7 @@ function processor_time(bool $ofChildren = false): float
     return ($usage['ru_utime.tv_sec'] + $usage['ru_stime.tv_sec']) * 1e9 + ($usage['ru_utime.tv_usec'] + $usage['ru_stime.tv_usec']) * 1e3;
 }
 
-/** What an `Artifact` tells, as the array that would stand in APCu instead; its configuration apart. */
+/** The properties of an `Artifact` without its configuration, as an array for APCu. */
 function metadata(string $key): array
 {
     return [
@@ -204,7 +203,7 @@ function metadata(string $key): array
 }
 
 /**
- * Runs a command to its end; its standard output.
+ * Runs a command to its end and returns its standard output.
  *
  * @param list<string> $command
  */

@@ -3,9 +3,9 @@
 declare(strict_types=1);
 
 /**
- * What a request costs in a loop of one process, from its beginning to its end: as it is, with reset hooks, with each level of
- * the leak check; and what a call of a PHP function and a page cost in a process that RoadRunner has started. Processor time of
- * whole processes, from which that of a tenth of the work is taken off: so start and end fall out.
+ * The cost of a request in a loop of one process, from its beginning to its end: plain, with reset hooks, with each
+ * level of the leak check; and the cost of a call of a PHP function and of a page in a process that RoadRunner has
+ * started. Processor time of whole processes, minus that of a tenth of the work, so that start and end cancel out.
  */
 
 require __DIR__ . '/support.php';
@@ -33,7 +33,7 @@ $application = sprintf(<<<'PHP'
     }
     PHP, var_export(dirname(__DIR__) . '/tests-php/fixtures/notes/application.php', true));
 
-// Eight of its pages stand for one of a framework, in a loop around RoadRunner's worker, which reads its frames from memory.
+// Eight of its pages simulate one of a framework, in a loop around RoadRunner's worker that reads frames from memory.
 $roadrunner = sprintf(<<<'PHP'
     require %s;
     use Pillion\Bridge\RoadRunner\Message;
@@ -52,7 +52,7 @@ $roadrunner = sprintf(<<<'PHP'
     }
     PHP, var_export(dirname(__DIR__) . '/tests-php/hosts/lib/spiral.php', true), var_export(dirname(__DIR__) . '/tests-php/fixtures/notes/application.php', true));
 
-/** Nanoseconds that one of so many takes. */
+/** Nanoseconds per iteration. */
 $cost = static function (array $command, int $times, string $argument = ''): float {
     $spent = [];
     foreach ([$times, intdiv($times, 10)] as $count) {
@@ -95,7 +95,7 @@ foreach (['sample:100', 'on'] as $level) {
     row("leak check `$level`, a request of a small application", sprintf('%+.1f µs', $added), sprintf('the request with it off: %.1f µs', $measured['off']->median() / 1e3), '', '', []);
 }
 
-// What frameworks keep between requests, and a page of half a million instructions as Symfony's.
+// Typical state of a framework between requests, and a page of half a million instructions, like one of Symfony.
 $framework = sprintf(<<<'PHP'
     $kernel = (require %s)(400, 12);
     for ($i = 0; $i < (int) $argv[1]; $i++) {

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * A Bugsink of its own for an example: an error tracker that speaks Sentry's protocol and keeps what it gets in SQLite. Where
- * it is installed, the environment variable BUGSINK tells (`scripts/hosts/bugsink.sh` installs it and prints that).
+ * A Bugsink for one example: an error tracker that speaks Sentry's protocol and stores events in SQLite. The
+ * environment variable BUGSINK names its directory (`scripts/hosts/bugsink.sh` installs it and prints the directory).
  */
 final class Bugsink
 {
@@ -44,7 +44,7 @@ final class Bugsink
         return $rows;
     }
 
-    /** @return list<array<string, mixed>> all events, once there are so many */
+    /** @return list<array<string, mixed>> all events, as soon as there are that many */
     public function await(int $count, float $seconds = 60.0): array
     {
         $deadline = microtime(true) + $seconds;
@@ -58,7 +58,7 @@ final class Bugsink
         return $events;
     }
 
-    /** It ends when its standard input does. */
+    /** The server exits at the end of its standard input. */
     public function __destruct()
     {
         fclose($this->pipes[0]);

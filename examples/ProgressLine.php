@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * One line about a build under way. On a terminal it is drawn again and again in its place; in a file or a pipe,
- * a line is added when the state changes, and every ten seconds.
+ * One line about a running build. On a terminal it is redrawn in place; in a file or a pipe, a line is added when the
+ * state changes, and every ten seconds.
  */
 final class ProgressLine
 {
@@ -25,8 +25,8 @@ final class ProgressLine
     }
 
     /**
-     * @param array<string, mixed>|null $status what Velox\status() says of the build
-     * @param string $meanwhile what else has been done
+     * @param array<string, mixed>|null $status the result of Velox\status() for the build
+     * @param string $meanwhile the other work done so far
      */
     public function show(?array $status, string $meanwhile = ''): void
     {

@@ -3,11 +3,11 @@
 declare(strict_types=1);
 
 /**
- * Asks for a RoadRunner binary, goes on working while it is built, and has it in an instant the next time.
+ * Requests a RoadRunner binary, continues to work while it is built, and gets it from the cache the next time.
  *
  *     php -d pillion.velox_server_url=http://127.0.0.1:9000 build.php [--output=rr] [--rebuild]
  *
- * --output: where a copy of the binary is to lie. --rebuild: a new build, also where the cache has one already.
+ * --output: the path of a copy of the binary. --rebuild: a new build, even if the binary is in the cache.
  */
 
 use Pillion\Artifact;
@@ -28,7 +28,7 @@ if ($rebuild) {
     printf("The cache has it, built on %s. To show a build, this run insists on a new one.\n", date('j F, H:i', (int) $known->createdAt));
 }
 
-// With an id of our own, we and every other process of this machine can ask how far the build is.
+// With a known id, this and every other process of the machine can read the progress of the build.
 $id = uuid();
 $asked = hrtime(true);
 $future = Velox\build([...$request, 'request_id' => $id, 'force_rebuild' => $rebuild]);
@@ -48,7 +48,7 @@ printf("  sha256     %s, %s\n", $artifact->sha256, $artifact->verify() ? 'verifi
 
 $binary = $options['output'] ?? $artifact->path;
 if ($binary !== $artifact->path) {
-    // An open binary can be read to its end, whatever becomes of the cache meanwhile.
+    // An open binary can be read to its end, even if the cache removes it meanwhile.
     file_put_contents($binary, $artifact->open());
     chmod($binary, 0o755);
 }
@@ -62,7 +62,7 @@ for ($i = 0; $i < 1_000_000; $i++) {
 }
 printf("Asked again: %s. Finding it in the index takes %d ns.\n", $again->cacheStatus, (hrtime(true) - $asked) / 1_000_000);
 
-/** Counts primes for a fifth of the time, and shows how far the build is. */
+/** Counts primes for a fifth of the time, and shows the progress of the build. */
 function workUntilDone(Future $future, string $id): Artifact
 {
     $line = new ProgressLine();
@@ -73,7 +73,7 @@ function workUntilDone(Future $future, string $id): Artifact
         }
         $line->show(Velox\status($id), number_format($count) . ' primes');
 
-        // Any event loop can wait like this: the notifier turns readable when a future is done.
+        // Any event loop can wait like this: the notifier is readable when a future is done.
         [$read, $write, $except] = [[Pillion\notifier()], null, null];
         stream_select($read, $write, $except, 0, 80_000);
     }

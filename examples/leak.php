@@ -1,8 +1,8 @@
 <?php
 
 /**
- * A shop that forgets to empty its basket, and a mailer that keeps what it has sent: `php -d pillion.worker_leak_check=on
- * leak.php` serves ten requests and asks Pillion in each of them which leaks the ones before have shown.
+ * A shop that never empties its basket, and a mailer that keeps its sent mails: `php -d pillion.worker_leak_check=on
+ * leak.php` serves ten requests and prints in each of them the leaks that Pillion has found in the previous ones.
  */
 
 declare(strict_types=1);

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * What the examples ask for: a RoadRunner with the plugins that serve PHP over HTTP, in the versions which
- * RoadRunner 2025.1.9 itself is made of, for the machine that runs this.
+ * The build request of the examples: a RoadRunner with the plugins that serve PHP over HTTP, in the versions of
+ * RoadRunner 2025.1.9 itself, for the platform of this machine.
  */
 
 return [

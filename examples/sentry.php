@@ -3,15 +3,15 @@
 declare(strict_types=1);
 
 /**
- * An error on its way to Sentry, without an SDK: PHP hands it over in microseconds and goes on; one more is handed over by a process
- * that is killed at once, and arrives all the same. The Sentry is a Bugsink that starts and ends with this script.
+ * Sends errors to Sentry without an SDK: PHP queues one in microseconds and continues; another one is queued by a
+ * process that is killed at once, and arrives too. The Sentry is a Bugsink that starts and ends with this script.
  */
 
 use Pillion\Sentry;
 
 require __DIR__ . '/Bugsink.php';
 
-/** What Sentry wants to know of an exception. */
+/** Sentry's data of an exception. */
 function event(Throwable $e): array
 {
     $frames = [['file' => $e->getFile(), 'line' => $e->getLine()], ...$e->getTrace()];
@@ -22,7 +22,7 @@ function event(Throwable $e): array
         'exception' => ['values' => [[
             'type' => $e::class,
             'value' => $e->getMessage(),
-            // Sentry wants the innermost call last, and each with the function that it is in.
+            // Sentry expects the innermost call last, and each frame with its enclosing function.
             'stacktrace' => ['frames' => array_reverse(array_map(static fn (array $frame, array $caller): array => [
                 'filename' => basename($frame['file'] ?? '[internal]'),
                 'abs_path' => $frame['file'] ?? '[internal]',
@@ -39,7 +39,7 @@ function pay(int $amount): never
     throw new DomainException("the card was refused for $amount €");
 }
 
-// The process that is about to die.
+// The process that is going to be killed.
 if (($argv[1] ?? '') === 'die') {
     set_exception_handler(static function (Throwable $e) use ($argv): void {
         Sentry\capture(event($e), $argv[2]);
@@ -64,7 +64,7 @@ $began = hrtime(true);
 Sentry\capture(['message' => 'the second one', 'level' => 'info'], $bugsink->dsn);
 printf("the second one %d µs.\n", (hrtime(true) - $began) / 1e3);
 
-// The same PHP with the same settings: `-d` and environment come along.
+// The same PHP with the same settings: `-d` options and environment are passed on.
 $options = array_merge(...array_map(static fn (string $name, array $set): array => ['-d', "$name={$set['global_value']}"], array_keys($all = array_filter(
     ini_get_all('pillion') ?: [],
     static fn (array $set): bool => ($set['global_value'] ?? '') !== '',

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * What a visitor of the FrankenPHP worker sees: asks it for a RoadRunner binary, looks how far the build is, and has
- * it in an instant the next time.
+ * A visitor of the FrankenPHP worker: requests a RoadRunner binary, shows the progress of the build, and gets the
+ * binary from the cache the next time.
  *
  *     php visit.php --url=http://127.0.0.1:8080 [--output=rr] [--rebuild]
  */
@@ -28,7 +28,7 @@ $line = new ProgressLine();
 for ($pages = 1; ; $pages++) {
     $status = call('GET', "/builds/{$build['id']}");
     $line->show($status, "pages served meanwhile: $pages");
-    // A build that came out of the cache was none.
+    // A result from the cache has no build status.
     if (in_array($status['state'] ?? null, ['done', 'failed'], true) || ($status === null && $pages > 20)) {
         break;
     }

@@ -3,13 +3,13 @@
 declare(strict_types=1);
 
 /**
- * A FrankenPHP worker that has RoadRunner binaries built and waits for none of them.
+ * A FrankenPHP worker that starts builds of RoadRunner binaries and waits for none of them.
  *
- *     POST /builds          starts the build, and answers at once with its id (?rebuild=1: also where the cache has one)
- *     GET  /builds/{id}     how far it is
- *     GET  /artifact        the binary, once the cache has it
+ *     POST /builds          starts the build, and answers at once with its id (?rebuild=1: even if the cache has one)
+ *     GET  /builds/{id}     its progress
+ *     GET  /artifact        the binary, as soon as the cache has it
  *     GET  /                a page for people, which shows all builds of this machine
- *     GET  /status          what Pillion tells of itself
+ *     GET  /status          the status of Pillion
  */
 
 use Pillion\Velox;
@@ -30,7 +30,7 @@ $handler = static function () use ($request): void {
 
 Pillion\Worker\loop($handler);
 
-/** The future is let go: the build belongs to the process, and any worker can tell how far it is. */
+/** The future is dropped: the build belongs to the process, and any worker can read its progress. */
 function start(array $request): void
 {
     $id = uuid();

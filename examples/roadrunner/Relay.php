@@ -3,11 +3,11 @@
 declare(strict_types=1);
 
 /**
- * RoadRunner's wire protocol over the worker's standard input and output, as far as answering requests needs it.
+ * RoadRunner's wire protocol over the worker's standard input and output, restricted to answering requests.
  *
  * A frame is a header of 12 bytes (version and length in words, flags, payload length, CRC-32 of these, two bytes for
  * streams), its options of 4 bytes each, and the payload. A request has one option, the length of the context that
- * stands before the body. The context is a protobuf message of RoadRunner's `http.v1`.
+ * precedes the body. The context is a protobuf message of RoadRunner's `http.v1`.
  */
 final class Relay
 {
@@ -23,7 +23,7 @@ final class Relay
     {
     }
 
-    /** Waits for a request. False: RoadRunner says goodbye. */
+    /** Waits for a request. False: RoadRunner stops the worker. */
     public function receive(): bool
     {
         while (($header = $this->read(12)) !== null) {

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /**
- * A RoadRunner worker with Pillion loaded, without any package. Its page tells which RoadRunner it runs under, what
- * the cache knows of that binary, and all that Pillion tells of itself.
+ * A RoadRunner worker with Pillion loaded, without any package. Its page shows the RoadRunner that runs it, the cache
+ * entry of that binary, and the status of Pillion.
  */
 
 use Pillion\Velox;

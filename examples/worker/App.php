@@ -5,8 +5,8 @@ declare(strict_types=1);
 use Pillion\Worker;
 
 /**
- * The application of the guides, the same under FrankenPHP, php-fpm and RoadRunner: it takes what it needs of a request and
- * returns the answer, so that it knows nothing of what serves it. It is made once, before the first request.
+ * The application of the guides, the same under FrankenPHP, php-fpm and RoadRunner: it takes path and cookies and
+ * returns the response, so that it does not depend on its server. Created once, before the first request.
  */
 final class App
 {
@@ -31,17 +31,17 @@ final class App
     }
 
     /**
-     * A session where PHP may not send the cookie itself, as in RoadRunner; it works everywhere.
+     * A session without PHP's own cookie, which RoadRunner does not support; this form works everywhere.
      *
      * @return array{int, array<string, string>, string}
      */
     private function visits(string $id): array
     {
-        // An empty one makes a new session; strict mode refuses those that a client has made up.
+        // An empty id creates a new session; strict mode refuses ids that a client has invented.
         session_id(preg_match('/^[a-zA-Z0-9,-]{22,256}$/D', $id) === 1 ? $id : '');
         session_start(['use_cookies' => false, 'use_strict_mode' => true, 'cache_limiter' => '']);
         $visits = $_SESSION['visits'] = ($_SESSION['visits'] ?? 0) + 1;
-        // What is left open would be the next client's.
+        // An open session would continue in the next client's request.
         session_write_close();
         $_SESSION = [];
 

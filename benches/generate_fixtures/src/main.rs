@@ -1,7 +1,7 @@
-//! `pillion-fixtures DIR RUN_DIR COUNT CAPACITY index|disk|writes`: an artifact cache with so many made-up
-//! entries, for the benches. `index`: in the index alone, which takes a second for a million; `disk`: with
-//! files and `index.json` too; `writes`: changes the index of such a cache at full speed until it is killed.
-//! A program of its own, so that PHP finds the cache as another process left it.
+//! `pillion-fixtures DIR RUN_DIR COUNT CAPACITY index|disk|writes`: an artifact cache with COUNT generated entries, for
+//! the benches. `index`: in the index alone, which takes a second for a million; `disk`: with files and `index.json`
+//! too; `writes`: changes the index of such a cache at full speed until it is killed. A separate program, so that PHP
+//! opens the cache of another process.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! The other end of Sentry's benches, and their threads. `pillion-sink listen` takes envelopes by HTTP and, on a second
-//! port, by length-prefixed frames as a local agent does, as fast as it can, and throws them away; `GET /count` tells
-//! how many came by HTTP. It ends with its standard input. `pillion-sink storm RUN STATE DSN THREADS SECONDS BYTES` has
-//! threads of one process send, and prints `NS_P50 NS_P99 SENDS_A_SECOND`.
+//! The receiver of Sentry's benches, and their threads. `pillion-sink listen` accepts envelopes by HTTP and, on a
+//! second port, by length-prefixed frames like a local agent, at full speed, and discards them; `GET /count` returns
+//! the number received by HTTP. It ends with its standard input. `pillion-sink storm RUN STATE DSN THREADS SECONDS
+//! BYTES` sends from threads of one process, and prints `NS_P50 NS_P99 SENDS_A_SECOND`.
 
 use std::{
     env,
@@ -23,7 +23,7 @@ use pillion_engine::{
     sentry::{Sentry, SentryDirs},
 };
 
-/// So many sends at a time, so that the sender keeps up and the same memory is written again.
+/// Sends per burst: the sender keeps up, and the same memory is written again.
 const BURST: usize = 50;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -76,7 +76,7 @@ fn listen() -> Outcome<()> {
     Ok(())
 }
 
-/// One connection, kept for as long as the other side wants it.
+/// One connection, kept open until the client closes it.
 fn serve(mut stream: TcpStream, count: &AtomicU64) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(64 << 10);
@@ -152,7 +152,7 @@ fn storm(run: &str, state: &str, dsn: &str, numbers: [&str; 3]) -> Outcome<()> {
     let mut rate = 0.0;
     for worker in workers {
         let mine = worker.join().map_err(|_| "a thread has died")??;
-        // Of the time that sends take, not of the pauses between bursts.
+        // Counts the time of sends, without the pauses between bursts.
         rate += mine.len() as f64 / (mine.iter().sum::<u64>() as f64 / 1e9);
         took.extend(mine);
     }
