@@ -1,16 +1,15 @@
-//! Servers to test Pillion against, as a library for Rust tests and as programs for everything else.
+//! Servers to test Pillion against, as a library for Rust tests and as programs for all other tests.
 //!
 //! # Layout
-//! - [`velox`]: a Velox build server that answers byte for byte as the real one does ("v3"), and that can be told
-//!   to misbehave in every way a network, a proxy, a disk or a hostile server can.
-//! - [`sentry`]: a Sentry that takes envelopes, checks each by the grammar, and answers as it is told.
-//! - [`http`]: HTTP/1.1 by hand over a socket, because a server that has to break off in the middle of a head, lie
-//!   about a length or drip bytes needs the socket itself; a proper HTTP library exists to prevent all that.
-//! - `src/bin/fake-velox.rs`, `fake-sentry.rs`: the same servers as programs, told what to do through their control
-//!   endpoints.
+//! - [`velox`]: a Velox build server that answers byte for byte like the real one ("v3"), and that can misbehave in
+//!   every way a network, a proxy, a disk or a hostile server can.
+//! - [`sentry`]: a Sentry that accepts envelopes, checks each against the grammar, and gives scripted answers.
+//! - [`http`]: HTTP/1.1 directly over a socket, because a server that breaks off in the middle of a head, sends a wrong
+//!   length or drips bytes needs the socket itself; a regular HTTP library exists to prevent all that.
+//! - `src/bin/fake-velox.rs`, `fake-sentry.rs`: the same servers as programs, scripted through their control endpoints.
 //!
-//! Nothing here depends on the engine, so the engine's own tests can use it. It listens on loopback only: its control
-//! endpoint lets anyone who reaches it choose what is written below its directory.
+//! Nothing here depends on the engine, so the engine's own tests can use it. It listens on loopback only, because any
+//! client of the control endpoint chooses the content of files below its directory.
 
 mod error;
 pub mod http;

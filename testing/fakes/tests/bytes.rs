@@ -1,4 +1,4 @@
-//! Answers that are the binary itself: plain, packed, cut, with a lie for a length, without an end.
+//! Answers with the binary itself: plain, compressed, truncated, with a wrong length, without an end.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -31,7 +31,7 @@ fn expected(count: u64, size: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_body_of_bytes_is_the_very_binary_with_its_length() {
+fn body_of_bytes_is_the_binary_with_its_length() {
     let server = server(Options::default().behave(bytes(100_000, Gzip::No, None)));
     let answer = build(&server, &request());
     assert_eq!(
@@ -44,7 +44,7 @@ fn a_body_of_bytes_is_the_very_binary_with_its_length() {
 }
 
 #[test]
-fn a_body_can_be_packed_with_and_without_a_header_that_says_so() {
+fn gzip_body_is_sent_with_and_without_its_header() {
     for (gzip, header) in [
         (Gzip::Body, None),
         (Gzip::Encoding, Some("gzip".to_owned())),
@@ -61,7 +61,7 @@ fn a_body_can_be_packed_with_and_without_a_header_that_says_so() {
 }
 
 #[test]
-fn a_packed_body_can_end_in_its_middle_though_the_response_ends_properly() {
+fn truncated_gzip_body_ends_in_a_regular_response() {
     let server = server(Options::default().behave(bytes(100_000, Gzip::Body, Some(5000))));
     let answer = build(&server, &request());
     assert!(answer.whole && answer.body.len() == 5000);
@@ -72,7 +72,7 @@ fn a_packed_body_can_end_in_its_middle_though_the_response_ends_properly() {
 }
 
 #[test]
-fn a_plain_body_can_be_cut_and_the_length_agrees() {
+fn truncated_plain_body_has_the_matching_length() {
     let server = server(Options::default().behave(bytes(100_000, Gzip::No, Some(70))));
     let answer = build(&server, &request());
     assert_eq!(answer.header("Content-Length").as_deref(), Some("70"));
@@ -80,7 +80,7 @@ fn a_plain_body_can_be_cut_and_the_length_agrees() {
 }
 
 #[test]
-fn a_bomb_is_small_on_the_wire_and_large_when_unpacked() {
+fn bomb_is_small_on_the_wire_and_large_unpacked() {
     let server = server(Options::default().behave(Answer::Bomb { size: 64 << 20 }));
     let answer = build(&server, &request());
     assert!(
@@ -93,7 +93,7 @@ fn a_bomb_is_small_on_the_wire_and_large_when_unpacked() {
 }
 
 #[test]
-fn a_body_can_have_a_length_that_is_a_lie_and_break_off() {
+fn body_with_a_wrong_length_breaks_off() {
     let lie = Delivery {
         content_length: Some(200_000),
         ..Delivery::default()
@@ -124,7 +124,7 @@ fn a_body_can_have_a_length_that_is_a_lie_and_break_off() {
 }
 
 #[test]
-fn gigabytes_cost_the_server_no_memory_and_end_when_the_client_leaves() {
+fn endless_body_needs_no_memory_and_ends_with_its_client() {
     let huge = Answer::Bytes {
         size: Some(2 << 30),
         gzip: Gzip::No,

@@ -1,4 +1,4 @@
-//! The control endpoint, through which other processes tell the server what to do and ask what it has seen.
+//! The control endpoint, by which other processes set behaviours and read counters.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -20,7 +20,7 @@ fn counters(server: &FakeVelox) -> Value {
 }
 
 #[test]
-fn behaviours_come_in_through_the_control_endpoint() {
+fn behaviours_are_added_through_the_control_endpoint() {
     let server = server(Options::default());
     let script = json!({
         "delay_ms": 20,
@@ -56,7 +56,7 @@ fn behaviours_come_in_through_the_control_endpoint() {
 }
 
 #[test]
-fn what_is_no_script_is_refused_with_the_place_and_the_reason() {
+fn invalid_script_is_refused_with_place_and_reason() {
     let server = server(Options::default());
     for (script, reason) in [
         ("{\"delay\": 5}", "unknown field `delay`"),
@@ -95,7 +95,7 @@ fn held_build_is_answered_after_its_release() {
 }
 
 #[test]
-fn a_reset_goes_back_to_the_start_and_expiry_deletes_files() {
+fn reset_restores_the_start_and_expiry_deletes_files() {
     let server = server(Options::default().behave(Behaviour::from(Answer::Busy).times(1)));
     assert_eq!(build(&server, &request()).status, 409);
     let path = build(&server, &request()).path();
@@ -123,7 +123,7 @@ fn a_reset_goes_back_to_the_start_and_expiry_deletes_files() {
 }
 
 #[test]
-fn a_token_is_asked_of_builds_and_progress_and_not_of_the_control_endpoint() {
+fn token_protects_builds_and_progress_but_not_control() {
     let script = Script {
         auth_token: Some("s3cret".into()),
         progress: Some(Progress::On),

@@ -1,4 +1,4 @@
-//! What the server counts and remembers.
+//! Counters and recorded requests.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::{begin, build, call, connect, eventually, get, http, request, server, versioned};
 
 #[test]
-fn builds_that_run_at_once_are_counted_as_such() {
+fn concurrent_builds_are_counted() {
     let server = server(Options::default().behave(Answer::Hang));
     let mut held: Vec<_> = ["v1.0.1", "v1.0.2", "v1.0.3"]
         .map(|v| begin(&server, &versioned(v)))
@@ -29,7 +29,7 @@ fn builds_that_run_at_once_are_counted_as_such() {
 }
 
 #[test]
-fn of_two_at_once_for_one_build_one_gets_it_and_the_other_a_conflict() {
+fn second_concurrent_request_for_a_build_gets_a_conflict() {
     let server = server(Options::default().delay(Duration::from_millis(600)));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let asked: Vec<_> = (0..2)
@@ -53,14 +53,14 @@ fn of_two_at_once_for_one_build_one_gets_it_and_the_other_a_conflict() {
 }
 
 #[test]
-fn a_delay_holds_a_build_and_not_what_is_cached() {
+fn delay_applies_to_builds_and_not_to_hits() {
     let server = server(Options::default().delay(Duration::from_millis(500)));
     assert!(build(&server, &request()).took >= Duration::from_millis(500));
     assert!(build(&server, &request()).took < Duration::from_millis(500));
 }
 
 #[test]
-fn what_was_asked_is_remembered_with_headers_body_and_answer() {
+fn requests_are_recorded_with_headers_body_and_status() {
     let server = server(Options::default());
     call(
         &server,

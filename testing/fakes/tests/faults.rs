@@ -1,4 +1,4 @@
-//! Every way in which an answer can go wrong on its way, or be wrong as an answer.
+//! Every fault of an answer's transport, and every wrong answer.
 
 mod support;
 
@@ -13,7 +13,7 @@ fn delivered(delivery: Delivery) -> Options {
 }
 
 #[test]
-fn a_connection_is_dropped_after_exactly_so_many_bytes() {
+fn connection_drops_after_the_exact_number_of_bytes() {
     for bytes in [0, 1, 17, 150] {
         let server = server(delivered(Delivery {
             drop_at: Some(bytes),
@@ -28,7 +28,7 @@ fn a_connection_is_dropped_after_exactly_so_many_bytes() {
 }
 
 #[test]
-fn a_drop_can_be_a_reset() {
+fn drop_with_reset_resets_the_connection() {
     let server = server(delivered(Delivery {
         drop_at: Some(20),
         reset: true,
@@ -41,7 +41,7 @@ fn a_drop_can_be_a_reset() {
 }
 
 #[test]
-fn a_stalled_answer_keeps_the_connection_open_and_silent() {
+fn stalled_answer_keeps_the_connection_open() {
     let server = server(delivered(Delivery {
         stall_at: Some(30),
         ..Delivery::default()
@@ -57,7 +57,7 @@ fn a_stalled_answer_keeps_the_connection_open_and_silent() {
 }
 
 #[test]
-fn a_dripping_answer_comes_byte_by_byte_and_whole() {
+fn dripping_answer_arrives_byte_by_byte() {
     let server = server(delivered(Delivery {
         drip_ms: Some(1),
         ..Delivery::default()
@@ -72,7 +72,7 @@ fn a_dripping_answer_comes_byte_by_byte_and_whole() {
 }
 
 #[test]
-fn a_content_length_can_promise_more_or_less_than_there_is() {
+fn content_length_is_larger_or_smaller_than_the_body() {
     for (length, whole) in [(5, false), (100_000, false)] {
         let server = server(delivered(Delivery {
             content_length: Some(length),
@@ -86,7 +86,7 @@ fn a_content_length_can_promise_more_or_less_than_there_is() {
 }
 
 #[test]
-fn a_conflict_can_be_pretended_a_few_times_or_for_a_while() {
+fn simulated_conflict_lasts_for_a_count_or_a_time() {
     let server = server(Options::default().behave(Behaviour::from(Answer::Busy).times(2)));
     let statuses: Vec<u16> = (0..4).map(|_| build(&server, &request()).status).collect();
     assert_eq!(statuses, [409, 409, 200, 200]);
@@ -104,7 +104,7 @@ fn a_conflict_can_be_pretended_a_few_times_or_for_a_while() {
 }
 
 #[test]
-fn a_proxy_error_reaches_no_build_and_an_error_of_the_server_ends_one() {
+fn proxy_error_starts_no_build_and_server_error_fails_one() {
     let server = server(
         Options::default()
             .behave(Behaviour::from(Answer::proxy_error(502)).times(2))
@@ -135,7 +135,7 @@ fn a_proxy_error_reaches_no_build_and_an_error_of_the_server_ends_one() {
 }
 
 #[test]
-fn any_code_and_status_can_be_told() {
+fn error_answer_has_any_code_and_status() {
     let answer = Answer::Error {
         status: 503,
         code: "unavailable".into(),
@@ -150,7 +150,7 @@ fn any_code_and_status_can_be_told() {
 }
 
 #[test]
-fn redirects_broken_json_and_answers_without_a_path_can_be_told() {
+fn redirects_broken_json_and_empty_answers_are_sent() {
     let server = server(
         Options::default()
             .behave(Behaviour::from(Answer::redirect("http://127.0.0.1:1/")).times(1))
@@ -173,7 +173,7 @@ fn redirects_broken_json_and_answers_without_a_path_can_be_told() {
 }
 
 #[test]
-fn logs_can_be_given_and_huge_ones_arrive_in_chunks() {
+fn logs_are_sent_and_huge_ones_arrive_in_chunks() {
     let answer = Answer::Build {
         file: Default::default(),
         size: None,
@@ -189,7 +189,7 @@ fn logs_can_be_given_and_huge_ones_arrive_in_chunks() {
 }
 
 #[test]
-fn behaviours_for_one_version_or_plugin_leave_all_others_alone() {
+fn behaviour_applies_to_its_version_or_plugin_only() {
     let module = When {
         module: Some("*/http/v5".into()),
         ..When::default()
@@ -222,7 +222,7 @@ fn behaviours_for_one_version_or_plugin_leave_all_others_alone() {
 }
 
 #[test]
-fn a_hanging_build_ends_when_the_client_leaves() {
+fn hanging_build_ends_with_its_client() {
     let server = server(Options::default().behave(Behaviour::from(Answer::Hang).times(1)));
     let stream = begin(&server, &request());
     eventually("the build begins", || server.counters().in_flight == 1);
@@ -235,7 +235,7 @@ fn a_hanging_build_ends_when_the_client_leaves() {
 }
 
 #[test]
-fn a_build_that_keeps_on_answers_after_the_client_left_and_enters_the_cache() {
+fn build_that_outlives_its_client_enters_the_cache() {
     let keeps = Behaviour {
         keep_building: true,
         ..Behaviour::default()

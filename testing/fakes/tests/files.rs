@@ -1,4 +1,4 @@
-//! Every fault that the file behind an answer's path can have.
+//! Every fault of the file behind an answer's path.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -12,7 +12,7 @@ use pillion_fakes::{Answer, Behaviour, FakeVelox, FileFault, Options};
 use serde_json::json;
 use support::{build, eventually, request, request_with, server};
 
-/// The answer's path from a server with that fault; the server lives as long as the file is looked at.
+/// The answer's path from a server with that fault; the server lives until the test has checked the file.
 fn faulty(fault: FileFault) -> (FakeVelox, PathBuf) {
     let server = server(Options::default().behave(Answer::file(fault)));
     let path = PathBuf::from(build(&server, &request()).path());
@@ -28,7 +28,7 @@ fn seen(path: &Path) -> Metadata {
 }
 
 #[test]
-fn a_good_file_is_executable_by_all_and_writable_by_its_owner_whatever_the_umask() {
+fn valid_file_has_mode_0755_with_any_umask() {
     let (server, path) = faulty(FileFault::None);
     assert!(path.starts_with(server.root()) && seen(&path).is_file());
     assert_eq!(mode(&path), 0o755);
@@ -41,7 +41,7 @@ fn a_good_file_is_executable_by_all_and_writable_by_its_owner_whatever_the_umask
 }
 
 #[test]
-fn a_vanishing_file_is_gone_after_the_answer_and_still_cached() {
+fn vanishing_file_is_deleted_and_its_build_stays_cached() {
     let server = server(
         Options::default().behave(Behaviour::from(Answer::file(FileFault::Vanishes)).times(1)),
     );
@@ -54,13 +54,13 @@ fn a_vanishing_file_is_gone_after_the_answer_and_still_cached() {
 }
 
 #[test]
-fn a_missing_file_never_was() {
+fn missing_file_is_never_created() {
     let (_server, path) = faulty(FileFault::Missing);
     assert!(!path.exists() && path.parent().unwrap().exists());
 }
 
 #[test]
-fn paths_outside_the_root_lead_to_good_files_and_go_with_the_server() {
+fn paths_outside_the_root_name_temporary_valid_files() {
     let (server, path) = faulty(FileFault::Outside);
     assert!(path.is_file() && !path.starts_with(server.root()));
     drop(server);
@@ -71,7 +71,7 @@ fn paths_outside_the_root_lead_to_good_files_and_go_with_the_server() {
 }
 
 #[test]
-fn links_lead_out_of_the_root_at_the_file_or_above_it() {
+fn links_leave_the_root_at_the_file_or_its_directory() {
     let (server, path) = faulty(FileFault::Symlink);
     assert!(seen(&path).is_symlink() && path.is_file());
     assert!(!path.canonicalize().unwrap().starts_with(server.root()));
@@ -81,7 +81,7 @@ fn links_lead_out_of_the_root_at_the_file_or_above_it() {
 }
 
 #[test]
-fn a_path_can_lead_to_something_that_is_no_file() {
+fn path_names_a_directory_or_a_fifo() {
     let (_server, path) = faulty(FileFault::Directory);
     assert!(seen(&path).is_dir());
     let (_server, path) = faulty(FileFault::Fifo);
@@ -89,7 +89,7 @@ fn a_path_can_lead_to_something_that_is_no_file() {
 }
 
 #[test]
-fn contents_can_be_no_binary() {
+fn contents_are_empty_truncated_or_a_script() {
     let (_server, path) = faulty(FileFault::Empty);
     assert!(seen(&path).is_file() && seen(&path).len() == 0);
     let (_server, path) = faulty(FileFault::NoMagic);
@@ -104,7 +104,7 @@ fn contents_can_be_no_binary() {
 }
 
 #[test]
-fn modes_can_be_too_wide_or_too_narrow() {
+fn modes_are_too_wide_or_too_narrow() {
     for (fault, expected) in [
         (FileFault::GroupWritable, 0o775),
         (FileFault::WorldWritable, 0o757),
@@ -117,7 +117,7 @@ fn modes_can_be_too_wide_or_too_narrow() {
 }
 
 #[test]
-fn after_a_faulty_build_the_next_one_is_made_anew_and_good() {
+fn build_after_a_faulty_one_is_new_and_valid() {
     for fault in [
         FileFault::Missing,
         FileFault::SymlinkedDirectory,
@@ -138,7 +138,7 @@ fn after_a_faulty_build_the_next_one_is_made_anew_and_good() {
 }
 
 #[test]
-fn any_path_can_be_told_even_one_that_is_not_absolute() {
+fn literal_path_may_be_relative() {
     for told in ["rr", "/etc/passwd", "/nowhere/\u{e9}\n"] {
         let server = server(Options::default().behave(Answer::Path { path: told.into() }));
         assert_eq!(build(&server, &request()).path(), told);
@@ -146,7 +146,7 @@ fn any_path_can_be_told_even_one_that_is_not_absolute() {
 }
 
 #[test]
-fn sizes_are_those_asked_for_and_contents_differ_from_build_to_build() {
+fn sizes_are_as_set_and_contents_differ_between_builds() {
     let sized = Answer::Build {
         file: FileFault::None,
         size: Some(5_000_001),

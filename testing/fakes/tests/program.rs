@@ -1,4 +1,4 @@
-//! The program and the two ways to start the library: a server never outlives whoever started it.
+//! The program and the two ways to start the library: a server never outlives its owner.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -40,7 +40,7 @@ fn ends_cleanly(mut child: Child, mut stdout: BufReader<ChildStdout>) {
 }
 
 #[test]
-fn the_program_serves_what_its_flags_say_and_ends_on_a_signal() {
+fn program_obeys_its_flags_and_ends_on_a_signal() {
     for signal in ["TERM", "INT"] {
         let root = tempfile::tempdir().unwrap();
         let script = root.path().join("script.json");
@@ -82,7 +82,7 @@ fn the_program_serves_what_its_flags_say_and_ends_on_a_signal() {
 }
 
 #[test]
-fn the_program_ends_with_its_standard_input_if_asked_to_and_only_then() {
+fn program_ends_with_standard_input_only_with_the_flag() {
     let (mut child, stdout, address) = program(&["--stdin-guard"]);
     drop(child.stdin.take());
     ends_cleanly(child, stdout);
@@ -96,7 +96,7 @@ fn the_program_ends_with_its_standard_input_if_asked_to_and_only_then() {
 }
 
 #[test]
-fn the_program_says_what_is_wrong_with_its_arguments() {
+fn program_reports_invalid_arguments() {
     for (arguments, reason) in [
         (
             &["--listen", "here"][..],
@@ -125,7 +125,7 @@ fn the_program_says_what_is_wrong_with_its_arguments() {
 }
 
 #[test]
-fn dropping_a_server_closes_its_port_cancels_its_builds_and_removes_its_files() {
+fn dropped_server_ends_its_port_builds_and_files() {
     let server = FakeVelox::start_apart(Options::default().behave(Answer::Hang)).unwrap();
     let (address, root) = (server.addr(), server.root().to_owned());
     assert_eq!(server.url(), format!("http://{address}"));
@@ -147,7 +147,7 @@ fn dropping_a_server_closes_its_port_cancels_its_builds_and_removes_its_files() 
 }
 
 #[test]
-fn a_server_on_the_callers_runtime_stops_with_it_or_when_told() {
+fn server_on_the_callers_runtime_stops_with_it_or_by_call() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -164,7 +164,7 @@ fn a_server_on_the_callers_runtime_stops_with_it_or_when_told() {
 }
 
 #[test]
-fn addresses_beyond_this_machine_and_taken_ports_are_refused() {
+fn non_loopback_addresses_and_taken_ports_are_refused() {
     let open = Options {
         listen: "0.0.0.0:0".parse().unwrap(),
         ..Options::default()

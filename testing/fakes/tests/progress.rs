@@ -12,7 +12,7 @@ use support::{begin, build, connect, eventually, get, http, request, request_wit
 const PROGRESS: &str = "/builds/0b0e6f3c-6d0a-4a6e-9f7a-0d9b8b1f2a11";
 
 #[test]
-fn progress_tells_state_time_and_lines_of_each_build() {
+fn progress_has_state_time_and_lines_of_each_build() {
     let lines = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
     let script = Script {
         progress: Some(Progress::On),
@@ -48,7 +48,7 @@ fn progress_tells_state_time_and_lines_of_each_build() {
 }
 
 #[test]
-fn progress_can_be_broken_in_ways_that_must_not_hurt_a_build() {
+fn progress_answers_garbage_an_error_or_nothing() {
     let server = server(Options::default());
     let told = |mode| {
         server.apply(&Script {

@@ -1,5 +1,5 @@
-//! The fake against the real server: `data/real_answers.json` holds 148 requests and what a running Velox server ("v3")
-//! answered to each, byte for byte, dates masked. In both, one character stands for one byte.
+//! The fake against the real server: `data/real_answers.json` holds 148 requests with the answers of a running Velox
+//! server ("v3"), byte for byte, dates masked. In both, one character represents one byte.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -35,7 +35,7 @@ fn masked(raw: &[u8]) -> String {
 }
 
 #[test]
-fn every_recorded_answer_of_the_real_server_comes_back_byte_for_byte() {
+fn recorded_answers_of_the_real_server_are_reproduced() {
     let server = server(Options::default());
     let cases: Vec<Value> = serde_json::from_str(include_str!("data/real_answers.json")).unwrap();
     let mut wrong = Vec::new();
@@ -61,7 +61,7 @@ fn every_recorded_answer_of_the_real_server_comes_back_byte_for_byte() {
 const HASH: &str = "704cb82325cd996b";
 
 #[test]
-fn a_fresh_build_names_the_file_and_nothing_else() {
+fn fresh_build_returns_the_path_only() {
     let server = server(Options::default());
     let answer = build(&server, &request());
     let path = server.root().join(HASH).join("rr");
@@ -80,7 +80,7 @@ fn a_fresh_build_names_the_file_and_nothing_else() {
 }
 
 #[test]
-fn the_same_build_again_comes_from_the_cache_and_says_so() {
+fn repeated_build_comes_from_the_cache_and_reports_it() {
     let server = server(Options::default());
     build(&server, &request());
     let again = build(
@@ -96,7 +96,7 @@ fn the_same_build_again_comes_from_the_cache_and_says_so() {
 }
 
 #[test]
-fn a_build_in_flight_is_a_conflict_at_once() {
+fn build_in_flight_is_an_immediate_conflict() {
     let server = server(Options::default().behave(Answer::Hang));
     let _held = support::begin(&server, &request());
     support::eventually("the build begins", || server.counters().in_flight == 1);
@@ -108,7 +108,7 @@ fn a_build_in_flight_is_a_conflict_at_once() {
 }
 
 #[test]
-fn forcing_a_rebuild_replaces_the_file_with_another_one() {
+fn forced_rebuild_replaces_the_file() {
     let server = server(Options::default());
     let path = build(&server, &request()).path();
     let first = fs::read(&path).unwrap();
@@ -119,7 +119,7 @@ fn forcing_a_rebuild_replaces_the_file_with_another_one() {
 }
 
 #[test]
-fn windows_is_refused_as_v3_refuses_it_and_built_as_the_betas_build_it() {
+fn windows_is_refused_like_v3_or_built_like_the_betas() {
     let server = server(Options::default());
     let windows = request_with(json!({"target_platform": {"os": "Windows", "arch": "amd64"}}));
     let refused = build(&server, &windows);
@@ -134,7 +134,7 @@ fn windows_is_refused_as_v3_refuses_it_and_built_as_the_betas_build_it() {
 }
 
 #[test]
-fn an_unknown_roadrunner_version_is_githubs_404() {
+fn unknown_roadrunner_version_is_a_404_of_github() {
     let server = server(Options::default());
     let answer = build(&server, &versioned("v2025.9.9"));
     let body = r#"{"code":"internal","message":"downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/refs/tags/v2025.9.9.zip, got 404"}"#;
@@ -152,7 +152,7 @@ fn an_unknown_roadrunner_version_is_githubs_404() {
 }
 
 #[test]
-fn an_unknown_tag_is_the_compilers_error() {
+fn unknown_tag_is_an_error_of_the_compiler() {
     let server = server(Options::default());
     let logger =
         json!({"module_name": "github.com/roadrunner-server/logger/v5", "tag": "v5.999.999"});
@@ -175,7 +175,7 @@ fn both_spellings_and_unknown_fields_are_the_same_build() {
 }
 
 #[test]
-fn an_answer_is_compressed_for_those_who_ask_for_gzip_in_so_many_letters() {
+fn answer_is_compressed_only_for_a_literal_gzip() {
     let server = server(Options::default());
     let plain = build(&server, &request()).path();
     let packed = call(
@@ -204,7 +204,7 @@ fn an_answer_is_compressed_for_those_who_ask_for_gzip_in_so_many_letters() {
 }
 
 #[test]
-fn a_timeout_header_ends_the_build_and_leaves_the_cache_empty() {
+fn timeout_header_ends_the_build_without_a_cache_entry() {
     let server = server(Options::default().behave(Behaviour::from(Answer::Hang).times(1)));
     let answer = call(
         &server,
@@ -224,7 +224,7 @@ fn a_timeout_header_ends_the_build_and_leaves_the_cache_empty() {
 }
 
 #[test]
-fn a_blank_between_fields_can_be_had_because_some_servers_put_one() {
+fn option_puts_a_space_between_fields() {
     let script = Script {
         spaces: Some(true),
         ..Script::default()

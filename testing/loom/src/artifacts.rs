@@ -10,7 +10,7 @@ pub(crate) use key::{ConfigDigest, Key};
 pub(crate) use record::IndexRecord;
 
 pub(crate) mod journal {
-    //! The log of changes is a file; of it, the index keeps a position.
+    //! The journal is a file; the index stores a position in it only.
 
     pub(crate) const RECORD: u64 = 32;
 
@@ -22,7 +22,7 @@ pub(crate) mod journal {
 }
 
 mod file_names {
-    //! Names of files are no part of any scene.
+    //! Names of files are not part of any scene.
     use super::{Key, record::hex};
 
     pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {

@@ -1,15 +1,15 @@
 //! The engine's lock-free files, compiled with loom's atomics, and the scenes that `tests/` runs with them. loom
 //! explores every order of the threads, and every older value that a load may return under the memory model; most of
-//! them never occur on a real machine (x86 has none of the reorderings that a missing `Release` allows). Threads stand
-//! for processes: to memory that is mapped twice it is the same.
+//! them never occur on a real machine (x86 has none of the reorderings that a missing `Release` allows). Threads
+//! represent processes: for memory that is mapped twice there is no difference.
 //!
 //! * `seqlock`: words with one writer, and readers that never wait.
-//! * `owner_slots`: slots that processes claim, and free where the owner died.
+//! * `owner_slots`: slots that processes claim, and free if their owner has died.
 //! * `index`: the table of artifacts: groups, counts, the position in the journal.
-//! * `process_cell`: the one pointer on which the state of a process hangs.
-//! * `completions`: finished jobs of a PHP thread, and the notifier that must not stay silent.
+//! * `process_cell`: the pointer to the state of a process.
+//! * `completions`: finished jobs of a PHP thread, and its notifier, which must not miss one.
 //! * `cell`: a number that threads add to.
-//! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may go.
+//! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may be freed.
 
 #![allow(
     dead_code,

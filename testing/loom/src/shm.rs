@@ -19,8 +19,8 @@ use std::{io, path::Path, ptr::NonNull};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Memory with words of loom. Bytes that are copied into it lie beside the words: loom does not watch them, and they
-/// are published by a store to a word.
+/// Memory with words of loom. Bytes that are copied into it are stored beside the words: loom does not check them, and
+/// a store to a word publishes them.
 #[derive(Debug)]
 pub(crate) struct Segment {
     words: Vec<AtomicU64>,
@@ -44,14 +44,14 @@ impl Segment {
 
     pub(crate) fn anonymous(length: usize) -> io::Result<Self> {
         let segment = Self::untouched(length);
-        // To loom, making a word is a store, which no other thread may meet.
+        // To loom, creation of a word is a store, which must not race with another thread.
         for word in &segment.words {
             word.load(Ordering::Relaxed);
         }
         Ok(segment)
     }
 
-    /// As [`Segment::anonymous`]; a scene loads each word that it uses before its threads begin.
+    /// Like [`Segment::anonymous`]; a scene loads each word that it uses before its threads begin.
     pub(crate) fn untouched(length: usize) -> Self {
         let bytes = Box::leak(vec![0u8; length].into_boxed_slice());
         Self {

@@ -5,7 +5,7 @@
 pub(crate) use loom::{hint, sync::Mutex};
 pub(crate) use std::sync::PoisonError;
 
-/// loom takes sequentially consistent accesses for acquire and release, and knows their order by fences only.
+/// loom treats sequentially consistent accesses as acquire and release, and orders them by fences only.
 pub(crate) fn in_one_order() {
     atomic::fence(atomic::Ordering::SeqCst);
 }

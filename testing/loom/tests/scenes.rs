@@ -1,4 +1,4 @@
-//! Plays every scene under loom, and with it all orders that are possible.
+//! Runs every scene under loom, and with it all possible orders.
 
 use pillion_model as scenes;
 

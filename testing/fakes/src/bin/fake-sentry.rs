@@ -1,5 +1,6 @@
-//! `fake-sentry`: the fake Sentry as a program, for tests that are not written in Rust. Prints one line when it is
-//! ready, `listening ADDRESS:PORT`, and ends on SIGTERM, SIGINT or, if asked to, when its standard input is closed.
+//! `fake-sentry`: the fake Sentry as a program, for tests that are not written in Rust. Prints the line
+//! `listening ADDRESS:PORT` when it is ready, and ends on SIGTERM, SIGINT or, optionally, at the end of its standard
+//! input.
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
@@ -64,7 +65,7 @@ fn run(address: std::net::SocketAddr, guard: bool) -> Result<(), Box<dyn std::er
         }
         let (closed, told) = tokio::sync::oneshot::channel::<()>();
         if guard {
-            // Standard input cannot be read without blocking in general, hence the thread; it is left behind.
+            // Standard input can't be read without blocking in general, hence the thread, which outlives the server.
             std::thread::spawn(move || {
                 let _ = std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut std::io::sink());
                 drop(closed);

@@ -1,6 +1,6 @@
-//! `fake-velox`: the fake Velox server as a program, for tests that are not written in Rust. Prints one line when it is
-//! ready, `listening ADDRESS:PORT`, and ends on SIGTERM, SIGINT or, if asked to, when its standard input is closed, so
-//! that a test that dies does not leave it behind. One thread serves; another one watches standard input.
+//! `fake-velox`: the fake Velox server as a program, for tests that are not written in Rust. Prints the line
+//! `listening ADDRESS:PORT` when it is ready, and ends on SIGTERM, SIGINT or, optionally, at the end of its standard
+//! input, so that it never outlives its test. One thread serves; another one watches standard input.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -23,7 +23,7 @@ usage: fake-velox [options]
   --help                 this text
 ";
 
-/// What the command line asks for.
+/// The arguments of the command line.
 struct Arguments {
     options: Options,
     stdin_guard: bool,
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Flags given beside a script win over what the script says.
+/// Flags override the script.
 fn parse(arguments: Vec<String>) -> std::result::Result<Arguments, String> {
     let mut parsed = Arguments {
         options: Options::default(),
@@ -108,7 +108,7 @@ fn run(arguments: Arguments) -> Result<()> {
         .build()
         .map_err(failed)?;
     runtime.block_on(async {
-        // Before the line that says "ready": whoever read it may send a signal at once.
+        // Before the line `listening …`, because its reader may send a signal at once.
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let server = FakeVelox::start(arguments.options)?;
@@ -125,7 +125,7 @@ fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-/// Standard input cannot be read without blocking in general, hence the thread; it is left behind when we end.
+/// Standard input can't be read without blocking in general, hence the thread, which outlives the server.
 async fn stdin_closed(watched: bool) {
     if !watched {
         return std::future::pending().await;

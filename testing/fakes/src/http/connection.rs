@@ -1,5 +1,5 @@
-//! One connection of a client: reads requests from it one after the other, and notices when the client leaves while
-//! an answer is still being made. One task a connection owns it; nothing is shared.
+//! One connection of a client: reads requests from it one after the other, and detects its end while an answer is still
+//! being made. One task per connection owns it; nothing is shared.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use tokio::net::TcpStream;
 
 use super::Request;
 
-/// The longest head that is read, in bytes, as in Go's net/http rounded down.
+/// Maximum length of a head in bytes, as in Go's net/http, rounded down.
 const MAX_HEAD: usize = 1 << 20;
-/// The longest body that is read, in bytes. Build requests are a few kilobytes.
+/// Maximum length of a body in bytes. Build requests are a few kilobytes.
 const MAX_BODY: usize = 32 << 20;
 const MAX_HEADERS: usize = 128;
 
-/// A request that is no HTTP; the connection is of no more use after it.
+/// A request that is not HTTP; the connection can't be used after it.
 #[derive(Debug)]
 pub struct BadRequest(pub String);
 
@@ -27,12 +27,12 @@ impl From<io::Error> for BadRequest {
 /// The server's end of one TCP connection.
 pub struct Connection {
     pub(super) stream: TcpStream,
-    /// What has arrived and is not yet consumed: the rest of a request, or the next one.
+    /// Received bytes that are not yet consumed: the rest of a request, or the next one.
     arrived: Vec<u8>,
 }
 
 impl Connection {
-    /// Takes an accepted socket. Small writes leave at once, so that a drip is a drip.
+    /// Wraps an accepted socket. Small writes are sent at once, so that a drip is a drip.
     pub fn new(stream: TcpStream) -> Self {
         let _ = stream.set_nodelay(true);
         Self {
@@ -41,10 +41,10 @@ impl Connection {
         }
     }
 
-    /// The next request, or `None` when the client has nothing more to ask.
+    /// The next request, or `None` if the client has closed the connection.
     ///
     /// # Errors
-    /// The bytes are no HTTP/1 request, too long, or the connection broke inside one.
+    /// The bytes are not an HTTP/1 request, too long, or the connection broke inside one.
     pub async fn next_request(&mut self) -> Result<Option<Request>, BadRequest> {
         let (mut request, head) = loop {
             if let Some(parsed) = parse_head(&self.arrived)? {
@@ -87,8 +87,8 @@ impl Connection {
         Ok(Some(request))
     }
 
-    /// Returns when the client has closed its end or the connection broke. What it sends meanwhile is kept for the
-    /// next request. A client that only half-closes counts as gone, as it does for the real server.
+    /// Returns when the client has closed its end or the connection broke. Bytes received meanwhile are kept for the
+    /// next request. A client that only half-closes counts as gone, as in the real server.
     pub async fn gone(&mut self) {
         while self.arrived.len() <= MAX_HEAD {
             match self.stream.read_buf(&mut self.arrived).await {
@@ -146,7 +146,7 @@ impl Connection {
     }
 }
 
-/// The head and its length, or `None` when more has to arrive.
+/// The head and its length, or `None` if it is incomplete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, BadRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);

@@ -1,5 +1,5 @@
-//! How a response goes onto the wire: properly, or cut off, slowly, silently, or with a length that is a lie. All
-//! faults count bytes of the whole response, head included, because that is what a client sees.
+//! The transport of a response: regular, or cut off, slow, silent, or with a wrong length. All faults count bytes of
+//! the whole response, including the head, because that is the client's view.
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use super::{Body, Connection, Response};
 
 const BLOCK: usize = 64 << 10;
 
-/// Faults of the transport. The default is none.
+/// Faults of the transport. By default there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delivery {
@@ -21,27 +21,27 @@ pub struct Delivery {
     pub drop_at: Option<u64>,
     /// With `drop_at`: reset the connection instead of closing it.
     pub reset: bool,
-    /// Send nothing more after that many bytes, and keep the connection open until the client leaves.
+    /// Send nothing after that many bytes, and keep the connection open until the client closes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stall_at: Option<u64>,
     /// Send byte by byte, with that many milliseconds before each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drip_ms: Option<u64>,
-    /// Announce this `Content-Length`, whatever the body is; the connection is closed after the body.
+    /// Announce this `Content-Length` for any body; the connection is closed after the body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_length: Option<u64>,
 }
 
-/// What became of a response.
+/// Outcome of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// All of it is with the system, and the connection can take another request.
+    /// The socket accepted all of it, and the connection can carry another request.
     Whole,
-    /// The connection is of no more use: the client left, or a fault ended it.
+    /// The connection can't be used any more: the client closed it, or a fault ended it.
     Ended,
 }
 
-/// Counts what goes out, and stops where a fault says so.
+/// Counts the bytes sent, and stops at a fault's limit.
 struct Wire<'a> {
     connection: &'a mut Connection,
     delivery: &'a Delivery,
@@ -49,8 +49,8 @@ struct Wire<'a> {
 }
 
 impl Connection {
-    /// Sends a response in the given manner. `keep` says whether the client may send another request afterwards,
-    /// `head_only` leaves out the body, as an answer to `HEAD` has to.
+    /// Sends a response with these faults. `keep` is whether the client may send another request afterwards;
+    /// `head_only` omits the body, for an answer to `HEAD`.
     pub async fn send(
         &mut self,
         response: Response,
@@ -82,7 +82,7 @@ impl Connection {
         match result {
             Ok(true) if !close => Sent::Whole,
             _ => {
-                // A closing handshake first would turn a reset into a proper end.
+                // A closing handshake first would turn a reset into a regular end.
                 if !delivery.reset {
                     let _ = self.stream.shutdown().await;
                 }
@@ -93,7 +93,7 @@ impl Connection {
 }
 
 impl Wire<'_> {
-    /// `Ok(false)` when a fault ended the response.
+    /// `Ok(false)` if a fault ended the response.
     async fn response(&mut self, head: Vec<u8>, body: Body, chunked: bool) -> io::Result<bool> {
         if !self.bytes(&head).await? {
             return Ok(false);

@@ -1,5 +1,5 @@
-//! HTTP/1.1 for servers that must be able to misbehave: reading requests properly, writing responses in any way that
-//! a test asks for. No TLS, no HTTP/2. Runs on whichever runtime the server was started on.
+//! HTTP/1.1 for servers that must be able to misbehave: reads requests correctly, and writes responses with any fault
+//! that a test selects. No TLS, no HTTP/2. Runs on the runtime that started the server.
 
 mod connection;
 mod delivery;
@@ -9,7 +9,7 @@ pub use connection::{BadRequest, Connection};
 pub use delivery::{Delivery, Sent};
 pub use response::{Body, Response};
 
-/// One request, read whole.
+/// One complete request.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// `GET`, `POST`, … as sent.
@@ -25,7 +25,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The first header of that name, in whatever case it was sent.
+    /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()

@@ -1,36 +1,36 @@
-//! What a server answers, before it goes onto the wire. The head is rendered in the order in which Go's net/http
-//! renders it, so that an answer can be compared byte for byte with one of the real server.
+//! A server's response before its delivery. The head is rendered in the order of Go's net/http, so that a response
+//! can be compared byte for byte with one of the real server.
 
 use std::fmt::Write as _;
 use std::io::Read;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// From this body length on Go's net/http no longer counts: it sends chunks, unless the handler set a length.
+/// Bodies of at least this length are sent in chunks by Go's net/http, unless the handler set a length.
 const COUNTED: u64 = 2048;
 
 /// The content of a response.
 pub enum Body {
-    /// At hand, whole.
+    /// Complete in memory.
     Bytes(Vec<u8>),
-    /// Made while it is sent, so that gigabytes cost no memory. Without a length it is sent in chunks.
+    /// Generated while it is sent, so that gigabytes need no memory. Without a length it is sent in chunks.
     Stream(Box<dyn Read + Send>, Option<u64>),
 }
 
-/// How the client is told where the body ends.
+/// The way in which the response marks the end of its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// `Content-Length`, true or not.
+    /// `Content-Length`, correct or not.
     Counted(u64),
     Chunked,
-    /// By the end of the connection, or there is none.
+    /// By the end of the connection, or there is no body.
     Open,
 }
 
-/// A whole response.
+/// A complete response.
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers, without `Date`, `Content-Length`, `Transfer-Encoding` and `Connection`: those are the wire's.
+    /// The headers, without `Date`, `Content-Length`, `Transfer-Encoding` and `Connection`, which the delivery adds.
     pub headers: Vec<(String, String)>,
     /// The content.
     pub body: Body,
@@ -46,13 +46,13 @@ impl Response {
         }
     }
 
-    /// The same with one header more.
+    /// Adds a header.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The length to be announced, or `None` for chunks.
+    /// The announced length, or `None` for chunks.
     pub(super) fn length(&self) -> Option<u64> {
         match &self.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64).filter(|length| *length <= COUNTED),
@@ -60,7 +60,7 @@ impl Response {
         }
     }
 
-    /// Status line and headers up to and with the empty line.
+    /// Status line and headers, including the empty line.
     pub(super) fn head(
         &self,
         minor: u8,
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_read_as_the_standard_wants_them() {
+    fn dates_follow_the_standard() {
         for (seconds, text) in [
             (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
             (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_counted_up_to_two_kilobytes_and_then_sent_in_chunks() {
+    fn body_above_two_kilobytes_is_sent_in_chunks() {
         assert_eq!(Response::new(200, vec![b'x'; 2048]).length(), Some(2048));
         assert_eq!(Response::new(200, vec![b'x'; 2049]).length(), None);
     }

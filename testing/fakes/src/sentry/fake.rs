@@ -1,4 +1,4 @@
-//! A running server as Rust tests hold it: started on the caller's runtime or on a thread of its own, gone when
+//! A running server as a value of a Rust test: started on the caller's runtime or on its own thread, stopped when
 //! dropped.
 
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use super::seen::{Behaviour, Counts, Seen, State};
 use super::server;
 use crate::{Error, Result};
 
-/// A running server on a thread of its own. Dropping it closes its port and all its connections.
+/// A running server on its own thread. Dropping it closes its port and all its connections.
 pub struct FakeSentry {
     address: SocketAddr,
     state: Arc<State>,
@@ -20,10 +20,10 @@ pub struct FakeSentry {
 }
 
 impl FakeSentry {
-    /// Starts.
+    /// Starts a server.
     ///
     /// # Errors
-    /// The address is not a loopback address or is taken; no thread or runtime can be had.
+    /// The address is not a loopback address or is taken, or the thread or runtime can't be created.
     pub fn start(address: SocketAddr) -> Result<Self> {
         if !address.ip().is_loopback() {
             return Err(Error::NotLoopback(address));
@@ -70,37 +70,37 @@ impl FakeSentry {
         Self::start(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// Where it listens.
+    /// The server's address.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// A DSN of a project of it.
+    /// A DSN of one of its projects.
     pub fn dsn(&self, project: u32) -> String {
         format!("http://0123456789abcdef@{}/{project}", self.address)
     }
 
-    /// Adds a behaviour behind those that are there.
+    /// Appends a behaviour.
     pub fn behave(&self, behaviour: Behaviour) {
         self.state.lock().behaviours.push_back(behaviour);
     }
 
-    /// Forgets what it was told.
+    /// Resets behaviours, counts and stored requests.
     pub fn behave_well(&self) {
         self.state.lock().behaviours.clear();
     }
 
-    /// Numbers.
+    /// The current counts.
     pub fn counts(&self) -> Counts {
         self.state.lock().counts.clone()
     }
 
-    /// The last requests, in their order.
+    /// The last requests, in the order of arrival.
     pub fn seen(&self) -> Vec<Seen> {
         self.state.lock().seen.iter().cloned().collect()
     }
 
-    /// The ids of all events taken, in their order.
+    /// The ids of all accepted events, in the order of arrival.
     pub fn ids(&self) -> Vec<String> {
         self.state.lock().ids.clone()
     }

@@ -1,9 +1,9 @@
-//! The envelope grammar as the receiver has to read it (develop.sentry.dev: envelopes), stricter than the real one
-//! where that forgives: a second `sent_at`, a wrong `item_count`, two events.
+//! The envelope grammar for receivers (develop.sentry.dev: envelopes), stricter than the real one, which tolerates a
+//! second `sent_at`, a wrong `item_count`, two events.
 
 use serde_json::Value;
 
-/// An envelope, read whole.
+/// A parsed envelope.
 #[derive(Debug, Clone)]
 pub struct Parsed {
     /// Its header.
@@ -30,16 +30,16 @@ impl Item {
             .unwrap_or_default()
     }
 
-    /// Its payload as JSON; null where it is none.
+    /// Its payload as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.payload).unwrap_or(Value::Null)
     }
 }
 
-/// Reads an envelope.
+/// Parses an envelope.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The first violation of the grammar.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let mut rest = bytes;
     let line = next_line(&mut rest);
@@ -147,7 +147,7 @@ mod tests {
     const ID: &str = "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"sent_at\":\"x\"}";
 
     #[test]
-    fn what_the_protocol_forbids_is_told() {
+    fn violations_of_the_grammar_are_reported() {
         for (text, why) in [
             ("{}\n{\"type\":\"event\"}\n{}".to_owned(), "sent_at"),
             (

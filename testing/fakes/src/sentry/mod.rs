@@ -1,5 +1,5 @@
-//! A Sentry that takes envelopes: checks every one by the grammar, remembers what came, and answers with any status,
-//! header, delay or broken connection that a test asks for. It shares no code with what it tests.
+//! A Sentry that accepts envelopes: checks each against the grammar, records it, and answers with any status, header,
+//! delay or broken connection that a test selects. It shares no code with the tested sender.
 
 mod fake;
 mod grammar;

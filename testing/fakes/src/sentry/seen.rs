@@ -1,4 +1,4 @@
-//! What a fake Sentry is told to do, and what it has seen. Behind one lock, shared by its connections.
+//! Behaviours and recorded requests of a fake Sentry. Behind one lock, shared by its connections.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::http::Delivery;
 
-/// So many requests are remembered whole; all are counted, and the ids of all are kept.
+/// Number of complete requests that are stored; counts and ids cover all requests.
 const REMEMBERED: usize = 2000;
 
-/// How to answer.
+/// A rule for the answers to the next requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
@@ -21,13 +21,13 @@ pub struct Behaviour {
     pub headers: Vec<(String, String)>,
     /// The body; the real server's by default.
     pub body: Option<String>,
-    /// Wait so long before the answer.
+    /// Delay before the answer.
     pub delay_ms: u64,
-    /// How the answer goes onto the wire.
+    /// Faults of the transport.
     pub delivery: Delivery,
-    /// For so many requests; 0: for all.
+    /// Number of requests that it applies to; 0: all.
     pub times: u64,
-    /// Close the connection after the answer without a word, as a server does with idle ones.
+    /// Close the connection after the answer without an announcement, as a server does with idle ones.
     pub then_close: bool,
 }
 
@@ -54,23 +54,23 @@ impl Behaviour {
         }
     }
 
-    /// The same with one header more.
+    /// Adds a header.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same for so many requests; 0: for all.
+    /// Limits it to that many requests; 0: all.
     pub fn times(mut self, times: u64) -> Self {
         self.times = times;
         self
     }
 }
 
-/// One request.
+/// One recorded request.
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
-    /// The path it was posted to.
+    /// The path of the request.
     pub path: String,
     /// `X-Sentry-Auth`.
     pub auth: String,
@@ -84,33 +84,33 @@ pub struct Seen {
     pub connection: u64,
     /// Milliseconds since the server started.
     pub at_ms: u64,
-    /// What was answered.
+    /// The status of the answer.
     pub status: u16,
-    /// Whether the answer went out.
+    /// Whether the answer was sent.
     pub is_told: bool,
     /// The envelope's header.
     pub header: Value,
-    /// Of each item: its header and its payload, as JSON where it is that.
+    /// For each item: its header and its payload, as JSON if it is JSON.
     pub items: Vec<(Value, Value)>,
-    /// What is wrong with the envelope.
+    /// The violation of the grammar, if any.
     pub error: Option<String>,
-    /// The envelope, unpacked; for other parsers.
+    /// The uncompressed envelope, for other parsers.
     #[serde(skip)]
     pub bytes: Vec<u8>,
 }
 
-/// Numbers.
+/// Counts since the start or the last reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Connections accepted.
+    /// Accepted connections.
     pub connections: u64,
-    /// Requests that were envelopes.
+    /// Requests with an envelope.
     pub envelopes: u64,
-    /// Requests that broke the grammar.
+    /// Requests that violate the grammar.
     pub invalid: u64,
-    /// Events whose `extra.sum` is not the CRC-32 of their `extra.body`.
+    /// Events with an `extra.sum` that is not the CRC-32 of their `extra.body`.
     pub damaged: u64,
-    /// Envelopes answered with 2xx, where the answer was not kept back.
+    /// Envelopes with a 2xx answer that was sent.
     pub taken: u64,
     /// Requests in flight.
     pub in_flight: u64,
@@ -120,7 +120,7 @@ pub struct Counts {
 pub(super) struct Inner {
     pub counts: Counts,
     pub seen: VecDeque<Seen>,
-    /// Ids of events taken, in their order.
+    /// Ids of accepted events, in the order of arrival.
     pub ids: Vec<String>,
     pub behaviours: VecDeque<Behaviour>,
 }
@@ -178,7 +178,7 @@ impl Inner {
     }
 }
 
-/// Senders that want to know whether all bytes arrive send a checksum along.
+/// Some senders add a checksum, to prove that all bytes arrive.
 fn is_damaged(payload: &Value) -> bool {
     let text = |name| payload.get("extra")?.get(name)?.as_str();
     let (Some(body), Some(sum)) = (text("body"), text("sum")) else {

@@ -1,5 +1,5 @@
 //! Accepts connections, answers envelopes and the control endpoint: `GET /_control` counts, `GET /_control/seen` the
-//! last requests, `GET /_control/ids` the ids of all events taken, `POST /_control` a list of behaviours,
+//! last requests, `GET /_control/ids` the ids of all accepted events, `POST /_control` a list of behaviours,
 //! `POST /_control/reset`.
 
 use std::io::Read;
@@ -133,7 +133,7 @@ async fn envelope(
     sent
 }
 
-/// The envelope's bytes, whatever they were packed with.
+/// The envelope's bytes, uncompressed from any encoding.
 fn decode(request: &Request) -> Result<Vec<u8>, String> {
     if request.method != "POST" || !request.path().ends_with("/envelope/") {
         return Err(format!(

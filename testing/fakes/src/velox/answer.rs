@@ -1,5 +1,5 @@
-//! What can be answered to a valid build request, from the build itself to whatever a proxy in front of the server, or
-//! a server that is not what it seems, might send.
+//! Answers to a valid build request: the build itself, the answers of a proxy in front of the server, and those of a
+//! server that is not a Velox server.
 
 use std::collections::BTreeMap;
 
@@ -7,68 +7,68 @@ use serde::{Deserialize, Serialize};
 
 use super::files::FileFault;
 
-/// How a body of bytes is packed.
+/// Compression of a body of bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gzip {
-    /// Not at all.
+    /// None.
     #[default]
     No,
-    /// The body is a gzip file; no header says so.
+    /// The body is a gzip file without a header for it.
     Body,
-    /// The body is gzip, and `Content-Encoding` says so.
+    /// The body is gzip, with `Content-Encoding`.
     Encoding,
 }
 
-/// What is answered to a valid request.
+/// The answer to a valid request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// A build as always, with a file that may be at fault.
+    /// A regular build, with an optional fault of its file.
     Build {
-        /// What is wrong with the file.
+        /// The fault of the file.
         #[serde(default)]
         file: FileFault,
-        /// Its size in bytes; the server's own where absent. At least 128.
+        /// Its size in bytes; by default the server's size. At least 128.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
-        /// The answer's `logs`; "v3" leaves them out of a fresh build.
+        /// The answer's `logs`; "v3" omits them for a fresh build.
         #[serde(default)]
         logs: String,
-        /// That many bytes of made-up compiler output after `logs`.
+        /// Number of bytes of generated compiler output after `logs`.
         #[serde(default)]
         logs_bytes: u64,
     },
-    /// A path as it stands, and no file. An empty one makes the answer `{}`.
+    /// A literal path without a file. An empty one makes the answer `{}`.
     Path {
         /// The `path` of the answer.
         path: String,
     },
     /// The binary itself as the body.
     Bytes {
-        /// Its size in bytes; the server's own where absent.
+        /// Its size in bytes; by default the server's size.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         size: Option<u64>,
-        /// How it is packed.
+        /// Its compression.
         #[serde(default)]
         gzip: Gzip,
-        /// Send only so many bytes of the packed body, and end it properly.
+        /// Send only that many bytes of the compressed body, and end it regularly.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keep: Option<u64>,
-        /// `application/octet-stream` where absent.
+        /// `application/octet-stream` by default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content_type: Option<String>,
     },
-    /// A small gzip body that unpacks to the head of a binary and, after it, so many zeros.
+    /// A small gzip body that uncompresses to the head of a binary followed by that many zeros.
     Bomb {
-        /// Unpacked size in bytes.
+        /// Uncompressed size in bytes.
         size: u64,
     },
-    /// A binary's body that never ends.
+    /// A binary's body without an end.
     Endless,
     /// 409, as if the same build were in flight.
     Busy,
-    /// An error in the protocol's own form.
+    /// An error in the protocol's form.
     Error {
         /// The HTTP status.
         #[serde(default = "internal_status")]
@@ -79,7 +79,7 @@ pub enum Answer {
         /// The message.
         message: String,
     },
-    /// Anything, as a proxy in front of the server might answer it.
+    /// A literal response, such as one of a proxy in front of the server.
     Raw {
         /// The HTTP status.
         status: u16,
@@ -90,7 +90,7 @@ pub enum Answer {
         #[serde(default)]
         body: String,
     },
-    /// Nothing, ever: the build runs until the client leaves.
+    /// No answer: the build runs until the client closes the connection.
     Hang,
 }
 
@@ -114,7 +114,7 @@ impl Default for Answer {
 }
 
 impl Answer {
-    /// A build whose file has that fault.
+    /// A build with a fault of its file.
     pub fn file(fault: FileFault) -> Self {
         Self::Build {
             file: fault,
@@ -124,7 +124,7 @@ impl Answer {
         }
     }
 
-    /// The error that the real server gives for everything that goes wrong inside a build: 500 `internal`.
+    /// The real server's error for all failures inside a build: 500 `internal`.
     pub fn failure(message: &str) -> Self {
         Self::Error {
             status: 500,
@@ -133,7 +133,7 @@ impl Answer {
         }
     }
 
-    /// What a proxy answers when the server behind it is away: HTML, and none of the protocol.
+    /// A proxy's answer while the server behind it is down: HTML, without the protocol.
     pub fn proxy_error(status: u16) -> Self {
         let headers = BTreeMap::from([("Content-Type".to_owned(), "text/html".to_owned())]);
         Self::Raw {
@@ -163,7 +163,7 @@ impl Answer {
         }
     }
 
-    /// Whether the server itself works on it; if not, the request ends in front of it and counts as no build.
+    /// Whether the server itself handles the request; otherwise a proxy answers it, and it counts as no build.
     pub(super) fn is_a_build(&self) -> bool {
         !matches!(self, Self::Busy | Self::Raw { .. })
     }

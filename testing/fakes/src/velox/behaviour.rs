@@ -1,5 +1,5 @@
-//! One thing that the server can be told to do: for which requests, how often, what to answer, and how to put it onto
-//! the wire. The same types are the Rust interface, the control endpoint's JSON and the script file.
+//! One scripted behaviour of the server: its condition, its number of uses, its answer, and its transport. The same
+//! types are the Rust interface, the control endpoint's JSON and the script file.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use crate::http::Delivery;
 
-/// Which build requests a behaviour is for: all that is given has to hold. A text that ends in `*` compares the part
-/// before it. `module` and `tag` have to hold for one and the same plugin.
+/// A condition on build requests: all given fields must match. A text that ends in `*` compares the part before it.
+/// `module` and `tag` must match the same plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct When {
@@ -30,31 +30,31 @@ pub struct When {
     pub force: Option<bool>,
 }
 
-/// One thing the server is told to do. The first one that fits a request and is not used up is taken.
+/// One behaviour. The first one that matches a request and is not used up applies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
-    /// Which requests; all where empty.
+    /// The condition; an empty one matches all requests.
     pub when: When,
-    /// Let that many fitting requests pass first.
+    /// Number of matching requests to skip first.
     pub skip: u32,
-    /// For so many requests; without a limit where absent.
+    /// Number of requests that it applies to; unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// For so many milliseconds after its first use; without a limit where absent.
+    /// Milliseconds after its first use during which it applies; unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
-    /// How long the build takes, in milliseconds; the server's own delay where absent.
+    /// Duration of the build in milliseconds; by default the server's delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// After that the build goes on only once `POST /_control/release` has named this: a test decides the order.
+    /// Then the build waits until `POST /_control/release` names this: a test controls the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_released: Option<String>,
-    /// Go on building and answer although the client left, as the releases before "v3" do.
+    /// Build and answer even if the client has left, as the releases before "v3" do.
     pub keep_building: bool,
-    /// What to answer.
+    /// The answer.
     pub answer: Answer,
-    /// How to send it.
+    /// Faults of the transport.
     pub delivery: Delivery,
 }
 
@@ -77,12 +77,12 @@ impl From<Delivery> for Behaviour {
 }
 
 impl Behaviour {
-    /// Only for requests of which that holds.
+    /// Limits it to requests that match.
     pub fn when(self, when: When) -> Self {
         Self { when, ..self }
     }
 
-    /// Only for so many requests.
+    /// Limits it to that many requests.
     pub fn times(self, times: u32) -> Self {
         Self {
             times: Some(times),
@@ -90,7 +90,7 @@ impl Behaviour {
         }
     }
 
-    /// Only for so long after its first use.
+    /// Limits it to that time after its first use.
     pub fn lasting(self, time: Duration) -> Self {
         Self {
             for_ms: Some(time.as_millis() as u64),
@@ -98,7 +98,7 @@ impl Behaviour {
         }
     }
 
-    /// The build takes so long.
+    /// Sets the duration of the build.
     pub fn delay(self, time: Duration) -> Self {
         Self {
             delay_ms: Some(time.as_millis() as u64),

@@ -1,30 +1,30 @@
-//! Binaries that look like what Go builds, of any size, made of arithmetic: the same configuration and build counter
-//! give the same bytes, any others give different ones. They carry the right magic and a header that says how long
-//! the file has to be, and they are not meant to be run.
+//! Binaries that resemble Go's, of any size, computed arithmetically: the same configuration and build counter give
+//! the same bytes, any others give different ones. They have the right magic and a header with the length of the file,
+//! and they are not executable code.
 
 use std::io::{self, Read};
 
 use super::wire::fnv64a;
 
-/// The smallest binary: a header and something that differs.
+/// The smallest binary: a header and some distinct bytes.
 pub const SMALLEST: u64 = 128;
 
-/// After so many bytes the content repeats. Longer than gzip's window, so that it cannot be packed; a prime, so that a
-/// copy with a block left out or put in twice is a different file.
+/// Period of the content in bytes. Longer than gzip's window, so that it is incompressible; a prime, so that a copy
+/// with a missing or repeated block is a different file.
 const PERIOD: u64 = 65_521;
 
-/// A binary's content, made while it is read.
+/// A binary's content, generated while it is read.
 #[derive(Debug, Clone)]
 pub struct Binary {
     header: Vec<u8>,
-    /// One period: tests without optimisation copy it faster than they could compute on.
+    /// One period: unoptimised tests copy it faster than they could compute it.
     pattern: Vec<u8>,
     size: u64,
     at: u64,
 }
 
 impl Binary {
-    /// The binary of build number `count` (from 1) of the configuration `hash`, for a platform in Go's words: PE for
+    /// The binary of build number `count` (from 1) of the configuration `hash`, for a platform in Go's terms: PE for
     /// `windows`, Mach-O for `darwin`, ELF for all others. `size` is in bytes, at least [`SMALLEST`].
     pub fn new(hash: &str, count: u64, size: u64, os: &str, arch: &str) -> Self {
         let size = size.max(SMALLEST);
@@ -112,8 +112,7 @@ fn elf_header(arch: &str, size: u64) -> Vec<u8> {
     header
 }
 
-/// A 64-bit Mach-O header of an executable without load commands.
-/// A program for DOS, as all of them begin, and behind it what makes it one for Windows.
+/// The DOS program at the start of every PE file, followed by the PE header.
 fn pe_header(arch: &str) -> Vec<u8> {
     const BEHIND: u8 = 0x40;
     let machine: u16 = match arch {
@@ -129,6 +128,7 @@ fn pe_header(arch: &str) -> Vec<u8> {
     header
 }
 
+/// A 64-bit Mach-O header of an executable without load commands.
 fn mach_header(arch: &str) -> Vec<u8> {
     let processor: u32 = if arch == "arm64" {
         0x0100_000c
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_follows_from_configuration_and_counter() {
+    fn content_depends_on_configuration_and_counter() {
         assert_eq!(bytes("a", 1, "linux"), bytes("a", 1, "linux"));
         assert_ne!(bytes("a", 1, "linux"), bytes("a", 2, "linux"));
         assert_ne!(bytes("a", 1, "linux"), bytes("b", 1, "linux"));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_cannot_be_packed_and_repeats_at_no_round_length() {
+    fn content_is_incompressible_with_a_prime_period() {
         let mut out = Vec::new();
         Binary::new("a", 1, 300_000, "linux", "amd64")
             .read_to_end(&mut out)
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_elf_header_says_how_long_the_file_has_to_be() {
+    fn elf_header_contains_the_file_length() {
         let file = bytes("a", 1, "linux");
         assert_eq!(u64::from_le_bytes(file[96..104].try_into().unwrap()), 1000);
     }

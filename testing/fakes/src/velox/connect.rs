@@ -1,5 +1,5 @@
-//! The Connect protocol for one unary call with JSON, as connect-go serves it: what is refused before the call, how
-//! errors and answers are rendered. Wording and header order after connectrpc.com/connect v1.20.
+//! The Connect protocol for one unary call with JSON, as connect-go implements it: the refusals before the call, and
+//! the form of errors and answers. Wording and header order are those of connectrpc.com/connect v1.20.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Call {
     pub(super) style: Style,
 }
 
-/// How the client wants its answer.
+/// The format that the client accepts for its answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
     content_type: &'static str,
@@ -35,7 +35,7 @@ pub(super) struct Style {
     spaces: bool,
 }
 
-/// Takes a request apart, or refuses it with the real server's answer.
+/// Checks a request, or refuses it with the real server's answer.
 pub(super) fn accept(request: &Request, spaces: bool) -> Result<Call, Response> {
     if request.method != "POST" {
         return Err(Response::new(405, "").with("Allow", "POST"));
@@ -108,7 +108,7 @@ fn with_headers(response: Response) -> Response {
         .with("Content-Type", JSON)
 }
 
-/// A `BuildResponse`; empty fields are left out.
+/// A `BuildResponse`; empty fields are omitted.
 pub(super) fn answer(path: &str, logs: &str, style: Style) -> Response {
     let fields: Vec<String> = [("path", path), ("logs", logs)]
         .into_iter()
@@ -127,7 +127,7 @@ pub(super) fn answer(path: &str, logs: &str, style: Style) -> Response {
         .with("Content-Type", style.content_type)
 }
 
-/// The two forms of JSON's content type that connect-go takes, in its canonical writing.
+/// The two forms of JSON's content type that connect-go accepts, in canonical form.
 fn content_type(value: &str) -> Option<&'static str> {
     let mut parts = value
         .split(';')
@@ -182,7 +182,7 @@ fn unpack(body: &[u8]) -> Result<Vec<u8>, String> {
 
 fn pack(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory cannot fail.
+    // Writing to memory can't fail.
     let _ = encoder.write_all(body);
     encoder.finish().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The control endpoint: how a test in another process tells the server what to do and asks what it has seen.
+//! The control endpoint, by which a test in another process scripts the server and reads its counters.
 //! `GET /_control` counters, `POST /_control` a script, `POST /_control/reset`, `POST /_control/expire`,
 //! `POST /_control/release` with a name as the body.
 
@@ -6,10 +6,10 @@ use super::options::Script;
 use super::state::State;
 use crate::http::{Request, Response};
 
-/// Where it lies; all paths below are its own.
+/// Prefix of all paths of the endpoint.
 const CONTROL: &str = "/_control";
 
-/// The answer, or `None` where the request is not for the control endpoint.
+/// The answer, or `None` if the request is not for the control endpoint.
 pub(super) fn answer(state: &State, request: &Request) -> Option<Response> {
     let below = request.path().strip_prefix(CONTROL)?;
     Some(match (request.method.as_str(), below) {

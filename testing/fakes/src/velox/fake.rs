@@ -1,4 +1,4 @@
-//! A running server as Rust tests hold it: started on the caller's runtime or on a thread of its own, gone when
+//! A running server as a value of a Rust test: started on the caller's runtime or on its own thread, stopped when
 //! dropped.
 
 use std::io;
@@ -19,7 +19,7 @@ use super::server;
 use super::state::State;
 use crate::{Error, Result};
 
-/// A running server. Dropping it closes its port and all its connections, cancels what it builds, and removes its
+/// A running server. Dropping it closes its port and all its connections, cancels its builds, and removes its
 /// temporary directories.
 pub struct FakeVelox {
     address: SocketAddr,
@@ -34,13 +34,13 @@ enum Stop {
 }
 
 impl FakeVelox {
-    /// Starts on the Tokio runtime that the caller runs in.
+    /// Starts on the caller's Tokio runtime.
     ///
     /// # Errors
-    /// The address is not a loopback address or is taken, or the root cannot be made.
+    /// The address is not a loopback address or is taken, or the root can't be created.
     ///
     /// # Panics
-    /// Outside a Tokio runtime with I/O and time, as [`tokio::spawn`] does.
+    /// The caller is outside a Tokio runtime with I/O and time, as with [`tokio::spawn`].
     pub fn start(options: Options) -> Result<Self> {
         let (parts, listener) = Parts::new(options)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(parts.listen_error())?;
@@ -48,10 +48,10 @@ impl FakeVelox {
         Ok(parts.running(Stop::Task(task)))
     }
 
-    /// Starts on a thread with a runtime of its own: for tests that block, fork or bring their own runtime.
+    /// Starts on a thread with its own runtime: for tests that block, fork or bring their own runtime.
     ///
     /// # Errors
-    /// As [`FakeVelox::start`]; also where no thread or runtime can be had.
+    /// Those of [`FakeVelox::start`], or the thread or runtime can't be created.
     pub fn start_apart(options: Options) -> Result<Self> {
         let (parts, listener) = Parts::new(options)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -78,44 +78,44 @@ impl FakeVelox {
         Ok(parts.running(Stop::Thread(Some((stop, thread)))))
     }
 
-    /// Where it listens.
+    /// The server's address.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end: what a client takes as `server_url`.
+    /// `http://127.0.0.1:PORT` without a trailing slash: a client's `server_url`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The directory below which answers' paths lie.
+    /// The directory that contains the paths of answers.
     pub fn root(&self) -> &Path {
         &self.state.layout.root
     }
 
-    /// Adds a behaviour behind those that are there.
+    /// Appends a behaviour.
     pub fn behave(&self, behaviour: impl Into<Behaviour>) {
         self.state.lock().rules.add(behaviour.into());
     }
 
-    /// Changes settings and adds behaviours, as a POST to the control endpoint does.
+    /// Changes settings and appends behaviours, like a POST to the control endpoint.
     pub fn apply(&self, script: &Script) {
         self.state.lock().apply(script);
     }
 
-    /// What it has seen so far.
+    /// The current counters.
     pub fn counters(&self) -> Counters {
         self.state.lock().counters.clone()
     }
 
-    /// Settings and behaviours as at the start, counters at zero, cache empty and its files deleted. Running builds go
-    /// on.
+    /// Restores settings and behaviours of the start, zeroes the counters, empties the cache and deletes its files.
+    /// Running builds continue.
     pub fn reset(&self) {
         self.state.reset();
     }
 
-    /// Stops, and returns when the port is closed. Dropping a server that was begun with [`FakeVelox::start`] closes it
-    /// a moment later, when the runtime comes to it.
+    /// Stops, and returns when the port is closed. After [`FakeVelox::start`], a dropped server closes its port later,
+    /// when the runtime runs its task.
     pub async fn stop(mut self) {
         if let Stop::Task(task) = &mut self.stop {
             task.abort();
@@ -123,7 +123,7 @@ impl FakeVelox {
         }
     }
 
-    /// Every cached build leaves the cache and its file is deleted, as 30 minutes after it was made.
+    /// Removes every build from the cache and deletes its file, as 30 minutes after the build.
     pub fn expire(&self) {
         self.state.expire();
     }
@@ -140,12 +140,12 @@ impl Drop for FakeVelox {
                 }
             }
         }
-        // It is there only where a fault needed it.
+        // It exists only if a fault needed it.
         let _ = std::fs::remove_dir_all(&self.state.layout.outside);
     }
 }
 
-/// What both ways to start have in common.
+/// Common part of both ways to start.
 struct Parts {
     address: SocketAddr,
     state: Arc<State>,
@@ -196,7 +196,7 @@ impl Parts {
     }
 }
 
-/// The root, absolute and without symbolic links, so that a client may compare paths; and what removes it.
+/// The absolute root without symbolic links, so that a client can compare paths; and the guard that removes it.
 fn directory(root: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>)> {
     let at = |path: &Path| {
         let path = path.to_owned();

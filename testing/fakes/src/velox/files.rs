@@ -1,5 +1,5 @@
-//! Where binaries lie and what can be wrong with them. Modes are set outright, so that the umask of whoever runs the
-//! tests changes nothing. Everything here blocks: it runs on a blocking thread.
+//! Locations and faults of binaries. Modes are set explicitly, so that the tests' umask has no effect. All functions
+//! block: they run on a blocking thread.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
@@ -11,35 +11,35 @@ use serde::{Deserialize, Serialize};
 
 use super::binary::Binary;
 
-/// What is wrong with the file that an answer's `path` names.
+/// Faults of the file that an answer's `path` names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFault {
-    /// Nothing: a regular file of mode 0755.
+    /// None: a regular file of mode 0755.
     #[default]
     None,
-    /// It is deleted right after the answer. The server goes on answering its path from the cache, as the real one
-    /// does.
+    /// It is deleted right after the answer. The server continues to answer its path from the cache, like the real
+    /// one.
     Vanishes,
     /// It never exists.
     Missing,
-    /// It lies in another directory than all others.
+    /// It is in another directory than all others.
     Outside,
-    /// The path climbs out of the root with `..`; a good file is there.
+    /// The path leaves the root with `..`; a valid file is there.
     DotDot,
-    /// It is a symbolic link to a good file outside.
+    /// It is a symbolic link to a valid file outside.
     Symlink,
     /// Its directory is a symbolic link to one outside.
     SymlinkedDirectory,
     /// It is a directory.
     Directory,
-    /// It is a FIFO: opening it for reading waits for a writer that never comes.
+    /// It is a FIFO: opening it for reading waits forever for a writer.
     Fifo,
-    /// It has no bytes.
+    /// It is empty.
     Empty,
     /// It is a shell script, not a binary.
     NoMagic,
-    /// It ends in the middle; its header tells.
+    /// It is truncated, which its header shows.
     Truncated,
     /// Its mode is 0775.
     GroupWritable,
@@ -54,9 +54,9 @@ pub enum FileFault {
 /// The server's directories.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    /// Where answers' paths lead.
+    /// The root of the answers' paths.
     pub(super) root: PathBuf,
-    /// The other directory, beside the root, made when a fault needs it.
+    /// The other directory, beside the root, created when a fault needs it.
     pub(super) outside: PathBuf,
 }
 
@@ -70,12 +70,12 @@ impl Layout {
         }
     }
 
-    /// Where the binary of that build belongs.
+    /// The path of that build's binary.
     pub(super) fn path(&self, hash: &str, name: &str) -> PathBuf {
         self.root.join(hash).join(name)
     }
 
-    /// Puts a build's file where the fault wants it, in place of what was there; the path for the answer.
+    /// Writes a build's file with its fault, in place of the previous file; returns the path for the answer.
     pub(super) fn place(
         &self,
         hash: &str,
@@ -90,7 +90,7 @@ impl Layout {
         let stands = |path: &Path, fits: fn(&fs::Metadata) -> bool| {
             fs::symlink_metadata(path).map_or(true, |found| fits(&found))
         };
-        // A good file replaces a good one by rename; whatever a fault left behind has to go first.
+        // A valid file replaces a valid one by rename; the remains of a fault must be removed first.
         if fault != FileFault::None
             || !stands(&directory, fs::Metadata::is_dir)
             || !stands(&path, fs::Metadata::is_file)
@@ -135,13 +135,13 @@ impl Layout {
         Ok(path)
     }
 
-    /// What the real server does when a build leaves its cache: the file goes, and its directory with it.
+    /// The real server's cleanup of a build that leaves its cache: removes the file and its directory.
     pub(super) fn forget(&self, hash: &str) -> io::Result<()> {
         remove(&self.root.join(hash))
     }
 }
 
-/// Through a rename, so that a rebuild replaces a file that somebody may be copying.
+/// Writes by rename, so that a rebuild replaces a file that a client may be copying.
 fn write(path: &Path, mut content: impl Read, mode: u32) -> io::Result<()> {
     let directory = path.parent().unwrap_or(path);
     fs::create_dir_all(directory)?;
@@ -153,7 +153,7 @@ fn write(path: &Path, mut content: impl Read, mode: u32) -> io::Result<()> {
     fs::rename(&unfinished, path)
 }
 
-/// Removes a directory or a link to one; that it is not there is fine.
+/// Removes a directory or a link to one; a missing one is no error.
 fn remove(path: &Path) -> io::Result<()> {
     let gone = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),

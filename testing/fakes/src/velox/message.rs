@@ -1,9 +1,9 @@
 //! The build request as the real server decodes it: fields by their proto name or their JSON name, unknown ones
-//! skipped, `null` as absent, a field given twice refused.
+//! skipped, `null` as absent, a repeated field refused.
 
 use super::protojson::{Kind, Reader};
 
-/// Two texts that belong together: every nested message of the protocol has this form.
+/// A pair of texts: every nested message of the protocol has this form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pair {
     /// A plugin's module name, a replacement's new path, an excluded module, a platform's operating system.
@@ -30,7 +30,7 @@ pub(super) struct BuildRequest {
     pub(super) debug: bool,
 }
 
-/// A field's name in the proto file, and the one that JSON prefers.
+/// A field's name in the proto file, and the name that JSON prefers.
 type Name = (&'static str, &'static str);
 
 /// In the order of their numbers.
@@ -46,7 +46,7 @@ const REQUEST: [Name; 9] = [
     ("debug", "debug"),
 ];
 const PLATFORM: [Name; 2] = [("os", "os"), ("arch", "arch")];
-/// Names of the fields of a plugin; the validation rules speak of them too.
+/// Names of the fields of a plugin; the validation rules use them too.
 pub(super) const PLUGIN: [Name; 2] = [("module_name", "moduleName"), ("tag", "tag")];
 /// Names of the fields of a replacement.
 pub(super) const REPLACE: [Name; 2] = [("new", "new"), ("old", "old")];
@@ -57,7 +57,7 @@ impl BuildRequest {
     /// Decodes a JSON body.
     ///
     /// # Errors
-    /// The message that the real server gives, from `unmarshal message:` on.
+    /// The real server's message, from `unmarshal message:` on.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, String> {
         if body.is_empty() {
             return Err("unmarshal message: zero-length payload is not a valid JSON object".into());
@@ -93,7 +93,7 @@ impl BuildRequest {
     }
 }
 
-/// Reads one message, and calls `set` with the index of each field that is there and not null.
+/// Reads one message, and calls `set` with the index of each field that is present and not null.
 fn object(
     reader: &mut Reader<'_>,
     names: &[Name],

@@ -1,12 +1,12 @@
-//! A Velox build server to test against. It answers as the real one does (release "v3": wording, headers, hash, cache,
-//! 409 while the same build is in flight, builds cancelled when their client leaves) without Go, GitHub or time, and
-//! misbehaves when told to.
+//! A Velox build server to test against. It answers like the real one (release "v3": wording, headers, hash, cache,
+//! 409 while the same build is in flight, builds cancelled when their client leaves) without Go, GitHub or delays, and
+//! misbehaves on demand.
 //!
 //! # Layout
-//! From the outside inwards: `fake` (start and stop) → `server` (connections) → `service` (decides) → `work` (one build
-//! that runs). The protocol: `connect` over `protojson`, `prototext`, `message`, `validate` and `wire`. What it is
-//! told: `options`, `behaviour`, `answer`, `rules`; what it makes: `binary`, `files`; what it has seen: `counters`,
-//! `state`; asked over HTTP: `control`, `progress`.
+//! From the outside inwards: `fake` (start and stop) → `server` (connections) → `service` (decisions) → `work` (one
+//! running build). The protocol: `connect` over `protojson`, `prototext`, `message`, `validate` and `wire`. The script:
+//! `options`, `behaviour`, `answer`, `rules`; the products: `binary`, `files`; the records: `counters`, `state`; the
+//! HTTP endpoints for them: `control`, `progress`.
 
 mod answer;
 mod behaviour;
@@ -40,7 +40,7 @@ pub use self::options::{Options, Progress, Script};
 pub use crate::http::Delivery;
 use crate::http::Response;
 
-/// Go's answer to a path that nobody serves.
+/// Go's answer to an unknown path.
 fn not_found() -> Response {
     Response::new(404, "404 page not found\n")
         .with("Content-Type", "text/plain; charset=utf-8")

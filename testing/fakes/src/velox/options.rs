@@ -1,4 +1,4 @@
-//! How a server is set up, and what can be changed of it while it runs.
+//! Options of a server at its start, and the settings that can change while it runs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use super::behaviour::Behaviour;
 
-/// What answers `GET /builds/{request_id}`, which the real server does not have.
+/// The answer to `GET /builds/{request_id}`, which the real server does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// 404, as for every unknown path.
     #[default]
     Off,
-    /// State, seconds and log lines, as `pillion velox` tells them.
+    /// State, seconds and log lines, in the form of `pillion velox`.
     On,
     /// 500.
     Broken,
-    /// 200 with something that is no JSON.
+    /// 200 with a body that is not JSON.
     Garbage,
-    /// Nothing, until the client leaves.
+    /// No answer until the client closes the connection.
     Hang,
 }
 
-/// Where a server listens and writes, and how it starts out.
+/// Address, directory and initial settings of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// A loopback address; port 0 lets the system choose. Default `127.0.0.1:0`.
+    /// A loopback address; port 0 selects a free one. Default `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// The directory whose `<hash>/rr` are the answers' paths. A temporary one where absent, removed at the end.
+    /// The directory with the answers' paths `<hash>/rr`. By default a temporary one, removed at the end.
     pub root: Option<PathBuf>,
-    /// What it does at first, and again after a reset.
+    /// The settings at the start, and again after a reset.
     pub script: Script,
 }
 
@@ -47,25 +47,25 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Every build takes so long.
+    /// Sets the duration of every build.
     pub fn delay(mut self, time: Duration) -> Self {
         self.script.delay_ms = Some(time.as_millis() as u64);
         self
     }
 
-    /// With one behaviour more from the start.
+    /// Appends a behaviour to the initial ones.
     pub fn behave(mut self, behaviour: impl Into<Behaviour>) -> Self {
         self.script.behaviours.push(behaviour.into());
         self
     }
 }
 
-/// The content of a script file and of a POST to the control endpoint. What is absent stays as it is; behaviours are
-/// added behind those that are there.
+/// The content of a script file and of a POST to the control endpoint. Absent values stay as they are; behaviours are
+/// appended to the existing ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// How long a build takes, in milliseconds. Default 0.
+    /// Duration of a build in milliseconds. Default 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
     /// The size of a binary in bytes, at least 128. Default 65,536.
@@ -77,27 +77,27 @@ pub struct Script {
     /// Tags that no plugin has, or `module@tag` for one plugin. Default `["v5.999.999"]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown_tags: Option<Vec<String>>,
-    /// Answer 401 to all who do not bring this bearer token; an empty one lets everybody in. Default: everybody.
+    /// The bearer token without which the answer is 401; an empty one disables the check. Default empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_token: Option<String>,
-    /// What answers `GET /builds/{request_id}`. Default off.
+    /// The answer to `GET /builds/{request_id}`. Default off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// The log lines that progress tells one after the other while a build runs.
+    /// The log lines that progress shows one after the other while a build runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress_lines: Option<Vec<String>>,
     /// Build for Windows too (`rr.exe`), as the releases before "v3" do. Default false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub windows: Option<bool>,
-    /// Put a blank after the comma of an answer: whether protojson does depends on how the server was compiled.
-    /// Default false.
+    /// Put a space after the comma of an answer: protojson does so depending on the server's compilation. Default
+    /// false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spaces: Option<bool>,
-    /// What to do, in order of precedence.
+    /// Behaviours, in order of precedence.
     pub behaviours: Vec<Behaviour>,
 }
 
-/// A script's settings with nothing left open.
+/// A script's settings with all defaults filled in.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) delay: Duration,
@@ -130,7 +130,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes over what the script sets.
+    /// Applies the values that the script sets.
     pub(super) fn apply(&mut self, script: &Script) {
         fn take<T: Clone>(to: &mut T, from: &Option<T>) {
             if let Some(value) = from {

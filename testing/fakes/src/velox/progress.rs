@@ -1,5 +1,5 @@
-//! `GET /builds/{request_id}`: the one endpoint that the real server lacks and `pillion velox` has. Off unless a test
-//! wants it, because a client must do without.
+//! `GET /builds/{request_id}`: the one endpoint that the real server lacks and `pillion velox` has. Off by default,
+//! because a client must work without it.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use super::options::Progress;
 use super::state::{End, State};
 use crate::http::Response;
 
-/// Where the endpoint lies.
+/// Prefix of the endpoint's paths.
 pub(super) const BUILDS: &str = "/builds/";
 
-/// A build as progress sees it.
+/// The progress of one build.
 pub(super) struct Track {
     /// The number of the request that began it.
     pub(super) number: u64,
     pub(super) request_id: String,
     pub(super) started: Instant,
-    /// How long it is to take: its lines appear evenly over that time.
+    /// Its planned duration: the lines are spread evenly over that time.
     pub(super) takes: Duration,
     pub(super) ended: Option<(Instant, End)>,
 }
@@ -65,7 +65,7 @@ pub(super) fn answer(state: &State, request_id: &str) -> Option<Response> {
     Some(Response::new(200, body.to_string()).with("Content-Type", "application/json"))
 }
 
-/// The first line is there at once, the last one before the end.
+/// The first line appears at once, the last one before the end.
 fn shown(lines: usize, elapsed: Duration, takes: Duration) -> usize {
     if takes.is_zero() || elapsed >= takes {
         return lines;
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_appear_evenly_while_the_build_runs() {
+    fn lines_appear_evenly_during_the_build() {
         let at = |ms| shown(4, Duration::from_millis(ms), Duration::from_millis(1000));
         assert_eq!(
             [at(0), at(249), at(250), at(600), at(999), at(5000)],

@@ -1,10 +1,10 @@
-//! Protocol Buffers' JSON as Go's protojson reads it, down to the wording of its errors: the real server hands them to
-//! the client, so a broken request gets here what it gets there. A reader of tokens and nothing else; which fields
-//! there are is [`super::message`]'s affair. Wording after google.golang.org/protobuf v1.36, internal/encoding/json.
+//! Protocol Buffers' JSON as Go's protojson parses it, including the wording of its errors, which the real server
+//! passes to the client. A tokenizer only; [`super::message`] defines the fields. Wording of
+//! google.golang.org/protobuf v1.36, internal/encoding/json.
 
 use std::borrow::Cow;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Before the first token.
@@ -14,7 +14,7 @@ pub(super) enum Kind {
     Bool,
     Number,
     Text,
-    /// A text that is followed by a colon.
+    /// A text that precedes a colon.
     Name,
     ObjectOpen,
     ObjectClose,
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Comma,
 }
 
-/// One token, with where it stands in the input.
+/// One token with its position in the input.
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
     pub(super) kind: Kind,
@@ -33,7 +33,7 @@ pub(super) struct Token<'a> {
     pub(super) text: String,
 }
 
-/// Reads tokens and refuses those that cannot follow the one before.
+/// Reads tokens and refuses those that can't follow the previous one.
 pub(super) struct Reader<'a> {
     input: &'a [u8],
     at: usize,
@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The kind of the next token without taking it; an error counts as none that anybody waits for.
+    /// The kind of the next token without consuming it; an error has a kind that no caller expects.
     pub(super) fn peek(&mut self) -> Kind {
         if self.peeked.is_none() {
             self.peeked = Some(self.read());
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
             .count();
     }
 
-    /// What an error names: a run of word characters, at most `most` of them, or the one character that is there.
+    /// The text that an error quotes: a run of word characters, at most `most` of them, or else one character.
     fn non_delimiter(&self, most: usize) -> Cow<'a, str> {
         let rest = self.rest();
         let word = rest
@@ -235,7 +235,7 @@ fn first_char(bytes: &[u8]) -> usize {
         .unwrap_or(1)
 }
 
-/// `null`, `true`, `false` or a number, ended by something that is no word character.
+/// `null`, `true`, `false` or a number that ends before a non-word character.
 fn literal(rest: &[u8]) -> Option<(Kind, usize)> {
     let length = rest.iter().take_while(|byte| is_word(**byte)).count();
     let word = std::str::from_utf8(rest.get(..length)?).ok()?;

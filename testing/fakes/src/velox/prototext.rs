@@ -1,12 +1,12 @@
-//! JSON texts in both directions, as Go reads and writes them: the parser of quoted texts with Go's error wording,
-//! and the two writers, which differ in what they escape (encoding/json for errors, protojson for answers).
+//! JSON texts in both directions, as Go parses and writes them: the parser of quoted texts with Go's error wording,
+//! and two writers with different escapes (encoding/json for errors, protojson for answers).
 
 use std::fmt::Write as _;
 
 /// Parses the quoted text at the start of `input`; the content and the length with both quotes.
 ///
 /// # Errors
-/// What is wrong, or `None` where the input ends inside the text.
+/// The violation, or `None` if the input ends inside the text.
 pub(super) fn parse(input: &[u8]) -> Result<(String, usize), Option<String>> {
     let mut out = String::new();
     let mut at = 1;
@@ -85,7 +85,7 @@ fn unicode(rest: &[u8]) -> Result<(char, usize), Option<String>> {
     }
 }
 
-/// As Go's `%q` shows bytes.
+/// Formats bytes like Go's `%q`.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     let mut out = String::from("\"");
     for chunk in bytes.utf8_chunks() {
@@ -113,14 +113,14 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     out
 }
 
-/// A quoted JSON text as Go's encoding/json writes it: safe inside HTML.
+/// A quoted JSON text in the form of Go's encoding/json: safe inside HTML.
 pub(super) fn json(text: &str) -> String {
     write(text, |character| {
         matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
     })
 }
 
-/// A quoted JSON text as protojson writes it.
+/// A quoted JSON text in the form of protojson.
 pub(super) fn protojson(text: &str) -> String {
     write(text, |character| character == '\u{7f}')
 }
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_read_with_every_escape() {
+    fn texts_are_parsed_with_every_escape() {
         let (text, length) = parse(br#""a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00" tail"#).unwrap();
         assert_eq!(text, "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f600}");
         assert_eq!(length, 37);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_escape_what_html_would_take_for_markup_and_answers_do_not() {
+    fn errors_escape_html_and_answers_do_not() {
         assert_eq!(json("<&>\u{2028}\n"), r#""\u003c\u0026\u003e\u2028\n""#);
         assert_eq!(protojson("<&>\u{1}\n"), r#""<&>\u0001\n""#);
     }

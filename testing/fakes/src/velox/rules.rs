@@ -1,4 +1,4 @@
-//! Chooses the behaviour for a request, and uses it up. Time comes in as a parameter.
+//! Selects the behaviour for a request, and counts its use. The time is a parameter.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ struct Rule {
 pub(super) struct Rules(Vec<Rule>);
 
 impl Rules {
-    /// Adds one behind all others.
+    /// Appends a behaviour.
     pub(super) fn add(&mut self, behaviour: Behaviour) {
         self.0.push(Rule {
             behaviour,
@@ -27,7 +27,7 @@ impl Rules {
         });
     }
 
-    /// The first behaviour that fits and is not used up; it counts as used once more.
+    /// The first behaviour that matches and is not used up; counts one use.
     pub(super) fn choose(&mut self, request: &BuildRequest, now: Instant) -> Option<Behaviour> {
         for rule in &mut self.0 {
             let behaviour = &rule.behaviour;
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_behaviour_is_used_as_often_as_it_says_after_those_it_lets_pass() {
+    fn behaviour_obeys_skip_and_times() {
         let mut rules = Rules::default();
         rules.add(Behaviour {
             skip: 1,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_behaviour_lasts_as_long_as_it_says_from_its_first_use() {
+    fn behaviour_expires_after_its_first_use() {
         let mut rules = Rules::default();
         rules.add(Behaviour::from(Answer::Busy).lasting(Duration::from_millis(100)));
         let start = Instant::now() + Duration::from_secs(60);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn module_and_tag_have_to_hold_for_the_same_plugin() {
+    fn module_and_tag_must_match_the_same_plugin() {
         let when = When {
             module: Some("example.com/a*".into()),
             tag: Some("v2".into()),

@@ -1,5 +1,5 @@
-//! Accepts connections and serves each in a task of its own. All tasks belong to the one that accepts: stopping that
-//! one stops them all, builds included.
+//! Accepts connections and serves each in its own task. All tasks belong to the accepting one: stopping it stops them
+//! all, including builds.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // An error here is a client that left before it was accepted, or a passing lack of descriptors.
+                // An error here is a client that left before the accept, or a temporary lack of descriptors.
                 let Ok((stream, _)) = accepted else {
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                     continue;
@@ -76,7 +76,7 @@ async fn handle(
         Begun::Work(work) if work.keeps_on() => work.run().await,
         Begun::Work(work) => tokio::select! {
             reply = work.run() => reply,
-            // Dropping the work cancels the build, as the real server does.
+            // Dropping the work cancels the build, as in the real server.
             () = connection.gone() => return Sent::Ended,
         },
     };
@@ -85,7 +85,7 @@ async fn handle(
     let vanishing = reply.then_delete.clone();
     let sent = send(connection, request, reply).await;
     if let Some(path) = vanishing {
-        // That it is gone already is what was wanted.
+        // A missing file is fine.
         let _ = std::fs::remove_file(path);
     }
     sent

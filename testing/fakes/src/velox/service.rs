@@ -1,5 +1,5 @@
-//! What happens to one request: refused, answered at once, or worked on. The decision is made under the lock and
-//! without waiting; the work is a future, and dropping it is what "the client left" means, as in the real server.
+//! Handling of one request: refused, answered at once, or built. The decision is made under the lock and without
+//! waiting; the build is a future, and dropping it is the end of the client's connection, as in the real server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use super::state::{Slot, State};
 use super::work::Work;
 use crate::http::{Delivery, Request, Response};
 
-/// What is to be sent, and what is to be done once it is.
+/// A response, and the action after it is sent.
 pub(super) struct Reply {
     pub(super) response: Response,
     pub(super) delivery: Delivery,
-    /// A file that vanishes as soon as the client knows of it.
+    /// A file that is deleted as soon as the client has its path.
     pub(super) then_delete: Option<PathBuf>,
 }
 
@@ -32,10 +32,10 @@ impl From<Response> for Reply {
     }
 }
 
-/// What becomes of a request.
+/// Outcome of the decision on a request.
 pub(super) enum Begun {
     Reply(Box<Reply>),
-    /// Nothing is ever answered.
+    /// No answer at any time.
     Silence,
     Work(Box<Work>),
 }
@@ -46,7 +46,7 @@ impl From<Response> for Begun {
     }
 }
 
-/// Decides on a request that is not for the control endpoint. `number` is the one that [`State::seen`] gave.
+/// Decides on a request that is not for the control endpoint. `number` comes from [`State::seen`].
 pub(super) fn begin(state: &Arc<State>, request: &Request, number: u64) -> Begun {
     let progress = request.path().strip_prefix(progress::BUILDS);
     if request.path() != connect::BUILD && progress.is_none() {
@@ -164,7 +164,7 @@ fn begin_build(state: &Arc<State>, call: Call, number: u64) -> Begun {
     Begun::Work(Box::new(work))
 }
 
-/// The answer to a build that is in flight already.
+/// The answer to a build that is already in flight.
 pub(super) fn busy(hash: &str) -> Response {
     connect::error(
         409,
@@ -204,7 +204,7 @@ fn unknown_tag(unknown: &[String], plugins: &[Pair]) -> Option<String> {
     ))
 }
 
-/// This machine in Go's words.
+/// This machine's platform in Go's terms.
 fn host() -> Pair {
     let os = match std::env::consts::OS {
         "macos" => "darwin",

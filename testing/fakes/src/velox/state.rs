@@ -1,5 +1,5 @@
-//! What all connections of one server share, behind one std mutex: every use is a few map operations and never waits,
-//! so an async mutex would only cost.
+//! State shared by all connections of one server, behind one std mutex: every use is a few map operations and never
+//! waits, so an async mutex would only add cost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,14 +14,14 @@ use super::progress::Track;
 use super::rules::Rules;
 use crate::http::Request;
 
-/// Builds that progress can still be asked about.
+/// Number of builds that progress keeps.
 const TRACKED: usize = 200;
 
 pub(super) struct State {
     pub(super) layout: Layout,
     pub(super) started: Instant,
     first: Script,
-    /// Names that were released; see [`Behaviour::until_released`](super::behaviour::Behaviour::until_released).
+    /// Released names; see [`Behaviour::until_released`](super::behaviour::Behaviour::until_released).
     released: watch::Sender<BTreeSet<String>>,
     inner: Mutex<Inner>,
 }
@@ -30,27 +30,27 @@ pub(super) struct State {
 pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) rules: Rules,
-    /// Hashes of the builds that run.
+    /// Hashes of the running builds.
     pub(super) in_flight: BTreeSet<String>,
-    /// Paths of finished builds by hash; what the real server keeps for 30 minutes.
+    /// Paths of finished builds by hash, which the real server keeps for 30 minutes.
     pub(super) cache: BTreeMap<String, String>,
-    /// How often each configuration was built: no two builds of one configuration have the same bytes.
+    /// Number of builds per configuration: each build of one configuration has different bytes.
     pub(super) built: BTreeMap<String, u64>,
     pub(super) tracks: VecDeque<Track>,
     pub(super) counters: Counters,
     last_number: u64,
 }
 
-/// How a build ended.
+/// Outcome of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Finished,
     Failed,
-    /// Nobody set another end: whoever ran the build was dropped because the client left.
+    /// The default: the build was dropped because the client closed the connection.
     Cancelled,
 }
 
-/// The right to be the one build of a configuration. Dropping it ends the build, however that comes about.
+/// The exclusive right to build a configuration. Dropping it ends the build in any case.
 pub(super) struct Slot {
     state: Arc<State>,
     pub(super) hash: String,
@@ -72,7 +72,7 @@ impl State {
         state
     }
 
-    /// A panic while the lock was held has failed its test already; the rest may go on.
+    /// A panic with the lock held has already failed its test; the others can continue.
     pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,7 +81,7 @@ impl State {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// Back to how the server started. Builds that run go on, and are still counted as in flight.
+    /// Restores the state of the server's start. Running builds continue, and still count as in flight.
     pub(super) fn reset(&self) {
         let mut inner = self.lock();
         let running = inner.in_flight.len() as u64;
@@ -102,21 +102,21 @@ impl State {
         self.forget(&inner, hashes);
     }
 
-    /// Lets the builds that wait for this name go on, those to come too.
+    /// Continues the builds that wait for this name, and later ones.
     pub(super) fn release(&self, name: &str) {
         self.released.send_modify(|names| {
             names.insert(name.to_owned());
         });
     }
 
-    /// Returns once the name is released.
+    /// Returns as soon as the name is released.
     pub(super) async fn released(&self, name: &str) {
         let mut names = self.released.subscribe();
         // The sender lives as long as `self`.
         let _ = names.wait_for(|names| names.contains(name)).await;
     }
 
-    /// Every cached build leaves the cache now, as after the real server's 30 minutes: its file is deleted.
+    /// Empties the cache, as after the real server's 30 minutes: deletes the file of each build.
     pub(super) fn expire(&self) {
         let mut inner = self.lock();
         let hashes: Vec<String> = std::mem::take(&mut inner.cache).into_keys().collect();
@@ -128,12 +128,12 @@ impl State {
             .iter()
             .filter(|hash| !inner.in_flight.contains(*hash))
         {
-            // A file that cannot be deleted is one more thing a client has to live with.
+            // A file that can't be deleted is one more fault for the client.
             let _ = self.layout.forget(hash);
         }
     }
 
-    /// Counts a request; the number under which [`State::note`] finds it again.
+    /// Counts a request and returns its number for [`State::note`].
     pub(super) fn seen(&self, request: &Request) -> u64 {
         let at = self.seconds();
         let mut inner = self.lock();
@@ -159,7 +159,7 @@ impl State {
         inner.last_number
     }
 
-    /// Adds to what is remembered of a request.
+    /// Updates the record of a request.
     pub(super) fn note(&self, number: u64, add: impl FnOnce(&mut Seen)) {
         if let Some(seen) = self
             .lock()
@@ -183,7 +183,7 @@ impl Inner {
             .for_each(|behaviour| self.rules.add(behaviour.clone()));
     }
 
-    /// Begins a build; the slot and how often this configuration has now been built.
+    /// Begins a build; returns the slot and the number of builds of this configuration.
     pub(super) fn occupy(&mut self, state: &Arc<State>, hash: &str, track: Track) -> (Slot, u64) {
         self.in_flight.insert(hash.to_owned());
         let running = self.in_flight.len() as u64;

@@ -1,5 +1,5 @@
-//! The rules of the real server's proto file, and the error in which it reports their violations: one line or several
-//! for people, a `buf.validate.Violations` message in binary and in JSON for programs.
+//! The rules of the real server's proto file, and the error that reports violations: one line or several for people, a
+//! `buf.validate.Violations` message in binary and in JSON for programs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -60,7 +60,7 @@ struct Violation {
     rule: Rule,
 }
 
-/// `Ok`, or the whole body of the 400.
+/// `Ok`, or the complete body of the 400.
 pub(super) fn check(request: &BuildRequest) -> Result<(), String> {
     let mut found = Vec::new();
     let mut add = |field: Vec<Step>, rule| found.push(Violation { field, rule });
@@ -218,7 +218,7 @@ mod tests {
     use super::{is_uuid, is_version};
 
     #[test]
-    fn versions_are_those_that_the_rule_allows() {
+    fn versions_match_the_rule() {
         for good in [
             "v2025.1.9",
             "v1.2.3-beta.1",
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_has_dashes_in_four_places_and_digits_in_all_others() {
+    fn uuid_has_four_dashes_and_hexadecimal_digits() {
         assert!(is_uuid("0b0e6f3c-6d0a-4a6e-9f7a-0d9b8b1f2a11"));
         assert!(is_uuid("0B0E6F3C-6D0A-4A6E-9F7A-0D9B8B1F2A11"));
         assert!(!is_uuid("0b0e6f3c6d0a4a6e9f7a0d9b8b1f2a11"));

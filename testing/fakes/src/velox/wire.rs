@@ -1,27 +1,27 @@
-//! As much of the Protocol Buffers wire format as the fake needs: the deterministic rendering that the server's hash is
-//! made of, and the violations message inside an error.
+//! The part of the Protocol Buffers wire format that the fake needs: the deterministic encoding under the server's
+//! hash, and the violations message inside an error.
 
 use super::message::{BuildRequest, Pair};
 
-/// Writes fields in the order in which it is told to.
+/// Writes fields in the order of the calls.
 #[derive(Default)]
 pub(super) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
-    /// A number or enum, also when it is 0: leaving out defaults is the caller's affair.
+    /// A number or enum, even 0: the caller omits defaults.
     pub(super) fn number(&mut self, field: u64, value: u64) {
         self.varint(field << 3);
         self.varint(value);
     }
 
-    /// A text, left out when it is empty.
+    /// A text; omitted if it is empty.
     pub(super) fn text(&mut self, field: u64, value: &str) {
         if !value.is_empty() {
             self.delimited(field, value.as_bytes());
         }
     }
 
-    /// A nested message, there even when it is empty.
+    /// A nested message, even if it is empty.
     pub(super) fn message(&mut self, field: u64, fill: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         fill(&mut inner);
@@ -43,9 +43,9 @@ impl Writer {
     }
 }
 
-/// The name of a build on the server, as "v3" makes it: FNV-64a over the request without `request_id` and
-/// `force_rebuild`, lists sorted. Hexadecimal without leading zeros, so it may have fewer than 16 digits.
-/// `platform` stands for what the request leaves open.
+/// The hash of a build on the server, as in "v3": FNV-64a over the request without `request_id` and `force_rebuild`,
+/// lists sorted. Hexadecimal without leading zeros, so it can have fewer than 16 digits. `platform` is the default for
+/// an absent target platform.
 pub(super) fn hash(request: &BuildRequest, platform: &Pair) -> String {
     let mut writer = Writer::default();
     writer.text(2, &request.rr_version);
@@ -64,7 +64,7 @@ pub(super) fn hash(request: &BuildRequest, platform: &Pair) -> String {
     for (field, list) in fields {
         let mut sorted: Vec<&Pair> = list.iter().collect();
         if field == 6 {
-            // The server sorts replacements by what is replaced only, and keeps the given order among equals.
+            // The server sorts replacements only by the replaced module, and keeps the given order among equals.
             sorted.sort_by(|a, b| a.second.cmp(&b.second));
         } else {
             sorted.sort();
@@ -121,9 +121,9 @@ mod tests {
         }
     }
 
-    /// The expected values are the real server's, for the same requests.
+    /// The expected values come from the real server, for the same requests.
     #[test]
-    fn the_hash_is_that_of_the_real_server() {
+    fn hash_equals_that_of_the_real_server() {
         let host = pair("linux", "amd64");
         assert_eq!(hash(&sample(), &host), "40c747bfb5daf205");
         let both = BuildRequest {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_forgets_who_asks_and_in_which_order_but_nothing_else() {
+    fn hash_ignores_request_id_and_order_only() {
         let host = pair("linux", "amd64");
         let base = hash(&sample(), &host);
         let mut same = BuildRequest {

@@ -1,5 +1,5 @@
-//! One build that runs: waits as long as it is told to, makes the file or the bytes, and gives the answer. It holds
-//! the flight's slot until then; dropped before, it counts as cancelled.
+//! One running build: waits for its delay, creates the file or the bytes, and returns the answer. It holds the
+//! flight's slot until then; dropped before, it counts as cancelled.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -24,26 +24,26 @@ const BYTES: &str = "application/octet-stream";
 pub(super) struct Work {
     pub(super) state: Arc<State>,
     pub(super) hash: String,
-    /// Which build of this configuration it is, from 1.
+    /// Its number among the builds of this configuration, from 1.
     pub(super) count: u64,
-    /// Absent where a proxy answers and nothing is built.
+    /// Absent if a proxy answers and nothing is built.
     pub(super) slot: Option<Slot>,
     pub(super) platform: Pair,
     pub(super) behaviour: Behaviour,
     pub(super) takes: Duration,
     pub(super) timeout: Option<Duration>,
     pub(super) style: Style,
-    /// The server's own size of a binary.
+    /// The server's size of a binary.
     pub(super) size: u64,
 }
 
 impl Work {
-    /// Whether it goes on when the client leaves.
+    /// Whether it continues after the client has closed the connection.
     pub(super) fn keeps_on(&self) -> bool {
         self.behaviour.keep_building
     }
 
-    /// Does it all. Cancel safe: what is dropped half-way is a build that was cancelled.
+    /// Runs the build. Cancel safe: a dropped call is a cancelled build.
     pub(super) async fn run(mut self) -> Reply {
         let slot = self.slot.take();
         let in_time = match self.timeout {
@@ -142,7 +142,7 @@ impl Work {
         (response, None)
     }
 
-    /// Writes the file on a blocking thread: binaries of many megabytes must not hold up other connections.
+    /// Writes the file on a blocking thread: binaries of many megabytes must not delay other connections.
     async fn build(
         &self,
         file: FileFault,
@@ -225,7 +225,7 @@ fn stream(content_type: &str, source: Box<dyn Read + Send>, length: Option<u64>)
     response.with("Content-Type", content_type)
 }
 
-/// Lines as `go build -v` prints them, exactly so many bytes.
+/// Lines in the form of `go build -v`, with exactly that many bytes.
 fn made_up_logs(bytes: u64) -> String {
     let lines = (1..).map(|n| format!("example.com/plugin/package{n}\n"));
     let mut logs = String::new();

@@ -1,5 +1,5 @@
-//! A client that does nothing by itself: it sends bytes over a socket and shows what comes back, so that tests see the
-//! faults which a real HTTP client would hide.
+//! A client without any logic of its own: it sends bytes over a socket and returns the received ones, so that tests see
+//! faults that a real HTTP client would hide.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 pub const PATH: &str = "/api.service.v1.BuildService/Build";
 
-/// Starts a server that needs nothing of the test's own threads.
+/// Starts a server that needs no thread of the test.
 pub fn server(options: Options) -> FakeVelox {
     FakeVelox::start_apart(options).unwrap()
 }
@@ -37,7 +37,7 @@ pub fn versioned(version: &str) -> Value {
     })
 }
 
-/// The request of `request()` with other values for some of its fields.
+/// The request of `request()` with different values for some fields.
 pub fn request_with(fields: Value) -> Value {
     let mut request = request();
     for (name, value) in fields.as_object().unwrap() {
@@ -46,7 +46,7 @@ pub fn request_with(fields: Value) -> Value {
     request
 }
 
-/// A whole HTTP request; `headers` are lines that end in CR LF.
+/// A complete HTTP request; `headers` are lines that end in CR LF.
 pub fn http(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let typed = if method == "POST" {
@@ -57,14 +57,14 @@ pub fn http(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{typed}{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// What came back.
+/// A parsed response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub head: String,
     /// Without chunk framing.
     pub body: Vec<u8>,
-    /// Whether it is all that the head or the chunks promise.
+    /// Whether the body is as long as the head or the chunks announce.
     pub whole: bool,
     pub took: Duration,
 }
@@ -137,12 +137,12 @@ fn unchunk(mut raw: &[u8]) -> (Vec<u8>, bool) {
     }
 }
 
-/// Sends bytes and reads until the server closes, at most ten seconds.
+/// Sends bytes and reads until the server closes the connection, at most ten seconds.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(address);
     stream.write_all(bytes).unwrap();
     let mut out = Vec::new();
-    // A reset ends it as well; what came before stays in `out`.
+    // A reset ends the read as well; earlier bytes stay in `out`.
     let _ = stream.read_to_end(&mut out);
     out
 }
@@ -155,7 +155,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// One request over a connection of its own.
+/// One request over a new connection.
 pub fn call(server: &FakeVelox, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let start = Instant::now();
     let raw = exchange(
@@ -187,7 +187,7 @@ pub fn begin(server: &FakeVelox, request: &Value) -> TcpStream {
     stream
 }
 
-/// Waits until that holds; for things that the server does after an answer or a hang-up.
+/// Waits until that holds; for effects after an answer or a hang-up.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while !holds() {

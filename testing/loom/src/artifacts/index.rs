@@ -1,5 +1,5 @@
-//! The index in memory of the model: its reader and its writer are the engine's, its words are loom's, and the file
-//! lock is loom's mutex, because both order memory alike.
+//! The index in memory of the model: reader and writer are the engine's, the words are loom's, and the file lock is
+//! loom's mutex, because both order memory alike.
 
 #[path = "../../../../engine/src/artifacts/index/header.rs"]
 mod header;
@@ -45,7 +45,7 @@ impl Index {
             geometry,
             lock: Mutex::new(()),
         };
-        // The words that scenes use, made before their threads begin.
+        // Creates the words that scenes use, before their threads begin.
         let used = (0..=word::EVICTED_LRU).chain(geometry.tags(0)..geometry.tags(geometry.groups));
         for at in used.chain(geometry.slot(0)..geometry.slot(geometry.slots())) {
             index.header(at);

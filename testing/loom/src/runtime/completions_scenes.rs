@@ -19,8 +19,8 @@ fn readable(fd: RawFd) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
-/// Two jobs end while PHP drains its notifier: no id is left unread behind a notifier that is silent, for
-/// an event loop would sleep on it for ever; and each id is read once.
+/// Two jobs end while PHP drains its notifier: no id remains unread while the notifier is not readable, since an event
+/// loop would sleep on it forever; and each id is read once.
 pub fn jobs_end_while_the_notifier_is_drained() {
     let Ok(completions) = CompletionQueue::new(None).map(Arc::new) else {
         return;
@@ -49,7 +49,7 @@ pub fn jobs_end_while_the_notifier_is_drained() {
     );
 }
 
-/// A job ends while PHP asks for its notifier.
+/// A job ends while PHP opens its notifier.
 pub fn job_ends_while_the_notifier_is_opened() {
     let Ok(completions) = CompletionQueue::new(None).map(Arc::new) else {
         return;

@@ -9,7 +9,7 @@ use super::process_cell::ProcessCell;
 /// A value that another thread must not access before it is complete: loom detects it.
 struct State(UnsafeCell<u64>);
 
-// SAFETY: never changed after it was made.
+// SAFETY: immutable after its creation.
 unsafe impl Send for State {}
 // SAFETY: as above.
 unsafe impl Sync for State {}
@@ -17,13 +17,13 @@ unsafe impl Sync for State {}
 impl State {
     fn new(value: u64) -> Self {
         let state = Self(UnsafeCell::new(0));
-        // SAFETY: no other thread has it yet.
+        // SAFETY: no other thread has access yet.
         state.0.with_mut(|place| unsafe { *place = value });
         state
     }
 
     fn value(&self) -> u64 {
-        // SAFETY: no thread changes it any more.
+        // SAFETY: no thread writes to it any more.
         self.0.with(|place| unsafe { *place })
     }
 }
@@ -34,7 +34,7 @@ fn empty() -> Arc<ProcessCell<State>> {
     Arc::new(slot)
 }
 
-/// Two threads make the state at once: both work with the same one, and it is whole.
+/// Two threads create the state at once: both use the same one, and it is complete.
 pub fn two_threads_create_the_state_once() {
     let slot = empty();
     let shared = Arc::clone(&slot);
@@ -42,7 +42,7 @@ pub fn two_threads_create_the_state_once() {
     let ours = slot.get_or_init(|| State::new(2)).value();
     let theirs = other.join();
     assert!(theirs.is_ok_and(|theirs| theirs == ours));
-    // SAFETY: the other thread has ended, and nothing borrows from the slot.
+    // SAFETY: the other thread has ended, and no borrow of the slot remains.
     let last = unsafe { slot.take() };
     assert!(last.is_some_and(|state| state.value() == ours));
 }

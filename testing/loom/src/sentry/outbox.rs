@@ -1,5 +1,5 @@
 //! A queue file in memory of the model, and the epoch after which its mapping may be freed. Both are the engine's;
-//! ownership and location of a file are no part of any scene.
+//! ownership and location of a file are not part of any scene.
 
 #[path = "../../../../engine/src/sentry/outbox/file/mod.rs"]
 mod file;

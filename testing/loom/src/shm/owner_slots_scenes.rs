@@ -16,7 +16,7 @@ fn segment() -> Arc<Segment> {
     }
 }
 
-/// Claims a slot as `owner` and leaves its mark there. Returns the slot, and the mark that it found.
+/// Claims a slot as `owner` and writes its mark. Returns the slot, and the mark that it found.
 fn claim(segment: &Segment, owner: u64) -> Option<(usize, u64)> {
     let slot = SLOTS.claim(segment, 0, owner)?;
     let mark = SLOTS.word(segment, slot, 1)?;
@@ -25,7 +25,7 @@ fn claim(segment: &Segment, owner: u64) -> Option<(usize, u64)> {
     Some((slot, found))
 }
 
-/// Two claims at once get slots of their own.
+/// Two concurrent claims get different slots.
 pub fn two_claims_get_two_slots() {
     let segment = segment();
     let shared = Arc::clone(&segment);
@@ -36,7 +36,7 @@ pub fn two_claims_get_two_slots() {
     assert_ne!(own.map(|(slot, _)| slot), other.map(|(slot, _)| slot));
 }
 
-/// A claim that gets a released slot sees everything that the owner before wrote there.
+/// A claim of a released slot sees all writes of the previous owner.
 pub fn claim_of_a_released_slot_sees_its_words() {
     let segment = segment();
     claim(&segment, 6);
@@ -54,7 +54,7 @@ pub fn claim_of_a_released_slot_sees_its_words() {
     let _ = owner.join();
 }
 
-/// Of two processes that find an owner dead, one frees its slot; a new owner keeps it from the other one.
+/// If two processes find an owner dead, one of them frees its slot; a new owner keeps it against the other one.
 pub fn slot_of_a_dead_owner_is_freed_once() {
     let segment = segment();
     claim(&segment, 7);

@@ -1,4 +1,4 @@
-//! One slot of two words, as the index has slots of eleven.
+//! One slot of two words, in place of the index's slots of eleven.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl Words {
         seqlock::write(&self.head, &self.body, LIVE, [value; 2], || {});
     }
 
-    /// The value; panics if halves of two were read.
+    /// The value; panics if the two words belong to different records.
     fn read(&self) -> Option<u64> {
         match seqlock::read(&self.head, &self.body, LIVE, ATTEMPTS) {
             SeqRead::Words([first, second]) => {
@@ -41,7 +41,7 @@ impl Words {
     }
 }
 
-/// A writer stores two records one after the other during a read.
+/// A writer stores two records in sequence during a read.
 pub fn reader_beside_a_writer_sees_whole_records() {
     let words = Words::new();
     words.write(1);
@@ -55,7 +55,7 @@ pub fn reader_beside_a_writer_sees_whole_records() {
     assert_eq!(words.read(), Some(3));
 }
 
-/// A reader that has seen a record never sees an older one.
+/// A reader that has read a record never reads an older one.
 pub fn later_read_never_sees_an_older_record() {
     let words = Words::new();
     words.write(1);

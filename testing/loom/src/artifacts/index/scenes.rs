@@ -28,7 +28,7 @@ fn record(build: u32) -> IndexRecord {
     }
 }
 
-/// A process that has read the position finds every record up to there, because it will not read that part of the
+/// A process that has read the position finds every record up to there, because it does not read that part of the
 /// journal itself.
 pub fn reader_of_the_position_finds_the_record() {
     let index = Arc::new(Index::new());
@@ -56,7 +56,7 @@ pub fn reader_of_the_count_finds_the_record() {
     let _ = writer.join();
 }
 
-/// A second writer changes the result of the first.
+/// A second writer changes the record of the first.
 pub fn second_writer_builds_on_the_first() {
     let index = Arc::new(Index::new());
     let shared = Arc::clone(&index);

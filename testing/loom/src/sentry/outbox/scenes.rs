@@ -43,7 +43,7 @@ pub fn claimed_record_is_complete() {
     let _ = sender.join();
 }
 
-/// Concurrent writers get slots of their own, and neither waits for the other.
+/// Concurrent writers get different slots, and neither waits for the other.
 pub fn concurrent_writers_get_slots_of_their_own() {
     let file = file();
     let writers = [&b"first"[..], b"other"].map(|text| {
