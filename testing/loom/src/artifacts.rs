@@ -1,4 +1,4 @@
-//! See the crate's page.
+//! Keys and records of the artifact index, compiled from the engine's files.
 
 pub mod index;
 #[path = "../../../engine/src/artifacts/key.rs"]

@@ -1,4 +1,4 @@
-//! See the crate's page.
+//! The fork handler of a child, compiled from the engine's file.
 
 #[path = "../../../engine/src/host/fork.rs"]
 pub(crate) mod fork;

@@ -1,4 +1,4 @@
-//! See the crate's page.
+//! The cell of a metric, compiled from the engine's file.
 
 #[path = "../../../engine/src/metrics/cell.rs"]
 mod cell;

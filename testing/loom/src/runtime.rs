@@ -1,5 +1,5 @@
-//! See the crate's page. The notifier is the real one: its socket pair is outside the memory model, and loom's threads
-//! use it in turn.
+//! Completions and the process cell, compiled from the engine's files. The notifier is the real one: its socket pair is
+//! outside the memory model, and loom's threads use it in turn.
 
 #[path = "../../../engine/src/runtime/completions.rs"]
 mod completions;

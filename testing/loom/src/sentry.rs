@@ -1,8 +1,8 @@
-//! See the crate's page.
+//! The outbox of envelopes, compiled from the engine's files.
 
 #[path = "../../../engine/src/sentry/protocol"]
 pub(crate) mod protocol {
-    //! See the crate's page.
+    //! Categories of envelope items.
 
     pub(crate) mod category;
 }

@@ -1,5 +1,5 @@
 --TEST--
-A request without residue logs nothing, and 100,000 of them leave no memory
+A request without residue logs nothing, and 100,000 of them accumulate no memory
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
