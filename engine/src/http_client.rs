@@ -1,7 +1,7 @@
 //! Shared by all network clients: the process's cryptography provider and error messages. Certificates are in `tls`.
 //! Any thread.
 
-use crate::config::mask_url;
+use crate::secret::mask_url;
 
 /// Installs ring as the process's rustls provider, unless one is installed. The extension calls it while its module
 /// starts: a child that is forked in the middle of it would wait for its end for ever.

@@ -17,8 +17,8 @@
 //! * [`worker`] the lifecycle of a request, and the registry of workers.
 //! * [`engine`] all of it for one process, opened lazily.
 //! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`]
-//!   blocking work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses; [`uuid`]
-//!   ids.
+//!   blocking work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses;
+//!   [`secret`] values that are never shown; [`uuid`] ids.
 //!
 //! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
 //! `http_client`, `shm`, `host` and `runtime` use none of the modules above them.
@@ -40,13 +40,14 @@ pub mod http_client;
 pub mod logging;
 pub mod metrics;
 pub mod runtime;
+pub mod secret;
 pub mod sentry;
 mod shm;
 mod signals;
 mod sync;
 pub mod threads;
 mod time;
-mod tls;
+pub mod tls;
 pub mod uuid;
 pub mod velox;
 pub mod worker;

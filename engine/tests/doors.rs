@@ -14,11 +14,12 @@ use std::{
 
 /// The engine's modules; those on one line may use each other.
 const ENGINE: &[&[&str]] = &[
-    &["sync", "signals", "time", "backoff", "failpoint"],
+    &["sync", "signals", "time", "backoff", "failpoint", "secret"],
     &["error", "uuid"],
     &["descriptors", "file_size", "threads"],
     &["metrics", "shm"],
-    &["config", "dns", "http_client", "tls"],
+    &["dns", "http_client", "tls"],
+    &["config"],
     &["logging"],
     &["host"],
     &["runtime"],

@@ -5,10 +5,10 @@ use std::{io, path::Path, time::Duration};
 use super::{
     duration,
     error::{ConfigError, Severity, found},
-    secret::MASK,
     settings::Settings,
     table::{self, Capability},
 };
+use crate::secret::MASK;
 use crate::tls;
 
 /// Validates all settings together. `location` returns the location of a setting's value.

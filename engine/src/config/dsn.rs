@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::{secret::MASK, text::parse_flag};
+use super::text::parse_flag;
+use crate::secret::MASK;
 
 /// A project's address and keys.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::{
-    secret::MASK,
     table::{Capability, Setting},
     text::shorten,
     value_type::ValueType,
 };
+use crate::secret::MASK;
 
 /// The consequence of a configuration error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

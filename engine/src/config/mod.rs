@@ -8,13 +8,12 @@
 //! # Layout
 //!
 //! * [`table`] the settings; [`value_type`] their types and parsers; [`value`] a parsed value.
-//! * [`duration`], [`size`], [`secret`], [`dsn`], [`paths`], [`expand`] parsers of parts; [`text`] helpers.
+//! * [`duration`], [`size`], [`dsn`], [`paths`], [`expand`] parsers of parts; [`text`] helpers.
 //! * [`yaml`] the file as text values with lines; [`mod@file`] matches it with the table.
 //! * [`mod@resolve`] precedence of the [`sources`]; [`cross_checks`] cross-field validation; [`resolved`] the result.
 //! * [`settings`] with [`logging`], [`velox`], [`sentry`], [`worker`] the typed settings, read from [`values`].
 //! * [`docs`] the documentation page.
 
-mod certificates;
 mod cross_checks;
 pub mod docs;
 pub mod dsn;
@@ -26,7 +25,6 @@ mod logging;
 mod paths;
 mod resolve;
 mod resolved;
-pub mod secret;
 mod sentry;
 pub mod settings;
 pub mod size;
@@ -43,13 +41,11 @@ mod velox;
 mod worker;
 pub mod yaml;
 
-pub use certificates::SystemCertificates;
 pub use dsn::Dsn;
 pub use error::{ConfigError, Severity};
 pub use logging::{LogFormat, LogSettings, LogTarget};
 pub use resolve::resolve;
 pub use resolved::{Resolved, ResolvedValue};
-pub use secret::{MASK, Secret, ServerUrl, mask_url};
 pub use sentry::SentrySettings;
 pub use settings::{HostSettings, RuntimeSettings, Settings};
 pub use sources::{Source, Sources};

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    certificates::SystemCertificates,
     cross_checks,
     error::ConfigError,
     file::{self, FileValues},
@@ -15,6 +14,7 @@ use super::{
     value::Value,
     value_type::PathBase,
 };
+use crate::tls::SystemCertificates;
 
 impl Default for Settings {
     /// The settings without any source; the temporary directory is `/tmp`.

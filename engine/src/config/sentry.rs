@@ -3,11 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    certificates::SystemCertificates,
     dsn::Dsn,
-    secret::{Secret, ServerUrl},
     value::Value,
     values::{Values, count, duration, factor, flag, number, path, size, word},
+};
+use crate::{
+    secret::{Secret, ServerUrl},
+    tls::SystemCertificates,
 };
 
 /// The settings of the same names; the table documents each.

@@ -1,6 +1,6 @@
 //! Helpers for values as text: the words for yes and no, and the form in which messages repeat a value.
 
-use super::secret::mask_url;
+use crate::secret::mask_url;
 
 /// Characters of a value that a message repeats.
 const MAX_SHOWN_CHARS: usize = 80;

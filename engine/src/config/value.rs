@@ -2,12 +2,8 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{
-    dsn::Dsn,
-    duration,
-    secret::{Secret, ServerUrl},
-    size,
-};
+use super::{dsn::Dsn, duration, size};
+use crate::secret::{Secret, ServerUrl};
 
 /// The value of a setting. Its `Display` is for people: secrets are masked.
 #[derive(Debug, Clone, PartialEq)]

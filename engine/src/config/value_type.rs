@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::{
     dsn::Dsn,
-    duration, paths,
-    secret::{Secret, ServerUrl},
-    size, suggest,
+    duration, paths, size, suggest,
     text::{parse_flag, shorten},
     value::Value,
 };
+use crate::secret::{Secret, ServerUrl};
 
 pub(super) use super::paths::PathBase;
 pub use super::paths::RelativeTo;

@@ -6,10 +6,12 @@ use std::{
 };
 
 use super::{
-    certificates::SystemCertificates,
-    secret::{Secret, ServerUrl},
     value::Value,
     values::{Values, count, duration, factor, flag, number, path, size},
+};
+use crate::{
+    secret::{Secret, ServerUrl},
+    tls::SystemCertificates,
 };
 
 /// The section `velox`.

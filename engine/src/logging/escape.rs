@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use crate::config::{MASK, mask_url};
+use crate::secret::{MASK, mask_url};
 
 /// Bytes of a long value that are logged from its start and from its end: a compiler reports its error at the end.
 const HEAD_LEN: usize = 512;

@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn secrets_are_masked_by_type_and_by_name() {
-        let secret = crate::config::Secret::new("hunter2");
+        let secret = crate::secret::Secret::new("hunter2");
         let fields = [
             ("token", Value::from("hunter2")),
             ("value", Value::from_display(&secret)),

@@ -2,6 +2,7 @@
 //! and read at the first handshake, since a server that is reached by http needs none; and the certificates of a file
 //! that a setting names, also a server's self-signed one. Runs on the runtime.
 
+mod locations;
 mod system;
 
 use std::{
@@ -23,9 +24,10 @@ use rustls::{
     server::ParsedCertificate,
 };
 
+pub use locations::SystemCertificates;
+
 use crate::{
     Error, Result,
-    config::SystemCertificates,
     error::IoContext as _,
     http_client::{chain, install_crypto},
 };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustls_native_certs::{CertificateResult, load_certs_from_paths};
 
-use crate::config::SystemCertificates;
+use super::SystemCertificates;
 
 /// Files with all certificates on Linux distributions; the first that exists is used, as in openssl-probe.
 const USUAL_FILES: [&str; 7] = [

@@ -24,10 +24,7 @@ use super::{
     flight::{FlightId, Join, Poll, SingleFlight, progress::Progress},
     protocol::request::Request,
 };
-use crate::{
-    config::{ServerUrl, Settings},
-    runtime::CancellationToken,
-};
+use crate::{config::Settings, runtime::CancellationToken, secret::ServerUrl};
 
 /// The limit of a message about any answer of a server.
 const MAX_MESSAGE: usize = 64 << 10;

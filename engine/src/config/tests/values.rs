@@ -1,6 +1,7 @@
 //! Precedence, cross checks and values of single settings.
 
 use super::*;
+use crate::{secret::MASK, tls::SystemCertificates};
 
 #[test]
 fn sampling_words_and_ini_numbers_are_parsed() {

@@ -1,7 +1,7 @@
 //! Proxies, TLS, HTTP/2.
 
 use super::{test_server::TestServer, *};
-use crate::config::{Secret, ServerUrl};
+use crate::secret::{Secret, ServerUrl};
 
 fn through(server: &FakeSentry, proxy: &TestServer, auth: Option<&str>) -> SentrySettings {
     SentrySettings {

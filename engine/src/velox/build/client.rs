@@ -22,10 +22,11 @@ use super::{
 use crate::velox::protocol::{BUILD_PATH, request::Request};
 use crate::{
     Error, Result,
-    config::{Secret, ServerUrl, VeloxSettings},
+    config::VeloxSettings,
     descriptors,
     dns::Dns,
     http_client::{chain, install_crypto},
+    secret::{Secret, ServerUrl},
     tls,
 };
 

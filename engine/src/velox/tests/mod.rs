@@ -20,11 +20,10 @@ use super::*;
 use crate::{
     Error, Result,
     artifacts::{Artifact, CacheStatus, Store, StoreOptions},
-    config::{
-        CacheDir, CacheSettings, RetrySettings, Secret, ServerUrl, SystemCertificates,
-        VeloxSettings,
-    },
+    config::{CacheDir, CacheSettings, RetrySettings, VeloxSettings},
     runtime::CancellationToken,
+    secret::{Secret, ServerUrl},
+    tls::SystemCertificates,
 };
 
 /// A host with a fake server and a cache directory.

@@ -15,7 +15,7 @@ pub struct SystemCertificates {
 
 impl SystemCertificates {
     /// Reads the locations from the environment.
-    pub(super) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let dirs = env("SSL_CERT_DIR").unwrap_or_default();
         let dirs = std::env::split_paths(&dirs).filter(|dir| !dir.as_os_str().is_empty());
         Self {
