@@ -25,7 +25,8 @@ docs_language() {
 }
 
 code_language() {
-    ours 'src/*.rs' 'engine/src/*.rs' 'server/src/*.rs' 'cli/src/*.rs' 'php/src/*.php' 'php-stubs/*.php' | xargs -0 "$PHP" -n scripts/language.php
+    ours 'src/*.rs' 'engine/*.rs' 'server/*.rs' 'cli/*.rs' 'testing/*.rs' 'fuzz/*.rs' 'php/*.php' 'php-stubs/*.php' 'tests-php/*.php' \
+        'tests-php/*.phpt' 'tests-php/*.inc' 'benches/*.php' 'examples/*.php' 'scripts/*.sh' | xargs -0 "$PHP" -n scripts/language.php
 }
 
 check 'cargo fmt' cargo fmt --all --check
