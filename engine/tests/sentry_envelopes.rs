@@ -165,7 +165,7 @@ fn containers_that_were_joined_or_split_are_what_sentry_reads() {
 }
 
 #[test]
-fn what_others_wrote_and_the_report_of_what_was_dropped_are_what_sentry_reads() {
+fn foreign_items_and_client_reports_are_valid_envelopes() {
     let server = FakeSentry::anywhere().unwrap();
     server.behave(Behaviour::status(200).with("X-Sentry-Rate-Limits", "60:error:key"));
     let check_in = json!({ "check_in_id": "83a7c03ed0a04e1b97e2e3b18d38f244", "monitor_slug": "nightly", "status": "ok" });
@@ -227,7 +227,7 @@ fn what_others_wrote_and_the_report_of_what_was_dropped_are_what_sentry_reads() 
 
 /// What a report says is kept when it is refused; a flush must not offer it again and again.
 #[test]
-fn a_server_that_refuses_even_the_report_of_its_refusal_is_left_in_peace() {
+fn refused_client_report_causes_no_further_request() {
     let server = FakeSentry::anywhere().unwrap();
     server.behave(Behaviour::status(403).times(0));
     let dir = tempfile::tempdir().unwrap();
