@@ -22,6 +22,10 @@ pub const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
 const NEXT_WEEK: u64 = 8 * 86_400;
 /// Builders that are killed in one flight.
 const DEATHS: u32 = 6;
+/// Numbers of the processes beside an armed process that has stopped.
+const BESIDE: [usize; 2] = [1, 2];
+/// Numbers of the processes after its death.
+pub const AFTER: [usize; 2] = [3, 4];
 /// Number of the armed process.
 pub const ARMED: usize = 0;
 
@@ -61,13 +65,14 @@ impl FailpointScenario<'_> {
         })
     }
 
-    /// Starts the processes beside and after it.
+    /// Starts two processes with these numbers, which no living process has: one that is replaced would go on alone.
     ///
     /// # Errors
     /// PHP can't be started.
-    pub fn start_bystanders(&mut self) -> io::Result<()> {
-        self.start(1, "life", None, 0)?;
-        self.start(2, "life", None, 0)
+    pub fn start_bystanders(&mut self, numbers: [usize; 2]) -> io::Result<()> {
+        numbers
+            .into_iter()
+            .try_for_each(|number| self.start(number, "life", None, 0))
     }
 
     /// Prepares the state in which `place` is reached. Returns the clock offset of the armed process, in seconds.
@@ -189,7 +194,7 @@ impl FailpointScenario<'_> {
             if stops && stopped.is_none() && system::is_stopped(armed.pid) {
                 armed.stopped = Some(Instant::now());
                 stopped = armed.stopped;
-                self.start_bystanders()?;
+                self.start_bystanders(BESIDE)?;
             }
             if stopped.is_some_and(|since| since.elapsed() > Duration::from_millis(1200))
                 && let Some(armed) = self.pool.worker(ARMED)

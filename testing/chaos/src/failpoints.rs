@@ -10,7 +10,7 @@ use crate::{
     arguments::Arguments,
     checks,
     environment::Environment,
-    failpoint_scenario::{ARMED, FAILPOINT_TIMEOUT, FailpointScenario},
+    failpoint_scenario::{AFTER, ARMED, FAILPOINT_TIMEOUT, FailpointScenario},
     outbox, random_kills,
     report::Report,
     rng::Rng,
@@ -167,7 +167,7 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
         if scenario.pool.len() == 0 {
             checks::after_a_death(&environment, report).await;
         }
-        scenario.start_bystanders()?;
+        scenario.start_bystanders(AFTER)?;
     }
     scenario.check_others_unaffected(report).await;
     scenario.pool.stop(report).await;
