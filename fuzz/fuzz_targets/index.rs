@@ -4,7 +4,7 @@
 use std::{cell::OnceCell, path::PathBuf};
 
 use arbitrary::Arbitrary;
-use pillion_engine::artifacts::{ConfigDigest, Key, IndexRecord, fuzzing};
+use pillion_engine::artifacts::{ConfigDigest, IndexRecord, Key, fuzzing};
 
 thread_local!(static DIR: OnceCell<(tempfile::TempDir, PathBuf)> = const { OnceCell::new() });
 
