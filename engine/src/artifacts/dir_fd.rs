@@ -34,24 +34,26 @@ impl DirFd {
         Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// Opens a subdirectory, or creates it with the mode of this one.
+    /// Opens a subdirectory, or creates it with the mode of this one. A directory of this user that still has the mode of
+    /// its creation gets its final one too: its creator may be about to do that, or may have died before, and
+    /// directories created in it would inherit the wrong mode for ever.
     #[allow(
         clippy::useless_conversion,
         reason = "the types differ between systems"
     )]
     pub(super) fn create_dir(&self, name: &str) -> io::Result<Self> {
-        match fs::mkdirat(&self.0, name, Mode::RWXU) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => return self.open_dir(name),
+        let is_new = match fs::mkdirat(&self.0, name, Mode::RWXU) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(error) => return Err(error.into()),
+        };
+        let opened = self.open_dir(name)?;
+        let inherited = files::inherited_mode(u32::from(fs::fstat(&self.0)?.st_mode));
+        let found = fs::fstat(&opened.0)?;
+        if is_new || files::is_unfinished(u32::from(found.st_mode), found.st_uid, inherited) {
+            fs::fchmod(&opened.0, Mode::from_raw_mode(inherited.into()))?;
         }
-        let made = self.open_dir(name)?;
-        let above = u32::from(fs::fstat(&self.0)?.st_mode);
-        fs::fchmod(
-            &made.0,
-            Mode::from_raw_mode(files::inherited_mode(above).into()),
-        )?;
-        Ok(made)
+        Ok(opened)
     }
 
     /// Opens a regular file for reading. Returns `None` if it is absent or no regular file.
@@ -200,6 +202,28 @@ impl DirFd {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn unfinished_directory_gets_its_mode_before_it_is_used() {
+        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+        let dir = tempfile::tempdir().unwrap();
+        let shared = std::fs::Permissions::from_mode(0o2770);
+        std::fs::set_permissions(dir.path(), shared).unwrap();
+        let outer = dir.path().join("outer");
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&outer)
+            .unwrap();
+        let root = DirFd::open_path(dir.path()).unwrap();
+        root.create_dir("outer")
+            .unwrap()
+            .create_dir("inner")
+            .unwrap();
+        for path in [outer.clone(), outer.join("inner")] {
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o2770, "{}", path.display());
+        }
+    }
 
     #[test]
     fn planted_links_pipes_and_directories_are_not_opened() {

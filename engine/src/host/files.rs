@@ -31,6 +31,15 @@ pub fn inherited_mode(mode: u32) -> u32 {
     0o700 | (mode & if everybody { 0o050 } else { 0o2070 })
 }
 
+/// Whether a directory of this user still has the mode of its creation where the group should have all rights: its
+/// creator has not set the final mode yet, or has died before.
+#[must_use]
+pub fn is_unfinished(mode: u32, owner: u32, inherited: u32) -> bool {
+    inherited & GROUP_WRITES != 0
+        && mode & 0o777 == 0o700
+        && owner == rustix::process::geteuid().as_raw()
+}
+
 /// The mode of the parent directory. A link in its place is an error: it would lead new files elsewhere.
 fn parent_mode(path: &Path) -> io::Result<u32> {
     let found = parent(path).symlink_metadata()?;
@@ -57,10 +66,14 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => fs::set_permissions(path, Permissions::from_mode(mode)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            if path.symlink_metadata()?.is_dir() {
-                return Ok(());
+            let found = path.symlink_metadata()?;
+            if !found.is_dir() {
+                return Err(io::ErrorKind::NotADirectory.into());
             }
-            Err(io::ErrorKind::NotADirectory.into())
+            match is_unfinished(found.mode(), found.uid(), mode) {
+                true => fs::set_permissions(path, Permissions::from_mode(mode)),
+                false => Ok(()),
+            }
         }
         Err(error) => Err(error),
     }
@@ -255,6 +268,20 @@ mod tests {
         create(&plain).unwrap();
         assert_eq!(mode(&plain), 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn unfinished_directory_of_a_group_gets_its_mode() {
+        let dir = dir_with(0o2770);
+        let half_made = dir.path().join("below");
+        DirBuilder::new().mode(0o700).create(&half_made).unwrap();
+        create_dir(&half_made).unwrap();
+        assert_eq!(mode(&half_made), 0o2770);
+        let own = dir_with(0o755);
+        let closed = own.path().join("closed");
+        DirBuilder::new().mode(0o700).create(&closed).unwrap();
+        create_dir(&closed).unwrap();
+        assert_eq!(mode(&closed), 0o700, "a user's own is left alone");
     }
 
     #[test]
