@@ -105,16 +105,13 @@ impl Store {
         reach(FailPoint::CommitWritten);
 
         let binary = record.file_name();
-        staged.temp.publish(&place, &binary)?;
-        reach(FailPoint::CommitBinary);
-
         let writer = self.writer();
         if let Some(first) = self.existing(meta)? {
-            if first.file_name() != binary {
-                place.remove(&binary)?;
-            }
             return Ok(Some(first));
         }
+        // Under the lock: a process that removes an artifact of the same bytes removes a file of this name.
+        staged.temp.publish(&place, &binary)?;
+        reach(FailPoint::CommitBinary);
         let old = self.cache_dir.read_record(key)?;
         let commit = || {
             self.link(&place, &binary, key);

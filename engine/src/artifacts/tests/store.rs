@@ -92,7 +92,7 @@ fn overtaken_commit_uses_the_first_and_leaves_no_binary() {
     let fixture = Fixture::new();
     let (slow, fast) = (fixture.open(), fixture.open());
     failpoint::tests::set(move |at| {
-        if at == "commit.binary" {
+        if at == "commit.written" {
             put(&fast, 7, b"fast");
         }
     });
