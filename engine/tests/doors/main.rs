@@ -1,10 +1,16 @@
 //! The doors between the modules of the engine and of the extension: each module may use the modules before it in its
-//! list, and no others. Reads the sources, since Rust itself allows cycles inside a crate.
+//! list, and no others. [`cycles`] checks the files inside them. Reads the sources, since Rust itself allows cycles
+//! inside a crate.
 
 #![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests; a source that cannot be read fails the test"
 )]
+
+mod cycles;
+mod source_tree;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
