@@ -2,7 +2,7 @@
 //! build server.
 #![no_main]
 
-use pillion_engine::velox::{ConfigKeys, Request, mutable_ref};
+use pillion_engine::velox::{BuildRequest, ConfigKeys, mutable_ref};
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -10,7 +10,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(tree) = serde_json::from_slice::<Value>(bytes) else {
         return;
     };
-    let Ok(request) = Request::from_json(&tree) else {
+    let Ok(request) = BuildRequest::from_json(&tree) else {
         return;
     };
     let keys = ConfigKeys::of(&request);
@@ -20,7 +20,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             .as_array()
             .is_some_and(|plugins| !plugins.is_empty())
     );
-    let again = Request::from_json(&request.config()).expect("a written request is valid");
+    let again = BuildRequest::from_json(&request.config()).expect("a written request is valid");
     assert_eq!(again, request);
     assert_eq!(ConfigKeys::of(&again), keys);
     let mut reordered = request.clone();

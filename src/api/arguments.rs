@@ -8,7 +8,7 @@ use pillion_engine::{
     artifacts::Key,
     engine::Value,
     runtime::{CompletionQueue, Job},
-    velox::{Request, Velox},
+    velox::{BuildRequest, Velox},
 };
 
 use super::future;
@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] with all violations.
-pub fn request(table: &HashTable) -> Result<Request> {
+pub fn request(table: &HashTable) -> Result<BuildRequest> {
     let tree = json::to_json(table).map_err(Error::InvalidRequest)?;
     Velox::parse_request(&tree)
 }

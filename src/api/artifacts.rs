@@ -12,7 +12,7 @@ use pillion_engine::{
     artifacts::{self, Artifact, Key},
     engine::{Value, artifact_stats},
     error::{IoContext, Violation},
-    velox::{ConfigKeys, Request},
+    velox::{BuildRequest, ConfigKeys},
 };
 
 use super::arguments;
@@ -75,7 +75,7 @@ fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     };
     let mut put = artifacts::Put::parse(key, &meta)?;
     // A configuration that is a build request makes the binary found by such a request.
-    if let Ok(request) = Request::from_json(put.config()) {
+    if let Ok(request) = BuildRequest::from_json(put.config()) {
         put = put.known_by(ConfigKeys::of(&request).digest);
     }
     arguments::submit(ret, |completions| {

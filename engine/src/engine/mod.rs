@@ -19,7 +19,7 @@ use crate::{
     logging,
     runtime::{CompletionQueue, Job, JobContext, Runtime, RuntimeOptions, TokioFactory},
     threads::blocking,
-    velox::{BuildDirs, ConfigKeys, Request, Velox},
+    velox::{BuildDirs, BuildRequest, ConfigKeys, Velox},
     worker::WorkerRegistry,
 };
 
@@ -201,7 +201,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::store`].
-    pub fn find(&self, request: &Request) -> Result<Option<Artifact>> {
+    pub fn find(&self, request: &BuildRequest) -> Result<Option<Artifact>> {
         Ok(self
             .store()?
             .and_then(|store| ConfigKeys::of(request).lookup(store))
@@ -214,7 +214,7 @@ impl Engine {
     /// No server is configured, the process is shutting down, or too many jobs are under way.
     pub fn build(
         &self,
-        request: Request,
+        request: BuildRequest,
         timeout: Option<Duration>,
         completions: Option<Arc<CompletionQueue>>,
     ) -> Result<Arc<Job<Value>>> {

@@ -22,7 +22,7 @@ use super::{
         progress::Progress,
     },
     keys::config_keys::ConfigKeys,
-    protocol::request::Request,
+    protocol::request::BuildRequest,
 };
 use crate::{
     Error, Result,
@@ -69,15 +69,15 @@ impl Velox {
     /// Parses and validates a request, and counts an invalid one.
     ///
     /// # Errors
-    /// Like [`Request::from_json`].
-    pub fn parse_request(value: &Value) -> Result<Request> {
-        Request::from_json(value).inspect_err(|_| metrics::ERRORS.inc(&["validation"]))
+    /// Like [`BuildRequest::from_json`].
+    pub fn parse_request(value: &Value) -> Result<BuildRequest> {
+        BuildRequest::from_json(value).inspect_err(|_| metrics::ERRORS.inc(&["validation"]))
     }
 
     /// Subscribes to the build of a request, which [`Velox::status`] lists from here on. [`Velox::run`] starts it.
     /// Dropping the result unsubscribes. Runs on any thread.
     #[must_use]
-    pub fn enqueue(&self, request: Request) -> PendingBuild {
+    pub fn enqueue(&self, request: BuildRequest) -> PendingBuild {
         let build = Build {
             keys: ConfigKeys::of(&request),
             forced: request.force_rebuild,
@@ -146,7 +146,7 @@ impl Velox {
     /// Like [`Velox::run`].
     pub async fn build(
         &self,
-        request: Request,
+        request: BuildRequest,
         cancel: &CancellationToken,
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
@@ -160,7 +160,7 @@ impl Velox {
     }
 
     /// Returns the artifact of a request. The file of another process' build may lie outside the own cache.
-    fn artifact(&self, output: BuildOutput, request: &Request) -> Artifact {
+    fn artifact(&self, output: BuildOutput, request: &BuildRequest) -> Artifact {
         let cache = self.context.storage.cache();
         let is_cached = cache.is_some_and(|store| store.path(&output.record) == output.path);
         Artifact {

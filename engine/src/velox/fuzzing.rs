@@ -22,7 +22,7 @@ use super::{
         server_file::{self, PathRoot},
     },
     flight::{FlightId, Join, Poll, SingleFlight, progress::Progress},
-    protocol::request::Request,
+    protocol::request::BuildRequest,
 };
 use crate::{config::Settings, runtime::CancellationToken, secret::ServerUrl};
 
@@ -128,7 +128,7 @@ pub struct Wire {
     runtime: tokio::runtime::Runtime,
     client: Client,
     answers: mpsc::Sender<Vec<u8>>,
-    request: Request,
+    request: BuildRequest,
 }
 
 impl Wire {
@@ -156,7 +156,7 @@ impl Wire {
                 .build()?,
             client: Client::new(&settings).map_err(other)?,
             answers,
-            request: Request::from_json(&request).map_err(other)?,
+            request: BuildRequest::from_json(&request).map_err(other)?,
         })
     }
 

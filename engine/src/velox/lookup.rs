@@ -9,7 +9,7 @@ use super::{
         config_keys::ConfigKeys,
         explain::{Explanation, explain},
     },
-    protocol::request::Request,
+    protocol::request::BuildRequest,
 };
 use crate::{
     artifacts::{Artifact, IndexRecord},
@@ -22,11 +22,11 @@ impl Velox {
     /// Logs a build request, and returns its artifact if the cache has it and its file exists. On `None` continue with
     /// [`Velox::enqueue`]. A few system calls, on any thread.
     #[must_use]
-    pub fn lookup_cached(&self, request: &Request) -> Option<Artifact> {
+    pub fn lookup_cached(&self, request: &BuildRequest) -> Option<Artifact> {
         log::info!(
             request_id = request.request_id,
-            os = request.os,
-            arch = request.arch,
+            os = request.target_platform.os,
+            arch = request.target_platform.arch,
             rr_version = request.rr_version,
             plugins_count = request.plugins.len(),
             force_rebuild = request.force_rebuild;
@@ -58,7 +58,7 @@ impl Velox {
         record.map(Artifact::hit)
     }
 
-    fn find_with_file(&self, request: &Request) -> Option<IndexRecord> {
+    fn find_with_file(&self, request: &BuildRequest) -> Option<IndexRecord> {
         let store = self.context.storage.cache()?;
         let record = ConfigKeys::of(request).lookup(store)?;
         let file = store.open_binary(&record).ok().flatten();
@@ -67,7 +67,7 @@ impl Velox {
 
     /// Explains the result of a lookup.
     #[must_use]
-    pub fn explain(&self, request: &Request) -> Explanation {
+    pub fn explain(&self, request: &BuildRequest) -> Explanation {
         let store = self.context.storage.cache().map(AsRef::as_ref);
         explain(store, request, clock::unix_ms())
     }

@@ -10,7 +10,7 @@
 //! * `build`: runs one build: a slot, attempts, the server's binary, its storage.
 //! * `builds`: the entry point [`Velox`]; `lookup` answers from the cache, `status` lists the active builds.
 //!
-//! A request passes through JSON, [`Request`], `Build` and `CommitMeta`; its result is a `BuildOutput`, the same for
+//! A request passes through JSON, [`BuildRequest`], `Build` and `CommitMeta`; its result is a `BuildOutput`, the same for
 //! all subscribers, and an [`Artifact`](crate::artifacts::Artifact) for each of them.
 
 mod build;
@@ -33,8 +33,7 @@ pub use flight::progress::{Phase, Progress};
 pub use keys::config_keys::ConfigKeys;
 pub use keys::explain::{Explanation, LookupReason, explain};
 pub use keys::mutable_refs::mutable_ref;
-pub use protocol::platform::{host_arch, host_os};
-pub use protocol::request::{Exclude, Plugin, Replace, Request};
+pub use protocol::request::{BuildRequest, Exclude, Platform, Plugin, Replace};
 
 #[cfg(test)]
 mod tests;

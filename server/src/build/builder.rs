@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pillion_engine::velox::Plugin;
 use tokio::task::spawn_blocking;
 
 use super::{
@@ -18,7 +19,6 @@ use super::{
     error::{BuildError, GoStage},
     module::ModulePlan,
     progress::{BuildState, Progress},
-    rpc::messages::Plugin,
     toolchain::{GoModule, Toolchain, go::Go, go_targets::GoTargets},
     work_dir::WorkDir,
 };
@@ -68,7 +68,7 @@ impl Builder {
         })?;
         let module = work_dir.module();
         let cgo = if configuration.race { "1" } else { "0" };
-        let platform = &configuration.platform;
+        let platform = &configuration.target_platform;
         let go = go
             .with("TMPDIR", work_dir.temporary())
             .with("GOOS", &platform.os)
@@ -98,7 +98,7 @@ impl Builder {
         write(toolchain.dir, "go.mod", "module rr\n")?;
         let release = toolchain.release(&configuration.rr_version).await?;
         let version = toolchain.check_version(&release).await?;
-        let platform = &configuration.platform;
+        let platform = &configuration.target_platform;
         self.targets.check(platform, &version, toolchain).await?;
         let plugins = toolchain.resolve(&configuration.plugins).await?;
         let plan = ModulePlan::new(

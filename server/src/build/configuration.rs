@@ -1,51 +1,34 @@
 //! The part of a request that decides about the binary, in canonical order: equal configurations build the same binary
 //! and share a hash. Pure data, any thread.
 
+use std::ops::Deref;
+
+use pillion_engine::velox::{BuildRequest, Platform, mutable_ref};
 use prost::Message;
-use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{
-    rpc::messages::{BuildRequest, Exclude, Platform, Plugin, Replace},
-    validate::grammar,
-};
+/// A build's configuration: a request without its id and `force_rebuild`, lists sorted, platform filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Configuration(BuildRequest);
 
-/// A build's configuration: lists sorted, platform filled in. Field numbers are those of `api.request.v1.BuildRequest`.
-#[derive(Clone, PartialEq, Eq, Message, Serialize)]
-pub(super) struct Configuration {
-    #[prost(string, tag = "2")]
-    pub(super) rr_version: String,
-    #[prost(message, required, tag = "4")]
-    pub(super) platform: Platform,
-    #[prost(message, repeated, tag = "5")]
-    pub(super) plugins: Vec<Plugin>,
-    #[prost(message, repeated, tag = "6")]
-    pub(super) replaces: Vec<Replace>,
-    #[prost(message, repeated, tag = "7")]
-    pub(super) excludes: Vec<Exclude>,
-    #[prost(bool, tag = "8")]
-    pub(super) race: bool,
-    #[prost(bool, tag = "9")]
-    pub(super) debug: bool,
+impl Deref for Configuration {
+    type Target = BuildRequest;
+
+    fn deref(&self) -> &BuildRequest {
+        &self.0
+    }
 }
 
 impl Configuration {
     /// The configuration of a request; `host` fills in the platform's empty parts.
-    pub(super) fn new(request: BuildRequest, host: &Platform) -> Self {
-        let BuildRequest {
-            rr_version,
-            target_platform,
-            mut plugins,
-            mut replaces,
-            mut excludes,
-            race,
-            debug,
-            ..
-        } = request;
-        plugins.sort();
-        replaces.sort_by(|a, b| a.old.cmp(&b.old));
-        excludes.sort();
-        let mut platform = target_platform.unwrap_or_default();
+    pub(super) fn new(mut request: BuildRequest, host: &Platform) -> Self {
+        request.request_id.clear();
+        request.force_rebuild = false;
+        request.plugins.sort();
+        request.replaces.sort_by(|a, b| a.old.cmp(&b.old));
+        request.excludes.sort();
+        let platform = &mut request.target_platform;
         for (part, host) in [
             (&mut platform.os, &host.os),
             (&mut platform.arch, &host.arch),
@@ -54,22 +37,14 @@ impl Configuration {
                 part.clone_from(host);
             }
         }
-        Self {
-            rr_version,
-            platform,
-            plugins,
-            replaces,
-            excludes,
-            race,
-            debug,
-        }
+        Self(request)
     }
 
     /// The build's name, equal to the Velox server's: FNV-1a over the deterministic Protocol Buffers encoding, in
     /// hexadecimal without leading zeros. 64 bits that a client can make collide prove no equality.
     pub(super) fn hash(&self) -> String {
         let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        let bytes = self.encode_to_vec();
+        let bytes = self.0.encode_to_vec();
         format!("{:x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, fnv))
     }
 
@@ -87,29 +62,23 @@ impl Configuration {
     }
 
     /// All fields as JSON.
-    pub(super) fn to_json(&self) -> serde_json::Value {
-        serde_json::to_value(self).unwrap_or_default()
+    pub(super) fn to_json(&self) -> Value {
+        let mut json = self.config();
+        if let Some(fields) = json.as_object_mut() {
+            fields.retain(|name, _| name != "request_id" && name != "force_rebuild");
+        }
+        json
     }
 
     /// Whether the same configuration may build another binary later, because it names a branch, `latest` or a
     /// directory.
     pub(super) fn is_mutable(&self) -> bool {
-        let is_mutable = |module: &str| {
-            module
-                .split_once('@')
-                .is_none_or(|(_, version)| grammar::is_mutable(version))
-        };
-        grammar::is_mutable(&self.rr_version)
-            || self
-                .plugins
-                .iter()
-                .any(|plugin| grammar::is_mutable(&plugin.tag))
-            || self.replaces.iter().any(|replace| is_mutable(&replace.new))
+        mutable_ref(self).is_some()
     }
 
     /// File name of the executable.
     pub(super) fn binary_name(&self) -> &'static str {
-        if self.platform.os == "windows" {
+        if self.target_platform.os == "windows" {
             "rr.exe"
         } else {
             "rr"
@@ -122,7 +91,7 @@ mod tests {
     use super::*;
 
     fn configuration(body: &str) -> Configuration {
-        let request = BuildRequest::from_json(body.as_bytes()).unwrap();
+        let request = serde_json::from_str(body).unwrap();
         let host = Platform {
             os: "linux".into(),
             arch: "amd64".into(),
@@ -163,18 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn branches_and_directories_are_mutable_and_commits_are_not() {
+    fn a_branch_makes_the_configuration_mutable() {
         assert!(!configuration(TWO).is_mutable());
-        for tag in ["latest", "master", "v5", "0123abc", "feature/x"] {
-            let tagged = configuration(&TWO.replace("v5.2.7", tag));
-            assert!(tagged.is_mutable(), "{tag}");
-        }
-        let commit = &"0123456789abcdef".repeat(3)[..40];
-        assert!(!configuration(&TWO.replace("v5.2.7", commit)).is_mutable());
-        let replaced = |new: &str| {
-            let replace = format!(r#"{{"replaces":[{{"old":"a.b/c","new":"{new}"}}],"#);
-            configuration(&TWO.replacen('{', &replace, 1)).is_mutable()
-        };
-        assert!(replaced("/srv/c") && replaced("d.e/f@main") && !replaced("d.e/f@v1.0.0"));
+        assert!(configuration(&TWO.replace("v5.2.7", "master")).is_mutable());
     }
 }

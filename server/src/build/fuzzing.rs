@@ -1,16 +1,17 @@
 //! Entry point for the fuzz target of a client's request in `fuzz/`. Never in a product.
 
 use super::{
-    rpc::{error::RpcError, grpc, messages::BuildRequest},
+    rpc::{
+        error::RpcError,
+        grpc,
+        messages::{request_from_json, request_from_proto},
+    },
     validate::{self, Policy},
 };
 
 /// Decodes and validates a request, and encodes its error.
 pub fn request(bytes: &[u8]) {
-    for decoded in [
-        BuildRequest::from_json(bytes),
-        BuildRequest::from_proto(bytes),
-    ] {
+    for decoded in [request_from_json(bytes), request_from_proto(bytes)] {
         let error = match decoded {
             Ok(request) => RpcError::invalid(validate::check(&request, Policy::default())),
             Err(error) => error,

@@ -1,12 +1,10 @@
 //! Writes the Go module of one build: a `go.mod` that pins the requested plugins beside the release's core plugins, and
-//! a
-//! `main.go` that registers them. The same plan gives the same bytes, which makes builds reproducible. All text written
-//! here has passed `grammar`. Pure, any thread.
+//! a `main.go` that registers them. The same plan gives the same bytes, which makes builds reproducible. All text
+//! written here has passed `grammar`. Pure, any thread.
 
-use crate::build::{
-    rpc::messages::{Exclude, Plugin, Replace},
-    toolchain::releases::{self, CoreVersion, Release},
-};
+use pillion_engine::velox::{Exclude, Plugin, Replace};
+
+use crate::build::toolchain::releases::{self, CoreVersion, Release};
 
 const TEMPLATE: &str = include_str!("template/main.go.tmpl");
 

@@ -12,7 +12,7 @@ use std::{
 
 use pillion_engine::{
     config::duration,
-    velox::{host_arch, host_os},
+    velox::{BuildRequest, Platform},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use super::{
     progress::{BuildState, Progress},
     rpc::{
         error::{ErrorCode, RpcError},
-        messages::{BuildRequest, BuildResponse, CACHED_LOGS, Platform},
+        messages::{BuildResponse, CACHED_LOGS},
     },
     toolchain::go::Go,
     validate::{self, Policy},
@@ -79,7 +79,7 @@ impl BuildQueue {
             return Err(RpcError::invalid(violations));
         }
         let (id, force) = (request.request_id.clone(), request.force_rebuild);
-        let configuration = Configuration::new(request, &host_platform());
+        let configuration = Configuration::new(request, &Platform::host());
         let fingerprint = configuration.fingerprint();
         let in_progress = || {
             let message = format!("build {} is already in progress", configuration.hash());
@@ -207,12 +207,5 @@ impl<'a> Counted<'a> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.counter.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn host_platform() -> Platform {
-    Platform {
-        os: host_os().to_owned(),
-        arch: host_arch().to_owned(),
     }
 }

@@ -18,7 +18,7 @@ use crate::velox::{
         BuildOutput,
         progress::{Phase, Progress},
     },
-    protocol::request::Request,
+    protocol::request::BuildRequest,
 };
 use crate::{
     Error,
@@ -147,15 +147,19 @@ impl Attempt<'_> {
     }
 }
 
-fn expected(request: &Request, max_size: u64) -> Expected<'_> {
+fn expected(request: &BuildRequest, max_size: u64) -> Expected<'_> {
     Expected {
-        os: &request.os,
-        arch: &request.arch,
+        os: &request.target_platform.os,
+        arch: &request.target_platform.arch,
         max_size,
     }
 }
 
-fn check(staging: &Staging, request: &Request, context: &BuildContext) -> Result<(), AttemptError> {
+fn check(
+    staging: &Staging,
+    request: &BuildRequest,
+    context: &BuildContext,
+) -> Result<(), AttemptError> {
     let header = server_file::read_header(staging.file())
         .map_err(|error| AttemptError::Storage(Error::io("reading the binary again", error)))?;
     let expected = expected(request, context.max_size);

@@ -19,7 +19,7 @@ use super::{
     error::{AttemptError, RetryReason},
     response::{self, PathAnswer},
 };
-use crate::velox::protocol::{BUILD_PATH, request::Request};
+use crate::velox::protocol::{BUILD_PATH, request::BuildRequest};
 use crate::{
     Error, Result,
     config::VeloxSettings,
@@ -126,7 +126,7 @@ impl Client {
     /// which cancels the build at the server.
     pub(in crate::velox) async fn request_build(
         &self,
-        request: &Request,
+        request: &BuildRequest,
         force: bool,
     ) -> Result<Reply, AttemptError> {
         let url = format!("{}{BUILD_PATH}", self.base);

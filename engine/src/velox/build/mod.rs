@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{keys::config_keys::ConfigKeys, protocol::request::Request};
+use super::{keys::config_keys::ConfigKeys, protocol::request::BuildRequest};
 
 mod attempt;
 mod backoff;
@@ -29,7 +29,7 @@ mod task;
 /// A configuration to build.
 #[derive(Debug, Clone)]
 pub(super) struct Build {
-    pub(super) request: Arc<Request>,
+    pub(super) request: Arc<BuildRequest>,
     pub(super) keys: ConfigKeys,
     /// Build even if the cache has an artifact.
     pub(super) forced: bool,

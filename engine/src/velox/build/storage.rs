@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 
 use super::{Build, error::AttemptError};
 use crate::velox::{
-    flight::BuildOutput, keys::mutable_refs::mutable_ref, protocol::request::Request,
+    flight::BuildOutput, keys::mutable_refs::mutable_ref, protocol::request::BuildRequest,
 };
 use crate::{
     Result,
@@ -75,7 +75,7 @@ impl Storage {
     }
 
     /// Returns the store for an artifact of this request.
-    pub(super) fn target(&self, request: &Request) -> Target {
+    pub(super) fn target(&self, request: &BuildRequest) -> Target {
         let writable = self.cache.as_ref().is_some_and(|store| store.is_writable());
         if writable && !self.lifetime(request).is_zero() {
             Target::Cache
@@ -84,7 +84,7 @@ impl Storage {
         }
     }
 
-    fn lifetime(&self, request: &Request) -> Duration {
+    fn lifetime(&self, request: &BuildRequest) -> Duration {
         match mutable_ref(request) {
             Some(_) => self.ttl.min(self.mutable_ttl),
             None => self.ttl,

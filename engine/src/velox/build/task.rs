@@ -82,7 +82,8 @@ async fn find_on_disk(context: &Arc<BuildContext>, build: &Build) -> Option<Buil
 }
 
 fn observe(build: &Build, output: &BuildOutput, started: Instant) {
-    let platform = [build.request.os.as_str(), build.request.arch.as_str()];
+    let platform = &build.request.target_platform;
+    let platform = [platform.os.as_str(), platform.arch.as_str()];
     metrics::BUILD_DURATION.observe(&platform, started.elapsed().as_secs_f64());
     metrics::BINARY_SIZE.observe(&platform, output.record.size as f64);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::host::clock;
-use crate::velox::{keys::config_keys::ConfigKeys, protocol::request::Request};
+use crate::velox::{keys::config_keys::ConfigKeys, protocol::request::BuildRequest};
 
 /// The limit of published log lines; the last ones are published.
 const MAX_LINES: usize = 20;
@@ -83,14 +83,14 @@ pub(in crate::velox) struct ConfigSummary {
 
 impl Progress {
     /// A build that starts now.
-    pub(in crate::velox) fn start(request: &Request, keys: &ConfigKeys) -> Self {
+    pub(in crate::velox) fn start(request: &BuildRequest, keys: &ConfigKeys) -> Self {
         Self {
             started_ms: clock::unix_ms(),
             configuration: ConfigSummary {
                 key: keys.key.to_string(),
                 rr_version: request.rr_version.clone(),
-                os: request.os.clone(),
-                arch: request.arch.clone(),
+                os: request.target_platform.os.clone(),
+                arch: request.target_platform.arch.clone(),
                 forced: request.force_rebuild,
             },
             ..Self::default()

@@ -13,19 +13,19 @@
 
 use std::fmt::Write as _;
 
-use crate::velox::protocol::request::Request;
+use crate::velox::protocol::request::BuildRequest;
 
 /// Returns the text under the key: lower-cased.
-pub(super) fn folded(request: &Request) -> String {
+pub(super) fn folded(request: &BuildRequest) -> String {
     text(request, lower)
 }
 
 /// Returns the text under the digest: in the caller's letters.
-pub(super) fn exact(request: &Request) -> String {
+pub(super) fn exact(request: &BuildRequest) -> String {
     text(request, str::to_owned)
 }
 
-fn text(request: &Request, fold: fn(&str) -> String) -> String {
+fn text(request: &BuildRequest, fold: fn(&str) -> String) -> String {
     let mut plugins: Vec<(String, String)> = request
         .plugins
         .iter()
@@ -36,9 +36,9 @@ fn text(request: &Request, fold: fn(&str) -> String) -> String {
     out.push('{');
     field(&mut out, "rr_version", &fold(request.rr_version.trim()));
     out.push(',');
-    field(&mut out, "os", &fold(request.os.trim()));
+    field(&mut out, "os", &fold(request.target_platform.os.trim()));
     out.push(',');
-    field(&mut out, "arch", &fold(request.arch.trim()));
+    field(&mut out, "arch", &fold(request.target_platform.arch.trim()));
     out.push(',');
     list(&mut out, "plugins", ("module", "tag"), &plugins);
     extras(&mut out, request);
@@ -47,7 +47,7 @@ fn text(request: &Request, fold: fn(&str) -> String) -> String {
 }
 
 /// Appends the options that the plugin's key does not cover. Module paths and directories are case-sensitive.
-fn extras(out: &mut String, request: &Request) {
+fn extras(out: &mut String, request: &BuildRequest) {
     let mut replaces: Vec<(String, String)> = request
         .replaces
         .iter()

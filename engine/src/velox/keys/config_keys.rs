@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::canonical;
-use crate::velox::protocol::request::Request;
+use crate::velox::protocol::request::BuildRequest;
 use crate::{
     Result,
     artifacts::{ConfigDigest, IndexRecord, Key, Store},
@@ -26,7 +26,7 @@ pub struct ConfigKeys {
 impl ConfigKeys {
     /// Computes the keys of a request.
     #[must_use]
-    pub fn of(request: &Request) -> Self {
+    pub fn of(request: &BuildRequest) -> Self {
         let (canonical, exact) = (canonical::folded(request), canonical::exact(request));
         Self {
             key: sha256_key(canonical.as_bytes()),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{config_keys::ConfigKeys, mutable_refs::mutable_ref};
 use crate::artifacts::{IndexRecord, Store};
-use crate::velox::protocol::request::Request;
+use crate::velox::protocol::request::BuildRequest;
 
 /// The reason for the result of a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Explanation {
 
 /// Explains the result of a lookup. Is not counted as a lookup.
 #[must_use]
-pub fn explain(store: Option<&Store>, request: &Request, now_ms: u64) -> Explanation {
+pub fn explain(store: Option<&Store>, request: &BuildRequest, now_ms: u64) -> Explanation {
     let keys = ConfigKeys::of(request);
     let mutable = mutable_ref(request);
     let mut record = None;

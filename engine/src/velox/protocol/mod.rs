@@ -7,5 +7,5 @@ pub const BUILD_PATH: &str = "/api.service.v1.BuildService/Build";
 pub mod grammar;
 mod json_fields;
 mod parse;
-pub mod platform;
+mod platform;
 pub mod request;

@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     grammar::{is_rr_version, is_uuid},
     json_fields::{Fields, JsonPath, type_name},
-    platform::{host_arch, host_os},
-    request::{Exclude, Plugin, Replace, Request},
+    request::{BuildRequest, Exclude, Platform, Plugin, Replace},
 };
 use crate::{Error, Result, error::Violation, uuid};
 
@@ -16,7 +15,7 @@ use crate::{Error, Result, error::Violation, uuid};
 /// configuration that an artifact records must stay far below the limit of an entry on disk.
 const MAX_TEXT_LEN: usize = 256 << 10;
 
-impl Request {
+impl BuildRequest {
     /// Validates and completes a request. The request id defaults to a new UUID, the platform to this host's.
     ///
     /// # Errors
@@ -74,7 +73,7 @@ impl Request {
     }
 }
 
-fn read(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Request {
+fn read(fields: &mut Fields<'_>, object: &Map<String, Value>) -> BuildRequest {
     let request_id = fields.text("request_id").unwrap_or_default();
     if !request_id.is_empty() && !is_uuid(&request_id) {
         fields.add_violation(
@@ -89,7 +88,7 @@ fn read(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Request {
             "must be a semantic version starting with 'v' (e.g., v2025.1.0), 'master', or a git commit SHA (7-40 hex characters)",
         );
     }
-    let (os, arch) = platform(fields);
+    let target_platform = platform(fields);
     let plugins = plugins(fields, object);
     let replaces = fields.list("replaces", |item| {
         let (new, old) = (item.required("new"), item.required("old"));
@@ -105,11 +104,10 @@ fn read(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Request {
             version: version?,
         })
     });
-    Request {
+    BuildRequest {
         request_id,
         rr_version,
-        os,
-        arch,
+        target_platform,
         plugins,
         force_rebuild: fields.flag("force_rebuild"),
         replaces: replaces.unwrap_or_default(),
@@ -137,17 +135,16 @@ fn plugins(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Vec<Plugin> 
 }
 
 /// Reads the target system and processor; each defaults to this host's.
-fn platform(fields: &mut Fields<'_>) -> (String, String) {
-    let mut os = host_os().to_owned();
-    let mut arch = host_arch().to_owned();
+fn platform(fields: &mut Fields<'_>) -> Platform {
+    let mut target = Platform::host();
     let Some(object) = fields.object("target_platform") else {
-        return (os, arch);
+        return target;
     };
     let mut violations = Vec::new();
     {
         let path = JsonPath::Field("target_platform");
         let mut platform = Fields::new(object, path, &mut violations);
-        for (name, target) in [("os", &mut os), ("arch", &mut arch)] {
+        for (name, part) in [("os", &mut target.os), ("arch", &mut target.arch)] {
             let Some(given) = platform.text(name) else {
                 continue;
             };
@@ -162,12 +159,12 @@ fn platform(fields: &mut Fields<'_>) -> (String, String) {
                     "must not contain whitespace; Go's names are such as linux and amd64",
                 );
             } else {
-                *target = given;
+                *part = given;
             }
         }
     }
     fields.extend(violations);
-    (os, arch)
+    target
 }
 
 #[cfg(test)]

@@ -1,8 +1,20 @@
 //! The platform of this host, by Go's names (`GOOS`, `GOARCH`).
 
+use super::request::Platform;
+
+impl Platform {
+    /// Returns this host's platform.
+    #[must_use]
+    pub fn host() -> Self {
+        Self {
+            os: host_os().to_owned(),
+            arch: host_arch().to_owned(),
+        }
+    }
+}
+
 /// Returns this host's operating system as a `GOOS` value.
-#[must_use]
-pub fn host_os() -> &'static str {
+fn host_os() -> &'static str {
     match std::env::consts::OS {
         "macos" => "darwin",
         other => other,
@@ -10,8 +22,7 @@ pub fn host_os() -> &'static str {
 }
 
 /// Returns this host's processor as a `GOARCH` value.
-#[must_use]
-pub fn host_arch() -> &'static str {
+fn host_arch() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

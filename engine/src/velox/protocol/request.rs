@@ -1,60 +1,115 @@
-//! A validated build request, and its JSON forms. [`Request::from_json`] makes one.
+//! A build request and its two encodings: JSON by `serde`, which accepts both spellings of a field's name, takes `null`
+//! as absent and skips unknown fields, as protojson does; Protocol Buffers by `prost`. The client writes one, made by
+//! [`BuildRequest::from_json`]; the build server reads one. Source: Velox's `api/request/v1/request.proto`. Pure data.
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-/// A validated and complete build request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+/// `api.request.v1.BuildRequest`. The fields that only newer servers accept are written only if they are set.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildRequest {
     /// A UUID in its dashed form.
+    #[prost(string, tag = "1")]
+    #[serde(alias = "requestId", deserialize_with = "nullable")]
     pub request_id: String,
-    /// A release (`v2025.1.2`), `master`, or a commit.
-    pub rr_version: String,
-    /// Target operating system, a `GOOS` value.
-    pub os: String,
-    /// Target processor, a `GOARCH` value.
-    pub arch: String,
-    /// At least one, in the caller's order.
-    pub plugins: Vec<Plugin>,
     /// Build again although an artifact exists.
+    #[prost(bool, tag = "3")]
+    #[serde(alias = "forceRebuild", deserialize_with = "nullable")]
     pub force_rebuild: bool,
+    /// The target.
+    #[prost(message, required, tag = "4")]
+    #[serde(alias = "targetPlatform", deserialize_with = "nullable")]
+    pub target_platform: Platform,
+    /// A release (`v2025.1.2`), `master`, or a commit.
+    #[prost(string, tag = "2")]
+    #[serde(alias = "rrVersion", deserialize_with = "nullable")]
+    pub rr_version: String,
+    /// At least one, in the caller's order.
+    #[prost(message, repeated, tag = "5")]
+    #[serde(deserialize_with = "nullable")]
+    pub plugins: Vec<Plugin>,
     /// `replace` directives for go.mod.
+    #[prost(message, repeated, tag = "6")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<Replace>,
     /// `exclude` directives for go.mod.
+    #[prost(message, repeated, tag = "7")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub excludes: Vec<Exclude>,
     /// Build with Go's race detector.
+    #[prost(bool, tag = "8")]
+    #[serde(
+        deserialize_with = "nullable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub race: bool,
     /// Build with debug information and without optimisation.
+    #[prost(bool, tag = "9")]
+    #[serde(
+        deserialize_with = "nullable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub debug: bool,
 }
 
+/// A target by Go's names; an empty part means the build server's own.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Platform {
+    /// Operating system, a `GOOS` value.
+    #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "nullable")]
+    pub os: String,
+    /// Processor, a `GOARCH` value.
+    #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "nullable")]
+    pub arch: String,
+}
+
 /// A plugin to include.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, prost::Message, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Plugin {
     /// Go module path.
+    #[prost(string, tag = "1")]
+    #[serde(alias = "moduleName", deserialize_with = "nullable")]
     pub module_name: String,
     /// Release, branch or commit.
+    #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "nullable")]
     pub tag: String,
 }
 
 /// A `replace` directive: `old => new`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Replace {
-    /// `module` or `module@version`.
-    pub old: String,
     /// `module@version`, or a directory of the build server.
+    #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "nullable")]
     pub new: String,
+    /// `module` or `module@version`.
+    #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "nullable")]
+    pub old: String,
 }
 
 /// An `exclude` directive.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, prost::Message, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Exclude {
     /// Go module path.
+    #[prost(string, tag = "1")]
+    #[serde(deserialize_with = "nullable")]
     pub module: String,
     /// Its version.
+    #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "nullable")]
     pub version: String,
 }
 
-impl Request {
+impl BuildRequest {
     /// Returns the body for the build server: Connect's JSON.
     #[must_use]
     pub fn to_wire(&self, force_rebuild: bool) -> Value {
@@ -69,44 +124,12 @@ impl Request {
     /// plugin's `index.json`.
     #[must_use]
     pub fn config(&self) -> Value {
-        let plugins: Vec<Value> = self
-            .plugins
-            .iter()
-            .map(|plugin| json!({"module_name": plugin.module_name, "tag": plugin.tag}))
-            .collect();
-        let mut body = json!({
-            "request_id": self.request_id,
-            "force_rebuild": self.force_rebuild,
-            "target_platform": {"os": self.os, "arch": self.arch},
-            "rr_version": self.rr_version,
-            "plugins": plugins,
-        });
-        if let Some(body) = body.as_object_mut() {
-            self.extend(body);
-        }
-        body
+        serde_json::to_value(self).unwrap_or_default()
     }
+}
 
-    /// Adds the fields that only newer servers accept, and only those that are set.
-    fn extend(&self, body: &mut Map<String, Value>) {
-        if !self.replaces.is_empty() {
-            let list = self
-                .replaces
-                .iter()
-                .map(|replace| json!({"new": replace.new, "old": replace.old}));
-            body.insert("replaces".into(), list.collect());
-        }
-        if !self.excludes.is_empty() {
-            let list = self
-                .excludes
-                .iter()
-                .map(|exclude| json!({"module": exclude.module, "version": exclude.version}));
-            body.insert("excludes".into(), list.collect());
-        }
-        for (name, set) in [("race", self.race), ("debug", self.debug)] {
-            if set {
-                body.insert(name.into(), true.into());
-            }
-        }
-    }
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }

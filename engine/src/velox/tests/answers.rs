@@ -111,7 +111,7 @@ async fn build_errors_of_the_server_are_permanent() {
     let mut tag = request("logger");
     tag.plugins[0].tag = "v5.999.999".into();
     let mut windows = request("rpc");
-    windows.os = "windows".into();
+    windows.target_platform.os = "windows".into();
     // An unresolved tag may be a fault of a module proxy, and is retried once.
     for (asked, requests, end) in [
         (version, 1, "v2025.9.9.zip, got 404"),

@@ -105,7 +105,7 @@ impl Host {
 
 impl Velox {
     /// Looks up an artifact in the index.
-    fn find(&self, request: &Request) -> Option<Artifact> {
+    fn find(&self, request: &BuildRequest) -> Option<Artifact> {
         let store = self.context.storage.cache()?;
         let record = ConfigKeys::of(request).lookup(store)?;
         Some(Artifact::hit(record))
@@ -120,17 +120,17 @@ fn request_json(module: &str) -> Value {
     })
 }
 
-fn request(module: &str) -> Request {
-    Request::from_json(&request_json(module)).unwrap()
+fn request(module: &str) -> BuildRequest {
+    BuildRequest::from_json(&request_json(module)).unwrap()
 }
 
-fn forced(module: &str) -> Request {
+fn forced(module: &str) -> BuildRequest {
     let mut request = request(module);
     request.force_rebuild = true;
     request
 }
 
-async fn build(velox: &Velox, request: Request) -> Result<Artifact> {
+async fn build(velox: &Velox, request: BuildRequest) -> Result<Artifact> {
     velox
         .build(request, &CancellationToken::new(), |_| {})
         .await
@@ -139,7 +139,7 @@ async fn build(velox: &Velox, request: Request) -> Result<Artifact> {
 /// Spawns a build, and returns its task and its cancellation token.
 fn spawn(
     velox: &Velox,
-    request: Request,
+    request: BuildRequest,
 ) -> (tokio::task::JoinHandle<Result<Artifact>>, CancellationToken) {
     let (velox, cancel) = (velox.clone(), CancellationToken::new());
     let token = cancel.clone();

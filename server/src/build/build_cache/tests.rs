@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::*;
-use crate::build::rpc::messages::{BuildRequest, Platform, Plugin};
+use pillion_engine::velox::{BuildRequest, Platform, Plugin};
 
 const MINUTE: u64 = 60_000;
 

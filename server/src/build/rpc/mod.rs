@@ -13,11 +13,12 @@ use hyper::{
     HeaderMap, StatusCode,
     header::{self, HeaderName, HeaderValue},
 };
+use pillion_engine::velox::BuildRequest;
 use prost::Message;
 
 use crate::http::{Response, full_body, with_body, with_bytes};
 use error::{ErrorCode, RpcError};
-use messages::{BuildRequest, BuildResponse};
+use messages::BuildResponse;
 
 /// The framing of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,9 +148,9 @@ impl Protocol {
     /// `invalid_argument`.
     pub(super) fn decode(self, message: &[u8]) -> Result<BuildRequest, RpcError> {
         if self.json {
-            BuildRequest::from_json(message)
+            messages::request_from_json(message)
         } else {
-            BuildRequest::from_proto(message)
+            messages::request_from_proto(message)
         }
     }
 

@@ -3,11 +3,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use pillion_engine::velox::Platform;
+
 use super::Toolchain;
-use crate::build::{
-    error::{BuildError, GoStage},
-    rpc::messages::Platform,
-};
+use crate::build::error::{BuildError, GoStage};
 
 /// A server has one or two versions of Go; above the limit the oldest entries are dropped.
 const MAX_VERSIONS: usize = 8;

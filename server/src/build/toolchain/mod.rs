@@ -10,13 +10,13 @@ pub(super) mod releases;
 
 use std::path::Path;
 
+use pillion_engine::velox::{Plugin, protocol::grammar::is_canonical_version};
 use serde::Deserialize;
 
 use crate::build::{
     cancellation::StopSignal,
     error::{BuildError, GoStage},
     progress::Progress,
-    rpc::messages::Plugin,
     validate::grammar,
 };
 use go::{Go, GoError};
@@ -123,8 +123,7 @@ impl Toolchain<'_> {
         let mut resolved = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let Plugin { module_name, tag } = plugin;
-            if grammar::is_canonical_version(tag) && grammar::version_matches_path(tag, module_name)
-            {
+            if is_canonical_version(tag) && grammar::version_matches_path(tag, module_name) {
                 resolved.push(plugin.clone());
                 continue;
             }
@@ -135,7 +134,7 @@ impl Toolchain<'_> {
             })?;
             let module: GoModule = serde_json::from_slice(&output).unwrap_or_default();
             let version = module.version;
-            if !grammar::is_canonical_version(&version) {
+            if !is_canonical_version(&version) {
                 return Err(BuildError::build(format_args!(
                     "go list -m {query}: found {version:?}; expected a version"
                 )));

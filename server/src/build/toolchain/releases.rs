@@ -2,7 +2,9 @@
 //! known at the time of writing need no network; for any other, the `go.mod` that the Go module proxy serves is read.
 //! Pure, any thread.
 
-use crate::build::validate::grammar;
+use pillion_engine::velox::protocol::grammar::is_canonical_version;
+
+use crate::build::validate::grammar::check_module_path;
 
 /// Plugins of every RoadRunner.
 const CORE_PLUGINS: [&str; 4] = ["config", "endure", "informer", "resetter"];
@@ -100,8 +102,8 @@ impl Release {
                 (Some("go"), Some(version), None) => go = Some(version),
                 (Some(module), Some(version), None)
                     if core_plugin(module).is_some()
-                        && grammar::check_module_path(module).is_ok()
-                        && grammar::is_canonical_version(version) =>
+                        && check_module_path(module).is_ok()
+                        && is_canonical_version(version) =>
                 {
                     core.push(CoreVersion {
                         module: module.to_owned(),

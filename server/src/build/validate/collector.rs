@@ -5,7 +5,7 @@ use super::{
     Policy, grammar,
     violation::{FieldPath, FieldPathElement, Violation},
 };
-use crate::build::rpc::messages::{Exclude, Plugin, Replace};
+use pillion_engine::velox::{Exclude, Plugin, Replace, protocol::grammar::is_canonical_version};
 
 /// Length of a path on Linux.
 const MAX_PATH_BYTES: usize = 4096;
@@ -102,7 +102,7 @@ impl Collector {
             grammar::check_version_query(version)?;
             let suffix = grammar::major_suffix(module_name).unwrap_or_default();
             if suffix.is_empty()
-                || !grammar::is_canonical_version(version)
+                || !is_canonical_version(version)
                 || grammar::version_matches_path(version, module_name)
             {
                 return Ok(());
@@ -159,7 +159,7 @@ impl Collector {
 /// Checks the left side of a `replace`, or an `exclude`: `go.mod` allows only canonical versions there.
 fn check_pinned(path: &str, version: &str) -> Result<(), String> {
     grammar::check_module_path(path)?;
-    if grammar::is_canonical_version(version) && grammar::version_matches_path(version, path) {
+    if is_canonical_version(version) && grammar::version_matches_path(version, path) {
         return Ok(());
     }
     Err(format!(

@@ -1,6 +1,8 @@
 //! Grammar of all text that gets into a Go module or onto a `go` command line: module paths, versions, version queries,
 //! platforms. Accepted text can neither break a line of a `go.mod` or a Go string, nor be taken for a flag. Rules of
-//! golang.org/x/mod `module.CheckPath`, `module.CheckPathMajor` and `semver`. Pure functions, any thread.
+//! golang.org/x/mod `module.CheckPath` and `module.CheckPathMajor`. Pure functions, any thread.
+
+use pillion_engine::velox::protocol::grammar::{MAX_NAME_LEN, is_number};
 
 /// Names of Windows devices, which Go forbids as path elements on every system.
 const WINDOWS_DEVICES: [&str; 22] = [
@@ -8,17 +10,14 @@ const WINDOWS_DEVICES: [&str; 22] = [
     "com9", "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 ];
 
-/// Length of a module path or version; file systems of Go's module cache allow 255 bytes for a name.
-const MAX_LENGTH: usize = 255;
-
 /// Checks a path of a module that Go can fetch: `github.com/roadrunner-server/http/v5`.
 ///
 /// # Errors
 /// The broken rule, as the end of a sentence that begins with the field.
 pub(in crate::build) fn check_module_path(path: &str) -> Result<(), String> {
-    if path.is_empty() || path.len() > MAX_LENGTH {
+    if path.is_empty() || path.len() > MAX_NAME_LEN {
         return Err(format!(
-            "must be a Go module path of 1 to {MAX_LENGTH} bytes"
+            "must be a Go module path of 1 to {MAX_NAME_LEN} bytes"
         ));
     }
     let wrong = |reason: &str| Err(format!("{path:?} is not a Go module path: {reason}"));
@@ -104,39 +103,15 @@ pub(in crate::build) fn version_matches_path(version: &str, path: &str) -> bool 
     }
 }
 
-/// Whether a version is semantic and in Go's canonical form: three numbers without leading zeros, an optional
-/// pre-release, no build metadata but `+incompatible`.
-pub(in crate::build) fn is_canonical_version(version: &str) -> bool {
-    let Some(rest) = version.strip_prefix('v') else {
-        return false;
-    };
-    if version.len() > MAX_LENGTH {
-        return false;
-    }
-    let rest = rest.strip_suffix("+incompatible").unwrap_or(rest);
-    let (numbers, pre) = rest
-        .split_once('-')
-        .map_or((rest, None), |(n, pre)| (n, Some(pre)));
-    let ident = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    numbers.split('.').count() == 3
-        && numbers.split('.').all(is_number)
-        && pre.is_none_or(|pre| {
-            pre.split('.').all(|part| {
-                let numeric = part.chars().all(|c| c.is_ascii_digit());
-                !part.is_empty() && part.chars().all(ident) && (!numeric || is_number(part))
-            })
-        })
-}
-
 /// Checks a query of `go list -m module@query`: a version, a branch, a tag, a commit, `latest`. Comparisons
 /// (`<v1.2.3`) are forbidden, because they pin nothing.
 ///
 /// # Errors
 /// The broken rule, as the end of a sentence that begins with the field.
 pub(in crate::build) fn check_version_query(query: &str) -> Result<(), String> {
-    if query.is_empty() || query.len() > MAX_LENGTH {
+    if query.is_empty() || query.len() > MAX_NAME_LEN {
         return Err(format!(
-            "must be a version, branch, tag or commit of 1 to {MAX_LENGTH} bytes"
+            "must be a version, branch, tag or commit of 1 to {MAX_NAME_LEN} bytes"
         ));
     }
     let wrong = |reason: &str| {
@@ -161,24 +136,12 @@ pub(in crate::build) fn check_version_query(query: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a query can resolve to another commit later: all but canonical versions and full commit hashes.
-pub(in crate::build) fn is_mutable(query: &str) -> bool {
-    let commit = query.len() == 40 && query.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
-    !(commit || is_canonical_version(query))
-}
-
 /// Whether a word has the form of Go's names of systems and processors: `linux`, `386`.
 pub(super) fn is_platform_word(word: &str) -> bool {
     (1..=32).contains(&word.len())
         && word
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().all(|c| c.is_ascii_digit())
-        && (text == "0" || !text.starts_with('0'))
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@ mod collector;
 pub(super) mod grammar;
 pub(super) mod violation;
 
-use pillion_engine::velox::protocol::grammar::{is_rr_version, is_uuid};
+use pillion_engine::velox::{
+    BuildRequest,
+    protocol::grammar::{is_rr_version, is_uuid},
+};
 
-use crate::build::rpc::messages::BuildRequest;
 use collector::{Collector, Field, rule};
 use violation::Violation;
 
@@ -48,18 +50,17 @@ pub(super) fn check(request: &BuildRequest, policy: Policy) -> Vec<Violation> {
         ),
         _ => {}
     }
-    if let Some(platform) = &request.target_platform {
-        for (name, word, examples) in [
-            ("os", &platform.os, "linux, darwin, windows"),
-            ("arch", &platform.arch, "amd64, arm64"),
-        ] {
-            if !word.is_empty() && !grammar::is_platform_word(word) {
-                let field = [Field::new("target_platform"), Field::new(name)];
-                let message = format!(
-                    "found {word:?}; expected lower-case letters and digits, such as {examples}"
-                );
-                found.add(&field, rule::PLATFORM, message);
-            }
+    let platform = &request.target_platform;
+    for (name, word, examples) in [
+        ("os", &platform.os, "linux, darwin, windows"),
+        ("arch", &platform.arch, "amd64, arm64"),
+    ] {
+        if !word.is_empty() && !grammar::is_platform_word(word) {
+            let field = [Field::new("target_platform"), Field::new(name)];
+            let message = format!(
+                "found {word:?}; expected lower-case letters and digits, such as {examples}"
+            );
+            found.add(&field, rule::PLATFORM, message);
         }
     }
     if request.plugins.is_empty() {

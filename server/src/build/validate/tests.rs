@@ -1,7 +1,7 @@
 //! Each rule with accepted and rejected values.
 
 use super::*;
-use crate::build::rpc::messages::{Exclude, Platform, Plugin, Replace};
+use pillion_engine::velox::{Exclude, Platform, Plugin, Replace};
 
 fn valid() -> BuildRequest {
     BuildRequest {
@@ -50,7 +50,7 @@ fn all_violations_are_reported_in_field_order() {
     let mut request = valid();
     request.request_id = "nope".into();
     request.rr_version = String::new();
-    request.target_platform = Some(platform("Linux", ""));
+    request.target_platform = platform("Linux", "");
     request.plugins.push(plugin("", "v1.0.0"));
     request.replaces.push(Replace::default());
     request.excludes.push(Exclude {
@@ -187,12 +187,12 @@ fn platforms_have_gos_form() {
         ("js", "wasm"),
     ] {
         let mut request = valid();
-        request.target_platform = Some(platform(os, arch));
+        request.target_platform = platform(os, arch);
         assert_eq!(violations(&request), Vec::<String>::new());
     }
     for word in ["Linux", "li nux", "linux\n", "../x", "-x", "a=b"] {
         assert!(
-            violation_after(|request| request.target_platform = Some(platform("", word)))
+            violation_after(|request| request.target_platform = platform("", word))
                 .starts_with("target_platform.arch: ")
         );
     }

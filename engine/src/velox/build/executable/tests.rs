@@ -19,7 +19,8 @@ fn elf64(machine: u16, segment_end: u64) -> Vec<u8> {
 fn test_binary_is_an_executable_for_this_host() {
     let bytes = std::fs::read("/proc/self/exe").unwrap();
     let head = &bytes[..HEADER_LEN];
-    let (os, arch) = (crate::velox::host_os(), crate::velox::host_arch());
+    let host = crate::velox::Platform::host();
+    let (os, arch) = (host.os.as_str(), host.arch.as_str());
     let size = bytes.len() as u64;
     assert_eq!(check(head, size, os, arch), Ok(()));
     assert!(matches!(

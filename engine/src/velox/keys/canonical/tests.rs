@@ -9,8 +9,8 @@ use crate::{
     velox::keys::config_keys::ConfigKeys,
 };
 
-fn example() -> Request {
-    Request::from_json(&json!({
+fn example() -> BuildRequest {
+    BuildRequest::from_json(&json!({
         "rr_version": "v2025.1.2",
         "target_platform": {"os": "linux", "arch": "amd64"},
         "plugins": [
@@ -21,7 +21,7 @@ fn example() -> Request {
     .unwrap()
 }
 
-fn names(change: impl FnOnce(&mut Request)) -> (Key, ConfigDigest, Key) {
+fn names(change: impl FnOnce(&mut BuildRequest)) -> (Key, ConfigDigest, Key) {
     let mut request = example();
     change(&mut request);
     let keys = ConfigKeys::of(&request);
@@ -71,7 +71,8 @@ fn options_extend_the_key_only_when_set() {
     };
     let mut seen = vec![plain];
     for change in [
-        Box::new(|request: &mut Request| request.race = true) as Box<dyn FnOnce(&mut Request)>,
+        Box::new(|request: &mut BuildRequest| request.race = true)
+            as Box<dyn FnOnce(&mut BuildRequest)>,
         Box::new(|request| request.debug = true),
         Box::new(|request| request.replaces = vec![replace("a")]),
         Box::new(|request| request.excludes = vec![exclude]),
@@ -118,8 +119,8 @@ proptest! {
             }
             json!({"rr_version": if shuffle { " master " } else { "master" }, "plugins": list})
         };
-        let plain = ConfigKeys::of(&Request::from_json(&list(false)).unwrap());
-        let shuffled = ConfigKeys::of(&Request::from_json(&list(true)).unwrap());
+        let plain = ConfigKeys::of(&BuildRequest::from_json(&list(false)).unwrap());
+        let shuffled = ConfigKeys::of(&BuildRequest::from_json(&list(true)).unwrap());
         prop_assert_eq!(plain.key, shuffled.key);
     }
 
@@ -128,7 +129,7 @@ proptest! {
         plugins in prop::collection::vec(("[^\\p{Cc}]{1,20}", "[^\\p{Cc}]{1,20}"), 1..5),
     ) {
         let list: Vec<_> = plugins.iter().map(|(module, tag)| json!({"module_name": format!("m{module}m"), "tag": format!("t{tag}t")})).collect();
-        let request = Request::from_json(&json!({"rr_version": "master", "plugins": list})).unwrap();
+        let request = BuildRequest::from_json(&json!({"rr_version": "master", "plugins": list})).unwrap();
         let read: serde_json::Value = serde_json::from_str(&exact(&request)).unwrap();
         let mut expected = request.plugins.clone();
         expected.sort();

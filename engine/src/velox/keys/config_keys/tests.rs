@@ -8,8 +8,8 @@ use super::*;
 use crate::artifacts::{Clock, CommitMeta, StoreOptions};
 use crate::velox::keys::explain::{LookupReason, explain};
 
-fn request(module: &str, tag: &str) -> Request {
-    Request::from_json(&json!({
+fn request(module: &str, tag: &str) -> BuildRequest {
+    BuildRequest::from_json(&json!({
         "rr_version": "v2025.1.2",
         "target_platform": {"os": "linux", "arch": "amd64"},
         "plugins": [{"module_name": module, "tag": tag}],
@@ -37,7 +37,7 @@ fn cache() -> Cache {
 }
 
 impl Cache {
-    fn commit(&self, request: &Request) -> Key {
+    fn commit(&self, request: &BuildRequest) -> Key {
         let keys = ConfigKeys::of(request);
         let key = keys.choose_key(&self.store, self.now_ms()).unwrap();
         let mut staging = self.store.stage().unwrap();
@@ -61,7 +61,7 @@ impl Cache {
         self.now.fetch_add(ms, std::sync::atomic::Ordering::Relaxed);
     }
 
-    fn reason(&self, request: &Request) -> &'static str {
+    fn reason(&self, request: &BuildRequest) -> &'static str {
         explain(Some(&self.store), request, self.now_ms())
             .reason
             .name()

@@ -23,7 +23,7 @@ fn with(changes: Value) -> Value {
 }
 
 fn violations_of(value: &Value) -> Vec<String> {
-    match Request::from_json(value) {
+    match BuildRequest::from_json(value) {
         Err(Error::InvalidRequest(violations)) => {
             violations.iter().map(ToString::to_string).collect()
         }
@@ -33,17 +33,14 @@ fn violations_of(value: &Value) -> Vec<String> {
 
 #[test]
 fn request_defaults_to_a_new_id_and_this_host() {
-    let request = Request::from_json(&good()).unwrap();
+    let request = BuildRequest::from_json(&good()).unwrap();
     assert!(is_uuid(&request.request_id));
     assert_eq!(&request.request_id[14..15], "4");
     assert!("89ab".contains(&request.request_id[19..20]));
-    assert_eq!(
-        (request.os.as_str(), request.arch.as_str()),
-        (host_os(), host_arch())
-    );
+    assert_eq!(request.target_platform, Platform::host());
     assert_ne!(
         request.request_id,
-        Request::from_json(&good()).unwrap().request_id
+        BuildRequest::from_json(&good()).unwrap().request_id
     );
 }
 
@@ -180,7 +177,7 @@ fn all_violations_are_reported_at_once() {
         "request_id": "x", "rr_version": "y", "plugins": [{}, {"module_name": "m", "tag": " "}],
         "replaces": [{}],
     });
-    let fields: Vec<String> = match Request::from_json(&value) {
+    let fields: Vec<String> = match BuildRequest::from_json(&value) {
         Err(Error::InvalidRequest(all)) => all.into_iter().map(|one| one.field).collect(),
         other => panic!("accepted: {other:?}"),
     };
@@ -209,7 +206,7 @@ fn input_that_the_velox_server_accepts_is_accepted() {
         &"a".repeat(40),
     ] {
         assert!(
-            Request::from_json(&with(json!({"rr_version": version}))).is_ok(),
+            BuildRequest::from_json(&with(json!({"rr_version": version}))).is_ok(),
             "{version}"
         );
     }
@@ -223,7 +220,7 @@ fn input_that_the_velox_server_accepts_is_accepted() {
         "main",
     ] {
         assert!(
-            Request::from_json(&with(json!({"rr_version": version}))).is_err(),
+            BuildRequest::from_json(&with(json!({"rr_version": version}))).is_err(),
             "{version}"
         );
     }
@@ -232,16 +229,16 @@ fn input_that_the_velox_server_accepts_is_accepted() {
         "targetPlatform": {"os": "plan9", "arch": "mips"}, "unknown": {"a": [1]},
         "plugins": [{"moduleName": "m", "tag": "latest"}], "excludes": [], "race": null,
     });
-    let request = Request::from_json(&value).unwrap();
+    let request = BuildRequest::from_json(&value).unwrap();
     assert_eq!(request.request_id, "0B0E6F3C-6D0A-4A6E-9F7A-0D9B8B1F2A11");
     assert!(request.force_rebuild);
-    assert_eq!(request.os, "plan9");
-    assert!(Request::from_json(&with(json!({"target_platform": []}))).is_ok());
+    assert_eq!(request.target_platform.os, "plan9");
+    assert!(BuildRequest::from_json(&with(json!({"target_platform": []}))).is_ok());
 }
 
 #[test]
 fn only_set_fields_are_sent() {
-    let request = Request::from_json(&with(
+    let request = BuildRequest::from_json(&with(
         json!({"race": true, "replaces": [{"old": "a", "new": "b@v1"}]}),
     ))
     .unwrap();
@@ -250,7 +247,10 @@ fn only_set_fields_are_sent() {
     assert_eq!(wire["replaces"], json!([{"new": "b@v1", "old": "a"}]));
     assert_eq!(wire["race"], true);
     assert!(wire.get("debug").is_none() && wire.get("excludes").is_none());
-    assert_eq!(Request::from_json(&wire).unwrap().plugins, request.plugins);
+    assert_eq!(
+        BuildRequest::from_json(&wire).unwrap().plugins,
+        request.plugins
+    );
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn request_with_too_long_texts_is_rejected() {
         violations_of(&of(1000, 1000)),
         ["request: its texts must be at most 262144 bytes long in all, and are 1006000"]
     );
-    let longest = Request::from_json(&of(1000, 256)).unwrap();
+    let longest = BuildRequest::from_json(&of(1000, 256)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let options = crate::artifacts::StoreOptions::new(dir.path().join("cache"), dir.path());
     let store = crate::artifacts::Store::open(options).unwrap();

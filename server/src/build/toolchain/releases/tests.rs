@@ -1,6 +1,7 @@
 //! The table of releases, and reading of a `go.mod`.
 
 use super::*;
+use crate::build::validate::grammar;
 
 fn core(name: &str, version: &str) -> CoreVersion {
     let major = version.split('.').next().unwrap();
@@ -44,7 +45,7 @@ fn each_row_of_the_table_is_valid_and_newer_than_the_last() {
             release.resetter,
         ] {
             assert_eq!(grammar::check_module_path(&core.module), Ok(()));
-            assert!(grammar::is_canonical_version(&core.version));
+            assert!(is_canonical_version(&core.version));
             assert!(grammar::version_matches_path(&core.version, &core.module));
         }
     }

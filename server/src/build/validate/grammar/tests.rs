@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use pillion_engine::velox::protocol::grammar::{is_canonical_version, is_mutable};
+
 use super::*;
 
 /// Whether a text can neither end a line, a string or an argument, nor begin a flag.
