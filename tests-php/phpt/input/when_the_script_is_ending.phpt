@@ -43,8 +43,8 @@ $prelude = '
             try {
                 $call();
                 ++$done;
-            } catch (Pillion\Exception) {
-                ++$done;
+            } catch (Pillion\Exception $e) {
+                echo get_class($e), " ";
             }
         }
         echo "$where $done\n";

@@ -14,6 +14,7 @@ $ends = [
     'exit while others wait' => 'register_shutdown_function(fn () => $future->isDone()); exit(4);',
     'with the notifier open' => '$notifier = Pillion\notifier(); exit(5);',
     'after a cancel' => '$future->cancel(); exit(6);',
+    'exit in a destructor' => '$last = new class { public function __destruct() { exit(7); } };',
 ];
 foreach ($ends as $name => $code) {
     $velox->reset();
@@ -36,3 +37,4 @@ the memory limit: 255 null true
 exit while others wait: 4 null true
 with the notifier open: 5 null true
 after a cancel: 6 null true
+exit in a destructor: 7 null true

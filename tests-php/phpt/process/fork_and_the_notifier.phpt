@@ -3,7 +3,7 @@ After a fork, parent and child have notifiers of their own futures
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
-$velox = with_velox(['behaviours' => [['when' => ['tag' => 'v1.0.0'], 'delay_ms' => 2000]]]);
+$velox = with_velox(['behaviours' => [['when' => ['tag' => 'v1.0.0'], 'until_released' => 'v1']]]);
 
 use Pillion\Velox;
 
@@ -18,11 +18,18 @@ if (0 === $child) {
     until(fn () => null !== Velox\find(request_of('v1.0.0')));
     exit($right && !readable($notifier, 0.3) && [] === Pillion\completed() ? 11 : 12);
 }
+// Neither does the end of the child's build notify the parent.
+until(fn () => null !== Velox\find(request_of('v2.0.0')));
+var_dump(readable($notifier, 0.3), Pillion\completed());
+$velox->release('v1');
 var_dump(readable($notifier, 30), completed(1) === [$parents]);
 pcntl_waitpid($child, $status);
 var_dump(pcntl_wexitstatus($status), readable($notifier, 0), Pillion\completed());
 ?>
 --EXPECT--
+bool(false)
+array(0) {
+}
 bool(true)
 bool(true)
 int(11)

@@ -12,6 +12,8 @@ $thrown = caught(fn () => Pillion\Velox\build([
     'plugins' => [['module_name' => 'm', 'tag' => 'v1.0.0'], ['module_name' => 'm'], ['tag' => 'v1.0.0']],
     'force_rebuild' => 'no',
     'race' => 1,
+    // Gaps in the indices, as array_filter() leaves them.
+    'excludes' => [1 => ['module' => 'm', 'version' => 'v1.0.0']],
 ]));
 foreach ($thrown->violations() as ['field' => $field, 'message' => $message]) {
     echo "$field | $message\n";
@@ -25,6 +27,7 @@ rr_version | must be a semantic version starting with 'v' (e.g., v2025.1.0), 'ma
 target_platform.os | must not be empty; leave it out to build for this host
 plugins[1].tag | missing required field: plugins[1].tag
 plugins[2].module_name | missing required field: plugins[2].module_name
+excludes | must be a list with the keys 0, 1, 2 and so on; array_values() makes one
 force_rebuild | must be true or false, not a string
 race | must be true or false, not a number
 bool(true)

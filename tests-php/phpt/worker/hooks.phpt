@@ -19,10 +19,8 @@ Worker\on_reset('gc_collect_cycles');
 Worker\on_reset(static function () use ($said): void {
     static $done = false;
     $done || $done = (bool) Worker\on_reset($said('added'), 20);
-    try {
-        Worker\request_end();
-    } catch (Pillion\StateException $e) {
-        echo $e->getMessage(), "\n";
+    foreach ([Worker\request_begin(...), Worker\request_end(...)] as $call) {
+        echo caught($call)->getMessage(), "\n";
     }
 });
 $itself = Worker\on_reset(static function () use (&$itself): void {
@@ -58,6 +56,7 @@ one: first
 time=%s level=error event="reset hook failed" pid=%d class=LogicException message=no place=%shooks.php:13
 time=%s level=error event="reset hook failed" pid=%d reason="it called exit(), which ends the call only"
 one: normal
+request_begin() was called in a request that request_begin() has begun: end it with request_end() first
 request_end() was called by a reset hook: the request ends by itself after the hooks
 once true
 one: late
@@ -67,6 +66,7 @@ two: first
 time=%s level=error event="reset hook failed" pid=%d class=LogicException message=no place=%shooks.php:13
 time=%s level=error event="reset hook failed" pid=%d reason="it called exit(), which ends the call only"
 two: normal
+request_begin() was called in a request that request_begin() has begun: end it with request_end() first
 request_end() was called by a reset hook: the request ends by itself after the hooks
 two: late
 bool(true)

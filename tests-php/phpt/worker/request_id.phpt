@@ -17,11 +17,8 @@ var_dump(abs(hexdec(substr(str_replace('-', '', $id), 0, 12)) / 1000 - microtime
 $trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 foreach ([
     'a good one' => ['abc-123', ''],
-    'both' => ['abc-123', $trace],
     'a bad one and a trace' => ["a b\n", $trace],
-    'a trace' => ['', $trace],
     'a bad trace' => ['', strtoupper($trace)],
-    'one too long' => [str_repeat('a', 129), ''],
 ] as $what => [$header, $traceparent]) {
     putenv("HTTP_X_REQUEST_ID=$header");
     putenv("HTTP_TRACEPARENT=$traceparent");
@@ -34,8 +31,5 @@ int(1)
 bool(true)
 bool(true)
 a good one: abc-123
-both: abc-123
 a bad one and a trace: 4bf92f3577b34da6a3ce929d0e0e4736
-a trace: 4bf92f3577b34da6a3ce929d0e0e4736
 a bad trace: made
-one too long: made
