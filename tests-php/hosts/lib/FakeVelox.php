@@ -6,7 +6,9 @@ declare(strict_types=1);
 
 namespace Pillion\Tests;
 
-final class FakeVelox
+require_once __DIR__ . '/../../phpt/fakes.inc';
+
+final class FakeVelox extends \Fake
 {
     public readonly string $url;
 
@@ -14,12 +16,13 @@ final class FakeVelox
     {
         $line = (string) $process->line();
         preg_match('/^listening (\S+)$/', $line, $found) || fail("fake-velox printed: {$line}");
+        parent::__construct($found[1]);
         $this->url = "http://{$found[1]}";
     }
 
     public function counter(string $name): int
     {
-        return $this->control('GET')[$name];
+        return $this->count($name);
     }
 
     /**
@@ -29,7 +32,7 @@ final class FakeVelox
      */
     public function requests(): array
     {
-        $builds = array_filter($this->control('GET')['recent'], fn (array $seen): bool => str_ends_with($seen['path'], '/Build'));
+        $builds = array_filter($this->ask('GET', '')['recent'], fn (array $seen): bool => str_ends_with($seen['path'], '/Build'));
 
         return array_values($builds);
     }
@@ -37,7 +40,7 @@ final class FakeVelox
     /** @param array<string, mixed> $script see testing/fakes/README.md */
     public function script(array $script): void
     {
-        $this->control('POST', $script);
+        $this->ask('POST', '', $script);
     }
 
     /** Sets the duration of every build from here on. */
@@ -50,23 +53,5 @@ final class FakeVelox
     public function awaitInFlight(int $builds, float $seconds = 15.0): void
     {
         eventually("{$builds} builds in flight at the server", fn (): bool => $this->counter('in_flight') === $builds, $seconds);
-    }
-
-    /** @return array<string, mixed> */
-    private function control(string $method, ?array $body = null): array
-    {
-        $answer = file_get_contents("{$this->url}/_control", false, stream_context_create(['http' => [
-            'method' => $method,
-            'header' => "Content-Type: application/json\r\nConnection: close",
-            'content' => $body === null ? '' : json_encode($body),
-            'timeout' => 20,
-            'ignore_errors' => true,
-        ]]));
-        $decoded = json_decode((string) $answer, true);
-        if (!is_array($decoded) || isset($decoded['error'])) {
-            fail("fake-velox answered: {$answer}");
-        }
-
-        return $decoded;
     }
 }

@@ -14,7 +14,7 @@ $sentry = with_sentry([
 
 use Pillion\Sentry;
 
-$address = parse_url('tcp://' . getenv('PILLION_TEST_SENTRY'), PHP_URL_PORT);
+$address = parse_url($sentry->dsn(), PHP_URL_PORT);
 // Delivered, refused, rate limited; dead: broken off, too old, refused by the system, no TLS, no such host.
 // (A reused connection that breaks is retried once and counts as no attempt.)
 $sentry->behave(['status' => 200, 'times' => 1], ['status' => 403, 'times' => 1], ['delivery' => ['drop_at' => 0], 'times' => 3]);
