@@ -1,6 +1,7 @@
 <?php
 
-// State of child and parent after pcntl_fork: before the first job, after it, and in the middle of one.
+// Children of pcntl_fork with a life of their own: daemons, children that outlive their parent, children that execute
+// another program. Builds are under way in the parent each time. forks.php has the state of each child.
 
 declare(strict_types=1);
 
@@ -8,113 +9,118 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('a process that forks before its first job builds, and so does the child', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $program = $sandbox->php(<<<'PHP'
-        $child = child(fn () => report('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20))));
-        report('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
-        report('exit', reap($child));
-        PHP);
-    $reports = $program->receiveAll();
-    same([0], $reports['exit']);
-    same(0, $program->wait());
-    same(true, $reports['child'][0]['good'] ?? $reports['child']);
-    same(true, $reports['parent'][0]['good'] ?? $reports['parent']);
-    same(2, $velox->counter('builds_started'));
-});
+/** Starts a build that outlasts the rest of the program, and keeps the runtime busy. */
+const UNDER_WAY = <<<'PHP'
+    $parents = Pillion\Velox\build(configuration('parents', ['request_id' => 'ffffffff-0000-4000-8000-000000000000']));
+    $notifier = Pillion\notifier();
+    while ($parents->state() !== 'running') usleep(1000);
+    usleep(100_000);
+    PHP;
 
-test('a child of a process that has built can build, and so can its parent', function (Sandbox $sandbox): void {
+const SLOW = ['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 2500, 'times' => 1]]];
+
+test('a daemon made by two forks builds, after both parents have ended', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
-    $program = $sandbox->php(<<<'PHP'
-        $before = Pillion\Velox\build(configuration('before'));
-        report('before', outcome(fn () => $before->wait(20)));
-        $child = child(function () use ($before): void {
-            report('inherited', [$before->state(), outcome(fn () => $before->wait(1))]);
-            report('found', outcome(fn () => Pillion\Velox\find(configuration('before'))));
-            report('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
-            report('status', Pillion\status()['runtime']['started']);
+    $velox->script(SLOW);
+    $program = $sandbox->php(UNDER_WAY . <<<'PHP'
+        $maker = child(function () use ($parents): int {
+            posix_setsid();
+            $maker = getmypid();
+            child(function () use ($parents, $maker): void {
+                // In its own session, only this alarm would end it.
+                pcntl_alarm(90);
+                while (posix_getppid() === $maker) usleep(1000);
+                report('daemon', [
+                    'inherited' => outcome(fn () => $parents->wait(1))['class'] ?? null,
+                    'first' => outcome(fn () => Pillion\Velox\build(configuration('daemon'))->wait(20)),
+                    'joined' => outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)),
+                    'later' => outcome(function () { usleep(1_500_000); return Pillion\Velox\build(configuration('later'))->wait(20); }),
+                ]);
+            });
+            return 0;
         });
-        report('parent', outcome(fn () => Pillion\Velox\build(configuration('parent'))->wait(20)));
-        report('exit', reap($child));
-        report('after', outcome(fn () => Pillion\Velox\build(configuration('after'))->wait(20)));
+        report('maker', reap($maker));
+        report('parent', outcome(fn () => $parents->wait(20)));
         PHP);
-    $reports = $program->receiveAll();
-    same([0], $reports['exit']);
-    same(0, $program->wait());
-    foreach (['before', 'child', 'parent', 'after', 'found'] as $word) {
-        same(true, $reports[$word][0]['good'] ?? $reports[$word], $word);
+    $reports = $program->receiveAll(60);
+    same([0], $reports['maker']);
+    same(true, $reports['parent'][0]['good'] ?? $reports['parent']);
+    same('Pillion\StateException', $reports['daemon'][0]['inherited'] ?? $reports);
+    foreach (['first', 'joined', 'later'] as $build) {
+        same(true, $reports['daemon'][0][$build]['good'] ?? $reports['daemon'], $build);
     }
-    same('HIT', $reports['found'][0]['status']);
-    // Results from before the fork stay readable.
-    same(['done', $reports['before'][0]['sha256']], [$reports['inherited'][0][0], $reports['inherited'][0][1]['sha256'] ?? $reports['inherited']]);
-    same(4, $velox->counter('builds_started'));
+    same(3, $velox->counter('builds_started'));
+    $sandbox->isLeftClean();
 });
 
-test('a child of a child builds', function (Sandbox $sandbox): void {
-    $sandbox->velox();
-    $program = $sandbox->php(<<<'PHP'
-        $build = fn (string $name) => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
-        report('first', $build('first'));
-        $child = child(function () use ($build): int {
-            report('second', $build('second'));
-            $child = child(fn () => report('third', $build('third')));
-            report('second', $build('second again'));
-            return reap($child);
-        });
-        report('exit', reap($child));
-        PHP);
-    $reports = $program->receiveAll();
-    same([0], $reports['exit']);
-    same([true, true, true, true], array_column([...$reports['first'], ...$reports['second'], ...$reports['third']], 'good'));
-});
+foreach (['ends' => 'exit(0);', 'is killed' => 'posix_kill(getmypid(), SIGKILL);'] as $how => $end) {
+    test("a child finishes its own build and its parent's if that {$how} during it", function (Sandbox $sandbox) use ($end): void {
+        $velox = $sandbox->velox();
+        // The parent does not see the end of its first build; later builds are short.
+        $velox->script(['behaviours' => [['when' => ['request_id' => 'ffffffff-*'], 'delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 1000]]]);
+        $program = $sandbox->php(UNDER_WAY . <<<'PHP'
+            child(function (): void {
+                $own = Pillion\Velox\build(configuration('own'));
+                $taken = Pillion\Velox\build(configuration('parents'));
+                report('asked');
+                // The parent ends meanwhile.
+                report('own', outcome(fn () => $own->wait(20)));
+                report('taken', outcome(fn () => $taken->wait(20)));
+                report('another', outcome(fn () => Pillion\Velox\build(configuration('another'))->wait(20)));
+            });
+            usleep(700_000);
+            PHP . $end);
+        $reports = $program->receiveAll(60);
+        foreach (['own', 'taken', 'another'] as $build) {
+            same(true, $reports[$build][0]['good'] ?? $reports, $build);
+        }
+        same(4, $velox->counter('build_requests'));
+        eventually('no file is locked', fn (): bool => $sandbox->locked() === [], 10);
+        $sandbox->isLeftClean();
+    });
+}
 
-test('a fork during a build leaves the build to the parent; the child can build too', function (Sandbox $sandbox): void {
+test('a child that executes another program inherits none of our descriptors', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
-    $velox->delay(1.5);
-    $program = $sandbox->php(<<<'PHP'
-        $build = Pillion\Velox\build(configuration('parent'));
-        while ($build->state() !== 'running') usleep(1000);
-        usleep(200_000);
-        $child = child(function () use ($build): void {
-            report('done', $build->isDone());
-            report('wait', outcome(fn () => $build->wait(10)));
-            report('select', outcome(fn () => Pillion\select([$build], 10)));
-            report('cancel', $build->cancel());
-            report('completed', count(Pillion\completed()));
-            report('child', outcome(fn () => Pillion\Velox\build(configuration('child'))->wait(20)));
-        });
-        report('exit', reap($child));
-        report('parent', outcome(fn () => $build->wait(20)));
+    $velox->script(SLOW);
+    file_put_contents("{$sandbox->directory}/other.php", <<<'PHP'
+        <?php
+        $open = [];
+        foreach (scandir('/proc/self/fd') as $fd) {
+            $target = @readlink("/proc/self/fd/{$fd}");
+            $target === false || preg_match('/pillion-test.*(state|run)|pillion-test-\w+\/(index|presence|steward)|eventfd|socket/', $target) && $open[] = $target;
+        }
+        report('open', $open);
+        report('joined', outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)->sha256));
+        report('built', outcome(fn () => Pillion\Velox\build(configuration('other'))->wait(20)));
         PHP);
-    $reports = $program->receiveAll();
-    same([0], $reports['exit']);
-    same(0, $program->wait());
-    same([false], $reports['done']);
-    same('Pillion\StateException', $reports['wait'][0]['class'] ?? $reports['wait']);
-    same('Pillion\StateException', $reports['select'][0]['class'] ?? $reports['select']);
-    same([false], $reports['cancel'], "the child's cancel()");
-    same([0], $reports['completed']);
-    same(true, $reports['child'][0]['good'] ?? $reports['child']);
-    same(true, $reports['parent'][0]['good'] ?? $reports['parent']);
-    same(2, $velox->counter('builds_started'));
-    same(0, $velox->counter('builds_cancelled'));
+    $program = $sandbox->php(UNDER_WAY . <<<'PHP'
+        $command = json_decode($argv[1]);
+        $child = child(fn () => pcntl_exec($command[0], array_slice($command, 1)));
+        report('parent', outcome(fn () => $parents->wait(20)->sha256));
+        report('exit', reap($child));
+        PHP, [json_encode([...$sandbox->phpCommand(), "{$sandbox->directory}/other.php"])]);
+    $reports = $program->receiveAll(60);
+    same([[], [0]], [$reports['open'][0] ?? $reports, $reports['exit'] ?? $reports]);
+    same($reports['parent'], $reports['joined']);
+    same(true, $reports['built'][0]['good'] ?? $reports);
+    same(2, $velox->counter('build_requests'));
+    $sandbox->isLeftClean();
 });
 
-test('a child that requests the build of its parent joins that build', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(1.5);
-    $program = $sandbox->php(<<<'PHP'
-        $build = Pillion\Velox\build(configuration());
-        usleep(400_000);
-        $child = child(fn () => report('sha256', outcome(fn () => Pillion\Velox\build(configuration())->wait(20)->sha256)));
-        report('sha256', outcome(fn () => $build->wait(20)->sha256));
-        report('exit', reap($child));
-        PHP);
-    $reports = $program->receiveAll();
-    same([0], $reports['exit']);
-    same(1, count(array_unique(array_map(show(...), $reports['sha256']))), 'different results: ' . show($reports));
-    same(1, $velox->counter('build_requests'));
-});
+foreach (['a program executed by a child' => "pcntl_exec('/bin/sleep', ['30'])", 'a child' => 'sleep(25)'] as $holder => $lives) {
+    test("{$holder} does not hold the locks of a killed parent", function (Sandbox $sandbox) use ($lives): void {
+        $velox = $sandbox->velox();
+        $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
+        $program = $sandbox->php(UNDER_WAY . "report('child', child(fn () => {$lives})); usleep(300_000); posix_kill(getmypid(), SIGKILL);");
+        $child = $program->receive('child');
+        same(-SIGKILL, $program->wait());
+        $other = $sandbox->php("report('outcome', outcome(fn () => Pillion\\Velox\\build(configuration('parents'))->wait(20)));");
+        same(true, $other->receive('outcome')['good'] ?? null);
+        is_true(is_alive($child), 'the child is not alive');
+        same(2, $velox->counter('build_requests'));
+    });
+}
 
 test('a child that ends does not release the locks of its parent', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
@@ -134,87 +140,6 @@ test('a child that ends does not release the locks of its parent', function (San
     $other = $sandbox->php("report('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
     same($parent->receive('artifact')['sha256'], $other->receive('artifact')['sha256']);
     same(1, $velox->counter('build_requests'));
-});
-
-test('the locks of a dead parent are not inherited by its child', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(2);
-    $parent = $sandbox->php(<<<'PHP'
-        $build = Pillion\Velox\build(configuration());
-        usleep(500_000);
-        report('child', child(fn () => sleep(25)));
-        posix_kill(getmypid(), SIGKILL);
-        PHP);
-    $velox->awaitInFlight(1);
-    $waiter = $sandbox->php("report('asked'); report('artifact', outcome(fn () => Pillion\\Velox\\build(configuration())->wait(20)));");
-    $child = $parent->receive('child');
-    same(-SIGKILL, $parent->wait());
-    $died = microtime(true);
-    eventually('a second request at the server', fn (): bool => $velox->counter('build_requests') === 2, 8);
-    is_true(microtime(true) - $died < 5, 'the flight was taken over late');
-    is_true(is_alive($child), 'the child is not alive');
-    $waiter->receive('asked');
-    same(true, $waiter->receive('artifact')['good'] ?? null);
-});
-
-test('a notifier opened before a fork wakes each process for its own jobs only', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->script(['behaviours' => [
-        ['when' => ['request_id' => '11111111-0000-4000-8000-000000000000'], 'delay_ms' => 300],
-        ['when' => ['request_id' => '22222222-0000-4000-8000-000000000000'], 'delay_ms' => 1500],
-    ]]);
-    $program = $sandbox->php(<<<'PHP'
-        $wakes = function ($stream, float $seconds): bool {
-            $read = [$stream]; $none = null;
-            return stream_select($read, $none, $none, (int) $seconds, (int) (fmod($seconds, 1) * 1e6)) === 1;
-        };
-        $notifier = Pillion\notifier();
-        $parents = Pillion\Velox\build(configuration('parent', ['request_id' => '22222222-0000-4000-8000-000000000000']));
-        $child = child(function () use ($notifier, $wakes): void {
-            $childs = Pillion\Velox\build(configuration('child', ['request_id' => '11111111-0000-4000-8000-000000000000']));
-            report('child', [$wakes($notifier, 10), Pillion\completed() === [$childs], $childs->state()]);
-            // The parent's build ends meanwhile.
-            report('child again', [$wakes($notifier, 2.5), count(Pillion\completed())]);
-        });
-        report('parent', [$wakes($notifier, 0.9), $wakes($notifier, 10), Pillion\completed() === [$parents], $parents->state()]);
-        report('parent again', [$wakes($notifier, 0.1), count(Pillion\completed())]);
-        report('exit', reap($child));
-        PHP);
-    $reports = $program->receiveAll();
-    same([0], $reports['exit'] ?? $reports);
-    same([true, true, 'done'], $reports['child'][0]);
-    same([false, 0], $reports['child again'][0]);
-    same([false, true, true, 'done'], $reports['parent'][0]);
-    same([false, 0], $reports['parent again'][0]);
-});
-
-test('fifty children in a row work, with jobs under way and a log file', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(0.02);
-    $log = $sandbox->directory . '/pillion.log';
-    touch($log);
-    $program = $sandbox->php(<<<'PHP'
-        $children = [];
-        $jobs = [];
-        for ($i = 0; $i < 50; $i++) {
-            $jobs[] = Pillion\Velox\build(configuration('parent ' . $i % 7, ['force_rebuild' => $i % 3 === 0]));
-            $children[] = child(function () use ($i): int {
-                $found = Pillion\Velox\build(configuration('child ' . $i % 5))->wait(60);
-                return $found->verify() ? 0 : 1;
-            });
-        }
-        report('children', array_count_values(array_map(reap(...), $children)));
-        report('jobs', array_count_values(array_map(fn ($job) => $job->wait(60)->verify() ? 'good' : 'bad', $jobs)));
-        PHP, ini: ['pillion.log' => $log, 'pillion.log_level' => 'debug', 'pillion.log_format' => 'json']);
-    $reports = $program->receiveAll(120);
-    same(0, $program->wait());
-    same([['0' => 50]], $reports['children']);
-    same([['good' => 50]], $reports['jobs']);
-    $lines = file($log, FILE_IGNORE_NEW_LINES);
-    is_true(count($lines) > 100, 'only ' . count($lines) . ' lines in the log');
-    foreach ($lines as $line) {
-        is_true(is_array(json_decode($line, true)), "a broken line in the log: {$line}");
-    }
 });
 
 test('a fork in a signal handler leaves the wait to the parent; the child gets errors', function (Sandbox $sandbox): void {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The command line: forks, signals, exits, many processes at once, deaths. All of it on PHP without threads and on PHP
+# The command line: forks, ends, resources, many processes at once. All of it on PHP without threads and on PHP
 # with them.
 
 . "$(dirname "$0")/../lib.sh"

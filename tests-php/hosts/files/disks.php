@@ -7,26 +7,13 @@ declare(strict_types=1);
 
 namespace Pillion\Tests;
 
-require __DIR__ . '/../lib.php';
-require __DIR__ . '/../lib/mounts.php';
+require __DIR__ . '/lib.php';
 in_own_mounts(__FILE__);
-
-/** Builds the configuration of each line; reports the outcome, the lookup after it, and its cache status. */
-const BUILDER = <<<'PHP'
-    report('ready');
-    while (($name = trim((string) fgets(STDIN))) !== '') {
-        $built = outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20));
-        $found = outcome(fn () => Pillion\Velox\find(configuration($name)));
-        report('built', [$built, $found]);
-    }
-    PHP;
 
 /** @return array{mixed, mixed} outcomes of a build and of a lookup after it */
 function build(Process $builder, string $name): array
 {
-    $builder->writeLine($name);
-
-    return $builder->receive('built', 40);
+    return [ask($builder, "build {$name}"), ask($builder, "find {$name}")];
 }
 
 /** Good, or an exception of ours: no other outcome is right. */
@@ -55,27 +42,6 @@ function file_systems(): array
     ];
 }
 
-test('a cache on a disk smaller than its capacity keeps recently used binaries', function (Sandbox $sandbox): void {
-    $sandbox->velox()->script(['size' => 1 << 20]);
-    $cache = Mount::tmpfs("{$sandbox->directory}/cache", 'size=4m');
-    $sandbox->set('velox_cache_dir', $cache->path);
-    foreach (['first', 'second', 'third', 'fourth'] as $name) {
-        $builder = $sandbox->php(BUILDER);
-        $builder->receive('ready');
-        [$built, $found] = build($builder, $name);
-        same(true, $built['good'] ?? $built, $name);
-        same($built['path'], $found['path'] ?? $found, $name);
-        same('HIT', build($builder, $name)[0]['status'] ?? null, $name);
-        $builder->writeLine();
-        same(0, $builder->wait());
-    }
-    $last = $sandbox->php(BUILDER);
-    $last->receive('ready');
-    same('HIT', build($last, 'fourth')[0]['status'] ?? null);
-    same('MISS', build($last, 'first')[0]['status'] ?? null);
-    same([], leftovers($cache->path));
-});
-
 foreach (file_systems() as $kind => $mount) {
     test("a full {$kind} costs the cache and no build; the cache returns with free space", function (Sandbox $sandbox) use ($kind, $mount): void {
         $sandbox->velox();
@@ -86,8 +52,7 @@ foreach (file_systems() as $kind => $mount) {
             return;
         }
         $sandbox->set('velox_cache_dir', $cache->path);
-        $builder = $sandbox->php(BUILDER);
-        $builder->receive('ready');
+        $builder = member($sandbox);
         [$built, $found] = build($builder, 'before');
         same(true, $built['good'] ?? $built);
         same($built['path'], $found['path'] ?? $found);
@@ -106,7 +71,7 @@ foreach (file_systems() as $kind => $mount) {
         same($built['path'], $found['path'] ?? $found);
         is_true(str_starts_with($built['path'], $cache->path), $built['path']);
         is_true(str_contains($builder->errors(), 'cache write failed'), $builder->errors());
-        same(true, build($sandbox->php(BUILDER)->receive('ready') ?? $builder, 'before')[0]['good'] ?? null);
+        same(true, build(member($sandbox), 'before')[0]['good'] ?? null);
     });
 
     test("a full {$kind} for all directories fails builds with ENOSPC until space is free", function (Sandbox $sandbox) use ($kind, $mount): void {
@@ -120,8 +85,7 @@ foreach (file_systems() as $kind => $mount) {
         $sandbox->set('state_dir', $state->path . '/state');
         mkdir($state->path . '/state', 0o700);
         $state->leaveFree(0);
-        $first = $sandbox->php(BUILDER);
-        $first->receive('ready');
+        $first = member($sandbox);
         [$built] = build($first, 'at the first job');
         good_or_error($built, 'at the first job') && fail('a build was kept on a full disk: ' . show($built));
         is_true(str_contains($built['message'], 'No space left'), show($built));
@@ -140,44 +104,16 @@ foreach (file_systems() as $kind => $mount) {
     });
 }
 
-test('a binary on a nearly full disk is whole or an exception, with no partial file', function (Sandbox $sandbox): void {
-    $sandbox->velox();
-    $state = Mount::tmpfs("{$sandbox->directory}/all", 'size=2m');
-    $sandbox->set('state_dir', $state->path . '/state');
-    mkdir($state->path . '/state', 0o700);
-    $builder = $sandbox->php(BUILDER);
-    $builder->receive('ready');
-    same(true, build($builder, 'first')[0]['good'] ?? null);
-    $good = $failed = 0;
-    $most = getenv('PILLION_FILES') === 'long' ? 80 : 30;
-    for ($pages = 0; $pages < $most; $pages++) {
-        $state->leaveFree($pages * 4096);
-        [$built, $found] = build($builder, "pages {$pages}");
-        good_or_error($built, "{$pages} pages") ? $good++ : $failed++;
-        $found === null || same(true, $found['good'] ?? $found, "found with {$pages} pages");
-        same([], leftovers($state->path), "{$pages} pages");
-        $state->free();
-        same(true, build($builder, "again {$pages}")[0]['good'] ?? null, "after {$pages} pages");
-        // So that the disk is as empty as before.
-        foreach (glob($state->path . '/state/{.rr-cache/velox-binaries,builds}/[0-9a-f][0-9a-f]', GLOB_BRACE) as $folder) {
-            remove_tree($folder);
-        }
-    }
-    is_true($good > 5 && $failed > 5, "{$good} good, {$failed} failed");
-});
-
 test('a run_dir full at the start serves lookups; jobs fail with ENOSPC for a while', function (Sandbox $sandbox): void {
     $sandbox->velox();
-    $warm = $sandbox->php(BUILDER);
-    $warm->receive('ready');
+    $warm = member($sandbox);
     same(true, build($warm, 'known')[0]['good'] ?? null);
     $warm->writeLine();
     same(0, $warm->wait());
     $run = Mount::tmpfs("{$sandbox->directory}/run", 'size=1m');
     $sandbox->set('run_dir', $run->path);
     $run->leaveFree(0);
-    $builder = $sandbox->php(BUILDER);
-    $builder->receive('ready');
+    $builder = member($sandbox);
     // A hit needs no job.
     same('HIT', build($builder, 'known')[0]['status'] ?? null);
     [$built] = build($builder, 'new');
@@ -197,9 +133,8 @@ test('a run_dir that fills up harms no process that has mapped the index', funct
     $sandbox->velox();
     $run = Mount::tmpfs("{$sandbox->directory}/run", 'size=8m');
     $sandbox->set('run_dir', $run->path);
-    $two = [$sandbox->php(BUILDER), $sandbox->php(BUILDER)];
+    $two = [member($sandbox), member($sandbox)];
     foreach ($two as $nth => $builder) {
-        $builder->receive('ready');
         same(true, build($builder, "before {$nth}")[0]['good'] ?? null);
     }
     $run->leaveFree(0);
@@ -212,8 +147,7 @@ test('a run_dir that fills up harms no process that has mapped the index', funct
         same('HIT', build($two[0], "full 1 {$round}")[0]['status'] ?? null);
     }
     $run->free();
-    $late = $sandbox->php(BUILDER);
-    $late->receive('ready');
+    $late = member($sandbox);
     same('HIT', build($late, 'full 1 5')[0]['status'] ?? null);
     same('MISS', build($late, 'after')[0]['status'] ?? null);
 });
@@ -222,8 +156,7 @@ test('a log on a full disk loses lines and nothing else', function (Sandbox $san
     $sandbox->velox();
     $logs = Mount::tmpfs("{$sandbox->directory}/logs", 'size=64k');
     $logs->leaveFree(0);
-    $builder = $sandbox->php(BUILDER, ini: ['pillion.log' => "{$logs->path}/pillion.log", 'pillion.log_level' => 'debug']);
-    $builder->receive('ready');
+    $builder = member($sandbox, ['pillion.log' => "{$logs->path}/pillion.log", 'pillion.log_level' => 'debug']);
     same(true, build($builder, 'without a line')[0]['good'] ?? null);
     $logs->free();
     same(true, build($builder, 'with lines')[0]['good'] ?? null);

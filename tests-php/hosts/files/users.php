@@ -7,45 +7,17 @@ declare(strict_types=1);
 
 namespace Pillion\Tests;
 
-require __DIR__ . '/../lib.php';
-require __DIR__ . '/../lib/mounts.php';
+require __DIR__ . '/lib.php';
 
 const GROUP = 61234;
 const USERS = [61001, 61002];
-
-/** Executes the command of each line, and reports its outcome; its umask excludes group and others. */
-const COLLEAGUE = <<<'PHP'
-    umask(octdec($argv[1]));
-    report('ready', posix_geteuid());
-    while (($line = trim((string) fgets(STDIN))) !== '') {
-        [$do, $name] = explode(' ', $line, 2) + [1 => ''];
-        report($do, match ($do) {
-            'build' => outcome(fn () => Pillion\Velox\build(configuration($name))->wait(20)),
-            'force' => outcome(fn () => Pillion\Velox\build(configuration($name, ['force_rebuild' => true]))->wait(20)),
-            'find' => outcome(fn () => Pillion\Velox\find(configuration($name))),
-            'forget' => outcome(fn () => Pillion\Artifacts\forget(Pillion\Velox\key(configuration($name)))),
-            'clean' => outcome(fn () => Pillion\Artifacts\clean()->wait(20)),
-            'workers' => count(Pillion\status()['host']['workers']),
-            'steward' => Pillion\status()['host']['steward'],
-            'builds' => count(Pillion\Velox\builds()),
-            'index' => Pillion\Artifacts\stats()['index']['path'],
-        });
-    }
-    PHP;
-
-function ask(Process $process, string $line): mixed
-{
-    $process->writeLine($line);
-
-    return $process->receive(explode(' ', $line)[0], 40);
-}
 
 /** A process of that user. */
 function colleague(Sandbox $sandbox, int $user, string $umask, array $ini = []): Process
 {
     posix_geteuid() === 0 || fail('only root can be two users: run this as root, in a container say');
     $file = sprintf('%s/colleague-%d-%s.php', $sandbox->directory, $user, bin2hex(random_bytes(3)));
-    file_put_contents($file, "<?php\n" . COLLEAGUE);
+    file_put_contents($file, "<?php\n" . COMMANDS);
     $command = implode("\0", $sandbox->phpCommand($ini));
     // Root's home, a possible location of builds and checkouts, is closed to others.
     foreach ([getenv('TESTED_SO'), dirname(__DIR__) . '/program.php'] as $ours) {
@@ -109,7 +81,7 @@ foreach (['0022', '0077', '0002'] as $umask) {
         $built = ask($two, 'build of two');
         same(true, $built['good'] ?? $built);
         same(true, ask($one, 'find of two')['good'] ?? null);
-        same(ask($one, 'index'), ask($two, 'index'));
+        same(ask($one, 'stats')['index']['path'], ask($two, 'stats')['index']['path']);
         foreach ([$one, $two] as $process) {
             same(2, ask($process, 'workers'), $process->name);
             same([], preg_grep('/not usable|unusable|not shared|failed/', explode("\n", $process->errors())), $process->name);

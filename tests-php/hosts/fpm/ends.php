@@ -1,12 +1,13 @@
 <?php
 
-// Stops and reloads of php-fpm while builds are under way.
+// Stops and reloads of php-fpm while builds are under way, and its children's envelopes.
 
 declare(strict_types=1);
 
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
+require __DIR__ . '/../lib/every_host.php';
 
 const GRACEFUL = ['process_control_timeout = 8'];
 
@@ -26,35 +27,6 @@ test('a graceful stop lets a request finish its build before it ends', function 
     same(0, $host->process->wait(15));
     same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
     same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
-});
-
-test('a graceful stop is quick with builds without a waiting request', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(60);
-    $host = new Fpm($sandbox, global: GRACEFUL);
-    $host->many(array_map(fn (int $i): array => ['submit', ['name' => "build {$i}"]], range(1, 3)), 3);
-    $velox->awaitInFlight(3);
-    $began = microtime(true);
-    $host->process->signal(SIGQUIT);
-    same(0, $host->process->wait(20));
-    is_true(microtime(true) - $began < 5, sprintf('its end took %.1f s', microtime(true) - $began));
-    $velox->awaitInFlight(0);
-    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
-});
-
-test('a stop that is not graceful ends all processes at once', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(60);
-    $host = new Fpm($sandbox);
-    $host->many(array_map(fn (int $i): array => ['submit', ['name' => "build {$i}"]], range(1, 3)), 3);
-    $velox->awaitInFlight(3);
-    $workers = $host->workers();
-    $began = microtime(true);
-    $host->process->signal(SIGTERM);
-    same(0, $host->process->wait(20));
-    is_true(microtime(true) - $began < 5, sprintf('its end took %.1f s', microtime(true) - $began));
-    same([], array_filter($workers, is_alive(...)), 'children');
-    $velox->awaitInFlight(0);
 });
 
 test('a reload lets a request finish its build, and serves with new children', function (Sandbox $sandbox): void {
@@ -77,44 +49,6 @@ test('a reload lets a request finish its build, and serves with new children', f
     same([2, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
 });
 
-test('ten reloads in a row with builds under way leave nothing behind', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(60);
-    $host = new Fpm($sandbox, global: GRACEFUL);
-    for ($i = 0; $i < 10; $i++) {
-        $host->ask('submit', name: "build {$i}");
-        $before = $host->workers();
-        $host->process->signal(SIGUSR2);
-        eventually('new children', fn (): bool => count($host->workers()) === 3 && array_intersect($before, $host->workers()) === []);
-        $host->awaitAnswer();
-    }
-    $velox->awaitInFlight(0);
-    same(1, $host->master()['threads'], 'threads of the master');
-    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
-    $velox->delay(0);
-    same(true, $host->ask('build', name: 'afterwards')['answer']['good'] ?? null);
-});
-
-test('a waiting child takes over the build of a killed child', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 300]]]);
-    $host = new Fpm($sandbox);
-    $builder = $host->ask('submit', name: 'one')['pid'];
-    $velox->awaitInFlight(1);
-    $killed = null;
-    $asked = microtime(true);
-    $answers = $host->many(array_fill(0, 3, ['build', ['name' => 'one']]), 3, 30, function () use (&$killed, $asked, $builder): void {
-        if ($killed === null && microtime(true) - $asked > 1) {
-            posix_kill($builder, SIGKILL);
-            $killed = microtime(true);
-        }
-    });
-    is_true(microtime(true) - $killed < 4, 'it was taken over late');
-    $good = array_filter($answers, fn (array $answer): bool => $answer['status'] === 200 && json_decode($answer['body'], true)['answer']['good'] === true);
-    is_true(count($good) >= 2, show($answers));
-    same(2, $velox->counter('build_requests'));
-});
-
 test('a request over its time limit ends with its child, and its build is cancelled', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(60);
@@ -124,3 +58,17 @@ test('a request over its time limit ends with its child, and its build is cancel
     $velox->awaitInFlight(0);
     same('hello', $host->ask('hello')['answer']);
 });
+
+test('children that end after some requests leave nothing behind', function (Sandbox $sandbox): void {
+    $sentry = $sandbox->sentry();
+    $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 3']]);
+    $answers = $host->many(array_map(fn (int $i): array => ['sentry', ['from' => (string) ($i * 50), 'count' => '50']], range(0, 39)), 3);
+    $accepted = array_merge(...array_map(fn (array $answer): array => Http::decode($answer)['answer'], $answers));
+    same(2000, count($accepted));
+    $sentry->await($accepted);
+    sort($accepted, SORT_STRING);
+    same($accepted, $sentry->events());
+    eventually('only outboxes of living processes', fn (): bool => count(glob($sandbox->setting('run_dir') . '/sentry/*.lock')) <= 3);
+});
+
+every_host(fn (Sandbox $sandbox, string $name): Fpm => new Fpm($sandbox, global: GRACEFUL, name: $name), ['SIGQUIT' => SIGQUIT, 'SIGTERM' => SIGTERM]);

@@ -8,35 +8,6 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
 
-test('three children that request one configuration at once cause one build', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(1);
-    $host = new Fpm($sandbox);
-    $answers = array_map(Http::decode(...), $host->many(array_fill(0, 3, ['build', ['name' => 'one']]), 3));
-    same(3, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
-    same([true, true, true], array_column(array_column($answers, 'answer'), 'good'));
-    same(1, count(array_unique(array_column(array_column($answers, 'answer'), 'sha256'))), 'binaries');
-    same(1, $velox->counter('build_requests'));
-});
-
-test('hundreds of builds and finds from all children are all answered', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(0.05);
-    $host = new Fpm($sandbox);
-    $requests = [];
-    for ($i = 0; $i < 400; $i++) {
-        $requests[] = [['build', 'find', 'notified', 'status', 'builds', 'submit', 'later', 'entries'][$i % 8], ['name' => 'mixed ' . intdiv($i, 8) % 12]];
-    }
-    $answers = $host->many($requests, 6, 60);
-    foreach ($answers as $i => $answer) {
-        $answered = Http::decode($answer);
-        if (in_array($requests[$i][0], ['build', 'notified'], true)) {
-            same(true, $answered['answer']['good'] ?? null, show($answered));
-        }
-    }
-    same(12, $velox->counter('builds_started'));
-});
-
 test('each pool uses the build server of its own settings', function (Sandbox $sandbox): void {
     $servers = ['one' => $sandbox->velox(), 'two' => $sandbox->anotherVelox(), 'three' => $sandbox->anotherVelox()];
     $sandbox->unset('velox_server_url');
@@ -63,21 +34,6 @@ test('a build continues after its request, and after the response of a waiting r
         same(['HIT', true], [$found['status'], $found['good']]);
     }
     same(0, $velox->counter('builds_cancelled'));
-});
-
-test('a new child for each request: every build is answered, and none twice', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(0.1);
-    $host = new Fpm($sandbox, ['www' => ['pm.max_requests = 1']]);
-    $requests = [];
-    for ($i = 0; $i < 60; $i++) {
-        $requests[] = ['build', ['name' => 'fresh ' . $i % 12]];
-    }
-    $answers = array_map(Http::decode(...), $host->many($requests, 3, 60));
-    same(60, count(array_unique(array_column($answers, 'pid'))), 'children that answered');
-    same(array_fill(0, 60, true), array_column(array_column($answers, 'answer'), 'good'));
-    same(12, $velox->counter('builds_started'));
-    eventually('dead processes have no presence file', fn (): bool => count(glob($sandbox->setting('run_dir') . '/presence/*')) <= 3);
 });
 
 test('a child that reaches max_requests during its build hands it over to a waiter', function (Sandbox $sandbox): void {

@@ -147,18 +147,3 @@ test('reloads of the configuration under load leave nothing behind', function (S
     same($before['threads'], $after['threads'], 'threads');
     is_true($after['descriptors'] <= $before['descriptors'] + $lost + 6, show([$before, $after, $lost]));
 });
-
-test('a stop is quick with builds under way, and cancels them', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(60);
-    $host = new FrankenPhp($sandbox);
-    $host->ask('submit', name: 'one');
-    $host->ask('submit', name: 'two');
-    $velox->awaitInFlight(2);
-    $began = microtime(true);
-    $host->process->signal(SIGTERM);
-    same(0, $host->process->wait(40));
-    is_true(microtime(true) - $began < 6, sprintf('its end took %.1f s', microtime(true) - $began));
-    $velox->awaitInFlight(0);
-    same([], glob($sandbox->setting('run_dir') . '/presence/*'), 'presences');
-});

@@ -4,5 +4,5 @@
 . "$(dirname "$0")/../lib.sh"
 needs PHP_NTS PILLION_ZTS_SO FAKE_VELOX FAKE_SENTRY FRANKENPHP
 
-tests 'FrankenPHP' "$(dirname "$0")"/{restart,threads,endings,outage,opcache,scaled,sentry}.php
+tests 'FrankenPHP' "$(dirname "$0")"/{restart,threads,endings,opcache,scaled,sentry}.php
 verdict

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Pillion\Tests;
 
 require __DIR__ . '/../lib.php';
-require __DIR__ . '/../lib/dead_sentry.php';
+require __DIR__ . '/../lib/every_host.php';
 
 /** @return list<string> URLs of requests that send fifty envelopes each */
 function storm(FrankenPhp $host, int $from, int $requests): array
@@ -45,9 +45,7 @@ test('restarts under load lose no envelope', function (Sandbox $sandbox): void {
     $sentry->await($all);
 });
 
-test('requests do not wait for a Sentry that does not answer', function (Sandbox $sandbox): void {
-    requests_do_not_wait_for_sentry($sandbox, fn (): FrankenPhp => new FrankenPhp($sandbox));
-});
+every_host(fn (Sandbox $sandbox, string $name): FrankenPhp => new FrankenPhp($sandbox, name: $name));
 
 test('a worker without a job adopts the outbox of a dead process', function (Sandbox $sandbox): void {
     $sentry = $sandbox->sentry();

@@ -19,27 +19,6 @@ test('four threads that request one configuration at once cause one build', func
     same(1, $velox->counter('build_requests'));
 });
 
-test('hundreds of builds and finds from all threads are all answered', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(0.05);
-    $host = new FrankenPhp($sandbox);
-    $urls = [];
-    for ($i = 0; $i < 600; $i++) {
-        $urls[] = $host->url(['build', 'find', 'notified', 'status', 'builds', 'submit'][$i % 6], name: 'mixed ' . intdiv($i, 6) % 12);
-    }
-    shuffle($urls);
-    $wrong = [];
-    foreach (Http::many($urls, 12, 60) as $i => $answer) {
-        $outcome = Http::decode($answer)['answer'];
-        if (preg_match('~/(build|notified)\?~', $urls[$i]) && ($outcome['good'] ?? null) !== true) {
-            $wrong[] = [$urls[$i], $outcome];
-        }
-    }
-    same([], $wrong);
-    same(12, $velox->counter('builds_started'));
-    same(5, $velox->counter('max_in_flight') <= 5 ? 5 : $velox->counter('max_in_flight'), 'builds at once');
-});
-
 test('a lookup in the index starts no thread, and one runtime serves all PHP threads', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $host = new FrankenPhp($sandbox);
@@ -73,16 +52,6 @@ test('a future kept beyond its request is usable in a later one', function (Sand
     $second = $host->ask('held');
     same($first['worker'], $second['worker']);
     same([true], array_column($second['answer'], 'good'));
-});
-
-test('a build continues after its request, and is found later', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->delay(1);
-    $host = new FrankenPhp($sandbox);
-    $host->ask('submit', name: 'left behind');
-    $found = eventually('the binary exists', fn (): ?array => $host->ask('find', name: 'left behind')['answer'], 10);
-    same(['HIT', true], [$found['status'], $found['good']]);
-    same([1, 0], [$velox->counter('builds_finished'), $velox->counter('builds_cancelled')]);
 });
 
 test('a binary built by FrankenPHP is found by a script on the command line', function (Sandbox $sandbox): void {

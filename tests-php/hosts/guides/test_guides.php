@@ -99,8 +99,7 @@ test('Caddy with php-fpm, and the switch CADDY_WORKER_MODE', function (Sandbox $
 test('RoadRunner behind nginx', function (Sandbox $sandbox): void {
     $guide = new Guide($sandbox, 'roadrunner', 'nts');
     mkdir($guide->file('vendor'));
-    copy(__DIR__ . '/../loop/autoload.php', $guide->file('vendor/autoload.php'));
-    file_put_contents($guide->file('vendor/autoload.php'), str_replace('dirname(__DIR__, 3)', var_export(realpath(REPOSITORY), true), file_get_contents($guide->file('vendor/autoload.php'))));
+    file_put_contents($guide->file('vendor/autoload.php'), '<?php require ' . var_export(realpath(__DIR__ . '/../lib/bridge.php'), true) . ';');
     [$block] = blocks('console', 'RoadRunner behind nginx');
     $guide->run($block);
     healthy(Http::decode(Http::get($guide->url('/health'))), 'roadrunner', true);

@@ -5,7 +5,6 @@
 declare(strict_types=1);
 
 spl_autoload_register(static function (string $class): void {
-    if (str_starts_with($class, 'Pillion\\Bridge\\')) {
-        require dirname(__DIR__, 3) . '/php/src/' . strtr(substr($class, 15), '\\', '/') . '.php';
-    }
-});
+    $file = dirname(__DIR__, 3) . '/php/src/' . strtr(substr($class, strlen('Pillion\\Bridge\\')), '\\', '/') . '.php';
+    str_starts_with($class, 'Pillion\\Bridge\\') && is_file($file) && require $file;
+}, prepend: true);

@@ -120,6 +120,14 @@ namespace Spiral\RoadRunner {
             $this->relay = $relay ?? Relay::create((string) getenv('RR_RELAY'));
         }
 
+        public static function create(): self
+        {
+            // As in the package: standard output is the relay.
+            ob_start(static fn (string $text): string => fwrite(STDERR, $text) === false ? '' : '', 1);
+
+            return new self();
+        }
+
         public function waitPayload(): ?Payload
         {
             while ([$flags, $stream, $context, $body] = $this->relay->waitFrame()) {
@@ -146,6 +154,11 @@ namespace Spiral\RoadRunner {
         public function error(string $message): void
         {
             $this->relay->send(Wire::ERROR, '', $message);
+        }
+
+        public function stop(): void
+        {
+            $this->relay->send(Wire::PROTOBUF, '{"stop":true}');
         }
 
         /** Whether the client has disconnected during the answer. */

@@ -12,7 +12,7 @@ use Pillion\Bridge\RoadRunner\Response;
 use Pillion\Worker;
 use Spiral\RoadRunner\Http\HttpWorker as SpiralWorker;
 
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../lib/bridge.php';
 
 final class Forking
 {

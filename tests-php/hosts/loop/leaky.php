@@ -4,7 +4,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../lib/bridge.php';
 
 use Pillion\Bridge\RoadRunner\Request;
 use Pillion\Worker;

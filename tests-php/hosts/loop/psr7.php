@@ -1,87 +1,18 @@
 <?php
 
-// RoadRunner's worker with PSR-7 in the tests of Worker\loop(): classes with the names and public methods of
-// spiral/roadrunner-http and nyholm/psr7, as far as a loop needs them. The packages are in no registry available to the
-// tests. They talk to RoadRunner over the wire of pillion/bridge.
+// RoadRunner's worker with PSR-7 in the tests of Worker\loop(): beside the classes of lib/spiral.php, those of
+// spiral/roadrunner-http and nyholm/psr7 with their public methods, as far as a loop needs them.
 
 declare(strict_types=1);
 
-namespace Spiral\RoadRunner {
-    use Pillion\Bridge\RoadRunner\Wire;
-
-    require_once __DIR__ . '/autoload.php';
-
-    class Worker
-    {
-        public function __construct(private readonly Wire $wire) {}
-
-        public static function create(): self
-        {
-            // As in the package.
-            ob_start(static fn (string $text): string => fwrite(STDERR, $text) === false ? '' : '', 1);
-
-            return new self(Wire::open('pipes'));
-        }
-
-        /** @return array{string, string}|null context and body */
-        public function waitPayload(): ?array
-        {
-            while (($frame = $this->wire->receive()) !== null) {
-                [$flags, , $context, $body] = $frame;
-                if (($flags & Wire::CONTROL) === 0) {
-                    return [$context, $body];
-                }
-                if (isset(json_decode($body, true)['stop'])) {
-                    return null;
-                }
-                $this->wire->send(Wire::CONTROL, '', json_encode(['pid' => getmypid()]));
-            }
-
-            return null;
-        }
-
-        public function respond(string $context, string $body): void
-        {
-            $this->wire->send(Wire::PROTOBUF, $context, $body);
-        }
-
-        public function error(string $error): void
-        {
-            $this->wire->send(Wire::ERROR, '', $error);
-        }
-
-        public function stop(): void
-        {
-            $this->wire->send(Wire::PROTOBUF, '{"stop":true}');
-        }
-    }
-}
-
 namespace Spiral\RoadRunner\Http {
     use Pillion\Bridge\RoadRunner\Message;
-    use Pillion\Bridge\RoadRunner\Request as Plain;
     use Psr\Response;
     use Psr\ServerRequest;
+    use Spiral\RoadRunner\Payload;
     use Spiral\RoadRunner\Worker;
 
-    final class Request
-    {
-        /** @param array<string, list<string>> $headers */
-        public function __construct(public readonly string $uri, public readonly array $headers) {}
-    }
-
-    class HttpWorker
-    {
-        public function __construct(private readonly Worker $worker) {}
-
-        public function waitRequest(): ?Request
-        {
-            $payload = $this->worker->waitPayload();
-            $plain = $payload === null ? null : Plain::fromMessage(...$payload);
-
-            return $plain === null ? null : new Request($plain->uri, $plain->headers);
-        }
-    }
+    require_once __DIR__ . '/../lib/spiral.php';
 
     class PSR7Worker
     {
@@ -107,7 +38,7 @@ namespace Spiral\RoadRunner\Http {
 
         public function respond(Response $response): void
         {
-            $this->worker->respond(Message::number(1, $response->status), $response->body);
+            $this->worker->respond(new Payload($response->body, Message::number(1, $response->status)));
         }
     }
 }

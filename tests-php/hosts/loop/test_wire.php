@@ -14,7 +14,7 @@ use Pillion\Bridge\RoadRunner\Wire;
 use Pillion\Bridge\RoadRunner\WireException;
 
 require __DIR__ . '/../lib.php';
-require __DIR__ . '/autoload.php';
+require __DIR__ . '/../lib/bridge.php';
 
 /** @return resource a stream with these bytes, then its end */
 function stream_of(string $bytes): mixed

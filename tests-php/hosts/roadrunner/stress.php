@@ -119,22 +119,6 @@ test('resets under load lose no request and leave nothing behind', function (San
     is_settled($sandbox, $host, $velox);
 });
 
-test('a worker killed over its time limit during a build leaves the build to a waiter', function (Sandbox $sandbox): void {
-    $velox = $sandbox->velox();
-    $velox->script(['behaviours' => [['delay_ms' => 60_000, 'times' => 1], ['delay_ms' => 100]]]);
-    $host = new RoadRunner($sandbox, ['pool' => "supervisor:\n      watch_tick: 1s\n      exec_ttl: 2s"]);
-    $waiter = null;
-    $answer = Http::many([$host->url('build', name: 'long', seconds: '50')], 1, 60, function () use ($sandbox, $velox, &$waiter): void {
-        if ($waiter === null && $velox->counter('in_flight') === 1) {
-            $waiter = $sandbox->php('report("outcome", outcome(fn () => Pillion\Velox\build(configuration("long"))->wait(40)));');
-        }
-    })[0];
-    is_true($answer['status'] >= 500, 'the request that took too long: ' . show($answer));
-    same(true, $waiter?->receive('outcome')['good'] ?? null);
-    same(2, $velox->counter('build_requests'));
-    is_settled($sandbox, $host, $velox);
-});
-
 test('workers replaced for their memory, once a second, serve without a gap', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->script(['delay_ms' => 50]);

@@ -66,25 +66,6 @@ test('a leak is named on the thread that has it, and on no other', function (San
     same([], array_diff(array_keys(array_filter($served, fn (int $leaks): bool => $leaks > 30)), array_keys($found)), show($served));
 });
 
-test('state replaced by frameworks is no leak in 1,000 requests; a real leak is found', function (Sandbox $sandbox): void {
-    $sandbox->set('worker_leak_check', 'on');
-    $sandbox->set('log', $sandbox->setting('state_dir') . '/log');
-    $sandbox->set('log_level', 'warn');
-    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/framework.php', 'threads' => 1]);
-    $paths = ['', 'a', 'ab', 'blog', 'blog/1', 'blog/22', 'blog/333', 'users/1', 'users/22', 'search'];
-    foreach (array_chunk(range(1, 1000), 50) as $numbers) {
-        foreach (Http::many(array_map(static fn (int $number): string => $host->url($paths[$number * 7 % count($paths)]), $numbers), 2) as $answer) {
-            same([], Http::decode($answer));
-        }
-    }
-    same(false, str_contains((string) @file_get_contents($sandbox->setting('state_dir') . '/log'), 'left'), 'the log');
-    $named = [];
-    for ($number = 1; $number <= 11 && $named === []; $number++) {
-        $named = $host->ask('leak');
-    }
-    same(['Framework\Container->services'], array_column($named, 'name'), "after {$number}");
-});
-
 test('each thread is listed as a worker by all others, also after restarts and ends', function (Sandbox $sandbox): void {
     $sandbox->set('log_level', 'error');
     $host = leaking($sandbox, 3);
