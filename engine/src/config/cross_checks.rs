@@ -3,28 +3,27 @@
 use std::{io, path::Path, time::Duration};
 
 use super::{
-    duration,
     error::{ConfigError, Severity, found},
+    sections::{RetrySettings, SentrySettings, VeloxSettings},
+    setting::{Capability, Setting},
     settings::Settings,
-    table::{self, Capability},
+    types::duration,
 };
-use crate::secret::MASK;
-use crate::tls;
+use crate::{secret::MASK, tls};
 
 /// Validates all settings together. `location` returns the location of a setting's value.
 pub(super) fn check(
     settings: &Settings,
-    location: &dyn Fn(&table::Setting) -> String,
+    location: &dyn Fn(&Setting) -> String,
 ) -> Vec<ConfigError> {
     let mut errors = Vec::new();
-    let at = |name: &str| table::find(name).map(location).unwrap_or_default();
     let velox = &settings.velox;
     let retry = &velox.retry;
     if retry.max_delay < retry.initial_delay {
         errors.push(below_first_delay(
-            at("velox.retry.max_delay"),
+            location(&RetrySettings::max_delay.setting),
             retry.max_delay,
-            &at("velox.retry.initial_delay"),
+            &location(&RetrySettings::initial_delay.setting),
             retry.initial_delay,
             Capability::Velox,
         ));
@@ -32,9 +31,9 @@ pub(super) fn check(
     let sentry = &settings.sentry;
     if sentry.max_backoff < sentry.initial_backoff {
         errors.push(below_first_delay(
-            at("sentry.retry.max_backoff"),
+            location(&SentrySettings::max_backoff.setting),
             sentry.max_backoff,
-            &at("sentry.retry.initial_backoff"),
+            &location(&SentrySettings::initial_backoff.setting),
             sentry.initial_backoff,
             Capability::Sentry,
         ));
@@ -43,7 +42,7 @@ pub(super) fn check(
         && !auth.expose().contains(':')
     {
         errors.push(ConfigError {
-            location: at("sentry.transport.proxy_auth"),
+            location: location(&SentrySettings::proxy_auth.setting),
             value: MASK.into(),
             found: found(MASK, "no colon"),
             expected: "user:password".into(),
@@ -58,10 +57,10 @@ pub(super) fn check(
         let value = url.to_string();
         let reason = format!(
             "sends the token of {} over the network in clear text",
-            at("velox.auth_token")
+            location(&VeloxSettings::auth_token.setting)
         );
         errors.push(ConfigError {
-            location: at("velox.server_url"),
+            location: location(&VeloxSettings::server_url.setting),
             found: found(&value, &reason),
             value,
             expected: "an https URL, or a server on this machine".into(),
@@ -94,13 +93,17 @@ fn below_first_delay(
 /// Validates certificate files at start, and not when the first connection fails.
 pub(super) fn check_files(
     settings: &Settings,
-    location: &dyn Fn(&table::Setting) -> String,
+    location: &dyn Fn(&Setting) -> String,
     read: &dyn Fn(&Path) -> io::Result<String>,
 ) -> Vec<ConfigError> {
     let files = [
-        ("velox.ca_file", &settings.velox.ca_file, Capability::Velox),
         (
-            "sentry.transport.ca_file",
+            VeloxSettings::ca_file,
+            &settings.velox.ca_file,
+            Capability::Velox,
+        ),
+        (
+            SentrySettings::ca_file,
             &settings.sentry.ca_file,
             Capability::Sentry,
         ),
@@ -110,12 +113,12 @@ pub(super) fn check_files(
         Ok(pem) => tls::certificates(pem.as_bytes()).err(),
     };
     let mut errors = Vec::new();
-    for (name, path, capability) in files {
+    for (row, path, capability) in files {
         let Some(path) = path else { continue };
         let Some(reason) = check(path) else { continue };
         let value = path.display().to_string();
         errors.push(ConfigError {
-            location: table::find(name).map(location).unwrap_or_default(),
+            location: location(&row.setting),
             found: found(&value, &reason),
             value,
             expected: "a PEM file with CERTIFICATE blocks that PHP's user can read".into(),

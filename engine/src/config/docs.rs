@@ -2,13 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    table::{Capability, Setting, TABLE},
-    value_type::ValueType,
-};
+use super::{setting::Setting, settings::SECTIONS, types::ValueType};
 
 const INTRODUCTION: &str = "\
-<!-- Generated from the settings table in `engine/src/config/table.rs`; \
+<!-- Generated from the settings in `engine/src/config/sections`; \
 `PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page` regenerates it. -->
 
 # Configuration
@@ -63,20 +60,12 @@ velox:
 #[must_use]
 pub fn render() -> String {
     let mut page = INTRODUCTION.to_owned();
-    for (title, capability) in [
-        ("Configuration file", Capability::Config),
-        ("Background work", Capability::Runtime),
-        ("Directories", Capability::Host),
-        ("Logs", Capability::Log),
-        ("Velox", Capability::Velox),
-        ("Sentry", Capability::Sentry),
-        ("Worker mode", Capability::Worker),
-    ] {
+    for (title, settings) in SECTIONS {
         let _ = write!(
             page,
             "\n## {title}\n\n| INI, environment, YAML | default | meaning |\n| --- | --- | --- |\n"
         );
-        for setting in TABLE.iter().filter(|row| row.capability == capability) {
+        for setting in *settings {
             row(&mut page, setting);
         }
     }
@@ -89,8 +78,10 @@ fn row(page: &mut String, setting: &Setting) {
         let _ = write!(names, "<br>`{name}`");
     }
     // The same name is listed once.
-    if setting.is_in_file() && setting.yaml_path() != setting.ini_name() {
-        let _ = write!(names, "<br>`{}`", setting.yaml_path());
+    if let Some(path) = setting.yaml_path
+        && path != setting.ini_name()
+    {
+        let _ = write!(names, "<br>`{path}`");
     }
     let default = setting
         .default

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::{
-    table::{Capability, Setting},
-    text::shorten,
-    value_type::ValueType,
+    setting::{Capability, Setting},
+    types::{ValueType, text::shorten},
 };
 use crate::secret::MASK;
 

@@ -8,13 +8,12 @@ use super::{
     error::ConfigError,
     file::{self, FileValues},
     resolved::{Resolved, ResolvedValue},
-    settings::Settings,
+    sections::Values,
+    setting::Setting,
+    settings::{FILE, Settings, TABLE},
     sources::{Source, Sources},
-    table::{self, Setting, TABLE},
-    value::Value,
-    value_type::PathBase,
+    types::{PathBase, Value},
 };
-use crate::tls::SystemCertificates;
 
 impl Default for Settings {
     /// The settings without any source; the temporary directory is `/tmp`.
@@ -58,14 +57,13 @@ impl Entry {
 
 /// Returns the exact location of a value, for messages.
 fn location(setting: &Setting, source: &Source, line: Option<u64>) -> String {
+    let path = setting.yaml_path.unwrap_or(setting.name);
     match (source, line) {
         (Source::Ini, _) => format!("{} (INI)", setting.ini_name()),
         (Source::Env(name), _) => format!("{name} (environment)"),
-        (Source::Yaml(path), Some(line)) => {
-            format!("{} in {} line {line}", setting.yaml_path(), path.display())
-        }
-        (Source::Yaml(path), None) => format!("{} in {}", setting.yaml_path(), path.display()),
-        (Source::Default, _) => format!("{} (default)", setting.yaml_path()),
+        (Source::Yaml(file), Some(line)) => format!("{path} in {} line {line}", file.display()),
+        (Source::Yaml(file), None) => format!("{path} in {}", file.display()),
+        (Source::Default, _) => format!("{path} (default)"),
     }
 }
 
@@ -75,7 +73,6 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
     let mut file_values = FileValues::default();
     let mut file = PathBuf::new();
     let mut entries: Vec<Entry> = Vec::with_capacity(TABLE.len());
-    // The setting that names the file is the table's first.
     for setting in TABLE {
         let entry = from_process(setting, sources)
             .or_else(|| from_file(setting, &file_values, &file))
@@ -85,7 +82,7 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
                 source: Source::Default,
                 line: None,
             });
-        if setting.name == table::CONFIG
+        if setting.name == FILE.name
             && let Ok(Some(Value::Path(path))) = &entry.value
         {
             file_values = file::load(path, &entry.location(), sources);
@@ -94,16 +91,16 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
         entries.push(entry);
     }
     let find = |name: &str| entries.iter().find(|entry| entry.setting.name == name);
-    let mut settings = Settings::from_values(&|name| {
-        let entry = find(name)?;
-        match &entry.value {
-            Ok(value) => value.clone(),
-            Err(_) => default_value(entry.setting, sources),
-        }
+    let settings = Settings::from_values(&Values {
+        find: &|name| {
+            let entry = find(name)?;
+            match &entry.value {
+                Ok(value) => value.clone(),
+                Err(_) => default_value(entry.setting, sources),
+            }
+        },
+        env: sources.env,
     });
-    let certificates = SystemCertificates::from_env(sources.env);
-    settings.velox.system_certificates.clone_from(&certificates);
-    settings.sentry.system_certificates = certificates;
     let mut errors = file_values.errors;
     errors.extend(entries.iter().filter_map(|entry| entry.value.clone().err()));
     let location = |setting: &Setting| find(setting.name).map(Entry::location).unwrap_or_default();
@@ -168,18 +165,9 @@ fn from_file(setting: &'static Setting, values: &FileValues, path: &Path) -> Opt
 }
 
 fn default_value(setting: &Setting, sources: &Sources<'_>) -> Option<Value> {
-    if setting.name == PATH_MAP {
-        let dir = (sources.env)("TMPDIR")
-            .map(PathBuf::from)
-            .filter(|dir| dir.is_absolute())
-            .unwrap_or_else(|| "/tmp".into());
-        return Some(Value::PathMap(vec![(dir.clone(), dir)]));
+    if let Some(default) = setting.system_default {
+        return Some(default(sources.env));
     }
-    setting
-        .value_type
-        .parse(setting.default?, PathBase::Table)
-        .ok()
+    let default = setting.default?;
+    setting.value_type.parse(default, PathBase::Table).ok()
 }
-
-/// The one setting with a default that depends on the system.
-const PATH_MAP: &str = "velox.path_map";

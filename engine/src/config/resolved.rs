@@ -2,9 +2,9 @@
 
 use super::{
     error::{ConfigError, Severity},
+    setting::Capability,
     settings::Settings,
     sources::Source,
-    table::Capability,
 };
 
 /// One resolved setting for display.

@@ -5,13 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Reads an environment variable; `None` if it is not set.
+pub type ReadEnv<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Access to the sources of settings.
 pub struct Sources<'a> {
     /// Reads an INI entry by its name (`pillion.threads`); `None` if it is not set. An empty text counts as not set
     /// too, except for settings that can be `off`: PHP passes `off` as an empty text.
     pub ini: &'a dyn Fn(&str) -> Option<String>,
     /// Reads an environment variable. An empty one counts as not set.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: ReadEnv<'a>,
     /// Reads the file named by `pillion.config`; [`super::file::read`] outside of tests.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The working directory, the base of a relative `pillion.config`.

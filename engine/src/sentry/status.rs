@@ -35,7 +35,7 @@ fn transport(settings: &SentrySettings) -> Value {
     json!({
         "timeout": settings.timeout.as_secs_f64(),
         "connect_timeout": settings.connect_timeout.as_secs_f64(),
-        "compression": settings.compression.is_some(),
+        "compression": settings.compression,
         "ssl_verify": settings.ssl_verify,
         "proxy": settings.proxy.is_some(),
         "max_payload_size": settings.max_payload_size,

@@ -68,12 +68,23 @@ fn messages(resolved: &Resolved) -> String {
     lines.join("\n")
 }
 
+fn has_only_warnings(resolved: &Resolved) -> bool {
+    resolved
+        .errors
+        .iter()
+        .all(|error| error.severity == Severity::Warning)
+}
+
 fn value<'a>(resolved: &'a Resolved, name: &str) -> &'a ResolvedValue {
     resolved
         .values
         .iter()
         .find(|value| value.name == name)
         .unwrap()
+}
+
+fn find(name: &str) -> &'static Setting {
+    TABLE.iter().find(|setting| setting.name == name).unwrap()
 }
 
 /// Formats a value below its dotted path as YAML.
@@ -131,7 +142,7 @@ fn documented_defaults_hold() {
     assert!((velox.retry.backoff_multiplier - 2.0).abs() < f64::EPSILON);
     assert!(sentry.enabled && sentry.ssl_verify && sentry.dead_letter_queue);
     assert_eq!(sentry.dsn, None);
-    assert_eq!(sentry.compression, Some(1));
+    assert_eq!((sentry.compression, sentry.compression_level), (true, 1));
     assert_eq!(sentry.timeout, Duration::from_secs(30));
     assert_eq!(sentry.connect_timeout, Duration::from_secs(10));
     assert_eq!(sentry.max_attempts, 3);
@@ -168,9 +179,21 @@ fn configuration_page_matches_the_table() {
 
 #[test]
 fn names_derive_from_the_dotted_name_and_are_unique() {
-    let setting = table::find("velox.cache.ttl_days").unwrap();
+    let setting = find("velox.cache.ttl_days");
     assert_eq!(setting.ini_name(), "pillion.velox_cache_ttl_days");
     assert_eq!(setting.env_name(), "PILLION_VELOX_CACHE_TTL_DAYS");
     let names: BTreeSet<String> = TABLE.iter().map(Setting::ini_name).collect();
     assert_eq!(names.len(), TABLE.len());
+    let paths: BTreeSet<_> = TABLE.iter().map(|setting| setting.yaml_path).collect();
+    assert_eq!(paths.len(), TABLE.len());
+}
+
+#[test]
+fn each_default_is_a_valid_value() {
+    for setting in TABLE {
+        if let Some(text) = setting.default {
+            let value = setting.value_type.parse(text, types::PathBase::Table);
+            assert!(value.is_ok(), "{}: {value:?}", setting.name);
+        }
+    }
 }

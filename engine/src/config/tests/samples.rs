@@ -139,21 +139,20 @@ fn every_setting_has_a_sample() {
 #[test]
 fn invalid_value_is_reported_with_its_location() {
     for &(name, bad, said, _) in SAMPLES {
-        let setting = table::find(name).unwrap();
+        let setting = find(name);
         let ini = World::default().ini(&setting.ini_name(), bad);
         let env = World::default().env(&setting.env_name(), bad);
         let mut worlds = vec![
             (ini, format!("{} (INI)", setting.ini_name())),
             (env, format!("{} (environment)", setting.env_name())),
         ];
-        let refused_in_file = !matches!(
-            setting.value_type,
-            value_type::ValueType::Path(_) | value_type::ValueType::PathMap
-        ) || bad.contains('\0');
-        if setting.is_in_file() && refused_in_file {
-            let text = yaml(&setting.yaml_path(), bad);
+        let refused_in_file =
+            !matches!(setting.value_type, ValueType::Path(_) | ValueType::PathMap)
+                || bad.contains('\0');
+        if let Some(path) = setting.yaml_path.filter(|_| refused_in_file) {
+            let text = yaml(path, bad);
             let line = text.lines().count();
-            let place = format!("{} in /etc/rr.yaml line {line}", setting.yaml_path());
+            let place = format!("{path} in /etc/rr.yaml line {line}");
             worlds.push((World::default().file(&text), place));
         }
         for (world, place) in worlds {
@@ -178,7 +177,7 @@ fn invalid_value_is_reported_with_its_location() {
 #[test]
 fn valid_value_is_read_from_each_source() {
     for &(name, _, _, good) in SAMPLES {
-        let setting = table::find(name).unwrap();
+        let setting = find(name);
         let mut worlds = vec![
             (World::default().ini(&setting.ini_name(), good), Source::Ini),
             (
@@ -186,8 +185,8 @@ fn valid_value_is_read_from_each_source() {
                 Source::Env(setting.env_name()),
             ),
         ];
-        if setting.is_in_file() {
-            let text = yaml(&setting.yaml_path(), good);
+        if let Some(path) = setting.yaml_path {
+            let text = yaml(path, good);
             worlds.push((
                 World::default().file(&text),
                 Source::Yaml("/etc/rr.yaml".into()),
@@ -217,8 +216,8 @@ proptest! {
         file in proptest::option::of(1_u32..60),
         name in proptest::sample::select(vec!["threads", "velox.max_concurrent_builds", "velox.retry.max_attempts", "velox.cache.ttl_days"]),
     ) {
-        let setting = table::find(name).unwrap();
-        let text = file.map(|n| yaml(&setting.yaml_path(), &n.to_string())).unwrap_or_default();
+        let setting = find(name);
+        let text = file.map(|n| yaml(setting.yaml_path.unwrap(), &n.to_string())).unwrap_or_default();
         let mut world = World::default().file(&text);
         if let Some(n) = ini { world = world.ini(&setting.ini_name(), &n.to_string()); }
         if let Some(n) = env { world = world.env(&setting.env_name(), &n.to_string()); }
@@ -241,8 +240,8 @@ proptest! {
 
     #[test]
     fn shown_value_parses_back(name in proptest::sample::select(SAMPLES.to_vec())) {
-        let setting = table::find(name.0).unwrap();
-        prop_assume!(!setting.is_secret() && setting.is_in_file());
+        let setting = find(name.0);
+        prop_assume!(!setting.is_secret() && setting.yaml_path.is_some());
         let first = World::default().ini(&setting.ini_name(), name.3).resolve();
         let again = World::default().ini(&setting.ini_name(), &value(&first, name.0).value).resolve();
         prop_assert_eq!(first.settings, again.settings);

@@ -10,7 +10,7 @@ fn sentry_transport_section_and_dsn_variable_are_read() {
     let resolved = world.resolve();
     assert_eq!(messages(&resolved), "");
     let sentry = &resolved.settings.sentry;
-    assert_eq!((sentry.compression, sentry.ssl_verify), (None, false));
+    assert_eq!((sentry.compression, sentry.ssl_verify), (false, false));
     assert_eq!(
         (sentry.max_attempts, sentry.buffer_size, sentry.workers),
         (5, 20, 2)
@@ -72,13 +72,13 @@ fn section_of_the_sentry_plugin_is_read() {
     assert_eq!(messages(&resolved), "");
     let sentry = &resolved.settings.sentry;
     let seconds = Duration::from_secs;
-    assert!(sentry.enabled && !sentry.ssl_verify && !sentry.dead_letter_queue);
+    assert!(sentry.enabled && !sentry.compression && !sentry.ssl_verify);
+    assert!(!sentry.dead_letter_queue);
     assert_eq!(sentry.dsn.as_ref().unwrap().host(), "host");
     assert_eq!(
         (sentry.timeout, sentry.connect_timeout),
         (seconds(31), seconds(11))
     );
-    assert_eq!(sentry.compression, None);
     assert_eq!(
         sentry.proxy.as_ref().unwrap().to_string(),
         "http://proxy.example:3128/"

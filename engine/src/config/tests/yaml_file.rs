@@ -76,6 +76,7 @@ fn unquoted_token_of_digits_keeps_its_zeros() {
 #[test]
 fn unknown_key_is_a_warning_with_a_suggestion() {
     let file = "velox:\n  cache:\n    ttl_dayss: 3\n    directory: x\n  eviction: lru\npillion:\n  thread: 2\n";
+    let former = "velox: {cache: {max_size_gb: 1, max_age_days: 2}, directory: x}";
     let resolved = World::default().file(file).resolve();
     let text = messages(&resolved);
     for line in [
@@ -86,13 +87,21 @@ fn unknown_key_is_a_warning_with_a_suggestion() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    assert_eq!(
-        resolved
-            .errors
-            .iter()
-            .filter(|error| error.severity == Severity::Error)
-            .count(),
-        0
+    assert!(has_only_warnings(&resolved));
+    let text = messages(&World::default().file(former).resolve());
+    assert!(
+        text.contains("did you mean velox.cache.max_size_mb?"),
+        "{text}"
+    );
+    assert!(
+        text.contains("did you mean velox.cache.ttl_days?"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(
+            "velox.directory in /etc/rr.yaml line 1: found an unknown setting, which has no effect"
+        ),
+        "{text}"
     );
 }
 

@@ -112,9 +112,10 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| Error::Config(format!("sentry.transport: {}", chain(&error))))?;
+        let level = settings.compression.then_some(settings.compression_level);
         Ok(Self {
             http,
-            compressor: Compressor::new(settings.compression),
+            compressor: Compressor::new(level),
             server_errors: settings.server_errors,
         })
     }

@@ -85,7 +85,7 @@ fn slow_server_delays_no_other_project() {
     let process = TestProcess::open(
         dir.path(),
         SentrySettings {
-            compression: None,
+            compression: false,
             timeout: Duration::from_secs(2),
             max_attempts: 1,
             ..settings(&server)

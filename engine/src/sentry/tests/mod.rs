@@ -159,7 +159,7 @@ fn compression_can_be_switched_off() {
     let process = TestProcess::open(
         dir.path(),
         SentrySettings {
-            compression: None,
+            compression: false,
             ..settings(&server)
         },
     );

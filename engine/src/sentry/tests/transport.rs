@@ -173,7 +173,7 @@ fn http2_is_used_and_goaway_loses_no_envelope() {
     let process = TestProcess::open(
         dir.path(),
         SentrySettings {
-            compression: None,
+            compression: false,
             max_attempts: 10,
             ..over_tls(&front, Some(&ca))
         },

@@ -20,7 +20,7 @@ use super::*;
 use crate::{
     Error, Result,
     artifacts::{Artifact, CacheStatus, Store, StoreOptions},
-    config::{CacheDir, CacheSettings, RetrySettings, VeloxSettings},
+    config::{ArtifactCacheSettings, CacheDir, RetrySettings, VeloxSettings},
     runtime::CancellationToken,
     secret::{Secret, ServerUrl},
     tls::SystemCertificates,
@@ -45,7 +45,7 @@ fn settings(url: &str, root: PathBuf) -> VeloxSettings {
         ca_file: None,
         system_certificates: SystemCertificates::default(),
         mutable_ttl: Duration::from_secs(3600),
-        cache: CacheSettings {
+        cache: ArtifactCacheSettings {
             enabled: true,
             dir: CacheDir::InStateDir("unused".into()),
             ttl: Duration::from_secs(7 * 86_400),

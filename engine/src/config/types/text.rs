@@ -15,7 +15,7 @@ pub(super) fn parse_flag(text: &str) -> Option<bool> {
 }
 
 /// Returns a value for a message: passwords in URLs masked, and shortened.
-pub(super) fn shorten(text: &str) -> String {
+pub(in crate::config) fn shorten(text: &str) -> String {
     // Masked first: a cut could remove the `@` that marks a password.
     let masked = mask_url(text);
     let mut shown: String = masked.chars().take(MAX_SHOWN_CHARS).collect();

@@ -1,25 +1,17 @@
 //! "Did you mean": finds the known key that an unknown one most probably stands for.
 
-/// Keys of the Velox plugin's later version, and their names here.
-const RENAMED: [(&str, &str); 3] = [
-    ("directory", "dir"),
-    ("max_size_gb", "max_size_mb"),
-    ("max_age_days", "ttl_days"),
-];
-
 /// Returns the probable one of `known`, if there is one.
-pub fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(in crate::config) fn closest<'a>(
+    unknown: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     // Longer than any key: a distance would only cost time.
     if unknown.len() > 64 {
         return None;
     }
     let unknown = unknown.to_ascii_lowercase().replace('-', "_");
-    let renamed = RENAMED.iter().find(|(old, _)| *old == unknown);
     known
         .filter_map(|key| {
-            if renamed.is_some_and(|(_, new)| *new == key) {
-                return Some((0, key));
-            }
             let distance = distance(&unknown, key);
             let close = distance <= key.len().max(3) / 3;
             let part = unknown.len() >= 3 && (key.contains(&unknown) || unknown.contains(key));
@@ -66,9 +58,7 @@ mod tests {
             ("ttl_dayss", Some("ttl_days")),
             ("ttl-days", Some("ttl_days")),
             ("Dir", Some("dir")),
-            ("directory", Some("dir")),
             ("max_size", Some("max_size_mb")),
-            ("max_size_gb", Some("max_size_mb")),
             ("enable", Some("enabled")),
             ("interval", Some("cleanup_interval")),
             ("eviction_policy", None),

@@ -2,11 +2,13 @@
 //! `ExpandVal` of its config plugin). Two deliberate differences: a variable that is not set and has no default is an
 //! error, where RoadRunner continues with an empty text; and `$$` is a dollar sign, so that a token may contain one.
 
+use super::super::sources::ReadEnv;
+
 /// Expands a text.
 ///
 /// # Errors
 /// The reason, as a noun phrase.
-pub fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+pub fn expand(text: &str, env: ReadEnv<'_>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -36,7 +38,7 @@ pub fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String
     Ok(out)
 }
 
-fn braced_value(inside: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+fn braced_value(inside: &str, env: ReadEnv<'_>) -> Result<String, String> {
     let (name, default) = match inside.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),

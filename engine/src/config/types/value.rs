@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{dsn::Dsn, duration, size};
+use super::{Dsn, duration, size};
 use crate::secret::{Secret, ServerUrl};
 
 /// The value of a setting. Its `Display` is for people: secrets are masked.
@@ -25,6 +25,16 @@ pub enum Value {
     Url(ServerUrl),
     Secret(Secret),
     Dsn(Dsn),
+}
+
+impl Value {
+    /// The word of a [`Value::Text`]; empty for other values.
+    pub(in crate::config) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
+        }
+    }
 }
 
 impl fmt::Display for Value {

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use super::super::settings::TABLE;
+
 /// Bytes of a file; larger ones are refused.
 pub const MAX_FILE_SIZE: usize = 1 << 20;
 
@@ -105,8 +107,16 @@ fn short_message(message: &str) -> String {
         .collect()
 }
 
-/// The sections that may contain settings; others are not held in memory.
-const SECTIONS: &[&str] = &["velox", "sentry_transport", "worker", "pillion"];
+/// Whether a section may contain settings; others are not held in memory.
+fn has_settings(section: &str) -> bool {
+    TABLE
+        .iter()
+        .filter_map(|setting| setting.yaml_path)
+        .any(|path| {
+            path.strip_prefix(section)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
+}
 
 struct Top(Vec<(String, Spanned<Raw>)>);
 
@@ -132,7 +142,7 @@ impl<'de> Deserialize<'de> for Top {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
                 let mut sections = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
-                    if SECTIONS.contains(&name.as_str()) {
+                    if has_settings(&name) {
                         sections.push((name, map.next_value()?));
                     } else {
                         map.next_value::<IgnoredAny>()?;

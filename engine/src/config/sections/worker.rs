@@ -1,22 +1,36 @@
 //! The section `worker`.
 
-use super::{
-    value::Value,
-    values::{Values, size},
+use super::super::{
+    row::{Row, size},
+    types::{Value, ValueType},
 };
+
+settings! {
+    /// Actions between two requests of a worker.
+    pub struct WorkerSettings: Worker, "worker." {
+        /// State that is restored after each request of a worker; unset: none, residue is logged and counted only.
+        /// `docs/guides/worker-mode.md` describes the side effects of each.
+        reset: ResetSet = reset();
+        /// Requests that `Worker\leaks()` checks: none, each, or one of N, eight in a row each time. The guide has the
+        /// cost of a check.
+        leak_check: Sampling = sampling("sample", true, "off");
+        /// Number of requests of a worker after which cycles are collected, once hooks have run and Pillion has reset.
+        /// PHP's own collector runs in any case.
+        gc: Sampling = sampling("every", false, "off");
+        /// `Worker\loop()` ends after a request if PHP holds more memory from the system (`memory_get_usage(true)`), so
+        /// that the worker is restarted; 0: no limit.
+        max_memory: u64 = size(0, 1 << 20, "0");
+    }
+}
 
 /// The words of `worker.reset`.
 pub const RESETTABLE: &[&str] = &["ini", "handlers", "timezone", "wrappers", "session"];
 
-/// The settings of the same names; the table documents each.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the table documents each")]
-pub struct WorkerSettings {
-    pub reset: ResetSet,
-    pub leak_check: Sampling,
-    pub gc: Sampling,
-    /// Bytes; no limit if 0.
-    pub max_memory: u64,
+const fn reset() -> Row<ResetSet> {
+    Row::new(ValueType::Words(RESETTABLE), None, |value| match value {
+        Some(Value::Words(words)) => ResetSet::of(&words),
+        _ => ResetSet::NONE,
+    })
 }
 
 /// A subset of [`RESETTABLE`].
@@ -96,22 +110,12 @@ impl Sampling {
     }
 }
 
-impl WorkerSettings {
-    pub(super) fn from_values(values: Values<'_>) -> Self {
-        let sampling = |name| match values(name) {
-            Some(Value::Text(text)) => Sampling::parse(&text),
-            _ => Sampling::NEVER,
-        };
-        Self {
-            reset: match values("worker.reset") {
-                Some(Value::Words(words)) => ResetSet::of(&words),
-                _ => ResetSet::NONE,
-            },
-            leak_check: sampling("worker.leak_check"),
-            gc: sampling("worker.gc"),
-            max_memory: size(values, "worker.max_memory"),
-        }
-    }
+/// `word` stands before the number; `has_on` allows `on` for each.
+const fn sampling(word: &'static str, has_on: bool, default: &'static str) -> Row<Sampling> {
+    let value_type = ValueType::Sampling(word, has_on);
+    Row::new(value_type, Some(default), |value| {
+        value.map_or(Sampling::NEVER, |text| Sampling::parse(text.text()))
+    })
 }
 
 #[cfg(test)]

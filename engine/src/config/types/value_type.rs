@@ -4,15 +4,10 @@
 use std::time::Duration;
 
 use super::{
-    dsn::Dsn,
-    duration, paths, size, suggest,
+    Dsn, PathBase, RelativeTo, Value, duration, paths, size, suggest,
     text::{parse_flag, shorten},
-    value::Value,
 };
 use crate::secret::{Secret, ServerUrl};
-
-pub(super) use super::paths::PathBase;
-pub use super::paths::RelativeTo;
 
 /// Bytes of the text of a setting; paths of the system end there too.
 const MAX_TEXT_LEN: usize = 4096;
@@ -57,7 +52,7 @@ impl ValueType {
     ///
     /// # Errors
     /// The reason without the value, as a noun phrase: `not a duration`.
-    pub(super) fn parse(self, text: &str, base: PathBase<'_>) -> Result<Value, String> {
+    pub(in crate::config) fn parse(self, text: &str, base: PathBase<'_>) -> Result<Value, String> {
         if text.len() > MAX_TEXT_LEN && self != Self::PathMap {
             return Err(format!("longer than {MAX_TEXT_LEN} bytes"));
         }
@@ -104,7 +99,7 @@ impl ValueType {
     }
 
     /// Whether an empty text in INI means `off`: PHP passes it for `off`, `no`, `false` and `none`.
-    pub(super) fn has_off(self) -> bool {
+    pub(in crate::config) fn has_off(self) -> bool {
         match self {
             Self::Flag | Self::Sampling(..) => true,
             Self::Choice(words) => words.contains(&"off"),

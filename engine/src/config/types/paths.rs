@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{text::shorten, value::Value};
+use super::{Value, text::shorten};
 
 /// The base of a relative path in INI or environment. In a file the base is the file's directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum RelativeTo {
 
 /// The location of the text, as far as it determines the base of a relative path.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum PathBase<'a> {
+pub(in crate::config) enum PathBase<'a> {
     /// INI or environment, with the working directory.
     Process(&'a Path),
     /// A file in this directory.
@@ -72,7 +72,7 @@ pub(super) fn parse_map(text: &str, base: PathBase<'_>) -> Result<Vec<(PathBuf, 
 }
 
 /// Parses one pair of directories. The server's must be absolute, because the base is on another machine.
-pub(super) fn parse_pair(
+pub(in crate::config) fn parse_pair(
     server: &str,
     local: &str,
     base: PathBase<'_>,

@@ -1,0 +1,107 @@
+//! Parses a node of the file as the value of a setting: variables expanded, relative paths below the file's directory,
+//! lists and maps where the type allows them.
+
+use std::path::Path;
+
+use super::{
+    super::{
+        sources::ReadEnv,
+        types::{PathBase, Value, ValueType, parse_pair},
+    },
+    expand::expand,
+    yaml::{Content, Node},
+};
+
+/// The context of all values of a file.
+pub(super) struct NodeValues<'a> {
+    /// The file's directory.
+    pub dir: &'a Path,
+    /// Reads an environment variable.
+    pub env: ReadEnv<'a>,
+}
+
+impl NodeValues<'_> {
+    /// Returns the text for messages, and the value or `None` if there is none.
+    pub fn parse(
+        &self,
+        value_type: ValueType,
+        node: &Node,
+    ) -> (String, Result<Option<Value>, String>) {
+        match &node.content {
+            Content::Null => (String::new(), Ok(None)),
+            Content::Text(text) => {
+                let outcome = expand(text, self.env).and_then(|text| {
+                    let text = text.trim();
+                    if text.is_empty() {
+                        return Ok(None);
+                    }
+                    value_type.parse(text, PathBase::File(self.dir)).map(Some)
+                });
+                (text.clone(), outcome)
+            }
+            Content::List(_) | Content::Map(_) if value_type == ValueType::PathMap => {
+                (String::new(), self.path_map(node).map(Some))
+            }
+            Content::List(items) if matches!(value_type, ValueType::Words(_)) => {
+                self.words(value_type, items)
+            }
+            Content::List(_) => (String::new(), Err("a list".into())),
+            Content::Map(_) => (String::new(), Err("a section".into())),
+        }
+    }
+
+    /// Parses a list of words as if it was written with commas.
+    fn words(
+        &self,
+        value_type: ValueType,
+        items: &[Node],
+    ) -> (String, Result<Option<Value>, String>) {
+        let mut words = Vec::new();
+        for item in items {
+            match &item.content {
+                Content::Text(text) => match expand(text.trim(), self.env) {
+                    Ok(word) => words.push(word),
+                    Err(reason) => return (text.clone(), Err(reason)),
+                },
+                _ => return (String::new(), Err("an item that is not a word".into())),
+            }
+        }
+        let text = words.join(", ");
+        let outcome = value_type.parse(&text, PathBase::File(self.dir)).map(Some);
+        (text, outcome)
+    }
+
+    fn path_map(&self, node: &Node) -> Result<Value, String> {
+        let text = |node: &Node| match &node.content {
+            Content::Text(text) => expand(text.trim(), self.env),
+            _ => Err("an item that is not a path".into()),
+        };
+        let base = PathBase::File(self.dir);
+        let mut pairs = Vec::new();
+        match &node.content {
+            Content::Map(entries) => {
+                for (server, _, local) in entries {
+                    let server = expand(server, self.env)?;
+                    let local = match local.content {
+                        Content::Null => server.clone(),
+                        _ => text(local)?,
+                    };
+                    pairs.push(parse_pair(&server, &local, base)?);
+                }
+            }
+            Content::List(items) => {
+                for item in items {
+                    match ValueType::PathMap.parse(&text(item)?, base)? {
+                        Value::PathMap(more) => pairs.extend(more),
+                        _ => return Err("an item that is not a path".into()),
+                    }
+                }
+            }
+            _ => {}
+        }
+        if pairs.is_empty() {
+            return Err("no path".into());
+        }
+        Ok(Value::PathMap(pairs))
+    }
+}

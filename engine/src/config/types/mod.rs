@@ -1,0 +1,17 @@
+//! The types of settings, and the parsers of their texts.
+
+pub mod dsn;
+pub mod duration;
+mod paths;
+pub mod size;
+pub(super) mod suggest;
+pub(super) mod text;
+mod value;
+mod value_type;
+
+pub use dsn::Dsn;
+pub use paths::RelativeTo;
+pub(super) use paths::{PathBase, parse_pair};
+pub use size::MIB;
+pub use value::Value;
+pub use value_type::ValueType;
