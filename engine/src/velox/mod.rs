@@ -10,8 +10,8 @@
 //! * `build`: runs one build: a slot, attempts, the server's binary, its storage.
 //! * `builds`: the entry point [`Velox`]; `lookup` answers from the cache, `status` lists the active builds.
 //!
-//! A request passes through JSON, [`BuildRequest`], `Build` and `CommitMeta`; its result is a `BuildOutput`, the same for
-//! all subscribers, and an [`Artifact`](crate::artifacts::Artifact) for each of them.
+//! A request passes through JSON, [`BuildRequest`], `Build` and `CommitMeta`; its result is a `BuildOutput`, the same
+//! for all subscribers, and an [`Artifact`](crate::artifacts::Artifact) for each of them.
 
 mod build;
 mod builds;

@@ -106,6 +106,16 @@ mod tests {
     #[test]
     fn the_hash_is_the_velox_servers() {
         assert_eq!(configuration(TWO).hash(), "caca668174db4a8c");
+        let full = r#"{"rr_version":"v2025.1.0","plugins":[
+            {"module_name":"github.com/roadrunner-server/rpc/v6","tag":"v6.0.0"},
+            {"module_name":"github.com/roadrunner-server/http/v6","tag":"v6.1.0"},
+            {"module_name":"github.com/roadrunner-server/logger/v6","tag":"v6.1.0"}],
+            "replaces":[{"new":"../bar","old":"github.com/foo/bar"},{"new":"../qux","old":"github.com/baz/qux"}],
+            "excludes":[{"module":"github.com/redis/go-redis/v9","version":"v9.15.0"},
+            {"module":"github.com/aaa/bbb","version":"v1.0.0"}]}"#;
+        assert_eq!(configuration(full).hash(), "40c747bfb5daf205");
+        let both = full.replacen('{', r#"{"race":true,"debug":true,"#, 1);
+        assert_eq!(configuration(&both).hash(), "7dba65021b7f0495");
     }
 
     #[test]

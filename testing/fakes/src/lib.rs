@@ -1,7 +1,7 @@
 //! Servers to test Pillion against, as a library for Rust tests and as programs for all other tests.
 //!
 //! # Layout
-//! - [`velox`]: a Velox build server that answers byte for byte like the real one ("v3"), and that can misbehave in
+//! - [`velox`]: a Velox build server that answers like the real one ("v3"), and that can misbehave in
 //!   every way a network, a proxy, a disk or a hostile server can.
 //! - [`sentry`]: a Sentry that accepts envelopes, checks each against the grammar, and gives scripted answers.
 //! - [`http`]: HTTP/1.1 directly over a socket, because a server that breaks off in the middle of a head, sends a wrong

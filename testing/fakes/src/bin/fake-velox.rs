@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use pillion_fakes::{Error, FakeVelox, Options, Progress, Result, Script};
+use pillion_fakes::{Error, FakeVelox, Options, Result, Script};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -15,10 +15,6 @@ usage: fake-velox [options]
   --listen ADDRESS:PORT  a loopback address; port 0: any free one (default 127.0.0.1:0)
   --root DIR             where binaries are written (default: a temporary directory, removed at the end)
   --script FILE          settings and behaviours, as JSON
-  --delay-ms N           every build takes so long (default 0)
-  --size N               a binary has so many bytes (default 65536)
-  --auth-token TOKEN     answer 401 to all who do not bring this bearer token
-  --progress             answer GET /builds/{request_id}, which the real server does not
   --stdin-guard          end when standard input is closed
   --help                 this text
 ";
@@ -44,13 +40,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Flags override the script.
 fn parse(arguments: Vec<String>) -> std::result::Result<Arguments, String> {
     let mut parsed = Arguments {
         options: Options::default(),
         stdin_guard: false,
     };
-    let mut flags = Script::default();
     let mut words = arguments.into_iter();
     while let Some(flag) = words.next() {
         let mut value = || {
@@ -71,25 +65,11 @@ fn parse(arguments: Vec<String>) -> std::result::Result<Arguments, String> {
                 parsed.options.script = script(Path::new(&path))
                     .map_err(|error| format!("--script {path}: {error}"))?;
             }
-            "--delay-ms" => flags.delay_ms = Some(number(&flag, &value()?)?),
-            "--size" => flags.size = Some(number(&flag, &value()?)?),
-            "--auth-token" => flags.auth_token = Some(value()?),
-            "--progress" => flags.progress = Some(Progress::On),
             "--stdin-guard" => parsed.stdin_guard = true,
             other => return Err(format!("{other}: no such option (--help lists them)")),
         }
     }
-    let script = &mut parsed.options.script;
-    script.delay_ms = flags.delay_ms.or(script.delay_ms);
-    script.size = flags.size.or(script.size);
-    script.auth_token = flags.auth_token.or(script.auth_token.take());
-    script.progress = flags.progress.or(script.progress);
     Ok(parsed)
-}
-
-fn number(flag: &str, text: &str) -> std::result::Result<u64, String> {
-    text.parse()
-        .map_err(|_| format!("{flag} {text:?}: not a whole number"))
 }
 
 fn script(path: &Path) -> Result<Script> {

@@ -1,5 +1,4 @@
-//! A server's response before its delivery. The head is rendered in the order of Go's net/http, so that a response
-//! can be compared byte for byte with one of the real server.
+//! A server's response before its delivery. The head is rendered in the order of Go's net/http, as the real server's.
 
 use std::fmt::Write as _;
 use std::io::Read;

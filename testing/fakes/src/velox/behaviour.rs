@@ -9,25 +9,18 @@ use super::answer::Answer;
 use crate::http::Delivery;
 
 /// A condition on build requests: all given fields must match. A text that ends in `*` compares the part before it.
-/// `module` and `tag` must match the same plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct When {
     /// The RoadRunner version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rr_version: Option<String>,
-    /// A plugin's module name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
     /// A plugin's tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// The request's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// `force_rebuild`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub force: Option<bool>,
 }
 
 /// One behaviour. The first one that matches a request and is not used up applies.
@@ -41,17 +34,12 @@ pub struct Behaviour {
     /// Number of requests that it applies to; unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// Milliseconds after its first use during which it applies; unlimited by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub for_ms: Option<u64>,
     /// Duration of the build in milliseconds; by default the server's delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
     /// Then the build waits until `POST /_control/release` names this: a test controls the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_released: Option<String>,
-    /// Build and answer even if the client has left, as the releases before "v3" do.
-    pub keep_building: bool,
     /// The answer.
     pub answer: Answer,
     /// Faults of the transport.
@@ -86,14 +74,6 @@ impl Behaviour {
     pub fn times(self, times: u32) -> Self {
         Self {
             times: Some(times),
-            ..self
-        }
-    }
-
-    /// Limits it to that time after its first use.
-    pub fn lasting(self, time: Duration) -> Self {
-        Self {
-            for_ms: Some(time.as_millis() as u64),
             ..self
         }
     }

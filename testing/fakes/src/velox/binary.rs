@@ -4,8 +4,6 @@
 
 use std::io::{self, Read};
 
-use super::wire::fnv64a;
-
 /// The smallest binary: a header and some distinct bytes.
 pub const SMALLEST: u64 = 128;
 
@@ -139,6 +137,13 @@ fn mach_header(arch: &str) -> Vec<u8> {
         .iter()
         .flat_map(|word: &u32| word.to_le_bytes())
         .collect()
+}
+
+/// Fowler–Noll–Vo, 64 bits, variant 1a.
+fn fnv64a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -47,8 +47,6 @@ pub enum FileFault {
     WorldWritable,
     /// Its mode is 0644.
     NotExecutable,
-    /// Its mode is 0000 (which does not stop root).
-    Unreadable,
 }
 
 /// The server's directories.
@@ -130,7 +128,6 @@ impl Layout {
             FileFault::GroupWritable => write(&path, binary, 0o775)?,
             FileFault::WorldWritable => write(&path, binary, 0o757)?,
             FileFault::NotExecutable => write(&path, binary, 0o644)?,
-            FileFault::Unreadable => write(&path, binary, 0o000)?,
         }
         Ok(path)
     }

@@ -1,12 +1,11 @@
-//! A Velox build server to test against. It answers like the real one (release "v3": wording, headers, hash, cache,
-//! 409 while the same build is in flight, builds cancelled when their client leaves) without Go, GitHub or delays, and
-//! misbehaves on demand.
+//! A Velox build server to test against. It answers like the real one (release "v3": cache, 409 while the same build is
+//! in flight, builds cancelled when their client leaves) without Go, GitHub or delays, and misbehaves on demand.
 //!
 //! # Layout
 //! From the outside inwards: `fake` (start and stop) → `server` (connections) → `service` (decisions) → `work` (one
-//! running build). The protocol: `connect` over `protojson`, `prototext`, `message`, `validate` and `wire`. The script:
-//! `options`, `behaviour`, `answer`, `rules`; the products: `binary`, `files`; the records: `counters`, `state`; the
-//! HTTP endpoints for them: `control`, `progress`.
+//! running build). The protocol: `connect` over `message`. The script: `options`, `behaviour`, `answer`, `rules`;
+//! the products: `binary`, `files`; the records: `counters`, `state`; the HTTP endpoints for them: `control`,
+//! `progress`.
 
 mod answer;
 mod behaviour;
@@ -19,20 +18,16 @@ mod files;
 mod message;
 mod options;
 mod progress;
-mod protojson;
-mod prototext;
 mod rules;
 mod server;
 mod service;
 mod state;
-mod validate;
-mod wire;
 mod work;
 
 pub use self::answer::{Answer, Gzip};
 pub use self::behaviour::{Behaviour, When};
 pub use self::binary::{Binary, SMALLEST};
-pub use self::connect::BUILD;
+pub use self::connect::{BUILD, Refusal, refusals};
 pub use self::counters::{Counters, REMEMBERED, Seen};
 pub use self::fake::FakeVelox;
 pub use self::files::FileFault;

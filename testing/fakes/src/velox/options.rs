@@ -71,12 +71,6 @@ pub struct Script {
     /// The size of a binary in bytes, at least 128. Default 65,536.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// RoadRunner versions that GitHub does not have. Default `["v2025.9.9"]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown_versions: Option<Vec<String>>,
-    /// Tags that no plugin has, or `module@tag` for one plugin. Default `["v5.999.999"]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown_tags: Option<Vec<String>>,
     /// The bearer token without which the answer is 401; an empty one disables the check. Default empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_token: Option<String>,
@@ -89,10 +83,6 @@ pub struct Script {
     /// Build for Windows too (`rr.exe`), as the releases before "v3" do. Default false.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub windows: Option<bool>,
-    /// Put a space after the comma of an answer: protojson does so depending on the server's compilation. Default
-    /// false.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub spaces: Option<bool>,
     /// Behaviours, in order of precedence.
     pub behaviours: Vec<Behaviour>,
 }
@@ -102,13 +92,10 @@ pub struct Script {
 pub(super) struct Settings {
     pub(super) delay: Duration,
     pub(super) size: u64,
-    pub(super) unknown_versions: Vec<String>,
-    pub(super) unknown_tags: Vec<String>,
     pub(super) auth_token: String,
     pub(super) progress: Progress,
     pub(super) progress_lines: Vec<String>,
     pub(super) windows: bool,
-    pub(super) spaces: bool,
 }
 
 impl Default for Settings {
@@ -116,15 +103,12 @@ impl Default for Settings {
         Self {
             delay: Duration::ZERO,
             size: 64 << 10,
-            unknown_versions: vec!["v2025.9.9".to_owned()],
-            unknown_tags: vec!["v5.999.999".to_owned()],
             auth_token: String::new(),
             progress: Progress::Off,
             progress_lines: ["go: downloading modules", "compiling plugins", "linking rr"]
                 .map(str::to_owned)
                 .to_vec(),
             windows: false,
-            spaces: false,
         }
     }
 }
@@ -139,12 +123,9 @@ impl Settings {
         }
         take(&mut self.delay, &script.delay_ms.map(Duration::from_millis));
         take(&mut self.size, &script.size);
-        take(&mut self.unknown_versions, &script.unknown_versions);
-        take(&mut self.unknown_tags, &script.unknown_tags);
         take(&mut self.auth_token, &script.auth_token);
         take(&mut self.progress, &script.progress);
         take(&mut self.progress_lines, &script.progress_lines);
         take(&mut self.windows, &script.windows);
-        take(&mut self.spaces, &script.spaces);
     }
 }

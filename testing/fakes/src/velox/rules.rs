@@ -1,6 +1,4 @@
-//! Selects the behaviour for a request, and counts its use. The time is a parameter.
-
-use std::time::{Duration, Instant};
+//! Selects the behaviour for a request, and counts its use.
 
 use super::behaviour::{Behaviour, When};
 use super::message::BuildRequest;
@@ -9,7 +7,6 @@ struct Rule {
     behaviour: Behaviour,
     passed: u32,
     used: u32,
-    first_use: Option<Instant>,
 }
 
 /// Behaviours in order of precedence.
@@ -23,21 +20,14 @@ impl Rules {
             behaviour,
             passed: 0,
             used: 0,
-            first_use: None,
         });
     }
 
     /// The first behaviour that matches and is not used up; counts one use.
-    pub(super) fn choose(&mut self, request: &BuildRequest, now: Instant) -> Option<Behaviour> {
+    pub(super) fn choose(&mut self, request: &BuildRequest) -> Option<Behaviour> {
         for rule in &mut self.0 {
             let behaviour = &rule.behaviour;
-            let over = |first: Instant| {
-                behaviour
-                    .for_ms
-                    .is_some_and(|ms| now - first >= Duration::from_millis(ms))
-            };
             if behaviour.times.is_some_and(|times| rule.used >= times)
-                || rule.first_use.is_some_and(over)
                 || !fits(&behaviour.when, request)
             {
                 continue;
@@ -47,7 +37,6 @@ impl Rules {
                 continue;
             }
             rule.used += 1;
-            rule.first_use.get_or_insert(now);
             return Some(behaviour.clone());
         }
         None
@@ -55,17 +44,10 @@ impl Rules {
 }
 
 fn fits(when: &When, request: &BuildRequest) -> bool {
-    let plugin = when.module.is_none() && when.tag.is_none()
-        || request
-            .plugins
-            .iter()
-            .any(|p| text_fits(&when.module, &p.first) && text_fits(&when.tag, &p.second));
-    plugin
+    let mut plugins = request.plugins.iter();
+    (when.tag.is_none() || plugins.any(|plugin| text_fits(&when.tag, &plugin.tag)))
         && text_fits(&when.rr_version, &request.rr_version)
         && text_fits(&when.request_id, &request.request_id)
-        && when
-            .force
-            .is_none_or(|force| force == request.force_rebuild)
 }
 
 fn text_fits(wanted: &Option<String>, text: &str) -> bool {
@@ -80,23 +62,8 @@ fn text_fits(wanted: &Option<String>, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::answer::Answer;
-    use super::super::message::Pair;
+    use super::super::message::Plugin;
     use super::*;
-
-    fn request(version: &str, plugins: &[(&str, &str)]) -> BuildRequest {
-        let plugins = plugins
-            .iter()
-            .map(|(m, t)| Pair {
-                first: (*m).into(),
-                second: (*t).into(),
-            })
-            .collect();
-        BuildRequest {
-            rr_version: version.into(),
-            plugins,
-            ..Default::default()
-        }
-    }
 
     #[test]
     fn behaviour_obeys_skip_and_times() {
@@ -105,46 +72,29 @@ mod tests {
             skip: 1,
             ..Behaviour::from(Answer::Busy).times(2)
         });
-        let now = Instant::now();
-        let chosen: Vec<bool> = (0..5)
-            .map(|_| rules.choose(&request("v1.1.1", &[]), now).is_some())
-            .collect();
+        let request = BuildRequest::default();
+        let chosen = [(); 5].map(|()| rules.choose(&request).is_some());
         assert_eq!(chosen, [false, true, true, false, false]);
     }
 
     #[test]
-    fn behaviour_expires_after_its_first_use() {
-        let mut rules = Rules::default();
-        rules.add(Behaviour::from(Answer::Busy).lasting(Duration::from_millis(100)));
-        let start = Instant::now() + Duration::from_secs(60);
-        let at = |ms| start + Duration::from_millis(ms);
-        let chosen: Vec<bool> = [0, 99, 100, 5000]
-            .map(|ms| rules.choose(&request("v1.1.1", &[]), at(ms)).is_some())
-            .to_vec();
-        assert_eq!(chosen, [true, true, false, false]);
-    }
-
-    #[test]
-    fn module_and_tag_must_match_the_same_plugin() {
-        let when = When {
-            module: Some("example.com/a*".into()),
-            tag: Some("v2".into()),
+    fn behaviour_applies_to_its_version_or_tag_only() {
+        let request = BuildRequest {
+            rr_version: "v1.1.1".into(),
+            plugins: vec![Plugin {
+                tag: "v2".into(),
+                ..Plugin::default()
+            }],
+            ..BuildRequest::default()
+        };
+        let when = |version: Option<&str>, tag: Option<&str>| When {
+            rr_version: version.map(str::to_owned),
+            tag: tag.map(str::to_owned),
             ..When::default()
         };
-        assert!(fits(
-            &when,
-            &request(
-                "v1.1.1",
-                &[("example.com/b", "v1"), ("example.com/abc", "v2")]
-            )
-        ));
-        assert!(!fits(
-            &when,
-            &request(
-                "v1.1.1",
-                &[("example.com/a", "v1"), ("example.com/b", "v2")]
-            )
-        ));
-        assert!(fits(&When::default(), &request("v1.1.1", &[])));
+        assert!(fits(&When::default(), &request));
+        assert!(fits(&when(Some("v1.*"), Some("v2")), &request));
+        assert!(!fits(&when(Some("v1.1"), None), &request));
+        assert!(!fits(&when(None, Some("v3")), &request));
     }
 }

@@ -73,7 +73,6 @@ async fn handle(
             connection.gone().await;
             return Sent::Ended;
         }
-        Begun::Work(work) if work.keeps_on() => work.run().await,
         Begun::Work(work) => tokio::select! {
             reply = work.run() => reply,
             // Dropping the work cancels the build, as in the real server.

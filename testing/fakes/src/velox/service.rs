@@ -7,12 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::answer::Answer;
 use super::behaviour::Behaviour;
-use super::connect::{self, Call};
-use super::message::Pair;
+use super::connect;
+use super::message::{BuildRequest, Platform, Plugin};
 use super::progress::{self, Track};
 use super::state::{Slot, State};
 use super::work::Work;
 use crate::http::{Delivery, Request, Response};
+
+/// A RoadRunner version that GitHub does not have.
+const UNKNOWN_VERSION: &str = "v2025.9.9";
+/// A tag that no plugin has.
+const UNKNOWN_TAG: &str = "v5.999.999";
 
 /// A response, and the action after it is sent.
 pub(super) struct Reply {
@@ -52,10 +57,7 @@ pub(super) fn begin(state: &Arc<State>, request: &Request, number: u64) -> Begun
     if request.path() != connect::BUILD && progress.is_none() {
         return super::not_found().into();
     }
-    let (token, spaces) = {
-        let inner = state.lock();
-        (inner.settings.auth_token.clone(), inner.settings.spaces)
-    };
+    let token = state.lock().settings.auth_token.clone();
     if !token.is_empty() && request.header("authorization") != Some(&format!("Bearer {token}")) {
         return connect::error(401, "unauthenticated", "missing or wrong bearer token")
             .with("WWW-Authenticate", "Bearer")
@@ -66,28 +68,23 @@ pub(super) fn begin(state: &Arc<State>, request: &Request, number: u64) -> Begun
         return progress::answer(state, id).map_or(Begun::Silence, Begun::from);
     }
     state.lock().counters.build_requests += 1;
-    match connect::accept(request, spaces) {
-        Ok(call) => begin_build(state, call, number),
+    match connect::accept(request) {
+        Ok(request) => begin_build(state, request, number),
         Err(refusal) => refusal.into(),
     }
 }
 
 /// In the order of the real server: the flight, the cache, the source, the build.
-fn begin_build(state: &Arc<State>, call: Call, number: u64) -> Begun {
-    let Call {
-        request,
-        timeout,
-        style,
-    } = call;
-    let platform = request.platform.clone().unwrap_or_else(host);
-    let hash = super::wire::hash(&request, &platform);
+fn begin_build(state: &Arc<State>, mut request: BuildRequest, number: u64) -> Begun {
+    let platform = request.target_platform.get_or_insert_with(host).clone();
+    let hash = request.hash();
     state.note(number, |seen| seen.hash = Some(hash.clone()));
     let mut inner = state.lock();
     if inner.in_flight.contains(&hash) {
         inner.counters.conflicts += 1;
         return busy(&hash).into();
     }
-    let told = inner.rules.choose(&request, Instant::now());
+    let told = inner.rules.choose(&request);
     let behaviour = told.unwrap_or_default();
     let cached = inner
         .cache
@@ -97,7 +94,6 @@ fn begin_build(state: &Arc<State>, call: Call, number: u64) -> Begun {
         let response = connect::answer(
             path,
             "cached output, logs are available only on the first build",
-            style,
         );
         inner.counters.cache_hits += 1;
         return Begun::Reply(Box::new(Reply {
@@ -112,14 +108,10 @@ fn begin_build(state: &Arc<State>, call: Call, number: u64) -> Begun {
         None => Duration::ZERO,
     };
     let failure = if behaviour.answer == Answer::default() {
-        let settings = &inner.settings;
-        unknown_version(&settings.unknown_versions, &request.rr_version)
-            .or_else(|| no_windows(settings.windows, &platform))
+        unknown_version(&request.rr_version)
+            .or_else(|| no_windows(inner.settings.windows, &platform))
             .map(|message| (message, Duration::ZERO))
-            .or_else(|| {
-                unknown_tag(&settings.unknown_tags, &request.plugins)
-                    .map(|message| (message, takes))
-            })
+            .or_else(|| unknown_tag(&request.plugins).map(|message| (message, takes)))
     } else {
         None
     };
@@ -157,8 +149,6 @@ fn begin_build(state: &Arc<State>, call: Call, number: u64) -> Begun {
         platform,
         behaviour,
         takes,
-        timeout,
-        style,
         size,
     };
     Begun::Work(Box::new(work))
@@ -173,30 +163,20 @@ pub(super) fn busy(hash: &str) -> Response {
     )
 }
 
-fn unknown_version(unknown: &[String], version: &str) -> Option<String> {
-    unknown.iter().any(|one| one == version).then(|| {
-        let reference = match version {
-            tag if tag.starts_with('v') => format!("refs/tags/{tag}"),
-            commit if commit.len() == 40 => commit.to_owned(),
-            branch => format!("refs/heads/{branch}"),
-        };
-        format!("downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/{reference}.zip, got 404")
-    })
+/// GitHub's answer, passed on.
+fn unknown_version(version: &str) -> Option<String> {
+    (version == UNKNOWN_VERSION).then(|| format!("downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/refs/tags/{version}.zip, got 404"))
 }
 
-fn no_windows(allowed: bool, platform: &Pair) -> Option<String> {
-    let windows = platform.first.eq_ignore_ascii_case("windows");
+fn no_windows(allowed: bool, platform: &Platform) -> Option<String> {
+    let windows = platform.os.eq_ignore_ascii_case("windows");
     (windows && !allowed)
         .then(|| "building plugins: velox v3 does not support Windows targets".to_owned())
 }
 
-fn unknown_tag(unknown: &[String], plugins: &[Pair]) -> Option<String> {
-    let is_unknown = |plugin: &&Pair| {
-        unknown.iter().any(|one| {
-            *one == plugin.second || *one == format!("{}@{}", plugin.first, plugin.second)
-        })
-    };
-    let module = &plugins.iter().find(is_unknown)?.first;
+fn unknown_tag(plugins: &[Plugin]) -> Option<String> {
+    let plugin = plugins.iter().find(|plugin| plugin.tag == UNKNOWN_TAG)?;
+    let module = &plugin.module_name;
     let stderr = format!("go: module {module}: not a known dependency\n");
     Some(format!(
         "building plugins: verifyResolvedVersions: go list -m {module}: go failed: exit status 1\n--- stderr (last {} bytes) ---\n{stderr}",
@@ -205,7 +185,7 @@ fn unknown_tag(unknown: &[String], plugins: &[Pair]) -> Option<String> {
 }
 
 /// This machine's platform in Go's terms.
-fn host() -> Pair {
+fn host() -> Platform {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
         other => other,
@@ -216,8 +196,8 @@ fn host() -> Pair {
         "x86" => "386",
         other => other,
     };
-    Pair {
-        first: os.to_owned(),
-        second: arch.to_owned(),
+    Platform {
+        os: os.to_owned(),
+        arch: arch.to_owned(),
     }
 }

@@ -12,9 +12,9 @@ use flate2::read::GzEncoder;
 use super::answer::{Answer, Gzip};
 use super::behaviour::Behaviour;
 use super::binary::{Binary, SMALLEST};
-use super::connect::{self, Style};
+use super::connect;
 use super::files::FileFault;
-use super::message::Pair;
+use super::message::Platform;
 use super::service::{Reply, busy};
 use super::state::{End, Slot, State};
 use crate::http::{Body, Response};
@@ -28,43 +28,19 @@ pub(super) struct Work {
     pub(super) count: u64,
     /// Absent if a proxy answers and nothing is built.
     pub(super) slot: Option<Slot>,
-    pub(super) platform: Pair,
+    pub(super) platform: Platform,
     pub(super) behaviour: Behaviour,
     pub(super) takes: Duration,
-    pub(super) timeout: Option<Duration>,
-    pub(super) style: Style,
     /// The server's size of a binary.
     pub(super) size: u64,
 }
 
 impl Work {
-    /// Whether it continues after the client has closed the connection.
-    pub(super) fn keeps_on(&self) -> bool {
-        self.behaviour.keep_building
-    }
-
     /// Runs the build. Cancel safe: a dropped call is a cancelled build.
     pub(super) async fn run(mut self) -> Reply {
         let slot = self.slot.take();
-        let in_time = match self.timeout {
-            Some(limit) => tokio::time::timeout(limit, self.wait()).await.is_ok(),
-            None => {
-                self.wait().await;
-                true
-            }
-        };
-        let (response, then_delete) = if in_time {
-            self.answer().await
-        } else {
-            (
-                connect::error(
-                    500,
-                    "internal",
-                    "building plugins: context deadline exceeded",
-                ),
-                None,
-            )
-        };
+        self.wait().await;
+        let (response, then_delete) = self.answer().await;
         if let Some(mut slot) = slot {
             slot.end = if response.status < 400 {
                 End::Finished
@@ -101,7 +77,7 @@ impl Work {
                     .build(*file, *size, logs.clone() + &made_up_logs(*logs_bytes))
                     .await;
             }
-            Answer::Path { path } => connect::answer(path, "", self.style),
+            Answer::Path { path } => connect::answer(path, ""),
             Answer::Bytes {
                 size,
                 gzip,
@@ -149,7 +125,7 @@ impl Work {
         size: Option<u64>,
         logs: String,
     ) -> (Response, Option<PathBuf>) {
-        let name = if self.platform.first.eq_ignore_ascii_case("windows") {
+        let name = if self.platform.os.eq_ignore_ascii_case("windows") {
             "rr.exe"
         } else {
             "rr"
@@ -178,7 +154,7 @@ impl Work {
             }
         };
         let text = path.to_string_lossy().into_owned();
-        let response = connect::answer(&text, &logs, self.style);
+        let response = connect::answer(&text, &logs);
         if matches!(file, FileFault::None | FileFault::Vanishes) {
             self.state.lock().cache.insert(self.hash.clone(), text);
         }
@@ -208,10 +184,7 @@ impl Work {
     }
 
     fn binary(&self, size: Option<u64>) -> Binary {
-        let (os, arch) = (
-            self.platform.first.to_ascii_lowercase(),
-            &self.platform.second,
-        );
+        let (os, arch) = (self.platform.os.to_ascii_lowercase(), &self.platform.arch);
         Binary::new(&self.hash, self.count, size.unwrap_or(self.size), &os, arch)
     }
 }

@@ -37,15 +37,6 @@ pub fn versioned(version: &str) -> Value {
     })
 }
 
-/// The request of `request()` with different values for some fields.
-pub fn request_with(fields: Value) -> Value {
-    let mut request = request();
-    for (name, value) in fields.as_object().unwrap() {
-        request[name] = value.clone();
-    }
-    request
-}
-
 /// A complete HTTP request; `headers` are lines that end in CR LF.
 pub fn http(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
@@ -172,10 +163,6 @@ pub fn call(server: &FakeVelox, method: &str, path: &str, headers: &str, body: &
 
 pub fn build(server: &FakeVelox, request: &Value) -> Answer {
     call(server, "POST", PATH, "", &request.to_string())
-}
-
-pub fn get(server: &FakeVelox, path: &str) -> Answer {
-    call(server, "GET", path, "", "")
 }
 
 /// Sends a build request and leaves the connection open.

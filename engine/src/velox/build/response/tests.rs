@@ -132,6 +132,31 @@ fn validation_errors_are_parsed_by_field() {
 }
 
 #[test]
+fn recorded_refusals_of_a_real_server_are_understood() {
+    for refusal in pillion_fakes::velox::refusals() {
+        let error = of(refusal.status, &refusal.body);
+        match (refusal.status, error) {
+            (400, AttemptError::Permanent(Error::InvalidRequest(all))) => {
+                let body: serde_json::Value = serde_json::from_str(&refusal.body).unwrap();
+                let message = body["message"].as_str().unwrap();
+                let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+                let expected = match message.strip_prefix("validation errors:\n - ") {
+                    Some(many) => many.split("\n - ").map(str::to_owned).collect(),
+                    None => match message.strip_prefix("validation error: ") {
+                        Some(one) => vec![one.to_owned()],
+                        None => vec![format!("request: {message}")],
+                    },
+                };
+                assert_eq!(texts, expected, "{}", refusal.name);
+            }
+            (501, AttemptError::Permanent(Error::Remote(_)))
+            | (504, AttemptError::Transient(RetryReason::Server, _)) => {}
+            (status, other) => panic!("{}: {status}: {other:?}", refusal.name),
+        }
+    }
+}
+
+#[test]
 fn compile_and_version_errors_are_build_failures() {
     let tag = "building plugins: verifyResolvedVersions: go list -m github.com/roadrunner-server/logger/v5: go failed: exit status 1\n--- stderr (last 74 bytes) ---\ngo: module github.com/roadrunner-server/logger/v5: not a known dependency\n";
     let version = "downloading template: expected 3xx redirect from https://github.com/roadrunner-server/roadrunner/archive/refs/tags/v2025.9.9.zip, got 404";
