@@ -34,8 +34,8 @@ impl DirFd {
         Ok(Self(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// Opens a subdirectory, or creates it with the mode of this one. A directory of this user that still has the mode of
-    /// its creation gets its final one too: its creator may be about to do that, or may have died before, and
+    /// Opens a subdirectory, or creates it with the mode of this one. A directory of this user that still has the mode
+    /// of its creation gets its final one too: its creator may be about to do that, or may have died before, and
     /// directories created in it would inherit the wrong mode for ever.
     #[allow(
         clippy::useless_conversion,

@@ -1,6 +1,11 @@
 //! File names in a directory `ab/cd`. Unknown names are left alone. Pure functions; any thread.
 
-use super::{Key, commit::temp_file, record::hex};
+use std::io;
+
+use super::{Key, key::hex};
+
+/// Suffix of a temporary file's name, after 32 random digits.
+const TEMP_SUFFIX: &str = ".tmp";
 
 /// The kinds of file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +25,7 @@ pub(super) enum FileName {
 impl FileName {
     /// Returns `None` for an unknown name.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        if temp_file::is_temp_name(name) {
+        if is_temp_name(name) {
             return Some(Self::Temp);
         }
         let (key, rest) = name.split_at_checked(16)?;
@@ -54,6 +59,20 @@ pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
     [&hex(&key.0.to_be_bytes()), ".", &hex(&[a, b, c, d]), ".bin"].concat()
 }
 
+/// Whether a name is one of a temporary file.
+pub(super) fn is_temp_name(name: &str) -> bool {
+    name.strip_suffix(TEMP_SUFFIX).is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
+/// A name of a temporary file, which can't be guessed.
+pub(super) fn random_name() -> io::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(hex(&random) + TEMP_SUFFIX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +89,7 @@ mod tests {
             FileName::parse(&binary_name(key, &[0xfe; 32])),
             Some(FileName::Binary(key))
         );
-        let temporary = temp_file::random_name().unwrap();
+        let temporary = random_name().unwrap();
         assert_eq!(FileName::parse(&temporary), Some(FileName::Temp));
         let old = FileName::parse("000000000000ab01.bin.tmp");
         assert_eq!(old, Some(FileName::PluginTemp));

@@ -8,10 +8,11 @@ use super::{
     file_names::FileName,
     index::{Index, Stored},
     journal,
+    key::hex,
     layout::{CacheDir, META_DIR},
     metadata,
     plugin_compat::import,
-    record::{hex, parse_sha256},
+    record::parse_sha256,
 };
 
 /// Records of a small index.

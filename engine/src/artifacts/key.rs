@@ -7,8 +7,6 @@ use std::{fmt, str::FromStr};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::record::hex;
-
 /// A cache key: written as exactly 16 lower-case hexadecimal digits.
 #[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd)]
 pub struct Key(pub u64);
@@ -105,6 +103,17 @@ impl fmt::Debug for ConfigDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ConfigDigest({self})")
     }
+}
+
+/// Formats lower-case hexadecimal digits. Without the formatting machinery, because PHP waits for it.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 const fn head(sha256: &[u8; 32]) -> u64 {

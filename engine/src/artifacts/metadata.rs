@@ -5,10 +5,7 @@
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::Value;
 
-use super::{
-    ConfigDigest, IndexRecord, Key,
-    record::{hex, parse_sha256},
-};
+use super::{ConfigDigest, IndexRecord, Key, key::hex, record::parse_sha256};
 
 /// The version of the format; a reader rejects any other.
 const VERSION: u32 = 1;

@@ -3,7 +3,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{ConfigDigest, Key, file_names::binary_name};
+use super::{ConfigDigest, Key, file_names::binary_name, key::hex};
 
 /// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -78,17 +78,6 @@ impl fmt::Debug for IndexRecord {
             .field("digest", &self.digest)
             .finish()
     }
-}
-
-/// Formats lower-case hexadecimal digits. Without the formatting machinery, because PHP waits for it.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
 }
 
 /// Parses 64 lower-case hexadecimal digits.

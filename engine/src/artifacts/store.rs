@@ -9,9 +9,8 @@ use std::{
 };
 
 use super::{
-    Clock, ConfigDigest, IndexRecord, Key, MetadataFile, Staging, StoreOptions,
-    cleanup::disk_space::RecentCommits, file_names, index::Index, journal::LastSeen,
-    layout::CacheDir,
+    Clock, ConfigDigest, IndexRecord, Key, MetadataFile, Staging, StoreOptions, file_names,
+    index::Index, journal::LastSeen, layout::CacheDir, recent_commits::RecentCommits,
 };
 use crate::{Error, Result, error::IoContext as _, metrics::velox as metrics};
 

@@ -19,7 +19,7 @@ use crossbeam_channel::{TrySendError, bounded};
 use log::{Level, Record};
 
 use super::{
-    Line, line,
+    line,
     line::Header,
     output::{self, Output},
     queue::{MAX_LINES, Message, Queue},
@@ -31,6 +31,15 @@ use crate::config::{LogSettings, LogTarget};
 static CURRENT: AtomicPtr<Logger> = AtomicPtr::new(ptr::null_mut());
 /// The number of forks between the first process and this one.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
+
+/// A line for PHP's own error log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The level.
+    pub level: Level,
+    /// The line, without the newline at its end.
+    pub text: String,
+}
 
 /// Settings, queue and writer of one process.
 pub(super) struct Logger {

@@ -32,18 +32,11 @@ mod writer;
 
 use std::time::Duration;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::config::LogSettings;
 
-/// A line for PHP's own error log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The level.
-    pub level: Level,
-    /// The line, without the newline at its end.
-    pub text: String,
-}
+pub use logger::Line;
 
 /// Applies the settings; the first call installs the `log` facade of this library. Further calls with the same settings
 /// change nothing; other settings replace them, and queued lines are written.
@@ -103,7 +96,7 @@ impl Log for Facade {
     /// Other crates may log warnings and errors only: their finer lines may contain headers with tokens.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
-            && (is_ours(metadata) || metadata.level() <= LevelFilter::Warn)
+            && (line::is_ours(metadata) || metadata.level() <= LevelFilter::Warn)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -116,8 +109,4 @@ impl Log for Facade {
     }
 
     fn flush(&self) {}
-}
-
-fn is_ours(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("pillion")
 }

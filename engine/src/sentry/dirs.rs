@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{dead_letters::replay::ReplayState, outbox::AdoptBackoff};
+use super::{dead_letters::replay_state::ReplayState, outbox::AdoptBackoff};
 
 /// The directories that a [`Sentry`](super::Sentry) uses. Without them everything is kept in the memory of the process.
 #[derive(Debug, Clone, Default)]

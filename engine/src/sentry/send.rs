@@ -1,11 +1,6 @@
 //! The front of the transport: validates an envelope and its DSN and appends it to the outbox. On PHP's thread: no
 //! lock and no system call on the usual path, because a request must not wait for Sentry.
 
-use std::{
-    array,
-    sync::atomic::{AtomicU64, Ordering},
-};
-
 use super::{
     Sentry,
     outbox::{self, Outbox, Pushed, RecordInfo},
@@ -18,33 +13,6 @@ use super::{
     shared_state::{Count, SharedState},
 };
 use crate::{Error, Result, config::Dsn, error::Violation, host::clock};
-
-/// Slots of [`ValidDsns`].
-const MAX_VALID_DSNS: usize = 16;
-
-/// Hashes of DSNs that were found valid, so that a text is usually parsed once.
-#[derive(Debug)]
-pub(super) struct ValidDsns([AtomicU64; MAX_VALID_DSNS]);
-
-impl Default for ValidDsns {
-    fn default() -> Self {
-        Self(array::from_fn(|_| AtomicU64::new(0)))
-    }
-}
-
-impl ValidDsns {
-    #[inline]
-    fn contains(&self, hash: u64) -> bool {
-        let mut hashes = self.0.iter();
-        hashes.any(|slot| slot.load(Ordering::Relaxed) == hash)
-    }
-
-    fn insert(&self, hash: u64) {
-        if let Some(slot) = self.0.get((hash >> 8) as usize % MAX_VALID_DSNS) {
-            slot.store(hash, Ordering::Relaxed);
-        }
-    }
-}
 
 impl Sentry {
     /// Queues an envelope. Returns `false` if it has no items, if there is no project to send it to, if it is too

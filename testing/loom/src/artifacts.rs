@@ -23,7 +23,7 @@ pub(crate) mod journal {
 
 mod file_names {
     //! Names of files are not part of any scene.
-    use super::{Key, record::hex};
+    use super::{Key, key::hex};
 
     pub(super) fn binary_name(key: Key, sha256: &[u8; 32]) -> String {
         format!("{key}.{}.bin", hex(sha256))

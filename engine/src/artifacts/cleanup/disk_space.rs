@@ -1,18 +1,16 @@
 //! Eviction on a full disk: a cache may be on a disk that is smaller than its own limit, or that other programs fill.
 //! Evicts the least recently used artifacts until the new one fits and a margin is free. Threads that may wait.
 
-use std::{collections::VecDeque, io, sync::PoisonError, time::Duration};
+use std::{io, time::Duration};
 
 use super::evict::smallest;
 use crate::Error;
-use crate::artifacts::{CleanReport, IndexRecord, Key, Store};
+use crate::artifacts::{CleanReport, IndexRecord, Store};
 
 /// Bytes to keep free beyond the request: for metadata files, directories, and other programs.
 const MARGIN: u64 = 1 << 20;
 /// Records chosen at once.
 const MAX_CHOSEN: usize = 256;
-/// Maximum artifacts of this process that are remembered.
-const MAX_RECENT: usize = 64;
 
 /// Which artifacts may be evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +58,7 @@ impl Store {
         let now_ms = self.clock.now_ms();
         let mut freed = 0;
         loop {
-            let fresh = self.recent_keys(now_ms);
+            let fresh = self.recent_commits.keys(now_ms, self.options.grace);
             let candidates = self
                 .index
                 .records()
@@ -99,29 +97,4 @@ impl Store {
         let disk = rustix::fs::statvfs(self.dir()).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
-
-    /// Remembers a commit of this process.
-    pub(in crate::artifacts) fn remember_commit(&self, record: &IndexRecord) {
-        let mut fresh = self
-            .recent_commits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if fresh.len() >= MAX_RECENT {
-            fresh.pop_front();
-        }
-        fresh.push_back((record.key, record.created_ms));
-    }
-
-    fn recent_keys(&self, now_ms: u64) -> Vec<Key> {
-        let grace = u64::try_from(self.options.grace.as_millis()).unwrap_or(u64::MAX);
-        let mut fresh = self
-            .recent_commits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        fresh.retain(|(_, made_ms)| made_ms.abs_diff(now_ms) < grace);
-        fresh.iter().map(|(key, _)| *key).collect()
-    }
 }
-
-/// Keys with their commit times.
-pub(in crate::artifacts) type RecentCommits = std::sync::Mutex<VecDeque<(Key, u64)>>;

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{IndexRecord, Store, commit::temp_file, journal};
+use super::{IndexRecord, Store, file_names, journal};
 use crate::{
     Result,
     config::duration,
@@ -166,7 +166,7 @@ impl Store {
         let path = self.cache_dir.temp_path();
         let ours = folder.names()?.filter(|name| {
             name.as_ref()
-                .map_or(true, |name| temp_file::is_temp_name(name))
+                .map_or(true, |name| file_names::is_temp_name(name))
         });
         for (at, name) in ours.enumerate() {
             if at == MAX_REMOVALS {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     ConfigDigest, IndexRecord, Key, Staging, Store,
     dir_fd::DirFd,
-    file_names::{link_name, metadata_name},
+    file_names::{link_name, metadata_name, random_name},
     index::Pending,
     metadata,
 };
@@ -27,7 +27,6 @@ use crate::{
     metrics::velox as metrics,
 };
 use staging::Staged;
-use temp_file::random_name;
 
 /// An artifact to commit, its bytes apart.
 #[derive(Debug, Clone)]
@@ -80,7 +79,7 @@ impl Store {
         match self.publish(staged, &record, &meta).context(doing)? {
             None => {
                 metrics::CACHE_WRITE.observe(&[], since.elapsed().as_secs_f64());
-                self.remember_commit(&record);
+                self.recent_commits.remember(&record);
                 Ok(record)
             }
             Some(first) => self.use_existing(first, &meta),

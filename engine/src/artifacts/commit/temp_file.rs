@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 
 use rustix::fs::{Mode, fchmod};
 
-use crate::artifacts::dir_fd::DirFd;
+use crate::artifacts::{dir_fd::DirFd, file_names::random_name};
 use crate::{
     failpoint::{FailPoint, reach},
     host::{
@@ -14,8 +14,6 @@ use crate::{
     },
 };
 
-/// Suffix of a temporary file's name, after 32 random digits.
-pub(in crate::artifacts) const SUFFIX: &str = ".tmp";
 /// Attempts to create a file; another process interferes by chance only, and for a moment.
 const MAX_ATTEMPTS: usize = 8;
 
@@ -84,20 +82,6 @@ impl Drop for TempFile {
             let _ = self.folder.remove(&self.name);
         }
     }
-}
-
-/// Whether a name is one of a temporary file.
-pub(in crate::artifacts) fn is_temp_name(name: &str) -> bool {
-    name.strip_suffix(SUFFIX).is_some_and(|digits| {
-        digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-    })
-}
-
-/// A name that can't be guessed.
-pub(in crate::artifacts) fn random_name() -> io::Result<String> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(crate::artifacts::record::hex(&random) + SUFFIX)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use std::{
 
 use crate::host::lock::{Lock, LockMode};
 
+/// How long a change waits for the writers before it.
+pub(in crate::artifacts) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Excludes other writers.
 #[derive(Debug)]
 pub(super) enum WriterLock {

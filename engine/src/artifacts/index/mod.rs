@@ -24,10 +24,9 @@ use std::{
 use crate::shm::{Segment, segment};
 use layout::{Geometry, SCHEMA};
 use lock::WriterLock;
-pub(super) use writer::{Pending, Stored, Writer};
 
-/// How long a change waits for the writers before it.
-pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) use lock::LOCK_TIMEOUT;
+pub(super) use writer::{Pending, Stored, Writer};
 
 /// An open index.
 #[derive(Debug)]

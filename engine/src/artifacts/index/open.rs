@@ -4,9 +4,8 @@
 use std::{fs, io, path::Path, sync::atomic::Ordering};
 
 use super::{
-    LOCK_TIMEOUT,
     layout::{Geometry, MAGIC, SCHEMA, word},
-    lock::WriterLock,
+    lock::{LOCK_TIMEOUT, WriterLock},
 };
 use crate::{
     artifacts::ConfigDigest,

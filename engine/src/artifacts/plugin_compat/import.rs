@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use super::export::{MAX_BYTES, NAME};
 use crate::artifacts::{
     ConfigDigest, IndexRecord, Key, Store,
-    commit::{copy, temp_file::random_name},
-    file_names::{link_name, metadata_name},
+    commit::copy,
+    file_names::{link_name, metadata_name, random_name},
     index::Pending,
     layout::META_DIR,
     metadata,

@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::{Error, artifacts::record::hex, failpoint};
+use crate::{Error, artifacts::key::hex, failpoint};
 
 #[test]
 fn committed_artifact_is_found_at_its_path() {

@@ -1,79 +1,37 @@
-//! Undeliverable envelopes, one file each: a line of JSON with the metadata, then the envelope. A file is named by time
+//! Undeliverable envelopes, one file each, a [`letter`]. A file is named by time
 //! and a random id, so that names sort by age and contain no secret; the directory is private to the user because the
 //! metadata contains the DSN. Bounded by count and bytes. On threads that may block.
 
 mod cached_count;
-pub(super) mod replay;
+mod letter;
+mod replay;
+pub(super) mod replay_state;
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, BufRead as _, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
-use serde::{Deserialize, Serialize};
-
 pub(super) use cached_count::CachedFileCount;
+pub use letter::{Cause, DeadLetter, Metadata};
 
 use super::outbox::Record;
 use crate::{
-    descriptors,
     failpoint::{FailPoint, reach},
     shm::publish,
 };
 
 const SUFFIX: &str = ".letter";
 const TEMP_SUFFIX: &str = ".tmp";
-/// Limit on the line of metadata; a DSN and a reason fit.
-const MAX_METADATA_LEN: u64 = 256 << 10;
 /// Temporary files older than this were left by a process that crashed while writing one.
 const STALE_TEMP_AGE: Duration = Duration::from_secs(600);
 
 /// Removes temporary files of processes that died while they wrote a dead letter; its record is still in an outbox.
 pub(super) fn sweep(dir: &Path, now: SystemTime) {
     publish::remove_stale(dir, now, STALE_TEMP_AGE, |name| name.ends_with(TEMP_SUFFIX));
-}
-
-/// The metadata of a dead letter, as stored in its file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metadata {
-    /// The last error.
-    pub reason: String,
-    /// When it was given up, in milliseconds since 1970.
-    pub given_up_ms: u64,
-    /// When it was accepted, in milliseconds since 1970.
-    pub accepted_ms: u64,
-    /// Failed attempts.
-    pub attempts: u32,
-    /// The DSN it was queued with. Empty: the DSN is in the envelope's header.
-    pub dsn: String,
-    /// Whether only the connection to Sentry was at fault: then it is replayed automatically.
-    #[serde(default)]
-    pub connection: bool,
-}
-
-/// Metadata a record is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cause<'a> {
-    /// The message for people.
-    pub reason: &'a str,
-    /// See [`Metadata::connection`].
-    pub connection: bool,
-}
-
-/// A dead letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Its file name without the suffix.
-    pub id: String,
-    /// The size of the envelope.
-    pub bytes: u64,
-    /// Its metadata.
-    pub metadata: Metadata,
-    /// The envelope itself.
-    pub envelope: Vec<u8>,
 }
 
 /// The dead-letter directory of a host.
@@ -120,7 +78,7 @@ impl DeadLetters {
             dsn: String::from_utf8_lossy(&record.dsn).into_owned(),
         };
         let temporary = self.dir.join(format!("{id}{TEMP_SUFFIX}"));
-        let written = write(&temporary, &metadata, &record.envelope).and_then(|()| {
+        let written = letter::write(&temporary, &metadata, &record.envelope).and_then(|()| {
             reach(FailPoint::DeadLetterWritten);
             fs::rename(&temporary, self.path(&id))
         });
@@ -171,12 +129,7 @@ impl DeadLetters {
 
     /// Reads the metadata of a dead letter, and not its envelope.
     pub(super) fn metadata(&self, id: &str) -> Option<Metadata> {
-        let mut line = Vec::new();
-        let file = fs::File::open(self.path(id)).ok()?;
-        io::BufReader::new(file.take(MAX_METADATA_LEN))
-            .read_until(b'\n', &mut line)
-            .ok()?;
-        serde_json::from_slice(&line).ok()
+        Metadata::read(&self.path(id))
     }
 
     /// Reads a dead letter. Returns `None` if it does not exist or is invalid.
@@ -185,15 +138,7 @@ impl DeadLetters {
         if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return None;
         }
-        let mut bytes = fs::read(self.path(id)).ok()?;
-        let end = memchr::memchr(b'\n', &bytes)?;
-        let envelope = bytes.split_off(end + 1);
-        Some(DeadLetter {
-            id: id.to_owned(),
-            bytes: envelope.len() as u64,
-            metadata: serde_json::from_slice(&bytes).ok()?,
-            envelope,
-        })
+        DeadLetter::read(&self.path(id), id)
     }
 
     /// Removes a dead letter. Returns `false` if it did not exist.
@@ -219,20 +164,6 @@ impl DeadLetters {
         files.sort_unstable();
         files
     }
-}
-
-fn write(path: &Path, metadata: &Metadata, envelope: &[u8]) -> io::Result<()> {
-    descriptors::reserve_stdio();
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-        .open(path)?;
-    file.write_all(&serde_json::to_vec(metadata)?)?;
-    file.write_all(b"\n")?;
-    file.write_all(envelope)?;
-    file.sync_data()
 }
 
 #[cfg(test)]

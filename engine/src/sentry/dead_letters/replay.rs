@@ -2,13 +2,12 @@
 //! Sentry has answered since. Each replay is one attempt, and the delay grows with each; dead letters older than
 //! `sentry.retry.max_age` stay for a manual replay. A periodic task of the leader, on a thread that may block.
 
-use std::{
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
-use super::{DeadLetter, DeadLetters, Metadata};
+use super::{
+    DeadLetter, DeadLetters, Metadata,
+    replay_state::{LastScan, SCAN_INTERVAL_MS},
+};
 use crate::sentry::{
     Sentry,
     outbox::{self, Pushed, RecordInfo},
@@ -25,43 +24,10 @@ use crate::{
 /// The delay before the first replay of a dead letter, which doubles with each.
 const MIN_DELAY_MS: u64 = 15_000;
 const MAX_DELAY_MS: u64 = 300_000;
-/// Interval between two scans of the directory, and the number of replays of one scan.
-const SCAN_INTERVAL_MS: u64 = 1000;
+/// The number of replays of one scan.
 const MAX_REPLAYS_AT_ONCE: u64 = 10;
 /// Interval at which one dead letter probes a Sentry that has not answered since.
 const PROBE_INTERVAL_MS: u64 = 60_000;
-
-/// The result of the last scan, so that the directory is read only if a dead letter may be due.
-#[derive(Debug, Default)]
-pub struct ReplayState(Mutex<LastScan>);
-
-#[derive(Debug, Default, Clone, Copy)]
-struct LastScan {
-    /// The modification time of the directory.
-    changed: Option<SystemTime>,
-    /// When the next dead letter is due, in milliseconds since 1970, as the following.
-    due: u64,
-    /// When the directory was scanned.
-    scanned: u64,
-    /// When a dead letter probed Sentry last.
-    probed: u64,
-}
-
-impl ReplayState {
-    /// Whether a dead letter in `dir` may be due. One system call.
-    pub(in crate::sentry) fn may_have_due(&self, dir: &Path) -> bool {
-        let changed = dir.metadata().and_then(|found| found.modified());
-        let (Ok(changed), last_scan, now) = (changed, *self.last_scan(), clock::unix_ms()) else {
-            return false;
-        };
-        let is_new_scan_due = now.abs_diff(last_scan.scanned) >= SCAN_INTERVAL_MS;
-        is_new_scan_due && (last_scan.changed != Some(changed) || now >= last_scan.due)
-    }
-
-    fn last_scan(&self) -> MutexGuard<'_, LastScan> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Sentry {
     /// Replays dead letters that are due.

@@ -1,5 +1,4 @@
-//! Adoption of outboxes of dead processes, and the backlog of all outboxes of a directory. On a thread that may block.
-//! Idempotent.
+//! Adoption of outboxes of dead processes. On a thread that may block. Idempotent.
 
 use std::{
     path::Path,
@@ -18,26 +17,6 @@ pub struct Adopted {
     pub records: usize,
     /// Records left incomplete by the death of their writer, which are never sent.
     pub torn: usize,
-}
-
-/// Records and bytes of one or more outboxes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// Records that are neither settled nor evicted.
-    pub records: usize,
-    /// Bytes of all files.
-    pub bytes: u64,
-}
-
-impl Backlog {
-    /// The sum of two backlogs.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self {
-            records: self.records + other.records,
-            bytes: self.bytes + other.bytes,
-        }
-    }
 }
 
 impl Outbox {
@@ -123,36 +102,4 @@ impl Outbox {
 #[must_use]
 pub fn is_held(dir: &Path, name: &str) -> bool {
     OutboxLock::is_held(dir, name)
-}
-
-/// The backlog of the outboxes of dead processes in `dir`.
-#[must_use]
-pub fn orphaned_backlog_in(dir: &Path) -> Backlog {
-    let mut names = OutboxLock::list_names(dir);
-    names.retain(|name| OutboxLock::is_orphan(dir, name));
-    if names.is_empty() {
-        return Backlog::default();
-    }
-    backlog_where(dir, |owner| names.iter().any(|name| name == owner))
-}
-
-/// The backlog of all outboxes in `dir`.
-#[must_use]
-pub fn backlog_in(dir: &Path) -> Backlog {
-    backlog_where(dir, |_| true)
-}
-
-/// The backlog of the outboxes in `dir` with a name that `is_wanted`.
-fn backlog_where(dir: &Path, is_wanted: impl Fn(&str) -> bool) -> Backlog {
-    let mut sum = Backlog::default();
-    for (owner, entry) in OutboxLock::queue_files(dir) {
-        if !is_wanted(&owner) {
-            continue;
-        }
-        if let Ok(Some(file)) = QueueFile::adopt(&entry.path(), Arc::new(OutboxLock::unowned())) {
-            sum.bytes += file.bytes() as u64;
-            sum.records += file.waiting();
-        }
-    }
-    sum
 }

@@ -6,35 +6,17 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{NewRecord, Outbox, Pushed, QueueFile, RecordInfo};
+use super::{
+    NewRecord, Outbox, Pushed, QueueFile, RecordInfo,
+    sizes::{MIN_FILE_BYTES, PAGE},
+};
 use crate::{
     failpoint::{FailPoint, reach},
     host::clock,
     sentry::protocol::category::Priority,
 };
 
-/// The size of the first file of a chain, and all that an idle chain keeps.
-pub(super) const MIN_FILE_BYTES: usize = 32 << 10;
-/// The size that files of a busy chain grow to; less if the capacity is small.
-const MAX_FILE_BYTES: usize = 2 << 20;
-/// Space is freed by files, so a file is at most this fraction of the capacity.
-const FILES_PER_CAPACITY: u64 = 32;
-/// The ratio of the sizes of two consecutive files.
-pub(super) const GROWTH_FACTOR: usize = 4;
-/// A record that needs more bytes gets a file of its own.
-pub(super) const OVERSIZE_THRESHOLD: usize = MAX_FILE_BYTES / 2;
-/// Files are whole pages.
-pub(super) const PAGE: usize = 4096;
-
 impl Outbox {
-    /// The size of the file after one of `bytes`.
-    pub(super) fn next_file_bytes(&self, bytes: usize) -> usize {
-        let share = usize::try_from(self.capacity.bytes / FILES_PER_CAPACITY);
-        let share = share.unwrap_or(MAX_FILE_BYTES) / PAGE * PAGE;
-        let max = share.clamp(MIN_FILE_BYTES, MAX_FILE_BYTES);
-        (bytes * GROWTH_FACTOR).clamp(MIN_FILE_BYTES, max)
-    }
-
     /// Adds a file to the chain, unless another thread has replaced `seen` already. Returns whether the chain has a new
     /// file, and the number of evicted records.
     #[cold]
@@ -51,7 +33,9 @@ impl Outbox {
             return Ok((true, 0));
         }
         let last = chains.of(priority).back().filter(|_| !seen.is_null());
-        let wanted = last.map_or(MIN_FILE_BYTES, |file| self.next_file_bytes(file.bytes()));
+        let wanted = last.map_or(MIN_FILE_BYTES, |file| {
+            self.capacity.next_file_bytes(file.bytes())
+        });
         let wanted = wanted.max(need.next_multiple_of(PAGE));
         let spare = chains
             .spare

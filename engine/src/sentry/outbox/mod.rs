@@ -2,20 +2,22 @@
 //! and without a system call; a mutex is held for growth, eviction and maintenance only, and never across a copy.
 //! Accepted records survive the death of the process at any instant: another one adopts its files and sends them.
 //!
-//! * [`push`]: appending a record; [`growth`]: new files; [`mod@file`]: one queue file; [`chains`]: all of them, and
-//!   their maintenance.
-//! * [`claim`]: a record that is being sent; [`evict`]: making space; [`ownership`]: the lock of an outbox.
-//! * [`adopt`]: outboxes of dead processes; [`adopt_backoff`]: failed adoptions.
+//! * [`push`]: appending a record; [`growth`]: new files; [`mod@file`]: one queue file; [`chains`]: all of them; [`sizes`].
+//! * [`claim`]: a record that is being sent; [`evict`]: making space; [`maintenance`]; [`ownership`]: the lock.
+//! * [`adopt`]: outboxes of dead processes; [`adopt_backoff`]: failed adoptions; [`backlog`]: of a directory.
 
 mod adopt;
 mod adopt_backoff;
+mod backlog;
 mod chains;
 mod claim;
 mod evict;
 mod file;
 mod growth;
+mod maintenance;
 mod ownership;
 mod push;
+mod sizes;
 #[cfg(test)]
 mod tests;
 
@@ -34,25 +36,18 @@ pub(super) use evict::NewRecord;
 use file::{QueueFile, RecordState};
 use ownership::OutboxLock;
 
-pub use adopt::{Adopted, Backlog, backlog_in, is_held, orphaned_backlog_in};
+pub use adopt::{Adopted, is_held};
 pub use adopt_backoff::AdoptBackoff;
+pub use backlog::{Backlog, backlog_in, orphaned_backlog_in};
 pub use claim::Claim;
 #[cfg(feature = "fuzzing")]
 pub(super) use file::MAGIC;
 pub use file::{Record, RecordInfo};
 pub use push::Pushed;
+pub use sizes::Capacity;
 
 use super::protocol::category::Priority;
 use crate::shm::{checksum, epoch::Epoch};
-
-/// The limits of an outbox.
-#[derive(Debug, Clone, Copy)]
-pub struct Capacity {
-    /// Bytes of all queue files of the host.
-    pub bytes: u64,
-    /// Records of this process.
-    pub records: usize,
-}
 
 /// The file of a chain to which writers append, on a cache line of its own.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use std::{io, sync::atomic::Ordering};
 
 use super::{
-    NewRecord, Outbox, QueueFile, RecordInfo, file::MAX_DSN_LEN, growth::OVERSIZE_THRESHOLD,
+    NewRecord, Outbox, QueueFile, RecordInfo, file::MAX_DSN_LEN, sizes::OVERSIZE_THRESHOLD,
 };
 use crate::sentry::protocol::category::Priority;
 

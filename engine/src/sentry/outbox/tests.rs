@@ -1,7 +1,7 @@
 //! The outbox: growth, capacity, concurrent writers, freed memory.
 
 use super::{
-    growth::{GROWTH_FACTOR, MIN_FILE_BYTES},
+    sizes::{GROWTH_FACTOR, MIN_FILE_BYTES},
     *,
 };
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{Outbox, chains::Chains, growth::MIN_FILE_BYTES},
+    super::{Outbox, chains::Chains, sizes::MIN_FILE_BYTES},
     plan::plan,
 };
 

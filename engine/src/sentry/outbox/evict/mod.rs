@@ -5,9 +5,10 @@
 //! outbox is full, on the runtime if other processes need their share.
 
 mod host_usage;
-pub(super) mod plan;
+mod plan;
 #[cfg(test)]
 mod tests;
+pub(super) mod usage;
 
 use std::{
     ptr,
@@ -17,22 +18,16 @@ use std::{
 use super::{
     Outbox, QueueFile, RecordInfo, RecordState,
     chains::Chains,
-    growth::{MIN_FILE_BYTES, PAGE},
+    sizes::{MIN_FILE_BYTES, PAGE},
 };
-use crate::sentry::protocol::category::Priority;
 use plan::{count_usage, evict_oldest, plan};
+
+pub(in crate::sentry) use plan::NewRecord;
 
 /// Records that are evicted but not reported occupy at most this fraction of the capacity.
 const UNREPORTED_SHARE: u64 = 8;
 /// Rounds of eviction for one new file.
 const MAX_EVICTION_ROUNDS: usize = 4;
-
-/// A record that needs space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sentry) struct NewRecord {
-    pub(in crate::sentry) priority: Priority,
-    pub(in crate::sentry) project: u32,
-}
 
 impl Outbox {
     /// Evicts one record for a new one. Returns `false` if all evictable ones have a higher priority.

@@ -3,36 +3,20 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::NewRecord;
+use super::usage::ProjectUsage;
 use crate::sentry::{
-    outbox::{QueueFile, RecordState, chains::Chains, growth::PAGE},
+    outbox::{QueueFile, RecordState, chains::Chains, sizes::PAGE},
     protocol::category::Priority,
 };
-
-/// Records or bytes of each project.
-#[derive(Debug)]
-pub(in crate::sentry::outbox) struct ProjectUsage {
-    pub(super) by_project: HashMap<u32, usize>,
-    /// Evictions until it is counted again.
-    pub(super) uses_left: usize,
-}
 
 /// Files, and the projects to evict from each.
 pub(super) type Plan = Vec<(Arc<QueueFile>, Vec<u32>)>;
 
-impl ProjectUsage {
-    /// The project with the highest usage; of several, `own`.
-    pub(super) fn largest(&self, own: Option<u32>) -> Option<u32> {
-        let used = self.by_project.iter().filter(|(_, usage)| **usage > 0);
-        let rank = |(project, usage): &(&u32, &usize)| (**usage, Some(**project) == own, **project);
-        used.max_by_key(rank).map(|(project, _)| *project)
-    }
-
-    pub(super) fn subtract(&mut self, project: u32, quantity: usize) {
-        if let Some(usage) = self.by_project.get_mut(&project) {
-            *usage = usage.saturating_sub(quantity);
-        }
-    }
+/// A record that needs space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sentry) struct NewRecord {
+    pub(in crate::sentry) priority: Priority,
+    pub(in crate::sentry) project: u32,
 }
 
 /// Counts evictable records by project; `size` is the quantity for each.
