@@ -3,7 +3,8 @@
 //!
 //! # Layout
 //!
-//! * [`transport`]: the parts of one process. [`protocol`]: envelopes, categories, rate limits, client reports, containers.
+//! * [`transport`]: the parts of one process.
+//! * [`protocol`]: envelopes, categories, rate limits, client reports, containers.
 //! * [`send`] appends to [`outbox`], the crash-safe queue; [`sender`] is the task that sends from it.
 //! * [`flush`] waits for an empty outbox; [`maintenance`] adopts outboxes of dead processes and replays dead letters.
 //! * [`shared_state`], [`reachability`], [`waiting_counts`]: state that all processes of the host share.

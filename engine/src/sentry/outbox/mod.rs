@@ -2,7 +2,7 @@
 //! and without a system call; a mutex is held for growth, eviction and maintenance only, and never across a copy.
 //! Accepted records survive the death of the process at any instant: another one adopts its files and sends them.
 //!
-//! * [`push`]: appending a record; [`growth`]: new files; [`mod@file`]: one queue file; [`chains`]: all of them; [`sizes`].
+//! * [`push`]: appending a record; [`growth`]: new files; [`mod@file`]: one queue file; [`chains`]: all; [`sizes`].
 //! * [`claim`]: a record that is being sent; [`evict`]: making space; [`maintenance`]; [`ownership`]: the lock.
 //! * [`adopt`]: outboxes of dead processes; [`adopt_backoff`]: failed adoptions; [`backlog`]: of a directory.
 
