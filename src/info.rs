@@ -74,9 +74,7 @@ fn state(engine: &Engine) -> Vec<[String; 3]> {
     #[cfg(feature = "failpoints")]
     rows.push(row(
         "Failpoints",
-        pillion_engine::failpoint::names()
-            .collect::<Vec<_>>()
-            .join(" "),
+        pillion_engine::failpoint::names().join(" "),
     ));
     rows
 }

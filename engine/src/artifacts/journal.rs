@@ -21,10 +21,7 @@ use super::{
     dir_fd::DirFd,
     layout::{CacheDir, META_DIR, none_if_absent},
 };
-use crate::{
-    failpoint::{FailPoint, reach},
-    file_size::without_sigxfsz,
-};
+use crate::{failpoint::failpoint, file_size::without_sigxfsz};
 
 const NAME: &str = "changes";
 const MAGIC: [u8; 8] = *b"PILLCHG1";
@@ -69,7 +66,7 @@ pub(super) fn append(cache_dir: &CacheDir, key: Key) -> io::Result<Position> {
         if without_sigxfsz(|| log.write(&record))? < record.len() {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        reach(FailPoint::ChangesNoted);
+        failpoint!("changes.noted");
         // Replaced between opening and writing: no reader would find it there.
         if log.metadata()?.nlink() > 0 {
             let offset = io::Seek::stream_position(&mut log)?;
@@ -185,7 +182,7 @@ fn create(cache_dir: &CacheDir, control: &DirFd) -> io::Result<()> {
     right.copy_from_slice(&random.max(1).to_le_bytes());
     without_sigxfsz(|| temp.file().write_all(&head))?;
     temp.share()?;
-    reach(FailPoint::ChangesBegun);
+    failpoint!("changes.begun");
     temp.publish(control, NAME)
 }
 

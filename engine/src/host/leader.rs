@@ -12,11 +12,7 @@ use std::{
 };
 
 use super::lock::{Lock, LockMode};
-use crate::{
-    Error,
-    failpoint::{FailPoint, reach},
-    threads::blocking,
-};
+use crate::{Error, failpoint::failpoint, threads::blocking};
 
 /// How often a process that is not the leader tries for the lock.
 const ELECTION_INTERVAL: Duration = Duration::from_millis(700);
@@ -56,7 +52,7 @@ pub async fn run(lock_path: PathBuf, tasks: Vec<PeriodicTask>, leadership: Leade
         let attempted = Lock::attempt(&lock_path, LockMode::Exclusive);
         if let Ok(Some(lock)) = attempted {
             let _guard = LeaderGuard::new(&leadership);
-            reach(FailPoint::LeaderElected);
+            failpoint!("leader.elected");
             lead(&lock, &tasks).await;
         }
         tokio::time::sleep(ELECTION_INTERVAL + jitter()).await;
@@ -79,7 +75,7 @@ async fn lead(lock: &Lock, tasks: &[PeriodicTask]) {
                 {
                     log::error!(task = task.name, error:%; "periodic task failed");
                 }
-                reach(FailPoint::LeaderTask);
+                failpoint!("leader.task");
             }
             *due = Instant::now() + task.interval;
         }

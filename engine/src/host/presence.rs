@@ -15,12 +15,7 @@ use super::{
     clock, files,
     lock::{Lock, LockMode},
 };
-use crate::{
-    Error, Result,
-    error::IoContext,
-    failpoint::{FailPoint, reach},
-    file_size::without_sigxfsz,
-};
+use crate::{Error, Result, error::IoContext, failpoint::failpoint, file_size::without_sigxfsz};
 
 /// The published description of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,14 +113,14 @@ impl Drop for Presence {
 fn publish(dir: &Path, info: &PresenceInfo) -> Result<Lock> {
     files::create_dir(dir).context(|| format!("creating {}", dir.display()))?;
     let lock = lock_new_file(dir, info.pid)?;
-    reach(FailPoint::PresenceLocked);
+    failpoint!("presence.locked");
     let text = serde_json::to_vec(info).map_err(|error| Error::Internal(error.to_string()))?;
     let written = without_sigxfsz(|| lock.file().write_all(&text));
     if written.is_err() {
         let _ = fs::remove_file(lock.path());
     }
     written.context(|| format!("writing {}", lock.path().display()))?;
-    reach(FailPoint::PresenceJoined);
+    failpoint!("presence.joined");
     Ok(lock)
 }
 
@@ -174,7 +169,7 @@ fn read_if_alive(path: &Path) -> Option<PresenceInfo> {
         // Not locked: the owner is dead, or between creating the file and locking it, which `join` survives because
         // `Lock` checks that its file is still the named one.
         Ok(Some(lock)) => {
-            reach(FailPoint::PresenceDead);
+            failpoint!("presence.dead");
             let _ = fs::remove_file(lock.path());
             None
         }

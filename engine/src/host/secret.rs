@@ -13,7 +13,7 @@ use super::files;
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     file_size::without_sigxfsz,
     shm::publish::{self, STALE_TEMP_AGE},
 };
@@ -103,10 +103,10 @@ fn create(state_dir: &Path, path: &Path) -> Result<()> {
         let group = state_dir.metadata()?.mode() & 0o020;
         file.set_permissions(fs::Permissions::from_mode(0o600 | (group << 1)))?;
         file.sync_all()?;
-        reach(FailPoint::SecretWritten);
+        failpoint!("secret.written");
         Ok(())
     };
-    publish::publish(&temporary, path, write, || reach(FailPoint::SecretLinked))
+    publish::publish(&temporary, path, write, || failpoint!("secret.linked"))
         .map(drop)
         .context(|| format!("creating {}", path.display()))
 }

@@ -9,11 +9,7 @@ use super::{
     shared_state::Count,
     waiting_counts::{OtherSlot, WaitingCounts},
 };
-use crate::{
-    Result,
-    failpoint::{FailPoint, reach},
-    shm::segment,
-};
+use crate::{Result, shm::segment};
 
 impl Sentry {
     /// Adopts the outboxes of dead processes.
@@ -110,9 +106,7 @@ impl Sentry {
             }
             let dsn = letter.metadata.dsn.as_bytes();
             if self.send(&letter.envelope, (!dsn.is_empty()).then_some(dsn))? {
-                reach(FailPoint::DeadLetterReplayed);
-                dead_letters.remove(&id);
-                self.shared.count(Count::Replayed, 1);
+                self.remove_replayed(dead_letters, &id);
                 count += 1;
             }
         }

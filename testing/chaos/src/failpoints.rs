@@ -43,7 +43,7 @@ const IN_BOTH: [&str; 4] = [
 /// The names of all failpoints, as the extension lists them.
 ///
 /// # Errors
-/// PHP can't be started, or the extension has none.
+/// PHP can't be started, the extension has none, or two have one name.
 pub async fn places(arguments: &Arguments) -> io::Result<Vec<String>> {
     let environment = Environment::new(arguments, Options::default())?;
     let script = environment.script(
@@ -61,7 +61,16 @@ pub async fn places(arguments: &Arguments) -> io::Result<Vec<String>> {
             arguments.extension.display()
         )));
     };
-    Ok(line.split_whitespace().map(str::to_owned).collect())
+    let names: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    // Sorted, one for each point. Of two points with one name only one would be reached.
+    let twice = names
+        .iter()
+        .zip(names.iter().skip(1))
+        .find(|(name, next)| name == next);
+    if let Some((name, _)) = twice {
+        return Err(io::Error::other(format!("two failpoints are named {name}")));
+    }
+    Ok(names)
 }
 
 /// # Errors

@@ -23,7 +23,7 @@
 mod artifacts;
 #[path = "../../../engine/src/descriptors.rs"]
 mod descriptors;
-#[path = "../../../engine/src/failpoint.rs"]
+#[path = "../../../engine/src/failpoint/mod.rs"]
 mod failpoint;
 mod host;
 mod metrics;

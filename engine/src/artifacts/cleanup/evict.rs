@@ -8,10 +8,7 @@ use crate::artifacts::{
     IndexRecord, Key, Store,
     index::{Pending, Writer},
 };
-use crate::{
-    failpoint::{FailPoint, reach},
-    metrics::velox as metrics,
-};
+use crate::{failpoint::failpoint, metrics::velox as metrics};
 
 /// Maximum evictions of one commit; the cleaning does the rest.
 const MAX_EVICTIONS_PER_COMMIT: usize = 16;
@@ -64,9 +61,9 @@ impl Store {
         let expired = victim.is_expired(now_ms);
         let erased = writer.with_pending(victim.key, Pending::Victim, || {
             writer.remove(victim.key);
-            reach(FailPoint::EvictOut);
+            failpoint!("evict.out");
             let erased = self.erase(victim.key);
-            reach(FailPoint::EvictErased);
+            failpoint!("evict.erased");
             erased
         });
         if let Err(error) = erased {

@@ -16,7 +16,7 @@ use crate::{
     Result,
     config::duration,
     error::IoContext as _,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::lock::{Lock, LockMode},
     metrics::velox as metrics,
 };
@@ -179,7 +179,7 @@ impl Store {
             let Ok(Some(_lock)) = Lock::attempt(&path.join(&name), LockMode::Exclusive) else {
                 continue;
             };
-            reach(FailPoint::CleanTemporary);
+            failpoint!("clean.temporary");
             if folder.remove(&name)? {
                 report.temporaries_removed += 1;
                 report.bytes_freed += size;

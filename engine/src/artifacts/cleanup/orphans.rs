@@ -13,7 +13,7 @@ use crate::artifacts::{
     reindex::{LOCKED, scan},
 };
 
-use crate::failpoint::{FailPoint, reach};
+use crate::failpoint::failpoint;
 
 /// Maximum names examined in one call.
 const MAX_NAMES: usize = 50_000;
@@ -78,7 +78,7 @@ impl Store {
             if !self.is_orphan(folder, &parsed, name, &stat, now_ms)? {
                 continue;
             }
-            reach(FailPoint::CleanOrphan);
+            failpoint!("clean.orphan");
             // One that can't be removed, another user's for example, must not stop the scan.
             let removed = folder.remove(name).unwrap_or_else(|error| {
                 log::warn!(name, error:%; "stray file not removed");

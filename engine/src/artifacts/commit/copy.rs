@@ -16,7 +16,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::failpoint::{FailPoint, reach};
+use crate::failpoint::failpoint;
 
 /// Bytes copied at a time; a cancel is noticed after each, within a millisecond or so.
 const CHUNK: u64 = 4 << 20;
@@ -109,7 +109,7 @@ impl Copier<'_> {
                     text,
                 )));
             }
-            reach(FailPoint::CopyChunk);
+            failpoint!("copy.chunk");
             begin_writeback(self.target, offset + done, copied);
             arrived(offset + done, copied)?;
             done += copied;

@@ -21,10 +21,7 @@ use super::{
     metadata,
 };
 use crate::{
-    Error, Result,
-    error::IoContext as _,
-    failpoint::{FailPoint, reach},
-    metrics::velox as metrics,
+    Error, Result, error::IoContext as _, failpoint::failpoint, metrics::velox as metrics,
 };
 use staging::Staged;
 
@@ -101,7 +98,7 @@ impl Store {
         entry.seal(0o644)?;
         staged.temp.seal(0o755)?;
         let place = self.cache_dir.create_shard(key)?;
-        reach(FailPoint::CommitWritten);
+        failpoint!("commit.written");
 
         let binary = record.file_name();
         let writer = self.writer();
@@ -110,19 +107,19 @@ impl Store {
         }
         // Under the lock: a process that removes an artifact of the same bytes removes a file of this name.
         staged.temp.publish(&place, &binary)?;
-        reach(FailPoint::CommitBinary);
+        failpoint!("commit.binary");
         let old = self.cache_dir.read_record(key)?;
         let commit = || {
             self.link(&place, &binary, key);
-            reach(FailPoint::CommitLinked);
+            failpoint!("commit.linked");
             entry.publish(&place, &metadata_name(key))?;
-            reach(FailPoint::CommitEntry);
+            failpoint!("commit.entry");
             if let Some(writer) = &writer {
                 self.index_record(writer, record);
-                reach(FailPoint::CommitIndexed);
+                failpoint!("commit.indexed");
             }
             self.append_change(key);
-            reach(FailPoint::CommitAnnounced);
+            failpoint!("commit.announced");
             io::Result::Ok(())
         };
         let committed = match &writer {
@@ -136,13 +133,13 @@ impl Store {
             }
             return Err(error);
         }
-        reach(FailPoint::CommitClosed);
+        failpoint!("commit.closed");
         if let Some(writer) = &writer {
             self.evict_surplus(writer);
         }
         drop(writer);
         place.sync()?;
-        reach(FailPoint::CommitSynced);
+        failpoint!("commit.synced");
         if let Some(old) = old.filter(|old| old.file_name() != binary) {
             // A process may be serving it: the cleaning counts its grace period from this ctime.
             let _ = place.chmod(&old.file_name(), 0o755);
@@ -189,7 +186,7 @@ impl Store {
     pub(super) fn link(&self, place: &DirFd, binary: &str, key: Key) {
         let linked = random_name().and_then(|name| {
             place.link(binary, place, &name)?;
-            reach(FailPoint::CommitLink);
+            failpoint!("commit.link");
             let renamed = place.rename(&name, place, &link_name(key));
             // Renaming one of two names of a file to the other leaves both.
             place.remove(&name)?;
@@ -229,17 +226,17 @@ impl Store {
         };
         let record = self.cache_dir.read_record(key)?;
         let found = place.remove(&metadata_name(key))?;
-        reach(FailPoint::EraseEntry);
+        failpoint!("erase.entry");
         // The link before the binary: a link alone could be the Velox plugin's, and would be left alone for as long as
         // that one keeps its files.
         place.remove(&link_name(key))?;
-        reach(FailPoint::EraseLink);
+        failpoint!("erase.link");
         if let Some(record) = record {
             place.remove(&record.file_name())?;
         }
-        reach(FailPoint::EraseBinary);
+        failpoint!("erase.binary");
         self.append_change(key);
-        reach(FailPoint::EraseAnnounced);
+        failpoint!("erase.announced");
         Ok(found)
     }
 }

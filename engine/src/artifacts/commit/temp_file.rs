@@ -7,7 +7,7 @@ use rustix::fs::{Mode, fchmod};
 
 use crate::artifacts::{dir_fd::DirFd, file_names::random_name};
 use crate::{
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::{
         fork,
         lock::{Lock, LockMode},
@@ -32,13 +32,13 @@ impl TempFile {
         for _ in 0..MAX_ATTEMPTS {
             let name = random_name()?;
             drop(folder.create(&name)?);
-            reach(FailPoint::TempMade);
+            failpoint!("temp.made");
             let Some(lock) = Lock::attempt(&path.join(&name), LockMode::Exclusive)? else {
                 // A cleaner locked it between these two lines, and removes it.
                 continue;
             };
             // The lock is opened by path, which may lead to another directory by now.
-            reach(FailPoint::TempLocked);
+            failpoint!("temp.locked");
             if folder.names_file(&name, lock.file())? {
                 return Ok(Self {
                     folder,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     artifacts::ConfigDigest,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::clock,
     shm::{Opened, Segment, word as stored},
 };
@@ -72,7 +72,7 @@ fn replace(path: &Path, geometry: Geometry, lock: &WriterLock, why: &str) -> io:
     }
     log::warn!(path:% = path.display(), why; "index replaced");
     let removed = fs::remove_file(path);
-    reach(FailPoint::SegmentRemoved);
+    failpoint!("segment.removed");
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

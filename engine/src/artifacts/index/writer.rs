@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     artifacts::{IndexRecord, Key},
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     shm::{
         groups::{GROUP_SLOTS, Tags, mix},
         seqlock,
@@ -65,7 +65,7 @@ impl Writer<'_> {
         };
         self.index.set_header(at, key.0);
         self.index.set_header(open, 1);
-        reach(FailPoint::IndexNoted);
+        failpoint!("index.noted");
         let done = change();
         self.index.set_header(open, 0);
         done
@@ -101,13 +101,13 @@ impl Writer<'_> {
         };
         // Overflow counts first: a search that ends too early is a false miss, one that goes on in vain is only slow.
         self.add_overflow(hash, group, 1);
-        reach(FailPoint::IndexGroups);
+        failpoint!("index.groups");
         self.write(group * GROUP_SLOTS + free, Some(record));
-        reach(FailPoint::IndexSlot);
+        failpoint!("index.slot");
         self.tag(group, free, Tags::tag(hash));
-        reach(FailPoint::IndexTagged);
+        failpoint!("index.tagged");
         self.count(1, record.size);
-        reach(FailPoint::IndexCounted);
+        failpoint!("index.counted");
         Stored::Done
     }
 
@@ -116,9 +116,9 @@ impl Writer<'_> {
         let (slot, record) = self.index.locate(key)?;
         let group = slot / GROUP_SLOTS;
         self.tag(group, slot % GROUP_SLOTS, 0);
-        reach(FailPoint::IndexUntagged);
+        failpoint!("index.untagged");
         self.write(slot, None);
-        reach(FailPoint::IndexEmptied);
+        failpoint!("index.emptied");
         self.add_overflow(mix(key.0), group, -1);
         self.count(-1, 0u64.wrapping_sub(record.size));
         Some(record)
@@ -225,7 +225,7 @@ impl Writer<'_> {
         };
         let body = record.map_or([0; SLOT_WORDS - 1], slot::encode);
         let state = if record.is_some() { LIVE } else { 0 };
-        seqlock::write(head, rest, state, body, || reach(FailPoint::IndexSlotHalf));
+        seqlock::write(head, rest, state, body, || failpoint!("index.slot-half"));
     }
 
     fn tag(&self, group: usize, slot: usize, tag: u8) {

@@ -10,11 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::artifacts::{Key, Store, file_names::link_name};
-use crate::{
-    Result,
-    error::IoContext as _,
-    failpoint::{FailPoint, reach},
-};
+use crate::{Result, error::IoContext as _, failpoint::failpoint};
 
 /// The file in the cache directory.
 pub(in crate::artifacts) const NAME: &str = "index.json";
@@ -90,9 +86,9 @@ impl Store {
         out.flush()?;
         drop(out);
         temp.seal(0o644)?;
-        reach(FailPoint::ExportWritten);
+        failpoint!("export.written");
         temp.publish(&self.cache_dir.root()?, NAME)?;
-        reach(FailPoint::ExportPublished);
+        failpoint!("export.published");
         Ok(())
     }
 

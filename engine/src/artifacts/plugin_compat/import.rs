@@ -18,12 +18,7 @@ use crate::artifacts::{
     layout::META_DIR,
     metadata,
 };
-use crate::{
-    Result,
-    error::IoContext as _,
-    failpoint::{FailPoint, reach},
-    file_size::without_sigxfsz,
-};
+use crate::{Result, error::IoContext as _, failpoint::failpoint, file_size::without_sigxfsz};
 
 /// Marker file in [`META_DIR`]: the import is complete.
 const DONE: &str = "imported";
@@ -163,7 +158,7 @@ impl Store {
             return Ok(false);
         }
         record.sha256 = hasher.finalize().into();
-        reach(FailPoint::ImportHashed);
+        failpoint!("import.hashed");
         let config = normal(&config).unwrap_or(config);
         // A binary is imported even if its configuration is too long.
         let config = Some(config).filter(metadata::fits).unwrap_or_default();
@@ -181,7 +176,7 @@ impl Store {
         }
         place.chmod(&name, 0o755)?;
         place.rename(&name, &place, &record.file_name())?;
-        reach(FailPoint::ImportNamed);
+        failpoint!("import.named");
         place.remove(&name)?;
         place.sync()?;
         let Some(writer) = self.writer() else {

@@ -7,7 +7,7 @@ use super::{
     IndexRecord, Key, Store,
     index::{LOCK_TIMEOUT, Pending, Stored, Writer},
 };
-use crate::failpoint::{FailPoint, reach};
+use crate::failpoint::failpoint;
 
 /// The error when the writer lock is not acquired.
 pub(super) const LOCKED: &str = "another process keeps the lock of the index";
@@ -24,11 +24,11 @@ impl Store {
         if !interrupted.is_empty() {
             log::warn!(cache_keys:? = interrupted; "index repaired after a dead writer");
             writer.reindex();
-            reach(FailPoint::IndexRepairing);
+            failpoint!("index.repairing");
             for key in interrupted {
                 self.sync_key_with(&writer, key);
             }
-            reach(FailPoint::IndexRepaired);
+            failpoint!("index.repaired");
             writer.clear_pending();
         } else if self.index.len() > self.index.capacity().into() {
             // No writer counts that far: the header was changed by something else.

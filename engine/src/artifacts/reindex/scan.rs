@@ -11,11 +11,7 @@ use crate::artifacts::{
     journal::{self, Changes},
     layout::{CacheDir, none_if_absent},
 };
-use crate::{
-    Error, Result,
-    error::IoContext as _,
-    failpoint::{FailPoint, reach},
-};
+use crate::{Error, Result, error::IoContext as _, failpoint::failpoint};
 
 /// Keys synchronised under one lock, which takes about a millisecond.
 const BATCH: usize = 64;
@@ -98,7 +94,7 @@ impl Store {
         self.last_seen.set(journal::file_stamp(&self.cache_dir));
         let position = journal::end(&self.cache_dir).unwrap_or_default();
         self.index.begin_rescan();
-        reach(FailPoint::RebuildBegun);
+        failpoint!("rebuild.begun");
         if let (false, Some(writer)) = (first, self.writer()) {
             writer.reindex();
         }
@@ -107,7 +103,7 @@ impl Store {
             let keys = keys(&outer).context(doing)?;
             self.sync_batches(&keys)?;
             found.extend(keys);
-            reach(FailPoint::RebuildFolder);
+            failpoint!("rebuild.folder");
         }
         found.sort_unstable();
         let known = self.index.records().map(|record| record.key);
@@ -120,7 +116,7 @@ impl Store {
         }
         self.index.set_position(position);
         self.index.end_rescan();
-        reach(FailPoint::RebuildEnded);
+        failpoint!("rebuild.ended");
         let entries = self.index.len();
         log::debug!(entries, gone = gone.len(); "artifact index filled from disk");
         Ok(usize::try_from(entries).unwrap_or(usize::MAX))

@@ -19,10 +19,7 @@ pub(super) use cached_count::CachedFileCount;
 pub use letter::{Cause, DeadLetter, Metadata};
 
 use super::outbox::Record;
-use crate::{
-    failpoint::{FailPoint, reach},
-    shm::publish,
-};
+use crate::{failpoint::failpoint, shm::publish};
 
 const SUFFIX: &str = ".letter";
 const TEMP_SUFFIX: &str = ".tmp";
@@ -79,10 +76,10 @@ impl DeadLetters {
         };
         let temporary = self.dir.join(format!("{id}{TEMP_SUFFIX}"));
         let written = letter::write(&temporary, &metadata, &record.envelope).and_then(|()| {
-            reach(FailPoint::DeadLetterWritten);
+            failpoint!("dead-letter.written");
             fs::rename(&temporary, self.path(&id))
         });
-        reach(FailPoint::DeadLetterNamed);
+        failpoint!("dead-letter.named");
         if let Err(error) = written {
             let _ = fs::remove_file(&temporary);
             return Err(error);

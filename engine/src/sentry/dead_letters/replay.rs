@@ -16,10 +16,7 @@ use crate::sentry::{
     sender::project::dsn_of,
     shared_state::{Count, SharedState},
 };
-use crate::{
-    failpoint::{FailPoint, reach},
-    host::clock,
-};
+use crate::{failpoint::failpoint, host::clock};
 
 /// The delay before the first replay of a dead letter, which doubles with each.
 const MIN_DELAY_MS: u64 = 15_000;
@@ -144,10 +141,15 @@ impl Sentry {
             return false;
         }
         self.shared.count(Count::Accepted, 1);
-        reach(FailPoint::DeadLetterReplayed);
-        dead_letters.remove(&letter.id);
-        self.shared.count(Count::Replayed, 1);
+        self.remove_replayed(dead_letters, &letter.id);
         self.sender_state.wake();
         true
+    }
+
+    /// Removes a dead letter that is queued again.
+    pub(in crate::sentry) fn remove_replayed(&self, dead_letters: &DeadLetters, id: &str) {
+        failpoint!("dead-letter.replayed");
+        dead_letters.remove(id);
+        self.shared.count(Count::Replayed, 1);
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{AdoptBackoff, Outbox, OutboxLock, QueueFile, file::Recovered};
-use crate::failpoint::{FailPoint, reach};
+use crate::failpoint::failpoint;
 
 /// The result of an adoption.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Outbox {
                 continue;
             }
             if let Ok(Some(lock)) = OutboxLock::try_acquire(dir, &name) {
-                reach(FailPoint::AdoptLocked);
+                failpoint!("adopt.locked");
                 let adopted = self.adopt_one(Arc::new(lock), backoff);
                 sum.outboxes += adopted.outboxes;
                 sum.records += adopted.records;
@@ -77,7 +77,7 @@ impl Outbox {
                 evicted,
                 torn,
             } = file.recover();
-            reach(FailPoint::AdoptRecovered);
+            failpoint!("adopt.recovered");
             sum.records += ready;
             sum.torn += torn;
             lock.retain_file();
@@ -91,7 +91,7 @@ impl Outbox {
             chains.evicted.extend(evicted);
             chains.of_mut(file.priority).push_front(file);
             drop(chains);
-            reach(FailPoint::AdoptListed);
+            failpoint!("adopt.listed");
         }
         lock.release_file();
         sum

@@ -6,10 +6,7 @@ use super::{
     Outbox,
     file::{QueueFile, Record, RecordState},
 };
-use crate::{
-    failpoint::{FailPoint, reach},
-    sentry::protocol::category::Priority,
-};
+use crate::{failpoint::failpoint, sentry::protocol::category::Priority};
 
 /// A record that is being sent. Unless it is settled, the process that adopts it sends it again.
 #[derive(Debug, Clone)]
@@ -73,7 +70,7 @@ impl Outbox {
     /// Marks a record as done.
     pub fn settle(&self, claim: &Claim) {
         claim.file.settle(claim.index);
-        reach(FailPoint::OutboxSettled);
+        failpoint!("outbox.settled");
         self.subtract_queued(&claim.file, 1);
         if claim.file.is_finished() {
             self.chains().retire(&claim.file);

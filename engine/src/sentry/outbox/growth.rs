@@ -10,11 +10,7 @@ use super::{
     NewRecord, Outbox, Pushed, QueueFile, RecordInfo,
     sizes::{MIN_FILE_BYTES, PAGE},
 };
-use crate::{
-    failpoint::{FailPoint, reach},
-    host::clock,
-    sentry::protocol::category::Priority,
-};
+use crate::{failpoint::failpoint, host::clock, sentry::protocol::category::Priority};
 
 impl Outbox {
     /// Adds a file to the chain, unless another thread has replaced `seen` already. Returns whether the chain has a new
@@ -52,7 +48,7 @@ impl Outbox {
         };
         chains.of_mut(priority).push_back(Arc::clone(&file));
         let before = current.swap(Arc::as_ptr(&file).cast_mut(), Ordering::AcqRel);
-        reach(FailPoint::OutboxGrown);
+        failpoint!("outbox.grown");
         // SAFETY: kept alive by the chains; their lock is held.
         if let Some(before) = unsafe { before.as_ref() } {
             before.seal();
@@ -82,7 +78,7 @@ impl Outbox {
             return Ok(Pushed::Full(evicted));
         }
         file.seal();
-        reach(FailPoint::OutboxAlone);
+        failpoint!("outbox.alone");
         self.queued.fetch_add(1, Ordering::AcqRel);
         let mut chains = self.chains();
         // Later records go to a file after this one, so that the order is kept.
@@ -93,7 +89,7 @@ impl Outbox {
             before.seal();
         }
         chains.of_mut(priority).push_back(Arc::new(file));
-        reach(FailPoint::OutboxListed);
+        failpoint!("outbox.listed");
         Ok(Pushed::Stored(evicted))
     }
 

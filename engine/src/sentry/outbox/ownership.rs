@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::lock::{Lock, LockMode},
 };
 
@@ -38,7 +38,7 @@ impl OutboxLock {
             // The pid alone is not unique: containers may share this directory.
             let name = format!("{}-{random:08x}", std::process::id());
             if let Some(lock) = acquire(dir, &name)? {
-                reach(FailPoint::OutboxLocked);
+                failpoint!("outbox.locked");
                 return Ok(Self::new(lock, name, dir));
             }
         }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{CompletedRequest, Sender, client::Outcome, delivery::Delivery};
 use crate::{
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     metrics::sentry::REQUEST_DURATION,
     sentry::{
         outbox::Claim,
@@ -78,7 +78,7 @@ impl Sender {
                 {
                     log_sent(&delivery, response.status);
                 }
-                reach(FailPoint::OutboxSent);
+                failpoint!("outbox.sent");
                 self.sentry.finish_delivery(&delivery, Count::Sent);
             }
             Outcome::RateLimited => {

@@ -10,7 +10,7 @@ use std::{
 
 use super::Segment;
 use crate::{
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     shm::{allocate, publish},
 };
 
@@ -74,10 +74,10 @@ impl Segment {
         let make = |temporary: &Path| {
             let segment = Self::create(temporary, bytes)?;
             fill(&segment);
-            reach(FailPoint::SegmentFilled);
+            failpoint!("segment.filled");
             Ok(segment)
         };
-        let linked = || reach(FailPoint::SegmentLinked);
+        let linked = || failpoint!("segment.linked");
         publish::publish(Path::new(&temporary), path, make, linked)
     }
 
@@ -89,7 +89,7 @@ impl Segment {
         let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
         allocate::check_space(dir, bytes)?;
         let mut file = allocate::create_new(path)?;
-        reach(FailPoint::SegmentMade);
+        failpoint!("segment.made");
         let made = Self::allocate(&mut file, dir, bytes);
         if made.is_err() {
             let _ = fs::remove_file(path);
@@ -100,7 +100,7 @@ impl Segment {
     fn allocate(file: &mut File, dir: &Path, bytes: usize) -> io::Result<Self> {
         allocate::inherit_group_mode(file, dir)?;
         allocate::allocate_blocks(file, bytes)?;
-        reach(FailPoint::SegmentAllocated);
+        failpoint!("segment.allocated");
         let segment = Self::map(file, bytes, true)?;
         allocate::allocate_pages(&segment.map, file)?;
         Ok(segment)

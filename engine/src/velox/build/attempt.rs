@@ -20,12 +20,7 @@ use crate::velox::{
     },
     protocol::request::BuildRequest,
 };
-use crate::{
-    Error,
-    artifacts::Staging,
-    failpoint::{FailPoint, reach},
-    runtime::CancellationToken,
-};
+use crate::{Error, artifacts::Staging, failpoint::failpoint, runtime::CancellationToken};
 
 /// The pause between two progress requests to the server.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
@@ -48,12 +43,12 @@ impl Attempt<'_> {
     /// Runs the attempt.
     pub(super) async fn run(&self, progress: &Progress) -> Result<BuildOutput, AttemptError> {
         let request = &self.build.request;
-        reach(FailPoint::BuildAsking);
+        failpoint!("build.asking");
         let reply = tokio::select! {
             reply = self.client.request_build(request, self.force) => reply?,
             never = self.report_server_progress(progress) => match never {},
         };
-        reach(FailPoint::BuildAnswered);
+        failpoint!("build.answered");
         (self.report)(Progress {
             phase: Phase::Downloading,
             ..progress.clone()
@@ -72,7 +67,7 @@ impl Attempt<'_> {
             Reply::Body(response) => self.receive(response).await?,
         };
         log::debug!(request_id = request.request_id, bytes = staging.size(); "binary received");
-        reach(FailPoint::BuildCopied);
+        failpoint!("build.copied");
         self.store(staging).await
     }
 

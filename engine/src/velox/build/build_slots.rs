@@ -13,7 +13,7 @@ use crate::backoff::Jitter;
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::{
         files,
         lock::{Lock, LockMode},
@@ -77,7 +77,7 @@ fn try_acquire(dir: &Path, limit: &dyn Fn(Recency) -> usize) -> Result<Option<Lo
         };
         let lock = lock.context(|| format!("locking {}", path.display()))?;
         if lock.is_some() {
-            reach(FailPoint::SlotTaken);
+            failpoint!("slot.taken");
             // A process with a smaller limit may have started since the limit was read.
             let allowed = number == 0 || number < limit(Recency::Now);
             return Ok(lock.filter(|_| allowed));

@@ -15,7 +15,7 @@ use crate::{
     artifacts::{CommitMeta, EvictScope, Staging, Store, StoreOptions, is_full},
     config::VeloxSettings,
     error::IoContext,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::{
         clock, files,
         lock::{Lock, LockMode},
@@ -150,7 +150,7 @@ impl Storage {
         let _lock = Lock::within(&lock, LockMode::Exclusive, COMMIT_LOCK_TIMEOUT)
             .ok()
             .flatten();
-        reach(FailPoint::BuildPlacing);
+        failpoint!("build.placing");
         let (key, ttl) = match target {
             Target::Cache => {
                 let key = build.keys.choose_key(store, clock::unix_ms());
@@ -170,7 +170,7 @@ impl Storage {
         let record = store
             .commit(staging, meta)
             .map_err(|error| storage_error(target, size, error))?;
-        reach(FailPoint::BuildKept);
+        failpoint!("build.kept");
         Ok(BuildOutput {
             path: store.path(&record),
             record,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::lock::{Lock, LockMode},
 };
 
@@ -87,14 +87,14 @@ impl Follower {
         if let Some(outcome) = outcome::read(&self.dir, self.id, entry.attempt) {
             return Ok(Poll::Completed(outcome));
         }
-        reach(FailPoint::FlightDeath);
+        failpoint!("flight.death");
         let claim = LeaderClaim {
             id: self.id,
             forced: entry.forced,
             deaths: entry.deaths + 1,
         };
         let leader = Leader::start(&mut table, &self.dir, self.slot.clone(), lock, claim)?;
-        reach(FailPoint::FlightTaken);
+        failpoint!("flight.taken");
         if claim.deaths > MAX_LEADER_DEATHS {
             leader.complete(&Err(Error::Internal(format!(
                 "{} processes have died while they built this configuration; it is not tried again",

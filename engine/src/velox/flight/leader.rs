@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::{
         files,
         lock::{Lock, LockMode},
@@ -79,7 +79,7 @@ impl Leader {
             let _ = fs::remove_file(slot.request_ids());
         }
         table.write(slot.number, entry)?;
-        reach(FailPoint::FlightLed);
+        failpoint!("flight.led");
         Ok(Self {
             dir: dir.to_owned(),
             slot,
@@ -144,12 +144,12 @@ impl Leader {
             request_ids: read_request_ids(&self.slot),
         };
         let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
-        reach(FailPoint::FlightPublished);
+        failpoint!("flight.published");
         let now = outcome::published_at(&self.dir, self.entry.id, self.entry.attempt);
         let _ = fs::remove_file(self.slot.progress());
         lock.take();
         drop(lock);
-        reach(FailPoint::FlightCompleted);
+        failpoint!("flight.completed");
         outcome::sweep(&self.dir, now);
         published
     }
@@ -171,7 +171,7 @@ impl Leader {
         }
         // Only the lock counts: a record that remains belongs to a slot without leader.
         let _ = table.write(self.slot.number, FlightEntry::default());
-        reach(FailPoint::FlightEmptied);
+        failpoint!("flight.emptied");
         let _ = fs::remove_file(self.slot.progress());
         lock.take();
         Ok(true)

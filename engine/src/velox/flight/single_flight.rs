@@ -35,7 +35,7 @@ use super::{
 use crate::{
     Error, Result,
     error::IoContext,
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     host::{
         files,
         lock::{Lock, LockMode},
@@ -102,7 +102,7 @@ impl SingleFlight {
                 None if forced && !entry.forced => return Ok(Join::UnforcedActive),
                 None => {
                     let lock = FlightSlot::try_lock(&slot.follower_lock(), LockMode::Shared)?;
-                    reach(FailPoint::FlightWaiting);
+                    failpoint!("flight.waiting");
                     return Ok(lock.map_or(Join::TableBusy, |lock| {
                         Join::Follower(Follower {
                             dir: self.dir.clone(),
@@ -126,7 +126,7 @@ impl SingleFlight {
                 (slot, lock, LeaderClaim::new(id, forced))
             }
         };
-        reach(FailPoint::FlightReserved);
+        failpoint!("flight.reserved");
         let leader = Leader::start(&mut table, &self.dir, slot, lock, claim)?;
         Ok(Join::Leader(leader))
     }

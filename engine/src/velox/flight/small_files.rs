@@ -8,11 +8,7 @@ use std::{
     path::Path,
 };
 
-use crate::{
-    descriptors,
-    failpoint::{FailPoint, reach},
-    host::files,
-};
+use crate::{descriptors, failpoint::failpoint, host::files};
 
 /// The limit of a file. An outcome with the longest stored log, of control characters only, each six letters in JSON,
 /// is below it.
@@ -36,7 +32,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
             file.write_all(bytes)
         })
         .and_then(|()| {
-            reach(FailPoint::FlightFile);
+            failpoint!("flight.file");
             fs::rename(&temporary, path)
         });
     if written.is_err() {

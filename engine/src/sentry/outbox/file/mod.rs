@@ -13,7 +13,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use super::ownership::OutboxLock;
 use crate::{
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     sentry::protocol::category::Priority,
     shm::Segment,
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
@@ -63,7 +63,7 @@ impl QueueFile {
             Some(path) => Segment::create(path, bytes)?,
             None => Segment::anonymous(bytes)?,
         };
-        reach(FailPoint::OutboxMade);
+        failpoint!("outbox.made");
         // The magic last: a file without it is incomplete.
         for (index, value) in [
             (SIZE_WORD, bytes as u64),
@@ -177,7 +177,7 @@ impl QueueFile {
         if let Some(path) = &self.path {
             let _ = std::fs::remove_file(path);
         }
-        reach(FailPoint::OutboxUnlinked);
+        failpoint!("outbox.unlinked");
         if let Some(owner) = &self.owner {
             owner.release_file();
         }

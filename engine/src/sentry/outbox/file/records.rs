@@ -11,7 +11,7 @@ use super::{
     },
 };
 use crate::{
-    failpoint::{FailPoint, reach},
+    failpoint::failpoint,
     shm::checksum,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -28,7 +28,7 @@ impl QueueFile {
         let info = info.into();
         let length = dsn.len() + envelope.len();
         let (index, offset) = self.reserve(padded(length))?;
-        reach(FailPoint::OutboxReserved);
+        failpoint!("outbox.reserved");
         // SAFETY: `reserve` gave these bytes to this call alone, inside of the mapping and below the
         // slots; no thread reads them before the state is published.
         unsafe {
@@ -47,10 +47,10 @@ impl QueueFile {
             .store(origin.to_le(), Ordering::Relaxed);
         self.slot(index, CHECKSUM)?
             .store(checksum::of_parts(dsn, envelope).to_le(), Ordering::Relaxed);
-        reach(FailPoint::OutboxCopied);
+        failpoint!("outbox.copied");
         self.slot(index, STATE)?
             .store(state.to_le(), Ordering::Release);
-        reach(FailPoint::OutboxCommitted);
+        failpoint!("outbox.committed");
         Some(index)
     }
 
