@@ -11,7 +11,7 @@ use super::{
     key::hex,
     layout::{CacheDir, META_DIR},
     metadata,
-    plugin_compat::import,
+    plugin_compat::plugin_index,
     record::parse_sha256,
 };
 
@@ -33,14 +33,14 @@ pub fn entry(bytes: &[u8]) {
 
 /// Both forms of a Velox plugin's `index.json`.
 pub fn old_index(bytes: &[u8]) {
-    let Ok(entries) = import::parse(bytes) else {
+    let Ok(entries) = plugin_index::parse(bytes) else {
         return;
     };
     for (name, value) in entries {
-        if let Some((_, old)) = import::parse_plugin_entry(&name, value) {
-            import::times(&old, 1_800_000_000_000, u64::MAX);
-            if let Some(config) = import::normal(old.config()) {
-                assert_eq!(import::normal(&config).as_ref(), Some(&config));
+        if let Some((_, old)) = plugin_index::parse_plugin_entry(&name, value) {
+            plugin_index::times(&old, 1_800_000_000_000, u64::MAX);
+            if let Some(config) = plugin_index::normal(old.config()) {
+                assert_eq!(plugin_index::normal(&config).as_ref(), Some(&config));
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Cycles between files: none between files of different folders, and none of more than three files in one folder. A
-//! `mod.rs` counts for what it defines itself: a re-export belongs to the file that defines the item.
+//! re-export belongs to the file that defines the item, so a `mod.rs` counts with its own definitions only.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

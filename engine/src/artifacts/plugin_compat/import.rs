@@ -1,18 +1,19 @@
-//! Imports the cache of the Velox plugin, which has an `index.json` in two forms: the documented one (relative paths, a
-//! flat configuration) and that of its code (paths joined with the directory, the whole request as configuration).
-//! Neither has checksums, so each binary is hashed once, which takes seconds for a large cache and is done in batches.
-//! Nothing in the file is used as a path. Background threads.
+//! Imports the cache of the Velox plugin. Its index has no checksums, so each binary is hashed once, which takes seconds
+//! for a large cache and is done in batches. Background threads.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, fs::File, io};
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::export::{MAX_BYTES, NAME};
+use super::{
+    export::{MAX_BYTES, NAME},
+    plugin_index::{PluginEntry, normal, parse, parse_plugin_entry, times},
+};
 use crate::artifacts::{
     ConfigDigest, IndexRecord, Key, Store,
     commit::copy,
+    dir_fd::DirFd,
     file_names::{link_name, metadata_name, random_name},
     index::Pending,
     layout::META_DIR,
@@ -24,23 +25,6 @@ use crate::{Result, error::IoContext as _, failpoint::failpoint, file_size::with
 const DONE: &str = "imported";
 /// Bytes hashed in one batch, which takes half a second.
 const PIECE: u64 = 1 << 30;
-
-#[derive(Deserialize)]
-struct PluginIndex {
-    entries: BTreeMap<String, Value>,
-}
-
-/// An artifact in the Velox plugin's index.
-#[derive(Deserialize)]
-pub(in crate::artifacts) struct PluginEntry {
-    file_size: u64,
-    created_at: String,
-    expires_at: String,
-    #[serde(default)]
-    accessed_at: String,
-    #[serde(default)]
-    build_config: Value,
-}
 
 impl Store {
     /// Imports all artifacts of the Velox plugin. Returns how many.
@@ -168,110 +152,42 @@ impl Store {
         let text = metadata::format(&record, &config)?;
         without_sigxfsz(|| io::Write::write_all(&mut temp.file(), &text))?;
         temp.seal(0o644)?;
-        let name = random_name()?;
-        place.link(&link_name(key), &place, &name)?;
-        if !place.names_file(&name, &file)? {
-            place.remove(&name)?;
-            return Ok(false);
-        }
-        place.chmod(&name, 0o755)?;
-        place.rename(&name, &place, &record.file_name())?;
-        failpoint!("import.named");
-        place.remove(&name)?;
-        place.sync()?;
         let Some(writer) = self.writer() else {
             return Ok(false);
         };
+        // Under the lock: a process that removes an artifact of the same bytes removes a file of this name.
+        if !name_binary(&place, &file, &record)? {
+            return Ok(false);
+        }
         writer.with_pending(key, Pending::Change, || {
             temp.publish(&place, &metadata_name(key))?;
             self.index_record(&writer, &record);
             io::Result::Ok(())
         })?;
         self.append_change(key);
+        drop(writer);
+        place.sync()?;
         Ok(true)
     }
 }
 
-/// Parses `index.json`, but not its entries.
-pub(in crate::artifacts) fn parse(bytes: &[u8]) -> serde_json::Result<BTreeMap<String, Value>> {
-    serde_json::from_slice(bytes).map(|old: PluginIndex| old.entries)
-}
-
-/// Parses an entry; `None` if it is invalid.
-pub(in crate::artifacts) fn parse_plugin_entry(
-    name: &str,
-    value: Value,
-) -> Option<(Key, PluginEntry)> {
-    let key = Key::parse(name.as_bytes())?;
-    Some((key, serde_json::from_value(value).ok()?))
-}
-
-/// Times of creation, expiry and last use; never in the future, except for the second.
-pub(in crate::artifacts) fn times(old: &PluginEntry, now_ms: u64, ttl_ms: u64) -> [u64; 3] {
-    let created_ms = crate::time::parse_rfc3339(&old.created_at)
-        .unwrap_or(now_ms)
-        .min(now_ms);
-    let unknown = created_ms.saturating_add(ttl_ms);
-    let accessed_ms = crate::time::parse_rfc3339(&old.accessed_at).unwrap_or(created_ms);
-    [
-        created_ms,
-        crate::time::parse_rfc3339(&old.expires_at).unwrap_or(unknown),
-        accessed_ms.clamp(created_ms, now_ms),
-    ]
-}
-
-#[cfg(feature = "fuzzing")]
-impl PluginEntry {
-    /// For `fuzzing`.
-    pub(in crate::artifacts) fn config(&self) -> &Value {
-        &self.build_config
+/// Gives the plugin's binary the name of an artifact, beside its own. Returns `false` if it was removed or replaced, or
+/// if the key has an artifact by now. The caller holds the lock of the index.
+fn name_binary(place: &DirFd, file: &File, record: &IndexRecord) -> io::Result<bool> {
+    let link = link_name(record.key);
+    if place.stat(&metadata_name(record.key))?.is_some() || !place.names_file(&link, file)? {
+        return Ok(false);
     }
-}
-
-/// The canonical form of a configuration in either form; `None` if it is neither.
-pub(in crate::artifacts) fn normal(config: &Value) -> Option<Value> {
-    let text = |value: &Value| Some(value.as_str()?.trim().to_owned());
-    let platform = config.get("target_platform").unwrap_or(config);
-    let mut plugins = Vec::new();
-    for plugin in config.get("plugins")?.as_array()? {
-        let module = plugin.get("module_name").or_else(|| plugin.get("module"))?;
-        plugins.push((text(module)?, text(plugin.get("tag")?)?));
+    // A process without the lock may replace it at any time: only the new name is checked to the end.
+    let name = random_name()?;
+    place.link(&link, place, &name)?;
+    if !place.names_file(&name, file)? {
+        place.remove(&name)?;
+        return Ok(false);
     }
-    plugins.sort();
-    let plugins: Vec<Value> = plugins
-        .into_iter()
-        .map(|(module, tag)| json!({"module": module, "tag": tag}))
-        .collect();
-    Some(json!({
-        "rr_version": text(config.get("rr_version")?)?,
-        "os": text(platform.get("os")?)?,
-        "arch": text(platform.get("arch")?)?,
-        "plugins": plugins,
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_forms_of_a_configuration_are_equal() {
-        let flat = json!({
-            "rr_version": "v2025.1.2", "os": "linux", "arch": "amd64",
-            "plugins": [{"module": "github.com/b/http", "tag": "v5"}, {"module": "github.com/a/grpc", "tag": "v5"}],
-        });
-        let whole = json!({
-            "request_id": "b66d5617-9c1c-4dd0-9d0f-6f9ab1a4a5d7", "force_rebuild": true,
-            "target_platform": {"os": "linux", "arch": "amd64"}, "rr_version": " v2025.1.2",
-            "plugins": [{"module_name": "github.com/a/grpc", "tag": "v5"}, {"module_name": "github.com/b/http", "tag": "v5"}],
-        });
-        let normalised = normal(&flat).unwrap();
-        assert_eq!(normal(&whole), Some(normalised.clone()));
-        assert_eq!(
-            normalised.to_string(),
-            r#"{"rr_version":"v2025.1.2","os":"linux","arch":"amd64","plugins":[{"module":"github.com/a/grpc","tag":"v5"},{"module":"github.com/b/http","tag":"v5"}]}"#
-        );
-        assert_eq!(normal(&json!({"something": "else"})), None);
-        assert_eq!(normal(&Value::Null), None);
-    }
+    place.chmod(&name, 0o755)?;
+    place.rename(&name, place, &record.file_name())?;
+    failpoint!("import.named");
+    place.remove(&name)?;
+    Ok(true)
 }

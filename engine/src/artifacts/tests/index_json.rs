@@ -181,6 +181,36 @@ fn binary_replaced_during_the_import_is_not_imported() {
 }
 
 #[test]
+fn removal_during_an_import_leaves_no_metadata_without_binary() {
+    let fixture = Fixture::new();
+    old_binary(&fixture, ENTRY, b"old binary");
+    let entry = documented(&fixture, 10);
+    write_index(
+        &fixture,
+        &json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": entry}}),
+    );
+    let attach = || Store::attach(fixture.options(), fixture.clock.clone()).unwrap();
+    let (store, other) = (attach(), attach());
+    for point in ["import.hashed", "import.named"] {
+        let remover = attach();
+        crate::failpoint::tests::set(move |at| {
+            if at == point {
+                // While the importer holds the lock, neither succeeds.
+                let _ = remover.import();
+                let _ = remover.forget(Key(ENTRY));
+            }
+        });
+        store.import().unwrap();
+        crate::failpoint::tests::clear();
+        // Read from disk: a record whose binary is gone is none.
+        let record = other.read_disk(Key(ENTRY)).unwrap();
+        let metadata = shard_path(&fixture, Key(ENTRY)).join("a3f5d8c2e9b1f4a7.json");
+        assert_eq!(record.is_some(), metadata.exists(), "{point}");
+        old_binary(&fixture, ENTRY, b"old binary");
+    }
+}
+
+#[test]
 fn export_is_readable_for_plugin_and_pillion() {
     let fixture = Fixture::new();
     let store = fixture.open();
