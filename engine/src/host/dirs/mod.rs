@@ -2,20 +2,20 @@
 //! by this user (or shared through the group), no symbolic link, closed to other users. Once a process, on the thread
 //! that first needs them.
 
+mod checked;
+mod run;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    ffi::CString,
-    fs::{self, DirBuilder},
-    io,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
-    },
+    fs,
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result, error::IoContext};
+use checked::prepare;
+use rustix::process::geteuid;
 
-mod run;
+use crate::{Error, Result};
 
 /// Sources of the directories.
 pub struct DirOptions<'a> {
@@ -90,7 +90,7 @@ fn state_dir(
     if let Some(named) = &options.state_dir {
         return prepare(named, gid).map_err(|error| named_dir("state_dir", &error));
     }
-    let uid = effective_uid();
+    let uid = geteuid().as_raw();
     let home = (options.env)("XDG_STATE_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from((options.env)("HOME")?).join(".local/state")));
@@ -119,76 +119,6 @@ fn service_dir(value: Option<String>) -> Option<PathBuf> {
     first.is_absolute().then(|| first.join("pillion"))
 }
 
-/// Creates the directory if it is absent, and checks it.
-fn prepare(path: &Path, gid: Option<u32>) -> Result<PathBuf> {
-    if !path.is_absolute() {
-        return Err(Error::Config(format!(
-            "{} is not an absolute path",
-            path.display()
-        )));
-    }
-    let mode = if gid.is_some() { 0o2770 } else { 0o700 };
-    if let Some(parent) = path.parent() {
-        // Other users may pass through a new parent (`/var/lib/pillion`).
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(parent)
-            .context(|| format!("creating {}", parent.display()))?;
-    }
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => set_owner(path, gid, mode).context(|| format!("creating {}", path.display()))?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(Error::io(format!("creating {}", path.display()), error)),
-    }
-    check(path, gid)?;
-    Ok(path.to_owned())
-}
-
-fn set_owner(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
-    if let Some(gid) = gid {
-        std::os::unix::fs::lchown(path, None, Some(gid))?;
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-}
-
-fn check(path: &Path, gid: Option<u32>) -> Result<()> {
-    let refuse = |why: &str| {
-        Err(Error::Config(format!(
-            "{} can't be used: {why}",
-            path.display()
-        )))
-    };
-    let found = path
-        .symlink_metadata()
-        .context(|| format!("reading the metadata of {}", path.display()))?;
-    if found.is_symlink() {
-        return refuse("it is a symbolic link");
-    }
-    if !found.is_dir() {
-        return refuse("it is not a directory");
-    }
-    let ours = found.uid() == effective_uid();
-    match gid {
-        Some(gid) if found.gid() != gid => return refuse("it does not belong to pillion.group"),
-        None if !ours => {
-            return refuse("it belongs to another user; pillion.group lets users share");
-        }
-        _ => {}
-    }
-    let others = if gid.is_some() { 0o007 } else { 0o077 };
-    if found.mode() & others != 0 {
-        return refuse("others may enter it; 0700 (or 2770 with pillion.group) would be right");
-    }
-    // SAFETY: a path that ends with NUL; no other pointers.
-    let writable = CString::new(path.as_os_str().as_bytes())
-        .is_ok_and(|c| unsafe { libc::access(c.as_ptr(), libc::W_OK | libc::X_OK) } == 0);
-    if !writable {
-        return refuse("it is not writable");
-    }
-    Ok(())
-}
-
 fn named_dir(setting: &str, error: &Error) -> Error {
     Error::Config(format!("pillion.{setting}: {error}"))
 }
@@ -213,107 +143,8 @@ fn group_id(name: &str) -> Result<u32> {
         })
 }
 
-fn effective_uid() -> u32 {
-    // SAFETY: always succeeds.
-    unsafe { libc::geteuid() }
-}
-
 /// Free bytes for this user on the file system of `path`; 0 if they are unknown.
 #[must_use]
 pub fn free_space(path: &Path) -> u64 {
     rustix::fs::statvfs(path).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options<'a>(base: &Path, env: &'a dyn Fn(&str) -> Option<String>) -> DirOptions<'a> {
-        DirOptions {
-            state_dir: Some(base.join("state")),
-            run_dir: Some(base.join("run")),
-            group: None,
-            env,
-            temporary: base.to_owned(),
-            memory: base.join("memory"),
-        }
-    }
-
-    #[test]
-    fn named_directories_are_created_for_this_user_alone() {
-        let base = tempfile::tempdir().unwrap();
-        let dirs = Dirs::resolve(&options(base.path(), &|_| None)).unwrap();
-        for dir in [&dirs.state, &dirs.run] {
-            assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
-        }
-        assert!(dirs.warnings.is_empty());
-    }
-
-    #[test]
-    fn removed_directory_is_created_again_and_a_link_is_refused() {
-        let base = tempfile::tempdir().unwrap();
-        let dirs = Dirs::resolve(&options(base.path(), &|_| None)).unwrap();
-        fs::remove_dir(&dirs.state).unwrap();
-        fs::remove_dir(&dirs.run).unwrap();
-        dirs.restore().unwrap();
-        for dir in [&dirs.state, &dirs.run] {
-            assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700);
-        }
-        fs::remove_dir(&dirs.run).unwrap();
-        std::os::unix::fs::symlink("/etc", &dirs.run).unwrap();
-        assert!(dirs.restore().is_err());
-    }
-
-    #[test]
-    fn link_open_directory_and_file_are_refused_by_setting() {
-        let base = tempfile::tempdir().unwrap();
-        let state = base.path().join("state");
-        let refused = || {
-            Dirs::resolve(&options(base.path(), &|_| None))
-                .unwrap_err()
-                .to_string()
-        };
-        std::os::unix::fs::symlink("/etc", &state).unwrap();
-        assert!(
-            refused().starts_with("pillion.state_dir: ") && refused().contains("symbolic link")
-        );
-        fs::remove_file(&state).unwrap();
-        fs::create_dir(&state).unwrap();
-        fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(refused().contains("0700"));
-        fs::remove_dir(&state).unwrap();
-        fs::write(&state, "").unwrap();
-        assert!(refused().contains("not a directory"));
-    }
-
-    #[test]
-    fn directories_of_the_service_come_first() {
-        let base = tempfile::tempdir().unwrap();
-        let service = base.path().join("lib").display().to_string();
-        let run = base.path().join("rt").display().to_string();
-        let env = |name: &str| match name {
-            "STATE_DIRECTORY" => Some(format!("{service}:/other")),
-            "RUNTIME_DIRECTORY" => Some(run.clone()),
-            _ => None,
-        };
-        let dirs = Dirs::resolve(&DirOptions {
-            state_dir: None,
-            run_dir: None,
-            ..options(base.path(), &env)
-        })
-        .unwrap();
-        assert_eq!(dirs.state, base.path().join("lib/pillion"));
-        assert_eq!(dirs.run, base.path().join("rt/pillion"));
-    }
-
-    #[test]
-    fn unknown_group_is_an_error() {
-        let base = tempfile::tempdir().unwrap();
-        let error = Dirs::resolve(&DirOptions {
-            group: Some("no-such-group".into()),
-            ..options(base.path(), &|_| None)
-        })
-        .unwrap_err();
-        assert!(error.to_string().contains("no-such-group"));
-    }
 }

@@ -5,7 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DirOptions, check, effective_uid, free_space, named_dir, prepare, service_dir};
+use rustix::process::geteuid;
+
+use super::{
+    DirOptions,
+    checked::{check, prepare},
+    free_space, named_dir, service_dir,
+};
 use crate::{
     Result,
     host::{files, presence},
@@ -31,7 +37,7 @@ pub(super) fn find(
     }
     let name = match &options.group {
         Some(group) => format!("pillion-group-{group}"),
-        None => format!("pillion-{}", effective_uid()),
+        None => format!("pillion-{}", geteuid().as_raw()),
     };
     let last = state.join("run");
     let memory = options.memory.is_dir().then(|| options.memory.join(name));

@@ -2,37 +2,20 @@
 //! keeps its leading zeros and `yes` means the same as in INI. RoadRunner's own sections are parsed and discarded.
 //! Size, depth, aliases and events are bounded, because the file may come from an untrusted source.
 
+mod node;
+
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::Spanned;
+
+use node::Raw;
+pub use node::{Content, Node};
 
 use super::super::settings::TABLE;
 
 /// Bytes of a file; larger ones are refused.
 pub const MAX_FILE_SIZE: usize = 1 << 20;
-
-/// One node with its line, counted from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// The content.
-    pub content: Content,
-    /// Line of the value, or of the alias that refers to it.
-    pub line: u64,
-}
-
-/// The content of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    /// An empty value, or `~`.
-    Null,
-    /// A scalar in its original notation, without quotes.
-    Text(String),
-    /// A list.
-    List(Vec<Node>),
-    /// Keys with their line, and values, in the order of the file.
-    Map(Vec<(String, u64, Node)>),
-}
 
 /// The error of a file that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +69,7 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, YamlError> {
     Ok(top
         .0
         .into_iter()
-        .map(|(name, node)| (name, node.into_node(text)))
+        .map(|(name, node)| (name, node::with_notation(node, text)))
         .collect())
 }
 
@@ -152,113 +135,5 @@ impl<'de> Deserialize<'de> for Top {
             }
         }
         deserializer.deserialize_any(TopVisitor)
-    }
-}
-
-enum Raw {
-    Null,
-    Text(String),
-    /// A number or a boolean: its original notation is cut out of the file afterwards.
-    Typed(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-trait IntoNode {
-    fn into_node(self, file: &str) -> Node;
-}
-
-impl IntoNode for Spanned<Raw> {
-    fn into_node(self, file: &str) -> Node {
-        let content = match self.value {
-            Raw::Null => Content::Null,
-            Raw::Text(text) => Content::Text(text),
-            Raw::Typed(value) => {
-                let span = self.defined.span();
-                let written = span
-                    .byte_offset()
-                    .zip(span.byte_len())
-                    .and_then(|(start, len)| {
-                        let start = usize::try_from(start).ok()?;
-                        file.get(start..start.checked_add(usize::try_from(len).ok()?)?)
-                    })
-                    .map(str::trim)
-                    .filter(|text| !text.is_empty() && !text.contains(['"', '\'', '\n']));
-                Content::Text(written.map_or(value, str::to_owned))
-            }
-            Raw::List(items) => {
-                Content::List(items.into_iter().map(|item| item.into_node(file)).collect())
-            }
-            Raw::Map(entries) => Content::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| (key.value, key.referenced.line(), value.into_node(file)))
-                    .collect(),
-            ),
-        };
-        Node {
-            content,
-            line: self.referenced.line(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Typed(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
-        Ok(Raw::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Raw::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(Raw::Map(entries))
     }
 }
