@@ -5,7 +5,7 @@
 //!
 //! * `routes`: HTTP. `rpc`: Connect, gRPC, gRPC-Web, their messages and errors. `validate`: rules of a request.
 //! * `queue`, `active_builds`, `progress`, `cancellation`: from a request to its turn, and to its end.
-//! * `builder`, `configuration`, `module`, `work_dir`, `error`: one build. `toolchain`: its `go` commands.
+//! * `options`; `builder`, `configuration`, `module`, `work_dir`, `error`: one build. `toolchain`: its `go` commands.
 //! * `build_cache`: built binaries, and the paths from which clients read them.
 //!
 //! # Files
@@ -24,6 +24,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod module;
+mod options;
 mod progress;
 mod queue;
 mod routes;
@@ -33,7 +34,6 @@ mod validate;
 mod work_dir;
 
 use std::{
-    ffi::OsString,
     fs, io,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
@@ -56,40 +56,19 @@ use tokio::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{self, Limits, Tokens};
+use crate::http::{self, Limits};
 use build_cache::BuildCache;
 use queue::BuildQueue;
 use routes::Routes;
 
 pub use build_cache::CacheLimits;
+pub use options::Options;
 
 /// Time that a new server waits for the previous one to release the directory.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 const CLEANING_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Interval between two checks of the remaining builds during shutdown.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(20);
-
-/// Options of a server.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Directory of builds and binaries, made if it is absent.
-    pub dir: PathBuf,
-    /// Builds at once; at least 1.
-    pub max_builds: usize,
-    /// Builds that wait beyond those; the next one fails with 503.
-    pub max_queued: usize,
-    /// Time limit of one build, without its time in the queue.
-    pub build_timeout: Duration,
-    /// Tokens that authorize clients; without any, every client is authorized.
-    pub tokens: Tokens,
-    /// Whether a `replace` may name a directory of this machine, whose contents can then be read out of a binary or an
-    /// error.
-    pub allow_local_replaces: bool,
-    /// Limits of the cache.
-    pub cache_limits: CacheLimits,
-    /// The variables in which `go` is found, and of which it inherits some.
-    pub environment: Vec<(OsString, OsString)>,
-}
 
 /// A build server that owns its directory.
 #[derive(Debug)]

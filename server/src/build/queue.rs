@@ -18,13 +18,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Options,
     active_builds::{ActiveBuild, ActiveBuilds},
     build_cache::BuildCache,
     builder::Builder,
     cancellation::{StopReason, StopSignal},
     configuration::Configuration,
     error::BuildError,
+    options::Options,
     progress::{BuildState, Progress},
     rpc::{
         error::{ErrorCode, RpcError},

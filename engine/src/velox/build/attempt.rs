@@ -11,7 +11,6 @@ use super::{
     error::AttemptError,
     server_file::{self, Expected},
     storage::{ASSUMED_SIZE, Target, storage_error},
-    task::Report,
 };
 use crate::velox::{
     flight::{
@@ -24,6 +23,9 @@ use crate::{Error, artifacts::Staging, failpoint::failpoint, runtime::Cancellati
 
 /// The pause between two progress requests to the server.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Publishes the progress of a build.
+pub(super) type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 /// One attempt of a build.
 pub(super) struct Attempt<'a> {

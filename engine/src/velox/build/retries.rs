@@ -8,13 +8,12 @@ use std::{
 
 use super::{
     Build,
-    attempt::Attempt,
+    attempt::{Attempt, Report},
     backoff::{backoff_ceiling, connect_backoff_ceiling},
     client::Client,
     context::BuildContext,
     error::{AttemptError, RetryReason},
     storage::Target,
-    task::Report,
 };
 use crate::backoff::Jitter;
 use crate::{Error, Result, config::duration, metrics::velox as metrics};

@@ -4,16 +4,13 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Build, context::BuildContext, retries::Retries};
+use super::{Build, attempt::Report, context::BuildContext, retries::Retries};
 use crate::backoff::Jitter;
 use crate::velox::flight::{
     BuildOutput,
     progress::{Phase, Progress},
 };
 use crate::{Result, host::clock, metrics::velox as metrics};
-
-/// Publishes the progress of a build.
-pub(super) type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 /// Runs the build. Calls `report` with each change of its progress.
 pub(super) async fn run(

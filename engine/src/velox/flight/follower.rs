@@ -6,10 +6,11 @@ use std::{path::PathBuf, time::Duration};
 use serde_json::Value;
 
 use super::{
+    entry::FlightId,
     leader::{Leader, LeaderClaim, add_request_ids, read_progress},
     outcome::{self, Outcome},
     slot::FlightSlot,
-    table::{FlightId, FlightTable},
+    table::FlightTable,
 };
 use crate::{
     Error, Result,

@@ -12,10 +12,11 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    entry::{FlightEntry, FlightId},
     outcome::{self, BuildOutput, Outcome},
     slot::FlightSlot,
     small_files::{read_small, replace},
-    table::{FlightEntry, FlightId, FlightTable},
+    table::FlightTable,
 };
 use crate::{
     Error, Result,

@@ -7,6 +7,7 @@
 //! * `single_flight`: joins a flight of the host, as its `leader` or as a `follower`; `table` and `slot` are its files.
 //! * `outcome`: the result of a flight, on disk (`stored_error`); `small_files` reads and writes such files.
 
+mod entry;
 mod follower;
 pub(super) mod inflight;
 mod leader;
@@ -18,12 +19,12 @@ mod small_files;
 mod stored_error;
 mod table;
 
+pub(super) use entry::FlightId;
 pub(super) use follower::{Follower, Poll};
 pub(super) use leader::Leader;
 pub(super) use outcome::{BuildOutput, Outcome};
 pub(super) use single_flight::{Join, SingleFlight};
 pub(super) use stored_error::{error_kind, tail};
-pub(super) use table::FlightId;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    entry::FlightId,
     small_files::{read_small, replace},
     stored_error::StoredError,
-    table::FlightId,
 };
 use crate::{
     Error, Result,

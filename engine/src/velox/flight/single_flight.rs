@@ -26,11 +26,12 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    entry::{FlightEntry, FlightId},
     follower::Follower,
     leader::{Leader, LeaderClaim, read_progress, read_request_ids},
     outcome::{self, Outcome},
     slot::FlightSlot,
-    table::{FlightEntry, FlightId, FlightTable, MAX_FLIGHTS},
+    table::{FlightTable, MAX_FLIGHTS},
 };
 use crate::{
     Error, Result,

@@ -1,20 +1,7 @@
 //! The table of flights: the configuration of each slot. One file, written under `table.lock` only, so every change
 //! of a leader is atomic for all processes. Runs on blocking threads.
 //!
-//! `table.v1`: 256 records of 64 bytes, little-endian.
-//!
-//! | offset | bytes | meaning |
-//! | --- | --- | --- |
-//! | 0 | 8 | key of the configuration |
-//! | 8 | 8 | digest of the configuration |
-//! | 16 | 8 | attempt: random, 0 = the record is empty |
-//! | 24 | 4 | bit 0: forced |
-//! | 28 | 4 | process id of the leader, for debugging |
-//! | 32 | 4 | number of leaders that have died in this flight |
-//! | 36 | 20 | zero |
-//! | 56 | 8 | FNV-1a of the 56 bytes before |
-//!
-//! A record with a wrong checksum counts as empty: at worst a configuration is built twice.
+//! `table.v1` has 256 records, described in [`entry`](super::entry).
 
 use std::{
     fs::{File, OpenOptions},
@@ -24,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::velox::keys::config_keys::ConfigKeys;
+use super::entry::{FlightEntry, RECORD_LEN};
 use crate::{
     Result,
     error::IoContext,
@@ -37,104 +24,7 @@ use crate::{
 
 /// The limit of active flights on one host.
 pub(super) const MAX_FLIGHTS: usize = 256;
-const RECORD_LEN: usize = 64;
 const TABLE_LEN: usize = MAX_FLIGHTS * RECORD_LEN;
-
-/// Identifies a flight by its configuration.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct FlightId {
-    /// The plain key.
-    pub key: u64,
-    /// The exact digest.
-    pub digest: u64,
-}
-
-impl FlightId {
-    /// Identifies the flight of a configuration.
-    pub(in crate::velox) fn of(keys: &ConfigKeys) -> Self {
-        Self {
-            key: keys.key.0,
-            digest: keys.digest.0,
-        }
-    }
-}
-
-/// One record of the table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct FlightEntry {
-    pub(super) id: FlightId,
-    /// 0 in an empty record.
-    pub(super) attempt: u64,
-    pub(super) forced: bool,
-    pub(super) pid: u32,
-    pub(super) deaths: u32,
-}
-
-impl FlightEntry {
-    pub(super) fn is_empty(&self) -> bool {
-        self.attempt == 0
-    }
-
-    fn encode(&self) -> [u8; RECORD_LEN] {
-        let mut bytes = [0; RECORD_LEN];
-        let mut at = 0;
-        let mut append = |part: &[u8]| {
-            if let Some(target) = bytes.get_mut(at..at + part.len()) {
-                target.copy_from_slice(part);
-            }
-            at += part.len();
-        };
-        append(&self.id.key.to_le_bytes());
-        append(&self.id.digest.to_le_bytes());
-        append(&self.attempt.to_le_bytes());
-        append(&u32::from(self.forced).to_le_bytes());
-        append(&self.pid.to_le_bytes());
-        append(&self.deaths.to_le_bytes());
-        append(&[0; 20]);
-        let check = fnv(bytes.split_at(RECORD_LEN - 8).0);
-        if let Some(target) = bytes.get_mut(RECORD_LEN - 8..) {
-            target.copy_from_slice(&check.to_le_bytes());
-        }
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Self {
-        let long = |at: usize| {
-            bytes
-                .get(at..at + 8)
-                .and_then(|part| part.try_into().ok())
-                .map_or(0, u64::from_le_bytes)
-        };
-        let short = |at: usize| {
-            bytes
-                .get(at..at + 4)
-                .and_then(|part| part.try_into().ok())
-                .map_or(0, u32::from_le_bytes)
-        };
-        let is_valid = bytes
-            .get(..RECORD_LEN - 8)
-            .is_some_and(|body| fnv(body) == long(RECORD_LEN - 8));
-        if !is_valid {
-            return Self::default();
-        }
-        Self {
-            id: FlightId {
-                key: long(0),
-                digest: long(8),
-            },
-            attempt: long(16),
-            forced: short(24) & 1 == 1,
-            pid: short(28),
-            deaths: short(32),
-        }
-    }
-}
-
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
 
 /// The locked table. No other process changes a leader until it is dropped.
 #[derive(Debug)]
@@ -235,6 +125,7 @@ fn allocate(file: &File) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::FlightId;
     use super::*;
 
     const NOW: Duration = Duration::ZERO;

@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 
 use super::{
+    entry::FlightEntry,
     follower::MAX_LEADER_DEATHS,
     single_flight::LOCK_TIMEOUT,
-    table::{FlightEntry, FlightTable, MAX_FLIGHTS},
+    table::{FlightTable, MAX_FLIGHTS},
     *,
 };
 use crate::{

@@ -2,7 +2,7 @@
 //! thread.
 
 use super::{
-    Policy, grammar,
+    grammar,
     violation::{FieldPath, FieldPathElement, Violation},
 };
 use pillion_engine::velox::{Exclude, Plugin, Replace, protocol::grammar::is_canonical_version};
@@ -21,6 +21,13 @@ pub(super) mod rule {
     pub(in crate::build::validate) const MODULE_PATH: &str = "go.module_path";
     pub(in crate::build::validate) const VERSION: &str = "go.version";
     pub(in crate::build::validate) const REPLACE: &str = "go.replace";
+}
+
+/// Permissions of the server's clients.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::build) struct Policy {
+    /// Whether a `replace` may name a directory of this machine.
+    pub(in crate::build) local_replaces: bool,
 }
 
 /// One element of a field's path.

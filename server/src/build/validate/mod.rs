@@ -11,6 +11,7 @@ use pillion_engine::velox::{
     protocol::grammar::{is_rr_version, is_uuid},
 };
 
+pub(super) use collector::Policy;
 use collector::{Collector, Field, rule};
 use violation::Violation;
 
@@ -19,13 +20,6 @@ const MAX_ENTRIES: usize = 256;
 const PLUGINS: Field = Field::new("plugins");
 const REPLACES: Field = Field::new("replaces");
 const EXCLUDES: Field = Field::new("excludes");
-
-/// Permissions of the server's clients.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Policy {
-    /// Whether a `replace` may name a directory of this machine.
-    pub(super) local_replaces: bool,
-}
 
 /// Returns all violations in field order; none for a valid request.
 pub(super) fn check(request: &BuildRequest, policy: Policy) -> Vec<Violation> {
