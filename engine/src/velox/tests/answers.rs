@@ -161,12 +161,17 @@ async fn wrong_address_and_wrong_token_name_their_setting() {
 
 #[tokio::test]
 async fn body_is_accepted_compressed_or_not() {
-    for (gzip, module) in [(Gzip::No, "a"), (Gzip::Body, "b"), (Gzip::Encoding, "c")] {
+    for (gzip, content_type, module) in [
+        (Gzip::No, None, "a"),
+        (Gzip::Body, None, "b"),
+        (Gzip::Encoding, None, "c"),
+        (Gzip::No, Some("text/plain"), "d"),
+    ] {
         let host = Host::new(Options::default().behave(Answer::Bytes {
             size: Some(300_000),
             gzip,
             keep: None,
-            content_type: None,
+            content_type: content_type.map(str::to_owned),
         }));
         let built = build(&host.velox(), request(module)).await.unwrap();
         assert_eq!(built.record.size, 300_000);

@@ -247,7 +247,7 @@ fn server_faults_are_transient() {
             "{message}"
         );
     }
-    for status in [408, 429, 500, 502, 503, 504] {
+    for status in [408, 429, 499, 500, 502, 503, 504] {
         assert!(
             matches!(
                 of(status, "<html>"),
@@ -330,7 +330,7 @@ fn wrong_address_and_missing_token_name_the_setting() {
     for status in [401, 403] {
         assert!(message_of(of(status, "")).contains("velox.auth_token"));
     }
-    for status in [400, 404, 405, 415] {
+    for status in [400, 404, 405, 413, 415] {
         assert!(message_of(of(status, "<html>not here</html>")).contains("velox.server_url"));
     }
     let moved = message_of(classify(ADDRESS, 302, Some("https://elsewhere/"), b""));
