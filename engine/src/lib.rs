@@ -7,8 +7,8 @@
 //! * [`logging`] structured log lines; PHP's thread never waits for a write.
 //! * [`http_client`] shared by all network clients; `dns` name resolution like the C library's; `tls` trusted
 //!   certificates.
-//! * [`metrics`] typed handles for counters, gauges and histograms.
 //! * `shm` memory that processes share: segments, and the mechanisms over their words.
+//! * [`metrics`] counters, gauges and histograms of the host, each declared once.
 //! * [`host`] state that the processes of one machine share: directories, locks, presence, leader.
 //! * [`runtime`] the Tokio runtime of one process: start, fork, stop; jobs and their outcomes.
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.

@@ -1,5 +1,5 @@
-//! The page of metrics and `Sentry\metrics()` tell the same. A program of its own: the page's numbers are those
-//! of a whole process.
+//! The page of metrics and `Sentry\metrics()` agree. A program of its own: some numbers on the page are those of a
+//! whole process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +11,10 @@ use pillion_engine::{
 use pillion_fakes::{FakeSentry, sentry::Behaviour};
 
 /// A number on the page, summed over its series; a histogram's count.
-fn on_the_page(name: &str) -> u64 {
-    let family = snapshot().into_iter().find(|family| family.name == name);
+fn on_the_page(name: &str, sentry: &Sentry) -> u64 {
+    let family = snapshot(&[sentry])
+        .into_iter()
+        .find(|family| family.name == name);
     let samples = family.map(|family| family.samples).unwrap_or_default();
     assert!(!samples.is_empty(), "{name}");
     let numbers = samples.iter().map(|sample| match &sample.reading {
@@ -27,10 +29,10 @@ fn event(n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn the_page_and_what_php_is_told_agree() {
+fn page_and_sentry_metrics_agree() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let places = SentryDirs {
+    let dirs = SentryDirs {
         run: Some(dir.path().join("run")),
         state: Some(dir.path().join("state")),
         ..SentryDirs::default()
@@ -48,7 +50,7 @@ fn the_page_and_what_php_is_told_agree() {
         max_payload_size: 1 << 20,
         ..Settings::default().sentry
     };
-    let sentry = Arc::new(Sentry::open(settings, places).unwrap());
+    let sentry = Arc::new(Sentry::open(settings, dirs.clone()).unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -60,7 +62,7 @@ fn the_page_and_what_php_is_told_agree() {
     }
     let huge = [event(77), vec![b' '; 2 << 20]].concat();
     assert!(!sentry.send(&huge, None).unwrap());
-    assert_eq!(on_the_page("sentry_events_accepted_total"), 9);
+    assert_eq!(on_the_page("sentry_events_accepted_total", &sentry), 9);
     // Given up, refused, silenced, delivered; each on its own.
     let mut gone = Behaviour::default().times(2);
     gone.delivery.drop_at = Some(0);
@@ -80,7 +82,7 @@ fn the_page_and_what_php_is_told_agree() {
     flush();
     sentry.send(&event(101), None).unwrap();
     flush();
-    let told = sentry.metrics();
+    let metrics = sentry.metrics();
     for (key, name) in [
         ("events_accepted", "sentry_events_accepted_total"),
         ("events_sent", "sentry_events_sent_total"),
@@ -98,7 +100,11 @@ fn the_page_and_what_php_is_told_agree() {
         ("requests", "sentry_request_duration_seconds"),
         ("events_sent", "sentry_processing_duration_seconds"),
     ] {
-        assert_eq!(told[key].as_u64(), Some(on_the_page(name)), "{key}: {told}");
+        assert_eq!(
+            metrics[key].as_u64(),
+            Some(on_the_page(name, &sentry)),
+            "{key}: {metrics}"
+        );
     }
     let positive = [
         "events_sent",
@@ -110,11 +116,14 @@ fn the_page_and_what_php_is_told_agree() {
     ];
     for key in positive {
         assert!(
-            told[key].as_u64() > Some(0),
-            "{key} was never counted: {told}"
+            metrics[key].as_u64() > Some(0),
+            "{key} was never counted: {metrics}"
         );
     }
-    let page = render(&snapshot());
+    // Another process, without a transport, reads the same.
+    let unopened = snapshot(&[&dirs]);
+    assert_eq!(unopened, snapshot(&[&*sentry]));
+    let page = render(&snapshot(&[&*sentry]));
     for line in [
         "sentry_lost_items_total{reason=\"queue_overflow\",category=\"error\"} 4",
         "sentry_lost_items_total{reason=\"send_error\",category=\"error\"} 1",

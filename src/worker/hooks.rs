@@ -2,9 +2,9 @@
 //! throw or never return: each counts as run before it is called, and nothing on these frames has a destructor. If PHP
 //! jumps out of a run, the last shutdown function continues it. On PHP's threads.
 
-use pillion_engine::worker::{HookList, hooks::HookRun};
+use pillion_engine::worker::{HookList, hooks::HookRun, request_stats};
 
-use super::{process_stats::REQUEST_STATS, state};
+use super::state;
 use crate::{
     thread_state::thread_state,
     zend::{exception, interrupt::is_throwing, owned::OwnedZval},
@@ -79,7 +79,7 @@ pub(super) fn run_remaining() -> bool {
     });
     while let Some(hook) = next() {
         hook.call();
-        REQUEST_STATS.hook(exception::log_and_clear("reset hook failed"));
+        request_stats::hook(exception::log_and_clear("reset hook failed"));
     }
     true
 }
@@ -100,7 +100,7 @@ pub(super) fn count_skipped() {
     }
     HOOKS.with(|script| {
         let run = script.run.unwrap_or_else(|| script.hooks.start());
-        REQUEST_STATS.skip(script.hooks.left(&run));
+        request_stats::skip(script.hooks.left(&run));
     });
 }
 

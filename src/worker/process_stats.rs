@@ -1,14 +1,12 @@
-//! Statistics of the process: the requests of all its threads, its age, and how often PHP has restarted in it.
+//! The age of the process, and how often PHP has restarted in it.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use pillion_engine::{host::clock, worker::RequestStats};
+use pillion_engine::host::clock;
 
-/// Requests of all threads of this process.
-pub static REQUEST_STATS: RequestStats = RequestStats::new();
 /// When the process started, in milliseconds since boot; 0 before the first MINIT.
 static STARTED_MS: AtomicU64 = AtomicU64::new(0);
 /// How often the module has started in this process.
@@ -21,9 +19,8 @@ pub(super) fn module_startup() {
     }
 }
 
-/// A forked child has served nothing yet: atomics and plain system calls only.
+/// A forked child has just started: atomics and plain system calls only.
 pub(super) fn after_fork() {
-    REQUEST_STATS.reset();
     STARTED_MS.store(now_ms(), Ordering::Relaxed);
 }
 

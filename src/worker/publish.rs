@@ -10,14 +10,11 @@ use pillion_engine::{
     worker::{
         Script,
         registry::{WorkerField, WorkerSlot},
+        request_stats,
     },
 };
 
-use super::{
-    mode,
-    process_stats::{self, REQUEST_STATS},
-    runtimes, state,
-};
+use super::{mode, process_stats, runtimes, state};
 use crate::{
     engine, leak_check,
     thread_state::thread_state,
@@ -128,7 +125,7 @@ pub(super) fn request_ended() {
         slot.set(WorkerField::BaselineMemory, state::memory_baseline() as u64);
         slot.set(WorkerField::Leaks, leak_check::count());
         if is_due || requests.is_multiple_of(PERCENTILES_INTERVAL) {
-            let counts = REQUEST_STATS.counts();
+            let counts = request_stats::counts();
             slot.set(WorkerField::P50Us, us(counts.p50));
             slot.set(WorkerField::P99Us, us(counts.p99));
         }

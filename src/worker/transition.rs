@@ -1,13 +1,11 @@
 //! State transitions: the runtimes report events, each event advances the thread's state machine, and its effects start
 //! or end a request in the modules that follow requests. On PHP's threads.
 
-use pillion_engine::worker::{Effects, Event, RequestStateError, request_state::OpenedBy};
-
-use super::{
-    hooks, orphans,
-    process_stats::{self, REQUEST_STATS},
-    publish, request_id, reset, state,
+use pillion_engine::worker::{
+    Effects, Event, RequestStateError, request_state::OpenedBy, request_stats,
 };
+
+use super::{hooks, orphans, process_stats, publish, request_id, reset, state};
 use crate::{log as php_log, zend::memory};
 
 /// Advances the thread's state machine with an event of a runtime, and applies its effects.
@@ -32,7 +30,7 @@ pub fn advance(event: Event) -> Result<Effects, RequestStateError> {
         start();
     }
     if effects.begin {
-        REQUEST_STATS.begin();
+        request_stats::begin();
     }
     if effects.end {
         end();
@@ -58,7 +56,7 @@ fn end() {
     let request = state::end_request();
     let id = request_id::take();
     hooks::clear_run();
-    REQUEST_STATS.end(request.duration);
+    request_stats::end(request.duration);
     if process_stats::is_logged() {
         log::debug!(
             ms = request.duration.as_secs_f64() * 1000.0,

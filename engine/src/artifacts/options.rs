@@ -19,8 +19,6 @@ pub struct StoreOptions {
     pub ttl: Duration,
     /// Artifacts found or created within this time are not evicted. 5 minutes by default.
     pub grace: Duration,
-    /// Whether this store sets the gauges of the cache; one store of a process does.
-    pub shown: bool,
 }
 
 impl StoreOptions {
@@ -35,7 +33,6 @@ impl StoreOptions {
             max_size: 5_000 << 20,
             ttl: Duration::from_secs(7 * 86_400),
             grace: Duration::from_secs(300),
-            shown: true,
         }
     }
 }

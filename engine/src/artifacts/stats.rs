@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{IndexRecord, Key, Store, cleanup::evict::smallest};
-use crate::metrics::velox as metrics;
+use crate::metrics::{Samples, Source, velox as metrics};
 
 /// Statistics of a store. Sizes are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Stats {
     pub bytes: u64,
     /// Maximum bytes of all binaries.
     pub max_bytes: u64,
-    /// Hits of this process.
+    /// Lookups of all processes of this host that found an artifact.
     pub hits: u64,
-    /// Misses of this process.
+    /// The same, that found none.
     pub misses: u64,
     /// Artifacts evicted on this host since the index was created, because they were expired.
     pub evicted_expired: u64,
@@ -67,5 +67,18 @@ impl Store {
             !record.is_expired(now_ms) && after.is_none_or(|after| record.key > after)
         });
         smallest(living, limit, |record| record.key)
+    }
+}
+
+impl Source for Store {
+    fn read(&self, samples: &mut Samples) {
+        let oldest = self.index.records().map(|record| record.accessed_ms).min();
+        let age_ms = oldest.map_or(0, |oldest| self.clock.now_ms().saturating_sub(oldest));
+        let [expired, lru] = self.index.eviction_counts();
+        samples.add(&metrics::CACHE_ENTRIES, &[], self.index.len() as f64);
+        samples.add(&metrics::CACHE_SIZE, &[], self.index.total_size() as f64);
+        samples.add(&metrics::CACHE_ACCESS_AGE, &[], age_ms as f64 / 1000.0);
+        samples.add(&metrics::CACHE_EVICTIONS, &["expired"], expired as f64);
+        samples.add(&metrics::CACHE_EVICTIONS, &["lru"], lru as f64);
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         presence,
         secret::{self, Secret},
     },
-    logging, sentry,
+    logging, metrics, sentry,
     threads::blocking,
     velox::Recency,
 };
@@ -160,7 +160,8 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
         let behind = store
             .clone()
             .filter(|store| store.needs_preparation() || store.has_changes());
-        if !missing && behind.is_none() {
+        let is_uncounted = metrics::is_lost();
+        if !missing && behind.is_none() && !is_uncounted {
             is_reported = false;
             continue;
         }
@@ -169,6 +170,9 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
             dirs.restore()?;
             if missing {
                 presence.renew()?;
+            }
+            if is_uncounted && let Err(error) = metrics::share(&dirs.run) {
+                log::warn!(error:%; "metrics not shared with other processes");
             }
             behind.map_or(Ok(()), |store| {
                 store.restore();

@@ -16,7 +16,7 @@ use crate::{
     artifacts::{Artifact, Store, StoreOptions},
     config::{Capability, Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
-    logging,
+    logging, metrics,
     runtime::{CompletionQueue, Job, JobContext, Runtime, RuntimeOptions, TokioFactory},
     threads::blocking,
     velox::{BuildDirs, BuildRequest, ConfigKeys, Velox},
@@ -26,6 +26,7 @@ use crate::{
 pub mod artifact_stats;
 mod binary;
 mod host_member;
+mod metrics_page;
 mod sentry;
 mod status;
 mod workers;
@@ -115,6 +116,9 @@ impl Engine {
             })?;
             for warning in &dirs.warnings {
                 log::warn!(reason = warning.as_str(); "unexpected directory permissions or location");
+            }
+            if let Err(error) = metrics::share(&dirs.run) {
+                log::warn!(error:%; "metrics not shared with other processes");
             }
             Ok(dirs)
         })

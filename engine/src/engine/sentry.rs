@@ -44,7 +44,7 @@ impl SentryCell {
     }
 
     /// Returns the directories of outboxes and dead letters.
-    fn dirs(&self, dirs: &Dirs) -> SentryDirs {
+    pub(super) fn dirs(&self, dirs: &Dirs) -> SentryDirs {
         SentryDirs {
             run: Some(dirs.run.clone()),
             state: Some(dirs.state.clone()),

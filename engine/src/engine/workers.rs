@@ -79,6 +79,16 @@ impl Engine {
 
     /// Lists all workers of the host.
     pub(super) fn workers_status(&self) -> Vec<Value> {
+        let now = clock::unix_ms();
+        let workers = self.registered_workers();
+        workers
+            .iter()
+            .map(|worker| worker_json(worker, now))
+            .collect()
+    }
+
+    /// The slots of all live workers of the host.
+    pub(super) fn registered_workers(&self) -> Vec<WorkerRecord> {
         // A process that only lists workers creates no segment.
         let exists = || {
             let dirs = self.dirs().ok()?;
@@ -87,15 +97,9 @@ impl Engine {
         if self.registry.get().is_none() && exists().is_none() {
             return Vec::new();
         }
-        let now = clock::unix_ms();
-        let entries = self
-            .registry()
+        self.registry()
             .map(|registry| registry.list(&self.liveness()))
-            .unwrap_or_default();
-        entries
-            .iter()
-            .map(|entry| worker_json(entry, now))
-            .collect()
+            .unwrap_or_default()
     }
 }
 

@@ -1,9 +1,10 @@
-//! One number that any thread may change at any time. The only module that knows the location of numbers.
+//! One number that any thread of any process may change at any time.
 
 use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A count, or a float by its bits, depending on the owner of the cell.
 #[derive(Debug)]
+#[repr(transparent)]
 pub struct Cell(AtomicU64);
 
 impl Default for Cell {
@@ -32,18 +33,18 @@ impl Cell {
         self.0.load(Relaxed)
     }
 
+    /// Sets a count.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
     /// Adds to a float.
     #[inline]
     pub fn add_float(&self, by: f64) {
         let sum = |bits| Some((f64::from_bits(bits) + by).to_bits());
         // The closure never returns `None`, so the update never fails.
         let _ = self.0.fetch_update(Relaxed, Relaxed, sum);
-    }
-
-    /// Sets a float.
-    #[inline]
-    pub fn set_float(&self, value: f64) {
-        self.0.store(value.to_bits(), Relaxed);
     }
 
     /// Reads a float.
@@ -53,8 +54,21 @@ impl Cell {
         f64::from_bits(self.get())
     }
 
+    /// Moves the number to another cell. A number that another thread adds meanwhile is moved or stays, and is never
+    /// lost or doubled.
+    pub fn move_to(&self, other: &Self, is_float: bool) {
+        if self.get() == 0 {
+            return;
+        }
+        let number = self.0.swap(0, Relaxed);
+        match is_float {
+            true => other.add_float(f64::from_bits(number)),
+            false => other.add(number),
+        }
+    }
+
     /// Resets to zero.
     pub fn reset(&self) {
-        self.0.store(0, Relaxed);
+        self.set(0);
     }
 }

@@ -1,12 +1,15 @@
-//! Shared by all metrics: labels with a fixed list of values, the index of a series among the cells, and the readings
-//! that the page is rendered from.
+//! Shared by all metrics: their declaration, labels with a fixed list of values, the index of a series among the cells,
+//! and the readings that the page is rendered from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
+
+use super::derived::Samples;
+use crate::shm::counters::CounterSegment;
 
 /// The value that stands for unknown values of a label.
 pub const OTHER: &str = "other";
 
-/// A label with all its values besides [`OTHER`].
+/// A label with all its values besides [`OTHER`]; with none, it takes any value.
 #[derive(Debug, Clone, Copy)]
 pub struct Label {
     /// Its name.
@@ -36,6 +39,15 @@ impl MetricKind {
             Self::Histogram => "histogram",
         }
     }
+}
+
+/// The processes that a number is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One process, which reads it for its own status; not on the page, which any worker of the host may render.
+    Process,
+    /// All processes of the host that count in one directory.
+    Host,
 }
 
 /// A reading of all series of one name.
@@ -80,28 +92,48 @@ pub enum Reading {
 }
 
 /// The operations of every metric.
-pub trait Metric: Sync {
-    /// Reads all series.
-    fn read(&self) -> Family;
-    /// Resets to zero. Async-signal-safe.
+pub(super) trait Metric: Sync {
+    /// Its declaration.
+    fn description(&self) -> &Description;
+    /// Reads all series; those without cells from `read`.
+    fn samples(&self, read: &Samples) -> Vec<Sample>;
+    /// Counts in the host's segment from now on; see [`Cells::share`](super::cells::Cells::share). Returns `false` if
+    /// the segment is full.
+    fn share(&self, segment: &'static CounterSegment, replaces: bool) -> bool;
+    /// Counts from zero, in this process only. Async-signal-safe.
     fn reset(&self);
 }
 
+/// The declaration of a metric.
 #[derive(Debug)]
 pub(super) struct Description {
     pub name: &'static str,
     pub help: &'static str,
+    pub kind: MetricKind,
+    pub scope: Scope,
     pub labels: &'static [Label],
 }
 
 impl Description {
-    pub fn family(&self, kind: MetricKind, samples: Vec<Sample>) -> Family {
+    pub fn family(&self, samples: Vec<Sample>) -> Family {
         Family {
             name: self.name.into(),
             help: self.help.into(),
-            kind,
+            kind: self.kind,
             samples,
         }
+    }
+
+    /// The name of the metric's block in the segment: everything that its layout depends on.
+    pub fn block_name(&self, bounds: &[f64]) -> String {
+        let mut name = format!("{} {}", self.kind.name(), self.name);
+        for label in self.labels {
+            let _ = write!(name, " {}={}", label.name, label.values.join(","));
+        }
+        for bound in bounds {
+            let _ = write!(name, " {bound}");
+        }
+        name
     }
 
     /// Returns the index of the series with these values; missing values count as unknown.

@@ -2,8 +2,11 @@
 
 use super::{
     cell::Cell,
-    family::{Description, Family, Label, Metric, MetricKind, Reading, Sample, series},
+    cells::Cells,
+    derived::Samples,
+    family::{Description, Label, Metric, Reading, Sample, series},
 };
+use crate::shm::counters::CounterSegment;
 
 /// Returns the number of cells of a histogram: for each series one per bound, one above all bounds, and the sum.
 #[must_use]
@@ -14,27 +17,21 @@ pub const fn histogram(labels: &[Label], bounds: &[f64]) -> usize {
 /// Values sorted into buckets, with labels or without. `CELLS` is [`histogram`] of labels and bounds.
 #[derive(Debug)]
 pub struct Histogram<const CELLS: usize> {
-    cells: [Cell; CELLS],
+    cells: Cells<CELLS>,
     description: Description,
     bounds: &'static [f64],
 }
 
 impl<const CELLS: usize> Histogram<CELLS> {
     /// An empty histogram. `bounds` ascend.
-    #[must_use]
-    pub const fn new(
-        name: &'static str,
-        help: &'static str,
-        labels: &'static [Label],
-        bounds: &'static [f64],
-    ) -> Self {
+    pub(super) const fn new(description: Description, bounds: &'static [f64]) -> Self {
         assert!(
-            CELLS == histogram(labels, bounds),
+            CELLS == histogram(description.labels, bounds),
             "CELLS is histogram(labels, bounds)"
         );
         Self {
-            cells: [const { Cell::new() }; CELLS],
-            description: Description { name, help, labels },
+            cells: Cells::new(),
+            description,
             bounds,
         }
     }
@@ -54,7 +51,7 @@ impl<const CELLS: usize> Histogram<CELLS> {
         }
     }
 
-    /// Returns the number of recorded values for these labels.
+    /// Returns the number of recorded values for these labels, within the metric's scope.
     #[must_use]
     pub fn count(&self, values: &[&str]) -> u64 {
         let cells = self.series(self.description.series(values));
@@ -65,53 +62,63 @@ impl<const CELLS: usize> Histogram<CELLS> {
             .sum()
     }
 
+    const fn width(&self) -> usize {
+        self.bounds.len() + 2
+    }
+
     fn series(&self, index: usize) -> &[Cell] {
-        let width = self.bounds.len() + 2;
-        self.cells.chunks(width).nth(index).unwrap_or_default()
+        let mut series = self.cells.all().chunks(self.width());
+        series.nth(index).unwrap_or_default()
+    }
+
+    fn reading(&self, cells: &[Cell]) -> (Reading, u64) {
+        let mut count = 0;
+        let below = self.bounds.iter().zip(cells).map(|(bound, cell)| {
+            count += cell.get();
+            (*bound, count)
+        });
+        let below = below.collect();
+        count += cells.get(self.bounds.len()).map_or(0, Cell::get);
+        let sum = cells.last().map_or(0.0, Cell::get_float);
+        (Reading::Buckets { below, sum, count }, count)
     }
 }
 
 impl<const CELLS: usize> Metric for Histogram<CELLS> {
-    /// Reads only series with values, because there may be hundreds; a histogram without labels is always read.
-    fn read(&self) -> Family {
-        let width = self.bounds.len() + 2;
-        let samples = self
-            .cells
-            .chunks(width)
-            .enumerate()
-            .filter_map(|(index, cells)| {
-                let mut count = 0;
-                let below = self
-                    .bounds
-                    .iter()
-                    .zip(cells)
-                    .map(|(bound, cell)| {
-                        count += cell.get();
-                        (*bound, count)
-                    })
-                    .collect();
-                count += cells.get(self.bounds.len()).map_or(0, Cell::get);
-                (count > 0 || self.description.labels.is_empty()).then(|| Sample {
-                    labels: self.description.labels(index).0,
-                    reading: Reading::Buckets {
-                        below,
-                        sum: cells.last().map_or(0.0, Cell::get_float),
-                        count,
-                    },
-                })
-            });
-        self.description
-            .family(MetricKind::Histogram, samples.collect())
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Known series exist from the start, as those of counters do.
+    fn samples(&self, _: &Samples) -> Vec<Sample> {
+        let series = self.cells.all().chunks(self.width()).enumerate();
+        let samples = series.filter_map(|(index, cells)| {
+            let (labels, known) = self.description.labels(index);
+            let (reading, count) = self.reading(cells);
+            (known || count > 0).then_some(Sample { labels, reading })
+        });
+        samples.collect()
+    }
+
+    fn share(&self, segment: &'static CounterSegment, replaces: bool) -> bool {
+        let name = self.description.block_name(self.bounds);
+        let block = segment.block(name.as_bytes(), CELLS);
+        if let Some(block) = block {
+            let is_sum = |index| index % self.width() == self.width() - 1;
+            self.cells.share(block, replaces, is_sum);
+        }
+        block.is_some()
     }
 
     fn reset(&self) {
-        self.cells.iter().for_each(Cell::reset);
+        self.cells.reset();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::family::{MetricKind, Scope};
 
     const LABELS: &[Label] = &[Label {
         name: "arch",
@@ -119,24 +126,51 @@ mod tests {
     }];
     const BOUNDS: &[f64] = &[1.0, 5.0];
 
+    fn seconds() -> Histogram<{ histogram(LABELS, BOUNDS) }> {
+        let description = Description {
+            name: "s",
+            help: "S.",
+            kind: MetricKind::Histogram,
+            scope: Scope::Host,
+            labels: LABELS,
+        };
+        Histogram::new(description, BOUNDS)
+    }
+
     #[test]
     fn buckets_include_their_bound() {
-        static SECONDS: Histogram<{ histogram(LABELS, BOUNDS) }> =
-            Histogram::new("s", "S.", LABELS, BOUNDS);
+        let seconds = seconds();
         for value in [0.5, 1.0, 1.5, 5.0, 99.0, f64::NAN] {
-            SECONDS.observe(&["amd64"], value);
+            seconds.observe(&["amd64"], value);
         }
-        SECONDS.observe(&["arm64"], 2.0);
-        let family = SECONDS.read();
-        assert_eq!(family.samples.len(), 2);
+        let samples = seconds.samples(&Samples::default());
+        assert_eq!(samples.len(), 2, "known ones only");
         assert_eq!(
-            family.samples[0].reading,
+            samples[0].reading,
             Reading::Buckets {
                 below: vec![(1.0, 2), (5.0, 4)],
                 sum: 107.0,
                 count: 5
             }
         );
-        assert_eq!(SECONDS.count(&["arm64"]), 1);
+        assert_eq!(seconds.count(&["arm64"]), 0);
+    }
+
+    #[test]
+    fn processes_share_buckets_and_sum() {
+        let (one, other) = (seconds(), seconds());
+        let segment = Box::leak(Box::new(CounterSegment::anonymous().unwrap()));
+        for seconds in [&one, &other] {
+            seconds.observe(&["arm64"], 0.25);
+            assert!(seconds.share(segment, false));
+            seconds.observe(&["arm64"], 7.5);
+        }
+        let expected = Reading::Buckets {
+            below: vec![(1.0, 2), (5.0, 2)],
+            sum: 15.5,
+            count: 4,
+        };
+        assert_eq!(one.samples(&Samples::default())[1].reading, expected);
+        assert_eq!(other.count(&["arm64"]), 4);
     }
 }

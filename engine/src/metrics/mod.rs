@@ -1,54 +1,109 @@
-//! Counters, gauges and histograms: typed handles in static memory, so that an increment is one relaxed atomic addition
-//! on any thread, handles always exist, and there is no allocation or lock that a fork could leave broken. Each label
-//! has a fixed list of values; any other value counts as `other`, so input can't make the number of series grow.
+//! Counters, gauges and histograms. Each is declared once, as a static: an increment is one relaxed atomic addition on
+//! any thread, and there is no allocation or lock that a fork could leave broken. Each label has a fixed list of values;
+//! any other value counts as `other`, so input can't make the number of series grow.
 //!
-//! The numbers are per process; the layout is fixed at compile time, and only [`cell`] knows the location of a number,
-//! so that it can move into a segment of the host.
+//! Counters of the scope `host` are in a segment that all processes of the host add to, so they outlive processes, also
+//! killed ones. Counts that another shared file has anyway, and gauges, are read when the page is rendered.
 //!
 //! # Layout
 //!
-//! * [`cell`] one number; [`handle`] counters and gauges, [`histogram`] histograms made of them.
-//! * [`family`] labels, and the readings that the page is rendered from.
-//! * [`velox`], [`sentry`], [`logging`] the names.
-//! * [`text`] Prometheus's text format.
+//! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`worker`], [`logging`] the declarations.
+//! * [`counter`], [`histogram`], [`percentiles`] over [`cells`], each a [`cell`]; [`derived`] without cells.
+//! * [`segment`] moves the cells into the host's segment.
+//! * [`family`] labels, and the readings that the page is rendered from; [`text`] Prometheus's text format; [`docs`] the
+//!   reference page.
 
 pub mod cell;
+mod cells;
+pub mod counter;
+mod declare;
+pub mod derived;
+pub mod docs;
 pub mod family;
-pub mod handle;
 pub mod histogram;
+pub mod info;
 pub mod logging;
+pub mod percentiles;
+pub mod segment;
 pub mod sentry;
 pub mod text;
 pub mod velox;
+pub mod worker;
 
-pub use family::{Family, Label, Metric, MetricKind, OTHER, Reading, Sample};
-pub use handle::{Counter, Counters, Gauge};
+pub use counter::Counter;
+pub use derived::{Derived, Samples, Source};
+pub use family::{Family, Label, MetricKind, OTHER, Reading, Sample, Scope};
 pub use histogram::Histogram;
+pub use percentiles::Percentiles;
+pub use segment::{after_fork, is_lost, share};
 pub use text::render;
 
-/// All metrics, in the order of the page.
-static ALL: &[&[&dyn Metric]] = &[velox::ALL, sentry::ALL, logging::ALL];
+use family::Metric;
 
-/// Reads all metrics. Numbers are read one by one while other threads count on.
-#[must_use]
-pub fn snapshot() -> Vec<Family> {
-    ALL.iter()
-        .copied()
-        .flatten()
-        .map(|metric| metric.read())
-        .collect()
+/// Metrics that are declared in one file.
+struct Group {
+    title: &'static str,
+    metrics: &'static [&'static dyn Metric],
 }
 
-/// Resets all metrics, because a forked child starts at zero. Async-signal-safe.
-pub fn after_fork() {
-    for metric in ALL.iter().copied().flatten() {
-        metric.reset();
-    }
+/// All metrics, in the order of the page.
+static GROUPS: &[Group] = &[
+    Group {
+        title: "Versions",
+        metrics: info::ALL,
+    },
+    Group {
+        title: "Velox",
+        metrics: velox::ALL,
+    },
+    Group {
+        title: "Sentry",
+        metrics: sentry::ALL,
+    },
+    Group {
+        title: "Workers",
+        metrics: worker::ALL,
+    },
+    Group {
+        title: "Log",
+        metrics: logging::ALL,
+    },
+];
+
+/// The metrics of the host, which are on the page.
+fn all() -> impl Iterator<Item = &'static dyn Metric> {
+    let all = GROUPS.iter().flat_map(|group| group.metrics).copied();
+    all.filter(|metric| metric.description().scope == Scope::Host)
+}
+
+/// Reads all metrics of the host, those that are derived from `sources`. Numbers are read one by one while other
+/// threads and processes count on.
+#[must_use]
+pub fn snapshot(sources: &[&dyn Source]) -> Vec<Family> {
+    let read = Samples::of(sources);
+    all()
+        .map(|metric| metric.description().family(metric.samples(&read)))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn metrics_page_matches_the_declarations() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/metrics.md");
+        if std::env::var_os("PILLION_WRITE_DOCS").is_some() {
+            std::fs::write(&path, docs::render()).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            committed == docs::render(),
+            "run: PILLION_WRITE_DOCS=1 cargo test -p pillion-engine metrics_page"
+        );
+    }
 
     /// The metrics that the Velox plugin's dashboards and alerts use.
     const PROMISED: &[(&str, MetricKind)] = &[
@@ -73,7 +128,7 @@ mod tests {
 
     #[test]
     fn promised_names_are_on_the_page_with_their_type() {
-        let page = render(&snapshot());
+        let page = render(&snapshot(&[]));
         for (name, kind) in PROMISED {
             assert!(
                 page.contains(&format!("# TYPE {name} {}\n", kind.name())),
@@ -85,7 +140,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_follow_the_rules_of_their_kind() {
         let mut names = std::collections::BTreeSet::new();
-        for family in snapshot() {
+        for family in snapshot(&[]) {
             assert!(names.insert(family.name.clone()), "{}", family.name);
             assert!(!family.help.is_empty(), "{}", family.name);
             assert_eq!(
@@ -109,13 +164,13 @@ mod tests {
     fn forked_child_starts_at_zero_and_parent_keeps_its_count() {
         velox::CACHE_HITS.add(3);
         velox::BUILD_DURATION.observe(&["linux", "amd64"], 7.0);
-        velox::ERRORS.inc(&["timeout"]);
+        velox::ERRORS.inc_for(&["timeout"]);
         // SAFETY: the child touches atomics only, and ends with _exit.
         let child = unsafe { libc::fork() };
         if child == 0 {
             after_fork();
             let zero = velox::CACHE_HITS.get() == 0
-                && velox::ERRORS.get(&["timeout"]) == 0
+                && velox::ERRORS.get_for(&["timeout"]) == 0
                 && velox::BUILD_DURATION.count(&["linux", "amd64"]) == 0;
             // SAFETY: ends the child without running the test harness's own exit.
             unsafe { libc::_exit(i32::from(!zero)) };

@@ -1,11 +1,7 @@
-//! Metrics of this process's envelopes. `Sentry\metrics()` returns the same numbers for the host; both are counted at
-//! the same point.
+//! Metrics of Sentry envelopes. Most counts are those of Sentry's shared state, which `Sentry\metrics()` returns too;
+//! they begin at zero when the host boots.
 
-use super::{
-    family::{Label, Metric, series},
-    handle::{Counter, Counters, Gauge},
-    histogram::{Histogram, histogram},
-};
+use super::{declare::metrics, family::Label};
 
 /// Sentry's reasons and categories, as the protocol has them; a test holds them against the room's own.
 const LOST: &[Label] = &[
@@ -56,102 +52,28 @@ const PROCESSING: &[f64] = &[
     3600.0, 86_400.0,
 ];
 
-/// Of this process, those that it adopted included.
-pub static QUEUE_LENGTH: Gauge = Gauge::new(
-    "sentry_queue_length",
-    "Envelopes that are queued or being sent.",
-);
-/// Taken by `send()`.
-pub static ACCEPTED: Counter = Counter::new(
-    "sentry_events_accepted_total",
-    "Envelopes taken into an outbox.",
-);
-/// Taken by Sentry.
-pub static SENT: Counter = Counter::new("sentry_events_sent_total", "Envelopes that Sentry took.");
-/// Refused by Sentry, given up, or not understood.
-pub static FAILED: Counter = Counter::new(
-    "sentry_events_failed_total",
-    "Envelopes refused, given up without a dead letter, or not understood.",
-);
-/// Not sent, or refused, because of rate limits.
-pub static RATE_LIMITED: Counter = Counter::new(
-    "sentry_events_rate_limit_total",
-    "Envelopes dropped because of rate limits of Sentry.",
-);
-/// Evicted for others, refused by a full outbox, or in no file when their process ended.
-pub static OVERFLOW: Counter = Counter::new(
-    "sentry_events_dropped_total",
-    "Envelopes dropped because an outbox was full.",
-);
-/// Larger than `sentry.max_payload_size`.
-pub static TOO_LARGE: Counter = Counter::new(
-    "sentry_events_too_large_total",
-    "Envelopes refused for their size.",
-);
-/// Left by processes that died.
-pub static ADOPTED: Counter = Counter::new(
-    "sentry_events_adopted_total",
-    "Envelopes taken over from processes that died.",
-);
-/// Their writers died over them.
-pub static TORN: Counter = Counter::new(
-    "sentry_events_torn_total",
-    "Records whose writer died before they were whole.",
-);
-/// Tries after connection trouble.
-pub static RETRIES: Counter = Counter::new("sentry_retries_total", "Tries after the first one.");
-/// Kept in `state_dir`.
-pub static DEAD_LETTERS: Counter = Counter::new(
-    "sentry_dead_letters_total",
-    "Envelopes stored as dead letters.",
-);
-/// Dead letters that were queued again.
-pub static REPLAYED: Counter = Counter::new(
-    "sentry_events_replayed_total",
-    "Dead letters that were queued again.",
-);
-/// On the wire.
-pub static BYTES: Counter = Counter::new(
-    "sentry_sent_bytes_total",
-    "Bytes of envelopes on the wire, tries that failed included.",
-);
-/// `reason`, `category`: in Sentry's quantities, as client reports tell them.
-pub static LOST_ITEMS: Counters<{ series(LOST) }> = Counters::new(
-    "sentry_lost_items_total",
-    "Lost items, in Sentry's categories and quantities.",
-    LOST,
-);
-/// Seconds.
-pub static REQUEST_DURATION: Histogram<{ histogram(&[], REQUEST) }> = Histogram::new(
-    "sentry_request_duration_seconds",
-    "Time from the first byte of a request to the end of its answer.",
-    &[],
-    REQUEST,
-);
-/// Seconds.
-pub static PROCESSING_DURATION: Histogram<{ histogram(&[], PROCESSING) }> = Histogram::new(
-    "sentry_processing_duration_seconds",
-    "Time from taking an envelope to Sentry's answer.",
-    &[],
-    PROCESSING,
-);
-
-/// All of them, in the order of the page.
-pub(super) static ALL: &[&dyn Metric] = &[
-    &QUEUE_LENGTH,
-    &ACCEPTED,
-    &SENT,
-    &FAILED,
-    &RATE_LIMITED,
-    &OVERFLOW,
-    &TOO_LARGE,
-    &ADOPTED,
-    &TORN,
-    &RETRIES,
-    &DEAD_LETTERS,
-    &REPLAYED,
-    &BYTES,
-    &LOST_ITEMS,
-    &REQUEST_DURATION,
-    &PROCESSING_DURATION,
-];
+metrics! {
+    derived gauge QUEUE_LENGTH("sentry_queue_length"): "Envelopes that are queued or being sent.";
+    derived counter ACCEPTED("sentry_events_accepted_total"): "Envelopes taken into an outbox.";
+    derived counter SENT("sentry_events_sent_total"): "Envelopes that Sentry took.";
+    derived counter FAILED("sentry_events_failed_total"):
+        "Envelopes refused, given up without a dead letter, or not understood.";
+    derived counter RATE_LIMITED("sentry_events_rate_limit_total"):
+        "Envelopes dropped because of rate limits of Sentry.";
+    derived counter OVERFLOW("sentry_events_dropped_total"):
+        "Envelopes dropped because an outbox was full, or lost with a process whose outbox had no file.";
+    derived counter TOO_LARGE("sentry_events_too_large_total"): "Envelopes refused for their size.";
+    derived counter ADOPTED("sentry_events_adopted_total"): "Envelopes taken over from processes that died.";
+    derived counter TORN("sentry_events_torn_total"): "Records whose writer died before they were whole.";
+    derived counter RETRIES("sentry_retries_total"): "Tries after the first one.";
+    derived counter DEAD_LETTERS("sentry_dead_letters_total"): "Envelopes stored as dead letters.";
+    derived counter REPLAYED("sentry_events_replayed_total"): "Dead letters that were queued again.";
+    derived counter BYTES("sentry_sent_bytes_total"):
+        "Bytes of envelopes on the wire, tries that failed included.";
+    host counter LOST_ITEMS("sentry_lost_items_total", labels = LOST):
+        "Lost items, in Sentry's categories and quantities, as client reports name them.";
+    host histogram REQUEST_DURATION("sentry_request_duration_seconds", buckets = REQUEST):
+        "Time from the first byte of a request to the end of its answer.";
+    host histogram PROCESSING_DURATION("sentry_processing_duration_seconds", buckets = PROCESSING):
+        "Time from taking an envelope to Sentry's answer.";
+}

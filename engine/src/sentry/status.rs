@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Sentry,
+    Sentry, SentryDirs,
     capture::time,
     dead_letters::DeadLetter,
     outbox::{Backlog, backlog_in},
@@ -18,6 +18,7 @@ use crate::{
     Result,
     config::{Dsn, SentrySettings},
     host::clock,
+    metrics::{Samples, Source, sentry as metrics},
 };
 
 /// The settings in effect: `enabled`, `dsn_set`, `workers` and `transport`. Reads no file.
@@ -40,6 +41,25 @@ fn transport(settings: &SentrySettings) -> Value {
         "proxy": settings.proxy.is_some(),
         "max_payload_size": settings.max_payload_size,
     })
+}
+
+impl Source for Sentry {
+    fn read(&self, samples: &mut Samples) {
+        self.shared.read(samples);
+        samples.add(&metrics::QUEUE_LENGTH, &[], self.backlog().records as f64);
+    }
+}
+
+/// The state of the host's processes, without a transport of this one.
+impl Source for SentryDirs {
+    fn read(&self, samples: &mut Samples) {
+        if let Some(shared) = self.run.as_deref().and_then(SharedState::existing) {
+            shared.read(samples);
+        }
+        let waiting = self.outboxes().map(|dir| backlog_in(&dir));
+        let waiting = waiting.fold(Backlog::default(), Backlog::and);
+        samples.add(&metrics::QUEUE_LENGTH, &[], waiting.records as f64);
+    }
 }
 
 impl Sentry {

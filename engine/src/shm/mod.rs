@@ -1,10 +1,11 @@
 //! Memory that unrelated processes share through mapped files. [`segment`] creates, opens and maps a file; the other
 //! files are mechanisms over its words, none of which waits for another process, because that may be killed at any
-//! instruction: [`seqlock`], [`groups`] of a hash table, [`owner_slots`], [`epoch`], [`checksum`], [`word`]. Any
-//! thread.
+//! instruction: [`seqlock`], [`groups`] of a hash table, [`owner_slots`], [`counters`], [`epoch`], [`checksum`],
+//! [`word`]. Any thread.
 
 pub(crate) mod allocate;
 pub(crate) mod checksum;
+pub(crate) mod counters;
 pub(crate) mod epoch;
 pub(crate) mod groups;
 pub(crate) mod owner_slots;

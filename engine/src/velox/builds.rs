@@ -71,7 +71,7 @@ impl Velox {
     /// # Errors
     /// Like [`BuildRequest::from_json`].
     pub fn parse_request(value: &Value) -> Result<BuildRequest> {
-        BuildRequest::from_json(value).inspect_err(|_| metrics::ERRORS.inc(&["validation"]))
+        BuildRequest::from_json(value).inspect_err(|_| metrics::ERRORS.inc_for(&["validation"]))
     }
 
     /// Subscribes to the build of a request, which [`Velox::status`] lists from here on. [`Velox::run`] starts it.

@@ -7,7 +7,10 @@ use super::{
     builds::Velox,
     flight::{self, Outcome},
 };
-use crate::host::clock;
+use crate::{
+    host::clock,
+    metrics::{Samples, Source, velox as metrics},
+};
 
 impl Velox {
     /// Returns all active builds of the host, an object each: `request_ids`, `key`, `rr_version`, `os`, `arch`,
@@ -60,6 +63,12 @@ impl Velox {
             .flat_map(|flights| flights.completed())
             .find(|outcome| outcome.request_ids.iter().any(|id| id == request_id))?;
         Some(outcome_to_json(request_id, &outcome))
+    }
+}
+
+impl Source for Velox {
+    fn read(&self, samples: &mut Samples) {
+        samples.add(&metrics::BUILDS_ACTIVE, &[], self.builds().len() as f64);
     }
 }
 

@@ -11,7 +11,7 @@
 //! * [`registry`] all workers of the host, in a segment.
 //! * [`trend`] the trend of a loop's memory.
 //! * [`goridge_frames`] RoadRunner's frames.
-//! * [`request_stats`] counts and durations of all threads of a process.
+//! * [`request_stats`] counts and durations of requests, for the process and for the host.
 
 pub mod goridge_frames;
 pub mod hooks;
@@ -31,6 +31,5 @@ pub use loop_limits::LoopLimits;
 pub use mode::Mode;
 pub use registry::WorkerRegistry;
 pub use request_state::{Effects, Event, RequestStateError, RequestTracker, Script};
-pub use request_stats::RequestStats;
 pub use residue::ResidueStats;
 pub use trend::MemoryTrend;

@@ -1,15 +1,11 @@
 //! `Worker\status()`. On PHP's threads.
 
-use pillion_engine::worker::residue::ResidueKind;
+use pillion_engine::worker::{request_stats, residue::ResidueKind};
 use serde_json::json;
 
 use crate::{
     residue::RESIDUE_STATS,
-    worker::{
-        gc, hooks, memory_trend, mode,
-        process_stats::{self, REQUEST_STATS},
-        request_id, state,
-    },
+    worker::{gc, hooks, memory_trend, mode, process_stats, request_id, state},
     zend::{
         arguments::{Call, Thrown},
         memory, sapi,
@@ -20,7 +16,7 @@ use crate::{
 /// Returns requests, memory and collections as an array.
 pub fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     call.arity(0, 0)?;
-    let counts = REQUEST_STATS.counts();
+    let counts = request_stats::counts();
     let collections = gc::stats();
     let trend = memory_trend::growth()
         .map(|(bytes, requests)| json!({ "bytes": bytes, "requests": requests }));

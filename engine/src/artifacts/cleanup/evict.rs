@@ -8,7 +8,7 @@ use crate::artifacts::{
     IndexRecord, Key, Store,
     index::{Pending, Writer},
 };
-use crate::{failpoint::failpoint, metrics::velox as metrics};
+use crate::failpoint::failpoint;
 
 /// Maximum evictions of one commit; the cleaning does the rest.
 const MAX_EVICTIONS_PER_COMMIT: usize = 16;
@@ -72,7 +72,6 @@ impl Store {
         }
         writer.count_eviction(expired);
         let reason = if expired { "expired" } else { "lru" };
-        metrics::CACHE_EVICTIONS.inc(&[reason]);
         log::debug!(cache_key:% = victim.key, file_size = victim.size, reason; "artifact evicted");
         true
     }

@@ -18,7 +18,6 @@ use crate::{
     error::IoContext as _,
     failpoint::failpoint,
     host::lock::{Lock, LockMode},
-    metrics::velox as metrics,
 };
 use evict::smallest;
 
@@ -83,9 +82,6 @@ impl Store {
         report.temporaries_removed += self.index.sweep(now);
         report.entries_remaining = self.index.len();
         report.duration = start.elapsed();
-        if self.options.shown {
-            self.publish_gauges(now_ms);
-        }
         log::info!(
             expired_removed = report.expired_removed,
             lru_removed = report.lru_removed,
@@ -186,14 +182,5 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    /// Sets the gauges of the cache.
-    fn publish_gauges(&self, now_ms: u64) {
-        metrics::CACHE_ENTRIES.set(self.index.len() as f64);
-        metrics::CACHE_SIZE.set(self.index.total_size() as f64);
-        let oldest = self.index.records().map(|record| record.accessed_ms).min();
-        let age = oldest.map_or(0, |oldest| now_ms.saturating_sub(oldest));
-        metrics::CACHE_ACCESS_AGE.set(age as f64 / 1000.0);
     }
 }

@@ -21,7 +21,7 @@ use super::{
     reachability::ProbeGuard,
     shared_state::{Count, Loss},
 };
-use crate::{error::IoContext as _, metrics::sentry::QUEUE_LENGTH, threads::blocking};
+use crate::{error::IoContext as _, threads::blocking};
 use client::{Client, Response};
 use delivery::Delivery;
 use project::Project;
@@ -112,7 +112,6 @@ impl Sender {
     /// Starts requests, maintains the outbox, and waits for a response, a deadline or a producer.
     async fn run_round(&mut self) {
         let did_work = self.start_requests();
-        QUEUE_LENGTH.set(self.sentry.outbox.queued() as f64);
         self.sentry.publish_backlog();
         let now = Instant::now();
         if did_work {

@@ -1,9 +1,9 @@
-//! Counters of the host since it booted, and the metrics of this process that count the same. Any thread.
+//! Counters of the host since it booted, beside the limits that they belong to. Any thread.
 
 use std::sync::atomic::Ordering;
 
 use super::SharedState;
-use crate::metrics::{Counter, sentry as metrics};
+use crate::metrics::{Derived, Samples, Source, sentry as metrics};
 
 /// A counter of the host. Its number is its word in the segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,36 +41,28 @@ pub enum Count {
     Replayed,
 }
 
-impl Count {
-    /// The same count of this process; for sums of times there are histograms.
-    const fn process_counter(self) -> Option<&'static Counter> {
-        Some(match self {
-            Self::Accepted => &metrics::ACCEPTED,
-            Self::Sent => &metrics::SENT,
-            Self::Failed => &metrics::FAILED,
-            Self::RateLimited => &metrics::RATE_LIMITED,
-            Self::Retries => &metrics::RETRIES,
-            Self::Overflow => &metrics::OVERFLOW,
-            Self::DeadLetters => &metrics::DEAD_LETTERS,
-            Self::Adopted => &metrics::ADOPTED,
-            Self::Torn => &metrics::TORN,
-            Self::TooLarge => &metrics::TOO_LARGE,
-            Self::Bytes => &metrics::BYTES,
-            Self::Replayed => &metrics::REPLAYED,
-            Self::Requests | Self::SendMicros | Self::WaitMillis => return None,
-        })
-    }
-}
+/// The counters on the page of metrics; for sums of times there are histograms.
+const METRICS: [(Count, &Derived); 12] = [
+    (Count::Accepted, &metrics::ACCEPTED),
+    (Count::Sent, &metrics::SENT),
+    (Count::Failed, &metrics::FAILED),
+    (Count::RateLimited, &metrics::RATE_LIMITED),
+    (Count::Retries, &metrics::RETRIES),
+    (Count::Overflow, &metrics::OVERFLOW),
+    (Count::DeadLetters, &metrics::DEAD_LETTERS),
+    (Count::Adopted, &metrics::ADOPTED),
+    (Count::Torn, &metrics::TORN),
+    (Count::TooLarge, &metrics::TOO_LARGE),
+    (Count::Bytes, &metrics::BYTES),
+    (Count::Replayed, &metrics::REPLAYED),
+];
 
 impl SharedState {
-    /// Adds `by` to a counter of the host and of this process.
+    /// Adds `by` to a counter of the host.
     #[inline]
     pub fn count(&self, count: Count, by: u64) {
         if let Some(word) = self.segment.word(count as usize) {
             word.fetch_add(by, Ordering::Relaxed);
-        }
-        if let Some(counter) = count.process_counter() {
-            counter.add(by);
         }
     }
 
@@ -80,5 +72,13 @@ impl SharedState {
         self.segment
             .word(count as usize)
             .map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+}
+
+impl Source for SharedState {
+    fn read(&self, samples: &mut Samples) {
+        for (count, metric) in METRICS {
+            samples.add(metric, &[], self.total(count) as f64);
+        }
     }
 }

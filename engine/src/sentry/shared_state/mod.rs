@@ -63,6 +63,18 @@ impl SharedState {
         Self::open_number(run_dir, 0)
     }
 
+    /// Opens the first segment in `run_dir`. `None`: no process has created it, or it can't be opened.
+    pub(super) fn existing(run_dir: &Path) -> Option<Self> {
+        let segment = Segment::open(&segment_path(run_dir, 0)).ok()??;
+        segment.check_size(BYTES).ok()?;
+        Some(Self {
+            segment,
+            dir: Some(run_dir.to_owned()),
+            number: 0,
+            next: OnceLock::new(),
+        })
+    }
+
     fn open_number(run_dir: Option<&Path>, number: usize) -> io::Result<Self> {
         let of = |segment, dir| Self {
             segment,
@@ -73,12 +85,7 @@ impl SharedState {
         let Some(dir) = run_dir else {
             return Ok(of(Segment::anonymous(BYTES)?, None));
         };
-        let boot = clock::boot_id().replace('-', "");
-        let boot = boot.get(..12).unwrap_or("unknown");
-        let path = match number {
-            0 => dir.join(format!("{PREFIX}{boot}.seg")),
-            _ => dir.join(format!("{PREFIX}{boot}.{number}.seg")),
-        };
+        let path = segment_path(dir, number);
         match Segment::open_or_create(&path, BYTES, |_| {}) {
             Ok(opened) => Ok(of(opened.into_segment(), Some(dir.to_owned()))),
             Err(error) => {
@@ -115,6 +122,15 @@ impl SharedState {
         word: usize,
     ) -> Option<&AtomicU64> {
         DESTINATIONS.word(&self.segment, slot.0, word)
+    }
+}
+
+fn segment_path(run_dir: &Path, number: usize) -> PathBuf {
+    let boot = clock::boot_id().replace('-', "");
+    let boot = boot.get(..12).unwrap_or("unknown");
+    match number {
+        0 => run_dir.join(format!("{PREFIX}{boot}.seg")),
+        _ => run_dir.join(format!("{PREFIX}{boot}.{number}.seg")),
     }
 }
 

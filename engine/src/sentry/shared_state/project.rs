@@ -109,7 +109,7 @@ impl SharedState {
     /// Adds a loss, for the metrics and for the next client report.
     pub fn lose(&self, slot: ProjectSlot, loss: Loss) {
         let (reason, category, quantity) = loss;
-        metrics::LOST_ITEMS.add(&[reason.name(), category.name()], quantity);
+        metrics::LOST_ITEMS.add_for(&[reason.name(), category.name()], quantity);
         self.restore_loss(slot, loss);
     }
 

@@ -54,16 +54,19 @@ fn losses_are_taken_once() {
 fn metrics_have_every_reason_and_category() {
     for reason in DiscardReason::ALL {
         for category in Category::ALL {
-            let before = metrics::LOST_ITEMS.get(&[reason.name(), category.name()]);
+            let before = metrics::LOST_ITEMS.get_for(&[reason.name(), category.name()]);
             let shared = SharedState::open(None).unwrap();
             shared.lose(shared.project(1).unwrap(), (reason, *category, 3));
-            let after = metrics::LOST_ITEMS.get(&[reason.name(), category.name()]);
+            let after = metrics::LOST_ITEMS.get_for(&[reason.name(), category.name()]);
             assert!(after >= before + 3, "{} {}", reason.name(), category.name());
-            let other = metrics::LOST_ITEMS.get(&["no such", category.name()]);
+            let other = metrics::LOST_ITEMS.get_for(&["no such", category.name()]);
             assert_eq!(other, 0, "{} is unknown", reason.name());
         }
     }
-    assert_eq!(metrics::LOST_ITEMS.get(&["queue_overflow", "no such"]), 0);
+    assert_eq!(
+        metrics::LOST_ITEMS.get_for(&["queue_overflow", "no such"]),
+        0
+    );
 }
 
 #[test]

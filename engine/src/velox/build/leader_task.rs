@@ -30,14 +30,13 @@ pub(super) async fn lead(
     task.reset_request_ids();
     let started = Instant::now();
     let result = {
-        let _active = ActiveBuild::new();
         // Both are polled until one of them ends: the build continues while its progress is written.
         tokio::select! {
             biased;
             result = run_within_deadline(context, &build, task) => result,
             () = supervise(task, leader.as_ref()) => {
                 let stage = task.progress().phase.stage();
-                metrics::CLIENT_DISCONNECTS.inc(&[stage]);
+                metrics::CLIENT_DISCONNECTS.inc_for(&[stage]);
                 log::warn!(request_id = build.request.request_id, stage; "client disconnected");
                 return None;
             }
@@ -106,11 +105,11 @@ fn count(build: &Build, result: &Result<BuildOutput>, started: Instant) {
                 Error::Io { .. } => ("cache_write", "error"),
                 _ => ("velox_server", "error"),
             };
-            metrics::ERRORS.inc(&[kind]);
+            metrics::ERRORS.inc_for(&[kind]);
             status
         }
     };
-    metrics::BUILDS.inc(&[status, "miss"]);
+    metrics::BUILDS.inc_for(&[status, "miss"]);
 }
 
 /// Publishes progress to the host until there is no subscriber.
@@ -163,20 +162,4 @@ async fn abandon(task: &Arc<BuildTask>, leader: Option<&Arc<Leader>>) -> bool {
     let (task, leader) = (Arc::clone(task), Arc::clone(leader));
     let abandoned = tokio::task::spawn_blocking(move || leader.abandon(|| task.retire())).await;
     matches!(abandoned, Ok(Ok(true)))
-}
-
-/// Counts an active build until it is dropped.
-struct ActiveBuild;
-
-impl ActiveBuild {
-    fn new() -> Self {
-        metrics::BUILDS_ACTIVE.add(1.0);
-        Self
-    }
-}
-
-impl Drop for ActiveBuild {
-    fn drop(&mut self) {
-        metrics::BUILDS_ACTIVE.add(-1.0);
-    }
 }

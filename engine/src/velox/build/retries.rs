@@ -116,7 +116,7 @@ impl<'a> Retries<'a> {
                 }
                 // The server's cache still lists the file; only a fresh build creates it again.
                 log::warn!(request_id = self.build.request.request_id, error:%; "build retry");
-                metrics::RETRIES.inc(&[RetryReason::Download.label()]);
+                metrics::RETRIES.inc_for(&[RetryReason::Download.label()]);
                 self.force = true;
                 self.has_forced_rebuild = true;
                 Ok(None)
@@ -159,7 +159,7 @@ impl<'a> Retries<'a> {
         if self.target == Target::Temporary {
             return Err(error);
         }
-        metrics::ERRORS.inc(&["cache_write"]);
+        metrics::ERRORS.inc_for(&["cache_write"]);
         let (request, keys) = (&self.build.request, &self.build.keys);
         log::warn!(request_id = request.request_id, cache_key:% = keys.key, error:%; "cache write failed");
         self.target = Target::Temporary;

@@ -61,7 +61,6 @@ impl Storage {
             temporary_options: StoreOptions {
                 max_entries: MAX_TEMPORARY_ENTRIES,
                 ttl: TEMPORARY_TTL,
-                shown: false,
                 ..StoreOptions::new(temporary_dir, run_dir)
             },
             ttl: settings.cache.ttl,

@@ -45,7 +45,7 @@ pub(super) async fn run(
             Err(error) => error,
         };
         if let Some((reason, pause)) = retries.handle(error, progress.attempt).await? {
-            metrics::RETRIES.inc(&[reason]);
+            metrics::RETRIES.inc_for(&[reason]);
             progress.phase = Phase::Retrying;
             report(progress.clone());
             tokio::time::sleep(pause).await;

@@ -7,6 +7,7 @@
 //! free slot; word 1: the owner again, once the slot is published; word 2: the number of acquisitions; then the words
 //! of [`WorkerField`]. The file's name has the version, its size the capacity.
 
+mod gauges;
 mod slot;
 
 use std::{

@@ -108,3 +108,54 @@ fn a_file_of_another_size_is_not_written_to() {
     assert!(WorkerRegistry::open(dir.path()).is_err());
     assert_eq!(std::fs::read(&path).unwrap(), [7; 4096]);
 }
+
+#[test]
+fn gauges_are_those_of_live_workers() {
+    use crate::metrics::{Reading, snapshot};
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
+    let busy = slot(&registry, 10, 7);
+    busy.set(WorkerField::RequestStartedMs, 1);
+    busy.set(WorkerField::Memory, 4096);
+    let _idle = slot(&registry, 11, 8);
+    std::mem::forget(slot(&registry, 12, 9));
+    let families = snapshot(&[&registry.list(&|asked| asked.pid() != 12)]);
+    let numbers = |name: &str| -> Vec<String> {
+        let family = families.iter().find(|family| family.name == name).unwrap();
+        let above_zero = |number: &f64| *number > 0.0;
+        let lines = family
+            .samples
+            .iter()
+            .filter_map(|sample| match sample.reading {
+                Reading::Number(number) if above_zero(&number) => Some(format!(
+                    "{}, {}: {number}",
+                    sample.labels[0].1, sample.labels[1].1
+                )),
+                _ => None,
+            });
+        lines.collect()
+    };
+    assert_eq!(numbers("pillion_worker_memory_bytes"), ["10, 7: 4096"]);
+    let modes = numbers("pillion_workers");
+    assert_eq!(
+        modes,
+        ["frankenphp-worker, busy: 1", "frankenphp-worker, idle: 1"]
+    );
+}
+
+#[test]
+fn every_mode_is_a_known_label() {
+    use crate::{metrics::snapshot, worker::Mode};
+    let families = snapshot(&[]);
+    let workers = families
+        .iter()
+        .find(|family| family.name == "pillion_workers");
+    let known = &workers.unwrap().samples;
+    for mode in (0..)
+        .map(Mode::from_code)
+        .take_while(|mode| *mode != Mode::Other)
+    {
+        let is_known = known.iter().any(|sample| sample.labels[0].1 == mode.name());
+        assert!(is_known, "{}", mode.name());
+    }
+}

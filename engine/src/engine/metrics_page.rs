@@ -1,0 +1,59 @@
+//! The page of metrics: the numbers that all processes of the host count in shared memory, and those that are read from
+//! its state now. Starts no thread. On PHP's threads.
+
+use super::Engine;
+use crate::{
+    metrics::{self, Samples, Source, info},
+    sentry::SentryDirs,
+};
+
+/// The versions on the page.
+struct Versions<'a> {
+    php: &'a str,
+    sapi: &'a str,
+}
+
+impl Source for Versions<'_> {
+    fn read(&self, samples: &mut Samples) {
+        let pillion = env!("CARGO_PKG_VERSION");
+        samples.add(&info::PILLION_INFO, &[pillion], 1.0);
+        samples.add(&info::PHP_INFO, &[self.php, self.sapi], 1.0);
+    }
+}
+
+impl Engine {
+    /// Renders the metrics of the host in Prometheus's text format. `php` is PHP's version. Parts of the host that
+    /// can't be opened are zeros.
+    #[must_use]
+    pub fn render_metrics(&self, php: &str) -> String {
+        let dirs = self.dirs().ok();
+        if let Some(dirs) = dirs
+            && let Err(error) = metrics::share(&dirs.run)
+        {
+            log::debug!(error:%; "metrics not shared with other processes");
+        }
+        let versions = Versions {
+            php,
+            sapi: &self.mode,
+        };
+        let store = self.store().ok().flatten();
+        let velox = self.velox().ok();
+        let workers = self.registered_workers();
+        // Without a transport, the state of others is read; no outbox is made for that.
+        let sentry = self.sentry.get();
+        let unopened: Option<SentryDirs> = match sentry {
+            Some(_) => None,
+            None => dirs.map(|dirs| self.sentry.dirs(dirs)),
+        };
+        let sources: [Option<&dyn Source>; 6] = [
+            Some(&versions),
+            Some(&workers),
+            store.map(|store| &**store as &dyn Source),
+            velox.map(|velox| &**velox as &dyn Source),
+            sentry.map(|sentry| &**sentry as &dyn Source),
+            unopened.as_ref().map(|dirs| dirs as &dyn Source),
+        ];
+        let sources: Vec<&dyn Source> = sources.into_iter().flatten().collect();
+        metrics::render(&metrics::snapshot(&sources))
+    }
+}
