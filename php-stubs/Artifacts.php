@@ -101,7 +101,7 @@ function entries(int $limit = 100, ?string $after = null): array
 }
 
 /**
- * Statistics of the cache. Fields may be added.
+ * Statistics of the cache; `hits`, `misses` and evictions are those of all processes of the host. Fields may be added.
  *
  * @return array<string, mixed>
  *

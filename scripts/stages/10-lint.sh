@@ -20,8 +20,8 @@ shell_syntax() {
 }
 
 docs_language() {
-    # The page of settings is generated.
-    ours '*.md' | grep -zv docs/reference/configuration.md | xargs -0 "$PHP" -n scripts/language.php
+    # The pages of settings and metrics are generated.
+    ours '*.md' | grep -zvE 'docs/reference/(configuration|metrics)\.md' | xargs -0 "$PHP" -n scripts/language.php
 }
 
 code_language() {

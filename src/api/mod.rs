@@ -6,6 +6,7 @@ pub mod artifact;
 mod artifacts;
 pub mod exceptions;
 pub mod future;
+mod metrics;
 mod root;
 mod sentry;
 mod velox;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Function> {
         artifacts::FUNCTIONS,
         sentry::FUNCTIONS,
         worker::FUNCTIONS,
+        metrics::FUNCTIONS,
     ]
     .concat()
 }

@@ -1,5 +1,4 @@
-//! Globals of PHP's other modules, found through their module entries: they are no symbols to link to. Runs on PHP's
-//! threads.
+//! PHP's other modules: their versions, and their globals, which are no symbols to link to. Runs on PHP's threads.
 
 use std::ffi::{CStr, c_void};
 
@@ -11,14 +10,32 @@ use super::{ffi, hash_table};
 /// module, or it has none.
 #[must_use]
 pub fn globals(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: the table holds pointers to entries, which live as long as PHP runs.
+    let entry = find(name)?;
+    // SAFETY: an entry of a module that has started.
     unsafe {
-        let entry = hash_table::find_pointer(&raw const ffi::module_registry, name)?
-            .cast::<zend_module_entry>();
         #[cfg(php_zts)]
         let globals = ffi::ts_resource_ex(*(*entry).globals_id_ptr.as_ref()?, std::ptr::null_mut());
         #[cfg(not(php_zts))]
         let globals = (*entry).globals_ptr;
         (!globals.is_null()).then_some(globals)
     }
+}
+
+/// The version of a module; empty if there is no such module. That of `standard` is PHP's.
+#[must_use]
+pub fn version(name: &CStr) -> String {
+    // SAFETY: an entry's version is null or a C string that lives as long as the entry.
+    unsafe {
+        let version = find(name).map_or(std::ptr::null(), |entry| (*entry).version);
+        match version.is_null() {
+            true => String::new(),
+            false => CStr::from_ptr(version).to_string_lossy().into_owned(),
+        }
+    }
+}
+
+fn find(name: &CStr) -> Option<*const zend_module_entry> {
+    // SAFETY: the table holds pointers to entries, which live as long as PHP runs.
+    let entry = unsafe { hash_table::find_pointer(&raw const ffi::module_registry, name)? };
+    Some(entry.cast())
 }
