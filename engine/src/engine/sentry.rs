@@ -20,7 +20,7 @@ use crate::{
     host::{Dirs, clock, lock::Lock},
     logging,
     runtime::{CompletionQueue, Job},
-    sentry::{ReplayState, Sentry, SentryDirs, outbox::AdoptBackoff},
+    sentry::{AdoptCheck, ReplayState, Sentry, SentryDirs, outbox::AdoptBackoff},
 };
 
 /// The interval at which the leader checks for outboxes of dead processes.
@@ -31,6 +31,7 @@ const ADOPT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct SentryCell {
     sentry: OnceCell<Arc<Sentry>>,
     adopt_backoff: Arc<AdoptBackoff>,
+    adopt_check: Arc<AdoptCheck>,
     /// The sender could not be started.
     is_sender_missing: AtomicBool,
     /// The last attempt to start it, in seconds since boot.
@@ -50,6 +51,7 @@ impl SentryCell {
             state: Some(dirs.state.clone()),
             other_runs: dirs.other_runs.clone(),
             adopt_backoff: Arc::clone(&self.adopt_backoff),
+            adopt_check: Arc::clone(&self.adopt_check),
             replays: Arc::clone(&self.replays),
         }
     }

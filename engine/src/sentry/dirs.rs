@@ -6,7 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{dead_letters::replay_state::ReplayState, outbox::AdoptBackoff};
+use super::{
+    adopt_check::AdoptCheck,
+    dead_letters::replay_state::ReplayState,
+    outbox::{self, AdoptBackoff},
+};
 
 /// The directories that a [`Sentry`](super::Sentry) uses. Without them everything is kept in the memory of the process.
 #[derive(Debug, Clone, Default)]
@@ -19,14 +23,28 @@ pub struct SentryDirs {
     pub other_runs: Vec<PathBuf>,
     /// Failed adoptions, shared with the periodic task.
     pub adopt_backoff: Arc<AdoptBackoff>,
+    /// The last list of outboxes, shared with the periodic task.
+    pub adopt_check: Arc<AdoptCheck>,
     /// The last scan for replayable dead letters, shared with the periodic task.
     pub replays: Arc<ReplayState>,
 }
 
 impl SentryDirs {
-    /// Whether there is an outbox of a dead process that is due for adoption.
+    /// Whether there is an outbox of a dead process that is due for adoption: found at once if it died with records,
+    /// and within a minute if that does not show in its count.
     #[must_use]
     pub fn has_adoptable_outboxes(&self) -> bool {
+        let run_dirs = self.run.iter().chain(&self.other_runs);
+        let is_alive = |name: &str| self.outboxes().any(|dir| outbox::is_held(&dir, name));
+        self.run.is_none() && self.list_adoptable()
+            || self
+                .adopt_check
+                .is_list_due(run_dirs.map(PathBuf::as_path), is_alive)
+                && self.list_adoptable()
+    }
+
+    /// As [`SentryDirs::has_adoptable_outboxes`], from a list of all outboxes.
+    pub(super) fn list_adoptable(&self) -> bool {
         self.outboxes().any(|dir| self.adopt_backoff.has_due(&dir))
     }
 

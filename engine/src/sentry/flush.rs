@@ -34,7 +34,7 @@ impl Sentry {
     pub fn shutdown(&self, timeout: Duration, adopts: bool) {
         let state = &self.sender_state;
         state.begin_shutdown();
-        if self.outbox.queued() == 0 && !(adopts && self.dirs.has_adoptable_outboxes()) {
+        if self.outbox.queued() == 0 && !(adopts && self.dirs.list_adoptable()) {
             return;
         }
         let begun = Instant::now();

@@ -7,9 +7,11 @@
 //! * [`protocol`]: envelopes, categories, rate limits, client reports, containers.
 //! * [`send`] appends to [`outbox`], the crash-safe queue; [`sender`] is the task that sends from it.
 //! * [`flush`] waits for an empty outbox; [`maintenance`] adopts outboxes of dead processes and replays dead letters.
-//! * [`shared_state`], [`reachability`], [`waiting_counts`]: state that all processes of the host share.
+//! * [`shared_state`], [`reachability`], [`waiting_counts`]: state that all processes of the host share; [`adopt_check`]
+//!   reads from it whether a process died with envelopes.
 //! * [`dead_letters`]: undeliverable envelopes; [`capture`]: events to envelopes; [`status`]; [`dirs`].
 
+mod adopt_check;
 mod capture;
 pub mod dead_letters;
 mod dirs;
@@ -31,6 +33,7 @@ mod transport;
 mod valid_dsns;
 mod waiting_counts;
 
+pub use adopt_check::AdoptCheck;
 pub use capture::Captured;
 pub use dead_letters::replay_state::ReplayState;
 pub use dirs::SentryDirs;

@@ -69,6 +69,9 @@ impl Sentry {
                 .push(priority, stored, envelope, info)
                 .map_err(|error| Error::io("growing the outbox", error))
         };
+        if let Some(waiting_counts) = &self.waiting_counts {
+            waiting_counts.announce_record();
+        }
         let mut pushed = push()?;
         if let Pushed::Full(evicted) = pushed {
             // Records evicted earlier occupy their space until they are reported, and the sender is behind.

@@ -83,7 +83,7 @@ fn gateway_error_is_not_an_answer_of_sentry() {
 fn dead_letters_of_broken_connections_are_replayed() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let process = TestProcess::open(dir.path(), settings(&server));
+    let process = TestProcess::without_sender(dir.path(), settings(&server));
     let letters = process.sentry.dead_letters.as_ref().unwrap();
     let now = crate::host::clock::unix_ms();
     let day = 24 * 3600 * 1000;
@@ -115,6 +115,7 @@ fn dead_letters_of_broken_connections_are_replayed() {
         1,
         "one probes whether Sentry is back"
     );
+    process.runtime.spawn(Arc::clone(&process.sentry).run());
     assert!(process.flush());
     process.sentry.replay_due();
     assert!(process.flush());

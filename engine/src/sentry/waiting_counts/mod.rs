@@ -3,7 +3,8 @@
 //! frees the slots of dead processes and writes the backlog that could not be adopted beside the slots. Any thread.
 
 use std::{
-    path::Path,
+    io,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -33,10 +34,18 @@ const IN_MEMORY: usize = 7;
 const MAX_NAME_BYTES: usize = (IN_MEMORY - NAME) * 8;
 const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
 const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(SLOT_WORDS, MAX_SLOTS, SLOT_WORDS);
+
+/// The counts of the host.
+#[derive(Debug)]
+pub(super) struct HostCounts {
+    segment: Segment,
+    path: PathBuf,
+}
+
 /// The counts of the host, and the slot of this process.
 #[derive(Debug)]
 pub(super) struct WaitingCounts {
-    segment: Segment,
+    host: HostCounts,
     slot: usize,
 }
 
@@ -46,14 +55,74 @@ pub(super) struct OtherSlot {
     key: u64,
     /// The name of its outbox.
     pub(super) name: String,
+    /// Its records.
+    pub(super) records: u64,
+}
+
+impl HostCounts {
+    /// Opens the counts in `run_dir` for reading. Returns `None` if no process has a slot there.
+    ///
+    /// # Errors
+    /// The file is invalid, or can't be read.
+    pub(super) fn read_only(run_dir: &Path) -> io::Result<Option<Self>> {
+        let path = path_in(run_dir);
+        let Some(segment) = Segment::read_only(&path)? else {
+            return Ok(None);
+        };
+        segment.check_size(SIZE)?;
+        Ok(Some(Self { segment, path }))
+    }
+
+    /// Whether other processes use this file still. One system call.
+    pub(super) fn is_current(&self) -> bool {
+        self.segment.is_current(&self.path)
+    }
+
+    /// Whether each record of a dead process is counted in its slot: no process has no slot, and no outbox could not be
+    /// adopted.
+    pub(super) fn are_complete(&self) -> bool {
+        let mut words = [OVERFLOW, ORPHANED_RECORDS].iter();
+        words.all(|word| self.head(*word) == Some(0))
+    }
+
+    fn head(&self, word: usize) -> Option<u64> {
+        Some(self.segment.word(word)?.load(Ordering::Acquire))
+    }
+
+    fn cell(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
+        OWNER_SLOTS.word(&self.segment, slot, word)
+    }
+
+    fn load(&self, slot: usize, word: usize) -> u64 {
+        let cell = self.cell(slot, word);
+        cell.map_or(0, |cell| cell.load(Ordering::Acquire))
+    }
+
+    /// The slots of all processes.
+    pub(super) fn slots(&self) -> impl Iterator<Item = OtherSlot> {
+        (0..MAX_SLOTS).filter_map(|slot| {
+            let key = OWNER_SLOTS.owner(&self.segment, slot);
+            if key == 0 {
+                return None;
+            }
+            let words = (NAME..IN_MEMORY).flat_map(|word| self.load(slot, word).to_le_bytes());
+            let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
+            // A slot that is being written has an incomplete name.
+            let name = String::from_utf8(bytes).ok()?;
+            (hash(name.as_bytes()).max(1) == key).then(|| OtherSlot {
+                slot,
+                key,
+                name,
+                records: self.load(slot, RECORDS),
+            })
+        })
+    }
 }
 
 impl WaitingCounts {
     /// Takes a slot for the outbox `name`. Returns `None` if there is none: then files are counted instead.
     pub(super) fn open(run_dir: &Path, name: &str) -> Option<Self> {
-        let boot = clock::boot_id().replace('-', "");
-        let boot = boot.get(..12).unwrap_or("unknown");
-        let path = run_dir.join(format!("{PREFIX}{boot}.seg"));
+        let path = path_in(run_dir);
         let opened = Segment::open_or_create(&path, SIZE, |_| {});
         let segment = opened.map(Opened::into_segment).ok()?;
         let bytes = name.as_bytes();
@@ -68,7 +137,10 @@ impl WaitingCounts {
             }
             return None;
         };
-        let waiting_counts = Self { segment, slot };
+        let waiting_counts = Self {
+            host: HostCounts { segment, path },
+            slot,
+        };
         // The name comes last: without a complete name, a slot stands for no outbox yet.
         for word in [RECORDS, BYTES, IN_MEMORY] {
             waiting_counts.store(word, 0);
@@ -83,17 +155,8 @@ impl WaitingCounts {
         Some(waiting_counts)
     }
 
-    fn cell(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
-        OWNER_SLOTS.word(&self.segment, slot, word)
-    }
-
-    fn load(&self, slot: usize, word: usize) -> u64 {
-        let cell = self.cell(slot, word);
-        cell.map_or(0, |cell| cell.load(Ordering::Acquire))
-    }
-
     fn store(&self, word: usize, value: u64) {
-        if let Some(cell) = self.cell(self.slot, word) {
+        if let Some(cell) = self.host.cell(self.slot, word) {
             cell.store(value, Ordering::Release);
         }
     }
@@ -105,6 +168,14 @@ impl WaitingCounts {
         self.store(IN_MEMORY, in_memory as u64);
     }
 
+    /// Publishes that a record follows: a process that is killed after its push leaves no count of 0.
+    #[inline]
+    pub(super) fn announce_record(&self) {
+        if self.host.load(self.slot, RECORDS) == 0 {
+            self.store(RECORDS, 1);
+        }
+    }
+
     /// Publishes the bytes of the files of this process.
     pub(super) fn set_bytes(&self, bytes: u64) {
         self.store(BYTES, bytes);
@@ -112,20 +183,20 @@ impl WaitingCounts {
 
     /// The backlog of all other processes. `None`: some have no slot.
     pub(super) fn others(&self) -> Option<Backlog> {
-        let head = |word| Some(self.segment.word(word)?.load(Ordering::Acquire));
-        if head(OVERFLOW)? != 0 {
+        let host = &self.host;
+        if host.head(OVERFLOW)? != 0 {
             return None;
         }
         let orphaned = Backlog {
-            records: head(ORPHANED_RECORDS)? as usize,
-            bytes: head(ORPHANED_BYTES)?,
+            records: host.head(ORPHANED_RECORDS)? as usize,
+            bytes: host.head(ORPHANED_BYTES)?,
         };
-        let is_used = |slot| OWNER_SLOTS.owner(&self.segment, slot) != 0;
+        let is_used = |slot| OWNER_SLOTS.owner(&host.segment, slot) != 0;
         let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot && is_used(*slot));
         Some(others.fold(orphaned, |sum, slot| {
             sum.and(Backlog {
-                records: self.load(slot, RECORDS) as usize,
-                bytes: self.load(slot, BYTES),
+                records: host.load(slot, RECORDS) as usize,
+                bytes: host.load(slot, BYTES),
             })
         }))
     }
@@ -136,7 +207,7 @@ impl WaitingCounts {
             (ORPHANED_RECORDS, waiting.records as u64),
             (ORPHANED_BYTES, waiting.bytes),
         ] {
-            if let Some(cell) = self.segment.word(word) {
+            if let Some(cell) = self.host.segment.word(word) {
                 cell.store(value, Ordering::Release);
             }
         }
@@ -144,24 +215,15 @@ impl WaitingCounts {
 
     /// The slots of all other processes.
     pub(super) fn slots(&self) -> Vec<OtherSlot> {
-        let others = (0..MAX_SLOTS).filter(|slot| *slot != self.slot);
-        let read = |slot| {
-            let key = OWNER_SLOTS.owner(&self.segment, slot);
-            let words = (NAME..IN_MEMORY).flat_map(|word| self.load(slot, word).to_le_bytes());
-            let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
-            // A slot that is being written has an incomplete name.
-            let name = String::from_utf8(bytes).ok()?;
-            let is_complete = key != 0 && hash(name.as_bytes()).max(1) == key;
-            is_complete.then_some(OtherSlot { slot, key, name })
-        };
-        others.filter_map(read).collect()
+        let slots = self.host.slots();
+        slots.filter(|other| other.slot != self.slot).collect()
     }
 
     /// Frees the slot of a dead process. Returns the number of records that were in no file of its outbox and are lost
     /// with it; 0 if another process has freed the slot, so that they are counted once.
     pub(super) fn free(&self, other: &OtherSlot) -> u64 {
-        let in_memory = self.load(other.slot, IN_MEMORY);
-        match OWNER_SLOTS.release(&self.segment, other.slot, other.key) {
+        let in_memory = self.host.load(other.slot, IN_MEMORY);
+        match OWNER_SLOTS.release(&self.host.segment, other.slot, other.key) {
             true => in_memory,
             false => 0,
         }
@@ -177,50 +239,12 @@ impl WaitingCounts {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn others_are_summed_and_freed_slots_are_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let one = WaitingCounts::open(dir.path(), "7-00000001").unwrap();
-        let two = WaitingCounts::open(dir.path(), "8-00000002").unwrap();
-        one.set_records(5, 3);
-        one.set_bytes(4096);
-        two.set_records(2, 0);
-        assert_eq!(
-            two.others(),
-            Some(Backlog {
-                records: 5,
-                bytes: 4096
-            })
-        );
-        assert_eq!(one.others().unwrap().records, 2);
-        // The outbox of the first one is adopted.
-        let slots = two.slots();
-        assert_eq!((slots.len(), slots[0].name.as_str()), (1, "7-00000001"));
-        let orphaned = Backlog {
-            records: 1,
-            bytes: 8,
-        };
-        two.set_orphaned(orphaned);
-        assert_eq!(two.free(&slots[0]), 3, "lost with the first one");
-        assert_eq!(two.free(&slots[0]), 0);
-        assert_eq!(two.others(), Some(orphaned));
-        two.end(0, 0);
-        let three = WaitingCounts::open(dir.path(), "9-00000003").unwrap();
-        assert!(three.slots().is_empty());
-    }
-
-    #[test]
-    fn process_without_a_slot_invalidates_the_sum() {
-        let dir = tempfile::tempdir().unwrap();
-        let all: Vec<_> = (0..MAX_SLOTS)
-            .map(|n| WaitingCounts::open(dir.path(), &format!("{n}-00000000")).unwrap())
-            .collect();
-        assert_eq!(all[0].slots().len(), MAX_SLOTS - 1);
-        assert!(WaitingCounts::open(dir.path(), "one more").is_none());
-        assert_eq!(all[0].others(), None);
-    }
+/// The file of the host in `run_dir`.
+fn path_in(run_dir: &Path) -> PathBuf {
+    let boot = clock::boot_id().replace('-', "");
+    let boot = boot.get(..12).unwrap_or("unknown");
+    run_dir.join(format!("{PREFIX}{boot}.seg"))
 }
+
+#[cfg(test)]
+mod tests;
