@@ -35,6 +35,24 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    /// A value that is valid alone, and refused for `reason` together with others.
+    pub(super) fn contradiction(
+        setting: &Setting,
+        location: String,
+        value: String,
+        reason: &str,
+        expected: &str,
+    ) -> Self {
+        Self {
+            location,
+            found: found(&value, reason),
+            value,
+            expected: expected.into(),
+            capability: setting.capability,
+            severity: Severity::Error,
+        }
+    }
+
     /// A value that is refused for `reason`, a noun phrase without the value: `not a duration`.
     pub(super) fn invalid(setting: &Setting, location: String, text: &str, reason: &str) -> Self {
         let value = match (setting.value_type, text.rsplit_once('@')) {

@@ -75,62 +75,69 @@ impl<T> Row<T> {
     }
 }
 
+/// Reads a variant of [`Value`] that is always set.
+macro_rules! required {
+    ($variant:ident) => {
+        |value| match value {
+            Some(Value::$variant(value)) => value,
+            _ => Default::default(),
+        }
+    };
+}
+
+/// Reads a variant of [`Value`] that may be unset.
+macro_rules! optional {
+    ($variant:ident) => {
+        |value| match value {
+            Some(Value::$variant(value)) => Some(value),
+            _ => None,
+        }
+    };
+}
+
+pub(super) use {optional, required};
+
 /// Yes or no.
 pub(super) const fn flag(default: &'static str) -> Row<bool> {
-    Row::new(ValueType::Flag, Some(default), |value| {
-        value == Some(Value::Flag(true))
+    Row::new(ValueType::Flag, Some(default), required!(Flag))
+}
+
+/// A whole number. The end of the range has to fit the field.
+const fn integer<T: TryFrom<i64> + Default>(min: u32, max: u32, default: &'static str) -> Row<T> {
+    let range = ValueType::Integer(min as i64, max as i64);
+    Row::new(range, Some(default), |value| {
+        required!(Integer)(value).try_into().unwrap_or_default()
     })
 }
 
-fn integer<T: TryFrom<i64> + Default>(value: Option<Value>) -> T {
-    match value {
-        Some(Value::Integer(number)) => number.try_into().unwrap_or_default(),
-        _ => T::default(),
-    }
-}
-
-/// A whole number.
+/// A whole number of items.
 pub(super) const fn count(min: u32, max: u32, default: &'static str) -> Row<usize> {
-    let value_type = ValueType::Integer(min as i64, max as i64);
-    Row::new(value_type, Some(default), integer)
+    integer(min, max, default)
 }
 
 /// A whole number of 32 bits.
 pub(super) const fn number(min: u32, max: u32, default: &'static str) -> Row<u32> {
-    let value_type = ValueType::Integer(min as i64, max as i64);
-    Row::new(value_type, Some(default), integer)
+    integer(min, max, default)
 }
 
 /// A whole number of days.
 pub(super) const fn days(min: u32, max: u32, default: &'static str) -> Row<Duration> {
-    let value_type = ValueType::Integer(min as i64, max as i64);
-    Row::new(value_type, Some(default), |value| {
-        DAY * integer::<u32>(value)
+    let range = ValueType::Integer(min as i64, max as i64);
+    Row::new(range, Some(default), |value| {
+        let days: i64 = required!(Integer)(value);
+        DAY * days.try_into().unwrap_or_default()
     })
 }
 
 /// A factor of growth.
 pub(super) const fn factor(min: f64, max: f64, default: &'static str) -> Row<f64> {
-    Row::new(
-        ValueType::Float(min, max),
-        Some(default),
-        |value| match value {
-            Some(Value::Float(factor)) => factor,
-            _ => 1.0,
-        },
-    )
+    Row::new(ValueType::Float(min, max), Some(default), required!(Float))
 }
 
 /// A duration; both ends are included.
 pub(super) const fn duration(min: Duration, max: Duration, default: &'static str) -> Row<Duration> {
-    Row::new(
-        ValueType::Duration(min, max),
-        Some(default),
-        |value| match value {
-            Some(Value::Duration(duration)) => duration,
-            _ => Duration::ZERO,
-        },
-    )
+    let range = ValueType::Duration(min, max);
+    Row::new(range, Some(default), required!(Duration))
 }
 
 pub(super) const ZERO: Duration = Duration::ZERO;
@@ -147,57 +154,35 @@ pub(super) const fn millis(number: u64) -> Duration {
 
 /// A size in bytes; the ends of the range count mebibytes, as a bare number of the setting does.
 pub(super) const fn size(min: u64, max: u64, default: &'static str) -> Row<u64> {
-    Row::new(
-        ValueType::Size(min * MIB, max * MIB),
-        Some(default),
-        |value| match value {
-            Some(Value::Size(bytes)) => bytes,
-            _ => 0,
-        },
-    )
+    let range = ValueType::Size(min * MIB, max * MIB);
+    Row::new(range, Some(default), required!(Size))
 }
 
 /// One word without white space.
 pub(super) const fn word() -> Row<Option<String>> {
-    Row::new(ValueType::Word, None, |value| match value {
-        Some(Value::Text(word)) => Some(word),
-        _ => None,
-    })
+    Row::new(ValueType::Word, None, optional!(Text))
 }
 
 /// An absolute path; a relative one in the file is below the file's directory.
 pub(super) const fn path() -> Row<Option<PathBuf>> {
-    Row::new(
-        ValueType::Path(RelativeTo::Refused),
-        None,
-        |value| match value {
-            Some(Value::Path(path)) => Some(path),
-            _ => None,
-        },
-    )
+    Row::new(ValueType::Path(RelativeTo::Refused), None, optional!(Path))
 }
 
 /// An `http` or `https` URL.
 pub(super) const fn url() -> Row<Option<ServerUrl>> {
-    Row::new(ValueType::Url, None, |value| match value {
-        Some(Value::Url(url)) => Some(url),
-        _ => None,
-    })
+    Row::new(ValueType::Url, None, optional!(Url))
 }
 
 /// A text that is never shown.
 pub(super) const fn secret() -> Row<Option<Secret>> {
-    Row::new(ValueType::Secret, None, |value| match value {
-        Some(Value::Secret(secret)) => Some(secret),
-        _ => None,
-    })
+    Row::new(ValueType::Secret, None, optional!(Secret))
 }
 
 /// The least important level that is logged.
 pub(super) const fn level(default: &'static str) -> Row<log::LevelFilter> {
     let words = &["off", "error", "warn", "info", "debug", "trace"];
     Row::new(ValueType::Choice(words), Some(default), |value| {
-        let level = value.and_then(|word| word.text().parse().ok());
-        level.unwrap_or(log::LevelFilter::Info)
+        let word: String = required!(Text)(value);
+        word.parse().unwrap_or(log::LevelFilter::Info)
     })
 }

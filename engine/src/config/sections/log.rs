@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::{
-    row::{Row, level},
+    row::{Row, level, required},
     types::{Value, ValueType},
 };
 
@@ -53,12 +53,12 @@ pub enum LogFormat {
 
 const fn format(default: &'static str) -> Row<LogFormat> {
     let words = &["text", "json", "logfmt"];
-    Row::new(ValueType::Choice(words), Some(default), |value| match value
-        .as_ref()
-        .map_or("", Value::text)
-    {
-        "json" => LogFormat::Json,
-        "logfmt" => LogFormat::Logfmt,
-        _ => LogFormat::Text,
+    Row::new(ValueType::Choice(words), Some(default), |value| {
+        let word: String = required!(Text)(value);
+        match word.as_str() {
+            "json" => LogFormat::Json,
+            "logfmt" => LogFormat::Logfmt,
+            _ => LogFormat::Text,
+        }
     })
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::super::{
     row::{
         DAY, HOUR, MINUTE, Row, SECOND, YEAR, ZERO, count, duration, factor, flag, level, millis,
-        number, path, secret, size, url,
+        number, optional, path, required, secret, size, url,
     },
     types::{Dsn, Value, ValueType},
 };
@@ -89,15 +89,13 @@ settings! {
 }
 
 const fn dsn() -> Row<Option<Dsn>> {
-    Row::new(ValueType::Dsn, None, |value| match value {
-        Some(Value::Dsn(dsn)) => Some(dsn),
-        _ => None,
-    })
+    Row::new(ValueType::Dsn, None, optional!(Dsn))
 }
 
 const fn durability(default: &'static str) -> Row<bool> {
     let words = &["memory", "disk"];
     Row::new(ValueType::Choice(words), Some(default), |value| {
-        value.is_some_and(|word| word.text() == "disk")
+        let word: String = required!(Text)(value);
+        word == "disk"
     })
 }

@@ -8,7 +8,7 @@ use std::{
 use super::super::{
     row::{
         DAY, HOUR, MINUTE, Row, SECOND, YEAR, ZERO, count, days, duration, factor, flag, millis,
-        number, path, secret, size, url,
+        number, path, required, secret, size, url,
     },
     sources::ReadEnv,
     types::{RelativeTo, Value, ValueType},
@@ -82,10 +82,7 @@ settings! {
 }
 
 const fn path_map() -> Row<Vec<(PathBuf, PathBuf)>> {
-    Row::new(ValueType::PathMap, None, |value| match value {
-        Some(Value::PathMap(pairs)) => pairs,
-        _ => Vec::new(),
-    })
+    Row::new(ValueType::PathMap, None, required!(PathMap))
 }
 
 fn temporary_directory(env: ReadEnv<'_>) -> Value {

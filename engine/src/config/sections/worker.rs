@@ -1,7 +1,7 @@
 //! The section `worker`.
 
 use super::super::{
-    row::{Row, size},
+    row::{Row, required, size},
     types::{Value, ValueType},
 };
 
@@ -114,7 +114,8 @@ impl Sampling {
 const fn sampling(word: &'static str, has_on: bool, default: &'static str) -> Row<Sampling> {
     let value_type = ValueType::Sampling(word, has_on);
     Row::new(value_type, Some(default), |value| {
-        value.map_or(Sampling::NEVER, |text| Sampling::parse(text.text()))
+        let text: String = required!(Text)(value);
+        Sampling::parse(&text)
     })
 }
 

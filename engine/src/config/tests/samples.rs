@@ -5,140 +5,91 @@ use proptest::prelude::*;
 use super::*;
 
 /// A setting, an invalid value, a part of the message about it, and a valid value that is not the default.
-const SAMPLES: &[(&str, &str, &str, &str)] = &[
-    ("config", "/missing.yaml", "can't be read", "/rr.yaml"),
-    ("threads", "0", "out of range", "2"),
-    ("shutdown_timeout", "9s", "0s to 8s", "3s"),
-    ("state_dir", "var/pillion", "absolute", "/srv/state"),
-    ("run_dir", "./run", "absolute", "/srv/run"),
-    ("group", "www data", "white space", "www-data"),
-    ("log", "stdout", "standard output", "/var/log/pillion.log"),
-    (
-        "log_level",
-        "loud",
-        "off, error, warn, info, debug, trace",
-        "debug",
-    ),
-    ("log_format", "xml", "text, json, logfmt", "json"),
-    (
-        "velox.server_url",
-        "velox:9000",
-        "http://127.0.0.1:9000",
-        "http://127.0.0.1:9000",
-    ),
-    ("velox.build_timeout", "5 minutes", "not a duration", "10m"),
-    ("velox.request_timeout", "1ms", "out of range", "20s"),
-    ("velox.max_concurrent_builds", "many", "whole number", "7"),
-    (
-        "velox.path_map",
-        "/tmp=relative",
-        "\"relative\"",
-        "/a=/b, /c",
-    ),
-    ("velox.auth_token", "two words", "white space", "t0ken"),
-    ("velox.ca_file", "ca.pem", "absolute", "/etc/ca.pem"),
-    ("velox.mutable_ttl", "-1h", "not a duration", "0"),
-    ("velox.cache.enabled", "maybe", "on or off", "no"),
-    ("velox.cache.dir", "a\0b", "NUL", "/srv/cache"),
-    ("velox.cache.ttl_days", "0", "from 1", "30"),
-    ("velox.cache.max_size_mb", "99", "from 100", "6G"),
-    ("velox.cache.max_entries", "63", "from 64", "1000000"),
-    ("velox.cache.cleanup_interval", "59s", "from 1m", "2h"),
-    ("velox.retry.max_attempts", "0", "from 1", "5"),
-    ("velox.retry.initial_delay", "0", "from 1ms", "2s"),
-    ("velox.retry.max_delay", "soon", "not a duration", "1m"),
-    ("velox.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
-    ("sentry.enabled", "maybe", "on or off", "no"),
-    (
-        "sentry.dsn",
-        "https://host/1",
-        "no public key",
-        "https://k@host/1",
-    ),
-    ("sentry.transport.timeout", "1ms", "out of range", "5s"),
-    (
-        "sentry.transport.connect_timeout",
-        "1ms",
-        "out of range",
-        "2s",
-    ),
-    ("sentry.transport.compression", "gzip", "on or off", "off"),
-    (
-        "sentry.transport.compression_level",
-        "10",
-        "from 1 to 9",
-        "6",
-    ),
-    ("sentry.transport.ssl_verify", "maybe", "on or off", "off"),
-    (
-        "sentry.transport.ca_file",
-        "ca.pem",
-        "absolute",
-        "/etc/ca.pem",
-    ),
-    (
-        "sentry.transport.proxy",
-        "proxy:3128",
-        "scheme",
-        "http://proxy:3128/",
-    ),
-    (
-        "sentry.transport.proxy_auth",
-        "a b",
-        "white space",
-        "ann:s3cret",
-    ),
-    ("sentry.retry.max_attempts", "0", "from 1", "5"),
-    ("sentry.retry.initial_backoff", "0", "from 1ms", "2s"),
-    ("sentry.retry.backoff_multiplier", "0.5", "from 1.0", "1.5"),
-    ("sentry.retry.max_backoff", "soon", "not a duration", "1m"),
-    ("sentry.retry.max_age", "0", "from 1s", "1h"),
-    ("sentry.retry.server_errors", "maybe", "on or off", "on"),
-    ("sentry.retry.drain_interval", "-1s", "not a duration", "0"),
-    (
-        "sentry.retry.dead_letter_queue",
-        "maybe",
-        "on or off",
-        "off",
-    ),
-    ("sentry.retry.dead_letter_max_count", "0", "from 1", "10"),
-    ("sentry.retry.dead_letter_max_size", "0", "from 1", "10"),
-    ("sentry.queue.buffer_size", "0", "from 1", "10000"),
-    ("sentry.queue.workers", "0", "from 1", "8"),
-    ("sentry.queue.batch_size", "1001", "from 1 to 1000", "100"),
-    ("sentry.queue.batch_timeout", "2h", "out of range", "1s"),
-    ("sentry.outbox_size", "0", "from 1", "128"),
-    ("sentry.max_payload_size", "0", "from 1", "20"),
-    ("sentry.durability", "tape", "memory, disk", "disk"),
-    ("sentry.sync_interval", "1ms", "out of range", "1s"),
-    ("sentry.send_client_reports", "maybe", "on or off", "off"),
-    (
-        "sentry.logging.level",
-        "loud",
-        "off, error, warn, info, debug, trace",
-        "debug",
-    ),
-    (
-        "worker.reset",
-        "ini,timezones",
-        "did you mean timezone?",
-        "timezone, ini",
-    ),
-    ("worker.leak_check", "sample:0", "sample:N", "sample:100"),
-    ("worker.gc", "on", "off or every:N", "every:50"),
-    ("worker.max_memory", "plenty", "not a size", "128M"),
-];
+const SAMPLES: &str = "
+config | /missing.yaml | can't be read | /rr.yaml
+threads | 0 | out of range | 2
+shutdown_timeout | 9s | 0s to 8s | 3s
+state_dir | var/pillion | absolute | /srv/state
+run_dir | ./run | absolute | /srv/run
+group | www data | white space | www-data
+log | stdout | standard output | /var/log/pillion.log
+log_level | loud | off, error, warn, info, debug, trace | debug
+log_format | xml | text, json, logfmt | json
+velox.server_url | velox:9000 | http://127.0.0.1:9000 | http://127.0.0.1:9000
+velox.build_timeout | 5 minutes | not a duration | 10m
+velox.request_timeout | 1ms | out of range | 20s
+velox.max_concurrent_builds | many | whole number | 7
+velox.path_map | /tmp=relative | \"relative\" | /a=/b, /c
+velox.auth_token | two words | white space | t0ken
+velox.ca_file | ca.pem | absolute | /etc/ca.pem
+velox.mutable_ttl | -1h | not a duration | 0
+velox.cache.enabled | maybe | on or off | no
+velox.cache.dir | a\0b | NUL | /srv/cache
+velox.cache.ttl_days | 0 | from 1 | 30
+velox.cache.max_size_mb | 99 | from 100 | 6G
+velox.cache.max_entries | 63 | from 64 | 1000000
+velox.cache.cleanup_interval | 59s | from 1m | 2h
+velox.retry.max_attempts | 0 | from 1 | 5
+velox.retry.initial_delay | 0 | from 1ms | 2s
+velox.retry.max_delay | soon | not a duration | 1m
+velox.retry.backoff_multiplier | 0.5 | from 1.0 | 1.5
+sentry.enabled | maybe | on or off | no
+sentry.dsn | https://host/1 | no public key | https://k@host/1
+sentry.transport.timeout | 1ms | out of range | 5s
+sentry.transport.connect_timeout | 1ms | out of range | 2s
+sentry.transport.compression | gzip | on or off | off
+sentry.transport.compression_level | 10 | from 1 to 9 | 6
+sentry.transport.ssl_verify | maybe | on or off | off
+sentry.transport.ca_file | ca.pem | absolute | /etc/ca.pem
+sentry.transport.proxy | proxy:3128 | scheme | http://proxy:3128/
+sentry.transport.proxy_auth | a b | white space | ann:s3cret
+sentry.retry.max_attempts | 0 | from 1 | 5
+sentry.retry.initial_backoff | 0 | from 1ms | 2s
+sentry.retry.backoff_multiplier | 0.5 | from 1.0 | 1.5
+sentry.retry.max_backoff | soon | not a duration | 1m
+sentry.retry.max_age | 0 | from 1s | 1h
+sentry.retry.server_errors | maybe | on or off | on
+sentry.retry.drain_interval | -1s | not a duration | 0
+sentry.retry.dead_letter_queue | maybe | on or off | off
+sentry.retry.dead_letter_max_count | 0 | from 1 | 10
+sentry.retry.dead_letter_max_size | 0 | from 1 | 10
+sentry.queue.buffer_size | 0 | from 1 | 10000
+sentry.queue.workers | 0 | from 1 | 8
+sentry.queue.batch_size | 1001 | from 1 to 1000 | 100
+sentry.queue.batch_timeout | 2h | out of range | 1s
+sentry.outbox_size | 0 | from 1 | 128
+sentry.max_payload_size | 0 | from 1 | 20
+sentry.durability | tape | memory, disk | disk
+sentry.sync_interval | 1ms | out of range | 1s
+sentry.send_client_reports | maybe | on or off | off
+sentry.logging.level | loud | off, error, warn, info, debug, trace | debug
+worker.reset | ini,timezones | did you mean timezone? | timezone, ini
+worker.leak_check | sample:0 | sample:N | sample:100
+worker.gc | on | off or every:N | every:50
+worker.max_memory | plenty | not a size | 128M
+";
+
+type Sample = (&'static str, &'static str, &'static str, &'static str);
+
+fn samples() -> Vec<Sample> {
+    let sample = |line: &'static str| {
+        let mut parts = line.split(" | ");
+        let mut next = || parts.next().unwrap();
+        (next(), next(), next(), next())
+    };
+    SAMPLES.trim().lines().map(sample).collect()
+}
 
 #[test]
 fn every_setting_has_a_sample() {
-    let sampled: Vec<&str> = SAMPLES.iter().map(|sample| sample.0).collect();
+    let sampled: Vec<&str> = samples().iter().map(|sample| sample.0).collect();
     let known: Vec<&str> = TABLE.iter().map(|setting| setting.name).collect();
     assert_eq!(sampled, known);
 }
 
 #[test]
 fn invalid_value_is_reported_with_its_location() {
-    for &(name, bad, said, _) in SAMPLES {
+    for (name, bad, said, _) in samples() {
         let setting = find(name);
         let ini = World::default().ini(&setting.ini_name(), bad);
         let env = World::default().env(&setting.env_name(), bad);
@@ -176,7 +127,7 @@ fn invalid_value_is_reported_with_its_location() {
 
 #[test]
 fn valid_value_is_read_from_each_source() {
-    for &(name, _, _, good) in SAMPLES {
+    for (name, _, _, good) in samples() {
         let setting = find(name);
         let mut worlds = vec![
             (World::default().ini(&setting.ini_name(), good), Source::Ini),
@@ -239,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn shown_value_parses_back(name in proptest::sample::select(SAMPLES.to_vec())) {
+    fn shown_value_parses_back(name in proptest::sample::select(samples())) {
         let setting = find(name.0);
         prop_assume!(!setting.is_secret() && setting.yaml_path.is_some());
         let first = World::default().ini(&setting.ini_name(), name.3).resolve();

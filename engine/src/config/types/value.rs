@@ -27,16 +27,6 @@ pub enum Value {
     Dsn(Dsn),
 }
 
-impl Value {
-    /// The word of a [`Value::Text`]; empty for other values.
-    pub(in crate::config) fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            _ => "",
-        }
-    }
-}
-
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
