@@ -64,13 +64,9 @@ logs: {level: debug}
 
 #[test]
 fn unquoted_token_of_digits_keeps_its_zeros() {
-    let resolved = World::default()
-        .file("velox:\n  auth_token: 000123\n")
-        .resolve();
-    assert_eq!(
-        resolved.settings.velox.auth_token.unwrap().expose(),
-        "000123"
-    );
+    let world = World::default().file("velox:\n  auth_token: 000123\n");
+    let token = world.resolve().settings.velox.auth_token.unwrap();
+    assert_eq!(token.expose(), "000123");
 }
 
 #[test]
@@ -110,14 +106,9 @@ fn unset_variable_is_an_error_with_its_name() {
     let resolved = World::default()
         .file("velox:\n  auth_token: ${VELOX_TOKEN}\n")
         .resolve();
-    let problem = resolved
-        .capability_off(Capability::Velox)
-        .unwrap()
-        .to_string();
-    assert!(
-        problem.contains("line 2") && problem.contains("VELOX_TOKEN"),
-        "{problem}"
-    );
+    let error = resolved.capability_off(Capability::Velox).unwrap();
+    let text = error.to_string();
+    assert!(text.contains("line 2") && text.contains("VELOX_TOKEN"));
     let empty = World::default()
         .file("velox: {auth_token: \"${VELOX_TOKEN:-}\", server_url: ~}")
         .resolve();
@@ -195,20 +186,13 @@ fn hostile_files_are_refused_quickly() {
     ];
     for text in hostile {
         let start = Instant::now();
-        let resolved = World::default().file(&text).resolve();
+        let errors = World::default().file(&text).resolve().errors;
         let head: String = text.chars().take(60).collect();
-        assert!(!resolved.errors.is_empty(), "{head}");
-        assert!(resolved.errors.len() < 30, "{head}");
+        assert!((1..30).contains(&errors.len()), "{head}");
         // Generous: without limits parsing takes hours.
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{head}: {:?}",
-            start.elapsed()
-        );
-        assert!(
-            resolved.errors.iter().all(|p| p.to_string().len() < 1000),
-            "{head}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(60), "{head}");
+        let is_short = |error: &ConfigError| error.to_string().len() < 1000;
+        assert!(errors.iter().all(is_short), "{head}");
     }
     let twice = messages(&World::default().file("velox: {a: 1, a: 2}").resolve());
     assert!(
@@ -229,32 +213,21 @@ fn hostile_files_are_refused_quickly() {
 fn only_regular_utf8_files_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
+    let refused = |name: &str, why: &str| {
+        let error = file::read(&at(name)).unwrap_err().to_string();
+        assert!(error.contains(why), "{name}: {error}");
+    };
     std::fs::write(at("good"), "velox:\n").unwrap();
     assert_eq!(file::read(&at("good")).unwrap(), "velox:\n");
     std::fs::write(at("latin1"), b"velox: \xe9").unwrap();
-    assert!(
-        file::read(&at("latin1"))
-            .unwrap_err()
-            .to_string()
-            .contains("UTF-8")
-    );
+    refused("latin1", "UTF-8");
     std::fs::write(at("huge"), vec![b' '; yaml::MAX_FILE_SIZE + 1]).unwrap();
-    assert!(
-        file::read(&at("huge"))
-            .unwrap_err()
-            .to_string()
-            .contains("larger")
-    );
-    assert!(file::read(dir.path()).is_err());
+    refused("huge", "larger");
+    refused(".", "regular");
     let pipe = std::ffi::CString::new(at("pipe").to_str().unwrap()).unwrap();
     // SAFETY: a plain system call with a valid path.
     assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
-    assert!(
-        file::read(&at("pipe"))
-            .unwrap_err()
-            .to_string()
-            .contains("regular")
-    );
+    refused("pipe", "regular");
 }
 
 #[test]
