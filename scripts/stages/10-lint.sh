@@ -25,7 +25,7 @@ docs_language() {
 }
 
 code_language() {
-    ours 'src/*.rs' 'engine/*.rs' 'server/*.rs' 'cli/*.rs' 'testing/*.rs' 'fuzz/*.rs' 'php/*.php' 'php-stubs/*.php' 'tests-php/*.php' \
+    ours 'src/*.rs' 'engine/*.rs' 'server/*.rs' 'cli/*.rs' 'testing/*.rs' 'testing/*.php' 'fuzz/*.rs' 'php/*.php' 'php-stubs/*.php' 'tests-php/*.php' \
         'tests-php/*.phpt' 'tests-php/*.inc' 'benches/*.php' 'examples/*.php' 'scripts/*.sh' | xargs -0 "$PHP" -n scripts/language.php
 }
 

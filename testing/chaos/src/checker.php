@@ -1,8 +1,8 @@
 <?php
 
-// Tells what a process that comes later finds: every artifact that is listed, and for each of the named keys what a lookup
-// gives. With `sweep` it also does the duties of the host, and waits until they are done. Arguments: look|sweep, folders
-// of flights, state and run, keys.
+// Prints the state as a later process sees it: every listed artifact, and a lookup of each given key. With `sweep` it
+// first waits until it has done the periodic work of the host. Arguments: look|sweep, directories of flights, state and
+// run, keys.
 
 declare(strict_types=1);
 
@@ -18,7 +18,7 @@ if ($mode === 'sweep') {
         $left = glob("{{$flights}/*.outcome,{$flights}/*.tmp,{$state}/.secret-*,{$run}/*.tmp}", GLOB_BRACE);
         usleep(20_000);
     } while ((!$steward || $left !== []) && microtime(true) < $deadline);
-    // What two cleanings at once leave to each other.
+    // Two concurrent cleanings may each leave a file to the other.
     $report = Artifacts\clean()->wait(60);
 }
 $listed = $found = [];

@@ -1,6 +1,6 @@
 <?php
 
-// Part of the crowd on FrankenPHP's threads: builds the configuration that is asked for, and answers as worker.php says it.
+// Requests on FrankenPHP's threads: builds the requested configuration, and answers in the words of worker.php.
 
 declare(strict_types=1);
 

@@ -141,6 +141,26 @@ impl Environment {
         settings
     }
 
+    /// Writes a cache of the Velox plugin: a binary, and an index.json that names it.
+    ///
+    /// # Errors
+    /// Files can't be written.
+    pub fn plant_old_cache(&self) -> io::Result<()> {
+        let folder = self.cache().join("a3/f5");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(
+            folder.join("a3f5d8c2e9b1f4a7.bin"),
+            "a binary of the old plugin",
+        )?;
+        let index = serde_json::json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": {
+            "key": "a3f5d8c2e9b1f4a7", "file_path": "a3/f5/a3f5d8c2e9b1f4a7.bin", "file_size": 26,
+            "created_at": "2026-01-01T00:00:00Z", "expires_at": "2126-01-01T00:00:00Z",
+            "accessed_at": "2026-01-01T00:00:00Z",
+            "build_config": {"rr_version": "v2025.1.2", "os": "linux", "arch": "amd64", "plugins": []},
+        }}});
+        std::fs::write(self.cache().join("index.json"), index.to_string())
+    }
+
     /// One setting more for all that is started from now on.
     pub fn set(&mut self, name: &'static str, value: &str) {
         self.more.push((name, value.to_owned()));

@@ -7,15 +7,8 @@ use std::{
 };
 
 use crate::{
-    arguments::Arguments,
-    checks,
-    environment::Environment,
-    random_kills,
-    report::Report,
-    rng::Rng,
-    system,
-    worker::WorkerSpec,
-    worker_pool::{PoolEvent, WorkerPool},
+    arguments::Arguments, checks, environment::Environment, events::PoolEvent, report::Report,
+    rng::Rng, system, worker::WorkerSpec, worker_pool::WorkerPool,
 };
 use pillion_fakes::Options;
 
@@ -70,7 +63,7 @@ pub async fn failover(arguments: &Arguments, report: &mut Report) -> io::Result<
         worker.kill();
     }
     line.pool.stop(report).await;
-    random_kills::settle(&environment, report).await;
+    system::builds_have_ended(&environment, report).await;
     checks::at_the_end(&environment, report).await;
     Ok(())
 }
@@ -81,7 +74,7 @@ impl Line<'_> {
         self.pool.start(WorkerSpec {
             number,
             life: 0,
-            role: "heir",
+            role: "successor",
             seed,
             configurations: 1,
             armed: None,
@@ -147,12 +140,12 @@ impl Line<'_> {
         builder.kill();
         let died = Instant::now();
         let environment = self.environment;
-        let heir = move |_: &mut Self| {
+        let has_successor = move |_: &mut Self| {
             let newer =
                 |build_requests: &system::BuildRequest| build_requests.request > open.request;
             system::build_requests(environment).into_iter().find(newer)
         };
-        let Some(_) = self.until(report, heir).await? else {
+        let Some(_) = self.until(report, has_successor).await? else {
             report.fail(
                 "an orphaned flight is taken over in about a second",
                 &format!("no new request within {GENEROUS} s of the builder's death"),

@@ -8,12 +8,8 @@ use std::{
 };
 
 use crate::{
-    environment::Environment,
-    report::Report,
-    rng::Rng,
-    system,
-    worker::WorkerSpec,
-    worker_pool::{PoolEvent, WorkerPool},
+    environment::Environment, events::PoolEvent, report::Report, rng::Rng, system,
+    worker::WorkerSpec, worker_pool::WorkerPool,
 };
 
 /// Time limit for the armed process to reach its failpoint.
@@ -101,7 +97,7 @@ impl FailpointScenario<'_> {
                     fs::write(segment, vec![0; size as usize])?;
                 }
             }
-            "import.hashed" | "import.named" => self.plant_old_cache()?,
+            "import.hashed" | "import.named" => self.environment.plant_old_cache()?,
             _ => {}
         }
         Ok(0)
@@ -141,26 +137,6 @@ impl FailpointScenario<'_> {
         paths
             .filter(|path| path.extension().is_some_and(|ending| ending == "seg"))
             .collect()
-    }
-
-    /// Writes a cache of the Velox plugin: a binary, and an index.json that names it.
-    fn plant_old_cache(&self) -> io::Result<()> {
-        let folder = self.environment.cache().join("a3/f5");
-        fs::create_dir_all(&folder)?;
-        fs::write(
-            folder.join("a3f5d8c2e9b1f4a7.bin"),
-            "a binary of the old plugin",
-        )?;
-        let index = serde_json::json!({"version": 1, "entries": {"a3f5d8c2e9b1f4a7": {
-            "key": "a3f5d8c2e9b1f4a7", "file_path": "a3/f5/a3f5d8c2e9b1f4a7.bin", "file_size": 26,
-            "created_at": "2026-01-01T00:00:00Z", "expires_at": "2126-01-01T00:00:00Z",
-            "accessed_at": "2026-01-01T00:00:00Z",
-            "build_config": {"rr_version": "v2025.1.2", "os": "linux", "arch": "amd64", "plugins": []},
-        }}});
-        fs::write(
-            self.environment.cache().join("index.json"),
-            index.to_string(),
-        )
     }
 
     /// Returns whether the armed process reaches its failpoint. One that has stopped there is killed after a while.

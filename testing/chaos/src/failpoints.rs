@@ -11,9 +11,10 @@ use crate::{
     checks,
     environment::Environment,
     failpoint_scenario::{AFTER, ARMED, FAILPOINT_TIMEOUT, FailpointScenario},
-    outbox, random_kills,
+    outbox,
     report::Report,
     rng::Rng,
+    system,
     worker_pool::WorkerPool,
 };
 use pillion_fakes::Options;
@@ -180,7 +181,7 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
     }
     scenario.check_others_unaffected(report).await;
     scenario.pool.stop(report).await;
-    random_kills::settle(&environment, report).await;
+    system::builds_have_ended(&environment, report).await;
     checks::at_the_end(&environment, report).await;
     Ok(())
 }

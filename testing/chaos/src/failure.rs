@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    arguments::Arguments, checks, environment::Environment, random_kills, report::Report,
+    arguments::Arguments, checks, environment::Environment, report::Report, system,
     thundering_herd::ThunderingHerd,
 };
 use pillion_fakes::{Answer, Behaviour, Options};
@@ -61,7 +61,7 @@ pub async fn build_failure(arguments: &Arguments, report: &mut Report) -> io::Re
             );
         }
         drop(crowd);
-        random_kills::settle(&environment, report).await;
+        system::builds_have_ended(&environment, report).await;
         checks::at_the_end(&environment, report).await;
         return Ok(());
     }

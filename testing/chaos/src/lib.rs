@@ -5,17 +5,19 @@
 //! # Layout
 //! - `arguments`, `rng`, `report`: the command line, random numbers, failures and figures.
 //! - `environment`: directories and a build server; `worker`: one process, running `worker.php`; `worker_pool`: all of
-//!   them.
+//!   them, with their `events`.
 //! - `checks`: invariants of the files (`checker.php` asks a later process), `leftovers` of dead processes; `system`:
 //!   locks and requests as the kernel and the server see them.
 //! - Scenarios: `random_kills` (all roles), `failpoints` (each one once, each in a `failpoint_scenario` of its own),
 //!   `failover` (how soon a builder or leader is replaced), `thundering_herd` (hundreds of requests for the same
 //!   builds; `frankenphp` and `http` for threads), `build_failure` (the same, of a build that fails), `outbox` (deaths
-//!   of processes that send envelopes) and `senders` (hundreds of them), both in an `outbox_environment`.
+//!   of processes that send envelopes) and `senders` (hundreds of them), both in an `outbox_environment` with
+//!   `outbox_checks`; `sender`: one such process, running `sender.php`.
 
 mod arguments;
 mod checks;
 mod environment;
+mod events;
 mod failover;
 mod failpoint_scenario;
 mod failpoints;
@@ -24,10 +26,12 @@ mod frankenphp;
 mod http;
 mod leftovers;
 mod outbox;
+mod outbox_checks;
 mod outbox_environment;
 mod random_kills;
 mod report;
 mod rng;
+mod sender;
 mod system;
 mod thundering_herd;
 mod worker;

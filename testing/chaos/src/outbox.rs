@@ -56,7 +56,7 @@ pub async fn outbox(
                 lanes.spawn_local(lane(outbox_environment, places, left, report));
             }
             let report = Report::quiet("outbox", repeat_command.clone());
-            lanes.spawn_local(keepers(
+            lanes.spawn_local(adopters(
                 Rc::clone(&outbox_environment),
                 Rc::clone(&left),
                 report,
@@ -99,13 +99,13 @@ async fn lane(
 }
 
 /// Adopting processes, one after the other, as long as senders are killed.
-async fn keepers(
+async fn adopters(
     outbox_environment: Rc<OutboxEnvironment>,
     left: Rc<Cell<usize>>,
     mut report: Report,
 ) -> io::Result<Report> {
     while left.get() > 0 {
-        let mut life = outbox_environment.start("keeper", 0, None)?;
+        let mut life = outbox_environment.start("adopter", 0, None)?;
         let moment = outbox_environment.seed.borrow_mut().millis(1000, 6000);
         let until = tokio::time::Instant::now() + moment;
         while left.get() > 0 && tokio::time::Instant::now() < until {
@@ -136,7 +136,7 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
             let mut dead = outbox_environment.start("fill", 60, Some("outbox.committed@50"))?;
             dead.end(FAILPOINT_TIMEOUT).await;
             outbox_environment.reap(dead, report).await;
-            "keeper"
+            "adopter"
         }
         "dead-letter.replayed" => {
             let mut dead = outbox_environment.start("fill", 30, None)?;
@@ -148,7 +148,7 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
             dead.kill();
             outbox_environment.reap(dead, report).await;
             outbox_environment.sentry.behave_well();
-            "keeper"
+            "adopter"
         }
         _ => "fill",
     };

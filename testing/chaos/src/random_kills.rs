@@ -9,15 +9,8 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    arguments::Arguments,
-    checks,
-    environment::{Environment, MAX_CONCURRENT_BUILDS},
-    outbox,
-    report::Report,
-    rng::Rng,
-    system,
-    worker::WorkerSpec,
-    worker_pool::{PoolEvent, WorkerPool},
+    arguments::Arguments, checks, environment::Environment, events::PoolEvent, outbox,
+    report::Report, rng::Rng, system, worker::WorkerSpec, worker_pool::WorkerPool,
 };
 use pillion_fakes::Options;
 
@@ -62,7 +55,7 @@ pub async fn random_kills(
     storm.run(arguments, report).await?;
     let RandomKills { mut pool, .. } = storm;
     pool.stop(report).await;
-    settle(&environment, report).await;
+    system::builds_have_ended(&environment, report).await;
     checks::at_the_end(&environment, report).await;
     tell(&pool, &environment, report);
     Ok(())
@@ -81,12 +74,12 @@ impl RandomKills<'_> {
         let seed = &mut self.seed;
         let armed = seed.percent(60).then(|| {
             let place = seed.choose(&places).copied().cloned().unwrap_or_default();
-            let deed = match seed.below(20) {
+            let death = match seed.below(20) {
                 0 | 1 => ":stop".to_owned(),
                 2 | 3 => format!(":sleep-{}", 50 + seed.below(900)),
                 _ => String::new(),
             };
-            format!("{place}@{}{deed}", 1 + seed.below(2))
+            format!("{place}@{}{death}", 1 + seed.below(2))
         });
         let part = WorkerSpec {
             number,
@@ -202,34 +195,6 @@ impl RandomKills<'_> {
     }
 }
 
-/// After the end of all processes, no build may be running.
-pub(super) async fn settle(environment: &Environment, report: &mut Report) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while environment.velox.counters().in_flight > 0 && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let counters = environment.velox.counters();
-    let ended = counters.builds_finished + counters.builds_failed + counters.builds_cancelled;
-    if counters.in_flight > 0 || ended != counters.builds_started {
-        report.fail(
-            "a build ends when nobody wants it",
-            &format!(
-                "{} in flight, {} begun, {ended} ended",
-                counters.in_flight, counters.builds_started
-            ),
-        );
-    }
-    if counters.max_in_flight as usize > MAX_CONCURRENT_BUILDS {
-        report.fail(
-            "never more than max_concurrent_builds at the server",
-            &format!(
-                "{} at once, {MAX_CONCURRENT_BUILDS} allowed",
-                counters.max_in_flight
-            ),
-        );
-    }
-}
-
 fn tell(pool: &WorkerPool<'_>, environment: &Environment, report: &Report) {
     let counters = environment.velox.counters();
     report.figure("killed", pool.killed);
@@ -238,11 +203,14 @@ fn tell(pool: &WorkerPool<'_>, environment: &Environment, report: &Report) {
         "of them at named places",
         format_args!("{at_places}, at {} places", pool.places.len()),
     );
-    report.figure("deeds that ended", format_args!("{:?}", pool.operations));
+    report.figure(
+        "operations that ended",
+        format_args!("{:?}", pool.operations),
+    );
     let longest: Vec<_> = pool
         .longest
         .iter()
-        .map(|(deed, time)| format!("{deed} {} ms", time.as_millis()))
+        .map(|(name, time)| format!("{name} {} ms", time.as_millis()))
         .collect();
     report.figure("the longest of each", longest.join(", "));
     report.figure(

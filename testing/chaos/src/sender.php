@@ -1,11 +1,12 @@
 <?php
 
-// A process of the outbox' world: sends envelopes and notes the number of each after send() has said that it was taken,
-// so that its death at any instant leaves no doubt about what was promised. Arguments: role, life, seed, ledger, count.
+// A process of the outbox' scenarios: sends envelopes, and writes the number of each to the ledger once send() has
+// accepted it, so that the accepted ones are known after its death at any instant. Arguments: role, life, seed, ledger,
+// count.
 //
-// `fill`: sends at once, one large one among them, and waits to be killed; `storm`: the same in bursts; `one`: waits until
-// it is told to go, sends, and ends; `heir`: adopts and replays until nothing waits, and tells what was counted; `keeper`:
-// adopts until it is killed or its parent is gone.
+// `fill`: sends at once, one of them large, and waits to be killed; `storm`: the same in bursts; `one`: waits for a
+// line, sends, and ends; `last`: adopts and replays until nothing is queued, and prints the counts; `adopter`: adopts
+// until it is killed or its parent is gone.
 
 declare(strict_types=1);
 
@@ -21,7 +22,7 @@ function say(string $line): void
 
 function envelope(int $life, int $n, int $bytes): string
 {
-    // One chain or another; all have an id, by which the receiver knows them.
+    // Different chains; the receiver identifies each by its id.
     $type = ['event', 'event', 'transaction', 'check_in', 'profile', 'replay_event'][$n % 6];
     $body = str_repeat(chr(97 + $n % 26), $bytes);
     $payload = json_encode(['extra' => ['body' => $body, 'sum' => hash('crc32b', $body)]]);
@@ -29,32 +30,32 @@ function envelope(int $life, int $n, int $bytes): string
     return sprintf("{\"event_id\":\"%016x%016x\"}\n{\"type\":\"%s\",\"length\":%d}\n%s", $life, $n, $type, strlen($payload), $payload);
 }
 
-/** Nothing waits on the whole host, whoever had accepted it. */
+/** Whether no envelope of any process of the host is queued. */
 function drained(): bool
 {
     return Sentry\flush(0.2) && Sentry\status()['queue']['queue_length'] === 0;
 }
 
-if ($role === 'heir' || $role === 'keeper') {
+if ($role === 'last' || $role === 'adopter') {
     Sentry\status();
     stream_set_blocking(STDIN, false);
     say('ready');
     [$rests, $sent, $deadline] = [0, -1, 0];
-    while (!($role === 'keeper' && feof(STDIN))) {
+    while (!($role === 'adopter' && feof(STDIN))) {
         fgets(STDIN);
         $rests = drained() && Sentry\replay() === 0 ? $rests + 1 : 0;
         $before = $sent;
         $sent = Sentry\metrics()['events_sent'];
         if ($sent !== $before) {
-            // It goes on.
+            // There is progress.
             $deadline = microtime(true) + 30;
         }
-        if ($role === 'heir' && microtime(true) > $deadline) {
+        if ($role === 'last' && microtime(true) > $deadline) {
             break;
         }
-        // What a death has left a moment ago is found within a second or two; what it left half made, later.
+        // Files of a process that died just now are found within seconds, its half-made ones later.
         $left = glob(ini_get('pillion.run_dir') . '/*.tmp') ?: glob(ini_get('pillion.state_dir') . '/sentry/dead/*.tmp');
-        if ($role === 'heir' && $rests > 2 && Pillion\status()['host']['steward'] && count(glob(ini_get('pillion.run_dir') . '/sentry/*.lock')) <= 1 && $left === []) {
+        if ($role === 'last' && $rests > 2 && Pillion\status()['host']['steward'] && count(glob(ini_get('pillion.run_dir') . '/sentry/*.lock')) <= 1 && $left === []) {
             break;
         }
         usleep(20_000);

@@ -1,11 +1,19 @@
 //! The state of locks, processes and requests, as the kernel and the build server see it.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::process::Command;
 
-use crate::environment::Environment;
+use crate::{
+    environment::{Environment, MAX_CONCURRENT_BUILDS},
+    report::Report,
+};
 
 /// Has the kernel kill the command's process when this one dies, in any way.
 pub fn dies_with_us(command: &mut Command) {
@@ -84,4 +92,32 @@ pub fn build_requests(environment: &Environment) -> Vec<BuildRequest> {
             })
         })
         .collect()
+}
+
+/// Checks after the end of all processes that no build is running, and that never too many were.
+pub async fn builds_have_ended(environment: &Environment, report: &mut Report) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while environment.velox.counters().in_flight > 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let counters = environment.velox.counters();
+    let ended = counters.builds_finished + counters.builds_failed + counters.builds_cancelled;
+    if counters.in_flight > 0 || ended != counters.builds_started {
+        report.fail(
+            "a build ends when nobody wants it",
+            &format!(
+                "{} in flight, {} begun, {ended} ended",
+                counters.in_flight, counters.builds_started
+            ),
+        );
+    }
+    if counters.max_in_flight as usize > MAX_CONCURRENT_BUILDS {
+        report.fail(
+            "never more than max_concurrent_builds at the server",
+            &format!(
+                "{} at once, {MAX_CONCURRENT_BUILDS} allowed",
+                counters.max_in_flight
+            ),
+        );
+    }
 }

@@ -10,16 +10,9 @@ use std::{
 use tokio::task::JoinSet;
 
 use crate::{
-    arguments::Arguments,
-    checks,
-    environment::Environment,
-    frankenphp::FrankenPhp,
-    http, random_kills,
-    report::Report,
-    rng::Rng,
-    system,
-    worker::WorkerSpec,
-    worker_pool::{PoolEvent, WorkerPool},
+    arguments::Arguments, checks, environment::Environment, events::PoolEvent,
+    frankenphp::FrankenPhp, http, report::Report, rng::Rng, system, worker::WorkerSpec,
+    worker_pool::WorkerPool,
 };
 use pillion_fakes::Options;
 
@@ -59,7 +52,7 @@ pub async fn thundering_herd(arguments: &Arguments, report: &mut Report) -> io::
     );
     let served = crowd.served(report);
     drop(crowd);
-    random_kills::settle(&environment, report).await;
+    system::builds_have_ended(&environment, report).await;
     let counters = environment.velox.counters();
     report.figure(
         "asked",

@@ -1,8 +1,9 @@
 <?php
 
-// A process that the torture kit starts, kills and starts again. It does what its role does, in an order that its seed
-// tells, until a line comes on standard input or its parent is gone. `+` is said before each deed and `-` after it; `!`
-// when something was seen that must never be. Arguments: role, seed, number, life, configurations, folder of files.
+// A process that a chaos scenario starts, kills and starts again. It repeats the operations of its role, in an order
+// that its seed determines, until a line arrives on standard input or its parent is gone. It prints `+` before each
+// operation, `-` after it, `x` if it throws, and `!` if an invariant does not hold. Arguments: role, seed, number,
+// life, configurations, directory of files.
 
 declare(strict_types=1);
 
@@ -12,14 +13,14 @@ use Pillion\Future;
 use Pillion\Velox;
 
 const KEYS = 24;
-/** Seconds that a build may take, and after which other work must have ended long ago. */
+/** Maximum duration of a build in seconds; other operations need far less. */
 const DEADLINE = 120.0;
-/** Seconds by which a job may be late on a busy machine. */
+/** Seconds by which a job may exceed its deadline on a busy machine. */
 const SLACK = 20.0;
 
 [, $role, $seed, $number, $life, $configurations, $files] = $argv;
 mt_srand((int) $seed);
-$deeds = 0;
+$operations = 0;
 
 function say(string $line): void
 {
@@ -36,12 +37,12 @@ function configuration(int $n, array $more = []): array
     ];
 }
 
-/** By its id the kit knows whose request it is that arrives at the server. */
+/** Its id identifies the process at the server. */
 function request(int $n, array $more = []): array
 {
-    global $number, $life, $deeds;
+    global $number, $life, $operations;
 
-    return configuration($n, $more + ['request_id' => sprintf('%08x-%04x-4000-8000-%06x%06x', $number, $n, (int) $life & 0xffffff, $deeds & 0xffffff)]);
+    return configuration($n, $more + ['request_id' => sprintf('%08x-%04x-4000-8000-%06x%06x', $number, $n, (int) $life & 0xffffff, $operations & 0xffffff)]);
 }
 
 function key_of(int $n): string
@@ -49,7 +50,7 @@ function key_of(int $n): string
     return sprintf('f00d%012x', $n);
 }
 
-/** What a found binary has to be: bytes of its hash, under a name that begins with it. */
+/** Checks that a binary has the bytes of its hash, and a name with the start of it. */
 function look(?Artifact $artifact, string $key): string
 {
     if ($artifact === null) {
@@ -71,7 +72,7 @@ function look(?Artifact $artifact, string $key): string
     return "is {$artifact->key} {$artifact->sha256}";
 }
 
-/** Waits for a job; one that is still under way after its deadline hangs. */
+/** Waits for a job; one that is not done after its deadline hangs. */
 function awaited(Future $future): mixed
 {
     try {
@@ -84,10 +85,10 @@ function awaited(Future $future): mixed
 
 function put(int $n): string
 {
-    global $files, $number, $life, $deeds;
+    global $files, $number, $life, $operations;
     $sizes = [64, 5_000, 70_000, 3_000_000];
     $source = "{$files}/{$number}";
-    file_put_contents($source, str_pad(key_of($n) . " {$number} {$life} {$deeds} ", $sizes[mt_rand(0, 99) > 96 ? 3 : mt_rand(0, 2)], 'pillion '));
+    file_put_contents($source, str_pad(key_of($n) . " {$number} {$life} {$operations} ", $sizes[mt_rand(0, 99) > 96 ? 3 : mt_rand(0, 2)], 'pillion '));
     $future = Artifacts\put(key_of($n), $source, ['replace' => (bool) mt_rand(0, 1)]);
 
     return look(awaited($future), key_of($n));
@@ -102,10 +103,10 @@ function cancelled(int $n): string
     return $future->state();
 }
 
-/** A deed of that name. */
-function run(string $deed, int $n): string
+/** Runs the operation of that name. */
+function run(string $operation, int $n): string
 {
-    return match ($deed) {
+    return match ($operation) {
         'build' => look(awaited(Velox\build(request($n), DEADLINE)), Velox\key(request($n))),
         'force' => look(awaited(Velox\build(request($n, ['force_rebuild' => true]), DEADLINE)), Velox\key(request($n))),
         'cancel' => cancelled($n),
@@ -122,20 +123,20 @@ function run(string $deed, int $n): string
     };
 }
 
-/** One of these, as often as its number says. */
+/** Chooses one, with these relative frequencies. */
 function one_of(array $weights): string
 {
     $left = mt_rand(1, array_sum($weights));
-    foreach ($weights as $deed => $weight) {
+    foreach ($weights as $operation => $weight) {
         if (($left -= $weight) <= 0) {
-            return $deed;
+            return $operation;
         }
     }
     throw new LogicException('nothing to do');
 }
 
 if ($role === 'asker') {
-    // One of a crowd: all ask when they are told, once.
+    // One of many that request at the same time, once.
     say('ready');
     fgets(STDIN);
     $n = $number % $configurations;
@@ -154,26 +155,26 @@ $weights = match ($role) {
     'writer' => ['put' => 60, 'forget' => 30, 'get' => 10],
     'cleaner' => ['clean' => 40, 'entries' => 30, 'status' => 10, 'put' => 20],
     'reader' => ['find' => 35, 'get' => 35, 'entries' => 10, 'builds' => 5, 'status' => 5, 'rest' => 10],
-    // Everything there is, so that every place is come to.
+    // All operations, so that every failpoint is reached.
     'life' => ['put' => 25, 'forget' => 15, 'get' => 5, 'build' => 20, 'force' => 5, 'cancel' => 10, 'drop' => 10, 'clean' => 8, 'status' => 2],
-    // Waits for a build all its life.
-    'heir' => ['build' => 1],
+    // Waits for one build after the other.
+    'successor' => ['build' => 1],
 };
 
 stream_set_blocking(STDIN, false);
 say('ready');
 while (fgets(STDIN) === false && !feof(STDIN)) {
-    $deed = one_of($weights);
-    $deeds++;
+    $operation = one_of($weights);
+    $operations++;
     $n = match (true) {
-        in_array($deed, ['put', 'get', 'forget'], true) => mt_rand(0, KEYS - 1),
-        // Those who wait want the same.
+        in_array($operation, ['put', 'get', 'forget'], true) => mt_rand(0, KEYS - 1),
+        // Waiters request few configurations, and so share builds.
         $role === 'waiter' => mt_rand(0, min(2, $configurations - 1)),
         default => mt_rand(0, $configurations - 1),
     };
-    say("+ {$deed} {$n}");
+    say("+ {$operation} {$n}");
     try {
-        say('- ' . run($deed, $n));
+        say('- ' . run($operation, $n));
     } catch (Throwable $thrown) {
         say('x ' . get_class($thrown) . ' ' . strtok($thrown->getMessage(), "\n"));
     }

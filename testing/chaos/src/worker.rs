@@ -16,7 +16,10 @@ use tokio::{
     sync::mpsc::UnboundedSender,
 };
 
-use crate::environment::Environment;
+use crate::{
+    environment::Environment,
+    events::{Event, WorkerEvent},
+};
 
 /// The program that it runs.
 const SCRIPT: &str = include_str!("worker.php");
@@ -40,24 +43,6 @@ pub struct WorkerSpec {
     pub armed: Option<String>,
     /// `PILLION_CLOCK_AHEAD`, in seconds.
     pub ahead: u64,
-}
-
-/// An event of a process.
-#[derive(Debug)]
-pub struct Event {
-    /// [`WorkerSpec::number`] and [`WorkerSpec::life`].
-    pub of: (usize, u64),
-    /// The event itself.
-    pub what: WorkerEvent,
-}
-
-/// The kind of an [`Event`].
-#[derive(Debug)]
-pub enum WorkerEvent {
-    /// It printed a line.
-    Said(String),
-    /// It has exited.
-    Ended(ExitStatus),
 }
 
 /// A living process, or one with an exit event pending.
@@ -138,7 +123,7 @@ impl Worker {
     /// Records a line.
     pub fn heard(&mut self, line: &str) {
         match line.split_at_checked(2) {
-            Some(("+ ", deed)) => self.doing = Some((deed.to_owned(), Instant::now())),
+            Some(("+ ", operation)) => self.doing = Some((operation.to_owned(), Instant::now())),
             Some(("- " | "x ", _)) => {
                 self.doing = None;
                 self.since = Instant::now();

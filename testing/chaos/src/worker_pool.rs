@@ -11,8 +11,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
     environment::Environment,
+    events::{Event, PoolEvent, WorkerEvent},
     report::Report,
-    worker::{Event, Worker, WorkerEvent, WorkerSpec},
+    worker::{Worker, WorkerSpec},
 };
 
 /// All living processes, by number.
@@ -43,17 +44,6 @@ impl Drop for WorkerPool<'_> {
     fn drop(&mut self) {
         self.workers.values_mut().for_each(Worker::kill);
     }
-}
-
-/// The outcome of an event.
-#[derive(Debug)]
-pub enum PoolEvent {
-    /// It has finished an operation: number, outcome.
-    Deed(usize, String),
-    /// It has died or ended: number.
-    End(usize),
-    /// No outcome of interest.
-    Nothing,
 }
 
 impl<'a> WorkerPool<'a> {
@@ -112,17 +102,15 @@ impl<'a> WorkerPool<'a> {
 
     fn take(&mut self, event: Event, report: &mut Report) -> PoolEvent {
         let (number, life) = event.of;
-        let Some(worker) = self.workers.get_mut(&number) else {
+        let found = self.workers.get_mut(&number);
+        let Some(worker) = found.filter(|worker| worker.part.life == life) else {
             return PoolEvent::Nothing;
         };
-        if worker.part.life != life {
-            return PoolEvent::Nothing;
-        }
         match event.what {
             WorkerEvent::Said(line) => {
-                let deed = worker.doing.clone();
+                let operation = worker.doing.clone();
                 worker.heard(&line);
-                self.check_exit(number, deed, &line, report)
+                self.check_exit(number, operation, &line, report)
             }
             WorkerEvent::Ended(status) => {
                 let Some(worker) = self.workers.remove(&number) else {
@@ -137,10 +125,9 @@ impl<'a> WorkerPool<'a> {
                     *self.places.entry(place.to_owned()).or_default() += 1;
                 }
                 let crash = worker.crash(self.environment, status);
-                let build_requests = worker.part.role == "asker" && status.success();
-                let expected = worker.is_to_be_killed
-                    || build_requests
-                    || (by_kill && worker.part.armed.is_some());
+                let has_asked = worker.part.role == "asker" && status.success();
+                let expected =
+                    worker.is_to_be_killed || has_asked || (by_kill && worker.part.armed.is_some());
                 if let Some(crash) = crash {
                     report.fail(
                         "no process crashes",
@@ -160,7 +147,7 @@ impl<'a> WorkerPool<'a> {
     fn check_exit(
         &mut self,
         number: usize,
-        deed: Option<(String, Instant)>,
+        operation: Option<(String, Instant)>,
         line: &str,
         report: &mut Report,
     ) -> PoolEvent {
@@ -174,10 +161,10 @@ impl<'a> WorkerPool<'a> {
             );
             return PoolEvent::Nothing;
         }
-        let Some((deed, since)) = deed else {
+        let Some((operation, since)) = operation else {
             return PoolEvent::Nothing;
         };
-        let word = deed.split(' ').next().unwrap_or_default().to_owned();
+        let word = operation.split(' ').next().unwrap_or_default().to_owned();
         if let Some(outcome) = line.strip_prefix("- ") {
             *self.operations.entry(word.clone()).or_default() += 1;
             // A process that was stopped is late without fault.
@@ -211,7 +198,10 @@ impl<'a> WorkerPool<'a> {
             if !allowed {
                 report.fail(
                     "everybody is served",
-                    &format!("{deed}: {thrown}; {}", worker.history(self.environment)),
+                    &format!(
+                        "{operation}: {thrown}; {}",
+                        worker.history(self.environment)
+                    ),
                 );
             }
             return PoolEvent::Deed(number, thrown.to_owned());
