@@ -18,46 +18,25 @@ use pillion_engine::{
 use super::arguments;
 use super::artifact;
 use crate::{
-    engine, handler,
+    engine, functions,
     zend::{
         arguments::{Call, Thrown},
         ffi, json,
-        registration::{Function, function},
+        registration::Function,
         value_writer::ZvalOut,
     },
 };
 
-pub const FUNCTIONS: &[Function] = &[
-    function(
-        "Pillion\\Artifacts\\find",
-        "(string $key): ?Pillion\\Artifact",
-        handler!(find),
-    ),
-    function(
-        "Pillion\\Artifacts\\put",
-        "(string $key, string $path, array $meta = []): Pillion\\Future",
-        handler!(put),
-    ),
-    function(
-        "Pillion\\Artifacts\\forget",
-        "(string $key): bool",
-        handler!(forget),
-    ),
-    function(
-        "Pillion\\Artifacts\\entries",
-        "(int $limit = 100, ?string $after = null): array",
-        handler!(entries),
-    ),
-    function("Pillion\\Artifacts\\stats", "(): array", handler!(stats)),
-    function(
-        "Pillion\\Artifacts\\clean",
-        "(): Pillion\\Future",
-        handler!(clean),
-    ),
-];
+pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Artifacts\\";
+    "find" "(string $key): ?Pillion\\Artifact" => find,
+    "put" "(string $key, string $path, array $meta = []): Pillion\\Future" => put,
+    "forget" "(string $key): bool" => forget,
+    "entries" "(int $limit = 100, ?string $after = null): array" => entries,
+    "stats" "(): array" => stats,
+    "clean" "(): Pillion\\Future" => clean,
+};
 
 fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     let key = arguments::key(call, 0)?;
     if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
         artifact::return_hit(record, ret);
@@ -66,7 +45,6 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(2, 3)?;
     let key = arguments::key(call, 0)?;
     let path = allowed_path(call, 1)?;
     let meta = match call.len() {
@@ -93,14 +71,12 @@ fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn forget(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     let key = arguments::key(call, 0)?;
     ret.bool(engine::current().enabled_store()?.forget(key)?);
     Ok(())
 }
 
 fn entries(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 2)?;
     let limit = call.int_or(0, 100)?;
     let limit = usize::try_from(limit)
         .ok()
@@ -118,15 +94,13 @@ fn entries(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn stats(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn stats(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let stats = engine::current().enabled_store()?.stats();
     ret.json(&artifact_stats::stats(&stats));
     Ok(())
 }
 
-fn clean(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn clean(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     arguments::submit(ret, |completions| {
         engine::current().with_store("artifacts.clean", completions, |store, job| {
             artifact_stats::clean(store, || job.cancel.is_cancelled()).map(Value::Report)

@@ -4,8 +4,8 @@
 use std::{mem, ptr, sync::Arc};
 
 use ext_php_rs::ffi::{
-    ZEND_ACC_FINAL, ZEND_ACC_NO_DYNAMIC_PROPERTIES, ZEND_ACC_NOT_SERIALIZABLE, ZEND_ACC_PUBLIC,
-    zend_class_entry, zend_function, zend_object, zend_object_std_dtor, zend_throw_error, zval,
+    ZEND_ACC_FINAL, ZEND_ACC_NO_DYNAMIC_PROPERTIES, ZEND_ACC_NOT_SERIALIZABLE, zend_class_entry,
+    zend_function, zend_object, zend_object_std_dtor, zend_throw_error, zval,
 };
 use pillion_engine::{
     Error,
@@ -15,10 +15,10 @@ use pillion_engine::{
 
 use super::artifact;
 use crate::{
-    futures, handler, log,
+    functions, futures, log,
     zend::{
         arguments::{Call, Thrown},
-        class::{self, Class, ClassRef, Handlers, MethodTable},
+        class::{self, Class, ClassRef, Handlers},
         ffi,
         interrupt::PhpInterrupt,
         registration::Function,
@@ -27,32 +27,19 @@ use crate::{
     },
 };
 
-static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
+static CLASS: ClassRef = ClassRef::new();
 static HANDLERS: Handlers = Handlers::new();
 
 /// The job of an object; `None` if the engine has created the object by itself.
 type Own = Option<Arc<Job<Value>>>;
 
-const fn method(
-    name: &'static str,
-    signature: &'static str,
-    handler: crate::zend::function_table::Handler,
-) -> Function {
-    Function {
-        name,
-        signature,
-        handler,
-        flags: ZEND_ACC_PUBLIC,
-    }
-}
-
-const METHODS: &[Function] = &[
-    method("id", "(): string", handler!(id)),
-    method("isDone", "(): bool", handler!(is_done)),
-    method("wait", "(?float $timeout = null): mixed", handler!(wait)),
-    method("cancel", "(): bool", handler!(cancel)),
-    method("state", "(): string", handler!(state)),
-];
+const METHODS: &[Function] = functions! { methods;
+    "id" "(): string" => id,
+    "isDone" "(): bool" => is_done,
+    "wait" "(?float $timeout = null): mixed" => wait,
+    "cancel" "(): bool" => cancel,
+    "state" "(): string" => state,
+};
 
 /// Registers the class.
 ///
@@ -75,7 +62,7 @@ pub unsafe fn register() {
             properties: &[],
             create: Some(create),
         }
-        .register(&CLASS.0, &CLASS.1);
+        .register(&CLASS);
     }
 }
 
@@ -83,7 +70,7 @@ pub unsafe fn register() {
 pub fn return_object(job: Arc<Job<Value>>, ret: ZvalOut) {
     let id = job.id();
     // SAFETY: in a call on a PHP thread, after MINIT.
-    let object = unsafe { class::instantiate::<Own>(CLASS.0.entry(), &HANDLERS, Some(job)) };
+    let object = unsafe { class::instantiate::<Own>(CLASS.entry(), &HANDLERS, Some(job)) };
     futures::register(id, object);
     ret.object(object);
 }
@@ -94,7 +81,7 @@ pub fn job_of(value: &zval) -> Option<&Job<Value>> {
     let object = value::object(value)?;
     // SAFETY: a live object; the class is final, so its own part is ours.
     unsafe {
-        if (*object).ce != CLASS.0.entry() {
+        if (*object).ce != CLASS.entry() {
             return None;
         }
         (*class::own::<Own>(object)).as_deref()
@@ -140,32 +127,27 @@ fn this<'a>(call: &Call<'a>) -> Result<&'a Job<Value>, Thrown> {
 }
 
 fn id(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     ret.string(this(call)?.id().to_string());
     Ok(())
 }
 
 fn is_done(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     ret.bool(this(call)?.is_done());
     Ok(())
 }
 
 fn state(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     ret.string(this(call)?.state().to_string());
     Ok(())
 }
 
 fn cancel(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     ret.bool(this(call)?.cancel());
     Ok(())
 }
 
 /// Holds nothing with a destructor while it sleeps, because PHP may jump over this frame.
 fn wait(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 1)?;
     let timeout = call.opt_seconds(0)?;
     let job = this(call)?;
     job.check_process()?;

@@ -1,23 +1,20 @@
 //! Namespace `Pillion\Metrics`: the page of metrics. On PHP's threads.
 
 use crate::{
-    engine, handler,
+    engine, functions,
     zend::{
         arguments::{Call, Thrown},
         module,
-        registration::{Function, function},
+        registration::Function,
         value_writer::ZvalOut,
     },
 };
 
-pub const FUNCTIONS: &[Function] = &[function(
-    "Pillion\\Metrics\\render",
-    "(): string",
-    handler!(render),
-)];
+pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Metrics\\";
+    "render" "(): string" => render,
+};
 
-fn render(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn render(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let php = module::version(c"standard");
     ret.string(engine::current().render_metrics(&php));
     Ok(())

@@ -5,31 +5,26 @@ use pillion_engine::runtime::{WaitOutcome, wait_until};
 
 use super::future;
 use crate::{
-    alloc, engine, futures, handler,
+    alloc, engine, functions, futures,
     zend::{
         arguments::{Call, Thrown},
         hash_table,
         interrupt::PhpInterrupt,
-        registration::{Function, function},
+        registration::Function,
         stream,
         value_writer::ZvalOut,
     },
 };
 
-pub const FUNCTIONS: &[Function] = &[
-    function(
-        "Pillion\\select",
-        "(array $futures, ?float $timeout = null): array",
-        handler!(select),
-    ),
-    function("Pillion\\notifier", "()", handler!(notifier)),
-    function("Pillion\\completed", "(): array", handler!(completed)),
-    function("Pillion\\status", "(): array", handler!(status)),
-];
+pub const FUNCTIONS: &[Function] = functions! { "Pillion\\";
+    "select" "(array $futures, ?float $timeout = null): array" => select,
+    "notifier" "()" => notifier,
+    "completed" "(): array" => completed,
+    "status" "(): array" => status,
+};
 
 /// Holds nothing with a destructor while it sleeps, because PHP may jump over this frame.
 fn select(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let futures = call.array(0)?;
     let timeout = call.opt_seconds(1)?;
     let mut is_empty = true;
@@ -81,8 +76,7 @@ fn check_all(futures: &HashTable) -> Result<(), Thrown> {
     Ok(trouble?)
 }
 
-fn notifier(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn notifier(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     if futures::notifier().is_some_and(|stream| stream.return_again(ret)) {
         return Ok(());
     }
@@ -91,8 +85,7 @@ fn notifier(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn completed(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn completed(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let list = ret.array(0);
     for object in futures::take_completed(future::is_done_object)? {
         list.push(|ret| future::return_again(object, ret));
@@ -100,8 +93,7 @@ fn completed(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn status(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.json(&engine::current().status(alloc::live()));
     Ok(())
 }

@@ -9,58 +9,30 @@ use pillion_engine::{
 };
 
 use crate::{
-    engine, futures, handler,
+    engine, functions, futures,
     zend::{
         arguments::{Call, Thrown},
         hash_table,
         interrupt::PhpInterrupt,
         lossy_json,
-        registration::{Function, function},
+        registration::Function,
         value,
         value_writer::ZvalOut,
     },
 };
 
-pub const FUNCTIONS: &[Function] = &[
-    function(
-        "Pillion\\Sentry\\send",
-        "(string $envelope, ?string $dsn = null): bool",
-        handler!(send),
-    ),
-    function(
-        "Pillion\\Sentry\\send_batch",
-        "(array $envelopes, ?string $dsn = null): array",
-        handler!(send_batch),
-    ),
-    function(
-        "Pillion\\Sentry\\capture",
-        "(array $event, ?string $dsn = null): ?string",
-        handler!(capture),
-    ),
-    function(
-        "Pillion\\Sentry\\flush",
-        "(?float $timeout = null): bool",
-        handler!(flush),
-    ),
-    function("Pillion\\Sentry\\settings", "(): array", handler!(settings)),
-    function("Pillion\\Sentry\\status", "(): array", handler!(status)),
-    function(
-        "Pillion\\Sentry\\rate_limits",
-        "(?string $dsn = null): array",
-        handler!(rate_limits),
-    ),
-    function("Pillion\\Sentry\\metrics", "(): array", handler!(metrics)),
-    function(
-        "Pillion\\Sentry\\dead_letters",
-        "(int $limit = 100): array",
-        handler!(dead_letters),
-    ),
-    function(
-        "Pillion\\Sentry\\replay",
-        "(?string $id = null): int",
-        handler!(replay),
-    ),
-];
+pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Sentry\\";
+    "send" "(string $envelope, ?string $dsn = null): bool" => send,
+    "send_batch" "(array $envelopes, ?string $dsn = null): array" => send_batch,
+    "capture" "(array $event, ?string $dsn = null): ?string" => capture,
+    "flush" "(?float $timeout = null): bool" => flush,
+    "settings" "(): array" => settings,
+    "status" "(): array" => status,
+    "rate_limits" "(?string $dsn = null): array" => rate_limits,
+    "metrics" "(): array" => metrics,
+    "dead_letters" "(int $limit = 100): array" => dead_letters,
+    "replay" "(?string $id = null): int" => replay,
+};
 
 /// Sentry, with its outbox; opened now if nothing was sent before.
 #[inline]
@@ -73,7 +45,6 @@ fn sentry() -> Result<&'static Sentry> {
 }
 
 fn send(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let taken = sentry()?.send(call.string(0)?, call.opt_string(1)?)?;
     ret.bool(taken);
     Ok(())
@@ -81,7 +52,6 @@ fn send(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 
 /// All are checked before the first one is queued, so that none is sent if one is invalid.
 fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let envelopes = call.array(0)?;
     let dsn = call.opt_string(1)?;
     let (mut no_string, mut wrong, mut count) = (None, Vec::new(), 0);
@@ -120,7 +90,6 @@ fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn capture(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let (table, dsn) = (call.array(0)?, call.opt_string(1)?);
     if !sentry()?.has_project(dsn)? {
         return Ok(());
@@ -134,7 +103,6 @@ fn capture(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 
 /// Holds nothing with a destructor while it sleeps, because PHP may jump over this frame.
 fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 1)?;
     let given = call.opt_seconds(0)?;
     let engine = engine::current();
     ret.bool(true);
@@ -170,33 +138,28 @@ fn flush(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 /// Opens no outbox: cheap enough for each request.
-fn settings(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn settings(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let settings = engine::current().sentry_settings()?;
     ret.json(&pillion_engine::sentry::settings(settings));
     Ok(())
 }
 
-fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn status(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.json(&sentry()?.status());
     Ok(())
 }
 
 fn rate_limits(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 1)?;
     ret.json(&sentry()?.rate_limits(call.opt_string(0)?)?);
     Ok(())
 }
 
-fn metrics(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn metrics(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.json(&sentry()?.metrics());
     Ok(())
 }
 
 fn dead_letters(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 1)?;
     let limit = call.int_or(0, 100)?;
     let Ok(limit) = usize::try_from(limit) else {
         return Err(call.value_error(0, c"must be greater than or equal to 0"));
@@ -206,7 +169,6 @@ fn dead_letters(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn replay(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 1)?;
     let id = call.opt_string(0)?.map(String::from_utf8_lossy);
     let count = sentry()?.replay(id.as_deref())?;
     ret.int(count.try_into().unwrap_or(i64::MAX));

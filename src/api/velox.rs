@@ -5,45 +5,24 @@ use pillion_engine::velox::ConfigKeys;
 use super::arguments;
 use super::artifact;
 use crate::{
-    engine, handler,
+    engine, functions,
     zend::{
         arguments::{Call, Thrown},
-        registration::{Function, function},
+        registration::Function,
         value_writer::ZvalOut,
     },
 };
 
-pub const FUNCTIONS: &[Function] = &[
-    function(
-        "Pillion\\Velox\\build",
-        "(array $request, ?float $timeout = null): Pillion\\Future",
-        handler!(build),
-    ),
-    function(
-        "Pillion\\Velox\\find",
-        "(array|string $requestOrKey): ?Pillion\\Artifact",
-        handler!(find),
-    ),
-    function(
-        "Pillion\\Velox\\key",
-        "(array $request): string",
-        handler!(key),
-    ),
-    function(
-        "Pillion\\Velox\\status",
-        "(string $requestId): ?array",
-        handler!(status),
-    ),
-    function(
-        "Pillion\\Velox\\explain",
-        "(array $request): array",
-        handler!(explain),
-    ),
-    function("Pillion\\Velox\\builds", "(): array", handler!(builds)),
-];
+pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Velox\\";
+    "build" "(array $request, ?float $timeout = null): Pillion\\Future" => build,
+    "find" "(array|string $requestOrKey): ?Pillion\\Artifact" => find,
+    "key" "(array $request): string" => key,
+    "status" "(string $requestId): ?array" => status,
+    "explain" "(array $request): array" => explain,
+    "builds" "(): array" => builds,
+};
 
 fn build(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let table = call.array(0)?;
     let timeout = call.opt_seconds(1)?;
     let request = arguments::request(table)?;
@@ -53,7 +32,6 @@ fn build(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     if !call.is_array(0) {
         let key = arguments::key_in(call, 0, call.string_of_union(0, c"array|string")?)?;
         if let Some(record) = engine::current().store()?.and_then(|store| store.find(key)) {
@@ -69,14 +47,12 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn key(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     let request = arguments::request(call.array(0)?)?;
     ret.string(ConfigKeys::of(&request).key.to_string());
     Ok(())
 }
 
 fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     let id = String::from_utf8_lossy(call.string(0)?).into_owned();
     if let Some(status) = engine::current().velox()?.status(&id) {
         ret.json(&status);
@@ -85,14 +61,12 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn explain(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     let request = arguments::request(call.array(0)?)?;
     ret.json(&engine::current().velox()?.explain(&request).to_json());
     Ok(())
 }
 
-fn builds(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn builds(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.json(&serde_json::Value::Array(
         engine::current().velox()?.builds(),
     ));

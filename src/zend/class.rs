@@ -19,21 +19,36 @@ use super::{
     registration::{self, Function},
 };
 
-/// The entry of one class, from MINIT to MSHUTDOWN.
-pub struct ClassRef(AtomicPtr<zend_class_entry>);
+/// The entry of one class, from MINIT to MSHUTDOWN, and its methods, which are made at the first MINIT of this load of
+/// the library.
+pub struct ClassRef {
+    entry: AtomicPtr<zend_class_entry>,
+    methods: AtomicPtr<zend_function_entry>,
+}
 
 impl ClassRef {
     /// Not registered yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
+        Self {
+            entry: AtomicPtr::new(ptr::null_mut()),
+            methods: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    fn methods(&self, methods: &[Function]) -> *const zend_function_entry {
+        if self.methods.load(Ordering::Acquire).is_null() {
+            let table = registration::table(methods);
+            self.methods.store(table.cast_mut(), Ordering::Release);
+        }
+        self.methods.load(Ordering::Acquire)
     }
 
     /// The entry; null before the first MINIT.
     #[inline]
     #[must_use]
     pub fn entry(&self) -> *mut zend_class_entry {
-        self.0.load(Ordering::Acquire)
+        self.entry.load(Ordering::Acquire)
     }
 }
 
@@ -68,12 +83,12 @@ impl Class {
     ///
     /// # Safety
     /// In MINIT.
-    pub unsafe fn register(&self, at: &ClassRef, table: &MethodTable) {
+    pub unsafe fn register(&self, at: &ClassRef) {
         // SAFETY: MINIT; the entry is copied by the engine, the strings are interned.
         unsafe {
             let mut entry: zend_class_entry = MaybeUninit::zeroed().assume_init();
             entry.name = interned(self.name);
-            entry.info.internal.builtin_functions = table.get(self.methods);
+            entry.info.internal.builtin_functions = at.methods(self.methods);
             let registered = zend_register_internal_class_ex(&raw mut entry, self.parent);
             (*registered).ce_flags |= self.flags;
             if let Some(create) = self.create {
@@ -94,29 +109,8 @@ impl Class {
                     registration::parse_type(property.type_name),
                 );
             }
-            at.0.store(registered, Ordering::Release);
+            at.entry.store(registered, Ordering::Release);
         }
-    }
-}
-
-/// The method table of one class, made at the first MINIT of this load of the library.
-pub struct MethodTable(AtomicPtr<zend_function_entry>);
-
-impl MethodTable {
-    /// Not made yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    fn get(&self, methods: &[Function]) -> *const zend_function_entry {
-        let made = self.0.load(Ordering::Acquire);
-        if !made.is_null() {
-            return made;
-        }
-        let table = registration::table(methods);
-        self.0.store(table.cast_mut(), Ordering::Release);
-        table
     }
 }
 

@@ -5,12 +5,11 @@
 use std::ffi::{CString, c_void};
 
 use ext_php_rs::ffi::{
-    _ZEND_IS_VARIADIC_BIT, _ZEND_TYPE_NULLABLE_BIT, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG,
-    IS_STRING, IS_TRUE, IS_VOID, MAY_BE_ANY, zend_function_entry, zend_internal_arg_info,
-    zend_type,
+    _ZEND_TYPE_NULLABLE_BIT, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG, IS_STRING, IS_TRUE, IS_VOID,
+    MAY_BE_ANY, zend_function_entry, zend_internal_arg_info, zend_type,
 };
 
-use super::function_table::Handler;
+use super::{arguments::arity, function_table::Handler};
 
 #[cfg(php83)]
 const CLASS_NAME: u32 = ext_php_rs::ffi::_ZEND_TYPE_LITERAL_NAME_BIT;
@@ -30,15 +29,22 @@ pub struct Function {
     pub flags: u32,
 }
 
-/// A function outside of classes.
-#[must_use]
-pub const fn function(name: &'static str, signature: &'static str, handler: Handler) -> Function {
-    Function {
-        name,
-        signature,
-        handler,
-        flags: 0,
-    }
+/// A table of functions, each with its signature and its [`FunctionBody`](super::arguments::FunctionBody). Their
+/// namespace comes first, or the word `methods`.
+#[macro_export]
+macro_rules! functions {
+    (methods; $($rows:tt)*) => {
+        $crate::functions!(@ "", ext_php_rs::ffi::ZEND_ACC_PUBLIC; $($rows)*)
+    };
+    ($namespace:literal; $($rows:tt)*) => { $crate::functions!(@ $namespace, 0; $($rows)*) };
+    (@ $namespace:literal, $flags:expr; $($name:literal $signature:literal => $body:path,)*) => {
+        &[$($crate::zend::registration::Function {
+            name: concat!($namespace, $name),
+            signature: $signature,
+            handler: $crate::handler!($body, $signature),
+            flags: $flags,
+        }),*]
+    };
 }
 
 /// The engine's table of functions, ended by an empty entry; never freed.
@@ -55,61 +61,45 @@ fn empty() -> zend_function_entry {
 }
 
 fn entry(function: &Function) -> zend_function_entry {
-    let (arguments, required) = arguments(function.signature);
-    let count = arguments.len();
-    let mut infos = Vec::with_capacity(count + 1);
-    infos.push(zend_internal_arg_info {
-        // The first record is the function's own; its name field holds a number.
-        name: std::ptr::without_provenance(required),
+    let (required, count) = arity(function.signature);
+    // The first record is the function's own; its name field holds a number.
+    let own = zend_internal_arg_info {
+        name: std::ptr::without_provenance(required as usize),
         type_: return_type(function.signature),
         default_value: std::ptr::null(),
-    });
-    infos.extend(arguments);
+    };
+    let infos: Vec<_> = [own]
+        .into_iter()
+        .chain(arguments(function.signature))
+        .collect();
     let mut entry = empty();
     entry.fname = leak(function.name);
     entry.handler = Some(function.handler);
     entry.arg_info = Box::leak(infos.into_boxed_slice()).as_ptr();
-    entry.num_args = count.try_into().unwrap_or(0);
+    entry.num_args = count;
     entry.flags = function.flags;
     entry
 }
 
-/// The arguments and the number of required ones.
-fn arguments(signature: &str) -> (Vec<zend_internal_arg_info>, usize) {
+/// The arguments; a default of `[]` has no comma inside.
+fn arguments(signature: &str) -> impl Iterator<Item = zend_internal_arg_info> {
     let inner = signature
         .split_once('(')
         .and_then(|(_, rest)| rest.rsplit_once(')'))
-        .map_or("", |(inner, _)| inner.trim());
-    let mut required = 0;
-    let mut infos = Vec::new();
-    for (position, argument) in split(inner).enumerate() {
+        .map_or("", |(inner, _)| inner);
+    let arguments = inner.split(',').map(str::trim);
+    arguments.filter(|text| !text.is_empty()).map(|argument| {
         let (declared, default) = match argument.split_once('=') {
             Some((declared, default)) => (declared.trim(), Some(default.trim())),
             None => (argument, None),
         };
         let (type_name, name) = declared.rsplit_once(' ').unwrap_or(("mixed", declared));
-        let variadic = name.starts_with("...");
-        let mut type_ = parse_type(type_name.trim());
-        if variadic {
-            type_.type_mask |= _ZEND_IS_VARIADIC_BIT;
-        } else if default.is_none() {
-            required = position + 1;
-        }
-        infos.push(zend_internal_arg_info {
-            name: leak(name.trim_start_matches(['.', '$'])),
-            type_,
+        zend_internal_arg_info {
+            name: leak(name.trim_start_matches('$')),
+            type_: parse_type(type_name.trim()),
             default_value: default.map_or(std::ptr::null(), leak),
-        });
-    }
-    (infos, required)
-}
-
-/// Splits at commas; a default of `[]` has none inside.
-fn split(inner: &str) -> impl Iterator<Item = &str> {
-    inner
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
+        }
+    })
 }
 
 fn return_type(signature: &str) -> zend_type {

@@ -3,54 +3,38 @@
 
 mod properties;
 
-use std::ptr;
+use std::{os::fd::IntoRawFd, ptr};
 
 use ext_php_rs::ffi::{
-    ZEND_ACC_FINAL, ZEND_ACC_NO_DYNAMIC_PROPERTIES, ZEND_ACC_NOT_SERIALIZABLE, ZEND_ACC_PUBLIC,
+    ZEND_ACC_FINAL, ZEND_ACC_NO_DYNAMIC_PROPERTIES, ZEND_ACC_NOT_SERIALIZABLE,
     ZEND_ACC_READONLY_CLASS, zend_class_entry, zend_function, zend_object, zend_object_std_dtor,
     zend_throw_error,
 };
 use pillion_engine::{
-    Error,
     artifacts::{Artifact, IndexRecord},
     velox,
 };
 
 use self::properties::{ALL, Own, PROPERTIES};
 use crate::{
-    engine, handler,
+    engine, functions,
     zend::{
         arguments::{Call, Thrown},
-        class::{self, Class, ClassRef, Handlers, MethodTable},
+        class::{self, Class, ClassRef, Handlers},
         registration::Function,
         stream,
         value_writer::ZvalOut,
     },
 };
 
-static CLASS: (ClassRef, MethodTable) = (ClassRef::new(), MethodTable::new());
+static CLASS: ClassRef = ClassRef::new();
 static HANDLERS: Handlers = Handlers::new();
 
-const METHODS: &[Function] = &[
-    Function {
-        name: "filename",
-        signature: "(): string",
-        handler: handler!(filename),
-        flags: ZEND_ACC_PUBLIC,
-    },
-    Function {
-        name: "open",
-        signature: "()",
-        handler: handler!(open),
-        flags: ZEND_ACC_PUBLIC,
-    },
-    Function {
-        name: "verify",
-        signature: "(): bool",
-        handler: handler!(verify),
-        flags: ZEND_ACC_PUBLIC,
-    },
-];
+const METHODS: &[Function] = functions! { methods;
+    "filename" "(): string" => filename,
+    "open" "()" => open,
+    "verify" "(): bool" => verify,
+};
 
 /// Registers the class.
 ///
@@ -75,7 +59,7 @@ pub unsafe fn register() {
             properties: PROPERTIES,
             create: Some(create),
         }
-        .register(&CLASS.0, &CLASS.1);
+        .register(&CLASS);
     }
 }
 
@@ -93,7 +77,7 @@ pub fn return_object(artifact: Artifact, ret: ZvalOut) {
         filled: 0,
     };
     // SAFETY: in a call on a PHP thread, after MINIT.
-    ret.object(unsafe { class::instantiate(CLASS.0.entry(), &HANDLERS, own) });
+    ret.object(unsafe { class::instantiate(CLASS.entry(), &HANDLERS, own) });
 }
 
 unsafe extern "C" fn create(class: *mut zend_class_entry) -> *mut zend_object {
@@ -130,23 +114,20 @@ fn this<'a>(call: &Call<'a>) -> &'a Own {
 }
 
 fn filename(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     let config = engine::current().config_of(&this(call).artifact);
     ret.string(velox::filename(&config));
     Ok(())
 }
 
 fn open(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     let file = engine::current().open(&this(call).artifact)?;
-    if !stream::return_file(file, ret) {
-        return Err(Error::State("PHP made no stream of the artifact's file".into()).into());
+    if !stream::return_descriptor(file.into_raw_fd(), c"rb", ret) {
+        return Err(Thrown::state("PHP made no stream of the artifact's file"));
     }
     Ok(())
 }
 
 fn verify(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
     ret.bool(engine::current().verify(&this(call).artifact));
     Ok(())
 }

@@ -219,7 +219,7 @@ unsafe extern "C" fn compare(first: *mut zval, second: *mut zval) -> i32 {
     unsafe {
         for side in [first, second] {
             if let Some(object) = value::object(value::deref(&*side))
-                && (*object).ce == CLASS.0.entry()
+                && (*object).ce == CLASS.entry()
             {
                 fill(object, ALL);
             }

@@ -2,18 +2,15 @@
 
 mod status;
 
-use pillion_engine::{
-    Error,
-    worker::{
-        Event,
-        hooks::MAX_HOOKS,
-        request_id::from_header,
-        request_state::{OpenedBy, RequestState},
-    },
+use pillion_engine::worker::{
+    Event,
+    hooks::MAX_HOOKS,
+    request_id::from_header,
+    request_state::{OpenedBy, RequestState},
 };
 
 use crate::{
-    handler, leak_check,
+    functions, leak_check,
     worker::{
         hooks, mode, request_id, request_loop, reset,
         scope::{self, OutsideRequest},
@@ -22,75 +19,36 @@ use crate::{
     zend::{
         arguments::{Call, Thrown},
         owned::OwnedZval,
-        registration::{Function, function},
+        registration::Function,
         value_writer::ZvalOut,
     },
 };
 
-pub const FUNCTIONS: &[Function] = &[
-    function("Pillion\\Worker\\mode", "(): string", handler!(mode)),
-    function(
-        "Pillion\\Worker\\request_id",
-        "(): string",
-        handler!(current_id),
-    ),
-    function(
-        "Pillion\\Worker\\request_begin",
-        "(?string $id = null): void",
-        handler!(request_begin),
-    ),
-    function(
-        "Pillion\\Worker\\request_end",
-        "(): void",
-        handler!(request_end),
-    ),
-    function(
-        "Pillion\\Worker\\loop",
-        "(callable $handler, int $maxRequests = 0): int",
-        handler!(serve_requests),
-    ),
-    function(
-        "Pillion\\Worker\\on_reset",
-        "(callable $hook, int $priority = 0): int",
-        handler!(on_reset),
-    ),
-    function(
-        "Pillion\\Worker\\remove_hook",
-        "(int $id): bool",
-        handler!(remove_hook),
-    ),
-    function(
-        "Pillion\\Worker\\scope_set",
-        "(string $key, mixed $value): void",
-        handler!(scope_set),
-    ),
-    function(
-        "Pillion\\Worker\\scope_get",
-        "(string $key, mixed $default = null): mixed",
-        handler!(scope_get),
-    ),
-    function("Pillion\\Worker\\leaks", "(): array", handler!(leaks)),
-    function(
-        "Pillion\\Worker\\status",
-        "(): array",
-        handler!(status::status),
-    ),
-];
+pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Worker\\";
+    "mode" "(): string" => mode,
+    "request_id" "(): string" => current_id,
+    "request_begin" "(?string $id = null): void" => request_begin,
+    "request_end" "(): void" => request_end,
+    "loop" "(callable $handler, int $maxRequests = 0): int" => serve_requests,
+    "on_reset" "(callable $hook, int $priority = 0): int" => on_reset,
+    "remove_hook" "(int $id): bool" => remove_hook,
+    "scope_set" "(string $key, mixed $value): void" => scope_set,
+    "scope_get" "(string $key, mixed $default = null): mixed" => scope_get,
+    "leaks" "(): array" => leaks,
+    "status" "(): array" => status::status,
+};
 
-fn mode(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn mode(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.string(mode::current().name());
     Ok(())
 }
 
-fn current_id(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn current_id(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.string(request_id::get()?);
     Ok(())
 }
 
 fn request_begin(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 1)?;
     let id = match call.opt_string(0)? {
         Some(given) => Some(from_header(given).ok_or_else(|| {
             call.value_error(0, c"must be 1 to 128 letters, digits and -_.:+/=@")
@@ -106,15 +64,12 @@ fn request_begin(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn request_end(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn request_end(_: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     if state::current() == RequestState::Open(OpenedBy::Manual) {
         if hooks::is_running() {
-            return Err(Error::State(
-                "request_end() was called by a reset hook: the request ends by itself after the hooks"
-                    .into(),
-            )
-            .into());
+            return Err(Thrown::state(
+                "request_end() was called by a reset hook: the request ends by itself after the hooks",
+            ));
         }
         reset::run();
         reset::manual_request_reset();
@@ -124,7 +79,6 @@ fn request_end(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn serve_requests(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let handler = call.callable(0)?;
     let most = u64::try_from(call.int_or(1, 0)?)
         .map_err(|_| call.value_error(1, c"must be greater than or equal to 0"))?;
@@ -137,13 +91,11 @@ fn serve_requests(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn on_reset(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let hook = call.callable(0)?;
     let priority = call.int_or(1, 0)?;
     let id = reset::add_hook(OwnedZval::new(hook), priority).ok_or_else(|| {
-        Error::State(format!(
-            "{} hooks are registered: register each once, before the loop, and not in every request",
-            MAX_HOOKS
+        Thrown::state(format!(
+            "{MAX_HOOKS} hooks are registered: register each once, before the loop, and not in every request"
         ))
     })?;
     ret.int(id.try_into().unwrap_or(i64::MAX));
@@ -151,14 +103,12 @@ fn on_reset(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn remove_hook(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 1)?;
     let id = call.int_or(0, 0)?;
     ret.bool(u64::try_from(id).is_ok_and(hooks::remove));
     Ok(())
 }
 
 fn scope_set(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
-    call.arity(2, 2)?;
     let name = call.string(0)?;
     let Some(value) = call.any(1) else {
         return Ok(());
@@ -169,18 +119,15 @@ fn scope_set(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
         Ok(None) => {}
         Err(OutsideRequest) => {
             kept.release();
-            return Err(Error::State(
-                "scope_set() was called between two requests: there is no scope to keep it in"
-                    .into(),
-            )
-            .into());
+            return Err(Thrown::state(
+                "scope_set() was called between two requests: there is no scope to keep it in",
+            ));
         }
     }
     Ok(())
 }
 
 fn scope_get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(1, 2)?;
     let name = call.string(0)?;
     match scope::get(name) {
         Some(value) => value.copy_to(ret),
@@ -194,11 +141,10 @@ fn scope_get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn refused(error: pillion_engine::worker::RequestStateError) -> Thrown {
-    Error::State(transition::explain(error)).into()
+    Thrown::state(transition::explain(error))
 }
 
-fn leaks(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+fn leaks(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     ret.json(&leak_check::current_leaks());
     Ok(())
 }

@@ -14,8 +14,7 @@ use crate::{
 };
 
 /// Returns requests, memory and collections as an array.
-pub fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    call.arity(0, 0)?;
+pub fn status(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let counts = request_stats::counts();
     let collections = gc::stats();
     let trend = memory_trend::growth()

@@ -27,6 +27,13 @@ pub enum Thrown {
     Error(Error),
 }
 
+impl Thrown {
+    /// A `StateException`.
+    pub fn state(reason: impl Into<String>) -> Self {
+        Self::Error(Error::State(reason.into()))
+    }
+}
+
 impl From<Error> for Thrown {
     fn from(error: Error) -> Self {
         Self::Error(error)
@@ -48,19 +55,28 @@ pub struct Call<'a> {
     lifetime: PhantomData<&'a ()>,
 }
 
-/// Runs `body` for a call from the engine.
+/// Runs `body` for a call from the engine, with at least and at most so many arguments.
 ///
 /// # Safety
 /// Both pointers are those that the engine gave to the handler.
 #[inline]
-pub unsafe fn enter(frame: *mut zend_execute_data, return_value: *mut zval, body: FunctionBody) {
+pub unsafe fn enter(
+    frame: *mut zend_execute_data,
+    return_value: *mut zval,
+    (least, most): (u32, u32),
+    body: FunctionBody,
+) {
     let call = Call {
         frame,
         lifetime: PhantomData,
     };
     // SAFETY: by the contract, the place for the return value.
     let ret = unsafe { ZvalOut::new(return_value) };
-    match catch_unwind(AssertUnwindSafe(|| body(&call, ret))) {
+    let run = || {
+        call.arity(least, most)?;
+        body(&call, ret)
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) | Ok(Err(Thrown::Pending)) => {}
         Ok(Err(Thrown::Error(error))) => error.throw(),
         Err(_) => {
@@ -70,27 +86,41 @@ pub unsafe fn enter(frame: *mut zend_execute_data, return_value: *mut zval, body
     }
 }
 
-/// Makes the engine's handler for a [`FunctionBody`].
+/// Makes the engine's handler for a [`FunctionBody`], which is called with as many arguments as the signature has.
 #[macro_export]
 macro_rules! handler {
-    ($body:path) => {{
+    ($body:path, $signature:literal) => {{
         unsafe extern "C" fn handler(
             frame: *mut ext_php_rs::ffi::zend_execute_data,
             return_value: *mut ext_php_rs::ffi::zval,
         ) {
+            const ARITY: (u32, u32) = $crate::zend::arguments::arity($signature);
             // SAFETY: called by the engine with its own pointers.
-            unsafe { $crate::zend::arguments::enter(frame, return_value, $body) }
+            unsafe { $crate::zend::arguments::enter(frame, return_value, ARITY, $body) }
         }
         handler
     }};
 }
 
+/// The least and the greatest number of arguments in a signature. Optional ones follow the others.
+#[must_use]
+pub const fn arity(signature: &str) -> (u32, u32) {
+    let (mut names, mut defaults) = (0, 0);
+    let mut rest = signature.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        match byte {
+            b'$' => names += 1,
+            b'=' => defaults += 1,
+            _ => {}
+        }
+        rest = behind;
+    }
+    (names - defaults, names)
+}
+
 impl<'a> Call<'a> {
     /// Throws `ArgumentCountError` unless the number of arguments is within the bounds.
-    ///
-    /// # Errors
-    /// [`Thrown::Pending`].
-    pub fn arity(&self, min: u32, max: u32) -> Result<(), Thrown> {
+    fn arity(&self, min: u32, max: u32) -> Result<(), Thrown> {
         let given = self.len();
         if given >= min && given <= max {
             return Ok(());

@@ -1,10 +1,7 @@
 //! Typed arguments. Zend's own parser converts and checks them, so that weak mode, strict types and messages are
 //! those of any internal function; ext-php-rs' conversions refuse weak-mode coercion and know no union types.
 
-use std::{
-    ffi::{CStr, c_void},
-    time::Duration,
-};
+use std::{ffi::CStr, time::Duration};
 
 use ext_php_rs::ffi::{HashTable, IS_ARRAY, zend_is_callable, zend_string, zval};
 
@@ -21,7 +18,7 @@ impl<'a> Call<'a> {
     /// [`Thrown::Pending`] with PHP's `TypeError`; so below.
     pub fn array(&self, position: u32) -> Result<&'a HashTable, Thrown> {
         let mut table: *mut HashTable = std::ptr::null_mut();
-        self.parse(position, c"h", (&raw mut table).cast())?;
+        self.parse(position, c"h", &raw mut table)?;
         // SAFETY: parsed: the argument's own table, alive for the call.
         unsafe { table.as_ref() }.ok_or(Thrown::Pending)
     }
@@ -57,7 +54,7 @@ impl<'a> Call<'a> {
             return Ok(text);
         }
         let mut text: *mut zend_string = std::ptr::null_mut();
-        self.parse(position, c"S", (&raw mut text).cast())?;
+        self.parse(position, c"S", &raw mut text)?;
         // SAFETY: parsed: the argument's own string, alive for the call.
         unsafe { value::zend_str(text) }.ok_or(Thrown::Pending)
     }
@@ -68,7 +65,7 @@ impl<'a> Call<'a> {
             return Ok(None);
         }
         let mut text: *mut zend_string = std::ptr::null_mut();
-        self.parse(position, c"S!", (&raw mut text).cast())?;
+        self.parse(position, c"S!", &raw mut text)?;
         // SAFETY: parsed: the argument's own string, alive for the call; null for null.
         Ok(unsafe { value::zend_str(text) })
     }
@@ -77,7 +74,7 @@ impl<'a> Call<'a> {
     pub fn int_or(&self, position: u32, default: i64) -> Result<i64, Thrown> {
         let mut number = default;
         if self.slot(position).is_some() {
-            self.parse(position, c"l", (&raw mut number).cast())?;
+            self.parse(position, c"l", &raw mut number)?;
         }
         Ok(number)
     }
@@ -89,17 +86,7 @@ impl<'a> Call<'a> {
         };
         let (mut seconds, mut is_null) = (0f64, false);
         // SAFETY: `d!` writes a float and a bool.
-        let parsed = unsafe {
-            ffi::zend_parse_parameter(
-                0,
-                position + 1,
-                slot,
-                c"d!".as_ptr(),
-                &raw mut seconds,
-                &raw mut is_null,
-            )
-        };
-        if parsed != 0 {
+        if !unsafe { parse(0, position, slot, c"d!", &raw mut seconds, &mut is_null) } {
             return Err(Thrown::Pending);
         }
         if is_null {
@@ -131,28 +118,21 @@ impl<'a> Call<'a> {
         };
         let mut text: *mut zend_string = std::ptr::null_mut();
         // SAFETY: `S` writes one pointer to a string that the argument holds.
-        let parsed = unsafe {
-            ffi::zend_parse_parameter(QUIET, position + 1, slot, c"S".as_ptr(), &raw mut text)
-        };
+        let parsed = unsafe { parse(QUIET, position, slot, c"S", &raw mut text, &mut false) };
         // A conversion in PHP code (`__toString`) may have thrown.
-        if parsed != 0 && interrupt::is_throwing() {
+        if !parsed && interrupt::is_throwing() {
             return Err(Thrown::Pending);
         }
         // SAFETY: as above; null if parsing failed.
         unsafe { value::zend_str(text) }.ok_or_else(|| self.type_error(position, expected))
     }
 
-    fn parse(&self, position: u32, spec: &CStr, into: *mut c_void) -> Result<(), Thrown> {
-        let Some(slot) = self.slot(position) else {
-            return Err(Thrown::Pending);
-        };
+    fn parse<T>(&self, position: u32, spec: &CStr, into: *mut T) -> Result<(), Thrown> {
+        let slot = self.slot(position).ok_or(Thrown::Pending)?;
         // SAFETY: every caller passes a pointer of the type that its letter names.
-        let parsed =
-            unsafe { ffi::zend_parse_parameter(0, position + 1, slot, spec.as_ptr(), into) };
-        if parsed == 0 {
-            Ok(())
-        } else {
-            Err(Thrown::Pending)
+        match unsafe { parse(0, position, slot, spec, into, &mut false) } {
+            true => Ok(()),
+            false => Err(Thrown::Pending),
         }
     }
 }
@@ -165,16 +145,27 @@ pub fn int_or_null(argument: &zval) -> Option<i64> {
         return Some(number);
     }
     let (mut number, mut is_null) = (0i64, false);
+    let slot = std::ptr::from_ref(argument).cast_mut();
     // SAFETY: `l!` writes a number and a bool; the value is only read.
-    let parsed = unsafe {
-        ffi::zend_parse_parameter(
-            QUIET,
-            1,
-            std::ptr::from_ref(argument).cast_mut(),
-            c"l!".as_ptr(),
-            &raw mut number,
-            &raw mut is_null,
-        )
-    };
-    (parsed == 0 && !is_null).then_some(number)
+    let parsed = unsafe { parse(QUIET, 0, slot, c"l!", &raw mut number, &mut is_null) };
+    (parsed && !is_null).then_some(number)
+}
+
+/// Zend's parser: `false` if the value is not of the type.
+///
+/// # Safety
+/// The letter of `spec` is that of `into`; only letters of numbers with `!` write to `is_null`.
+unsafe fn parse<T>(
+    flags: i32,
+    position: u32,
+    slot: *mut zval,
+    spec: &CStr,
+    into: *mut T,
+    is_null: &mut bool,
+) -> bool {
+    let is_null = std::ptr::from_mut(is_null);
+    // SAFETY: by the contract, and surplus arguments are not read.
+    unsafe {
+        ffi::zend_parse_parameter(flags, position + 1, slot, spec.as_ptr(), into, is_null) == 0
+    }
 }
