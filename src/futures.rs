@@ -10,7 +10,7 @@ use crate::{thread_state::thread_state, zend::stream::ReturnedStream};
 
 struct ThreadFutures {
     completions: Option<Arc<CompletionQueue>>,
-    /// OpenedBy the id of the job.
+    /// By the id of the job.
     objects: BTreeMap<u64, FutureObject>,
     /// The stream that `notifier()` has returned in this script.
     notifier: Option<ReturnedStream>,

@@ -70,7 +70,7 @@ pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
             return;
         }
         residue::script_startup();
-        leak_check::script_startup();
+        leak_check::clear();
         worker::script_startup();
     })
 }
@@ -93,7 +93,7 @@ fn thread_shutdown() {
     lossy_json::thread_shutdown();
     worker::thread_shutdown();
     residue::thread_shutdown();
-    leak_check::thread_shutdown();
+    leak_check::clear();
 }
 
 /// Runs in a forked child: atomics and plain system calls only.

@@ -6,10 +6,7 @@
 pub mod heap_walk;
 mod report;
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pillion_engine::{
     config::Sampling,
@@ -18,8 +15,7 @@ use pillion_engine::{
 };
 use serde_json::Value;
 
-use crate::residue::session::Session;
-use crate::thread_state::thread_state;
+use crate::{residue::session::Session, thread_state::thread_state, zend::value};
 use heap_walk::HeapWalk;
 
 /// `worker.leak_check`, as a number. Set in MINIT: php-fpm's pools, which read their settings later, have no loops.
@@ -60,9 +56,8 @@ impl LeakCheck {
     }
 
     fn is_new_name(&mut self, name: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        self.logged.len() < MAX_LOGGED_NAMES && self.logged.insert(hasher.finish(), ()).is_none()
+        let hash = value::hash(name.as_bytes());
+        self.logged.len() < MAX_LOGGED_NAMES && self.logged.insert(hash, ()).is_none()
     }
 }
 
@@ -85,13 +80,8 @@ pub fn count() -> u64 {
     CHECK.with(|check| check.as_ref().map_or(0, |check| check.leaks.len() as u64))
 }
 
-/// A script starts. In RINIT.
-pub fn script_startup() {
-    drop(CHECK.replace(None));
-}
-
-/// Frees the memory of the thread. In GSHUTDOWN.
-pub fn thread_shutdown() {
+/// Forgets the script before. In RINIT, and in GSHUTDOWN.
+pub fn clear() {
     drop(CHECK.replace(None));
 }
 

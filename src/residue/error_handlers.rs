@@ -9,7 +9,7 @@ use ext_php_rs::ffi::{
 use crate::zend::{
     ffi, function_table,
     owned::OwnedZval,
-    value::{self, zend_str},
+    value::{self, zend_text},
 };
 
 /// The kind of a handler.
@@ -98,7 +98,7 @@ pub fn describe_active(kind: HandlerKind) -> String {
     // SAFETY: a live callable; the name is ours to release.
     unsafe {
         let name = ffi::zend_get_callable_name(handler);
-        let text = String::from_utf8_lossy(zend_str(name).unwrap_or_default()).into_owned();
+        let text = zend_text(name);
         ext_php_rs_zend_string_release(name);
         match value::object(handler).and_then(function_table::closure_location) {
             Some(location) => format!("{text} {location}"),

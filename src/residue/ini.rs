@@ -4,7 +4,11 @@
 
 use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_ini_entry};
 
-use crate::zend::{ffi, hash_table, value::zend_str, zend_string::TempZendString};
+use crate::zend::{
+    ffi, hash_table,
+    owned::OwnedZval,
+    value::{zend_str, zend_text},
+};
 
 /// The table at the baseline.
 #[derive(Default)]
@@ -81,8 +85,7 @@ impl SettingChange {
     /// The setting's name.
     pub fn name(&self) -> String {
         // SAFETY: an entry of the thread's table, which lives as long as its module.
-        let name = unsafe { zend_str((*self.entry).name) }.unwrap_or_default();
-        String::from_utf8_lossy(name).into_owned()
+        unsafe { zend_text((*self.entry).name) }
     }
 
     /// Restores the value of the baseline. May run PHP code, for a warning.
@@ -99,8 +102,14 @@ impl SettingChange {
                     ffi::zend_restore_ini_entry(name, AT_SCRIPT_END);
                 }
                 Some((bytes, length)) => {
-                    let text = TempZendString::new(std::slice::from_raw_parts(bytes, length));
-                    ffi::zend_alter_ini_entry_ex(name, text.as_ptr(), USER, AT_SCRIPT_END, true);
+                    let text = OwnedZval::new_string(std::slice::from_raw_parts(bytes, length));
+                    ffi::zend_alter_ini_entry_ex(
+                        name,
+                        text.zend_string(),
+                        USER,
+                        AT_SCRIPT_END,
+                        true,
+                    );
                     text.release();
                 }
             }

@@ -4,12 +4,15 @@
 use std::{
     collections::BTreeMap,
     ffi::{CStr, CString},
-    hash::{DefaultHasher, Hash, Hasher},
 };
 
 use crate::{
     thread_state::thread_state,
-    zend::{call, ffi, interrupt, owned::OwnedZval, value::bytes},
+    zend::{
+        call, interrupt,
+        owned::OwnedZval,
+        value::{self, bytes},
+    },
 };
 
 /// Environment variables that are remembered for one request.
@@ -156,20 +159,15 @@ fn variable_hash(name: &[u8]) -> Option<u64> {
     if interrupt::is_throwing() {
         return None;
     }
-    let argument = OwnedZval::with(|out| out.string(name));
+    let argument = OwnedZval::new_string(name);
     let found = call::function("getenv", &[argument]);
     argument.release();
     let Ok(found) = found else {
         // `getenv` is in `disable_functions`.
-        // SAFETY: drops the exception of the call above.
-        unsafe { ffi::zend_clear_exception() };
+        interrupt::clear_exception();
         return None;
     };
-    let hash = bytes(found.value()).map(|value| {
-        let mut hasher = DefaultHasher::new();
-        value.hash(&mut hasher);
-        hasher.finish()
-    });
+    let hash = bytes(found.value()).map(value::hash);
     found.release();
     hash
 }

@@ -5,7 +5,7 @@
 use ext_php_rs::ffi::{HashTable, php_register_url_stream_wrapper_volatile, php_stream_wrapper};
 
 use super::observed_calls::ObservedCalls;
-use crate::zend::{call, ffi, hash_table, owned::OwnedZval, zend_string::TempZendString};
+use crate::zend::{call, ffi, hash_table, owned::OwnedZval};
 
 /// The table at the baseline, by scheme.
 #[derive(Default)]
@@ -33,7 +33,7 @@ pub enum RestoreStep {
     /// Unregister the scheme.
     Unregister([OwnedZval; 1]),
     /// Register a native wrapper for the scheme.
-    RegisterNative(TempZendString, *mut php_stream_wrapper),
+    RegisterNative(OwnedZval, *mut php_stream_wrapper),
     /// Register a class: scheme, class and flags.
     RegisterClass([OwnedZval; 3]),
 }
@@ -91,18 +91,16 @@ impl WrapperChange {
 
     /// The steps that restore it, in their order.
     pub fn restore_steps(&self) -> impl Iterator<Item = RestoreStep> {
-        let scheme = || OwnedZval::with(|out| out.string(&self.scheme));
+        let scheme = || OwnedZval::new_string(&self.scheme);
         let unregister = self
             .now
             .is_some()
             .then(|| RestoreStep::Unregister([scheme()]));
         let register = self.before.as_ref().map(|before| match before {
-            Wrapper::Native(wrapper) => {
-                RestoreStep::RegisterNative(TempZendString::new(&self.scheme), *wrapper)
-            }
+            Wrapper::Native(wrapper) => RestoreStep::RegisterNative(scheme(), *wrapper),
             Wrapper::Class(class, flags) => RestoreStep::RegisterClass([
                 scheme(),
-                OwnedZval::with(|out| out.string(class)),
+                OwnedZval::new_string(class),
                 OwnedZval::with(|out| out.int(*flags)),
             ]),
         });
@@ -119,7 +117,7 @@ impl RestoreStep {
             }
             // SAFETY: a live string; native wrappers live as long as the process.
             Self::RegisterNative(scheme, wrapper) => unsafe {
-                php_register_url_stream_wrapper_volatile(scheme.as_ptr(), wrapper);
+                php_register_url_stream_wrapper_volatile(scheme.zend_string(), wrapper);
                 scheme.release();
             },
             Self::RegisterClass(arguments) => {

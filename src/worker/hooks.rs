@@ -7,7 +7,7 @@ use pillion_engine::worker::{HookList, hooks::HookRun, request_stats};
 use super::state;
 use crate::{
     thread_state::thread_state,
-    zend::{exception, interrupt::is_throwing, owned::OwnedZval},
+    zend::{call, exception, interrupt::is_throwing, owned::OwnedZval},
 };
 
 thread_state! {
@@ -78,7 +78,12 @@ pub(super) fn run_remaining() -> bool {
         script.run.get_or_insert_with(|| script.hooks.start());
     });
     while let Some(hook) = next() {
-        hook.call();
+        // It may remove itself.
+        let held = OwnedZval::new(hook.value());
+        if let Ok(returned) = call::call(&held, &[]) {
+            returned.release();
+        }
+        held.release();
         request_stats::hook(exception::log_and_clear("reset hook failed"));
     }
     true
@@ -111,12 +116,7 @@ pub(super) fn release() {
     }
 }
 
-/// A script starts. In RINIT.
-pub(super) fn script_startup() {
-    HOOKS.replace(ScriptHooks::new());
-}
-
-/// Frees the memory of the thread. In GSHUTDOWN.
-pub(super) fn thread_shutdown() {
+/// Forgets the script before. In RINIT, and in GSHUTDOWN.
+pub(super) fn clear() {
     HOOKS.replace(ScriptHooks::new());
 }

@@ -56,12 +56,7 @@ pub fn growth() -> Option<(i64, u64)> {
     })
 }
 
-/// A script starts. In RINIT.
-pub(super) fn script_startup() {
-    MEMORY.replace(LoopMemory::new());
-}
-
-/// Frees the memory of the thread. In GSHUTDOWN.
-pub(super) fn thread_shutdown() {
+/// Forgets the script before. In RINIT, and in GSHUTDOWN.
+pub(super) fn clear() {
     MEMORY.replace(LoopMemory::new());
 }

@@ -48,12 +48,12 @@ pub fn script_startup() {
     state::script_startup();
     request_id::clear();
     mode::script_startup();
-    hooks::script_startup();
-    reset::script_startup();
+    hooks::clear();
+    reset::clear();
     gc::script_startup();
-    memory_trend::script_startup();
+    memory_trend::clear();
     sentry_scope::script_startup();
-    relay::script_startup();
+    relay::clear();
     frankenphp::script_startup();
     request_loop::script_startup();
     script::started();
@@ -73,10 +73,10 @@ pub fn thread_shutdown() {
     publish::thread_shutdown();
     request_id::clear();
     scope::thread_shutdown();
-    hooks::thread_shutdown();
-    reset::thread_shutdown();
-    memory_trend::thread_shutdown();
-    relay::thread_shutdown();
+    hooks::clear();
+    reset::clear();
+    memory_trend::clear();
+    relay::clear();
 }
 
 /// Runs in a forked child, which has served nothing yet: atomics and plain system calls only.

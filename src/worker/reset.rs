@@ -21,7 +21,7 @@ thread_state! {
     static BASELINE: Baseline = Baseline::new();
 }
 
-/// RequestState at the start of the request, which the reset restores.
+/// State at the start of the request, which the reset restores.
 struct Baseline {
     directory: Option<CString>,
     /// Number of open output buffers.
@@ -129,12 +129,7 @@ fn restore_directory() {
     });
 }
 
-/// A script starts. In RINIT.
-pub(super) fn script_startup() {
-    BASELINE.replace(Baseline::new());
-}
-
-/// Frees the memory of the thread. In GSHUTDOWN.
-pub(super) fn thread_shutdown() {
+/// Forgets the script before. In RINIT, and in GSHUTDOWN.
+pub(super) fn clear() {
     BASELINE.replace(Baseline::new());
 }

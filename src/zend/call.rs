@@ -34,7 +34,9 @@ pub fn method(
 ) -> Result<OwnedZval, Thrown> {
     if value::object(object.value()).is_none() {
         let found = type_name(object.value());
-        return Err(Error::State(format!("{name}(): found {found}; expected an object")).into());
+        return Err(Thrown::state(format!(
+            "{name}(): found {found}; expected an object"
+        )));
     }
     let name = OwnedZval::new_string(name);
     let returned = run(Some(object), &name, arguments);

@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{ext_php_rs_executor_globals, zend_object};
 
 use super::{
     ffi, interrupt,
-    value::{self, zend_str},
+    value::{self, zend_text},
 };
 
 /// Logs and clears the exception that has been thrown; returns `false` if there is none. `event` is the log event.
@@ -41,9 +41,9 @@ fn log_exception(event: &str, exception: *mut zend_object) {
         found.and_then(value::integer).unwrap_or(0)
     });
     // SAFETY: a live object; its class outlives it.
-    let class = unsafe { zend_str((*(*exception).ce).name) }.unwrap_or_default();
+    let class = unsafe { zend_text((*(*exception).ce).name) };
     log::error!(
-        class = String::from_utf8_lossy(class).as_ref(),
+        class = class.as_str(),
         message = text(c"message").as_str(),
         place = format!("{}:{line}", text(c"file")).as_str();
         "{event}"

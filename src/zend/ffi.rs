@@ -14,25 +14,40 @@ pub const PRELOADING: u32 = (1 << 15) | (1 << 17);
 /// `PHP_STREAM_AS_FD_FOR_SELECT | PHP_STREAM_CAST_INTERNAL`: the descriptor, even if the stream has buffered data.
 pub const AS_DESCRIPTOR: c_int = 3 | 0x2000_0000;
 
-// The functions that create streams take more arguments in a debug build of PHP.
-#[cfg(not(php_debug))]
 unsafe extern "C" {
+    // The functions that create streams take more arguments in a debug build of PHP.
     fn _php_stream_sock_open_from_socket(
         socket: c_int,
         persistent_id: *const c_char,
+        #[cfg(php_debug)] depth: c_int,
+        #[cfg(php_debug)] file: *const c_char,
+        #[cfg(php_debug)] line: u32,
+        #[cfg(php_debug)] orig_file: *const c_char,
+        #[cfg(php_debug)] orig_line: u32,
+    ) -> *mut ext_php_rs::ffi::php_stream;
+    fn _php_stream_fopen_from_fd(
+        fd: c_int,
+        mode: *const c_char,
+        persistent_id: *const c_char,
+        zero_position: bool,
+        #[cfg(php_debug)] depth: c_int,
+        #[cfg(php_debug)] file: *const c_char,
+        #[cfg(php_debug)] line: u32,
+        #[cfg(php_debug)] orig_file: *const c_char,
+        #[cfg(php_debug)] orig_line: u32,
     ) -> *mut ext_php_rs::ffi::php_stream;
 }
+
+/// Calls a function that creates streams.
+#[cfg(not(php_debug))]
+macro_rules! create {
+    ($function:ident($($argument:expr),*)) => { $function($($argument),*) };
+}
 #[cfg(php_debug)]
-unsafe extern "C" {
-    fn _php_stream_sock_open_from_socket(
-        socket: c_int,
-        persistent_id: *const c_char,
-        depth: c_int,
-        file: *const c_char,
-        line: u32,
-        orig_file: *const c_char,
-        orig_line: u32,
-    ) -> *mut ext_php_rs::ffi::php_stream;
+macro_rules! create {
+    ($function:ident($($argument:expr),*)) => {
+        $function($($argument),*, 0, c"pillion".as_ptr(), 0, std::ptr::null(), 0)
+    };
 }
 
 /// Creates a PHP stream that owns `socket`.
@@ -41,44 +56,7 @@ unsafe extern "C" {
 /// On a PHP thread inside a request; `socket` is open and has no other owner.
 pub unsafe fn stream_from_socket(socket: c_int) -> *mut ext_php_rs::ffi::php_stream {
     // SAFETY: by the contract above; a null id creates a stream that ends with the request.
-    unsafe {
-        #[cfg(not(php_debug))]
-        return _php_stream_sock_open_from_socket(socket, std::ptr::null());
-        #[cfg(php_debug)]
-        return _php_stream_sock_open_from_socket(
-            socket,
-            std::ptr::null(),
-            0,
-            c"pillion".as_ptr(),
-            0,
-            std::ptr::null(),
-            0,
-        );
-    }
-}
-
-#[cfg(not(php_debug))]
-unsafe extern "C" {
-    fn _php_stream_fopen_from_fd(
-        fd: c_int,
-        mode: *const c_char,
-        persistent_id: *const c_char,
-        zero_position: bool,
-    ) -> *mut ext_php_rs::ffi::php_stream;
-}
-#[cfg(php_debug)]
-unsafe extern "C" {
-    fn _php_stream_fopen_from_fd(
-        fd: c_int,
-        mode: *const c_char,
-        persistent_id: *const c_char,
-        zero_position: bool,
-        depth: c_int,
-        file: *const c_char,
-        line: u32,
-        orig_file: *const c_char,
-        orig_line: u32,
-    ) -> *mut ext_php_rs::ffi::php_stream;
+    unsafe { create!(_php_stream_sock_open_from_socket(socket, std::ptr::null())) }
 }
 
 /// Creates a PHP stream that owns `fd`; `mode` is that of `fopen`.
@@ -88,20 +66,12 @@ unsafe extern "C" {
 pub unsafe fn stream_from_file(fd: c_int, mode: &CStr) -> *mut ext_php_rs::ffi::php_stream {
     // SAFETY: as for `stream_from_socket`.
     unsafe {
-        #[cfg(not(php_debug))]
-        return _php_stream_fopen_from_fd(fd, mode.as_ptr(), std::ptr::null(), false);
-        #[cfg(php_debug)]
-        return _php_stream_fopen_from_fd(
+        create!(_php_stream_fopen_from_fd(
             fd,
             mode.as_ptr(),
             std::ptr::null(),
-            false,
-            0,
-            c"pillion".as_ptr(),
-            0,
-            std::ptr::null(),
-            0,
-        );
+            false
+        ))
     }
 }
 

@@ -64,6 +64,12 @@ pub fn take_exception() -> *mut zend_object {
     }
 }
 
+/// Drops the pending exception, if there is one.
+pub fn clear_exception() {
+    // SAFETY: this thread's own exception.
+    unsafe { ffi::zend_clear_exception() };
+}
+
 /// Makes an exception pending again that [`take_exception`] has returned.
 pub fn rethrow(exception: *mut zend_object) {
     if !exception.is_null() {

@@ -30,4 +30,3 @@ pub mod signals;
 pub mod stream;
 pub mod value;
 pub mod value_writer;
-pub mod zend_string;

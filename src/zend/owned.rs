@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use ext_php_rs::ffi::{_call_user_function_impl, zend_string, zval};
+use ext_php_rs::ffi::{zend_string, zval};
 
 use super::{
     ffi, value,
@@ -39,7 +39,7 @@ impl OwnedZval {
 
     /// A new string.
     #[must_use]
-    pub fn new_string(text: &str) -> Self {
+    pub fn new_string(text: impl AsRef<[u8]>) -> Self {
         Self::with(|out| out.string(text))
     }
 
@@ -104,25 +104,5 @@ impl OwnedZval {
     pub fn release(mut self) {
         // SAFETY: the value's own reference; no copy is used afterwards.
         unsafe { ffi::release(self.0.as_mut_ptr().cast()) };
-    }
-
-    /// Calls the value, a callable, and drops its result. PHP code runs: it may throw, and PHP may jump over the frames
-    /// above.
-    pub fn call(&self) {
-        let mut callable = zval_with(|out| self.copy_to(out));
-        let mut returned = MaybeUninit::<zval>::zeroed();
-        // SAFETY: on a PHP thread in a request; a live callable, and memory for its result.
-        unsafe {
-            _call_user_function_impl(
-                std::ptr::null_mut(),
-                callable.as_mut_ptr(),
-                returned.as_mut_ptr(),
-                0,
-                std::ptr::null_mut(),
-                std::ptr::null_mut(),
-            );
-            ffi::release(returned.as_mut_ptr());
-            ffi::release(callable.as_mut_ptr());
-        }
     }
 }

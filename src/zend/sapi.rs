@@ -3,7 +3,7 @@
 
 use std::{
     ffi::{CStr, c_char, c_int},
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::OnceLock,
 };
 
 use ext_php_rs::{
@@ -38,14 +38,14 @@ type Activate = unsafe extern "C" fn() -> c_int;
 type Write = unsafe extern "C" fn(*const c_char, usize) -> usize;
 
 static ACTIVATE: Hook<Activate> = Hook::new();
-/// A `fn()`: called after the server API's own `activate`.
-static AFTER_ACTIVATE: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+/// Called after the server API's own `activate`.
+static AFTER_ACTIVATE: OnceLock<fn()> = OnceLock::new();
 static WRITE: Hook<Write> = Hook::new();
 
-/// Has `hook` called whenever the server API activates a request, after its own work. In MINIT. No PHP code may run
-/// in the hook, and no variables of the request are there yet.
+/// Has `hook`, the same function at each call, called whenever the server API activates a request, after its own work.
+/// In MINIT. No PHP code may run in the hook, and no variables of the request are there yet.
 pub fn set_activate_hook(hook: fn()) {
-    AFTER_ACTIVATE.store(hook as *mut (), Ordering::Release);
+    AFTER_ACTIVATE.get_or_init(|| hook);
     // SAFETY: MINIT: no other PHP thread runs.
     if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
         ACTIVATE.install(&mut module.activate, activate);
@@ -58,7 +58,6 @@ pub fn remove_activate_hook() {
     if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
         ACTIVATE.remove(&mut module.activate, activate);
     }
-    AFTER_ACTIVATE.store(std::ptr::null_mut(), Ordering::Release);
 }
 
 unsafe extern "C" fn activate() -> c_int {
@@ -66,10 +65,7 @@ unsafe extern "C" fn activate() -> c_int {
     let result = ACTIVATE
         .original()
         .map_or(0, |original| unsafe { original() });
-    let hook = AFTER_ACTIVATE.load(Ordering::Acquire);
-    if !hook.is_null() {
-        // SAFETY: only `set_activate_hook` stores here, and only a `fn()`.
-        let hook = unsafe { std::mem::transmute::<*mut (), fn()>(hook) };
+    if let Some(hook) = AFTER_ACTIVATE.get() {
         let _ = std::panic::catch_unwind(hook);
     }
     result

@@ -3,7 +3,6 @@
 
 use std::{
     ffi::CStr,
-    fs::File,
     os::fd::{IntoRawFd, OwnedFd, RawFd},
 };
 
@@ -34,19 +33,6 @@ pub fn return_socket(socket: OwnedFd, ret: ZvalOut) -> Option<ReturnedStream> {
             number: (*resource).handle,
         })
     }
-}
-
-/// Returns an open file to PHP as a stream to read from; `false` if PHP could not make a stream.
-pub fn return_file(file: File, ret: ZvalOut) -> bool {
-    // SAFETY: as in `return_socket`.
-    unsafe {
-        let stream = ffi::stream_from_file(file.into_raw_fd(), c"rb");
-        let Some(stream) = stream.as_ref() else {
-            return false;
-        };
-        ret.resource(stream.res);
-    }
-    true
 }
 
 /// Returns an open descriptor to PHP as a stream, which owns it from here on; `mode` is that of `fopen`. `false` if PHP

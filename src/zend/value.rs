@@ -1,7 +1,11 @@
 //! Reads values that come from PHP: their types, bytes without copying, tables, properties. References are followed
 //! where a function says so. Runs on PHP's threads; a result lives as long as the value it was read from.
 
-use std::{ffi::CStr, mem::MaybeUninit};
+use std::{
+    ffi::CStr,
+    hash::{DefaultHasher, Hash, Hasher},
+    mem::MaybeUninit,
+};
 
 use ext_php_rs::ffi::{
     HashTable, IS_ARRAY, IS_LONG, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF,
@@ -138,4 +142,22 @@ pub unsafe fn zend_str<'a>(text: *const zend_string) -> Option<&'a [u8]> {
             (*text).len,
         ))
     }
+}
+
+/// The text of an engine string; empty for null.
+///
+/// # Safety
+/// As for [`zend_str`].
+#[must_use]
+pub unsafe fn zend_text(text: *const zend_string) -> String {
+    // SAFETY: by the contract.
+    String::from_utf8_lossy(unsafe { zend_str(text) }.unwrap_or_default()).into_owned()
+}
+
+/// A hash of a text that may be a secret, to compare it with a later one in this process.
+#[must_use]
+pub fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }

@@ -8,7 +8,7 @@ use ext_php_rs::ffi::{
 };
 use serde_json::Value;
 
-use super::hash_table::Key;
+use super::{hash_table::Key, value::is_refcounted};
 
 /// A slot for a value that goes to PHP, null at first.
 #[derive(Clone, Copy)]
@@ -71,15 +71,12 @@ impl ZvalOut {
 
     /// Copies a value, with another reference.
     pub fn copy(self, value: &zval) {
-        /// `IS_TYPE_REFCOUNTED << Z_TYPE_FLAGS_SHIFT`
-        const REFCOUNTED: u32 = 1 << 8;
         // SAFETY: the union is copied with its type; counted values get one more reference.
         unsafe {
-            let kind = value.u1.type_info;
-            if kind & REFCOUNTED != 0 {
+            if is_refcounted(value) {
                 (*value.value.counted).gc.refcount += 1;
             }
-            self.set(kind, |slot| slot.value = value.value);
+            self.set(value.u1.type_info, |slot| slot.value = value.value);
         }
     }
 
@@ -141,17 +138,13 @@ impl ArrayOut {
 
     /// Sets a value under a string key.
     pub fn insert(self, key: &str, fill: impl FnOnce(ZvalOut)) {
-        let mut value = zval_with(fill);
-        // SAFETY: as above; the key is copied.
-        unsafe {
-            zend_hash_str_update(self.0, key.as_ptr().cast(), key.len(), value.as_mut_ptr());
-        }
+        self.insert_with_key(Key::Name(key.as_bytes()), fill);
     }
 
     /// Sets a value under a key of another array.
     pub fn insert_with_key(self, key: Key<'_>, fill: impl FnOnce(ZvalOut)) {
         let mut value = zval_with(fill);
-        // SAFETY: as above.
+        // SAFETY: as above; the key is copied.
         unsafe {
             match key {
                 Key::Index(index) => {

@@ -1,10 +1,10 @@
 //! Names of strings, classes and functions, and the places of their declarations, as a developer knows them. Used
 //! right after the walk, while everything it has seen is still alive.
 
-use ext_php_rs::ffi::{ZEND_USER_FUNCTION, zend_class_entry, zend_function, zend_string};
+use ext_php_rs::ffi::{ZEND_USER_FUNCTION, zend_class_entry, zend_function};
 use pillion_engine::worker::leaks::LeakKind;
 
-use crate::zend::{function_table::is_user, value::zend_str};
+use crate::zend::{function_table::is_user, value::zend_text};
 
 /// The name of a subject, and where it is declared.
 #[derive(Debug, Default)]
@@ -29,15 +29,6 @@ impl Named {
     }
 }
 
-/// The text of an engine string; empty for null.
-///
-/// # Safety
-/// Null, or a live string.
-pub unsafe fn string(string: *const zend_string) -> String {
-    // SAFETY: by the contract.
-    String::from_utf8_lossy(unsafe { zend_str(string) }.unwrap_or_default()).into_owned()
-}
-
 /// The name of a class by its address. Classes live as long as the script.
 #[must_use]
 pub fn class_name(address: u64) -> String {
@@ -46,7 +37,7 @@ pub fn class_name(address: u64) -> String {
         return "object".into();
     }
     // SAFETY: an address that this script's walk has read from a live object or table.
-    let name = unsafe { string((*class).name) };
+    let name = unsafe { zend_text((*class).name) };
     // The name of an anonymous class is followed by its file and line.
     name.split('\0').next().unwrap_or_default().to_owned()
 }
@@ -58,8 +49,12 @@ pub fn class_location(address: u64) -> Option<(String, u32)> {
     // SAFETY: as in `class_name`; file and line are those of classes written in PHP.
     unsafe {
         let class = class.as_ref()?;
-        (u32::from(class.type_.cast_unsigned()) == ZEND_USER_FUNCTION)
-            .then(|| (string(class.info.user.filename), class.info.user.line_start))
+        (u32::from(class.type_.cast_unsigned()) == ZEND_USER_FUNCTION).then(|| {
+            (
+                zend_text(class.info.user.filename),
+                class.info.user.line_start,
+            )
+        })
     }
 }
 
@@ -71,7 +66,7 @@ pub unsafe fn function_name(function: &zend_function) -> String {
     // SAFETY: by the contract; its class lives too.
     unsafe {
         let common = &function.common;
-        let name = string(common.function_name);
+        let name = zend_text(common.function_name);
         match common.scope.is_null() {
             true => format!("{name}()"),
             false => format!("{}::{name}()", class_name(common.scope.addr() as u64)),
@@ -88,7 +83,7 @@ pub unsafe fn function_location(function: &zend_function) -> Option<(String, u32
     unsafe {
         is_user(function).then(|| {
             (
-                string(function.op_array.filename),
+                zend_text(function.op_array.filename),
                 function.op_array.line_start,
             )
         })

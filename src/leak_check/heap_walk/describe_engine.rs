@@ -9,12 +9,12 @@ use ext_php_rs::ffi::{
 use pillion_engine::worker::leaks::Subject;
 
 use super::{
-    describe::{Named, function_location, function_name, string},
+    describe::{Named, function_location, function_name},
     engine_roots::is_own_shutdown_function,
 };
 use crate::zend::{
     ffi, function_table, hash_table,
-    value::{object, type_of},
+    value::{object, type_of, zend_text},
 };
 
 fn ini_entry(subject: Subject) -> *const zend_ini_entry {
@@ -25,7 +25,7 @@ fn ini_entry(subject: Subject) -> *const zend_ini_entry {
 /// The subject is a setting.
 pub unsafe fn ini(subject: Subject) -> Named {
     // SAFETY: entries live as long as the thread.
-    Named::new(unsafe { string((*ini_entry(subject)).name) })
+    Named::new(unsafe { zend_text((*ini_entry(subject)).name) })
 }
 
 /// The value of a setting before the script changed it, and now.
@@ -33,7 +33,7 @@ pub unsafe fn ini(subject: Subject) -> Named {
 pub fn ini_values(subject: Subject) -> (String, String) {
     let entry = ini_entry(subject);
     // SAFETY: as above.
-    unsafe { (string((*entry).orig_value), string((*entry).value)) }
+    unsafe { (zend_text((*entry).orig_value), zend_text((*entry).value)) }
 }
 
 /// The type of a resource, with the one of that type that was opened last.

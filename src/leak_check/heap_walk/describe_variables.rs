@@ -10,11 +10,10 @@ use pillion_engine::worker::leaks::Subject;
 use super::{
     describe::{
         Named, bare_property_name, class_location, class_name, function_location, function_name,
-        string,
     },
     frames::THIS,
 };
-use crate::zend::{function_table::is_user, hash_table, map_ptr};
+use crate::zend::{function_table::is_user, hash_table, map_ptr, value::zend_text};
 
 /// # Safety
 /// A static property of the last walk, right after it; so below.
@@ -30,7 +29,7 @@ pub unsafe fn static_property(subject: Subject) -> Named {
             .last()
     };
     // SAFETY: the declaration's name lives as long as the class.
-    let name = declared.map(|info| bare_property_name(&unsafe { string(info.name) }));
+    let name = declared.map(|info| bare_property_name(&unsafe { zend_text(info.name) }));
     Named {
         location: class_location(subject.owner),
         ..Named::new(format!(
@@ -88,7 +87,7 @@ pub unsafe fn variable(subject: Subject) -> Named {
                 THIS => "$this".to_owned(),
                 slot if slot > THIS => format!("argument {}", slot - THIS),
                 slot if is_user(function) => {
-                    format!("${}", string(*function.op_array.vars.add(slot as usize)))
+                    format!("${}", zend_text(*function.op_array.vars.add(slot as usize)))
                 }
                 _ => continue,
             };
@@ -111,7 +110,7 @@ pub unsafe fn name_by_hash(table: *const HashTable, is_wanted: impl Fn(u64) -> b
         let found = hash_table::elements(table).find(|element| is_wanted(element.hash));
         found.map_or_else(String::new, |element| match element.name.is_null() {
             true => element.hash.to_string(),
-            false => string(element.name),
+            false => zend_text(element.name),
         })
     }
 }

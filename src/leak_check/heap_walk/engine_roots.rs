@@ -1,15 +1,13 @@
 //! State of the engine that is no variable and lives as long as the script: error handlers, shutdown functions,
 //! constants, settings, resources.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use ext_php_rs::ffi::{IS_PTR, IS_UNDEF, zend_executor_globals, zend_ini_entry, zval};
 use pillion_engine::worker::leaks::{AddressMap, LeakKind, Subject, ValueSize};
 
 use super::HeapWalk;
 use crate::zend::{
     ffi, function_table, hash_table,
-    value::{type_of, zend_str},
+    value::{hash, type_of, zend_str},
 };
 
 impl HeapWalk {
@@ -127,12 +125,6 @@ impl HeapWalk {
             self.detector.record_size(subject, ValueSize::number(count));
         }
     }
-}
-
-fn hash(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Whether a shutdown function is one that Pillion has registered for itself.

@@ -3,8 +3,8 @@
 use ext_php_rs::ffi::{HashTable, ext_php_rs_executor_globals};
 use pillion_engine::worker::leaks::{LeakKind, LoadedCode};
 
-use super::describe::{class_location, class_name, function_location, function_name, string};
-use crate::zend::hash_table;
+use super::describe::{class_location, class_name, function_location, function_name};
+use crate::zend::{hash_table, value::zend_text};
 
 /// Names that are reported of one table.
 const MAX_NAMES: u64 = 10;
@@ -69,7 +69,7 @@ fn visit_newest(kind: LeakKind, count: u32, mut visit: impl FnMut(String, &str))
                     let function = &*(*element.value).value.func;
                     (function_name(function), function_location(function))
                 }
-                _ => (string(element.name), None),
+                _ => (zend_text(element.name), None),
             };
             let file = location.map_or_else(|| name.clone(), |(file, _)| file);
             visit(name, &file);

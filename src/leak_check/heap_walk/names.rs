@@ -9,13 +9,12 @@ use super::{
     class_counts::UNREACHED,
     describe::{
         Named, bare_property_name, class_location, class_name, function_location, function_name,
-        string,
     },
     describe_engine::{handler, ini, resource, shutdown_function},
     describe_variables::{name_by_hash, static_property, static_variable, variable},
     objects::{DYNAMIC, HELD},
 };
-use crate::zend::{function_table::closure_function, map_ptr};
+use crate::zend::{function_table::closure_function, map_ptr, value::zend_text};
 
 /// Holders of an object that are reported.
 const MAX_HOLDERS: usize = 8;
@@ -89,7 +88,7 @@ impl HeapWalk {
                         if info.ce != class {
                             location = class_location(info.ce.addr() as u64);
                         }
-                        bare_property_name(&string(info.name))
+                        bare_property_name(&zend_text(info.name))
                     }
                     None => format!("property {slot}"),
                 }
@@ -141,7 +140,7 @@ unsafe fn path_step(subject: Subject) -> String {
             _ => None,
         };
         match info {
-            Some(info) => format!("{name}->{}", bare_property_name(&string(info.name))),
+            Some(info) => format!("{name}->{}", bare_property_name(&zend_text(info.name))),
             None => name,
         }
     }

@@ -1,11 +1,8 @@
-//! The end of a loop: limits of requests and memory, and calls of `loop()` that are refused.
+//! The end of a loop: limits of requests and memory.
 
-use pillion_engine::{
-    Error,
-    worker::{LoopLimits, loop_limits::LoopLimit},
-};
+use pillion_engine::worker::{LoopLimits, loop_limits::LoopLimit};
 
-use crate::zend::{arguments::Thrown, memory};
+use crate::zend::memory;
 
 /// Whether a loop that has served `served` requests has reached a limit, which is logged.
 pub fn is_reached(limits: LoopLimits, served: u64) -> bool {
@@ -22,9 +19,4 @@ pub fn is_reached(limits: LoopLimits, served: u64) -> bool {
         }
     }
     true
-}
-
-/// The `StateException` of a call that is refused.
-pub fn refuse(reason: &str) -> Thrown {
-    Error::State(reason.into()).into()
 }

@@ -15,7 +15,6 @@ use pillion_engine::worker::{
     request_state::{OpenedBy, RequestState},
 };
 
-use self::limits::refuse;
 use super::{
     mode,
     runtimes::{self, Runtime},
@@ -39,7 +38,7 @@ thread_state! {
 /// The handler has thrown, and the runtime does not catch it; `loop()` must not be called here.
 pub fn serve(handler: &OwnedZval, max_requests: u64) -> Result<u64, Thrown> {
     if IS_RUNNING.replace(true) {
-        return Err(refuse(
+        return Err(Thrown::state(
             "loop() was called by its own handler: call it once, as the last thing a script does",
         ));
     }
@@ -51,17 +50,17 @@ pub fn serve(handler: &OwnedZval, max_requests: u64) -> Result<u64, Thrown> {
 fn run(handler: &OwnedZval, max_requests: u64) -> Result<u64, Thrown> {
     match state::current() {
         RequestState::Open(OpenedBy::Manual) => {
-            return Err(refuse(
+            return Err(Thrown::state(
                 "loop() was called in a request that request_begin() has begun: the loop begins and ends its requests itself",
             ));
         }
         RequestState::Likely(OpenedBy::Handler) | RequestState::Open(OpenedBy::Handler) => {
-            return Err(refuse(
+            return Err(Thrown::state(
                 "loop() was called in a request that frankenphp_handle_request() has begun: call it in the place of the loop around that function, and not in its handler",
             ));
         }
         RequestState::Open(OpenedBy::Received) => {
-            return Err(refuse(
+            return Err(Thrown::state(
                 "loop() was called in a request that RoadRunner's waitPayload() has given: call it in the place of the loop around that method, and not in its handler",
             ));
         }

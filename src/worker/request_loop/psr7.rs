@@ -1,6 +1,5 @@
 //! RoadRunner's `PSR7Worker`, for applications with a package of PSR-7 messages. On PHP's thread.
 
-use super::limits::refuse;
 use crate::zend::{arguments::Thrown, call, owned::OwnedZval};
 
 const WORKER: &str = "Spiral\\RoadRunner\\Http\\PSR7Worker";
@@ -50,7 +49,7 @@ pub fn worker() -> Result<Option<OwnedZval>, Thrown> {
         arguments.into_iter().for_each(OwnedZval::release);
         return worker.map(Some);
     }
-    Err(refuse(
+    Err(Thrown::state(
         "RoadRunner's PSR7Worker needs a package that makes PSR-7 messages, and none is installed that loop() knows: composer require nyholm/psr7",
     ))
 }

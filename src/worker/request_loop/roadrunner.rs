@@ -9,11 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pillion_engine::{Error, host::fork, worker::LoopLimits};
 
-use super::{
-    limits::{is_reached, refuse},
-    psr7,
-    stdio::RelayStdio,
-};
+use super::{limits::is_reached, psr7, stdio::RelayStdio};
 use crate::{
     startup,
     worker::{
@@ -44,10 +40,9 @@ static OWNER: AtomicU32 = AtomicU32::new(0);
 pub fn serve(handler: &OwnedZval, limits: LoopLimits) -> Result<u64, Thrown> {
     let mode = startup::environment_variable("RR_MODE").unwrap_or_default();
     if mode != "http" {
-        return Err(Error::State(format!(
+        return Err(Thrown::state(format!(
             "loop() serves HTTP, and RR_MODE is '{mode}': use the package of RoadRunner's for that"
-        ))
-        .into());
+        )));
     }
     let ours = fork::generation() + 1;
     if let Err(owner) = OWNER.compare_exchange(0, ours, Ordering::AcqRel, Ordering::Acquire)
@@ -81,7 +76,7 @@ fn is_owner() -> bool {
 
 /// The exception of a forked child; one that is pending becomes its previous exception.
 fn forked() -> Thrown {
-    refuse(
+    Thrown::state(
         "loop(): found a process that a handler has forked; expected the process that RoadRunner has started: end a child with exit(), or have it run a program with pcntl_exec()",
     )
 }
@@ -96,7 +91,7 @@ impl Worker {
             });
         }
         let Some(class) = call::class(BRIDGE)? else {
-            return Err(refuse(
+            return Err(Thrown::state(
                 "loop() needs a PHP package to speak with RoadRunner: composer require pillion/bridge, or spiral/roadrunner-http for PSR-7; and load Composer's autoloader before",
             ));
         };

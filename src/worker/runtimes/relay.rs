@@ -77,12 +77,7 @@ pub fn register_descriptors() -> bool {
     RELAY.with(|relay| !std::mem::replace(&mut relay.is_closed_in_children, true))
 }
 
-/// A script starts. In RINIT.
-pub fn script_startup() {
-    RELAY.replace(Relay::new());
-}
-
-/// Frees the memory of the thread. In GSHUTDOWN.
-pub fn thread_shutdown() {
+/// Forgets the script before. In RINIT, and in GSHUTDOWN.
+pub fn clear() {
     RELAY.replace(Relay::new());
 }

@@ -11,7 +11,7 @@ use crate::zend::{frame::argument, function_table, hook::FunctionHook, value};
 /// Returns the bytes that a reader has read.
 type Bytes = for<'a> unsafe fn(*mut zend_execute_data, &'a zval) -> Option<&'a [u8]>;
 
-/// FrameParser above a read that are searched for the method that waits.
+/// Frames above a read that are searched for the method that waits.
 const MAX_FRAMES: usize = 16;
 /// `ZEND_CALL_TOP`: native code has called the function, as it does with hooks, signal handlers and destructors.
 const CALLED_BY_NATIVE: u32 = 1 << 17;
