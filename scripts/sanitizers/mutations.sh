@@ -73,6 +73,10 @@ lost "an opened notifier does not look at what was done" runtime/completions.rs 
     '/is_empty\(\) \|\| self.overflowed/,/^        \}/d'
 lost "a count is read and stored" metrics/cell.rs \
     's/self.0.fetch_add\(by, Relaxed\);/self.0.store(self.0.load(Relaxed) + by, Relaxed);/'
+lost "a number that moves is read and reset" metrics/cell.rs \
+    's/let number = self.0.swap\(0, Relaxed\);/let number = self.get(); self.reset();/'
+lost "a block is handed out twice" shm/counters.rs \
+    's/compare_exchange\(0, start,/compare_exchange(position.load(Ordering::Relaxed), start,/'
 lost "a record is published without Release" sentry/outbox/file/records.rs \
     's/(store\(state\.to_le\(\), Ordering::)Release/\1Relaxed/'
 lost "a record is claimed without Acquire" sentry/outbox/file/records.rs \

@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 use super::{Engine, artifact_stats};
 pub(super) use crate::host::leader::PeriodicTask;
 use crate::{
-    Result,
+    Error, Result,
     artifacts::Store,
     host::{
         Dirs, Presence, PresenceInfo, clock,
@@ -171,13 +171,15 @@ async fn keep_alive(presence: Weak<Presence>, dirs: Dirs, store: Option<Arc<Stor
             if missing {
                 presence.renew()?;
             }
-            if is_uncounted && let Err(error) = metrics::share(&dirs.run) {
-                log::warn!(error:%; "metrics not shared with other processes");
-            }
+            let metrics = match is_uncounted {
+                true => metrics::share(&dirs.run),
+                false => Ok(()),
+            };
             behind.map_or(Ok(()), |store| {
                 store.restore();
                 store.prepare()
-            })
+            })?;
+            metrics.map_err(|error| Error::io("sharing the metrics", error))
         });
         let caught_up = caught_up.await.and_then(|caught_up| caught_up);
         if let (Err(error), false) = (caught_up, is_reported) {

@@ -1,7 +1,7 @@
 //! Metrics without cells: the state that they describe exists anyway, and is read when the page is rendered. So a gauge
 //! is never wrong, and that of a dead process is gone.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::family::{Description, Labels, Metric, Reading, Sample, series};
 use crate::shm::counters::CounterSegment;
@@ -20,7 +20,7 @@ pub trait Source {
 
 /// The numbers that sources have read.
 #[derive(Debug, Default)]
-pub struct Samples(Vec<(&'static str, Labels, f64)>);
+pub struct Samples(BTreeMap<&'static str, BTreeMap<Labels, f64>>);
 
 impl Samples {
     /// Reads all sources.
@@ -42,12 +42,7 @@ impl Samples {
             .map(|label| Cow::Borrowed(label.name))
             .zip(values)
             .collect();
-        let known = self.0.iter_mut();
-        let mut same = known.filter(|(other, known, _)| *other == name && *known == labels);
-        match same.next() {
-            Some((_, _, sum)) => *sum += number,
-            None => self.0.push((name, labels, number)),
-        }
+        *self.0.entry(name).or_default().entry(labels).or_default() += number;
     }
 }
 
@@ -67,15 +62,12 @@ impl Metric for Derived {
         let description = &self.description;
         let known = (0..series(description.labels)).map(|index| description.labels(index));
         let known = known.filter(|(_, known)| *known);
-        let mut samples: Vec<_> = known.map(|(labels, _)| (labels, 0.0)).collect();
-        for (name, labels, number) in &read.0 {
-            if *name != description.name {
-                continue;
-            }
-            match samples.iter_mut().find(|(known, _)| known == labels) {
-                Some((_, known)) => *known = *number,
-                None => samples.push((labels.clone(), *number)),
-            }
+        let mut samples: BTreeMap<Labels, f64> = known.map(|(labels, _)| (labels, 0.0)).collect();
+        if let Some(read) = read.0.get(description.name) {
+            samples.extend(
+                read.iter()
+                    .map(|(labels, number)| (labels.clone(), *number)),
+            );
         }
         let samples = samples.into_iter().map(|(labels, number)| Sample {
             labels,

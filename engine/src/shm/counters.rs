@@ -54,30 +54,29 @@ impl CounterSegment {
         let entry = ENTRIES.find_or_claim(&self.0, hash as usize % MAX_BLOCKS, hash)?;
         let position = ENTRIES.word(&self.0, entry, POSITION)?;
         let start = match position.load(Ordering::Acquire) {
-            0 => self.hand_out(position, words)?,
+            0 => hand_out(self.0.word(HANDED_OUT)?, position, words)?,
             start => start,
         };
         let start = usize::try_from(start).ok()?;
         let block = self.0.words().get(start..start.checked_add(words)?)?;
         (start >= BLOCKS).then_some(block)
     }
+}
 
-    /// Gives a block to the entry with this `position`. Of several processes that do so at once, or after one that was
-    /// killed here, the first one wins; the words of the others stay unused.
-    fn hand_out(&self, position: &AtomicU64, words: usize) -> Option<u64> {
-        let handed_out = self.0.word(HANDED_OUT)?;
-        let size = words.next_multiple_of(LINE);
-        let fits = |before: u64| {
-            let after = usize::try_from(before).ok()?.checked_add(size)?;
-            (BLOCKS + after <= WORDS).then_some(after as u64)
-        };
-        let before = handed_out
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits)
-            .ok()?;
-        let start = BLOCKS as u64 + before;
-        let given = position.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire);
-        Some(given.map_or_else(|found| found, |_| start))
-    }
+/// Gives a block of `words` to the entry with this `position`. Of several processes that do so at once, or after one
+/// that was killed here, the first one wins; the words of the others stay unused.
+pub(super) fn hand_out(handed_out: &AtomicU64, position: &AtomicU64, words: usize) -> Option<u64> {
+    let size = words.next_multiple_of(LINE);
+    let fits = |before: u64| {
+        let after = usize::try_from(before).ok()?.checked_add(size)?;
+        (after <= WORDS - BLOCKS).then_some(after as u64)
+    };
+    let before = handed_out
+        .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits)
+        .ok()?;
+    let start = BLOCKS as u64 + before;
+    let given = position.compare_exchange(0, start, Ordering::AcqRel, Ordering::Acquire);
+    Some(given.map_or_else(|found| found, |_| start))
 }
 
 #[cfg(test)]

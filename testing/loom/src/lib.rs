@@ -8,7 +8,8 @@
 //! * `index`: the table of artifacts: groups, counts, the position in the journal.
 //! * `process_cell`: the pointer to the state of a process.
 //! * `completions`: finished jobs of a PHP thread, and its notifier, which must not miss one.
-//! * `cell`: a number that threads add to.
+//! * `counters`: blocks of words that processes get by name.
+//! * `cell`: a number that threads add to, and that moves to another place.
 //! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may be freed.
 
 #![allow(
@@ -36,4 +37,4 @@ pub use artifacts::index::scenes::*;
 pub use metrics::scenes::*;
 pub use runtime::{completions_scenes::*, process_cell_scenes::*};
 pub use sentry::outbox::scenes::*;
-pub use shm::{owner_slots_scenes::*, seqlock_scenes::*};
+pub use shm::{counters_scenes::*, owner_slots_scenes::*, seqlock_scenes::*};

@@ -78,6 +78,16 @@ fn two_threads_add() {
 }
 
 #[test]
+fn numbers_move_while_a_thread_adds() {
+    loom::model(scenes::numbers_move_while_a_thread_adds);
+}
+
+#[test]
+fn two_creators_agree_on_a_block() {
+    loom::model(scenes::two_creators_agree_on_a_block);
+}
+
+#[test]
 fn claimed_record_is_complete() {
     loom::model(scenes::claimed_record_is_complete);
 }
