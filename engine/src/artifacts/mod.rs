@@ -7,7 +7,7 @@
 //! * `key`, `record`, `clock`: plain values.
 //! * `layout`, `dir_fd`, `file_names`, `metadata`: the files, opened step by step from directory descriptors.
 //! * `index`: the table in shared memory.
-//! * `store`: the entry point; `options`, `stats`, `recent_commits`.
+//! * `store`: the entry point; `read`: of files; `options`, `stats`, `recent_commits`.
 //! * `commit`: a binary on its way in: `staging`, `copy`, `temp_file`, `put`.
 //! * `cleanup`: expiry, `evict`, `disk_space`, `orphans`.
 //! * `reindex`: makes the index agree with the disk, by key or by `scan`; `journal` lists changes of other processes.
@@ -31,6 +31,7 @@ mod layout;
 mod metadata;
 mod options;
 pub(crate) mod plugin_compat;
+mod read;
 mod recent_commits;
 mod record;
 mod reindex;

@@ -97,6 +97,28 @@ pub(super) fn append_value(out: &mut String, text: &str) {
     }
 }
 
+/// Returns a field name without characters that need quotes, and different from the names in the header.
+pub(super) fn field_name(name: &str) -> String {
+    let mut clean: String = name
+        .chars()
+        .take(64)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if matches!(
+        clean.as_str(),
+        "" | "time" | "level" | "event" | "pid" | "is_cut"
+    ) {
+        clean.push('_');
+    }
+    clean
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

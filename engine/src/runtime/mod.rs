@@ -16,6 +16,7 @@
 //! | file locks | – | unchanged | the child's copies are closed, never unlocked | released | released |
 
 mod background;
+mod catch_unwind;
 mod completions;
 mod factory;
 #[cfg(target_os = "linux")]

@@ -2,13 +2,14 @@
 //! tens of nanoseconds. Its size is fixed at creation; any doubt about its content is a miss.
 //!
 //! [`layout`] words and their positions, [`slot`] a record as words, [`header`] the words about the whole table;
-//! [`reader`] lookups on PHP's thread, [`writer`] changes, [`lock`] their exclusion, [`open`] opening and creation.
+//! [`reader`] lookups on PHP's thread, [`writer`] changes, [`repair`], [`lock`] their exclusion, [`open`] opening and creation.
 
 mod header;
 mod layout;
 mod lock;
 mod open;
 mod reader;
+mod repair;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -145,7 +145,7 @@ impl Builder {
     /// Appends a field, or omits it if the line would be too long.
     fn field(&mut self, name: &str, value: impl FnOnce(&mut String, LogFormat)) {
         let before = self.out.len();
-        let name = field_name(name);
+        let name = escape::field_name(name);
         let _ = match self.format {
             LogFormat::Json => write!(self.out, ",\"{name}\":"),
             LogFormat::Text | LogFormat::Logfmt => write!(self.out, " {name}="),
@@ -166,28 +166,6 @@ impl Builder {
         }
         self.out
     }
-}
-
-/// Returns a field name without characters that need quotes, and different from the names in the header.
-fn field_name(name: &str) -> String {
-    let mut clean: String = name
-        .chars()
-        .take(64)
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if matches!(
-        clean.as_str(),
-        "" | "time" | "level" | "event" | "pid" | "is_cut"
-    ) {
-        clean.push('_');
-    }
-    clean
 }
 
 impl<'kvs> VisitSource<'kvs> for Builder {

@@ -13,8 +13,11 @@ use std::{
     io,
     io::Write as _,
     os::unix::fs::{FileExt as _, MetadataExt as _},
-    sync::atomic::{AtomicU64, Ordering},
 };
+
+mod stamp;
+
+pub(super) use stamp::{LastSeen, file_stamp};
 
 use super::{
     Key,
@@ -76,50 +79,6 @@ pub(super) fn append(cache_dir: &CacheDir, key: Key) -> io::Result<Position> {
     Err(io::Error::other(
         "the log of changes is replaced again and again",
     ))
-}
-
-/// The identity and size of the journal, by its path alone; the default if it is absent. Does not make a network file
-/// system ask its server.
-pub(super) fn file_stamp(cache_dir: &CacheDir) -> FileStamp {
-    let path = cache_dir.meta_path().join(NAME);
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
-        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::SYMLINK_NOFOLLOW;
-        statx(CWD, path, flags, StatxFlags::INO | StatxFlags::SIZE).map_or_else(
-            |_| FileStamp::default(),
-            |stat| FileStamp(stat.stx_ino, stat.stx_size),
-        )
-    }
-    #[cfg(not(target_os = "linux"))]
-    path.symlink_metadata().map_or_else(
-        |_| FileStamp::default(),
-        |stat| FileStamp(stat.ino(), stat.len()),
-    )
-}
-
-/// Inode and size of the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct FileStamp(u64, u64);
-
-/// The stamp of the journal when this process last read it.
-#[derive(Debug, Default)]
-pub(super) struct LastSeen(AtomicU64, AtomicU64);
-
-impl LastSeen {
-    /// Sets the stamp, before the journal is read: later changes are new.
-    pub(super) fn set(&self, seen: FileStamp) {
-        self.0.store(seen.0, Ordering::Relaxed);
-        self.1.store(seen.1, Ordering::Relaxed);
-    }
-
-    /// Whether the journal has changes that neither this process nor another one has applied to the index at
-    /// `position`.
-    pub(super) fn differs(&self, seen: FileStamp, position: Position) -> bool {
-        let same_file = seen.0 == self.0.load(Ordering::Relaxed);
-        let followed = seen.1 == position.offset || seen.1 == self.1.load(Ordering::Relaxed);
-        !(same_file && followed)
-    }
 }
 
 /// The current end of the journal.
@@ -218,92 +177,4 @@ fn words(record: &[u8; RECORD as usize]) -> (u64, u64) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changes_are_applied_from_a_position() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = CacheDir::new(dir.path().to_owned(), None);
-        assert_eq!(since(&disk, Position::default()).unwrap(), Changes::None);
-        let first = append(&disk, Key(1)).unwrap();
-        assert_eq!(
-            since(&disk, Position::default()).unwrap(),
-            Changes::Unknown(first)
-        );
-        append(&disk, Key(3)).unwrap();
-        append(&disk, Key(2)).unwrap();
-        let last = append(&disk, Key(3)).unwrap();
-        assert_eq!(last.offset, first.offset + 3 * RECORD);
-        let news = since(&disk, first).unwrap();
-        assert_eq!(news, Changes::Keys(vec![Key(2), Key(3)], last));
-        assert_eq!(since(&disk, last).unwrap(), Changes::None);
-    }
-
-    #[test]
-    fn replaced_torn_or_cut_journal_means_unknown_changes() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = CacheDir::new(dir.path().to_owned(), None);
-        let first = append(&disk, Key(1)).unwrap();
-        let path = dir.path().join(META_DIR).join(NAME);
-
-        let mut log = std::fs::OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .unwrap();
-        log.write_all(&[7; 16]).unwrap();
-        assert!(matches!(since(&disk, first).unwrap(), Changes::Unknown(_)));
-
-        std::fs::OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_len(16)
-            .unwrap();
-        assert!(matches!(since(&disk, first).unwrap(), Changes::Unknown(_)));
-
-        std::fs::remove_file(&path).unwrap();
-        assert!(matches!(since(&disk, first).unwrap(), Changes::Unknown(_)));
-        let anew = append(&disk, Key(1)).unwrap();
-        assert_ne!(anew.file, first.file);
-        assert_eq!(since(&disk, first).unwrap(), Changes::Unknown(anew));
-
-        std::fs::write(&path, "not ours at all, but long enough").unwrap();
-        assert!(append(&disk, Key(1)).is_ok(), "it is replaced");
-    }
-
-    #[test]
-    fn long_journal_is_restarted() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = CacheDir::new(dir.path().to_owned(), None);
-        let first = append(&disk, Key(1)).unwrap();
-        restart_if_full(&disk).unwrap();
-        assert_eq!(end(&disk).unwrap(), first);
-        let path = dir.path().join(META_DIR).join(NAME);
-        let log = std::fs::OpenOptions::new().write(true).open(path).unwrap();
-        log.set_len(MAX_LEN + RECORD).unwrap();
-        restart_if_full(&disk).unwrap();
-        assert_eq!(end(&disk).unwrap().offset, RECORD);
-    }
-
-    #[test]
-    fn no_change_is_lost_between_threads() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = CacheDir::new(dir.path().to_owned(), None);
-        let first = append(&disk, Key(u64::MAX)).unwrap();
-        std::thread::scope(|scope| {
-            for thread in 0..4 {
-                let disk = &disk;
-                scope.spawn(move || {
-                    for n in 0..100 {
-                        append(disk, Key(thread * 100 + n)).unwrap();
-                    }
-                });
-            }
-        });
-        let Changes::Keys(keys, _) = since(&disk, first).unwrap() else {
-            panic!("not followed");
-        };
-        assert_eq!(keys, (0..400).map(Key).collect::<Vec<_>>());
-    }
-}
+mod tests;
