@@ -4,11 +4,12 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// A cache key: written as exactly 16 lower-case hexadecimal digits.
-#[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd)]
+#[derive(Copy, Clone, Eq, PartialEq, Hash, Ord, PartialOrd, Serialize, Deserialize)]
 pub struct Key(pub u64);
 
 /// The error for a text that is no [`Key`].
@@ -70,7 +71,7 @@ impl FromStr for Key {
 
 /// The first 64 bits of a SHA-256 over the exact canonical configuration (not lower-cased): two
 /// configurations that share a key differ here.
-#[derive(Copy, Clone, Eq, PartialEq)]
+#[derive(Copy, Clone, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ConfigDigest(pub u64);
 
 impl ConfigDigest {

@@ -3,10 +3,12 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use super::{ConfigDigest, Key, file_names::binary_name, key::hex};
 
 /// One artifact. Times are wall-clock Unix milliseconds, sizes are bytes.
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexRecord {
     /// The cache key.
     pub key: Key,

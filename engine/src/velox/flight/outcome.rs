@@ -14,19 +14,14 @@ use super::{
     small_files::{read_small, replace},
     stored_error::StoredError,
 };
-use crate::{
-    Error, Result,
-    artifacts::{ConfigDigest, IndexRecord, Key},
-    error::IoContext,
-    host::clock,
-};
+use crate::{Error, Result, artifacts::IndexRecord, error::IoContext, host::clock};
 
 /// The time that followers have to read an outcome.
 const OUTCOME_TTL: Duration = Duration::from_secs(60);
 const EXTENSION: &str = "outcome";
 
 /// The binary that a flight has built or found, the same for all its subscribers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildOutput {
     /// Its key, hash, size and times.
     pub record: IndexRecord,
@@ -34,60 +29,6 @@ pub struct BuildOutput {
     pub path: PathBuf,
     /// Whether it was built in this flight and not found in the cache.
     pub built: bool,
-}
-
-/// A [`BuildOutput`] in the file.
-#[derive(Serialize, Deserialize)]
-struct StoredOutput {
-    key: String,
-    digest: String,
-    path: PathBuf,
-    sha256: String,
-    size: u64,
-    created_ms: u64,
-    expires_ms: u64,
-    build_ms: u32,
-    built: bool,
-}
-
-impl StoredOutput {
-    fn new(output: &BuildOutput) -> Self {
-        let record = &output.record;
-        Self {
-            key: record.key.to_string(),
-            digest: record.digest.to_string(),
-            path: output.path.clone(),
-            sha256: record.sha256_hex(),
-            size: record.size,
-            created_ms: record.created_ms,
-            expires_ms: record.expires_ms,
-            build_ms: record.build_ms,
-            built: output.built,
-        }
-    }
-
-    fn into_output(self) -> Option<BuildOutput> {
-        let mut sha256 = [0; 32];
-        let quarters = sha256.chunks_exact_mut(8).enumerate();
-        for (at, quarter) in quarters {
-            let digits = self.sha256.as_bytes().get(at * 16..at * 16 + 16)?;
-            quarter.copy_from_slice(&Key::parse(digits)?.0.to_be_bytes());
-        }
-        Some(BuildOutput {
-            record: IndexRecord {
-                key: Key::parse(self.key.as_bytes())?,
-                sha256,
-                size: self.size,
-                created_ms: self.created_ms,
-                expires_ms: self.expires_ms,
-                accessed_ms: self.created_ms,
-                build_ms: self.build_ms,
-                digest: ConfigDigest::parse(&self.digest)?,
-            },
-            path: self.path,
-            built: self.built,
-        })
-    }
 }
 
 /// The end of one attempt.
@@ -99,14 +40,11 @@ pub struct Outcome {
     pub request_ids: Vec<String>,
 }
 
-/// The file: `ok` or `error`.
+/// The file.
 #[derive(Serialize, Deserialize)]
 struct OutcomeFile {
     request_ids: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ok: Option<StoredOutput>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<StoredError>,
+    result: Result<BuildOutput, StoredError>,
 }
 
 fn path(dir: &Path, id: FlightId, attempt: u64) -> PathBuf {
@@ -120,8 +58,10 @@ fn path(dir: &Path, id: FlightId, attempt: u64) -> PathBuf {
 pub(super) fn publish(dir: &Path, id: FlightId, attempt: u64, outcome: &Outcome) -> Result<()> {
     let file = OutcomeFile {
         request_ids: outcome.request_ids.clone(),
-        ok: outcome.result.as_ref().ok().map(StoredOutput::new),
-        error: outcome.result.as_ref().err().map(StoredError::from_error),
+        result: outcome
+            .result
+            .clone()
+            .map_err(|error| StoredError::from_error(&error)),
     };
     let bytes = serde_json::to_vec(&file)
         .map_err(|error| Error::Internal(format!("encoding the outcome of a build: {error}")))?;
@@ -146,13 +86,8 @@ pub(super) fn read(dir: &Path, id: FlightId, attempt: u64) -> Option<Outcome> {
 fn decode(path: &Path) -> Option<Outcome> {
     let bytes = read_small(path).ok()??;
     let file: OutcomeFile = serde_json::from_slice(&bytes).ok()?;
-    let result = match (file.ok, file.error) {
-        (Some(stored), None) => Ok(stored.into_output()?),
-        (None, Some(error)) => Err(error.into_error()),
-        _ => return None,
-    };
     Some(Outcome {
-        result,
+        result: file.result.map_err(StoredError::into_error),
         request_ids: file.request_ids,
     })
 }

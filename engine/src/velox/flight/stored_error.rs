@@ -18,20 +18,9 @@ const MAX_LOG: usize = 1 << 20;
 pub(super) struct StoredError {
     kind: String,
     message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     logs: String,
-    #[serde(skip_serializing_if = "is_zero")]
     http_status: u16,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<(String, String)>,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde requires a reference"
-)]
-fn is_zero(number: &u16) -> bool {
-    *number == 0
 }
 
 impl StoredError {

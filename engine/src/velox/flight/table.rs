@@ -88,19 +88,13 @@ impl FlightTable {
     }
 }
 
-/// Reads all records. A short file is padded with empty ones.
+/// Reads all records. Those beyond the end of a short file are empty.
 fn read(file: &File) -> io::Result<Vec<FlightEntry>> {
     let mut bytes = vec![0; TABLE_LEN];
-    let mut at = 0;
-    while let Some(rest) = bytes.get_mut(at..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, at as u64) {
-            Ok(0) => break,
-            Ok(count) => at += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    match file.read_exact_at(&mut bytes, 0) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+        _ => Ok(decode(bytes)),
     }
-    Ok(decode(bytes))
 }
 
 fn decode(mut bytes: Vec<u8>) -> Vec<FlightEntry> {

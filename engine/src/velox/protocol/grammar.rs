@@ -35,14 +35,7 @@ pub fn is_rr_version(text: &str) -> bool {
 /// case, and dashes.
 #[must_use]
 pub fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                byte == b'-'
-            } else {
-                byte.is_ascii_hexdigit()
-            }
-        })
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// Returns whether `version` is semantic and in Go's canonical form: `v` and three numbers without leading zeros, an
