@@ -10,6 +10,7 @@
 mod builds;
 mod cancellation;
 mod failures;
+mod grpc_client;
 mod http;
 mod queue;
 mod rpc;

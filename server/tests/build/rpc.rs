@@ -4,13 +4,14 @@ use std::{fs, io::Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use flate2::{Compression, write::GzEncoder};
-use hyper::{HeaderMap, Request, body::Bytes};
 use pillion_engine::velox::protocol::BUILD_PATH;
 use prost::Message;
 use serde_json::json;
-use tokio::net::TcpStream;
 
-use crate::test_server::{ID, TestServer, request};
+use crate::{
+    grpc_client::{Pair, call, framed},
+    test_server::{ID, TestServer, request},
+};
 
 #[derive(Clone, PartialEq, Message)]
 struct BuildRequest {
@@ -28,23 +29,6 @@ struct BuildRequest {
     debug: bool,
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct Pair {
-    #[prost(string, tag = "1")]
-    first: String,
-    #[prost(string, tag = "2")]
-    second: String,
-}
-
-impl Pair {
-    fn of(first: &str, second: &str) -> Self {
-        Self {
-            first: first.into(),
-            second: second.into(),
-        }
-    }
-}
-
 fn message() -> BuildRequest {
     BuildRequest {
         request_id: ID.into(),
@@ -56,74 +40,10 @@ fn message() -> BuildRequest {
     }
 }
 
-fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
-    let mut frame = vec![flag];
-    frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    frame.extend(message);
-    frame
-}
-
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// The response of a gRPC call.
-struct Called {
-    kind: String,
-    body: Vec<u8>,
-    trailers: HeaderMap,
-}
-
-impl Called {
-    fn status(&self) -> &str {
-        self.trailers["grpc-status"].to_str().unwrap()
-    }
-
-    /// The path in the one message.
-    fn path(&self) -> String {
-        assert_eq!(self.status(), "0");
-        let (head, message) = self.body.split_at(5);
-        assert_eq!(head, &framed(0, message)[..5]);
-        Pair::decode(message).unwrap().first
-    }
-}
-
-async fn call(server: &TestServer, headers: &[(&'static str, &str)], body: Vec<u8>) -> Called {
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    let (client, connection) = h2::client::handshake(stream).await.unwrap();
-    let driving = tokio::spawn(connection);
-    let mut request = Request::post(format!("http://velox{BUILD_PATH}")).header("te", "trailers");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let mut client = client.ready().await.unwrap();
-    let (response, mut sending) = client
-        .send_request(request.body(()).unwrap(), false)
-        .unwrap();
-    // A server that responds before the end of the request may have closed the stream already.
-    let _ = sending.send_data(Bytes::from(body), true);
-    let response = response.await.unwrap();
-    assert_eq!(response.status(), 200);
-    let kind = response.headers()["content-type"].to_str().unwrap().into();
-    let mut receiving = response.into_body();
-    let mut body = Vec::new();
-    while let Some(piece) = receiving.data().await {
-        let piece = piece.unwrap();
-        receiving
-            .flow_control()
-            .release_capacity(piece.len())
-            .unwrap();
-        body.extend(piece);
-    }
-    let trailers = receiving.trailers().await.unwrap().unwrap();
-    driving.abort();
-    Called {
-        kind,
-        body,
-        trailers,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,8 +62,6 @@ pub(in crate::velox) enum Reply {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(in crate::velox) struct ServerProgress {
-    /// The server's state: `queued`, `building`.
-    pub(in crate::velox) state: String,
     /// The last lines of the build's log.
     pub(in crate::velox) lines: Vec<String>,
 }

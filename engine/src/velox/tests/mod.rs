@@ -1,6 +1,7 @@
 //! Complete builds against a fake Velox server: its answers, its faults, and shared builds.
 
 mod answers;
+mod binaries;
 mod cancellation;
 mod endless;
 mod faults;
@@ -8,12 +9,14 @@ mod malformed;
 mod progress;
 mod raw_server;
 mod sharing;
+mod slow;
 mod small_runtime;
+mod storage;
 mod tls;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use pillion_fakes::{FakeVelox, Options};
+use pillion_fakes::{Behaviour, FakeVelox, Options};
 use serde_json::{Value, json};
 
 use super::*;
@@ -162,5 +165,13 @@ fn remote(result: Result<Artifact>) -> String {
     match result {
         Err(Error::Remote(message)) => message,
         other => panic!("no remote error: {other:?}"),
+    }
+}
+
+/// Limits a behaviour to one request.
+fn once(behaviour: impl Into<Behaviour>) -> Behaviour {
+    Behaviour {
+        times: Some(1),
+        ..behaviour.into()
     }
 }

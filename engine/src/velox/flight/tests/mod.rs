@@ -1,5 +1,7 @@
 //! Joining, following and taking over flights.
 
+mod outcomes;
+
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -40,111 +42,6 @@ fn follow(flights: &SingleFlight, id: FlightId, forced: bool) -> Follower {
     }
 }
 
-fn output() -> BuildOutput {
-    BuildOutput {
-        record: IndexRecord {
-            key: Key(1),
-            sha256: std::array::from_fn(|at| at as u8),
-            size: 5,
-            created_ms: 1,
-            expires_ms: 2,
-            accessed_ms: 1,
-            build_ms: 3,
-            digest: ConfigDigest(2),
-        },
-        path: "/cache/a.bin".into(),
-        built: true,
-    }
-}
-
-#[test]
-fn failure_with_a_long_log_reaches_followers() {
-    let (_dir, flights) = flights();
-    let leader = lead(&flights, ID, false);
-    let mut follower = follow(&flights, ID, false);
-    // Colours in a compiler's output: each such letter takes six in JSON.
-    let logs = "\u{1b}".repeat(3 << 20);
-    let failure = BuildFailure {
-        message: "velox server returned: building plugins: exit status 1".into(),
-        logs,
-        http_status: 500,
-    };
-    leader.complete(&Err(Error::BuildFailed(failure))).unwrap();
-    let Poll::Completed(outcome) = follower.poll().unwrap() else {
-        panic!("the failing build would run again")
-    };
-    let Err(Error::BuildFailed(failure)) = outcome.result else {
-        panic!()
-    };
-    assert_eq!((failure.http_status, failure.logs.len()), (500, 1 << 20));
-}
-
-#[test]
-fn followers_get_the_output_of_the_leader() {
-    let (_dir, flights) = flights();
-    let leader = lead(&flights, ID, false);
-    let mut followers = [follow(&flights, ID, false), follow(&flights, ID, false)];
-    leader.add_request_ids(&["a".into()]).unwrap();
-    followers[0]
-        .add_request_ids(&["b".into(), "a".into()])
-        .unwrap();
-    leader
-        .publish_progress(json!({"state": "building"}))
-        .unwrap();
-    let Poll::Active(Some(progress)) = followers[0].poll().unwrap() else {
-        panic!()
-    };
-    assert_eq!(progress["state"], "building");
-    assert_eq!(flights.active()[0]["request_ids"], json!(["a", "b"]));
-    leader.complete(&Ok(output())).unwrap();
-    for follower in &mut followers {
-        let Poll::Completed(outcome) = follower.poll().unwrap() else {
-            panic!()
-        };
-        assert_eq!(outcome.result.unwrap(), output());
-        assert_eq!(outcome.request_ids, ["a", "b"]);
-    }
-    assert!(flights.active().is_empty());
-    assert_eq!(flights.completed().len(), 1);
-    // A later request starts a new flight.
-    lead(&flights, ID, false);
-}
-
-#[test]
-fn every_error_kind_reaches_followers() {
-    let errors = [
-        Error::BuildFailed(BuildFailure {
-            message: "velox server returned: no".into(),
-            logs: "line".into(),
-            http_status: 500,
-        }),
-        Error::InvalidRequest(vec![crate::error::Violation {
-            field: "plugins[0].tag".into(),
-            message: "no".into(),
-        }]),
-        Error::Config("c".into()),
-        Error::Timeout("t".into()),
-        Error::Cancelled("x".into()),
-        Error::QueueFull("q".into()),
-        Error::Remote("r".into()),
-        Error::State("s".into()),
-        Error::Internal("i".into()),
-    ];
-    for error in errors {
-        let (_dir, flights) = flights();
-        let leader = lead(&flights, ID, false);
-        let mut follower = follow(&flights, ID, false);
-        leader.complete(&Err(error.clone())).unwrap();
-        let Poll::Completed(outcome) = follower.poll().unwrap() else {
-            panic!()
-        };
-        assert_eq!(
-            format!("{:?}", outcome.result),
-            format!("{:?}", Err::<BuildOutput, _>(error))
-        );
-    }
-}
-
 #[test]
 fn follower_of_a_dead_leader_leads_the_others() {
     let (_dir, flights) = flights();
@@ -160,17 +57,6 @@ fn follower_of_a_dead_leader_leads_the_others() {
     assert!(matches!(second.poll().unwrap(), Poll::Active(None)));
     successor.complete(&Ok(output())).unwrap();
     assert!(matches!(second.poll().unwrap(), Poll::Completed(_)));
-}
-
-#[test]
-fn outcome_is_found_after_the_slot_has_a_new_leader() {
-    let (_dir, flights) = flights();
-    let leader = lead(&flights, ID, false);
-    let mut follower = follow(&flights, ID, false);
-    leader.complete(&Ok(output())).unwrap();
-    let again = lead(&flights, ID, false);
-    assert!(matches!(follower.poll().unwrap(), Poll::Completed(_)));
-    assert_eq!(again.slot.number, 0);
 }
 
 #[test]
@@ -299,12 +185,19 @@ fn configuration_that_kills_its_leaders_fails() {
     }
 }
 
-#[test]
-fn expired_outcomes_are_removed() {
-    let (_dir, flights) = flights();
-    lead(&flights, ID, false).complete(&Ok(output())).unwrap();
-    flights.sweep(SystemTime::now());
-    assert_eq!(flights.completed().len(), 1);
-    flights.sweep(SystemTime::now() + Duration::from_secs(61));
-    assert_eq!(flights.completed().len(), 0);
+fn output() -> BuildOutput {
+    BuildOutput {
+        record: IndexRecord {
+            key: Key(1),
+            sha256: std::array::from_fn(|at| at as u8),
+            size: 5,
+            created_ms: 1,
+            expires_ms: 2,
+            accessed_ms: 1,
+            build_ms: 3,
+            digest: ConfigDigest(2),
+        },
+        path: "/cache/a.bin".into(),
+        built: true,
+    }
 }
