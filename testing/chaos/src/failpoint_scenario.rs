@@ -35,6 +35,8 @@ pub struct FailpointScenario<'a> {
     pub seed: Rng,
     /// Builders killed since the number of finished builds was the second value.
     pub orphans: (u32, u64),
+    /// The last of them, until its end is noticed.
+    pub victim: Option<usize>,
 }
 
 impl FailpointScenario<'_> {
@@ -157,7 +159,10 @@ impl FailpointScenario<'_> {
                 Some(PoolEvent::End(ARMED)) => {
                     return Ok(self.pool.places.contains_key(place) || stopped.is_some());
                 }
-                Some(PoolEvent::End(number)) => self.start(number, "waiter", None, 0)?,
+                Some(PoolEvent::End(number)) => {
+                    self.victim = self.victim.filter(|victim| *victim != number);
+                    self.start(number, "waiter", None, 0)?;
+                }
                 _ => {}
             }
             if matches!(place, "flight.death" | "flight.taken") && Instant::now() > next_victim {
@@ -198,8 +203,12 @@ impl FailpointScenario<'_> {
         let open = system::build_requests(self.environment)
             .into_iter()
             .find(|build_requests| build_requests.open && build_requests.by != ARMED);
-        if let Some(worker) = open.and_then(|build_requests| self.pool.worker(build_requests.by)) {
+        let Some(by) = open.map(|build_requests| build_requests.by) else {
+            return;
+        };
+        if let Some(worker) = self.pool.worker(by) {
             worker.kill();
+            self.victim = Some(by);
             self.orphans.0 += 1;
         }
     }
@@ -211,6 +220,7 @@ impl FailpointScenario<'_> {
         while operations < 24 && Instant::now() < until {
             match self.pool.next(until, report).await {
                 Some(PoolEvent::Deed(..)) => operations += 1,
+                Some(PoolEvent::End(number)) if Some(number) == self.victim => self.victim = None,
                 Some(PoolEvent::End(number)) if number != ARMED => {
                     report.fail(
                         "no process can hurt another",

@@ -153,6 +153,7 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
             seed.wrapping_mul(31).wrapping_add(byte.into())
         })),
         orphans: (0, 0),
+        victim: None,
     };
     let ahead = scenario.prepare(place, report).await?;
     if contested {

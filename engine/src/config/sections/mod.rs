@@ -115,12 +115,15 @@ macro_rules! settings {
         #[allow(non_upper_case_globals, reason = "a row has the name of its field")]
         impl $Section {
             $(
-                pub(in $crate::config) const $field: $crate::config::row::Row<$type> = $row.named(
-                    concat!($prefix, settings!(@key $field $($key)?)),
-                    Some(concat!($yaml, settings!(@key $field $($key)?))),
-                    $crate::config::setting::Capability::$capability,
-                    concat!($($doc),+),
-                );
+                pub(in $crate::config) const $field: $crate::config::row::Row<$type> = {
+                    const ROW: $crate::config::row::Row<$type> = $row;
+                    ROW.named(
+                        concat!($prefix, settings!(@key $field $($key)?)),
+                        Some(concat!($yaml, settings!(@key $field $($key)?))),
+                        $crate::config::setting::Capability::$capability,
+                        concat!($($doc),+),
+                    )
+                };
             )+
         }
 
