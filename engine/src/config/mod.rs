@@ -12,10 +12,9 @@
 //! * [`types`] the types of settings and their parsers.
 //! * [`mod@file`] the YAML file; [`sources`] INI, environment and file.
 //! * [`mod@resolve`] precedence; [`cross_checks`] cross-field validation; [`resolved`] the result; [`error`] errors.
-//! * [`docs`] the documentation page.
+//! * `tests/page.rs` writes the documentation page.
 
 mod cross_checks;
-pub mod docs;
 pub mod error;
 pub mod file;
 mod resolve;

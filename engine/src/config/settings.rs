@@ -37,6 +37,7 @@ macro_rules! sections {
             }
         }
 
+        #[cfg(test)]
         /// The titles of the documentation page with their settings.
         pub(super) const SECTIONS: &[(&str, &[Setting])] = &[
             ("Configuration file", &[FILE]),

@@ -1,8 +1,8 @@
-//! The page `docs/reference/configuration.md`, rendered from the table. A test compares it with the committed page.
+//! The page `docs/reference/configuration.md`, rendered from the table and compared with the committed page.
 
 use std::fmt::Write as _;
 
-use super::{setting::Setting, settings::SECTIONS, types::ValueType};
+use super::{settings::SECTIONS, *};
 
 const INTRODUCTION: &str = "\
 <!-- Generated from the settings in `engine/src/config/sections`; \
@@ -57,8 +57,7 @@ velox:
 ";
 
 /// Renders the page as Markdown.
-#[must_use]
-pub fn render() -> String {
+fn render() -> String {
     let mut page = INTRODUCTION.to_owned();
     for (title, settings) in SECTIONS {
         let _ = write!(
@@ -93,4 +92,18 @@ fn row(page: &mut String, setting: &Setting) {
     };
     let text = format!("{} {values}", setting.doc).replace('|', "\\|");
     let _ = writeln!(page, "| {names} | {default} | {} |", text.trim_end());
+}
+
+#[test]
+fn configuration_page_matches_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/configuration.md");
+    if std::env::var_os("PILLION_WRITE_DOCS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, render()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        committed == render(),
+        "run: PILLION_WRITE_DOCS=1 cargo test -p pillion-engine configuration_page"
+    );
 }
