@@ -1,19 +1,5 @@
-//! The sections, one file each. A row describes one setting and is the field of the section's struct as well:
-//!
-//! ```text
-//! settings! {
-//!     /// The section `velox.cache`.
-//!     pub struct ArtifactCacheSettings: Velox, "velox.cache." {
-//!         /// Days after which a binary expires.
-//!         ttl as "ttl_days": Duration = days(1, 36_500, "7").formerly("max_age_days");
-//!     }
-//! }
-//! ```
-//!
-//! `Velox` is the [`Capability`](super::Capability), and the texts are the prefix of the names (empty for a setting
-//! without a section), after `in` that of the YAML paths if it differs, and after `as` the name if it differs from the
-//! field. The constructor (see [`row`](super::row)) has the range and the default, which an `Option` has not. The doc
-//! comment is the sentence of the documentation page. Nested sections and values from elsewhere follow after `with`.
+//! The sections, one file each. A row describes one setting and is the field of the section's struct as well, so a
+//! setting is written once, and a field of another name or type does not compile.
 
 use super::{row::Row, setting::Setting, sources::ReadEnv, types::Value};
 use crate::tls::SystemCertificates;
@@ -79,6 +65,23 @@ pub(super) const fn concat<const N: usize>(tables: &[&[Setting]]) -> [Setting; N
     all
 }
 
+/// Makes a section: the struct, and the table of its settings.
+///
+/// ```text
+/// settings! {
+///     /// The section `velox.cache`.
+///     pub struct ArtifactCacheSettings: Velox, "velox.cache." {
+///         /// Days after which a binary expires.
+///         ttl as "ttl_days": Duration = days(1, 36_500, "7").formerly("max_age_days");
+///     }
+/// }
+/// ```
+///
+/// `Velox` is the [`Capability`](super::Capability). The texts are the prefix of the names (empty without a section),
+/// after `in` the prefix of the YAML paths if it differs, and after `as` the name if it differs from the field. The
+/// constructor (see [`row`](super::row)) has the range and the default; without a default the field is an `Option`. The
+/// doc comment is the sentence of the documentation page. Nested sections and values from elsewhere follow after
+/// `with`.
 macro_rules! settings {
     (@key $field:ident $key:literal) => { $key };
     (@key $field:ident) => { stringify!($field) };
