@@ -246,6 +246,7 @@ mod tests {
         assert!(here.open("pipe").unwrap().is_none());
         assert!(here.open("folder").unwrap().is_none());
         assert!(here.open_dir("to-folder").is_err());
+        assert!(here.create_dir("to-folder").is_err());
         assert!(here.create("link").is_err());
         assert_eq!(here.file_size("link").unwrap(), None);
         assert_eq!(here.file_size("target").unwrap(), Some(6));

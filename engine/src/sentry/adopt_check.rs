@@ -1,5 +1,5 @@
-//! Whether the outboxes of dead processes have to be listed: mostly the counts in shared memory show that they have not.
-//! A count may be lost with its process, so that they are listed at intervals too. Threads that may block.
+//! Whether the outboxes of dead processes have to be listed: mostly the counts in shared memory show that they have
+//! not. A count may be lost with its process, so that they are listed at intervals too. Threads that may block.
 
 use std::{
     collections::HashMap,

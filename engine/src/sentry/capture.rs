@@ -105,3 +105,18 @@ fn violation(field: &str, message: &str) -> Error {
 pub(super) fn time(unix_ms: u64) -> String {
     format_rfc3339(unix_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_event_id_is_replaced() {
+        let id = |given: Value| event_id(&Map::from_iter([("event_id".into(), given)])).unwrap();
+        let dashed = "9EC79C33-ec99-42ab-8353-589fcb2e04dc";
+        assert_eq!(id(dashed.into()), "9ec79c33ec9942ab8353589fcb2e04dc");
+        for given in [Value::Null, "sentry_1".into(), 7.into()] {
+            assert_eq!(id(given).len(), 32);
+        }
+    }
+}

@@ -7,8 +7,8 @@
 //! * [`protocol`]: envelopes, categories, rate limits, client reports, containers.
 //! * [`send`] appends to [`outbox`], the crash-safe queue; [`sender`] is the task that sends from it.
 //! * [`flush`] waits for an empty outbox; [`maintenance`] adopts outboxes of dead processes and replays dead letters.
-//! * [`shared_state`], [`reachability`], [`waiting_counts`]: state that all processes of the host share; [`adopt_check`]
-//!   reads from it whether a process died with envelopes.
+//! * [`shared_state`], [`reachability`], [`waiting_counts`]: state that all processes of the host share. From it
+//!   [`adopt_check`] reads whether a process died with envelopes.
 //! * [`dead_letters`]: undeliverable envelopes; [`capture`]: events to envelopes; [`status`]; [`dirs`].
 
 mod adopt_check;

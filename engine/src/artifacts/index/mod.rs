@@ -2,7 +2,8 @@
 //! tens of nanoseconds. Its size is fixed at creation; any doubt about its content is a miss.
 //!
 //! [`layout`] words and their positions, [`slot`] a record as words, [`header`] the words about the whole table;
-//! [`reader`] lookups on PHP's thread, [`writer`] changes, [`repair`], [`lock`] their exclusion, [`open`] opening and creation.
+//! [`reader`] lookups on PHP's thread, [`writer`] changes, [`repair`], [`lock`] their exclusion, [`open`] opening and
+//! creation.
 
 mod header;
 mod layout;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
@@ -11,7 +10,7 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::{layout::word, *};
+use super::*;
 use crate::artifacts::{IndexRecord, Key, record::tests::sample};
 
 fn open(dir: &TempDir, capacity: u32) -> Index {
@@ -102,39 +101,6 @@ fn capacities_and_directories_have_indexes_of_their_own() {
     assert_eq!(open(&dir, 9).len(), 0);
     assert_eq!(Index::open(dir.path(), 2, 8).unwrap().len(), 0);
     assert_eq!(open(&dir, 8).len(), 1);
-}
-
-#[test]
-fn short_index_or_one_with_a_broken_header_is_replaced() {
-    let dir = tempfile::tempdir().unwrap();
-    for damage in [
-        |path: &Path| {
-            fs::OpenOptions::new()
-                .write(true)
-                .open(path)
-                .unwrap()
-                .set_len(4096)
-                .unwrap()
-        },
-        |path: &Path| fs::write(path, vec![0; Geometry::of(8).bytes()]).unwrap(),
-        |path: &Path| {
-            let mut bytes = fs::read(path).unwrap();
-            bytes[word::CAPACITY * 8] ^= 1;
-            fs::write(path, bytes).unwrap();
-        },
-    ] {
-        let index = open(&dir, 8);
-        index.end_rescan();
-        store(&index, &sample(1));
-        let path = index.path().unwrap().to_owned();
-        // A process that has it mapped must not see it cut, so it lets go first.
-        drop(index);
-        damage(&path);
-        let index = open(&dir, 8);
-        assert_eq!(index.path(), Some(path.as_path()));
-        assert_eq!(index.get(sample(1).key), None);
-        assert!(!index.is_filled());
-    }
 }
 
 /// Records with parts that show whether they belong together.

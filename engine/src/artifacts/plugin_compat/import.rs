@@ -1,5 +1,5 @@
-//! Imports the cache of the Velox plugin. Its index has no checksums, so each binary is hashed once, which takes seconds
-//! for a large cache and is done in batches. Background threads.
+//! Imports the cache of the Velox plugin. Its index has no checksums, so each binary is hashed once, which takes
+//! seconds for a large cache and is done in batches. Background threads.
 
 use std::{collections::BTreeMap, fs::File, io};
 

@@ -1,14 +1,9 @@
 //! Another process: this test program, started again in a role, which the environment names. Its exit status is the
 //! result.
 
-use std::{
-    env,
-    os::unix::process::ExitStatusExt as _,
-    process::{Command, ExitStatus},
-};
+use std::{env, process::Command};
 
 use super::*;
-use crate::failpoint;
 
 /// A process in a role, with the fixture's directories and the time that it is there.
 pub(super) fn command(fixture: &Fixture, role: &str, options: &StoreOptions) -> Command {
@@ -63,10 +58,6 @@ fn with(mut command: Command, fixture: &Fixture, role: &str, options: &StoreOpti
     command
 }
 
-pub(super) fn killed(status: ExitStatus) -> bool {
-    status.signal() == Some(libc::SIGKILL)
-}
-
 fn number(name: &str) -> u64 {
     env::var(name).unwrap().parse().unwrap()
 }
@@ -93,27 +84,7 @@ fn runs_the_role_of_the_environment() {
     let store = Store::attach(options, clock).unwrap();
     store.prepare().unwrap();
     match role.as_str() {
-        "killed" => {
-            kill_at(&env::var("PILLION_PLACE").unwrap(), number("PILLION_TIMES"));
-            super::death::act(&store, &env::var("PILLION_ACT").unwrap());
-            panic!("it lives");
-        }
         "many" => super::processes::many(&store, number("PILLION_NUMBER")),
-        "limited" => super::trouble::limited(&store),
         other => panic!("no role {other}"),
     }
-}
-
-/// From now on this process dies when it has come to that place for that many times.
-fn kill_at(place: &str, times: u64) {
-    let (place, mut left) = (place.to_owned(), times);
-    failpoint::tests::set(move |at| {
-        if at == place {
-            left -= 1;
-            if left == 0 {
-                // SAFETY: takes numbers only.
-                unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
-            }
-        }
-    });
 }

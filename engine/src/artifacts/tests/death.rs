@@ -1,12 +1,15 @@
-//! A process is killed at every step of every change, and another one goes on: no partial file under a final name,
-//! never a wrong record, and in the end no leftover.
+//! A change is broken off at each of its steps, as by the death of its process, and another process goes on: no partial
+//! file under a final name, never a wrong record, right counts, and in the end no leftover. The chaos tests kill real
+//! processes at the same steps.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
-
-use super::{
-    child::{command, killed},
-    *,
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
 };
+
+use super::*;
 use crate::failpoint;
 
 const SEEN: u64 = 1;
@@ -62,7 +65,7 @@ const SCENES: &[Scene] = &[
 
 impl Scene {
     fn set(&self) -> (Fixture, StoreOptions) {
-        let fixture = Fixture::new();
+        let fixture = Fixture::in_memory();
         let mut options = fixture.options();
         options.max_entries = self.max_entries;
         options.max_size = self.max_size;
@@ -75,8 +78,8 @@ impl Scene {
     }
 }
 
-/// The change of the process that dies.
-pub(super) fn act(store: &Store, act: &str) {
+/// The change that is broken off.
+fn act(store: &Store, act: &str) {
     match act {
         "put" => drop(put(store, SEEN, b"new")),
         "replace" => drop(put_as(store, replacing(SEEN), b"new").unwrap()),
@@ -113,23 +116,35 @@ fn death_at_any_step_leaves_the_old_or_the_new_state() {
             for nth in nth {
                 let (fixture, options) = scene.set();
                 let survivor = fixture.open_with(options.clone());
-                let status = command(&fixture, "killed", &options)
-                    .env("PILLION_ACT", scene.act)
-                    .env("PILLION_PLACE", &place)
-                    .env("PILLION_TIMES", nth.to_string())
-                    .status()
-                    .unwrap();
                 let what = format!(
                     "{}, {:?}, at {place} for the {nth}. time",
                     scene.act, scene.old
                 );
-                assert!(killed(status), "{what}: {status}");
+                let dying = fixture.open_with(options.clone());
+                let is_dead = act_until(&dying, scene.act, &place, nth);
+                assert!(is_dead, "{what}");
+                drop(dying);
                 inspect(scene, &fixture, &survivor, &what);
                 deaths += 1;
             }
         }
     }
     assert!(deaths > 40, "{deaths}");
+}
+
+/// Begins a change that unwinds when it reaches `place` for the `nth` time: it leaves all that a killed process leaves,
+/// except for its temporary file. Returns whether it did.
+fn act_until(store: &Store, name: &str, place: &str, nth: u64) -> bool {
+    let (place, mut left) = (place.to_owned(), nth);
+    failpoint::tests::set(move |at| {
+        left -= u64::from(at == place);
+        if left == 0 {
+            resume_unwind(Box::new(()));
+        }
+    });
+    let ended = catch_unwind(AssertUnwindSafe(|| act(store, name)));
+    failpoint::tests::clear();
+    ended.is_err()
 }
 
 fn inspect(scene: &Scene, fixture: &Fixture, store: &Store, what: &str) {

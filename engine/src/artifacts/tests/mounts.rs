@@ -86,6 +86,9 @@ fn all_or_nothing(
 pub(super) fn bytes(options: &StoreOptions) {
     let store = Store::open(options.clone()).unwrap();
     let first = put(&store, 1, &BINARY);
+    let source = options.run_dir.join("source");
+    fs::write(&source, BINARY).unwrap();
+    let source = fs::File::open(source).unwrap();
     let mut filler = Filler::new(store.dir());
     let (mut failed, mut kept) = (0, 0);
     for pages in 0..24 {
@@ -98,6 +101,11 @@ pub(super) fn bytes(options: &StoreOptions) {
         } else {
             failed += 1;
         }
+        filler.leave(pages * PAGE);
+        let copied = store
+            .stage()
+            .and_then(|mut staging| staging.copy_from(&source, BINARY.len() as u64, || false));
+        assert!(matches!(copied, Ok(_) | Err(Error::Io { .. })), "{what}");
         // Replacing an artifact leaves the old one or the new one.
         filler.leave(pages * PAGE);
         let _ = put_as(&store, replacing(1), &[pages as u8; 50_000]);

@@ -1,74 +1,12 @@
-//! Full and read-only disks, removed directories, planted links.
+//! Read-only caches, removed directories, files in place of directories.
 
-use std::{
-    io,
-    os::unix::fs::{PermissionsExt as _, symlink},
-};
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::{child::command, *};
 use crate::Error;
 
 fn mode(path: &std::path::Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// Commits with ever less space for a file.
-pub(super) fn limited(store: &Store) {
-    // SAFETY: the signal that would end us becomes an error of the write.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let limit = |bytes: u64| {
-        let limit = libc::rlimit {
-            rlim_cur: bytes,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // SAFETY: `limit` is valid for the call.
-        let set = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
-        assert_eq!(set, 0);
-    };
-    let files = || fs::read_dir(store.cache_dir.temp_path()).unwrap().count();
-
-    limit(1 << 20);
-    let mut staging = store.stage().unwrap();
-    let error = staging.write_all(&[0; 2 << 20]).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
-    drop(staging);
-    let source = store.dir().join("source");
-    limit(libc::RLIM_INFINITY);
-    fs::write(&source, vec![7; 8 << 20]).unwrap();
-    limit(1 << 20);
-    let mut staging = store.stage().unwrap();
-    let source = fs::File::open(source).unwrap();
-    let error = staging.copy_from(&source, 8 << 20, || false).unwrap_err();
-    assert!(matches!(error, Error::Io { .. }), "{error:?}");
-    drop(staging);
-    assert_eq!(files(), 0);
-
-    // The binary fits, its entry does not.
-    let mut staging = store.stage().unwrap();
-    staging.write_all(b"binary").unwrap();
-    limit(64);
-    let error = store.commit(staging, meta(7)).unwrap_err();
-    assert!(error.to_string().contains("0000000000000007"), "{error}");
-    assert_eq!(store.find(Key(7)), None);
-    assert_eq!(store.read_disk(Key(7)).unwrap(), None);
-    assert_eq!(files(), 0);
-    assert!(store.export().is_ok(), "an empty one fits");
-
-    limit(libc::RLIM_INFINITY);
-    put(store, 7, b"binary");
-    assert!(store.find(Key(7)).is_some());
-    limit(64);
-    store.export().unwrap_err();
-    assert_eq!(files(), 0);
-}
-
-#[test]
-fn full_disk_is_a_clear_error_and_leaves_no_files() {
-    let fixture = Fixture::new();
-    let options = fixture.options();
-    let status = command(&fixture, "limited", &options).status().unwrap();
-    assert!(status.success());
-    assert_eq!(fixture.files().len(), 3 + 3, "{:?}", fixture.files());
 }
 
 /// A user that may read the cache and write nowhere.
@@ -150,53 +88,6 @@ fn directory_removed_before_the_commit_is_an_error_or_a_commit() {
     assert_eq!(store.find(Key(7)), None);
     assert!(fixture.files().is_empty(), "{:?}", fixture.files());
     put(&store, 7, b"binary");
-}
-
-#[test]
-fn planted_links_are_not_followed() {
-    let elsewhere = tempfile::tempdir().unwrap();
-    let [outer, inner] = Key(7).shard_names();
-    for planted in [
-        ".pillion".to_owned(),
-        outer.clone(),
-        format!("{outer}/{inner}"),
-    ] {
-        let fixture = Fixture::new();
-        let place = fixture.dir.path().join(&planted);
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        symlink(elsewhere.path(), &place).unwrap();
-        let store = fixture.open();
-        let refused = put_as(&store, meta(7), b"binary");
-        assert!(
-            matches!(refused, Err(Error::Io { .. })),
-            "{planted}: {refused:?}"
-        );
-        assert_eq!(store.find(Key(7)), None);
-        assert_eq!(
-            fs::read_dir(elsewhere.path()).unwrap().count(),
-            0,
-            "{planted}"
-        );
-    }
-}
-
-#[test]
-fn metadata_or_binary_that_is_a_link_is_ignored() {
-    for planted in ["json", "bin"] {
-        let fixture = Fixture::new();
-        let store = fixture.open();
-        let record = put(&store, 7, b"binary");
-        let path = match planted {
-            "json" => store.path(&record).with_file_name("0000000000000007.json"),
-            _ => store.path(&record),
-        };
-        let target = fixture.run.path().join("target");
-        fs::rename(&path, &target).unwrap();
-        symlink(&target, &path).unwrap();
-        assert_eq!(store.read_disk(Key(7)).unwrap(), None, "{planted}");
-        assert_eq!(store.find(Key(7)), None, "{planted}");
-        assert!(!store.verify(&record).unwrap_or(false) || planted == "json");
-    }
 }
 
 #[test]

@@ -85,30 +85,3 @@ fn malicious_envelopes_are_rejected_and_harm_no_other() {
         losses(&[("internal_sdk_error", "error", accepted)])
     );
 }
-
-#[test]
-fn carriage_return_belongs_to_the_payload() {
-    let server = FakeSentry::anywhere().unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let process = TestProcess::open(dir.path(), settings(&server));
-    let crlf = format!(
-        "{{\"event_id\":\"{}\"}}\r\n{{\"type\":\"event\"}}\r\n{{\"a\":1}}\r\n",
-        id(3)
-    );
-    process.sentry.send(crlf.as_bytes(), None).unwrap();
-    assert!(process.flush());
-    assert_eq!(server.ids(), [id(3)]);
-    assert_eq!(server.seen()[0].items[0].1["a"], 1);
-}
-
-#[test]
-fn wrong_item_count_is_corrected() {
-    let server = FakeSentry::anywhere().unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let process = TestProcess::open(dir.path(), settings(&server));
-    let logs = "{}\n{\"type\":\"log\",\"item_count\":7,\"content_type\":\"application/vnd.sentry.items.log+json\"}\n{\"items\":[{\"body\":\"x\"},{\"body\":\"y\"}]}";
-    process.sentry.send(logs.as_bytes(), None).unwrap();
-    assert!(process.flush());
-    assert_eq!((server.counts().invalid, server.counts().taken), (0, 1));
-    assert_eq!(server.seen()[0].items[0].0["item_count"], 2);
-}

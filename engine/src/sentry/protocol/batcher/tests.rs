@@ -50,6 +50,10 @@ fn equal_containers_are_merged_and_large_ones_split() {
     let mut batcher = Batcher::default();
     for (from, count) in [(0, 3), (3, 4)] {
         let bytes = logs(from, count, "{\"sdk\":{\"name\":\"x\"}}");
+        // A wrong count is corrected.
+        let text = String::from_utf8(bytes).unwrap();
+        let bytes = text.replace("\"item_count\":3", "\"item_count\":7");
+        let bytes = bytes.into_bytes();
         assert!(batcher.add(&claim(), &Envelope::parse(&bytes).unwrap(), now));
     }
     assert!(batcher.take_due(10, Duration::from_secs(5), now).is_empty());
