@@ -10,8 +10,8 @@ declare(strict_types=1);
 namespace Pillion\Metrics;
 
 /**
- * The metrics of this host in Prometheus's text format, version 0.0.4. The numbers are those of all processes that share
- * `pillion.run_dir`, also of those that have ended, so any worker may answer the scrape:
+ * The metrics of this host in Prometheus's text format, version 0.0.4. The numbers are those of all processes that
+ * share `pillion.run_dir`, also of those that have ended, so any worker may answer the scrape:
  *
  * ```php
  * header('Content-Type: text/plain; version=0.0.4; charset=utf-8');

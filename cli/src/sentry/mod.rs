@@ -12,7 +12,7 @@ use pillion_engine::{
     config::{Capability, LogFormat, LogSettings, LogTarget, duration},
     error::IoContext,
     host::Dirs,
-    logging,
+    logging, metrics,
     sentry::{Sentry, SentryDirs},
 };
 use serde_json::json;
@@ -130,6 +130,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn open(settings: &pillion_engine::config::SentrySettings, dirs: &Dirs) -> Result<Arc<Sentry>> {
+    if let Err(error) = metrics::share(&dirs.run) {
+        log::warn!(error:%; "metrics not shared with other processes");
+    }
     let dirs = SentryDirs {
         run: Some(dirs.run.clone()),
         state: Some(dirs.state.clone()),

@@ -3,6 +3,7 @@
 
 use super::Engine;
 use crate::{
+    Error,
     metrics::{self, Samples, Source, info},
     sentry::SentryDirs,
 };
@@ -27,9 +28,12 @@ impl Engine {
     #[must_use]
     pub fn render_metrics(&self, php: &str) -> String {
         let dirs = self.dirs().ok();
-        if let Some(dirs) = dirs
-            && let Err(error) = metrics::share(&dirs.run)
-        {
+        let shared = dirs.map(|dirs| {
+            // The directories may have been removed since they were resolved, or replaced.
+            dirs.restore()?;
+            metrics::share(&dirs.run).map_err(|error| Error::io("sharing the metrics", error))
+        });
+        if let Some(Err(error)) = shared {
             log::debug!(error:%; "metrics not shared with other processes");
         }
         let versions = Versions {

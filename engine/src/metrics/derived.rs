@@ -12,7 +12,7 @@ pub struct Derived {
     description: Description,
 }
 
-/// A part of the engine whose state is on the page.
+/// A part of the engine with state that is on the page.
 pub trait Source {
     /// Reads its metrics.
     fn read(&self, samples: &mut Samples);

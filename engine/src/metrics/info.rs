@@ -1,4 +1,4 @@
-//! What runs here: versions, as labels of a constant.
+//! Versions, as labels of a constant.
 
 use super::{declare::metrics, family::Label};
 

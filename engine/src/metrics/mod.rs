@@ -1,6 +1,6 @@
 //! Counters, gauges and histograms. Each is declared once, as a static: an increment is one relaxed atomic addition on
-//! any thread, and there is no allocation or lock that a fork could leave broken. Each label has a fixed list of values;
-//! any other value counts as `other`, so input can't make the number of series grow.
+//! any thread, and there is no allocation or lock that a fork could leave broken. Each label has a fixed list of
+//! values; any other value counts as `other`, so input can't make the number of series grow.
 //!
 //! Counters of the scope `host` are in a segment that all processes of the host add to, so they outlive processes, also
 //! killed ones. Counts that another shared file has anyway, and gauges, are read when the page is rendered.
@@ -10,8 +10,8 @@
 //! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`worker`], [`logging`] the declarations.
 //! * [`counter`], [`histogram`], [`percentiles`] over [`cells`], each a [`cell`]; [`derived`] without cells.
 //! * [`segment`] moves the cells into the host's segment.
-//! * [`family`] labels, and the readings that the page is rendered from; [`text`] Prometheus's text format; [`docs`] the
-//!   reference page.
+//! * [`family`] labels, and the readings that the page is rendered from; [`text`] Prometheus's text format; [`docs`]
+//!   the reference page.
 
 pub mod cell;
 mod cells;

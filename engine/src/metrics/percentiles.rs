@@ -1,5 +1,5 @@
-//! Percentiles of durations, exact to one part in 16: a bucket for each sixteenth of each doubling of a microsecond. Too
-//! fine for the page; a process reads them for its own status. Static like the counters.
+//! Percentiles of durations, exact to one part in 16: a bucket for each sixteenth of each doubling of a microsecond.
+//! Too fine for the page; a process reads them for its own status. Static like the counters.
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ fn mapped() -> Option<&'static Mapped> {
     unsafe { MAPPED.load(Ordering::Acquire).as_ref() }
 }
 
-/// Counts in the segment in `run_dir` from now on, creates it if it is absent, and moves there what was counted before.
+/// Counts in the segment in `run_dir` from now on, creates it if it is absent, and moves earlier counts there.
 /// Does so anew if its file was removed.
 ///
 /// # Errors

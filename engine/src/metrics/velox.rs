@@ -1,5 +1,5 @@
-//! The metrics of the Velox plugin, which dashboards and alerts use, with its buckets. The artifact index counts what is
-//! in it and what was evicted from it.
+//! The metrics of the Velox plugin, which dashboards and alerts use, with its buckets. Those of entries and evictions
+//! are words of the artifact index.
 
 use super::{declare::metrics, family::Label};
 
