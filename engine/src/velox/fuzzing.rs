@@ -18,8 +18,7 @@ use super::{
         body_decoder::BodyDecoder,
         client::{Client, Reply},
         error::AttemptError,
-        executable, response,
-        server_file::{self, PathRoot},
+        executable, response, server_file,
     },
     flight::{FlightId, Join, Poll, SingleFlight, progress::Progress},
     protocol::request::BuildRequest,
@@ -77,16 +76,9 @@ pub fn magic(header: &[u8], size: u64, os: &str, arch: &str) {
 
 /// Locates the path of an answer below a root.
 pub fn locate(path: &str, roots: &[(PathBuf, PathBuf)]) {
-    let roots: Vec<PathRoot> = roots
-        .iter()
-        .map(|(server, local)| PathRoot {
-            server: server.clone(),
-            local: local.clone(),
-        })
-        .collect();
-    match server_file::locate(Path::new(path), &roots) {
+    match server_file::locate(Path::new(path), roots) {
         Ok((local, relative)) => {
-            assert!(roots.iter().any(|root| root.local == local));
+            assert!(roots.iter().any(|(_, root)| *root == local));
             let normal = |part: Component<'_>| matches!(part, Component::Normal(_));
             assert!(!relative.as_os_str().is_empty() && relative.components().all(normal));
         }

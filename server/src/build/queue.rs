@@ -3,10 +3,7 @@
 //! stops it.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -41,7 +38,8 @@ pub(super) struct BuildQueue {
     builder: Builder,
     pub(super) active: Arc<ActiveBuilds>,
     slots: Semaphore,
-    waiting: AtomicUsize,
+    /// Places in the queue.
+    waiting: Semaphore,
     shutdown: CancellationToken,
 }
 
@@ -56,7 +54,7 @@ impl BuildQueue {
             builder: Builder::new(options.dir.join("work"), cache),
             active: Arc::default(),
             slots: Semaphore::new(options.max_builds.max(1)),
-            waiting: AtomicUsize::new(0),
+            waiting: Semaphore::new(options.max_queued.min(Semaphore::MAX_PERMITS)),
             options,
             shutdown,
         }
@@ -175,37 +173,17 @@ impl BuildQueue {
         if let Ok(slot) = self.slots.try_acquire() {
             return Ok(slot);
         }
-        let waiting = Counted::new(&self.waiting);
-        if waiting.before >= self.options.max_queued {
+        let Ok(_waiting) = self.waiting.try_acquire() else {
             let message = format!(
                 "the queue is full: {} builds run and {} wait; try again later",
                 self.options.max_builds, self.options.max_queued
             );
             let error = RpcError::new(ErrorCode::Unavailable, message);
             return Err(BuildError::Failed(error));
-        }
+        };
         tokio::select! {
             slot = self.slots.acquire() => slot.map_err(|_| BuildError::Stopped(StopReason::Shutdown)),
             reason = stop.stopped() => Err(BuildError::Stopped(reason)),
         }
-    }
-}
-
-/// Increments a counter for its lifetime.
-struct Counted<'a> {
-    counter: &'a AtomicUsize,
-    before: usize,
-}
-
-impl<'a> Counted<'a> {
-    fn new(counter: &'a AtomicUsize) -> Self {
-        let before = counter.fetch_add(1, Ordering::Relaxed);
-        Self { counter, before }
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.counter.fetch_sub(1, Ordering::Relaxed);
     }
 }

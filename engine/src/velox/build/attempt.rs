@@ -81,7 +81,7 @@ impl Attempt<'_> {
         let target = self.target;
         blocking(move || {
             let expected = expected(&request, context.max_size);
-            let opened = server_file::open(&path, &context.roots, expected)?;
+            let opened = server_file::open(&path, &context.settings.path_map, expected)?;
             let mut staging = context.storage.stage(target, context.max_size)?;
             staging
                 .copy_from(&opened.file, opened.size, || cancel.is_cancelled())

@@ -2,12 +2,7 @@
 //! files may build. N is read at each attempt, because it is the smallest limit of all running processes. There is no
 //! queue: a waiting build tries again after a pause.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use crate::backoff::Jitter;
 use crate::{
@@ -35,33 +30,19 @@ pub enum Recency {
 /// Returns the host's limit of concurrent builds.
 pub type BuildLimit = Arc<dyn Fn(Recency) -> usize + Send + Sync>;
 
-/// The lock files of the host.
-#[derive(Clone)]
-pub(super) struct BuildSlots {
-    dir: PathBuf,
-    limit: BuildLimit,
-}
-
-impl BuildSlots {
-    /// The directory is created when it is needed.
-    pub(super) fn new(dir: PathBuf, limit: BuildLimit) -> Self {
-        Self { dir, limit }
-    }
-
-    /// Waits for a slot. Cancel-safe: a dropped call releases everything.
-    pub(super) async fn acquire(&self, jitter: &mut Jitter) -> Result<Lock> {
-        loop {
-            let slots = self.clone();
-            let held = tokio::task::spawn_blocking(move || try_acquire(&slots.dir, &*slots.limit));
-            let held = held
-                .await
-                .map_err(|_| Error::State("the process is shutting down".into()))?;
-            if let Some(lock) = held? {
-                return Ok(lock);
-            }
-            let pause = jitter.between(Duration::from_millis(100), Duration::from_millis(250));
-            tokio::time::sleep(pause).await;
+/// Waits for a slot. `dir` is created when it is needed. Cancel-safe: a dropped call releases everything.
+pub(super) async fn acquire(dir: &Path, limit: &BuildLimit, jitter: &mut Jitter) -> Result<Lock> {
+    loop {
+        let (dir, limit) = (dir.to_owned(), Arc::clone(limit));
+        let held = tokio::task::spawn_blocking(move || try_acquire(&dir, &*limit));
+        let held = held
+            .await
+            .map_err(|_| Error::State("the process is shutting down".into()))?;
+        if let Some(lock) = held? {
+            return Ok(lock);
         }
+        let pause = jitter.between(Duration::from_millis(100), Duration::from_millis(250));
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -121,22 +102,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let limit = Arc::new(AtomicUsize::new(1));
         let current = Arc::clone(&limit);
-        let slots = BuildSlots::new(
-            dir.path().join("slots"),
-            Arc::new(move |_| current.load(Ordering::Relaxed)),
-        );
+        let limits: BuildLimit = Arc::new(move |_| current.load(Ordering::Relaxed));
+        let slots = dir.path().join("slots");
         let mut jitter = Jitter::seeded(1);
-        let _first = slots.acquire(&mut jitter).await.unwrap();
+        let _first = acquire(&slots, &limits, &mut jitter).await.unwrap();
         let short = Duration::from_millis(300);
         assert!(
-            tokio::time::timeout(short, slots.acquire(&mut jitter))
+            tokio::time::timeout(short, acquire(&slots, &limits, &mut jitter))
                 .await
                 .is_err()
         );
         limit.store(2, Ordering::Relaxed);
         let long = Duration::from_secs(5);
         assert!(
-            tokio::time::timeout(long, slots.acquire(&mut jitter))
+            tokio::time::timeout(long, acquire(&slots, &limits, &mut jitter))
                 .await
                 .is_ok()
         );

@@ -4,9 +4,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    build_slots::{BuildLimit, BuildSlots},
+    build_slots::{self, BuildLimit},
     client::Client,
-    server_file::PathRoot,
     storage::Storage,
 };
 use crate::backoff::Jitter;
@@ -29,7 +28,6 @@ pub struct BuildDirs {
 pub(in crate::velox) struct BuildContext {
     pub(in crate::velox) settings: VeloxSettings,
     pub(in crate::velox) storage: Storage,
-    pub(super) roots: Vec<PathRoot>,
     pub(in crate::velox) max_size: u64,
     run_dir: PathBuf,
     limit: BuildLimit,
@@ -45,13 +43,8 @@ impl BuildContext {
         limit: BuildLimit,
     ) -> Self {
         let storage = Storage::new(store, dirs.temporary_dir, dirs.run_dir.clone(), &settings);
-        let roots = settings.path_map.iter().map(|(server, local)| PathRoot {
-            server: server.clone(),
-            local: local.clone(),
-        });
         Self {
             storage,
-            roots: roots.collect(),
             max_size: MAX_BINARY_SIZE,
             run_dir: dirs.run_dir,
             limit,
@@ -100,8 +93,7 @@ impl BuildContext {
         let context = Arc::clone(self);
         let dirs = tokio::task::spawn_blocking(move || context.shared_dirs());
         for dir in dirs.await.unwrap_or_default() {
-            let slots = BuildSlots::new(dir.join("slots"), Arc::clone(&self.limit));
-            match slots.acquire(jitter).await {
+            match build_slots::acquire(&dir.join("slots"), &self.limit, jitter).await {
                 Ok(lock) => return Ok(Some(lock)),
                 Err(error @ Error::State(_)) => return Err(error),
                 Err(error) => log::warn!(error:%; "build slots unusable"),

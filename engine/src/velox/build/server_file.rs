@@ -3,6 +3,7 @@
 //! below a root is accepted, and none that is world-writable. Runs on blocking threads.
 
 use std::{
+    cmp::Reverse,
     fs::File,
     io,
     os::unix::fs::{FileExt, MetadataExt},
@@ -16,14 +17,8 @@ use super::{
 };
 use crate::Error;
 
-/// One root: its path on the server and its path on this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::velox) struct PathRoot {
-    /// The prefix of the server's paths.
-    pub(in crate::velox) server: PathBuf,
-    /// The same directory on this host.
-    pub(in crate::velox) local: PathBuf,
-}
+/// The directories of `velox.path_map`: the server's path and this host's.
+pub(in crate::velox) type PathMap = [(PathBuf, PathBuf)];
 
 /// A file that may be copied.
 #[derive(Debug)]
@@ -64,10 +59,10 @@ pub(in crate::velox) struct Expected<'a> {
 /// Locates, opens and checks the file of an answer.
 pub(super) fn open(
     path: &str,
-    roots: &[PathRoot],
+    path_map: &PathMap,
     expected: Expected<'_>,
 ) -> Result<OpenedFile, AttemptError> {
-    let (root, relative) = locate(Path::new(path), roots)?;
+    let (root, relative) = locate(Path::new(path), path_map)?;
     let local = root.join(&relative);
     if !root.is_dir() {
         return Err(AttemptError::Permanent(Error::Config(format!(
@@ -142,39 +137,29 @@ pub(super) fn read_header(file: &File) -> io::Result<Vec<u8>> {
     Ok(header)
 }
 
-/// Splits a path into the local directory of the longest matching root, and the rest.
+/// Splits a path into the local directory of the longest matching one of the server's, and the rest.
 pub(in crate::velox) fn locate(
     path: &Path,
-    roots: &[PathRoot],
+    path_map: &PathMap,
 ) -> Result<(PathBuf, PathBuf), AttemptError> {
     let is_normalized = path.is_absolute()
         && path
             .components()
             .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-    if is_normalized {
-        let mut best: Option<(usize, PathBuf, PathBuf)> = None;
-        for root in roots {
-            for server in server_prefixes(root) {
-                let Ok(rest) = path.strip_prefix(&server) else {
-                    continue;
-                };
-                let length = server.components().count();
-                if !rest.as_os_str().is_empty()
-                    && best
-                        .as_ref()
-                        .is_none_or(|(longest, _, _)| length > *longest)
-                {
-                    best = Some((length, root.local.clone(), rest.to_owned()));
-                }
-            }
-        }
-        if let Some((_, local, rest)) = best {
-            return Ok((local, rest));
-        }
+    let matches = path_map.iter().flat_map(|(server, local)| {
+        server_prefixes(server, local).filter_map(move |server| {
+            let rest = path.strip_prefix(&server).ok()?;
+            let length = server.components().count();
+            (!rest.as_os_str().is_empty()).then_some((length, local, rest))
+        })
+    });
+    let longest = matches.min_by_key(|(length, ..)| Reverse(*length));
+    if let Some((_, local, rest)) = longest.filter(|_| is_normalized) {
+        return Ok((local.clone(), rest.to_owned()));
     }
-    let configured: Vec<String> = roots
+    let configured: Vec<String> = path_map
         .iter()
-        .map(|root| root.server.display().to_string())
+        .map(|(server, _)| server.display().to_string())
         .collect();
     Err(AttemptError::Permanent(Error::Remote(format!(
         "velox server answered with the path {}, which is below none of the directories in velox.path_map ({})",
@@ -183,15 +168,11 @@ pub(in crate::velox) fn locate(
     ))))
 }
 
-/// Returns the prefixes of a root. A server on this host may resolve its symbolic links (`/private/tmp` for `/tmp`).
-fn server_prefixes(root: &PathRoot) -> Vec<PathBuf> {
-    let mut prefixes = vec![root.server.clone()];
-    if root.server == root.local
-        && let Ok(real) = root.local.canonicalize()
-    {
-        prefixes.push(real);
-    }
-    prefixes
+/// Returns the prefixes of a directory. A server on this host may resolve its symbolic links (`/private/tmp` for
+/// `/tmp`).
+fn server_prefixes(server: &Path, local: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let real = (server == local).then(|| local.canonicalize().ok());
+    std::iter::once(server.to_owned()).chain(real.flatten())
 }
 
 fn open_error(path: &str, local: &Path, error: io::Error) -> AttemptError {

@@ -58,11 +58,6 @@ impl<'a> Fields<'a> {
         });
     }
 
-    /// Records violations that were collected elsewhere.
-    pub(super) fn extend(&mut self, violations: Vec<Violation>) {
-        self.violations.extend(violations);
-    }
-
     /// Returns the value under `snake_case` or `lowerCamelCase`. `null` counts as absent, as in protobuf's JSON.
     fn value(&mut self, name: &str) -> Option<&'a Value> {
         let snake_value = self.object.get(name);
@@ -137,10 +132,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns an object. An empty list counts as an empty object, because PHP has one type for both.
-    pub(super) fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
+    /// Returns the fields of an object. An empty list counts as an empty object, because PHP has one type for both.
+    pub(super) fn object(&mut self, name: &'static str) -> Option<Fields<'_>> {
         match self.value(name)? {
-            Value::Object(object) => Some(object),
+            Value::Object(object) => {
+                Some(Fields::new(object, JsonPath::Field(name), self.violations))
+            }
             Value::Array(list) if list.is_empty() => None,
             other => {
                 self.add_violation(name, format!("must be an object, not {}", type_name(other)));

@@ -137,33 +137,27 @@ fn plugins(fields: &mut Fields<'_>, object: &Map<String, Value>) -> Vec<Plugin> 
 /// Reads the target system and processor; each defaults to this host's.
 fn platform(fields: &mut Fields<'_>) -> Platform {
     let mut target = Platform::host();
-    let Some(object) = fields.object("target_platform") else {
+    let Some(mut platform) = fields.object("target_platform") else {
         return target;
     };
-    let mut violations = Vec::new();
-    {
-        let path = JsonPath::Field("target_platform");
-        let mut platform = Fields::new(object, path, &mut violations);
-        for (name, part) in [("os", &mut target.os), ("arch", &mut target.arch)] {
-            let Some(given) = platform.text(name) else {
-                continue;
-            };
-            if given.is_empty() {
-                platform.add_violation(
-                    name,
-                    "must not be empty; leave it out to build for this host",
-                );
-            } else if given.chars().any(char::is_whitespace) {
-                platform.add_violation(
-                    name,
-                    "must not contain whitespace; Go's names are such as linux and amd64",
-                );
-            } else {
-                *part = given;
-            }
+    for (name, part) in [("os", &mut target.os), ("arch", &mut target.arch)] {
+        let Some(given) = platform.text(name) else {
+            continue;
+        };
+        if given.is_empty() {
+            platform.add_violation(
+                name,
+                "must not be empty; leave it out to build for this host",
+            );
+        } else if given.chars().any(char::is_whitespace) {
+            platform.add_violation(
+                name,
+                "must not contain whitespace; Go's names are such as linux and amd64",
+            );
+        } else {
+            *part = given;
         }
     }
-    fields.extend(violations);
     target
 }
 

@@ -10,16 +10,10 @@ const EXPECTED: Expected<'_> = Expected {
     max_size: 100,
 };
 
-fn root(dir: &Path) -> Vec<PathRoot> {
-    vec![
-        PathRoot {
-            server: "/srv".into(),
-            local: dir.join("nowhere"),
-        },
-        PathRoot {
-            server: "/srv/tmp".into(),
-            local: dir.to_owned(),
-        },
+fn root(dir: &Path) -> [(PathBuf, PathBuf); 2] {
+    [
+        ("/srv".into(), dir.join("nowhere")),
+        ("/srv/tmp".into(), dir.to_owned()),
     ]
 }
 
