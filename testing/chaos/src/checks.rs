@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{environment::Environment, leftovers, report::Report};
 
+/// How long a process may take to reach a failpoint.
+pub(super) const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
+
 const CHECKER: &str = include_str!("checker.php");
 
 /// The answer of a later process.
@@ -20,6 +23,15 @@ struct CheckerAnswer {
     listed: BTreeMap<String, String>,
     found: BTreeMap<String, Option<(String, bool)>>,
     workers: usize,
+}
+
+/// A failpoint that no process has reached in time.
+pub(super) fn unreached(place: &str, report: &mut Report) {
+    let seconds = FAILPOINT_TIMEOUT.as_secs();
+    report.fail(
+        "every failpoint is reached",
+        &format!("{place} was not, within {seconds} s"),
+    );
 }
 
 /// Everything below `dir` that is no directory, with its size.

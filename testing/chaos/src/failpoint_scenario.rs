@@ -8,12 +8,10 @@ use std::{
 };
 
 use crate::{
-    environment::Environment, events::PoolEvent, report::Report, rng::Rng, system,
-    worker::WorkerSpec, worker_pool::WorkerPool,
+    checks::FAILPOINT_TIMEOUT, environment::Environment, events::PoolEvent, report::Report,
+    rng::Rng, system, worker::WorkerSpec, worker_pool::WorkerPool,
 };
 
-/// Time limit for the armed process to reach its failpoint.
-pub const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
 /// Longer than the lifetime of every artifact.
 const NEXT_WEEK: u64 = 8 * 86_400;
 /// Builders that are killed in one flight.

@@ -10,7 +10,7 @@ use crate::{
     arguments::Arguments,
     checks,
     environment::Environment,
-    failpoint_scenario::{AFTER, ARMED, FAILPOINT_TIMEOUT, FailpointScenario},
+    failpoint_scenario::{AFTER, ARMED, FailpointScenario},
     outbox,
     report::Report,
     rng::Rng,
@@ -166,13 +166,7 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
         .await_death(place, death.ends_with(":stop"), report)
         .await?;
     if !came {
-        report.fail(
-            "every named place is come to",
-            &format!(
-                "nobody came to {place} within {} s",
-                FAILPOINT_TIMEOUT.as_secs()
-            ),
-        );
+        checks::unreached(place, report);
     }
     if !contested {
         if scenario.pool.len() == 0 {

@@ -5,7 +5,12 @@ use std::{cell::Cell, io, rc::Rc, time::Duration};
 
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::{arguments::Arguments, outbox_environment::OutboxEnvironment, report::Report};
+use crate::{
+    arguments::Arguments,
+    checks::{self, FAILPOINT_TIMEOUT},
+    outbox_environment::OutboxEnvironment,
+    report::Report,
+};
 use pillion_fakes::sentry::Behaviour;
 
 /// More kills would find nothing new in hours.
@@ -15,7 +20,6 @@ const LANES: usize = 5;
 /// Maximum number of envelopes of each.
 const ENVELOPES: usize = 120;
 /// Time limit for the armed process to reach its failpoint.
-const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
 /// Prefixes of the outbox' failpoints.
 const PLACES: [&str; 3] = ["outbox.", "adopt.", "dead-letter."];
 
@@ -142,7 +146,7 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
             let mut dead = outbox_environment.start("fill", 30, None)?;
             dead.hear("done").await;
             let until = tokio::time::Instant::now() + FAILPOINT_TIMEOUT;
-            while !has_letters(&outbox_environment) && tokio::time::Instant::now() < until {
+            while !has_dead_letters(&outbox_environment) && tokio::time::Instant::now() < until {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             dead.kill();
@@ -155,13 +159,7 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
     let mut armed = outbox_environment.start(role, 60, Some(place))?;
     let came = armed.end(FAILPOINT_TIMEOUT).await.is_some();
     if !came {
-        report.fail(
-            "every named place is come to",
-            &format!(
-                "nobody came to {place} within {} s",
-                FAILPOINT_TIMEOUT.as_secs()
-            ),
-        );
+        checks::unreached(place, report);
         armed.kill();
     }
     outbox_environment.reap(armed, report).await;
@@ -169,10 +167,10 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
     outbox_environment.settle(report).await
 }
 
-fn has_letters(outbox_environment: &OutboxEnvironment) -> bool {
+fn has_dead_letters(outbox_environment: &OutboxEnvironment) -> bool {
     let dead = outbox_environment.environment.state().join("sentry/dead");
-    let letters = super::checks::files(&dead);
-    letters
+    let files = checks::files(&dead);
+    files
         .iter()
         .any(|(path, _)| path.extension().is_some_and(|ending| ending == "letter"))
 }
