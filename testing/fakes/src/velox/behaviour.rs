@@ -65,11 +65,6 @@ impl From<Delivery> for Behaviour {
 }
 
 impl Behaviour {
-    /// Limits it to requests that match.
-    pub fn when(self, when: When) -> Self {
-        Self { when, ..self }
-    }
-
     /// Limits it to that many requests.
     pub fn times(self, times: u32) -> Self {
         Self {

@@ -108,21 +108,6 @@ impl FakeVelox {
         self.state.lock().counters.clone()
     }
 
-    /// Restores settings and behaviours of the start, zeroes the counters, empties the cache and deletes its files.
-    /// Running builds continue.
-    pub fn reset(&self) {
-        self.state.reset();
-    }
-
-    /// Stops, and returns when the port is closed. After [`FakeVelox::start`], a dropped server closes its port later,
-    /// when the runtime runs its task.
-    pub async fn stop(mut self) {
-        if let Stop::Task(task) = &mut self.stop {
-            task.abort();
-            let _ = task.await;
-        }
-    }
-
     /// Removes every build from the cache and deletes its file, as 30 minutes after the build.
     pub fn expire(&self) {
         self.state.expire();
