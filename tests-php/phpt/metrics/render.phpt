@@ -48,6 +48,10 @@ php('
         Pillion\Velox\find(request());
     }
     caught(fn () => Pillion\Velox\build([]));
+    for ($i = 0; $i < 3; ++$i) {
+        Pillion\Worker\request_begin();
+        Pillion\Worker\request_end();
+    }
     posix_kill(getmypid(), SIGKILL);
 ');
 $after = samples(Metrics\render());
@@ -63,6 +67,8 @@ foreach ([
     'velox_cache_entries_count',
     'velox_builds_active',
     'sentry_events_accepted_total',
+    'pillion_worker_request_duration_seconds_count',
+    'pillion_workers{mode="cli",state="idle"}',
 ] as $name) {
     echo $name, ' ', $after[$name], "\n";
 }
@@ -84,6 +90,8 @@ velox_binary_size_bytes_sum{os="linux",arch="amd64"} 65536
 velox_cache_entries_count 1
 velox_builds_active 0
 sentry_events_accepted_total 0
+pillion_worker_request_duration_seconds_count 3
+pillion_workers{mode="cli",state="idle"} 0
 array(0) {
 }
 int(384)
