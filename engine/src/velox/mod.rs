@@ -4,7 +4,7 @@
 //!
 //! Each module uses only those above it.
 //!
-//! * `protocol`: the request, its grammar and platforms.
+//! * `protocol`: the request, its grammar and platforms; the build server uses it too.
 //! * `keys`: the cache key and digest of a request, and the lookup by them.
 //! * `flight`: shares one build among all subscribers of the process (`inflight`) and of the host (`single_flight`).
 //! * `build`: runs one build: a slot, attempts, the server's binary, its storage.

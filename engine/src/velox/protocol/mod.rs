@@ -1,5 +1,5 @@
-//! The build protocol: a request's fields, their grammar, and the platforms. Pure and self-contained, so that the
-//! client and the build server can share it.
+//! The build protocol, shared by the client and the build server: a request and its encodings (`request`), the grammar
+//! of its texts, the platforms; `parse` makes a validated request of a caller's JSON. Pure.
 
 /// Path of the one call, a build.
 pub const BUILD_PATH: &str = "/api.service.v1.BuildService/Build";
