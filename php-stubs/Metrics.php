@@ -18,8 +18,8 @@ namespace Pillion\Metrics;
  * echo Pillion\Metrics\render();
  * ```
  *
- * Every series exists from the start, at 0. Starts no thread. A part of the host that can't be opened, because a setting
- * is invalid for one, has zeros.
+ * Every series exists from the start, at 0. Starts no thread. A part of the host that can't be opened, because a
+ * setting is invalid for one, has zeros.
  */
 function render(): string
 {
