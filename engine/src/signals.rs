@@ -65,3 +65,46 @@ fn all_but_faults() -> libc::sigset_t {
         set
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// Checks the mask of this thread.
+    pub(crate) fn assert_own_mask() {
+        assert_mask(Path::new("/proc/thread-self/status"));
+    }
+
+    /// Checks the masks of all threads with that name, of which there must be one.
+    pub(crate) fn assert_blocked(thread: &str) {
+        let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+        let paths = tasks.map(|task| task.path()).filter(|path| {
+            let name = fs::read_to_string(path.join("comm"));
+            name.is_ok_and(|name| name.trim() == thread)
+        });
+        let checked = paths.map(|path| assert_mask(&path.join("status")));
+        assert!(checked.count() > 0);
+    }
+
+    fn assert_mask(status: &Path) {
+        // The thread of another test may end meanwhile.
+        let Ok(status) = fs::read_to_string(status) else {
+            return;
+        };
+        let mut lines = status.lines();
+        let mask = lines.find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let mask = u64::from_str_radix(mask.trim(), 16).unwrap();
+        let blocks = |signal: i32| mask & (1 << (signal - 1)) != 0;
+        let common = [
+            libc::SIGTERM,
+            libc::SIGALRM,
+            libc::SIGPROF,
+            libc::SIGCHLD,
+            libc::SIGUSR1,
+        ];
+        assert!(common.into_iter().all(blocks), "{mask:x}");
+        assert!(!FAULTS.into_iter().any(blocks), "{mask:x}");
+    }
+}

@@ -90,20 +90,6 @@ fn writer_keeps_the_order_and_drains_on_stop() {
 }
 
 #[test]
-fn flush_returns_when_the_lines_are_in_the_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("log");
-    let (logger, ..) = logger(LogTarget::File(path.clone()));
-    logger.start_writer();
-    for number in 0..100 {
-        log_line(logger, "line", number);
-    }
-    assert!(logger.flush(TIMEOUT));
-    assert_eq!(numbers(&read(&path)).len(), 100);
-    logger.stop_writer(TIMEOUT);
-}
-
-#[test]
 fn rotated_file_is_reopened() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
@@ -273,33 +259,6 @@ fn writer_thread_blocks_all_but_fault_signals() {
     let (logger, ..) = logger(LogTarget::Stderr);
     logger.start_writer();
     assert!(logger.flush(TIMEOUT));
-    let masks: Vec<u64> = fs::read_dir("/proc/self/task")
-        .unwrap()
-        .filter_map(|task| {
-            let status = fs::read_to_string(task.ok()?.path().join("status")).ok()?;
-            let line = |name: &str| {
-                status
-                    .lines()
-                    .find_map(|line| line.strip_prefix(name))
-                    .map(str::trim)
-            };
-            (line("Name:")? == "pillion-log")
-                .then(|| u64::from_str_radix(line("SigBlk:")?, 16).ok())?
-        })
-        .collect();
-    assert!(!masks.is_empty());
-    let bit = |signal: i32| 1_u64 << (signal - 1);
-    for mask in masks {
-        for signal in [
-            libc::SIGTERM,
-            libc::SIGALRM,
-            libc::SIGPROF,
-            libc::SIGCHLD,
-            libc::SIGUSR1,
-        ] {
-            assert_ne!(mask & bit(signal), 0, "{signal}");
-        }
-        assert_eq!(mask & bit(libc::SIGSEGV), 0);
-    }
+    crate::signals::tests::assert_blocked("pillion-log");
     logger.stop_writer(TIMEOUT);
 }

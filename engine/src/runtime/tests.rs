@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::*;
-use crate::{Error, Result, host::fork};
+use crate::{Error, Result, host::fork, signals};
 
 const KIND: &str = "test";
 
@@ -188,20 +188,12 @@ fn runtime_threads_block_all_but_fault_signals() {
     let completions = Arc::new(CompletionQueue::new(None).unwrap());
     let job = runtime
         .spawn(KIND, Some(Arc::clone(&completions)), async |_| {
-            let status = tokio::task::spawn_blocking(|| {
-                std::fs::read_to_string("/proc/thread-self/status").unwrap()
-            })
-            .await
-            .unwrap();
-            let blocked = status
-                .lines()
-                .find_map(|line| line.strip_prefix("SigBlk:"))
-                .unwrap();
-            let mask = u64::from_str_radix(blocked.trim(), 16).unwrap();
-            let blocks = |signal: i32| mask & (1 << (signal - 1)) != 0;
-            assert!(blocks(libc::SIGTERM) && blocks(libc::SIGUSR1) && blocks(libc::SIGALRM));
-            assert!(!blocks(libc::SIGSEGV) && !blocks(libc::SIGBUS));
-            Ok(1)
+            let blocking = tokio::task::spawn_blocking(signals::tests::assert_own_mask);
+            signals::tests::assert_own_mask();
+            blocking
+                .await
+                .map(|()| 1)
+                .map_err(|_| Error::State("mask".into()))
         })
         .unwrap();
     assert_eq!(wait(&completions, &job).unwrap(), 1);
