@@ -74,11 +74,11 @@ mod tests {
         assert!(!is_due(false), "no process has a slot");
         let process = WaitingCounts::open(dir.path(), "7-00000001").unwrap();
         assert!(!is_due(false), "it has no records");
-        process.announce_record();
+        process.set_records(|| 1, 0);
         assert!(is_due(false) && !is_due(true));
         process.end(0, 0);
         assert!(!is_due(false));
-        process.set_orphaned(crate::sentry::outbox::Backlog {
+        process.set_orphaned(|| crate::sentry::outbox::Backlog {
             records: 1,
             bytes: 8,
         });

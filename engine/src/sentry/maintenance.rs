@@ -71,10 +71,11 @@ impl Sentry {
             return;
         };
         self.publish_backlog();
-        let backlogs = self
-            .outbox_dirs()
-            .map(|dir| outbox::orphaned_backlog_in(&dir));
-        waiting_counts.set_orphaned(backlogs.fold(Backlog::default(), Backlog::and));
+        waiting_counts.set_orphaned(|| {
+            let dirs = self.outbox_dirs();
+            let backlogs = dirs.map(|dir| outbox::orphaned_backlog_in(&dir));
+            backlogs.fold(Backlog::default(), Backlog::and)
+        });
         let lost: u64 = orphaned.iter().map(|slot| waiting_counts.free(slot)).sum();
         if lost > 0 {
             // Only their number is left: no client report can name their projects.

@@ -65,13 +65,13 @@ impl Sentry {
             project: outbox::project_tag(hash),
         };
         let push = || {
-            self.outbox
-                .push(priority, stored, envelope, info)
-                .map_err(|error| Error::io("growing the outbox", error))
+            let push = || self.outbox.push(priority, stored, envelope, info);
+            let pushed = match &self.waiting_counts {
+                Some(waiting_counts) => waiting_counts.while_pushing(push),
+                None => push(),
+            };
+            pushed.map_err(|error| Error::io("growing the outbox", error))
         };
-        if let Some(waiting_counts) = &self.waiting_counts {
-            waiting_counts.announce_record();
-        }
         let mut pushed = push()?;
         if let Pushed::Full(evicted) = pushed {
             // Records evicted earlier occupy their space until they are reported, and the sender is behind.
@@ -152,7 +152,8 @@ impl Sentry {
     #[inline]
     pub(super) fn publish_queued(&self) {
         if let Some(waiting_counts) = &self.waiting_counts {
-            waiting_counts.set_records(self.outbox.queued(), self.outbox.in_memory_records());
+            let in_memory = self.outbox.in_memory_records();
+            waiting_counts.set_records(|| self.outbox.queued(), in_memory);
         }
     }
 

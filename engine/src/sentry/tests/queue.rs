@@ -221,7 +221,7 @@ fn adopter_counts_records_that_a_killed_process_had_in_memory() {
     let name = "1-00000000";
     let run = dir.path().join("run");
     let dead = WaitingCounts::open(&run, name).unwrap();
-    dead.set_records(5, 5);
+    dead.set_records(|| 5, 5);
     assert_eq!(adopter.sentry.status()["queue"]["queue_length"], 5);
     (0..2).for_each(|_| adopter.sentry.adopt());
     assert_eq!(adopter.count(Count::Overflow), 5);

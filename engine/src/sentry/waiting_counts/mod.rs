@@ -5,7 +5,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use super::outbox::{Backlog, hash};
@@ -31,6 +31,8 @@ const RECORDS: usize = 1;
 const BYTES: usize = 2;
 const NAME: usize = 3;
 const IN_MEMORY: usize = 7;
+/// Counts of orphaned records, of which one is published before another process publishes its own.
+const MAX_COUNTS: usize = 4;
 const MAX_NAME_BYTES: usize = (IN_MEMORY - NAME) * 8;
 const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
 const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(SLOT_WORDS, MAX_SLOTS, SLOT_WORDS);
@@ -47,6 +49,8 @@ pub(super) struct HostCounts {
 pub(super) struct WaitingCounts {
     host: HostCounts,
     slot: usize,
+    /// Pushes that are under way.
+    pushing: AtomicUsize,
 }
 
 /// The slot of another process.
@@ -140,6 +144,7 @@ impl WaitingCounts {
         let waiting_counts = Self {
             host: HostCounts { segment, path },
             slot,
+            pushing: AtomicUsize::new(0),
         };
         // The name comes last: without a complete name, a slot stands for no outbox yet.
         for word in [RECORDS, BYTES, IN_MEMORY] {
@@ -161,19 +166,34 @@ impl WaitingCounts {
         }
     }
 
-    /// Publishes the number of records of this process, and how many of these are in no file.
+    /// Publishes the number of records of this process, pushes under way included, and how many of these are in no
+    /// file. Counted again if another thread publishes meanwhile.
     #[inline]
-    pub(super) fn set_records(&self, records: usize, in_memory: usize) {
-        self.store(RECORDS, records as u64);
+    pub(super) fn set_records(&self, records: impl Fn() -> usize, in_memory: usize) {
         self.store(IN_MEMORY, in_memory as u64);
+        let Some(cell) = self.host.cell(self.slot, RECORDS) else {
+            return;
+        };
+        let mut seen = cell.load(Ordering::SeqCst);
+        loop {
+            let now = (records() + self.pushing.load(Ordering::SeqCst)) as u64;
+            match cell.compare_exchange(seen, now, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return,
+                Err(other) => seen = other,
+            }
+        }
     }
 
-    /// Publishes that a record follows: a process that is killed after its push leaves no count of 0.
+    /// Runs a push. It counts as a record from its start: a process that is killed during it leaves no count of 0.
     #[inline]
-    pub(super) fn announce_record(&self) {
-        if self.host.load(self.slot, RECORDS) == 0 {
-            self.store(RECORDS, 1);
+    pub(super) fn while_pushing<T>(&self, push: impl FnOnce() -> T) -> T {
+        self.pushing.fetch_add(1, Ordering::SeqCst);
+        if let Some(cell) = self.host.cell(self.slot, RECORDS) {
+            cell.fetch_add(1, Ordering::SeqCst);
         }
+        let pushed = push();
+        self.pushing.fetch_sub(1, Ordering::SeqCst);
+        pushed
     }
 
     /// Publishes the bytes of the files of this process.
@@ -201,14 +221,20 @@ impl WaitingCounts {
         }))
     }
 
-    /// Publishes the backlog of outboxes that could not be adopted.
-    pub(super) fn set_orphaned(&self, waiting: Backlog) {
-        for (word, value) in [
-            (ORPHANED_RECORDS, waiting.records as u64),
-            (ORPHANED_BYTES, waiting.bytes),
-        ] {
-            if let Some(cell) = self.host.segment.word(word) {
-                cell.store(value, Ordering::Release);
+    /// Publishes the backlog of outboxes that could not be adopted. Counted again if another process publishes
+    /// meanwhile, whose count may be older.
+    pub(super) fn set_orphaned(&self, count: impl Fn() -> Backlog) {
+        let cell = |word| self.host.segment.word(word);
+        let (Some(records), Some(bytes)) = (cell(ORPHANED_RECORDS), cell(ORPHANED_BYTES)) else {
+            return;
+        };
+        let mut seen = records.load(Ordering::SeqCst);
+        for _ in 0..MAX_COUNTS {
+            let waiting = count();
+            let now = waiting.records as u64;
+            match records.compare_exchange(seen, now, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return bytes.store(waiting.bytes, Ordering::Release),
+                Err(other) => seen = other,
             }
         }
     }
@@ -232,7 +258,7 @@ impl WaitingCounts {
     /// Publishes the last number of records and frees the slot of this process if it is 0. Else the slot stays until
     /// the outbox is adopted.
     pub(super) fn end(&self, records: usize, in_memory: usize) {
-        self.set_records(records, in_memory);
+        self.set_records(|| records, in_memory);
         if records == 0 {
             self.store(OWNER, 0);
         }

@@ -5,9 +5,9 @@ fn others_are_summed_and_freed_slots_are_not() {
     let dir = tempfile::tempdir().unwrap();
     let one = WaitingCounts::open(dir.path(), "7-00000001").unwrap();
     let two = WaitingCounts::open(dir.path(), "8-00000002").unwrap();
-    one.set_records(5, 3);
+    one.set_records(|| 5, 3);
     one.set_bytes(4096);
-    two.set_records(2, 0);
+    two.set_records(|| 2, 0);
     assert_eq!(
         two.others(),
         Some(Backlog {
@@ -23,7 +23,7 @@ fn others_are_summed_and_freed_slots_are_not() {
         records: 1,
         bytes: 8,
     };
-    two.set_orphaned(orphaned);
+    two.set_orphaned(|| orphaned);
     assert_eq!(two.free(&slots[0]), 3, "lost with the first one");
     assert_eq!(two.free(&slots[0]), 0);
     assert_eq!(two.others(), Some(orphaned));
@@ -41,4 +41,19 @@ fn process_without_a_slot_invalidates_the_sum() {
     assert_eq!(all[0].slots().len(), MAX_SLOTS - 1);
     assert!(WaitingCounts::open(dir.path(), "one more").is_none());
     assert_eq!(all[0].others(), None);
+}
+
+#[test]
+fn push_under_way_is_counted_whatever_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = WaitingCounts::open(dir.path(), "7-00000001").unwrap();
+    let records = || process.host.slots().next().unwrap().records;
+    process.while_pushing(|| {
+        assert_eq!(records(), 1);
+        // As the sender does at any moment.
+        process.set_records(|| 0, 0);
+        assert_eq!(records(), 1);
+    });
+    process.set_records(|| 0, 0);
+    assert_eq!(records(), 0);
 }
