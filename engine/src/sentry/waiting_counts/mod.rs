@@ -2,47 +2,24 @@
 //! files. One segment of slots in `run_dir`, of which each process writes its own. The process that adopts outboxes
 //! frees the slots of dead processes and writes the backlog that could not be adopted beside the slots. Any thread.
 
+mod host_counts;
+
 use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use super::outbox::{Backlog, hash};
-use crate::{
-    host::clock,
-    shm::{
-        Opened, Segment,
-        owner_slots::{OWNER, OwnerSlots},
-    },
+use crate::shm::{Opened, Segment, owner_slots::OWNER};
+use host_counts::{
+    BYTES, IN_MEMORY, MAX_NAME_BYTES, MAX_SLOTS, NAME, ORPHANED_BYTES, ORPHANED_RECORDS, OVERFLOW,
+    OWNER_SLOTS, RECORDS, SIZE, path_in,
 };
 
-/// Prefix of the file's name.
-const PREFIX: &str = "sentry-queues-v1-";
-/// Processes that are counted by their slots.
-const MAX_SLOTS: usize = 511;
-/// Words before the slots: whether a process has no slot; records and bytes of outboxes of dead processes.
-const OVERFLOW: usize = 0;
-const ORPHANED_RECORDS: usize = 1;
-const ORPHANED_BYTES: usize = 2;
-/// Words of a slot after the hash of its name: records, bytes, the name of the outbox, the records that are in no file.
-const SLOT_WORDS: usize = 8;
-const RECORDS: usize = 1;
-const BYTES: usize = 2;
-const NAME: usize = 3;
-const IN_MEMORY: usize = 7;
+pub(super) use host_counts::{HostCounts, OtherSlot};
+
 /// Counts of orphaned records, of which one is published before another process publishes its own.
 const MAX_COUNTS: usize = 4;
-const MAX_NAME_BYTES: usize = (IN_MEMORY - NAME) * 8;
-const SIZE: usize = (1 + MAX_SLOTS) * SLOT_WORDS * 8;
-const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(SLOT_WORDS, MAX_SLOTS, SLOT_WORDS);
-
-/// The counts of the host.
-#[derive(Debug)]
-pub(super) struct HostCounts {
-    segment: Segment,
-    path: PathBuf,
-}
 
 /// The counts of the host, and the slot of this process.
 #[derive(Debug)]
@@ -51,76 +28,6 @@ pub(super) struct WaitingCounts {
     slot: usize,
     /// Pushes that are under way.
     pushing: AtomicUsize,
-}
-
-/// The slot of another process.
-pub(super) struct OtherSlot {
-    slot: usize,
-    key: u64,
-    /// The name of its outbox.
-    pub(super) name: String,
-    /// Its records.
-    pub(super) records: u64,
-}
-
-impl HostCounts {
-    /// Opens the counts in `run_dir` for reading. Returns `None` if no process has a slot there.
-    ///
-    /// # Errors
-    /// The file is invalid, or can't be read.
-    pub(super) fn read_only(run_dir: &Path) -> io::Result<Option<Self>> {
-        let path = path_in(run_dir);
-        let Some(segment) = Segment::read_only(&path)? else {
-            return Ok(None);
-        };
-        segment.check_size(SIZE)?;
-        Ok(Some(Self { segment, path }))
-    }
-
-    /// Whether other processes use this file still. One system call.
-    pub(super) fn is_current(&self) -> bool {
-        self.segment.is_current(&self.path)
-    }
-
-    /// Whether each record of a dead process is counted in its slot: no process has no slot, and no outbox could not be
-    /// adopted.
-    pub(super) fn are_complete(&self) -> bool {
-        let mut words = [OVERFLOW, ORPHANED_RECORDS].iter();
-        words.all(|word| self.head(*word) == Some(0))
-    }
-
-    fn head(&self, word: usize) -> Option<u64> {
-        Some(self.segment.word(word)?.load(Ordering::Acquire))
-    }
-
-    fn cell(&self, slot: usize, word: usize) -> Option<&AtomicU64> {
-        OWNER_SLOTS.word(&self.segment, slot, word)
-    }
-
-    fn load(&self, slot: usize, word: usize) -> u64 {
-        let cell = self.cell(slot, word);
-        cell.map_or(0, |cell| cell.load(Ordering::Acquire))
-    }
-
-    /// The slots of all processes.
-    pub(super) fn slots(&self) -> impl Iterator<Item = OtherSlot> {
-        (0..MAX_SLOTS).filter_map(|slot| {
-            let key = OWNER_SLOTS.owner(&self.segment, slot);
-            if key == 0 {
-                return None;
-            }
-            let words = (NAME..IN_MEMORY).flat_map(|word| self.load(slot, word).to_le_bytes());
-            let bytes: Vec<u8> = words.take_while(|byte| *byte != 0).collect();
-            // A slot that is being written has an incomplete name.
-            let name = String::from_utf8(bytes).ok()?;
-            (hash(name.as_bytes()).max(1) == key).then(|| OtherSlot {
-                slot,
-                key,
-                name,
-                records: self.load(slot, RECORDS),
-            })
-        })
-    }
 }
 
 impl WaitingCounts {
@@ -263,13 +170,6 @@ impl WaitingCounts {
             self.store(OWNER, 0);
         }
     }
-}
-
-/// The file of the host in `run_dir`.
-fn path_in(run_dir: &Path) -> PathBuf {
-    let boot = clock::boot_id().replace('-', "");
-    let boot = boot.get(..12).unwrap_or("unknown");
-    run_dir.join(format!("{PREFIX}{boot}.seg"))
 }
 
 #[cfg(test)]
