@@ -16,7 +16,7 @@ demo-sentry: ## sends an error, and one of a killed process, to a real Sentry se
 test: ## runs all tests, installs included; STAGE=phpt: one stage (provision, lint, sources, rust, build, phpt, stubs, hosts, chaos, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh
 
-chaos: ## chaos test: kills PHP processes at random and at failpoints, checks the survivors; KILLS=, SEED=, PROCESSES=, SCENARIO=failpoints|random_kills|failover|thundering_herd|build_failure|outbox|senders
+chaos: ## chaos test: kills PHP processes at random and at failpoints, checks the survivors; KILLS=, SEED=, PROCESSES=, SCENARIO=failpoints|random_kills|failover|thundering_herd|build_failure|outbox|senders|cache
 	@scripts/setup.sh base test
 	@scripts/chaos.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
 

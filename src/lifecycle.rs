@@ -91,6 +91,7 @@ pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
 fn thread_shutdown() {
     futures::thread_shutdown();
     lossy_json::thread_shutdown();
+    api::cache::codec::thread_shutdown();
     worker::thread_shutdown();
     residue::thread_shutdown();
     leak_check::clear();

@@ -21,5 +21,6 @@ check "a killed builder or leader is replaced in about a second (seed $seed)" sc
 check "200 requests for 20 configurations: 20 builds, one more for each killed builder (seed $seed)" scenario thundering_herd --seed "$seed"
 check "30 kills of senders: each accepted envelope arrives (seed $seed)" scenario outbox --seed "$seed" --kills 30
 check "100 processes send at once: each envelope arrives (seed $seed)" scenario senders --seed "$seed" --callers 100
+check "400 kills of processes that use the shared cache leave it whole (seed $seed)" scenario cache --seed "$seed" --kills 400
 check "200 requests get the failure of one build (seed $seed)" scenario build_failure --seed "$seed"
 verdict

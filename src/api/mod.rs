@@ -4,6 +4,7 @@
 mod arguments;
 pub mod artifact;
 mod artifacts;
+pub mod cache;
 pub mod exceptions;
 pub mod future;
 mod metrics;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Function> {
         velox::FUNCTIONS,
         artifacts::FUNCTIONS,
         sentry::FUNCTIONS,
+        cache::FUNCTIONS,
         worker::FUNCTIONS,
         metrics::FUNCTIONS,
     ]

@@ -59,6 +59,20 @@ pub unsafe fn stream_from_socket(socket: c_int) -> *mut ext_php_rs::ffi::php_str
     unsafe { create!(_php_stream_sock_open_from_socket(socket, std::ptr::null())) }
 }
 
+/// Allocates memory of the script; ends the script if there is none.
+///
+/// # Safety
+/// On a PHP thread inside a request.
+pub unsafe fn emalloc(bytes: usize) -> *mut c_void {
+    // SAFETY: by the contract; a debug build takes the place of the call too.
+    unsafe {
+        #[cfg(not(php_debug))]
+        return ext_php_rs::ffi::_emalloc(bytes);
+        #[cfg(php_debug)]
+        return ext_php_rs::ffi::_emalloc(bytes, c"pillion".as_ptr(), 0, std::ptr::null(), 0);
+    }
+}
+
 /// Creates a PHP stream that owns `fd`; `mode` is that of `fopen`.
 ///
 /// # Safety
@@ -252,6 +266,8 @@ unsafe extern "C" {
     pub static php_json_serializable_ce: *mut zend_class_entry;
     /// `DateTimeInterface`.
     pub fn php_date_get_interface_ce() -> *mut zend_class_entry;
+    /// `DateInterval`.
+    pub fn php_date_get_interval_ce() -> *mut zend_class_entry;
     /// Runs PHP's collector of cycles, destructors included; returns the number of freed values.
     pub static gc_collect_cycles: Option<unsafe extern "C" fn() -> c_int>;
     /// Whether the collector runs by itself.

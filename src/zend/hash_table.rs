@@ -29,6 +29,18 @@ pub enum Key<'a> {
     Name(&'a [u8]),
 }
 
+impl<'a> Key<'a> {
+    /// The key that an array has for a text: decimal integers become integer keys.
+    #[must_use]
+    pub fn of_text(text: &'a [u8]) -> Self {
+        let number = std::str::from_utf8(text).ok().and_then(|text| {
+            let number: i64 = text.parse().ok()?;
+            (number.to_string() == text).then_some(number)
+        });
+        number.map_or(Self::Name(text), Self::Index)
+    }
+}
+
 /// An element as it lies in its table: references and indirect slots are not followed.
 #[derive(Debug, Clone, Copy)]
 pub struct Element {

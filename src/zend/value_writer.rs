@@ -4,11 +4,11 @@ use ext_php_rs::ffi::{
     _zend_new_array, HashTable, IS_ARRAY_EX, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_OBJECT_EX,
     IS_RESOURCE_EX, IS_STRING, IS_STRING_EX, IS_TRUE, ext_php_rs_zend_string_init,
     zend_hash_index_update, zend_hash_next_index_insert, zend_hash_str_update, zend_object,
-    zend_resource, zval,
+    zend_resource, zend_string, zval,
 };
 use serde_json::Value;
 
-use super::{hash_table::Key, value::is_refcounted};
+use super::{ffi, hash_table::Key, value::is_refcounted};
 
 /// A slot for a value that goes to PHP, null at first.
 #[derive(Clone, Copy)]
@@ -67,6 +67,37 @@ impl ZvalOut {
             IS_STRING
         };
         self.set(kind, |slot| slot.value.str_ = text);
+    }
+
+    /// A `string` of so many bytes, which the caller fills. Returns where they are.
+    pub fn string_buffer(self, len: usize) -> *mut u8 {
+        /// Bytes of the header of a string, and its final NUL.
+        const HEADER: usize = std::mem::offset_of!(zend_string, val);
+        // SAFETY: new memory of the script for header, bytes and NUL, rounded up as the engine does; it ends the script
+        // if there is none.
+        unsafe {
+            let text = ffi::emalloc((HEADER + len + 1).next_multiple_of(8)).cast::<zend_string>();
+            (*text).gc.refcount = 1;
+            (*text).gc.u.type_info = IS_STRING;
+            (*text).h = 0;
+            (*text).len = len;
+            let bytes = (&raw mut (*text).val).cast::<u8>();
+            bytes.add(len).write(0);
+            self.set(IS_STRING_EX, |slot| slot.value.str_ = text);
+            bytes
+        }
+    }
+
+    /// Releases the value and writes null in its place. The value has no destructor that runs PHP code.
+    #[inline]
+    pub fn release(self) {
+        // SAFETY: valid by `new`'s contract, with a value of ours.
+        unsafe {
+            if is_refcounted(self.0) {
+                ffi::release(self.0);
+            }
+        }
+        self.null();
     }
 
     /// Copies a value, with another reference.

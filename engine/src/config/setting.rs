@@ -71,6 +71,8 @@ pub enum Capability {
     Velox,
     /// The Sentry transport.
     Sentry,
+    /// The shared cache.
+    Cache,
     /// Actions between two requests of a worker.
     Worker,
 }
@@ -86,6 +88,7 @@ impl Capability {
             Self::Log => "log",
             Self::Velox => "velox",
             Self::Sentry => "sentry",
+            Self::Cache => "cache",
             Self::Worker => "worker",
         }
     }
@@ -95,6 +98,7 @@ impl Capability {
     pub const fn needs(self) -> &'static [Self] {
         match self {
             Self::Velox | Self::Sentry => &[Self::Config, Self::Host, Self::Runtime],
+            Self::Cache => &[Self::Config, Self::Host],
             _ => &[],
         }
     }

@@ -4,8 +4,8 @@
 use super::{
     row::Row,
     sections::{
-        self, HostSettings, LogSettings, RuntimeSettings, Section, SentrySettings, Values,
-        VeloxSettings, WorkerSettings,
+        self, CacheSettings, HostSettings, LogSettings, RuntimeSettings, Section, SentrySettings,
+        Values, VeloxSettings, WorkerSettings,
     },
     setting::{Capability, Setting},
     types::{RelativeTo, ValueType},
@@ -68,6 +68,9 @@ sections! {
     "Sentry":
     /// The Sentry transport.
     sentry: SentrySettings,
+    "Shared cache":
+    /// Values that all processes of this machine share.
+    cache: CacheSettings,
     "Worker mode":
     /// Actions between two requests of a worker.
     worker: WorkerSettings,

@@ -119,6 +119,7 @@ impl Engine {
                 run: Arc::new(move || log_failure("export", export.export())),
             });
         }
+        tasks.extend(self.cache_task());
         if let Ok(velox) = self.velox() {
             let velox = Arc::clone(velox);
             tasks.push(PeriodicTask {

@@ -25,12 +25,14 @@ use crate::{
 
 pub mod artifact_stats;
 mod binary;
+mod cache;
 mod host_member;
 mod metrics_page;
 mod sentry;
 mod status;
 mod workers;
 
+use cache::CacheCell;
 use host_member::{HostMembership, STARTUP_PERIOD, build_limit};
 use sentry::SentryCell;
 
@@ -56,6 +58,7 @@ pub struct Engine {
     store: OnceCell<Arc<Store>>,
     velox: OnceCell<Arc<Velox>>,
     sentry: Arc<SentryCell>,
+    cache: Arc<CacheCell>,
     /// Builds without a cache, used while the cache can't be opened.
     uncached_builds: OnceCell<Arc<Velox>>,
     membership: OnceCell<HostMembership>,
@@ -81,6 +84,7 @@ impl Engine {
             store: OnceCell::new(),
             velox: OnceCell::new(),
             sentry: Arc::default(),
+            cache: Arc::default(),
             uncached_builds: OnceCell::new(),
             membership: OnceCell::new(),
             presence: OnceCell::new(),

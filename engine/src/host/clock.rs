@@ -36,6 +36,25 @@ pub fn since_boot() -> Duration {
     )
 }
 
+/// Milliseconds since boot, suspended time not included, with the resolution of the system's tick (1 to 10 ms). Costs a
+/// third of [`since_boot`].
+#[must_use]
+#[inline]
+pub fn coarse_ms() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    #[cfg(target_os = "linux")]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
+    // SAFETY: fills the timespec.
+    unsafe { libc::clock_gettime(CLOCK, &raw mut time) };
+    let (seconds, nanos) = (time.tv_sec.cast_unsigned(), time.tv_nsec.cast_unsigned());
+    (seconds * 1000 + nanos / 1_000_000).saturating_add(failpoint::clock_offset_ms())
+}
+
 /// The absolute difference of two times of the wall clock. A time in the future is one of a clock that was ahead, and
 /// counts as old as one that is as far in the past: otherwise a file of that time would stay until the clock is there
 /// again.

@@ -101,6 +101,26 @@ impl<'a> Call<'a> {
         ))
     }
 
+    /// The number of a union with `int|float`, converted from text or a boolean as weak mode does; a value that is none
+    /// throws a `TypeError` with the whole union, `expected`.
+    ///
+    /// # Errors
+    /// [`Thrown::Pending`].
+    pub fn number(&self, position: u32, expected: &CStr) -> Result<f64, Thrown> {
+        let Some(slot) = self.slot(position) else {
+            return Err(Thrown::Pending);
+        };
+        let mut number = 0f64;
+        // SAFETY: `d` writes one float.
+        let parsed = unsafe {
+            ffi::zend_parse_parameter(QUIET, position + 1, slot, c"d".as_ptr(), &raw mut number)
+        };
+        match parsed {
+            0 => Ok(number),
+            _ => Err(self.type_error(position, expected)),
+        }
+    }
+
     /// Whether the argument is an array, without conversion.
     #[must_use]
     pub fn is_array(&self, position: u32) -> bool {

@@ -9,10 +9,10 @@ usage: chaos --php PHP --extension SO [options]
   --extension SO         the extension for it, built with the feature `failpoints`
   --frankenphp PROGRAM   with --zts-extension: threads of a FrankenPHP take part in thundering_herd
   --zts-extension SO     the extension for FrankenPHP, an ordinary build
-  --scenario NAME        failpoints, random_kills, failover, thundering_herd, build_failure, outbox, senders,
+  --scenario NAME        failpoints, random_kills, failover, thundering_herd, build_failure, outbox, senders, cache,
                          or all (default)
   --seed N               the seed of all random numbers (default: a new one, printed first)
-  --kills N              kills of random_kills, and up to 1000 of outbox (default 400)
+  --kills N              kills of random_kills and cache, and up to 1000 of outbox (default 400)
   --seconds N            time limit of random_kills (default 3600)
   --processes N          processes of random_kills (default 12)
   --configurations N     build configurations (default 20)

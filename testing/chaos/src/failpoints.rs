@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::{
     arguments::Arguments,
-    checks,
+    cache, checks,
     environment::Environment,
     failpoint_scenario::{AFTER, ARMED, FailpointScenario},
     outbox,
@@ -22,7 +22,7 @@ use pillion_fakes::Options;
 /// Concurrent environments: each one waits most of the time.
 const AT_ONCE: usize = 4;
 /// Failpoints at which a process holds a shared resource: there it is stopped, too.
-const STOPS: [&str; 8] = [
+const STOPS: [&str; 11] = [
     "index.noted",
     "flight.led",
     "build.placing",
@@ -31,6 +31,9 @@ const STOPS: [&str; 8] = [
     "temp.locked",
     "presence.dead",
     "commit.entry",
+    "cache.bucket.locked",
+    "cache.entry.filled",
+    "cache.slab.claimed",
 ];
 
 /// Failpoints in both environments: the index and the outbox create their segments by the same code.
@@ -118,7 +121,9 @@ pub async fn failpoints(
                         let repeat_command =
                             format!("{} --point {death}", arguments.repeat_command("failpoints"));
                         let mut report = Report::quiet("failpoints", repeat_command);
-                        let died = if in_outbox {
+                        let died = if cache::is_place(&death) {
+                            cache::die_at(&arguments, &death, &mut report).await
+                        } else if in_outbox {
                             outbox::die_at(&arguments, &death, &mut report).await
                         } else {
                             die_at(&arguments, &death, &mut report).await

@@ -12,9 +12,11 @@
 //!   `failover` (how soon a builder or leader is replaced), `thundering_herd` (hundreds of requests for the same
 //!   builds; `frankenphp` and `http` for threads), `build_failure` (the same, of a build that fails), `outbox` (deaths
 //!   of processes that send envelopes) and `senders` (hundreds of them), both in an `outbox_environment` with
-//!   `outbox_checks`; `sender`: one such process, running `sender.php`.
+//!   `outbox_checks`; `sender`: one such process, running `sender.php`. `cache`: deaths of
+//!   processes that use the shared cache.
 
 mod arguments;
+mod cache;
 mod checks;
 mod environment;
 mod events;
@@ -58,6 +60,7 @@ pub async fn run(arguments: &Arguments) -> io::Result<bool> {
         "build_failure",
         "outbox",
         "senders",
+        "cache",
     ] {
         if arguments.scenario != scenario && arguments.scenario != "all" {
             continue;
@@ -69,6 +72,7 @@ pub async fn run(arguments: &Arguments) -> io::Result<bool> {
             "random_kills" => random_kills::random_kills(arguments, &places, &mut report).await?,
             "failover" => failover::failover(arguments, &mut report).await?,
             "outbox" => outbox::outbox(arguments, &places, &mut report).await?,
+            "cache" => cache::cache(arguments, &places, &mut report).await?,
             "senders" => outbox::senders(arguments, &mut report).await?,
             "thundering_herd" => thundering_herd::thundering_herd(arguments, &mut report).await?,
             _ => failure::build_failure(arguments, &mut report).await?,

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    arguments::Arguments, checks, environment::Environment, events::PoolEvent, outbox,
+    arguments::Arguments, cache, checks, environment::Environment, events::PoolEvent, outbox,
     report::Report, rng::Rng, system, worker::WorkerSpec, worker_pool::WorkerPool,
 };
 use pillion_fakes::Options;
@@ -69,7 +69,9 @@ impl RandomKills<'_> {
         let places: Vec<&String> = self
             .places
             .iter()
-            .filter(|place| !outbox::is_place(place) && (duties || !is_rare(place)))
+            .filter(|place| {
+                !outbox::is_place(place) && !cache::is_place(place) && (duties || !is_rare(place))
+            })
             .collect();
         let seed = &mut self.seed;
         let armed = seed.percent(60).then(|| {

@@ -149,6 +149,7 @@ macro_rules! settings {
     };
 }
 
+mod cache;
 mod host;
 mod log;
 mod runtime;
@@ -156,6 +157,7 @@ mod sentry;
 mod velox;
 mod worker;
 
+pub use cache::CacheSettings;
 pub use host::HostSettings;
 pub use log::{LogFormat, LogSettings, LogTarget};
 pub use runtime::RuntimeSettings;

@@ -107,9 +107,15 @@ fn defaults_have_the_documented_meaning() {
         log,
         velox,
         sentry,
+        cache,
         worker,
         ..
     } = resolved.settings;
+    assert!(cache.enabled && cache.namespace.is_none());
+    assert_eq!(
+        (cache.memory_bytes, cache.ttl_default),
+        (32 << 20, Duration::from_secs(300))
+    );
     assert_eq!(
         (host.state_dir, host.run_dir, host.group),
         (None, None, None)

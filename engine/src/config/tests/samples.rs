@@ -63,6 +63,10 @@ sentry.durability | tape | memory, disk | disk
 sentry.sync_interval | 1ms | out of range | 1s
 sentry.send_client_reports | maybe | on or off | off
 sentry.logging.level | loud | off, error, warn, info, debug, trace | debug
+cache.enabled | maybe | on or off | off
+cache.memory | 8193 | out of range | 64
+cache.namespace | two words | white space | shop-v7
+cache.ttl_default | soon | not a duration | 1h
 worker.reset | ini,timezones | did you mean timezone? | timezone, ini
 worker.leak_check | sample:0 | sample:N | sample:100
 worker.gc | on | off or every:N | every:50

@@ -145,6 +145,16 @@ impl Segment {
         named.is_ok_and(|named| (device, inode) == (named.dev(), named.ino()))
     }
 
+    /// Whether `file` is the mapped one.
+    ///
+    /// # Errors
+    /// An I/O error.
+    pub(crate) fn is_file(&self, file: &File) -> io::Result<bool> {
+        let found = file.metadata()?;
+        let [device, inode] = self.file.each_ref().map(|id| id.load(Ordering::Relaxed));
+        Ok((device, inode) == (found.dev(), found.ino()))
+    }
+
     /// Maps the file now at `path` in place of the mapped one, if it has the same size and `accept` takes it. Returns
     /// `false` if it does not. Readers see the old words or the new ones; the caller keeps the writers of this process
     /// out.

@@ -1,0 +1,342 @@
+//! The content of an entry: a head of four words, its tags, the list of further blocks, the key, and the value or its
+//! rest. A reader may find any bytes here, because the block may get another entry meanwhile: it bounds what it reads,
+//! and believes nothing before it has checked the slot again. Any thread.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    layout::{CLASSES, MAX_BLOCK, class_for},
+    memory::Memory,
+};
+
+/// Bytes of the longest key.
+pub const MAX_KEY: usize = 1 << 16;
+/// Bytes of the largest value.
+pub const MAX_VALUE: usize = 8 << 20;
+/// Tags of an entry at most.
+pub const MAX_TAGS: usize = 8;
+
+/// Words of the head.
+const HEAD_WORDS: usize = 4;
+/// Bytes of a further block. Values with such blocks have all but their last ones full.
+const PART_BYTES: usize = MAX_BLOCK;
+const MAX_PARTS: usize = (MAX_VALUE + MAX_KEY).div_ceil(PART_BYTES) + 1;
+
+/// Set where the value lies in further blocks.
+const FLAG_PARTS: u64 = 1;
+/// Set for a lock.
+const FLAG_LOCK: u64 = 4;
+
+/// The kind of an entry. Keys of different kinds are different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(super) enum Kind {
+    /// A value.
+    Value = 0,
+    /// A named lock, which is not evicted before it expires.
+    Lock = 0x9e37_79b9_7f4a_7c15,
+}
+
+/// The key of a lookup with its hash.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HashedKey<'a> {
+    pub(super) kind: Kind,
+    pub(super) hash: u64,
+    pub(super) bytes: &'a [u8],
+}
+
+/// How a value is encoded; the cache doesn't interpret it.
+pub type Encoding = u8;
+
+/// The head of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) hash: u64,
+    pub(super) key_bytes: usize,
+    pub(super) value_bytes: usize,
+    pub(super) encoding: Encoding,
+    pub(super) tags: usize,
+    flags: u64,
+    /// When it expires, in milliseconds since boot; 0: never.
+    pub(super) expires: u64,
+    /// When it was stored, in milliseconds since boot.
+    pub(super) created: u64,
+}
+
+impl Head {
+    /// Reads the head of the entry in a block. Its numbers are within bounds, whatever the block contains.
+    #[inline]
+    pub(super) fn load(memory: &Memory, block: usize) -> Self {
+        let word = |index| memory.content(block, index).load(Ordering::Relaxed);
+        let sizes = word(1);
+        Self {
+            hash: word(0),
+            value_bytes: (sizes as u32 as usize).min(MAX_VALUE),
+            key_bytes: ((sizes >> 32) as usize & 0x1_ffff).min(MAX_KEY),
+            encoding: (sizes >> 56) as u8,
+            tags: ((sizes >> 52) as usize & 0xf).min(MAX_TAGS),
+            flags: (sizes >> 49) & 7,
+            expires: word(2),
+            created: word(3),
+        }
+    }
+
+    fn store(&self, memory: &Memory, block: usize) {
+        let sizes = self.value_bytes as u64
+            | (self.key_bytes as u64) << 32
+            | self.flags << 49
+            | (self.tags as u64) << 52
+            | u64::from(self.encoding) << 56;
+        let words = [self.hash, sizes, self.expires, self.created];
+        for (index, word) in words.into_iter().enumerate() {
+            memory.content(block, index).store(word, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the entry is expired at `now`.
+    #[inline]
+    pub(super) const fn is_expired(&self, now: u64) -> bool {
+        self.expires != 0 && self.expires <= now
+    }
+
+    /// The kind of the entry.
+    #[inline]
+    pub(super) const fn kind(&self) -> Kind {
+        if self.flags & FLAG_LOCK == 0 {
+            Kind::Value
+        } else {
+            Kind::Lock
+        }
+    }
+
+    /// Whether the entry may be evicted only once it is expired.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.kind() == Kind::Lock
+    }
+
+    /// Number of further blocks, which have key and value then.
+    pub(super) fn parts(&self) -> usize {
+        if self.flags & FLAG_PARTS == 0 {
+            0
+        } else {
+            self.payload_bytes().div_ceil(PART_BYTES)
+        }
+    }
+
+    /// A further block. Bounded by the segment.
+    pub(super) fn part(&self, memory: &Memory, block: usize, part: usize) -> usize {
+        let mut bytes = [0; 4];
+        let offset = self.list_offset() + part * 4;
+        // SAFETY: four bytes of our own.
+        unsafe { memory.copy_out(block, offset, bytes.as_mut_ptr(), bytes.len()) };
+        (u32::from_le_bytes(bytes) as usize).min(memory.layout.granules())
+    }
+
+    /// Offset of the list of further blocks; without such, of the key.
+    #[inline]
+    const fn list_offset(&self) -> usize {
+        (HEAD_WORDS + self.tags) * 8
+    }
+
+    const fn payload_bytes(&self) -> usize {
+        self.key_bytes + self.value_bytes
+    }
+
+    /// Bytes of the first block's content.
+    fn first_bytes(&self) -> usize {
+        match self.parts() {
+            0 => self.list_offset() + self.payload_bytes(),
+            parts => self.list_offset() + parts * 4,
+        }
+    }
+
+    /// Bytes of all content.
+    pub(super) fn stored_bytes(&self) -> usize {
+        self.list_offset() + self.parts() * 4 + self.payload_bytes()
+    }
+
+    /// Copies the value.
+    ///
+    /// # Safety
+    /// `target` is valid for [`Head::value_bytes`].
+    #[inline]
+    pub(super) unsafe fn copy_value(&self, memory: &Memory, block: usize, target: *mut u8) {
+        if self.flags & FLAG_PARTS == 0 {
+            let offset = self.list_offset() + self.key_bytes;
+            // SAFETY: by the contract.
+            unsafe { memory.copy_out(block, offset, target, self.value_bytes) };
+            return;
+        }
+        let mut done = 0;
+        while done < self.value_bytes {
+            let position = self.key_bytes + done;
+            let (part, offset) = (position / PART_BYTES, position % PART_BYTES);
+            let bytes = (PART_BYTES - offset).min(self.value_bytes - done);
+            let from = self.part(memory, block, part);
+            // SAFETY: by the contract; `done` and `bytes` stay below the length of the value.
+            unsafe { memory.copy_out(from, offset, target.add(done), bytes) };
+            done += bytes;
+        }
+    }
+
+    /// Whether the entry has this key. Means something only if the slot is unchanged afterwards.
+    #[inline]
+    pub(super) fn has_key(&self, memory: &Memory, block: usize, key: HashedKey<'_>) -> bool {
+        let HashedKey { kind, hash, bytes } = key;
+        if self.hash != hash || self.key_bytes != bytes.len() || self.kind() != kind {
+            return false;
+        }
+        if self.flags & FLAG_PARTS == 0 {
+            return memory.content_equals(block, self.list_offset(), bytes);
+        }
+        bytes
+            .chunks(PART_BYTES)
+            .enumerate()
+            .all(|(part, bytes)| memory.content_equals(self.part(memory, block, part), 0, bytes))
+    }
+
+    /// Copies the key.
+    pub(super) fn key(&self, memory: &Memory, block: usize) -> Vec<u8> {
+        let mut key = vec![0; self.key_bytes];
+        if self.flags & FLAG_PARTS == 0 {
+            // SAFETY: the bytes of the vector.
+            unsafe { memory.copy_out(block, self.list_offset(), key.as_mut_ptr(), key.len()) };
+            return key;
+        }
+        for (part, bytes) in key.chunks_mut(PART_BYTES).enumerate() {
+            let from = self.part(memory, block, part);
+            // SAFETY: the bytes of the slice.
+            unsafe { memory.copy_out(from, 0, bytes.as_mut_ptr(), bytes.len()) };
+        }
+        key
+    }
+
+    /// The tags with their versions, as words of a [`NewEntry`].
+    pub(super) fn tag_words(&self, memory: &Memory, block: usize) -> Vec<u64> {
+        (0..self.tags)
+            .map(|index| {
+                memory
+                    .content(block, HEAD_WORDS + index)
+                    .load(Ordering::Relaxed)
+            })
+            .collect()
+    }
+
+    /// Whether the tags have the versions that they had when the entry was stored.
+    pub(super) fn has_current_tags(&self, memory: &Memory, block: usize) -> bool {
+        (0..self.tags).all(|index| {
+            let word = memory.content(block, HEAD_WORDS + index);
+            let stored = word.load(Ordering::Relaxed);
+            let current = memory.tag((stored >> 32) as usize).load(Ordering::Acquire);
+            stored as u32 == current as u32
+        })
+    }
+}
+
+/// An entry to be stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewEntry<'a> {
+    pub(super) kind: Kind,
+    pub(super) hash: u64,
+    pub(super) key: &'a [u8],
+    pub(super) value: &'a [u8],
+    pub(super) encoding: Encoding,
+    /// Tags: the number in the table of tags above, the version below.
+    pub(super) tags: &'a [u64],
+    pub(super) expires: u64,
+    pub(super) created: u64,
+}
+
+/// The blocks that an entry needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) first_class: usize,
+    /// Bytes in further blocks.
+    part_bytes: usize,
+}
+
+impl Plan {
+    /// The classes of the further blocks.
+    pub(super) fn part_classes(self) -> impl Iterator<Item = usize> {
+        (0..self.part_bytes.div_ceil(PART_BYTES)).map(move |part| {
+            let bytes = PART_BYTES.min(self.part_bytes - part * PART_BYTES);
+            class_for(bytes).unwrap_or(CLASSES.len() - 1)
+        })
+    }
+}
+
+impl NewEntry<'_> {
+    fn head(&self, in_parts: bool) -> Head {
+        let parts = if in_parts { FLAG_PARTS } else { 0 };
+        let lock = if self.kind == Kind::Lock {
+            FLAG_LOCK
+        } else {
+            0
+        };
+        Head {
+            hash: self.hash,
+            key_bytes: self.key.len(),
+            value_bytes: self.value.len(),
+            encoding: self.encoding,
+            tags: self.tags.len(),
+            flags: parts | lock,
+            expires: self.expires,
+            created: self.created,
+        }
+    }
+
+    /// The blocks that the entry needs; `None` for one that is too large.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        if self.key.len() > MAX_KEY || self.value.len() > MAX_VALUE || self.tags.len() > MAX_TAGS {
+            return None;
+        }
+        let whole = self.head(false);
+        let (first_class, part_bytes) = match class_for(whole.first_bytes()) {
+            Some(class) => (class, 0),
+            None => (
+                class_for(self.head(true).first_bytes())?,
+                whole.payload_bytes(),
+            ),
+        };
+        Some(Plan {
+            first_class,
+            part_bytes,
+        })
+    }
+
+    /// Fills the reserved blocks. Returns the bytes of all content.
+    pub(super) fn fill(&self, memory: &Memory, first: usize, parts: &[usize]) -> usize {
+        let head = self.head(!parts.is_empty());
+        head.store(memory, first);
+        for (index, tag) in self.tags.iter().enumerate() {
+            memory
+                .content(first, HEAD_WORDS + index)
+                .store(*tag, Ordering::Relaxed);
+        }
+        let start = head.list_offset();
+        if parts.is_empty() {
+            memory.copy_in(first, start, self.key);
+            memory.copy_in(first, start + self.key.len(), self.value);
+            return head.stored_bytes();
+        }
+        for (index, part) in parts.iter().enumerate() {
+            let number = u32::try_from(*part).unwrap_or(u32::MAX);
+            memory.copy_in(first, start + index * 4, &number.to_le_bytes());
+        }
+        let mut position = 0;
+        for mut bytes in [self.key, self.value] {
+            while !bytes.is_empty() {
+                let offset = position % PART_BYTES;
+                let (now, rest) = bytes.split_at(bytes.len().min(PART_BYTES - offset));
+                if let Some(part) = parts.get(position / PART_BYTES) {
+                    memory.copy_in(*part, offset, now);
+                }
+                position += now.len();
+                bytes = rest;
+            }
+        }
+        head.stored_bytes()
+    }
+}
+
+const _: () = assert!(MAX_PARTS * 4 + (MAX_TAGS + HEAD_WORDS) * 8 < MAX_BLOCK);

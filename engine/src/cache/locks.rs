@@ -1,0 +1,118 @@
+//! Named locks with a lease: entries of a kind of their own, which are not evicted before they expire. A lock ends by
+//! [`Cache::unlock`] of its owner, or when its lease is over. Each acquisition gets a higher fencing number. Any thread.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    Cache, Condition, Stored, Ttl,
+    entry::{HashedKey, Kind, NewEntry},
+    layout::header,
+    table,
+};
+
+/// A lock that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLock {
+    /// The token of its owner.
+    pub owner: Vec<u8>,
+    /// Grows with each acquisition of any lock of the cache.
+    pub fencing: u64,
+}
+
+impl Cache {
+    /// Acquires the lock `name` for `owner` until the lease is over. Returns its fencing number, or `None` if it is held
+    /// (by the same owner too), or if there is no memory for it.
+    #[must_use]
+    pub fn lock(&self, name: &[u8], owner: &[u8], lease: Ttl) -> Option<u64> {
+        let fencing = self
+            .memory
+            .word(header::FENCING)
+            .fetch_add(1, Ordering::Relaxed)
+            + 1;
+        self.store_lock(name, owner, fencing, lease, Condition::Absent)
+            .then_some(fencing)
+    }
+
+    /// Releases the lock, if `owner` holds it.
+    #[must_use]
+    pub fn unlock(&self, name: &[u8], owner: &[u8]) -> bool {
+        let key = self.hashed(Kind::Lock, name);
+        loop {
+            let Some((found, held)) = self.read_lock(key) else {
+                return false;
+            };
+            if held.owner != owner {
+                return false;
+            }
+            if self.blocks(self.now()).remove(found.slot, found.word) {
+                return true;
+            }
+        }
+    }
+
+    /// Renews the lease, if `owner` holds the lock.
+    #[must_use]
+    pub fn refresh_lock(&self, name: &[u8], owner: &[u8], lease: Ttl) -> bool {
+        let key = self.hashed(Kind::Lock, name);
+        loop {
+            let Some((found, held)) = self.read_lock(key) else {
+                return false;
+            };
+            if held.owner != owner {
+                return false;
+            }
+            let condition = Condition::Unchanged(found.slot, found.word);
+            if self.store_lock(name, owner, held.fencing, lease, condition) {
+                return true;
+            }
+        }
+    }
+
+    /// Returns the lock if it is held.
+    #[must_use]
+    pub fn held_lock(&self, name: &[u8]) -> Option<HeldLock> {
+        self.read_lock(self.hashed(Kind::Lock, name))
+            .map(|(_, held)| held)
+    }
+
+    fn read_lock(&self, key: HashedKey<'_>) -> Option<(table::Found, HeldLock)> {
+        let (found, bytes) =
+            table::read(&self.memory, key, |found| (*found, self.value_bytes(found)))?;
+        if found.head.is_expired(self.now()) {
+            return None;
+        }
+        let (fencing, owner) = bytes.split_first_chunk::<8>()?;
+        Some((
+            found,
+            HeldLock {
+                owner: owner.to_vec(),
+                fencing: u64::from_le_bytes(*fencing),
+            },
+        ))
+    }
+
+    fn store_lock(
+        &self,
+        name: &[u8],
+        owner: &[u8],
+        fencing: u64,
+        lease: Ttl,
+        condition: Condition,
+    ) -> bool {
+        let now = self.now();
+        let mut value = fencing.to_le_bytes().to_vec();
+        value.extend_from_slice(owner);
+        let key = self.hashed(Kind::Lock, name);
+        let entry = NewEntry {
+            kind: Kind::Lock,
+            hash: key.hash,
+            key: name,
+            value: &value,
+            encoding: 0,
+            tags: &[],
+            expires: lease.expires(now),
+            created: now,
+        };
+        self.store(&entry, now, condition) == Stored::Yes
+    }
+}

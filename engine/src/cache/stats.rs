@@ -1,0 +1,164 @@
+//! Counters of the host, in stripes: a thread adds to its stripe, so that processes rarely share a cache line, and a
+//! reader sums them up. A counter survives the processes that counted. Any thread.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{
+    blocks::Blocks,
+    layout::{CLASSES, GRANULE, SLAB_BYTES, STRIPES, class_granules, header},
+    memory::Memory,
+    words::BlockState,
+};
+
+/// A counter, by its position in a stripe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Counter {
+    /// Lookups that found a value.
+    Hits,
+    /// Lookups that found none.
+    Misses,
+    /// Stored values.
+    Stores,
+    /// Removed values.
+    Deletes,
+    /// Values that were not stored: too large, or no memory.
+    Refused,
+    /// Entries evicted before they expired.
+    Evicted,
+    /// Expired entries that were removed.
+    Expired,
+    /// Invalidated tags.
+    Invalidations,
+    /// Bytes of the content of all entries: a difference in each stripe.
+    Bytes,
+}
+
+/// The state of the cache.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// Lookups that found a value, since the segment was created.
+    pub hits: u64,
+    /// Lookups that found none.
+    pub misses: u64,
+    /// Stored values.
+    pub stores: u64,
+    /// Removed values.
+    pub deletes: u64,
+    /// Values that were not stored, because they were too large or all memory was in use.
+    pub refused: u64,
+    /// Entries that were evicted before they expired.
+    pub evictions: u64,
+    /// Expired entries that were removed.
+    pub expired: u64,
+    /// Invalidated tags.
+    pub tag_invalidations: u64,
+    /// Entries, expired ones included.
+    pub entries: u64,
+    /// Bytes of the segment.
+    pub memory: u64,
+    /// Bytes of blocks with entries.
+    pub memory_used: u64,
+    /// Bytes of these blocks beyond keys, values and heads.
+    pub memory_wasted: u64,
+    /// Bytes of blocks and slabs without entries.
+    pub memory_free: u64,
+    /// Bytes of the largest value that can be stored.
+    pub max_value: u64,
+    /// When the segment was created, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// When all entries were removed last, in milliseconds since 1970.
+    pub cleared_ms: Option<u64>,
+}
+
+/// The stripe of the calling thread.
+#[inline]
+pub(super) fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static STRIPE: usize = {
+            let process = std::process::id() as usize;
+            (process.wrapping_mul(7) + NEXT.fetch_add(1, Ordering::Relaxed)) % STRIPES
+        };
+    }
+    STRIPE.try_with(|stripe| *stripe).unwrap_or(0)
+}
+
+pub(super) fn sum(memory: &Memory, counter: Counter) -> u64 {
+    (0..STRIPES).fold(0, |sum: u64, stripe| {
+        sum.wrapping_add(
+            memory
+                .counter(stripe, counter as usize)
+                .load(Ordering::Relaxed),
+        )
+    })
+}
+
+/// Sums the counters up, and counts the blocks in use.
+pub(super) fn collect(memory: &Memory) -> Stats {
+    let count = |counter| sum(memory, counter);
+    let word = |index| memory.word(index).load(Ordering::Relaxed);
+    let (mut used, mut free, mut entries) = (0u64, 0u64, 0u64);
+    for slab in 0..memory.layout.slab_count {
+        let Some(class) = memory.load_slab(slab).class() else {
+            free += SLAB_BYTES as u64;
+            continue;
+        };
+        let bytes = (class_granules(class) * GRANULE) as u64;
+        for block in Memory::slab_blocks(slab, class) {
+            match memory.load_block(block).state() {
+                BlockState::Free | BlockState::Interior => free += bytes,
+                BlockState::Reserved | BlockState::Part => used += bytes,
+                BlockState::First => {
+                    used += bytes;
+                    entries += 1;
+                }
+            }
+        }
+    }
+    let cleared = word(header::CLEARED);
+    Stats {
+        hits: count(Counter::Hits),
+        misses: count(Counter::Misses),
+        stores: count(Counter::Stores),
+        deletes: count(Counter::Deletes),
+        refused: count(Counter::Refused),
+        evictions: count(Counter::Evicted),
+        expired: count(Counter::Expired),
+        tag_invalidations: count(Counter::Invalidations),
+        entries,
+        memory: memory.bytes() as u64,
+        memory_used: used,
+        memory_wasted: used.saturating_sub(count(Counter::Bytes)),
+        memory_free: free,
+        max_value: memory.layout.max_value() as u64,
+        created_ms: word(header::CREATED),
+        cleared_ms: (cleared != 0).then_some(cleared),
+    }
+}
+
+/// One size class, for the command line.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ClassStats {
+    /// Bytes of its blocks.
+    pub bytes: u64,
+    /// Its slabs of 64 KB.
+    pub slabs: u64,
+    /// Entries of it that were evicted.
+    pub evictions: u64,
+}
+
+/// The size classes that have memory.
+pub(super) fn classes(memory: &Memory) -> Vec<ClassStats> {
+    (0..CLASSES.len())
+        .map(|class| {
+            let (slabs, evictions) = Blocks::class_figures(memory, class);
+            ClassStats {
+                bytes: (class_granules(class) * GRANULE) as u64,
+                slabs,
+                evictions,
+            }
+        })
+        .filter(|class| class.slabs > 0)
+        .collect()
+}
