@@ -4,10 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{
-    layout::{CLASSES, MAX_BLOCK, class_for},
-    memory::Memory,
-};
+use super::{layout::MAX_BLOCK, memory::Memory};
 
 /// Bytes of the longest key.
 pub const MAX_KEY: usize = 1 << 16;
@@ -17,15 +14,15 @@ pub const MAX_VALUE: usize = 8 << 20;
 pub const MAX_TAGS: usize = 8;
 
 /// Words of the head.
-const HEAD_WORDS: usize = 4;
+pub(super) const HEAD_WORDS: usize = 4;
 /// Bytes of a further block. Values with such blocks have all but their last ones full.
-const PART_BYTES: usize = MAX_BLOCK;
-const MAX_PARTS: usize = (MAX_VALUE + MAX_KEY).div_ceil(PART_BYTES) + 1;
+pub(super) const PART_BYTES: usize = MAX_BLOCK;
+pub(super) const MAX_PARTS: usize = (MAX_VALUE + MAX_KEY).div_ceil(PART_BYTES) + 1;
 
 /// Set where the value lies in further blocks.
-const FLAG_PARTS: u64 = 1;
+pub(super) const FLAG_PARTS: u64 = 1;
 /// Set for a lock.
-const FLAG_LOCK: u64 = 4;
+pub(super) const FLAG_LOCK: u64 = 4;
 
 /// The kind of an entry. Keys of different kinds are different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +53,7 @@ pub(super) struct Head {
     pub(super) value_bytes: usize,
     pub(super) encoding: Encoding,
     pub(super) tags: usize,
-    flags: u64,
+    pub(super) flags: u64,
     /// When it expires, in milliseconds since boot; 0: never.
     pub(super) expires: u64,
     /// When it was stored, in milliseconds since boot.
@@ -81,7 +78,7 @@ impl Head {
         }
     }
 
-    fn store(&self, memory: &Memory, block: usize) {
+    pub(super) fn store(&self, memory: &Memory, block: usize) {
         let sizes = self.value_bytes as u64
             | (self.key_bytes as u64) << 32
             | self.flags << 49
@@ -134,16 +131,16 @@ impl Head {
 
     /// Offset of the list of further blocks; without such, of the key.
     #[inline]
-    const fn list_offset(&self) -> usize {
+    pub(super) const fn list_offset(&self) -> usize {
         (HEAD_WORDS + self.tags) * 8
     }
 
-    const fn payload_bytes(&self) -> usize {
+    pub(super) const fn payload_bytes(&self) -> usize {
         self.key_bytes + self.value_bytes
     }
 
     /// Bytes of the first block's content.
-    fn first_bytes(&self) -> usize {
+    pub(super) fn first_bytes(&self) -> usize {
         match self.parts() {
             0 => self.list_offset() + self.payload_bytes(),
             parts => self.list_offset() + parts * 4,
@@ -232,111 +229,3 @@ impl Head {
         })
     }
 }
-
-/// An entry to be stored.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NewEntry<'a> {
-    pub(super) kind: Kind,
-    pub(super) hash: u64,
-    pub(super) key: &'a [u8],
-    pub(super) value: &'a [u8],
-    pub(super) encoding: Encoding,
-    /// Tags: the number in the table of tags above, the version below.
-    pub(super) tags: &'a [u64],
-    pub(super) expires: u64,
-    pub(super) created: u64,
-}
-
-/// The blocks that an entry needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Plan {
-    pub(super) first_class: usize,
-    /// Bytes in further blocks.
-    part_bytes: usize,
-}
-
-impl Plan {
-    /// The classes of the further blocks.
-    pub(super) fn part_classes(self) -> impl Iterator<Item = usize> {
-        (0..self.part_bytes.div_ceil(PART_BYTES)).map(move |part| {
-            let bytes = PART_BYTES.min(self.part_bytes - part * PART_BYTES);
-            class_for(bytes).unwrap_or(CLASSES.len() - 1)
-        })
-    }
-}
-
-impl NewEntry<'_> {
-    fn head(&self, in_parts: bool) -> Head {
-        let parts = if in_parts { FLAG_PARTS } else { 0 };
-        let lock = if self.kind == Kind::Lock {
-            FLAG_LOCK
-        } else {
-            0
-        };
-        Head {
-            hash: self.hash,
-            key_bytes: self.key.len(),
-            value_bytes: self.value.len(),
-            encoding: self.encoding,
-            tags: self.tags.len(),
-            flags: parts | lock,
-            expires: self.expires,
-            created: self.created,
-        }
-    }
-
-    /// The blocks that the entry needs; `None` for one that is too large.
-    pub(super) fn plan(&self) -> Option<Plan> {
-        if self.key.len() > MAX_KEY || self.value.len() > MAX_VALUE || self.tags.len() > MAX_TAGS {
-            return None;
-        }
-        let whole = self.head(false);
-        let (first_class, part_bytes) = match class_for(whole.first_bytes()) {
-            Some(class) => (class, 0),
-            None => (
-                class_for(self.head(true).first_bytes())?,
-                whole.payload_bytes(),
-            ),
-        };
-        Some(Plan {
-            first_class,
-            part_bytes,
-        })
-    }
-
-    /// Fills the reserved blocks. Returns the bytes of all content.
-    pub(super) fn fill(&self, memory: &Memory, first: usize, parts: &[usize]) -> usize {
-        let head = self.head(!parts.is_empty());
-        head.store(memory, first);
-        for (index, tag) in self.tags.iter().enumerate() {
-            memory
-                .content(first, HEAD_WORDS + index)
-                .store(*tag, Ordering::Relaxed);
-        }
-        let start = head.list_offset();
-        if parts.is_empty() {
-            memory.copy_in(first, start, self.key);
-            memory.copy_in(first, start + self.key.len(), self.value);
-            return head.stored_bytes();
-        }
-        for (index, part) in parts.iter().enumerate() {
-            let number = u32::try_from(*part).unwrap_or(u32::MAX);
-            memory.copy_in(first, start + index * 4, &number.to_le_bytes());
-        }
-        let mut position = 0;
-        for mut bytes in [self.key, self.value] {
-            while !bytes.is_empty() {
-                let offset = position % PART_BYTES;
-                let (now, rest) = bytes.split_at(bytes.len().min(PART_BYTES - offset));
-                if let Some(part) = parts.get(position / PART_BYTES) {
-                    memory.copy_in(*part, offset, now);
-                }
-                position += now.len();
-                bytes = rest;
-            }
-        }
-        head.stored_bytes()
-    }
-}
-
-const _: () = assert!(MAX_PARTS * 4 + (MAX_TAGS + HEAD_WORDS) * 8 < MAX_BLOCK);

@@ -4,10 +4,12 @@
 use std::sync::atomic::Ordering;
 
 use super::{
-    Cache, Condition, Stored, Ttl,
-    entry::{HashedKey, Kind, NewEntry},
+    Cache,
+    entry::{HashedKey, Kind},
     layout::header,
+    new_entry::NewEntry,
     table,
+    value::{Condition, Stored, Ttl},
 };
 
 /// A lock that is held.

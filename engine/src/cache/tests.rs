@@ -1,8 +1,8 @@
 //! The cache as two openings of one segment see it.
 
-use std::{collections::HashMap, sync::atomic::AtomicBool, thread};
+use std::{collections::HashMap, sync::atomic::AtomicBool, thread, time::Duration};
 
-use super::*;
+use super::{table::KeyLock, words::BlockState, *};
 
 fn open(dir: &Path, bytes: usize) -> Cache {
     Cache::open(&dir.join("cache.seg"), bytes).unwrap()

@@ -26,13 +26,14 @@ use crate::{
 pub mod artifact_stats;
 mod binary;
 mod cache;
+mod cache_cell;
 mod host_member;
 mod metrics_page;
 mod sentry;
 mod status;
 mod workers;
 
-use cache::CacheCell;
+use cache_cell::CacheCell;
 use host_member::{HostMembership, STARTUP_PERIOD, build_limit};
 use sentry::SentryCell;
 

@@ -1,0 +1,215 @@
+//! Stores: set, add, change and touch are one operation with a condition. The entry is filled before the lock of its key
+//! is taken; under the lock its slot is changed by one compare-and-swap, and what it replaces is freed afterwards. On
+//! PHP's threads.
+
+use super::{
+    Cache,
+    entry::{Encoding, HashedKey, Kind, MAX_TAGS},
+    new_entry::NewEntry,
+    stats::Counter,
+    table::{self, KeyLock},
+    value::{ChangeError, Condition, NewValue, Stored, Ttl},
+    words::BlockState,
+};
+use crate::failpoint::failpoint;
+
+/// Attempts to change a value that other processes change too.
+const MAX_CHANGES: usize = 10_000;
+
+impl Cache {
+    /// Stores a value in place of another one.
+    pub fn set(&self, key: &[u8], value: &NewValue<'_>) -> Stored {
+        self.store_value(key, value, Condition::Always)
+    }
+
+    /// Stores a value, if the key has none.
+    pub fn add(&self, key: &[u8], value: &NewValue<'_>) -> Stored {
+        self.store_value(key, value, Condition::Absent)
+    }
+
+    /// Changes the value of a key atomically: `change` gets the encoding and the bytes of the current one, and returns
+    /// the new ones, or an error, which ends the change. It may run again when another process was first. A value keeps
+    /// its expiry and its tags; a new one gets `ttl`.
+    ///
+    /// # Errors
+    /// The error of `change`; [`ChangeError::Refused`] if there is no memory.
+    pub fn change<E>(
+        &self,
+        key: &[u8],
+        ttl: Ttl,
+        mut change: impl FnMut(Option<(Encoding, &[u8])>) -> Result<(Encoding, Vec<u8>), E>,
+    ) -> Result<(), ChangeError<E>> {
+        let hashed = self.hashed(Kind::Value, key);
+        for _ in 0..MAX_CHANGES {
+            let now = self.now();
+            let current = table::read(&self.memory, hashed, |found| {
+                self.is_valid(found).then(|| {
+                    let tags = found.head.tag_words(&self.memory, found.block);
+                    (*found, self.value_bytes(found), tags)
+                })
+            })
+            .flatten();
+            let (encoding, bytes) = change(
+                current
+                    .as_ref()
+                    .map(|(found, bytes, _)| (found.head.encoding, bytes.as_slice())),
+            )
+            .map_err(ChangeError::Rejected)?;
+            let (condition, expires, tags) = match &current {
+                Some((found, _, tags)) => (
+                    Condition::Unchanged(found.slot, found.word),
+                    found.head.expires,
+                    tags.as_slice(),
+                ),
+                None => (Condition::Absent, ttl.expires(now), [].as_slice()),
+            };
+            let entry = NewEntry {
+                kind: Kind::Value,
+                hash: hashed.hash,
+                key,
+                value: &bytes,
+                encoding,
+                tags,
+                expires,
+                created: now,
+            };
+            match self.store(&entry, now, condition) {
+                Stored::Yes => return Ok(()),
+                Stored::Refused => return Err(ChangeError::Refused),
+                Stored::No => {}
+            }
+        }
+        Err(ChangeError::Refused)
+    }
+
+    /// Sets when the value of a key expires. Returns `false` if it has none, or if there is no memory.
+    pub fn touch(&self, key: &[u8], ttl: Ttl) -> bool {
+        let hashed = self.hashed(Kind::Value, key);
+        for _ in 0..MAX_CHANGES {
+            let current = table::read(&self.memory, hashed, |found| {
+                self.is_valid(found).then(|| {
+                    let tags = found.head.tag_words(&self.memory, found.block);
+                    (*found, self.value_bytes(found), tags)
+                })
+            });
+            let Some((found, bytes, tags)) = current.flatten() else {
+                return false;
+            };
+            let now = self.now();
+            let entry = NewEntry {
+                kind: Kind::Value,
+                hash: hashed.hash,
+                key,
+                value: &bytes,
+                encoding: found.head.encoding,
+                tags: &tags,
+                expires: ttl.expires(now),
+                created: found.head.created,
+            };
+            let condition = Condition::Unchanged(found.slot, found.word);
+            match self.store(&entry, now, condition) {
+                Stored::Yes => return true,
+                Stored::Refused => return false,
+                Stored::No => {}
+            }
+        }
+        false
+    }
+
+    fn store_value(&self, key: &[u8], value: &NewValue<'_>, condition: Condition) -> Stored {
+        let now = self.now();
+        let mut tags = [0; MAX_TAGS];
+        if value.tags.len() > MAX_TAGS {
+            return Stored::Refused;
+        }
+        for (word, tag) in tags.iter_mut().zip(value.tags) {
+            *word = tag.0;
+        }
+        let entry = NewEntry {
+            kind: Kind::Value,
+            hash: self.hashed(Kind::Value, key).hash,
+            key,
+            value: value.bytes,
+            encoding: value.encoding,
+            tags: tags.get(..value.tags.len()).unwrap_or_default(),
+            expires: value.ttl.expires(now),
+            created: now,
+        };
+        self.store(&entry, now, condition)
+    }
+
+    pub(super) fn store(&self, entry: &NewEntry<'_>, now: u64, condition: Condition) -> Stored {
+        let blocks = self.blocks(now);
+        let reserved = entry
+            .plan()
+            .filter(|_| entry.value.len() <= self.memory.layout.max_value())
+            .and_then(|plan| blocks.reserve_entry(&plan));
+        let Some((first, parts)) = reserved else {
+            self.count(Counter::Refused);
+            return Stored::Refused;
+        };
+        let bytes = entry.fill(&self.memory, first, &parts);
+        let key = HashedKey {
+            kind: entry.kind,
+            hash: entry.hash,
+            bytes: entry.key,
+        };
+        loop {
+            let lock = KeyLock::acquire(&self.memory, entry.hash);
+            loop {
+                let found = table::find(&self.memory, key);
+                let is_met = match condition {
+                    Condition::Always => true,
+                    Condition::Absent => !found.as_ref().is_some_and(|found| self.is_valid(found)),
+                    Condition::Unchanged(slot, word) => found
+                        .as_ref()
+                        .is_some_and(|found| found.slot == slot && found.word.is_same(word)),
+                };
+                let place = match &found {
+                    Some(found) => Some((found.slot, found.word)),
+                    None => lock.slot_for_new(now),
+                };
+                // A process that takes the lock over from here on changes the version of the slot first.
+                if !lock.is_held() {
+                    break;
+                }
+                let (true, Some((slot, old))) = (is_met, place) else {
+                    drop(lock);
+                    blocks.free_reserved(parts.into_iter().chain([first]));
+                    if is_met {
+                        self.count(Counter::Refused);
+                        return Stored::Refused;
+                    }
+                    return Stored::No;
+                };
+                let replaced = blocks.blocks_of(old);
+                let first_word = blocks.set_slot(first, slot);
+                let part_words: Vec<_> = parts
+                    .iter()
+                    .map(|part| (*part, blocks.set_slot(*part, slot)))
+                    .collect();
+                failpoint!("cache.entry.filled");
+                if !self
+                    .memory
+                    .swap_slot(slot, old, old.next(first, entry.hash))
+                {
+                    continue;
+                }
+                failpoint!("cache.slot.changed");
+                drop(lock);
+                for (part, word) in part_words {
+                    blocks.publish(part, word, BlockState::Part);
+                }
+                blocks.publish(first, first_word, BlockState::First);
+                blocks.count_stored(bytes);
+                if let Some(replaced) = replaced {
+                    if found.is_none() {
+                        blocks.count_eviction(&replaced);
+                    }
+                    blocks.free_entry(&replaced, None);
+                }
+                return Stored::Yes;
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Values as they are stored and read: lifetime, encoding, tags; the result of a store. Any thread.
+
+use std::time::Duration;
+
+use super::{entry::Encoding, memory::Memory, table::Found, words::SlotWord};
+
+/// How long a value stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ttl {
+    /// Until it is evicted or removed.
+    Forever,
+    /// So long; zero: it is expired at once.
+    For(Duration),
+}
+
+impl Ttl {
+    pub(super) fn expires(self, now: u64) -> u64 {
+        match self {
+            Self::Forever => 0,
+            Self::For(time) => now.saturating_add(
+                u64::try_from(time.as_millis())
+                    .unwrap_or(u64::MAX)
+                    .clamp(1, 1 << 48),
+            ),
+        }
+    }
+}
+
+/// A value to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NewValue<'a> {
+    /// Its bytes, at most [`MAX_VALUE`](super::MAX_VALUE).
+    pub bytes: &'a [u8],
+    /// Their encoding, returned with them.
+    pub encoding: Encoding,
+    /// When it expires.
+    pub ttl: Ttl,
+    /// Its tags, at most [`MAX_TAGS`](super::MAX_TAGS).
+    pub tags: &'a [Tag],
+}
+
+/// A tag with its version: [`Cache::tag`](super::Cache::tag).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag(pub(super) u64);
+
+/// The result of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored.
+    Yes,
+    /// The condition did not hold.
+    No,
+    /// It is too large, or all memory is in use.
+    Refused,
+}
+
+/// When a store takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Always,
+    /// No value is stored, or an expired one.
+    Absent,
+    /// The slot has this word.
+    Unchanged(usize, SlotWord),
+}
+
+/// The value of a lookup, while it is read: [`Cache::get`](super::Cache::get).
+#[derive(Debug)]
+pub struct ValueReader<'a> {
+    pub(super) memory: &'a Memory,
+    pub(super) found: &'a Found,
+}
+
+impl ValueReader<'_> {
+    /// Bytes of the value, at most [`MAX_VALUE`](super::MAX_VALUE).
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.found.head.value_bytes
+    }
+
+    /// Whether the value has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The encoding.
+    #[must_use]
+    #[inline]
+    pub fn encoding(&self) -> Encoding {
+        self.found.head.encoding
+    }
+
+    /// Copies the value. The bytes may be torn: they mean something only once [`Cache::get`](super::Cache::get) has returned.
+    ///
+    /// # Safety
+    /// `target` is valid for [`ValueReader::len`] bytes.
+    #[inline]
+    pub unsafe fn copy_to(&self, target: *mut u8) {
+        // SAFETY: by the contract.
+        unsafe {
+            self.found
+                .head
+                .copy_value(self.memory, self.found.block, target);
+        }
+    }
+
+    /// Copies the value as a vector.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len()];
+        // SAFETY: the bytes of the vector.
+        unsafe { self.copy_to(bytes.as_mut_ptr()) };
+        bytes
+    }
+
+    /// The first eight bytes as a number.
+    #[must_use]
+    #[inline]
+    pub fn to_word(&self) -> [u8; 8] {
+        let mut bytes = [0; 8];
+        if self.len() == bytes.len() {
+            // SAFETY: eight bytes of our own, and the value has as many.
+            unsafe { self.copy_to(bytes.as_mut_ptr()) };
+        }
+        bytes
+    }
+}
+
+/// Why [`Cache::change`](super::Cache::change) stored nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeError<E> {
+    /// The error of the change.
+    Rejected(E),
+    /// The value is too large, or all memory is in use.
+    Refused,
+}

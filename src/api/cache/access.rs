@@ -1,0 +1,97 @@
+//! Keys in arguments, and the lookup and the store of one value. On PHP's threads.
+
+use ext_php_rs::ffi::zval;
+use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Stored, Tag};
+
+use super::{
+    codec::{self, Copied},
+    lifetime::Lifetime,
+};
+use crate::zend::{
+    arguments::{Call, Thrown},
+    hash_table, value,
+    value_writer::ZvalOut,
+};
+
+/// A key or a name in an argument.
+pub fn key<'a>(call: &Call<'a>, position: u32) -> Result<&'a [u8], Thrown> {
+    let key = call.string(position)?;
+    if key.len() <= MAX_KEY {
+        return Ok(key);
+    }
+    Err(call.value_error(position, c"must not be longer than 65536 bytes"))
+}
+
+/// Reads a value. Returns `false`, and leaves `out` null, if there is none.
+#[inline]
+pub fn read(cache: &Cache, key: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
+    match cache.get(key, |value| codec::copy(value, out)) {
+        Some(Copied::Done) => Ok(true),
+        Some(Copied::Buffered(encoding)) => codec::decode_buffer(encoding, out),
+        None => {
+            out.release();
+            Ok(false)
+        }
+    }
+}
+
+/// What a store of one value does.
+#[derive(Clone, Copy)]
+pub enum Store {
+    Set,
+    Add,
+}
+
+/// Stores a value; a lifetime that is over removes the one that is stored.
+pub fn store(
+    cache: &Cache,
+    how: Store,
+    key: &[u8],
+    value: &zval,
+    lifetime: Lifetime,
+    tags: &[Tag],
+) -> Result<bool, Thrown> {
+    let Lifetime::Ttl(ttl) = lifetime else {
+        if matches!(how, Store::Set) {
+            cache.delete(key);
+        }
+        return Ok(true);
+    };
+    codec::with_encoded(value, |encoding, bytes| {
+        let new = NewValue {
+            bytes,
+            encoding,
+            ttl,
+            tags,
+        };
+        let stored = match how {
+            Store::Set => cache.set(key, &new),
+            Store::Add => cache.add(key, &new),
+        };
+        stored == Stored::Yes
+    })
+}
+
+/// The keys in an array of them; integers count as text, as PHP converts numeric keys of arrays to integers.
+pub fn for_each_key(
+    call: &Call<'_>,
+    position: u32,
+    mut each: impl FnMut(&[u8], &zval) -> Result<(), Thrown>,
+) -> Result<(), Thrown> {
+    let keys = call.array(position)?;
+    let mut result = Ok(());
+    hash_table::for_each(keys, |_, element| {
+        if result.is_err() {
+            return;
+        }
+        result = match (value::bytes(element), value::integer(element)) {
+            (Some(key), _) if key.len() <= MAX_KEY => each(key, element),
+            (Some(_), _) => {
+                Err(call.value_error(position, c"must contain only keys of at most 65536 bytes"))
+            }
+            (None, Some(number)) => each(number.to_string().as_bytes(), element),
+            (None, None) => Err(call.element_type_error(position, c"string", element)),
+        };
+    });
+    result
+}

@@ -1,0 +1,113 @@
+//! Writes values of PHP as bytes ([`super`] has the format). On PHP's threads.
+
+use ext_php_rs::ffi::{
+    HashTable, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_REFERENCE, IS_STRING, IS_TRUE,
+    IS_UNDEF, zval,
+};
+
+use super::encoding::{self, MAX_DEPTH};
+use crate::zend::{
+    hash_table,
+    value::{bytes, type_of},
+};
+
+/// Appends a value. Returns its encoding, or `None` for one that PHP has to serialize.
+pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Option<u8> {
+    // SAFETY: each union field is read under the type that it belongs to.
+    unsafe {
+        Some(match type_of(value) {
+            IS_NULL | IS_UNDEF => encoding::NULL,
+            IS_FALSE => encoding::FALSE,
+            IS_TRUE => encoding::TRUE,
+            IS_LONG if depth == 0 => {
+                buffer.extend_from_slice(&value.value.lval.to_le_bytes());
+                encoding::INT
+            }
+            IS_LONG => {
+                put_int(buffer, value.value.lval);
+                encoding::INT
+            }
+            IS_DOUBLE => {
+                buffer.extend_from_slice(&value.value.dval.to_le_bytes());
+                encoding::FLOAT
+            }
+            IS_STRING => {
+                let text = bytes(value)?;
+                if depth > 0 {
+                    put_varint(buffer, text.len() as u64);
+                }
+                buffer.extend_from_slice(text);
+                encoding::STRING
+            }
+            IS_ARRAY if depth < MAX_DEPTH => {
+                put_array(buffer, value.value.arr.as_ref()?, depth)?;
+                encoding::ARRAY
+            }
+            // A reference would have to stay one, and may be a cycle.
+            _ => return None,
+        })
+    }
+}
+
+fn put_array(buffer: &mut Vec<u8>, table: &HashTable, depth: usize) -> Option<()> {
+    // SAFETY: the table is alive, and nothing changes it here.
+    let elements = unsafe { hash_table::elements(table) };
+    let mut count = 0;
+    let is_list = elements.clone().all(|element| {
+        let follows = element.name.is_null() && element.hash == count;
+        count += 1;
+        follows
+    });
+    // SAFETY: as above.
+    let count = unsafe { hash_table::sizes(table) }.0;
+    put_varint(buffer, u64::from(count) << 1 | u64::from(is_list));
+    for element in elements {
+        if !is_list {
+            // SAFETY: as above.
+            match unsafe { element.name_bytes() } {
+                Some(name) => {
+                    buffer.push(encoding::STRING);
+                    put_varint(buffer, name.len() as u64);
+                    buffer.extend_from_slice(name);
+                }
+                None => {
+                    buffer.push(encoding::INT);
+                    put_int(buffer, element.hash.cast_signed());
+                }
+            }
+        }
+        // SAFETY: as above.
+        let value = unsafe { &*plain_reference(element.value) };
+        let at = buffer.len();
+        buffer.push(0);
+        let encoding = put_plain(buffer, value, depth + 1)?;
+        *buffer.get_mut(at)? = encoding;
+    }
+    Some(())
+}
+
+/// The value behind a reference that no other variable shares, which is no reference to PHP code any more.
+///
+/// # Safety
+/// `value` is alive.
+unsafe fn plain_reference(value: *const zval) -> *const zval {
+    // SAFETY: by the contract; the type says that the union holds a reference.
+    unsafe {
+        if type_of(&*value) == IS_REFERENCE && (*(*value).value.ref_).gc.refcount == 1 {
+            return &raw const (*(*value).value.ref_).val;
+        }
+    }
+    value
+}
+
+fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        buffer.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    buffer.push(number as u8);
+}
+
+fn put_int(buffer: &mut Vec<u8>, number: i64) {
+    put_varint(buffer, (number << 1 ^ (number >> 63)).cast_unsigned());
+}

@@ -1,0 +1,149 @@
+//! Values of PHP as bytes of the shared cache. Null, booleans, numbers and strings are stored as they are, arrays of
+//! them in a compact form; all else as PHP's `serialize()` writes it. Bytes are collected in a buffer of the thread,
+//! because PHP may jump over the frames here. On PHP's threads.
+//!
+//! An array is its number of elements, twice that plus 1 for a list; then each key, unless it is a list, and each value.
+//! Integers are zigzag varints, strings a varint of their length and their bytes.
+
+mod decode;
+mod encode;
+pub mod encoding;
+
+use ext_php_rs::ffi::{IS_FALSE, zval};
+use pillion_engine::cache::ValueReader;
+
+use crate::{
+    thread_state::thread_state,
+    zend::{
+        arguments::Thrown,
+        call,
+        owned::OwnedZval,
+        value::{bytes, type_of},
+        value_writer::ZvalOut,
+    },
+};
+
+/// Bytes that a thread's buffer keeps between two calls.
+const MAX_KEPT: usize = 256 << 10;
+
+thread_state! {
+    /// The bytes of the value that is stored or read.
+    static BUFFER: Vec<u8> = Vec::new();
+}
+
+/// Frees the memory of the thread. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    BUFFER.replace(Vec::new());
+}
+
+/// Runs `store` with the bytes of a value and their encoding. `store` calls no PHP code.
+///
+/// # Errors
+/// PHP can't serialize the value: a closure, an object that refuses.
+pub fn with_encoded<R>(value: &zval, store: impl FnOnce(u8, &[u8]) -> R) -> Result<R, Thrown> {
+    let plain = BUFFER.with(|buffer| {
+        buffer.clear();
+        encode::put_plain(buffer, value, 0)
+    });
+    let encoding = match plain {
+        Some(encoding) => encoding,
+        None => {
+            let text = call::function("serialize", &[OwnedZval::new(value)])?;
+            BUFFER.with(|buffer| {
+                buffer.clear();
+                buffer.extend_from_slice(bytes(text.value()).unwrap_or_default());
+            });
+            text.release();
+            encoding::SERIALIZED
+        }
+    };
+    Ok(BUFFER.with(|buffer| {
+        let result = store(encoding, buffer);
+        shrink(buffer);
+        result
+    }))
+}
+
+fn shrink(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > MAX_KEPT {
+        *buffer = Vec::new();
+    }
+}
+
+/// The part of a lookup that runs while the value may change: copies it.
+pub enum Copied {
+    /// To PHP's value.
+    Done,
+    /// To the thread's buffer, in this encoding.
+    Buffered(u8),
+}
+
+/// Copies a value for PHP, in place of what an earlier attempt has left in `out`.
+#[inline]
+pub fn copy(value: &ValueReader<'_>, out: ZvalOut) -> Copied {
+    out.release();
+    match value.encoding() {
+        encoding::NULL => out.null(),
+        encoding::FALSE => out.bool(false),
+        encoding::TRUE => out.bool(true),
+        encoding::INT => out.int(i64::from_le_bytes(value.to_word())),
+        encoding::FLOAT => out.float(f64::from_le_bytes(value.to_word())),
+        encoding::STRING => {
+            let target = out.string_buffer(value.len());
+            // SAFETY: a new string of that length.
+            unsafe { value.copy_to(target) };
+        }
+        other => {
+            BUFFER.with(|buffer| {
+                buffer.clear();
+                buffer.reserve(value.len());
+                // SAFETY: reserved, and filled by the copy (or not at all for a position that is none, and then the
+                // slot has changed and the bytes are dropped): any bytes are valid.
+                unsafe {
+                    std::ptr::write_bytes(buffer.as_mut_ptr(), 0, value.len().min(8));
+                    value.copy_to(buffer.as_mut_ptr());
+                    buffer.set_len(value.len());
+                }
+            });
+            return Copied::Buffered(other);
+        }
+    }
+    Copied::Done
+}
+
+/// Converts the thread's buffer to a value of PHP. Returns `false` if the bytes are no such value.
+///
+/// # Errors
+/// PHP code of an object has thrown.
+pub fn decode_buffer(encoding: u8, out: ZvalOut) -> Result<bool, Thrown> {
+    out.null();
+    match encoding {
+        encoding::ARRAY => Ok(BUFFER.with(|buffer| {
+            let decoded = decode::Reader(buffer).array(out, 0).is_some();
+            if !decoded {
+                out.release();
+            }
+            shrink(buffer);
+            decoded
+        })),
+        encoding::SERIALIZED => {
+            let text = OwnedZval::with(|text| {
+                BUFFER.with(|buffer| {
+                    text.string(&*buffer);
+                    shrink(buffer);
+                });
+            });
+            let value = call::function("unserialize", &[text]);
+            text.release();
+            let value = value?;
+            // PHP returns false for what it can't read; a stored false has an encoding of its own.
+            let is_value = type_of(value.value()) != IS_FALSE;
+            if is_value {
+                value.copy_to(out);
+            }
+            value.release();
+            Ok(is_value)
+        }
+        _ => Ok(false),
+    }
+}

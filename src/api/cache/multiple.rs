@@ -1,0 +1,85 @@
+//! Functions that take several keys. On PHP's threads.
+
+use pillion_engine::cache::MAX_KEY;
+
+use super::{
+    access::{Store, for_each_key, read, store},
+    lifetime,
+};
+use crate::{
+    engine,
+    zend::{
+        arguments::{Call, Thrown},
+        hash_table::{self, Key},
+        value,
+        value_writer::ZvalOut,
+    },
+};
+
+pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    let cache = engine::current().cache();
+    // All keys are checked before the first value is read.
+    for_each_key(call, 0, |_, _| Ok(()))?;
+    // SAFETY: a live array.
+    let count = unsafe { hash_table::sizes(call.array(0)?) }.0;
+    let values = ret.array(count as usize);
+    for_each_key(call, 0, |key, element| {
+        let name = match value::integer(element) {
+            Some(number) => Key::Index(number),
+            None => hash_table::Key::of_text(key),
+        };
+        let mut result = Ok(());
+        values.insert_with_key(name, |out| {
+            let is_found = cache.map_or(Ok(false), |cache| read(cache, key, out));
+            match is_found {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Some(default) = call.any(1) {
+                        out.copy(default);
+                    }
+                }
+                Err(thrown) => result = Err(thrown),
+            }
+        });
+        result
+    })
+}
+
+pub fn set_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    let values = call.array(0)?;
+    let lifetime = lifetime::argument(call, 1)?;
+    let cache = engine::current().checked_cache();
+    let mut result = Ok(cache.is_some());
+    hash_table::for_each(values, |key, value| {
+        let (Some(cache), Ok(all)) = (cache, &result) else {
+            return;
+        };
+        let all = *all;
+        let store = |key: &[u8]| {
+            if key.len() > MAX_KEY {
+                return Err(call.value_error(0, c"must contain only keys of at most 65536 bytes"));
+            }
+            store(cache, Store::Set, key, value, lifetime, &[])
+        };
+        let stored = match key {
+            Key::Name(name) => store(name),
+            Key::Index(index) => store(index.to_string().as_bytes()),
+        };
+        result = stored.map(|stored| stored && all);
+    });
+    ret.bool(result?);
+    Ok(())
+}
+
+pub fn delete_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    for_each_key(call, 0, |_, _| Ok(()))?;
+    let cache = engine::current().checked_cache();
+    for_each_key(call, 0, |key, _| {
+        if let Some(cache) = cache {
+            cache.delete(key);
+        }
+        Ok(())
+    })?;
+    ret.bool(cache.is_some());
+    Ok(())
+}
