@@ -21,6 +21,7 @@ $benches = [
             yield [...php(['apcu', 'pillion'], $apcu + $places), __DIR__ . '/find.php', (string) $entries];
         }
     },
+    'cache' => static fn (): iterable => [[...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + places('cache')), __DIR__ . '/cache.php']],
     'cold_lookup' => static fn (): iterable => [[...php(), __DIR__ . '/cold_lookup.php']],
     'submit' => static function (): iterable {
         $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];

@@ -4,8 +4,8 @@
  * Functions of the namespace Pillion\Cache: values that all PHP processes of the host share: php-fpm, FrankenPHP,
  * RoadRunner, the command line and cron. For IDEs and static analysers; not loaded where the extension is.
  *
- * Keys are any bytes, at most 65,536. Values are anything that serialize() accepts; null, booleans, numbers, strings and
- * arrays of them are stored without it. A value has at most 8 MiB. No call waits for another process for longer than a
+ * Keys are any bytes, at most 65,536. Values are anything that serialize() accepts; null, booleans, numbers, strings
+ * and arrays of them are stored without it. A value has at most 8 MiB. No call waits for another process for longer than a
  * few milliseconds, whatever happens to that one, and none throws because the cache is off, full or not available: a
  * read is a miss then, and a store returns false.
  */
@@ -43,7 +43,7 @@ function get_multiple(array $keys, mixed $default = null): array
  *
  * @param string $key
  * @param mixed $value
- * @param \DateInterval|int|float|null $ttl seconds; null: `pillion.cache_ttl_default`; zero or less: the value is removed
+ * @param \DateInterval|int|float|null $ttl seconds; null: `pillion.cache_ttl_default`; zero or less: it is removed
  * @param list<string> $tags at most 8; {@see invalidate_tags()} makes the value a miss
  *
  * @return bool false: it is too large, all memory is in use, or the cache is not available

@@ -26,8 +26,8 @@ impl Blocks<'_> {
         for step in 0..MAX_STEPS {
             let block = self.advance_hand(class)?;
             let word = self.memory.load_block(block);
-            // The slab may have got another class since the hand has moved. If it gets one from here on, the word of the
-            // block changes.
+            // The slab may have got another class since the hand moved. If it gets one from here on, the block's word
+            // changes.
             let is_of_class = self.memory.load_slab(block / SLAB_GRANULES).serves(class);
             let is_taken = match word.state() {
                 _ if !is_of_class => false,

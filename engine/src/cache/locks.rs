@@ -1,5 +1,6 @@
 //! Named locks with a lease: entries of a kind of their own, which are not evicted before they expire. A lock ends by
-//! [`Cache::unlock`] of its owner, or when its lease is over. Each acquisition gets a higher fencing number. Any thread.
+//! [`Cache::unlock`] of its owner, or when its lease is over. Each acquisition gets a higher fencing number. Any
+//! thread.
 
 use std::sync::atomic::Ordering;
 
@@ -22,8 +23,8 @@ pub struct HeldLock {
 }
 
 impl Cache {
-    /// Acquires the lock `name` for `owner` until the lease is over. Returns its fencing number, or `None` if it is held
-    /// (by the same owner too), or if there is no memory for it.
+    /// Acquires the lock `name` for `owner` until the lease is over. Returns its fencing number, or `None` if it is
+    /// held (by the same owner too), or if there is no memory for it.
     #[must_use]
     pub fn lock(&self, name: &[u8], owner: &[u8], lease: Ttl) -> Option<u64> {
         let fencing = self

@@ -155,7 +155,7 @@ impl Memory {
     }
 
     /// Copies content of a block to `target`, which has `bytes`. Copies nothing beyond the segment. Other processes may
-    /// change the content meanwhile: the caller checks the slot afterwards, and uses the copy only if that is unchanged.
+    /// change the content meanwhile: the caller checks the slot afterwards, and uses the copy only if it is unchanged.
     ///
     /// # Safety
     /// `target` is valid for `bytes`.

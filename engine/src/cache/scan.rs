@@ -1,5 +1,5 @@
-//! Operations that visit the whole table: keys, removal of all values or of invalid ones. Other processes store and remove
-//! meanwhile. On PHP's threads, and on the leader's.
+//! Operations that visit the whole table: keys, removal of all values or of invalid ones. Other processes store and
+//! remove meanwhile. On PHP's threads, and on the leader's.
 
 use std::sync::atomic::Ordering;
 

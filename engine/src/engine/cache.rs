@@ -1,5 +1,5 @@
-//! The shared cache of the process's namespace: opened by the first call, opened again if its file was removed, and tried
-//! again after a while if it can't be opened. It is never in the way: without it, reads are misses. On PHP's threads.
+//! The shared cache of the process's namespace: opened by the first call, opened again if its file was removed, and
+//! tried again after a while if it can't be opened. It is never in the way: without it, reads are misses. On PHP's threads.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -3,8 +3,8 @@
 // A process that uses the shared cache: random operations on a few keys, until its standard input ends or it is killed.
 // Arguments: role, seed. Each value names its key and has a checksum, so that a foreign or torn one is detected.
 //
-// `life`: prints a line for each hundred operations, with the longest one in microseconds; `checker`: removes all values,
-// and prints the counts; it checks before that keys work as ever.
+// `life`: prints a line for each hundred operations, with the longest one in microseconds; `checker`: removes all
+// values, and prints the counts; it checks before that keys work as ever.
 
 declare(strict_types=1);
 
