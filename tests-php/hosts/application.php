@@ -55,6 +55,8 @@ final class Application
             'rebuild' => Velox\build(['force_rebuild' => true] + $request)->state(),
             'put' => outcome(fn () => Artifacts\put(substr(md5($query['name']), 0, 16), __FILE__)->wait(30)),
             'forget' => Artifacts\forget(Velox\key($request)),
+            'cache' => isset($query['value']) ? Pillion\Cache\set($query['key'], $query['value']) : Pillion\Cache\get($query['key']),
+            'count' => Pillion\Cache\increment('count'),
             'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
             // Environment of one tenant among others, as dotenv sets it.
             'tenant' => [putenv("SENTRY_DSN={$query['dsn']}"), putenv('PILLION_SENTRY_ENABLED=false'), $this->sentry((int) $query['from'], 1)],

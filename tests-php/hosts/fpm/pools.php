@@ -20,6 +20,14 @@ test('each pool uses the build server of its own settings', function (Sandbox $s
     same([1, 1, 1], array_values(array_map(fn (FakeVelox $server): int => $server->counter('build_requests'), $servers)));
 });
 
+test('pools share the cache of their namespace only', function (Sandbox $sandbox): void {
+    $of = fn (string $namespace): array => ["php_admin_value[pillion.cache_namespace] = {$namespace}"];
+    $host = new Fpm($sandbox, ['one' => $of('shop'), 'two' => $of('shop'), 'three' => $of('blog')]);
+    $ask = fn (string $pool, array $query): mixed => Http::decode($host->many([['cache', $query]], 1, pool: $pool)[0])['answer'];
+    same(true, $ask('one', ['key' => 'a', 'value' => 'of the shop']));
+    same(['of the shop', null], [$ask('two', ['key' => 'a']), $ask('three', ['key' => 'a'])]);
+});
+
 test('a build continues after its request, and after the response of a waiting request', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);

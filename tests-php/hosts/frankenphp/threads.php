@@ -64,6 +64,20 @@ test('a binary built by FrankenPHP is found by a script on the command line', fu
     same([$built['sha256'], 'HIT', true], [$found['sha256'], $found['status'], $found['good']]);
 });
 
+test('threads and scripts on the command line share one cache, also after a restart', function (Sandbox $sandbox): void {
+    putenv('TESTED_PHP=' . getenv('PHP_NTS'));
+    putenv('TESTED_SO=' . getenv('PILLION_SO'));
+    $host = new FrankenPhp($sandbox);
+    $counted = array_map(Http::decode(...), Http::many(array_fill(0, 400, $host->url('count')), 8));
+    $counts = array_column($counted, 'answer');
+    sort($counts);
+    same(range(1, 400), $counts);
+    is_true(count(array_unique(array_column($counted, 'worker'))) > 1, 'one thread has answered all');
+    same(401, $sandbox->php('report("count", Pillion\Cache\increment("count"));')->receive('count'));
+    $host->restart();
+    same(402, $host->ask('count')['answer']);
+});
+
 test('threads that FrankenPHP adds under load wait and are woken like the first ones', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);

@@ -1,7 +1,7 @@
 <?php
 
 // Required of every host that serves: no request waits for a Sentry that does not answer, a stop loses no envelope, and
-// builds do not delay it.
+// builds do not delay it; the shared cache outlives it.
 
 declare(strict_types=1);
 
@@ -50,6 +50,20 @@ function every_host(\Closure $start, array $stops = ['SIGTERM' => SIGTERM]): voi
         // Neither more nor fewer than the accepted ones.
         sort($accepted, SORT_STRING);
         same($accepted, $sentry->events());
+    });
+
+    test('all workers count in one shared cache, and the next start goes on', function (Sandbox $sandbox) use ($start): void {
+        $host = $start($sandbox, 'first');
+        same(true, $host->ask('cache', key: 'kept', value: 'by the first start')['answer']);
+        for ($round = 1; $round <= 40; $round++) {
+            same($round, $host->ask('count')['answer']);
+        }
+        $workers = children($host->pid);
+        $host->process->signal(SIGKILL);
+        array_map(fn (int $worker): bool => posix_kill($worker, SIGKILL), $workers);
+        $host->process->wait(40);
+        $next = $start($sandbox, 'next');
+        same(['by the first start', 41], [$next->ask('cache', key: 'kept')['answer'], $next->ask('count')['answer']]);
     });
 
     foreach ($stops as $name => $signal) {
