@@ -5,9 +5,9 @@
  * RoadRunner, the command line and cron. For IDEs and static analysers; not loaded where the extension is.
  *
  * Keys are any bytes, at most 65,536. Values are anything that serialize() accepts; null, booleans, numbers, strings
- * and arrays of them are stored without it. A value has at most 8 MiB. No call waits for another process for longer than a
- * few milliseconds, whatever happens to that one, and none throws because the cache is off, full or not available: a
- * read is a miss then, and a store returns false.
+ * and arrays of them are stored without it. A value has at most 8 MiB. No call waits for another process for longer
+ * than a few milliseconds, whatever happens to that one, and none throws because the cache is off, full or not
+ * available: a read is a miss then, and a store returns false.
  */
 
 declare(strict_types=1);
@@ -49,6 +49,7 @@ function get_multiple(array $keys, mixed $default = null): array
  * @return bool false: it is too large, all memory is in use, or the cache is not available
  *
  * @throws \Exception the value can't be serialized
+ * @throws \Pillion\InvalidRequestException code 200: an array contains itself, or has more than 512 levels
  */
 function set(string $key, mixed $value, \DateInterval|int|float|null $ttl = null, array $tags = []): bool
 {

@@ -121,6 +121,8 @@ unsafe extern "C" {
         name_length: usize,
         value: *mut zval,
     );
+    /// Computes the hash of a string, and stores it in the string.
+    pub fn zend_string_hash_func(text: *mut zend_string) -> u64;
     /// Serves signals with handlers in PHP; null if no extension has set it.
     pub static zend_interrupt_function: Option<unsafe extern "C" fn(*mut zend_execute_data)>;
     /// Ends the script with "Maximum execution time exceeded"; does not return.

@@ -3,7 +3,7 @@
 
 use std::mem::MaybeUninit;
 
-use ext_php_rs::ffi::{zend_string, zval};
+use ext_php_rs::ffi::{IS_STRING, IS_STRING_EX, zend_string, zval};
 
 use super::{
     ffi, value,
@@ -41,6 +41,28 @@ impl OwnedZval {
     #[must_use]
     pub fn new_string(text: impl AsRef<[u8]>) -> Self {
         Self::with(|out| out.string(text))
+    }
+
+    /// Adds a reference to a string.
+    ///
+    /// # Safety
+    /// `text` is a live string.
+    #[must_use]
+    pub unsafe fn of_string(text: *mut zend_string) -> Self {
+        /// `IS_STR_INTERNED`: shared and never released.
+        const INTERNED: u32 = 1 << 6;
+        // SAFETY: by the contract; a zeroed value is an undefined one.
+        unsafe {
+            let mut value: zval = MaybeUninit::zeroed().assume_init();
+            value.value.str_ = text;
+            if (*text).gc.u.type_info & INTERNED == 0 {
+                (*text).gc.refcount += 1;
+                value.u1.type_info = IS_STRING_EX;
+            } else {
+                value.u1.type_info = IS_STRING;
+            }
+            Self(std::mem::transmute::<zval, [u64; 2]>(value))
+        }
     }
 
     /// A pointer to the value, for calls of the engine's that only read it.

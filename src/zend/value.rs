@@ -61,6 +61,14 @@ pub fn bytes(value: &zval) -> Option<&[u8]> {
         .flatten()
 }
 
+/// The engine's string of a string value.
+#[inline]
+#[must_use]
+pub fn string(value: &zval) -> Option<*mut zend_string> {
+    // SAFETY: the type says that it is a string.
+    unsafe { (type_of(value) == IS_STRING).then_some(value.value.str_) }
+}
+
 /// The number in an integer value.
 #[must_use]
 pub fn integer(value: &zval) -> Option<i64> {

@@ -88,6 +88,13 @@ impl ZvalOut {
         }
     }
 
+    /// The value that was written.
+    #[must_use]
+    pub fn value<'a>(self) -> &'a zval {
+        // SAFETY: valid by `new`'s contract.
+        unsafe { &*self.0 }
+    }
+
     /// Releases the value and writes null in its place. The value has no destructor that runs PHP code.
     #[inline]
     pub fn release(self) {

@@ -208,7 +208,7 @@ impl Head {
         key
     }
 
-    /// The tags with their versions, as words of a [`NewEntry`].
+    /// The tags with their versions, as words of a new entry.
     pub(super) fn tag_words(&self, memory: &Memory, block: usize) -> Vec<u64> {
         (0..self.tags)
             .map(|index| {

@@ -8,7 +8,7 @@ use super::{
         BUCKET_WORDS, GRANULE, LINE_WORDS, Layout, SLAB_GRANULES, STRIPE_WORDS, STRIPES,
         class_blocks, class_granules,
     },
-    words::{BlockWord, SlabWord, SlotWord},
+    words::{self, BlockWord, SlabWord, SlotWord},
 };
 use crate::shm::Segment;
 
@@ -71,6 +71,12 @@ impl Memory {
     #[inline]
     pub(super) fn load_slot(&self, slot: usize) -> SlotWord {
         SlotWord(self.slot(slot).load(Ordering::Acquire))
+    }
+
+    /// Counts a read of a slot.
+    #[inline]
+    pub(super) fn add_read(&self, slot: usize) {
+        self.slot(slot).fetch_add(words::READ, Ordering::Relaxed);
     }
 
     /// Replaces `old` by `new` in a slot. Reads that are counted meanwhile don't matter; any other change makes it

@@ -40,12 +40,13 @@ use memory::Memory;
 use owners::Owners;
 use stats::Counter;
 use table::Found;
+use words::MAX_READ_MARKS;
 
 pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE};
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
 pub use stats::{ClassStats, Stats};
-pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader};
+pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
 
 /// The cache of one namespace.
 #[derive(Debug)]
@@ -93,14 +94,24 @@ impl Cache {
 
     /// Whether the file at `path` is the mapped one.
     #[must_use]
-    pub fn is_current(&self, path: &Path) -> bool {
+    pub fn is_file_at(&self, path: &Path) -> bool {
         self.memory.segment().is_current(path)
     }
 
     /// Reads the value of a key by `read`, which may run again when the value changes meanwhile; only the last result
     /// counts. Returns `None` if there is no value.
     #[inline]
-    pub fn get<T>(&self, key: &[u8], mut read: impl FnMut(&ValueReader<'_>) -> T) -> Option<T> {
+    pub fn get<T>(&self, key: &[u8], read: impl FnMut(&ValueReader<'_>) -> T) -> Option<T> {
+        self.get_with_version(key, read).map(|(value, _)| value)
+    }
+
+    /// As [`Cache::get`]; returns the version of the value too.
+    #[inline]
+    pub fn get_with_version<T>(
+        &self,
+        key: &[u8],
+        mut read: impl FnMut(&ValueReader<'_>) -> T,
+    ) -> Option<(T, Version)> {
         let key = self.hashed(Kind::Value, key);
         let value = table::read(&self.memory, key, |found| {
             self.is_valid(found).then(|| {
@@ -110,16 +121,43 @@ impl Cache {
                 };
                 let value = read(&reader);
                 found.mark_read(&self.memory);
-                value
+                (value, Version::of(found))
             })
         });
         let value = value.flatten();
-        self.count(if value.is_some() {
-            Counter::Hits
-        } else {
-            Counter::Misses
-        });
+        match value {
+            Some(_) => self.count_hits(1),
+            None => self.count(Counter::Misses),
+        }
         value
+    }
+
+    /// Whether a key still has the value of that version: one load, and the clock for a value that expires. Marks it as
+    /// read; the caller counts the hit.
+    #[must_use]
+    #[inline]
+    pub fn is_current_version(&self, version: Version) -> bool {
+        let word = self.memory.load_slot(version.slot);
+        if !word.is_same(version.word) || (version.expires != 0 && version.expires <= self.now()) {
+            return false;
+        }
+        if word.reads() < MAX_READ_MARKS {
+            self.memory.add_read(version.slot);
+        }
+        true
+    }
+
+    /// Counts a value that the caller did not store, because it is too large.
+    pub fn count_refused(&self) {
+        self.count(Counter::Refused);
+    }
+
+    /// Counts lookups that found a value.
+    #[inline]
+    pub fn count_hits(&self, hits: u64) {
+        self.memory
+            .counter(stats::stripe(), Counter::Hits as usize)
+            .fetch_add(hits, Ordering::Relaxed);
     }
 
     /// Whether a key has a value. Counts neither as a read nor as a hit.

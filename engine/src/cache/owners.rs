@@ -1,6 +1,6 @@
 //! The processes that write: each holds the lock of one byte of the segment's file for as long as it lives, and its
-//! number is that of the byte. The kernel releases the lock of a killed process, in whatever container it was; the blocks that
-//! it had reserved are returned by the process that gets the lock next. On PHP's threads and the leader's.
+//! number is that of the byte. The kernel releases the lock of a killed process, in any container; the blocks that it
+//! had reserved are returned by the process that gets the lock next. On PHP's threads and the leader's.
 
 use std::{
     fs::{File, OpenOptions},

@@ -1,6 +1,6 @@
 //! Stores: set, add, change and touch are one operation with a condition. The entry is filled before the lock of its
-//! key is taken; under the lock its slot is changed by one compare-and-swap, and what it replaces is freed afterwards. On
-//! PHP's threads.
+//! key is taken; under the lock its slot is changed by one compare-and-swap, and the replaced entry is freed after it.
+//! On PHP's threads.
 
 use super::{
     Cache,

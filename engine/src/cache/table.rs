@@ -15,7 +15,7 @@ use super::{
     entry::{HashedKey, Head},
     layout::BUCKET_WORDS,
     memory::Memory,
-    words::{READ, SlotWord},
+    words::{MAX_READ_MARKS, SlotWord},
 };
 use crate::{failpoint::failpoint, shm::groups};
 
@@ -47,8 +47,8 @@ impl Found {
     /// Marks the entry as read, if it is not marked enough.
     #[inline]
     pub(super) fn mark_read(&self, memory: &Memory) {
-        if self.word.reads() < 3 {
-            memory.slot(self.slot).fetch_add(READ, Ordering::Relaxed);
+        if self.word.reads() < MAX_READ_MARKS {
+            memory.add_read(self.slot);
         }
     }
 }

@@ -353,7 +353,7 @@ fn foreign_file_is_refused_and_one_of_an_earlier_boot_replaced() {
     cache.set(b"a", &value(b"x"));
     cache.memory.word(header::BOOT).store(1, Ordering::Relaxed);
     let new = open(dir.path(), MIN_BYTES);
-    assert!(!new.has(b"a") && !cache.is_current(&path) && new.is_current(&path));
+    assert!(!new.has(b"a") && !cache.is_file_at(&path) && new.is_file_at(&path));
 }
 
 #[test]

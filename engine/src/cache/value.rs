@@ -43,6 +43,33 @@ pub struct NewValue<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag(pub(super) u64);
 
+/// The version of a value: its slot with the slot's word, and when it expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    pub(super) slot: usize,
+    pub(super) word: SlotWord,
+    pub(super) expires: u64,
+    has_tags: bool,
+}
+
+impl Version {
+    pub(super) fn of(found: &Found) -> Self {
+        Self {
+            slot: found.slot,
+            word: found.word,
+            expires: found.head.expires,
+            has_tags: found.head.tags > 0,
+        }
+    }
+
+    /// Whether [`Cache::is_current_version`](super::Cache::is_current_version) tells for it: not for a value with tags,
+    /// which becomes invalid without a change of its slot.
+    #[must_use]
+    pub const fn is_checkable(self) -> bool {
+        !self.has_tags
+    }
+}
+
 /// The result of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {

@@ -16,6 +16,8 @@ const VERSION_SHIFT: u32 = BLOCK_BITS + TAG_BITS;
 
 /// One read, as added to a slot. A carry out of the two bits leaves the word.
 pub(super) const READ: u64 = 1 << (VERSION_SHIFT + VERSION_BITS);
+/// Reads of a slot beyond this number are not counted.
+pub(super) const MAX_READ_MARKS: u64 = 3;
 /// All bits but the reads.
 const IDENTITY: u64 = READ - 1;
 

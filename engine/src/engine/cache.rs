@@ -1,5 +1,6 @@
 //! The shared cache of the process's namespace: opened by the first call, opened again if its file was removed, and
-//! tried again after a while if it can't be opened. It is never in the way: without it, reads are misses. On PHP's threads.
+//! tried again after a while if it can't be opened. It is never in the way: without it, reads are misses. On PHP's
+//! threads.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -47,6 +48,25 @@ impl Engine {
         } else {
             Ttl::For(ttl)
         }
+    }
+
+    /// Bytes that a PHP thread may keep of decoded values.
+    #[must_use]
+    #[inline]
+    pub fn cache_local_bytes(&self) -> usize {
+        self.settings()
+            .cache
+            .local_bytes
+            .try_into()
+            .unwrap_or(usize::MAX)
+    }
+
+    /// The open cache, if it is the one at that address.
+    #[must_use]
+    pub fn open_cache_at(&self, address: usize) -> Option<&Cache> {
+        self.cache
+            .get()
+            .filter(|cache| std::ptr::from_ref(*cache).addr() == address)
     }
 
     /// The state of the cache, for a health page.

@@ -83,7 +83,7 @@ impl CacheCell {
             return;
         };
         self.schedule(CHECK_INTERVAL);
-        if cache.is_current(path) {
+        if cache.is_file_at(path) {
             return;
         }
         log::warn!("shared cache removed: a new one is created");

@@ -4,8 +4,9 @@ use ext_php_rs::ffi::zval;
 use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Stored, Tag};
 
 use super::{
-    codec::{self, Copied},
+    codec::{self, Copied, encoding},
     lifetime::Lifetime,
+    local,
 };
 use crate::zend::{
     arguments::{Call, Thrown},
@@ -22,17 +23,37 @@ pub fn key<'a>(call: &Call<'a>, position: u32) -> Result<&'a [u8], Thrown> {
     Err(call.value_error(position, c"must not be longer than 65536 bytes"))
 }
 
-/// Reads a value. Returns `false`, and leaves `out` null, if there is none.
+/// Reads the value of a key: `given` as PHP has it, and its bytes. Returns `false`, and leaves `out` null, if there is
+/// none.
 #[inline]
-pub fn read(cache: &Cache, key: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
-    match cache.get(key, |value| codec::copy(value, out)) {
-        Some(Copied::Done) => Ok(true),
-        Some(Copied::Buffered(encoding)) => codec::decode_buffer(encoding, out),
-        None => {
-            out.release();
-            Ok(false)
-        }
+pub fn read(cache: &Cache, given: Option<&zval>, key: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
+    let name = given.and_then(value::string);
+    if let Some(name) = name
+        && local::fetch(cache, name, out)
+    {
+        return Ok(true);
     }
+    let mut bytes = 0;
+    let found = cache.get_with_version(key, |value| {
+        bytes = value.len();
+        codec::copy(value, out)
+    });
+    let Some((copied, version)) = found else {
+        out.release();
+        return Ok(false);
+    };
+    // An array takes more memory than its bytes.
+    let (is_value, factor) = match copied {
+        Copied::Done => (true, Some(1)),
+        Copied::Buffered(encoding) => (
+            codec::decode_buffer(encoding, out)?,
+            (encoding == encoding::ARRAY).then_some(8),
+        ),
+    };
+    if let (true, Some(name), Some(factor)) = (is_value, name, factor) {
+        local::keep(cache, name, out, 64 + bytes * factor, version);
+    }
+    Ok(is_value)
 }
 
 /// What a store of one value does.
@@ -57,7 +78,7 @@ pub fn store(
         }
         return Ok(true);
     };
-    codec::with_encoded(value, |encoding, bytes| {
+    let stored = codec::with_encoded(value, |encoding, bytes| {
         let new = NewValue {
             bytes,
             encoding,
@@ -69,7 +90,11 @@ pub fn store(
             Store::Add => cache.add(key, &new),
         };
         stored == Stored::Yes
-    })
+    })?;
+    Ok(stored.unwrap_or_else(|| {
+        cache.count_refused();
+        false
+    }))
 }
 
 /// The keys in an array of them; integers count as text, as PHP converts numeric keys of arrays to integers.

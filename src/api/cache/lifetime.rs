@@ -72,7 +72,9 @@ fn interval(call: &Call<'_>, position: u32, given: &ext_php_rs::ffi::zval) -> Re
         return Err(Thrown::Pending);
     };
     let now = call::new(class, &[])?;
-    let added = call::method(&now, "add", &[OwnedZval::new(given)]);
+    let argument = OwnedZval::new(given);
+    let added = call::method(&now, "add", &[argument]);
+    argument.release();
     let result = added.and_then(|later| {
         let seconds = timestamp(&later).and_then(|later| Ok(later - timestamp(&now)?));
         later.release();

@@ -13,10 +13,11 @@ use crate::{
 
 /// The lease in an argument.
 fn lease(call: &Call<'_>, position: u32) -> Result<Ttl, Thrown> {
-    match call.opt_seconds(position)? {
-        Some(lease) if !lease.is_zero() => Ok(Ttl::For(lease)),
-        _ => Err(call.value_error(position, c"must be greater than 0")),
+    let lease = call.seconds(position)?;
+    if lease.is_zero() {
+        return Err(call.value_error(position, c"must be greater than 0"));
     }
+    Ok(Ttl::For(lease))
 }
 
 pub fn lock(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {

@@ -5,6 +5,7 @@ mod access;
 pub mod codec;
 mod increment;
 mod lifetime;
+pub mod local;
 mod locks;
 mod multiple;
 
@@ -45,7 +46,7 @@ pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Cache\\";
 fn get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
     let is_found = match engine::current().cache() {
-        Some(cache) => read(cache, key, ret)?,
+        Some(cache) => read(cache, call.any(0), key, ret)?,
         None => false,
     };
     if !is_found {
@@ -177,6 +178,9 @@ fn clear(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn stats(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    if let Some(cache) = engine::current().cache() {
+        local::count_hits(cache);
+    }
     ret.json(&engine::current().cache_stats());
     Ok(())
 }

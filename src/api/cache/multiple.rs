@@ -30,7 +30,7 @@ pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         };
         let mut result = Ok(());
         values.insert_with_key(name, |out| {
-            let is_found = cache.map_or(Ok(false), |cache| read(cache, key, out));
+            let is_found = cache.map_or(Ok(false), |cache| read(cache, Some(element), key, out));
             match is_found {
                 Ok(true) => {}
                 Ok(false) => {

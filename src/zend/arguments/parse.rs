@@ -79,6 +79,13 @@ impl<'a> Call<'a> {
         Ok(number)
     }
 
+    /// A `float` of seconds, neither negative nor NaN.
+    pub fn seconds(&self, position: u32) -> Result<Duration, Thrown> {
+        let mut seconds = 0f64;
+        self.parse(position, c"d", &raw mut seconds)?;
+        self.duration(position, seconds)
+    }
+
     /// A `?float` of seconds, not negative and not NaN; `None` for null or if it is missing.
     pub fn opt_seconds(&self, position: u32) -> Result<Option<Duration>, Thrown> {
         let Some(slot) = self.slot(position) else {
@@ -92,13 +99,15 @@ impl<'a> Call<'a> {
         if is_null {
             return Ok(None);
         }
+        self.duration(position, seconds).map(Some)
+    }
+
+    fn duration(&self, position: u32, seconds: f64) -> Result<Duration, Thrown> {
         if seconds.is_nan() || seconds < 0.0 {
             return Err(self.value_error(position, c"must be greater than or equal to 0"));
         }
         // More than a duration can hold is as good as no limit.
-        Ok(Some(
-            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
-        ))
+        Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
     }
 
     /// The number of a union with `int|float`, converted from text or a boolean as weak mode does; a value that is none
@@ -107,17 +116,12 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`Thrown::Pending`].
     pub fn number(&self, position: u32, expected: &CStr) -> Result<f64, Thrown> {
-        let Some(slot) = self.slot(position) else {
-            return Err(Thrown::Pending);
-        };
+        let slot = self.slot(position).ok_or(Thrown::Pending)?;
         let mut number = 0f64;
         // SAFETY: `d` writes one float.
-        let parsed = unsafe {
-            ffi::zend_parse_parameter(QUIET, position + 1, slot, c"d".as_ptr(), &raw mut number)
-        };
-        match parsed {
-            0 => Ok(number),
-            _ => Err(self.type_error(position, expected)),
+        match unsafe { parse(QUIET, position, slot, c"d", &raw mut number, &mut false) } {
+            true => Ok(number),
+            false => Err(self.type_error(position, expected)),
         }
     }
 

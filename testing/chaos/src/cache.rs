@@ -1,5 +1,5 @@
-//! Kills and stops of processes that use the shared cache, at random instants and at its failpoints. No value is torn or
-//! another key's, no process hangs, and in the end all memory is accounted for.
+//! Kills and stops of processes that use the shared cache, at random instants and at its failpoints. No value is torn
+//! or another key's, no process hangs, and in the end all memory is accounted for.
 
 use std::{
     io,

@@ -72,7 +72,6 @@ test('threads and scripts on the command line share one cache, also after a rest
     $counts = array_column($counted, 'answer');
     sort($counts);
     same(range(1, 400), $counts);
-    is_true(count(array_unique(array_column($counted, 'worker'))) > 1, 'one thread has answered all');
     same(401, $sandbox->php('report("count", Pillion\Cache\increment("count"));')->receive('count'));
     $host->restart();
     same(402, $host->ask('count')['answer']);

@@ -61,4 +61,4 @@ int(0)
 bool(true)
 bool(true)
 bool(true)
-ValueError: Pillion\Cache\keys(): Argument #2 ($limit) must be between 1 and 100000
+ValueError(0): Pillion\Cache\keys(): Argument #2 ($limit) must be between 1 and 100000

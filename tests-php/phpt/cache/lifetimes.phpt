@@ -37,5 +37,5 @@ bool(false)
 bool(true)
 bool(false)
 bool(true)
-TypeError: Pillion\Cache\set(): Argument #3 ($ttl) must be of type DateInterval|int|float|null, array given
-ValueError: Pillion\Cache\set(): Argument #3 ($ttl) must be a number
+TypeError(0): Pillion\Cache\set(): Argument #3 ($ttl) must be of type DateInterval|int|float|null, array given
+ValueError(0): Pillion\Cache\set(): Argument #3 ($ttl) must be a number

@@ -31,4 +31,4 @@ bool(false)
 string(2) "me"
 bool(true)
 NULL
-ValueError: Pillion\Cache\lock(): Argument #2 ($ttl) must be greater than 0
+ValueError(0): Pillion\Cache\lock(): Argument #2 ($ttl) must be greater than 0

@@ -17,7 +17,7 @@ echo php($code, ['cache_enabled' => 'off'])['output'];
 file_put_contents(scratch('file'), '');
 $broken = php($code, ['run_dir' => scratch('file')]);
 echo $broken['output'];
-echo substr_count($broken['errors'], 'shared cache not available'), " line in the log\n";
+echo substr_count(file_get_contents(scratch('log')), 'shared cache not available'), " line in the log\n";
 putenv('CACHE_ENABLED=false');
 echo php($code)['output'];
 ?>

@@ -20,7 +20,7 @@ var_dump(php('echo json_encode(Pillion\Cache\get("a"));', ['cache_namespace' => 
 $child = pcntl_fork();
 if ($child === 0) {
     Cache\set('child', Cache\get('a')['from']);
-    posix_kill(getmypid(), SIGKILL);
+    exit;
 }
 pcntl_waitpid($child, $status);
 var_dump(Cache\get('child'));
@@ -28,9 +28,13 @@ var_dump(Cache\get('child'));
 // Killed while they store, at any instruction.
 for ($round = 0; $round < 20; ++$round) {
     $writer = php_start('for ($i = 0; ; ++$i) { Pillion\Cache\set("k" . $i % 50, str_repeat("v", $i % 3000)); echo "."; }');
-    until(fn () => filesize($writer['name'] . '.out') > 0);
+    until(function () use ($writer): bool {
+        clearstatcache();
+
+        return filesize($writer['name'] . '.out') > 0;
+    });
     usleep(random_int(0, 2000));
-    proc_terminate($writer['process'], SIGKILL);
+    proc_terminate($writer['process'], 9);
     proc_close($writer['process']);
 }
 $lost = 0;

@@ -29,5 +29,5 @@ array(3) {
 }
 int(4)
 bool(true)
-ValueError: Pillion\Cache\set(): Argument #4 ($tags) must have at most 8 elements
-TypeError: Pillion\Cache\invalidate_tags(): Argument #1 ($tags) must contain only string, null given
+ValueError(0): Pillion\Cache\set(): Argument #4 ($tags) must have at most 8 elements
+TypeError(0): Pillion\Cache\invalidate_tags(): Argument #1 ($tags) must contain only string, null given

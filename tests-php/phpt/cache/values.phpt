@@ -37,6 +37,17 @@ echo json_encode(Cache\get_multiple(['a', '12', 'none', 'key 4'], false)), "\n";
 var_dump(Cache\delete('a'), Cache\delete('a'), Cache\has('12'), Cache\delete_multiple(['12', 'a']), Cache\has('12'));
 var_dump(Cache\set(str_repeat("\0", 65_536), 'long'), Cache\get(str_repeat("\0", 65_536)));
 var_dump(Cache\set('large', str_repeat('x', (8 << 20) + 1)), Cache\stats()['refused']);
+$wide = [1];
+$deep = [];
+for ($i = 0; $i < 600; ++$i) {
+    $wide = $i < 40 ? [$wide, $wide] : $wide;
+    $deep = [$deep];
+}
+$itself = [1];
+$itself[] = &$itself;
+var_dump(Cache\set('wide', $wide), Cache\set('object', [new Point(1), $itself[0]]));
+thrown(fn () => Cache\set('itself', $itself));
+thrown(fn () => Cache\set('deep', $deep));
 thrown(fn () => Cache\get(str_repeat('k', 65_537)));
 thrown(fn () => Cache\get_multiple(['a', []]));
 try {
@@ -57,6 +68,10 @@ bool(true)
 string(4) "long"
 bool(false)
 int(1)
-ValueError: Pillion\Cache\get(): Argument #1 ($key) must not be longer than 65536 bytes
-TypeError: Pillion\Cache\get_multiple(): Argument #1 ($keys) must contain only string, array given
+bool(false)
+bool(true)
+Pillion\InvalidRequestException(200): value: found an array that contains itself or has more than 512 levels; expected fewer
+Pillion\InvalidRequestException(200): value: found an array that contains itself or has more than 512 levels; expected fewer
+ValueError(0): Pillion\Cache\get(): Argument #1 ($key) must not be longer than 65536 bytes
+TypeError(0): Pillion\Cache\get_multiple(): Argument #1 ($keys) must contain only string, array given
 Exception: Serialization of 'Closure' is not allowed

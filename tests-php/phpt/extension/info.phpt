@@ -84,6 +84,11 @@ pillion.sentry_durability => memory => default
 pillion.sentry_sync_interval => 500ms => default
 pillion.sentry_send_client_reports => on => default
 pillion.sentry_logging_level => info => default
+pillion.cache_enabled => on => default
+pillion.cache_memory => 32 => default
+pillion.cache_local_size => 4 => default
+pillion.cache_namespace => no value => default
+pillion.cache_ttl_default => 5m => default
 pillion.worker_reset => no value => default
 pillion.worker_leak_check => off => default
 pillion.worker_gc => off => default

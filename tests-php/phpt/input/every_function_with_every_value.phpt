@@ -143,7 +143,9 @@ foreach ($calls as $name => [$call, $reflection]) {
                         printf("%s: a message of %d bytes\n", $what, strlen($thrown->getMessage()));
                     }
                 } catch (Throwable $thrown) {
-                    // PHP's own, of a generator or a closure for example, are not Pillion's.
+                    // PHP's own, of a generator or a closure for example, are not Pillion's. A value for the cache
+                    // may be one that PHP does not serialize.
+                    str_starts_with($name, 'Pillion\Cache\') && str_starts_with($thrown->getMessage(), 'Serialization of ') ||
                     printf("%s: %s: %s\n", $what, $thrown::class, $thrown->getMessage());
                 }
                 if (isset($parameters[$position])) {

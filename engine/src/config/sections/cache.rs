@@ -12,6 +12,8 @@ settings! {
         /// Size of the shared memory of a namespace, fixed when the first process creates it. Smaller if the file
         /// system has no more space.
         memory_bytes as "memory": u64 = size(1, 8192, "32");
+        /// Decoded values that each PHP thread keeps, until they change: bytes that these take at most; 0: none.
+        local_bytes as "local_size": u64 = size(0, 1024, "4");
         /// Separates pools and releases: processes with another namespace have other values; unset: the namespace
         /// without a name.
         namespace: Option<String> = word();

@@ -65,6 +65,7 @@ sentry.send_client_reports | maybe | on or off | off
 sentry.logging.level | loud | off, error, warn, info, debug, trace | debug
 cache.enabled | maybe | on or off | off
 cache.memory | 8193 | out of range | 64
+cache.local_size | 1025 | out of range | 8
 cache.namespace | two words | white space | shop-v7
 cache.ttl_default | soon | not a duration | 1h
 worker.reset | ini,timezones | did you mean timezone? | timezone, ini

@@ -5,17 +5,32 @@ use ext_php_rs::ffi::{
     IS_UNDEF, zval,
 };
 
-use super::encoding::{self, MAX_DEPTH};
+use pillion_engine::cache::MAX_VALUE;
+
+use super::encoding::{self, MAX_DEPTH, MAX_NESTING};
 use crate::zend::{
     hash_table,
-    value::{bytes, type_of},
+    value::{bytes, deref, table, type_of},
 };
 
-/// Appends a value. Returns its encoding, or `None` for one that PHP has to serialize.
-pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Option<u8> {
+/// Why a value is not encoded here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotPlain {
+    /// PHP has to serialize it.
+    Serialize,
+    /// It has more bytes than a value may have: a short array that contains another one twice, and so on, may stand for
+    /// any number of bytes.
+    TooLarge,
+}
+
+/// Appends a value. Returns its encoding.
+pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Result<u8, NotPlain> {
+    if buffer.len() > MAX_VALUE {
+        return Err(NotPlain::TooLarge);
+    }
     // SAFETY: each union field is read under the type that it belongs to.
     unsafe {
-        Some(match type_of(value) {
+        Ok(match type_of(value) {
             IS_NULL | IS_UNDEF => encoding::NULL,
             IS_FALSE => encoding::FALSE,
             IS_TRUE => encoding::TRUE,
@@ -32,7 +47,7 @@ pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Option<u8>
                 encoding::FLOAT
             }
             IS_STRING => {
-                let text = bytes(value)?;
+                let text = bytes(value).unwrap_or_default();
                 if depth > 0 {
                     put_varint(buffer, text.len() as u64);
                 }
@@ -40,16 +55,17 @@ pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Option<u8>
                 encoding::STRING
             }
             IS_ARRAY if depth < MAX_DEPTH => {
-                put_array(buffer, value.value.arr.as_ref()?, depth)?;
+                let table = value.value.arr.as_ref().ok_or(NotPlain::Serialize)?;
+                put_array(buffer, table, depth)?;
                 encoding::ARRAY
             }
             // A reference would have to stay one, and may be a cycle.
-            _ => return None,
+            _ => return Err(NotPlain::Serialize),
         })
     }
 }
 
-fn put_array(buffer: &mut Vec<u8>, table: &HashTable, depth: usize) -> Option<()> {
+fn put_array(buffer: &mut Vec<u8>, table: &HashTable, depth: usize) -> Result<(), NotPlain> {
     // SAFETY: the table is alive, and nothing changes it here.
     let elements = unsafe { hash_table::elements(table) };
     let mut count = 0;
@@ -81,9 +97,31 @@ fn put_array(buffer: &mut Vec<u8>, table: &HashTable, depth: usize) -> Option<()
         let at = buffer.len();
         buffer.push(0);
         let encoding = put_plain(buffer, value, depth + 1)?;
-        *buffer.get_mut(at)? = encoding;
+        if let Some(place) = buffer.get_mut(at) {
+            *place = encoding;
+        }
     }
-    Some(())
+    Ok(())
+}
+
+/// Whether PHP can serialize a value without running out of stack: `serialize()` calls itself for each level. Arrays
+/// are walked, references followed; one that contains itself has no end of levels. `budget` bounds the work.
+pub fn is_bounded(value: &zval, depth: usize, budget: &mut usize) -> bool {
+    let value = deref(value);
+    let Some(table) = table(value) else {
+        return true;
+    };
+    if depth >= MAX_NESTING || *budget == 0 {
+        return false;
+    }
+    *budget -= 1;
+    // SAFETY: the table is alive, and nothing changes it here.
+    let mut elements = unsafe { hash_table::elements(table) };
+    elements.all(|element| {
+        // SAFETY: as above.
+        let inner = unsafe { &*hash_table::follow(element.value) };
+        is_bounded(inner, depth + 1, budget)
+    })
 }
 
 /// The value behind a reference that no other variable shares, which is no reference to PHP code any more.

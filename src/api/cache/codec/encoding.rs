@@ -11,3 +11,5 @@ pub const SERIALIZED: u8 = 7;
 
 /// Levels of nested arrays; deeper ones are serialized by PHP.
 pub const MAX_DEPTH: usize = 64;
+/// Levels of nested arrays that PHP serializes; deeper values are refused.
+pub const MAX_NESTING: usize = 512;

@@ -2,15 +2,16 @@
 //! them in a compact form; all else as PHP's `serialize()` writes it. Bytes are collected in a buffer of the thread,
 //! because PHP may jump over the frames here. On PHP's threads.
 //!
-//! An array is its number of elements, twice that plus 1 for a list; then each key, unless it is a list, and each value.
-//! Integers are zigzag varints, strings a varint of their length and their bytes.
+//! An array is its number of elements, twice that plus 1 for a list; then each key, unless it is a list, and each
+//! value. Integers are zigzag varints, strings a varint of their length and their bytes.
 
 mod decode;
 mod encode;
 pub mod encoding;
 
+use encode::NotPlain;
 use ext_php_rs::ffi::{IS_FALSE, zval};
-use pillion_engine::cache::ValueReader;
+use pillion_engine::{Error, cache::ValueReader, error::Violation};
 
 use crate::{
     thread_state::thread_state,
@@ -36,19 +37,36 @@ pub fn thread_shutdown() {
     BUFFER.replace(Vec::new());
 }
 
-/// Runs `store` with the bytes of a value and their encoding. `store` calls no PHP code.
+/// Arrays that are walked in a value that PHP serializes.
+const MAX_ARRAYS: usize = 1_000_000;
+
+/// Runs `store` with the bytes of a value and their encoding. `store` calls no PHP code. Returns `None` for a value
+/// that is too large.
 ///
 /// # Errors
-/// PHP can't serialize the value: a closure, an object that refuses.
-pub fn with_encoded<R>(value: &zval, store: impl FnOnce(u8, &[u8]) -> R) -> Result<R, Thrown> {
+/// PHP can't serialize the value: a closure, an object that refuses; or it has too many levels.
+pub fn with_encoded<R>(
+    value: &zval,
+    store: impl FnOnce(u8, &[u8]) -> R,
+) -> Result<Option<R>, Thrown> {
     let plain = BUFFER.with(|buffer| {
         buffer.clear();
         encode::put_plain(buffer, value, 0)
     });
     let encoding = match plain {
-        Some(encoding) => encoding,
-        None => {
-            let text = call::function("serialize", &[OwnedZval::new(value)])?;
+        Ok(encoding) => encoding,
+        Err(NotPlain::TooLarge) => {
+            BUFFER.with(shrink);
+            return Ok(None);
+        }
+        Err(NotPlain::Serialize) => {
+            if !encode::is_bounded(value, 0, &mut { MAX_ARRAYS }) {
+                return Err(too_deep());
+            }
+            let argument = OwnedZval::new(value);
+            let text = call::function("serialize", &[argument]);
+            argument.release();
+            let text = text?;
             BUFFER.with(|buffer| {
                 buffer.clear();
                 buffer.extend_from_slice(bytes(text.value()).unwrap_or_default());
@@ -57,11 +75,20 @@ pub fn with_encoded<R>(value: &zval, store: impl FnOnce(u8, &[u8]) -> R) -> Resu
             encoding::SERIALIZED
         }
     };
-    Ok(BUFFER.with(|buffer| {
+    Ok(Some(BUFFER.with(|buffer| {
         let result = store(encoding, buffer);
         shrink(buffer);
         result
-    }))
+    })))
+}
+
+fn too_deep() -> Thrown {
+    Error::InvalidRequest(vec![Violation {
+        field: "value".into(),
+        message: "found an array that contains itself or has more than 512 levels; expected fewer"
+            .into(),
+    }])
+    .into()
 }
 
 fn shrink(buffer: &mut Vec<u8>) {
@@ -71,6 +98,7 @@ fn shrink(buffer: &mut Vec<u8>) {
 }
 
 /// The part of a lookup that runs while the value may change: copies it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Copied {
     /// To PHP's value.
     Done,
