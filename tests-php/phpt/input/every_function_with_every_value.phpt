@@ -145,7 +145,7 @@ foreach ($calls as $name => [$call, $reflection]) {
                 } catch (Throwable $thrown) {
                     // PHP's own, of a generator or a closure for example, are not Pillion's. A value for the cache
                     // may be one that PHP does not serialize.
-                    str_starts_with($name, 'Pillion\Cache\') && str_starts_with($thrown->getMessage(), 'Serialization of ') ||
+                    str_starts_with($name, 'Pillion\\Cache\\') && str_starts_with($thrown->getMessage(), 'Serialization of ') ||
                     printf("%s: %s: %s\n", $what, $thrown::class, $thrown->getMessage());
                 }
                 if (isset($parameters[$position])) {
