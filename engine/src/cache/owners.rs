@@ -10,9 +10,16 @@ use std::{
     sync::atomic::{Ordering, fence},
 };
 
-use super::{blocks::Blocks, layout::MAX_OWNERS, memory::Memory, words::BlockState};
+use super::{
+    blocks::Blocks,
+    layout::MAX_OWNERS,
+    memory::Memory,
+    words::{BlockState, BlockWord},
+};
 use crate::{descriptors, host::fork_descriptors};
 
+/// Attempts to read the entry of a slot that other processes change.
+const MAX_READS: usize = 64;
 /// Word of an owner: whether blocks may be reserved under its number.
 const IN_USE: u64 = 1;
 
@@ -152,20 +159,49 @@ fn return_blocks(memory: &Memory, owner: usize) {
         if !is_reserved && !is_published {
             continue;
         }
-        let slot = memory.load_slot(word.link());
-        let entry = blocks.blocks_of(slot).filter(|_| word.link() != 0);
-        // The blocks of the entry are read before the slot is read again, below.
-        fence(Ordering::Acquire);
-        let belongs = entry.as_ref().is_some_and(|entry| entry.contains(block));
-        match entry {
+        match state_in_entry(memory, &blocks, block, word) {
             // The owner was killed after it had stored the entry.
-            Some(entry) if belongs && is_reserved => {
-                blocks.publish(block, word, entry.state_of(block));
-            }
-            _ if belongs => {}
+            Membership::Member(state) if is_reserved => blocks.publish(block, word, state),
+            Membership::Member(_) => {}
             // If a living process is about to free it, both try, and one succeeds.
-            _ if memory.load_slot(word.link()).is_same(slot) => drop(blocks.free(block, word)),
-            _ => {}
+            Membership::None => drop(blocks.free(block, word)),
+            // A dead owner does not store an entry again.
+            Membership::Unknown if is_reserved => drop(blocks.free(block, word)),
+            Membership::Unknown => {}
         }
     }
+}
+
+/// Whether a block is one of the entry of its slot.
+enum Membership {
+    /// It is, in this state.
+    Member(BlockState),
+    /// It is not.
+    None,
+    /// Other processes change the slot all the time.
+    Unknown,
+}
+
+fn state_in_entry(
+    memory: &Memory,
+    blocks: &Blocks<'_>,
+    block: usize,
+    word: BlockWord,
+) -> Membership {
+    if word.link() == 0 {
+        return Membership::None;
+    }
+    for _ in 0..MAX_READS {
+        let slot = memory.load_slot(word.link());
+        let entry = blocks.blocks_of(slot);
+        let entry = entry.filter(|entry| entry.contains(block));
+        // The blocks of the entry are read before the slot is read again.
+        fence(Ordering::Acquire);
+        if memory.load_slot(word.link()).is_same(slot) {
+            return entry.map_or(Membership::None, |entry| {
+                Membership::Member(entry.state_of(block))
+            });
+        }
+    }
+    Membership::Unknown
 }

@@ -329,6 +329,42 @@ fn blocks_of_a_dead_process_are_returned() {
 }
 
 #[test]
+fn reserved_block_of_a_dead_process_is_returned_while_slots_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path(), MIN_BYTES);
+    let done = AtomicBool::new(false);
+    let used = |cache: &Cache| cache.stats().memory_used;
+    thread::scope(|scope| {
+        let busy = open(dir.path(), MIN_BYTES);
+        let slot = {
+            busy.set(b"a", &value(b"x"));
+            let key = busy.hashed(Kind::Value, b"a");
+            table::find(&busy.memory, key).unwrap().slot
+        };
+        let done = &done;
+        scope.spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                busy.set(b"a", &value(b"x"));
+            }
+            busy.clear();
+        });
+        for round in 0..200 {
+            let dead = open(dir.path(), MIN_BYTES);
+            let block = dead.blocks(0).reserve(0).unwrap();
+            if round % 2 == 0 {
+                dead.blocks(0).set_slot(block, slot);
+            }
+            let in_use = dead.memory.layout.owners + dead.owners.own();
+            drop(dead);
+            cache.memory.word(in_use).store(1, Ordering::Relaxed);
+            assert_eq!(cache.recover(), 1);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(used(&cache), 0);
+}
+
+#[test]
 fn lock_of_a_stopped_process_is_taken_over_and_its_store_fails() {
     let dir = tempfile::tempdir().unwrap();
     let cache = open(dir.path(), MIN_BYTES);

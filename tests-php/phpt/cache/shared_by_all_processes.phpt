@@ -27,7 +27,7 @@ var_dump(Cache\get('child'));
 
 // Killed while they store, at any instruction.
 for ($round = 0; $round < 20; ++$round) {
-    $writer = php_start('for ($i = 0; ; ++$i) { Pillion\Cache\set("k" . $i % 50, str_repeat("v", $i % 3000)); echo "."; }');
+    $writer = php_start('for ($i = 0, $end = time() + 60; time() < $end; ++$i) { Pillion\Cache\set("k" . $i % 50, str_repeat("v", $i % 3000)); echo "."; }');
     until(function () use ($writer): bool {
         clearstatcache();
 
