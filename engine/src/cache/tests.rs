@@ -329,7 +329,7 @@ fn blocks_of_a_dead_process_are_returned() {
 }
 
 #[test]
-fn reserved_block_of_a_dead_process_is_returned_while_slots_change() {
+fn reserved_block_of_a_dead_process_is_always_returned() {
     let dir = tempfile::tempdir().unwrap();
     let cache = open(dir.path(), MIN_BYTES);
     let done = AtomicBool::new(false);
