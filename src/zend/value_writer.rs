@@ -71,14 +71,16 @@ impl ZvalOut {
 
     /// A `string` of so many bytes, which the caller fills. Returns where they are.
     pub fn string_buffer(self, len: usize) -> *mut u8 {
-        /// Bytes of the header of a string, and its final NUL.
+        /// `GC_NOT_COLLECTABLE`: the collector of cycles does not examine it.
+        const NOT_COLLECTABLE: u32 = 1 << 4;
+        /// Bytes of the header of a string.
         const HEADER: usize = std::mem::offset_of!(zend_string, val);
         // SAFETY: new memory of the script for header, bytes and NUL, rounded up as the engine does; it ends the script
         // if there is none.
         unsafe {
             let text = ffi::emalloc((HEADER + len + 1).next_multiple_of(8)).cast::<zend_string>();
             (*text).gc.refcount = 1;
-            (*text).gc.u.type_info = IS_STRING;
+            (*text).gc.u.type_info = IS_STRING | NOT_COLLECTABLE;
             (*text).h = 0;
             (*text).len = len;
             let bytes = (&raw mut (*text).val).cast::<u8>();
