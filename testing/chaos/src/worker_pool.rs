@@ -13,6 +13,7 @@ use crate::{
     environment::Environment,
     events::{Event, PoolEvent, WorkerEvent},
     report::Report,
+    system,
     worker::{Worker, WorkerSpec},
 };
 
@@ -234,7 +235,17 @@ impl<'a> WorkerPool<'a> {
         }
         let until = Instant::now() + self.hang;
         while !self.workers.is_empty() {
-            if self.next(until, report).await.is_none() {
+            let soon = Instant::now() + Duration::from_millis(500);
+            if self.next(soon.min(until), report).await.is_none() {
+                // One may have come to the failpoint at which it stops itself.
+                for worker in self.workers.values_mut() {
+                    if system::is_stopped(worker.pid) {
+                        worker.signal(rustix::process::Signal::CONT);
+                    }
+                }
+                if Instant::now() < until {
+                    continue;
+                }
                 for worker in self.workers.values_mut() {
                     report.fail(
                         "nobody hangs",
