@@ -32,8 +32,8 @@ impl Cache {
             .word(header::FENCING)
             .fetch_add(1, Ordering::Relaxed)
             + 1;
-        self.store_lock(name, owner, fencing, lease, Condition::Absent)
-            .then_some(fencing)
+        let stored = self.store_lock(name, owner, fencing, lease, Condition::Absent);
+        (stored == Stored::Yes).then_some(fencing)
     }
 
     /// Releases the lock, if `owner` holds it.
@@ -41,32 +41,28 @@ impl Cache {
     pub fn unlock(&self, name: &[u8], owner: &[u8]) -> bool {
         let key = self.hashed(Kind::Lock, name);
         loop {
-            let Some((found, held)) = self.read_lock(key) else {
+            let Some((found, _)) = self.read_lock_of(key, owner) else {
                 return false;
             };
-            if held.owner != owner {
-                return false;
-            }
             if self.blocks(self.now()).remove(found.slot, found.word) {
                 return true;
             }
         }
     }
 
-    /// Renews the lease, if `owner` holds the lock.
+    /// Renews the lease, if `owner` holds the lock. Returns `false` too if there is no memory: the old lease stays.
     #[must_use]
     pub fn refresh_lock(&self, name: &[u8], owner: &[u8], lease: Ttl) -> bool {
         let key = self.hashed(Kind::Lock, name);
         loop {
-            let Some((found, held)) = self.read_lock(key) else {
+            let Some((found, held)) = self.read_lock_of(key, owner) else {
                 return false;
             };
-            if held.owner != owner {
-                return false;
-            }
             let condition = Condition::Unchanged(found.slot, found.word);
-            if self.store_lock(name, owner, held.fencing, lease, condition) {
-                return true;
+            match self.store_lock(name, owner, held.fencing, lease, condition) {
+                Stored::Yes => return true,
+                Stored::Refused => return false,
+                Stored::No => {}
             }
         }
     }
@@ -94,6 +90,11 @@ impl Cache {
         ))
     }
 
+    /// The lock, if `owner` holds it.
+    fn read_lock_of(&self, key: HashedKey<'_>, owner: &[u8]) -> Option<(table::Found, HeldLock)> {
+        self.read_lock(key).filter(|(_, held)| held.owner == owner)
+    }
+
     fn store_lock(
         &self,
         name: &[u8],
@@ -101,7 +102,7 @@ impl Cache {
         fencing: u64,
         lease: Ttl,
         condition: Condition,
-    ) -> bool {
+    ) -> Stored {
         let now = self.now();
         let mut value = fencing.to_le_bytes().to_vec();
         value.extend_from_slice(owner);
@@ -116,6 +117,6 @@ impl Cache {
             expires: lease.expires(now),
             created: now,
         };
-        self.store(&entry, now, condition) == Stored::Yes
+        self.store(&entry, now, condition)
     }
 }

@@ -40,7 +40,7 @@ pub struct NewValue<'a> {
 }
 
 /// A tag with its version: [`Cache::tag`](super::Cache::tag).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tag(pub(super) u64);
 
 /// The version of a value: its slot with the slot's word, and when it expires.

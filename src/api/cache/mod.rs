@@ -71,7 +71,7 @@ fn set(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     };
     let (tags, count) = match call.len() {
         4 => tags(call, 3, cache)?,
-        _ => ([cache.tag(b""); MAX_TAGS], 0),
+        _ => ([Tag::default(); MAX_TAGS], 0),
     };
     let tags = tags.get(..count).unwrap_or_default();
     ret.bool(store(cache, Store::Set, key, value, lifetime, tags)?);
@@ -80,7 +80,7 @@ fn set(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 
 /// The tags in an argument, with their versions.
 fn tags(call: &Call<'_>, position: u32, cache: &Cache) -> Result<([Tag; MAX_TAGS], usize), Thrown> {
-    let mut tags = [cache.tag(b""); MAX_TAGS];
+    let mut tags = [Tag::default(); MAX_TAGS];
     let mut count = 0;
     for_each_key(call, position, |name, _| {
         match tags.get_mut(count) {
