@@ -11,6 +11,8 @@ use ext_php_rs::ffi::{
     HashTable, IS_INDIRECT, IS_REFERENCE, IS_UNDEF, zend_hash_str_find, zend_string, zval,
 };
 
+use pillion_engine::cache::encoding::integer_key;
+
 use super::value::{deref, type_of, zend_str};
 
 /// `HASH_FLAG_PACKED`: the table holds values only, keyed by their positions.
@@ -33,11 +35,7 @@ impl<'a> Key<'a> {
     /// The key that an array has for a text: decimal integers become integer keys.
     #[must_use]
     pub fn of_text(text: &'a [u8]) -> Self {
-        let number = std::str::from_utf8(text).ok().and_then(|text| {
-            let number: i64 = text.parse().ok()?;
-            (number.to_string() == text).then_some(number)
-        });
-        number.map_or(Self::Name(text), Self::Index)
+        integer_key(text).map_or(Self::Name(text), Self::Index)
     }
 }
 

@@ -7,9 +7,11 @@
 
 mod blocks;
 mod class_line;
+pub mod encoding;
 mod entry;
 mod entry_blocks;
 mod eviction;
+pub mod json;
 mod layout;
 mod locks;
 mod memory;

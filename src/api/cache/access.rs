@@ -1,10 +1,10 @@
 //! Keys in arguments, and the lookup and the store of one value. On PHP's threads.
 
 use ext_php_rs::ffi::zval;
-use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Stored, Tag};
+use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Stored, Tag, encoding};
 
 use super::{
-    codec::{self, Copied, encoding},
+    codec::{self, Copied},
     lifetime::Lifetime,
     local,
 };

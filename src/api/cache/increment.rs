@@ -1,10 +1,13 @@
 //! Atomic addition. On PHP's threads.
 
-use pillion_engine::{Error, cache::ChangeError, error::Violation};
+use pillion_engine::{
+    Error,
+    cache::{ChangeError, encoding},
+    error::Violation,
+};
 
 use super::{
     access::key,
-    codec::encoding,
     lifetime::{self, Lifetime},
 };
 use crate::{

@@ -1,13 +1,15 @@
-//! Writes values of PHP as bytes ([`super`] has the format). On PHP's threads.
+//! Writes values of PHP as bytes, in the [`encoding`] of the engine. On PHP's threads.
 
 use ext_php_rs::ffi::{
     HashTable, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_REFERENCE, IS_STRING, IS_TRUE,
     IS_UNDEF, zval,
 };
 
-use pillion_engine::cache::MAX_VALUE;
+use pillion_engine::cache::{
+    Encoding, MAX_VALUE,
+    encoding::{self, Head, MAX_DEPTH, put_head, put_int, put_string},
+};
 
-use super::encoding::{self, MAX_DEPTH, MAX_NESTING};
 use crate::zend::{
     hash_table,
     value::{bytes, deref, table, type_of},
@@ -24,7 +26,7 @@ pub enum NotPlain {
 }
 
 /// Appends a value. Returns its encoding.
-pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Result<u8, NotPlain> {
+pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Result<Encoding, NotPlain> {
     if buffer.len() > MAX_VALUE {
         return Err(NotPlain::TooLarge);
     }
@@ -49,9 +51,10 @@ pub fn put_plain(buffer: &mut Vec<u8>, value: &zval, depth: usize) -> Result<u8,
             IS_STRING => {
                 let text = bytes(value).unwrap_or_default();
                 if depth > 0 {
-                    put_varint(buffer, text.len() as u64);
+                    put_string(buffer, text);
+                } else {
+                    buffer.extend_from_slice(text);
                 }
-                buffer.extend_from_slice(text);
                 encoding::STRING
             }
             IS_ARRAY if depth < MAX_DEPTH => {
@@ -76,15 +79,18 @@ fn put_array(buffer: &mut Vec<u8>, table: &HashTable, depth: usize) -> Result<()
     });
     // SAFETY: as above.
     let count = unsafe { hash_table::sizes(table) }.0;
-    put_varint(buffer, u64::from(count) << 1 | u64::from(is_list));
+    let head = Head {
+        count: count as usize,
+        is_list,
+    };
+    put_head(buffer, head);
     for element in elements {
         if !is_list {
             // SAFETY: as above.
             match unsafe { element.name_bytes() } {
                 Some(name) => {
                     buffer.push(encoding::STRING);
-                    put_varint(buffer, name.len() as u64);
-                    buffer.extend_from_slice(name);
+                    put_string(buffer, name);
                 }
                 None => {
                     buffer.push(encoding::INT);
@@ -111,7 +117,7 @@ pub fn is_bounded(value: &zval, depth: usize, budget: &mut usize) -> bool {
     let Some(table) = table(value) else {
         return true;
     };
-    if depth >= MAX_NESTING || *budget == 0 {
+    if depth >= MAX_DEPTH || *budget == 0 {
         return false;
     }
     *budget -= 1;
@@ -136,16 +142,4 @@ unsafe fn plain_reference(value: *const zval) -> *const zval {
         }
     }
     value
-}
-
-fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        buffer.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    buffer.push(number as u8);
-}
-
-fn put_int(buffer: &mut Vec<u8>, number: i64) {
-    put_varint(buffer, (number << 1 ^ (number >> 63)).cast_unsigned());
 }

@@ -1,17 +1,17 @@
 //! Values of PHP as bytes of the shared cache. Null, booleans, numbers and strings are stored as they are, arrays of
 //! them in a compact form; all else as PHP's `serialize()` writes it. Bytes are collected in a buffer of the thread,
 //! because PHP may jump over the frames here. On PHP's threads.
-//!
-//! An array is its number of elements, twice that plus 1 for a list; then each key, unless it is a list, and each
-//! value. Integers are zigzag varints, strings a varint of their length and their bytes.
 
 mod decode;
 mod encode;
-pub mod encoding;
 
 use encode::NotPlain;
 use ext_php_rs::ffi::{IS_FALSE, zval};
-use pillion_engine::{Error, cache::ValueReader, error::Violation};
+use pillion_engine::{
+    Error,
+    cache::{Encoding, ValueReader, encoding},
+    error::Violation,
+};
 
 use crate::{
     thread_state::thread_state,
@@ -47,7 +47,7 @@ const MAX_ARRAYS: usize = 1_000_000;
 /// PHP can't serialize the value: a closure, an object that refuses; or it has too many levels.
 pub fn with_encoded<R>(
     value: &zval,
-    store: impl FnOnce(u8, &[u8]) -> R,
+    store: impl FnOnce(Encoding, &[u8]) -> R,
 ) -> Result<Option<R>, Thrown> {
     let plain = BUFFER.with(|buffer| {
         buffer.clear();
@@ -103,7 +103,7 @@ pub enum Copied {
     /// To PHP's value.
     Done,
     /// To the thread's buffer, in this encoding.
-    Buffered(u8),
+    Buffered(Encoding),
 }
 
 /// Copies a value for PHP, in place of what an earlier attempt has left in `out`.
@@ -143,11 +143,11 @@ pub fn copy(value: &ValueReader<'_>, out: ZvalOut) -> Copied {
 ///
 /// # Errors
 /// PHP code of an object has thrown.
-pub fn decode_buffer(encoding: u8, out: ZvalOut) -> Result<bool, Thrown> {
+pub fn decode_buffer(encoding: Encoding, out: ZvalOut) -> Result<bool, Thrown> {
     out.null();
     match encoding {
         encoding::ARRAY => Ok(BUFFER.with(|buffer| {
-            let decoded = decode::Reader(buffer).array(out, 0).is_some();
+            let decoded = decode::array(buffer, out).is_some();
             if !decoded {
                 out.release();
             }

@@ -1,0 +1,390 @@
+//! Converts values between their [`encoding`] and JSON, as `json_encode` and `json_decode` to arrays do, without PHP.
+//! Exact: integers of 64 bits and floats come back as they were, and a float stays one (`1.0`). Pure functions, on any
+//! thread.
+
+use std::{collections::HashMap, fmt, ops::Range};
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::{
+    Encoding,
+    encoding::{
+        self, Head, Key, MAX_DEPTH, Reader, Value, integer_key, put_head, put_int, put_string,
+    },
+};
+
+/// Why a value can't be JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotJson {
+    /// PHP has serialized it.
+    #[error("the value contains an object or a reference, which JSON has not")]
+    Serialized,
+    /// JSON has no such number.
+    #[error("the value contains a number that is infinite or NAN")]
+    Float,
+    /// JSON has Unicode only.
+    #[error("the value contains a string or a key that is not UTF-8")]
+    Utf8,
+    /// Bytes that no value has.
+    #[error("the value is damaged")]
+    Damaged,
+}
+
+/// A text that is no JSON, or has more than [`MAX_DEPTH`] levels, or a number beyond those of a float.
+#[derive(Debug, thiserror::Error)]
+#[error("no JSON: {0}")]
+pub struct InvalidJson(#[from] serde_json::Error);
+
+/// Returns a value as JSON. A list is an array, another array an object, and the empty one `[]`.
+///
+/// # Errors
+/// JSON has no such value; or the bytes are none.
+pub fn to_json(encoding: Encoding, bytes: &[u8]) -> Result<Vec<u8>, NotJson> {
+    let mut out = Vec::with_capacity(bytes.len() + 16);
+    let word = || <[u8; 8]>::try_from(bytes).map_err(|_| NotJson::Damaged);
+    match encoding {
+        encoding::NULL => put_json(&mut out, &()),
+        encoding::FALSE => put_json(&mut out, &false),
+        encoding::TRUE => put_json(&mut out, &true),
+        encoding::INT => put_json(&mut out, &i64::from_le_bytes(word()?)),
+        encoding::FLOAT => put_float(&mut out, f64::from_le_bytes(word()?))?,
+        encoding::STRING => put_text(&mut out, bytes)?,
+        encoding::ARRAY => {
+            let mut reader = Reader::new(bytes);
+            let head = reader.head().ok_or(NotJson::Damaged)?;
+            put_array(&mut out, &mut reader, head, 0)?;
+            if !reader.is_at_end() {
+                return Err(NotJson::Damaged);
+            }
+        }
+        encoding::SERIALIZED => return Err(NotJson::Serialized),
+        _ => return Err(NotJson::Damaged),
+    }
+    Ok(out)
+}
+
+fn put_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+    // A vector accepts all bytes, and these values are all JSON.
+    let _ = serde_json::to_writer(out, value);
+}
+
+fn put_float(out: &mut Vec<u8>, number: f64) -> Result<(), NotJson> {
+    if !number.is_finite() {
+        return Err(NotJson::Float);
+    }
+    put_json(out, &number);
+    Ok(())
+}
+
+fn put_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), NotJson> {
+    let text = std::str::from_utf8(text).map_err(|_| NotJson::Utf8)?;
+    put_json(out, &text);
+    Ok(())
+}
+
+fn put_array(
+    out: &mut Vec<u8>,
+    reader: &mut Reader<'_>,
+    head: Head,
+    depth: usize,
+) -> Result<(), NotJson> {
+    if depth >= MAX_DEPTH {
+        return Err(NotJson::Damaged);
+    }
+    let is_list = head.is_list || head.count == 0;
+    out.push(if is_list { b'[' } else { b'{' });
+    for element in 0..head.count {
+        if element > 0 {
+            out.push(b',');
+        }
+        if !is_list {
+            match reader.key().ok_or(NotJson::Damaged)? {
+                Key::Name(name) => put_text(out, name)?,
+                Key::Index(index) => put_json(out, &index.to_string()),
+            }
+            out.push(b':');
+        }
+        match reader.value().ok_or(NotJson::Damaged)? {
+            Value::Null => put_json(out, &()),
+            Value::Bool(value) => put_json(out, &value),
+            Value::Int(number) => put_json(out, &number),
+            Value::Float(number) => put_float(out, number)?,
+            Value::String(text) => put_text(out, text)?,
+            Value::Array(head) => put_array(out, reader, head, depth + 1)?,
+        }
+    }
+    out.push(if is_list { b']' } else { b'}' });
+    Ok(())
+}
+
+/// Returns the value of a JSON text with its encoding. An object is an array with the keys that PHP gives it: `"7"` is
+/// an integer, and the last one of equal keys counts. An integer beyond 64 bits is a float.
+///
+/// # Errors
+/// The text is no JSON, has too many levels, or a number beyond those of a float.
+pub fn from_json(text: &[u8]) -> Result<(Encoding, Vec<u8>), InvalidJson> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    // The levels are counted below.
+    deserializer.disable_recursion_limit();
+    let value = ValueWriter {
+        out: &mut out,
+        depth: 0,
+    };
+    let encoding = value.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok((encoding, out))
+}
+
+/// Writes the bytes of a value. Returns its encoding.
+struct ValueWriter<'a> {
+    out: &'a mut Vec<u8>,
+    /// Arrays that contain the value.
+    depth: usize,
+}
+
+impl ValueWriter<'_> {
+    /// The writer of an element.
+    fn inner(&mut self) -> ValueWriter<'_> {
+        ValueWriter {
+            out: self.out,
+            depth: self.depth + 1,
+        }
+    }
+
+    fn check_depth<E: serde::de::Error>(&self) -> Result<(), E> {
+        if self.depth < MAX_DEPTH {
+            return Ok(());
+        }
+        Err(E::custom(format_args!("more than {MAX_DEPTH} levels")))
+    }
+
+    /// Inserts the head of an array, before its elements from `start` on.
+    fn finish(&mut self, start: usize, head: Head) {
+        let end = self.out.len();
+        put_head(self.out, head);
+        let bytes = self.out.len() - end;
+        if let Some(array) = self.out.get_mut(start..) {
+            array.rotate_right(bytes);
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueWriter<'_> {
+    type Value = Encoding;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Encoding, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueWriter<'_> {
+    type Value = Encoding;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Encoding, E> {
+        Ok(encoding::NULL)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Encoding, E> {
+        Ok(if value {
+            encoding::TRUE
+        } else {
+            encoding::FALSE
+        })
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Encoding, E> {
+        if self.depth == 0 {
+            self.out.extend_from_slice(&number.to_le_bytes());
+        } else {
+            put_int(self.out, number);
+        }
+        Ok(encoding::INT)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Encoding, E> {
+        match i64::try_from(number) {
+            Ok(number) => self.visit_i64(number),
+            Err(_) => self.visit_f64(number as f64),
+        }
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Encoding, E> {
+        self.out.extend_from_slice(&number.to_le_bytes());
+        Ok(encoding::FLOAT)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Encoding, E> {
+        if self.depth == 0 {
+            self.out.extend_from_slice(text.as_bytes());
+        } else {
+            put_string(self.out, text.as_bytes());
+        }
+        Ok(encoding::STRING)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Encoding, A::Error> {
+        self.check_depth()?;
+        let start = self.out.len();
+        let mut count = 0;
+        while list
+            .next_element_seed(ElementWriter(self.inner()))?
+            .is_some()
+        {
+            count += 1;
+        }
+        self.finish(
+            start,
+            Head {
+                count,
+                is_list: true,
+            },
+        );
+        Ok(encoding::ARRAY)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<Encoding, A::Error> {
+        self.check_depth()?;
+        let start = self.out.len();
+        let mut elements = Vec::new();
+        let mut is_list = true;
+        let mut key_start = start;
+        while let Some(index) = object.next_key_seed(KeyWriter(self.out))? {
+            is_list &= index.is_some_and(|index| usize::try_from(index) == Ok(elements.len()));
+            let value_start = self.out.len();
+            object.next_value_seed(ElementWriter(self.inner()))?;
+            let end = self.out.len();
+            elements.push(Element {
+                key: key_start..value_start,
+                value: value_start..end,
+            });
+            key_start = end;
+        }
+        let count = elements.len();
+        // Keys 0, 1, 2 and so on are different.
+        let elements = match is_list {
+            true => Some(elements),
+            false => without_duplicates(self.out, &elements),
+        };
+        let count = match &elements {
+            Some(elements) => {
+                rewrite(self.out, start, elements, is_list);
+                elements.len()
+            }
+            None => count,
+        };
+        self.finish(start, Head { count, is_list });
+        Ok(encoding::ARRAY)
+    }
+}
+
+/// An element of an array, with the encoding before its bytes.
+struct ElementWriter<'a>(ValueWriter<'a>);
+
+impl<'de> DeserializeSeed<'de> for ElementWriter<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let ValueWriter { out, depth } = self.0;
+        let at = out.len();
+        out.push(0);
+        let value = ValueWriter {
+            out: &mut *out,
+            depth,
+        };
+        let encoding = value.deserialize(deserializer)?;
+        if let Some(place) = out.get_mut(at) {
+            *place = encoding;
+        }
+        Ok(())
+    }
+}
+
+/// The key of an element. Returns it if it is an integer.
+struct KeyWriter<'a>(&'a mut Vec<u8>);
+
+impl<'de> DeserializeSeed<'de> for KeyWriter<'_> {
+    type Value = Option<i64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<i64>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyWriter<'_> {
+    type Value = Option<i64>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Option<i64>, E> {
+        let index = integer_key(text.as_bytes());
+        match index {
+            Some(index) => {
+                self.0.push(encoding::INT);
+                put_int(self.0, index);
+            }
+            None => {
+                self.0.push(encoding::STRING);
+                put_string(self.0, text.as_bytes());
+            }
+        }
+        Ok(index)
+    }
+}
+
+/// Where the key and the value of an element are written.
+#[derive(Clone)]
+struct Element {
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+/// The elements with each key once: in the place of the first one with that key, the value of the last one. Returns
+/// `None` if all keys are different.
+fn without_duplicates(bytes: &[u8], elements: &[Element]) -> Option<Vec<Element>> {
+    /// Keys that are compared with each other; more are hashed.
+    const FEW: usize = 12;
+    let key = |element: &Element| bytes.get(element.key.clone());
+    if elements.len() <= FEW {
+        let mut rest = elements;
+        loop {
+            let (first, others) = rest.split_first()?;
+            if others.iter().any(|other| key(other) == key(first)) {
+                break;
+            }
+            rest = others;
+        }
+    }
+    let mut places = HashMap::with_capacity(elements.len());
+    let mut unique: Vec<Element> = Vec::with_capacity(elements.len());
+    for element in elements {
+        let place = *places.entry(key(element)).or_insert(unique.len());
+        match unique.get_mut(place) {
+            Some(former) => former.value = element.value.clone(),
+            None => unique.push(element.clone()),
+        }
+    }
+    (unique.len() < elements.len()).then_some(unique)
+}
+
+/// Replaces the elements from `start` on by these of them, a list's without their keys.
+fn rewrite(out: &mut Vec<u8>, start: usize, elements: &[Element], is_list: bool) {
+    let mut bytes = Vec::with_capacity(out.len() - start);
+    for element in elements {
+        if !is_list {
+            bytes.extend_from_slice(out.get(element.key.clone()).unwrap_or_default());
+        }
+        bytes.extend_from_slice(out.get(element.value.clone()).unwrap_or_default());
+    }
+    out.truncate(start);
+    out.append(&mut bytes);
+}
+
+#[cfg(test)]
+mod tests;
