@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Loads the bridge for its tests, with the SDK and goridge, or their substitutes.
+ * Loads the bridge for its tests, with the packages that it connects to, or their substitutes.
  */
 
 declare(strict_types=1);
@@ -11,7 +11,7 @@ spl_autoload_register(static function (string $class): void {
         require \dirname(__DIR__) . '/src/' . strtr(substr($class, 15), '\\', '/') . '.php';
     }
 });
-foreach (['SENTRY_SDK' => 'sdk.php', 'GORIDGE' => 'goridge.php'] as $variable => $ours) {
+foreach (['SENTRY_SDK' => 'sdk.php', 'GORIDGE' => 'goridge.php', 'PSR_CACHE' => 'psr.php'] as $variable => $ours) {
     $real = getenv($variable);
     require \is_string($real) && $real !== '' ? $real : __DIR__ . "/{$ours}";
 }

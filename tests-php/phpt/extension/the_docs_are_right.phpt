@@ -23,13 +23,18 @@ foreach ($files as $file) {
             echo basename($file), ': ', $e->getMessage(), "\n$code\n";
         }
     }
-    preg_match_all('/\b(?:Pillion\\\\)?(Velox|Artifacts|Cache|Sentry|Worker|Metrics)\\\\(\w+)\(/', $text, $calls, PREG_SET_ORDER);
+    preg_match_all('/(?<!Bridge\\\\)\b(?:Pillion\\\\)?(Velox|Artifacts|Cache|Sentry|Worker|Metrics)\\\\(\w+)\(/', $text, $calls, PREG_SET_ORDER);
     foreach ($calls as [, $namespace, $function]) {
         function_exists("Pillion\\$namespace\\$function") || print(basename($file) . ": no $namespace\\$function()\n");
     }
     preg_match_all('/\bPillion\\\\([A-Z]\w+)\b(?!\\\\)/', $text, $classes);
     foreach ($classes[1] as $class) {
         class_exists("Pillion\\$class") || in_array($class, ['Velox', 'Artifacts', 'Cache', 'Sentry', 'Worker', 'Metrics']) || print(basename($file) . ": no class $class\n");
+    }
+    preg_match_all('/\bPillion\\\\Bridge\\\\([\w\\\\]+)\b(?![{\\\\])/', $text, $classes);
+    foreach ($classes[1] as $class) {
+        $path = "$root/php/src/" . strtr($class, '\\', '/');
+        file_exists("$path.php") || is_dir($path) || print(basename($file) . ": no class Bridge\\$class\n");
     }
     preg_match_all('/\bpillion\.([a-z_]+)\b/', $text, $settings);
     foreach (array_unique($settings[1]) as $setting) {
