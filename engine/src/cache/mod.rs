@@ -18,6 +18,7 @@ mod memory;
 mod new_entry;
 mod owners;
 pub mod pattern;
+mod policy;
 mod scan;
 mod segment;
 mod slabs;
@@ -47,6 +48,7 @@ use words::MAX_READ_MARKS;
 pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE};
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
+pub use policy::Policies;
 pub use stats::{ClassStats, Stats};
 pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
 

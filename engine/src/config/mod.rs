@@ -40,4 +40,4 @@ pub use sections::{
 pub use setting::{Capability, Setting};
 pub use settings::{Settings, TABLE};
 pub use sources::{ReadEnv, Source, Sources};
-pub use types::{Dsn, ValueType, duration, size};
+pub use types::{Dsn, Policy, ValueFormat, ValueType, WriteMode, duration, size};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Engine;
 use crate::{
-    cache::{Cache, Ttl},
+    cache::{Cache, Policies, Ttl},
     config::Capability,
     host::leader::PeriodicTask,
     shm::checksum,
@@ -39,10 +39,18 @@ impl Engine {
         self.cache()
     }
 
-    /// The lifetime of a value that is stored without one.
+    /// The policies by key pattern.
     #[must_use]
-    pub fn default_ttl(&self) -> Ttl {
-        let ttl = self.settings().cache.ttl_default;
+    #[inline]
+    pub fn cache_policies(&self) -> &Policies {
+        &self.cache_policies
+    }
+
+    /// The lifetime of a value of `key` that is stored without one.
+    #[must_use]
+    pub fn default_ttl(&self, key: &[u8]) -> Ttl {
+        let policy = self.cache_policies.policy_for(key);
+        let ttl = policy.ttl.unwrap_or(self.settings().cache.ttl_default);
         if ttl.is_zero() {
             Ttl::Forever
         } else {

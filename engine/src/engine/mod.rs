@@ -14,6 +14,7 @@ use once_cell::sync::OnceCell;
 use crate::{
     Error, Result,
     artifacts::{Artifact, Store, StoreOptions},
+    cache::Policies,
     config::{Capability, Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging, metrics,
@@ -60,6 +61,7 @@ pub struct Engine {
     velox: OnceCell<Arc<Velox>>,
     sentry: Arc<SentryCell>,
     cache: Arc<CacheCell>,
+    cache_policies: Policies,
     /// Builds without a cache, used while the cache can't be opened.
     uncached_builds: OnceCell<Arc<Velox>>,
     membership: OnceCell<HostMembership>,
@@ -73,7 +75,9 @@ impl Engine {
     #[must_use]
     pub fn new(resolved: Resolved, mode: &str, environment: Environment) -> Self {
         let threads = resolved.settings.runtime.threads;
+        let cache = &resolved.settings.cache;
         Self {
+            cache_policies: Policies::new(&cache.patterns, cache.hash_secret.as_ref()),
             resolved,
             mode: mode.to_owned(),
             environment,

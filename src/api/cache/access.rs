@@ -1,5 +1,7 @@
 //! Keys in arguments, and the lookup and the store of one value. On PHP's threads.
 
+use std::borrow::Cow;
+
 use ext_php_rs::ffi::zval;
 use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Stored, Tag, encoding};
 
@@ -8,10 +10,13 @@ use super::{
     lifetime::Lifetime,
     local,
 };
-use crate::zend::{
-    arguments::{Call, Thrown},
-    hash_table, value,
-    value_writer::ZvalOut,
+use crate::{
+    engine,
+    zend::{
+        arguments::{Call, Thrown},
+        hash_table, value,
+        value_writer::ZvalOut,
+    },
 };
 
 /// A key or a name in an argument.
@@ -21,6 +26,17 @@ pub fn key<'a>(call: &Call<'a>, position: u32) -> Result<&'a [u8], Thrown> {
         return Ok(key);
     }
     Err(call.value_error(position, c"must not be longer than 65536 bytes"))
+}
+
+/// The key under which the value of `key` is stored: another one with the policy `hash`. Not to be held while PHP code
+/// runs.
+#[inline]
+pub fn stored(key: &[u8]) -> Cow<'_, [u8]> {
+    let policies = engine::current().cache_policies();
+    if policies.is_empty() {
+        return Cow::Borrowed(key);
+    }
+    policies.stored_key(key)
 }
 
 /// Reads the value of a key: `given` as PHP has it, and its bytes. Returns `false`, and leaves `out` null, if there is
@@ -34,7 +50,7 @@ pub fn read(cache: &Cache, given: Option<&zval>, key: &[u8], out: ZvalOut) -> Re
         return Ok(true);
     }
     let mut bytes = 0;
-    let found = cache.get_with_version(key, |value| {
+    let found = cache.get_with_version(&stored(key), |value| {
         bytes = value.len();
         codec::copy(value, out)
     });
@@ -72,26 +88,27 @@ pub fn store(
     lifetime: Lifetime,
     tags: &[Tag],
 ) -> Result<bool, Thrown> {
-    let Lifetime::Ttl(ttl) = lifetime else {
+    let Some(ttl) = lifetime.of(key) else {
         if matches!(how, Store::Set) {
-            cache.delete(key);
+            cache.delete(&stored(key));
         }
         return Ok(true);
     };
-    let stored = codec::with_encoded(value, |encoding, bytes| {
+    let is_stored = codec::with_encoded(value, |encoding, bytes| {
         let new = NewValue {
             bytes,
             encoding,
             ttl,
             tags,
         };
-        let stored = match how {
-            Store::Set => cache.set(key, &new),
-            Store::Add => cache.add(key, &new),
+        let key = stored(key);
+        let result = match how {
+            Store::Set => cache.set(&key, &new),
+            Store::Add => cache.add(&key, &new),
         };
-        stored == Stored::Yes
+        result == Stored::Yes
     })?;
-    Ok(stored.unwrap_or_else(|| {
+    Ok(is_stored.unwrap_or_else(|| {
         cache.count_refused();
         false
     }))

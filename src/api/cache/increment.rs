@@ -7,8 +7,8 @@ use pillion_engine::{
 };
 
 use super::{
-    access::key,
-    lifetime::{self, Lifetime},
+    access::{key, stored},
+    lifetime,
 };
 use crate::{
     engine,
@@ -23,11 +23,11 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let by = call.int_or(1, 1)?;
     let lifetime = lifetime::argument(call, 2)?;
     let mut sum = by;
-    let (Some(cache), Lifetime::Ttl(ttl)) = (engine::current().checked_cache(), lifetime) else {
+    let (Some(cache), Some(ttl)) = (engine::current().checked_cache(), lifetime.of(key)) else {
         ret.int(by);
         return Ok(());
     };
-    let changed = cache.change(key, ttl, |current| {
+    let changed = cache.change(&stored(key), ttl, |current| {
         let number = match current {
             None => 0,
             Some((encoding::INT, bytes)) => {

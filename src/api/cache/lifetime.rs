@@ -20,10 +20,23 @@ const EXPECTED: &std::ffi::CStr = c"DateInterval|int|float|null";
 /// How long a value stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
+    /// As long as the policy of the key says, else the default lifetime.
+    Default,
     /// So long.
     Ttl(Ttl),
     /// Not at all: it was zero or negative.
     Over,
+}
+
+impl Lifetime {
+    /// The lifetime of a value of `key`; `None` if it is over.
+    pub fn of(self, key: &[u8]) -> Option<Ttl> {
+        match self {
+            Self::Default => Some(engine::current().default_ttl(key)),
+            Self::Ttl(ttl) => Some(ttl),
+            Self::Over => None,
+        }
+    }
 }
 
 /// The argument, or the default lifetime if it is null or missing.
@@ -32,7 +45,7 @@ pub enum Lifetime {
 /// Another type; a number that is NaN.
 pub fn argument(call: &Call<'_>, position: u32) -> Result<Lifetime, Thrown> {
     let Some(given) = call.any(position).filter(|value| !value::is_null(value)) else {
-        return Ok(Lifetime::Ttl(engine::current().default_ttl()));
+        return Ok(Lifetime::Default);
     };
     // SAFETY: each union field is read under the type that it belongs to.
     let seconds = unsafe {

@@ -19,8 +19,7 @@ use crate::{
         value_writer::ZvalOut,
     },
 };
-use access::{Store, for_each_key, key, read, store};
-use lifetime::Lifetime;
+use access::{Store, for_each_key, key, read, store, stored};
 
 pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Cache\\";
     "get" "(string $key, mixed $default = null): mixed" => get,
@@ -110,14 +109,14 @@ fn add(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 fn has(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
     let cache = engine::current().cache();
-    ret.bool(cache.is_some_and(|cache| cache.has(key)));
+    ret.bool(cache.is_some_and(|cache| cache.has(&stored(key))));
     Ok(())
 }
 
 fn delete(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
     let cache = engine::current().checked_cache();
-    ret.bool(cache.is_some_and(|cache| cache.delete(key)));
+    ret.bool(cache.is_some_and(|cache| cache.delete(&stored(key))));
     Ok(())
 }
 
@@ -125,9 +124,9 @@ fn touch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
     let lifetime = lifetime::argument(call, 1)?;
     let cache = engine::current().checked_cache();
-    ret.bool(cache.is_some_and(|cache| match lifetime {
-        Lifetime::Ttl(ttl) => cache.touch(key, ttl),
-        Lifetime::Over => cache.delete(key),
+    ret.bool(cache.is_some_and(|cache| match lifetime.of(key) {
+        Some(ttl) => cache.touch(&stored(key), ttl),
+        None => cache.delete(&stored(key)),
     }));
     Ok(())
 }

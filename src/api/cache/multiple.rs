@@ -3,7 +3,7 @@
 use pillion_engine::cache::MAX_KEY;
 
 use super::{
-    access::{Store, for_each_key, read, store},
+    access::{Store, for_each_key, read, store, stored},
     lifetime,
 };
 use crate::{
@@ -76,7 +76,7 @@ pub fn delete_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let cache = engine::current().checked_cache();
     for_each_key(call, 0, |key, _| {
         if let Some(cache) = cache {
-            cache.delete(key);
+            cache.delete(&stored(key));
         }
         Ok(())
     })?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{
     super::{
         sources::ReadEnv,
-        types::{PathBase, Value, ValueType, parse_pair},
+        types::{PathBase, Policy, Value, ValueType, parse_pair, policy},
     },
     expand::expand,
     yaml::{Content, Node},
@@ -41,6 +41,9 @@ impl NodeValues<'_> {
             }
             Content::List(_) | Content::Map(_) if value_type == ValueType::PathMap => {
                 (String::new(), self.path_map(node).map(Some))
+            }
+            Content::List(_) | Content::Map(_) if value_type == ValueType::Policies => {
+                (String::new(), self.policies(node).map(Some))
             }
             Content::List(items) if matches!(value_type, ValueType::Words(_)) => {
                 self.words(value_type, items)
@@ -103,5 +106,51 @@ impl NodeValues<'_> {
             return Err("no path".into());
         }
         Ok(Value::PathMap(pairs))
+    }
+
+    /// A map of patterns, or a list of policies: the order counts.
+    fn policies(&self, node: &Node) -> Result<Value, String> {
+        let policies = match &node.content {
+            Content::Map(entries) => entries
+                .iter()
+                .map(|(pattern, _, values)| self.policy(Some(pattern), values))
+                .collect::<Result<_, _>>()?,
+            Content::List(items) => items
+                .iter()
+                .map(|item| match &item.content {
+                    Content::Text(text) => policy::parse_entry(&expand(text.trim(), self.env)?),
+                    _ => self.policy(None, item),
+                })
+                .collect::<Result<_, _>>()?,
+            _ => Vec::new(),
+        };
+        policy::check_list(policies).map(Value::Policies)
+    }
+
+    /// The policy of a pattern: a map of its values, or its lifetime alone. Without `pattern`, the map has it.
+    fn policy(&self, pattern: Option<&str>, node: &Node) -> Result<Policy, String> {
+        let mut pattern = pattern.map(|text| expand(text, self.env)).transpose()?;
+        let mut values = Vec::new();
+        match &node.content {
+            Content::Null => {}
+            Content::Text(ttl) => values.push(("ttl", expand(ttl.trim(), self.env)?)),
+            Content::Map(entries) => {
+                for (key, _, value) in entries {
+                    let value = match &value.content {
+                        Content::Null => continue,
+                        Content::Text(text) => expand(text.trim(), self.env)?,
+                        _ => return Err(format!("a section in {key}")),
+                    };
+                    if key == "pattern" && pattern.is_none() {
+                        pattern = Some(value);
+                    } else {
+                        values.push((key.as_str(), value));
+                    }
+                }
+            }
+            Content::List(_) => return Err("a list in a policy".into()),
+        }
+        let values = values.iter().map(|(key, value)| (*key, value.as_str()));
+        Policy::parse(&pattern.unwrap_or_default(), values)
     }
 }

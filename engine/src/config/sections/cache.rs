@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::row::{YEAR, ZERO, duration, flag, size, word};
+use super::super::{
+    row::{Row, YEAR, ZERO, duration, flag, required, secret, size, word},
+    types::{Policy, Value, ValueType},
+};
+use crate::secret::Secret;
 
 settings! {
     /// The section `cache`.
@@ -19,5 +23,15 @@ settings! {
         namespace: Option<String> = word();
         /// Lifetime of values that are stored without one; 0: until they are evicted.
         ttl_default: Duration = duration(ZERO, YEAR, "5m").env(&["CACHE_TTL_DEFAULT"]);
+        /// Policies of keys by pattern: the first one that matches applies. `ttl`: lifetime of values that are stored
+        /// without one; `format`: `json` or `php`; `tier`: `both` or `first`; `hash`: `on` stores the variable parts of
+        /// the key as hashes; `stale` and `beta`: of `remember()`; `write`: `through`, `behind` or `first-tier`.
+        patterns: Vec<Policy> = policies();
+        /// Key of the hashes of `hash: on`: without it, a short id can be found by trying; the same on all hosts.
+        hash_secret: Option<Secret> = secret();
     }
+}
+
+const fn policies() -> Row<Vec<Policy>> {
+    Row::new(ValueType::Policies, None, required!(Policies))
 }

@@ -244,3 +244,43 @@ fn error_is_short_and_hides_the_content_of_the_file() {
         "{text}"
     );
 }
+
+#[test]
+fn policies_are_a_map_or_a_list_in_the_order_of_the_file() {
+    let map = "cache:\n  patterns:\n    user:{id}:orgs: 5m\n    \"user:*\": {ttl: 0, hash: on, stale: 30, tier: first}\n";
+    let list = "cache:\n  patterns:\n    - user:{id}:orgs ttl=5m\n    - {pattern: \"user:*\", ttl: 0, hash: true, stale: 30s, tier: first}\n";
+    let [map, list] = [map, list].map(|file| World::default().file(file).resolve());
+    assert_eq!((messages(&map), messages(&list)), Default::default());
+    assert_eq!(map.settings, list.settings);
+    let [orgs, all] = &map.settings.cache.patterns[..] else {
+        panic!("two policies");
+    };
+    assert_eq!(orgs.ttl, Some(Duration::from_secs(300)));
+    assert!(all.is_hashed && all.is_first_tier_only && all.ttl == Some(Duration::ZERO));
+    assert_eq!(all.stale, Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn invalid_policy_is_reported_with_its_pattern() {
+    for (file, expected) in [
+        (
+            "{\"a:*\": {format: xml}}",
+            "found format \"xml\", not one of json, php in the policy of \"a:*\"",
+        ),
+        ("[{ttl: 5}]", "an empty pattern"),
+        ("{\"a:{id\": 5}", "a brace without its other one"),
+        ("[a 5, a ttl=1]", "\"5\" without a value"),
+        ("[a ttl=2, a ttl=1]", "the pattern \"a\" twice"),
+        ("{a: [1]}", "a list in a policy"),
+    ] {
+        let file = format!("cache:\n  patterns: {file}\n");
+        let resolved = World::default().file(&file).resolve();
+        let text = messages(&resolved);
+        assert!(
+            text.starts_with("cache.patterns in /etc/rr.yaml line 2: "),
+            "{text}"
+        );
+        assert!(text.contains(expected), "{text}");
+        assert!(resolved.capability_off(Capability::Cache).is_some());
+    }
+}

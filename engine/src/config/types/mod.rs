@@ -3,6 +3,7 @@
 pub mod dsn;
 pub mod duration;
 mod paths;
+pub(super) mod policy;
 pub mod size;
 pub(super) mod suggest;
 pub(super) mod text;
@@ -12,6 +13,7 @@ mod value_type;
 pub use dsn::Dsn;
 pub use paths::RelativeTo;
 pub(super) use paths::{PathBase, parse_pair};
+pub use policy::{Policy, ValueFormat, WriteMode};
 pub use size::MIB;
 pub use value::Value;
 pub use value_type::ValueType;

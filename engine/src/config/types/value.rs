@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{Dsn, duration, size};
+use super::{Dsn, Policy, duration, size};
 use crate::secret::{Secret, ServerUrl};
 
 /// The value of a setting. Its `Display` is for people: secrets are masked.
@@ -22,6 +22,7 @@ pub enum Value {
     Path(PathBuf),
     InStateDir(PathBuf),
     PathMap(Vec<(PathBuf, PathBuf)>),
+    Policies(Vec<Policy>),
     Url(ServerUrl),
     Secret(Secret),
     Dsn(Dsn),
@@ -43,6 +44,13 @@ impl fmt::Display for Value {
                 for (i, (server, local)) in pairs.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
                     write!(f, "{comma}{}={}", server.display(), local.display())?;
+                }
+                Ok(())
+            }
+            Self::Policies(policies) => {
+                for (i, policy) in policies.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{policy}")?;
                 }
                 Ok(())
             }

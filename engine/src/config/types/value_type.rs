@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Dsn, PathBase, RelativeTo, Value, duration, paths, size, suggest,
+    Dsn, PathBase, RelativeTo, Value, duration, paths, policy, size, suggest,
     text::{parse_flag, shorten},
 };
 use crate::secret::{Secret, ServerUrl};
@@ -31,6 +31,8 @@ pub enum ValueType {
     Path(RelativeTo),
     /// Pairs of absolute directories.
     PathMap,
+    /// Patterns of keys with the policy of each.
+    Policies,
     /// An `http` or `https` URL.
     Url,
     /// A text that must never be shown.
@@ -53,7 +55,7 @@ impl ValueType {
     /// # Errors
     /// The reason without the value, as a noun phrase: `not a duration`.
     pub(in crate::config) fn parse(self, text: &str, base: PathBase<'_>) -> Result<Value, String> {
-        if text.len() > MAX_TEXT_LEN && self != Self::PathMap {
+        if text.len() > MAX_TEXT_LEN && !matches!(self, Self::PathMap | Self::Policies) {
             return Err(format!("longer than {MAX_TEXT_LEN} bytes"));
         }
         match self {
@@ -77,6 +79,7 @@ impl ValueType {
             Self::Word => check_word(text).map(|()| Value::Text(text.into())),
             Self::Path(relative) => paths::parse(text, relative, base),
             Self::PathMap => return paths::parse_map(text, base).map(Value::PathMap),
+            Self::Policies => return policy::parse_list(text).map(Value::Policies),
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
             Self::Dsn if Dsn::is_off(text) => Ok(Value::Text("off".into())),
             Self::Dsn => return Dsn::parse(text).map(Value::Dsn),
@@ -133,6 +136,10 @@ impl ValueType {
             }
             Self::PathMap => {
                 "server-root=local-root, … with absolute paths; one path alone maps to itself"
+                    .into()
+            }
+            Self::Policies => {
+                "a list like user:{id}:orgs ttl=5m hash=on, build:* ttl=2h; in YAML also a map"
                     .into()
             }
             Self::Url => "a URL like http://127.0.0.1:9000, or https://…".into(),
