@@ -1,6 +1,7 @@
 //! The `pillion` program: its arguments and its exit code. Each subcommand has a module. Standard output is for results
 //! that scripts read, standard error for log lines and errors.
 
+mod cache;
 mod output;
 mod sentry;
 mod setting_arguments;
@@ -30,19 +31,23 @@ struct Arguments {
 enum Command {
     Velox(Box<velox::Arguments>),
     Sentry(Box<sentry::Arguments>),
+    Cache(Box<cache::Arguments>),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Velox(arguments) => velox::run(*arguments),
-        Command::Sentry(arguments) => sentry::run(*arguments),
+    let (outcome, failure) = match Arguments::parse().command {
+        Command::Velox(arguments) => (velox::run(*arguments).map(|()| true), ExitCode::FAILURE),
+        Command::Sentry(arguments) => (sentry::run(*arguments).map(|()| true), ExitCode::FAILURE),
+        // 1 says that there is no such value.
+        Command::Cache(arguments) => (cache::run(*arguments), ExitCode::from(2)),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // Ignore write errors: stderr may be closed.
             let _ = writeln!(io::stderr(), "pillion: {error}");
-            ExitCode::FAILURE
+            failure
         }
     }
 }

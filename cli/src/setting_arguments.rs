@@ -10,7 +10,7 @@ use std::{
 use clap::Args;
 use pillion_engine::{
     Error, Result,
-    config::{self, Capability, Settings, Sources, TABLE},
+    config::{self, Capability, Resolved, Settings, Sources, TABLE},
     host::{DirOptions, Dirs},
 };
 
@@ -46,11 +46,23 @@ impl SettingArguments {
     /// # Errors
     /// The first invalid setting that `capability` needs.
     pub fn settings(&self, capability: Capability) -> Result<Settings> {
+        Ok(self.resolved(capability, &[])?.settings)
+    }
+
+    /// All settings with their sources; `more` are as if `-d` had defined them.
+    ///
+    /// # Errors
+    /// As [`SettingArguments::settings`].
+    pub fn resolved(&self, capability: Capability, more: &[(&str, &str)]) -> Result<Resolved> {
         let cwd = env::current_dir().unwrap_or_default();
         let mut defined: HashMap<&str, String> = self
             .define
             .iter()
             .map(|(name, value)| (name.as_str(), value.clone()))
+            .chain(
+                more.iter()
+                    .map(|(name, value)| (*name, (*value).to_owned())),
+            )
             .collect();
         if let Some(config) = &self.config {
             let path = cwd.join(config).to_string_lossy().into_owned();
@@ -64,7 +76,7 @@ impl SettingArguments {
         });
         match resolved.capability_off(capability) {
             Some(error) => Err(Error::Config(error.to_string())),
-            None => Ok(resolved.settings),
+            None => Ok(resolved),
         }
     }
 

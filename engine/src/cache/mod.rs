@@ -7,6 +7,7 @@
 
 mod blocks;
 mod class_line;
+mod class_stats;
 pub mod encoding;
 mod entry;
 mod entry_blocks;
@@ -45,11 +46,12 @@ use stats::Counter;
 use table::Found;
 use words::MAX_READ_MARKS;
 
+pub use class_stats::ClassStats;
 pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE};
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
 pub use policy::Policies;
-pub use stats::{ClassStats, Stats};
+pub use stats::Stats;
 pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
 
 /// The cache of one namespace.
@@ -210,12 +212,6 @@ impl Cache {
     #[must_use]
     pub fn stats(&self) -> Stats {
         stats::collect(&self.memory)
-    }
-
-    /// The size classes in use.
-    #[must_use]
-    pub fn class_stats(&self) -> Vec<ClassStats> {
-        stats::classes(&self.memory)
     }
 
     #[inline]

@@ -4,8 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
-    blocks::Blocks,
-    layout::{CLASSES, GRANULE, SLAB_BYTES, STRIPES, class_granules, header},
+    layout::{GRANULE, SLAB_BYTES, STRIPES, class_granules, header},
     memory::Memory,
     words::BlockState,
 };
@@ -135,30 +134,4 @@ pub(super) fn collect(memory: &Memory) -> Stats {
         created_ms: word(header::CREATED),
         cleared_ms: (cleared != 0).then_some(cleared),
     }
-}
-
-/// One size class, for the command line.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ClassStats {
-    /// Bytes of its blocks.
-    pub bytes: u64,
-    /// Its slabs of 64 KB.
-    pub slabs: u64,
-    /// Entries of it that were evicted.
-    pub evictions: u64,
-}
-
-/// The size classes that have memory.
-pub(super) fn classes(memory: &Memory) -> Vec<ClassStats> {
-    (0..CLASSES.len())
-        .map(|class| {
-            let (slabs, evictions) = Blocks::class_figures(memory, class);
-            ClassStats {
-                bytes: (class_granules(class) * GRANULE) as u64,
-                slabs,
-                evictions,
-            }
-        })
-        .filter(|class| class.slabs > 0)
-        .collect()
 }

@@ -198,6 +198,20 @@ fn memory_moves_to_the_sizes_that_are_stored_now() {
 }
 
 #[test]
+fn figures_of_the_size_classes_add_up_to_those_of_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path(), 4 * MIN_BYTES);
+    for n in 0..60u32 {
+        cache.set(&n.to_le_bytes(), &value(&vec![1; 37 * n as usize]));
+    }
+    cache.set(b"large", &value(&vec![1; 100_000]));
+    let (stats, classes) = (cache.stats(), cache.class_stats());
+    let sum = |figure: fn(&ClassStats) -> u64| classes.iter().map(figure).sum::<u64>();
+    assert_eq!(sum(|class| class.entries), 61);
+    assert_eq!(sum(|class| class.wasted), stats.memory_wasted);
+}
+
+#[test]
 fn changes_of_one_value_by_threads_are_all_counted() {
     let dir = tempfile::tempdir().unwrap();
     thread::scope(|scope| {

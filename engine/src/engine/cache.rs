@@ -112,7 +112,15 @@ impl Engine {
         })
     }
 
-    fn cache_path(&self) -> Option<PathBuf> {
+    /// Why the cache can't be opened; `None` if it is open or that was not tried.
+    #[must_use]
+    pub fn cache_failure(&self) -> Option<String> {
+        self.cache.failure()
+    }
+
+    /// The file of the namespace's segment. `None` without usable directories.
+    #[must_use]
+    pub fn cache_path(&self) -> Option<PathBuf> {
         let namespace = self.settings().cache.namespace.as_deref().unwrap_or("");
         let digest = checksum::of_parts(namespace.as_bytes(), b"cache");
         let dirs = self.dirs().ok()?;
