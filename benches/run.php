@@ -21,7 +21,13 @@ $benches = [
             yield [...php(['apcu', 'pillion'], $apcu + $places), __DIR__ . '/find.php', (string) $entries];
         }
     },
-    'cache' => static fn (): iterable => [[...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + places('cache')), __DIR__ . '/cache.php']],
+    'cache' => static function (): iterable {
+        $parts = ['repeated' => [], 'random' => [], 'first-tier' => ['pillion.cache_local_size' => 0], 'full' => ['pillion.cache_local_size' => 0]];
+        foreach ($parts as $part => $settings) {
+            $settings += ['apc.shm_size' => $part === 'full' ? '32M' : '128M'] + places("cache-$part");
+            yield [...php(['apcu', 'pillion', 'posix'], $settings), __DIR__ . '/cache.php', $part];
+        }
+    },
     'cold_lookup' => static fn (): iterable => [[...php(), __DIR__ . '/cold_lookup.php']],
     'submit' => static function (): iterable {
         $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];

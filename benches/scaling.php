@@ -12,7 +12,6 @@ use Pillion\Velox;
 require __DIR__ . '/support.php';
 
 const ENTRIES = 16_384;
-const SECONDS = 0.4;
 
 $numbers = range(0, ENTRIES - 1);
 mt_srand(1);
@@ -53,31 +52,4 @@ foreach ([1 => 'one process', 2 => 'two processes'] as $count => $name) {
         $count === 1 ? '' : '≥ 1.8× of one',
         $count === 1 ? [] : [$scaling('ours') >= 1.8],
     );
-}
-
-/** Millions of lookups per second, of that many processes together. */
-function together(int $processes, callable $pass): float
-{
-    $start = hrtime(true) + 50_000_000;
-    $pipes = [];
-    for ($i = 0; $i < $processes; $i++) {
-        [$pipes[], $child] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
-        if (pcntl_fork() === 0) {
-            $pass();
-            while (hrtime(true) < $start) {
-            }
-            $end = $start + (int) (SECONDS * 1e9);
-            for ($done = 0; ($now = hrtime(true)) < $end;) {
-                $done += $pass();
-            }
-            fwrite($child, (string) ($done / ($now - $start) * 1000));
-            exit(0);
-        }
-        fclose($child);
-    }
-    $sum = array_sum(array_map(static fn ($pipe): float => (float) stream_get_contents($pipe), $pipes));
-    while (pcntl_wait($status) > 0) {
-    }
-
-    return $sum;
 }

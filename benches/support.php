@@ -169,6 +169,36 @@ function start_sink(): array
     return [$process, $pipes];
 }
 
+/**
+ * Millions of operations per second, of that many processes together, which are forked from this one. A pass returns
+ * the number of its operations.
+ */
+function together(int $processes, callable $pass): float
+{
+    $start = hrtime(true) + 50_000_000;
+    $pipes = [];
+    for ($i = 0; $i < $processes; $i++) {
+        [$pipes[], $child] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+        if (pcntl_fork() === 0) {
+            $pass();
+            while (hrtime(true) < $start) {
+            }
+            $end = $start + 400_000_000;
+            for ($done = 0; ($now = hrtime(true)) < $end;) {
+                $done += $pass();
+            }
+            fwrite($child, (string) ($done / ($now - $start) * 1000));
+            exit(0);
+        }
+        fclose($child);
+    }
+    $sum = array_sum(array_map(static fn ($pipe): float => (float) stream_get_contents($pipe), $pipes));
+    while (pcntl_wait($status) > 0) {
+    }
+
+    return $sum;
+}
+
 /** The key of generated artifact number n, as pillion-fixtures computes it. */
 function fixture_key(int $n): string
 {

@@ -3,8 +3,8 @@
 use ext_php_rs::ffi::{
     _zend_new_array, HashTable, IS_ARRAY_EX, IS_DOUBLE, IS_FALSE, IS_LONG, IS_NULL, IS_OBJECT_EX,
     IS_RESOURCE_EX, IS_STRING, IS_STRING_EX, IS_TRUE, ext_php_rs_zend_string_init,
-    zend_hash_index_update, zend_hash_next_index_insert, zend_hash_str_update, zend_object,
-    zend_resource, zend_string, zval,
+    zend_hash_index_update, zend_hash_next_index_insert, zend_hash_str_update, zend_hash_update,
+    zend_object, zend_resource, zend_string, zval,
 };
 use serde_json::Value;
 
@@ -179,6 +179,16 @@ impl ArrayOut {
     /// Sets a value under a string key.
     pub fn insert(self, key: &str, fill: impl FnOnce(ZvalOut)) {
         self.insert_with_key(Key::Name(key.as_bytes()), fill);
+    }
+
+    /// Sets a value under a string key that is not a decimal integer.
+    ///
+    /// # Safety
+    /// `key` is a live string.
+    pub unsafe fn insert_string_key(self, key: *mut zend_string, fill: impl FnOnce(ZvalOut)) {
+        let mut value = zval_with(fill);
+        // SAFETY: by the contract; the array adds its own reference to the key, and takes the value's over.
+        unsafe { zend_hash_update(self.0, key, value.as_mut_ptr()) };
     }
 
     /// Sets a value under a key of another array.

@@ -211,21 +211,19 @@ impl Head {
     /// The tags with their versions, as words of a new entry.
     pub(super) fn tag_words(&self, memory: &Memory, block: usize) -> Vec<u64> {
         (0..self.tags)
-            .map(|index| {
-                memory
-                    .content(block, HEAD_WORDS + index)
-                    .load(Ordering::Relaxed)
-            })
+            .map(|index| self.tag_word(memory, block, index))
             .collect()
     }
 
     /// Whether the tags have the versions that they had when the entry was stored.
     pub(super) fn has_current_tags(&self, memory: &Memory, block: usize) -> bool {
-        (0..self.tags).all(|index| {
-            let word = memory.content(block, HEAD_WORDS + index);
-            let stored = word.load(Ordering::Relaxed);
-            let current = memory.tag((stored >> 32) as usize).load(Ordering::Acquire);
-            stored as u32 == current as u32
-        })
+        (0..self.tags).all(|index| memory.is_current_tag(self.tag_word(memory, block, index)))
+    }
+
+    /// A tag with its version.
+    #[inline]
+    pub(super) fn tag_word(&self, memory: &Memory, block: usize, index: usize) -> u64 {
+        let word = memory.content(block, HEAD_WORDS + index);
+        word.load(Ordering::Relaxed)
     }
 }

@@ -146,6 +146,13 @@ impl Memory {
         self.word(self.layout.tags + (tag & (self.layout.tag_count - 1)))
     }
 
+    /// Whether a tag with its version, as entries have it, was not invalidated since.
+    #[inline]
+    pub(super) fn is_current_tag(&self, stored: u64) -> bool {
+        let current = self.tag((stored >> 32) as usize).load(Ordering::Acquire);
+        stored as u32 == current as u32
+    }
+
     /// A word of a block's content.
     #[inline]
     pub(super) fn content(&self, granule: usize, word: usize) -> &AtomicU64 {

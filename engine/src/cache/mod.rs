@@ -127,7 +127,7 @@ impl Cache {
                 };
                 let value = read(&reader);
                 found.mark_read(&self.memory);
-                (value, Version::of(found))
+                (value, Version::of(&self.memory, found))
             })
         });
         let value = value.flatten();
@@ -138,13 +138,16 @@ impl Cache {
         value
     }
 
-    /// Whether a key still has the value of that version: one load, and the clock for a value that expires. Marks it as
-    /// read; the caller counts the hit.
+    /// Whether a key still has the value of that version: one load, one for each tag, and the clock for a value that
+    /// expires. Marks it as read; the caller counts the hit.
     #[must_use]
     #[inline]
-    pub fn is_current_version(&self, version: Version) -> bool {
+    pub fn is_current_version(&self, version: &Version) -> bool {
         let word = self.memory.load_slot(version.slot);
-        if !word.is_same(version.word) || (version.expires != 0 && version.expires <= self.now()) {
+        if !word.is_same(version.word)
+            || (version.expires != 0 && version.expires <= self.now())
+            || !version.has_current_tags(&self.memory)
+        {
             return false;
         }
         if word.reads() < MAX_READ_MARKS {

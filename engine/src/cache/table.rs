@@ -13,11 +13,14 @@ use std::{
 
 use super::{
     entry::{HashedKey, Head},
-    layout::BUCKET_WORDS,
+    layout::{BUCKET_WORDS, LINE_WORDS},
     memory::Memory,
     words::{MAX_READ_MARKS, SlotWord},
 };
-use crate::{failpoint::failpoint, shm::groups};
+use crate::{
+    failpoint::failpoint,
+    shm::{groups, word::prefetch},
+};
 
 /// After this time a waiter takes over the lock of a bucket.
 const TAKEOVER: Duration = Duration::from_millis(1);
@@ -71,7 +74,10 @@ fn slots(bucket: usize) -> std::ops::Range<usize> {
 /// Finds the entry of a key, expired or not.
 #[inline]
 pub(super) fn find(memory: &Memory, key: HashedKey<'_>) -> Option<Found> {
-    for bucket in buckets(memory, key.hash) {
+    let buckets = buckets(memory, key.hash);
+    prefetch(memory.bucket_lock(buckets[0]));
+    prefetch(memory.bucket_lock(buckets[1]));
+    for bucket in buckets {
         for slot in slots(bucket) {
             let mut word = memory.load_slot(slot);
             for _ in 0..MAX_READS {
@@ -79,6 +85,7 @@ pub(super) fn find(memory: &Memory, key: HashedKey<'_>) -> Option<Found> {
                     break;
                 }
                 let block = word.block().unwrap_or_default();
+                prefetch(memory.content(block, LINE_WORDS));
                 let head = Head::load(memory, block);
                 let is_equal = head.has_key(memory, block, key);
                 let found = Found {

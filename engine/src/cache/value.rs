@@ -43,30 +43,49 @@ pub struct NewValue<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tag(pub(super) u64);
 
-/// The version of a value: its slot with the slot's word, and when it expires.
+/// Tags that a version has at most.
+const VERSION_TAGS: usize = 2;
+
+/// The version of a value: its slot with the slot's word, when it expires, and its tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
     pub(super) slot: usize,
     pub(super) word: SlotWord,
     pub(super) expires: u64,
-    has_tags: bool,
+    tags: [u64; VERSION_TAGS],
+    tag_count: usize,
 }
 
 impl Version {
-    pub(super) fn of(found: &Found) -> Self {
+    #[inline]
+    pub(super) fn of(memory: &Memory, found: &Found) -> Self {
+        let mut tags = [0; VERSION_TAGS];
+        if found.head.tags > 0 {
+            for (index, tag) in tags.iter_mut().enumerate().take(found.head.tags) {
+                *tag = found.head.tag_word(memory, found.block, index);
+            }
+        }
         Self {
             slot: found.slot,
             word: found.word,
             expires: found.head.expires,
-            has_tags: found.head.tags > 0,
+            tags,
+            tag_count: found.head.tags,
         }
     }
 
-    /// Whether [`Cache::is_current_version`](super::Cache::is_current_version) tells for it: not for a value with tags,
-    /// which becomes invalid without a change of its slot.
+    /// Whether [`Cache::is_current_version`](super::Cache::is_current_version) tells for it: not for a value with more
+    /// than two tags.
     #[must_use]
-    pub const fn is_checkable(self) -> bool {
-        !self.has_tags
+    pub const fn is_checkable(&self) -> bool {
+        self.tag_count <= VERSION_TAGS
+    }
+
+    /// Whether none of the tags was invalidated since.
+    #[inline]
+    pub(super) fn has_current_tags(&self, memory: &Memory) -> bool {
+        let mut tags = self.tags.iter().take(self.tag_count);
+        self.tag_count == 0 || tags.all(|tag| memory.is_current_tag(*tag))
     }
 }
 

@@ -13,3 +13,16 @@ pub(crate) fn load(word: &AtomicU64, order: Ordering) -> u64 {
 pub(crate) fn store(word: &AtomicU64, value: u64, order: Ordering) {
     word.store(value.to_le(), order);
 }
+
+/// Starts to load the cache line of a word that is read soon. A hint.
+#[inline]
+pub(crate) fn prefetch(word: &AtomicU64) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about memory that is there; it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(word).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = word;
+}

@@ -24,12 +24,8 @@ pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let count = unsafe { hash_table::sizes(call.array(0)?) }.0;
     let values = ret.array(count as usize);
     for_each_key(call, 0, |key, element| {
-        let name = match value::integer(element) {
-            Some(number) => Key::Index(number),
-            None => hash_table::Key::of_text(key),
-        };
         let mut result = Ok(());
-        values.insert_with_key(name, |out| {
+        let fill = |out: ZvalOut| {
             let is_found = cache.map_or(Ok(false), |cache| read(cache, Some(element), key, out));
             match is_found {
                 Ok(true) => {}
@@ -40,7 +36,12 @@ pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
                 }
                 Err(thrown) => result = Err(thrown),
             }
-        });
+        };
+        match (Key::of_text(key), value::string(element)) {
+            // SAFETY: an element of the argument.
+            (Key::Name(_), Some(name)) => unsafe { values.insert_string_key(name, fill) },
+            (key, _) => values.insert_with_key(key, fill),
+        }
         result
     })
 }

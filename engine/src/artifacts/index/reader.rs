@@ -11,7 +11,7 @@ use crate::{
     shm::{
         groups::{GROUP_SLOTS, Tags, mix},
         seqlock::{self, SeqRead},
-        word::{load, store},
+        word::{load, prefetch, store},
     },
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -146,17 +146,10 @@ impl Index {
     /// Prefetches a slot while the tags are compared.
     #[inline]
     fn prefetch(&self, slot: usize) {
-        #[cfg(target_arch = "x86_64")]
         if let Some([first, .., last]) = self.slot(slot) {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a hint about memory that is there; it reads nothing.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(first).cast());
-                _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(last).cast());
-            }
+            prefetch(first);
+            prefetch(last);
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = slot;
     }
 
     #[inline]

@@ -1,0 +1,114 @@
+//! Level zero: values that this PHP thread has decoded, by key. A lookup compares the version of the value with one
+//! load from the shared memory, so it never returns one that another process has replaced, removed or invalidated.
+//! Values are shared with PHP by reference counts; objects are not kept, because PHP code could change them. Kept until
+//! the script ends: as long as a worker lives. On PHP's threads.
+
+mod table;
+
+use ext_php_rs::ffi::zend_string;
+use pillion_engine::cache::{Cache, Version};
+
+use crate::{
+    engine,
+    thread_state::thread_state,
+    zend::{owned::OwnedZval, value_writer::ZvalOut},
+};
+use table::{Entry, Table};
+
+/// Hits that are counted at once in the shared memory.
+const HITS: u64 = 64;
+
+struct Local {
+    table: Table,
+    /// The cache of the values, as an address.
+    cache: usize,
+    /// Hits that are not counted in the shared memory yet.
+    hits: u64,
+}
+
+thread_state! {
+    static LOCAL: Local = Local {
+        table: Table::new(),
+        cache: 0,
+        hits: 0,
+    };
+}
+
+/// Copies the value of a key to PHP, if this thread has it and it is current.
+#[inline]
+pub fn fetch(cache: &Cache, key: *mut zend_string, out: ZvalOut) -> bool {
+    LOCAL.with(|local| {
+        if local.cache != std::ptr::from_ref(cache).addr() {
+            return false;
+        }
+        let Some(entry) = local.table.find(key) else {
+            return false;
+        };
+        if !cache.is_current_version(&entry.version) {
+            return false;
+        }
+        entry.was_read = true;
+        entry.value.copy_to(out);
+        local.hits += 1;
+        if local.hits >= HITS {
+            cache.count_hits(local.hits);
+            local.hits = 0;
+        }
+        true
+    })
+}
+
+/// Keeps a value that was read, of about so many bytes.
+pub fn keep(cache: &Cache, key: *mut zend_string, value: ZvalOut, bytes: usize, version: Version) {
+    let limit = engine::current().cache_local_bytes();
+    if !version.is_checkable() || bytes > limit / 4 {
+        return;
+    }
+    LOCAL.with(|local| {
+        let address = std::ptr::from_ref(cache).addr();
+        if local.cache != address {
+            local.table.clear();
+            local.cache = address;
+        }
+        let Some(place) = local.table.place_for(key, bytes, limit) else {
+            return;
+        };
+        local.table.put(
+            place,
+            Entry {
+                hash: table::hash_of(key),
+                // SAFETY: the string of an argument, alive for the call.
+                key: unsafe { OwnedZval::of_string(key) },
+                value: OwnedZval::new(value.value()),
+                version,
+                bytes,
+                was_read: false,
+            },
+        );
+    });
+}
+
+/// Counts the hits of this thread in the shared memory.
+pub fn count_hits(cache: &Cache) {
+    LOCAL.with(|local| cache.count_hits(std::mem::take(&mut local.hits)));
+}
+
+/// Releases all values: they are memory of the script. In RSHUTDOWN.
+pub fn script_shutdown() {
+    LOCAL.with(|local| {
+        if local.cache == 0 {
+            return;
+        }
+        let cache = engine::existing().and_then(|engine| engine.open_cache_at(local.cache));
+        if let Some(cache) = cache {
+            cache.count_hits(std::mem::take(&mut local.hits));
+        }
+        local.table.clear();
+        local.cache = 0;
+    });
+}
+
+/// Frees the memory of the thread. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    LOCAL.with(|local| local.table.free());
+}

@@ -1,0 +1,251 @@
+//! The table of level zero: two places for each hash, and more places as long as they are needed and the limit allows.
+//! A full table gives the place of a value that was not read lately, and only to a key that is read for the second
+//! time: keys that are read once never displace others. On PHP's threads.
+
+use ext_php_rs::ffi::zend_string;
+use pillion_engine::cache::Version;
+
+use crate::zend::{ffi, owned::OwnedZval, value::zend_str};
+
+/// Places of a new table, a power of two.
+const FIRST_PLACES: usize = 64;
+/// Places that are examined to make room for one value.
+const SWEEP: usize = 32;
+
+/// A value that was decoded.
+pub struct Entry {
+    pub hash: u64,
+    pub key: OwnedZval,
+    pub value: OwnedZval,
+    pub version: Version,
+    /// Bytes of key and value, estimated.
+    pub bytes: usize,
+    /// Whether it was read since a sweep has passed it.
+    pub was_read: bool,
+}
+
+/// Bytes of a place.
+const PLACE_BYTES: usize = size_of::<Option<Entry>>() + 2 * size_of::<u32>();
+
+/// The values of one PHP thread.
+#[derive(Default)]
+pub struct Table {
+    entries: Vec<Option<Entry>>,
+    /// For each place the tag of its key, apart from the entries: a miss touches nothing else. A free one may have any.
+    tags: Vec<u32>,
+    /// For each place the tag of the key that was refused last.
+    refused: Vec<u32>,
+    /// Places that have been filled since the table was empty, unless there are too many to list.
+    filled: Vec<u32>,
+    /// Bytes of all entries.
+    bytes: usize,
+    /// Where the next sweep starts.
+    hand: usize,
+}
+
+impl Table {
+    /// An empty table without memory.
+    pub const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            tags: Vec::new(),
+            refused: Vec::new(),
+            filled: Vec::new(),
+            bytes: 0,
+            hand: 0,
+        }
+    }
+
+    /// The entry of a key.
+    #[inline]
+    pub fn find(&mut self, key: *mut zend_string) -> Option<&mut Entry> {
+        let hash = hash_of(key);
+        let home = self.home(hash);
+        let place = if self.has(home, hash, key) {
+            home
+        } else if self.has(home ^ 1, hash, key) {
+            home ^ 1
+        } else {
+            return None;
+        };
+        self.entries.get_mut(place)?.as_mut()
+    }
+
+    /// The place for a value of a key, of so many bytes; `None` if others need the memory more.
+    pub fn place_for(
+        &mut self,
+        key: *mut zend_string,
+        bytes: usize,
+        limit: usize,
+    ) -> Option<usize> {
+        let hash = hash_of(key);
+        if self.entries.is_empty() {
+            self.make_places(FIRST_PLACES);
+        }
+        loop {
+            let home = self.home(hash);
+            let is_known = |place| self.has(place, hash, key);
+            if let Some(place) = [home, home ^ 1].into_iter().find(|place| is_known(*place)) {
+                return self.has_room(bytes, limit).then_some(place);
+            }
+            if let Some(place) = [home, home ^ 1]
+                .into_iter()
+                .find(|place| self.is_free(*place))
+            {
+                return self.has_room(bytes, limit).then_some(place);
+            }
+            if !self.grow(limit) {
+                return self.contended_place(home, hash, bytes, limit);
+            }
+        }
+    }
+
+    /// Puts an entry in a place in the stead of another one.
+    pub fn put(&mut self, place: usize, entry: Entry) {
+        self.remove(place);
+        if self.filled.len() <= self.entries.len() / 8 {
+            self.filled.push(place as u32);
+        }
+        self.bytes += entry.bytes;
+        if let (Some(free), Some(tag)) = (self.entries.get_mut(place), self.tags.get_mut(place)) {
+            *tag = tag_of(entry.hash);
+            *free = Some(entry);
+        }
+    }
+
+    /// Removes all entries. The places stay.
+    pub fn clear(&mut self) {
+        if self.filled.len() <= self.entries.len() / 8 {
+            while let Some(place) = self.filled.pop() {
+                self.remove(place as usize);
+            }
+        } else {
+            (0..self.entries.len()).for_each(|place| self.remove(place));
+        }
+        self.filled.clear();
+        self.hand = 0;
+    }
+
+    /// Frees the memory, which has no entries any more.
+    pub fn free(&mut self) {
+        *self = Self::new();
+    }
+
+    /// The place of a hash of which both are in use: that of an entry that was not read lately, for a key that was
+    /// refused before.
+    fn contended_place(
+        &mut self,
+        home: usize,
+        hash: u64,
+        bytes: usize,
+        limit: usize,
+    ) -> Option<usize> {
+        let refused = self.refused.get_mut(home)?;
+        if std::mem::replace(refused, tag_of(hash)) != tag_of(hash) {
+            return None;
+        }
+        let idle = [home, home ^ 1]
+            .into_iter()
+            .find(|place| !self.take_mark(*place));
+        idle.filter(|_| self.has_room(bytes, limit))
+    }
+
+    /// Makes room for so many bytes, by the removal of entries that were not read lately.
+    fn has_room(&mut self, bytes: usize, limit: usize) -> bool {
+        let mut steps = SWEEP;
+        let mask = self.entries.len().saturating_sub(1);
+        while self.used() + bytes > limit && steps > 0 {
+            if !self.take_mark(self.hand) {
+                self.remove(self.hand);
+            }
+            self.hand = (self.hand + 1) & mask;
+            steps -= 1;
+        }
+        self.used() + bytes <= limit
+    }
+
+    /// Doubles the places, if they take a quarter of the limit at most. Two entries at most stay for each place.
+    fn grow(&mut self, limit: usize) -> bool {
+        let count = self.entries.len() * 2;
+        if count * PLACE_BYTES > limit / 4 {
+            return false;
+        }
+        let old = std::mem::take(self);
+        self.make_places(count);
+        for entry in old.entries.into_iter().flatten() {
+            let home = self.home(entry.hash);
+            let place = if self.is_free(home) { home } else { home ^ 1 };
+            self.put(place, entry);
+        }
+        true
+    }
+
+    fn make_places(&mut self, count: usize) {
+        self.entries.resize_with(count, || None);
+        self.tags.resize(count, 0);
+        self.refused.resize(count, 0);
+    }
+
+    /// Whether an entry was read since the last call; false for a free place.
+    fn take_mark(&mut self, place: usize) -> bool {
+        let entry = self.entries.get_mut(place).and_then(Option::as_mut);
+        entry.is_some_and(|entry| std::mem::take(&mut entry.was_read))
+    }
+
+    /// Runs no PHP code: keys are strings, and values have no objects.
+    fn remove(&mut self, place: usize) {
+        let entry = self.entries.get_mut(place).and_then(Option::take);
+        if let Some(entry) = entry {
+            self.bytes -= entry.bytes;
+            entry.key.release();
+            entry.value.release();
+        }
+    }
+
+    /// Bytes of the places and of all entries.
+    fn used(&self) -> usize {
+        self.entries.len() * PLACE_BYTES + self.bytes
+    }
+
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        (hash ^ (hash >> 20)) as usize & self.entries.len().wrapping_sub(1)
+    }
+
+    #[inline]
+    fn has(&self, place: usize, hash: u64, key: *mut zend_string) -> bool {
+        if self.tags.get(place) != Some(&tag_of(hash)) {
+            return false;
+        }
+        let entry = self.entries.get(place).and_then(Option::as_ref);
+        entry.is_some_and(|entry| entry.hash == hash && is_equal(entry.key.zend_string(), key))
+    }
+
+    fn is_free(&self, place: usize) -> bool {
+        self.entries.get(place).is_some_and(Option::is_none)
+    }
+}
+
+/// The part of a hash that a place is compared by first.
+#[inline]
+const fn tag_of(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// PHP's hash of a string.
+#[inline]
+pub fn hash_of(key: *mut zend_string) -> u64 {
+    // SAFETY: a live string; PHP stores the hash in it.
+    unsafe {
+        match (*key).h {
+            0 => ffi::zend_string_hash_func(key),
+            hash => hash,
+        }
+    }
+}
+
+#[inline]
+fn is_equal(one: *mut zend_string, other: *mut zend_string) -> bool {
+    // SAFETY: live strings.
+    one == other || unsafe { zend_str(one) == zend_str(other) }
+}
