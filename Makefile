@@ -2,13 +2,16 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sentry test chaos soak fuzz sanitize bench build stubs-check docs lint clean
+.PHONY: help demo demo-cache demo-sentry test chaos soak fuzz sanitize bench build stubs-check docs lint clean
 
 help: ## lists the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## builds a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
+
+demo-cache: ## two PHP processes and the command line share values, and some are killed; from nothing, in minutes
+	@scripts/demo-cache.sh
 
 demo-sentry: ## sends an error, and one of a killed process, to a real Sentry server; from nothing, in a minute
 	@scripts/demo-sentry.sh
