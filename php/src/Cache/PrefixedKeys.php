@@ -37,14 +37,21 @@ trait PrefixedKeys
         if (\strlen($key) + \strlen($this->prefix) > 65536) {
             throw self::invalid('a key has more than 65536 bytes');
         }
-        if (\strlen($key) > 250) {
-            return $this->prefix . $key;
+
+        return $this->keepId($key);
+    }
+
+    private function keepId(string|int $key): string
+    {
+        $id = $this->prefix . $key;
+        if (\strlen($id) > 250) {
+            return $id;
         }
         if (\count($this->ids) >= 1000) {
             $this->ids = [];
         }
 
-        return $this->ids[$key] = $this->prefix . $key;
+        return $this->ids[$key] = $id;
     }
 
     /**

@@ -1,8 +1,8 @@
 <?php
 
 /*
- * PHP sessions in the shared cache. A session id has a lock from the read to the close, as with PHP's files: requests of
- * one session follow each other, and none overwrites the changes of another.
+ * PHP sessions in the shared cache. A session id has a lock from the read to the close, as with PHP's files: requests
+ * of one session follow each other, and none overwrites the changes of another.
  */
 
 declare(strict_types=1);

@@ -1,0 +1,34 @@
+<?php
+
+/*
+ * Registers the driver `pillion` for the cache and for sessions.
+ */
+
+declare(strict_types=1);
+
+namespace Pillion\Bridge\Laravel;
+
+use Illuminate\Support\ServiceProvider;
+use Pillion\Bridge\Session\SessionHandler;
+
+final class CacheServiceProvider extends ServiceProvider
+{
+    public function register(): void
+    {
+        $this->callAfterResolving('cache', function ($cache): void {
+            $cache->extend('pillion', function ($app, array $config) use ($cache) {
+                return $cache->repository(new Store($config['prefix'] ?? $app['config']['cache.prefix'] ?? ''), $config);
+            });
+        });
+        $this->callAfterResolving('session', function ($session): void {
+            // Laravel reads and writes sessions and never closes them; Route::block() has its locks.
+            $session->extend('pillion', function ($app) {
+                return new SessionHandler(
+                    ($app['config']['cache.prefix'] ?? '') . 'session:',
+                    $app['config']['session.lifetime'] * 60,
+                    lease: 0,
+                );
+            });
+        });
+    }
+}
