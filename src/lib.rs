@@ -7,13 +7,15 @@
 //!   [`info`] phpinfo; [`log`] lines for PHP's log; [`alloc`] the counting allocator.
 //! * [`thread_state`] how modules declare state of a PHP thread; [`futures`] the futures of one.
 //! * [`api`] the functions and classes of PHP, one file for each namespace or class.
+//! * [`apcu`] another module, `apcu`: the functions of APCu over the shared cache.
 //! * [`worker`] the lifecycle of requests: one file for each runtime, the reset between requests, `Worker\loop`.
 //! * [`residue`] PHP state that outlives a request: detect, report, restore. [`leak_check`] objects and memory that do.
 //! * [`zend`] the safe layer over the Zend engine's C API, with nearly all unsafe code.
 //!
-//! Dependencies run in one direction: `zend` < `futures`, `residue` < `leak_check` < `worker` < `api` < `lifecycle`.
+//! Dependencies run in one direction: `zend` < `futures`, `residue` < `leak_check` < `worker` < `api` < `apcu` < `lifecycle`.
 
 mod alloc;
+mod apcu;
 mod api;
 mod engine;
 mod futures;

@@ -8,7 +8,7 @@ use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use pillion_engine::{config::Resolved, host::fork_descriptors};
 
 use crate::{
-    api, engine, futures, leak_check, log, residue, settings, worker,
+    apcu, api, engine, futures, leak_check, log, residue, settings, worker,
     zend::{lossy_json, sapi},
 };
 
@@ -42,6 +42,9 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
         configure(resolved);
         worker::module_startup();
         residue::module_startup();
+        if resolved.settings.apcu.is_provided {
+            apcu::register();
+        }
     })
 }
 
@@ -65,6 +68,7 @@ pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
     guarded(|| {
         if let Some(resolved) = engine::script_startup() {
             configure(resolved);
+            apcu::configure();
         }
         if sapi::is_preloading() {
             return;

@@ -165,6 +165,21 @@ unsafe extern "C" {
     pub fn zend_get_closure_method_def(
         closure: *mut zend_object,
     ) -> *const ext_php_rs::ffi::zend_function;
+    /// Registers a module that lies in the memory of this process; null if PHP refuses it.
+    pub fn zend_register_internal_module(
+        module: *mut ext_php_rs::ffi::zend_module_entry,
+    ) -> *mut ext_php_rs::ffi::zend_module_entry;
+    /// Prints the settings of a module for phpinfo.
+    pub fn display_ini_entries(module: *mut ext_php_rs::ffi::zend_module_entry);
+    /// Lets a class implement so many interfaces.
+    pub fn zend_class_implements(class: *mut zend_class_entry, count: c_int, ...);
+    /// Converts a value in place, as `(string)` does.
+    pub fn _convert_to_string(value: *mut zval);
+    /// Assigns to a reference that a typed property holds; throws if its type refuses the value.
+    pub fn zend_try_assign_typed_ref_bool(
+        reference: *mut ext_php_rs::ffi::zend_reference,
+        value: bool,
+    ) -> c_int;
     /// Unregisters the settings of a module.
     pub fn zend_unregister_ini_entries(module_number: c_int);
     /// 0 if `open_basedir` allows the path; else emits a warning.

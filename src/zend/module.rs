@@ -34,6 +34,12 @@ pub fn version(name: &CStr) -> String {
     }
 }
 
+/// Whether a module of that name is there, started or not.
+#[must_use]
+pub fn is_registered(name: &CStr) -> bool {
+    find(name).is_some()
+}
+
 fn find(name: &CStr) -> Option<*const zend_module_entry> {
     // SAFETY: the table holds pointers to entries, which live as long as PHP runs.
     let entry = unsafe { hash_table::find_pointer(&raw const ffi::module_registry, name)? };

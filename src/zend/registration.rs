@@ -5,8 +5,9 @@
 use std::ffi::{CString, c_void};
 
 use ext_php_rs::ffi::{
-    _ZEND_TYPE_NULLABLE_BIT, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG, IS_STRING, IS_TRUE, IS_VOID,
-    MAY_BE_ANY, zend_function_entry, zend_internal_arg_info, zend_type,
+    _ZEND_SEND_MODE_SHIFT, _ZEND_TYPE_NULLABLE_BIT, IS_ARRAY, IS_DOUBLE, IS_FALSE, IS_LONG,
+    IS_STRING, IS_TRUE, IS_VOID, MAY_BE_ANY, zend_function_entry, zend_internal_arg_info,
+    zend_type,
 };
 
 use super::{arguments::arity, function_table::Handler};
@@ -81,6 +82,9 @@ fn entry(function: &Function) -> zend_function_entry {
     entry
 }
 
+/// The default of an optional argument that has none to show.
+const UNKNOWN: &str = "UNKNOWN";
+
 /// The arguments; a default of `[]` has no comma inside.
 fn arguments(signature: &str) -> impl Iterator<Item = zend_internal_arg_info> {
     let inner = signature
@@ -93,11 +97,19 @@ fn arguments(signature: &str) -> impl Iterator<Item = zend_internal_arg_info> {
             Some((declared, default)) => (declared.trim(), Some(default.trim())),
             None => (argument, None),
         };
-        let (type_name, name) = declared.rsplit_once(' ').unwrap_or(("mixed", declared));
+        let (type_name, name) = declared.rsplit_once(' ').unwrap_or(("", declared));
+        let (name, is_by_reference) = match name.strip_prefix('&') {
+            Some(name) => (name, 1),
+            None => (name, 0),
+        };
+        let mut type_ = parse_type(type_name.trim());
+        type_.type_mask |= is_by_reference << _ZEND_SEND_MODE_SHIFT;
         zend_internal_arg_info {
             name: leak(name.trim_start_matches('$')),
-            type_: parse_type(type_name.trim()),
-            default_value: default.map_or(std::ptr::null(), leak),
+            type_,
+            default_value: default
+                .filter(|default| *default != UNKNOWN)
+                .map_or(std::ptr::null(), leak),
         }
     })
 }
@@ -142,6 +154,7 @@ pub fn parse_type(name: &str) -> zend_type {
 fn mask(name: &str) -> Option<u32> {
     Some(match name {
         "null" => _ZEND_TYPE_NULLABLE_BIT,
+        "false" => 1 << IS_FALSE,
         "bool" => (1 << IS_FALSE) | (1 << IS_TRUE),
         "int" => 1 << IS_LONG,
         "float" => 1 << IS_DOUBLE,

@@ -21,6 +21,8 @@ pub(super) const MAX_PARTS: usize = (MAX_VALUE + MAX_KEY).div_ceil(PART_BYTES) +
 
 /// Set where the value lies in further blocks.
 pub(super) const FLAG_PARTS: u64 = 1;
+/// Set for a value of another space than [`Space::Values`].
+pub(super) const FLAG_APCU: u64 = 2;
 /// Set for a lock.
 pub(super) const FLAG_LOCK: u64 = 4;
 
@@ -30,8 +32,30 @@ pub(super) const FLAG_LOCK: u64 = 4;
 pub(super) enum Kind {
     /// A value.
     Value = 0,
+    /// A value of the space [`Space::Apcu`].
+    Apcu = 0xd1b5_4a32_d192_ed03,
     /// A named lock, which is not evicted before it expires.
     Lock = 0x9e37_79b9_7f4a_7c15,
+}
+
+/// A set of keys with values of their own: the same key may have one in each. They share the memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Space {
+    /// The values of `Pillion\Cache`.
+    #[default]
+    Values,
+    /// The values of PHP's functions `apcu_*`.
+    Apcu,
+}
+
+impl Space {
+    #[inline]
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::Values => Kind::Value,
+            Self::Apcu => Kind::Apcu,
+        }
+    }
 }
 
 /// The key of a lookup with its hash.
@@ -99,10 +123,10 @@ impl Head {
     /// The kind of the entry.
     #[inline]
     pub(super) const fn kind(&self) -> Kind {
-        if self.flags & FLAG_LOCK == 0 {
-            Kind::Value
-        } else {
-            Kind::Lock
+        match self.flags & (FLAG_LOCK | FLAG_APCU) {
+            0 => Kind::Value,
+            FLAG_APCU => Kind::Apcu,
+            _ => Kind::Lock,
         }
     }
 

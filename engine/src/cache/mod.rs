@@ -47,11 +47,12 @@ use table::Found;
 use words::MAX_READ_MARKS;
 
 pub use class_stats::ClassStats;
-pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE};
+pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE, Space};
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
 pub use policy::Policies;
-pub use stats::Stats;
+pub use scan::EntryInfo;
+pub use stats::{SpaceCounts, Stats};
 pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
 
 /// The cache of one namespace.
@@ -98,6 +99,18 @@ impl Cache {
         self.memory.bytes() as u64
     }
 
+    /// Values that the table has places for.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.memory.layout.bucket_count * (layout::BUCKET_WORDS - 1)
+    }
+
+    /// When the segment was created, in milliseconds since 1970.
+    #[must_use]
+    pub fn created_ms(&self) -> u64 {
+        self.memory.word(header::CREATED).load(Ordering::Relaxed)
+    }
+
     /// Whether the file at `path` is the mapped one.
     #[must_use]
     pub fn is_file_at(&self, path: &Path) -> bool {
@@ -116,9 +129,20 @@ impl Cache {
     pub fn get_with_version<T>(
         &self,
         key: &[u8],
+        read: impl FnMut(&ValueReader<'_>) -> T,
+    ) -> Option<(T, Version)> {
+        self.get_in(Space::Values, key, read)
+    }
+
+    /// As [`Cache::get_with_version`], in a space.
+    #[inline]
+    pub fn get_in<T>(
+        &self,
+        space: Space,
+        key: &[u8],
         mut read: impl FnMut(&ValueReader<'_>) -> T,
     ) -> Option<(T, Version)> {
-        let key = self.hashed(Kind::Value, key);
+        let key = self.hashed(space.kind(), key);
         let value = table::read(&self.memory, key, |found| {
             self.is_valid(found).then(|| {
                 let reader = ValueReader {
@@ -132,8 +156,8 @@ impl Cache {
         });
         let value = value.flatten();
         match value {
-            Some(_) => self.count_hits(1),
-            None => self.count(Counter::Misses),
+            Some(_) => self.count_hits_in(space, 1),
+            None => self.count(Counter::misses(space)),
         }
         value
     }
@@ -164,21 +188,38 @@ impl Cache {
     /// Counts lookups that found a value.
     #[inline]
     pub fn count_hits(&self, hits: u64) {
+        self.count_hits_in(Space::Values, hits);
+    }
+
+    /// As [`Cache::count_hits`], in a space.
+    #[inline]
+    pub fn count_hits_in(&self, space: Space, hits: u64) {
         self.memory
-            .counter(stats::stripe(), Counter::Hits as usize)
+            .counter(stats::stripe(), Counter::hits(space) as usize)
             .fetch_add(hits, Ordering::Relaxed);
     }
 
     /// Whether a key has a value. Counts neither as a read nor as a hit.
     #[must_use]
     pub fn has(&self, key: &[u8]) -> bool {
-        let key = self.hashed(Kind::Value, key);
+        self.has_in(Space::Values, key)
+    }
+
+    /// As [`Cache::has`], in a space.
+    #[must_use]
+    pub fn has_in(&self, space: Space, key: &[u8]) -> bool {
+        let key = self.hashed(space.kind(), key);
         table::read(&self.memory, key, |found| self.is_valid(found)) == Some(true)
     }
 
     /// Removes the value of a key. Returns `false` if it had none.
     pub fn delete(&self, key: &[u8]) -> bool {
-        let key = self.hashed(Kind::Value, key);
+        self.delete_in(Space::Values, key)
+    }
+
+    /// As [`Cache::delete`], in a space.
+    pub fn delete_in(&self, space: Space, key: &[u8]) -> bool {
+        let key = self.hashed(space.kind(), key);
         while let Some(found) = table::find(&self.memory, key) {
             let was_valid = self.is_valid(&found);
             if self.blocks(self.now()).remove(found.slot, found.word) {
@@ -215,6 +256,24 @@ impl Cache {
     #[must_use]
     pub fn stats(&self) -> Stats {
         stats::collect(&self.memory)
+    }
+
+    /// Lookups and values of a space. Visits the whole table.
+    #[must_use]
+    pub fn counts_in(&self, space: Space) -> SpaceCounts {
+        let (mut entries, mut bytes) = (0, 0);
+        self.scan_in(space, 0, |entry| {
+            entries += 1;
+            bytes += entry.bytes as u64;
+            true
+        });
+        SpaceCounts {
+            hits: stats::sum(&self.memory, Counter::hits(space)),
+            misses: stats::sum(&self.memory, Counter::misses(space)),
+            stores: stats::sum(&self.memory, Counter::stores(space)),
+            entries,
+            bytes,
+        }
     }
 
     #[inline]

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::{
     entry::{
-        Encoding, FLAG_LOCK, FLAG_PARTS, HEAD_WORDS, Head, Kind, MAX_KEY, MAX_PARTS, MAX_TAGS,
-        MAX_VALUE, PART_BYTES,
+        Encoding, FLAG_APCU, FLAG_LOCK, FLAG_PARTS, HEAD_WORDS, Head, Kind, MAX_KEY, MAX_PARTS,
+        MAX_TAGS, MAX_VALUE, PART_BYTES,
     },
     layout::{CLASSES, MAX_BLOCK, class_for},
     memory::Memory,
@@ -46,10 +46,10 @@ impl Plan {
 impl NewEntry<'_> {
     fn head(&self, in_parts: bool) -> Head {
         let parts = if in_parts { FLAG_PARTS } else { 0 };
-        let lock = if self.kind == Kind::Lock {
-            FLAG_LOCK
-        } else {
-            0
+        let kind = match self.kind {
+            Kind::Value => 0,
+            Kind::Apcu => FLAG_APCU,
+            Kind::Lock => FLAG_LOCK,
         };
         Head {
             hash: self.hash,
@@ -57,7 +57,7 @@ impl NewEntry<'_> {
             value_bytes: self.value.len(),
             encoding: self.encoding,
             tags: self.tags.len(),
-            flags: parts | lock,
+            flags: parts | kind,
             expires: self.expires,
             created: self.created,
         }

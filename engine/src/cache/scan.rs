@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{
     Cache,
-    entry::{self, Kind},
+    entry::{self, Encoding, Kind, Space},
     layout::header,
     stats::Counter,
     table::{self, Found},
@@ -13,20 +13,51 @@ use super::{
 };
 use crate::host::clock;
 
+/// An entry that a scan has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryInfo {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// Bytes of its content: key, value and head.
+    pub bytes: usize,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_ms: u64,
+    /// Its lifetime from then on, in milliseconds; `None`: until it is evicted.
+    pub ttl_ms: Option<u64>,
+}
+
+impl EntryInfo {
+    /// `now` is in milliseconds since boot, `unix` the same moment in milliseconds since 1970.
+    fn of(found: &Found, key: Vec<u8>, now: u64, unix: u64) -> Self {
+        let head = &found.head;
+        Self {
+            key,
+            bytes: head.stored_bytes(),
+            stored_ms: unix.saturating_sub(now.saturating_sub(head.created)),
+            ttl_ms: (head.expires != 0).then(|| head.expires.saturating_sub(head.created)),
+        }
+    }
+}
+
 impl Cache {
     /// Removes all values, and no locks.
     pub fn clear(&self) {
+        self.clear_in(Space::Values);
+        self.memory
+            .word(header::CLEARED)
+            .store(clock::unix_ms(), Ordering::Relaxed);
+    }
+
+    /// Removes all values of a space.
+    pub fn clear_in(&self, space: Space) {
         let blocks = self.blocks(self.now());
         table::for_each_slot(&self.memory, 0, |slot, word| {
             let found = self.found(slot, word);
-            if found.is_some_and(|found| found.head.kind() == Kind::Value) {
+            if found.is_some_and(|found| found.head.kind() == space.kind()) {
                 blocks.remove(slot, word);
             }
             true
         });
-        self.memory
-            .word(header::CLEARED)
-            .store(clock::unix_ms(), Ordering::Relaxed);
     }
 
     /// Removes expired values, and those with an invalidated tag.
@@ -61,6 +92,58 @@ impl Cache {
             }
             true
         });
+    }
+
+    /// Calls `visit` with the values of a space, in the order of the table, from the position `from` on (0: the first),
+    /// until it returns `false`. Returns the position after the last one, or `None` at the end of the table. Values that
+    /// are stored or removed meanwhile may be missed.
+    pub fn scan_in(
+        &self,
+        space: Space,
+        from: usize,
+        mut visit: impl FnMut(EntryInfo) -> bool,
+    ) -> Option<usize> {
+        let (now, unix) = (self.now(), clock::unix_ms());
+        table::for_each_slot(&self.memory, from, |slot, word| {
+            let Some(found) = self.found(slot, word) else {
+                return true;
+            };
+            let key = found.head.key(&self.memory, found.block);
+            if found.head.kind() != space.kind()
+                || !self.is_valid(&found)
+                || !found.is_unchanged(&self.memory)
+            {
+                return true;
+            }
+            visit(EntryInfo::of(&found, key, now, unix))
+        })
+    }
+
+    /// The entry of a key in a space. Counts neither as a read nor as a hit.
+    #[must_use]
+    pub fn info_in(&self, space: Space, key: &[u8]) -> Option<EntryInfo> {
+        let hashed = self.hashed(space.kind(), key);
+        let found = table::read(&self.memory, hashed, |found| {
+            self.is_valid(found).then_some(*found)
+        });
+        let found = found.flatten()?;
+        Some(EntryInfo::of(
+            &found,
+            key.to_vec(),
+            self.now(),
+            clock::unix_ms(),
+        ))
+    }
+
+    /// Encoding and bytes of the value of a key in a space. Counts neither as a read nor as a hit.
+    #[must_use]
+    pub fn peek_in(&self, space: Space, key: &[u8]) -> Option<(Encoding, Vec<u8>)> {
+        let hashed = self.hashed(space.kind(), key);
+        table::read(&self.memory, hashed, |found| {
+            self.is_valid(found)
+                .then(|| (found.head.encoding, self.value_bytes(found)))
+        })
+        .flatten()
     }
 
     fn found(&self, slot: usize, word: SlotWord) -> Option<Found> {

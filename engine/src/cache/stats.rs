@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
+    entry::Space,
     layout::{GRANULE, SLAB_BYTES, STRIPES, class_granules, header},
     memory::Memory,
     words::BlockState,
@@ -31,6 +32,55 @@ pub(super) enum Counter {
     Invalidations,
     /// Bytes of the content of all entries: a difference in each stripe.
     Bytes,
+    /// Lookups of the space [`Space::Apcu`] that found a value.
+    ApcuHits,
+    /// Lookups of that space that found none.
+    ApcuMisses,
+    /// Stored values of that space.
+    ApcuStores,
+}
+
+impl Counter {
+    /// The counter of lookups that found a value.
+    #[inline]
+    pub(super) const fn hits(space: Space) -> Self {
+        match space {
+            Space::Values => Self::Hits,
+            Space::Apcu => Self::ApcuHits,
+        }
+    }
+
+    /// The counter of lookups that found none.
+    #[inline]
+    pub(super) const fn misses(space: Space) -> Self {
+        match space {
+            Space::Values => Self::Misses,
+            Space::Apcu => Self::ApcuMisses,
+        }
+    }
+
+    /// The counter of stored values.
+    pub(super) const fn stores(space: Space) -> Self {
+        match space {
+            Space::Values => Self::Stores,
+            Space::Apcu => Self::ApcuStores,
+        }
+    }
+}
+
+/// Lookups and values of one space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpaceCounts {
+    /// Lookups that found a value, since the segment was created.
+    pub hits: u64,
+    /// Lookups that found none.
+    pub misses: u64,
+    /// Stored values, since then; those of [`Space::Values`] include all others.
+    pub stores: u64,
+    /// Values.
+    pub entries: u64,
+    /// Bytes of their keys, values and heads.
+    pub bytes: u64,
 }
 
 /// The state of the cache.

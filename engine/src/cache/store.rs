@@ -4,7 +4,7 @@
 
 use super::{
     Cache,
-    entry::{Encoding, HashedKey, Kind, MAX_TAGS},
+    entry::{Encoding, HashedKey, Kind, MAX_TAGS, Space},
     new_entry::NewEntry,
     stats::Counter,
     table::{self, KeyLock},
@@ -19,12 +19,22 @@ const MAX_CHANGES: usize = 10_000;
 impl Cache {
     /// Stores a value in place of another one.
     pub fn set(&self, key: &[u8], value: &NewValue<'_>) -> Stored {
-        self.store_value(key, value, Condition::Always)
+        self.set_in(Space::Values, key, value)
+    }
+
+    /// As [`Cache::set`], in a space.
+    pub fn set_in(&self, space: Space, key: &[u8], value: &NewValue<'_>) -> Stored {
+        self.store_value(space, key, value, Condition::Always)
     }
 
     /// Stores a value, if the key has none.
     pub fn add(&self, key: &[u8], value: &NewValue<'_>) -> Stored {
-        self.store_value(key, value, Condition::Absent)
+        self.add_in(Space::Values, key, value)
+    }
+
+    /// As [`Cache::add`], in a space.
+    pub fn add_in(&self, space: Space, key: &[u8], value: &NewValue<'_>) -> Stored {
+        self.store_value(space, key, value, Condition::Absent)
     }
 
     /// Changes the value of a key atomically: `change` gets the encoding and the bytes of the current one, and returns
@@ -37,9 +47,24 @@ impl Cache {
         &self,
         key: &[u8],
         ttl: Ttl,
+        change: impl FnMut(Option<(Encoding, &[u8])>) -> Result<(Encoding, Vec<u8>), E>,
+    ) -> Result<(), ChangeError<E>> {
+        self.change_in(Space::Values, key, ttl, change)
+    }
+
+    /// As [`Cache::change`], in a space.
+    ///
+    /// # Errors
+    /// As [`Cache::change`].
+    pub fn change_in<E>(
+        &self,
+        space: Space,
+        key: &[u8],
+        ttl: Ttl,
         mut change: impl FnMut(Option<(Encoding, &[u8])>) -> Result<(Encoding, Vec<u8>), E>,
     ) -> Result<(), ChangeError<E>> {
-        let hashed = self.hashed(Kind::Value, key);
+        let kind = space.kind();
+        let hashed = self.hashed(kind, key);
         for _ in 0..MAX_CHANGES {
             let now = self.now();
             let current = table::read(&self.memory, hashed, |found| {
@@ -64,7 +89,7 @@ impl Cache {
                 None => (Condition::Absent, ttl.expires(now), [].as_slice()),
             };
             let entry = NewEntry {
-                kind: Kind::Value,
+                kind,
                 hash: hashed.hash,
                 key,
                 value: &bytes,
@@ -116,7 +141,14 @@ impl Cache {
         false
     }
 
-    fn store_value(&self, key: &[u8], value: &NewValue<'_>, condition: Condition) -> Stored {
+    fn store_value(
+        &self,
+        space: Space,
+        key: &[u8],
+        value: &NewValue<'_>,
+        condition: Condition,
+    ) -> Stored {
+        let kind = space.kind();
         let now = self.now();
         let mut tags = [0; MAX_TAGS];
         if value.tags.len() > MAX_TAGS {
@@ -126,8 +158,8 @@ impl Cache {
             *word = tag.0;
         }
         let entry = NewEntry {
-            kind: Kind::Value,
-            hash: self.hashed(Kind::Value, key).hash,
+            kind,
+            hash: self.hashed(kind, key).hash,
             key,
             value: value.bytes,
             encoding: value.encoding,
@@ -135,7 +167,11 @@ impl Cache {
             expires: value.ttl.expires(now),
             created: now,
         };
-        self.store(&entry, now, condition)
+        let stored = self.store(&entry, now, condition);
+        if stored == Stored::Yes && space == Space::Apcu {
+            self.count(Counter::stores(space));
+        }
+        stored
     }
 
     pub(super) fn store(&self, entry: &NewEntry<'_>, now: u64, condition: Condition) -> Stored {

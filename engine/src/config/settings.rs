@@ -4,8 +4,8 @@
 use super::{
     row::Row,
     sections::{
-        self, CacheSettings, HostSettings, LogSettings, RuntimeSettings, Section, SentrySettings,
-        Values, VeloxSettings, WorkerSettings,
+        self, ApcuSettings, CacheSettings, HostSettings, LogSettings, RuntimeSettings, Section,
+        SentrySettings, Values, VeloxSettings, WorkerSettings,
     },
     setting::{Capability, Setting},
     types::{RelativeTo, ValueType},
@@ -71,6 +71,9 @@ sections! {
     "Shared cache":
     /// Values that all processes of this machine share.
     cache: CacheSettings,
+    "Module apcu":
+    /// Functions of another extension over it.
+    apcu: ApcuSettings,
     "Worker mode":
     /// Actions between two requests of a worker.
     worker: WorkerSettings,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ext_php_rs::ffi::zval;
-use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Stored, Tag, encoding};
+use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Space, Stored, Tag, encoding};
 
 use super::{
     codec::{self, Copied},
@@ -43,17 +43,34 @@ pub fn stored(key: &[u8]) -> Cow<'_, [u8]> {
 /// none.
 #[inline]
 pub fn read(cache: &Cache, given: Option<&zval>, key: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
+    read_in(cache, Space::Values, given, key, out)
+}
+
+/// As [`read`], in a space.
+#[inline]
+pub fn read_in(
+    cache: &Cache,
+    space: Space,
+    given: Option<&zval>,
+    key: &[u8],
+    out: ZvalOut,
+) -> Result<bool, Thrown> {
     let name = given.and_then(value::string);
     if let Some(name) = name
-        && local::fetch(cache, name, out)
+        && local::fetch(cache, space, name, out)
     {
         return Ok(true);
     }
     let mut bytes = 0;
-    let found = cache.get_with_version(&stored(key), |value| {
+    let stored = match space {
+        Space::Values => stored(key),
+        Space::Apcu => Cow::Borrowed(key),
+    };
+    let found = cache.get_in(space, &stored, |value| {
         bytes = value.len();
         codec::copy(value, out)
     });
+    drop(stored);
     let Some((copied, version)) = found else {
         out.release();
         return Ok(false);
@@ -67,7 +84,7 @@ pub fn read(cache: &Cache, given: Option<&zval>, key: &[u8], out: ZvalOut) -> Re
         ),
     };
     if let (true, Some(name), Some(factor)) = (is_value, name, factor) {
-        local::keep(cache, name, out, 64 + bytes * factor, version);
+        local::keep(cache, space, name, out, 64 + bytes * factor, version);
     }
     Ok(is_value)
 }

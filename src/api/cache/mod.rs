@@ -1,7 +1,7 @@
 //! Namespace `Pillion\Cache`: values that all PHP processes of the host share. A cache that is off or can't be opened
 //! is never in the way: reads are misses, stores return false. On PHP's threads.
 
-mod access;
+pub mod access;
 pub mod codec;
 mod increment;
 mod lifetime;

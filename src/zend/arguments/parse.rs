@@ -3,10 +3,10 @@
 
 use std::{ffi::CStr, time::Duration};
 
-use ext_php_rs::ffi::{HashTable, IS_ARRAY, zend_is_callable, zend_string, zval};
+use ext_php_rs::ffi::{HashTable, IS_ARRAY, IS_REFERENCE, zend_is_callable, zend_string, zval};
 
 use super::{Call, Thrown};
-use crate::zend::{ffi, interrupt, value};
+use crate::zend::{ffi, interrupt, owned::OwnedZval, value, value_writer::ZvalOut};
 
 /// `ZEND_PARSE_PARAMS_QUIET`: throws no exception of its own.
 const QUIET: i32 = 1 << 1;
@@ -77,6 +77,58 @@ impl<'a> Call<'a> {
             self.parse(position, c"l", &raw mut number)?;
         }
         Ok(number)
+    }
+
+    /// A `bool`, or `default` if it is missing.
+    pub fn bool_or(&self, position: u32, default: bool) -> Result<bool, Thrown> {
+        let mut is_true = default;
+        if self.slot(position).is_some() {
+            self.parse(position, c"b", &raw mut is_true)?;
+        }
+        Ok(is_true)
+    }
+
+    /// An argument without a declared type as a string: converted as `(string)` converts it, in both modes.
+    ///
+    /// # Errors
+    /// [`Thrown::Pending`]: an object has no `__toString`, or that has thrown.
+    pub fn converted_string(&self, position: u32) -> Result<&'a [u8], Thrown> {
+        if let Some(text) = self.any(position).and_then(value::bytes) {
+            return Ok(text);
+        }
+        let slot = self.slot(position).ok_or(Thrown::Pending)?;
+        // SAFETY: the call's own argument, which the engine releases at its end; one by value is no reference.
+        unsafe { ffi::_convert_to_string(slot) };
+        match interrupt::is_throwing() {
+            true => Err(Thrown::Pending),
+            false => self
+                .any(position)
+                .and_then(value::bytes)
+                .ok_or(Thrown::Pending),
+        }
+    }
+
+    /// Assigns to an argument by reference, if it was given. Throws `TypeError` where a typed property refuses it. May
+    /// run PHP code: the destructor of the value before.
+    pub fn assign_bool(&self, position: u32, value: bool) {
+        let Some(slot) = self.slot(position) else {
+            return;
+        };
+        // SAFETY: a live argument; a reference is alive with it, and the union is read under its type. The former value
+        // is released once the new one is in its place.
+        unsafe {
+            if value::type_of(&*slot) != IS_REFERENCE {
+                return;
+            }
+            let reference = (*slot).value.ref_;
+            if !(*reference).sources.ptr.is_null() {
+                ffi::zend_try_assign_typed_ref_bool(reference, value);
+                return;
+            }
+            let former = OwnedZval::take(&mut (*reference).val);
+            ZvalOut::new(&raw mut (*reference).val).bool(value);
+            former.release();
+        }
     }
 
     /// A `float` of seconds, neither negative nor NaN.

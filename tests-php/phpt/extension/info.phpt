@@ -91,6 +91,7 @@ pillion.cache_namespace => no value => default
 pillion.cache_ttl_default => 5m => default
 pillion.cache_patterns => no value => default
 pillion.cache_hash_secret => no value => default
+pillion.apcu => off => default
 pillion.worker_reset => no value => default
 pillion.worker_leak_check => off => default
 pillion.worker_gc => off => default

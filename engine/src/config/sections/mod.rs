@@ -149,6 +149,7 @@ macro_rules! settings {
     };
 }
 
+mod apcu;
 mod cache;
 mod host;
 mod log;
@@ -157,6 +158,7 @@ mod sentry;
 mod velox;
 mod worker;
 
+pub use apcu::ApcuSettings;
 pub use cache::CacheSettings;
 pub use host::HostSettings;
 pub use log::{LogFormat, LogSettings, LogTarget};

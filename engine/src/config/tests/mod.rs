@@ -108,9 +108,11 @@ fn defaults_have_the_documented_meaning() {
         velox,
         sentry,
         cache,
+        apcu,
         worker,
         ..
     } = resolved.settings;
+    assert!(!apcu.is_provided);
     assert!(cache.enabled && cache.namespace.is_none());
     assert_eq!(
         (cache.memory_bytes, cache.ttl_default),

@@ -70,6 +70,7 @@ cache.namespace | two words | white space | shop-v7
 cache.ttl_default | soon | not a duration | 1h
 cache.patterns | user:* tll=5m | did you mean ttl? | user:{id}:orgs ttl=5m hash=on, build:* ttl=2h write=first-tier beta=0.5
 cache.hash_secret | two words | white space | 0rigan
+apcu | maybe | on or off | on
 worker.reset | ini,timezones | did you mean timezone? | timezone, ini
 worker.leak_check | sample:0 | sample:N | sample:100
 worker.gc | on | off or every:N | every:50

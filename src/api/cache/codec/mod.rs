@@ -139,6 +139,27 @@ pub fn copy(value: &ValueReader<'_>, out: ZvalOut) -> Copied {
     Copied::Done
 }
 
+/// As [`copy`], of bytes that were copied before.
+pub fn copy_bytes(encoding: u8, bytes: &[u8], out: ZvalOut) -> Copied {
+    let word = bytes.first_chunk().copied().unwrap_or_default();
+    match encoding {
+        encoding::NULL => out.null(),
+        encoding::FALSE => out.bool(false),
+        encoding::TRUE => out.bool(true),
+        encoding::INT => out.int(i64::from_le_bytes(word)),
+        encoding::FLOAT => out.float(f64::from_le_bytes(word)),
+        encoding::STRING => out.string(bytes),
+        other => {
+            BUFFER.with(|buffer| {
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
+            });
+            return Copied::Buffered(other);
+        }
+    }
+    Copied::Done
+}
+
 /// Converts the thread's buffer to a value of PHP. Returns `false` if the bytes are no such value.
 ///
 /// # Errors

@@ -6,7 +6,7 @@
 mod table;
 
 use ext_php_rs::ffi::zend_string;
-use pillion_engine::cache::{Cache, Version};
+use pillion_engine::cache::{Cache, Space, Version};
 
 use crate::{
     engine,
@@ -19,29 +19,75 @@ use table::{Entry, Table};
 const HITS: u64 = 64;
 
 struct Local {
-    table: Table,
+    values: Level,
+    apcu: Level,
     /// The cache of the values, as an address.
     cache: usize,
+}
+
+/// The values of one [`Space`].
+struct Level {
+    table: Table,
     /// Hits that are not counted in the shared memory yet.
     hits: u64,
 }
 
+impl Level {
+    const fn new() -> Self {
+        Self {
+            table: Table::new(),
+            hits: 0,
+        }
+    }
+}
+
+impl Local {
+    #[inline]
+    fn level(&mut self, space: Space) -> &mut Level {
+        match space {
+            Space::Values => &mut self.values,
+            Space::Apcu => &mut self.apcu,
+        }
+    }
+
+    /// What is left of the limit for a space: half of it at least.
+    fn limit(&self, space: Space, limit: usize) -> usize {
+        let other = match space {
+            Space::Values => &self.apcu,
+            Space::Apcu => &self.values,
+        };
+        limit - other.table.used().min(limit / 2)
+    }
+
+    fn count_hits(&mut self, cache: &Cache) {
+        for space in [Space::Values, Space::Apcu] {
+            cache.count_hits_in(space, std::mem::take(&mut self.level(space).hits));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.values.table.clear();
+        self.apcu.table.clear();
+    }
+}
+
 thread_state! {
     static LOCAL: Local = Local {
-        table: Table::new(),
+        values: Level::new(),
+        apcu: Level::new(),
         cache: 0,
-        hits: 0,
     };
 }
 
 /// Copies the value of a key to PHP, if this thread has it and it is current.
 #[inline]
-pub fn fetch(cache: &Cache, key: *mut zend_string, out: ZvalOut) -> bool {
+pub fn fetch(cache: &Cache, space: Space, key: *mut zend_string, out: ZvalOut) -> bool {
     LOCAL.with(|local| {
         if local.cache != std::ptr::from_ref(cache).addr() {
             return false;
         }
-        let Some(entry) = local.table.find(key) else {
+        let level = local.level(space);
+        let Some(entry) = level.table.find(key) else {
             return false;
         };
         if !cache.is_current_version(&entry.version) {
@@ -49,17 +95,24 @@ pub fn fetch(cache: &Cache, key: *mut zend_string, out: ZvalOut) -> bool {
         }
         entry.was_read = true;
         entry.value.copy_to(out);
-        local.hits += 1;
-        if local.hits >= HITS {
-            cache.count_hits(local.hits);
-            local.hits = 0;
+        level.hits += 1;
+        if level.hits >= HITS {
+            cache.count_hits_in(space, level.hits);
+            level.hits = 0;
         }
         true
     })
 }
 
 /// Keeps a value that was read, of about so many bytes.
-pub fn keep(cache: &Cache, key: *mut zend_string, value: ZvalOut, bytes: usize, version: Version) {
+pub fn keep(
+    cache: &Cache,
+    space: Space,
+    key: *mut zend_string,
+    value: ZvalOut,
+    bytes: usize,
+    version: Version,
+) {
     let limit = engine::current().cache_local_bytes();
     if !version.is_checkable() || bytes > limit / 4 {
         return;
@@ -67,13 +120,15 @@ pub fn keep(cache: &Cache, key: *mut zend_string, value: ZvalOut, bytes: usize, 
     LOCAL.with(|local| {
         let address = std::ptr::from_ref(cache).addr();
         if local.cache != address {
-            local.table.clear();
+            local.clear();
             local.cache = address;
         }
-        let Some(place) = local.table.place_for(key, bytes, limit) else {
+        let limit = local.limit(space, limit);
+        let table = &mut local.level(space).table;
+        let Some(place) = table.place_for(key, bytes, limit) else {
             return;
         };
-        local.table.put(
+        table.put(
             place,
             Entry {
                 hash: table::hash_of(key),
@@ -90,7 +145,7 @@ pub fn keep(cache: &Cache, key: *mut zend_string, value: ZvalOut, bytes: usize, 
 
 /// Counts the hits of this thread in the shared memory.
 pub fn count_hits(cache: &Cache) {
-    LOCAL.with(|local| cache.count_hits(std::mem::take(&mut local.hits)));
+    LOCAL.with(|local| local.count_hits(cache));
 }
 
 /// Releases all values: they are memory of the script. In RSHUTDOWN.
@@ -101,14 +156,17 @@ pub fn script_shutdown() {
         }
         let cache = engine::existing().and_then(|engine| engine.open_cache_at(local.cache));
         if let Some(cache) = cache {
-            cache.count_hits(std::mem::take(&mut local.hits));
+            local.count_hits(cache);
         }
-        local.table.clear();
+        local.clear();
         local.cache = 0;
     });
 }
 
 /// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
-    LOCAL.with(|local| local.table.free());
+    LOCAL.with(|local| {
+        local.values.table.free();
+        local.apcu.table.free();
+    });
 }

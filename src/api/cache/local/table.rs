@@ -203,7 +203,7 @@ impl Table {
     }
 
     /// Bytes of the places and of all entries.
-    fn used(&self) -> usize {
+    pub fn used(&self) -> usize {
         self.entries.len() * PLACE_BYTES + self.bytes
     }
 
