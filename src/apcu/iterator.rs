@@ -1,5 +1,5 @@
-//! `APCUIterator`: the entries whose keys match, read from the table in chunks. An object holds copies of a chunk's keys
-//! and bytes, and no value of PHP, so the cache may change meanwhile. PHP code (an error handler, a class that is
+//! `APCUIterator`: the entries whose keys match, read from the table in chunks. An object holds copies of the keys and
+//! bytes of a chunk, and no value of PHP, so the cache may change meanwhile. PHP code (an error handler, a class that is
 //! unserialized) may run in the middle of a step: the object's state is borrowed between these calls only. On PHP's
 //! threads.
 

@@ -95,8 +95,8 @@ impl Cache {
     }
 
     /// Calls `visit` with the values of a space, in the order of the table, from the position `from` on (0: the first),
-    /// until it returns `false`. Returns the position after the last one, or `None` at the end of the table. Values that
-    /// are stored or removed meanwhile may be missed.
+    /// until it returns `false`. Returns the position after the last one, or `None` at the end of the table. Values
+    /// that are stored or removed meanwhile may be missed.
     pub fn scan_in(
         &self,
         space: Space,
