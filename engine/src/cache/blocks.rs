@@ -195,12 +195,6 @@ impl<'a> Blocks<'a> {
         counter(Counter::Bytes).fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Slabs and evicted entries of a class.
-    pub(super) fn class_figures(memory: &Memory, class: usize) -> (u64, u64) {
-        let line = |word| memory.class_word(class, word).load(Ordering::Relaxed);
-        (line(class::SLABS), line(class::EVICTIONS))
-    }
-
     /// Reserves the blocks for an entry of so many bytes. Returns the first block and the others; frees them all if
     /// there is not enough memory.
     pub(super) fn reserve_entry(&self, plan: &Plan) -> Option<(usize, Vec<usize>)> {

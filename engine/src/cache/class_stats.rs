@@ -1,8 +1,9 @@
 //! The size classes in use, for the command line: visits all blocks. Any thread.
 
+use std::sync::atomic::Ordering;
+
 use super::{
-    Cache,
-    blocks::Blocks,
+    Cache, class_line,
     entry::{Head, PART_BYTES},
     layout::{CLASSES, GRANULE, SLAB_BYTES, SLAB_GRANULES, class_granules},
     memory::Memory,
@@ -32,21 +33,26 @@ impl Cache {
     pub fn class_stats(&self) -> Vec<ClassStats> {
         let memory = &self.memory;
         let mut classes: Vec<_> = (0..CLASSES.len())
-            .map(|class| {
-                let (slabs, evictions) = Blocks::class_figures(memory, class);
-                ClassStats {
-                    bytes: (class_granules(class) * GRANULE) as u64,
-                    slabs,
-                    memory: slabs * SLAB_BYTES as u64,
-                    entries: 0,
-                    wasted: 0,
-                    evictions,
-                }
+            .map(|class| ClassStats {
+                bytes: (class_granules(class) * GRANULE) as u64,
+                slabs: 0,
+                memory: 0,
+                entries: 0,
+                wasted: 0,
+                evictions: memory
+                    .class_word(class, class_line::EVICTIONS)
+                    .load(Ordering::Relaxed),
             })
             .collect();
         for slab in 0..memory.layout.slab_count {
-            let blocks = memory.load_slab(slab).class().into_iter();
-            for block in blocks.flat_map(|class| Memory::slab_blocks(slab, class)) {
+            let Some(class) = memory.load_slab(slab).class() else {
+                continue;
+            };
+            if let Some(figures) = classes.get_mut(class) {
+                figures.slabs += 1;
+                figures.memory += SLAB_BYTES as u64;
+            }
+            for block in Memory::slab_blocks(slab, class) {
                 if memory.load_block(block).state() == BlockState::First {
                     add_entry(memory, block, &mut classes);
                 }

@@ -251,32 +251,28 @@ impl<'de> Visitor<'de> for ValueWriter<'_> {
         self.check_depth()?;
         let start = self.out.len();
         let mut elements = Vec::new();
-        let mut is_list = true;
         let mut key_start = start;
         while let Some(index) = object.next_key_seed(KeyWriter(self.out))? {
-            is_list &= index.is_some_and(|index| usize::try_from(index) == Ok(elements.len()));
             let value_start = self.out.len();
             object.next_value_seed(ElementWriter(self.inner()))?;
             let end = self.out.len();
             elements.push(Element {
+                index,
                 key: key_start..value_start,
                 value: value_start..end,
             });
             key_start = end;
         }
+        let unique = without_duplicates(self.out, &elements);
+        let has_duplicates = unique.is_some();
+        let elements = unique.unwrap_or(elements);
         let count = elements.len();
-        // Keys 0, 1, 2 and so on are different.
-        let elements = match is_list {
-            true => Some(elements),
-            false => without_duplicates(self.out, &elements),
-        };
-        let count = match &elements {
-            Some(elements) => {
-                rewrite(self.out, start, elements, is_list);
-                elements.len()
-            }
-            None => count,
-        };
+        let is_list = (0..)
+            .zip(&elements)
+            .all(|(position, element)| element.index == Some(position));
+        if is_list || has_duplicates {
+            rewrite(self.out, start, &elements, is_list);
+        }
         self.finish(start, Head { count, is_list });
         Ok(encoding::ARRAY)
     }
@@ -341,6 +337,8 @@ impl Visitor<'_> for KeyWriter<'_> {
 /// Where the key and the value of an element are written.
 #[derive(Clone)]
 struct Element {
+    /// The key, if it is an integer.
+    index: Option<i64>,
     key: Range<usize>,
     value: Range<usize>,
 }

@@ -31,7 +31,7 @@ impl Cache {
             .memory
             .word(header::FENCING)
             .fetch_add(1, Ordering::Relaxed)
-            + 1;
+            .wrapping_add(1);
         let stored = self.store_lock(name, owner, fencing, lease, Condition::Absent);
         (stored == Stored::Yes).then_some(fencing)
     }

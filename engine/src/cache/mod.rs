@@ -12,6 +12,8 @@ pub mod encoding;
 mod entry;
 mod entry_blocks;
 mod eviction;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod json;
 mod layout;
 mod locks;

@@ -96,7 +96,7 @@ impl Blocks<'_> {
         let line = |class, word| self.memory.class_word(class, word).load(Ordering::Relaxed);
         // A class without evictions has entries that are older than any that was evicted.
         let is_older = line(other, class::EVICTIONS) == 0
-            || line(other, class::AGE) > 2 * line(class, class::AGE);
+            || line(other, class::AGE) / 2 > line(class, class::AGE);
         word.owner() == 0 && (needed || (is_older && line(other, class::SLABS) > 1))
     }
 

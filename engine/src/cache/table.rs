@@ -164,8 +164,9 @@ impl<'a> KeyLock<'a> {
                 Some((word, since)) if word == found => since,
                 _ => holder.insert((found, Instant::now())).1,
             };
-            if since.elapsed() >= TAKEOVER && swap(word, found, found + 2) {
-                let lock = lock(found + 2);
+            let taken = found.wrapping_add(2);
+            if since.elapsed() >= TAKEOVER && swap(word, found, taken) {
+                let lock = lock(taken);
                 lock.fence_off();
                 return lock;
             }
