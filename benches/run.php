@@ -28,6 +28,7 @@ $benches = [
             yield [...php(['apcu', 'pillion', 'posix'], $settings), __DIR__ . '/cache.php', $part];
         }
     },
+    'cache_adapters' => static fn (): iterable => [[...php(['apcu', 'pillion'], places('cache-adapters')), __DIR__ . '/cache_adapters.php']],
     'cold_lookup' => static fn (): iterable => [[...php(), __DIR__ . '/cold_lookup.php']],
     'submit' => static function (): iterable {
         $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];

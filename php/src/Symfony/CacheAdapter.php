@@ -45,10 +45,12 @@ final class CacheAdapter implements
     private const METADATA = "\0";
     private const VALUE = "\1";
     private const FURTHER_TAGS = "\2";
+    /** Until then the value is neither computed early nor has further tags. */
+    private const ON_TIME = "\3";
 
     private const MAX_NATIVE_TAGS = 8;
 
-    /** -log() of the smallest random number: beyond it, no early expiration is possible. */
+    /** -log() of the smallest random number: an item expires earlier by at most so many times its computation. */
     private const MAX_EARLINESS = 43.67;
 
     /** @var \Closure(string, mixed, bool, array<string, mixed>): CacheItem */
@@ -139,16 +141,22 @@ final class CacheAdapter implements
         }
         $metadata = [];
         if (\is_array($value) && isset($value[self::METADATA])) {
+            if ($beta === null && ($value[self::ON_TIME] ?? 0) > \microtime(true)) {
+                // The common case, as fast as possible.
+                $metadata = $value[self::METADATA];
+
+                return $value[self::VALUE];
+            }
             $value = $this->unpack($value, $metadata);
+        }
+        if ($value !== Miss::Value && $beta === null && !$metadata) {
+            return $value;
         }
         if ($beta !== null && $beta < 0) {
             throw new InvalidArgumentException("Argument \"\$beta\" of \"get()\" must not be negative, {$beta} given.");
         }
-        if ($value !== Miss::Value && $beta !== \INF) {
-            $early = ($metadata[CacheItem::METADATA_CTIME] ?? 0) / 1000 * ($beta ?? 1.0);
-            if (!$early || !$this->expiresEarly($metadata[CacheItem::METADATA_EXPIRY] ?? \INF, $early)) {
-                return $value;
-            }
+        if ($value !== Miss::Value && $beta !== \INF && !$this->expiresEarly($metadata, $beta ?? 1.0)) {
+            return $value;
         }
 
         return $this->compute($key, $id, $value, $callback, $metadata, $beta === \INF);
@@ -362,6 +370,9 @@ final class CacheAdapter implements
             }
             if (\count($tags) > self::MAX_NATIVE_TAGS) {
                 $value[self::FURTHER_TAGS] = $this->versions(\array_splice($tags, self::MAX_NATIVE_TAGS));
+            } else {
+                $earliness = self::MAX_EARLINESS * ($metadata[CacheItem::METADATA_CTIME] ?? 0) / 1000;
+                $value[self::ON_TIME] = ($metadata[CacheItem::METADATA_EXPIRY] ?? \INF) - $earliness;
             }
         }
         try {
@@ -395,18 +406,19 @@ final class CacheAdapter implements
             return $callback($item, $save);
         }
         $lock = ComputeLock::acquire($id);
-        if ($lock === null && !$isForced) {
-            if ($stored !== Miss::Value) {
-                // Another process refreshes it already.
-                return $stored;
-            }
-            $lock = ComputeLock::await($id);
-            $value = $this->item($key, $this->fetch($key, $id));
-            if ($value->isHit()) {
+        if ($lock === null && $stored !== Miss::Value && !$isForced) {
+            // Another process refreshes it already.
+            return $stored;
+        }
+        if ($stored === Miss::Value && !$isForced) {
+            $lock ??= ComputeLock::await($id);
+            // Another process may have stored it since the miss.
+            $now = $this->item($key, $this->fetch($key, $id));
+            if ($now->isHit()) {
                 $lock?->release();
-                $metadata = $value->getMetadata();
+                $metadata = $now->getMetadata();
 
-                return $value->get();
+                return $now->get();
             }
         }
         $this->computing[$key] = true;
@@ -425,13 +437,16 @@ final class CacheAdapter implements
 
     /**
      * Whether the item is elected for a computation before its expiration, the more likely the nearer that is.
+     *
+     * @param array<string, mixed> $metadata
      */
-    private function expiresEarly(float $expiry, float $early): bool
+    private function expiresEarly(array $metadata, float $beta): bool
     {
-        $now = \microtime(true);
+        $expiry = $metadata[CacheItem::METADATA_EXPIRY] ?? null;
+        $early = ($metadata[CacheItem::METADATA_CTIME] ?? 0) / 1000 * $beta;
 
-        return $expiry <= $now + self::MAX_EARLINESS * $early
-            && $expiry <= $now - $early * \log(\random_int(1, \PHP_INT_MAX) / \PHP_INT_MAX);
+        return $expiry && $early
+            && $expiry <= \microtime(true) - $early * \log(\random_int(1, \PHP_INT_MAX) / \PHP_INT_MAX);
     }
 
     private function unreadable(string $key, \Throwable $trouble): Miss

@@ -1,5 +1,7 @@
 --TEST--
 sessions: data, ids, locks, unchanged data
+--SKIPIF--
+<?php extension_loaded('session') || print 'skip PHP without sessions'; ?>
 --FILE--
 <?php
 require __DIR__ . '/cases.inc';
