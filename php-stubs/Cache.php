@@ -141,6 +141,40 @@ function increment(string $key, int $by = 1, \DateInterval|int|float|null $ttl =
 }
 
 /**
+ * Returns a value, which `$producer` returns if the key has none. At one time, one process of the host calls it for a
+ * key: the others return a stale value, if `$stale` allows one, or wait. Its exception reaches this caller only, and
+ * another one takes over, as it does if this process dies (within 50 ms) or does not end within
+ * `pillion.cache_producer_timeout`. Nested calls never wait for each other for long: a call within the producer of the
+ * same key calls its own producer, and one that waits for another key goes on after 200 ms.
+ *
+ * A value that takes long to produce is produced anew before it expires, by one process, with a probability that grows
+ * towards the end of its lifetime.
+ *
+ * @template T
+ *
+ * @param string $key
+ * @param callable(): T $producer null and false are values
+ * @param \DateInterval|int|float|null $ttl as of {@see set()}
+ * @param float $beta above 1: earlier and more often anew, below: later; 0: not before it expires
+ * @param float|null $stale seconds after its lifetime in which this call and later ones may return the value while one
+ *     process produces it anew; null: that of the key's policy, else none
+ *
+ * @return T
+ *
+ * @throws \Throwable the exception of the producer
+ * @throws \Exception the value can't be serialized
+ */
+function remember(
+    string $key,
+    callable $producer,
+    \DateInterval|int|float|null $ttl = null,
+    float $beta = 1.0,
+    ?float $stale = null,
+): mixed {
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * Lists keys with values, in no particular order. Keys that are stored or removed meanwhile may be missing.
  *
  * @param string|null $pattern `*` stands for any bytes, `?` for one, and a backslash makes the next byte ordinary

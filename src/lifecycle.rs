@@ -85,6 +85,7 @@ pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
     guarded(|| {
         worker::script_shutdown();
         residue::release();
+        api::cache::remember::end_all();
         api::cache::local::script_shutdown();
         futures::script_shutdown();
         lossy_json::script_shutdown();
@@ -98,6 +99,7 @@ fn thread_shutdown() {
     lossy_json::thread_shutdown();
     api::cache::codec::thread_shutdown();
     api::cache::local::thread_shutdown();
+    api::cache::remember::thread_shutdown();
     worker::thread_shutdown();
     residue::thread_shutdown();
     leak_check::clear();

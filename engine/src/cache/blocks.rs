@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use super::{
     class_line as class,
-    entry::Head,
+    entry::{Head, Kind},
     entry_blocks::EntryBlocks,
     layout::{SLAB_GRANULES, class_blocks},
     memory::Memory,
@@ -189,9 +189,11 @@ impl<'a> Blocks<'a> {
     }
 
     /// Counts a stored entry of so many bytes.
-    pub(super) fn count_stored(&self, bytes: usize) {
+    pub(super) fn count_stored(&self, bytes: usize, kind: Kind) {
         let counter = |counter: Counter| self.memory.counter(self.stripe, counter as usize);
-        counter(Counter::Stores).fetch_add(1, Ordering::Relaxed);
+        if kind == Kind::Value {
+            counter(Counter::Stores).fetch_add(1, Ordering::Relaxed);
+        }
         counter(Counter::Bytes).fetch_add(bytes as u64, Ordering::Relaxed);
     }
 

@@ -1,10 +1,10 @@
-//! The content of an entry: a head of four words, its tags, the list of further blocks, the key, and the value or its
-//! rest. A reader may find any bytes here, because the block may get another entry meanwhile: it bounds what it reads,
+//! The content of an entry: a head of four words, its tags, perhaps one more word, the list of further blocks, the key,
+//! and the value or its rest. A reader may find any bytes here, because the block may get another entry meanwhile: it bounds what it reads,
 //! and believes nothing before it has checked the slot again. Any thread.
 
 use std::sync::atomic::Ordering;
 
-use super::{layout::MAX_BLOCK, memory::Memory};
+use super::{layout::MAX_BLOCK, memory::Memory, production::Production};
 
 /// Bytes of the longest key.
 pub const MAX_KEY: usize = 1 << 16;
@@ -25,6 +25,11 @@ pub(super) const FLAG_PARTS: u64 = 1;
 pub(super) const FLAG_APCU: u64 = 2;
 /// Set for a lock.
 pub(super) const FLAG_LOCK: u64 = 4;
+/// Set where a word follows the tags: how a value was produced, or the holder of the right to produce it.
+pub(super) const FLAG_EXTRA: u64 = 8;
+
+/// The bit of [`FLAG_EXTRA`] in the word of sizes, above the bytes of the value; the other flags are together.
+const EXTRA_SHIFT: u32 = 31;
 
 /// The kind of an entry. Keys of different kinds are different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub(super) enum Kind {
     Apcu = 0xd1b5_4a32_d192_ed03,
     /// A named lock, which is not evicted before it expires.
     Lock = 0x9e37_79b9_7f4a_7c15,
+    /// The right to produce the value of the key; not evicted before it expires.
+    Producer = 0xc2b2_ae3d_27d4_eb4f,
 }
 
 /// A set of keys with values of their own: the same key may have one in each. They share the memory.
@@ -82,6 +89,8 @@ pub(super) struct Head {
     pub(super) expires: u64,
     /// When it was stored, in milliseconds since boot.
     pub(super) created: u64,
+    /// The word after the tags; 0 without one.
+    pub(super) extra: u64,
 }
 
 impl Head {
@@ -90,27 +99,39 @@ impl Head {
     pub(super) fn load(memory: &Memory, block: usize) -> Self {
         let word = |index| memory.content(block, index).load(Ordering::Relaxed);
         let sizes = word(1);
+        let tags = ((sizes >> 52) as usize & 0xf).min(MAX_TAGS);
+        let has_extra = (sizes >> EXTRA_SHIFT) & 1;
         Self {
             hash: word(0),
-            value_bytes: (sizes as u32 as usize).min(MAX_VALUE),
+            value_bytes: (sizes as usize & ((1 << EXTRA_SHIFT) - 1)).min(MAX_VALUE),
             key_bytes: ((sizes >> 32) as usize & 0x1_ffff).min(MAX_KEY),
             encoding: (sizes >> 56) as u8,
-            tags: ((sizes >> 52) as usize & 0xf).min(MAX_TAGS),
-            flags: (sizes >> 49) & 7,
+            tags,
+            flags: (sizes >> 49) & 7 | has_extra * FLAG_EXTRA,
             expires: word(2),
             created: word(3),
+            extra: match has_extra {
+                0 => 0,
+                _ => word(HEAD_WORDS + tags),
+            },
         }
     }
 
     pub(super) fn store(&self, memory: &Memory, block: usize) {
         let sizes = self.value_bytes as u64
             | (self.key_bytes as u64) << 32
-            | self.flags << 49
+            | (self.flags & 7) << 49
+            | u64::from(self.flags & FLAG_EXTRA != 0) << EXTRA_SHIFT
             | (self.tags as u64) << 52
             | u64::from(self.encoding) << 56;
         let words = [self.hash, sizes, self.expires, self.created];
         for (index, word) in words.into_iter().enumerate() {
             memory.content(block, index).store(word, Ordering::Relaxed);
+        }
+        if self.flags & FLAG_EXTRA != 0 {
+            memory
+                .content(block, HEAD_WORDS + self.tags)
+                .store(self.extra, Ordering::Relaxed);
         }
     }
 
@@ -126,13 +147,27 @@ impl Head {
         match self.flags & (FLAG_LOCK | FLAG_APCU) {
             0 => Kind::Value,
             FLAG_APCU => Kind::Apcu,
+            _ if self.flags & FLAG_EXTRA != 0 => Kind::Producer,
             _ => Kind::Lock,
         }
     }
 
     /// Whether the entry may be evicted only once it is expired.
     pub(super) fn is_pinned(&self) -> bool {
-        self.kind() == Kind::Lock
+        self.flags & FLAG_LOCK != 0
+    }
+
+    /// How the value was produced; `None` if it was not by `remember()`.
+    #[inline]
+    pub(super) fn production(&self) -> Option<Production> {
+        let is_produced = self.extra != 0 && self.kind() == Kind::Value;
+        is_produced.then(|| Production::of(self.extra))
+    }
+
+    /// Whether the entry is of no use any more at `now`: expired, and too old for `remember()`.
+    pub(super) fn is_too_stale(&self, now: u64) -> bool {
+        let stale = self.production().map_or(0, Production::stale_ms);
+        self.expires != 0 && self.expires.saturating_add(stale) <= now
     }
 
     /// Number of further blocks, which have key and value then.
@@ -156,7 +191,7 @@ impl Head {
     /// Offset of the list of further blocks; without such, of the key.
     #[inline]
     pub(super) const fn list_offset(&self) -> usize {
-        (HEAD_WORDS + self.tags) * 8
+        (HEAD_WORDS + self.tags + (self.flags & FLAG_EXTRA != 0) as usize) * 8
     }
 
     pub(super) const fn payload_bytes(&self) -> usize {

@@ -116,6 +116,7 @@ impl Cache {
             tags: &[],
             expires: lease.expires(now),
             created: now,
+            extra: 0,
         };
         self.store(&entry, now, condition)
     }

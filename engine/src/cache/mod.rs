@@ -22,6 +22,8 @@ mod new_entry;
 mod owners;
 pub mod pattern;
 mod policy;
+mod producers;
+mod production;
 mod scan;
 mod segment;
 mod slabs;
@@ -33,7 +35,7 @@ mod tests;
 mod value;
 mod words;
 
-use std::{io, path::Path, sync::atomic::Ordering};
+use std::{io, path::Path, sync::atomic::Ordering, time::Duration};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -53,6 +55,8 @@ pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE, Space};
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
 pub use policy::Policies;
+pub use producers::{Holder, HolderWait, Producer, Producing};
+pub use production::Production;
 pub use scan::EntryInfo;
 pub use stats::{SpaceCounts, Stats};
 pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
@@ -144,9 +148,42 @@ impl Cache {
         key: &[u8],
         mut read: impl FnMut(&ValueReader<'_>) -> T,
     ) -> Option<(T, Version)> {
+        let value = self.read_if(space, key, &mut read, |found| self.is_valid(found));
+        match value {
+            Some(_) => self.count_hits_in(space, 1),
+            None => self.count(Counter::misses(space)),
+        }
+        value
+    }
+
+    /// As [`Cache::get_with_version`], and counts neither a hit nor a miss: for a lookup that is repeated. With `stale`,
+    /// also a value whose lifetime ended so long ago at most, if it was stored to be kept for that time.
+    pub fn get_again<T>(
+        &self,
+        key: &[u8],
+        stale: Duration,
+        mut read: impl FnMut(&ValueReader<'_>) -> T,
+    ) -> Option<(T, Version)> {
+        let limit = u64::try_from(stale.as_millis()).unwrap_or(u64::MAX);
+        self.read_if(Space::Values, key, &mut read, |found| {
+            let kept = found.head.production().map_or(0, Production::stale_ms);
+            let until = found.head.expires.saturating_add(kept.min(limit));
+            (found.head.expires == 0 || until > self.now())
+                && found.head.has_current_tags(&self.memory, found.block)
+        })
+    }
+
+    #[inline]
+    fn read_if<T>(
+        &self,
+        space: Space,
+        key: &[u8],
+        read: &mut impl FnMut(&ValueReader<'_>) -> T,
+        is_wanted: impl Fn(&Found) -> bool,
+    ) -> Option<(T, Version)> {
         let key = self.hashed(space.kind(), key);
-        let value = table::read(&self.memory, key, |found| {
-            self.is_valid(found).then(|| {
+        table::read(&self.memory, key, |found| {
+            is_wanted(found).then(|| {
                 let reader = ValueReader {
                     memory: &self.memory,
                     found,
@@ -155,13 +192,33 @@ impl Cache {
                 found.mark_read(&self.memory);
                 (value, Version::of(&self.memory, found))
             })
-        });
-        let value = value.flatten();
-        match value {
-            Some(_) => self.count_hits_in(space, 1),
-            None => self.count(Counter::misses(space)),
+        })
+        .flatten()
+    }
+
+    /// Whether a value of `remember()` is to be produced anew before it expires, by this one of its readers: see
+    /// [`Production`]. `random` draws from 0 (excluded) to 1.
+    #[must_use]
+    #[inline]
+    pub fn is_refresh_due(
+        &self,
+        version: &Version,
+        beta: f64,
+        random: impl FnOnce() -> f64,
+    ) -> bool {
+        match version.production {
+            Some(production) if version.expires != 0 => {
+                let left = version.expires.saturating_sub(self.now());
+                production.is_refresh_due(left, beta, random)
+            }
+            _ => false,
         }
-        value
+    }
+
+    /// Whether the value of that version is still the stored one, expired or not.
+    #[must_use]
+    pub fn is_stored_version(&self, version: &Version) -> bool {
+        self.memory.load_slot(version.slot).is_same(version.word)
     }
 
     /// Whether a key still has the value of that version: one load, one for each tag, and the clock for a value that

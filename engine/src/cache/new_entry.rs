@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use super::{
     entry::{
-        Encoding, FLAG_APCU, FLAG_LOCK, FLAG_PARTS, HEAD_WORDS, Head, Kind, MAX_KEY, MAX_PARTS,
-        MAX_TAGS, MAX_VALUE, PART_BYTES,
+        Encoding, FLAG_APCU, FLAG_EXTRA, FLAG_LOCK, FLAG_PARTS, HEAD_WORDS, Head, Kind, MAX_KEY,
+        MAX_PARTS, MAX_TAGS, MAX_VALUE, PART_BYTES,
     },
     layout::{CLASSES, MAX_BLOCK, class_for},
     memory::Memory,
@@ -23,6 +23,8 @@ pub(super) struct NewEntry<'a> {
     pub(super) tags: &'a [u64],
     pub(super) expires: u64,
     pub(super) created: u64,
+    /// The word after the tags; 0: none.
+    pub(super) extra: u64,
 }
 
 /// The blocks that an entry needs.
@@ -49,17 +51,19 @@ impl NewEntry<'_> {
         let kind = match self.kind {
             Kind::Value => 0,
             Kind::Apcu => FLAG_APCU,
-            Kind::Lock => FLAG_LOCK,
+            Kind::Lock | Kind::Producer => FLAG_LOCK,
         };
+        let extra = if self.extra == 0 { 0 } else { FLAG_EXTRA };
         Head {
             hash: self.hash,
             key_bytes: self.key.len(),
             value_bytes: self.value.len(),
             encoding: self.encoding,
             tags: self.tags.len(),
-            flags: parts | kind,
+            flags: parts | kind | extra,
             expires: self.expires,
             created: self.created,
+            extra: self.extra,
         }
     }
 
@@ -117,4 +121,4 @@ impl NewEntry<'_> {
     }
 }
 
-const _: () = assert!(MAX_PARTS * 4 + (MAX_TAGS + HEAD_WORDS) * 8 < MAX_BLOCK);
+const _: () = assert!(MAX_PARTS * 4 + (MAX_TAGS + HEAD_WORDS + 1) * 8 < MAX_BLOCK);

@@ -20,7 +20,8 @@ use crate::{descriptors, host::fork_descriptors};
 
 /// Attempts to read the entry of a slot that other processes change.
 const MAX_READS: usize = 64;
-/// Word of an owner: whether blocks may be reserved under its number.
+/// Set in the word of an owner if blocks may be reserved under its number. The other bits count the processes that have
+/// had the number.
 const IN_USE: u64 = 1;
 
 /// The segment's file, opened for its locks.
@@ -29,6 +30,27 @@ pub(super) struct Owners {
     file: File,
     /// Number of this process; 0: none yet.
     own: usize,
+    /// The word of this process.
+    word: u64,
+}
+
+/// A process, dead or alive: its number, and the count of processes that have had it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) number: usize,
+    pub(super) count: u32,
+}
+
+impl Owner {
+    /// Bits of the count that are compared.
+    pub(super) const COUNT_BITS: u32 = 22;
+
+    const fn new(number: usize, word: u64) -> Self {
+        Self {
+            number,
+            count: (word >> 1) as u32 & ((1 << Self::COUNT_BITS) - 1),
+        }
+    }
 }
 
 impl Owners {
@@ -48,7 +70,11 @@ impl Owners {
         }
         // A forked child would hold the lock beyond the death of its parent.
         fork_descriptors::register(file.as_raw_fd());
-        Ok(Self { file, own: 0 })
+        Ok(Self {
+            file,
+            own: 0,
+            word: 0,
+        })
     }
 
     /// The number of this process.
@@ -65,9 +91,12 @@ impl Owners {
         for step in 0..MAX_OWNERS - 1 {
             let owner = (start + step) % (MAX_OWNERS - 1) + 1;
             if self.lock(owner)? {
-                self.own = owner;
                 let word = memory.word(memory.layout.owners + owner);
-                if word.swap(IN_USE, Ordering::AcqRel) == IN_USE {
+                let former = word.load(Ordering::Acquire);
+                self.own = owner;
+                self.word = (former | IN_USE).wrapping_add(IN_USE << 1);
+                word.store(self.word, Ordering::Release);
+                if former & IN_USE != 0 {
                     return_blocks(memory, owner);
                 }
                 return Ok(());
@@ -82,13 +111,13 @@ impl Owners {
             .filter(|owner| {
                 let word = memory.word(memory.layout.owners + owner);
                 // A lock of this file's own would be granted again.
-                if *owner == self.own || word.load(Ordering::Acquire) != IN_USE {
+                if *owner == self.own || word.load(Ordering::Acquire) & IN_USE == 0 {
                     return false;
                 }
                 let is_dead = self.lock(*owner).unwrap_or(false);
                 if is_dead {
                     return_blocks(memory, *owner);
-                    word.store(0, Ordering::Release);
+                    word.fetch_and(!IN_USE, Ordering::Release);
                     let _ = self.set_lock(*owner, libc::F_UNLCK);
                 }
                 is_dead
@@ -101,8 +130,37 @@ impl Owners {
         if self.own != 0 {
             memory
                 .word(memory.layout.owners + self.own)
-                .store(0, Ordering::Release);
+                .fetch_and(!IN_USE, Ordering::Release);
         }
+    }
+
+    /// This process.
+    pub(super) const fn identity(&self) -> Owner {
+        Owner::new(self.own, self.word)
+    }
+
+    /// Whether a process lives and has the segment open.
+    pub(super) fn is_alive(&self, memory: &Memory, owner: Owner) -> bool {
+        if owner == self.identity() {
+            return true;
+        }
+        let word = memory.word(memory.layout.owners + owner.number % MAX_OWNERS);
+        let word = word.load(Ordering::Acquire);
+        word & IN_USE != 0
+            && owner == Owner::new(owner.number, word)
+            && self.is_locked(owner.number)
+    }
+
+    /// Whether another process holds the lock of an owner. If that can't be found out, it does.
+    fn is_locked(&self, owner: usize) -> bool {
+        #[cfg(target_os = "linux")]
+        const GET: libc::c_int = libc::F_OFD_GETLK;
+        #[cfg(not(target_os = "linux"))]
+        const GET: libc::c_int = libc::F_GETLK;
+        let mut range = byte_of(owner, libc::F_WRLCK);
+        // SAFETY: an open descriptor and a valid range, which the call may change.
+        let result = unsafe { libc::fcntl(self.file.as_raw_fd(), GET, &raw mut range) };
+        result != 0 || libc::c_int::from(range.l_type) != libc::F_UNLCK
     }
 
     fn lock(&self, owner: usize) -> io::Result<bool> {
@@ -115,18 +173,12 @@ impl Owners {
         }
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "constants of C's short")]
     fn set_lock(&self, owner: usize, kind: libc::c_int) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         const SET: libc::c_int = libc::F_OFD_SETLK;
         #[cfg(not(target_os = "linux"))]
         const SET: libc::c_int = libc::F_SETLK;
-        // SAFETY: a C struct of numbers, for which zero is valid.
-        let mut range: libc::flock = unsafe { std::mem::zeroed() };
-        range.l_type = kind as libc::c_short;
-        range.l_whence = libc::SEEK_SET as libc::c_short;
-        range.l_start = owner.try_into().unwrap_or(0);
-        range.l_len = 1;
+        let range = byte_of(owner, kind);
         // SAFETY: an open descriptor and a valid range.
         match unsafe { libc::fcntl(self.file.as_raw_fd(), SET, &raw const range) } {
             0 => Ok(()),
@@ -139,6 +191,18 @@ impl Drop for Owners {
     fn drop(&mut self) {
         fork_descriptors::unregister(self.file.as_raw_fd());
     }
+}
+
+/// The byte of an owner's lock.
+#[allow(clippy::cast_possible_truncation, reason = "constants of C's short")]
+fn byte_of(owner: usize, kind: libc::c_int) -> libc::flock {
+    // SAFETY: a C struct of numbers, for which zero is valid.
+    let mut range: libc::flock = unsafe { std::mem::zeroed() };
+    range.l_type = kind as libc::c_short;
+    range.l_whence = libc::SEEK_SET as libc::c_short;
+    range.l_start = owner.try_into().unwrap_or(0);
+    range.l_len = 1;
+    range
 }
 
 /// Returns the slabs and blocks that a dead owner had reserved, and the blocks of entries that it had removed. The

@@ -60,13 +60,17 @@ impl Cache {
         });
     }
 
-    /// Removes expired values, and those with an invalidated tag.
+    /// Removes expired entries, values that `remember()` may still return apart, and those with an invalidated tag.
     pub fn prune(&self) {
-        let blocks = self.blocks(self.now());
+        let now = self.now();
+        let blocks = self.blocks(now);
         table::for_each_slot(&self.memory, 0, |slot, word| {
             let found = self.found(slot, word);
-            let is_invalid = found.is_some_and(|found| !self.is_valid(&found));
-            if is_invalid && blocks.remove(slot, word) {
+            let is_over = found.is_some_and(|found| {
+                found.head.is_too_stale(now)
+                    || !found.head.has_current_tags(&self.memory, found.block)
+            });
+            if is_over && blocks.remove(slot, word) {
                 self.count(Counter::Expired);
             }
             true
@@ -146,7 +150,7 @@ impl Cache {
         .flatten()
     }
 
-    fn found(&self, slot: usize, word: SlotWord) -> Option<Found> {
+    pub(super) fn found(&self, slot: usize, word: SlotWord) -> Option<Found> {
         let block = word.block()?;
         Some(Found {
             slot,

@@ -6,6 +6,7 @@ use super::{
     Cache,
     entry::{Encoding, HashedKey, Kind, MAX_TAGS, Space},
     new_entry::NewEntry,
+    production::Production,
     stats::Counter,
     table::{self, KeyLock},
     value::{ChangeError, Condition, NewValue, Stored, Ttl},
@@ -24,7 +25,12 @@ impl Cache {
 
     /// As [`Cache::set`], in a space.
     pub fn set_in(&self, space: Space, key: &[u8], value: &NewValue<'_>) -> Stored {
-        self.store_value(space, key, value, Condition::Always)
+        self.store_value(space, key, value, 0, Condition::Always)
+    }
+
+    /// As [`Cache::set`], for a value of `remember()`.
+    pub fn set_produced(&self, key: &[u8], value: &NewValue<'_>, how: Production) -> Stored {
+        self.store_value(Space::Values, key, value, how.word(), Condition::Always)
     }
 
     /// Stores a value, if the key has none.
@@ -34,7 +40,7 @@ impl Cache {
 
     /// As [`Cache::add`], in a space.
     pub fn add_in(&self, space: Space, key: &[u8], value: &NewValue<'_>) -> Stored {
-        self.store_value(space, key, value, Condition::Absent)
+        self.store_value(space, key, value, 0, Condition::Absent)
     }
 
     /// Changes the value of a key atomically: `change` gets the encoding and the bytes of the current one, and returns
@@ -88,6 +94,7 @@ impl Cache {
                 ),
                 None => (Condition::Absent, ttl.expires(now), [].as_slice()),
             };
+            let extra = current.as_ref().map_or(0, |(found, ..)| found.head.extra);
             let entry = NewEntry {
                 kind,
                 hash: hashed.hash,
@@ -97,6 +104,7 @@ impl Cache {
                 tags,
                 expires,
                 created: now,
+                extra,
             };
             match self.store(&entry, now, condition) {
                 Stored::Yes => return Ok(()),
@@ -130,6 +138,7 @@ impl Cache {
                 tags: &tags,
                 expires: ttl.expires(now),
                 created: found.head.created,
+                extra: found.head.extra,
             };
             let condition = Condition::Unchanged(found.slot, found.word);
             match self.store(&entry, now, condition) {
@@ -146,6 +155,7 @@ impl Cache {
         space: Space,
         key: &[u8],
         value: &NewValue<'_>,
+        extra: u64,
         condition: Condition,
     ) -> Stored {
         let kind = space.kind();
@@ -166,6 +176,7 @@ impl Cache {
             tags: tags.get(..value.tags.len()).unwrap_or_default(),
             expires: value.ttl.expires(now),
             created: now,
+            extra,
         };
         let stored = self.store(&entry, now, condition);
         if stored == Stored::Yes && space == Space::Apcu {
@@ -237,7 +248,7 @@ impl Cache {
                     blocks.publish(part, word, BlockState::Part);
                 }
                 blocks.publish(first, first_word, BlockState::First);
-                blocks.count_stored(bytes);
+                blocks.count_stored(bytes, entry.kind);
                 if let Some(replaced) = replaced {
                     if found.is_none() {
                         blocks.count_eviction(&replaced);

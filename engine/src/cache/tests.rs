@@ -4,6 +4,8 @@ use std::{collections::HashMap, sync::atomic::AtomicBool, thread, time::Duration
 
 use super::{table::KeyLock, words::BlockState, *};
 
+mod producers;
+
 fn open(dir: &Path, bytes: usize) -> Cache {
     Cache::open(&dir.join("cache.seg"), bytes).unwrap()
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{entry::Encoding, memory::Memory, table::Found, words::SlotWord};
+use super::{
+    entry::Encoding, memory::Memory, production::Production, table::Found, words::SlotWord,
+};
 
 /// How long a value stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,7 @@ pub struct Version {
     pub(super) slot: usize,
     pub(super) word: SlotWord,
     pub(super) expires: u64,
+    pub(super) production: Option<Production>,
     tags: [u64; VERSION_TAGS],
     tag_count: usize,
 }
@@ -69,6 +72,7 @@ impl Version {
             slot: found.slot,
             word: found.word,
             expires: found.head.expires,
+            production: found.head.production(),
             tags,
             tag_count: found.head.tags,
         }

@@ -46,6 +46,12 @@ impl Engine {
         &self.cache_policies
     }
 
+    /// Time after which another caller of `remember()` takes over from one that produces a value.
+    #[must_use]
+    pub fn producer_timeout(&self) -> Duration {
+        self.settings().cache.producer_timeout
+    }
+
     /// The lifetime of a value of `key` that is stored without one.
     #[must_use]
     pub fn default_ttl(&self, key: &[u8]) -> Ttl {

@@ -1,9 +1,11 @@
 //! Keys in arguments, and the lookup and the store of one value. On PHP's threads.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use ext_php_rs::ffi::zval;
-use pillion_engine::cache::{Cache, MAX_KEY, NewValue, Space, Stored, Tag, encoding};
+use pillion_engine::cache::{
+    Cache, MAX_KEY, NewValue, Production, Space, Stored, Tag, Version, encoding,
+};
 
 use super::{
     codec::{self, Copied},
@@ -55,11 +57,24 @@ pub fn read_in(
     key: &[u8],
     out: ZvalOut,
 ) -> Result<bool, Thrown> {
+    read_and(cache, space, given, key, out, |_| ()).map(|found| found.is_some())
+}
+
+/// As [`read_in`]; returns what `examine` does with the version of the value, or `None` if there is none.
+#[inline]
+pub fn read_and<T>(
+    cache: &Cache,
+    space: Space,
+    given: Option<&zval>,
+    key: &[u8],
+    out: ZvalOut,
+    examine: impl Fn(&Version) -> T,
+) -> Result<Option<T>, Thrown> {
     let name = given.and_then(value::string);
     if let Some(name) = name
-        && local::fetch(cache, space, name, out)
+        && let Some(examined) = local::fetch(cache, space, name, out, &examine)
     {
-        return Ok(true);
+        return Ok(Some(examined));
     }
     let mut bytes = 0;
     let stored = match space {
@@ -73,20 +88,41 @@ pub fn read_in(
     drop(stored);
     let Some((copied, version)) = found else {
         out.release();
-        return Ok(false);
+        return Ok(None);
     };
     // An array takes more memory than its bytes.
-    let (is_value, factor) = match copied {
-        Copied::Done => (true, Some(1)),
-        Copied::Buffered(encoding) => (
-            codec::decode_buffer(encoding, out)?,
-            (encoding == encoding::ARRAY).then_some(8),
-        ),
+    let factor = match copied {
+        Copied::Done => Some(1),
+        Copied::Buffered(encoding) => {
+            if !codec::decode_buffer(encoding, out)? {
+                return Ok(None);
+            }
+            (encoding == encoding::ARRAY).then_some(8)
+        }
     };
-    if let (true, Some(name), Some(factor)) = (is_value, name, factor) {
+    let examined = examine(&version);
+    if let (Some(name), Some(factor)) = (name, factor) {
         local::keep(cache, space, name, out, 64 + bytes * factor, version);
     }
-    Ok(is_value)
+    Ok(Some(examined))
+}
+
+/// Reads a value once more, without counting; with `stale`, also one whose lifetime has ended so long ago at most.
+pub fn read_again(
+    cache: &Cache,
+    key: &[u8],
+    stale: Duration,
+    out: ZvalOut,
+) -> Result<bool, Thrown> {
+    let found = cache.get_again(&stored(key), stale, |value| codec::copy(value, out));
+    match found {
+        Some((Copied::Done, _)) => Ok(true),
+        Some((Copied::Buffered(encoding), _)) => codec::decode_buffer(encoding, out),
+        None => {
+            out.release();
+            Ok(false)
+        }
+    }
 }
 
 /// What a store of one value does.
@@ -94,6 +130,8 @@ pub fn read_in(
 pub enum Store {
     Set,
     Add,
+    /// As `Set`, for a value of `remember()`.
+    Produced(Production),
 }
 
 /// Stores a value; a lifetime that is over removes the one that is stored.
@@ -106,7 +144,7 @@ pub fn store(
     tags: &[Tag],
 ) -> Result<bool, Thrown> {
     let Some(ttl) = lifetime.of(key) else {
-        if matches!(how, Store::Set) {
+        if !matches!(how, Store::Add) {
             cache.delete(&stored(key));
         }
         return Ok(true);
@@ -122,6 +160,7 @@ pub fn store(
         let result = match how {
             Store::Set => cache.set(&key, &new),
             Store::Add => cache.add(&key, &new),
+            Store::Produced(production) => cache.set_produced(&key, &new, production),
         };
         result == Stored::Yes
     })?;

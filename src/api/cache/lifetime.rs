@@ -69,16 +69,33 @@ pub fn argument(call: &Call<'_>, position: u32) -> Result<Lifetime, Thrown> {
     ))
 }
 
-/// The seconds of an interval, from now on: months and years differ in length.
-fn interval(call: &Call<'_>, position: u32, given: &ext_php_rs::ffi::zval) -> Result<f64, Thrown> {
-    let is_interval = value::object(given).is_some_and(|object| {
+/// Checks the type of the argument, as far as that is cheaper than [`argument`].
+///
+/// # Errors
+/// As [`argument`].
+#[inline]
+pub fn check(call: &Call<'_>, position: u32) -> Result<(), Thrown> {
+    match call.any(position) {
+        None => Ok(()),
+        Some(given) if value::is_null(given) || value::type_of(given) == IS_LONG => Ok(()),
+        Some(given) if is_interval(given) => Ok(()),
+        Some(_) => argument(call, position).map(|_| ()),
+    }
+}
+
+fn is_interval(given: &ext_php_rs::ffi::zval) -> bool {
+    value::object(given).is_some_and(|object| {
         // SAFETY: a live object, and PHP's own class.
         unsafe {
             let (class, interval) = ((*object).ce, ffi::php_date_get_interval_ce());
             std::ptr::eq(class, interval) || instanceof_function_slow(class, interval)
         }
-    });
-    if !is_interval {
+    })
+}
+
+/// The seconds of an interval, from now on: months and years differ in length.
+fn interval(call: &Call<'_>, position: u32, given: &ext_php_rs::ffi::zval) -> Result<f64, Thrown> {
+    if !is_interval(given) {
         return Err(call.type_error(position, EXPECTED));
     }
     let Some(class) = call::class("DateTimeImmutable")? else {

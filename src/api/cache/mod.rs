@@ -8,6 +8,7 @@ mod lifetime;
 pub mod local;
 mod locks;
 mod multiple;
+pub mod remember;
 
 use pillion_engine::cache::{Cache, MAX_TAGS, Tag, pattern};
 
@@ -32,6 +33,7 @@ pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Cache\\";
     "delete_multiple" "(array $keys): bool" => multiple::delete_multiple,
     "touch" "(string $key, DateInterval|int|float|null $ttl = null): bool" => touch,
     "increment" "(string $key, int $by = 1, DateInterval|int|float|null $ttl = null): int" => increment::increment,
+    "remember" "(string $key, callable $producer, DateInterval|int|float|null $ttl = null, float $beta = 1.0, ?float $stale = null): mixed" => remember::remember,
     "keys" "(?string $pattern = null, int $limit = 1000, ?string $after = null): array" => keys,
     "invalidate_tags" "(array $tags): int" => invalidate_tags,
     "lock" "(string $name, float $ttl, ?string $owner = null): ?string" => locks::lock,

@@ -3,7 +3,9 @@
 
 use std::{ffi::CStr, time::Duration};
 
-use ext_php_rs::ffi::{HashTable, IS_ARRAY, IS_REFERENCE, zend_is_callable, zend_string, zval};
+use ext_php_rs::ffi::{
+    HashTable, IS_ARRAY, IS_REFERENCE, zend_is_callable, zend_object, zend_string, zval,
+};
 
 use super::{Call, Thrown};
 use crate::zend::{ffi, interrupt, owned::OwnedZval, value, value_writer::ZvalOut};
@@ -28,13 +30,16 @@ impl<'a> Call<'a> {
         let Some(given) = self.any(position) else {
             return Err(Thrown::Pending);
         };
-        // SAFETY: a live value, which the engine only reads; null: its name is not wanted.
+        // SAFETY: a live value, which the engine only reads; null: its name is not wanted. A closure is always callable.
         let is_callable = unsafe {
-            zend_is_callable(
-                std::ptr::from_ref(given).cast_mut(),
-                0,
-                std::ptr::null_mut(),
-            )
+            let is_closure =
+                |object: *mut zend_object| std::ptr::eq((*object).ce, ffi::zend_ce_closure);
+            value::object(given).is_some_and(is_closure)
+                || zend_is_callable(
+                    std::ptr::from_ref(given).cast_mut(),
+                    0,
+                    std::ptr::null_mut(),
+                )
         };
         if is_callable {
             return Ok(given);
@@ -129,6 +134,15 @@ impl<'a> Call<'a> {
             ZvalOut::new(&raw mut (*reference).val).bool(value);
             former.release();
         }
+    }
+
+    /// A `float`, or `default` if it is missing.
+    pub fn float_or(&self, position: u32, default: f64) -> Result<f64, Thrown> {
+        let mut number = default;
+        if self.slot(position).is_some() {
+            self.parse(position, c"d", &raw mut number)?;
+        }
+        Ok(number)
     }
 
     /// A `float` of seconds, neither negative nor NaN.

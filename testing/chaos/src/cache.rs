@@ -51,6 +51,8 @@ impl CacheEnvironment {
         let mut environment = Environment::new(arguments, Options::default())?;
         // So small that entries are evicted and slabs reassigned all the time.
         environment.set("pillion.cache_memory", "1M");
+        // A stopped producer is waited for.
+        environment.set("pillion.cache_producer_timeout", "100ms");
         Ok(Self {
             environment,
             seed: Rng::new(seed),

@@ -36,7 +36,7 @@ function check(string $key, mixed $value): void
 function operate(): void
 {
     $key = 'key ' . mt_rand(0, 400);
-    match (mt_rand(0, 11)) {
+    match (mt_rand(0, 12)) {
         0, 1, 2, 3 => check($key, Cache\get($key)),
         4, 5, 6 => Cache\set($key, value($key), mt_rand(0, 3) === 0 ? 0.02 : null, mt_rand(0, 1) === 0 ? ['tag ' . mt_rand(0, 9)] : []),
         7 => Cache\delete($key),
@@ -44,7 +44,29 @@ function operate(): void
         9 => Cache\increment('n ' . mt_rand(0, 5)),
         10 => Cache\invalidate_tags(['tag ' . mt_rand(0, 9)]),
         11 => with_lock('lock ' . mt_rand(0, 3)),
+        12 => produce('produced ' . mt_rand(0, 2), 0.01),
     };
+}
+
+/** Some producers take a while, some fail, some need another key. */
+function produce(string $key, float $ttl): void
+{
+    try {
+        check($key, Cache\remember($key, function () use ($key) {
+            match (mt_rand(0, 9)) {
+                0 => usleep(mt_rand(0, 3000)),
+                1 => throw new DomainException($key),
+                2 => produce('produced ' . mt_rand(0, 2), 0.01),
+                default => null,
+            };
+
+            return value($key);
+        }, $ttl, stale: mt_rand(0, 1) * 0.01));
+    } catch (DomainException $exception) {
+        if ($exception->getMessage() !== $key) {
+            fail("exception of $key: {$exception->getMessage()}");
+        }
+    }
 }
 
 function with_lock(string $name): void
@@ -69,6 +91,11 @@ if ($role === 'checker') {
     foreach (range(0, 3) as $i) {
         // A killed owner's lease goes on.
         Cache\unlock("lock $i", (string) Cache\lock_owner("lock $i"));
+    }
+    Cache\clear();
+    foreach (range(0, 2) as $i) {
+        // A killed producer's right ends here.
+        produce("produced $i", 60);
     }
     Cache\clear();
     $stats = Cache\stats();

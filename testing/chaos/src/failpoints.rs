@@ -22,7 +22,7 @@ use pillion_fakes::Options;
 /// Concurrent environments: each one waits most of the time.
 const AT_ONCE: usize = 4;
 /// Failpoints at which a process holds a shared resource: there it is stopped, too.
-const STOPS: [&str; 11] = [
+const STOPS: [&str; 12] = [
     "index.noted",
     "flight.led",
     "build.placing",
@@ -34,6 +34,7 @@ const STOPS: [&str; 11] = [
     "cache.bucket.locked",
     "cache.entry.filled",
     "cache.slab.claimed",
+    "cache.producer.begun",
 ];
 
 /// Failpoints in both environments: the index and the outbox create their segments by the same code.

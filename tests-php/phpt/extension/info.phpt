@@ -89,6 +89,7 @@ pillion.cache_memory => 32 => default
 pillion.cache_local_size => 4 => default
 pillion.cache_namespace => no value => default
 pillion.cache_ttl_default => 5m => default
+pillion.cache_producer_timeout => 10s => default
 pillion.cache_patterns => no value => default
 pillion.cache_hash_secret => no value => default
 pillion.apcu => off => default

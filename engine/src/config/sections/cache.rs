@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{
-    row::{Row, YEAR, ZERO, duration, flag, required, secret, size, word},
+    row::{HOUR, Row, YEAR, ZERO, duration, flag, millis, required, secret, size, word},
     types::{Policy, Value, ValueType},
 };
 use crate::secret::Secret;
@@ -23,6 +23,9 @@ settings! {
         namespace: Option<String> = word();
         /// Lifetime of values that are stored without one; 0: until they are evicted.
         ttl_default: Duration = duration(ZERO, YEAR, "5m").env(&["CACHE_TTL_DEFAULT"]);
+        /// Time after which another caller of `remember()` produces a value in place of one that has begun and not
+        /// ended: it may be stopped.
+        producer_timeout: Duration = duration(millis(10), HOUR, "10s");
         /// Policies of keys by pattern: the first one that matches applies. `ttl`: lifetime of values that are stored
         /// without one; `format`: `json` or `php`; `tier`: `both` or `first`; `hash`: `on` stores the variable parts of
         /// the key as hashes; `stale` and `beta`: of `remember()`; `write`: `through`, `behind` or `first-tier`.

@@ -68,6 +68,7 @@ cache.memory | 8193 | out of range | 64
 cache.local_size | 1025 | out of range | 8
 cache.namespace | two words | white space | shop-v7
 cache.ttl_default | soon | not a duration | 1h
+cache.producer_timeout | 1ms | from 10ms | 30s
 cache.patterns | user:* tll=5m | did you mean ttl? | user:{id}:orgs ttl=5m hash=on, build:* ttl=2h write=first-tier beta=0.5
 cache.hash_secret | two words | white space | 0rigan
 apcu | maybe | on or off | on

@@ -79,28 +79,34 @@ thread_state! {
     };
 }
 
-/// Copies the value of a key to PHP, if this thread has it and it is current.
+/// Copies the value of a key to PHP, if this thread has it and it is current. Returns then what `examine` does with
+/// its version.
 #[inline]
-pub fn fetch(cache: &Cache, space: Space, key: *mut zend_string, out: ZvalOut) -> bool {
+pub fn fetch<T>(
+    cache: &Cache,
+    space: Space,
+    key: *mut zend_string,
+    out: ZvalOut,
+    examine: impl FnOnce(&Version) -> T,
+) -> Option<T> {
     LOCAL.with(|local| {
         if local.cache != std::ptr::from_ref(cache).addr() {
-            return false;
+            return None;
         }
         let level = local.level(space);
-        let Some(entry) = level.table.find(key) else {
-            return false;
-        };
+        let entry = level.table.find(key)?;
         if !cache.is_current_version(&entry.version) {
-            return false;
+            return None;
         }
         entry.was_read = true;
         entry.value.copy_to(out);
+        let examined = examine(&entry.version);
         level.hits += 1;
         if level.hits >= HITS {
             cache.count_hits_in(space, level.hits);
             level.hits = 0;
         }
-        true
+        Some(examined)
     })
 }
 

@@ -1,0 +1,278 @@
+//! `remember()`: a value that is produced when it is missing, by one thread of the host; the others return a stale
+//! value where one is allowed, else they wait. A hit costs as much as `get()`. The producer is PHP code, which may throw,
+//! call `remember()` itself, or never return: the rights that this thread holds stand in its state, and end with the
+//! script at the latest; nothing on these frames has a destructor. On PHP's threads.
+
+use std::time::{Duration, Instant};
+
+use pillion_engine::{
+    cache::{Cache, HolderWait, Producer, Producing, Production, Space, Version},
+    host::fork,
+};
+
+use super::{
+    access::{self, Store, key, read_again, read_and, stored},
+    lifetime::{self, Lifetime},
+};
+use crate::{
+    engine,
+    thread_state::thread_state,
+    zend::{
+        arguments::{Call, Thrown},
+        call,
+        interrupt::PhpInterrupt,
+        owned::OwnedZval,
+        value,
+        value_writer::ZvalOut,
+    },
+};
+
+/// Producers that a caller waits for without getting a value: they have failed, or it can't be stored. It produces the
+/// value itself then, beside another one.
+const MAX_PRODUCERS: u32 = 3;
+/// How long a producer waits for the value of another key: two that wait for each other go on after it.
+const NESTED_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// A right to produce that this thread holds.
+#[derive(Clone, Copy)]
+struct Held {
+    producer: Producer,
+    /// The cache, as an address.
+    cache: usize,
+    /// The process: a forked child ends nothing of its parent's.
+    generation: u32,
+}
+
+struct Thread {
+    held: Vec<Held>,
+    random: u64,
+}
+
+thread_state! {
+    static THREAD: Thread = Thread {
+        held: Vec::new(),
+        random: 0,
+    };
+}
+
+/// The arguments of a call.
+struct Remember<'a, 'b> {
+    call: &'a Call<'b>,
+    key: &'a [u8],
+    beta: f64,
+    ret: ZvalOut,
+}
+
+pub fn remember(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    let this = Remember {
+        call,
+        key: key(call, 0)?,
+        beta: call.float_or(3, 1.0)?,
+        ret,
+    };
+    call.callable(1)?;
+    if this.beta.is_nan() || this.beta < 0.0 {
+        return Err(call.value_error(3, c"must be greater than or equal to 0"));
+    }
+    lifetime::check(call, 2)?;
+    let stale = call.opt_seconds(4)?;
+    if let Some(cache) = engine::current().cache()
+        && let Some(due) = this.read(cache)?
+    {
+        return match due {
+            None => Ok(()),
+            Some(version) => this.refresh(cache, &version, stale),
+        };
+    }
+    let lifetime = lifetime::argument(call, 2)?;
+    match engine::current().checked_cache() {
+        Some(cache) if lifetime != Lifetime::Over => this.miss(cache, stale),
+        _ => this.produce(stale, &mut None),
+    }
+}
+
+impl Remember<'_, '_> {
+    /// Reads the value. Returns its version if it is to be produced anew, and nothing at all if there is no value.
+    #[inline]
+    fn read(&self, cache: &Cache) -> Result<Option<Option<Version>>, Thrown> {
+        let given = self.call.any(0);
+        read_and(cache, Space::Values, given, self.key, self.ret, |version| {
+            let is_due = cache.is_refresh_due(version, self.beta, random);
+            is_due.then_some(*version)
+        })
+    }
+
+    /// Produces the value anew before it expires, unless another thread does.
+    fn refresh(
+        &self,
+        cache: &Cache,
+        version: &Version,
+        stale: Option<Duration>,
+    ) -> Result<(), Thrown> {
+        let Producing::Begun(producer) = begin(cache, self.key) else {
+            return Ok(());
+        };
+        if !cache.is_stored_version(version) {
+            // Another thread has just done so.
+            end(producer);
+            return Ok(());
+        }
+        self.ret.release();
+        self.produce(stale, &mut Some(producer))
+    }
+
+    /// Produces the value, or returns the one that another thread produces.
+    fn miss(&self, cache: &Cache, stale: Option<Duration>) -> Result<(), Thrown> {
+        let policy = engine::current().cache_policies().policy_for(self.key);
+        let allowed = stale.or(policy.stale).unwrap_or_default();
+        let is_nested = THREAD.with(|thread| !thread.held.is_empty());
+        let begun = Instant::now();
+        for _ in 0..MAX_PRODUCERS {
+            let holder = match begin(cache, self.key) {
+                Producing::Begun(producer) => {
+                    // Another thread may have produced it since it was found missing.
+                    match read_again(cache, self.key, Duration::ZERO, self.ret) {
+                        Ok(false) => return self.produce(stale, &mut Some(producer)),
+                        found => {
+                            end(producer);
+                            return found.map(|_| ());
+                        }
+                    }
+                }
+                Producing::Refused => break,
+                Producing::Busy(holder) => holder,
+            };
+            if !allowed.is_zero() && read_again(cache, self.key, allowed, self.ret)? {
+                return Ok(());
+            }
+            let is_own = |held: &Held| holder.is(held.producer);
+            if THREAD.with(|thread| thread.held.iter().any(is_own)) {
+                break;
+            }
+            let timeout = match is_nested {
+                true => NESTED_TIMEOUT.saturating_sub(begun.elapsed()),
+                false => Duration::MAX,
+            };
+            match cache.wait_for_holder(holder, timeout, &PhpInterrupt) {
+                HolderWait::Ended => {}
+                HolderWait::TimedOut => break,
+                HolderWait::Interrupted => return Err(Thrown::Pending),
+            }
+            if read_again(cache, self.key, Duration::ZERO, self.ret)? {
+                return Ok(());
+            }
+        }
+        self.produce(stale, &mut None)
+    }
+
+    /// Calls the producer, stores its value, and ends the right to produce whatever happens, but for a fatal error:
+    /// then the end of the script does.
+    fn produce(
+        &self,
+        stale: Option<Duration>,
+        producer: &mut Option<Producer>,
+    ) -> Result<(), Thrown> {
+        let produced = self.call_and_store(stale);
+        if let Some(producer) = producer.take() {
+            end(producer);
+        }
+        produced
+    }
+
+    fn call_and_store(&self, stale: Option<Duration>) -> Result<(), Thrown> {
+        let Some(function) = self.call.any(1) else {
+            return Err(Thrown::Pending);
+        };
+        let begun = Instant::now();
+        let function = OwnedZval::new(function);
+        let returned = call::call(&function, &[]);
+        function.release();
+        let took = begun.elapsed();
+        let returned = returned?;
+        self.ret.copy(value::deref(returned.value()));
+        returned.release();
+        let lifetime = lifetime::argument(self.call, 2)?;
+        let engine = engine::current();
+        let Some(cache) = engine.checked_cache() else {
+            return Ok(());
+        };
+        let policy = engine.cache_policies().policy_for(self.key);
+        // The time that is stored has the policy's factor, so that a hit needs no policy.
+        let factor = policy.beta.filter(|_| self.beta == 1.0).unwrap_or(1.0);
+        let production = Production::new(
+            took.mul_f64(factor),
+            stale.or(policy.stale).unwrap_or_default(),
+        );
+        let how = Store::Produced(production);
+        access::store(cache, how, self.key, self.ret.value(), lifetime, &[])?;
+        Ok(())
+    }
+}
+
+fn begin(cache: &Cache, key: &[u8]) -> Producing {
+    let lease = engine::current().producer_timeout();
+    let producing = cache.begin_producing(&stored(key), lease);
+    if let Producing::Begun(producer) = producing {
+        let held = Held {
+            producer,
+            cache: std::ptr::from_ref(cache).addr(),
+            generation: fork::generation(),
+        };
+        THREAD.with(|thread| thread.held.push(held));
+    }
+    producing
+}
+
+/// Ends a right of this thread's.
+fn end(producer: Producer) {
+    let held = THREAD.with(|thread| {
+        let position = thread
+            .held
+            .iter()
+            .position(|held| held.producer == producer);
+        position.map(|position| thread.held.swap_remove(position))
+    });
+    if let Some(held) = held {
+        release(held);
+    }
+}
+
+fn release(held: Held) {
+    if held.generation != fork::generation() {
+        return;
+    }
+    let cache = engine::existing().and_then(|engine| engine.open_cache_at(held.cache));
+    if let Some(cache) = cache {
+        cache.end_producing(held.producer);
+    }
+}
+
+/// Ends all rights of this thread: a producer has ended the script, or the request. In RSHUTDOWN.
+pub fn end_all() {
+    while let Some(held) = THREAD.with(|thread| thread.held.pop()) {
+        release(held);
+    }
+}
+
+/// Frees the memory of the thread. In GSHUTDOWN.
+pub fn thread_shutdown() {
+    THREAD.with(|thread| thread.held = Vec::new());
+}
+
+/// A number from 0 (excluded) to 1 (xorshift*).
+fn random() -> f64 {
+    THREAD.with(|thread| {
+        if thread.random == 0 {
+            let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let seed = time.map_or(0, |time| u64::from(time.subsec_nanos()));
+            thread.random = (seed << 32 | u64::from(std::process::id())) | 1;
+        }
+        let mut bits = thread.random;
+        bits ^= bits >> 12;
+        bits ^= bits << 25;
+        bits ^= bits >> 27;
+        thread.random = bits;
+        let mixed = bits.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11;
+        (mixed + 1) as f64 / (1u64 << 53) as f64
+    })
+}
