@@ -4,11 +4,23 @@ declare(strict_types=1);
 
 /**
  * `Pillion\Cache` against APCu, both in this process, in turns; the cost of the loop is subtracted on both sides. The
- * argument is the part: `repeated` keys, which level zero serves; `random` keys with level zero; `first-tier`, without
- * level zero; `full`, while all memory is in use and another process writes.
+ * argument is the part: `repeated` keys, which level zero serves; `requests` of a server that are scripts of their own,
+ * as in php-fpm; `random` keys with level zero; `first-tier`, without level zero; `full`, while all memory is in use
+ * and another process writes.
  */
 
 use Pillion\Cache;
+
+if (PHP_SAPI === 'cli-server') {
+    $started = hrtime(true);
+    $found = $_GET['of'] === 'ours' ? Pillion\Cache\get('key') : apcu_fetch('key');
+    $taken = hrtime(true) - $started;
+    if (count($found ?: []) !== 100) {
+        $_GET['of'] === 'ours' ? Cache\set('key', hundred()) : apcu_store('key', hundred());
+    }
+    echo $taken;
+    exit;
+}
 
 require __DIR__ . '/support.php';
 
@@ -18,10 +30,7 @@ const FULL_KEYS = 100_000;
 
 $apcu = 'APCu ' . phpversion('apcu');
 $text = str_repeat('x', 64);
-$array = [];
-for ($i = 0; $i < 100; ++$i) {
-    $array["key $i"] = $i % 3 === 0 ? "value $i" : $i;
-}
+$array = hundred();
 $get = static function (array $keys): int {
     foreach ($keys as $key) {
         $found = Cache\get($key);
@@ -80,6 +89,10 @@ if ($part === 'repeated') {
     compare('`Cache\get_multiple` of 32 keys', $samples['get'], '`apcu_fetch` of an array', $samples['fetch'], 5);
     exit;
 }
+if ($part === 'requests') {
+    requests();
+    exit;
+}
 if ($part === 'full') {
     full();
     exit;
@@ -132,6 +145,36 @@ foreach ($passes as $kind => [$ours, $peer]) {
         $kind === 'reads' ? '≥ 1.8× of one' : '≥ 2×',
         [$kind === 'reads' ? $scaling('ours') >= 1.8 : $faster >= 2],
     );
+}
+
+/** An array of 100 elements. */
+function hundred(): array
+{
+    $array = [];
+    for ($i = 0; $i < 100; ++$i) {
+        $array["key $i"] = $i % 3 === 0 ? "value $i" : $i;
+    }
+
+    return $array;
+}
+
+/** The first read in a request, of a process that has served others. */
+function requests(): void
+{
+    $command = php(['apcu', 'pillion'], places('cache-requests'));
+    $server = proc_open([...$command, '-S', '127.0.0.1:0', __FILE__], [2 => ['pipe', 'w']], $pipes);
+    do {
+        $line = (string) fgets($pipes[2]);
+    } while ($line !== '' && !preg_match('~http://([\d.:]+)~', $line, $address));
+    stream_set_blocking($pipes[2], false);
+    $ask = static function (string $of) use ($address, $pipes): float {
+        stream_get_contents($pipes[2]);
+
+        return (float) file_get_contents("http://$address[1]/?of=$of");
+    };
+    $samples = rounds(500, ['get' => static fn (): float => $ask('ours'), 'fetch' => static fn (): float => $ask('peer')]);
+    proc_terminate($server);
+    compare('the first `Cache\get` in a request, an array of 100', $samples['get'], '`apcu_fetch`', $samples['fetch'], 3);
 }
 
 /**

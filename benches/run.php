@@ -22,7 +22,7 @@ $benches = [
         }
     },
     'cache' => static function (): iterable {
-        $parts = ['repeated' => [], 'random' => [], 'first-tier' => ['pillion.cache_local_size' => 0], 'full' => ['pillion.cache_local_size' => 0]];
+        $parts = ['repeated' => [], 'requests' => [], 'random' => [], 'first-tier' => ['pillion.cache_local_size' => 0], 'full' => ['pillion.cache_local_size' => 0]];
         foreach ($parts as $part => $settings) {
             $settings += ['apc.shm_size' => $part === 'full' ? '32M' : '128M'] + places("cache-$part");
             yield [...php(['apcu', 'pillion', 'posix'], $settings), __DIR__ . '/cache.php', $part];

@@ -70,6 +70,7 @@ pub unsafe extern "C" fn request_startup(_: i32, _: i32) -> i32 {
             configure(resolved);
             apcu::configure();
         }
+        api::cache::local::script_startup();
         if sapi::is_preloading() {
             return;
         }

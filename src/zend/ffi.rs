@@ -121,6 +121,15 @@ unsafe extern "C" {
         name_length: usize,
         value: *mut zval,
     );
+    /// Initialises a table of `size` elements at least, in memory of the process if `persistent`.
+    pub fn _zend_hash_init(
+        table: *mut HashTable,
+        size: u32,
+        destructor: Option<unsafe extern "C" fn(*mut zval)>,
+        persistent: bool,
+    );
+    /// Destroys the elements and the memory of a table, but not its own struct.
+    pub fn zend_hash_destroy(table: *mut HashTable);
     /// Computes the hash of a string, and stores it in the string.
     pub fn zend_string_hash_func(text: *mut zend_string) -> u64;
     /// Serves signals with handlers in PHP; null if no extension has set it.

@@ -189,6 +189,14 @@ pub unsafe fn sizes(table: *const HashTable) -> (u32, u32) {
     unsafe { table.as_ref() }.map_or((0, 0), |table| (table.nNumOfElements, table.nNumUsed))
 }
 
+/// Whether the table is packed without holes: its keys are its positions.
+#[must_use]
+pub fn is_list(table: &HashTable) -> bool {
+    // SAFETY: the flags are valid in every array.
+    let flags = unsafe { table.u.flags };
+    flags & PACKED != 0 && table.nNumOfElements == table.nNumUsed
+}
+
 /// The name at a position; null if the table has none there.
 ///
 /// # Safety

@@ -23,6 +23,7 @@ pub mod memory;
 pub mod module;
 pub mod output;
 pub mod owned;
+pub mod persistent;
 pub mod registration;
 pub mod sapi;
 pub mod shutdown;

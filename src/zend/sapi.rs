@@ -142,6 +142,22 @@ pub fn filled_server_variable<R>(name: &str, read: impl FnOnce(Option<&[u8]>) ->
     )
 }
 
+/// Whether a fatal error has ended the script, or another jump over all frames. In RSHUTDOWN.
+#[must_use]
+pub fn is_unclean() -> bool {
+    // SAFETY: on a PHP thread, which has these globals.
+    unsafe {
+        #[cfg(not(php_zts))]
+        let globals = &raw const ext_php_rs::ffi::compiler_globals;
+        #[cfg(php_zts)]
+        let globals = ext_php_rs::ffi::tsrm_get_ls_cache()
+            .byte_add(ext_php_rs::ffi::compiler_globals_offset)
+            .cast::<ext_php_rs::ffi::zend_compiler_globals>()
+            .cast_const();
+        (*globals).unclean_shutdown
+    }
+}
+
 /// Whether the process has an environment variable of this name. In MINIT.
 #[must_use]
 pub fn has_environment(name: &CStr) -> bool {

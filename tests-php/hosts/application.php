@@ -57,6 +57,7 @@ final class Application
             'forget' => Artifacts\forget(Velox\key($request)),
             'cache' => isset($query['value']) ? Pillion\Cache\set($query['key'], $query['value']) : Pillion\Cache\get($query['key']),
             'count' => Pillion\Cache\increment('count'),
+            'cached' => $this->cached($query['how']),
             'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
             // Environment of one tenant among others, as dotenv sets it.
             'tenant' => [putenv("SENTRY_DSN={$query['dsn']}"), putenv('PILLION_SENTRY_ENABLED=false'), $this->sentry((int) $query['from'], 1)],
@@ -104,6 +105,39 @@ final class Application
         } while (!in_array($build, $completed, true));
 
         return $build->wait(0);
+    }
+
+    /** Reads a cached array and a string of it, changes both in many ways, and ends as told. */
+    private function cached(string $how): string
+    {
+        static $held = [];
+        if ($how === 'store') {
+            Pillion\Cache\set_multiple(['array' => ['name' => 'one', 'list' => ['a', 'b', 3], 5 => null], 'text' => 'text', 'n' => 1.5]);
+        }
+        $read = Pillion\Cache\get_multiple(['array', 'text', 'n']);
+        $seen = json_encode($read);
+        $array = $read['array'];
+        $held[] = [$read, $array['name'], $array['list'], &$array];
+        $array['list'][] = 'new';
+        $array['name'] .= '!';
+        foreach ($read['array'] as $key => &$value) {
+            $value = is_array($value) ? array_reverse($value) : $key;
+        }
+        unset($value, $read['array'][5]);
+        ksort($read['array'], SORT_STRING);
+        $read['text'][0] = 'T';
+        $GLOBALS['kept'][] = array_merge($array, Pillion\Cache\get('array'), [Pillion\Cache\get('text')]);
+        if ($how === 'replace') {
+            Pillion\Cache\set('array', ['name' => 'two'] + $array);
+            Pillion\Cache\get('array');
+            gc_collect_cycles();
+        }
+
+        return match ($how) {
+            'memory' => str_repeat('x', 1 << 30),
+            'exit' => exit('"bye"'),
+            default => $seen . json_encode([$held[0][1], $held[0][2]]),
+        };
     }
 
     private function later(Future $build): string

@@ -28,6 +28,20 @@ test('pools share the cache of their namespace only', function (Sandbox $sandbox
     same(['of the shop', null], [$ask('two', ['key' => 'a']), $ask('three', ['key' => 'a'])]);
 });
 
+test('a value that a child has decoded serves its next requests', function (Sandbox $sandbox): void {
+    $host = new Fpm($sandbox, ['www' => ['pm.max_children = 1']]);
+    $ask = fn (string $how): ?string => json_decode($host->many([['cached', ['how' => $how]]], 1)[0]['body'], true)['answer'] ?? null;
+    $one = '{"array":{"name":"one","list":["a","b",3],"5":null},"text":"text","n":1.5}["one",["a","b",3]]';
+    same($one, $ask('store'));
+    foreach (['read', 'read', 'exit', 'read', 'memory', 'read', 'memory', 'replace'] as $how) {
+        same(in_array($how, ['exit', 'memory'], true) ? null : $one, $ask($how), $how);
+    }
+    $two = '{"array":{"name":"two","list":["a","b",3,"new"],"5":null},"text":"text","n":1.5}["two",["a","b",3,"new"]]';
+    foreach (['read', 'read', 'memory', 'read'] as $how) {
+        same($how === 'memory' ? null : $two, $ask($how), $how);
+    }
+});
+
 test('a build continues after its request, and after the response of a waiting request', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);

@@ -1,17 +1,28 @@
 //! Level zero: values that this PHP thread has decoded, by key. A lookup compares the version of the value with one
 //! load from the shared memory, so it never returns one that another process has replaced, removed or invalidated.
-//! Values are shared with PHP by reference counts; objects are not kept, because PHP code could change them. Kept until
-//! the script ends: as long as a worker lives. On PHP's threads.
+//! Objects are not kept, because PHP code could change them.
+//!
+//! On the command line and in workers, values are shared with PHP by reference counts until the script ends. Where each
+//! request is a script, as in php-fpm, copies are kept that outlive it. On PHP's threads.
 
 mod table;
 
-use ext_php_rs::ffi::zend_string;
-use pillion_engine::cache::{Cache, Space, Version};
+use ext_php_rs::ffi::{zend_string, zval};
+use pillion_engine::{
+    cache::{Cache, Space, Version},
+    worker::Mode,
+};
 
 use crate::{
     engine,
     thread_state::thread_state,
-    zend::{owned::OwnedZval, value_writer::ZvalOut},
+    worker::mode,
+    zend::{
+        owned::OwnedZval,
+        persistent, sapi,
+        value::{self, zend_str},
+        value_writer::ZvalOut,
+    },
 };
 use table::{Entry, Table};
 
@@ -63,6 +74,11 @@ impl Local {
         for space in [Space::Values, Space::Apcu] {
             cache.count_hits_in(space, std::mem::take(&mut self.level(space).hits));
         }
+    }
+
+    /// Whether the values are copies that outlive the script.
+    const fn outlives_script(&self) -> bool {
+        self.values.table.outlives_script()
     }
 
     fn clear(&mut self) {
@@ -123,30 +139,65 @@ pub fn keep(
     if !version.is_checkable() || bytes > limit / 4 {
         return;
     }
+    let outlives_script = !matches!(
+        mode::current(),
+        Mode::Cli | Mode::FrankenPhpWorker | Mode::RoadRunner
+    );
     LOCAL.with(|local| {
         let address = std::ptr::from_ref(cache).addr();
-        if local.cache != address {
+        if local.cache != address || local.outlives_script() != outlives_script {
             local.clear();
+            local.values.table.set_outlives_script(outlives_script);
+            local.apcu.table.set_outlives_script(outlives_script);
             local.cache = address;
         }
         let limit = local.limit(space, limit);
         let table = &mut local.level(space).table;
+        let value = value.value();
+        // A copy of a value that is not read again would cost more than it saves.
+        if outlives_script && value::table(value).is_some() && !table.is_read_again(key) {
+            return;
+        }
         let Some(place) = table.place_for(key, bytes, limit) else {
             return;
         };
-        table.put(
-            place,
-            Entry {
-                hash: table::hash_of(key),
-                // SAFETY: the string of an argument, alive for the call.
-                key: unsafe { OwnedZval::of_string(key) },
-                value: OwnedZval::new(value.value()),
-                version,
-                bytes,
-                was_read: false,
-            },
-        );
+        if let Some((key, value, bytes)) = kept(key, value, bytes, outlives_script) {
+            table.put(
+                place,
+                Entry {
+                    hash: table::hash_of(key.zend_string()),
+                    key,
+                    value,
+                    version,
+                    bytes,
+                    was_read: false,
+                },
+            );
+        }
     });
+}
+
+/// A key and a value for the table, and the bytes of both: references, or copies.
+fn kept(
+    key: *mut zend_string,
+    value: &zval,
+    bytes: usize,
+    outlives_script: bool,
+) -> Option<(OwnedZval, OwnedZval, usize)> {
+    // SAFETY: the string of an argument, alive for the call.
+    let text = unsafe {
+        if !outlives_script {
+            return Some((OwnedZval::of_string(key), OwnedZval::new(value), bytes));
+        }
+        zend_str(key)?
+    };
+    let (value, value_bytes) = persistent::copy_of(value)?;
+    let Some(key) = persistent::copy_of_string(text) else {
+        // SAFETY: a new copy.
+        unsafe { persistent::free(value) };
+        return None;
+    };
+    Some((key, value, 64 + text.len() + value_bytes))
 }
 
 /// Counts the hits of this thread in the shared memory.
@@ -154,7 +205,16 @@ pub fn count_hits(cache: &Cache) {
     LOCAL.with(|local| local.count_hits(cache));
 }
 
-/// Releases all values: they are memory of the script. In RSHUTDOWN.
+/// Frees copies that the scripts before had in use. In RINIT.
+pub fn script_startup() {
+    // SAFETY: no script of this thread has run yet.
+    LOCAL.with(|local| unsafe {
+        local.values.table.free_discarded();
+        local.apcu.table.free_discarded();
+    });
+}
+
+/// Releases values that are memory of the script. In RSHUTDOWN.
 pub fn script_shutdown() {
     LOCAL.with(|local| {
         if local.cache == 0 {
@@ -164,14 +224,17 @@ pub fn script_shutdown() {
         if let Some(cache) = cache {
             local.count_hits(cache);
         }
-        local.clear();
-        local.cache = 0;
+        if cache.is_none() || !local.outlives_script() || sapi::is_unclean() {
+            local.clear();
+            local.cache = 0;
+        }
     });
 }
 
 /// Frees the memory of the thread. In GSHUTDOWN.
 pub fn thread_shutdown() {
-    LOCAL.with(|local| {
+    // SAFETY: the thread runs no script any more.
+    LOCAL.with(|local| unsafe {
         local.values.table.free();
         local.apcu.table.free();
     });

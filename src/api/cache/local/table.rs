@@ -1,11 +1,14 @@
 //! The table of level zero: two places for each hash, and more places as long as they are needed and the limit allows.
 //! A full table gives the place of a value that was not read lately, and only to a key that is read for the second
-//! time: keys that are read once never displace others. On PHP's threads.
+//! time: keys that are read once never displace others.
+//!
+//! Values end with the script, or outlive it as copies. Such a copy may be in use until the script ends, so it is only
+//! discarded then, and freed before the next script. On PHP's threads.
 
 use ext_php_rs::ffi::zend_string;
 use pillion_engine::cache::Version;
 
-use crate::zend::{ffi, owned::OwnedZval, value::zend_str};
+use crate::zend::{ffi, owned::OwnedZval, persistent, value::zend_str};
 
 /// Places of a new table, a power of two.
 const FIRST_PLACES: usize = 64;
@@ -28,7 +31,6 @@ pub struct Entry {
 const PLACE_BYTES: usize = size_of::<Option<Entry>>() + 2 * size_of::<u32>();
 
 /// The values of one PHP thread.
-#[derive(Default)]
 pub struct Table {
     entries: Vec<Option<Entry>>,
     /// For each place the tag of its key, apart from the entries: a miss touches nothing else. A free one may have any.
@@ -41,6 +43,11 @@ pub struct Table {
     bytes: usize,
     /// Where the next sweep starts.
     hand: usize,
+    /// Whether the values are copies that outlive the script.
+    outlives_script: bool,
+    /// Copies that are freed before the next script, and their bytes.
+    discarded: Vec<OwnedZval>,
+    discarded_bytes: usize,
 }
 
 impl Table {
@@ -53,7 +60,20 @@ impl Table {
             filled: Vec::new(),
             bytes: 0,
             hand: 0,
+            outlives_script: false,
+            discarded: Vec::new(),
+            discarded_bytes: 0,
         }
+    }
+
+    /// Whether the values are copies that outlive the script.
+    pub const fn outlives_script(&self) -> bool {
+        self.outlives_script
+    }
+
+    /// Sets whether values outlive the script. The table is empty.
+    pub fn set_outlives_script(&mut self, outlives_script: bool) {
+        self.outlives_script = outlives_script;
     }
 
     /// The entry of a key.
@@ -69,6 +89,15 @@ impl Table {
             return None;
         };
         self.entries.get_mut(place)?.as_mut()
+    }
+
+    /// Whether a key is read for the second time without being in the table, as far as that is remembered.
+    pub fn is_read_again(&mut self, key: *mut zend_string) -> bool {
+        let hash = hash_of(key);
+        if self.entries.is_empty() {
+            self.make_places(FIRST_PLACES);
+        }
+        self.was_refused(self.home(hash), hash)
     }
 
     /// The place for a value of a key, of so many bytes; `None` if others need the memory more.
@@ -126,8 +155,29 @@ impl Table {
         self.hand = 0;
     }
 
-    /// Frees the memory, which has no entries any more.
-    pub fn free(&mut self) {
+    /// Frees copies that were discarded.
+    ///
+    /// # Safety
+    /// No script runs that may have seen them.
+    pub unsafe fn free_discarded(&mut self) {
+        for copy in self.discarded.drain(..) {
+            // SAFETY: by the contract; only copies are discarded.
+            unsafe { persistent::free(copy) };
+        }
+        self.discarded_bytes = 0;
+    }
+
+    /// Frees all memory.
+    ///
+    /// # Safety
+    /// No script runs.
+    pub unsafe fn free(&mut self) {
+        if self.outlives_script {
+            self.clear();
+        }
+        // SAFETY: by the contract.
+        unsafe { self.free_discarded() };
+        // Values of a script, if any are left, have ended with its memory.
         *self = Self::new();
     }
 
@@ -140,8 +190,7 @@ impl Table {
         bytes: usize,
         limit: usize,
     ) -> Option<usize> {
-        let refused = self.refused.get_mut(home)?;
-        if std::mem::replace(refused, tag_of(hash)) != tag_of(hash) {
+        if !self.was_refused(home, hash) {
             return None;
         }
         let idle = [home, home ^ 1]
@@ -150,7 +199,14 @@ impl Table {
         idle.filter(|_| self.has_room(bytes, limit))
     }
 
-    /// Makes room for so many bytes, by the removal of entries that were not read lately.
+    /// Whether a key of that hash was refused last at its place. It is now.
+    fn was_refused(&mut self, home: usize, hash: u64) -> bool {
+        let refused = self.refused.get_mut(home);
+        refused.is_some_and(|refused| std::mem::replace(refused, tag_of(hash)) == tag_of(hash))
+    }
+
+    /// Makes room for so many bytes, by the removal of entries that were not read lately. Discarded copies may take as
+    /// much again.
     fn has_room(&mut self, bytes: usize, limit: usize) -> bool {
         let mut steps = SWEEP;
         let mask = self.entries.len().saturating_sub(1);
@@ -161,7 +217,7 @@ impl Table {
             self.hand = (self.hand + 1) & mask;
             steps -= 1;
         }
-        self.used() + bytes <= limit
+        self.used() + bytes <= limit && self.discarded_bytes <= limit
     }
 
     /// Doubles the places, if they take a quarter of the limit at most. Two entries at most stay for each place.
@@ -170,9 +226,13 @@ impl Table {
         if count * PLACE_BYTES > limit / 4 {
             return false;
         }
-        let old = std::mem::take(self);
+        let old = std::mem::take(&mut self.entries);
+        (self.bytes, self.hand) = (0, 0);
+        self.filled.clear();
+        self.tags.clear();
+        self.refused.clear();
         self.make_places(count);
-        for entry in old.entries.into_iter().flatten() {
+        for entry in old.into_iter().flatten() {
             let home = self.home(entry.hash);
             let place = if self.is_free(home) { home } else { home ^ 1 };
             self.put(place, entry);
@@ -195,15 +255,21 @@ impl Table {
     /// Runs no PHP code: keys are strings, and values have no objects.
     fn remove(&mut self, place: usize) {
         let entry = self.entries.get_mut(place).and_then(Option::take);
-        if let Some(entry) = entry {
-            self.bytes -= entry.bytes;
+        let Some(entry) = entry else {
+            return;
+        };
+        self.bytes -= entry.bytes;
+        if self.outlives_script {
+            self.discarded.extend([entry.key, entry.value]);
+            self.discarded_bytes += entry.bytes;
+        } else {
             entry.key.release();
             entry.value.release();
         }
     }
 
     /// Bytes of the places and of all entries.
-    pub fn used(&self) -> usize {
+    pub const fn used(&self) -> usize {
         self.entries.len() * PLACE_BYTES + self.bytes
     }
 
