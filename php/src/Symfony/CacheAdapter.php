@@ -28,7 +28,10 @@ use function Pillion\Cache\delete_multiple;
 use function Pillion\Cache\get;
 use function Pillion\Cache\get_multiple;
 use function Pillion\Cache\invalidate_tags;
+use function Pillion\Cache\lock;
+use function Pillion\Cache\remember;
 use function Pillion\Cache\set;
+use function Pillion\Cache\unlock;
 
 final class CacheAdapter implements
     TagAwareAdapterInterface,
@@ -52,6 +55,9 @@ final class CacheAdapter implements
 
     /** -log() of the smallest random number: an item expires earlier by at most so many times its computation. */
     private const MAX_EARLINESS = 43.67;
+
+    /** Seconds after which another process refreshes an item that was elected for it. */
+    private const MAX_REFRESH = 10.0;
 
     /** @var \Closure(string, mixed, bool, array<string, mixed>): CacheItem */
     private static \Closure $newItem;
@@ -393,34 +399,59 @@ final class CacheAdapter implements
     }
 
     /**
-     * Runs the callback, in one process for each key as far as that is possible: the others wait for its value.
+     * Runs the callback, in one process for each key: the others wait for its value, or return the stored one.
      *
      * @param array<string, mixed> $metadata
      */
     private function compute(string $key, string $id, mixed $stored, callable $callback, array &$metadata, bool $isForced): mixed
     {
-        $save = true;
-        $item = $stored === Miss::Value ? (self::$newItem)($key, null, false, []) : (self::$newItem)($key, $stored, true, $metadata);
+        $isMiss = $stored === Miss::Value;
+        $item = (self::$newItem)($key, $isMiss ? null : $stored, !$isMiss, $metadata);
         if (isset($this->computing[$key])) {
             // A callback that asks for its own key.
+            $save = false;
+
             return $callback($item, $save);
         }
-        $lock = ComputeLock::acquire($id);
-        if ($lock === null && $stored !== Miss::Value && !$isForced) {
-            // Another process refreshes it already.
-            return $stored;
+        $name = "\1compute\1{$id}";
+        if ($isForced) {
+            return $this->run($item, $callback, $metadata);
         }
-        if ($stored === Miss::Value && !$isForced) {
-            $lock ??= ComputeLock::await($id);
-            // Another process may have stored it since the miss.
-            $now = $this->item($key, $this->fetch($key, $id));
-            if ($now->isHit()) {
-                $lock?->release();
-                $metadata = $now->getMetadata();
-
-                return $now->get();
+        if (!$isMiss) {
+            $owner = lock($name, self::MAX_REFRESH);
+            if ($owner === null) {
+                // Another process refreshes it already.
+                return $stored;
+            }
+            try {
+                return $this->run($item, $callback, $metadata);
+            } finally {
+                unlock($name, $owner);
             }
         }
+        $value = Miss::Value;
+        $produce = function () use ($key, $id, $item, $callback, &$metadata, &$value): bool {
+            // Another process may have stored it meanwhile.
+            $now = $this->item($key, $this->fetch($key, $id));
+            $metadata = $now->getMetadata();
+            $value = $now->isHit() ? $now->get() : $this->run($item, $callback, $metadata);
+
+            return true;
+        };
+        // The extension lets one process produce; the item itself has a lifetime and tags that only the callback knows.
+        remember($name, $produce, 0.001, 0.0);
+        $value === Miss::Value && $produce();
+
+        return $value;
+    }
+
+    /**
+     * @param array<string, mixed> $metadata
+     */
+    private function run(CacheItem $item, callable $callback, array &$metadata): mixed
+    {
+        $key = $item->getKey();
+        $save = true;
         $this->computing[$key] = true;
         try {
             $started = \microtime(true);
@@ -429,7 +460,6 @@ final class CacheAdapter implements
             $save && $this->save($item);
         } finally {
             unset($this->computing[$key]);
-            $lock?->release();
         }
 
         return $item->get();

@@ -119,6 +119,14 @@ $second = php_start('touch(scratch("begins"));' . strtr($code, ['return "once"' 
 until(fn (): bool => file_exists(scratch('begins')));
 touch(scratch('go'));
 same(['once', 'once'], [php_end($first)['output'], php_end($second)['output']], 'one process computes, the other one waits');
+$cache->delete('shared');
+array_map('unlink', [scratch('computes'), scratch('begins'), scratch('go')]);
+$first = php_start($code);
+until(fn (): bool => file_exists(scratch('computes')));
+$second = php_start('touch(scratch("begins"));' . strtr($code, ['until(' => '//', 'return "once"' => "\nreturn 'after it'"]));
+until(fn (): bool => file_exists(scratch('begins')));
+proc_terminate($first['process'], 9);
+same([9, 'after it'], [php_end($first)['signal'], php_end($second)['output']], 'another process takes over');
 same([true, true], [$cache->prune(), (fn () => $cache->reset() ?? true)()], 'prune and reset');
 echo "done\n";
 ?>
