@@ -1,6 +1,6 @@
 //! The content of an entry: a head of four words, its tags, perhaps one more word, the list of further blocks, the key,
-//! and the value or its rest. A reader may find any bytes here, because the block may get another entry meanwhile: it bounds what it reads,
-//! and believes nothing before it has checked the slot again. Any thread.
+//! and the value or its rest. A reader may find any bytes here, because the block may get another entry meanwhile: it
+//! bounds the sizes that it reads, and believes nothing before it has checked the slot again. Any thread.
 
 use std::sync::atomic::Ordering;
 
@@ -107,7 +107,7 @@ impl Head {
             key_bytes: ((sizes >> 32) as usize & 0x1_ffff).min(MAX_KEY),
             encoding: (sizes >> 56) as u8,
             tags,
-            flags: (sizes >> 49) & 7 | has_extra * FLAG_EXTRA,
+            flags: ((sizes >> 49) & 7) | (has_extra * FLAG_EXTRA),
             expires: word(2),
             created: word(3),
             extra: match has_extra {

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refresh_is_likelier_the_closer_the_end_and_the_longer_it_takes() {
+    fn refresh_is_likelier_towards_the_end_and_for_slow_producers() {
         let production = Production::new(Duration::from_millis(100), Duration::ZERO);
         let due = |left, beta, random| production.is_refresh_due(left, beta, || random);
         // e^-1 and e^-2: once and twice the time of a production.

@@ -1,7 +1,7 @@
 //! `remember()`: a value that is produced when it is missing, by one thread of the host; the others return a stale
-//! value where one is allowed, else they wait. A hit costs as much as `get()`. The producer is PHP code, which may throw,
-//! call `remember()` itself, or never return: the rights that this thread holds stand in its state, and end with the
-//! script at the latest; nothing on these frames has a destructor. On PHP's threads.
+//! value where one is allowed, else they wait. A hit costs as much as `get()`. The producer is PHP code, which may
+//! throw, call `remember()` itself, or never return: the rights that this thread holds stand in its state, and end with
+//! the script at the latest; nothing on these frames has a destructor. On PHP's threads.
 
 use std::time::{Duration, Instant};
 
@@ -165,8 +165,8 @@ impl Remember<'_, '_> {
         self.produce(stale, &mut None)
     }
 
-    /// Calls the producer, stores its value, and ends the right to produce whatever happens, but for a fatal error:
-    /// then the end of the script does.
+    /// Calls the producer, stores its value, and ends the right to produce, also after an exception. After a fatal error
+    /// the end of the script does.
     fn produce(
         &self,
         stale: Option<Duration>,
