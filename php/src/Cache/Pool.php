@@ -53,7 +53,7 @@ final class Pool implements CacheItemPoolInterface
             $value = Miss::Value;
         }
 
-        return $value === Miss::Value ? new Item($key, null, false) : new Item($key, $value, true);
+        return $this->item($key, $value);
     }
 
     /**
@@ -172,12 +172,15 @@ final class Pool implements CacheItemPoolInterface
         }
         foreach ($keys as $position => $key) {
             $value = $values[$ids[$position]] ?? null;
-            yield $key => match (true) {
-                $values === null => $this->getItem($key),
-                $value === Miss::Value => new Item($key, null, false),
-                default => new Item($key, $value, true),
-            };
+            yield $key => $values === null ? $this->getItem($key) : $this->item($key, $value);
         }
+    }
+
+    private function item(string $key, mixed $value): Item
+    {
+        $isHit = $value !== Miss::Value && !$value instanceof \__PHP_Incomplete_Class;
+
+        return new Item($key, $isHit ? $value : null, $isHit);
     }
 
     private static function invalid(string $message): InvalidArgument

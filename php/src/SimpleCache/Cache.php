@@ -36,13 +36,15 @@ final class Cache implements CacheInterface
     public function get(string $key, mixed $default = null): mixed
     {
         try {
-            return get($this->ids[$key] ?? $this->id($key), $default);
+            $value = get($this->ids[$key] ?? $this->id($key), $default);
         } catch (InvalidArgument $invalid) {
             throw $invalid;
         } catch (\Throwable) {
             // The value is an object that can't be restored.
             return $default;
         }
+
+        return $value instanceof \__PHP_Incomplete_Class ? $default : $value;
     }
 
     public function set(string $key, mixed $value, null|int|\DateInterval $ttl = null): bool
@@ -87,7 +89,8 @@ final class Cache implements CacheInterface
         }
         $values = [];
         foreach ($names as $position => $key) {
-            $values[$key] = $found[$ids[$position]];
+            $value = $found[$ids[$position]];
+            $values[$key] = $value instanceof \__PHP_Incomplete_Class ? $default : $value;
         }
         foreach ($values as $key => $_) {
             if (\is_int($key)) {

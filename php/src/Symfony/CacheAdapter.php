@@ -143,17 +143,24 @@ final class CacheAdapter implements
         try {
             $value = get($id, Miss::Value);
         } catch (\Throwable $trouble) {
-            $value = $this->unreadable($key, $trouble);
+            $value = $this->unreadable($key, $trouble->getMessage(), $trouble);
         }
         $metadata = [];
         if (\is_array($value) && isset($value[self::METADATA])) {
             if ($beta === null && ($value[self::ON_TIME] ?? 0) > \microtime(true)) {
                 // The common case, as fast as possible.
                 $metadata = $value[self::METADATA];
-
-                return $value[self::VALUE];
+                $value = $value[self::VALUE];
+                if (!$value instanceof \__PHP_Incomplete_Class) {
+                    return $value;
+                }
+            } else {
+                $value = $this->unpack($value, $metadata);
             }
-            $value = $this->unpack($value, $metadata);
+        }
+        if ($value instanceof \__PHP_Incomplete_Class) {
+            $value = $this->unreadable($key, 'its class does not exist');
+            $metadata = [];
         }
         if ($value !== Miss::Value && $beta === null && !$metadata) {
             return $value;
@@ -305,7 +312,7 @@ final class CacheAdapter implements
         try {
             return get($id, Miss::Value);
         } catch (\Throwable $trouble) {
-            return $this->unreadable($key, $trouble);
+            return $this->unreadable($key, $trouble->getMessage(), $trouble);
         }
     }
 
@@ -314,6 +321,9 @@ final class CacheAdapter implements
         $metadata = [];
         if (\is_array($value) && isset($value[self::METADATA])) {
             $value = $this->unpack($value, $metadata);
+        }
+        if ($value instanceof \__PHP_Incomplete_Class) {
+            $value = $this->unreadable($key, 'its class does not exist');
         }
 
         return $value === Miss::Value ? (self::$newItem)($key, null, false, []) : (self::$newItem)($key, $value, true, $metadata);
@@ -479,9 +489,9 @@ final class CacheAdapter implements
             && $expiry <= \microtime(true) - $early * \log(\random_int(1, \PHP_INT_MAX) / \PHP_INT_MAX);
     }
 
-    private function unreadable(string $key, \Throwable $trouble): Miss
+    private function unreadable(string $key, string $reason, ?\Throwable $trouble = null): Miss
     {
-        $this->logger?->warning('Failed to fetch key "{key}": ' . $trouble->getMessage(), [
+        $this->logger?->warning("Failed to fetch key \"{key}\": {$reason}", [
             'key' => $key,
             'exception' => $trouble,
             'cache-adapter' => self::class,

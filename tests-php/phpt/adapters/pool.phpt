@@ -14,6 +14,8 @@ same([true, true], [$pool->save($item->set(null)), $pool->hasItem('key')], 'a st
 same([null, true], [$pool->getItem('key')->get(), $pool->getItem('key')->isHit()], 'a stored null is a hit');
 same($item, $item->expiresAfter(60)->expiresAt(null)->expiresAfter(new DateInterval('PT1M')), 'fluent');
 same(false, $pool->save($pool->getItem('closure')->set(fn () => 1)), 'a closure');
+store_object_of_missing_class('pool:gone');
+same([false, null], [$pool->getItem('gone')->isHit(), $pool->getItem('gone')->get()], 'an object of a missing class');
 
 foreach ([fn ($item) => $item->expiresAfter(-1), fn ($item) => $item->expiresAt(new DateTime('-1 second')), fn ($item) => $item->expiresAfter(0)] as $expire) {
     $pool->save($pool->getItem('key')->set(1));

@@ -39,6 +39,8 @@ same([true, 1], [$cache->set('key', 1, new DateInterval('PT1M')), $cache->get('k
 same(false, $cache->set('key', fn () => 1), 'a closure');
 $cache->set('broken', new Broken());
 same(['none', ['broken' => 'none', 'a' => 'none']], [$cache->get('broken', 'none'), $cache->getMultiple(['broken', 'a'], 'none')], 'an object that cannot be restored');
+store_object_of_missing_class('gone');
+same(['none', ['gone' => null]], [$cache->get('gone', 'none'), $cache->getMultiple(['gone'])], 'an object of a missing class');
 
 $several = (function () {
     yield 'a' => 1;

@@ -64,6 +64,8 @@ throws(DomainException::class, fn () => $cache->get('fails', fn () => throw new 
 same(7, $cache->get('fails', fn () => 7), 'after an exception');
 $cache->save($cache->getItem('broken')->set(new Broken()));
 same([false, 8], [$cache->hasItem('broken'), $cache->get('broken', fn () => 8)], 'an object that cannot be restored');
+store_object_of_missing_class('shop:gone');
+same([false, 9], [$cache->hasItem('gone'), $cache->get('gone', fn () => 9)], 'an object of a missing class');
 same(false, $cache->save($cache->getItem('closure')->set(fn () => 1)), 'a closure');
 same(1, $cache->get('closure', fn ($item) => 1), 'after a closure');
 
