@@ -203,9 +203,14 @@ namespace Illuminate\Cache {
             return true;
         }
 
-        protected function itemKey($key)
+        public function taggedItemKey($key)
         {
             return sha1($this->tags->getNamespace()) . ':' . $key;
+        }
+
+        protected function itemKey($key)
+        {
+            return $this->taggedItemKey($key);
         }
     }
 }

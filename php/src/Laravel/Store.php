@@ -10,7 +10,6 @@ declare(strict_types=1);
 namespace Pillion\Bridge\Laravel;
 
 use Illuminate\Cache\TaggableStore;
-use Illuminate\Cache\TaggedCache;
 use Illuminate\Contracts\Cache\LockProvider;
 use Pillion\Bridge\Cache\PrefixedKeys;
 use Pillion\InvalidRequestException;

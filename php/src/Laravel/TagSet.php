@@ -42,6 +42,14 @@ final class TagSet extends BaseTagSet
         return parent::flushTag($name);
     }
 
+    /**
+     * Whether a flush changes the keys: not if all tags are the extension's.
+     */
+    public function hasChangingNamespace(): bool
+    {
+        return \count($this->names) > self::MAX_NATIVE_TAGS;
+    }
+
     public function getNamespace()
     {
         $native = \array_slice($this->names, 0, self::MAX_NATIVE_TAGS);

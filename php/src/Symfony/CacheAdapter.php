@@ -124,12 +124,15 @@ final class CacheAdapter implements
         $this->ids = [];
     }
 
-    public function __sleep(): array
+    public function __serialize(): array
     {
         throw new \BadMethodCallException('Cannot serialize ' . self::class);
     }
 
-    public function __wakeup(): void
+    /**
+     * @param array<mixed> $data
+     */
+    public function __unserialize(array $data): void
     {
         throw new \BadMethodCallException('Cannot unserialize ' . self::class);
     }

@@ -68,6 +68,8 @@ store_object_of_missing_class('shop:gone');
 same([false, 9], [$cache->hasItem('gone'), $cache->get('gone', fn () => 9)], 'an object of a missing class');
 same(false, $cache->save($cache->getItem('closure')->set(fn () => 1)), 'a closure');
 same(1, $cache->get('closure', fn ($item) => 1), 'after a closure');
+same([false, 1], [$cache->save($cache->getItem('closure')->set(fn () => 1)), $cache->getItem('closure')->get()], 'a failure keeps the stored value');
+throws(BadMethodCallException::class, fn () => serialize($cache), 'a pool is not a value');
 
 // Tags.
 $tagged = fn (string $key, array $tags) => $cache->save($cache->getItem($key)->set($key)->tag($tags));
