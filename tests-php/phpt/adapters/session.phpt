@@ -79,6 +79,24 @@ until(fn (): bool => file_exists(scratch('begins')));
 $handler->write('shared', 'written');
 $handler->close();
 same('written', php_end($process)['output'], 'a process waits for the end of the session');
+$code = 'require "' . dirname(__DIR__, 3) . '/php/tests/load.php";
+    ini_set("session.use_cookies", "0");
+    ini_set("session.cache_limiter", "");
+    session_set_save_handler(new Pillion\Bridge\Session\SessionHandler("s:", 60), true);
+    touch(scratch("ready" . getmypid()));
+    until(fn () => file_exists(scratch("all")));
+    for ($n = 0; $n < 50; ++$n) {
+        session_id("counter");
+        session_start();
+        $_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1;
+        usleep(100); // the others run
+        session_write_close();
+    }';
+$processes = [php_start($code), php_start($code), php_start($code)];
+until(fn (): bool => count(glob(scratch('ready*'))) === 3);
+touch(scratch('all'));
+same(['', '', ''], array_map(fn (array $process): string => php_end($process)['output'], $processes), 'three processes change one session');
+same('n|i:150;', Pillion\Cache\get('s:counter'), 'no change is lost');
 same('nothing', php('require "' . dirname(__DIR__, 3) . '/php/tests/load.php";
     $handler = new Pillion\Bridge\Session\SessionHandler();
     echo $handler->read("x") . ($handler->write("x", "y") ? "written" : "nothing");', ['cache_enabled' => 0])['output'], 'the cache is off');
