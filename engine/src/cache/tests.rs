@@ -1,5 +1,7 @@
 //! The cache as two openings of one segment see it.
 
+mod model;
+
 use std::{collections::HashMap, sync::atomic::AtomicBool, thread, time::Duration};
 
 use super::{table::KeyLock, words::BlockState, *};
