@@ -125,44 +125,19 @@ impl Remember<'_, '_> {
     fn miss(&self, cache: &Cache, stale: Option<Duration>) -> Result<(), Thrown> {
         let policy = engine::current().cache_policies().policy_for(self.key);
         let allowed = stale.or(policy.stale).unwrap_or_default();
-        let is_nested = THREAD.with(|thread| !thread.held.is_empty());
-        let begun = Instant::now();
-        for _ in 0..MAX_PRODUCERS {
-            let holder = match begin(cache, self.key) {
-                Producing::Begun(producer) => {
-                    // Another thread may have produced it since it was found missing.
-                    match read_again(cache, self.key, Duration::ZERO, self.ret) {
-                        Ok(false) => return self.produce(stale, &mut Some(producer)),
-                        found => {
-                            end(producer);
-                            return found.map(|_| ());
-                        }
-                    }
-                }
-                Producing::Refused => break,
-                Producing::Busy(holder) => holder,
-            };
-            if !allowed.is_zero() && read_again(cache, self.key, allowed, self.ret)? {
-                return Ok(());
-            }
-            let is_own = |held: &Held| holder.is(held.producer);
-            if THREAD.with(|thread| thread.held.iter().any(is_own)) {
-                break;
-            }
-            let timeout = match is_nested {
-                true => NESTED_TIMEOUT.saturating_sub(begun.elapsed()),
-                false => Duration::MAX,
-            };
-            match cache.wait_for_holder(holder, timeout, &PhpInterrupt) {
-                HolderWait::Ended => {}
-                HolderWait::TimedOut => break,
-                HolderWait::Interrupted => return Err(Thrown::Pending),
-            }
-            if read_again(cache, self.key, Duration::ZERO, self.ret)? {
-                return Ok(());
-            }
+        let turn = turn(
+            cache,
+            || begin(cache, self.key),
+            |is_busy| match is_busy {
+                true if allowed.is_zero() => Ok(false),
+                true => read_again(cache, self.key, allowed, self.ret),
+                false => read_again(cache, self.key, Duration::ZERO, self.ret),
+            },
+        );
+        match turn? {
+            Turn::Found => Ok(()),
+            Turn::Produce(mut producer) => self.produce(stale, &mut producer),
         }
-        self.produce(stale, &mut None)
     }
 
     /// Calls the producer, stores its value, and ends the right to produce, also after an exception. After a fatal error
@@ -209,9 +184,69 @@ impl Remember<'_, '_> {
     }
 }
 
+/// What is left to do for a caller that has found no value.
+pub enum Turn {
+    /// Nothing: the value was read meanwhile.
+    Found,
+    /// To produce the value: with the right to, or without one where that is held for too long or can't be had.
+    Produce(Option<Producer>),
+}
+
+/// Waits for the turn of this thread to produce a value. `begin` asks for the right; `read` reads the value again, a
+/// stale one too where its argument says that another thread produces.
+pub fn turn(
+    cache: &Cache,
+    begin: impl Fn() -> Producing,
+    read: impl Fn(bool) -> Result<bool, Thrown>,
+) -> Result<Turn, Thrown> {
+    let is_nested = THREAD.with(|thread| !thread.held.is_empty());
+    let begun = Instant::now();
+    for _ in 0..MAX_PRODUCERS {
+        let holder = match begin() {
+            Producing::Begun(producer) => {
+                // Another thread may have produced it since it was found missing.
+                return match read(false) {
+                    Ok(false) => Ok(Turn::Produce(Some(producer))),
+                    found => {
+                        end(producer);
+                        found.map(|_| Turn::Found)
+                    }
+                };
+            }
+            Producing::Refused => break,
+            Producing::Busy(holder) => holder,
+        };
+        if read(true)? {
+            return Ok(Turn::Found);
+        }
+        let is_own = |held: &Held| holder.is(held.producer);
+        if THREAD.with(|thread| thread.held.iter().any(is_own)) {
+            break;
+        }
+        let timeout = match is_nested {
+            true => NESTED_TIMEOUT.saturating_sub(begun.elapsed()),
+            false => Duration::MAX,
+        };
+        match cache.wait_for_holder(holder, timeout, &PhpInterrupt) {
+            HolderWait::Ended => {}
+            HolderWait::TimedOut => break,
+            HolderWait::Interrupted => return Err(Thrown::Pending),
+        }
+        if read(false)? {
+            return Ok(Turn::Found);
+        }
+    }
+    Ok(Turn::Produce(None))
+}
+
 fn begin(cache: &Cache, key: &[u8]) -> Producing {
+    begin_stored(cache, &stored(key))
+}
+
+/// Asks for the right to produce the value that is stored under a key, which ends by [`end`], or with the script.
+pub fn begin_stored(cache: &Cache, key: &[u8]) -> Producing {
     let lease = engine::current().producer_timeout();
-    let producing = cache.begin_producing(&stored(key), lease);
+    let producing = cache.begin_producing(key, lease);
     if let Producing::Begun(producer) = producing {
         let held = Held {
             producer,
@@ -224,7 +259,7 @@ fn begin(cache: &Cache, key: &[u8]) -> Producing {
 }
 
 /// Ends a right of this thread's.
-fn end(producer: Producer) {
+pub fn end(producer: Producer) {
     let held = THREAD.with(|thread| {
         let position = thread
             .held

@@ -60,6 +60,12 @@ until(fn () => !apcu_exists('short'));
 show(apcu_entry('outer', fn ($key) => $key . apcu_entry('inner', fn ($key) => " $key")), apcu_entry('outer', fn () => 'again'), apcu_fetch('inner'));
 thrown(fn () => apcu_entry('bad', fn () => throw new LogicException('no value')));
 show(apcu_exists('bad'));
+$first = php_start('echo apcu_entry("shared", function () { touch(scratch("begun")); until(fn () => is_file(scratch("go"))); return "of one"; });');
+until(fn () => is_file(scratch('begun')));
+$second = php_start('touch(scratch("second")); echo apcu_entry("shared", fn () => "of another");');
+until(fn () => is_file(scratch('second')));
+touch(scratch('go'));
+show(php_end($first)['output'], php_end($second)['output']);
 
 // Neither space shows the other.
 Cache\set('n', 'of Pillion');
@@ -107,6 +113,7 @@ true true false 1 0 null
 "outer inner" "outer inner" " inner"
 LogicException(0): no value
 false
+"of one" "of one"
 10 "of Pillion" ["n"] false
 "[10,\"of Pillion\"]"
 true 1
