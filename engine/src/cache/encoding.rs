@@ -40,6 +40,7 @@ pub const SERIALIZED: Encoding = 7;
 pub const MAX_DEPTH: usize = 512;
 
 /// Appends a varint.
+#[inline]
 pub fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         buffer.push(number as u8 | 0x80);
@@ -49,23 +50,27 @@ pub fn put_varint(buffer: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Appends an integer inside an array.
+#[inline]
 pub fn put_int(buffer: &mut Vec<u8>, number: i64) {
     put_varint(buffer, (number << 1 ^ (number >> 63)).cast_unsigned());
 }
 
 /// Appends a string inside an array.
+#[inline]
 pub fn put_string(buffer: &mut Vec<u8>, text: &[u8]) {
     put_varint(buffer, text.len() as u64);
     buffer.extend_from_slice(text);
 }
 
 /// Appends the head of an array.
+#[inline]
 pub fn put_head(buffer: &mut Vec<u8>, head: Head) {
     put_varint(buffer, (head.count as u64) << 1 | u64::from(head.is_list));
 }
 
 /// The integer key that an array of PHP has for a text: `7` and `-7`, but neither `07`, `-0` nor one beyond 64 bits.
 #[must_use]
+#[inline]
 pub fn integer_key(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let is_decimal = match digits {
