@@ -53,6 +53,13 @@ namespace Illuminate\Contracts\Cache {
         public function restoreLock($name, $owner);
     }
 
+    interface CanFlushLocks
+    {
+        public function flushLocks(): bool;
+
+        public function hasSeparateLockStore(): bool;
+    }
+
     class LockTimeoutException extends \Exception {}
 }
 
@@ -169,6 +176,11 @@ namespace Illuminate\Cache {
         public function add($key, $value, $seconds)
         {
             return $this->store->add($this->itemKey($key), $value, $seconds);
+        }
+
+        public function getStore()
+        {
+            return $this->store;
         }
 
         protected function itemKey($key)

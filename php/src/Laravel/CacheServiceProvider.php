@@ -8,6 +8,7 @@ declare(strict_types=1);
 
 namespace Pillion\Bridge\Laravel;
 
+use Illuminate\Contracts\Cache\CanFlushLocks;
 use Illuminate\Support\ServiceProvider;
 use Pillion\Bridge\Session\SessionHandler;
 
@@ -17,7 +18,9 @@ final class CacheServiceProvider extends ServiceProvider
     {
         $this->callAfterResolving('cache', function ($cache): void {
             $cache->extend('pillion', function ($app, array $config) use ($cache) {
-                return $cache->repository(new Store($config['prefix'] ?? $app['config']['cache.prefix'] ?? ''), $config);
+                $class = \interface_exists(CanFlushLocks::class) ? StoreWithFlushableLocks::class : Store::class;
+
+                return $cache->repository(new $class($config['prefix'] ?? $app['config']['cache.prefix'] ?? ''), $config);
             });
         });
         $this->callAfterResolving('session', function ($session): void {

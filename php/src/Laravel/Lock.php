@@ -16,7 +16,8 @@ use function Pillion\Cache\unlock;
  */
 final class Lock extends BaseLock
 {
-    private const FOR_EVER = 315_360_000.0;
+    /** Seconds: ten years. */
+    public const FOR_EVER = 315_360_000.0;
 
     /** Another attempt costs less than a microsecond. */
     protected $sleepMilliseconds = 10;

@@ -20,11 +20,14 @@ use function Pillion\Cache\get;
 use function Pillion\Cache\get_multiple;
 use function Pillion\Cache\has;
 use function Pillion\Cache\increment;
+use function Pillion\Cache\lock;
+use function Pillion\Cache\lock_owner;
 use function Pillion\Cache\set;
 use function Pillion\Cache\set_multiple;
 use function Pillion\Cache\touch;
+use function Pillion\Cache\unlock;
 
-final class Store extends TaggableStore implements LockProvider
+class Store extends TaggableStore implements LockProvider
 {
     use PrefixedKeys;
 
@@ -159,12 +162,35 @@ final class Store extends TaggableStore implements LockProvider
 
     public function lock($name, $seconds = 0, $owner = null)
     {
-        return new Lock("{$this->prefix}{$name}", $seconds, $owner);
+        return new Lock($this->prefix . lock_owner($this->lockGeneration()) . $name, $seconds, $owner);
     }
 
     public function restoreLock($name, $owner)
     {
         return $this->lock($name, 0, $owner);
+    }
+
+    /**
+     * Makes all locks of this prefix free: later ones have other names. The earlier ones end with their leases.
+     */
+    public function flushLocks(): bool
+    {
+        $name = $this->lockGeneration();
+        $old = lock_owner($name);
+        $old === null || unlock($name, $old);
+
+        // A lock keeps the generation, because locks are never evicted.
+        return lock($name, Lock::FOR_EVER) !== null;
+    }
+
+    public function hasSeparateLockStore(): bool
+    {
+        return true;
+    }
+
+    private function lockGeneration(): string
+    {
+        return "\1locks\1{$this->prefix}";
     }
 
     /**

@@ -5,7 +5,7 @@ Laravel's store: values, counters, tags, locks, drivers
 require __DIR__ . '/cases.inc';
 
 use Illuminate\Cache\Repository;
-use Illuminate\Contracts\Cache\LockTimeoutException;
+use Illuminate\Contracts\Cache\{CanFlushLocks, LockTimeoutException};
 use Pillion\Bridge\Laravel\{CacheServiceProvider, Store};
 use Pillion\Bridge\Session\SessionHandler;
 
@@ -51,6 +51,12 @@ $store->lock('stays')->forceRelease();
 same('result', $store->lock('stays', 60)->block(1, fn () => 'result'), 'a released lock');
 same(null, Pillion\Cache\lock_owner('app_stays'), 'after its callback');
 
+$lock = $store->lock('job', 60);
+$other = (new Store('other_'))->lock('job', 60);
+same([true, true, true], [$lock->acquire(), $other->acquire(), $store->flushLocks()], 'flushLocks');
+same([true, false], [$store->lock('job', 60)->acquire(), (new Store('other_'))->lock('job', 60)->acquire()], 'locks of this prefix are free');
+same([true, true, true, false], [$lock->release(), $store->flushLocks(), $store->lock('job', 60)->acquire(), $store->lock('job', 60)->acquire()], 'again');
+
 Pillion\Cache\set('other', 1);
 same([true, null, 1], [$store->flush(), $store->get('stays'), Pillion\Cache\get('other')], 'flush of a prefix');
 
@@ -74,6 +80,7 @@ if (getenv('LARAVEL') === false) {
     (new CacheServiceProvider($application))->register();
     $cache = $manager->drivers['pillion']($application, []);
     same([true, 1], [$cache->put('k', 1), Pillion\Cache\get('laravel_k')], 'the driver of the cache');
+    same(true, $cache->getStore() instanceof CanFlushLocks, 'the store of this version of Laravel');
 }
 if (getenv('LARAVEL') === false && interface_exists(SessionHandlerInterface::class)) {
     $handler = $sessions->drivers['pillion']($application);
