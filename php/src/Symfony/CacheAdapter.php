@@ -391,7 +391,7 @@ final class CacheAdapter implements
                 $value[self::FURTHER_TAGS] = $this->versions(\array_splice($tags, self::MAX_NATIVE_TAGS));
             } else {
                 $earliness = self::MAX_EARLINESS * ($metadata[CacheItem::METADATA_CTIME] ?? 0) / 1000;
-                $value[self::ON_TIME] = ($metadata[CacheItem::METADATA_EXPIRY] ?? \INF) - $earliness;
+                $value[self::ON_TIME] = ($metadata[CacheItem::METADATA_EXPIRY] ?? \PHP_INT_MAX) - $earliness;
             }
         }
         try {
