@@ -258,7 +258,8 @@ function clear(): bool
  * @return array{enabled: bool, available: bool, reason: string|null, namespace: string|null, path: string|null,
  *     hits?: int, misses?: int, stores?: int, deletes?: int, refused?: int, evictions?: int, expired?: int,
  *     tag_invalidations?: int, entries?: int, memory?: int, memory_used?: int, memory_wasted?: int, memory_free?: int,
- *     max_value?: int, created_ms?: int, cleared_ms?: int|null} without `available`, the counts are missing
+ *     max_value?: int, created_ms?: int, cleared_ms?: int|null,
+ *     patterns?: array<string, array{hits: int, misses: int, stores: int, refused: int}>} without `available`, the counts are missing
  */
 function stats(): array
 {

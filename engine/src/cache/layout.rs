@@ -1,4 +1,4 @@
-//! Where the parts of a cache segment are, in words of eight bytes: header, classes, counters, owners, slabs, tags,
+//! Where the parts of a cache segment are, in words of eight bytes: header, classes, counters, owners, patterns, slabs, tags,
 //! buckets, block words, and the slabs themselves. Everything follows from the segment's size, so processes that open
 //! it agree. Pure functions; any thread.
 
@@ -29,6 +29,10 @@ pub(super) const LINE_WORDS: usize = 8;
 pub(super) const STRIPES: usize = 64;
 /// Words of a stripe of counters.
 pub(super) const STRIPE_WORDS: usize = 2 * LINE_WORDS;
+/// Patterns of keys that are counted.
+pub(super) const MAX_PATTERNS: usize = 64;
+/// Stripes of the counters of a pattern, each of one cache line.
+pub(super) const PATTERN_STRIPES: usize = 4;
 /// Processes that may write at the same time. The number 0 is no process.
 pub(super) const MAX_OWNERS: usize = 1024;
 
@@ -60,6 +64,7 @@ pub(super) struct Layout {
     pub(super) classes: usize,
     pub(super) counters: usize,
     pub(super) owners: usize,
+    pub(super) patterns: usize,
     pub(super) slabs: usize,
     pub(super) slab_count: usize,
     pub(super) tags: usize,
@@ -90,7 +95,8 @@ impl Layout {
         let classes = header::WORDS;
         let counters = classes + CLASSES.len() * LINE_WORDS;
         let owners = counters + STRIPES * STRIPE_WORDS;
-        let slabs = owners + MAX_OWNERS;
+        let patterns = owners + MAX_OWNERS;
+        let slabs = patterns + MAX_PATTERNS * (1 + PATTERN_STRIPES * LINE_WORDS);
         let tags = slabs + slab_count.next_multiple_of(LINE_WORDS);
         let tag_count = (slab_count * 64).max(1 << 12).next_power_of_two();
         let buckets = tags + tag_count;
@@ -102,6 +108,7 @@ impl Layout {
             classes,
             counters,
             owners,
+            patterns,
             slabs,
             slab_count,
             tags,

@@ -21,6 +21,7 @@ mod memory;
 mod new_entry;
 mod owners;
 pub mod pattern;
+mod pattern_counts;
 mod policy;
 mod producers;
 mod production;
@@ -54,6 +55,7 @@ pub use class_stats::ClassStats;
 pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE, Space};
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
+pub use pattern_counts::{PatternCounts, PatternEvent};
 pub use policy::Policies;
 pub use producers::{Holder, HolderWait, Producer, Producing};
 pub use production::Production;
@@ -66,6 +68,8 @@ pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
 pub struct Cache {
     memory: Memory,
     owners: Owners,
+    /// The places of the patterns that are counted, by the numbers of their policies.
+    patterns: Vec<Option<usize>>,
     seed: u64,
     is_smaller: bool,
 }
@@ -84,6 +88,7 @@ impl Cache {
             seed: memory.word(header::SEED).load(Ordering::Relaxed),
             memory,
             owners,
+            patterns: Vec::new(),
             is_smaller,
         })
     }

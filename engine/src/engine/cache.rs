@@ -2,13 +2,13 @@
 //! tried again after a while if it can't be opened. It is never in the way: without it, reads are misses. On PHP's
 //! threads.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::Engine;
 use crate::{
-    cache::{Cache, Policies, Ttl},
+    cache::{Cache, PatternCounts, Policies, Ttl},
     config::Capability,
     host::leader::PeriodicTask,
     shm::checksum,
@@ -98,8 +98,21 @@ impl Engine {
             fields.insert("reason".into(), json!(self.cache.failure()));
             fields.insert("namespace".into(), json!(settings.namespace));
             fields.insert("path".into(), json!(self.cache_path()));
+            if let Some(cache) = cache {
+                fields.insert("patterns".into(), json!(self.pattern_counts(cache)));
+            }
         }
         stats
+    }
+
+    /// The counts of each pattern that is counted.
+    pub(super) fn pattern_counts(&self, cache: &Cache) -> BTreeMap<&str, PatternCounts> {
+        let policies = self.cache_policies.iter().enumerate();
+        policies
+            .filter_map(|(number, policy)| {
+                Some((policy.pattern.as_str(), cache.pattern_counts(number)?))
+            })
+            .collect()
     }
 
     /// The leader's task: removes expired values, and returns the memory of dead processes.
@@ -145,7 +158,11 @@ impl Engine {
                 .map_err(|error| error.to_string())?;
             let path = self.cache_path().unwrap_or_default();
             let bytes = settings.memory_bytes.try_into().unwrap_or(usize::MAX);
-            Cache::open(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))
+            let mut cache = Cache::open(&path, bytes)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            let patterns = self.cache_policies.iter();
+            cache.count_patterns(patterns.map(|policy| policy.pattern.as_str()));
+            Ok(cache)
         })
     }
 }

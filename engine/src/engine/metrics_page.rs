@@ -1,7 +1,7 @@
 //! The page of metrics: the numbers that all processes of the host count in shared memory, and those that are read from
 //! its state now. Starts no thread. On PHP's threads.
 
-use super::Engine;
+use super::{Engine, cache_metrics::CacheMetrics};
 use crate::{
     Error,
     metrics::{self, Samples, Source, info},
@@ -49,9 +49,11 @@ impl Engine {
             Some(_) => None,
             None => dirs.map(|dirs| self.sentry.dirs(dirs)),
         };
-        let sources: [Option<&dyn Source>; 6] = [
+        let cache = CacheMetrics(self);
+        let sources: [Option<&dyn Source>; 7] = [
             Some(&versions),
             Some(&workers),
+            Some(&cache),
             store.map(|store| &**store as &dyn Source),
             velox.map(|velox| &**velox as &dyn Source),
             sentry.map(|sentry| &**sentry as &dyn Source),

@@ -28,6 +28,7 @@ pub mod artifact_stats;
 mod binary;
 mod cache;
 mod cache_cell;
+mod cache_metrics;
 mod host_member;
 mod metrics_page;
 mod sentry;

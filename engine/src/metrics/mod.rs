@@ -13,6 +13,7 @@
 //! * [`family`] labels, and the readings that the page is rendered from; [`text`] Prometheus's text format; [`docs`]
 //!   the reference page.
 
+pub mod cache;
 pub mod cell;
 mod cells;
 pub mod counter;
@@ -59,6 +60,10 @@ static GROUPS: &[Group] = &[
     Group {
         title: "Sentry",
         metrics: sentry::ALL,
+    },
+    Group {
+        title: "Shared cache",
+        metrics: cache::ALL,
     },
     Group {
         title: "Workers",

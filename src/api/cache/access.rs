@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use ext_php_rs::ffi::zval;
 use pillion_engine::cache::{
-    Cache, MAX_KEY, NewValue, Production, Space, Stored, Tag, Version, encoding,
+    Cache, MAX_KEY, NewValue, PatternEvent, Production, Space, Stored, Tag, Version, encoding,
 };
 
 use super::{
@@ -34,11 +34,28 @@ pub fn key<'a>(call: &Call<'a>, position: u32) -> Result<&'a [u8], Thrown> {
 /// runs.
 #[inline]
 pub fn stored(key: &[u8]) -> Cow<'_, [u8]> {
+    stored_by(pattern_of(key), key)
+}
+
+/// The number of the policy of a key.
+#[inline]
+fn pattern_of(key: &[u8]) -> Option<usize> {
     let policies = engine::current().cache_policies();
-    if policies.is_empty() {
-        return Cow::Borrowed(key);
+    match policies.is_empty() {
+        true => None,
+        false => policies.number_of(key),
     }
-    policies.stored_key(key)
+}
+
+/// As [`stored`], for a key with that number of its policy.
+#[inline]
+fn stored_by(pattern: Option<usize>, key: &[u8]) -> Cow<'_, [u8]> {
+    match pattern {
+        Some(number) => engine::current()
+            .cache_policies()
+            .stored_key_of(number, key),
+        None => Cow::Borrowed(key),
+    }
 }
 
 /// Reads the value of a key: `given` as PHP has it, and its bytes. Returns `false`, and leaves `out` null, if there is
@@ -77,15 +94,21 @@ pub fn read_and<T>(
         return Ok(Some(examined));
     }
     let mut bytes = 0;
-    let stored = match space {
-        Space::Values => stored(key),
-        Space::Apcu => Cow::Borrowed(key),
+    let pattern = match space {
+        Space::Values => pattern_of(key),
+        Space::Apcu => None,
     };
-    let found = cache.get_in(space, &stored, |value| {
+    let found = cache.get_in(space, &stored_by(pattern, key), |value| {
         bytes = value.len();
         codec::copy(value, out)
     });
-    drop(stored);
+    if let Some(pattern) = pattern {
+        let event = match found {
+            Some(_) => PatternEvent::Hit,
+            None => PatternEvent::Miss,
+        };
+        cache.count_pattern(pattern, event, 1);
+    }
     let Some((copied, version)) = found else {
         out.release();
         return Ok(None);
@@ -102,7 +125,15 @@ pub fn read_and<T>(
     };
     let examined = examine(&version);
     if let (Some(name), Some(factor)) = (name, factor) {
-        local::keep(cache, space, name, out, 64 + bytes * factor, version);
+        local::keep(
+            cache,
+            space,
+            name,
+            out,
+            64 + bytes * factor,
+            version,
+            pattern,
+        );
     }
     Ok(Some(examined))
 }
@@ -156,16 +187,28 @@ pub fn store(
             ttl,
             tags,
         };
-        let key = stored(key);
+        let pattern = pattern_of(key);
+        let key = stored_by(pattern, key);
         let result = match how {
             Store::Set => cache.set(&key, &new),
             Store::Add => cache.add(&key, &new),
             Store::Produced(production) => cache.set_produced(&key, &new, production),
         };
+        let event = match result {
+            Stored::Yes => Some(PatternEvent::Stored),
+            Stored::Refused => Some(PatternEvent::Refused),
+            Stored::No => None,
+        };
+        if let (Some(pattern), Some(event)) = (pattern, event) {
+            cache.count_pattern(pattern, event, 1);
+        }
         result == Stored::Yes
     })?;
     Ok(is_stored.unwrap_or_else(|| {
         cache.count_refused();
+        if let Some(pattern) = pattern_of(key) {
+            cache.count_pattern(pattern, PatternEvent::Refused, 1);
+        }
         false
     }))
 }

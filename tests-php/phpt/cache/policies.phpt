@@ -9,6 +9,7 @@ use Pillion\Cache;
 
 Cache\set('user:ann@example.org:orgs', ['acme']);
 Cache\set('other:1', 1);
+Cache\get('user:ann@example.org:orgs');
 var_dump(Cache\get('user:ann@example.org:orgs'), Cache\has('user:ann@example.org:orgs'));
 $keys = preg_replace('/[0-9a-f]{32}/', 'HASH', Cache\keys());
 sort($keys);
@@ -28,6 +29,11 @@ $short = php(
     ['config' => '', 'cache_patterns' => 'short:* ttl=5ms, s*:2 ttl=1ms'],
 );
 echo $short['output'], "\n";
+Cache\get('domain:example.org');
+Cache\set('domain:example.org', str_repeat('x', 9 << 20));
+echo json_encode(Cache\stats()['patterns']['user:{id}:orgs']), json_encode(Cache\stats()['patterns']['domain:{name}']), "\n";
+preg_match_all('/^service_cache_.*(?:orgs|name|other).* [1-9]\d*$/m', Pillion\Metrics\render(), $lines);
+echo implode("\n", $lines[0]), "\n";
 ?>
 --EXPECT--
 array(1) {
@@ -41,3 +47,10 @@ bool(true)
 bool(true)
 NULL
 [null,1,1]
+{"hits":2,"misses":1,"stores":1,"refused":0}{"hits":0,"misses":1,"stores":0,"refused":1}
+service_cache_hits_total{service="default",key_type="other"} 2
+service_cache_hits_total{service="default",key_type="user:{id}:orgs"} 2
+service_cache_misses_total{service="default",key_type="domain:{name}"} 1
+service_cache_misses_total{service="default",key_type="other"} 1
+service_cache_misses_total{service="default",key_type="user:{id}:orgs"} 1
+service_cache_set_failures_total{service="default",key_type="domain:{name}"} 1

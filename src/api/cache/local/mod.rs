@@ -9,7 +9,7 @@ mod table;
 
 use ext_php_rs::ffi::{zend_string, zval};
 use pillion_engine::{
-    cache::{Cache, Space, Version},
+    cache::{Cache, PatternEvent, Space, Version},
     worker::Mode,
 };
 
@@ -28,10 +28,14 @@ use table::{Entry, Table};
 
 /// Hits that are counted at once in the shared memory.
 const HITS: u64 = 64;
+/// Patterns that a configuration has at most.
+const PATTERNS: usize = 64;
 
 struct Local {
     values: Level,
     apcu: Level,
+    /// Hits by pattern that are not counted in the shared memory yet.
+    pattern_hits: [u32; PATTERNS],
     /// The cache of the values, as an address.
     cache: usize,
 }
@@ -74,6 +78,15 @@ impl Local {
         for space in [Space::Values, Space::Apcu] {
             cache.count_hits_in(space, std::mem::take(&mut self.level(space).hits));
         }
+        self.count_pattern_hits(cache);
+    }
+
+    fn count_pattern_hits(&mut self, cache: &Cache) {
+        for (number, hits) in self.pattern_hits.iter_mut().enumerate() {
+            if *hits > 0 {
+                cache.count_pattern(number, PatternEvent::Hit, std::mem::take(hits).into());
+            }
+        }
     }
 
     /// Whether the values are copies that outlive the script.
@@ -91,6 +104,7 @@ thread_state! {
     static LOCAL: Local = Local {
         values: Level::new(),
         apcu: Level::new(),
+        pattern_hits: [0; PATTERNS],
         cache: 0,
     };
 }
@@ -116,11 +130,16 @@ pub fn fetch<T>(
         }
         entry.was_read = true;
         entry.value.copy_to(out);
-        let examined = examine(&entry.version);
+        let (examined, pattern) = (examine(&entry.version), entry.pattern);
         level.hits += 1;
-        if level.hits >= HITS {
-            cache.count_hits_in(space, level.hits);
-            level.hits = 0;
+        let hits = level.hits;
+        if let Some(pattern) = pattern
+            && let Some(hits) = local.pattern_hits.get_mut(usize::from(pattern))
+        {
+            *hits += 1;
+        }
+        if hits >= HITS {
+            local.count_hits(cache);
         }
         Some(examined)
     })
@@ -134,6 +153,7 @@ pub fn keep(
     value: ZvalOut,
     bytes: usize,
     version: Version,
+    pattern: Option<usize>,
 ) {
     let limit = engine::current().cache_local_bytes();
     if !version.is_checkable() || bytes > limit / 4 {
@@ -169,6 +189,7 @@ pub fn keep(
                     key,
                     value,
                     version,
+                    pattern: pattern.and_then(|number| number.try_into().ok()),
                     bytes,
                     was_read: false,
                 },

@@ -21,6 +21,8 @@ pub struct Entry {
     pub key: OwnedZval,
     pub value: OwnedZval,
     pub version: Version,
+    /// The number of the key's policy.
+    pub pattern: Option<u8>,
     /// Bytes of key and value, estimated.
     pub bytes: usize,
     /// Whether it was read since a sweep has passed it.
