@@ -259,7 +259,8 @@ function clear(): bool
  *     hits?: int, misses?: int, stores?: int, deletes?: int, refused?: int, evictions?: int, expired?: int,
  *     tag_invalidations?: int, entries?: int, memory?: int, memory_used?: int, memory_wasted?: int, memory_free?: int,
  *     max_value?: int, created_ms?: int, cleared_ms?: int|null,
- *     patterns?: array<string, array{hits: int, misses: int, stores: int, refused: int}>} without `available`, the counts are missing
+ *     patterns?: array<string, array{hits: int, misses: int, stores: int, refused: int}>} without `available`, the
+ *     counts are missing
  */
 function stats(): array
 {
