@@ -21,7 +21,7 @@ packages_of() {
             echo build-essential pkg-config ca-certificates curl make git procps binutils \
                 php8.2-cli php8.2-dev php8.2-curl php8.2-mbstring php8.2-xml php8.2-opcache libclang-14-dev
             ;;
-        test) echo php8.2-fpm libfcgi-bin nginx-light xz-utils wrk python3-venv ;;
+        test) echo php8.2-fpm php8.2-apcu libfcgi-bin nginx-light xz-utils wrk python3-venv ;;
         sanitizers) echo valgrind ;;
         bench) echo php8.2-apcu php8.2-cgi ;;
         redis) echo redis-tools ;;

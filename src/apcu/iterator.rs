@@ -1,7 +1,7 @@
-//! `APCUIterator`: the entries whose keys match, read from the table in chunks. An object holds copies of the keys and
-//! bytes of a chunk, and no value of PHP, so the cache may change meanwhile. PHP code (an error handler, a class that is
-//! unserialized) may run in the middle of a step: the object's state is borrowed between these calls only. On PHP's
-//! threads.
+//! `APCUIterator`: the entries with matching keys, read from the table in chunks. An object holds copies of the keys
+//! and bytes of a chunk, and no value of PHP, so the cache may change meanwhile. PHP code (an error handler, a class
+//! that is unserialized) may run in the middle of a step: the object's state is borrowed between these calls only. On
+//! PHP's threads.
 
 use std::{collections::HashSet, ffi::CStr, ptr};
 
@@ -93,7 +93,7 @@ struct Item {
     value: Option<(u8, Vec<u8>)>,
 }
 
-/// The state of an iterator whose constructor has run.
+/// The state of a constructed iterator.
 struct State {
     search: Search,
     format: i64,
@@ -101,7 +101,7 @@ struct State {
     is_empty_list: bool,
     /// Where the table is read next; `None`: it is read to its end.
     from: Option<usize>,
-    /// Entries of the chunk whose keys are not compared yet.
+    /// Entries of the chunk with keys that are not compared yet.
     unseen: Vec<EntryInfo>,
     items: Vec<Item>,
     position: usize,

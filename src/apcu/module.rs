@@ -17,7 +17,7 @@ use ext_php_rs::{
 use super::{FUNCTIONS, configure, iterator, settings};
 use crate::zend::{ffi, module, registration};
 
-/// The release of APCu whose functions these are: programs compare it with what they need.
+/// The release of APCu with these functions: programs compare it with the one that they need.
 const VERSION: &str = "5.1.28";
 const VERSION_TEXT: &std::ffi::CStr = c"5.1.28";
 
@@ -33,7 +33,7 @@ pub fn register() {
     let Some(entry) = entry() else {
         return;
     };
-    // SAFETY: MINIT: no other PHP thread runs. The engine notes whose MINIT runs, and registering ends that note. The
+    // SAFETY: MINIT: no other PHP thread runs. The engine notes the module that starts, and registering ends that note. The
     // entry and all that it refers to are never freed.
     unsafe {
         let globals = ext_php_rs_executor_globals();

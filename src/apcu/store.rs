@@ -11,7 +11,7 @@ use crate::{
     zend::{arguments::Thrown, value::type_of},
 };
 
-/// What a store of one value does.
+/// The ways to store one value.
 #[derive(Clone, Copy)]
 pub enum Store {
     Set,
