@@ -175,6 +175,44 @@ function remember(
 }
 
 /**
+ * Reads several values without blocking.
+ *
+ * @param array<array-key, string|int> $keys
+ *
+ * @return \Pillion\Future of an array of the values by their keys; keys without a value are missing in it
+ */
+function fetch(array $keys): \Pillion\Future
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Brings the values of keys into the memory of this host, without blocking, as far as they exist.
+ *
+ * @param array<array-key, string|int> $keys
+ *
+ * @return \Pillion\Future of the number of keys that have a value there
+ */
+function warm(array $keys): \Pillion\Future
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Removes the values of all keys that match a pattern, without blocking. Keys that are stored meanwhile may stay.
+ *
+ * @param string $pattern as of {@see keys()}; a key whose ids are hidden by its policy matches as it is stored
+ *
+ * @return \Pillion\Future of the number of removed values
+ *
+ * @throws \Pillion\Exception the runtime can't start, or has too many jobs
+ */
+function delete_matching(string $pattern): \Pillion\Future
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * Lists keys with values, in no particular order. Keys that are stored or removed meanwhile may be missing.
  *
  * @param string|null $pattern `*` stands for any bytes, `?` for one, and a backslash makes the next byte ordinary

@@ -13,7 +13,7 @@ use pillion_engine::{
     runtime::{Job, WaitOutcome, wait_until},
 };
 
-use super::artifact;
+use super::{artifact, cache::codec};
 use crate::{
     functions, futures, log,
     zend::{
@@ -169,18 +169,20 @@ fn wait(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     }
     log::hand_over();
     match job.outcome() {
-        Some(Ok(value)) => return_value(value, ret),
+        Some(Ok(value)) => return_value(value, ret)?,
         Some(Err(error)) => return Err(error.clone().into()),
         None => return Err(Error::Internal("a job that is done without an outcome".into()).into()),
     }
     Ok(())
 }
 
-fn return_value(value: &Value, ret: ZvalOut) {
+fn return_value(value: &Value, ret: ZvalOut) -> Result<(), Thrown> {
     match value {
         Value::Artifact(found) => artifact::return_object(found.clone(), ret),
         Value::Report(report) => ret.json(report),
+        Value::Cached(values) => codec::return_values(values, ret)?,
     }
+    Ok(())
 }
 
 /// Whether the job of a future that PHP holds is done.

@@ -61,7 +61,7 @@ pub use producers::{Holder, HolderWait, Producer, Producing};
 pub use production::Production;
 pub use scan::EntryInfo;
 pub use stats::{SpaceCounts, Stats};
-pub use value::{ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
+pub use value::{CachedValue, ChangeError, NewValue, Stored, Tag, Ttl, ValueReader, Version};
 
 /// The cache of one namespace.
 #[derive(Debug)]

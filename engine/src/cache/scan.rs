@@ -7,6 +7,7 @@ use super::{
     Cache,
     entry::{self, Encoding, Kind, Space},
     layout::header,
+    pattern,
     stats::Counter,
     table::{self, Found},
     words::SlotWord,
@@ -75,6 +76,33 @@ impl Cache {
             }
             true
         });
+    }
+
+    /// Removes the values whose keys match a pattern, among at most so many slots from the position `from` on. Returns
+    /// their number and the position to go on from; `None` at the end of the table.
+    pub fn delete_matching(
+        &self,
+        pattern: &[u8],
+        from: usize,
+        slots: usize,
+    ) -> (usize, Option<usize>) {
+        let blocks = self.blocks(self.now());
+        let (mut removed, mut visited) = (0, 0);
+        let next = table::for_each_slot(&self.memory, from, |slot, word| {
+            visited += 1;
+            if let Some(found) = self.found(slot, word)
+                && found.head.kind() == Kind::Value
+            {
+                let key = found.head.key(&self.memory, found.block);
+                let is_valid = self.is_valid(&found);
+                if pattern::matches(pattern, &key) && blocks.remove(slot, word) && is_valid {
+                    removed += 1;
+                    self.count(Counter::Deletes);
+                }
+            }
+            visited < slots
+        });
+        (removed, next)
     }
 
     /// Calls `visit` with keys that have values, in the order of the table, from the one after `after` on, until it

@@ -41,6 +41,17 @@ pub struct NewValue<'a> {
     pub tags: &'a [Tag],
 }
 
+/// A value with its key, as the caller has named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedValue {
+    /// The key.
+    pub key: Vec<u8>,
+    /// How the value is encoded.
+    pub encoding: Encoding,
+    /// The encoded value.
+    pub bytes: Vec<u8>,
+}
+
 /// A tag with its version: [`Cache::tag`](super::Cache::tag).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tag(pub(super) u64);

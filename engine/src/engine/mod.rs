@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 use crate::{
     Error, Result,
     artifacts::{Artifact, Store, StoreOptions},
-    cache::Policies,
+    cache::{CachedValue, Policies},
     config::{Capability, Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging, metrics,
@@ -28,6 +28,7 @@ pub mod artifact_stats;
 mod binary;
 mod cache;
 mod cache_cell;
+mod cache_jobs;
 mod cache_metrics;
 mod host_member;
 mod metrics_page;
@@ -46,6 +47,8 @@ pub enum Value {
     Artifact(Artifact),
     /// JSON for PHP, such as the report of a cleanup.
     Report(serde_json::Value),
+    /// Values of the shared cache, with their keys.
+    Cached(Vec<CachedValue>),
 }
 
 /// The environment variables at module start.

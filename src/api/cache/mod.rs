@@ -4,6 +4,7 @@
 pub mod access;
 pub mod codec;
 mod increment;
+mod jobs;
 mod lifetime;
 pub mod local;
 mod locks;
@@ -34,6 +35,9 @@ pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Cache\\";
     "touch" "(string $key, DateInterval|int|float|null $ttl = null): bool" => touch,
     "increment" "(string $key, int $by = 1, DateInterval|int|float|null $ttl = null): int" => increment::increment,
     "remember" "(string $key, callable $producer, DateInterval|int|float|null $ttl = null, float $beta = 1.0, ?float $stale = null): mixed" => remember::remember,
+    "fetch" "(array $keys): Pillion\\Future" => jobs::fetch,
+    "warm" "(array $keys): Pillion\\Future" => jobs::warm,
+    "delete_matching" "(string $pattern): Pillion\\Future" => jobs::delete_matching,
     "keys" "(?string $pattern = null, int $limit = 1000, ?string $after = null): array" => keys,
     "invalidate_tags" "(array $tags): int" => invalidate_tags,
     "lock" "(string $name, float $ttl, ?string $owner = null): ?string" => locks::lock,

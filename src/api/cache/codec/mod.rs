@@ -9,7 +9,7 @@ use encode::NotPlain;
 use ext_php_rs::ffi::{IS_FALSE, zval};
 use pillion_engine::{
     Error,
-    cache::{Encoding, ValueReader, encoding},
+    cache::{CachedValue, Encoding, ValueReader, encoding},
     error::Violation,
 };
 
@@ -18,6 +18,7 @@ use crate::{
     zend::{
         arguments::Thrown,
         call,
+        hash_table::Key,
         owned::OwnedZval,
         value::{bytes, type_of},
         value_writer::ZvalOut,
@@ -158,6 +159,47 @@ pub fn copy_bytes(encoding: u8, bytes: &[u8], out: ZvalOut) -> Copied {
         }
     }
     Copied::Done
+}
+
+/// Converts encoded bytes to a value of PHP. Returns `false` if they are no such value.
+///
+/// # Errors
+/// As [`decode_buffer`].
+pub fn decode(encoding: Encoding, bytes: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
+    let word = || bytes.try_into().unwrap_or_default();
+    match encoding {
+        encoding::NULL => out.null(),
+        encoding::FALSE => out.bool(false),
+        encoding::TRUE => out.bool(true),
+        encoding::INT => out.int(i64::from_le_bytes(word())),
+        encoding::FLOAT => out.float(f64::from_le_bytes(word())),
+        encoding::STRING => out.string(bytes),
+        other => {
+            BUFFER.with(|buffer| {
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
+            });
+            return decode_buffer(other, out);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns the values of a future by their keys.
+///
+/// # Errors
+/// PHP code of an object has thrown.
+pub fn return_values(values: &[CachedValue], ret: ZvalOut) -> Result<(), Thrown> {
+    let array = ret.array(values.len());
+    for value in values {
+        let mut decoded = Ok(true);
+        let key = Key::of_text(&value.key);
+        array.insert_with_key(key, |out| {
+            decoded = decode(value.encoding, &value.bytes, out);
+        });
+        decoded?;
+    }
+    Ok(())
 }
 
 /// Converts the thread's buffer to a value of PHP. Returns `false` if the bytes are no such value.
