@@ -14,7 +14,6 @@ use crate::{
     zend::{
         arguments::{Call, Thrown},
         hash_table::{self, Key},
-        interrupt,
         owned::OwnedZval,
         registration::Function,
         value,
@@ -91,7 +90,9 @@ fn store_any(call: &Call<'_>, ret: ZvalOut, how: Store) -> Result<(), Thrown> {
         (Some(key), Some(value)) => ret.bool(store_one(key, value)?),
         (Some(_), None) => ret.bool(false),
         (None, _) => {
-            warn(c"apc_store expects key parameter to be a string or an array of key/value pairs.");
+            warn(
+                c"apc_store expects key parameter to be a string or an array of key/value pairs.",
+            )?;
             ret.bool(false);
         }
     }
@@ -232,10 +233,7 @@ fn for_each_key(
         match (value::bytes(element), cache) {
             (Some(key), Some(cache)) => result = each(cache, key, element),
             (Some(_), None) => {}
-            (None, _) => warn(expected),
-        }
-        if interrupt::is_throwing() {
-            result = Err(Thrown::Pending);
+            (None, _) => result = warn(expected),
         }
     });
     result
@@ -253,22 +251,24 @@ fn delete(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         ret.bool(delete_one(key));
     } else if call.is_array(0) {
         let failed = ret.array(0);
+        let mut result = Ok(());
         hash_table::for_each(call.array(0)?, |_, element| {
-            let is_deleted = match value::bytes(element) {
-                Some(key) => delete_one(key),
-                None => {
-                    warn(EXPECTED);
-                    false
-                }
-            };
-            if !is_deleted {
+            if result.is_err() {
+                return;
+            }
+            let key = value::bytes(element);
+            if key.is_none() {
+                result = warn(EXPECTED);
+            }
+            if !key.is_some_and(delete_one) {
                 failed.push(|out| out.copy(element));
             }
         });
+        return result;
     } else if let Some(object) = value::object(given) {
         ret.bool(iterator::delete(object)?);
     } else {
-        warn(EXPECTED);
+        warn(EXPECTED)?;
         ret.bool(false);
     }
     Ok(())

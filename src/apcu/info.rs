@@ -34,7 +34,7 @@ pub fn cache_info(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let Some(cache) = checked_cache() else {
         warn(
             c"No APC info available.  Perhaps APC is not enabled? Check apc.enabled in your ini file",
-        );
+        )?;
         ret.bool(false);
         return Ok(());
     };
@@ -92,7 +92,7 @@ fn link(entry: &EntryInfo, out: ZvalOut) {
 pub fn sma_info(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let is_limited = call.bool_or(0, false)?;
     let Some(cache) = checked_cache() else {
-        warn(c"No APC SMA info available.  Perhaps APC is disabled via apc.enabled?");
+        warn(c"No APC SMA info available.  Perhaps APC is disabled via apc.enabled?")?;
         ret.bool(false);
         return Ok(());
     };

@@ -182,7 +182,7 @@ fn construct(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
         return Err(error(c"APCUIterator format is invalid"));
     }
     if !matches!(list, LIST_ACTIVE | LIST_DELETED) {
-        warn(c"APCUIterator invalid list type");
+        warn(c"APCUIterator invalid list type")?;
         return Ok(());
     }
     let search = search(call)?;
@@ -475,7 +475,7 @@ pub fn delete(object: *mut zend_object) -> Result<bool, Thrown> {
         std::ptr::eq(class, CLASS.entry()) || instanceof_function_slow(class, CLASS.entry())
     };
     if !is_iterator {
-        warn(c"apc_delete object argument must be instance of APCUIterator.");
+        warn(c"apc_delete object argument must be instance of APCUIterator.")?;
         return Ok(false);
     }
     while read_chunk(object)? {

@@ -11,12 +11,18 @@ mod module;
 mod settings;
 mod store;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    ffi::CStr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use ext_php_rs::ffi::{E_WARNING, php_error_docref};
 use pillion_engine::cache::Cache;
 
-use crate::engine;
+use crate::{
+    engine,
+    zend::{arguments::Thrown, interrupt},
+};
 
 pub use functions::FUNCTIONS;
 pub use module::register;
@@ -46,8 +52,11 @@ fn checked_cache() -> Option<&'static Cache> {
     }
 }
 
-/// Emits a warning of the function that is being called. May run PHP code (an error handler).
-fn warn(text: &std::ffi::CStr) {
+/// Emits a warning of the function that is being called. Runs PHP code: an error handler.
+///
+/// # Errors
+/// The handler has thrown.
+fn warn(text: &CStr) -> Result<(), Thrown> {
     // SAFETY: C strings for the one `%s`, on a PHP thread in a call.
     unsafe {
         php_error_docref(
@@ -56,5 +65,9 @@ fn warn(text: &std::ffi::CStr) {
             c"%s".as_ptr(),
             text.as_ptr(),
         );
+    }
+    match interrupt::is_throwing() {
+        true => Err(Thrown::Pending),
+        false => Ok(()),
     }
 }

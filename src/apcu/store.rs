@@ -36,7 +36,7 @@ pub fn store(
     seconds: i64,
 ) -> Result<bool, Thrown> {
     if type_of(value) == IS_RESOURCE {
-        warn(c"Cannot store resources in apcu cache");
+        warn(c"Cannot store resources in apcu cache")?;
         return Ok(false);
     }
     if seconds < 0 {
@@ -70,7 +70,7 @@ pub fn store(
         }
         Err(Thrown::Pending) => Err(Thrown::Pending),
         Err(Thrown::Error(_)) => {
-            warn(c"Cannot store an array that has more than 512 levels or contains itself");
+            warn(c"Cannot store an array that has more than 512 levels or contains itself")?;
             Ok(false)
         }
     }

@@ -57,6 +57,7 @@ final class Application
             'forget' => Artifacts\forget(Velox\key($request)),
             'cache' => isset($query['value']) ? Pillion\Cache\set($query['key'], $query['value']) : Pillion\Cache\get($query['key']),
             'count' => Pillion\Cache\increment('count'),
+            'apcu' => [apcu_inc('count'), extension_loaded('apcu'), ini_get('apc.enabled'), count(ini_get_all('apcu'))],
             'cached' => $this->cached($query['how']),
             'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
             // Environment of one tenant among others, as dotenv sets it.

@@ -41,6 +41,58 @@ fn value_stored_by_one_process_is_read_by_another() {
 }
 
 #[test]
+fn spaces_share_memory_but_neither_keys_nor_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (open(dir.path(), MIN_BYTES), open(dir.path(), MIN_BYTES));
+    let read = |cache: &Cache, space| {
+        let found = cache.get_in(space, b"a", |value| value.to_vec());
+        found.map(|(bytes, _)| bytes)
+    };
+    assert_eq!(one.set(b"a", &value(b"of values")), Stored::Yes);
+    assert_eq!(read(&other, Space::Apcu), None);
+    let short = NewValue {
+        ttl: Ttl::For(Duration::from_secs(90)),
+        ..value(b"of apcu")
+    };
+    assert_eq!(other.add_in(Space::Apcu, b"a", &short), Stored::Yes);
+    assert_eq!(other.add_in(Space::Apcu, b"a", &short), Stored::No);
+    assert_eq!(read(&one, Space::Apcu).unwrap(), b"of apcu");
+    assert_eq!(read(&one, Space::Values).unwrap(), b"of values");
+    let info = one.info_in(Space::Apcu, b"a").unwrap();
+    assert_eq!(
+        (info.key.as_slice(), info.ttl_ms),
+        (&b"a"[..], Some(90_000))
+    );
+    assert_eq!(
+        one.peek_in(Space::Apcu, b"a").unwrap(),
+        (5, b"of apcu".to_vec())
+    );
+    let counts = one.counts_in(Space::Apcu);
+    let seen = (counts.hits, counts.misses, counts.stores, counts.entries);
+    assert_eq!(seen, (1, 1, 1, 1));
+    one.change_in(Space::Apcu, b"n", Ttl::Forever, |_| {
+        Ok::<_, ()>((3, vec![7]))
+    })
+    .unwrap();
+    // In steps of one entry.
+    let (mut keys, mut from) = (Vec::new(), Some(0));
+    while let Some(position) = from {
+        from = other.scan_in(Space::Apcu, position, |entry| {
+            keys.push(entry.key);
+            false
+        });
+    }
+    keys.sort();
+    assert_eq!(keys, [b"a", b"n"]);
+    other.clear();
+    assert!(!one.has(b"a") && one.has_in(Space::Apcu, b"a"));
+    one.set(b"a", &value(b"again"));
+    assert!(other.delete_in(Space::Apcu, b"a") && one.has(b"a"));
+    other.clear_in(Space::Apcu);
+    assert!(!one.has_in(Space::Apcu, b"n") && one.has(b"a"));
+}
+
+#[test]
 fn keys_and_values_of_all_sizes_are_binary_safe() {
     let dir = tempfile::tempdir().unwrap();
     let cache = open(dir.path(), 32 << 20);

@@ -67,14 +67,19 @@ test('a binary built by FrankenPHP is found by a script on the command line', fu
 test('threads and scripts on the command line share one cache, also after a restart', function (Sandbox $sandbox): void {
     putenv('TESTED_PHP=' . getenv('PHP_NTS'));
     putenv('TESTED_SO=' . getenv('PILLION_SO'));
+    $sandbox->set('apcu', '1');
     $host = new FrankenPhp($sandbox);
     $counted = array_map(Http::decode(...), Http::many(array_fill(0, 400, $host->url('count')), 8));
     $counts = array_column($counted, 'answer');
     sort($counts);
     same(range(1, 400), $counts);
     same(401, $sandbox->php('report("count", Pillion\Cache\increment("count"));')->receive('count'));
+    same([1, true, '1', 14], $host->ask('apcu')['answer']);
+    // The module apcu starts anew with PHP.
+    $host->restart();
     $host->restart();
     same(402, $host->ask('count')['answer']);
+    same([2, true, '1', 14], $host->ask('apcu')['answer']);
 });
 
 test('threads that FrankenPHP adds under load wait and are woken like the first ones', function (Sandbox $sandbox): void {
