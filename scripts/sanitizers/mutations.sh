@@ -57,6 +57,12 @@ lost "a slot is freed without Release" shm/owner_slots.rs \
     's/Ordering::AcqRel, Ordering::Acquire\)/Ordering::Acquire, Ordering::Acquire)/'
 lost "a slot is claimed that has an owner" shm/owner_slots.rs \
     's/compare_exchange\(from, to,/compare_exchange(owner.load(Ordering::Relaxed), to,/'
+lost "a block is filled without a fence" cache/blocks.rs \
+    's/fence\(Ordering::Release\);//'
+lost "an entry is read without a fence before its slot" cache/table.rs \
+    's/fence\(Ordering::Acquire\);//'
+lost "a lock is taken over without a change of its slots" cache/key_lock.rs \
+    's/lock\.fence_off\(\);//'
 lost "the header is stored without Release" artifacts/index/reader.rs \
     '/fn set_header/,/^    \}/s/Ordering::Release/Ordering::Relaxed/'
 lost "the header is read without Acquire" artifacts/index/reader.rs \

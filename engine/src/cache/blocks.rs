@@ -3,8 +3,6 @@
 //! slab ([`super::slabs`]), or from an entry that is evicted ([`super::eviction`]). A change swaps the word of a block
 //! from the value that was read, so that of two processes one succeeds. Any thread.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-
 use super::{
     class_line as class,
     entry::{Head, Kind},
@@ -15,7 +13,10 @@ use super::{
     stats::Counter,
     words::{BlockState, BlockWord, SlotWord},
 };
-use crate::failpoint::failpoint;
+use crate::{
+    failpoint::failpoint,
+    sync::atomic::{AtomicU64, Ordering, fence},
+};
 
 /// Bits of a block in the head of a free list.
 const FREE_BLOCK_BITS: u32 = 28;

@@ -3,8 +3,6 @@
 //! bounded number of steps. CLOCK and not an exact order, because a reader stores a mark at most, and only in the slot
 //! that it has loaded anyway. Any thread.
 
-use std::sync::atomic::{Ordering, fence};
-
 use super::{
     blocks::Blocks,
     class_line as class,
@@ -13,7 +11,10 @@ use super::{
     stats::Counter,
     words::{self, BlockState, BlockWord},
 };
-use crate::failpoint::failpoint;
+use crate::{
+    failpoint::failpoint,
+    sync::atomic::{Ordering, fence},
+};
 
 /// Steps of the clock hand that spare entries which were read.
 const MAX_SPARING_STEPS: usize = 96;

@@ -1,8 +1,6 @@
 //! The mapped segment with typed access to its parts. A position beyond a part reads as a word that no one uses, so
 //! that a damaged segment is never read out of bounds. Any thread.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::{
     layout::{
         BUCKET_WORDS, GRANULE, LINE_WORDS, Layout, SLAB_GRANULES, STRIPE_WORDS, STRIPES,
@@ -10,7 +8,10 @@ use super::{
     },
     words::{self, BlockWord, SlabWord, SlotWord},
 };
-use crate::shm::Segment;
+use crate::{
+    shm::Segment,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Stands in for a word beyond the end.
 static OUTSIDE: AtomicU64 = AtomicU64::new(0);

@@ -15,11 +15,13 @@ mod eviction;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod json;
+mod key_lock;
 mod layout;
 mod locks;
 mod memory;
 mod new_entry;
 mod owners;
+mod patience;
 pub mod pattern;
 mod pattern_counts;
 mod policy;

@@ -5,10 +5,11 @@
 use super::{
     Cache,
     entry::{Encoding, HashedKey, Kind, MAX_TAGS, Space},
+    key_lock::KeyLock,
     new_entry::NewEntry,
     production::Production,
     stats::Counter,
-    table::{self, KeyLock},
+    table,
     value::{ChangeError, Condition, NewValue, Stored, Ttl},
     words::BlockState,
 };

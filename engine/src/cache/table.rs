@@ -1,15 +1,6 @@
 //! The hash table: buckets of seven slots, two of them for each key. A lookup takes no lock and stores nothing but a
-//! read mark. A store takes the lock of the key's first bucket, so that a key has one slot, and changes that slot by
-//! one compare-and-swap. A lock is held for less than a microsecond; a waiter takes it over after [`TAKEOVER`], from a
-//! killed or stopped holder, and changes the version of all slots that the holder may be about to change: its swap
-//! fails then, should it ever go on. Any thread.
-
-use std::{
-    hint,
-    sync::atomic::{AtomicU64, Ordering, fence},
-    thread,
-    time::{Duration, Instant},
-};
+//! read mark. A store takes the lock of the key's first bucket ([`super::key_lock`]), so that a key has one slot, and
+//! changes that slot by one compare-and-swap. Any thread.
 
 use super::{
     entry::{HashedKey, Head},
@@ -18,14 +9,10 @@ use super::{
     words::{MAX_READ_MARKS, SlotWord},
 };
 use crate::{
-    failpoint::failpoint,
     shm::{groups, word::prefetch},
+    sync::atomic::{Ordering, fence},
 };
 
-/// After this time a waiter takes over the lock of a bucket.
-const TAKEOVER: Duration = Duration::from_millis(1);
-/// Attempts of a spinning waiter before it sleeps.
-const SPINS: usize = 200;
 /// Attempts of a reader whose entry is replaced while it copies. Each fails only because another process stored.
 const MAX_READS: usize = 64;
 
@@ -58,7 +45,7 @@ impl Found {
 
 /// The two buckets of a hash.
 #[inline]
-fn buckets(memory: &Memory, hash: u64) -> [usize; 2] {
+pub(super) fn buckets(memory: &Memory, hash: u64) -> [usize; 2] {
     let count = memory.layout.bucket_count;
     [
         groups::home(hash, count),
@@ -67,7 +54,7 @@ fn buckets(memory: &Memory, hash: u64) -> [usize; 2] {
 }
 
 /// The slots of a bucket.
-fn slots(bucket: usize) -> std::ops::Range<usize> {
+pub(super) fn slots(bucket: usize) -> std::ops::Range<usize> {
     bucket * BUCKET_WORDS + 1..(bucket + 1) * BUCKET_WORDS
 }
 
@@ -123,105 +110,6 @@ pub(super) fn read<T>(
         }
     }
     None
-}
-
-/// The lock of a key's first bucket.
-#[derive(Debug)]
-pub(super) struct KeyLock<'a> {
-    memory: &'a Memory,
-    word: &'a AtomicU64,
-    held: u64,
-    hash: u64,
-}
-
-impl<'a> KeyLock<'a> {
-    /// Acquires the lock; takes it over from a holder that does not release it.
-    pub(super) fn acquire(memory: &'a Memory, hash: u64) -> Self {
-        let [first, _] = buckets(memory, hash);
-        let word = memory.bucket_lock(first);
-        let lock = |held| Self {
-            memory,
-            word,
-            held,
-            hash,
-        };
-        let mut holder = None;
-        for attempt in 0.. {
-            let found = word.load(Ordering::Relaxed);
-            if found & 1 == 0 {
-                if swap(word, found, found + 1) {
-                    failpoint!("cache.bucket.locked");
-                    return lock(found + 1);
-                }
-                continue;
-            }
-            if attempt < SPINS {
-                hint::spin_loop();
-                continue;
-            }
-            // The time of one holder, not of a queue of them.
-            let since = match holder {
-                Some((word, since)) if word == found => since,
-                _ => holder.insert((found, Instant::now())).1,
-            };
-            let taken = found.wrapping_add(2);
-            if since.elapsed() >= TAKEOVER && swap(word, found, taken) {
-                let lock = lock(taken);
-                lock.fence_off();
-                return lock;
-            }
-            thread::sleep(Duration::from_micros(50));
-        }
-        lock(0)
-    }
-
-    /// Changes the version of all slots that the former holder may change.
-    fn fence_off(&self) {
-        for slot in buckets(self.memory, self.hash).into_iter().flat_map(slots) {
-            let mut word = self.memory.load_slot(slot);
-            while !self.memory.swap_slot(slot, word, word.touched()) {
-                word = self.memory.load_slot(slot);
-            }
-        }
-    }
-
-    /// Whether no other process has taken the lock over.
-    pub(super) fn is_held(&self) -> bool {
-        self.word.load(Ordering::Acquire) == self.held
-    }
-
-    /// The slot for a new entry of the key: an empty one, else one whose entry is to be evicted: an expired one, or the
-    /// one with the fewest reads.
-    pub(super) fn slot_for_new(&self, now: u64) -> Option<(usize, SlotWord)> {
-        let mut victim = None;
-        for slot in buckets(self.memory, self.hash).into_iter().flat_map(slots) {
-            let word = self.memory.load_slot(slot);
-            let Some(block) = word.block() else {
-                return Some((slot, word));
-            };
-            let head = Head::load(self.memory, block);
-            let cost = match head.is_expired(now) {
-                true => 0,
-                false if head.is_pinned() => continue,
-                false => 1 + word.reads(),
-            };
-            if victim.is_none_or(|(least, _, _)| cost < least) {
-                victim = Some((cost, slot, word));
-            }
-        }
-        victim.map(|(_, slot, word)| (slot, word))
-    }
-}
-
-impl Drop for KeyLock<'_> {
-    fn drop(&mut self) {
-        swap(self.word, self.held, self.held.wrapping_add(1));
-    }
-}
-
-fn swap(word: &AtomicU64, old: u64, new: u64) -> bool {
-    word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire)
-        .is_ok()
 }
 
 /// Calls `visit` with each slot that refers to an entry, from `start` on, until it returns `false`. Returns the slot

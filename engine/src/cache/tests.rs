@@ -4,7 +4,7 @@ mod model;
 
 use std::{collections::HashMap, sync::atomic::AtomicBool, thread, time::Duration};
 
-use super::{table::KeyLock, words::BlockState, *};
+use super::{key_lock::KeyLock, words::BlockState, *};
 
 mod producers;
 

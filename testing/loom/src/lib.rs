@@ -10,6 +10,7 @@
 //! * `completions`: finished jobs of a PHP thread, and its notifier, which must not miss one.
 //! * `counters`: blocks of words that processes get by name.
 //! * `cell`: a number that threads add to, and that moves to another place.
+//! * `cache`: entries of the shared cache: a read beside a removal, the free list, the lock of a bucket.
 //! * `outbox`: records that threads append to a file while others take, drop and seal; when its mapping may be freed.
 
 #![allow(
@@ -22,6 +23,7 @@
 )]
 
 mod artifacts;
+mod cache;
 #[path = "../../../engine/src/descriptors.rs"]
 mod descriptors;
 #[path = "../../../engine/src/failpoint/mod.rs"]
@@ -34,6 +36,7 @@ mod shm;
 mod sync;
 
 pub use artifacts::index::scenes::*;
+pub use cache::scenes::*;
 pub use metrics::scenes::*;
 pub use runtime::{completions_scenes::*, process_cell_scenes::*};
 pub use sentry::outbox::scenes::*;

@@ -45,6 +45,10 @@ pub(crate) mod atomic {
             self.made().fetch_add(by, order)
         }
 
+        pub(crate) fn fetch_sub(&self, by: u64, order: Ordering) -> u64 {
+            self.made().fetch_sub(by, order)
+        }
+
         pub(crate) fn fetch_or(&self, bits: u64, order: Ordering) -> u64 {
             self.made().fetch_or(bits, order)
         }

@@ -2,6 +2,14 @@
 
 use pillion_model as scenes;
 
+/// For scenes of many steps: orders with at most two preemptions.
+fn bounded(scene: fn()) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.max_branches = 20_000;
+    model.check(scene);
+}
+
 #[test]
 fn reader_beside_a_writer_sees_whole_records() {
     loom::model(scenes::reader_beside_a_writer_sees_whole_records);
@@ -110,4 +118,19 @@ fn deferred_record_is_evicted_while_it_is_resumed() {
 #[test]
 fn mapping_is_freed_while_a_thread_writes() {
     loom::model(scenes::mapping_is_freed_while_a_thread_writes);
+}
+
+#[test]
+fn reader_of_an_entry_sees_no_part_of_its_successor() {
+    bounded(scenes::reader_of_an_entry_sees_no_part_of_its_successor);
+}
+
+#[test]
+fn block_is_reserved_by_one_process() {
+    bounded(scenes::block_is_reserved_by_one_process);
+}
+
+#[test]
+fn key_has_one_slot_though_its_lock_is_taken_over() {
+    bounded(scenes::key_has_one_slot_though_its_lock_is_taken_over);
 }
