@@ -7,7 +7,8 @@
  * Keys are any bytes, at most 65,536. Values are anything that serialize() accepts; null, booleans, numbers, strings
  * and arrays of them are stored without it. A value has at most 8 MiB. No call waits for another process for longer
  * than a few milliseconds, whatever happens to that one, and none throws because the cache is off, full or not
- * available: a read is a miss then, and a store returns false.
+ * available: a read is a miss then, and a store returns false. With `pillion.cache_url`, a call that needs that server
+ * waits for `pillion.cache_timeout_ms` at most.
  */
 
 declare(strict_types=1);
@@ -297,8 +298,10 @@ function clear(): bool
  *     hits?: int, misses?: int, stores?: int, deletes?: int, refused?: int, evictions?: int, expired?: int,
  *     tag_invalidations?: int, entries?: int, memory?: int, memory_used?: int, memory_wasted?: int, memory_free?: int,
  *     max_value?: int, created_ms?: int, cleared_ms?: int|null,
- *     patterns?: array<string, array{hits: int, misses: int, stores: int, refused: int}>} without `available`, the
- *     counts are missing
+ *     patterns?: array<string, array{hits: int, misses: int, stores: int, refused: int}>,
+ *     second_tier?: array{url: string, connected: bool, breaker: 'closed'|'open'|'probing', hits: int, misses: int,
+ *     get_failures: int, set_failures: int, lost_writes: int, connection_failures: int, queued: int}} without
+ *     `available`, the counts are missing; `second_tier` is there with `pillion.cache_url`
  */
 function stats(): array
 {

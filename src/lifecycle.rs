@@ -88,6 +88,7 @@ pub unsafe extern "C" fn request_shutdown(_: i32, _: i32) -> i32 {
         residue::release();
         api::cache::remember::end_all();
         api::cache::local::script_shutdown();
+        api::cache::second::script_shutdown();
         futures::script_shutdown();
         lossy_json::script_shutdown();
         log::hand_over();
@@ -101,6 +102,7 @@ fn thread_shutdown() {
     api::cache::codec::thread_shutdown();
     api::cache::local::thread_shutdown();
     api::cache::remember::thread_shutdown();
+    api::cache::second::script_shutdown();
     worker::thread_shutdown();
     residue::thread_shutdown();
     leak_check::clear();

@@ -14,7 +14,7 @@
 //! * [`artifacts`] built binaries on disk and the mmap'd index that finds them.
 //! * [`velox`] builds: request, key, flight, client.
 //! * [`sentry`] envelopes: outbox, rate limits, sender, dead letters.
-//! * [`cache`] values that all PHP processes of the host share: the first tier in a segment.
+//! * [`cache`] values that all PHP processes of the host share: the first tier in a segment, and Redis behind it.
 //! * [`worker`] the lifecycle of a request, and the registry of workers.
 //! * [`engine`] all of it for one process, opened lazily.
 //! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`]

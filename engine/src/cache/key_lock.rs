@@ -63,6 +63,17 @@ impl<'a> KeyLock<'a> {
         }
     }
 
+    /// The lock word of a key, which each holder changes.
+    pub(super) fn word(memory: &Memory, hash: u64) -> u64 {
+        let [first, _] = buckets(memory, hash);
+        memory.bucket_lock(first).load(Ordering::Acquire)
+    }
+
+    /// Whether no other process has held the lock since its word was `before`.
+    pub(super) const fn follows(&self, before: u64) -> bool {
+        before & 1 == 0 && self.held == before.wrapping_add(1)
+    }
+
     /// Whether no other process has taken the lock over.
     pub(super) fn is_held(&self) -> bool {
         self.word.load(Ordering::Acquire) == self.held

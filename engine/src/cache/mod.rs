@@ -12,6 +12,7 @@ pub mod encoding;
 mod entry;
 mod entry_blocks;
 mod eviction;
+mod fill;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod json;
@@ -27,6 +28,7 @@ mod pattern_counts;
 mod policy;
 mod producers;
 mod production;
+pub mod redis;
 mod scan;
 mod segment;
 mod slabs;
@@ -55,6 +57,7 @@ use words::MAX_READ_MARKS;
 
 pub use class_stats::ClassStats;
 pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE, Space};
+pub use fill::FillGuard;
 pub use layout::{MAX_BYTES, MIN_BYTES};
 pub use locks::HeldLock;
 pub use pattern_counts::{PatternCounts, PatternEvent};

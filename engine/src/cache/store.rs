@@ -151,7 +151,7 @@ impl Cache {
         false
     }
 
-    fn store_value(
+    pub(super) fn store_value(
         &self,
         space: Space,
         key: &[u8],
@@ -209,6 +209,7 @@ impl Cache {
                 let is_met = match condition {
                     Condition::Always => true,
                     Condition::Absent => !found.as_ref().is_some_and(|found| self.is_valid(found)),
+                    Condition::Quiet(before) => lock.follows(before),
                     Condition::Unchanged(slot, word) => found
                         .as_ref()
                         .is_some_and(|found| found.slot == slot && found.word.is_same(word)),

@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use super::{
     error::{ConfigError, Severity},
-    sections::{RetrySettings, SentrySettings, VeloxSettings},
+    sections::{CacheSettings, RetrySettings, SentrySettings, VeloxSettings},
     setting::Setting,
     settings::Settings,
     types::duration,
@@ -92,7 +92,8 @@ pub(super) fn check_files(
     };
     let velox = (&VeloxSettings::ca_file.setting, &settings.velox.ca_file);
     let sentry = (&SentrySettings::ca_file.setting, &settings.sentry.ca_file);
-    [velox, sentry]
+    let cache = (&CacheSettings::ca_file.setting, &settings.cache.ca_file);
+    [velox, sentry, cache]
         .into_iter()
         .filter_map(|(setting, path)| check(setting, path.as_deref()?))
         .collect()

@@ -33,11 +33,13 @@ pub use file::{expand, yaml};
 pub use resolve::resolve;
 pub use resolved::{Resolved, ResolvedValue};
 pub use sections::{
-    ArtifactCacheSettings, CacheDir, HostSettings, LogFormat, LogSettings, LogTarget, RESETTABLE,
-    ResetSet, RetrySettings, RuntimeSettings, Sampling, SentrySettings, VeloxSettings,
-    WorkerSettings,
+    ArtifactCacheSettings, CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings,
+    LogTarget, RESETTABLE, ResetSet, RetrySettings, RuntimeSettings, Sampling, SentrySettings,
+    VeloxSettings, WorkerSettings,
 };
 pub use setting::{Capability, Setting};
 pub use settings::{Settings, TABLE};
 pub use sources::{ReadEnv, Source, Sources};
-pub use types::{Dsn, Policy, ValueFormat, ValueType, WriteMode, duration, size};
+pub use types::{
+    Dsn, Policy, RedisTarget, RedisUrl, ValueFormat, ValueType, WriteMode, duration, size,
+};

@@ -52,7 +52,10 @@ impl Setting {
     /// Whether its value must never be shown.
     #[must_use]
     pub fn is_secret(&self) -> bool {
-        matches!(self.value_type, ValueType::Secret | ValueType::Dsn)
+        matches!(
+            self.value_type,
+            ValueType::Secret | ValueType::Dsn | ValueType::RedisUrl
+        )
     }
 }
 

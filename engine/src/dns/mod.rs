@@ -4,7 +4,7 @@
 //! cancelled with the future. On the runtime.
 
 use std::{
-    fs,
+    fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -95,6 +95,22 @@ impl Dns {
             port,
             servers: Mutex::new(None),
         }))
+    }
+}
+
+impl Dns {
+    /// Returns the addresses of a host, which may be one itself.
+    ///
+    /// # Errors
+    /// The name does not exist, or no name server answers.
+    pub(crate) async fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![address]);
+        }
+        descriptors::reserve_stdio();
+        let found = self.0.addresses(host).await.map_err(io::Error::other);
+        descriptors::reserve_stdio();
+        found
     }
 }
 

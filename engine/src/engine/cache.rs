@@ -101,6 +101,9 @@ impl Engine {
             if let Some(cache) = cache {
                 fields.insert("patterns".into(), json!(self.pattern_counts(cache)));
             }
+            if let Some(tier) = self.second_tier() {
+                fields.insert("second_tier".into(), tier.stats());
+            }
         }
         stats
     }

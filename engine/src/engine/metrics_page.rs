@@ -50,10 +50,12 @@ impl Engine {
             None => dirs.map(|dirs| self.sentry.dirs(dirs)),
         };
         let cache = CacheMetrics(self);
-        let sources: [Option<&dyn Source>; 7] = [
+        let tier = self.second_tier();
+        let sources: [Option<&dyn Source>; 8] = [
             Some(&versions),
             Some(&workers),
             Some(&cache),
+            tier.map(|tier| &**tier as &dyn Source),
             store.map(|store| &**store as &dyn Source),
             velox.map(|velox| &**velox as &dyn Source),
             sentry.map(|sentry| &**sentry as &dyn Source),

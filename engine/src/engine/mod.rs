@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 use crate::{
     Error, Result,
     artifacts::{Artifact, Store, StoreOptions},
-    cache::{CachedValue, Policies},
+    cache::{CachedValue, Policies, redis::SecondTier},
     config::{Capability, Resolved, Settings, duration},
     host::{DirOptions, Dirs, Presence},
     logging, metrics,
@@ -32,6 +32,7 @@ mod cache_jobs;
 mod cache_metrics;
 mod host_member;
 mod metrics_page;
+mod second_tier;
 mod sentry;
 mod status;
 mod workers;
@@ -65,6 +66,8 @@ pub struct Engine {
     velox: OnceCell<Arc<Velox>>,
     sentry: Arc<SentryCell>,
     cache: Arc<CacheCell>,
+    /// `None` if the settings name none.
+    second_tier: OnceCell<Option<Arc<SecondTier>>>,
     cache_policies: Policies,
     /// Builds without a cache, used while the cache can't be opened.
     uncached_builds: OnceCell<Arc<Velox>>,
@@ -94,6 +97,7 @@ impl Engine {
             velox: OnceCell::new(),
             sentry: Arc::default(),
             cache: Arc::default(),
+            second_tier: OnceCell::new(),
             uncached_builds: OnceCell::new(),
             membership: OnceCell::new(),
             presence: OnceCell::new(),
@@ -313,6 +317,7 @@ impl Engine {
         let start = Instant::now();
         let timeout = self.settings().runtime.shutdown_timeout;
         self.stop_sentry(timeout);
+        self.stop_second_tier(timeout.saturating_sub(start.elapsed()));
         self.runtime.stop(timeout.saturating_sub(start.elapsed()));
         logging::stop_writer(Duration::from_millis(200));
     }

@@ -1,4 +1,4 @@
-//! Metrics of the shared cache: hits and misses by the pattern of a key.
+//! Metrics of the shared cache: hits and misses by the pattern of a key, and the second tier.
 
 use super::{declare::metrics, family::Label};
 
@@ -13,6 +13,10 @@ const KEYS: &[Label] = &[
     },
 ];
 
+const SECONDS: &[f64] = &[
+    5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+];
+
 metrics! {
     derived counter HITS("service_cache_hits_total", labels = KEYS):
         "Lookups that found a value, by namespace and by the pattern of the key; `other`: keys without a pattern.";
@@ -20,4 +24,17 @@ metrics! {
         "Lookups that found no value, by namespace and by the pattern of the key.";
     derived counter REFUSED("service_cache_set_failures_total", labels = KEYS):
         "Values that were not stored, because they were too large or all memory was in use.";
+    derived gauge CONNECTIVITY("cache_connectivity"):
+        "Whether the process that renders the page is connected to the second tier.";
+    host counter CONNECTION_FAILURES("cache_connection_failures_total"):
+        "Connections to the second tier that could not be established.";
+    host histogram LATENCY("cache_latency_seconds", buckets = SECONDS):
+        "Time until the second tier answered.";
+    host counter SECOND_TIER_HITS("cache_second_tier_hits_total"):
+        "Keys that were found in the second tier, after they were not in the first one.";
+    host counter SECOND_TIER_MISSES("cache_second_tier_misses_total"): "Keys that were in neither tier.";
+    host counter GET_FAILURES("cache_get_failures_total"): "Reads that the second tier did not answer.";
+    host counter SET_FAILURES("cache_set_failures_total"): "Values that the second tier did not store.";
+    host counter LOST_WRITES("cache_lost_writes_total"):
+        "Values, removals and invalidated tags that did not reach the second tier.";
 }

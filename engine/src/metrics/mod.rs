@@ -7,7 +7,8 @@
 //!
 //! # Layout
 //!
-//! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`worker`], [`logging`] the declarations.
+//! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`cache`], [`worker`], [`logging`] the
+//!   declarations.
 //! * [`counter`], [`histogram`], [`percentiles`] over [`cells`], each a [`cell`]; [`derived`] without cells.
 //! * [`segment`] moves the cells into the host's segment.
 //! * [`family`] labels, and the readings that the page is rendered from; [`text`] Prometheus's text format; [`docs`]

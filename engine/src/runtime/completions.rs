@@ -82,6 +82,11 @@ impl CompletionQueue {
         }
         // The notifier first: the thread that the eventfd wakes may check the notifier at once.
         self.signal();
+        self.wake();
+    }
+
+    /// Wakes the PHP thread if it waits: [`super::wait_until`] checks its condition again.
+    pub(super) fn wake(&self) {
         let one = 1u64;
         // SAFETY: eight bytes from a valid address. A full counter is readable already.
         unsafe { libc::write(self.wake.as_raw_fd(), (&raw const one).cast(), 8) };

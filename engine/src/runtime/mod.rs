@@ -16,6 +16,7 @@
 //! | file locks | – | unchanged | the child's copies are closed, never unlocked | released | released |
 
 mod background;
+mod call;
 mod catch_unwind;
 mod completions;
 mod factory;
@@ -29,6 +30,7 @@ mod tests;
 mod wait;
 
 pub use background::Runtime;
+pub use call::RuntimeCall;
 pub use completions::CompletionQueue;
 pub use factory::{RuntimeFactory, RuntimeOptions, TokioFactory};
 pub use job::{Job, JobContext, JobState};

@@ -37,6 +37,20 @@ pub(crate) fn trusting(
     ca_file: Option<&Path>,
     system: &SystemCertificates,
 ) -> Result<ClientBuilder> {
+    let mut config = client_config(setting, ca_file, system)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+/// As [`trusting`], for a client of another protocol.
+///
+/// # Errors
+/// As [`trusting`].
+pub(crate) fn client_config(
+    setting: &str,
+    ca_file: Option<&Path>,
+    system: &SystemCertificates,
+) -> Result<ClientConfig> {
     let extra = match ca_file {
         Some(path) => {
             let pem = std::fs::read(path).context(|| format!("{setting} {}", path.display()))?;
@@ -54,14 +68,12 @@ pub(crate) fn trusting(
         .cloned()
         .ok_or_else(|| Error::Internal("the process has no cryptography".into()))?;
     let roots = Roots::new(extra, system.clone(), Arc::clone(&provider));
-    let mut config = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Internal(format!("TLS: {}", chain(&error))))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(roots))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(builder.tls_backend_preconfigured(config))
+        .with_no_client_auth())
 }
 
 /// Parses the certificates of a PEM text.

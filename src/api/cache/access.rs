@@ -1,16 +1,21 @@
 //! Keys in arguments, and the lookup and the store of one value. On PHP's threads.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use ext_php_rs::ffi::zval;
-use pillion_engine::cache::{
-    Cache, MAX_KEY, NewValue, PatternEvent, Production, Space, Stored, Tag, Version, encoding,
+use pillion_engine::{
+    cache::{
+        Cache, MAX_KEY, NewValue, PatternEvent, Production, Space, Stored, Tag, Ttl, Version,
+        encoding,
+        redis::{Entry, SecondTier},
+    },
+    config::WriteMode,
 };
 
 use super::{
     codec::{self, Copied},
     lifetime::Lifetime,
-    local,
+    local, second,
 };
 use crate::{
     engine,
@@ -160,12 +165,15 @@ pub fn read_again(
 #[derive(Clone, Copy)]
 pub enum Store {
     Set,
+    /// As `Set`; [`second::store_collected`] sends all of them at once.
+    SetOfMany,
     Add,
     /// As `Set`, for a value of `remember()`.
     Produced(Production),
 }
 
-/// Stores a value; a lifetime that is over removes the one that is stored.
+/// Stores a value in both tiers; a lifetime that is over removes the one that is stored. `tag_names` are those of
+/// `tags`.
 pub fn store(
     cache: &Cache,
     how: Store,
@@ -173,13 +181,20 @@ pub fn store(
     value: &zval,
     lifetime: Lifetime,
     tags: &[Tag],
+    tag_names: impl FnOnce() -> Vec<Vec<u8>>,
 ) -> Result<bool, Thrown> {
     let Some(ttl) = lifetime.of(key) else {
         if !matches!(how, Store::Add) {
-            cache.delete(&stored(key));
+            delete(cache, key)?;
         }
         return Ok(true);
     };
+    let second = second::for_store(key);
+    if let (Store::Add, Some((tier, _))) = (how, second)
+        && let Some(added) = add_everywhere(tier, key, value, ttl)?
+    {
+        return Ok(added);
+    }
     let is_stored = codec::with_encoded(value, |encoding, bytes| {
         let new = NewValue {
             bytes,
@@ -190,7 +205,7 @@ pub fn store(
         let pattern = pattern_of(key);
         let key = stored_by(pattern, key);
         let result = match how {
-            Store::Set => cache.set(&key, &new),
+            Store::Set | Store::SetOfMany => cache.set(&key, &new),
             Store::Add => cache.add(&key, &new),
             Store::Produced(production) => cache.set_produced(&key, &new, production),
         };
@@ -202,15 +217,68 @@ pub fn store(
         if let (Some(pattern), Some(event)) = (pattern, event) {
             cache.count_pattern(pattern, event, 1);
         }
-        result == Stored::Yes
+        let is_sent = !matches!(how, Store::Add) && second.is_some();
+        let entry = is_sent.then(|| Entry {
+            key: key.into_owned(),
+            encoding,
+            bytes: bytes.to_vec(),
+            ttl,
+            tags: tag_names(),
+        });
+        (result == Stored::Yes, entry)
     })?;
-    Ok(is_stored.unwrap_or_else(|| {
+    let Some((is_stored, entry)) = is_stored else {
         cache.count_refused();
         if let Some(pattern) = pattern_of(key) {
             cache.count_pattern(pattern, PatternEvent::Refused, 1);
         }
-        false
-    }))
+        return Ok(false);
+    };
+    if let (Some(entry), Some((tier, mode))) = (entry, second) {
+        if !is_stored {
+            // The former value must not stay beside the new one of the second tier.
+            cache.remove_fenced(&entry.key);
+        }
+        if matches!((how, mode), (Store::SetOfMany, WriteMode::Through)) {
+            second::collect(entry);
+        } else {
+            second::store(mode, tier, vec![entry])?;
+        }
+        return Ok(true);
+    }
+    Ok(is_stored)
+}
+
+/// Adds a value to the second tier, which decides, and then to the first one. `None`: it does not answer.
+fn add_everywhere(
+    tier: &Arc<SecondTier>,
+    key: &[u8],
+    value: &zval,
+    ttl: Ttl,
+) -> Result<Option<bool>, Thrown> {
+    let entry = codec::with_encoded(value, |encoding, bytes| Entry {
+        key: stored(key).into_owned(),
+        encoding,
+        bytes: bytes.to_vec(),
+        ttl,
+        tags: Vec::new(),
+    })?;
+    let Some(entry) = entry else {
+        return Ok(None);
+    };
+    let writer = Arc::clone(tier);
+    let added = second::run(tier, async move { writer.add(entry).await })?;
+    Ok(added.and_then(Result::ok))
+}
+
+/// Removes the value of a key from both tiers. Returns `false` if there was none.
+pub fn delete(cache: &Cache, key: &[u8]) -> Result<bool, Thrown> {
+    let Some(tier) = second::of(key) else {
+        return Ok(cache.delete(&stored(key)));
+    };
+    let was_stored = cache.remove_fenced(&stored(key));
+    let removed = second::remove(tier, vec![stored(key).into_owned()])?;
+    Ok(was_stored || removed > 0)
 }
 
 /// The keys in an array of them; integers count as text, as PHP converts numeric keys of arrays to integers.

@@ -1,14 +1,16 @@
 //! Atomic addition. On PHP's threads.
 
+use std::sync::Arc;
+
 use pillion_engine::{
     Error,
-    cache::{ChangeError, encoding},
+    cache::{ChangeError, encoding, redis::IncrementError},
     error::Violation,
 };
 
 use super::{
     access::{key, stored},
-    lifetime,
+    lifetime, second,
 };
 use crate::{
     engine,
@@ -27,17 +29,28 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         ret.int(by);
         return Ok(());
     };
+    if let Some((tier, _)) = second::for_store(key) {
+        let (writer, stored) = (Arc::clone(tier), stored(key).into_owned());
+        let sum = second::run(tier, async move { writer.increment(stored, by, ttl).await })?;
+        match sum {
+            Some(Ok(sum)) => {
+                ret.int(sum);
+                return Ok(());
+            }
+            Some(Err(IncrementError::NoInteger)) => return Err(rejected(ANOTHER)),
+            Some(Err(IncrementError::Overflow)) => return Err(rejected(TOO_LARGE)),
+            Some(Err(IncrementError::Tier(_))) | None => {}
+        }
+    }
     let changed = cache.change(&stored(key), ttl, |current| {
         let number = match current {
             None => 0,
             Some((encoding::INT, bytes)) => {
-                i64::from_le_bytes(bytes.try_into().map_err(|_| "another value")?)
+                i64::from_le_bytes(bytes.try_into().map_err(|_| ANOTHER)?)
             }
-            Some(_) => return Err("another value"),
+            Some(_) => return Err(ANOTHER),
         };
-        sum = number
-            .checked_add(by)
-            .ok_or("a number beyond the range of int")?;
+        sum = number.checked_add(by).ok_or(TOO_LARGE)?;
         Ok((encoding::INT, sum.to_le_bytes().to_vec()))
     });
     match changed {
@@ -45,10 +58,17 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             ret.int(sum);
             Ok(())
         }
-        Err(ChangeError::Rejected(found)) => Err(Error::InvalidRequest(vec![Violation {
-            field: "key".into(),
-            message: format!("found {found}; expected an int that can be increased"),
-        }])
-        .into()),
+        Err(ChangeError::Rejected(found)) => Err(rejected(found)),
     }
+}
+
+const ANOTHER: &str = "another value";
+const TOO_LARGE: &str = "a number beyond the range of int";
+
+fn rejected(found: &str) -> Thrown {
+    Error::InvalidRequest(vec![Violation {
+        field: "key".into(),
+        message: format!("found {found}; expected an int that can be increased"),
+    }])
+    .into()
 }

@@ -10,6 +10,9 @@ pub mod local;
 mod locks;
 mod multiple;
 pub mod remember;
+pub mod second;
+
+use std::sync::Arc;
 
 use pillion_engine::cache::{Cache, MAX_TAGS, Tag, pattern};
 
@@ -56,6 +59,9 @@ fn get(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     };
     if !is_found {
         engine::current().checked_cache();
+        if second::read(key, ret)? {
+            return Ok(());
+        }
         if let Some(default) = call.any(1) {
             ret.copy(default);
         }
@@ -79,8 +85,21 @@ fn set(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         _ => ([Tag::default(); MAX_TAGS], 0),
     };
     let tags = tags.get(..count).unwrap_or_default();
-    ret.bool(store(cache, Store::Set, key, value, lifetime, tags)?);
+    let names = || tag_names(call, 3);
+    ret.bool(store(cache, Store::Set, key, value, lifetime, tags, names)?);
     Ok(())
+}
+
+/// The names of tags in an argument, which were checked.
+fn tag_names(call: &Call<'_>, position: u32) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    if call.len() > position {
+        let _ = for_each_key(call, position, |name, _| {
+            names.push(name.to_vec());
+            Ok(())
+        });
+    }
+    names
 }
 
 /// The tags in an argument, with their versions.
@@ -105,7 +124,7 @@ fn add(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     };
     let lifetime = lifetime::argument(call, 2)?;
     let added = match engine::current().checked_cache() {
-        Some(cache) => store(cache, Store::Add, key, value, lifetime, &[])?,
+        Some(cache) => store(cache, Store::Add, key, value, lifetime, &[], Vec::new)?,
         None => false,
     };
     ret.bool(added);
@@ -115,25 +134,39 @@ fn add(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 fn has(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
     let cache = engine::current().cache();
-    ret.bool(cache.is_some_and(|cache| cache.has(&stored(key))));
+    let is_first = cache.is_some_and(|cache| cache.has(&stored(key)));
+    ret.bool(is_first || second::has(key)?);
     Ok(())
 }
 
 fn delete(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
-    let cache = engine::current().checked_cache();
-    ret.bool(cache.is_some_and(|cache| cache.delete(&stored(key))));
+    let deleted = match engine::current().checked_cache() {
+        Some(cache) => access::delete(cache, key)?,
+        None => false,
+    };
+    ret.bool(deleted);
     Ok(())
 }
 
 fn touch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let key = key(call, 0)?;
     let lifetime = lifetime::argument(call, 1)?;
-    let cache = engine::current().checked_cache();
-    ret.bool(cache.is_some_and(|cache| match lifetime.of(key) {
-        Some(ttl) => cache.touch(&stored(key), ttl),
-        None => cache.delete(&stored(key)),
-    }));
+    ret.bool(false);
+    let Some(cache) = engine::current().checked_cache() else {
+        return Ok(());
+    };
+    let Some(ttl) = lifetime.of(key) else {
+        ret.bool(access::delete(cache, key)?);
+        return Ok(());
+    };
+    let mut is_touched = cache.touch(&stored(key), ttl);
+    if let Some((tier, _)) = second::for_store(key) {
+        let (writer, stored) = (Arc::clone(tier), stored(key).into_owned());
+        let touched = second::run(tier, async move { writer.touch(stored, ttl).await })?;
+        is_touched |= matches!(touched, Some(Ok(true)));
+    }
+    ret.bool(is_touched);
     Ok(())
 }
 
@@ -169,6 +202,10 @@ fn invalidate_tags(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         }
         Ok(())
     })?;
+    if let Some(tier) = engine::current().second_tier() {
+        let (writer, names) = (Arc::clone(tier), tag_names(call, 0));
+        second::run(tier, async move { writer.invalidate_tags(names).await })?;
+    }
     ret.int(count);
     Ok(())
 }
@@ -177,6 +214,10 @@ fn clear(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let cache = engine::current().checked_cache();
     if let Some(cache) = cache {
         cache.clear();
+    }
+    if let Some(tier) = engine::current().second_tier() {
+        let writer = Arc::clone(tier);
+        second::run(tier, async move { writer.clear().await })?;
     }
     ret.bool(cache.is_some());
     Ok(())

@@ -4,7 +4,7 @@ use pillion_engine::cache::MAX_KEY;
 
 use super::{
     access::{Store, for_each_key, read, store, stored},
-    lifetime,
+    lifetime, second,
 };
 use crate::{
     engine,
@@ -23,6 +23,7 @@ pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     // SAFETY: a live array.
     let count = unsafe { hash_table::sizes(call.array(0)?) }.0;
     let values = ret.array(count as usize);
+    let wanted = second::wanted();
     for_each_key(call, 0, |key, element| {
         let mut result = Ok(());
         let fill = |out: ZvalOut| {
@@ -30,6 +31,7 @@ pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             match is_found {
                 Ok(true) => {}
                 Ok(false) => {
+                    second::want(key);
                     if let Some(default) = call.any(1) {
                         out.copy(default);
                     }
@@ -43,6 +45,9 @@ pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             (key, _) => values.insert_with_key(key, fill),
         }
         result
+    })?;
+    second::read_multiple(wanted, |key, value| {
+        values.insert_with_key(Key::of_text(key), |out| value.copy_to(out));
     })
 }
 
@@ -60,7 +65,7 @@ pub fn set_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             if key.len() > MAX_KEY {
                 return Err(call.value_error(0, c"must contain only keys of at most 65536 bytes"));
             }
-            store(cache, Store::Set, key, value, lifetime, &[])
+            store(cache, Store::SetOfMany, key, value, lifetime, &[], Vec::new)
         };
         let stored = match key {
             Key::Name(name) => store(name),
@@ -68,6 +73,7 @@ pub fn set_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         };
         result = stored.map(|stored| stored && all);
     });
+    second::store_collected()?;
     ret.bool(result?);
     Ok(())
 }
@@ -75,12 +81,25 @@ pub fn set_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 pub fn delete_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     for_each_key(call, 0, |_, _| Ok(()))?;
     let cache = engine::current().checked_cache();
+    let mut others = Vec::new();
     for_each_key(call, 0, |key, _| {
         if let Some(cache) = cache {
-            cache.delete(&stored(key));
+            let stored = stored(key);
+            if second::of(key).is_some() {
+                cache.remove_fenced(&stored);
+                others.push(stored.into_owned());
+            } else {
+                cache.delete(&stored);
+            }
         }
         Ok(())
     })?;
+    if let Some(tier) = engine::current()
+        .second_tier()
+        .filter(|_| !others.is_empty())
+    {
+        second::remove(tier, others)?;
+    }
     ret.bool(cache.is_some());
     Ok(())
 }

@@ -13,6 +13,7 @@ use pillion_engine::{
 use super::{
     access::{self, Store, key, read_again, read_and, stored},
     lifetime::{self, Lifetime},
+    second,
 };
 use crate::{
     engine,
@@ -131,7 +132,8 @@ impl Remember<'_, '_> {
             |is_busy| match is_busy {
                 true if allowed.is_zero() => Ok(false),
                 true => read_again(cache, self.key, allowed, self.ret),
-                false => read_again(cache, self.key, Duration::ZERO, self.ret),
+                false => Ok(read_again(cache, self.key, Duration::ZERO, self.ret)?
+                    || second::read(self.key, self.ret)?),
             },
         );
         match turn? {
@@ -179,7 +181,15 @@ impl Remember<'_, '_> {
             stale.or(policy.stale).unwrap_or_default(),
         );
         let how = Store::Produced(production);
-        access::store(cache, how, self.key, self.ret.value(), lifetime, &[])?;
+        access::store(
+            cache,
+            how,
+            self.key,
+            self.ret.value(),
+            lifetime,
+            &[],
+            Vec::new,
+        )?;
         Ok(())
     }
 }

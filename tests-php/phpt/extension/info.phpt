@@ -92,6 +92,12 @@ pillion.cache_ttl_default => 5m => default
 pillion.cache_producer_timeout => 10s => default
 pillion.cache_patterns => no value => default
 pillion.cache_hash_secret => no value => default
+pillion.cache_url => no value => default
+pillion.cache_ca_file => no value => default
+pillion.cache_timeout_ms => 100 => default
+pillion.cache_max_retries => 3 => default
+pillion.cache_connection_pool_size => 10 => default
+pillion.cache_write => through => default
 pillion.apcu => off => default
 pillion.worker_reset => no value => default
 pillion.worker_leak_check => off => default

@@ -71,6 +71,12 @@ cache.ttl_default | soon | not a duration | 1h
 cache.producer_timeout | 1ms | from 10ms | 30s
 cache.patterns | user:* tll=5m | did you mean ttl? | user:{id}:orgs ttl=5m hash=on, build:* ttl=2h write=first-tier beta=0.5
 cache.hash_secret | two words | white space | 0rigan
+cache.url | ann:s3cret@cache:x | no port | redis://cache:6379/0
+cache.ca_file | ca.pem | absolute | /etc/ca.pem
+cache.timeout_ms | 0 | from 1 | 50
+cache.max_retries | 0 | from 1 | 5
+cache.connection_pool_size | 0 | from 1 | 2
+cache.write | back | through, behind, first-tier | behind
 apcu | maybe | on or off | on
 worker.reset | ini,timezones | did you mean timezone? | timezone, ini
 worker.leak_check | sample:0 | sample:N | sample:100

@@ -194,6 +194,7 @@ fn ca_file_and_proxy_auth_are_checked_at_start() {
     for (setting, capability) in [
         ("sentry_transport_ca_file", Capability::Sentry),
         ("velox_ca_file", Capability::Velox),
+        ("cache_ca_file", Capability::Cache),
     ] {
         for (text, wrong) in [
             (None, "can't be read"),

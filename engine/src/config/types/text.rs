@@ -1,6 +1,6 @@
 //! Helpers for values as text: the words for yes and no, and the form in which messages repeat a value.
 
-use crate::secret::mask_url;
+use crate::secret::{MASK, mask_url};
 
 /// Characters of a value that a message repeats.
 const MAX_SHOWN_CHARS: usize = 80;
@@ -17,7 +17,11 @@ pub(super) fn parse_flag(text: &str) -> Option<bool> {
 /// Returns a value for a message: passwords in URLs masked, and shortened.
 pub(in crate::config) fn shorten(text: &str) -> String {
     // Masked first: a cut could remove the `@` that marks a password.
-    let masked = mask_url(text);
+    let masked = match text.rsplit_once('@') {
+        // An address without a scheme.
+        Some((_, host)) if !text.contains("://") => format!("{MASK}@{host}").into(),
+        _ => mask_url(text),
+    };
     let mut shown: String = masked.chars().take(MAX_SHOWN_CHARS).collect();
     if shown.len() < masked.len() {
         shown.push('…');

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{Dsn, Policy, duration, size};
+use super::{Dsn, Policy, RedisUrl, duration, size};
 use crate::secret::{Secret, ServerUrl};
 
 /// The value of a setting. Its `Display` is for people: secrets are masked.
@@ -26,6 +26,7 @@ pub enum Value {
     Url(ServerUrl),
     Secret(Secret),
     Dsn(Dsn),
+    RedisUrl(RedisUrl),
 }
 
 impl fmt::Display for Value {
@@ -57,6 +58,7 @@ impl fmt::Display for Value {
             Self::Url(url) => url.fmt(f),
             Self::Secret(secret) => secret.fmt(f),
             Self::Dsn(dsn) => dsn.fmt(f),
+            Self::RedisUrl(url) => url.fmt(f),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Dsn, PathBase, RelativeTo, Value, duration, paths, policy, size, suggest,
+    Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, paths, policy, size, suggest,
     text::{parse_flag, shorten},
 };
 use crate::secret::{Secret, ServerUrl};
@@ -39,6 +39,8 @@ pub enum ValueType {
     Secret,
     /// A Sentry project with its key, shown without the key.
     Dsn,
+    /// The address of a Redis server, shown without user and password.
+    RedisUrl,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A list of these words; `none` for an empty list.
@@ -83,6 +85,7 @@ impl ValueType {
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
             Self::Dsn if Dsn::is_off(text) => Ok(Value::Text("off".into())),
             Self::Dsn => return Dsn::parse(text).map(Value::Dsn),
+            Self::RedisUrl => return RedisUrl::parse(text).map(Value::RedisUrl),
             Self::Secret => check_word(text).map(|()| Value::Secret(Secret::new(text))),
             Self::Choice(words) => words
                 .iter()
@@ -144,6 +147,9 @@ impl ValueType {
             }
             Self::Url => "a URL like http://127.0.0.1:9000, or https://…".into(),
             Self::Dsn => "a DSN like https://key@sentry.example/1".into(),
+            Self::RedisUrl => {
+                "host:port, redis://user:password@host:port/database, rediss://… or unix:/path".into()
+            }
             Self::Secret => "a text without white space or control characters".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Words(words) => format!("none, or a list of {}", words.join(", ")),

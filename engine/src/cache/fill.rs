@@ -1,0 +1,34 @@
+//! Stores of values that were read from the second tier: they must not replace what another process has stored or
+//! removed since the read began. The lock word of the key's bucket, which each store changes, tells. Any thread.
+
+use super::{
+    Cache,
+    entry::{Kind, Space},
+    key_lock::KeyLock,
+    value::{Condition, NewValue, Stored},
+};
+
+/// The state of a key before it is read from the second tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillGuard(u64);
+
+impl Cache {
+    /// The state of a key, before it is read from the second tier.
+    #[must_use]
+    pub fn fill_guard(&self, key: &[u8]) -> FillGuard {
+        let hash = self.hashed(Kind::Value, key).hash;
+        FillGuard(KeyLock::word(&self.memory, hash))
+    }
+
+    /// Stores a value, unless the key may have been stored or removed by [`Cache::remove_fenced`] since `guard`.
+    pub fn fill(&self, key: &[u8], value: &NewValue<'_>, guard: FillGuard) -> Stored {
+        self.store_value(Space::Values, key, value, 0, Condition::Quiet(guard.0))
+    }
+
+    /// Removes the value of a key, and refuses what was read from the second tier before. Returns `false` if it had
+    /// none.
+    pub fn remove_fenced(&self, key: &[u8]) -> bool {
+        let _fence = KeyLock::acquire(&self.memory, self.hashed(Kind::Value, key).hash);
+        self.delete(key)
+    }
+}

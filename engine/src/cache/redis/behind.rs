@@ -1,0 +1,47 @@
+//! Stores for which no call waits: one task sends the queue. On PHP's threads and on the runtime.
+
+use std::sync::Arc;
+
+use super::{entry::Entry, tier::SecondTier};
+use crate::metrics::cache as counts;
+
+impl SecondTier {
+    /// Stores a value later. Returns the task that has to run, unless it does already.
+    pub fn set_behind(
+        self: &Arc<Self>,
+        entry: Entry,
+    ) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let key = self.key(&entry.key);
+        let starts = self.queue.push(entry).unwrap_or_else(|| {
+            counts::LOST_WRITES.inc();
+            self.repairs.add([key]);
+            false
+        });
+        let tier = Arc::clone(self);
+        starts.then_some(async move { tier.send_queue().await })
+    }
+
+    /// Stores that are not sent yet.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Counts the stores that are not sent as lost: the process ends.
+    pub fn count_unsent(&self) {
+        counts::LOST_WRITES.add(self.queue.len() as u64);
+    }
+
+    async fn send_queue(self: &Arc<Self>) {
+        loop {
+            let entries = self.queue.take();
+            if entries.is_empty() {
+                return;
+            }
+            let count = entries.len();
+            // Counted there.
+            let _ = self.set(entries).await;
+            self.queue.finish(count);
+        }
+    }
+}

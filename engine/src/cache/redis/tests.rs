@@ -1,0 +1,250 @@
+//! The second tier against a server that answers late, wrongly or not at all.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use super::*;
+use crate::{
+    cache::{Cache, MIN_BYTES, NewValue, Ttl, encoding::STRING},
+    config::RedisUrl,
+};
+
+/// How the server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// Each key has this value.
+    Value(&'static str),
+    /// The same, late enough for other calls to begin meanwhile.
+    LateValue(&'static str),
+    /// Not at all.
+    None,
+    /// These bytes.
+    Bytes(&'static str),
+    /// It ends the connection.
+    End,
+}
+
+/// A server with one behaviour for all commands but those that open a connection.
+struct Fake {
+    address: SocketAddr,
+    answers: Arc<Mutex<Answers>>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    async fn start(answers: Answers) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self {
+            address: listener.local_addr().unwrap(),
+            answers: Arc::new(Mutex::new(answers)),
+            reads: Arc::default(),
+        };
+        let (answers, reads) = (Arc::clone(&fake.answers), Arc::clone(&fake.reads));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&answers), Arc::clone(&reads)));
+            }
+        });
+        fake
+    }
+
+    fn set(&self, answers: Answers) {
+        *self.answers.lock().unwrap() = answers;
+    }
+}
+
+async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<AtomicUsize>) {
+    let mut stream = BufReader::new(stream);
+    while let Some(command) = command(&mut stream).await {
+        let answers = *answers.lock().unwrap();
+        let answer = match (command[0].as_str(), answers) {
+            ("HELLO", _) => "%1\r\n$5\r\nproto\r\n:3\r\n".to_owned(),
+            (_, Answers::None) => std::future::pending().await,
+            (_, Answers::End) => return,
+            (_, Answers::Bytes(bytes)) => bytes.to_owned(),
+            ("MGET", Answers::Value(value) | Answers::LateValue(value)) => {
+                reads.fetch_add(1, Ordering::Relaxed);
+                if matches!(answers, Answers::LateValue(_)) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                let one = format!("${}\r\n{value}\r\n", value.len());
+                format!(
+                    "*{}\r\n{}",
+                    command.len() - 1,
+                    one.repeat(command.len() - 1)
+                )
+            }
+            ("PTTL", _) => ":5000\r\n".to_owned(),
+            (_, Answers::Value(_) | Answers::LateValue(_)) => "+OK\r\n".to_owned(),
+        };
+        if stream.get_mut().write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn command(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let count = number(stream).await?;
+    for _ in 0..count {
+        let mut text = vec![0; number(stream).await? + 2];
+        stream.read_exact(&mut text).await.ok()?;
+        text.truncate(text.len() - 2);
+        parts.push(String::from_utf8(text).ok()?);
+    }
+    Some(parts)
+}
+
+async fn number(stream: &mut BufReader<TcpStream>) -> Option<usize> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await.ok()?;
+    line.get(1..)?.trim().parse().ok()
+}
+
+struct First(Cache);
+
+impl FirstTier for First {
+    fn cache(&self) -> Option<&Cache> {
+        Some(&self.0)
+    }
+}
+
+struct Tiers {
+    second: Arc<SecondTier>,
+    first: Arc<First>,
+    _dir: tempfile::TempDir,
+}
+
+fn tiers(address: SocketAddr, timeout: Duration) -> Tiers {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&dir.path().join("cache.seg"), MIN_BYTES).unwrap();
+    let first = Arc::new(First(cache));
+    let mut settings = crate::config::Settings::default().cache;
+    settings.url = Some(RedisUrl::parse(&address.to_string()).unwrap());
+    settings.timeout = timeout;
+    let second = SecondTier::new(&settings, Arc::clone(&first) as Arc<dyn FirstTier>).unwrap();
+    Tiers {
+        second,
+        first,
+        _dir: dir,
+    }
+}
+
+async fn read(tiers: &Tiers, key: &str) -> Result<Option<Vec<u8>>, TierError> {
+    let mut read = tiers.second.read(vec![key.into()]).await?;
+    Ok(read.pop().flatten().map(|fetched| fetched.bytes.clone()))
+}
+
+const SHORT: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn value_is_read_once_and_fills_the_first_tier() {
+    let fake = Fake::start(Answers::LateValue("\"text\"")).await;
+    let tiers = tiers(fake.address, LONG);
+    let (one, other) = tokio::join!(read(&tiers, "key"), read(&tiers, "key"));
+    assert_eq!(
+        (one, other),
+        (Ok(Some(b"text".to_vec())), Ok(Some(b"text".to_vec())))
+    );
+    assert_eq!(fake.reads.load(Ordering::Relaxed), 1);
+    let filled = tiers.first.0.get(b"key", |value| value.to_vec());
+    assert_eq!(filled, Some(b"text".to_vec()));
+}
+
+#[tokio::test]
+async fn value_stored_during_a_read_stays() {
+    let fake = Fake::start(Answers::LateValue("\"old\"")).await;
+    let tiers = tiers(fake.address, LONG);
+    let store = async {
+        while fake.reads.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let new = NewValue {
+            bytes: b"new",
+            encoding: STRING,
+            ttl: Ttl::Forever,
+            tags: &[],
+        };
+        tiers.first.0.set(b"stored", &new);
+        tiers.first.0.remove_fenced(b"removed");
+    };
+    let keys = vec![b"stored".to_vec(), b"removed".to_vec()];
+    let (found, ()) = tokio::join!(tiers.second.read(keys), store);
+    assert_eq!(found.unwrap().iter().flatten().count(), 2);
+    let value = |key: &[u8]| tiers.first.0.get(key, |value| value.to_vec());
+    assert_eq!(value(b"stored"), Some(b"new".to_vec()));
+    assert_eq!(value(b"removed"), None);
+}
+
+#[tokio::test]
+async fn silent_server_is_left_alone_until_it_answers() {
+    let fake = Fake::start(Answers::None).await;
+    let tiers = tiers(fake.address, SHORT);
+    while tiers.second.is_available() {
+        assert_eq!(read(&tiers, "key").await, Err(TierError::Unavailable));
+    }
+    assert!(tiers.second.is_refusing() && !tiers.second.is_connected());
+    fake.set(Answers::Value("1"));
+    while !tiers.second.is_available() {
+        // Starts the probe.
+        let _ = read(&tiers, "key").await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_answers_are_failures() {
+    for answers in [
+        Answers::End,
+        Answers::Bytes("$536870912\r\n"),
+        Answers::Bytes("*99999999\r\n"),
+        Answers::Bytes("HTTP/1.1 400 Bad Request\r\n\r\n"),
+        Answers::Bytes("-LOADING Redis is loading the dataset in memory\r\n"),
+    ] {
+        let fake = Fake::start(answers).await;
+        let tiers = tiers(fake.address, LONG);
+        while tiers.second.is_available() {
+            assert!(read(&tiers, "key").await.is_err(), "{answers:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn refused_connection_opens_the_breaker() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let tiers = tiers(address, LONG);
+    while tiers.second.is_available() {
+        assert_eq!(read(&tiers, "key").await, Err(TierError::Unavailable));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn lost_removal_is_made_up_for() {
+    let fake = Fake::start(Answers::None).await;
+    let tiers = tiers(fake.address, SHORT);
+    assert!(tiers.second.remove(vec![b"key".to_vec()]).await.is_err());
+    assert!(tiers.second.repairs.contains(b"key"));
+    fake.set(Answers::Value("1"));
+    while tiers.second.repairs.is_pending() {
+        // Starts the probe, and after it the removal.
+        let _ = read(&tiers, "key").await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!tiers.second.repairs.contains(b"key"));
+}

@@ -1,0 +1,360 @@
+//! The second tier of a process: its connection, its breaker, and the exchange of commands for answers, on which all
+//! operations are built. On the runtime.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ::redis::{Pipeline, Value};
+use serde_json::json;
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    breaker::{Admission, Breaker, BreakerState},
+    error::TierError,
+    flights::Flights,
+    link::{Connector, Link},
+    queue::Queue,
+    repairs::Repairs,
+};
+use crate::{
+    cache::Cache,
+    config::{CacheSettings, RedisUrl, WriteMode},
+    metrics::{self, Samples, Source, cache as counts},
+};
+
+/// A connection is established within this many timeouts of a call, and within a second at least.
+const CONNECT_TIMEOUTS: u32 = 10;
+/// Begins the keys of this module that are no values.
+pub(super) const OWN_KEYS: &[u8] = b"pillion:";
+
+/// The first tier, which may be opened later, or be replaced.
+pub trait FirstTier: Send + Sync + 'static {
+    /// The first tier, if it is open.
+    fn cache(&self) -> Option<&Cache>;
+}
+
+/// The second tier of a process.
+pub struct SecondTier {
+    url: RedisUrl,
+    timeout: Duration,
+    write_mode: WriteMode,
+    pub(super) prefix: Vec<u8>,
+    pub(super) first: Arc<dyn FirstTier>,
+    connector: Connector,
+    breaker: Breaker,
+    state: Mutex<LinkState>,
+    links: AtomicU64,
+    pub(super) flights: Flights,
+    pub(super) queue: Queue,
+    pub(super) repairs: Repairs,
+}
+
+/// The connection.
+enum LinkState {
+    None,
+    /// Sends when it is established, or failed.
+    Connecting(watch::Receiver<()>),
+    Up(Arc<Link>),
+}
+
+impl fmt::Debug for SecondTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecondTier")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SecondTier {
+    /// The second tier of the settings, or `None` if they name none. Connects to nothing.
+    #[must_use]
+    pub fn new(settings: &CacheSettings, first: Arc<dyn FirstTier>) -> Option<Arc<Self>> {
+        let url = settings.url.clone().filter(|_| settings.enabled)?;
+        let prefix = settings.namespace.as_ref().map(|name| format!("{name}:"));
+        Some(Arc::new(Self {
+            timeout: settings.timeout,
+            write_mode: settings.write,
+            prefix: prefix.unwrap_or_default().into_bytes(),
+            first,
+            connector: Connector::new(url.clone(), settings.clone()),
+            url,
+            breaker: Breaker::new(settings.max_retries),
+            state: Mutex::new(LinkState::None),
+            links: AtomicU64::new(0),
+            flights: Flights::default(),
+            queue: Queue::default(),
+            repairs: Repairs::default(),
+        }))
+    }
+
+    /// Time that a call waits at most.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// When stores get here, where no policy says it.
+    #[must_use]
+    pub const fn write_mode(&self) -> WriteMode {
+        self.write_mode
+    }
+
+    /// Whether calls wait for answers at the moment. `false`: they fail at once.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        self.breaker.state() == BreakerState::Closed
+    }
+
+    /// Whether a call would fail at once: the server did not answer lately, and it is not time for a probe.
+    #[must_use]
+    pub fn is_refusing(&self) -> bool {
+        self.breaker.is_refusing(Instant::now())
+    }
+
+    /// Counts a read that was not tried.
+    pub fn count_refused_read(&self) {
+        counts::GET_FAILURES.inc();
+    }
+
+    /// The state, without user and password of the server.
+    #[must_use]
+    pub fn stats(&self) -> serde_json::Value {
+        json!({
+            "url": self.url.to_string(),
+            "connected": self.is_connected(),
+            "breaker": self.breaker.state().name(),
+            "hits": counts::SECOND_TIER_HITS.get(),
+            "misses": counts::SECOND_TIER_MISSES.get(),
+            "get_failures": counts::GET_FAILURES.get(),
+            "set_failures": counts::SET_FAILURES.get(),
+            "lost_writes": counts::LOST_WRITES.get(),
+            "connection_failures": counts::CONNECTION_FAILURES.get(),
+            "queued": self.queue.len(),
+        })
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(*self.state(), LinkState::Up(_))
+    }
+
+    /// The key of a value in the second tier: after the namespace and a colon, or bare.
+    pub(super) fn key(&self, key: &[u8]) -> Vec<u8> {
+        [&self.prefix, key].concat()
+    }
+
+    /// The key of a lock or a tag.
+    pub(super) fn own_key(&self, kind: &[u8], name: &[u8]) -> Vec<u8> {
+        [&self.prefix, OWN_KEYS, kind, name].concat()
+    }
+
+    /// Sends commands, and returns one answer for each, which may be an error of the server.
+    pub(super) async fn exchange(
+        self: &Arc<Self>,
+        pipeline: Pipeline,
+    ) -> Result<Vec<Value>, TierError> {
+        match self.breaker.admit(Instant::now()) {
+            Admission::Allowed => {}
+            Admission::Refused => return Err(TierError::Unavailable),
+            Admission::Probe => {
+                let tier = Arc::clone(self);
+                tokio::spawn(async move { tier.probe().await });
+                return Err(TierError::Unavailable);
+            }
+        }
+        self.exchange_admitted(&pipeline).await
+    }
+
+    async fn exchange_admitted(
+        self: &Arc<Self>,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Value>, TierError> {
+        let start = Instant::now();
+        let exchanged = timeout(self.timeout, async {
+            let link = self.link().await?;
+            match link.send(pipeline).await {
+                Ok(values) => Some(Ok(values)),
+                Err(error) => Some(Err((error.to_string(), link.number))),
+            }
+        });
+        match exchanged.await {
+            Ok(Some(Ok(values))) => {
+                let busy = values.iter().find_map(|value| match value {
+                    Value::ServerError(error) if is_unusable(error.code()) => Some(error),
+                    _ => None,
+                });
+                if let Some(error) = busy {
+                    let error = error.to_string();
+                    self.fail(&error, None);
+                    return Err(TierError::Refused(error));
+                }
+                counts::LATENCY.observe(&[], start.elapsed().as_secs_f64());
+                self.succeed();
+                Ok(values)
+            }
+            Ok(Some(Err((error, number)))) => {
+                self.fail(&error, Some(number));
+                Err(TierError::Unavailable)
+            }
+            // Counted by the attempt to connect.
+            Ok(None) => Err(TierError::Unavailable),
+            Err(_) => {
+                self.fail("no answer within cache.timeout_ms", None);
+                Err(TierError::Unavailable)
+            }
+        }
+    }
+
+    /// The probe of an open breaker.
+    async fn probe(self: &Arc<Self>) {
+        let mut ping = Pipeline::new();
+        ping.cmd("PING");
+        if self.exchange_admitted(&ping).await.is_err() && self.breaker.state().name() == "probing"
+        {
+            self.fail("no answer to a probe", None);
+        }
+    }
+
+    fn succeed(self: &Arc<Self>) {
+        if self.breaker.succeed() {
+            log::info!(url = self.url.to_string().as_str(); "second tier of the shared cache available again");
+        }
+        if self.repairs.is_pending() {
+            let tier = Arc::clone(self);
+            tokio::spawn(async move { tier.repair().await });
+        }
+    }
+
+    /// Removes what the server should not have any more.
+    async fn repair(self: &Arc<Self>) {
+        if self.repairs.is_running.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        loop {
+            let keys = self.repairs.batch();
+            if keys.is_empty() {
+                break;
+            }
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("UNLINK").arg(&keys);
+            if self.exchange(pipeline).await.is_err() {
+                break;
+            }
+            for key in &keys {
+                self.repairs.forget(key);
+            }
+        }
+        self.repairs.is_running.store(false, Ordering::Release);
+    }
+
+    /// Records a failure. An error of a connection ends it, and so does the opened breaker.
+    fn fail(&self, error: &str, link: Option<u64>) {
+        let opened = self.breaker.fail(Instant::now());
+        if opened {
+            log::warn!(
+                url = self.url.to_string().as_str(), error = error;
+                "second tier of the shared cache not available"
+            );
+        }
+        let mut state = self.state();
+        if let LinkState::Up(current) = &*state
+            && (opened
+                || self.breaker.state() != BreakerState::Closed
+                || link == Some(current.number))
+        {
+            *state = LinkState::None;
+        }
+    }
+
+    /// An answer of another type than the command has: the connection may be out of step.
+    pub(super) fn unexpected(&self) -> TierError {
+        let number = match &*self.state() {
+            LinkState::Up(link) => Some(link.number),
+            _ => None,
+        };
+        self.fail("another answer than expected", number);
+        TierError::Refused("another answer than expected".into())
+    }
+
+    /// The connection, established if there is none. `None`: it failed, or may not be tried yet.
+    async fn link(self: &Arc<Self>) -> Option<Arc<Link>> {
+        loop {
+            let mut receiver = {
+                let mut state = self.state();
+                match &*state {
+                    LinkState::Up(link) => return Some(Arc::clone(link)),
+                    LinkState::Connecting(receiver) => receiver.clone(),
+                    LinkState::None if !self.breaker.may_connect(Instant::now()) => return None,
+                    LinkState::None => {
+                        let (sender, receiver) = watch::channel(());
+                        *state = LinkState::Connecting(receiver.clone());
+                        let tier = Arc::clone(self);
+                        tokio::spawn(async move { tier.connect(sender).await });
+                        receiver
+                    }
+                }
+            };
+            // An error: the attempt has ended.
+            let _ = receiver.changed().await;
+        }
+    }
+
+    async fn connect(self: Arc<Self>, _ended: watch::Sender<()>) {
+        let number = self.links.fetch_add(1, Ordering::Relaxed) + 1;
+        let (weak, limit) = (
+            Arc::downgrade(&self),
+            self.timeout.saturating_mul(CONNECT_TIMEOUTS),
+        );
+        let on_end = move || {
+            if let Some(tier) = weak.upgrade() {
+                tier.end_link(number);
+            }
+        };
+        let limit = limit.max(Duration::from_secs(1));
+        let connected = match timeout(limit, self.connector.connect(number, on_end)).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no connection within {} ms", limit.as_millis())),
+        };
+        match connected {
+            Ok(link) => {
+                // Only an answer to a command closes the breaker: a server may accept connections, and be of no use.
+                *self.state() = LinkState::Up(Arc::new(link));
+            }
+            Err(error) => {
+                *self.state() = LinkState::None;
+                counts::CONNECTION_FAILURES.inc();
+                self.fail(&error, None);
+            }
+        }
+    }
+
+    /// The connection of that number has ended.
+    fn end_link(&self, number: u64) {
+        let mut state = self.state();
+        if matches!(&*state, LinkState::Up(link) if link.number == number) {
+            *state = LinkState::None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, LinkState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an error of the server is one of its state, and not of a command.
+fn is_unusable(code: &str) -> bool {
+    matches!(code, "LOADING" | "MASTERDOWN" | "NOAUTH" | "CLUSTERDOWN")
+}
+
+impl Source for SecondTier {
+    fn read(&self, samples: &mut Samples) {
+        let connected = f64::from(u8::from(self.is_connected()));
+        samples.add(&metrics::cache::CONNECTIVITY, &[], connected);
+    }
+}

@@ -1,0 +1,299 @@
+//! Stores, removals and counters of the second tier. The first tier has been changed before; a failure is counted, and
+//! what the server may still have is removed when it answers again. On the runtime.
+
+use std::sync::Arc;
+
+use ::redis::{Cmd, Pipeline, Value, cmd};
+
+use super::{
+    entry::{Entry, milliseconds},
+    error::TierError,
+    payload::{self, TagVersion},
+    tier::{OWN_KEYS, SecondTier},
+};
+use crate::{
+    cache::{NewValue, Ttl},
+    metrics::cache as counts,
+};
+
+/// Keys of one command.
+const BATCH: usize = 500;
+/// Keys that the server visits for one answer to `SCAN`.
+const SCANNED: usize = 1000;
+
+/// Why a counter was not increased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncrementError {
+    /// The value is no integer.
+    NoInteger,
+    /// The sum would be none.
+    Overflow,
+    /// As of other operations.
+    Tier(TierError),
+}
+
+impl SecondTier {
+    /// Stores values. Those that are not stored are counted as lost.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses a value.
+    pub async fn set(self: &Arc<Self>, entries: Vec<Entry>) -> Result<(), TierError> {
+        let mut result = Ok(());
+        for batch in entries.chunks(BATCH) {
+            if let Err(error) = self.set_batch(batch).await {
+                result = Err(error);
+            }
+        }
+        result
+    }
+
+    async fn set_batch(self: &Arc<Self>, entries: &[Entry]) -> Result<(), TierError> {
+        let lost = |error: TierError| {
+            counts::SET_FAILURES.add(entries.len() as u64);
+            counts::LOST_WRITES.add(entries.len() as u64);
+            self.repairs
+                .add(entries.iter().map(|entry| self.key(&entry.key)));
+            error
+        };
+        let tags = entries.iter().flat_map(|entry| &entry.tags);
+        let versions = self.tag_versions(tags).await.map_err(lost)?;
+        let mut pipeline = Pipeline::new();
+        for entry in entries {
+            let tags = entry.tags.iter().map(|name| TagVersion {
+                name: name.clone(),
+                // Without a version the value is never valid.
+                version: versions.get(name).copied().unwrap_or_default(),
+            });
+            pipeline.add_command(self.set_command(entry, &tags.collect::<Vec<_>>()));
+        }
+        let answers = self.exchange(pipeline).await.map_err(lost)?;
+        let mut result = Ok(());
+        for (entry, answer) in entries.iter().zip(answers) {
+            self.flights.change(&entry.key);
+            let key = self.key(&entry.key);
+            if let Value::ServerError(error) = answer {
+                counts::SET_FAILURES.inc();
+                counts::LOST_WRITES.inc();
+                self.repairs.add([key]);
+                result = Err(TierError::Refused(error.to_string()));
+            } else {
+                self.repairs.forget(&key);
+            }
+        }
+        result
+    }
+
+    fn set_command(&self, entry: &Entry, tags: &[TagVersion]) -> Cmd {
+        let mut command = cmd("SET");
+        command
+            .arg(self.key(&entry.key))
+            .arg(payload::write(entry.encoding, &entry.bytes, tags));
+        if let Some(milliseconds) = milliseconds(entry.ttl) {
+            command.arg("PX").arg(milliseconds);
+        }
+        command
+    }
+
+    /// Stores a value if the key has none, then in the first tier too. Returns whether it is stored.
+    ///
+    /// # Errors
+    /// The server does not answer, or refuses the value.
+    pub async fn add(self: &Arc<Self>, entry: Entry) -> Result<bool, TierError> {
+        let mut command = self.set_command(&entry, &[]);
+        command.arg("NX");
+        let mut pipeline = Pipeline::new();
+        pipeline.add_command(command);
+        match self.exchange(pipeline).await?.into_iter().next() {
+            Some(Value::Okay) => {
+                self.flights.change(&entry.key);
+                self.repairs.forget(&self.key(&entry.key));
+                if let Some(cache) = self.first.cache() {
+                    let value = NewValue {
+                        bytes: &entry.bytes,
+                        encoding: entry.encoding,
+                        ttl: entry.ttl,
+                        tags: &[],
+                    };
+                    cache.set(&entry.key, &value);
+                }
+                Ok(true)
+            }
+            Some(Value::Nil) => Ok(false),
+            Some(Value::ServerError(error)) => {
+                counts::SET_FAILURES.inc();
+                Err(TierError::Refused(error.to_string()))
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Removes values. Returns how many there were.
+    ///
+    /// # Errors
+    /// The server does not answer: they are removed as soon as it does.
+    pub async fn remove(self: &Arc<Self>, keys: Vec<Vec<u8>>) -> Result<u64, TierError> {
+        let mut removed = 0;
+        let mut result = Ok(());
+        for batch in keys.chunks(BATCH) {
+            let own: Vec<_> = batch.iter().map(|key| self.key(key)).collect();
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("UNLINK").arg(&own);
+            let answer = self.exchange(pipeline).await;
+            match answer.map(|values| values.into_iter().next()) {
+                Ok(Some(Value::Int(count))) => removed += u64::try_from(count).unwrap_or_default(),
+                other => {
+                    counts::LOST_WRITES.add(own.len() as u64);
+                    self.repairs.add(own);
+                    result = Err(other.err().unwrap_or_else(|| {
+                        TierError::Refused("the server did not remove a key".into())
+                    }));
+                }
+            }
+            for key in batch {
+                self.flights.change(key);
+                if let Some(cache) = self.first.cache() {
+                    // A value that was read before it was removed here may be stored by now.
+                    cache.remove_fenced(key);
+                }
+            }
+        }
+        result.map(|()| removed)
+    }
+
+    /// Sets when a value expires. Returns whether there is one.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn touch(self: &Arc<Self>, key: Vec<u8>, ttl: Ttl) -> Result<bool, TierError> {
+        let key = self.key(&key);
+        let mut pipeline = Pipeline::new();
+        match milliseconds(ttl) {
+            Some(milliseconds) => pipeline.cmd("PEXPIRE").arg(&key).arg(milliseconds),
+            None => pipeline.cmd("PERSIST").arg(&key),
+        };
+        pipeline.cmd("EXISTS").arg(&key);
+        let answers = self
+            .exchange(pipeline)
+            .await
+            .inspect_err(|_| counts::LOST_WRITES.inc())?;
+        Ok(matches!(answers.last(), Some(Value::Int(1))))
+    }
+
+    /// Adds to an integer, and returns the sum. A key without a value counts as 0 and gets the lifetime. The first tier
+    /// has no copy then: another host may add at any time.
+    ///
+    /// # Errors
+    /// The value is no integer; the sum would not be one; the server does not answer.
+    pub async fn increment(
+        self: &Arc<Self>,
+        key: Vec<u8>,
+        by: i64,
+        ttl: Ttl,
+    ) -> Result<i64, IncrementError> {
+        let name = self.key(&key);
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("MULTI");
+        pipeline.cmd("SET").arg(&name).arg(0).arg("NX");
+        if let Some(milliseconds) = milliseconds(ttl) {
+            pipeline.arg("PX").arg(milliseconds);
+        }
+        pipeline.cmd("INCRBY").arg(&name).arg(by);
+        pipeline.cmd("EXEC");
+        let answers = self
+            .exchange(pipeline)
+            .await
+            .map_err(IncrementError::Tier)?;
+        self.flights.change(&key);
+        if let Some(cache) = self.first.cache() {
+            cache.remove_fenced(&key);
+        }
+        let refused = |error: String| {
+            if error.contains("overflow") {
+                IncrementError::Overflow
+            } else if error.contains("not an integer") || error.contains("WRONGTYPE") {
+                IncrementError::NoInteger
+            } else {
+                IncrementError::Tier(TierError::Refused(error))
+            }
+        };
+        match answers.into_iter().next_back() {
+            Some(Value::Array(answers)) => match answers.into_iter().next_back() {
+                Some(Value::Int(sum)) => Ok(sum),
+                Some(Value::ServerError(error)) => Err(refused(error.to_string())),
+                _ => Err(IncrementError::Tier(self.unexpected())),
+            },
+            Some(Value::ServerError(error)) => Err(refused(error.to_string())),
+            _ => Err(IncrementError::Tier(self.unexpected())),
+        }
+    }
+
+    /// Removes the values of all keys for which `is_meant` is true, one page of keys after the other; locks stay.
+    /// Returns how many there were. Keys that are stored meanwhile may stay.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn remove_where(
+        self: &Arc<Self>,
+        is_meant: impl Fn(&[u8]) -> bool + Send,
+    ) -> Result<u64, TierError> {
+        let pattern = [&escaped(&self.prefix), b"*".as_slice()].concat();
+        let (mut cursor, mut removed) = (b"0".to_vec(), 0);
+        loop {
+            let mut pipeline = Pipeline::new();
+            pipeline
+                .cmd("SCAN")
+                .arg(&cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCANNED);
+            let answer = self
+                .exchange(pipeline)
+                .await
+                .map(|values| values.into_iter().next());
+            let page = match answer {
+                Ok(Some(Value::Array(page))) => page,
+                Ok(_) => return Err(self.unexpected()),
+                Err(error) => {
+                    counts::LOST_WRITES.inc();
+                    return Err(error);
+                }
+            };
+            let [Value::BulkString(next), Value::Array(keys)] = page.as_slice() else {
+                return Err(self.unexpected());
+            };
+            let keys = keys.iter().filter_map(|key| match key {
+                Value::BulkString(key) => key.strip_prefix(self.prefix.as_slice()),
+                _ => None,
+            });
+            let keys = keys.filter(|key| !key.starts_with(OWN_KEYS) && is_meant(key));
+            let keys: Vec<_> = keys.map(<[u8]>::to_vec).collect();
+            if !keys.is_empty() {
+                removed += self.remove(keys).await?;
+            }
+            if next == b"0" {
+                return Ok(removed);
+            }
+            cursor.clone_from(next);
+        }
+    }
+
+    /// Removes all values of the namespace; without one, all of the database. Locks stay.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn clear(self: &Arc<Self>) -> Result<(), TierError> {
+        self.flights.change_all();
+        self.remove_where(|_| true).await?;
+        Ok(())
+    }
+}
+
+/// A prefix in which no byte has a meaning in a pattern.
+fn escaped(prefix: &[u8]) -> Vec<u8> {
+    let escape = |byte: &u8| match byte {
+        b'*' | b'?' | b'[' | b']' | b'\\' => vec![b'\\', *byte],
+        byte => vec![*byte],
+    };
+    prefix.iter().flat_map(escape).collect()
+}

@@ -1,0 +1,99 @@
+//! The second tier of the shared cache: opened by the first call that needs it, of the settings and this process. Its
+//! work runs on the runtime, and PHP's thread waits for it.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{Engine, cache_cell::CacheCell};
+use crate::{
+    Result,
+    cache::{
+        Cache,
+        redis::{Entry, FirstTier, SecondTier},
+    },
+    config::Capability,
+    runtime::{CompletionQueue, RuntimeCall},
+};
+
+impl FirstTier for CacheCell {
+    fn cache(&self) -> Option<&Cache> {
+        self.get()
+    }
+}
+
+impl Engine {
+    /// The second tier, or `None` if the settings name none.
+    #[must_use]
+    #[inline]
+    pub fn second_tier(&self) -> Option<&Arc<SecondTier>> {
+        match self.second_tier.get() {
+            Some(tier) => tier.as_ref(),
+            None => self.open_second_tier(),
+        }
+    }
+
+    #[cold]
+    fn open_second_tier(&self) -> Option<&Arc<SecondTier>> {
+        let open = || {
+            self.check_capability(Capability::Cache).ok()?;
+            let first: Arc<CacheCell> = Arc::clone(&self.cache);
+            SecondTier::new(&self.settings().cache, first)
+        };
+        self.second_tier.get_or_init(open).as_ref()
+    }
+
+    /// Starts work of the second tier for the thread of `queue`.
+    ///
+    /// # Errors
+    /// The runtime can't start, or the process is shutting down.
+    pub fn call_second_tier<T: Send + 'static>(
+        &self,
+        queue: Arc<CompletionQueue>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Arc<RuntimeCall<T>>> {
+        self.prepare_second_tier()?;
+        self.runtime.call(queue, work)
+    }
+
+    /// Stores a value in the second tier, later.
+    ///
+    /// # Errors
+    /// As [`Engine::call_second_tier`].
+    pub fn store_behind(&self, tier: &Arc<SecondTier>, entry: Entry) -> Result<()> {
+        self.prepare_second_tier()?;
+        match tier.set_behind(entry) {
+            Some(work) => self.runtime.spawn_background(work),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts work of the second tier for which no thread waits.
+    ///
+    /// # Errors
+    /// As [`Engine::call_second_tier`].
+    pub fn start_second_tier(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        self.prepare_second_tier()?;
+        self.runtime.spawn_background(work)
+    }
+
+    /// The process joins the host with its first work on the runtime.
+    fn prepare_second_tier(&self) -> Result<()> {
+        self.check_capability(Capability::Runtime)?;
+        self.membership.get_or_try_init(|| self.join()).map(|_| ())
+    }
+
+    /// Waits for stores that no call has waited for, when the process ends.
+    pub(super) fn stop_second_tier(&self, timeout: Duration) {
+        let Some(Some(tier)) = self.second_tier.get() else {
+            return;
+        };
+        let end = Instant::now() + timeout.min(tier.timeout());
+        while tier.queued() > 0 && tier.is_available() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(2));
+        }
+        tier.count_unsent();
+    }
+}

@@ -1,0 +1,244 @@
+//! The second tier behind the functions of the cache: which keys it has, and the wait for it, which never exceeds
+//! `cache.timeout_ms`. On PHP's threads. A frame that waits may be jumped over, so it holds nothing that matters.
+
+use std::sync::Arc;
+
+use pillion_engine::{
+    cache::redis::{Entry, Fetched, SecondTier, TierError},
+    config::WriteMode,
+    runtime::{WaitOutcome, wait_until},
+};
+
+use super::{
+    access::stored,
+    codec::{self, Copied},
+};
+use crate::{
+    engine, futures,
+    thread_state::thread_state,
+    zend::{arguments::Thrown, interrupt::PhpInterrupt, owned::OwnedZval, value_writer::ZvalOut},
+};
+
+thread_state! {
+    /// Keys and values of calls with several of them.
+    static MULTIPLE: Multiple = Multiple {
+        keys: Vec::new(),
+        values: Vec::new(),
+        entries: Vec::new(),
+    };
+}
+
+struct Multiple {
+    keys: Vec<Wanted>,
+    entries: Vec<Entry>,
+    values: Vec<(Vec<u8>, Arc<Fetched>)>,
+}
+
+/// A key as PHP has it, and as it is stored.
+struct Wanted {
+    given: Vec<u8>,
+    stored: Vec<u8>,
+}
+
+/// Frees what a jump out of a call has left. In RSHUTDOWN.
+pub fn script_shutdown() {
+    MULTIPLE.with(|multiple| {
+        multiple.keys = Vec::new();
+        multiple.values = Vec::new();
+        multiple.entries = Vec::new();
+    });
+}
+
+/// The second tier, if there is one and the key's policy has it.
+#[inline]
+pub fn of(key: &[u8]) -> Option<&'static Arc<SecondTier>> {
+    let engine = engine::current();
+    let tier = engine.second_tier()?;
+    let policy = engine.cache_policies().policy_for(key);
+    (!policy.is_first_tier_only).then_some(tier)
+}
+
+/// As [`of`], for a store: with the time at which it gets there.
+#[inline]
+pub fn for_store(key: &[u8]) -> Option<(&'static Arc<SecondTier>, WriteMode)> {
+    let tier = of(key)?;
+    let policy = engine::current().cache_policies().policy_for(key);
+    match policy.write.unwrap_or(tier.write_mode()) {
+        WriteMode::FirstTier => None,
+        mode => Some((tier, mode)),
+    }
+}
+
+/// Runs work of the second tier and waits for its result. `None`: there is none in time.
+pub fn run<T: Send + 'static>(
+    tier: &SecondTier,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<Option<T>, Thrown> {
+    if engine::refuse_preloading().is_err() {
+        return Ok(None);
+    }
+    let engine = engine::current();
+    if tier.is_refusing() {
+        // It fails at once, and counts that.
+        let _ = engine.start_second_tier(async move { drop(work.await) });
+        return Ok(None);
+    }
+    let (Ok(wake), Ok(queue)) = (futures::wake_descriptor(), futures::completions()) else {
+        return Ok(None);
+    };
+    // The runtime holds the call while it works, so a jump over this frame leaks this reference only.
+    let Ok(call) = engine.call_second_tier(queue, work) else {
+        return Ok(None);
+    };
+    match wait_until(wake, Some(tier.timeout()), &PhpInterrupt, &|| {
+        call.is_done()
+    }) {
+        WaitOutcome::Done => Ok(call.take()),
+        WaitOutcome::TimedOut => Ok(None),
+        WaitOutcome::Forked => {
+            // A call of the parent: its locks may be held by threads that this child does not have.
+            std::mem::forget(call);
+            Ok(None)
+        }
+        WaitOutcome::Interrupted => Err(Thrown::Pending),
+    }
+}
+
+/// Reads the value of a key. Returns `false`, and leaves `out` alone, if there is none.
+pub fn read(key: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
+    match fetch(key)? {
+        Some(fetched) => {
+            let copied = codec::copy_bytes(fetched.encoding, &fetched.bytes, out);
+            drop(fetched);
+            match copied {
+                Copied::Done => Ok(true),
+                Copied::Buffered(encoding) => codec::decode_buffer(encoding, out),
+            }
+        }
+        None => Ok(false),
+    }
+}
+
+/// Whether a key has a value.
+pub fn has(key: &[u8]) -> Result<bool, Thrown> {
+    Ok(fetch(key)?.is_some())
+}
+
+fn fetch(key: &[u8]) -> Result<Option<Arc<Fetched>>, Thrown> {
+    let Some(tier) = of(key) else {
+        return Ok(None);
+    };
+    if tier.is_refusing() {
+        tier.count_refused_read();
+        return Ok(None);
+    }
+    let (reader, keys) = (Arc::clone(tier), vec![stored(key).into_owned()]);
+    let read = run(tier, async move { reader.read(keys).await })?;
+    Ok(read
+        .and_then(Result::ok)
+        .and_then(|mut read| read.pop().flatten()))
+}
+
+/// Remembers a key for [`read_multiple`].
+pub fn want(key: &[u8]) {
+    if of(key).is_some() {
+        let wanted = Wanted {
+            given: key.to_vec(),
+            stored: stored(key).into_owned(),
+        };
+        MULTIPLE.with(|multiple| multiple.keys.push(wanted));
+    }
+}
+
+/// The number of remembered keys. Those before belong to calls that this one is nested in.
+pub fn wanted() -> usize {
+    MULTIPLE.with(|multiple| multiple.keys.len())
+}
+
+/// Reads the keys that were remembered since there were `before`, and passes each value with its key to `insert`.
+pub fn read_multiple(
+    before: usize,
+    mut insert: impl FnMut(&[u8], &OwnedZval),
+) -> Result<(), Thrown> {
+    let keys = MULTIPLE.with(|multiple| multiple.keys.split_off(before.min(multiple.keys.len())));
+    let Some(tier) = engine::current().second_tier().filter(|_| !keys.is_empty()) else {
+        return Ok(());
+    };
+    if tier.is_refusing() {
+        tier.count_refused_read();
+        return Ok(());
+    }
+    let reader = Arc::clone(tier);
+    let work = async move {
+        let (given, stored): (Vec<_>, Vec<_>) =
+            keys.into_iter().map(|key| (key.given, key.stored)).unzip();
+        let read = reader.read(stored).await?;
+        let found = given.into_iter().zip(read);
+        let found = found.filter_map(|(key, value)| Some((key, value?)));
+        Ok::<_, TierError>(found.collect::<Vec<_>>())
+    };
+    let Some(Ok(found)) = run(tier, work)? else {
+        return Ok(());
+    };
+    let count = found.len();
+    MULTIPLE.with(|multiple| multiple.values.extend(found));
+    for _ in 0..count {
+        // PHP code of an object may run, and may jump over this frame.
+        let mut copied = Copied::Done;
+        let value = OwnedZval::with(|out| {
+            MULTIPLE.with(|multiple| {
+                if let Some((_, fetched)) = multiple.values.last() {
+                    copied = codec::copy_bytes(fetched.encoding, &fetched.bytes, out);
+                }
+            });
+        });
+        let (value, is_value) = match copied {
+            Copied::Done => (value, true),
+            Copied::Buffered(encoding) => {
+                let mut decoded = Ok(false);
+                let value = OwnedZval::with(|out| decoded = codec::decode_buffer(encoding, out));
+                (value, decoded?)
+            }
+        };
+        let last = MULTIPLE.with(|multiple| multiple.values.pop());
+        if let (Some((key, _)), true) = (&last, is_value) {
+            insert(key, &value);
+        }
+        drop(last);
+        value.release();
+    }
+    Ok(())
+}
+
+/// Stores values of the first tier here too.
+pub fn store(mode: WriteMode, tier: &Arc<SecondTier>, entries: Vec<Entry>) -> Result<(), Thrown> {
+    if mode == WriteMode::Behind {
+        for entry in entries {
+            let _ = engine::current().store_behind(tier, entry);
+        }
+        return Ok(());
+    }
+    let writer = Arc::clone(tier);
+    run(tier, async move { drop(writer.set(entries).await) }).map(drop)
+}
+
+/// Remembers a value for [`store_collected`].
+pub fn collect(entry: Entry) {
+    MULTIPLE.with(|multiple| multiple.entries.push(entry));
+}
+
+/// Stores the values that were remembered; those of a call that this one is nested in too.
+pub fn store_collected() -> Result<(), Thrown> {
+    let entries = MULTIPLE.with(|multiple| std::mem::take(&mut multiple.entries));
+    match engine::current().second_tier() {
+        Some(tier) if !entries.is_empty() => store(WriteMode::Through, tier, entries),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the values of stored keys here, after the first tier. Returns how many there were.
+pub fn remove(tier: &Arc<SecondTier>, keys: Vec<Vec<u8>>) -> Result<u64, Thrown> {
+    let writer = Arc::clone(tier);
+    let removed = run(tier, async move { writer.remove(keys).await })?;
+    Ok(removed.and_then(Result::ok).unwrap_or_default())
+}
