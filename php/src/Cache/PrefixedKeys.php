@@ -9,9 +9,11 @@ declare(strict_types=1);
 
 namespace Pillion\Bridge\Cache;
 
+use Pillion\Exception;
+
 use function Pillion\Cache\clear as clear_all;
+use function Pillion\Cache\delete_matching;
 use function Pillion\Cache\delete_multiple;
-use function Pillion\Cache\keys;
 
 /**
  * @internal
@@ -74,15 +76,15 @@ trait PrefixedKeys
         if ($prefix === '') {
             return clear_all();
         }
-        $pattern = \addcslashes($prefix, '*?\\') . '*';
-        $after = null;
-        do {
-            $found = keys($pattern, 10000, $after);
-            $isDone = delete_multiple($found);
-            $after = $found[9999] ?? null;
-        } while ($isDone && $after !== null);
+        try {
+            delete_matching(\addcslashes($prefix, '*?\\') . '*')->wait();
+        } catch (Exception) {
+            // No background work now.
+            return false;
+        }
 
-        return $isDone;
+        // False: the cache is not available.
+        return delete_multiple([]);
     }
 
     private static function requireExtension(): void

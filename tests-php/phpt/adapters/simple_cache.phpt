@@ -76,6 +76,13 @@ same(['one', 'other'], [Pillion\Cache\get('one*:key'), Pillion\Cache\get('other:
 Pillion\Cache\set_multiple(array_fill_keys(array_map(fn (int $n): string => "one*:$n", range(1, 10_500)), 1));
 same([true, null, 'other'], [$one->clear(), $one->get('key'), $other->get('key')], 'clear of a prefix');
 same([], Pillion\Cache\keys('one*'), 'all pages of a prefix');
+echo php('require "' . dirname(__DIR__, 3) . '/php/tests/load.php";
+    $cache = new Pillion\Bridge\SimpleCache\Cache("hashed:");
+    $cache->set("key", 1);
+    $cache->clear() && $cache->get("key") === null || print("clear of hidden keys");', ['cache_patterns' => 'hashed:* hash=on'])['output'];
+same('[null,false,false,true]', php('require "' . dirname(__DIR__, 3) . '/php/tests/load.php";
+    $cache = new Pillion\Bridge\SimpleCache\Cache("p:");
+    echo json_encode([$cache->get("a"), $cache->set("a", 1), $cache->clear(), $cache->getMultiple([]) === []]);', ['cache_enabled' => 0])['output'], 'the cache is off');
 for ($n = 0; $n < 3000; ++$n) {
     $other->set("key.$n", $n);
 }
