@@ -207,18 +207,19 @@ impl Cache {
     }
 
     /// Whether a value of `remember()` is to be produced anew before it expires, by this one of its readers: see
-    /// [`Production`]. `random` draws from 0 (excluded) to 1.
+    /// [`Production`]. `now` is the time of its check, `random` draws from 0 (excluded) to 1.
     #[must_use]
     #[inline]
     pub fn is_refresh_due(
         &self,
         version: &Version,
+        now: u64,
         beta: f64,
         random: impl FnOnce() -> f64,
     ) -> bool {
         match version.production {
             Some(production) if version.expires != 0 => {
-                let left = version.expires.saturating_sub(self.now());
+                let left = version.expires.saturating_sub(now);
                 production.is_refresh_due(left, beta, random)
             }
             _ => false,
@@ -231,22 +232,27 @@ impl Cache {
         self.memory.load_slot(version.slot).is_same(version.word)
     }
 
-    /// Whether a key still has the value of that version: one load, one for each tag, and the clock for a value that
-    /// expires. Marks it as read; the caller counts the hit.
+    /// Checks whether a key still has the value of that version: one load, one for each tag, and the clock for a value
+    /// that expires. Marks it as read; the caller counts the hit. Returns the time of the check, 0 for a value that does
+    /// not expire; `None` if the key has another value or none.
     #[must_use]
     #[inline]
-    pub fn is_current_version(&self, version: &Version) -> bool {
+    pub fn check_version(&self, version: &Version) -> Option<u64> {
         let word = self.memory.load_slot(version.slot);
-        if !word.is_same(version.word)
-            || (version.expires != 0 && version.expires <= self.now())
-            || !version.has_current_tags(&self.memory)
-        {
-            return false;
+        if !word.is_same(version.word) {
+            return None;
+        }
+        let now = match version.expires {
+            0 => 0,
+            expires => Some(self.now()).filter(|now| *now < expires)?,
+        };
+        if !version.has_current_tags(&self.memory) {
+            return None;
         }
         if word.reads() < MAX_READ_MARKS {
             self.memory.add_read(version.slot);
         }
-        true
+        Some(now)
     }
 
     /// Counts a value that the caller did not store, because it is too large.
@@ -381,8 +387,10 @@ impl Cache {
         Blocks::new(&self.memory, self.owners.own(), stats::stripe(), now)
     }
 
+    /// The time by which values expire, in milliseconds since boot.
+    #[must_use]
     #[inline]
-    fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         clock::coarse_ms()
     }
 }

@@ -89,11 +89,18 @@ impl Version {
         }
     }
 
-    /// Whether [`Cache::is_current_version`](super::Cache::is_current_version) tells for it: not for a value with more
+    /// Whether [`Cache::check_version`](super::Cache::check_version) tells for it: not for a value with more
     /// than two tags.
     #[must_use]
     pub const fn is_checkable(&self) -> bool {
         self.tag_count <= VERSION_TAGS
+    }
+
+    /// Whether the value is one of `remember()`.
+    #[must_use]
+    #[inline]
+    pub const fn is_produced(&self) -> bool {
+        self.production.is_some()
     }
 
     /// Whether none of the tags was invalidated since.

@@ -79,10 +79,11 @@ pub fn read_in(
     key: &[u8],
     out: ZvalOut,
 ) -> Result<bool, Thrown> {
-    read_and(cache, space, given, key, out, |_| ()).map(|found| found.is_some())
+    read_and(cache, space, given, key, out, |_, _| ()).map(|found| found.is_some())
 }
 
-/// As [`read_in`]; returns what `examine` does with the version of the value, or `None` if there is none.
+/// As [`read_in`]; returns what `examine` does with the version of the value and the time of its check, or `None`
+/// if there is none.
 #[inline]
 pub fn read_and<T>(
     cache: &Cache,
@@ -90,7 +91,7 @@ pub fn read_and<T>(
     given: Option<&zval>,
     key: &[u8],
     out: ZvalOut,
-    examine: impl Fn(&Version) -> T,
+    examine: impl Fn(&Version, u64) -> T,
 ) -> Result<Option<T>, Thrown> {
     let name = given.and_then(value::string);
     if let Some(name) = name
@@ -128,7 +129,12 @@ pub fn read_and<T>(
             (encoding == encoding::ARRAY).then_some(8)
         }
     };
-    let examined = examine(&version);
+    let now = if version.is_produced() {
+        cache.now()
+    } else {
+        0
+    };
+    let examined = examine(&version, now);
     if let (Some(name), Some(factor)) = (name, factor) {
         local::keep(
             cache,

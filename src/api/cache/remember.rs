@@ -97,10 +97,17 @@ impl Remember<'_, '_> {
     #[inline]
     fn read(&self, cache: &Cache) -> Result<Option<Option<Version>>, Thrown> {
         let given = self.call.any(0);
-        read_and(cache, Space::Values, given, self.key, self.ret, |version| {
-            let is_due = cache.is_refresh_due(version, self.beta, random);
-            is_due.then_some(*version)
-        })
+        read_and(
+            cache,
+            Space::Values,
+            given,
+            self.key,
+            self.ret,
+            |version, now| {
+                let is_due = cache.is_refresh_due(version, now, self.beta, random);
+                is_due.then_some(*version)
+            },
+        )
     }
 
     /// Produces the value anew before it expires, unless another thread does.

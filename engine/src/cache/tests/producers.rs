@@ -158,9 +158,15 @@ fn produced_value_keeps_its_production_when_it_is_touched() {
         .get_with_version(b"k", |value| value.to_vec())
         .unwrap();
     assert_eq!(bytes, [7; 20_000]);
-    assert!(cache.is_refresh_due(&version, 1.0, || 0.5) && cache.is_stored_version(&version));
-    assert!(!cache.is_refresh_due(&version, 0.0, || 0.5));
+    assert!(
+        cache.is_refresh_due(&version, cache.now(), 1.0, || 0.5)
+            && cache.is_stored_version(&version)
+    );
+    assert!(!cache.is_refresh_due(&version, cache.now(), 0.0, || 0.5));
     cache.set(b"k", &minute);
     let (_, plain) = cache.get_with_version(b"k", |value| value.len()).unwrap();
-    assert!(!cache.is_refresh_due(&plain, 1.0, || 0.5) && !cache.is_stored_version(&version));
+    assert!(
+        !cache.is_refresh_due(&plain, cache.now(), 1.0, || 0.5)
+            && !cache.is_stored_version(&version)
+    );
 }

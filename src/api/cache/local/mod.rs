@@ -110,14 +110,14 @@ thread_state! {
 }
 
 /// Copies the value of a key to PHP, if this thread has it and it is current. Returns then what `examine` does with
-/// its version.
+/// its version and the time of its check.
 #[inline]
 pub fn fetch<T>(
     cache: &Cache,
     space: Space,
     key: *mut zend_string,
     out: ZvalOut,
-    examine: impl FnOnce(&Version) -> T,
+    examine: impl FnOnce(&Version, u64) -> T,
 ) -> Option<T> {
     LOCAL.with(|local| {
         if local.cache != std::ptr::from_ref(cache).addr() {
@@ -125,12 +125,10 @@ pub fn fetch<T>(
         }
         let level = local.level(space);
         let entry = level.table.find(key)?;
-        if !cache.is_current_version(&entry.version) {
-            return None;
-        }
+        let now = cache.check_version(&entry.version)?;
         entry.was_read = true;
         entry.value.copy_to(out);
-        let (examined, pattern) = (examine(&entry.version), entry.pattern);
+        let (examined, pattern) = (examine(&entry.version, now), entry.pattern);
         level.hits += 1;
         let hits = level.hits;
         if let Some(pattern) = pattern
