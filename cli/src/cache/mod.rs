@@ -377,10 +377,8 @@ fn delete(
         let mut keys = stored_keys(engine, key_bytes(key)?);
         count += usize::from(keys.any(|key| cache.delete(&key)));
     }
-    if pattern.is_some() {
-        for key in self::keys(cache, pattern, 0, None) {
-            count += usize::from(cache.delete(&key));
-        }
+    if let Some(pattern) = pattern {
+        count += cache.delete_matching(pattern.as_bytes(), 0, usize::MAX).0;
     }
     print(&format!("{count} removed\n"))?;
     Ok(count > 0)

@@ -179,7 +179,7 @@ impl Cache {
     /// The entry of a holder, if the slot still has it; its lease may be over.
     fn held(&self, slot: usize, holder: u64) -> Option<Found> {
         loop {
-            let found = self.found(slot, self.memory.load_slot(slot))?;
+            let found = Found::load(&self.memory, slot, self.memory.load_slot(slot))?;
             if found.is_unchanged(&self.memory) {
                 let is_held = found.head.kind() == Kind::Producer && found.head.extra == holder;
                 return is_held.then_some(found);

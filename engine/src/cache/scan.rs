@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 
 use super::{
     Cache,
-    entry::{self, Encoding, Kind, Space},
+    entry::{Encoding, Kind, Space},
     layout::header,
     pattern,
     stats::Counter,
     table::{self, Found},
-    words::SlotWord,
 };
 use crate::host::clock;
 
@@ -53,7 +52,7 @@ impl Cache {
     pub fn clear_in(&self, space: Space) {
         let blocks = self.blocks(self.now());
         table::for_each_slot(&self.memory, 0, |slot, word| {
-            let found = self.found(slot, word);
+            let found = Found::load(&self.memory, slot, word);
             if found.is_some_and(|found| found.head.kind() == space.kind()) {
                 blocks.remove(slot, word);
             }
@@ -66,7 +65,7 @@ impl Cache {
         let now = self.now();
         let blocks = self.blocks(now);
         table::for_each_slot(&self.memory, 0, |slot, word| {
-            let found = self.found(slot, word);
+            let found = Found::load(&self.memory, slot, word);
             let is_over = found.is_some_and(|found| {
                 found.head.is_too_stale(now)
                     || !found.head.has_current_tags(&self.memory, found.block)
@@ -90,7 +89,7 @@ impl Cache {
         let (mut removed, mut visited) = (0, 0);
         let next = table::for_each_slot(&self.memory, from, |slot, word| {
             visited += 1;
-            if let Some(found) = self.found(slot, word)
+            if let Some(found) = Found::load(&self.memory, slot, word)
                 && found.head.kind() == Kind::Value
             {
                 let key = found.head.key(&self.memory, found.block);
@@ -112,7 +111,7 @@ impl Cache {
             table::position(&self.memory, self.hashed(Kind::Value, after))
         });
         table::for_each_slot(&self.memory, start, |slot, word| {
-            let Some(found) = self.found(slot, word) else {
+            let Some(found) = Found::load(&self.memory, slot, word) else {
                 return true;
             };
             let key = found.head.key(&self.memory, found.block);
@@ -137,7 +136,7 @@ impl Cache {
     ) -> Option<usize> {
         let (now, unix) = (self.now(), clock::unix_ms());
         table::for_each_slot(&self.memory, from, |slot, word| {
-            let Some(found) = self.found(slot, word) else {
+            let Some(found) = Found::load(&self.memory, slot, word) else {
                 return true;
             };
             let key = found.head.key(&self.memory, found.block);
@@ -176,15 +175,5 @@ impl Cache {
                 .then(|| (found.head.encoding, self.value_bytes(found)))
         })
         .flatten()
-    }
-
-    pub(super) fn found(&self, slot: usize, word: SlotWord) -> Option<Found> {
-        let block = word.block()?;
-        Some(Found {
-            slot,
-            word,
-            block,
-            head: entry::Head::load(&self.memory, block),
-        })
     }
 }

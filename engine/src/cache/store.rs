@@ -9,7 +9,7 @@ use super::{
     new_entry::NewEntry,
     production::Production,
     stats::Counter,
-    table,
+    table::{self, Found},
     value::{ChangeError, Condition, NewValue, Stored, Ttl},
     words::BlockState,
 };
@@ -74,13 +74,7 @@ impl Cache {
         let hashed = self.hashed(kind, key);
         for _ in 0..MAX_CHANGES {
             let now = self.now();
-            let current = table::read(&self.memory, hashed, |found| {
-                self.is_valid(found).then(|| {
-                    let tags = found.head.tag_words(&self.memory, found.block);
-                    (*found, self.value_bytes(found), tags)
-                })
-            })
-            .flatten();
+            let current = self.current(hashed);
             let (encoding, bytes) = change(
                 current
                     .as_ref()
@@ -120,13 +114,7 @@ impl Cache {
     pub fn touch(&self, key: &[u8], ttl: Ttl) -> bool {
         let hashed = self.hashed(Kind::Value, key);
         for _ in 0..MAX_CHANGES {
-            let current = table::read(&self.memory, hashed, |found| {
-                self.is_valid(found).then(|| {
-                    let tags = found.head.tag_words(&self.memory, found.block);
-                    (*found, self.value_bytes(found), tags)
-                })
-            });
-            let Some((found, bytes, tags)) = current.flatten() else {
+            let Some((found, bytes, tags)) = self.current(hashed) else {
                 return false;
             };
             let now = self.now();
@@ -149,6 +137,17 @@ impl Cache {
             }
         }
         false
+    }
+
+    /// The value of a key, with its bytes and its tags, to be stored again in another form.
+    fn current(&self, key: HashedKey<'_>) -> Option<(Found, Vec<u8>, Vec<u64>)> {
+        table::read(&self.memory, key, |found| {
+            self.is_valid(found).then(|| {
+                let tags = found.head.tag_words(&self.memory, found.block);
+                (*found, self.value_bytes(found), tags)
+            })
+        })
+        .flatten()
     }
 
     pub(super) fn store_value(

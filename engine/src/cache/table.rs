@@ -26,6 +26,19 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// The entry that a slot with that word refers to.
+    #[inline]
+    pub(super) fn load(memory: &Memory, slot: usize, word: SlotWord) -> Option<Self> {
+        let block = word.block()?;
+        prefetch(memory.content(block, LINE_WORDS));
+        Some(Self {
+            slot,
+            word,
+            block,
+            head: Head::load(memory, block),
+        })
+    }
+
     /// Whether the slot still refers to the entry, so that all that was read of it belongs together.
     #[inline]
     pub(super) fn is_unchanged(&self, memory: &Memory) -> bool {
@@ -71,16 +84,10 @@ pub(super) fn find(memory: &Memory, key: HashedKey<'_>) -> Option<Found> {
                 if !word.matches(key.hash) {
                     break;
                 }
-                let block = word.block().unwrap_or_default();
-                prefetch(memory.content(block, LINE_WORDS));
-                let head = Head::load(memory, block);
-                let is_equal = head.has_key(memory, block, key);
-                let found = Found {
-                    slot,
-                    word,
-                    block,
-                    head,
+                let Some(found) = Found::load(memory, slot, word) else {
+                    break;
                 };
+                let is_equal = found.head.has_key(memory, found.block, key);
                 if found.is_unchanged(memory) {
                     if is_equal {
                         return Some(found);
