@@ -271,7 +271,7 @@ impl Process<'_> {
     fn read_local(&mut self, key: u64) {
         let before = self.model.before(key);
         if let Some((version, content)) = self.local.get(&key)
-            && self.cache.is_current_version(version)
+            && self.cache.check_version(version).is_some()
         {
             self.model.check(key, *content, &before);
         }
