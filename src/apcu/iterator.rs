@@ -19,6 +19,8 @@ use crate::{
         arguments::{Call, Thrown},
         call,
         class::{self, Class, ClassRef, Handlers},
+        ffi,
+        hash_table::{self, Key},
         owned::OwnedZval,
         registration::Function,
         value,
@@ -44,7 +46,7 @@ const MEM_SIZE: i64 = 1 << 9;
 const TTL: i64 = 1 << 10;
 const ALL: i64 = 0xffff_ffff;
 
-/// Entries of a chunk where the caller asks for none.
+/// Entries of a chunk at least.
 const CHUNK: usize = 100;
 
 /// The constants of the module.
@@ -128,7 +130,7 @@ pub unsafe fn register() {
             create: Some(create),
         }
         .register(&CLASS);
-        crate::zend::ffi::zend_class_implements(CLASS.entry(), 1, zend_ce_iterator);
+        ffi::zend_class_implements(CLASS.entry(), 1, zend_ce_iterator);
     }
 }
 
@@ -189,10 +191,8 @@ fn construct(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     let state = State {
         search,
         format,
-        chunk: match chunk {
-            0 => CHUNK,
-            chunk => chunk.min(10_000),
-        },
+        // Fewer would only be slower.
+        chunk: chunk.clamp(CHUNK, 10_000),
         is_empty_list: list == LIST_DELETED,
         from: Some(0),
         unseen: Vec::new(),
@@ -216,7 +216,7 @@ fn search(call: &Call<'_>) -> Result<Search, Thrown> {
     };
     if let Some(table) = value::table(given) {
         let mut keys = HashSet::new();
-        crate::zend::hash_table::for_each(table, |_, element| {
+        hash_table::for_each(table, |_, element| {
             keys.extend(value::bytes(element).map(<[u8]>::to_vec));
         });
         return Ok(Search::Keys(keys));
@@ -225,9 +225,13 @@ fn search(call: &Call<'_>) -> Result<Search, Thrown> {
         return Ok(Search::All);
     }
     let regex = OwnedZval::new(given);
-    match is_match(&regex, b"") {
-        Ok(Some(_)) => Ok(Search::Regex(regex)),
-        Ok(None) => {
+    let nothing = OwnedZval::new_string("");
+    let result = call::function("preg_match", &[regex, nothing]);
+    nothing.release();
+    let is_valid = result.map(|result| value::integer(result.value()).is_some());
+    match is_valid {
+        Ok(true) => Ok(Search::Regex(regex)),
+        Ok(false) => {
             regex.release();
             Err(error(c"Could not compile regular expression"))
         }
@@ -236,17 +240,6 @@ fn search(call: &Call<'_>) -> Result<Search, Thrown> {
             Err(thrown)
         }
     }
-}
-
-/// Whether a key matches a regular expression; `None` if that is not valid. Runs PHP code.
-fn is_match(regex: &OwnedZval, key: &[u8]) -> Result<Option<bool>, Thrown> {
-    let key = OwnedZval::new_string(key);
-    let result = call::function("preg_match", &[*regex, key]);
-    key.release();
-    let result = result?;
-    let matched = value::integer(result.value()).map(|count| count > 0);
-    result.release();
-    Ok(matched)
 }
 
 /// Reads the next chunk with a matching entry. Returns whether there is one.
@@ -260,12 +253,13 @@ fn read_chunk(object: *mut zend_object) -> Result<bool, Thrown> {
     };
     loop {
         let is_at_end = with(object, |state| read_unseen(state, cache))?;
-        while let Some(entry) = with(object, |state| state.unseen.pop())? {
-            if matches(object, &entry.key)? {
-                with(object, |state| push(state, cache, entry))?;
+        let entries = take_matching(object)?;
+        let has_items = with(object, |state| {
+            for entry in entries {
+                push(state, cache, entry);
             }
-        }
-        let has_items = with(object, |state| !state.items.is_empty())?;
+            !state.items.is_empty()
+        })?;
         if has_items || is_at_end {
             return Ok(has_items);
         }
@@ -296,25 +290,53 @@ fn read_unseen(state: &mut State, cache: &Cache) -> bool {
                 unseen.push(entry);
                 unseen.len() < chunk
             });
-            // Taken from the end.
-            state.unseen.reverse();
         }
     }
     state.from.is_none()
 }
 
-fn matches(object: *mut zend_object, key: &[u8]) -> Result<bool, Thrown> {
-    let regex = with(object, |state| match &state.search {
-        // A reference of its own: the constructor may be called again meanwhile.
-        Search::Regex(regex) => Some(OwnedZval::new(regex.value())),
+/// Takes the entries of the chunk with matching keys. Runs PHP code, once for all keys.
+fn take_matching(object: *mut zend_object) -> Result<Vec<EntryInfo>, Thrown> {
+    let arguments = with(object, |state| match &state.search {
+        Search::Regex(regex) => {
+            let keys = OwnedZval::with(|out| {
+                let list = out.array(state.unseen.len());
+                for entry in &state.unseen {
+                    list.push(|out| out.string(&entry.key));
+                }
+            });
+            // A reference of its own: the constructor may be called again meanwhile.
+            Some([OwnedZval::new(regex.value()), keys])
+        }
         Search::All | Search::Keys(_) => None,
     })?;
-    let Some(regex) = regex else {
-        return Ok(true);
+    let Some(arguments) = arguments else {
+        return with(object, |state| std::mem::take(&mut state.unseen));
     };
-    let matched = is_match(&regex, key);
-    regex.release();
-    Ok(matched? == Some(true))
+    let matched = call::function("preg_grep", &arguments);
+    for argument in arguments {
+        argument.release();
+    }
+    let matched = matched?;
+    let entries = with(object, |state| {
+        let unseen = std::mem::take(&mut state.unseen);
+        let mut is_matching = vec![false; unseen.len()];
+        if let Some(table) = value::table(matched.value()) {
+            hash_table::for_each(table, |key, _| {
+                if let Key::Index(number) = key
+                    && let Ok(position) = usize::try_from(number)
+                    && let Some(is_matching) = is_matching.get_mut(position)
+                {
+                    *is_matching = true;
+                }
+            });
+        }
+        let all = unseen.into_iter().zip(is_matching);
+        all.filter_map(|(entry, is_matching)| is_matching.then_some(entry))
+            .collect()
+    });
+    matched.release();
+    entries
 }
 
 /// Adds an entry to the chunk, with its value if the format has it and it was not removed meanwhile.
@@ -449,11 +471,9 @@ fn totals(object: *mut zend_object) -> Result<(i64, i64), Thrown> {
     if let Some(cache) = cache() {
         loop {
             let is_at_end = with(object, |state| read_unseen(state, cache))?;
-            while let Some(entry) = with(object, |state| state.unseen.pop())? {
-                if matches(object, &entry.key)? {
-                    count += 1;
-                    bytes += info::integer(entry.bytes as u64);
-                }
+            for entry in take_matching(object)? {
+                count += 1;
+                bytes += info::integer(entry.bytes as u64);
             }
             if is_at_end {
                 break;

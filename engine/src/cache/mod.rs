@@ -336,12 +336,7 @@ impl Cache {
     /// Lookups and values of a space. Visits the whole table.
     #[must_use]
     pub fn counts_in(&self, space: Space) -> SpaceCounts {
-        let (mut entries, mut bytes) = (0, 0);
-        self.scan_in(space, 0, |entry| {
-            entries += 1;
-            bytes += entry.bytes as u64;
-            true
-        });
+        let (entries, bytes) = self.size_of(space);
         SpaceCounts {
             hits: stats::sum(&self.memory, Counter::hits(space)),
             misses: stats::sum(&self.memory, Counter::misses(space)),

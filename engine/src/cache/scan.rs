@@ -139,15 +139,33 @@ impl Cache {
             let Some(found) = Found::load(&self.memory, slot, word) else {
                 return true;
             };
+            if found.head.kind() != space.kind() || !self.is_valid(&found) {
+                return true;
+            }
             let key = found.head.key(&self.memory, found.block);
-            if found.head.kind() != space.kind()
-                || !self.is_valid(&found)
-                || !found.is_unchanged(&self.memory)
-            {
+            if !found.is_unchanged(&self.memory) {
                 return true;
             }
             visit(EntryInfo::of(&found, key, now, unix))
         })
+    }
+
+    /// Number and bytes of the values of a space.
+    pub(super) fn size_of(&self, space: Space) -> (u64, u64) {
+        let (mut entries, mut bytes) = (0, 0);
+        table::for_each_slot(&self.memory, 0, |slot, word| {
+            let found = self
+                .found(slot, word)
+                .filter(|found| found.head.kind() == space.kind() && self.is_valid(found));
+            if let Some(found) = found
+                && found.is_unchanged(&self.memory)
+            {
+                entries += 1;
+                bytes += found.head.stored_bytes() as u64;
+            }
+            true
+        });
+        (entries, bytes)
     }
 
     /// The entry of a key in a space. Counts neither as a read nor as a hit.
