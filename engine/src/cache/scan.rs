@@ -154,8 +154,7 @@ impl Cache {
     pub(super) fn size_of(&self, space: Space) -> (u64, u64) {
         let (mut entries, mut bytes) = (0, 0);
         table::for_each_slot(&self.memory, 0, |slot, word| {
-            let found = self
-                .found(slot, word)
+            let found = Found::load(&self.memory, slot, word)
                 .filter(|found| found.head.kind() == space.kind() && self.is_valid(found));
             if let Some(found) = found
                 && found.is_unchanged(&self.memory)
