@@ -55,6 +55,16 @@ pub(super) fn stats(stats: &Value, classes: &[ClassStats]) -> String {
     ] {
         let _ = writeln!(out, "{name:<15}{text}");
     }
+    if let Some(second) = stats["second_tier"].as_object() {
+        let text = |name: &str| second.get(name).and_then(Value::as_str).unwrap_or("–");
+        let is_connected = second.get("connected") == Some(&Value::Bool(true));
+        let state = if is_connected {
+            "connected"
+        } else {
+            "not available"
+        };
+        let _ = writeln!(out, "{:<15}{}, {state}", "second tier", text("url"));
+    }
     if !classes.is_empty() {
         let _ = writeln!(
             out,

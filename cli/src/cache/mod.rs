@@ -1,12 +1,13 @@
 //! `pillion cache`: values that PHP processes of the host share. It opens the same segment as they do, so that a
-//! deployment or cron removes values that the web serves. Only `set` creates a segment: its
-//! creator decides on its size.
+//! deployment or cron removes values that the web serves. Only `set` and `warm` create a segment: its creator decides
+//! on its size.
 
 mod format;
 mod other_users;
+mod second;
+mod tiers;
 
 use std::{
-    borrow::Cow,
     env,
     ffi::OsString,
     io::{self, Read},
@@ -18,15 +19,14 @@ use clap::{Args, Subcommand};
 use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
-    cache::{
-        Cache, Encoding, MAX_KEY, MAX_TAGS, NewValue, Stored, Tag, Ttl, encoding, json, pattern,
-    },
+    cache::{Cache, Encoding, MAX_KEY, encoding, json},
     config::{Capability, LogFormat, LogSettings, LogTarget, duration},
     engine::Engine,
     error::IoContext,
     logging,
 };
-use serde_json::json;
+use second::Second;
+use tiers::Tiers;
 
 use crate::{
     output::{print, print_bytes, remark},
@@ -124,6 +124,12 @@ enum Command {
         #[arg(short = '0', long)]
         null: bool,
     },
+    /// Read values of the second tier into the memory of this host
+    Warm {
+        /// Any bytes
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<OsString>,
+    },
     /// Make all values with a tag misses
     Invalidate {
         /// Any bytes
@@ -188,48 +194,45 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
     if is_new || rustix::process::geteuid().is_root() {
         other_users::remark(&dirs.run, &path);
     }
-    if is_new && !matches!(command, Command::Set { .. }) {
+    let second = Second::open(engine)?;
+    // Only a store creates the segment.
+    let cache = match is_new && !matches!(command, Command::Set { .. } | Command::Warm { .. }) {
+        true => None,
+        false => Some(open(engine)?),
+    };
+    if cache.is_none() && second.is_none() {
         return without_cache(engine, &command);
     }
-    let Some(cache) = engine.cache() else {
-        let reason = engine.cache_failure().unwrap_or_default();
-        return Err(Error::State(format!(
-            "the shared cache is not available: {reason}"
-        )));
+    let tiers = Tiers {
+        engine,
+        cache,
+        second,
     };
     match command {
-        Command::Get { key, raw } => get(engine, cache, key_bytes(&key)?, raw),
+        Command::Get { key, raw } => tiers.get(key_bytes(&key)?, raw),
         Command::Set {
             key,
             value,
             string,
             ttl,
             tag,
-        } => {
-            let key = key_bytes(&key)?;
-            let (encoding, bytes) = value_of(value, string)?;
-            let tags = tags(cache, &tag)?;
-            let value = NewValue {
-                bytes: &bytes,
-                encoding,
-                ttl: ttl_of(engine, key, ttl),
-                tags: &tags,
+        } => tiers.set(key_bytes(&key)?, value_of(value, string)?, ttl, &tag),
+        Command::Delete { keys, pattern } => {
+            let count = match pattern {
+                Some(pattern) => tiers.delete_matching(pattern.as_bytes())?,
+                None => tiers.delete(&keys)?,
             };
-            set(cache, &engine.cache_policies().stored_key(key), &value)
+            print(&format!("{count} removed\n"))?;
+            Ok(count > 0)
         }
-        Command::Delete { keys, pattern } => delete(engine, cache, &keys, pattern.as_ref()),
-        Command::Touch { key, ttl } => {
-            let key = key_bytes(&key)?;
-            let ttl = ttl_of(engine, key, ttl);
-            Ok(stored_keys(engine, key).any(|key| cache.touch(&key, ttl)))
-        }
+        Command::Touch { key, ttl } => tiers.touch(key_bytes(&key)?, ttl),
         Command::Keys {
             pattern,
             limit,
             after,
             null,
         } => {
-            let found = keys(cache, pattern.as_ref(), limit, after.as_ref());
+            let found = tiers.keys(pattern.as_ref(), limit, after.as_ref());
             let end = if null { b"\0" } else { b"\n" };
             let lines: Vec<u8> = found
                 .into_iter()
@@ -237,26 +240,22 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
                 .collect();
             print_bytes(&lines).map(|()| true)
         }
-        Command::Invalidate { tags } => {
-            for tag in &tags {
-                cache.invalidate_tag(tag.as_bytes());
-            }
-            Ok(true)
+        Command::Warm { keys } => {
+            let (count, all) = (tiers.warm(&keys)?, keys.len());
+            print(&format!("{count} of {all} values\n"))?;
+            Ok(count > 0)
         }
-        Command::Clear => {
-            cache.clear();
-            Ok(true)
-        }
-        Command::Stats { json } => {
-            let mut stats = engine.cache_stats();
-            let classes = cache.class_stats();
-            if let (true, Some(fields)) = (json, stats.as_object_mut()) {
-                fields.insert("classes".into(), json!(classes));
-                return print(&format!("{stats:#}\n")).map(|()| true);
-            }
-            print(&format::stats(&stats, &classes)).map(|()| true)
-        }
+        Command::Invalidate { tags } => tiers.invalidate(&tags),
+        Command::Clear => tiers.clear(),
+        Command::Stats { json } => tiers.stats(json),
     }
+}
+
+fn open(engine: &Engine) -> Result<&Cache> {
+    engine.cache().ok_or_else(|| {
+        let reason = engine.cache_failure().unwrap_or_default();
+        Error::State(format!("the shared cache is not available: {reason}"))
+    })
 }
 
 /// The outcome where no process has created the segment: the cache is empty.
@@ -283,30 +282,6 @@ fn key_bytes(key: &OsString) -> Result<&[u8]> {
     )))
 }
 
-/// The keys under which a value may be stored: that of the policy `hash`, and the given one, which `keys` has listed.
-fn stored_keys<'a>(engine: &Engine, key: &'a [u8]) -> impl Iterator<Item = Cow<'a, [u8]>> {
-    let stored = engine.cache_policies().stored_key(key);
-    let listed = matches!(stored, Cow::Owned(_)).then_some(Cow::Borrowed(key));
-    [Some(stored), listed].into_iter().flatten()
-}
-
-fn ttl_of(engine: &Engine, key: &[u8], ttl: Option<Duration>) -> Ttl {
-    ttl.map_or_else(|| engine.default_ttl(key), Ttl::For)
-}
-
-fn tags(cache: &Cache, names: &[OsString]) -> Result<Vec<Tag>> {
-    if names.len() > MAX_TAGS {
-        return Err(Error::Config(format!(
-            "found {} tags; at most {MAX_TAGS} would be right",
-            names.len()
-        )));
-    }
-    Ok(names
-        .iter()
-        .map(|name| cache.tag(name.as_bytes()))
-        .collect())
-}
-
 fn value_of(value: OsString, is_string: bool) -> Result<(Encoding, Vec<u8>)> {
     let bytes = if value == "-" {
         let mut bytes = Vec::new();
@@ -326,76 +301,4 @@ fn value_of(value: OsString, is_string: bool) -> Result<(Encoding, Vec<u8>)> {
             "the value is {error}; --string stores a text as it is"
         ))
     })
-}
-
-fn get(engine: &Engine, cache: &Cache, key: &[u8], is_raw: bool) -> Result<bool> {
-    let found = stored_keys(engine, key)
-        .find_map(|key| cache.get(&key, |value| (value.encoding(), value.to_vec())));
-    let Some((encoding, bytes)) = found else {
-        return Ok(false);
-    };
-    if is_raw && matches!(encoding, encoding::STRING | encoding::SERIALIZED) {
-        return print_bytes(&bytes).map(|()| true);
-    }
-    match json::to_json(encoding, &bytes) {
-        Ok(mut text) => {
-            text.push(b'\n');
-            print_bytes(&text).map(|()| true)
-        }
-        Err(reason) => Err(Error::State(format!(
-            "{reason}{}",
-            match encoding {
-                encoding::STRING | encoding::SERIALIZED => "; --raw prints its bytes",
-                _ => "",
-            }
-        ))),
-    }
-}
-
-fn set(cache: &Cache, key: &[u8], value: &NewValue<'_>) -> Result<bool> {
-    let max = cache.stats().max_value;
-    match cache.set(key, value) {
-        Stored::Yes => Ok(true),
-        _ if value.bytes.len() as u64 > max => Err(Error::State(format!(
-            "the value has {} bytes; this cache stores at most {max}",
-            value.bytes.len()
-        ))),
-        _ => Err(Error::State(
-            "not stored: all memory of the cache is in use".into(),
-        )),
-    }
-}
-
-fn delete(
-    engine: &Engine,
-    cache: &Cache,
-    keys: &[OsString],
-    pattern: Option<&OsString>,
-) -> Result<bool> {
-    let mut count = 0;
-    for key in keys {
-        let mut keys = stored_keys(engine, key_bytes(key)?);
-        count += usize::from(keys.any(|key| cache.delete(&key)));
-    }
-    if let Some(pattern) = pattern {
-        count += cache.delete_matching(pattern.as_bytes(), 0, usize::MAX).0;
-    }
-    print(&format!("{count} removed\n"))?;
-    Ok(count > 0)
-}
-
-fn keys(
-    cache: &Cache,
-    pattern: Option<&OsString>,
-    limit: usize,
-    after: Option<&OsString>,
-) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    cache.for_each_key(after.map(|key| key.as_bytes()), |key| {
-        if pattern.is_none_or(|pattern| pattern::matches(pattern.as_bytes(), &key)) {
-            found.push(key);
-        }
-        limit == 0 || found.len() < limit
-    });
-    found
 }
