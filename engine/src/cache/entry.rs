@@ -12,6 +12,8 @@ pub const MAX_KEY: usize = 1 << 16;
 pub const MAX_VALUE: usize = 8 << 20;
 /// Tags of an entry at most.
 pub const MAX_TAGS: usize = 8;
+/// Tags with the one of the second tier.
+pub(super) const MAX_TAG_WORDS: usize = MAX_TAGS + 1;
 
 /// Words of the head.
 pub(super) const HEAD_WORDS: usize = 4;
@@ -99,7 +101,7 @@ impl Head {
     pub(super) fn load(memory: &Memory, block: usize) -> Self {
         let word = |index| memory.content(block, index).load(Ordering::Relaxed);
         let sizes = word(1);
-        let tags = ((sizes >> 52) as usize & 0xf).min(MAX_TAGS);
+        let tags = ((sizes >> 52) as usize & 0xf).min(MAX_TAG_WORDS);
         let has_extra = (sizes >> EXTRA_SHIFT) & 1;
         Self {
             hash: word(0),

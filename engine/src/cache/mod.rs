@@ -8,6 +8,7 @@
 mod blocks;
 mod class_line;
 mod class_stats;
+mod coverage;
 pub mod encoding;
 mod entry;
 mod entry_blocks;
@@ -56,6 +57,7 @@ use table::Found;
 use words::MAX_READ_MARKS;
 
 pub use class_stats::ClassStats;
+pub use coverage::Coverage;
 pub use entry::{Encoding, MAX_KEY, MAX_TAGS, MAX_VALUE, Space};
 pub use fill::FillGuard;
 pub use layout::{MAX_BYTES, MIN_BYTES};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{
     entry::{
         Encoding, FLAG_APCU, FLAG_EXTRA, FLAG_LOCK, FLAG_PARTS, HEAD_WORDS, Head, Kind, MAX_KEY,
-        MAX_PARTS, MAX_TAGS, MAX_VALUE, PART_BYTES,
+        MAX_PARTS, MAX_TAG_WORDS, MAX_VALUE, PART_BYTES,
     },
     layout::{CLASSES, MAX_BLOCK, class_for},
     memory::Memory,
@@ -69,7 +69,10 @@ impl NewEntry<'_> {
 
     /// The blocks that the entry needs; `None` for one that is too large.
     pub(super) fn plan(&self) -> Option<Plan> {
-        if self.key.len() > MAX_KEY || self.value.len() > MAX_VALUE || self.tags.len() > MAX_TAGS {
+        if self.key.len() > MAX_KEY
+            || self.value.len() > MAX_VALUE
+            || self.tags.len() > MAX_TAG_WORDS
+        {
             return None;
         }
         let whole = self.head(false);
@@ -121,4 +124,4 @@ impl NewEntry<'_> {
     }
 }
 
-const _: () = assert!(MAX_PARTS * 4 + (MAX_TAGS + HEAD_WORDS + 1) * 8 < MAX_BLOCK);
+const _: () = assert!(MAX_PARTS * 4 + (MAX_TAG_WORDS + HEAD_WORDS + 1) * 8 < MAX_BLOCK);

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     blocks::Blocks,
+    coverage,
     layout::MAX_OWNERS,
     memory::Memory,
     words::{BlockState, BlockWord},
@@ -98,6 +99,7 @@ impl Owners {
                 word.store(self.word, Ordering::Release);
                 if former & IN_USE != 0 {
                     return_blocks(memory, owner);
+                    coverage::drop_all_of(memory, owner);
                 }
                 return Ok(());
             }
@@ -117,6 +119,7 @@ impl Owners {
                 let is_dead = self.lock(*owner).unwrap_or(false);
                 if is_dead {
                     return_blocks(memory, *owner);
+                    coverage::drop_all_of(memory, *owner);
                     word.fetch_and(!IN_USE, Ordering::Release);
                     let _ = self.set_lock(*owner, libc::F_UNLCK);
                 }
@@ -128,6 +131,7 @@ impl Owners {
     /// Gives the number up.
     pub(super) fn release(&self, memory: &Memory) {
         if self.own != 0 {
+            coverage::drop_all_of(memory, self.own);
             memory
                 .word(memory.layout.owners + self.own)
                 .fetch_and(!IN_USE, Ordering::Release);

@@ -4,7 +4,7 @@
 
 use super::{
     Cache,
-    entry::{Encoding, HashedKey, Kind, MAX_TAGS, Space},
+    entry::{Encoding, HashedKey, Kind, MAX_TAG_WORDS, Space},
     key_lock::KeyLock,
     new_entry::NewEntry,
     production::Production,
@@ -160,8 +160,8 @@ impl Cache {
     ) -> Stored {
         let kind = space.kind();
         let now = self.now();
-        let mut tags = [0; MAX_TAGS];
-        if value.tags.len() > MAX_TAGS {
+        let mut tags = [0; MAX_TAG_WORDS];
+        if value.tags.len() > MAX_TAG_WORDS {
             return Stored::Refused;
         }
         for (word, tag) in tags.iter_mut().zip(value.tags) {

@@ -37,7 +37,7 @@ pub struct NewValue<'a> {
     pub encoding: Encoding,
     /// When it expires.
     pub ttl: Ttl,
-    /// Its tags, at most [`MAX_TAGS`](super::MAX_TAGS).
+    /// Its tags, at most [`MAX_TAGS`](super::MAX_TAGS), and one of [`Cache::covered`](super::Cache::covered).
     pub tags: &'a [Tag],
 }
 

@@ -16,6 +16,8 @@ use crate::{
 
 /// Interval of the leader's task.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(10);
+/// Interval at which dead processes are looked for, where values must not outlive their process.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// The cache, or `None` if it is switched off or can't be opened, which was logged.
@@ -129,6 +131,21 @@ impl Engine {
                 if let Some(cache) = cell.get() {
                     cache.recover();
                     cache.prune();
+                }
+            }),
+        })
+    }
+
+    /// The leader's task with a second tier: drops what the connection of a dead process has covered.
+    pub(super) fn coverage_task(&self) -> Option<PeriodicTask> {
+        let (cell, asked) = (Arc::clone(&self.cache), Arc::clone(&self.cache));
+        self.second_tier().map(|_| PeriodicTask {
+            name: "drop values of dead processes",
+            interval: RECOVERY_INTERVAL,
+            is_needed: Some(Arc::new(move || asked.get().is_some())),
+            run: Arc::new(move || {
+                if let Some(cache) = cell.get() {
+                    cache.recover();
                 }
             }),
         })

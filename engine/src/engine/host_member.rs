@@ -120,6 +120,7 @@ impl Engine {
             });
         }
         tasks.extend(self.cache_task());
+        tasks.extend(self.coverage_task());
         if let Ok(velox) = self.velox() {
             let velox = Arc::clone(velox);
             tasks.push(PeriodicTask {

@@ -35,6 +35,8 @@ metrics! {
     host counter SECOND_TIER_MISSES("cache_second_tier_misses_total"): "Keys that were in neither tier.";
     host counter GET_FAILURES("cache_get_failures_total"): "Reads that the second tier did not answer.";
     host counter SET_FAILURES("cache_set_failures_total"): "Values that the second tier did not store.";
+    host counter CHANGES("cache_reported_changes_total"):
+        "Keys that the second tier has reported as changed by another process or host.";
     host counter LOST_WRITES("cache_lost_writes_total"):
         "Values, removals and invalidated tags that did not reach the second tier.";
 }

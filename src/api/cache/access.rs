@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use ext_php_rs::ffi::zval;
 use pillion_engine::{
     cache::{
-        Cache, MAX_KEY, NewValue, PatternEvent, Production, Space, Stored, Tag, Ttl, Version,
-        encoding,
+        Cache, MAX_KEY, MAX_TAGS, NewValue, PatternEvent, Production, Space, Stored, Tag, Ttl,
+        Version, encoding,
         redis::{Entry, SecondTier},
     },
     config::WriteMode,
@@ -201,6 +201,11 @@ pub fn store(
     {
         return Ok(added);
     }
+    let mut all_tags = [Tag::default(); MAX_TAGS + 1];
+    let tags = match second {
+        Some((tier, _)) => with_coverage(tags, tier.coverage(cache), &mut all_tags),
+        None => tags,
+    };
     let is_stored = codec::with_encoded(value, |encoding, bytes| {
         let new = NewValue {
             bytes,
@@ -253,6 +258,14 @@ pub fn store(
         return Ok(true);
     }
     Ok(is_stored)
+}
+
+/// The tags with that of the second tier.
+fn with_coverage<'a>(tags: &[Tag], coverage: Tag, all: &'a mut [Tag; MAX_TAGS + 1]) -> &'a [Tag] {
+    for (place, tag) in all.iter_mut().zip(tags.iter().chain([&coverage])) {
+        *place = *tag;
+    }
+    all.get(..tags.len() + 1).unwrap_or_default()
 }
 
 /// Adds a value to the second tier, which decides, and then to the first one. `None`: it does not answer.

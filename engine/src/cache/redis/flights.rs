@@ -84,7 +84,7 @@ impl Flights {
         }
     }
 
-    /// Registers the reads that a call makes. `first` is the first tier. Returns the places of those that others make already.
+    /// Registers the reads that a call makes, with the first tier. Returns the places of those that others make already.
     pub(super) fn take_off(
         &self,
         keys: Vec<Vec<u8>>,

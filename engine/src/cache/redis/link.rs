@@ -4,8 +4,8 @@
 use std::{io, sync::Arc};
 
 use ::redis::{
-    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError,
-    Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, PushInfo, PushKind,
+    RedisConnectionInfo, RedisError, Value, aio::MultiplexedConnection,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
@@ -26,6 +26,15 @@ use crate::{
 /// Commands that wait for the connection; more wait for a place.
 const MAX_WAITING: usize = 1024;
 
+/// What happens on a connection. Reported in the order of the answers, on the task that reads them.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Keys that were read on it are changed; `None`: any of them.
+    Changed(Option<Vec<Vec<u8>>>),
+    /// It has ended.
+    End,
+}
+
 /// Connects to one server.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -39,11 +48,26 @@ pub(super) struct Connector {
 pub(super) struct Link {
     /// The number of the connection in this process.
     pub(super) number: u64,
+    /// Whether the server reports changes of keys that were read on it.
+    pub(super) is_tracking: bool,
     connection: MultiplexedConnection,
     driver: AbortHandle,
 }
 
 impl Link {
+    /// Asks the server to report changes of keys. Only with the options that Dragonfly has too. Returns `false` if it
+    /// does not.
+    async fn track(&self) -> Result<bool, RedisError> {
+        for options in [["ON", "NOLOOP"].as_slice(), &["ON"]] {
+            let mut pipeline = Pipeline::new();
+            pipeline.cmd("CLIENT").arg("TRACKING").arg(options);
+            if let Some(Value::Okay) = self.send(&pipeline).await?.first() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Sends commands, and returns one answer for each.
     pub(super) async fn send(&self, pipeline: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let mut connection = self.connection.clone();
@@ -76,27 +100,27 @@ impl Connector {
         }
     }
 
-    /// Connects and authenticates. `on_end` runs when the connection has ended.
+    /// Connects and authenticates.
     pub(super) async fn connect(
         &self,
         number: u64,
-        on_end: impl FnOnce() + Send + 'static,
+        events: impl Fn(Event) + Clone + Send + Sync + 'static,
     ) -> Result<Link, RedisError> {
         match &self.url.target {
             RedisTarget::Unix(path) => {
                 descriptors::reserve_stdio();
                 let stream = UnixStream::connect(path).await?;
-                self.set_up(stream, number, on_end).await
+                self.set_up(stream, number, events).await
             }
             RedisTarget::Tcp { host, port, tls } => {
                 let stream = self.connect_tcp(host, *port).await?;
                 if !tls {
-                    return self.set_up(stream, number, on_end).await;
+                    return self.set_up(stream, number, events).await;
                 }
                 let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
                 let config = self.tls_config().await?;
                 let stream = TlsConnector::from(config).connect(name, stream).await?;
-                self.set_up(stream, number, on_end).await
+                self.set_up(stream, number, events).await
             }
         }
     }
@@ -132,7 +156,7 @@ impl Connector {
         &self,
         stream: S,
         number: u64,
-        on_end: impl FnOnce() + Send + 'static,
+        events: impl Fn(Event) + Clone + Send + Sync + 'static,
     ) -> Result<Link, RedisError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -150,17 +174,42 @@ impl Connector {
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(None)
-            .set_pipeline_buffer_size(MAX_WAITING);
+            .set_pipeline_buffer_size(MAX_WAITING)
+            .set_push_sender({
+                let events = events.clone();
+                move |info: PushInfo| -> Result<(), ()> {
+                    if info.kind == PushKind::Invalidate {
+                        events(Event::Changed(changed_keys(info.data)));
+                    }
+                    Ok(())
+                }
+            });
         let (connection, driver) =
             MultiplexedConnection::new_with_config(&info, Bounded::new(stream), config).await?;
         let driver = tokio::spawn(async move {
             driver.await;
-            on_end();
+            events(Event::End);
         });
-        Ok(Link {
+        let mut link = Link {
             number,
+            is_tracking: false,
             connection,
             driver: driver.abort_handle(),
-        })
+        };
+        link.is_tracking = link.track().await?;
+        Ok(link)
     }
+}
+
+/// The keys of a report; `None`: any key.
+fn changed_keys(data: Vec<Value>) -> Option<Vec<Vec<u8>>> {
+    let Some(Value::Array(keys)) = data.into_iter().next() else {
+        return None;
+    };
+    let key = |key| match key {
+        Value::BulkString(key) => Some(key),
+        Value::SimpleString(key) => Some(key.into_bytes()),
+        _ => None,
+    };
+    keys.into_iter().map(key).collect()
 }

@@ -16,7 +16,7 @@ use super::{
     tier::SecondTier,
 };
 use crate::{
-    cache::{NewValue, Tag, Ttl},
+    cache::{Coverage, NewValue, Tag, Ttl},
     metrics::cache as counts,
 };
 
@@ -87,6 +87,11 @@ impl SecondTier {
         for key in &keys {
             pipeline.cmd("PTTL").arg(key);
         }
+        // A connection covers what is read from now on.
+        let coverage = self
+            .first
+            .cache()
+            .map(|cache| cache.covered(Coverage::Tracked));
         let mut values = self.exchange(pipeline).await?.into_iter();
         let found = match values.next() {
             Some(Value::Array(found)) if found.len() == keys.len() => found,
@@ -105,33 +110,48 @@ impl SecondTier {
             }
             read.push(payload.map(|payload| (payload, ttl)));
         }
+        // Before their versions are read: a tag that is invalidated since then makes what is stored invalid.
+        let mut tags: Vec<_> = read
+            .iter()
+            .map(|value| self.first_tags(value.as_ref(), coverage))
+            .collect();
         self.drop_invalidated(&mut read).await?;
+        let mut tags = tags.drain(..);
         let fill = |(value, led): (Option<(Payload, Ttl)>, &Led)| {
+            let tags = tags.next().unwrap_or_default();
             let (payload, ttl) = value?;
-            Some(self.fill(led, payload, ttl))
+            Some(self.fill(led, payload, ttl, &tags))
         };
         Ok(read.into_iter().zip(led).map(fill).collect())
     }
 
+    /// The tags of a value in the first tier; none if it is not to be stored there.
+    fn first_tags(&self, value: Option<&(Payload, Ttl)>, coverage: Option<Tag>) -> Vec<Tag> {
+        let (Some((payload, _)), Some(coverage), Some(cache)) =
+            (value, coverage, self.first.cache())
+        else {
+            return Vec::new();
+        };
+        let tags = payload.tags.iter().map(|tag| cache.tag(&tag.name));
+        tags.chain([coverage]).collect()
+    }
+
     /// Stores a value in the first tier.
-    fn fill(&self, led: &Led, payload: Payload, ttl: Ttl) -> Arc<Fetched> {
+    fn fill(&self, led: &Led, payload: Payload, ttl: Ttl, tags: &[Tag]) -> Arc<Fetched> {
         if let (Some(cache), Some(guard)) = (self.first.cache(), led.guard)
+            && !tags.is_empty()
             && !led.is_stale.load(Ordering::Acquire)
         {
-            // Tags of the first tier that were invalidated since the read began changed the guard of no key: values
-            // with tags stay in the second tier only.
-            if payload.tags.is_empty() {
-                let value = NewValue {
-                    bytes: &payload.bytes,
-                    encoding: payload.encoding,
-                    ttl,
-                    tags: &[] as &[Tag],
-                };
-                cache.fill(&led.key, &value, guard);
-                // Changed between the check and the store.
-                if led.is_stale.load(Ordering::Acquire) {
-                    cache.remove_fenced(&led.key);
-                }
+            let value = NewValue {
+                bytes: &payload.bytes,
+                encoding: payload.encoding,
+                ttl,
+                tags,
+            };
+            cache.fill(&led.key, &value, guard);
+            // Changed between the check and the store.
+            if led.is_stale.load(Ordering::Acquire) {
+                cache.remove_fenced(&led.key);
             }
         }
         Arc::new(Fetched {

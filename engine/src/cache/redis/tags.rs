@@ -10,13 +10,12 @@ use ::redis::{Pipeline, Value};
 use super::{
     error::TierError,
     payload::{Payload, TagVersion},
-    tier::SecondTier,
+    tier::{SecondTier, TAG_KEYS},
 };
 use crate::{cache::Ttl, metrics::cache as counts};
 
 /// Lifetime of a tag's key after the last store of a value with it, in milliseconds: 30 days.
 const TTL: u64 = 30 * 24 * 3600 * 1000;
-const KIND: &[u8] = b"tag:";
 
 impl SecondTier {
     /// Makes all values with one of the tags invalid, in the second tier.
@@ -67,16 +66,30 @@ impl SecondTier {
                 .arg("NX")
                 .arg("PX")
                 .arg(TTL);
-            pipeline.cmd("PEXPIRE").arg(&key).arg(TTL);
             pipeline.cmd("GET").arg(&key);
+            pipeline.cmd("PTTL").arg(&key);
         }
         let values = self.exchange(pipeline).await?;
-        let versions = values.iter().skip(2).step_by(3).map(version);
+        self.renew(&names, &values).await;
+        let versions = values.iter().skip(1).step_by(3).map(version);
         Ok(names
             .into_iter()
             .zip(versions)
             .filter_map(|(name, version)| Some((name, version?)))
             .collect())
+    }
+
+    /// Renews the lifetime of tags of which half is over; not more often, because the server reports it as a change.
+    async fn renew(self: &Arc<Self>, names: &[Vec<u8>], values: &[Value]) {
+        let mut pipeline = Pipeline::new();
+        for (name, left) in names.iter().zip(values.iter().skip(2).step_by(3)) {
+            if matches!(left, Value::Int(left) if (0..(TTL / 2).cast_signed()).contains(left)) {
+                pipeline.cmd("PEXPIRE").arg(self.tag_key(name)).arg(TTL);
+            }
+        }
+        if !pipeline.is_empty() {
+            let _ = self.exchange(pipeline).await;
+        }
     }
 
     /// Replaces values by `None` whose tags have other versions now.
@@ -116,7 +129,7 @@ impl SecondTier {
     }
 
     fn tag_key(&self, name: &[u8]) -> Vec<u8> {
-        self.own_key(KIND, name)
+        self.own_key(TAG_KEYS, name)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,20 +18,24 @@ use super::{
     breaker::{Admission, Breaker, BreakerState},
     error::TierError,
     flights::Flights,
-    link::{Connector, Link},
+    link::{Connector, Event, Link},
     queue::Queue,
     repairs::Repairs,
 };
 use crate::{
-    cache::Cache,
+    cache::{Cache, Coverage, Tag},
     config::{CacheSettings, RedisUrl, WriteMode},
     metrics::{self, Samples, Source, cache as counts},
 };
 
 /// A connection is established within this many timeouts of a call, and within a second at least.
 const CONNECT_TIMEOUTS: u32 = 10;
+/// Interval at which a connection is checked, and the time that it has to answer.
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Begins the keys of this module that are no values.
 pub(super) const OWN_KEYS: &[u8] = b"pillion:";
+/// Begins the rest of the key of a tag.
+pub(super) const TAG_KEYS: &[u8] = b"tag:";
 
 /// The first tier, which may be opened later, or be replaced.
 pub trait FirstTier: Send + Sync + 'static {
@@ -50,6 +54,8 @@ pub struct SecondTier {
     breaker: Breaker,
     state: Mutex<LinkState>,
     links: AtomicU64,
+    /// `false` once it was logged that the server reports no changes.
+    reports: AtomicBool,
     pub(super) flights: Flights,
     pub(super) queue: Queue,
     pub(super) repairs: Repairs,
@@ -87,6 +93,7 @@ impl SecondTier {
             breaker: Breaker::new(settings.max_retries),
             state: Mutex::new(LinkState::None),
             links: AtomicU64::new(0),
+            reports: AtomicBool::new(true),
             flights: Flights::default(),
             queue: Queue::default(),
             repairs: Repairs::default(),
@@ -247,6 +254,12 @@ impl SecondTier {
             }
             for key in &keys {
                 self.repairs.forget(key);
+                // The server does not report changes of what was not sent to it.
+                if let (Some(key), Some(cache)) =
+                    (key.strip_prefix(self.prefix.as_slice()), self.first.cache())
+                {
+                    cache.remove_fenced(key);
+                }
             }
         }
         self.repairs.is_running.store(false, Ordering::Release);
@@ -268,6 +281,8 @@ impl SecondTier {
                 || link == Some(current.number))
         {
             *state = LinkState::None;
+            drop(state);
+            self.drop_tracked();
         }
     }
 
@@ -310,13 +325,16 @@ impl SecondTier {
             Arc::downgrade(&self),
             self.timeout.saturating_mul(CONNECT_TIMEOUTS),
         );
-        let on_end = move || {
+        let events = move |event| {
             if let Some(tier) = weak.upgrade() {
-                tier.end_link(number);
+                match event {
+                    Event::Changed(keys) => tier.change(keys),
+                    Event::End => tier.end_link(number),
+                }
             }
         };
         let limit = limit.max(Duration::from_secs(1));
-        let connected = match timeout(limit, self.connector.connect(number, on_end)).await {
+        let connected = match timeout(limit, self.connector.connect(number, events)).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no connection within {} ms", limit.as_millis())),
@@ -324,7 +342,18 @@ impl SecondTier {
         match connected {
             Ok(link) => {
                 // Only an answer to a command closes the breaker: a server may accept connections, and be of no use.
-                *self.state() = LinkState::Up(Arc::new(link));
+                if !link.is_tracking && self.reports.swap(false, Ordering::Relaxed) {
+                    log::warn!(
+                        url = self.url.to_string().as_str();
+                        "second tier of the shared cache does not report changes: values stay until they expire"
+                    );
+                }
+                let link = Arc::new(link);
+                self.watch(&link);
+                if let Some(cache) = self.first.cache() {
+                    cache.drop_covered(Coverage::Untracked);
+                }
+                *self.state() = LinkState::Up(link);
             }
             Err(error) => {
                 *self.state() = LinkState::None;
@@ -339,6 +368,76 @@ impl SecondTier {
         let mut state = self.state();
         if matches!(&*state, LinkState::Up(link) if link.number == number) {
             *state = LinkState::None;
+            drop(state);
+            self.drop_tracked();
+        }
+    }
+
+    /// The tag of a value that is stored in the first tier now, and sent here.
+    #[must_use]
+    pub fn coverage(&self, cache: &Cache) -> Tag {
+        let is_tracked = matches!(&*self.state(), LinkState::Up(link) if link.is_tracking);
+        cache.covered(match is_tracked {
+            true => Coverage::Tracked,
+            false => Coverage::Untracked,
+        })
+    }
+
+    /// Ends a connection that is silent although nothing is asked: what it covers would stay for ever.
+    fn watch(self: &Arc<Self>, link: &Arc<Link>) {
+        let (tier, link) = (Arc::downgrade(self), Arc::downgrade(link));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(WATCH_INTERVAL).await;
+                let (Some(tier), Some(link)) = (tier.upgrade(), link.upgrade()) else {
+                    return;
+                };
+                let mut ping = Pipeline::new();
+                ping.cmd("PING");
+                if !matches!(timeout(WATCH_INTERVAL, link.send(&ping)).await, Ok(Ok(_))) {
+                    tier.end_link(link.number);
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Keys have been changed by another client.
+    fn change(&self, keys: Option<Vec<Vec<u8>>>) {
+        let cache = self.first.cache();
+        let Some(keys) = keys else {
+            self.flights.change_all();
+            if let Some(cache) = cache {
+                cache.drop_covered(Coverage::Tracked);
+            }
+            return;
+        };
+        for key in &keys {
+            let Some(key) = key.strip_prefix(self.prefix.as_slice()) else {
+                continue;
+            };
+            match key.strip_prefix(OWN_KEYS) {
+                Some(own) => {
+                    if let (Some(tag), Some(cache)) = (own.strip_prefix(TAG_KEYS), cache) {
+                        cache.invalidate_tag(tag);
+                    }
+                }
+                None => {
+                    self.flights.change(key);
+                    if let Some(cache) = cache {
+                        cache.remove_fenced(key);
+                    }
+                }
+            }
+        }
+        counts::CHANGES.add(keys.len() as u64);
+    }
+
+    /// What the connection has covered is not reported any more.
+    fn drop_tracked(&self) {
+        self.flights.change_all();
+        if let Some(cache) = self.first.cache() {
+            cache.drop_covered(Coverage::Tracked);
         }
     }
 

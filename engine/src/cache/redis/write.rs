@@ -12,7 +12,7 @@ use super::{
     tier::{OWN_KEYS, SecondTier},
 };
 use crate::{
-    cache::{NewValue, Ttl},
+    cache::{Coverage, NewValue, Stored, Ttl},
     metrics::cache as counts,
 };
 
@@ -58,6 +58,7 @@ impl SecondTier {
         let tags = entries.iter().flat_map(|entry| &entry.tags);
         let versions = self.tag_versions(tags).await.map_err(lost)?;
         let mut pipeline = Pipeline::new();
+        pipeline.cmd("MULTI");
         for entry in entries {
             let tags = entry.tags.iter().map(|name| TagVersion {
                 name: name.clone(),
@@ -66,11 +67,21 @@ impl SecondTier {
             });
             pipeline.add_command(self.set_command(entry, &tags.collect::<Vec<_>>()));
         }
+        let keys: Vec<_> = entries.iter().map(|entry| self.key(&entry.key)).collect();
+        // A key that was read is a key whose changes are reported; a store by this connection has ended that.
+        pipeline.cmd("EXISTS").arg(&keys);
+        pipeline.cmd("EXEC");
         let answers = self.exchange(pipeline).await.map_err(lost)?;
+        let answers = match answers.into_iter().next_back() {
+            Some(Value::Array(answers)) => answers,
+            Some(Value::ServerError(error)) => {
+                return Err(lost(TierError::Refused(error.to_string())));
+            }
+            _ => return Err(lost(self.unexpected())),
+        };
         let mut result = Ok(());
-        for (entry, answer) in entries.iter().zip(answers) {
+        for ((entry, key), answer) in entries.iter().zip(keys).zip(answers) {
             self.flights.change(&entry.key);
-            let key = self.key(&entry.key);
             if let Value::ServerError(error) = answer {
                 counts::SET_FAILURES.inc();
                 counts::LOST_WRITES.inc();
@@ -101,20 +112,36 @@ impl SecondTier {
     pub async fn add(self: &Arc<Self>, entry: Entry) -> Result<bool, TierError> {
         let mut command = self.set_command(&entry, &[]);
         command.arg("NX");
+        let first = self.first.cache();
+        let before = first.map(|cache| {
+            (
+                cache.fill_guard(&entry.key),
+                cache.covered(Coverage::Tracked),
+            )
+        });
         let mut pipeline = Pipeline::new();
+        pipeline.cmd("MULTI");
         pipeline.add_command(command);
-        match self.exchange(pipeline).await?.into_iter().next() {
+        pipeline.cmd("EXISTS").arg(self.key(&entry.key));
+        pipeline.cmd("EXEC");
+        let answer = match self.exchange(pipeline).await?.into_iter().next_back() {
+            Some(Value::Array(answers)) => answers.into_iter().next(),
+            answer => answer,
+        };
+        match answer {
             Some(Value::Okay) => {
                 self.flights.change(&entry.key);
                 self.repairs.forget(&self.key(&entry.key));
-                if let Some(cache) = self.first.cache() {
+                if let (Some(cache), Some((guard, coverage))) = (first, before) {
                     let value = NewValue {
                         bytes: &entry.bytes,
                         encoding: entry.encoding,
                         ttl: entry.ttl,
-                        tags: &[],
+                        tags: &[coverage],
                     };
-                    cache.set(&entry.key, &value);
+                    if cache.fill(&entry.key, &value, guard) != Stored::Yes {
+                        cache.remove_fenced(&entry.key);
+                    }
                 }
                 Ok(true)
             }
@@ -167,16 +194,22 @@ impl SecondTier {
     pub async fn touch(self: &Arc<Self>, key: Vec<u8>, ttl: Ttl) -> Result<bool, TierError> {
         let key = self.key(&key);
         let mut pipeline = Pipeline::new();
+        pipeline.cmd("MULTI");
         match milliseconds(ttl) {
             Some(milliseconds) => pipeline.cmd("PEXPIRE").arg(&key).arg(milliseconds),
             None => pipeline.cmd("PERSIST").arg(&key),
         };
         pipeline.cmd("EXISTS").arg(&key);
+        pipeline.cmd("EXEC");
         let answers = self
             .exchange(pipeline)
             .await
             .inspect_err(|_| counts::LOST_WRITES.inc())?;
-        Ok(matches!(answers.last(), Some(Value::Int(1))))
+        match answers.last() {
+            Some(Value::Array(answers)) => Ok(matches!(answers.last(), Some(Value::Int(1)))),
+            Some(Value::ServerError(error)) => Err(TierError::Refused(error.to_string())),
+            _ => Err(self.unexpected()),
+        }
     }
 
     /// Adds to an integer, and returns the sum. A key without a value counts as 0 and gets the lifetime. The first tier

@@ -1,0 +1,148 @@
+<?php
+
+// The shared cache of several hosts, each with directories of its own, before one Redis, and before one Valkey: a host
+// sees what another one stores, nobody waits for a server that is gone, and it is used again when it is back.
+
+declare(strict_types=1);
+
+namespace Pillion\Tests;
+
+use Closure;
+
+require __DIR__ . '/../lib.php';
+
+/** Starts the server of the second tier, and makes it a setting of the sandbox. */
+function start_server(Sandbox $sandbox, string $program): Process
+{
+    $socket = $sandbox->directory . '/server.sock';
+    $server = $sandbox->start('server', [$program, '--port', '0', '--unixsocket', $socket, '--save', '', '--daemonize', 'no']);
+    eventually('the server answers', fn (): bool => command($sandbox, 'PING') === '+PONG');
+    $sandbox->set('cache_url', "unix:{$socket}");
+
+    return $server;
+}
+
+/** The first line of the server's answer; empty: it does not answer. */
+function command(Sandbox $sandbox, string ...$words): string
+{
+    $stream = @stream_socket_client("unix://{$sandbox->directory}/server.sock", $code, $message, 1);
+    if ($stream === false) {
+        return '';
+    }
+    stream_set_timeout($stream, 1);
+    $text = '*' . count($words) . "\r\n";
+    foreach ($words as $word) {
+        $text .= '$' . strlen($word) . "\r\n{$word}\r\n";
+    }
+    fwrite($stream, $text);
+    $line = rtrim((string) fgets($stream));
+
+    return $line !== '' && $line[0] === '$' ? rtrim((string) fgets($stream)) : $line;
+}
+
+/** A process of a host; it runs each line as PHP code and reports the value. Returns the function that does so. */
+function on_host(Sandbox $sandbox, array $ini = []): Closure
+{
+    $process = $sandbox->php('while ($line = ready()) report("value", eval("use Pillion\Cache; return {$line};"));', ini: $ini);
+
+    return static function (string $code) use ($process): mixed {
+        $process->receive('ready');
+        $process->writeLine($code);
+
+        return $process->receive('value');
+    };
+}
+
+foreach (['Redis' => 'REDIS', 'Valkey' => 'VALKEY'] as $name => $variable) {
+    test("hosts share values, counters, tags and locks through {$name}", function (Sandbox $sandbox) use ($variable): void {
+        start_server($sandbox, (string) getenv($variable));
+        $one = on_host($sandbox);
+        $other = on_host($sandbox->sibling());
+        same(true, $one('Cache\set("key", ["a" => 1.5, "b" => [1, "x"]], 60)'));
+        same('{"a":1.5,"b":[1,"x"]}', command($sandbox, 'GET', 'key'), 'for other languages');
+        same(['a' => 1.5, 'b' => [1, 'x']], $other('Cache\get("key")'));
+        same(true, $other('Cache\set("key", 2, 60)'));
+        eventually('the other host\'s value', fn (): bool => $one('Cache\get("key")') === 2);
+        same('+OK', command($sandbox, 'SET', 'key', '"three"'));
+        eventually('another program\'s value', fn (): bool => $one('Cache\get("key")') === 'three' && $other('Cache\get("key")') === 'three');
+        same(true, $one('Cache\set("page", "html", 60, ["news"])'));
+        same('html', $other('Cache\get("page")'));
+        same(1, $other('Cache\invalidate_tags(["news"])'));
+        eventually('the invalidated tag', fn (): bool => $one('Cache\get("page")') === null);
+        same([1, 3, 3], [$one('Cache\increment("n", 1, 60)'), $other('Cache\increment("n", 2)'), $one('Cache\get("n")')]);
+        same([true, false], [$one('Cache\add("once", 1, 60)'), $other('Cache\add("once", 2, 60)')]);
+        $token = $one('Cache\lock("import", 30.0)');
+        same([null, $token], [$other('Cache\lock("import", 30.0)'), $other('Cache\lock_owner("import")')], 'a lock of the other host');
+        same('+OK', command($sandbox, 'SCRIPT', 'FLUSH'));
+        same([true, true], [$one("Cache\\lock_refresh('import', '{$token}', 20.0)"), $one("Cache\\unlock('import', '{$token}')")]);
+        is_true($other('Cache\lock("import", 30.0)') !== null, 'the lock is free');
+        same('object', $one('Cache\set("o", new ArrayObject([7]), 60) ? "object" : null'));
+        same(7, $other('Cache\get("o")[0]'));
+        same(['o' => 7, 'gone' => 'd'], $other('array_map(fn ($v) => is_object($v) ? $v[0] : $v, Cache\get_multiple(["o", "gone"], "d"))'));
+        same(true, $one('Cache\delete("key")'));
+        eventually('the removed value', fn (): bool => $other('Cache\get("key")') === null);
+        same('+OK', command($sandbox, 'FLUSHALL'));
+        eventually('the emptied server', fn (): bool => $other('Cache\has("o")') === false && $one('Cache\has("o")') === false);
+    });
+}
+
+test('values of a killed process are dropped when another host may change them', function (Sandbox $sandbox): void {
+    start_server($sandbox, (string) getenv('REDIS'));
+    $survivor = on_host($sandbox);
+    $survivor('Cache\set("own", 1, 60)');
+    $killed = $sandbox->php('Pillion\Cache\set("key", "old", 60); report("stored"); fgets(STDIN);');
+    $killed->receive('stored');
+    same('old', $survivor('Cache\get("key")'));
+    $killed->kill();
+    same('+OK', command($sandbox, 'SET', 'key', '"new"'));
+    eventually('the new value', fn (): bool => $survivor('Cache\get("key")') === 'new');
+});
+
+test('a server that is stopped, killed or empty is never in the way', function (Sandbox $sandbox): void {
+    $server = start_server($sandbox, (string) getenv('REDIS'));
+    $host = on_host($sandbox);
+    same(true, $host('Cache\set("key", 1, 60)'));
+    // Each call ends after 100 ms, and none waits once the breaker is open.
+    $server->signal(SIGSTOP);
+    $calls = '(function () { $longest = 0; for ($i = 0; $i < 50; $i++) { $begun = hrtime(true); Cache\set("during", $i, 60);'
+        . ' Cache\get("none{$i}"); $longest = max($longest, hrtime(true) - $begun); } return [Cache\get("during"), Cache\stats()["second_tier"]["breaker"] !== "closed", $longest < 2e9]; })()';
+    same([49, true, true], $host($calls), 'the first tier, the open breaker');
+    is_true($host('Cache\stats()["second_tier"]["lost_writes"] >= 50'), 'lost writes are counted');
+    // The connection that covered it has ended, so the host does not have it either.
+    same(false, $host('Cache\delete("key")'));
+    is_true($host('Cache\lock("import", 30.0) !== null'), 'a lock of this host');
+    $server->signal(SIGCONT);
+    eventually('the server is used again', fn (): bool => $host('Cache\set("after", 1, 60) && Cache\stats()["second_tier"]["breaker"] === "closed"'));
+    eventually('what was removed meanwhile is removed', fn (): bool => command($sandbox, 'EXISTS', 'key', 'during') === ':0');
+    $server->kill();
+    same([true, 2], $host('[Cache\set("down", 2, 60), Cache\get("down")]'));
+    eventually('the loss is noticed', fn (): bool => $host('Cache\get("none") === null && !Cache\stats()["second_tier"]["connected"]'));
+    unlink($sandbox->directory . '/server.sock');
+    start_server($sandbox, (string) getenv('REDIS'));
+    eventually('the new server is used', fn (): bool => $host('Cache\set("again", 3, 60)') && command($sandbox, 'GET', 'again') === '3');
+});
+
+test('stores behind and of the first tier, and a server with a password', function (Sandbox $sandbox): void {
+    start_server($sandbox, (string) getenv('REDIS'));
+    $behind = $sandbox->php('for ($i = 0; $i < 300; $i++) Pillion\Cache\set("b{$i}", $i, 60); report("done");', ini: ['pillion.cache_write' => 'behind']);
+    $behind->receive('done');
+    same(0, $behind->wait());
+    same(':300', command($sandbox, 'EXISTS', ...array_map(fn (int $i): string => "b{$i}", range(0, 299))), 'sent before the end');
+    $first = on_host($sandbox, ['pillion.cache_write' => 'first-tier', 'pillion.cache_namespace' => 'shop']);
+    same([true, 1], $first('[Cache\set("f", 1, 60), Cache\get("f")]'));
+    same(':0', command($sandbox, 'EXISTS', 'f', 'shop:f'));
+    same('+OK', command($sandbox, 'SET', 'shop:g', '[1]'));
+    same([[1], true], $first('[Cache\get("g"), Cache\clear()]'));
+    eventually('only the namespace is empty', fn (): bool => command($sandbox, 'EXISTS', 'shop:g', 'b0') === ':1');
+    same('+OK', command($sandbox, 'CONFIG', 'SET', 'requirepass', 's3cret'));
+    $socket = $sandbox->directory . '/server.sock';
+    $sibling = $sandbox->sibling();
+    $wrong = on_host($sibling, ['pillion.cache_url' => "unix://:wr0ng@{$socket}"]);
+    same(null, $wrong('Cache\get("b7")'));
+    $right = on_host($sibling, ['pillion.cache_url' => "unix://:s3cret@{$socket}?db=0"]);
+    same(7, $right('Cache\get("b7")'));
+    foreach ([$wrong, $right] as $host) {
+        is_true(!preg_match('/s3cret|wr0ng/', json_encode($host('Cache\stats()'))), 'no password in stats()');
+    }
+    is_true(!preg_match('/s3cret|wr0ng/', $sibling->errorOutput()), 'no password in the log');
+});
