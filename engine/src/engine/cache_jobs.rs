@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Engine, Value};
 use crate::{
     Result,
-    cache::{Cache, CachedValue, PatternEvent},
+    cache::{Cache, CachedValue, PatternEvent, pattern},
     runtime::{CompletionQueue, Job},
     threads::blocking,
 };
@@ -79,14 +79,21 @@ impl Engine {
             return Ok(Job::ready(KIND, completions, Ok(Value::Report(0.into()))));
         }
         let cell = Arc::clone(&self.cache);
+        let second_tier = self.second_tier().cloned();
         self.spawn(KIND, completions, |context| async move {
+            let mut on_server = 0;
+            if let Some(tier) = second_tier {
+                // First, because a read meanwhile brings a value of the server back. A failure is counted there.
+                let removed = tier.remove_where(|key| pattern::matches(&pattern, key));
+                on_server = removed.await.unwrap_or_default();
+            }
             let removed = blocking(move || {
-                let (mut removed, mut next) = (0, Some(0));
+                let (mut removed, mut next) = (on_server, Some(0));
                 while let (Some(cache), Some(from)) = (cell.get(), next)
                     && !context.cancel.is_cancelled()
                 {
                     let (count, rest) = cache.delete_matching(&pattern, from, PIECE);
-                    removed += count;
+                    removed += count as u64;
                     next = rest;
                 }
                 removed
