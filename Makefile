@@ -10,7 +10,7 @@ help: ## lists the commands
 demo: ## builds a RoadRunner binary from PHP, from nothing, in minutes; HOST=frankenphp: the same from FrankenPHP
 	@HOST='$(HOST)' scripts/demo.sh
 
-demo-cache: ## two PHP processes and the command line share values, and some are killed; from nothing, in minutes
+demo-cache: ## PHP processes and the command line share values; writers and a Redis are killed; from nothing, in minutes
 	@scripts/demo-cache.sh
 
 demo-sentry: ## sends an error, and one of a killed process, to a real Sentry server; from nothing, in a minute

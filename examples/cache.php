@@ -4,11 +4,14 @@ declare(strict_types=1);
 
 /**
  * The shared cache: two PHP processes that know nothing of each other, and the program `pillion`, share values; writers
- * are killed in the middle of a store, and no reader waits or gets a torn value. The environment variable PILLION_BIN
- * names the program.
+ * are killed in the middle of a store, and no reader waits or gets a torn value. Behind the memory of the host there
+ * may be a Redis, which other hosts share, and which may go away. The environment variables PILLION_BIN and REDIS name
+ * the programs.
  */
 
 use Pillion\Cache;
+
+require __DIR__ . '/RedisServer.php';
 
 const SIZE = 1 << 18;
 
@@ -47,9 +50,53 @@ function pillion(string ...$arguments): string
     return $output;
 }
 
+/** With `pillion.cache_url`: the same calls, and a Redis behind them. */
+function behind_the_memory(RedisServer $redis): void
+{
+    echo "\nA Redis behind the memory of this host, which other hosts share.\n";
+    Cache\set('demo:motd', ['text' => 'Back at noon', 'ratio' => 1.0]);
+    $json = $redis->get('demo:motd');
+    echo '  Redis has: ', $json, "\n";
+    check($json === '{"text":"Back at noon","ratio":1.0}', 'the value is not in Redis');
+    $other = sys_get_temp_dir() . '/pillion-demo-' . bin2hex(random_bytes(6));
+    echo "  On another host, with memory of its own:\n";
+    $found = pillion('-d', "run_dir=$other", 'get', 'demo:motd');
+    echo '  ', $found;
+    check(trim($found) === $json, 'the other host has another value');
+    $left = new RecursiveIteratorIterator(new RecursiveDirectoryIterator($other, FilesystemIterator::SKIP_DOTS), RecursiveIteratorIterator::CHILD_FIRST);
+    foreach ($left as $file) {
+        $file->isDir() ? rmdir($file->getPathname()) : unlink($file->getPathname());
+    }
+    rmdir($other);
+
+    $redis->kill();
+    $slowest = 0;
+    for ($i = 0; $i < 1000; ++$i) {
+        $began = hrtime(true);
+        Cache\set("demo:$i", $i);
+        Cache\get("demo:missing:$i");
+        check(Cache\get("demo:$i") === $i && Cache\get('demo:motd')['text'] === 'Back at noon', 'a value is lost');
+        $slowest = max($slowest, hrtime(true) - $began);
+    }
+    printf("  Redis is killed. 4,000 calls have all values that the host has; the slowest four took %.0f ms.\n", $slowest / 1e6);
+
+    $redis->start();
+    for ($end = microtime(true) + 30; $redis->get('demo:again') !== '1';) {
+        check(microtime(true) < $end, 'Redis is not used again');
+        Cache\set('demo:again', 1);
+        usleep(10_000);
+    }
+    echo "  Redis is there again, and has the values that are stored from now on.\n";
+}
+
 function check(bool $isRight, string $failure): void
 {
     $isRight || throw new RuntimeException($failure);
+}
+
+if (($argv[1] ?? '') === 'redis') {
+    behind_the_memory(new RedisServer($argv[2]));
+    exit;
 }
 
 echo "Another PHP process stores an array, and ends.\n";
@@ -105,3 +152,9 @@ for ($kill = 0; $kill < 20; ++$kill) {
 sort($times);
 printf("  %d reads meanwhile: %d torn values; 99 %% of them took less than %d µs, the slowest %.1f ms.\n", count($times), $torn, 1 + $times[(int) (count($times) * 0.99)] / 1e3, end($times) / 1e6);
 check($torn === 0, 'a value was torn');
+
+if (getenv('REDIS')) {
+    $socket = sys_get_temp_dir() . '/pillion-redis-' . bin2hex(random_bytes(6));
+    $status = proc_close(proc_open([PHP_BINARY, ...$extension, ...$options, '-d', "pillion.cache_url=unix:$socket", __FILE__, 'redis', $socket], [], $pipes));
+    exit($status);
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Shows the shared cache, from scratch: builds the extension and the program `pillion`, and runs examples/cache.php.
-# PILLION_SO and PILLION_BIN, if set, are used instead.
+# Shows the shared cache, from scratch: builds the extension and the program `pillion`, installs a Redis, and runs
+# examples/cache.php. PILLION_SO, PILLION_BIN and REDIS, if set, are used instead.
 
 . "$(dirname "$0")/lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -10,7 +10,8 @@
 PILLION_SO=${PILLION_SO:-$("$PILLION_ROOT/scripts/build.sh" nts)}
 [ -n "${PILLION_BIN:-}" ] || say 'building the program'
 PILLION_BIN=${PILLION_BIN:-$("$PILLION_ROOT/scripts/build.sh" pillion)}
-export PILLION_SO PILLION_BIN
+REDIS=${REDIS:-$("$PILLION_ROOT/scripts/hosts/redis.sh")}
+export PILLION_SO PILLION_BIN REDIS
 use_php nts
 own_directories
 "$PHP" -d "extension=$PILLION_SO" -d pillion.log_level=warn "$PILLION_ROOT/examples/cache.php"

@@ -1,6 +1,6 @@
 <?php
 
-// The shared cache between PHP processes and the program `pillion`: the example shows it.
+// The shared cache between PHP processes, the program `pillion` and a Redis: the example shows it.
 
 declare(strict_types=1);
 
@@ -15,7 +15,7 @@ test('the example of the shared cache shows shared values, and no torn one', fun
     $code = $process->wait(120);
     $output = $process->output();
     same(0, $code, $output . $process->errors());
-    foreach (['"name":"Ada","ratio":1.0', 'PHP: Grace', 'PHP: NULL', ' 0 torn values'] as $part) {
+    foreach (['"name":"Ada","ratio":1.0', 'PHP: Grace', 'PHP: NULL', ' 0 torn values', 'Redis has: {', '  {"text":"Back at noon","ratio":1.0}', 'Redis is there again'] as $part) {
         is_true(str_contains($output, $part), "{$part}: {$output}");
     }
 });
