@@ -12,7 +12,8 @@
 //! * [`residue`] PHP state that outlives a request: detect, report, restore. [`leak_check`] objects and memory that do.
 //! * [`zend`] the safe layer over the Zend engine's C API, with nearly all unsafe code.
 //!
-//! Dependencies run in one direction: `zend` < `futures`, `residue` < `leak_check` < `worker` < `api` < `apcu` < `lifecycle`.
+//! Dependencies run in one direction: `zend` < `futures`, `residue` < `leak_check` < `worker` < `api` <
+//! `apcu` < `lifecycle`.
 
 mod alloc;
 mod apcu;

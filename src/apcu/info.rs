@@ -1,5 +1,5 @@
-//! The state of the cache in the form of APCu's: figures that do not exist here, such as hits of one key, are 0. On PHP's
-//! threads.
+//! The state of the cache in the form of APCu's: figures that do not exist here, such as hits of one key, are 0. On
+//! PHP's threads.
 
 use pillion_engine::cache::{EntryInfo, Space};
 

@@ -1,6 +1,6 @@
-//! Where the parts of a cache segment are, in words of eight bytes: header, classes, counters, owners, patterns, slabs, tags,
-//! buckets, block words, and the slabs themselves. Everything follows from the segment's size, so processes that open
-//! it agree. Pure functions; any thread.
+//! Where the parts of a cache segment are, in words of eight bytes: header, classes, counters, owners, patterns, slabs,
+//! tags, buckets, block words, and the slabs themselves. Everything follows from the segment's size, so processes that
+//! open it agree. Pure functions; any thread.
 
 /// Bytes of a granule, the unit of memory: a block is one or more of them.
 pub(super) const GRANULE: usize = 128;
