@@ -1,10 +1,10 @@
 //! Atomic addition. On PHP's threads.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use pillion_engine::{
     Error,
-    cache::{ChangeError, encoding, redis::IncrementError},
+    cache::{ChangeError, Ttl, encoding, redis::IncrementError},
     error::Violation,
 };
 
@@ -25,10 +25,12 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let by = call.int_or(1, 1)?;
     let lifetime = lifetime::argument(call, 2)?;
     let mut sum = by;
-    let (Some(cache), Some(ttl)) = (engine::current().checked_cache(), lifetime.of(key)) else {
+    let Some(cache) = engine::current().checked_cache() else {
         ret.int(by);
         return Ok(());
     };
+    // A value that is there keeps its lifetime, also where a new one would have none.
+    let ttl = lifetime.of(key).unwrap_or(Ttl::For(Duration::ZERO));
     if let Some((tier, _)) = second::for_store(key) {
         let (writer, stored) = (Arc::clone(tier), stored(key).into_owned());
         let sum = second::run(tier, async move { writer.increment(stored, by, ttl).await })?;

@@ -17,6 +17,10 @@ usleep(100_000);
 var_dump(Cache\get('short'), Cache\get('renewed'), Cache\get('interval'), Cache\get('default'), Cache\get('text'));
 var_dump(Cache\add('short', 3), Cache\get('short'), Cache\touch('short', 0), Cache\has('short'));
 var_dump(Cache\set('default', 2, -1), Cache\has('default'), Cache\set('past', 1, DateInterval::createFromDateString('-1 day')));
+// The lifetime of a counter is that of its first value; a new one without a lifetime does not stay.
+var_dump(Cache\increment('text', 2, 0), Cache\get('text'), Cache\increment('none', 1, 0));
+usleep(20_000);
+var_dump(Cache\has('none'));
 thrown(fn () => Cache\set('a', 1, []));
 thrown(fn () => Cache\set('a', 1, NAN));
 ?>
@@ -37,5 +41,9 @@ bool(false)
 bool(true)
 bool(false)
 bool(true)
+int(3)
+int(3)
+int(1)
+bool(false)
 TypeError(0): Pillion\Cache\set(): Argument #3 ($ttl) must be of type DateInterval|int|float|null, array given
 ValueError(0): Pillion\Cache\set(): Argument #3 ($ttl) must be a number
