@@ -29,6 +29,18 @@ $benches = [
         }
     },
     'cache_adapters' => static fn (): iterable => [[...php(['apcu', 'pillion'], places('cache-adapters')), __DIR__ . '/cache_adapters.php']],
+    'cache_second_tier' => static function (): iterable {
+        $socket = environment('BENCH_DIR') . '/redis.sock';
+        $command = [environment('REDIS'), '--port', '0', '--unixsocket', $socket, '--save', '', '--dir', environment('BENCH_DIR')];
+        $server = proc_open($command, [1 => ['file', '/dev/null', 'w']], $pipes);
+        for ($tries = 0; !file_exists($socket) && $tries < 100; ++$tries) {
+            usleep(50_000);
+        }
+        $settings = ['pillion.cache_url' => "unix:$socket"] + places('cache-second-tier');
+        yield [...php(['pillion', 'igbinary', 'redis'], $settings), __DIR__ . '/cache_second_tier.php', $socket];
+        proc_terminate($server);
+        proc_close($server);
+    },
     'cold_lookup' => static fn (): iterable => [[...php(), __DIR__ . '/cold_lookup.php']],
     'submit' => static function (): iterable {
         $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];

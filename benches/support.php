@@ -97,7 +97,7 @@ function times(float $factor): string
 }
 
 /**
- * A command line that runs PHP without any ini file, with the given extensions: `pillion`, `apcu`.
+ * A command line that runs PHP without any ini file, with the given extensions, by their names below.
  *
  * @param list<string> $extensions
  * @param array<string, string|int> $settings
@@ -110,6 +110,8 @@ function php(array $extensions = [], array $settings = []): array
         'apcu' => ['extension' => 'apcu', 'apc.enable_cli' => 1],
         'curl' => ['extension' => 'curl'],
         'posix' => ['extension' => 'posix'],
+        'igbinary' => ['extension' => 'igbinary'],
+        'redis' => ['extension' => 'redis'],
     ];
     $command = [PHP_BINARY, '-n', '-d', 'memory_limit=-1'];
     foreach ([...array_map(static fn (string $name): array => $given[$name], $extensions), $settings] as $set) {
