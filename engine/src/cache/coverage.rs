@@ -1,6 +1,7 @@
-//! Which values of the first tier the second one reports as changed: each value that a process has from there, or has
-//! sent there, has a tag of that process. A process whose connection ends changes the word of the tag, and so drops what
-//! the connection covered; for a process that was killed, the next one that finds it dead does. Any thread.
+//! Which values of the first tier the second one reports as changed: each value that a process has read from there or
+//! has sent there has a tag of that process. When its connection ends, the process changes the word of the tag, and all
+//! values that the connection covered are invalid; for a killed process, the next one that finds it dead does. Any
+//! thread.
 
 use std::sync::atomic::Ordering;
 

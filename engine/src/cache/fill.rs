@@ -3,8 +3,9 @@
 
 use super::{
     Cache,
-    entry::{Kind, Space},
+    entry::{Encoding, Kind, Space},
     key_lock::KeyLock,
+    table,
     value::{Condition, NewValue, Stored},
 };
 
@@ -30,5 +31,17 @@ impl Cache {
     pub fn remove_fenced(&self, key: &[u8]) -> bool {
         let _fence = KeyLock::acquire(&self.memory, self.hashed(Kind::Value, key).hash);
         self.delete(key)
+    }
+
+    /// Whether a key has another value than this one. Counts neither as a read nor as a hit.
+    #[must_use]
+    pub fn has_other(&self, key: &[u8], encoding: Encoding, bytes: &[u8]) -> bool {
+        let key = self.hashed(Kind::Value, key);
+        let is_other = table::read(&self.memory, key, |found| {
+            found.head.encoding != encoding
+                || found.head.value_bytes != bytes.len()
+                || self.value_bytes(found) != bytes
+        });
+        is_other == Some(true)
     }
 }

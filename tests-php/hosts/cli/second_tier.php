@@ -1,7 +1,7 @@
 <?php
 
 // The shared cache of several hosts, each with directories of its own, before one Redis, and before one Valkey: a host
-// sees what another one stores, nobody waits for a server that is gone, and it is used again when it is back.
+// sees the stores of another one, no call waits for a server that is gone, and it is used again when it is back.
 
 declare(strict_types=1);
 

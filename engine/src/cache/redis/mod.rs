@@ -13,6 +13,7 @@ mod flights;
 mod link;
 mod locks;
 mod payload;
+mod php_format;
 mod queue;
 mod read;
 mod repairs;

@@ -1,15 +1,21 @@
 //! The bytes of a value in the second tier: JSON where the value has one, so that other languages read it; with tags an
-//! object, `{"$tags":{"news":"5f…"},"value":…}`; all else, such as objects of PHP and binary strings, a head that is no
-//! JSON, the tags, the encoding and the bytes of the first tier. Pure functions, on any thread.
+//! object, `{"$tags":{"news":"5f…"},"value":…}`; with the policy `format=php` the text of `serialize()`; all else, such
+//! as objects of PHP and binary strings, a head that is no JSON, the tags, the encoding and the first tier's bytes. Pure
+//! functions, on any thread.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::cache::{
-    Encoding, MAX_TAGS,
-    json::{from_json, to_json},
+use super::php_format;
+use crate::{
+    cache::{
+        Encoding, MAX_TAGS,
+        encoding::SERIALIZED,
+        json::{from_json, to_json},
+    },
+    config::ValueFormat,
 };
 
 /// The head of a value that is no JSON.
@@ -47,7 +53,20 @@ struct Tagged<'a> {
 }
 
 /// Returns the bytes of a value in the second tier.
-pub(super) fn write(encoding: Encoding, bytes: &[u8], tags: &[TagVersion]) -> Vec<u8> {
+pub(super) fn write(
+    format: ValueFormat,
+    encoding: Encoding,
+    bytes: &[u8],
+    tags: &[TagVersion],
+) -> Vec<u8> {
+    if format == ValueFormat::Php
+        && let Some(text) = php_format::serialize(encoding, bytes)
+    {
+        return match tags {
+            [] => text,
+            tags => write_binary(SERIALIZED, &text, tags),
+        };
+    }
     if let Ok(json) = to_json(encoding, bytes) {
         if tags.is_empty() && !json.starts_with(TAGGED) {
             return json;
@@ -56,6 +75,10 @@ pub(super) fn write(encoding: Encoding, bytes: &[u8], tags: &[TagVersion]) -> Ve
             return tagged;
         }
     }
+    write_binary(encoding, bytes, tags)
+}
+
+fn write_binary(encoding: Encoding, bytes: &[u8], tags: &[TagVersion]) -> Vec<u8> {
     let mut out = BINARY.to_vec();
     out.push(tags.len() as u8);
     for tag in tags {
@@ -89,6 +112,17 @@ pub(super) fn read(payload: &[u8]) -> Option<Payload> {
         && let Some(tags) = read_tags(tagged.tags)
     {
         return read_json(tagged.value.get().as_bytes(), tags);
+    }
+    if let Some(encoding) = php_format::encoding_of(payload) {
+        let bytes = match encoding {
+            SERIALIZED => payload.to_vec(),
+            _ => Vec::new(),
+        };
+        return Some(Payload {
+            encoding,
+            bytes,
+            tags: Vec::new(),
+        });
     }
     read_json(payload, Vec::new())
 }
@@ -139,7 +173,7 @@ fn read_binary(bytes: &[u8]) -> Option<Payload> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::encoding::{INT, SERIALIZED, STRING};
+    use crate::cache::encoding::{INT, STRING};
 
     fn tag(name: &[u8], version: u64) -> TagVersion {
         TagVersion {
@@ -160,7 +194,7 @@ mod tests {
             (SERIALIZED, object),
         ] {
             for tags in [[].as_slice(), &tags, &binary] {
-                let written = write(encoding, bytes, tags);
+                let written = write(ValueFormat::Json, encoding, bytes, tags);
                 let expected = Payload {
                     encoding,
                     bytes: bytes.to_vec(),
@@ -174,25 +208,44 @@ mod tests {
     #[test]
     fn other_languages_read_json() {
         let tags = [tag(b"news", 255)];
-        let text = |tags| String::from_utf8(write(STRING, b"caf\xc3\xa9", tags)).unwrap();
+        let text = |tags| {
+            String::from_utf8(write(ValueFormat::Json, STRING, b"caf\xc3\xa9", tags)).unwrap()
+        };
         assert_eq!(text(&[]), "\"café\"");
         assert_eq!(
             text(&tags),
             r#"{"$tags":{"news":"00000000000000ff"},"value":"café"}"#
         );
-        assert_eq!(write(STRING, b"\xff", &[]), b"\0P1\0\x05\xff");
+        assert_eq!(
+            write(ValueFormat::Json, STRING, b"\xff", &[]),
+            b"\0P1\0\x05\xff"
+        );
     }
 
     #[test]
     fn value_that_looks_tagged_stays_what_it_is() {
         let json = br#"{"$tags":{"a":"1"},"value":2}"#;
         let (encoding, bytes) = from_json(json).unwrap();
-        let written = write(encoding, &bytes, &[]);
+        let written = write(ValueFormat::Json, encoding, &bytes, &[]);
         let read = read(&written).unwrap();
         assert_eq!(
             (read.encoding, read.bytes, read.tags),
             (encoding, bytes, vec![])
         );
+    }
+
+    #[test]
+    fn format_php_is_read_without_a_policy() {
+        let tags = [tag(b"news", 1)];
+        for tags in [[].as_slice(), &tags] {
+            let written = write(ValueFormat::Php, STRING, b"x", tags);
+            let read = read(&written).unwrap();
+            assert_eq!(
+                (read.encoding, read.bytes.as_slice()),
+                (SERIALIZED, b"s:1:\"x\";".as_slice())
+            );
+            assert_eq!(read.tags, tags);
+        }
     }
 
     #[test]

@@ -27,12 +27,22 @@ enum Answers {
     Value(&'static str),
     /// The same, late enough for other calls to begin meanwhile.
     LateValue(&'static str),
+    /// As a value; the key is reported as changed before that, or after it.
+    Changed(Order),
+    /// As a value, by a server that tracks no keys, or none without an echo.
+    Untracked,
     /// Not at all.
     None,
     /// These bytes.
     Bytes(&'static str),
     /// It ends the connection.
     End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Before,
+    After,
 }
 
 /// A server with one behaviour for all commands but those that open a connection.
@@ -68,8 +78,16 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<Atomi
     let mut stream = BufReader::new(stream);
     while let Some(command) = command(&mut stream).await {
         let answers = *answers.lock().unwrap();
+        let report = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nkey\r\n";
         let answer = match (command[0].as_str(), answers) {
             ("HELLO", _) => "%1\r\n$5\r\nproto\r\n:3\r\n".to_owned(),
+            ("CLIENT", Answers::Untracked) => "-ERR unknown subcommand\r\n".to_owned(),
+            // All that Dragonfly has.
+            ("CLIENT", _) if command[1..] == ["TRACKING", "ON", "NOLOOP"] => "+OK\r\n".to_owned(),
+            ("MGET", Answers::Changed(Order::Before)) => format!("{report}*1\r\n$1\r\n7\r\n"),
+            ("MGET", Answers::Changed(Order::After)) => "*1\r\n$1\r\n7\r\n".to_owned(),
+            ("PTTL", Answers::Changed(Order::After)) => format!(":5000\r\n{report}"),
+            ("MGET", Answers::Untracked) => "*1\r\n$1\r\n7\r\n".to_owned(),
             (_, Answers::None) => std::future::pending().await,
             (_, Answers::End) => return,
             (_, Answers::Bytes(bytes)) => bytes.to_owned(),
@@ -86,7 +104,7 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<Atomi
                 )
             }
             ("PTTL", _) => ":5000\r\n".to_owned(),
-            (_, Answers::Value(_) | Answers::LateValue(_)) => "+OK\r\n".to_owned(),
+            (_, _) => "+OK\r\n".to_owned(),
         };
         if stream.get_mut().write_all(answer.as_bytes()).await.is_err() {
             return;
@@ -186,6 +204,40 @@ async fn value_stored_during_a_read_stays() {
     let value = |key: &[u8]| tiers.first.0.get(key, |value| value.to_vec());
     assert_eq!(value(b"stored"), Some(b"new".to_vec()));
     assert_eq!(value(b"removed"), None);
+}
+
+#[tokio::test]
+async fn value_that_is_changed_during_its_read_is_not_kept() {
+    for order in [Order::Before, Order::After] {
+        let fake = Fake::start(Answers::Changed(order)).await;
+        let tiers = tiers(fake.address, LONG);
+        assert!(read(&tiers, "key").await.unwrap().is_some());
+        while tiers.first.0.has(b"key") {
+            // The report may arrive later than the answer.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn connection_that_ends_drops_all_that_it_covered() {
+    let fake = Fake::start(Answers::Value("1")).await;
+    let tiers = tiers(fake.address, LONG);
+    assert!(read(&tiers, "key").await.unwrap().is_some());
+    assert!(tiers.first.0.has(b"key"));
+    fake.set(Answers::End);
+    assert!(read(&tiers, "other").await.is_err());
+    while tiers.first.0.has(b"key") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn server_without_reports_is_used() {
+    let fake = Fake::start(Answers::Untracked).await;
+    let tiers = tiers(fake.address, LONG);
+    assert!(read(&tiers, "key").await.unwrap().is_some());
+    assert!(tiers.first.0.has(b"key") && !tiers.second.reports.load(Ordering::Relaxed));
 }
 
 #[tokio::test]

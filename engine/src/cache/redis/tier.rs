@@ -23,7 +23,7 @@ use super::{
     repairs::Repairs,
 };
 use crate::{
-    cache::{Cache, Coverage, Tag},
+    cache::{Cache, Coverage, Policies, Tag},
     config::{CacheSettings, RedisUrl, WriteMode},
     metrics::{self, Samples, Source, cache as counts},
 };
@@ -50,12 +50,13 @@ pub struct SecondTier {
     write_mode: WriteMode,
     pub(super) prefix: Vec<u8>,
     pub(super) first: Arc<dyn FirstTier>,
+    pub(super) policies: Policies,
     connector: Connector,
     breaker: Breaker,
     state: Mutex<LinkState>,
     links: AtomicU64,
     /// `false` once it was logged that the server reports no changes.
-    reports: AtomicBool,
+    pub(super) reports: AtomicBool,
     pub(super) flights: Flights,
     pub(super) queue: Queue,
     pub(super) repairs: Repairs,
@@ -88,6 +89,7 @@ impl SecondTier {
             write_mode: settings.write,
             prefix: prefix.unwrap_or_default().into_bytes(),
             first,
+            policies: Policies::new(&settings.patterns, settings.hash_secret.as_ref()),
             connector: Connector::new(url.clone(), settings.clone()),
             url,
             breaker: Breaker::new(settings.max_retries),

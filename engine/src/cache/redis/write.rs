@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     cache::{Coverage, NewValue, Stored, Ttl},
+    config::ValueFormat,
     metrics::cache as counts,
 };
 
@@ -89,16 +90,32 @@ impl SecondTier {
                 result = Err(TierError::Refused(error.to_string()));
             } else {
                 self.repairs.forget(&key);
+                self.check_first_tier(entry);
             }
         }
         result
     }
 
+    /// Two threads that store the same key at the same time may reach the tiers in different orders, which the server
+    /// does not report: both have one connection.
+    fn check_first_tier(&self, entry: &Entry) {
+        if let Some(cache) = self.first.cache()
+            && cache.has_other(&entry.key, entry.encoding, &entry.bytes)
+        {
+            cache.remove_fenced(&entry.key);
+        }
+    }
+
     fn set_command(&self, entry: &Entry, tags: &[TagVersion]) -> Cmd {
+        let format = self.policies.policy_for(&entry.key).format;
+        let format = format.unwrap_or(ValueFormat::Json);
         let mut command = cmd("SET");
-        command
-            .arg(self.key(&entry.key))
-            .arg(payload::write(entry.encoding, &entry.bytes, tags));
+        command.arg(self.key(&entry.key)).arg(payload::write(
+            format,
+            entry.encoding,
+            &entry.bytes,
+            tags,
+        ));
         if let Some(milliseconds) = milliseconds(entry.ttl) {
             command.arg("PX").arg(milliseconds);
         }
