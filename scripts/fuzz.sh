@@ -48,6 +48,7 @@ build() {
 dictionary() {
     case $1 in
         wire) echo "$fuzz/dict/wire.dict" ;;
+        cache_answer) echo "$fuzz/dict/redis.dict" ;;
         yaml | settings | locate) echo "$fuzz/dict/config.dict" ;;
         *) echo "$fuzz/dict/json.dict" ;;
     esac
@@ -61,7 +62,7 @@ fuzz() {
     quietly "$log" nice -n 19 "$programs/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -dict="$(dictionary "$target")" -artifact_prefix="$fuzz/artifacts/$target/" \
         "$gathered/$target" "$fuzz/corpus/$target" || return 1
-    printf '%-10s %4d s %12d runs %6s edges\n' "$target" $((SECONDS - begun)) \
+    printf '%-13s %4d s %12d runs %6s edges\n' "$target" $((SECONDS - begun)) \
         "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
         "$(sed -nE 's/.*DONE +cov: ([0-9]+).*/\1/p' "$log")"
 }

@@ -36,7 +36,7 @@ impl<S> Bounded<S> {
 
 /// The place in the answers.
 #[derive(Debug, Default)]
-struct Frames {
+pub(super) struct Frames {
     /// The line so far, as much as can be a head.
     head: Vec<u8>,
     /// Bytes of the line.
@@ -50,7 +50,7 @@ const MAX_HEAD: usize = 24;
 
 impl Frames {
     /// Follows bytes that were read.
-    fn follow(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn follow(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             if self.text > 0 {
                 let skipped = usize::try_from(self.text)

@@ -10,6 +10,8 @@ mod breaker;
 mod entry;
 mod error;
 mod flights;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod link;
 mod locks;
 mod payload;
