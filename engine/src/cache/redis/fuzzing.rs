@@ -2,6 +2,7 @@
 //! that hold for any bytes. Never in a product.
 
 use super::{bounded::Frames, payload};
+use crate::config::ValueFormat;
 
 /// Answers, in pieces of that many bytes and whole: their bounds are found in both. Those within the bounds are parsed
 /// as the client crate does it.
@@ -23,7 +24,7 @@ pub fn value(bytes: &[u8]) {
         return;
     };
     let again = |value: &payload::Payload| {
-        let written = payload::write(value.encoding, &value.bytes, &value.tags);
+        let written = payload::write(ValueFormat::Json, value.encoding, &value.bytes, &value.tags);
         payload::read(&written)
     };
     // Foreign bytes may have a form that is not written.
