@@ -204,7 +204,7 @@ fn invalidate_tags(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     })?;
     if let Some(tier) = engine::current().second_tier() {
         let (writer, names) = (Arc::clone(tier), tag_names(call, 0));
-        second::run(tier, async move { writer.invalidate_tags(names).await })?;
+        second::run_change(tier, async move { writer.invalidate_tags(names).await })?;
     }
     ret.int(count);
     Ok(())
@@ -217,7 +217,7 @@ fn clear(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     }
     if let Some(tier) = engine::current().second_tier() {
         let writer = Arc::clone(tier);
-        second::run(tier, async move { writer.clear().await })?;
+        second::run_change(tier, async move { writer.clear().await })?;
     }
     ret.bool(cache.is_some());
     Ok(())

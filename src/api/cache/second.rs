@@ -79,8 +79,6 @@ pub fn run<T: Send + 'static>(
     }
     let engine = engine::current();
     if tier.is_refusing() {
-        // It fails at once, and counts that.
-        let _ = engine.start_second_tier(async move { drop(work.await) });
         return Ok(None);
     }
     let (Ok(wake), Ok(queue)) = (futures::wake_descriptor(), futures::completions()) else {
@@ -102,6 +100,19 @@ pub fn run<T: Send + 'static>(
         }
         WaitOutcome::Interrupted => Err(Thrown::Pending),
     }
+}
+
+/// As [`run`], for a change that must not be forgotten: while the server does not answer it is counted as lost, and made
+/// up for later.
+pub fn run_change<T: Send + 'static>(
+    tier: &SecondTier,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<Option<T>, Thrown> {
+    if tier.is_refusing() && engine::refuse_preloading().is_ok() {
+        let _ = engine::current().start_second_tier(async move { drop(work.await) });
+        return Ok(None);
+    }
+    run(tier, work)
 }
 
 /// Reads the value of a key. Returns `false`, and leaves `out` alone, if there is none.
@@ -219,7 +230,7 @@ pub fn store(mode: WriteMode, tier: &Arc<SecondTier>, entries: Vec<Entry>) -> Re
         return Ok(());
     }
     let writer = Arc::clone(tier);
-    run(tier, async move { drop(writer.set(entries).await) }).map(drop)
+    run_change(tier, async move { drop(writer.set(entries).await) }).map(drop)
 }
 
 /// Remembers a value for [`store_collected`].
@@ -239,6 +250,6 @@ pub fn store_collected() -> Result<(), Thrown> {
 /// Removes the values of stored keys here, after the first tier. Returns how many there were.
 pub fn remove(tier: &Arc<SecondTier>, keys: Vec<Vec<u8>>) -> Result<u64, Thrown> {
     let writer = Arc::clone(tier);
-    let removed = run(tier, async move { writer.remove(keys).await })?;
+    let removed = run_change(tier, async move { writer.remove(keys).await })?;
     Ok(removed.and_then(Result::ok).unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! The bytes of a value in the second tier: JSON where the value has one, so that other languages read it; with tags an
 //! object, `{"$tags":{"news":"5f…"},"value":…}`; with the policy `format=php` the text of `serialize()`; all else, such
-//! as objects of PHP and binary strings, a head that is no JSON, the tags, the encoding and the first tier's bytes. Pure
-//! functions, on any thread.
+//! as objects of PHP and binary strings, a head that is no JSON, the tags, the encoding and the bytes of the first
+//! tier. Pure functions, on any thread.
 
 use std::collections::BTreeMap;
 

@@ -81,9 +81,14 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<Atomi
         let report = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nkey\r\n";
         let answer = match (command[0].as_str(), answers) {
             ("HELLO", _) => "%1\r\n$5\r\nproto\r\n:3\r\n".to_owned(),
-            ("CLIENT", Answers::Untracked) => "-ERR unknown subcommand\r\n".to_owned(),
-            // All that Dragonfly has.
-            ("CLIENT", _) if command[1..] == ["TRACKING", "ON", "NOLOOP"] => "+OK\r\n".to_owned(),
+            // Neither BCAST nor REDIRECT, which Dragonfly has not.
+            ("CLIENT", answers)
+                if answers != Answers::Untracked
+                    && command[1..] == ["TRACKING", "ON", "NOLOOP"] =>
+            {
+                "+OK\r\n".to_owned()
+            }
+            ("CLIENT", _) => "-ERR syntax error\r\n".to_owned(),
             ("MGET", Answers::Changed(Order::Before)) => format!("{report}*1\r\n$1\r\n7\r\n"),
             ("MGET", Answers::Changed(Order::After)) => "*1\r\n$1\r\n7\r\n".to_owned(),
             ("PTTL", Answers::Changed(Order::After)) => format!(":5000\r\n{report}"),
@@ -224,7 +229,7 @@ async fn connection_that_ends_drops_all_that_it_covered() {
     let fake = Fake::start(Answers::Value("1")).await;
     let tiers = tiers(fake.address, LONG);
     assert!(read(&tiers, "key").await.unwrap().is_some());
-    assert!(tiers.first.0.has(b"key"));
+    assert!(tiers.first.0.has(b"key") && tiers.second.reports.load(Ordering::Relaxed));
     fake.set(Answers::End);
     assert!(read(&tiers, "other").await.is_err());
     while tiers.first.0.has(b"key") {
@@ -263,6 +268,7 @@ async fn wrong_answers_are_failures() {
         Answers::Bytes("$536870912\r\n"),
         Answers::Bytes("*99999999\r\n"),
         Answers::Bytes("HTTP/1.1 400 Bad Request\r\n\r\n"),
+        Answers::Bytes("-READONLY You can't write against a read only replica.\r\n"),
         Answers::Bytes("-LOADING Redis is loading the dataset in memory\r\n"),
     ] {
         let fake = Fake::start(answers).await;

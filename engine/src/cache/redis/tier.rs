@@ -198,8 +198,10 @@ impl SecondTier {
                     _ => None,
                 });
                 if let Some(error) = busy {
+                    // The address may name another server by now.
+                    let is_replica = error.code() == "READONLY";
                     let error = error.to_string();
-                    self.fail(&error, None);
+                    self.fail(&error, is_replica.then(|| self.link_number()).flatten());
                     return Err(TierError::Refused(error));
                 }
                 counts::LATENCY.observe(&[], start.elapsed().as_secs_f64());
@@ -288,13 +290,16 @@ impl SecondTier {
         }
     }
 
-    /// An answer of another type than the command has: the connection may be out of step.
-    pub(super) fn unexpected(&self) -> TierError {
-        let number = match &*self.state() {
+    fn link_number(&self) -> Option<u64> {
+        match &*self.state() {
             LinkState::Up(link) => Some(link.number),
             _ => None,
-        };
-        self.fail("another answer than expected", number);
+        }
+    }
+
+    /// An answer of another type than the command has: the connection may be out of step.
+    pub(super) fn unexpected(&self) -> TierError {
+        self.fail("another answer than expected", self.link_number());
         TierError::Refused("another answer than expected".into())
     }
 
@@ -450,7 +455,10 @@ impl SecondTier {
 
 /// Whether an error of the server is one of its state, and not of a command.
 fn is_unusable(code: &str) -> bool {
-    matches!(code, "LOADING" | "MASTERDOWN" | "NOAUTH" | "CLUSTERDOWN")
+    matches!(
+        code,
+        "LOADING" | "MASTERDOWN" | "NOAUTH" | "CLUSTERDOWN" | "READONLY"
+    )
 }
 
 impl Source for SecondTier {
