@@ -17,7 +17,9 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotJson {
     /// PHP has serialized it.
-    #[error("the value contains an object or a reference, which JSON has not")]
+    #[error(
+        "the value is a text of serialize(): it has an object or a reference, or a policy says so"
+    )]
     Serialized,
     /// JSON has no such number.
     #[error("the value contains a number that is infinite or NAN")]

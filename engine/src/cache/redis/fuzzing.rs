@@ -27,6 +27,7 @@ pub fn value(bytes: &[u8]) {
         let written = payload::write(ValueFormat::Json, value.encoding, &value.bytes, &value.tags);
         payload::read(&written)
     };
+    let _ = payload::write(ValueFormat::Php, read.encoding, &read.bytes, &read.tags);
     // Foreign bytes may have a form that is not written.
     let own = again(&read);
     assert!(own.is_some());

@@ -3,7 +3,8 @@
 use crate::cache::{
     Encoding,
     encoding::{
-        ARRAY, FALSE, FLOAT, Head, INT, Key, NULL, Reader, SERIALIZED, STRING, TRUE, Value,
+        ARRAY, FALSE, FLOAT, Head, INT, Key, MAX_DEPTH, NULL, Reader, SERIALIZED, STRING, TRUE,
+        Value,
     },
 };
 
@@ -22,12 +23,12 @@ pub(super) fn serialize(encoding: Encoding, bytes: &[u8]) -> Option<Vec<u8>> {
         ARRAY => {
             let mut reader = Reader::new(bytes);
             let head = reader.head()?;
-            put_array(&mut out, &mut reader, head)?;
+            put_array(&mut out, &mut reader, head, 0)?;
             return Some(out);
         }
         _ => return None,
     };
-    put(&mut out, &mut Reader::new(&[]), value)?;
+    put(&mut out, &mut Reader::new(&[]), value, 0)?;
     Some(out)
 }
 
@@ -45,7 +46,7 @@ pub(super) fn encoding_of(text: &[u8]) -> Option<Encoding> {
     }
 }
 
-fn put(out: &mut Vec<u8>, reader: &mut Reader<'_>, value: Value<'_>) -> Option<()> {
+fn put(out: &mut Vec<u8>, reader: &mut Reader<'_>, value: Value<'_>, depth: usize) -> Option<()> {
     match value {
         Value::Null => out.extend(b"N;"),
         Value::Bool(on) => out.extend(format!("b:{};", u8::from(on)).bytes()),
@@ -57,7 +58,7 @@ fn put(out: &mut Vec<u8>, reader: &mut Reader<'_>, value: Value<'_>) -> Option<(
         }
         Value::Float(number) => out.extend(format!("d:{number:?};").bytes()),
         Value::String(text) => put_string(out, text),
-        Value::Array(head) => put_array(out, reader, head)?,
+        Value::Array(head) => put_array(out, reader, head, depth)?,
     }
     Some(())
 }
@@ -68,7 +69,10 @@ fn put_string(out: &mut Vec<u8>, text: &[u8]) {
     out.extend(b"\";");
 }
 
-fn put_array(out: &mut Vec<u8>, reader: &mut Reader<'_>, head: Head) -> Option<()> {
+fn put_array(out: &mut Vec<u8>, reader: &mut Reader<'_>, head: Head, depth: usize) -> Option<()> {
+    if depth >= MAX_DEPTH {
+        return None;
+    }
     out.extend(format!("a:{}:{{", head.count).bytes());
     for index in 0..head.count {
         match head.is_list {
@@ -79,7 +83,7 @@ fn put_array(out: &mut Vec<u8>, reader: &mut Reader<'_>, head: Head) -> Option<(
             },
         }
         let value = reader.value()?;
-        put(out, reader, value)?;
+        put(out, reader, value, depth + 1)?;
     }
     out.push(b'}');
     Some(())
