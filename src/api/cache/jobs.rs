@@ -23,14 +23,14 @@ fn keys(call: &Call<'_>) -> Result<Vec<Vec<u8>>, Thrown> {
 pub fn fetch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let keys = keys(call)?;
     arguments::submit(ret, |completions| {
-        Ok(engine::current().fetch_cached(keys, completions))
+        engine::current().fetch_cached(keys, completions)
     })
 }
 
 pub fn warm(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let keys = keys(call)?;
     arguments::submit(ret, |completions| {
-        Ok(engine::current().warm_cached(&keys, completions))
+        engine::current().warm_cached(keys, completions)
     })
 }
 

@@ -3,17 +3,22 @@
 //! throw, call `remember()` itself, or never return: the rights that this thread holds stand in its state, and end with
 //! the script at the latest; nothing on these frames has a destructor. On PHP's threads.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use pillion_engine::{
-    cache::{Cache, HolderWait, Producer, Producing, Production, Space, Version},
+    cache::{
+        Cache, HolderWait, Producer, Producing, Production, Space, Version, redis::ProducingHost,
+    },
     host::fork,
 };
 
 use super::{
     access::{self, Store, key, read_again, read_and, stored},
     lifetime::{self, Lifetime},
-    second,
+    second::{self, Hosts},
 };
 use crate::{
     engine,
@@ -35,9 +40,10 @@ const MAX_PRODUCERS: u32 = 3;
 const NESTED_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A right to produce that this thread holds.
-#[derive(Clone, Copy)]
 struct Held {
     producer: Producer,
+    /// The right of this host among others.
+    host: Option<Arc<ProducingHost>>,
     /// The cache, as an address.
     cache: usize,
     /// The process: a forked child ends nothing of its parent's.
@@ -143,10 +149,58 @@ impl Remember<'_, '_> {
                     || second::read(self.key, self.ret)?),
             },
         );
-        match turn? {
-            Turn::Found => Ok(()),
-            Turn::Produce(mut producer) => self.produce(stale, &mut producer),
+        let mut producer = match turn? {
+            Turn::Found => return Ok(()),
+            Turn::Produce(producer) => producer,
+        };
+        if let Some(begun) = producer {
+            match self.host_turn(cache, begun, allowed) {
+                Ok(false) => {}
+                found => {
+                    end(begun);
+                    return found.map(|_| ());
+                }
+            }
         }
+        self.produce(stale, &mut producer)
+    }
+
+    /// Waits for the turn of this host among others. Returns `true` if the value was read instead.
+    fn host_turn(
+        &self,
+        cache: &Cache,
+        producer: Producer,
+        allowed: Duration,
+    ) -> Result<bool, Thrown> {
+        if second::for_store(self.key).is_none() {
+            return Ok(false);
+        }
+        let is_nested = THREAD.with(|thread| thread.held.len() > 1);
+        let longest = match is_nested {
+            true => NESTED_TIMEOUT,
+            false => engine::current().producer_timeout(),
+        };
+        let first = if allowed.is_zero() {
+            longest
+        } else {
+            Duration::ZERO
+        };
+        for patience in [first, longest] {
+            match second::begin_producing(self.key, patience, self.ret)? {
+                Hosts::Found => return Ok(true),
+                Hosts::Produce(host) => {
+                    attach(producer, host);
+                    return Ok(false);
+                }
+                Hosts::Busy if patience.is_zero() => {
+                    if read_again(cache, self.key, allowed, self.ret)? {
+                        return Ok(true);
+                    }
+                }
+                Hosts::Busy => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 
     /// Calls the producer, stores its value, and ends the right to produce, also after an exception. After a fatal error
@@ -267,12 +321,26 @@ pub fn begin_stored(cache: &Cache, key: &[u8]) -> Producing {
     if let Producing::Begun(producer) = producing {
         let held = Held {
             producer,
+            host: None,
             cache: std::ptr::from_ref(cache).addr(),
             generation: fork::generation(),
         };
         THREAD.with(|thread| thread.held.push(held));
     }
     producing
+}
+
+/// Adds the right of this host to that of this thread, which it ends with.
+fn attach(producer: Producer, host: Option<Arc<ProducingHost>>) {
+    THREAD.with(|thread| {
+        let own = thread
+            .held
+            .iter_mut()
+            .find(|held| held.producer == producer);
+        if let Some(held) = own {
+            held.host = host;
+        }
+    });
 }
 
 /// Ends a right of this thread's.
@@ -292,6 +360,9 @@ pub fn end(producer: Producer) {
 fn release(held: Held) {
     if held.generation != fork::generation() {
         return;
+    }
+    if let Some(host) = held.host {
+        second::end_producing(host);
     }
     let cache = engine::existing().and_then(|engine| engine.open_cache_at(held.cache));
     if let Some(cache) = cache {

@@ -1,12 +1,13 @@
 //! The second tier behind the functions of the cache: which keys it has, and the wait for it, which never exceeds
 //! `cache.timeout_ms`. On PHP's threads. A frame that waits may be jumped over, so it holds nothing that matters.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use pillion_engine::{
-    cache::redis::{Entry, Fetched, SecondTier, TierError},
+    cache::redis::{Entry, Fetched, HostsTurn, ProducingHost, SecondTier, TierError},
     config::WriteMode,
     runtime::{WaitOutcome, wait_until},
+    uuid,
 };
 
 use super::{
@@ -74,6 +75,15 @@ pub fn run<T: Send + 'static>(
     tier: &SecondTier,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<Option<T>, Thrown> {
+    run_for(tier.timeout(), tier, work)
+}
+
+/// As [`run`], with another timeout.
+fn run_for<T: Send + 'static>(
+    timeout: Duration,
+    tier: &SecondTier,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<Option<T>, Thrown> {
     if engine::refuse_preloading().is_err() {
         return Ok(None);
     }
@@ -88,9 +98,7 @@ pub fn run<T: Send + 'static>(
     let Ok(call) = engine.call_second_tier(queue, work) else {
         return Ok(None);
     };
-    match wait_until(wake, Some(tier.timeout()), &PhpInterrupt, &|| {
-        call.is_done()
-    }) {
+    match wait_until(wake, Some(timeout), &PhpInterrupt, &|| call.is_done()) {
         WaitOutcome::Done => Ok(call.take()),
         WaitOutcome::TimedOut => Ok(None),
         WaitOutcome::Forked => {
@@ -118,15 +126,63 @@ pub fn run_change<T: Send + 'static>(
 /// Reads the value of a key. Returns `false`, and leaves `out` alone, if there is none.
 pub fn read(key: &[u8], out: ZvalOut) -> Result<bool, Thrown> {
     match fetch(key)? {
-        Some(fetched) => {
-            let copied = codec::copy_bytes(fetched.encoding, &fetched.bytes, out);
-            drop(fetched);
-            match copied {
-                Copied::Done => Ok(true),
-                Copied::Buffered(encoding) => codec::decode_buffer(encoding, out),
-            }
-        }
+        Some(fetched) => decode(fetched, out),
         None => Ok(false),
+    }
+}
+
+fn decode(fetched: Arc<Fetched>, out: ZvalOut) -> Result<bool, Thrown> {
+    let copied = codec::copy_bytes(fetched.encoding, &fetched.bytes, out);
+    drop(fetched);
+    match copied {
+        Copied::Done => Ok(true),
+        Copied::Buffered(encoding) => codec::decode_buffer(encoding, out),
+    }
+}
+
+/// Whether this host produces the value of a key.
+pub enum Hosts {
+    /// It does. With a right to be ended, unless the second tier does not answer or does not have the key.
+    Produce(Option<Arc<ProducingHost>>),
+    /// Another host has produced it.
+    Found,
+    /// Another host produces, still.
+    Busy,
+}
+
+/// Asks for the right of this host to produce a value, and waits as long as `patience` for a value of another one.
+pub fn begin_producing(key: &[u8], patience: Duration, out: ZvalOut) -> Result<Hosts, Thrown> {
+    let Some((tier, _)) = for_store(key).filter(|(tier, _)| !tier.is_refusing()) else {
+        return Ok(Hosts::Produce(None));
+    };
+    let (asker, stored) = (Arc::clone(tier), stored(key).into_owned());
+    let work = async move {
+        let owner = uuid::v4().ok()?.simple().to_string().into_bytes();
+        asker.begin_producing(stored, owner, patience).await.ok()
+    };
+    // Each of the last exchanges may take the timeout.
+    let timeout = patience.saturating_add(tier.timeout() * 3);
+    match run_for(timeout, tier, work)?.flatten() {
+        None => Ok(Hosts::Produce(None)),
+        Some(HostsTurn::Busy) => Ok(Hosts::Busy),
+        Some(HostsTurn::Found(fetched)) => match decode(fetched, out)? {
+            true => Ok(Hosts::Found),
+            false => Ok(Hosts::Produce(None)),
+        },
+        Some(HostsTurn::Begun(right)) => {
+            let engine = engine::current();
+            let renewed = Arc::clone(&right).renew(Arc::clone(tier), engine.producer_timeout());
+            let _ = engine.start_second_tier(renewed);
+            Ok(Hosts::Produce(Some(right)))
+        }
+    }
+}
+
+/// Ends the right of this host, after the value is stored.
+pub fn end_producing(right: Arc<ProducingHost>) {
+    let engine = engine::current();
+    if let Some(tier) = engine.second_tier() {
+        let _ = engine.start_second_tier(right.end(Arc::clone(tier)));
     }
 }
 

@@ -30,12 +30,18 @@ impl SecondTier {
         owner: Vec<u8>,
         lease: Ttl,
     ) -> Result<bool, TierError> {
+        self.acquire(&self.lock_key(&name), owner, lease).await
+    }
+
+    /// Sets a key to the owner's token, if it is free. Returns `false` if it is not.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        key: &[u8],
+        owner: Vec<u8>,
+        lease: Ttl,
+    ) -> Result<bool, TierError> {
         let mut pipeline = Pipeline::new();
-        pipeline
-            .cmd("SET")
-            .arg(self.lock_key(&name))
-            .arg(owner)
-            .arg("NX");
+        pipeline.cmd("SET").arg(key).arg(owner).arg("NX");
         if let Some(milliseconds) = milliseconds(lease) {
             pipeline.arg("PX").arg(milliseconds);
         }
@@ -56,8 +62,28 @@ impl SecondTier {
         name: Vec<u8>,
         owner: Vec<u8>,
     ) -> Result<bool, TierError> {
-        self.run_script(UNLOCK, &self.lock_key(&name), &[owner])
-            .await
+        self.release(&self.lock_key(&name), owner).await
+    }
+
+    /// Removes a key, if it has the owner's token. Returns whether it had.
+    pub(super) async fn release(
+        self: &Arc<Self>,
+        key: &[u8],
+        owner: Vec<u8>,
+    ) -> Result<bool, TierError> {
+        self.run_script(UNLOCK, key, &[owner]).await
+    }
+
+    /// Renews the lease of a key, if it has the owner's token. Returns whether it has.
+    pub(super) async fn renew(
+        self: &Arc<Self>,
+        key: &[u8],
+        owner: Vec<u8>,
+        lease: Ttl,
+    ) -> Result<bool, TierError> {
+        let lease = milliseconds(lease).unwrap_or(1 << 48).to_string();
+        let arguments = [owner, lease.into_bytes(), vec![b'0']];
+        self.run_script(REFRESH, key, &arguments).await
     }
 
     /// Renews the lease of a lock, if `owner` holds it. Returns whether it does. With `is_held`, the lock is also
