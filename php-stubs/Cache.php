@@ -148,6 +148,8 @@ function increment(string $key, int $by = 1, \DateInterval|int|float|null $ttl =
  * `pillion.cache_producer_timeout`. Nested calls never wait for each other for long: a call within the producer of the
  * same key calls its own producer, and one that waits for another key goes on after 200 ms.
  *
+ * With a server behind the cache, one process of all hosts calls its producer.
+ *
  * A value that takes long to produce is produced anew before it expires, by one process, with a probability that grows
  * towards the end of its lifetime.
  *

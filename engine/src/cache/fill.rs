@@ -44,4 +44,18 @@ impl Cache {
         });
         is_other == Some(true)
     }
+
+    /// As [`Cache::remove_fenced`], for a key that the server reports as changed. A value that has expired here, and so
+    /// there, stays for as long as `remember()` may return it.
+    pub fn remove_changed(&self, key: &[u8]) {
+        let hashed = self.hashed(Kind::Value, key);
+        let _fence = KeyLock::acquire(&self.memory, hashed.hash);
+        let now = self.now();
+        let is_stale = table::read(&self.memory, hashed, |found| {
+            found.head.is_expired(now) && !found.head.is_too_stale(now)
+        });
+        if is_stale != Some(true) {
+            self.delete(key);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Work on the shared cache that does not block PHP's thread: reads of many keys, and the removal of keys by pattern,
-//! which visits the whole table in pieces on a thread of the runtime. Values that the first tier lacks are read from the
-//! second one. Called on PHP's threads.
+//! which visits the whole table in pieces on a thread of the runtime. Values that the first tier lacks are read from
+//! the second one. Called on PHP's threads.
 
 use std::sync::Arc;
 

@@ -75,7 +75,7 @@ impl SecondTier {
     }
 
     /// Renews the lease of a key, if it has the owner's token. Returns whether it has.
-    pub(super) async fn renew(
+    pub(super) async fn renew_lease(
         self: &Arc<Self>,
         key: &[u8],
         owner: Vec<u8>,

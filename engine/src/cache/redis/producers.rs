@@ -89,7 +89,7 @@ impl ProducingHost {
                 return;
             }
             let owner = self.owner.clone();
-            let renewed = tier.renew(&self.name, owner, Ttl::For(LEASE)).await;
+            let renewed = tier.renew_lease(&self.name, owner, Ttl::For(LEASE)).await;
             if !matches!(renewed, Ok(true)) {
                 return;
             }

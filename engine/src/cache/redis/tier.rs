@@ -432,7 +432,7 @@ impl SecondTier {
                 None => {
                     self.flights.change(key);
                     if let Some(cache) = cache {
-                        cache.remove_fenced(key);
+                        cache.remove_changed(key);
                     }
                 }
             }
