@@ -57,6 +57,7 @@ final class Application
             'forget' => Artifacts\forget(Velox\key($request)),
             'cache' => isset($query['value']) ? Pillion\Cache\set($query['key'], $query['value']) : Pillion\Cache\get($query['key']),
             'count' => Pillion\Cache\increment('count'),
+            'remember' => $this->remember($query['key'], $query['how']),
             'apcu' => [apcu_inc('count'), extension_loaded('apcu'), ini_get('apc.enabled'), count(ini_get_all('apcu'))],
             'cached' => $this->cached($query['how']),
             'sentry' => $this->sentry((int) $query['from'], (int) $query['count']),
@@ -106,6 +107,21 @@ final class Application
         } while (!in_array($build, $completed, true));
 
         return $build->wait(0);
+    }
+
+    /** Produces a value, or ends the request meanwhile. */
+    private function remember(string $key, string $how): array
+    {
+        return [Pillion\Cache\remember($key, function () use ($how): string {
+            Pillion\Cache\increment('produced');
+            usleep(50_000);
+
+            return match ($how) {
+                'memory' => str_repeat('x', 1 << 40),
+                'exit' => exit('"bye"'),
+                default => $how,
+            };
+        }), Pillion\Cache\get('produced')];
     }
 
     /** Reads a cached array and a string of it, changes both in many ways, and ends as told. */

@@ -82,6 +82,15 @@ test('threads and scripts on the command line share one cache, also after a rest
     same([2, true, '1', 14], $host->ask('apcu')['answer']);
 });
 
+test('one of several threads produces a missing value, also after a request that ended in its producer', function (Sandbox $sandbox): void {
+    $sandbox->set('cache_producer_timeout', '10m');
+    $host = new FrankenPhp($sandbox);
+    foreach (['exit', 'memory', 'value'] as $how) {
+        $answers = Http::many(array_fill(0, $how === 'value' ? 8 : 1, $host->url('remember', key: 'key', how: $how)), 8);
+    }
+    same(array_fill(0, 8, ['value', 3]), array_column(array_map(Http::decode(...), $answers), 'answer'));
+});
+
 test('threads that FrankenPHP adds under load wait and are woken like the first ones', function (Sandbox $sandbox): void {
     $velox = $sandbox->velox();
     $velox->delay(1);
