@@ -97,12 +97,9 @@ impl Breaker {
         state.is_probing || state.paused_until.is_none_or(|until| now >= until)
     }
 
-    /// Records an answer. Returns `true` if it closes the breaker.
-    pub(super) fn succeed(&self) -> bool {
-        let mut state = self.lock();
-        let was_open = state.failures >= self.limit;
-        *state = State::default();
-        was_open
+    /// Records an answer, which closes the breaker.
+    pub(super) fn succeed(&self) {
+        *self.lock() = State::default();
     }
 
     /// Records that an answer did not come. Returns `true` if that opens the breaker.
@@ -144,7 +141,7 @@ mod tests {
     fn breaker_opens_after_failures_in_a_row() {
         let (breaker, now) = (Breaker::new(3), Instant::now());
         assert!(!breaker.fail(now) && !breaker.fail(now));
-        assert!(!breaker.succeed());
+        breaker.succeed();
         assert!(!breaker.fail(now) && !breaker.fail(now));
         assert_eq!(breaker.admit(now), Admission::Allowed);
         assert!(breaker.fail(now));
@@ -164,7 +161,7 @@ mod tests {
         assert!(!breaker.fail(later), "it was open");
         assert_eq!(breaker.admit(later + pause(1)), Admission::Refused);
         assert_eq!(breaker.admit(later + pause(2)), Admission::Probe);
-        assert!(breaker.succeed());
+        breaker.succeed();
         assert_eq!(breaker.admit(later), Admission::Allowed);
     }
 

@@ -57,6 +57,8 @@ pub struct SecondTier {
     links: AtomicU64,
     /// `false` once it was logged that the server reports no changes.
     pub(super) reports: AtomicBool,
+    /// Whether it was logged that the server is not available.
+    is_reported: AtomicBool,
     pub(super) flights: Flights,
     pub(super) queue: Queue,
     pub(super) repairs: Repairs,
@@ -96,6 +98,7 @@ impl SecondTier {
             state: Mutex::new(LinkState::None),
             links: AtomicU64::new(0),
             reports: AtomicBool::new(true),
+            is_reported: AtomicBool::new(false),
             flights: Flights::default(),
             queue: Queue::default(),
             repairs: Repairs::default(),
@@ -232,8 +235,14 @@ impl SecondTier {
     }
 
     fn succeed(self: &Arc<Self>) {
-        if self.breaker.succeed() {
-            log::info!(url = self.url.to_string().as_str(); "second tier of the shared cache available again");
+        self.breaker.succeed();
+        if self.is_reported.load(Ordering::Relaxed)
+            && self.is_reported.swap(false, Ordering::Relaxed)
+        {
+            log::info!(
+                url = self.url.to_string().as_str();
+                "second tier of the shared cache available again"
+            );
         }
         if self.repairs.is_pending() {
             let tier = Arc::clone(self);
@@ -269,14 +278,21 @@ impl SecondTier {
         self.repairs.is_running.store(false, Ordering::Release);
     }
 
-    /// Records a failure. An error of a connection ends it, and so does the opened breaker.
-    fn fail(&self, error: &str, link: Option<u64>) {
-        let opened = self.breaker.fail(Instant::now());
-        if opened {
+    /// Logs why the server is not available, once until it answers again.
+    fn report(&self, error: &str) {
+        if !self.is_reported.swap(true, Ordering::Relaxed) {
             log::warn!(
                 url = self.url.to_string().as_str(), error = error;
                 "second tier of the shared cache not available"
             );
+        }
+    }
+
+    /// Records a failure. An error of a connection ends it, and so does the opened breaker.
+    fn fail(&self, error: &str, link: Option<u64>) {
+        let opened = self.breaker.fail(Instant::now());
+        if opened {
+            self.report(error);
         }
         let mut state = self.state();
         if let LinkState::Up(current) = &*state
@@ -365,6 +381,7 @@ impl SecondTier {
             Err(error) => {
                 *self.state() = LinkState::None;
                 counts::CONNECTION_FAILURES.inc();
+                self.report(&error);
                 self.fail(&error, None);
             }
         }
