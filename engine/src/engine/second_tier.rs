@@ -18,6 +18,9 @@ use crate::{
     runtime::{CompletionQueue, RuntimeCall},
 };
 
+/// Time for which a process that ends waits for its stores.
+const MAX_FLUSH: Duration = Duration::from_secs(1);
+
 impl FirstTier for CacheCell {
     fn cache(&self) -> Option<&Cache> {
         self.get()
@@ -85,12 +88,13 @@ impl Engine {
         self.membership.get_or_try_init(|| self.join()).map(|_| ())
     }
 
-    /// Waits for stores that no call has waited for, when the process ends.
+    /// Waits for stores that no call has waited for, when the process ends: while the server answers, and a second at
+    /// most.
     pub(super) fn stop_second_tier(&self, timeout: Duration) {
         let Some(Some(tier)) = self.second_tier.get() else {
             return;
         };
-        let end = Instant::now() + timeout.min(tier.timeout());
+        let end = Instant::now() + timeout.min(MAX_FLUSH);
         while tier.queued() > 0 && tier.is_available() && Instant::now() < end {
             thread::sleep(Duration::from_millis(2));
         }
