@@ -70,15 +70,19 @@ function behind_the_memory(RedisServer $redis): void
     rmdir($other);
 
     $redis->kill();
+    for ($end = microtime(true) + 30; Cache\stats()['second_tier']['connected'];) {
+        check(microtime(true) < $end, 'the end of Redis is not noticed');
+        usleep(1000);
+    }
     $slowest = 0;
     for ($i = 0; $i < 1000; ++$i) {
         $began = hrtime(true);
         Cache\set("demo:$i", $i);
         Cache\get("demo:missing:$i");
-        check(Cache\get("demo:$i") === $i && Cache\get('demo:motd')['text'] === 'Back at noon', 'a value is lost');
+        check(Cache\get("demo:$i") === $i, 'a value is lost');
         $slowest = max($slowest, hrtime(true) - $began);
     }
-    printf("  Redis is killed. 4,000 calls have all values that the host has; the slowest four took %.0f ms.\n", $slowest / 1e6);
+    printf("  Redis is killed. 3,000 calls store and read values of this host all the same; the slowest three took %.0f ms.\n", $slowest / 1e6);
 
     $redis->start();
     for ($end = microtime(true) + 30; $redis->get('demo:again') !== '1';) {

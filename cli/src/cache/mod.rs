@@ -1,6 +1,6 @@
 //! `pillion cache`: values that PHP processes of the host share. It opens the same segment as they do, so that a
-//! deployment or cron removes values that the web serves. Only `set` and `warm` create a segment: its creator decides
-//! on its size.
+//! deployment or cron removes values that the web serves. Only `set` creates a segment: its
+//! creator decides on its size.
 
 mod format;
 mod other_users;
@@ -124,12 +124,6 @@ enum Command {
         #[arg(short = '0', long)]
         null: bool,
     },
-    /// Read values of the second tier into the memory of this host
-    Warm {
-        /// Any bytes
-        #[arg(required = true, value_name = "KEY")]
-        keys: Vec<OsString>,
-    },
     /// Make all values with a tag misses
     Invalidate {
         /// Any bytes
@@ -196,7 +190,7 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
     }
     let second = Second::open(engine)?;
     // Only a store creates the segment.
-    let cache = match is_new && !matches!(command, Command::Set { .. } | Command::Warm { .. }) {
+    let cache = match is_new && !matches!(command, Command::Set { .. }) {
         true => None,
         false => Some(open(engine)?),
     };
@@ -239,11 +233,6 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
                 .flat_map(|key| [key, end.to_vec()].concat())
                 .collect();
             print_bytes(&lines).map(|()| true)
-        }
-        Command::Warm { keys } => {
-            let (count, all) = (tiers.warm(&keys)?, keys.len());
-            print(&format!("{count} of {all} values\n"))?;
-            Ok(count > 0)
         }
         Command::Invalidate { tags } => tiers.invalidate(&tags),
         Command::Clear => tiers.clear(),

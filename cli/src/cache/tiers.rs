@@ -66,34 +66,33 @@ impl Tiers<'_> {
         }
         let (ttl, name) = (self.ttl(key, ttl), self.stored_key(key));
         let second = self.second.as_ref().filter(|second| second.stores(key));
-        if let Some(cache) = self.cache {
-            let words: Vec<Tag> = tags.iter().map(|tag| cache.tag(tag.as_bytes())).collect();
-            let value = NewValue {
-                bytes: &bytes,
-                encoding,
-                ttl,
-                tags: &words,
-            };
-            let stored = cache.set(&name, &value);
-            match (stored, second) {
-                (Stored::Yes, _) => {}
-                // The former value must not stay beside the new one of the second tier.
-                (_, Some(_)) => drop(cache.remove_fenced(&name)),
-                (_, None) => return Err(refused(bytes.len(), cache.stats().max_value)),
-            }
-        }
         if let Some(second) = second {
             let entry = Entry {
-                key: name.into_owned(),
+                key: name.to_vec(),
                 encoding,
                 bytes,
                 ttl,
                 tags: tags.iter().map(|tag| tag.as_bytes().to_vec()).collect(),
             };
-            second.change(|tier| {
+            second.run(|tier| {
                 let entry = entry.clone();
                 async move { tier.set(vec![entry]).await }
             })?;
+            // No copy on this host: the server reports its changes only to a process that lives on.
+            if let Some(cache) = self.cache {
+                cache.remove_fenced(&name);
+            }
+        } else if let Some(cache) = self.cache {
+            let tags: Vec<Tag> = tags.iter().map(|tag| cache.tag(tag.as_bytes())).collect();
+            let value = NewValue {
+                bytes: &bytes,
+                encoding,
+                ttl,
+                tags: &tags,
+            };
+            if cache.set(&name, &value) != Stored::Yes {
+                return Err(refused(bytes.len(), cache.stats().max_value));
+            }
         }
         Ok(true)
     }
@@ -172,27 +171,6 @@ impl Tiers<'_> {
             });
         }
         found
-    }
-
-    /// Reads values of the second tier into the first one. Returns how many there are.
-    pub(super) fn warm(&self, keys: &[OsString]) -> Result<usize> {
-        let Some(second) = &self.second else {
-            return Err(Error::Config(
-                "cache.url is not set; warm reads values from that server".into(),
-            ));
-        };
-        let mut names = Vec::new();
-        for key in keys {
-            let key = key_bytes(key)?;
-            if second.has(key) {
-                names.push(self.stored_key(key).into_owned());
-            }
-        }
-        let read = second.run(|tier| {
-            let names = names.clone();
-            async move { tier.read(names).await }
-        })?;
-        Ok(read.iter().flatten().count())
     }
 
     /// Makes values with one of the tags invalid.
