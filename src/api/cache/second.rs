@@ -110,8 +110,8 @@ fn run_for<T: Send + 'static>(
     }
 }
 
-/// As [`run`], for a change that must not be forgotten: while the server does not answer it is counted as lost, and made
-/// up for later.
+/// As [`run`], for a change that must not be forgotten: while the server does not answer it is counted as lost, and
+/// made up for later.
 pub fn run_change<T: Send + 'static>(
     tier: &SecondTier,
     work: impl Future<Output = T> + Send + 'static,
