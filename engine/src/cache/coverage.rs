@@ -1,7 +1,8 @@
 //! Which values of the first tier the second one reports as changed: each value that a process has read from there or
 //! has sent there has a tag of that process. When its connection ends, the process changes the word of the tag, and all
-//! values that the connection covered are invalid; for a killed process, the next one that finds it dead does. Any
-//! thread.
+//! values that the connection covered are invalid; for a killed process, the next one that finds it dead does. Values
+//! that are stored while there is no connection have a tag of the host, which the next process that connects changes.
+//! Any thread.
 
 use std::sync::atomic::Ordering;
 
@@ -27,16 +28,15 @@ impl Cache {
         Tag(u64::from(number) << 32 | u64::from(version))
     }
 
-    /// Makes all values of this process with that coverage invalid.
+    /// Makes all values with that coverage invalid, of this process or of the host.
     pub fn drop_covered(&self, coverage: Coverage) {
         drop_of(&self.memory, self.owners.own(), coverage);
     }
 }
 
-/// Makes all covered values of a process invalid.
-pub(super) fn drop_all_of(memory: &Memory, owner: usize) {
+/// Makes all values invalid that the connection of a process covers.
+pub(super) fn drop_tracked_of(memory: &Memory, owner: usize) {
     drop_of(memory, owner, Coverage::Tracked);
-    drop_of(memory, owner, Coverage::Untracked);
 }
 
 fn drop_of(memory: &Memory, owner: usize, coverage: Coverage) {
@@ -47,6 +47,9 @@ fn drop_of(memory: &Memory, owner: usize, coverage: Coverage) {
 
 fn number(memory: &Memory, owner: usize, coverage: Coverage) -> u32 {
     let seed = memory.word(header::SEED).load(Ordering::Relaxed);
-    let kind = u64::from(coverage == Coverage::Untracked);
-    xxh3_64_with_seed(&(owner as u64).to_le_bytes(), seed.rotate_left(17) ^ kind) as u32
+    let owner = match coverage {
+        Coverage::Tracked => owner as u64,
+        Coverage::Untracked => u64::MAX,
+    };
+    xxh3_64_with_seed(&owner.to_le_bytes(), seed.rotate_left(17)) as u32
 }

@@ -21,7 +21,8 @@ impl Cache {
         FillGuard(KeyLock::word(&self.memory, hash))
     }
 
-    /// Stores a value, unless the key may have been stored or removed by [`Cache::remove_fenced`] since `guard`.
+    /// Stores a value, unless the key has one, or may have been stored or removed by [`Cache::remove_fenced`] since
+    /// `guard`: what a process stores gets here before it gets to the second tier.
     pub fn fill(&self, key: &[u8], value: &NewValue<'_>, guard: FillGuard) -> Stored {
         self.store_value(Space::Values, key, value, 0, Condition::Quiet(guard.0))
     }

@@ -99,7 +99,7 @@ impl Owners {
                 word.store(self.word, Ordering::Release);
                 if former & IN_USE != 0 {
                     return_blocks(memory, owner);
-                    coverage::drop_all_of(memory, owner);
+                    coverage::drop_tracked_of(memory, owner);
                 }
                 return Ok(());
             }
@@ -119,7 +119,7 @@ impl Owners {
                 let is_dead = self.lock(*owner).unwrap_or(false);
                 if is_dead {
                     return_blocks(memory, *owner);
-                    coverage::drop_all_of(memory, *owner);
+                    coverage::drop_tracked_of(memory, *owner);
                     word.fetch_and(!IN_USE, Ordering::Release);
                     let _ = self.set_lock(*owner, libc::F_UNLCK);
                 }
@@ -131,7 +131,7 @@ impl Owners {
     /// Gives the number up.
     pub(super) fn release(&self, memory: &Memory) {
         if self.own != 0 {
-            coverage::drop_all_of(memory, self.own);
+            coverage::drop_tracked_of(memory, self.own);
             memory
                 .word(memory.layout.owners + self.own)
                 .fetch_and(!IN_USE, Ordering::Release);

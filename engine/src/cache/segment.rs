@@ -1,5 +1,6 @@
 //! Opens the segment of a cache, or creates it: as large as asked for, or smaller where the file system is too full. A
-//! segment of an earlier boot is replaced, because its times mean nothing. On the thread that first needs the cache.
+//! segment of an earlier boot is replaced, because its times mean nothing, and so is a damaged one. On the thread that
+//! first needs the cache.
 
 use std::{fs, io, path::Path, sync::atomic::Ordering, time::Duration};
 
@@ -25,10 +26,10 @@ const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);
 /// had less than that.
 ///
 /// # Errors
-/// The file is no such segment; `StorageFull`; an I/O error.
+/// `InvalidData`: the path is that of no file; `StorageFull`; an I/O error.
 pub(super) fn open(path: &Path, bytes: usize) -> io::Result<(Memory, bool)> {
     let boot = checksum::of_parts(clock::boot_id().as_bytes(), b"");
-    if let Some(memory) = open_existing(path, boot)? {
+    if let Ok(Some(memory)) = open_existing(path, boot) {
         return Ok((memory, false));
     }
     let lock_path = path.with_extension("lock");
@@ -39,8 +40,14 @@ pub(super) fn open(path: &Path, bytes: usize) -> io::Result<(Memory, bool)> {
             "another process creates the segment for too long",
         ));
     }
-    if let Some(memory) = open_existing(path, boot)? {
-        return Ok((memory, false));
+    match open_existing(path, boot) {
+        Ok(Some(memory)) => return Ok((memory, false)),
+        Ok(None) => {}
+        // The file was damaged: a process that has mapped it notices that it is another one.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData && path.is_file() => {
+            log::warn!(path = path.display().to_string().as_str(), error = error.to_string().as_str(); "shared cache damaged: a new one is created");
+        }
+        Err(error) => return Err(error),
     }
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -62,7 +69,7 @@ fn open_existing(path: &Path, boot: u64) -> io::Result<Option<Memory>> {
     if segment.bytes() < MIN_BYTES || word(header::MAGIC) != MAGIC {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "it is no cache segment of this version; remove it",
+            "it is no cache segment of this version",
         ));
     }
     Ok((word(header::BOOT) == boot).then(|| Memory::new(segment)))

@@ -208,7 +208,10 @@ impl Cache {
                 let is_met = match condition {
                     Condition::Always => true,
                     Condition::Absent => !found.as_ref().is_some_and(|found| self.is_valid(found)),
-                    Condition::Quiet(before) => lock.follows(before),
+                    Condition::Quiet(before) => {
+                        lock.follows(before)
+                            && !found.as_ref().is_some_and(|found| self.is_valid(found))
+                    }
                     Condition::Unchanged(slot, word) => found
                         .as_ref()
                         .is_some_and(|found| found.slot == slot && found.word.is_same(word)),

@@ -449,17 +449,34 @@ fn lock_of_a_stopped_process_is_taken_over_and_its_store_fails() {
 }
 
 #[test]
-fn foreign_file_is_refused_and_one_of_an_earlier_boot_replaced() {
+fn damaged_file_and_one_of_an_earlier_boot_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache.seg");
-    std::fs::write(&path, vec![7; MIN_BYTES]).unwrap();
+    std::fs::create_dir(&path).unwrap();
     assert!(Cache::open(&path, MIN_BYTES).is_err());
-    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_dir(&path).unwrap();
+    for damaged in [vec![], vec![7; MIN_BYTES]] {
+        std::fs::write(&path, damaged).unwrap();
+        assert!(Cache::open(&path, MIN_BYTES).is_ok());
+    }
     let cache = open(dir.path(), MIN_BYTES);
     cache.set(b"a", &value(b"x"));
     cache.memory.word(header::BOOT).store(1, Ordering::Relaxed);
     let new = open(dir.path(), MIN_BYTES);
     assert!(!new.has(b"a") && !cache.is_file_at(&path) && new.is_file_at(&path));
+}
+
+#[test]
+fn value_of_the_second_tier_replaces_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path(), MIN_BYTES);
+    cache.set(b"a", &value(b"new"));
+    let fill = |key, guard| cache.fill(key, &value(b"old"), guard);
+    assert_eq!(fill(b"a", cache.fill_guard(b"a")), Stored::No);
+    let before = cache.fill_guard(b"a");
+    cache.remove_fenced(b"a");
+    assert_eq!(fill(b"a", before), Stored::No);
+    assert_eq!(fill(b"a", cache.fill_guard(b"a")), Stored::Yes);
 }
 
 #[test]

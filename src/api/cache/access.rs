@@ -7,7 +7,7 @@ use pillion_engine::{
     cache::{
         Cache, MAX_KEY, MAX_TAGS, NewValue, PatternEvent, Production, Space, Stored, Tag, Ttl,
         Version, encoding,
-        redis::{Entry, SecondTier},
+        redis::{Entry, SecondTier, TierError},
     },
     config::WriteMode,
 };
@@ -287,7 +287,12 @@ fn add_everywhere(
     };
     let writer = Arc::clone(tier);
     let added = second::run(tier, async move { writer.add(entry).await })?;
-    Ok(added.and_then(Result::ok))
+    Ok(match added {
+        Some(Ok(added)) => Some(added),
+        // It answers, and can't store.
+        Some(Err(TierError::Refused(_))) => Some(false),
+        Some(Err(TierError::Unavailable)) | None => None,
+    })
 }
 
 /// Removes the value of a key from both tiers. Returns `false` if there was none.

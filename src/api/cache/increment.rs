@@ -29,8 +29,11 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         ret.int(by);
         return Ok(());
     };
-    // A value that is there keeps its lifetime, also where a new one would have none.
-    let ttl = lifetime.of(key).unwrap_or(Ttl::For(Duration::ZERO));
+    // A value that is there keeps its lifetime; a new one whose lifetime is over is not stored.
+    let (is_over, ttl) = match lifetime.of(key) {
+        Some(ttl) => (false, ttl),
+        None => (true, Ttl::For(Duration::ZERO)),
+    };
     if let Some((tier, _)) = second::for_store(key) {
         let (writer, stored) = (Arc::clone(tier), stored(key).into_owned());
         let sum = second::run(tier, async move { writer.increment(stored, by, ttl).await })?;
@@ -46,6 +49,7 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     }
     let changed = cache.change(&stored(key), ttl, |current| {
         let number = match current {
+            None if is_over => return Err(NOTHING),
             None => 0,
             Some((encoding::INT, bytes)) => {
                 i64::from_le_bytes(bytes.try_into().map_err(|_| ANOTHER)?)
@@ -60,10 +64,15 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             ret.int(sum);
             Ok(())
         }
+        Err(ChangeError::Rejected(NOTHING)) => {
+            ret.int(by);
+            Ok(())
+        }
         Err(ChangeError::Rejected(found)) => Err(rejected(found)),
     }
 }
 
+const NOTHING: &str = "no value";
 const ANOTHER: &str = "another value";
 const TOO_LARGE: &str = "a number beyond the range of int";
 

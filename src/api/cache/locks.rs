@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use pillion_engine::{cache::Ttl, uuid};
+use pillion_engine::{
+    cache::{Ttl, redis::TierError},
+    uuid,
+};
 
 use super::{access::key, second};
 use crate::{
@@ -38,8 +41,11 @@ pub fn lock(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         let (locker, name_there, owner_there) = (Arc::clone(tier), name.to_vec(), owner.to_vec());
         let work = async move { locker.lock(name_there, owner_there, lease).await };
         let locked = second::run(tier, work);
-        // Without an answer it is a lock of this host.
-        if matches!(locked, Ok(Some(Ok(false))) | Err(_)) {
+        // Without an answer it is a lock of this host; a server that answers, and can't store, gives none.
+        if matches!(
+            locked,
+            Ok(Some(Ok(false) | Err(TierError::Refused(_)))) | Err(_)
+        ) {
             let _ = cache.unlock(name, owner);
             return locked.map(drop);
         }

@@ -1,9 +1,12 @@
 //! Stores for which no call waits: one task sends the queue. On PHP's threads and on the runtime.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{entry::Entry, tier::SecondTier};
 use crate::metrics::cache as counts;
+
+/// Interval in which a change looks whether the stores before it have been sent.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(1);
 
 impl SecondTier {
     /// Stores a value later. Returns the task that has to run, unless it does already.
@@ -30,6 +33,14 @@ impl SecondTier {
     /// Counts the stores that are not sent as lost: the process ends.
     pub fn count_unsent(&self) {
         counts::LOST_WRITES.add(self.queue.len() as u64);
+    }
+
+    /// Waits until the stores have been sent for which no call has waited: what changes a key follows them.
+    pub(super) async fn settle(&self) {
+        let added = self.queue.added();
+        while !self.queue.has_sent(added) {
+            tokio::time::sleep(SETTLE_INTERVAL).await;
+        }
     }
 
     async fn send_queue(self: &Arc<Self>) {

@@ -22,8 +22,9 @@ const BATCH: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
-    /// Those that wait or are being sent.
-    count: AtomicUsize,
+    /// Stores that were added, and those of them that were sent.
+    added: AtomicUsize,
+    sent: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +37,18 @@ struct Waiting {
 impl Queue {
     /// Stores that wait or are being sent.
     pub(super) fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.added().wrapping_sub(self.sent.load(Ordering::Acquire))
+    }
+
+    /// Stores that were added so far.
+    pub(super) fn added(&self) -> usize {
+        self.added.load(Ordering::Acquire)
+    }
+
+    /// Whether all stores that were added before [`Queue::added`] returned `added` have been sent.
+    pub(super) fn has_sent(&self, added: usize) -> bool {
+        let left = added.wrapping_sub(self.sent.load(Ordering::Acquire));
+        left == 0 || left > usize::MAX / 2
     }
 
     /// Adds a store. Returns whether a task has to send it; `None`: the queue is full.
@@ -48,7 +60,7 @@ impl Queue {
         }
         waiting.bytes = bytes;
         waiting.entries.push_back(entry);
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.added.fetch_add(1, Ordering::Release);
         Some(!std::mem::replace(&mut waiting.is_sending, true))
     }
 
@@ -64,7 +76,7 @@ impl Queue {
 
     /// So many stores were sent.
     pub(super) fn finish(&self, count: usize) {
-        self.count.fetch_sub(count, Ordering::Relaxed);
+        self.sent.fetch_add(count, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -93,7 +105,12 @@ mod tests {
         assert_eq!(queue.push(entry(1)), Some(true));
         assert_eq!(queue.push(entry(1)), Some(false));
         assert_eq!(queue.take().len(), 2);
+        let added = queue.added();
         assert_eq!(queue.push(entry(1)), Some(false), "the task looks again");
+        assert!(!queue.has_sent(added));
+        queue.finish(2);
+        assert!(queue.has_sent(added) && !queue.has_sent(queue.added()));
+        assert_eq!(queue.len(), 1);
         assert_eq!(queue.take().len(), 1);
         assert!(queue.take().is_empty());
         assert_eq!(queue.push(entry(MAX_BYTES - 3)), Some(true));

@@ -32,6 +32,8 @@ use crate::{
 const CONNECT_TIMEOUTS: u32 = 10;
 /// Interval at which a connection is checked, and the time that it has to answer.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval in which an open breaker is examined whether a probe is due.
+const PROBE_INTERVAL: Duration = Duration::from_millis(100);
 /// Begins the keys of this module that are no values.
 pub(super) const OWN_KEYS: &[u8] = b"pillion:";
 /// Begins the rest of the key of a tag.
@@ -62,6 +64,8 @@ pub struct SecondTier {
     pub(super) flights: Flights,
     pub(super) queue: Queue,
     pub(super) repairs: Repairs,
+    /// Whether a task sends probes.
+    is_probing: AtomicBool,
 }
 
 /// The connection.
@@ -102,6 +106,7 @@ impl SecondTier {
             flights: Flights::default(),
             queue: Queue::default(),
             repairs: Repairs::default(),
+            is_probing: AtomicBool::new(false),
         }))
     }
 
@@ -172,14 +177,21 @@ impl SecondTier {
     ) -> Result<Vec<Value>, TierError> {
         match self.breaker.admit(Instant::now()) {
             Admission::Allowed => {}
-            Admission::Refused => return Err(TierError::Unavailable),
+            Admission::Refused => {
+                self.keep_probing();
+                return Err(TierError::Unavailable);
+            }
             Admission::Probe => {
                 let tier = Arc::clone(self);
                 tokio::spawn(async move { tier.probe().await });
                 return Err(TierError::Unavailable);
             }
         }
-        self.exchange_admitted(&pipeline).await
+        let exchanged = self.exchange_admitted(&pipeline).await;
+        if exchanged.is_err() && self.breaker.state() != BreakerState::Closed {
+            self.keep_probing();
+        }
+        exchanged
     }
 
     async fn exchange_admitted(
@@ -245,9 +257,38 @@ impl SecondTier {
             );
         }
         if self.repairs.is_pending() {
-            let tier = Arc::clone(self);
-            tokio::spawn(async move { tier.repair().await });
+            self.start_repair();
         }
+    }
+
+    /// Starts to remove what the server should not have any more.
+    pub(super) fn start_repair(self: &Arc<Self>) {
+        let tier = Arc::clone(self);
+        tokio::spawn(async move { tier.repair().await });
+    }
+
+    /// Sends probes until the server answers, without waiting for a call: it may have values that were removed here.
+    fn keep_probing(self: &Arc<Self>) {
+        if self.is_probing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let tier = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PROBE_INTERVAL).await;
+                let Some(tier) = tier.upgrade() else {
+                    return;
+                };
+                match tier.breaker.admit(Instant::now()) {
+                    Admission::Allowed => {
+                        tier.is_probing.store(false, Ordering::Release);
+                        return;
+                    }
+                    Admission::Refused => {}
+                    Admission::Probe => tier.probe().await,
+                }
+            }
+        });
     }
 
     /// Removes what the server should not have any more.

@@ -76,7 +76,9 @@ impl SecondTier {
         let answers = match answers.into_iter().next_back() {
             Some(Value::Array(answers)) => answers,
             Some(Value::ServerError(error)) => {
-                return Err(lost(TierError::Refused(error.to_string())));
+                let error = lost(TierError::Refused(error.to_string()));
+                self.start_repair();
+                return Err(error);
             }
             _ => return Err(lost(self.unexpected())),
         };
@@ -92,6 +94,10 @@ impl SecondTier {
                 self.repairs.forget(&key);
                 self.check_first_tier(entry);
             }
+        }
+        if result.is_err() {
+            // A server without memory can still remove the former values.
+            self.start_repair();
         }
         result
     }
@@ -127,6 +133,7 @@ impl SecondTier {
     /// # Errors
     /// The server does not answer, or refuses the value.
     pub async fn add(self: &Arc<Self>, entry: Entry) -> Result<bool, TierError> {
+        self.settle().await;
         let mut command = self.set_command(&entry, &[]);
         command.arg("NX");
         let first = self.first.cache();
@@ -176,6 +183,7 @@ impl SecondTier {
     /// # Errors
     /// The server does not answer: they are removed as soon as it does.
     pub async fn remove(self: &Arc<Self>, keys: Vec<Vec<u8>>) -> Result<u64, TierError> {
+        self.settle().await;
         let mut removed = 0;
         let mut result = Ok(());
         for batch in keys.chunks(BATCH) {
@@ -209,6 +217,7 @@ impl SecondTier {
     /// # Errors
     /// The server does not answer.
     pub async fn touch(self: &Arc<Self>, key: Vec<u8>, ttl: Ttl) -> Result<bool, TierError> {
+        self.settle().await;
         let key = self.key(&key);
         let mut pipeline = Pipeline::new();
         pipeline.cmd("MULTI");
@@ -240,6 +249,7 @@ impl SecondTier {
         by: i64,
         ttl: Ttl,
     ) -> Result<i64, IncrementError> {
+        self.settle().await;
         let name = self.key(&key);
         let mut pipeline = Pipeline::new();
         pipeline.cmd("MULTI");
@@ -286,6 +296,7 @@ impl SecondTier {
         self: &Arc<Self>,
         is_meant: impl Fn(&[u8]) -> bool + Send,
     ) -> Result<u64, TierError> {
+        self.settle().await;
         let pattern = [&escaped(&self.prefix), b"*".as_slice()].concat();
         let (mut cursor, mut removed) = (b"0".to_vec(), 0);
         loop {

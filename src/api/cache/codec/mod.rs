@@ -9,7 +9,7 @@ use encode::NotPlain;
 use ext_php_rs::ffi::{IS_FALSE, zval};
 use pillion_engine::{
     Error,
-    cache::{CachedValue, Encoding, ValueReader, encoding},
+    cache::{CachedValue, Encoding, MAX_VALUE, ValueReader, encoding},
     error::Violation,
 };
 
@@ -76,11 +76,11 @@ pub fn with_encoded<R>(
             encoding::SERIALIZED
         }
     };
-    Ok(Some(BUFFER.with(|buffer| {
-        let result = store(encoding, buffer);
+    Ok(BUFFER.with(|buffer| {
+        let result = (buffer.len() <= MAX_VALUE).then(|| store(encoding, buffer));
         shrink(buffer);
         result
-    })))
+    }))
 }
 
 fn too_deep() -> Thrown {
