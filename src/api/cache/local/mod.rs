@@ -172,11 +172,12 @@ pub fn keep(
         let limit = local.limit(space, limit);
         let table = &mut local.level(space).table;
         let value = value.value();
+        let is_cheap = value::table(value).is_none();
         // A copy of a value that is not read again would cost more than it saves.
-        if outlives_script && value::table(value).is_some() && !table.is_read_again(key) {
+        if outlives_script && !is_cheap && !table.is_read_again(key) {
             return;
         }
-        let Some(place) = table.place_for(key, bytes, limit) else {
+        let Some(place) = table.place_for(key, bytes, is_cheap, limit) else {
             return;
         };
         if let Some((key, value, bytes)) = kept(key, value, bytes, outlives_script) {

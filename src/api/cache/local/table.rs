@@ -12,6 +12,9 @@ use crate::zend::{ffi, owned::OwnedZval, persistent, value::zend_str};
 
 /// Places of a new table, a power of two.
 const FIRST_PLACES: usize = 64;
+/// Places beyond which only values that cost much to decode are worth more: the places of others would take the
+/// processor's caches from the first tier, which is as fast for them.
+const CHEAP_PLACES: usize = 1024;
 /// Places that are examined to make room for one value.
 const SWEEP: usize = 32;
 
@@ -107,6 +110,7 @@ impl Table {
         &mut self,
         key: *mut zend_string,
         bytes: usize,
+        is_cheap: bool,
         limit: usize,
     ) -> Option<usize> {
         let hash = hash_of(key);
@@ -125,7 +129,8 @@ impl Table {
             {
                 return self.has_room(bytes, limit).then_some(place);
             }
-            if !self.grow(limit) {
+            let is_large = is_cheap && self.entries.len() >= CHEAP_PLACES;
+            if is_large || !self.grow(limit) {
                 return self.contended_place(home, hash, bytes, limit);
             }
         }
