@@ -23,7 +23,8 @@ $store->delete($one);
 same(false, $store->exists($one), 'released');
 $store->save($two);
 throws(LockExpiredException::class, fn () => $store->putOffExpiration($two, 1e-6), 'a lease that is over at once');
-same(false, $store->exists($two), 'the end of a lease');
+// The clock of leases may be a few milliseconds late.
+until(fn (): bool => !$store->exists($two));
 $one->resetLifetime();
 $store->putOffExpiration($one, 0.05);
 until(fn (): bool => !$store->exists($one));
