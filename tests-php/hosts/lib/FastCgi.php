@@ -74,8 +74,12 @@ final class FastCgi
         foreach ($parameters as $name => $value) {
             $pairs .= self::length($name) . self::length($value) . $name . $value;
         }
-        fwrite($stream, self::record(self::BEGIN, "\0\1\0\0\0\0\0\0") . self::record(self::PARAMS, $pairs)
-            . self::record(self::PARAMS, '') . self::record(self::STDIN, ''));
+        $request = self::record(self::BEGIN, "\0\1\0\0\0\0\0\0") . self::record(self::PARAMS, $pairs)
+            . self::record(self::PARAMS, '') . self::record(self::STDIN, '');
+        // A server that ends closes connections that it has not accepted.
+        if (@fwrite($stream, $request) === false) {
+            return ['stream' => null, 'received' => '', 'error' => 'the connection was closed', 'deadline' => $deadline];
+        }
         stream_set_blocking($stream, false);
 
         return ['stream' => $stream, 'received' => '', 'error' => 'the connection was closed', 'deadline' => $deadline];
