@@ -35,6 +35,16 @@ pub fn is_worker() -> bool {
     forced().unwrap_or_else(|| current().is_worker() || state::is_loop())
 }
 
+/// Whether each request is a script of its own here, which ends with it. `CADDY_WORKER_MODE` does not change that.
+#[must_use]
+pub fn is_script_a_request() -> bool {
+    match runtimes::current() {
+        Runtime::Server | Runtime::Other => true,
+        Runtime::FrankenPhp => !is_frankenphp_worker(),
+        Runtime::Cli | Runtime::RoadRunner => false,
+    }
+}
+
 /// `CADDY_WORKER_MODE`: of the request (`php_fastcgi { env … }`), else of the process.
 fn forced() -> Option<bool> {
     const NAME: &str = "CADDY_WORKER_MODE";

@@ -8,10 +8,7 @@
 mod table;
 
 use ext_php_rs::ffi::{zend_string, zval};
-use pillion_engine::{
-    cache::{Cache, PatternEvent, Space, Version},
-    worker::Mode,
-};
+use pillion_engine::cache::{Cache, PatternEvent, Space, Version};
 
 use crate::{
     engine,
@@ -157,10 +154,7 @@ pub fn keep(
     if !version.is_checkable() || bytes > limit / 4 {
         return;
     }
-    let outlives_script = !matches!(
-        mode::current(),
-        Mode::Cli | Mode::FrankenPhpWorker | Mode::RoadRunner
-    );
+    let outlives_script = mode::is_script_a_request();
     LOCAL.with(|local| {
         let address = std::ptr::from_ref(cache).addr();
         if local.cache != address || local.outlives_script() != outlives_script {
