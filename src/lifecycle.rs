@@ -2,18 +2,13 @@
 //! hooks in order. MINIT runs in php-fpm's master, as root, and again in the same process whenever FrankenPHP restarts
 //! its workers: it opens nothing and starts nothing. MSHUTDOWN does not end the process: another MINIT may follow.
 
-use std::panic::catch_unwind;
-
 use ext_php_rs::zend::{ModuleGlobal, ModuleGlobals};
 use pillion_engine::{config::Resolved, host::fork_descriptors};
 
 use crate::{
     apcu, api, engine, futures, leak_check, log, residue, settings, worker,
-    zend::{lossy_json, sapi},
+    zend::{lossy_json, module::guarded, sapi},
 };
-
-const SUCCESS: i32 = 0;
-const FAILURE: i32 = -1;
 
 /// PHP's globals of this module: only their end is of use, because it is the end of the thread.
 pub static THREAD_LIFETIME: ModuleGlobals<ThreadLifetime> = ModuleGlobals::new();
@@ -114,12 +109,4 @@ fn after_fork() {
     worker::after_fork();
     residue::after_fork();
     fork_descriptors::after_fork();
-}
-
-/// A panic must not cross into PHP.
-fn guarded(work: impl FnOnce() + std::panic::UnwindSafe) -> i32 {
-    match catch_unwind(work) {
-        Ok(()) => SUCCESS,
-        Err(_) => FAILURE,
-    }
 }

@@ -2,7 +2,7 @@
 //! it at the end; destroyed with the other modules in MSHUTDOWN. Its entry is made once for each load of the library.
 //! On PHP's threads.
 
-use std::{ffi::c_int, panic::catch_unwind, ptr};
+use std::{ffi::c_int, ptr};
 
 use ext_php_rs::{
     builders::{ModuleBuilder, ModuleStartup},
@@ -15,14 +15,15 @@ use ext_php_rs::{
 };
 
 use super::{FUNCTIONS, configure, iterator, settings};
-use crate::zend::{ffi, module, registration};
+use crate::zend::{
+    ffi,
+    module::{self, guarded},
+    registration,
+};
 
 /// The release of APCu with these functions: programs compare it with the one that they need.
 const VERSION: &str = "5.1.28";
 const VERSION_TEXT: &std::ffi::CStr = c"5.1.28";
-
-const SUCCESS: i32 = 0;
-const FAILURE: i32 = -1;
 
 /// Registers the module, unless one of that name is there. In the extension's MINIT.
 pub fn register() {
@@ -115,13 +116,5 @@ unsafe extern "C" fn print(module: *mut zend_module_entry) {
         row(c"Provided by", c"Pillion, in its shared cache");
         php_info_print_table_end();
         ffi::display_ini_entries(module);
-    }
-}
-
-/// A panic must not cross into PHP.
-fn guarded(work: impl FnOnce() + std::panic::UnwindSafe) -> c_int {
-    match catch_unwind(work) {
-        Ok(()) => SUCCESS,
-        Err(_) => FAILURE,
     }
 }

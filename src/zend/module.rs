@@ -1,6 +1,10 @@
-//! PHP's other modules: their versions, and their globals, which are no symbols to link to. Runs on PHP's threads.
+//! PHP's other modules: their versions, and their globals, which are no symbols to link to. Hooks of our own modules.
+//! Runs on PHP's threads.
 
-use std::ffi::{CStr, c_void};
+use std::{
+    ffi::{CStr, c_int, c_void},
+    panic::{UnwindSafe, catch_unwind},
+};
 
 use ext_php_rs::ffi::zend_module_entry;
 
@@ -44,4 +48,14 @@ fn find(name: &CStr) -> Option<*const zend_module_entry> {
     // SAFETY: the table holds pointers to entries, which live as long as PHP runs.
     let entry = unsafe { hash_table::find_pointer(&raw const ffi::module_registry, name)? };
     Some(entry.cast())
+}
+
+/// Runs a hook of a module, and returns the code that PHP expects. A panic must not cross into PHP.
+pub fn guarded(work: impl FnOnce() + UnwindSafe) -> c_int {
+    const SUCCESS: c_int = 0;
+    const FAILURE: c_int = -1;
+    match catch_unwind(work) {
+        Ok(()) => SUCCESS,
+        Err(_) => FAILURE,
+    }
 }
