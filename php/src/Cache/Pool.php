@@ -11,7 +11,6 @@ namespace Pillion\Bridge\Cache;
 use Psr\Cache\CacheItemInterface;
 use Psr\Cache\CacheItemPoolInterface;
 
-use function Pillion\Cache\delete_multiple;
 use function Pillion\Cache\get;
 use function Pillion\Cache\get_multiple;
 use function Pillion\Cache\has;
@@ -19,10 +18,8 @@ use function Pillion\Cache\set;
 
 final class Pool implements CacheItemPoolInterface
 {
+    use DeferredItems;
     use PrefixedKeys;
-
-    /** @var array<array-key, Item> */
-    private array $deferred = [];
 
     /**
      * @param string $prefix of all keys, any bytes; separates this pool from other users of the same memory
@@ -99,19 +96,6 @@ final class Pool implements CacheItemPoolInterface
     }
 
     /**
-     * @param array<string> $keys
-     */
-    public function deleteItems(array $keys): bool
-    {
-        $ids = \array_map($this->idOf(...), $keys);
-        foreach ($this->deferred ? $keys : [] as $key) {
-            unset($this->deferred[$key]);
-        }
-
-        return delete_multiple($ids);
-    }
-
-    /**
      * False also for an item of another pool's class.
      */
     public function save(CacheItemInterface $item): bool
@@ -132,18 +116,6 @@ final class Pool implements CacheItemPoolInterface
         $this->deferred[$item->getKey()] = clone $item;
 
         return true;
-    }
-
-    public function commit(): bool
-    {
-        $deferred = $this->deferred;
-        $this->deferred = [];
-        $isDone = true;
-        foreach ($deferred as $item) {
-            $isDone = $this->store($item) && $isDone;
-        }
-
-        return $isDone;
     }
 
     private function store(Item $item): bool

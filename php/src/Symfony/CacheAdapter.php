@@ -10,6 +10,7 @@ declare(strict_types=1);
 
 namespace Pillion\Bridge\Symfony;
 
+use Pillion\Bridge\Cache\DeferredItems;
 use Pillion\Bridge\Cache\Miss;
 use Pillion\Bridge\Cache\PrefixedKeys;
 use Psr\Cache\CacheItemInterface;
@@ -42,6 +43,7 @@ final class CacheAdapter implements
     LoggerAwareInterface
 {
     use LoggerAwareTrait;
+    use DeferredItems;
     use PrefixedKeys;
 
     /** Elements of the array of a value with metadata. */
@@ -67,9 +69,6 @@ final class CacheAdapter implements
 
     /** @var \Closure(CacheItem, float): array<string, mixed> */
     private static \Closure $finish;
-
-    /** @var array<array-key, CacheItem> */
-    private array $deferred = [];
 
     /** @var array<array-key, true> keys of callbacks that run */
     private array $computing = [];
@@ -229,16 +228,6 @@ final class CacheAdapter implements
         return $this->deleteItems([$key]);
     }
 
-    public function deleteItems(array $keys): bool
-    {
-        $ids = \array_map($this->idOf(...), $keys);
-        foreach ($this->deferred ? $keys : [] as $key) {
-            unset($this->deferred[$key]);
-        }
-
-        return delete_multiple($ids);
-    }
-
     public function save(CacheItemInterface $item): bool
     {
         if (!$item instanceof CacheItem) {
@@ -257,18 +246,6 @@ final class CacheAdapter implements
         $this->deferred[$item->getKey()] = $item;
 
         return true;
-    }
-
-    public function commit(): bool
-    {
-        $deferred = $this->deferred;
-        $this->deferred = [];
-        $isDone = true;
-        foreach ($deferred as $item) {
-            $isDone = $this->store($item) && $isDone;
-        }
-
-        return $isDone;
     }
 
     /**
