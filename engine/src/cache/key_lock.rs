@@ -79,8 +79,8 @@ impl<'a> KeyLock<'a> {
         self.word.load(Ordering::Acquire) == self.held
     }
 
-    /// The slot for a new entry of the key: an empty one, else one whose entry is to be evicted: an expired one, or the
-    /// one with the fewest reads.
+    /// The slot for a new entry of the key: an empty one, else one to evict: with an expired entry, or with the fewest
+    /// reads.
     pub(super) fn slot_for_new(&self, now: u64) -> Option<(usize, SlotWord)> {
         let mut victim = None;
         for slot in buckets(self.memory, self.hash).into_iter().flat_map(slots) {

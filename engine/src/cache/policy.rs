@@ -67,7 +67,7 @@ impl Policies {
         }
     }
 
-    /// The number of the first policy whose pattern matches the key.
+    /// The number of the first policy with a pattern that matches the key.
     #[must_use]
     #[inline]
     pub fn number_of(&self, key: &[u8]) -> Option<usize> {

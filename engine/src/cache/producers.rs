@@ -207,8 +207,8 @@ mod futex {
             tv_sec: time.as_secs().try_into().unwrap_or(0),
             tv_nsec: time.subsec_nanos().into(),
         };
-        // SAFETY: a word of the segment, whose mapping outlives the call, and a timespec. Not private: other processes
-        // wake it.
+        // SAFETY: a word of the segment, which stays mapped during the call, and a timespec. Not private: other
+        // processes wake it.
         unsafe {
             libc::syscall(
                 libc::SYS_futex,

@@ -1,5 +1,5 @@
-//! A stream whose reader never gets the head of an answer that is too large: the connection fails before a client
-//! allocates memory for it. Follows the framing of RESP: a line, after the head of a text so many bytes. On the
+//! A stream that withholds the head of an answer that is too large from its reader: the connection fails before a
+//! client allocates memory for it. Follows the framing of RESP: a line, after the head of a text so many bytes. On the
 //! runtime.
 
 use std::{

@@ -1,6 +1,6 @@
 //! Decides whether a call may wait for the second tier. Closed: it may. After several failures in a row it is open: no
-//! call waits, and after a pause one probe is sent in the background, whose answer closes it again. The pause grows
-//! with the failures. Time comes in from outside. Any thread.
+//! call waits, and after a pause one probe is sent in the background; an answer to it closes the breaker again. The
+//! pause grows with the failures. Time comes in from outside. Any thread.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

@@ -1,6 +1,6 @@
-//! Keys whose removal or store did not reach the second tier, which may have an older value: they are removed there as
-//! soon as it answers again, and not read before. Bounded: beyond that, and when the process ends, such a value stays
-//! until it expires. Any thread.
+//! Keys with a removal or a store that did not reach the second tier, which may have an older value: they are removed
+//! there as soon as it answers again, and not read before. Bounded: beyond that, and when the process ends, such a
+//! value stays until it expires. Any thread.
 
 use std::{
     collections::HashSet,

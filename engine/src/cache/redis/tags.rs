@@ -92,7 +92,7 @@ impl SecondTier {
         }
     }
 
-    /// Replaces values by `None` whose tags have other versions now.
+    /// Replaces values by `None` if their tags have other versions now.
     pub(super) async fn drop_invalidated(
         self: &Arc<Self>,
         values: &mut [Option<(Payload, Ttl)>],
