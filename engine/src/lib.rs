@@ -19,7 +19,7 @@
 //! * [`engine`] all of it for one process, opened lazily.
 //! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`]
 //!   blocking work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses;
-//!   [`secret`] values that are never shown; [`uuid`] ids.
+//!   [`secret`] values that are never shown; `hmac` signatures; [`uuid`] ids.
 //!
 //! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
 //! `http_client`, `shm`, `host` and `runtime` use none of the modules above them.
@@ -37,6 +37,7 @@ mod failpoint;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod file_size;
+mod hmac;
 pub mod host;
 pub mod http_client;
 pub mod logging;

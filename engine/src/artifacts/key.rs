@@ -107,7 +107,7 @@ impl fmt::Debug for ConfigDigest {
 }
 
 /// Formats lower-case hexadecimal digits. Without the formatting machinery, because PHP waits for it.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

@@ -47,6 +47,7 @@ pub use clock::Clock;
 pub use commit::CommitMeta;
 pub use commit::put::Put;
 pub use commit::staging::Staging;
+pub(crate) use key::hex;
 pub use key::{ConfigDigest, InvalidKey, Key};
 pub use metadata::{MetadataError, MetadataFile, parse_metadata};
 pub use options::StoreOptions;

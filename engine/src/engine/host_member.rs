@@ -22,7 +22,7 @@ use crate::{
     },
     logging, metrics, sentry,
     threads::blocking,
-    velox::Recency,
+    velox::{Recency, delivery::StoredRequests},
 };
 
 /// The state of a process that has joined the host.
@@ -121,13 +121,17 @@ impl Engine {
         }
         tasks.extend(self.cache_task());
         tasks.extend(self.coverage_task());
-        if let Ok(velox) = self.velox() {
+        if let (Ok(velox), Ok(dirs)) = (self.velox(), self.dirs()) {
             let velox = Arc::clone(velox);
+            let requests = StoredRequests::new(&dirs.run);
             tasks.push(PeriodicTask {
                 name: "sweep builds",
                 interval: Duration::from_secs(60),
                 is_needed: None,
-                run: Arc::new(move || velox.sweep(clock::unix_ms())),
+                run: Arc::new(move || {
+                    velox.sweep(clock::unix_ms());
+                    requests.sweep(SystemTime::now());
+                }),
             });
         }
         tasks

@@ -8,6 +8,7 @@
 //! * `keys`: the cache key and digest of a request, and the lookup by them.
 //! * `flight`: shares one build among all subscribers of the process (`inflight`) and of the host (`single_flight`).
 //! * `build`: runs one build: a slot, attempts, the server's binary, its storage.
+//! * `delivery`: hands artifacts to clients of HTTP: tickets, and the stored requests behind them.
 //! * `builds`: the entry point [`Velox`]; `lookup` answers from the cache, `status` lists the active builds.
 //!
 //! A request passes through JSON, [`BuildRequest`], `Build` and `CommitMeta`; its result is a `BuildOutput`, the same
@@ -15,6 +16,7 @@
 
 mod build;
 mod builds;
+pub mod delivery;
 mod filename;
 mod flight;
 #[cfg(feature = "fuzzing")]

@@ -20,7 +20,15 @@ use std::{
 
 /// The engine's modules; those on one line may use each other.
 const ENGINE: &[&[&str]] = &[
-    &["sync", "signals", "time", "backoff", "failpoint", "secret"],
+    &[
+        "sync",
+        "signals",
+        "time",
+        "backoff",
+        "failpoint",
+        "secret",
+        "hmac",
+    ],
     &["error", "uuid"],
     &["descriptors", "file_size", "threads"],
     &["shm"],

@@ -15,7 +15,7 @@ mod outcome;
 pub(super) mod progress;
 mod single_flight;
 mod slot;
-mod small_files;
+pub(in crate::velox) mod small_files;
 mod stored_error;
 mod table;
 

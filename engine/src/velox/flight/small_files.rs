@@ -15,7 +15,7 @@ use crate::{descriptors, failpoint::failpoint, host::files};
 const MAX_BYTES: u64 = 8 << 20;
 
 /// Replaces a small file atomically.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::velox) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     descriptors::reserve_stdio();
     // A pid alone is not unique where containers share the directory.
     let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
@@ -42,6 +42,6 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Reads a small file, or returns `None` if it does not exist.
-pub(super) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub(in crate::velox) fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
     files::read(path, MAX_BYTES)
 }
