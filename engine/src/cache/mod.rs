@@ -335,13 +335,21 @@ impl Cache {
         stats::collect(&self.memory)
     }
 
+    /// Lookups of a space that found a value, and those that found none, since the segment was created.
+    #[must_use]
+    pub fn lookups_in(&self, space: Space) -> (u64, u64) {
+        let sum = |counter| stats::sum(&self.memory, counter);
+        (sum(Counter::hits(space)), sum(Counter::misses(space)))
+    }
+
     /// Lookups and values of a space. Visits the whole table.
     #[must_use]
     pub fn counts_in(&self, space: Space) -> SpaceCounts {
         let (entries, bytes) = self.size_of(space);
+        let (hits, misses) = self.lookups_in(space);
         SpaceCounts {
-            hits: stats::sum(&self.memory, Counter::hits(space)),
-            misses: stats::sum(&self.memory, Counter::misses(space)),
+            hits,
+            misses,
             stores: stats::sum(&self.memory, Counter::stores(space)),
             entries,
             bytes,

@@ -62,6 +62,25 @@ impl<const CELLS: usize> Histogram<CELLS> {
             .sum()
     }
 
+    /// Returns an estimate of the value that this part of the recorded ones, 0 to 1, does not exceed: linear within a
+    /// bucket, as Prometheus computes it. 0 without any; at most the last bound.
+    #[must_use]
+    pub fn quantile(&self, values: &[&str], part: f64) -> f64 {
+        let cells = self.series(self.description.series(values));
+        let counts = || cells.iter().take(self.bounds.len() + 1).map(Cell::get);
+        let wanted = part * counts().sum::<u64>() as f64;
+        let (mut seen, mut lower) = (0.0, 0.0);
+        for (count, bound) in counts().zip(self.bounds) {
+            let count = count as f64;
+            if count > 0.0 && seen + count >= wanted {
+                return lower + (bound - lower) * ((wanted - seen) / count).clamp(0.0, 1.0);
+            }
+            seen += count;
+            lower = *bound;
+        }
+        if seen < wanted { lower } else { 0.0 }
+    }
+
     const fn width(&self) -> usize {
         self.bounds.len() + 2
     }
@@ -154,6 +173,22 @@ mod tests {
             }
         );
         assert_eq!(seconds.count(&["arm64"]), 0);
+    }
+
+    #[test]
+    fn quantile_is_linear_within_a_bucket() {
+        let seconds = seconds();
+        assert_eq!(seconds.quantile(&["amd64"], 0.99), 0.0);
+        for _ in 0..4 {
+            seconds.observe(&["amd64"], 0.5);
+            seconds.observe(&["amd64"], 3.0);
+        }
+        for (part, value) in [(0.25, 0.5), (0.5, 1.0), (0.75, 3.0), (1.0, 5.0)] {
+            assert_eq!(seconds.quantile(&["amd64"], part), value);
+        }
+        (0..92).for_each(|_| seconds.observe(&["amd64"], 99.0));
+        assert_eq!(seconds.quantile(&["amd64"], 0.99), 5.0, "the last bound");
+        assert_eq!(seconds.quantile(&["arm64"], 0.99), 0.0);
     }
 
     #[test]

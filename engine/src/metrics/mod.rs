@@ -132,15 +132,77 @@ mod tests {
         ("velox_cache_write_duration_seconds", MetricKind::Histogram),
     ];
 
+    /// The metrics of the shared cache that its guide names.
+    const PROMISED_OF_THE_CACHE: &[(&str, MetricKind)] = &[
+        ("cache_connectivity", MetricKind::Gauge),
+        ("cache_latency_seconds", MetricKind::Histogram),
+        ("cache_latency_p50_seconds", MetricKind::Gauge),
+        ("cache_latency_p95_seconds", MetricKind::Gauge),
+        ("cache_latency_p99_seconds", MetricKind::Gauge),
+        ("cache_memory_used_bytes", MetricKind::Gauge),
+        ("cache_memory_limit_bytes", MetricKind::Gauge),
+        ("cache_evictions_total", MetricKind::Counter),
+        ("cache_hit_ratio", MetricKind::Gauge),
+        ("cache_misses_total", MetricKind::Counter),
+        ("cache_set_failures_total", MetricKind::Counter),
+        ("cache_get_failures_total", MetricKind::Counter),
+        ("service_cache_hits_total", MetricKind::Counter),
+        ("service_cache_misses_total", MetricKind::Counter),
+    ];
+
     #[test]
     fn promised_names_are_on_the_page_with_their_type() {
         let page = render(&snapshot(&[]));
-        for (name, kind) in PROMISED {
+        for (name, kind) in PROMISED.iter().chain(PROMISED_OF_THE_CACHE) {
             assert!(
                 page.contains(&format!("# TYPE {name} {}\n", kind.name())),
                 "{name}"
             );
         }
+    }
+
+    /// The rules of an alert file of Prometheus: names and expressions.
+    #[derive(serde::Deserialize)]
+    struct AlertFile {
+        groups: Vec<AlertGroup>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct AlertGroup {
+        rules: Vec<AlertRule>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct AlertRule {
+        alert: String,
+        expr: String,
+    }
+
+    /// The words of an expression that are names of metrics, without what Prometheus appends to those of histograms.
+    fn metric_names(expression: &str) -> impl Iterator<Item = &str> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = expression.split(move |c| !is_word(c));
+        words
+            .filter(|word| word.contains("cache_"))
+            .map(|word| word.strip_suffix("_bucket").unwrap_or(word))
+    }
+
+    #[test]
+    fn alert_rules_name_metrics_of_the_page() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring/cache-alerts.yml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let file: AlertFile = serde_saphyr::from_str(&text).unwrap();
+        let page = render(&snapshot(&[]));
+        let mut alerts = std::collections::BTreeSet::new();
+        for AlertRule { alert, expr } in file.groups.into_iter().flat_map(|group| group.rules) {
+            assert!(metric_names(&expr).count() > 0, "{alert}");
+            for name in metric_names(&expr) {
+                assert!(page.contains(&format!("# TYPE {name} ")), "{alert}: {name}");
+            }
+            assert!(alerts.insert(alert));
+        }
+        assert_eq!(alerts.len(), 7);
     }
 
     #[test]
@@ -159,7 +221,7 @@ mod tests {
                 family
                     .name
                     .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
                 "{}",
                 family.name
             );

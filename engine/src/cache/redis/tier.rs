@@ -523,5 +523,12 @@ impl Source for SecondTier {
     fn read(&self, samples: &mut Samples) {
         let connected = f64::from(u8::from(self.is_connected()));
         samples.add(&metrics::cache::CONNECTIVITY, &[], connected);
+        for (metric, part) in [
+            (&metrics::cache::LATENCY_P50, 0.5),
+            (&metrics::cache::LATENCY_P95, 0.95),
+            (&metrics::cache::LATENCY_P99, 0.99),
+        ] {
+            samples.add(metric, &[], counts::LATENCY.quantile(&[], part));
+        }
     }
 }
