@@ -168,8 +168,9 @@ impl Memory {
         (start + bytes <= self.bytes()).then(|| unsafe { self.segment.base().as_ptr().add(start) })
     }
 
-    /// Copies content of a block to `target`, which has `bytes`. Copies nothing beyond the segment. Other processes may
-    /// change the content meanwhile: the caller checks the slot afterwards, and uses the copy only if it is unchanged.
+    /// Copies content of a block to `target`, which has `bytes`; zeros in the stead of content that would lie beyond a
+    /// damaged segment, so that `target` is never left as it was. Other processes may change the content meanwhile: the
+    /// caller checks the slot afterwards, and uses the copy only if it is unchanged.
     ///
     /// # Safety
     /// `target` is valid for `bytes`.
@@ -182,6 +183,8 @@ impl Memory {
         bytes: usize,
     ) {
         let Some(source) = self.content_start(granule, offset, bytes) else {
+            // SAFETY: by the contract.
+            unsafe { std::ptr::write_bytes(target, 0, bytes) };
             return;
         };
         // SAFETY: both are valid for that length, and memory of a segment is none of Rust's objects. A store of another

@@ -449,6 +449,21 @@ fn lock_of_a_stopped_process_is_taken_over_and_its_store_fails() {
 }
 
 #[test]
+fn content_beyond_a_damaged_segment_reads_as_zeros() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path(), MIN_BYTES);
+    let last = cache.memory.layout.granules() - 1;
+    let mut bytes = vec![0xaa; MAX_VALUE];
+    // SAFETY: the bytes of the vector.
+    unsafe {
+        cache
+            .memory
+            .copy_out(last, 0, bytes.as_mut_ptr(), bytes.len())
+    };
+    assert!(bytes.iter().all(|byte| *byte == 0));
+}
+
+#[test]
 fn damaged_file_and_one_of_an_earlier_boot_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cache.seg");

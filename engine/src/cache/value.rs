@@ -162,7 +162,7 @@ impl ValueReader<'_> {
         self.found.head.encoding
     }
 
-    /// Copies the value. The bytes may be torn: they mean something only once [`Cache::get`](super::Cache::get) has
+    /// Copies the value: all bytes of `target` are written. They may be torn: they mean something only once [`Cache::get`](super::Cache::get) has
     /// returned.
     ///
     /// # Safety

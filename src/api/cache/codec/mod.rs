@@ -126,10 +126,8 @@ pub fn copy(value: &ValueReader<'_>, out: ZvalOut) -> Copied {
             BUFFER.with(|buffer| {
                 buffer.clear();
                 buffer.reserve(value.len());
-                // SAFETY: reserved, and filled by the copy (or not at all for a position that is none, and then the
-                // slot has changed and the bytes are dropped): any bytes are valid.
+                // SAFETY: reserved, and filled by the copy; any bytes are valid.
                 unsafe {
-                    std::ptr::write_bytes(buffer.as_mut_ptr(), 0, value.len().min(8));
                     value.copy_to(buffer.as_mut_ptr());
                     buffer.set_len(value.len());
                 }
