@@ -8,7 +8,7 @@
 use ext_php_rs::ffi::zend_string;
 use pillion_engine::cache::Version;
 
-use crate::zend::{ffi, owned::OwnedZval, persistent, value::zend_str};
+use crate::zend::{owned::OwnedZval, persistent, value};
 
 /// Places of a new table, a power of two.
 const FIRST_PLACES: usize = 64;
@@ -33,15 +33,21 @@ pub struct Entry {
 }
 
 /// Bytes of a place.
-const PLACE_BYTES: usize = size_of::<Option<Entry>>() + 2 * size_of::<u32>();
+const PLACE_BYTES: usize = size_of::<Option<Entry>>() + size_of::<Marks>();
+
+/// What a lookup examines first, apart from the entries: a miss touches nothing else.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    /// The tag of the entry's key; 0: the place is free.
+    tag: u32,
+    /// The tag of the key that was refused last.
+    refused: u32,
+}
 
 /// The values of one PHP thread.
 pub struct Table {
     entries: Vec<Option<Entry>>,
-    /// For each place the tag of its key, apart from the entries: a miss touches nothing else. A free one may have any.
-    tags: Vec<u32>,
-    /// For each place the tag of the key that was refused last.
-    refused: Vec<u32>,
+    marks: Vec<Marks>,
     /// Places that have been filled since the table was empty, unless there are too many to list.
     filled: Vec<u32>,
     /// Bytes of all entries.
@@ -60,8 +66,7 @@ impl Table {
     pub const fn new() -> Self {
         Self {
             entries: Vec::new(),
-            tags: Vec::new(),
-            refused: Vec::new(),
+            marks: Vec::new(),
             filled: Vec::new(),
             bytes: 0,
             hand: 0,
@@ -82,7 +87,7 @@ impl Table {
     }
 
     /// The entry of a key.
-    #[inline]
+    #[inline(always)]
     pub fn find(&mut self, key: *mut zend_string) -> Option<&mut Entry> {
         let hash = hash_of(key);
         let home = self.home(hash);
@@ -103,6 +108,28 @@ impl Table {
             self.make_places(FIRST_PLACES);
         }
         self.was_refused(self.home(hash), hash)
+    }
+
+    /// Whether a cheap value of a key gets no place, because all of its places are in use and it is not read again. Of
+    /// many keys that are read once, this is most of what the table costs.
+    #[inline]
+    pub fn refuses_cheap(&mut self, key: *mut zend_string) -> bool {
+        if self.entries.len() < CHEAP_PLACES {
+            return false;
+        }
+        let hash = hash_of(key);
+        let (home, tag) = (self.home(hash), tag_of(hash));
+        let has_place = |place| self.tag(place).is_none_or(|used| used == 0 || used == tag);
+        if has_place(home) || has_place(home ^ 1) {
+            return false;
+        }
+        let marks = self.marks.get_mut(home);
+        marks.is_some_and(|marks| {
+            marks.refused != tag && {
+                marks.refused = tag;
+                true
+            }
+        })
     }
 
     /// The place for a value of a key, of so many bytes; `None` if others need the memory more.
@@ -143,8 +170,9 @@ impl Table {
             self.filled.push(place as u32);
         }
         self.bytes += entry.bytes;
-        if let (Some(free), Some(tag)) = (self.entries.get_mut(place), self.tags.get_mut(place)) {
-            *tag = tag_of(entry.hash);
+        if let (Some(free), Some(marks)) = (self.entries.get_mut(place), self.marks.get_mut(place))
+        {
+            marks.tag = tag_of(entry.hash);
             *free = Some(entry);
         }
     }
@@ -208,8 +236,10 @@ impl Table {
 
     /// Whether a key of that hash was refused last at its place. It is now.
     fn was_refused(&mut self, home: usize, hash: u64) -> bool {
-        let refused = self.refused.get_mut(home);
-        refused.is_some_and(|refused| std::mem::replace(refused, tag_of(hash)) == tag_of(hash))
+        let marks = self.marks.get_mut(home);
+        marks.is_some_and(|marks| {
+            std::mem::replace(&mut marks.refused, tag_of(hash)) == tag_of(hash)
+        })
     }
 
     /// Makes room for so many bytes, by the removal of entries that were not read lately. Discarded copies may take as
@@ -236,8 +266,7 @@ impl Table {
         let old = std::mem::take(&mut self.entries);
         (self.bytes, self.hand) = (0, 0);
         self.filled.clear();
-        self.tags.clear();
-        self.refused.clear();
+        self.marks.clear();
         self.make_places(count);
         for entry in old.into_iter().flatten() {
             let home = self.home(entry.hash);
@@ -249,8 +278,7 @@ impl Table {
 
     fn make_places(&mut self, count: usize) {
         self.entries.resize_with(count, || None);
-        self.tags.resize(count, 0);
-        self.refused.resize(count, 0);
+        self.marks.resize(count, Marks::default());
     }
 
     /// Whether an entry was read since the last call; false for a free place.
@@ -265,6 +293,9 @@ impl Table {
         let Some(entry) = entry else {
             return;
         };
+        if let Some(marks) = self.marks.get_mut(place) {
+            marks.tag = 0;
+        }
         self.bytes -= entry.bytes;
         if self.outlives_script {
             self.discarded.extend([entry.key, entry.value]);
@@ -282,43 +313,50 @@ impl Table {
 
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        (hash ^ (hash >> 20)) as usize & self.entries.len().wrapping_sub(1)
+        (spread(hash) >> 32) as usize & self.entries.len().wrapping_sub(1)
     }
 
-    #[inline]
+    #[inline(always)]
     fn has(&self, place: usize, hash: u64, key: *mut zend_string) -> bool {
-        if self.tags.get(place) != Some(&tag_of(hash)) {
+        if self.tag(place) != Some(tag_of(hash)) {
             return false;
         }
         let entry = self.entries.get(place).and_then(Option::as_ref);
         entry.is_some_and(|entry| entry.hash == hash && is_equal(entry.key.zend_string(), key))
     }
 
+    #[inline]
     fn is_free(&self, place: usize) -> bool {
-        self.entries.get(place).is_some_and(Option::is_none)
+        self.tag(place) == Some(0)
+    }
+
+    #[inline]
+    fn tag(&self, place: usize) -> Option<u32> {
+        self.marks.get(place).map(|marks| marks.tag)
     }
 }
 
-/// The part of a hash that a place is compared by first.
+/// The part of a hash that a place is compared by first; not 0.
 #[inline]
 const fn tag_of(hash: u64) -> u32 {
-    (hash >> 32) as u32
+    (spread(hash) >> 32) as u32 | 1
+}
+
+/// PHP's hashes of short keys with the same beginning differ in their lower bits only. The upper ones of this all do.
+#[inline]
+const fn spread(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// PHP's hash of a string.
 #[inline]
 pub fn hash_of(key: *mut zend_string) -> u64 {
-    // SAFETY: a live string; PHP stores the hash in it.
-    unsafe {
-        match (*key).h {
-            0 => ffi::zend_string_hash_func(key),
-            hash => hash,
-        }
-    }
+    // SAFETY: a live string, of an argument or an entry.
+    unsafe { value::hash_of(key) }
 }
 
 #[inline]
 fn is_equal(one: *mut zend_string, other: *mut zend_string) -> bool {
-    // SAFETY: live strings.
-    one == other || unsafe { zend_str(one) == zend_str(other) }
+    // SAFETY: live strings, of an argument and an entry.
+    unsafe { value::is_equal(one, other) }
 }
