@@ -128,6 +128,8 @@ unsafe extern "C" {
         destructor: Option<unsafe extern "C" fn(*mut zval)>,
         persistent: bool,
     );
+    /// Allocates the elements of a new table, as a table with keys.
+    pub fn zend_hash_real_init_mixed(table: *mut HashTable);
     /// Destroys the elements and the memory of a table, but not its own struct.
     pub fn zend_hash_destroy(table: *mut HashTable);
     /// Computes the hash of a string, and stores it in the string.

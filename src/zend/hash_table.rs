@@ -13,12 +13,18 @@ use ext_php_rs::ffi::{
 
 use pillion_engine::cache::encoding::integer_key;
 
-use super::value::{deref, type_of, zend_str};
+use super::value::{deref, hash_of, is_equal, type_of, zend_str};
 
 /// `HASH_FLAG_PACKED`: the table holds values only, keyed by their positions.
 const PACKED: u32 = 1 << 2;
 /// `HASH_FLAG_UNINITIALIZED`: nothing is allocated for elements yet.
 const UNINITIALIZED: u32 = 1 << 3;
+/// `HASH_FLAG_STATIC_KEYS`: all string keys are interned.
+const STATIC_KEYS: u32 = 1 << 4;
+/// `HT_INVALID_IDX`: ends the elements of a hash.
+const NO_POSITION: u32 = u32::MAX;
+/// `IS_STR_INTERNED`: a string that is shared and never released.
+const INTERNED: u32 = 1 << 6;
 /// `GC_IMMUTABLE`: the array lies in opcache's shared memory.
 const IMMUTABLE: u32 = 1 << 6;
 
@@ -72,6 +78,49 @@ impl Element {
     }
 }
 
+/// Appends a value under a string key, as `zend_hash_add` does, without a call of the engine. Returns `false`, and does
+/// nothing, if the table has the key, no place left, or no places for keys.
+///
+/// # Safety
+/// `table` is a new table that nothing else refers to, `key` a live string that is not a decimal integer. The table takes
+/// a reference of `value` over.
+#[inline]
+pub unsafe fn append(table: *mut HashTable, key: *mut zend_string, value: &zval) -> bool {
+    // SAFETY: by the contract. A table with places for keys has `nTableSize` of them from `arData` on, and before
+    // `arData` for each hash the position of its last element, from which the others follow.
+    unsafe {
+        let (table, hash) = (&mut *table, hash_of(key));
+        if table.u.flags & (PACKED | UNINITIALIZED) != 0 || table.nNumUsed >= table.nTableSize {
+            return false;
+        }
+        let elements = table.__bindgen_anon_1.arData;
+        let chain = (hash as u32 | table.nTableMask).cast_signed() as isize;
+        let last = elements.cast::<u32>().offset(chain);
+        let mut position = *last;
+        while position != NO_POSITION {
+            let found = &*elements.add(position as usize);
+            if found.h == hash && !found.key.is_null() && is_equal(found.key, key) {
+                return false;
+            }
+            position = found.val.u2.next;
+        }
+        if (*key).gc.u.type_info & INTERNED == 0 {
+            (*key).gc.refcount += 1;
+            table.u.flags &= !STATIC_KEYS;
+        }
+        let element = elements.add(table.nNumUsed as usize);
+        (*element).val.value = value.value;
+        (*element).val.u1.type_info = value.u1.type_info;
+        (*element).val.u2.next = *last;
+        (*element).h = hash;
+        (*element).key = key;
+        *last = table.nNumUsed;
+        table.nNumUsed += 1;
+        table.nNumOfElements += 1;
+        true
+    }
+}
+
 /// Iterates over the elements of a table in its order. Reads the table anew at each step, so that a table that has
 /// changed meanwhile ends the iteration early at worst.
 #[derive(Debug, Clone)]
@@ -91,6 +140,14 @@ pub const unsafe fn elements_from<'a>(table: *const HashTable, position: u32) ->
         table,
         position,
         lifetime: PhantomData,
+    }
+}
+
+impl Elements<'_> {
+    /// The position behind the last element that was returned.
+    #[must_use]
+    pub const fn position(&self) -> u32 {
+        self.position
     }
 }
 
@@ -139,9 +196,18 @@ impl Iterator for Elements<'_> {
 }
 
 /// Calls `each` with every key and value of an array; references and indirect slots are followed.
-pub fn for_each<'a>(table: &'a HashTable, mut each: impl FnMut(Key<'a>, &'a zval)) {
+pub fn for_each<'a>(table: &'a HashTable, each: impl FnMut(Key<'a>, &'a zval)) {
+    for_each_from(table, 0, each);
+}
+
+/// As [`for_each`], from a position on.
+pub fn for_each_from<'a>(
+    table: &'a HashTable,
+    position: u32,
+    mut each: impl FnMut(Key<'a>, &'a zval),
+) {
     // SAFETY: the table, its keys and its values are alive for `'a`.
-    for element in unsafe { elements(table) } {
+    for element in unsafe { elements_from(table, position) } {
         // SAFETY: as above.
         let (key, value) = unsafe {
             let key = match element.name_bytes() {

@@ -133,6 +133,33 @@ pub fn property<R>(
     }
 }
 
+/// PHP's hash of a string.
+///
+/// # Safety
+/// `text` is a live string; PHP stores the hash in it.
+#[inline]
+#[must_use]
+pub unsafe fn hash_of(text: *mut zend_string) -> u64 {
+    // SAFETY: by the contract.
+    unsafe {
+        match (*text).h {
+            0 => ffi::zend_string_hash_func(text),
+            hash => hash,
+        }
+    }
+}
+
+/// Whether two strings are the same or have the same bytes.
+///
+/// # Safety
+/// Both are live strings.
+#[inline]
+#[must_use]
+pub unsafe fn is_equal(one: *mut zend_string, other: *mut zend_string) -> bool {
+    // SAFETY: by the contract.
+    one == other || unsafe { zend_str(one) == zend_str(other) }
+}
+
 /// The bytes of an engine string; `None` for null.
 ///
 /// # Safety

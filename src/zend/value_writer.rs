@@ -8,7 +8,11 @@ use ext_php_rs::ffi::{
 };
 use serde_json::Value;
 
-use super::{ffi, hash_table::Key, value::is_refcounted};
+use super::{
+    ffi,
+    hash_table::{self, Key},
+    value::is_refcounted,
+};
 
 /// A slot for a value that goes to PHP, null at first.
 #[derive(Clone, Copy)]
@@ -138,6 +142,14 @@ impl ZvalOut {
         ArrayOut(table)
     }
 
+    /// An empty `array` with places for string keys.
+    pub fn array_with_keys(self, capacity: usize) -> ArrayOut {
+        let array = self.array(capacity);
+        // SAFETY: a new array.
+        unsafe { ffi::zend_hash_real_init_mixed(array.0) };
+        array
+    }
+
     /// A JSON tree: objects and lists become arrays.
     pub fn json(self, value: &Value) {
         match value {
@@ -189,6 +201,22 @@ impl ArrayOut {
         let mut value = zval_with(fill);
         // SAFETY: by the contract; the array adds its own reference to the key, and takes the value's over.
         unsafe { zend_hash_update(self.0, key, value.as_mut_ptr()) };
+    }
+
+    /// As [`ArrayOut::insert_string_key`], with a copy of a value, in an array of [`ZvalOut::array_with_keys`].
+    ///
+    /// # Safety
+    /// `key` is a live string.
+    #[inline]
+    pub unsafe fn insert_copy(self, key: *mut zend_string, value: &zval) {
+        // SAFETY: by the contract; the array takes a reference of its own over.
+        unsafe {
+            if !hash_table::append(self.0, key, value) {
+                self.insert_string_key(key, |out| out.copy(value));
+            } else if is_refcounted(value) {
+                (*value.value.counted).gc.refcount += 1;
+            }
+        }
     }
 
     /// Sets a value under a key of another array.

@@ -158,12 +158,26 @@ impl Cache {
         &self,
         space: Space,
         key: &[u8],
+        read: impl FnMut(&ValueReader<'_>) -> T,
+    ) -> Option<(T, Version)> {
+        let value = self.get_to_count_in(space, key, read);
+        if value.is_some() {
+            self.count_hits_in(space, 1);
+        }
+        value
+    }
+
+    /// As [`Cache::get_in`]; the caller counts the hit.
+    #[inline]
+    pub fn get_to_count_in<T>(
+        &self,
+        space: Space,
+        key: &[u8],
         mut read: impl FnMut(&ValueReader<'_>) -> T,
     ) -> Option<(T, Version)> {
         let value = self.read_if(space, key, &mut read, |found| self.is_valid(found));
-        match value {
-            Some(_) => self.count_hits_in(space, 1),
-            None => self.count(Counter::misses(space)),
+        if value.is_none() {
+            self.count(Counter::misses(space));
         }
         value
     }
@@ -240,13 +254,21 @@ impl Cache {
     #[must_use]
     #[inline]
     pub fn check_version(&self, version: &Version) -> Option<u64> {
+        self.check_version_at(version, || self.now())
+    }
+
+    /// As [`Cache::check_version`], with a clock that is read for a value that expires: for several values, one time of
+    /// [`Cache::now`] is enough.
+    #[must_use]
+    #[inline]
+    pub fn check_version_at(&self, version: &Version, now: impl FnOnce() -> u64) -> Option<u64> {
         let word = self.memory.load_slot(version.slot);
         if !word.is_same(version.word) {
             return None;
         }
         let now = match version.expires {
             0 => 0,
-            expires => Some(self.now()).filter(|now| *now < expires)?,
+            expires => Some(now()).filter(|now| *now < expires)?,
         };
         if !version.has_current_tags(&self.memory) {
             return None;

@@ -104,10 +104,13 @@ pub fn read_and<T>(
         Space::Values => pattern_of(key),
         Space::Apcu => None,
     };
-    let found = cache.get_in(space, &stored_by(pattern, key), |value| {
+    let found = cache.get_to_count_in(space, &stored_by(pattern, key), |value| {
         bytes = value.len();
         codec::copy(value, out)
     });
+    if found.is_some() {
+        local::count_hit(cache, space);
+    }
     if let Some(pattern) = pattern {
         let event = match found {
             Some(_) => PatternEvent::Hit,
@@ -309,11 +312,21 @@ pub fn delete(cache: &Cache, key: &[u8]) -> Result<bool, Thrown> {
 pub fn for_each_key(
     call: &Call<'_>,
     position: u32,
+    each: impl FnMut(&[u8], &zval) -> Result<(), Thrown>,
+) -> Result<(), Thrown> {
+    for_each_key_from(call, position, 0, each)
+}
+
+/// As [`for_each_key`], from a position in the array on.
+pub fn for_each_key_from(
+    call: &Call<'_>,
+    position: u32,
+    first: u32,
     mut each: impl FnMut(&[u8], &zval) -> Result<(), Thrown>,
 ) -> Result<(), Thrown> {
     let keys = call.array(position)?;
     let mut result = Ok(());
-    hash_table::for_each(keys, |_, element| {
+    hash_table::for_each_from(keys, first, |_, element| {
         if result.is_err() {
             return;
         }

@@ -3,8 +3,8 @@
 use pillion_engine::cache::MAX_KEY;
 
 use super::{
-    access::{Store, for_each_key, read, store, stored},
-    lifetime, second,
+    access::{Store, for_each_key, for_each_key_from, read, store, stored},
+    lifetime, local, second,
 };
 use crate::{
     engine,
@@ -17,14 +17,19 @@ use crate::{
 };
 
 pub fn get_multiple(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    let keys = call.array(0)?;
     let cache = engine::current().cache();
-    // All keys are checked before the first value is read.
-    for_each_key(call, 0, |_, _| Ok(()))?;
     // SAFETY: a live array.
-    let count = unsafe { hash_table::sizes(call.array(0)?) }.0;
-    let values = ret.array(count as usize);
+    let (count, positions) = unsafe { hash_table::sizes(keys) };
+    let values = ret.array_with_keys(count as usize);
+    let rest = cache.map_or(0, |cache| local::fetch_first(cache, keys, values));
+    if rest == positions {
+        return Ok(());
+    }
+    // All other keys are checked before the first value is read that may run PHP code.
+    for_each_key_from(call, 0, rest, |_, _| Ok(()))?;
     let wanted = second::wanted();
-    for_each_key(call, 0, |key, element| {
+    for_each_key_from(call, 0, rest, |key, element| {
         let mut result = Ok(());
         let fill = |out: ZvalOut| {
             let is_found = cache.map_or(Ok(false), |cache| read(cache, Some(element), key, out));

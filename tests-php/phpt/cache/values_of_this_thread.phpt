@@ -18,6 +18,13 @@ $read = fn (): array => [Cache\get('text'), Cache\get('list')['n'] ?? null, Cach
 Cache\set_multiple(['text' => 'one', 'list' => ['n' => 1], 'n' => 1, 'object' => new ArrayObject([1])], 60);
 echo json_encode([$read(), $read()]), "\n";
 
+// Several keys, of which this thread has some: in their order, each once.
+Cache\set_multiple(['a' => [1], 'b' => 'b', 7 => 'seven'], 60);
+Cache\get_multiple(['a', 'b']);
+$many = Cache\get_multiple(['a', 'b', 'a', 'none', '7', 'b'], 0);
+$many['a'][] = 2;
+echo json_encode([$many, Cache\get_multiple(['b', 'a', 7]), Cache\get_multiple([])]), "\n";
+
 // PHP code changes its own copy only.
 $list = Cache\get('list');
 $list['n'] = 9;
@@ -67,6 +74,7 @@ echo php('use Pillion\Cache; Cache\set("a", 1); echo Cache\get("a"), Cache\get("
 ?>
 --EXPECT--
 [["one",1,1],["one",1,1]]
+[{"a":[1,2],"b":"b","none":0,"7":"seven"},{"b":"b","a":[1],"7":"seven"},[]]
 [["one",1,1],1]
 ["two",2,2]
 [null,null,2]

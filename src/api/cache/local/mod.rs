@@ -7,7 +7,7 @@
 
 mod table;
 
-use ext_php_rs::ffi::{zend_string, zval};
+use ext_php_rs::ffi::{HashTable, zend_string, zval};
 use pillion_engine::cache::{Cache, PatternEvent, Space, Version};
 
 use crate::{
@@ -15,10 +15,11 @@ use crate::{
     thread_state::thread_state,
     worker::mode,
     zend::{
+        hash_table,
         owned::OwnedZval,
         persistent, sapi,
         value::{self, zend_str},
-        value_writer::ZvalOut,
+        value_writer::{ArrayOut, ZvalOut},
     },
 };
 use table::{Entry, Table};
@@ -31,8 +32,9 @@ const PATTERNS: usize = 64;
 struct Local {
     values: Level,
     apcu: Level,
-    /// Hits by pattern that are not counted in the shared memory yet.
+    /// Hits by pattern that are not counted in the shared memory yet, and whether there are any.
     pattern_hits: [u32; PATTERNS],
+    has_pattern_hits: bool,
     /// The cache of the values, as an address.
     cache: usize,
 }
@@ -71,6 +73,23 @@ impl Local {
         limit - other.table.used().min(limit / 2)
     }
 
+    /// Begins anew with a cache, or with values that outlive the script or do not.
+    fn adopt(&mut self, cache: &Cache, outlives_script: bool) {
+        self.clear();
+        self.values.table.set_outlives_script(outlives_script);
+        self.apcu.table.set_outlives_script(outlives_script);
+        self.cache = address_of(cache);
+    }
+
+    #[inline]
+    fn count_hit(&mut self, cache: &Cache, space: Space) {
+        let level = self.level(space);
+        level.hits += 1;
+        if level.hits >= HITS {
+            self.count_hits(cache);
+        }
+    }
+
     fn count_hits(&mut self, cache: &Cache) {
         for space in [Space::Values, Space::Apcu] {
             cache.count_hits_in(space, std::mem::take(&mut self.level(space).hits));
@@ -79,6 +98,9 @@ impl Local {
     }
 
     fn count_pattern_hits(&mut self, cache: &Cache) {
+        if !std::mem::take(&mut self.has_pattern_hits) {
+            return;
+        }
         for (number, hits) in self.pattern_hits.iter_mut().enumerate() {
             if *hits > 0 {
                 cache.count_pattern(number, PatternEvent::Hit, std::mem::take(hits).into());
@@ -102,6 +124,7 @@ thread_state! {
         values: Level::new(),
         apcu: Level::new(),
         pattern_hits: [0; PATTERNS],
+        has_pattern_hits: false,
         cache: 0,
     };
 }
@@ -117,7 +140,7 @@ pub fn fetch<T>(
     examine: impl FnOnce(&Version, u64) -> T,
 ) -> Option<T> {
     LOCAL.with(|local| {
-        if local.cache != std::ptr::from_ref(cache).addr() {
+        if local.cache != address_of(cache) {
             return None;
         }
         let level = local.level(space);
@@ -126,18 +149,82 @@ pub fn fetch<T>(
         entry.was_read = true;
         entry.value.copy_to(out);
         let (examined, pattern) = (examine(&entry.version, now), entry.pattern);
-        level.hits += 1;
-        let hits = level.hits;
         if let Some(pattern) = pattern
             && let Some(hits) = local.pattern_hits.get_mut(usize::from(pattern))
         {
             *hits += 1;
+            local.has_pattern_hits = true;
         }
-        if hits >= HITS {
-            local.count_hits(cache);
-        }
+        local.count_hit(cache, space);
         Some(examined)
     })
+}
+
+/// Copies the values of the keys in an array, from the first one on, as long as this thread has them and they are
+/// current. Returns the position of the first key that is left.
+pub fn fetch_first(cache: &Cache, keys: &HashTable, values: ArrayOut) -> u32 {
+    LOCAL.with(|local| {
+        if local.cache != address_of(cache) {
+            return 0;
+        }
+        let level = &mut local.values;
+        let mut now = None;
+        let mut now = || *now.get_or_insert_with(|| cache.now());
+        let mut end = 0;
+        // SAFETY: an argument, which is alive for the call.
+        let mut keys = unsafe { hash_table::elements(keys) };
+        while let Some(element) = keys.next() {
+            // SAFETY: an element of it.
+            let key = value::string(unsafe { &*element.value });
+            let Some(key) = key.filter(|key| is_name(*key)) else {
+                break;
+            };
+            let Some(entry) = level.table.find(key) else {
+                break;
+            };
+            if cache.check_version_at(&entry.version, &mut now).is_none() {
+                break;
+            }
+            entry.was_read = true;
+            // SAFETY: a live string, and no number.
+            unsafe { values.insert_copy(key, entry.value.value()) };
+            if let Some(pattern) = entry.pattern
+                && let Some(hits) = local.pattern_hits.get_mut(usize::from(pattern))
+            {
+                *hits += 1;
+                local.has_pattern_hits = true;
+            }
+            level.hits += 1;
+            end = keys.position();
+        }
+        if level.hits >= HITS {
+            local.count_hits(cache);
+        }
+        end
+    })
+}
+
+/// Whether arrays of PHP have no integer key for a text, for certain.
+fn is_name(text: *mut zend_string) -> bool {
+    // SAFETY: a live string.
+    let text = unsafe { zend_str(text) }.unwrap_or_default();
+    matches!(text, [first, ..] if !first.is_ascii_digit() && *first != b'-')
+}
+
+/// Counts a value that was found in the first tier, later: a thread that counts at once takes longer than the copy of a
+/// small value.
+#[inline]
+pub fn count_hit(cache: &Cache, space: Space) {
+    LOCAL.with(|local| {
+        if local.cache != address_of(cache) {
+            local.adopt(cache, mode::is_script_a_request());
+        }
+        local.count_hit(cache, space);
+    });
+}
+
+fn address_of(cache: &Cache) -> usize {
+    std::ptr::from_ref(cache).addr()
 }
 
 /// Keeps a value that was read, of about so many bytes.
@@ -154,19 +241,21 @@ pub fn keep(
     if !version.is_checkable() || bytes > limit / 4 {
         return;
     }
-    let outlives_script = mode::is_script_a_request();
+    let value = value.value();
+    let is_cheap = value::table(value).is_none();
     LOCAL.with(|local| {
-        let address = std::ptr::from_ref(cache).addr();
-        if local.cache != address || local.outlives_script() != outlives_script {
-            local.clear();
-            local.values.table.set_outlives_script(outlives_script);
-            local.apcu.table.set_outlives_script(outlives_script);
-            local.cache = address;
+        let is_refused = is_cheap
+            && local.cache == address_of(cache)
+            && local.level(space).table.refuses_cheap(key);
+        if is_refused {
+            return;
+        }
+        let outlives_script = mode::is_script_a_request();
+        if local.cache != address_of(cache) || local.outlives_script() != outlives_script {
+            local.adopt(cache, outlives_script);
         }
         let limit = local.limit(space, limit);
         let table = &mut local.level(space).table;
-        let value = value.value();
-        let is_cheap = value::table(value).is_none();
         // A copy of a value that is not read again would cost more than it saves.
         if outlives_script && !is_cheap && !table.is_read_again(key) {
             return;
