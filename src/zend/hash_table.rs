@@ -82,8 +82,8 @@ impl Element {
 /// nothing, if the table has the key, no place left, or no places for keys.
 ///
 /// # Safety
-/// `table` is a new table that nothing else refers to, `key` a live string that is not a decimal integer. The table takes
-/// a reference of `value` over.
+/// `table` is a new table that nothing else refers to, `key` a live string that is not a decimal integer. The table
+/// takes a reference of `value` over.
 #[inline]
 pub unsafe fn append(table: *mut HashTable, key: *mut zend_string, value: &zval) -> bool {
     // SAFETY: by the contract. A table with places for keys has `nTableSize` of them from `arData` on, and before

@@ -162,8 +162,8 @@ impl ValueReader<'_> {
         self.found.head.encoding
     }
 
-    /// Copies the value: all bytes of `target` are written. They may be torn: they mean something only once [`Cache::get`](super::Cache::get) has
-    /// returned.
+    /// Copies the value: all bytes of `target` are written. They may be torn: they mean something only once
+    /// [`Cache::get`](super::Cache::get) has returned.
     ///
     /// # Safety
     /// `target` is valid for [`ValueReader::len`] bytes.
