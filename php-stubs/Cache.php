@@ -286,7 +286,10 @@ function lock_owner(string $name): ?string
 /**
  * Removes all values of the namespace; locks stay.
  *
- * @return bool false: the cache is not available
+ * With a server behind the cache and without a namespace, it removes the values of this host only, returns false and
+ * logs that, unless `pillion.cache_clear_database` is on.
+ *
+ * @return bool false: the cache is not available, or the server was not cleared
  */
 function clear(): bool
 {

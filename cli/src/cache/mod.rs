@@ -174,7 +174,7 @@ pub fn run(arguments: Arguments) -> Result<bool> {
 fn execute(engine: &Engine, command: Command) -> Result<bool> {
     if !engine.resolved().settings.cache.enabled {
         return Err(Error::Config(
-            "the shared cache is off; pillion.cache_enabled=on would be right".into(),
+            "pillion.cache_enabled: found off; expected on".into(),
         ));
     }
     let dirs = engine.dirs().map_err(|error| {
@@ -266,7 +266,7 @@ fn key_bytes(key: &OsString) -> Result<&[u8]> {
         return Ok(key);
     }
     Err(Error::Config(format!(
-        "a key has {} bytes; at most {MAX_KEY} would be right",
+        "KEY: found {} bytes; expected at most {MAX_KEY}",
         key.len()
     )))
 }

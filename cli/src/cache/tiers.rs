@@ -60,7 +60,7 @@ impl Tiers<'_> {
     ) -> Result<bool> {
         if tags.len() > MAX_TAGS {
             return Err(Error::Config(format!(
-                "found {} tags; at most {MAX_TAGS} would be right",
+                "--tag: found {} tags; expected at most {MAX_TAGS}",
                 tags.len()
             )));
         }
@@ -195,7 +195,7 @@ impl Tiers<'_> {
         if let Some(cache) = self.cache {
             cache.clear();
         }
-        if let Some(second) = &self.second {
+        if let (Some(second), Some(_)) = (&self.second, self.engine.second_tier_to_clear()?) {
             second.change(|tier| async move { tier.clear().await })?;
         }
         Ok(true)

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Engine, cache_cell::CacheCell};
 use crate::{
-    Result,
+    Error, Result,
     cache::{
         Cache,
         redis::{Entry, FirstTier, SecondTier},
@@ -20,6 +20,11 @@ use crate::{
 
 /// Time for which a process that ends waits for its stores.
 const MAX_FLUSH: Duration = Duration::from_secs(1);
+
+/// Why the second tier is not cleared.
+const CLEARS_DATABASE: &str = "\
+    pillion.cache_namespace: found none; expected one, or pillion.cache_clear_database=on: all keys of the server's \
+    database would be removed";
 
 impl FirstTier for CacheCell {
     fn cache(&self) -> Option<&Cache> {
@@ -35,6 +40,21 @@ impl Engine {
         match self.second_tier.get() {
             Some(tier) => tier.as_ref(),
             None => self.open_second_tier(),
+        }
+    }
+
+    /// The second tier, for the removal of all values.
+    ///
+    /// # Errors
+    /// Without a namespace the keys of other programs can't be told from those of the cache, and the settings do not
+    /// allow to remove them.
+    pub fn second_tier_to_clear(&self) -> Result<Option<&Arc<SecondTier>>> {
+        let settings = &self.settings().cache;
+        match self.second_tier() {
+            Some(_) if settings.namespace.is_none() && !settings.clear_database => {
+                Err(Error::Config(CLEARS_DATABASE.into()))
+            }
+            tier => Ok(tier),
         }
     }
 

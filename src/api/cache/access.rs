@@ -332,9 +332,10 @@ pub fn for_each_key_from(
         }
         result = match (value::bytes(element), value::integer(element)) {
             (Some(key), _) if key.len() <= MAX_KEY => each(key, element),
-            (Some(_), _) => {
-                Err(call.value_error(position, c"must contain only keys of at most 65536 bytes"))
-            }
+            (Some(_), _) => Err(call.value_error(
+                position,
+                c"must contain only strings of at most 65536 bytes",
+            )),
             (None, Some(number)) => each(number.to_string().as_bytes(), element),
             (None, None) => Err(call.element_type_error(position, c"string", element)),
         };

@@ -42,7 +42,7 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
                 ret.int(sum);
                 return Ok(());
             }
-            Some(Err(IncrementError::NoInteger)) => return Err(rejected(ANOTHER)),
+            Some(Err(IncrementError::NoInteger)) => return Err(rejected(ANOTHER_THERE)),
             Some(Err(IncrementError::Overflow)) => return Err(rejected(TOO_LARGE)),
             Some(Err(IncrementError::Tier(_))) | None => {}
         }
@@ -74,6 +74,8 @@ pub fn increment(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 
 const NOTHING: &str = "no value";
 const ANOTHER: &str = "another value";
+/// On the server a value with tags is no number.
+const ANOTHER_THERE: &str = "another value, or one with tags";
 const TOO_LARGE: &str = "a number beyond the range of int";
 
 fn rejected(found: &str) -> Thrown {

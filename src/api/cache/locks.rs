@@ -1,6 +1,6 @@
 //! Locks with a lease. On PHP's threads.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use pillion_engine::{
     cache::{Ttl, redis::TierError},
@@ -18,8 +18,10 @@ use crate::{
 
 /// The lease in an argument.
 fn lease(call: &Call<'_>, position: u32) -> Result<Ttl, Thrown> {
-    let lease = call.seconds(position)?;
-    if lease.is_zero() {
+    let seconds = call.float_or(position, 0.0)?;
+    // More than a duration can hold is as good as for ever.
+    let lease = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    if seconds.is_nan() || seconds < 0.0 || lease.is_zero() {
         return Err(call.value_error(position, c"must be greater than 0"));
     }
     Ok(Ttl::For(lease))

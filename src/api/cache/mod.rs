@@ -215,11 +215,19 @@ fn clear(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     if let Some(cache) = cache {
         cache.clear();
     }
-    if let Some(tier) = engine::current().second_tier() {
-        let writer = Arc::clone(tier);
-        second::run_change(tier, async move { writer.clear().await })?;
-    }
-    ret.bool(cache.is_some());
+    let is_cleared = match engine::current().second_tier_to_clear() {
+        Ok(Some(tier)) => {
+            let writer = Arc::clone(tier);
+            second::run_change(tier, async move { writer.clear().await })?;
+            true
+        }
+        Ok(None) => true,
+        Err(error) => {
+            log::warn!(error:%; "server behind the cache not cleared");
+            false
+        }
+    };
+    ret.bool(cache.is_some() && is_cleared);
     Ok(())
 }
 

@@ -145,13 +145,6 @@ impl<'a> Call<'a> {
         Ok(number)
     }
 
-    /// A `float` of seconds, neither negative nor NaN.
-    pub fn seconds(&self, position: u32) -> Result<Duration, Thrown> {
-        let mut seconds = 0f64;
-        self.parse(position, c"d", &raw mut seconds)?;
-        self.duration(position, seconds)
-    }
-
     /// A `?float` of seconds, not negative and not NaN; `None` for null or if it is missing.
     pub fn opt_seconds(&self, position: u32) -> Result<Option<Duration>, Thrown> {
         let Some(slot) = self.slot(position) else {

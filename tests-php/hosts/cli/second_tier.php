@@ -113,6 +113,8 @@ test('stores behind and of the first tier, and a server with a password', functi
     same('+OK', command($sandbox, 'SET', 'shop:g', '[1]'));
     same([[1], true], $first('[Cache\get("g"), Cache\clear()]'));
     eventually('only the namespace is empty', fn (): bool => command($sandbox, 'EXISTS', 'shop:g', 'b0') === ':1');
+    same(false, on_host($sandbox)('Cache\clear()'), 'without a namespace');
+    same(':1', command($sandbox, 'EXISTS', 'b0'), 'other programs may have stored it');
     same('+OK', command($sandbox, 'CONFIG', 'SET', 'requirepass', 's3cret'));
     $socket = $sandbox->directory . '/server.sock';
     $sibling = $sandbox->sibling();
@@ -124,4 +126,6 @@ test('stores behind and of the first tier, and a server with a password', functi
         is_true(!preg_match('/s3cret|wr0ng/', json_encode($host('Cache\stats()'))), 'no password in stats()');
     }
     is_true(!preg_match('/s3cret|wr0ng/', $sibling->errorOutput()), 'no password in the log');
+    $sibling->set('cache_url', "unix://:s3cret@{$socket}?db=0");
+    same([true, null], on_host($sibling, ['pillion.cache_clear_database' => '1'])('[Cache\clear(), Cache\get("b7")]'));
 });

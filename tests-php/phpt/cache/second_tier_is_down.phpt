@@ -3,7 +3,7 @@ a second tier that does not answer leaves all to the memory of the host, also in
 --FILE--
 <?php
 require __DIR__ . '/../lib.inc';
-without_velox(['cache_url' => 'redis://user:s3cret@127.0.0.1:1/2', 'log_level' => 'error']);
+without_velox(['cache_url' => 'redis://user:s3cret@127.0.0.1:1/2', 'cache_namespace' => 'shop', 'log_level' => 'error']);
 
 use Pillion\Cache;
 

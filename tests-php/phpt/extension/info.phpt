@@ -98,6 +98,7 @@ pillion.cache_timeout_ms => 100 => default
 pillion.cache_max_retries => 3 => default
 pillion.cache_connection_pool_size => 10 => default
 pillion.cache_write => through => default
+pillion.cache_clear_database => off => default
 pillion.apcu => off => default
 pillion.worker_reset => no value => default
 pillion.worker_leak_check => off => default

@@ -205,11 +205,11 @@ impl FileWalk<'_> {
         let value = match outcome {
             Ok(None) => return,
             Ok(Some(value)) => Ok(value),
-            Err(reason) => Err(ConfigError::invalid(
+            Err(refusal) => Err(ConfigError::invalid(
                 setting,
-                self.location(path, node.line),
+                self.location(path, refusal.line.unwrap_or(node.line)),
                 &shown,
-                &reason,
+                &refusal.reason,
             )),
         };
         self.values.values.push((setting, node.line, value));

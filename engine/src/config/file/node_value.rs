@@ -20,9 +20,37 @@ pub(super) struct NodeValues<'a> {
     pub env: ReadEnv<'a>,
 }
 
+/// Why a value is refused.
+pub(super) struct Refusal {
+    /// Line of the wrong entry of a list or a map; `None`: that of the setting.
+    pub line: Option<u64>,
+    /// The reason, a noun phrase.
+    pub reason: String,
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self { line: None, reason }
+    }
+}
+
 impl NodeValues<'_> {
     /// Returns the text for messages, and the value or `None` if there is none.
     pub fn parse(
+        &self,
+        value_type: ValueType,
+        node: &Node,
+    ) -> (String, Result<Option<Value>, Refusal>) {
+        if let (ValueType::Policies, Content::List(_) | Content::Map(_)) =
+            (value_type, &node.content)
+        {
+            return (String::new(), self.policies(node).map(Some));
+        }
+        let (text, outcome) = self.parse_whole(value_type, node);
+        (text, outcome.map_err(Refusal::from))
+    }
+
+    fn parse_whole(
         &self,
         value_type: ValueType,
         node: &Node,
@@ -41,9 +69,6 @@ impl NodeValues<'_> {
             }
             Content::List(_) | Content::Map(_) if value_type == ValueType::PathMap => {
                 (String::new(), self.path_map(node).map(Some))
-            }
-            Content::List(_) | Content::Map(_) if value_type == ValueType::Policies => {
-                (String::new(), self.policies(node).map(Some))
             }
             Content::List(items) if matches!(value_type, ValueType::Words(_)) => {
                 self.words(value_type, items)
@@ -109,22 +134,34 @@ impl NodeValues<'_> {
     }
 
     /// A map of patterns, or a list of policies: the order counts.
-    fn policies(&self, node: &Node) -> Result<Value, String> {
+    fn policies(&self, node: &Node) -> Result<Value, Refusal> {
+        let at = |line: u64| {
+            move |reason| Refusal {
+                line: Some(line),
+                reason,
+            }
+        };
         let policies = match &node.content {
             Content::Map(entries) => entries
                 .iter()
-                .map(|(pattern, _, values)| self.policy(Some(pattern), values))
+                .map(|(pattern, line, values)| {
+                    self.policy(Some(pattern), values).map_err(at(*line))
+                })
                 .collect::<Result<_, _>>()?,
             Content::List(items) => items
                 .iter()
-                .map(|item| match &item.content {
-                    Content::Text(text) => policy::parse_entry(&expand(text.trim(), self.env)?),
-                    _ => self.policy(None, item),
-                })
+                .map(|item| self.listed_policy(item).map_err(at(item.line)))
                 .collect::<Result<_, _>>()?,
             _ => Vec::new(),
         };
-        policy::check_list(policies).map(Value::Policies)
+        Ok(policy::check_list(policies).map(Value::Policies)?)
+    }
+
+    fn listed_policy(&self, item: &Node) -> Result<Policy, String> {
+        match &item.content {
+            Content::Text(text) => policy::parse_entry(&expand(text.trim(), self.env)?),
+            _ => self.policy(None, item),
+        }
     }
 
     /// The policy of a pattern: a map of its values, or its lifetime alone. Without `pattern`, the map has it.

@@ -48,6 +48,9 @@ settings! {
         /// Stores that go to that server: `through`, all, and each waits for its answer; `behind`, all, without waiting;
         /// `first-tier`, none. Removed values and invalidated tags always go.
         write: WriteMode = write_mode("through");
+        /// Whether `clear()` without a namespace removes all keys of that server's database, also those of other
+        /// programs; off: it removes the values of this host only, and returns false.
+        clear_database: bool = flag("off");
     } with {
         /// Locations from the environment.
         system_certificates: SystemCertificates,

@@ -77,6 +77,7 @@ cache.timeout_ms | 0 | from 1 | 50
 cache.max_retries | 0 | from 1 | 5
 cache.connection_pool_size | 0 | from 1 | 2
 cache.write | back | through, behind, first-tier | behind
+cache.clear_database | perhaps | on or off | on
 apcu | maybe | on or off | on
 worker.reset | ini,timezones | did you mean timezone? | timezone, ini
 worker.leak_check | sample:0 | sample:N | sample:100

@@ -261,6 +261,19 @@ fn policies_are_a_map_or_a_list_in_the_order_of_the_file() {
 }
 
 #[test]
+fn invalid_policy_is_reported_with_its_line() {
+    let map = "cache:\n  patterns:\n    \"a:*\": 5\n    \"b:*\":\n      ttl: soon\n";
+    let list = "cache:\n  patterns:\n    - a:* ttl=5\n    - b:* ttl=soon\n";
+    for file in [map, list] {
+        let text = messages(&World::default().file(file).resolve());
+        assert!(
+            text.starts_with("cache.patterns in /etc/rr.yaml line 4: found ttl \"soon\""),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn invalid_policy_is_reported_with_its_pattern() {
     for (file, expected) in [
         (
@@ -277,7 +290,7 @@ fn invalid_policy_is_reported_with_its_pattern() {
         let resolved = World::default().file(&file).resolve();
         let text = messages(&resolved);
         assert!(
-            text.starts_with("cache.patterns in /etc/rr.yaml line 2: "),
+            text.starts_with("cache.patterns in /etc/rr.yaml line 2: found "),
             "{text}"
         );
         assert!(text.contains(expected), "{text}");

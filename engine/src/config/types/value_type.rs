@@ -148,7 +148,9 @@ impl ValueType {
             Self::Url => "a URL like http://127.0.0.1:9000, or https://…".into(),
             Self::Dsn => "a DSN like https://key@sentry.example/1".into(),
             Self::RedisUrl => {
-                "host:port, redis://user:password@host:port/database, rediss://… or unix:/path".into()
+                "host:port, redis://host:port/database, rediss://… or unix:/path, with user:password@ before the \
+                 host if it has them"
+                    .into()
             }
             Self::Secret => "a text without white space or control characters".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
