@@ -1,7 +1,7 @@
 //! The second tier behind the functions of the cache: which keys it has, and the wait for it, which never exceeds
 //! `cache.timeout_ms`. On PHP's threads. A frame that waits may be jumped over, so it holds nothing that matters.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use pillion_engine::{
     cache::redis::{Entry, Fetched, HostsTurn, ProducingHost, SecondTier, TierError},
@@ -35,10 +35,10 @@ struct Multiple {
     values: Vec<(Vec<u8>, Arc<Fetched>)>,
 }
 
-/// A key as PHP has it, and as it is stored.
+/// A key as PHP has it, and as it is stored, if that differs.
 struct Wanted {
     given: Vec<u8>,
-    stored: Vec<u8>,
+    stored: Option<Vec<u8>>,
 }
 
 /// Frees what a jump out of a call has left. In RSHUTDOWN.
@@ -211,7 +211,10 @@ pub fn want(key: &[u8]) {
     if of(key).is_some() {
         let wanted = Wanted {
             given: key.to_vec(),
-            stored: stored(key).into_owned(),
+            stored: match stored(key) {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(stored) => Some(stored),
+            },
         };
         MULTIPLE.with(|multiple| multiple.keys.push(wanted));
     }
@@ -237,11 +240,12 @@ pub fn read_multiple(
     }
     let reader = Arc::clone(tier);
     let work = async move {
-        let (given, stored): (Vec<_>, Vec<_>) =
-            keys.into_iter().map(|key| (key.given, key.stored)).unzip();
-        let read = reader.read(stored).await?;
-        let found = given.into_iter().zip(read);
-        let found = found.filter_map(|(key, value)| Some((key, value?)));
+        let stored = keys
+            .iter()
+            .map(|key| key.stored.as_ref().unwrap_or(&key.given).clone());
+        let read = reader.read_early(stored.collect()).await?;
+        let found = keys.into_iter().zip(read);
+        let found = found.filter_map(|(key, value)| Some((key.given, value?)));
         Ok::<_, TierError>(found.collect::<Vec<_>>())
     };
     let Some(Ok(found)) = run(tier, work)? else {

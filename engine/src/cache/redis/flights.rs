@@ -1,9 +1,10 @@
-//! The reads under way: equal keys are read once, and a key that is changed meanwhile is not stored. Any thread.
+//! The reads under way: equal keys are read once, and a key that is changed meanwhile is not stored. All keys of a call
+//! are one batch with one answer. Any thread.
 
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -11,7 +12,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::error::TierError;
-use crate::cache::{Cache, Encoding, FillGuard, Ttl};
+use crate::cache::{Cache, Encoding, FillGuard};
 
 /// A value of the second tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,46 +21,95 @@ pub struct Fetched {
     pub encoding: Encoding,
     /// The bytes, as the first tier has them.
     pub bytes: Vec<u8>,
-    /// The time that it has left.
-    pub ttl: Ttl,
 }
 
 /// The answer to a read.
 pub(super) type Answer = Result<Option<Arc<Fetched>>, TierError>;
 
+/// The answers to the reads of a batch; empty: none yet.
+type Answers = watch::Receiver<Vec<Answer>>;
+
 /// The reads under way, by key.
 #[derive(Debug, Default)]
 pub(super) struct Flights(Mutex<HashMap<Vec<u8>, Flight>>);
 
+/// A key of a batch.
 #[derive(Debug)]
 struct Flight {
-    answer: watch::Receiver<Option<Answer>>,
-    /// Whether the key was changed since the read began.
-    is_stale: Arc<AtomicBool>,
+    batch: Arc<Batch>,
+    number: usize,
 }
 
-/// A read that this call makes, for itself and others. Without an answer, the others get none.
+/// The reads that one call makes.
+#[derive(Debug)]
+struct Batch {
+    answers: Answers,
+    /// For each key whether it was changed since the read began.
+    is_stale: Box<[AtomicBool]>,
+}
+
+impl Flight {
+    fn mark_stale(&self) {
+        if let Some(is_stale) = self.batch.is_stale.get(self.number) {
+            is_stale.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// A read that this call makes, for itself and others.
+#[derive(Debug)]
 pub(super) struct Led {
     pub(super) key: Vec<u8>,
     pub(super) place: usize,
     pub(super) guard: Option<FillGuard>,
-    pub(super) is_stale: Arc<AtomicBool>,
-    pub(super) answer: watch::Sender<Option<Answer>>,
 }
 
 /// The place of a key that another call reads, and its answer.
-pub(super) type Joined = (usize, watch::Receiver<Option<Answer>>);
+pub(super) struct Joined {
+    pub(super) place: usize,
+    answers: Answers,
+    number: usize,
+}
 
-/// Ends flights, also if their call is dropped.
-pub(super) struct Landing<'a>(&'a Flights, pub(super) Vec<Led>);
+impl Joined {
+    /// Waits for the answer. `None`: the other call has ended without one.
+    pub(super) async fn answer(&mut self) -> Option<Answer> {
+        let answers = self.answers.wait_for(|answers| !answers.is_empty()).await;
+        answers.ok()?.get(self.number).cloned()
+    }
+}
 
-impl Drop for Landing<'_> {
+/// The reads that a call makes. Ends them, also if the call is dropped; without an answer, others get none.
+pub(super) struct Landing {
+    flights: Arc<Flights>,
+    batch: Arc<Batch>,
+    sender: watch::Sender<Vec<Answer>>,
+    pub(super) led: Vec<Led>,
+}
+
+impl Landing {
+    /// Answers the reads, in their order. Until the landing is dropped, their values are those of a key that may be
+    /// changed, and no later read joins them.
+    pub(super) fn answer(&self, answers: Vec<Answer>) {
+        if !answers.is_empty() {
+            self.sender.send_replace(answers);
+        }
+    }
+
+    /// Whether the key of a read was changed since the read began.
+    pub(super) fn is_stale(&self, number: usize) -> bool {
+        let is_stale = self.batch.is_stale.get(number);
+        is_stale.is_none_or(|is_stale| is_stale.load(Ordering::Acquire))
+    }
+}
+
+impl Drop for Landing {
     fn drop(&mut self) {
-        let mut flights = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for led in &self.1 {
-            let own = flights
-                .get(&led.key)
-                .is_some_and(|flight| Arc::ptr_eq(&flight.is_stale, &led.is_stale));
+        let mut flights = self.flights.lock();
+        for (number, led) in self.led.iter().enumerate() {
+            let own = flights.get(&led.key).is_some_and(|flight| {
+                Arc::ptr_eq(&flight.batch, &self.batch) && flight.number == number
+            });
             if own {
                 flights.remove(&led.key);
             }
@@ -68,50 +118,68 @@ impl Drop for Landing<'_> {
 }
 
 impl Flights {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Flight>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A key is changed: what is being read of it is neither stored nor given to later reads.
     pub(super) fn change(&self, key: &[u8]) {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.remove(key) {
-            flight.is_stale.store(true, Ordering::Release);
+        if let Some(flight) = self.lock().remove(key) {
+            flight.mark_stale();
         }
     }
 
     /// All keys may be changed.
     pub(super) fn change_all(&self) {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, flight) in flights.drain() {
-            flight.is_stale.store(true, Ordering::Release);
+        for (_, flight) in self.lock().drain() {
+            flight.mark_stale();
         }
     }
 
     /// Registers the reads that a call makes, with the first tier. Returns the places of those that others make already.
     pub(super) fn take_off(
-        &self,
+        self: &Arc<Self>,
         keys: Vec<Vec<u8>>,
         first: Option<&Cache>,
-    ) -> (Landing<'_>, Vec<Joined>) {
-        let (mut led, mut joined) = (Vec::new(), Vec::new());
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> (Landing, Vec<Joined>) {
+        let (sender, answers) = watch::channel(Vec::new());
+        let batch = Arc::new(Batch {
+            answers,
+            is_stale: keys.iter().map(|_| AtomicBool::new(false)).collect(),
+        });
+        let (mut led, mut joined) = (Vec::with_capacity(keys.len()), Vec::new());
+        let mut flights = self.lock();
         for (place, key) in keys.into_iter().enumerate() {
-            if let Some(flight) = flights.get(&key) {
-                joined.push((place, flight.answer.clone()));
+            // One that is answered already is only stored still. What this call reads is newer.
+            let is_open = |flight: &&Flight| flight.batch.answers.borrow().is_empty();
+            if let Some(flight) = flights.get(&key).filter(is_open) {
+                joined.push(Joined {
+                    place,
+                    answers: flight.batch.answers.clone(),
+                    number: flight.number,
+                });
                 continue;
             }
-            let (sender, receiver) = watch::channel(None);
-            let is_stale = Arc::new(AtomicBool::new(false));
             let flight = Flight {
-                answer: receiver,
-                is_stale: Arc::clone(&is_stale),
+                batch: Arc::clone(&batch),
+                number: led.len(),
             };
-            flights.insert(key.clone(), flight);
+            if let Some(former) = flights.insert(key.clone(), flight) {
+                former.mark_stale();
+            }
             led.push(Led {
                 guard: first.map(|cache| cache.fill_guard(&key)),
                 key,
                 place,
-                is_stale,
-                answer: sender,
             });
         }
-        (Landing(self, led), joined)
+        drop(flights);
+        let landing = Landing {
+            flights: Arc::clone(self),
+            batch,
+            sender,
+            led,
+        };
+        (landing, joined)
     }
 }

@@ -1,17 +1,15 @@
 //! Reads through the second tier into the first one. Equal keys that are read at the same time are read once. A value
 //! is stored in the first tier with the time that it has left, unless a process has stored or removed the key since
-//! the read began. On the runtime.
+//! the read began. A call with many keys gets its values before they are stored: lifetimes and stores take as long as
+//! the values themselves. On the runtime.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ::redis::{Pipeline, Value};
 
 use super::{
     error::TierError,
-    flights::{Answer, Fetched, Led},
+    flights::{Answer, Fetched, Landing, Led},
     payload::{self, Payload},
     tier::SecondTier,
 };
@@ -22,6 +20,16 @@ use crate::{
 
 /// Keys that are read by one command.
 const BATCH: usize = 500;
+/// Keys from which on a call does not wait until its values are stored.
+const MANY: usize = 16;
+
+/// A value that was read: as the caller gets it, its tags in the first tier (none: it is not to be stored there), and
+/// its lifetime, if it is known.
+struct Read {
+    value: Arc<Fetched>,
+    tags: Vec<Tag>,
+    ttl: Option<Ttl>,
+}
 
 impl SecondTier {
     /// Reads values, in the order of the keys, and stores them in the first tier. `None`: the key has no value.
@@ -32,21 +40,62 @@ impl SecondTier {
         self: &Arc<Self>,
         keys: Vec<Vec<u8>>,
     ) -> Result<Vec<Option<Arc<Fetched>>>, TierError> {
+        self.read_and_store(keys, usize::MAX).await
+    }
+
+    /// As [`SecondTier::read`]; many values are stored later.
+    ///
+    /// # Errors
+    /// As [`SecondTier::read`].
+    pub async fn read_early(
+        self: &Arc<Self>,
+        keys: Vec<Vec<u8>>,
+    ) -> Result<Vec<Option<Arc<Fetched>>>, TierError> {
+        self.read_and_store(keys, MANY).await
+    }
+
+    /// Reads values, and stores them before the answer if there are fewer than `many`.
+    async fn read_and_store(
+        self: &Arc<Self>,
+        keys: Vec<Vec<u8>>,
+        many: usize,
+    ) -> Result<Vec<Option<Arc<Fetched>>>, TierError> {
         let mut answers: Vec<Option<Answer>> = Vec::new();
         answers.resize_with(keys.len(), || None);
         let (landing, joined) = self.flights.take_off(keys, self.first.cache());
-        let fetched = self.fetch(&landing.1).await;
-        for (led, answer) in landing.1.iter().zip(fetched) {
+        let is_early = landing.led.len() >= many;
+        let mut read = Vec::with_capacity(landing.led.len());
+        for batch in landing.led.chunks(BATCH) {
+            match self.read_batch(batch, !is_early).await {
+                Ok(values) => read.extend(values.into_iter().map(Ok)),
+                Err(error) => read.extend(batch.iter().map(|_| Err(error.clone()))),
+            }
+        }
+        if !is_early {
+            self.fill(&landing, &read);
+        }
+        let led: Vec<Answer> = read
+            .iter()
+            .map(|read| match read {
+                Ok(read) => Ok(read.as_ref().map(|read| Arc::clone(&read.value))),
+                Err(error) => Err(error.clone()),
+            })
+            .collect();
+        for (led, answer) in landing.led.iter().zip(&led) {
             if let Some(place) = answers.get_mut(led.place) {
                 *place = Some(answer.clone());
             }
-            led.answer.send_replace(Some(answer));
         }
-        drop(landing);
-        for (place, mut receiver) in joined {
-            let answer = receiver.wait_for(Option::is_some).await;
-            let answer = answer.ok().and_then(|answer| answer.clone());
-            if let Some(place) = answers.get_mut(place) {
+        landing.answer(led);
+        if is_early {
+            let tier = Arc::clone(self);
+            tokio::spawn(async move { tier.fill_later(&landing, read).await });
+        } else {
+            drop(landing);
+        }
+        for mut joined in joined {
+            let answer = joined.answer().await;
+            if let Some(place) = answers.get_mut(joined.place) {
                 *place = answer;
             }
         }
@@ -65,27 +114,17 @@ impl SecondTier {
         result
     }
 
-    /// Reads the values of keys, one answer for each.
-    async fn fetch(self: &Arc<Self>, led: &[Led]) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(led.len());
-        for batch in led.chunks(BATCH) {
-            match self.fetch_batch(batch).await {
-                Ok(values) => answers.extend(values.into_iter().map(Ok)),
-                Err(error) => answers.extend(batch.iter().map(|_| Err(error.clone()))),
-            }
-        }
-        answers
-    }
-
-    async fn fetch_batch(
+    /// Reads values that are current, and with `lifetimes` the time that they have left.
+    async fn read_batch(
         self: &Arc<Self>,
         led: &[Led],
-    ) -> Result<Vec<Option<Arc<Fetched>>>, TierError> {
+        lifetimes: bool,
+    ) -> Result<Vec<Option<Read>>, TierError> {
         let keys: Vec<_> = led.iter().map(|led| self.key(&led.key)).collect();
-        let mut pipeline = Pipeline::new();
+        let mut pipeline = Pipeline::with_capacity(1 + if lifetimes { keys.len() } else { 0 });
         pipeline.cmd("MGET").arg(&keys);
-        for key in &keys {
-            pipeline.cmd("PTTL").arg(key);
+        if lifetimes {
+            ask_lifetimes(&mut pipeline, keys.iter());
         }
         // A connection covers what is read from now on.
         let coverage = self
@@ -99,11 +138,19 @@ impl SecondTier {
             _ => return Err(self.unexpected()),
         };
         let mut read = Vec::with_capacity(found.len());
-        for ((value, ttl), key) in found.into_iter().zip(values).zip(&keys) {
-            let (Value::BulkString(bytes), Some(ttl)) = (value, ttl_of(&ttl)) else {
+        for (value, key) in found.into_iter().zip(&keys) {
+            let ttl = match lifetimes {
+                true => values.next().as_ref().and_then(ttl_of),
+                false => None,
+            };
+            let Value::BulkString(bytes) = value else {
                 read.push(None);
                 continue;
             };
+            if lifetimes && ttl.is_none() {
+                read.push(None);
+                continue;
+            }
             let payload = payload::read(&bytes).filter(|_| !self.repairs.contains(key));
             if payload.is_none() {
                 log::debug!(key = String::from_utf8_lossy(key).as_ref(); "value of the second tier is not usable");
@@ -111,22 +158,28 @@ impl SecondTier {
             read.push(payload.map(|payload| (payload, ttl)));
         }
         // Before their versions are read: a tag that is invalidated since then makes what is stored invalid.
-        let mut tags: Vec<_> = read
+        let tags: Vec<_> = read
             .iter()
             .map(|value| self.first_tags(value.as_ref(), coverage))
             .collect();
         self.drop_invalidated(&mut read).await?;
-        let mut tags = tags.drain(..);
-        let fill = |(value, led): (Option<(Payload, Ttl)>, &Led)| {
-            let tags = tags.next().unwrap_or_default();
+        let read = read.into_iter().zip(tags).map(|(value, tags)| {
             let (payload, ttl) = value?;
-            Some(self.fill(led, payload, ttl, &tags))
-        };
-        Ok(read.into_iter().zip(led).map(fill).collect())
+            let value = Arc::new(Fetched {
+                encoding: payload.encoding,
+                bytes: payload.bytes,
+            });
+            Some(Read { value, tags, ttl })
+        });
+        Ok(read.collect())
     }
 
     /// The tags of a value in the first tier; none if it is not to be stored there.
-    fn first_tags(&self, value: Option<&(Payload, Ttl)>, coverage: Option<Tag>) -> Vec<Tag> {
+    fn first_tags(
+        &self,
+        value: Option<&(Payload, Option<Ttl>)>,
+        coverage: Option<Tag>,
+    ) -> Vec<Tag> {
         let (Some((payload, _)), Some(coverage), Some(cache)) =
             (value, coverage, self.first.cache())
         else {
@@ -136,29 +189,64 @@ impl SecondTier {
         tags.chain([coverage]).collect()
     }
 
-    /// Stores a value in the first tier.
-    fn fill(&self, led: &Led, payload: Payload, ttl: Ttl, tags: &[Tag]) -> Arc<Fetched> {
-        if let (Some(cache), Some(guard)) = (self.first.cache(), led.guard)
-            && !tags.is_empty()
-            && !led.is_stale.load(Ordering::Acquire)
-        {
+    /// Asks for the lifetimes of values, and stores them in the first tier.
+    async fn fill_later(
+        self: &Arc<Self>,
+        landing: &Landing,
+        mut read: Vec<Result<Option<Read>, TierError>>,
+    ) {
+        for (batch, read) in landing.led.chunks(BATCH).zip(read.chunks_mut(BATCH)) {
+            let mut pipeline = Pipeline::with_capacity(batch.len());
+            let mut found: Vec<_> = batch
+                .iter()
+                .zip(read)
+                .filter_map(|(led, read)| Some((self.key(&led.key), read.as_mut().ok()?.as_mut()?)))
+                .collect();
+            ask_lifetimes(&mut pipeline, found.iter().map(|(key, _)| key));
+            if pipeline.is_empty() {
+                continue;
+            }
+            let Ok(lifetimes) = self.exchange(pipeline).await else {
+                return;
+            };
+            for ((_, read), lifetime) in found.iter_mut().zip(&lifetimes) {
+                read.ttl = ttl_of(lifetime);
+            }
+        }
+        self.fill(landing, &read);
+    }
+
+    /// Stores values in the first tier, those whose lifetime is known.
+    fn fill(&self, landing: &Landing, read: &[Result<Option<Read>, TierError>]) {
+        let Some(cache) = self.first.cache() else {
+            return;
+        };
+        for (number, (led, read)) in landing.led.iter().zip(read).enumerate() {
+            let (Ok(Some(read)), Some(guard)) = (read, led.guard) else {
+                continue;
+            };
+            let Some(ttl) = read.ttl else { continue };
+            if read.tags.is_empty() || landing.is_stale(number) {
+                continue;
+            }
             let value = NewValue {
-                bytes: &payload.bytes,
-                encoding: payload.encoding,
+                bytes: &read.value.bytes,
+                encoding: read.value.encoding,
                 ttl,
-                tags,
+                tags: &read.tags,
             };
             cache.fill(&led.key, &value, guard);
             // Changed between the check and the store.
-            if led.is_stale.load(Ordering::Acquire) {
+            if landing.is_stale(number) {
                 cache.remove_fenced(&led.key);
             }
         }
-        Arc::new(Fetched {
-            encoding: payload.encoding,
-            bytes: payload.bytes,
-            ttl,
-        })
+    }
+}
+
+fn ask_lifetimes<'a>(pipeline: &mut Pipeline, keys: impl Iterator<Item = &'a Vec<u8>>) {
+    for key in keys {
+        pipeline.cmd("PTTL").arg(key);
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     payload::{Payload, TagVersion},
     tier::{SecondTier, TAG_KEYS},
 };
-use crate::{cache::Ttl, metrics::cache as counts};
+use crate::metrics::cache as counts;
 
 /// Lifetime of a tag's key after the last store of a value with it, in milliseconds: 30 days.
 const TTL: u64 = 30 * 24 * 3600 * 1000;
@@ -93,9 +93,9 @@ impl SecondTier {
     }
 
     /// Replaces values by `None` if their tags have other versions now.
-    pub(super) async fn drop_invalidated(
+    pub(super) async fn drop_invalidated<T>(
         self: &Arc<Self>,
-        values: &mut [Option<(Payload, Ttl)>],
+        values: &mut [Option<(Payload, T)>],
     ) -> Result<(), TierError> {
         let mut names: Vec<_> = values
             .iter()

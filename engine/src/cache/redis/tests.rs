@@ -27,6 +27,8 @@ enum Answers {
     Value(&'static str),
     /// The same, late enough for other calls to begin meanwhile.
     LateValue(&'static str),
+    /// The same, without lifetimes as long as this is how it answers.
+    WithoutLifetime(&'static str),
     /// As a value; the key is reported as changed before that, or after it.
     Changed(Order),
     /// As a value, by a server that tracks no keys, or none without an echo.
@@ -77,7 +79,8 @@ impl Fake {
 async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<AtomicUsize>) {
     let mut stream = BufReader::new(stream);
     while let Some(command) = command(&mut stream).await {
-        let answers = *answers.lock().unwrap();
+        let now = || *answers.lock().unwrap();
+        let answers = now();
         let report = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nkey\r\n";
         let answer = match (command[0].as_str(), answers) {
             ("HELLO", _) => "%1\r\n$5\r\nproto\r\n:3\r\n".to_owned(),
@@ -96,7 +99,10 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<Atomi
             (_, Answers::None) => std::future::pending().await,
             (_, Answers::End) => return,
             (_, Answers::Bytes(bytes)) => bytes.to_owned(),
-            ("MGET", Answers::Value(value) | Answers::LateValue(value)) => {
+            (
+                "MGET",
+                Answers::Value(value) | Answers::LateValue(value) | Answers::WithoutLifetime(value),
+            ) => {
                 reads.fetch_add(1, Ordering::Relaxed);
                 if matches!(answers, Answers::LateValue(_)) {
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -107,6 +113,12 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<Atomi
                     command.len() - 1,
                     one.repeat(command.len() - 1)
                 )
+            }
+            ("PTTL", Answers::WithoutLifetime(_)) => {
+                while now() == answers {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                ":5000\r\n".to_owned()
             }
             ("PTTL", _) => ":5000\r\n".to_owned(),
             (_, _) => "+OK\r\n".to_owned(),
@@ -209,6 +221,30 @@ async fn value_stored_during_a_read_stays() {
     let value = |key: &[u8]| tiers.first.0.get(key, |value| value.to_vec());
     assert_eq!(value(b"stored"), Some(b"new".to_vec()));
     assert_eq!(value(b"removed"), None);
+}
+
+#[tokio::test]
+async fn many_values_are_stored_after_the_answer_if_unchanged() {
+    let fake = Fake::start(Answers::WithoutLifetime("\"text\"")).await;
+    let tiers = tiers(fake.address, LONG);
+    let keys: Vec<_> = (0..20).map(|n| format!("{n}").into_bytes()).collect();
+    let found = tiers.second.read_early(keys.clone()).await.unwrap();
+    assert_eq!(found.iter().flatten().count(), keys.len());
+    let is_stored = |key: &[u8]| tiers.first.0.has(key);
+    assert!(!keys.iter().any(|key| is_stored(key)));
+    tiers.first.0.remove_fenced(b"0");
+    tiers.second.flights.change(b"1");
+    // A later read of a key gets no earlier value.
+    let (found, ()) = tokio::join!(read(&tiers, "2"), async {
+        fake.set(Answers::Value("\"new\""));
+    });
+    assert_eq!(found, Ok(Some(b"new".to_vec())));
+    while !is_stored(b"19") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!is_stored(b"0") && !is_stored(b"1"));
+    let filled = tiers.first.0.get(b"2", |value| value.to_vec());
+    assert_eq!(filled, Some(b"new".to_vec()));
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub struct SecondTier {
     pub(super) reports: AtomicBool,
     /// Whether it was logged that the server is not available.
     is_reported: AtomicBool,
-    pub(super) flights: Flights,
+    pub(super) flights: Arc<Flights>,
     pub(super) queue: Queue,
     pub(super) repairs: Repairs,
     /// Whether a task sends probes.
@@ -103,7 +103,7 @@ impl SecondTier {
             links: AtomicU64::new(0),
             reports: AtomicBool::new(true),
             is_reported: AtomicBool::new(false),
-            flights: Flights::default(),
+            flights: Arc::default(),
             queue: Queue::default(),
             repairs: Repairs::default(),
             is_probing: AtomicBool::new(false),
