@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -68,6 +68,8 @@ pub struct Engine {
     cache: Arc<CacheCell>,
     /// `None` if the settings name none.
     second_tier: OnceCell<Option<Arc<SecondTier>>>,
+    /// Whether values with the policy `warm` were read.
+    is_warmed: AtomicBool,
     cache_policies: Policies,
     /// Builds without a cache, used while the cache can't be opened.
     uncached_builds: OnceCell<Arc<Velox>>,
@@ -98,6 +100,7 @@ impl Engine {
             sentry: Arc::default(),
             cache: Arc::default(),
             second_tier: OnceCell::new(),
+            is_warmed: AtomicBool::new(false),
             uncached_builds: OnceCell::new(),
             membership: OnceCell::new(),
             presence: OnceCell::new(),

@@ -2,7 +2,7 @@
 //! work runs on the runtime, and PHP's thread waits for it.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -78,6 +78,7 @@ impl Engine {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<Arc<RuntimeCall<T>>> {
         self.prepare_second_tier()?;
+        self.warm_once();
         self.runtime.call(queue, work)
     }
 
@@ -106,6 +107,32 @@ impl Engine {
     fn prepare_second_tier(&self) -> Result<()> {
         self.check_capability(Capability::Runtime)?;
         self.membership.get_or_try_init(|| self.join()).map(|_| ())
+    }
+
+    /// Reads the values of keys with the policy `warm`, as far as the host has none, when the process asks the second
+    /// tier for the first time. No call waits for them.
+    fn warm_once(&self) {
+        if self.is_warmed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (Some(tier), Some(cache)) = (self.second_tier(), self.cache()) else {
+            return;
+        };
+        let policies = self.cache_policies.iter();
+        let keys: Vec<_> = policies
+            .filter(|policy| policy.is_warmed && !policy.is_first_tier_only)
+            .map(|policy| self.cache_policies.stored_key(policy.pattern.as_bytes()))
+            .filter(|key| !cache.has(key))
+            .map(std::borrow::Cow::into_owned)
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        let tier = Arc::clone(tier);
+        let work = async move { drop(tier.read(keys).await) };
+        if let Err(error) = self.runtime.spawn_background(work) {
+            log::debug!(error:%; "values of the second tier not read in advance");
+        }
     }
 
     /// Waits for stores that no call has waited for, when the process ends: while the server answers, and a second at

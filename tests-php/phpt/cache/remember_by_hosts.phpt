@@ -62,6 +62,12 @@ php('Pillion\Cache\set_multiple(["x:1" => [1], "x:2" => 2, "y" => 3], 60);', ['r
 echo json_encode(Cache\fetch(['x:1', 'none', 'y'])->wait()), Cache\warm(['x:1', 'x:2', 'none'])->wait();
 echo Cache\delete_matching('x:*')->wait(), json_encode(Cache\get_multiple(['x:1', 'x:2', 'y'])), "\n";
 
+echo php('
+    var_dump(Pillion\Cache\get("none"));
+    while (!Pillion\Cache\keys()) usleep(1000);
+    echo Pillion\Cache\keys()[0], Pillion\Cache\stats()["hits"];
+', ['run_dir' => scratch('warm'), 'cache_patterns' => 'y warm=on'])['output'], "\n";
+
 proc_terminate($server, SIGKILL);
 proc_close($server);
 echo Cache\remember('d', $own), json_encode(Cache\fetch(['d', 'none'])->wait()), Cache\delete_matching('d')->wait(), "\n";
@@ -72,4 +78,6 @@ of the other host
 own
 old
 {"x:1":[1],"y":3}22{"x:1":null,"x:2":null,"y":3}
+NULL
+y0
 own{"d":"own"}1

@@ -31,7 +31,8 @@ settings! {
         producer_timeout: Duration = duration(millis(10), HOUR, "10s");
         /// Policies of keys by pattern: the first one that matches applies. `ttl`: lifetime of values that are stored
         /// without one; `format`: `json` or `php`; `tier`: `both` or `first`; `hash`: `on` stores the variable parts of
-        /// the key as hashes; `stale` and `beta`: of `remember()`; `write`: `through`, `behind` or `first-tier`.
+        /// the key as hashes; `stale` and `beta`: of `remember()`; `write`: `through`, `behind` or `first-tier`; `warm`:
+        /// `on` reads the value of this one key from the server as soon as a process uses it.
         patterns: Vec<Policy> = policies();
         /// Key of the hashes of `hash: on`: without it, a short id can be found by trying; the same on all hosts.
         hash_secret: Option<Secret> = secret();

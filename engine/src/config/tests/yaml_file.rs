@@ -285,6 +285,10 @@ fn invalid_policy_is_reported_with_its_pattern() {
         ("[a 5, a ttl=1]", "\"5\" without a value"),
         ("[a ttl=2, a ttl=1]", "the pattern \"a\" twice"),
         ("{a: [1]}", "a list in a policy"),
+        (
+            "{\"a:*\": {warm: on}}",
+            "found warm on for many keys, not for one in the policy of \"a:*\"",
+        ),
     ] {
         let file = format!("cache:\n  patterns: {file}\n");
         let resolved = World::default().file(&file).resolve();

@@ -11,7 +11,9 @@ use super::{
 /// Patterns of a configuration at most.
 pub(super) const MAX_POLICIES: usize = 64;
 /// The keys of a policy.
-const KEYS: &[&str] = &["ttl", "format", "tier", "hash", "stale", "beta", "write"];
+const KEYS: &[&str] = &[
+    "ttl", "format", "tier", "hash", "stale", "beta", "write", "warm",
+];
 /// Longest duration of a policy.
 const MAX_DURATION: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Largest `beta`.
@@ -56,6 +58,8 @@ pub struct Policy {
     pub beta: Option<f64>,
     /// When a store reaches the second tier.
     pub write: Option<WriteMode>,
+    /// Whether each process reads the value when it begins to use the second tier; the pattern is that key.
+    pub is_warmed: bool,
 }
 
 impl Policy {
@@ -76,6 +80,9 @@ impl Policy {
         };
         for (key, value) in values {
             policy.set(key, value).map_err(|reason| within(&reason))?;
+        }
+        if policy.is_warmed && pattern.contains(['*', '?', '{']) {
+            return Err(within("warm on for many keys, not for one"));
         }
         Ok(policy)
     }
@@ -106,6 +113,10 @@ impl Policy {
             "hash" => {
                 self.is_hashed = parse_flag(value)
                     .ok_or_else(|| format!("hash {:?}, not on or off", shorten(value)))?;
+            }
+            "warm" => {
+                self.is_warmed = parse_flag(value)
+                    .ok_or_else(|| format!("warm {:?}, not on or off", shorten(value)))?;
             }
             "beta" => {
                 let beta = value
@@ -159,6 +170,9 @@ impl fmt::Display for Policy {
         }
         if let Some(beta) = self.beta {
             write!(f, " beta={beta}")?;
+        }
+        if self.is_warmed {
+            f.write_str(" warm=on")?;
         }
         match self.write {
             Some(WriteMode::Through) => f.write_str(" write=through"),
