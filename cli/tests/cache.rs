@@ -6,11 +6,13 @@
 )]
 
 use std::{
+    fs,
     io::Write,
     path::Path,
     process::{Command, Output, Stdio},
 };
 
+use pillion_engine::cache::{Cache, NewValue, Space, Ttl, encoding};
 use tempfile::TempDir;
 
 /// A host with directories of its own.
@@ -208,6 +210,44 @@ fn change_without_the_server_behind_is_an_error() {
 }
 
 #[test]
+fn values_of_apcu_are_apart() {
+    let host = Host::new();
+    assert_eq!(host.run(&["set", "a", "1"]), ok(""));
+    let files = fs::read_dir(host.0.path().join("run_dir")).unwrap();
+    let segment = files
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("cache-v1-"));
+    let cache = Cache::open(&segment.unwrap(), 4 << 20).unwrap();
+    for key in ["a", "b:1", "b:2"] {
+        let value = NewValue {
+            bytes: b"of apcu",
+            encoding: encoding::STRING,
+            ttl: Ttl::Forever,
+            tags: &[],
+        };
+        cache.set_in(Space::Apcu, key.as_bytes(), &value);
+    }
+    assert_eq!(host.run(&["get", "a"]), ok("1\n"));
+    assert_eq!(host.run(&["--apcu", "get", "a"]), ok("\"of apcu\"\n"));
+    let (code, keys) = host.run(&["--apcu", "keys", "--pattern", "b:*"]);
+    assert_eq!((code, keys.lines().count()), (0, 2), "{keys}");
+    assert_eq!(
+        host.run(&["--apcu", "delete", "--pattern", "b:*"]),
+        ok("2 removed\n")
+    );
+    assert_eq!(host.run(&["--apcu", "keys"]), ok("a\n"));
+    let (code, error) = host.fail(&["--apcu", "touch", "a"]);
+    assert_eq!(code, 2);
+    assert!(
+        error.contains("expected get, delete, keys or clear"),
+        "{error}"
+    );
+    assert_eq!(host.run(&["--apcu", "clear"]), ok(""));
+    assert_eq!(host.run(&["--apcu", "get", "a"]).0, 1);
+    assert_eq!(host.run(&["get", "a"]), ok("1\n"));
+}
+
+#[test]
 fn statistics_are_text_or_json() {
     let host = Host::new();
     host.run(&["set", "a", "1"]);
@@ -238,7 +278,7 @@ fn errors_say_what_would_be_right() {
         (&["set", "a", "1", "--ttl", "0"], "above zero"),
         (
             &["-d", "cache_enabled=off", "get", "a"],
-            "pillion.cache_enabled=on",
+            "pillion.cache_enabled: found off; expected on",
         ),
     ] {
         let (code, error) = host.fail(arguments);

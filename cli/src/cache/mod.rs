@@ -2,149 +2,31 @@
 //! deployment or cron removes values that the web serves. Only `set` creates a segment: its
 //! creator decides on its size.
 
+mod apcu;
+mod arguments;
 mod format;
 mod other_users;
 mod second;
 mod tiers;
+mod values;
 
-use std::{
-    env,
-    ffi::OsString,
-    io::{self, Read},
-    os::unix::ffi::OsStrExt,
-    time::Duration,
-};
+use std::{env, ffi::OsString, os::unix::ffi::OsStrExt, path::PathBuf, time::Duration};
 
-use clap::{Args, Subcommand};
-use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
-    cache::{Cache, Encoding, MAX_KEY, encoding, json},
-    config::{Capability, LogFormat, LogSettings, LogTarget, duration},
+    cache::{Cache, MAX_KEY},
+    config::{Capability, LogFormat, LogSettings, LogTarget},
     engine::Engine,
-    error::IoContext,
     logging,
 };
+
+pub use arguments::Arguments;
+use arguments::Command;
 use second::Second;
 use tiers::Tiers;
+use values::value_of;
 
-use crate::{
-    output::{print, print_bytes, remark},
-    setting_arguments::SettingArguments,
-};
-
-const AFTER_HELP: &str = "\
-Run it as the user of PHP, which owns the memory. Settings come from --config, -d and the environment, as in PHP; \
-php.ini is not read, so name the namespace of a pool with --namespace.
-
-Exit code: 0 done or found, 1 no such value, 2 error.
-
-Examples:
-  pillion cache get user:7
-  pillion cache set motd '{\"text\":\"Back at noon\"}' --ttl 1h --tag news
-  pillion cache delete --pattern 'page:*'
-  pillion cache invalidate news
-  sudo -u www-data pillion cache --namespace shop clear";
-
-/// Read, store and remove values of the shared cache
-#[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
-pub struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-
-    #[command(flatten)]
-    settings: SettingArguments,
-
-    /// Namespace, as pillion.cache_namespace
-    #[arg(long, value_name = "NAME", global = true)]
-    namespace: Option<String>,
-
-    /// Level of the log on standard error: off, error, warn, info, debug, trace
-    #[arg(long, value_name = "LEVEL", default_value = "error", global = true)]
-    log_level: LevelFilter,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Print a value as JSON
-    Get {
-        /// Any bytes
-        key: OsString,
-        /// A string, and a value that PHP has serialized, as its bytes
-        #[arg(long)]
-        raw: bool,
-    },
-    /// Store a value: JSON; its objects become arrays
-    Set {
-        /// Any bytes
-        key: OsString,
-        /// JSON, or a text with --string; `-`: from standard input
-        #[arg(allow_negative_numbers = true)]
-        value: OsString,
-        /// The value is a string, any bytes
-        #[arg(long)]
-        string: bool,
-        /// Lifetime [default: pillion.cache_ttl_default]
-        #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-        ttl: Option<Duration>,
-        /// Tag; may be repeated
-        #[arg(long, value_name = "TAG")]
-        tag: Vec<OsString>,
-    },
-    /// Remove values
-    Delete {
-        /// Any bytes
-        #[arg(required_unless_present = "pattern", value_name = "KEY")]
-        keys: Vec<OsString>,
-        /// All keys that match: `*` stands for any bytes, `?` for one
-        #[arg(long, conflicts_with = "keys")]
-        pattern: Option<OsString>,
-    },
-    /// Set the lifetime of a value, from now on
-    Touch {
-        /// Any bytes
-        key: OsString,
-        /// Lifetime [default: pillion.cache_ttl_default]
-        #[arg(long, value_name = "DURATION", value_parser = parse_ttl)]
-        ttl: Option<Duration>,
-    },
-    /// List keys, one a line
-    Keys {
-        /// Only those that match: `*` stands for any bytes, `?` for one
-        #[arg(long)]
-        pattern: Option<OsString>,
-        /// Limit of the list; 0: none
-        #[arg(long, value_name = "N", default_value_t = 1000)]
-        limit: usize,
-        /// Continue the list after this key
-        #[arg(long, value_name = "KEY")]
-        after: Option<OsString>,
-        /// A NUL after each key in place of a line end, for `xargs -0`
-        #[arg(short = '0', long)]
-        null: bool,
-    },
-    /// Make all values with a tag misses
-    Invalidate {
-        /// Any bytes
-        #[arg(required = true, value_name = "TAG")]
-        tags: Vec<OsString>,
-    },
-    /// Remove all values of the namespace
-    Clear,
-    /// Show memory, entries, hits and misses
-    Stats {
-        /// As JSON, as PHP has it, with the size classes
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-fn parse_ttl(text: &str) -> Result<Duration, String> {
-    duration::parse(text)
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| "expected a duration such as 500ms, 30s or 1h, above zero".to_owned())
-}
+use crate::output::{print, print_bytes, remark};
 
 /// Runs one subcommand. Returns `false` if there is no such value.
 ///
@@ -166,12 +48,19 @@ pub fn run(arguments: Arguments) -> Result<bool> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let engine = Engine::new(resolved, "cli", environment);
-    let outcome = execute(&engine, arguments.command);
+    let outcome = match arguments.apcu {
+        true => opened(&engine).and_then(|path| apcu::execute(&engine, &path, arguments.command)),
+        false => execute(&engine, arguments.command),
+    };
     logging::stop_writer(Duration::from_secs(1));
     outcome
 }
 
-fn execute(engine: &Engine, command: Command) -> Result<bool> {
+/// The file of the segment, which may not exist.
+///
+/// # Errors
+/// The cache is off, or its directory is not usable.
+fn opened(engine: &Engine) -> Result<PathBuf> {
     if !engine.resolved().settings.cache.enabled {
         return Err(Error::Config(
             "pillion.cache_enabled: found off; expected on".into(),
@@ -184,10 +73,14 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
             .unwrap_or(error)
     })?;
     let path = engine.cache_path().unwrap_or_default();
-    let is_new = !path.exists();
-    if is_new || rustix::process::geteuid().is_root() {
+    if !path.exists() || rustix::process::geteuid().is_root() {
         other_users::remark(&dirs.run, &path);
     }
+    Ok(path)
+}
+
+fn execute(engine: &Engine, command: Command) -> Result<bool> {
+    let is_new = !opened(engine)?.exists();
     let second = Second::open(engine)?;
     // Only a store creates the segment.
     let cache = match is_new && !matches!(command, Command::Set { .. }) {
@@ -216,8 +109,7 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
                 Some(pattern) => tiers.delete_matching(pattern.as_bytes())?,
                 None => tiers.delete(&keys)?,
             };
-            print(&format!("{count} removed\n"))?;
-            Ok(count > 0)
+            print_removed(count)
         }
         Command::Touch { key, ttl } => tiers.touch(key_bytes(&key)?, ttl),
         Command::Keys {
@@ -227,17 +119,25 @@ fn execute(engine: &Engine, command: Command) -> Result<bool> {
             null,
         } => {
             let found = tiers.keys(pattern.as_ref(), limit, after.as_ref());
-            let end = if null { b"\0" } else { b"\n" };
-            let lines: Vec<u8> = found
-                .into_iter()
-                .flat_map(|key| [key, end.to_vec()].concat())
-                .collect();
-            print_bytes(&lines).map(|()| true)
+            print_keys(found, null)
         }
         Command::Invalidate { tags } => tiers.invalidate(&tags),
         Command::Clear => tiers.clear(),
         Command::Stats { json } => tiers.stats(json),
     }
+}
+
+fn print_keys(keys: Vec<Vec<u8>>, with_nul: bool) -> Result<bool> {
+    let end = if with_nul { b"\0" } else { b"\n" };
+    let lines = keys
+        .into_iter()
+        .flat_map(|key| [key, end.to_vec()].concat());
+    print_bytes(&lines.collect::<Vec<u8>>()).map(|()| true)
+}
+
+fn print_removed(count: u64) -> Result<bool> {
+    print(&format!("{count} removed\n"))?;
+    Ok(count > 0)
 }
 
 fn open(engine: &Engine) -> Result<&Cache> {
@@ -269,25 +169,4 @@ fn key_bytes(key: &OsString) -> Result<&[u8]> {
         "KEY: found {} bytes; expected at most {MAX_KEY}",
         key.len()
     )))
-}
-
-fn value_of(value: OsString, is_string: bool) -> Result<(Encoding, Vec<u8>)> {
-    let bytes = if value == "-" {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context(|| "reading standard input")?;
-        bytes
-    } else {
-        value.as_bytes().to_vec()
-    };
-    if is_string {
-        return Ok((encoding::STRING, bytes));
-    }
-    json::from_json(&bytes).map_err(|error| {
-        Error::Config(format!(
-            "the value is {error}; --string stores a text as it is"
-        ))
-    })
 }

@@ -4,16 +4,13 @@ use std::{borrow::Cow, ffi::OsString, os::unix::ffi::OsStrExt, time::Duration};
 
 use pillion_engine::{
     Error, Result,
-    cache::{
-        Cache, Encoding, MAX_TAGS, NewValue, Stored, Tag, Ttl, encoding, json, pattern,
-        redis::Entry,
-    },
+    cache::{Cache, Encoding, MAX_TAGS, NewValue, Stored, Tag, Ttl, pattern, redis::Entry},
     engine::Engine,
 };
 use serde_json::json;
 
-use super::{format, key_bytes, second::Second};
-use crate::output::{print, print_bytes};
+use super::{format, key_bytes, second::Second, values::print_value};
+use crate::output::print;
 
 /// The tiers of the namespace.
 pub(super) struct Tiers<'a> {
@@ -247,19 +244,4 @@ fn refused(bytes: usize, max: u64) -> Error {
     } else {
         "not stored: all memory of the cache is in use".into()
     })
-}
-
-fn print_value(encoding: Encoding, bytes: &[u8], is_raw: bool) -> Result<()> {
-    let is_text = matches!(encoding, encoding::STRING | encoding::SERIALIZED);
-    if is_raw && is_text {
-        return print_bytes(bytes);
-    }
-    match json::to_json(encoding, bytes) {
-        Ok(mut text) => {
-            text.push(b'\n');
-            print_bytes(&text)
-        }
-        Err(reason) if is_text => Err(Error::State(format!("{reason}; --raw prints its bytes"))),
-        Err(reason) => Err(Error::State(reason.to_string())),
-    }
 }
