@@ -6,7 +6,6 @@
 )]
 
 use std::{
-    fs,
     io::Write,
     path::Path,
     process::{Command, Output, Stdio},
@@ -213,11 +212,9 @@ fn change_without_the_server_behind_is_an_error() {
 fn values_of_apcu_are_apart() {
     let host = Host::new();
     assert_eq!(host.run(&["set", "a", "1"]), ok(""));
-    let files = fs::read_dir(host.0.path().join("run_dir")).unwrap();
-    let segment = files
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.to_string_lossy().contains("cache-v1-"));
-    let cache = Cache::open(&segment.unwrap(), 4 << 20).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&host.run(&["stats", "--json"]).1).unwrap();
+    let segment = Path::new(stats["path"].as_str().unwrap());
+    let cache = Cache::open(segment, 4 << 20).unwrap();
     for key in ["a", "b:1", "b:2"] {
         let value = NewValue {
             bytes: b"of apcu",
