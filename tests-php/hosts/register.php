@@ -32,9 +32,10 @@ final class Register
             match (true) {
                 ($dice = mt_rand(0, 999)) < 80 => $this->set($key),
                 $dice < 95 => $this->change('r', [$key], fn () => Cache\delete("register {$key}")),
-                $dice < 105 => $this->change('r', range($key % 2, $this->keys - 1, 2), fn () => Cache\invalidate_tags(['tag ' . $key % 2])),
+                $dice < 105 => $this->change('r', array_filter(range(0, $this->keys - 1), fn (int $other): bool => $other % 2 === $key % 2), fn () => Cache\invalidate_tags(['tag ' . $key % 2])),
                 $dice < 107 && $this->clears => $this->change('r', range(0, $this->keys - 1), fn () => Cache\clear()),
                 $dice < 130 => $this->increment(),
+                $dice < 150 => $this->readAll(),
                 // Several times, so that level zero has it.
                 default => [$this->read($key), $this->read($key), $this->read($key), $this->readCounter()],
             };
@@ -87,6 +88,18 @@ final class Register
         $value = Cache\get("register {$key}");
         $end = hrtime(true);
         $value === null || $this->seen($key, is_array($value) ? $value['id'] : (int) $value, $begun, $end);
+    }
+
+    /** With keys that have no value, so that a second tier is asked for many at once. */
+    private function readAll(): void
+    {
+        $keys = array_map(fn (int $key): string => "register {$key}", range(0, $this->keys + 20));
+        $begun = hrtime(true);
+        $values = Cache\get_multiple($keys);
+        $end = hrtime(true);
+        foreach (array_filter(array_values($values)) as $key => $value) {
+            $this->seen($key, is_array($value) ? $value['id'] : (int) $value, $begun, $end);
+        }
     }
 
     private function readCounter(): void

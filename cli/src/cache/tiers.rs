@@ -70,10 +70,11 @@ impl Tiers<'_> {
                 bytes,
                 ttl,
                 tags: tags.iter().map(|tag| tag.as_bytes().to_vec()).collect(),
+                first: None,
             };
             second.run(|tier| {
                 let entry = entry.clone();
-                async move { tier.set(vec![entry]).await }
+                async move { tier.set(&[entry]).await }
             })?;
             // No copy on this host: the server reports its changes only to a process that lives on.
             if let Some(cache) = self.cache {

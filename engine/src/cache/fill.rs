@@ -5,6 +5,7 @@ use super::{
     Cache,
     entry::{Encoding, Kind, Space},
     key_lock::KeyLock,
+    production::Production,
     table,
     value::{Condition, NewValue, Stored},
 };
@@ -25,6 +26,38 @@ impl Cache {
     /// `guard`: what a process stores gets here before it gets to the second tier.
     pub fn fill(&self, key: &[u8], value: &NewValue<'_>, guard: FillGuard) -> Stored {
         self.store_value(Space::Values, key, value, 0, Condition::Quiet(guard.0))
+    }
+
+    /// Stores a value that the second tier has now, in place of another one, unless the key was stored, or removed by
+    /// [`Cache::remove_fenced`], since `guard`: that may have reached the second tier later.
+    pub fn set_sent(
+        &self,
+        key: &[u8],
+        value: &NewValue<'_>,
+        how: Option<Production>,
+        guard: FillGuard,
+    ) -> Stored {
+        let extra = how.map_or(0, Production::word);
+        let condition = Condition::Since(guard.0);
+        self.store_value(Space::Values, key, value, extra, condition)
+    }
+
+    /// Refuses what was read from the second tier before, or is stored there only now, because its value of the key is
+    /// this one: removes another one. Returns the state of the key then; `None` if it was stored or removed since
+    /// `guard`, so that the value may be an older one.
+    #[must_use]
+    pub fn fence(
+        &self,
+        key: &[u8],
+        encoding: Encoding,
+        bytes: &[u8],
+        guard: FillGuard,
+    ) -> Option<FillGuard> {
+        let lock = KeyLock::acquire(&self.memory, self.hashed(Kind::Value, key).hash);
+        if self.has_other(key, encoding, bytes) {
+            self.delete(key);
+        }
+        lock.follows(guard.0).then(|| FillGuard(lock.next_word()))
     }
 
     /// Removes the value of a key, and refuses what was read from the second tier before. Returns `false` if it had

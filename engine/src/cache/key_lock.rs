@@ -74,6 +74,11 @@ impl<'a> KeyLock<'a> {
         before & 1 == 0 && self.held == before.wrapping_add(1)
     }
 
+    /// The word after this holder.
+    pub(super) const fn next_word(&self) -> u64 {
+        self.held.wrapping_add(1)
+    }
+
     /// Whether no other process has taken the lock over.
     pub(super) fn is_held(&self) -> bool {
         self.word.load(Ordering::Acquire) == self.held

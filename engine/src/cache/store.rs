@@ -212,6 +212,7 @@ impl Cache {
                         lock.follows(before)
                             && !found.as_ref().is_some_and(|found| self.is_valid(found))
                     }
+                    Condition::Since(before) => lock.follows(before),
                     Condition::Unchanged(slot, word) => found
                         .as_ref()
                         .is_some_and(|found| found.slot == slot && found.word.is_same(word)),

@@ -516,3 +516,28 @@ fn keys_are_listed_in_pages() {
     }
     assert_eq!(seen.len(), 500);
 }
+
+#[test]
+fn value_of_the_server_replaces_no_later_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (open(dir.path(), MIN_BYTES), open(dir.path(), MIN_BYTES));
+    one.set(b"a", &value(b"first"));
+    let guard = one.fill_guard(b"a");
+    assert_eq!(
+        one.set_sent(b"a", &value(b"second"), None, guard),
+        Stored::Yes
+    );
+    let guard = one.fill_guard(b"a");
+    other.set(b"a", &value(b"third"));
+    assert_eq!(
+        one.set_sent(b"a", &value(b"fourth"), None, guard),
+        Stored::No
+    );
+    assert_eq!(get(&one, b"a").unwrap(), b"third");
+    let guard = one.fill_guard(b"a");
+    other.remove_fenced(b"a");
+    assert_eq!(
+        one.set_sent(b"a", &value(b"fifth"), None, guard),
+        Stored::No
+    );
+}

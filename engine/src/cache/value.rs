@@ -130,8 +130,10 @@ pub(super) enum Condition {
     Absent,
     /// The slot has this word.
     Unchanged(usize, SlotWord),
-    /// The lock of the key was not held since it had this word.
+    /// No value is stored, and the lock of the key was not held since it had this word.
     Quiet(u64),
+    /// The lock of the key was not held since it had this word.
+    Since(u64),
 }
 
 /// The value of a lookup, while it is read: [`Cache::get`](super::Cache::get).

@@ -7,7 +7,7 @@ use pillion_engine::{
     cache::{
         Cache, MAX_KEY, MAX_TAGS, NewValue, PatternEvent, Production, Space, Stored, Tag, Ttl,
         Version, encoding,
-        redis::{Entry, SecondTier, TierError},
+        redis::{Entry, FirstCopy, SecondTier, TierError},
     },
     config::WriteMode,
 };
@@ -204,6 +204,9 @@ pub fn store(
     {
         return Ok(added);
     }
+    if let (Some((tier, WriteMode::Through)), false) = (second, matches!(how, Store::Add)) {
+        return store_through(cache, tier, how, key, value, ttl, tags, tag_names());
+    }
     let mut all_tags = [Tag::default(); MAX_TAGS + 1];
     let tags = match second {
         Some((tier, _)) => with_coverage(tags, tier.coverage(cache), &mut all_tags),
@@ -238,14 +241,12 @@ pub fn store(
             bytes: bytes.to_vec(),
             ttl,
             tags: tag_names(),
+            first: None,
         });
         (result == Stored::Yes, entry)
     })?;
     let Some((is_stored, entry)) = is_stored else {
-        cache.count_refused();
-        if let Some(pattern) = pattern_of(key) {
-            cache.count_pattern(pattern, PatternEvent::Refused, 1);
-        }
+        count_refused(cache, key);
         return Ok(false);
     };
     if let (Some(entry), Some((tier, mode))) = (entry, second) {
@@ -253,14 +254,52 @@ pub fn store(
             // The former value must not stay beside the new one of the second tier.
             cache.remove_fenced(&entry.key);
         }
-        if matches!((how, mode), (Store::SetOfMany, WriteMode::Through)) {
-            second::collect(entry);
-        } else {
-            second::store(mode, tier, vec![entry])?;
-        }
+        second::store(mode, tier, vec![entry])?;
         return Ok(true);
     }
     Ok(is_stored)
+}
+
+/// Stores a value in the second tier, and then in the first one: see `redis/write.rs`.
+#[allow(clippy::too_many_arguments, reason = "the arguments of one store")]
+fn store_through(
+    cache: &Cache,
+    tier: &Arc<SecondTier>,
+    how: Store,
+    key: &[u8],
+    value: &zval,
+    ttl: Ttl,
+    tags: &[Tag],
+    tag_names: Vec<Vec<u8>>,
+) -> Result<bool, Thrown> {
+    let production = match how {
+        Store::Produced(production) => Some(production),
+        Store::Set | Store::SetOfMany | Store::Add => None,
+    };
+    let entry = codec::with_encoded(value, |encoding, bytes| Entry {
+        key: stored(key).into_owned(),
+        encoding,
+        bytes: bytes.to_vec(),
+        ttl,
+        tags: tag_names,
+        first: Some(FirstCopy::new(tags, production)),
+    })?;
+    let Some(entry) = entry else {
+        count_refused(cache, key);
+        return Ok(false);
+    };
+    match how {
+        Store::SetOfMany => second::collect(entry),
+        _ => second::store(WriteMode::Through, tier, vec![entry])?,
+    }
+    Ok(true)
+}
+
+fn count_refused(cache: &Cache, key: &[u8]) {
+    cache.count_refused();
+    if let Some(pattern) = pattern_of(key) {
+        cache.count_pattern(pattern, PatternEvent::Refused, 1);
+    }
 }
 
 /// The tags with that of the second tier.
@@ -284,6 +323,7 @@ fn add_everywhere(
         bytes: bytes.to_vec(),
         ttl,
         tags: Vec::new(),
+        first: None,
     })?;
     let Some(entry) = entry else {
         return Ok(None);

@@ -26,12 +26,15 @@ thread_state! {
         keys: Vec::new(),
         values: Vec::new(),
         entries: Vec::new(),
+        sent: Vec::new(),
     };
 }
 
 struct Multiple {
     keys: Vec<Wanted>,
     entries: Vec<Entry>,
+    /// Entries of calls that wait.
+    sent: Vec<Arc<[Entry]>>,
     values: Vec<(Vec<u8>, Arc<Fetched>)>,
 }
 
@@ -47,6 +50,7 @@ pub fn script_shutdown() {
         multiple.keys = Vec::new();
         multiple.values = Vec::new();
         multiple.entries = Vec::new();
+        multiple.sent = Vec::new();
     });
 }
 
@@ -281,7 +285,7 @@ pub fn read_multiple(
     Ok(())
 }
 
-/// Stores values of the first tier here too.
+/// Stores values here, and those that the first tier does not have in it.
 pub fn store(mode: WriteMode, tier: &Arc<SecondTier>, entries: Vec<Entry>) -> Result<(), Thrown> {
     if mode == WriteMode::Behind {
         for entry in entries {
@@ -289,8 +293,18 @@ pub fn store(mode: WriteMode, tier: &Arc<SecondTier>, entries: Vec<Entry>) -> Re
         }
         return Ok(());
     }
-    let writer = Arc::clone(tier);
-    run_change(tier, async move { drop(writer.set(entries).await) }).map(drop)
+    if tier.is_refusing() {
+        tier.keep(&entries);
+    }
+    let (writer, entries) = (Arc::clone(tier), Arc::<[Entry]>::from(entries));
+    MULTIPLE.with(|multiple| multiple.sent.push(Arc::clone(&entries)));
+    let stored = run_change(tier, async move { drop(writer.set(&entries).await) });
+    let sent = MULTIPLE.with(|multiple| multiple.sent.pop());
+    if let (Ok(None), Some(entries)) = (&stored, sent) {
+        // No answer in time.
+        tier.keep(&entries);
+    }
+    stored.map(drop)
 }
 
 /// Remembers a value for [`store_collected`].

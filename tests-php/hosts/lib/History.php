@@ -17,14 +17,18 @@ final class History
     public int $writes = 0;
 
     /**
-     * Adds the records of a process (register.php). With $delay, its stores and removals may be seen so many
-     * nanoseconds after their end.
+     * Adds the records of a process (register.php). Of another host, its stores and removals are seen at any time after
+     * their start, and its reads say nothing.
      */
-    public function add(string $records, int $delay = 0): void
+    public function add(string $records, bool $isOfHost = true): void
     {
         foreach (str_split($records, 27) as $record) {
             ['kind' => $kind, 'key' => $key, 'value' => $value, 'start' => $start, 'end' => $end] = unpack('Ckind/vkey/Pvalue/Pstart/Pend', $record);
-            $kind === ord('g') ? $this->read($key, $value, $start, $end) : $this->write($key, $value, $start, $end + $delay);
+            match (true) {
+                $kind !== ord('g') => $this->write($key, $value, $start, $isOfHost ? $end : PHP_INT_MAX),
+                $isOfHost => $this->read($key, $value, $start, $end),
+                default => null,
+            };
         }
     }
 

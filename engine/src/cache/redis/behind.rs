@@ -51,7 +51,7 @@ impl SecondTier {
             }
             let count = entries.len();
             // Counted there.
-            let _ = self.set(entries).await;
+            let _ = self.set(&entries).await;
             self.queue.finish(count);
         }
     }

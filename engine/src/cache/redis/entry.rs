@@ -1,11 +1,17 @@
 //! A value on its way to the second tier. Pure data; any thread.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use crate::cache::{Encoding, Ttl};
+use crate::cache::{Encoding, Production, Tag, Ttl};
 
 /// A value to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// The key.
     pub key: Vec<u8>,
@@ -17,6 +23,36 @@ pub struct Entry {
     pub ttl: Ttl,
     /// Its tags.
     pub tags: Vec<Vec<u8>>,
+    /// How the first tier gets it, after the server; `None`: it has it already.
+    pub first: Option<FirstCopy>,
+}
+
+/// How the first tier gets a value: once the server has it, or once it is clear that the server does not get it. One
+/// of the two threads that may find that out stores it.
+#[derive(Debug, Clone)]
+pub struct FirstCopy {
+    /// Its tags, with their versions before the store began.
+    pub(super) tags: Vec<Tag>,
+    /// How it was produced, by `remember()`.
+    pub(super) production: Option<Production>,
+    is_claimed: Arc<AtomicBool>,
+}
+
+impl FirstCopy {
+    /// A copy that is not stored yet.
+    #[must_use]
+    pub fn new(tags: &[Tag], production: Option<Production>) -> Self {
+        Self {
+            tags: tags.to_vec(),
+            production,
+            is_claimed: Arc::default(),
+        }
+    }
+
+    /// Whether the caller is to store it: the first one is.
+    pub(super) fn claim(&self) -> bool {
+        !self.is_claimed.swap(true, Ordering::AcqRel)
+    }
 }
 
 impl Entry {

@@ -36,6 +36,8 @@ pub(super) struct Flights(Mutex<HashMap<Vec<u8>, Flight>>);
 /// A key of a batch.
 #[derive(Debug)]
 struct Flight {
+    /// The state of the key in the first tier when the read began.
+    guard: Option<FillGuard>,
     batch: Arc<Batch>,
     number: usize,
 }
@@ -136,7 +138,8 @@ impl Flights {
         }
     }
 
-    /// Registers the reads that a call makes, with the first tier. Returns the places of those that others make already.
+    /// Registers the reads that a call makes, with the first tier. Returns the places of those that others make already,
+    /// since the last change of the key by a process of the host: an earlier read may have the value before it.
     pub(super) fn take_off(
         self: &Arc<Self>,
         keys: Vec<Vec<u8>>,
@@ -151,7 +154,10 @@ impl Flights {
         let mut flights = self.lock();
         for (place, key) in keys.into_iter().enumerate() {
             // One that is answered already is only stored still. What this call reads is newer.
-            let is_open = |flight: &&Flight| flight.batch.answers.borrow().is_empty();
+            let guard = first.map(|cache| cache.fill_guard(&key));
+            let is_open = |flight: &&Flight| {
+                flight.guard == guard && flight.batch.answers.borrow().is_empty()
+            };
             if let Some(flight) = flights.get(&key).filter(is_open) {
                 joined.push(Joined {
                     place,
@@ -161,17 +167,14 @@ impl Flights {
                 continue;
             }
             let flight = Flight {
+                guard,
                 batch: Arc::clone(&batch),
                 number: led.len(),
             };
             if let Some(former) = flights.insert(key.clone(), flight) {
                 former.mark_stale();
             }
-            led.push(Led {
-                guard: first.map(|cache| cache.fill_guard(&key)),
-                key,
-                place,
-            });
+            led.push(Led { guard, key, place });
         }
         drop(flights);
         let landing = Landing {

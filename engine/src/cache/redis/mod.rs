@@ -26,7 +26,7 @@ mod tests;
 mod tier;
 mod write;
 
-pub use entry::Entry;
+pub use entry::{Entry, FirstCopy};
 pub use error::TierError;
 pub use flights::Fetched;
 pub use producers::{HostsTurn, ProducingHost};

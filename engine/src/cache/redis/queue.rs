@@ -96,6 +96,7 @@ mod tests {
             bytes: vec![b'x'; bytes],
             ttl: Ttl::Forever,
             tags: Vec::new(),
+            first: None,
         }
     }
 

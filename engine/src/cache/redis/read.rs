@@ -14,7 +14,8 @@ use super::{
     tier::SecondTier,
 };
 use crate::{
-    cache::{Coverage, NewValue, Tag, Ttl},
+    cache::{Coverage, NewValue, Stored, Tag, Ttl},
+    config::WriteMode,
     metrics::cache as counts,
 };
 
@@ -62,7 +63,7 @@ impl SecondTier {
     ) -> Result<Vec<Option<Arc<Fetched>>>, TierError> {
         let mut answers: Vec<Option<Answer>> = Vec::new();
         answers.resize_with(keys.len(), || None);
-        let (landing, joined) = self.flights.take_off(keys, self.first.cache());
+        let (mut landing, joined) = self.flights.take_off(keys, self.first.cache());
         let is_early = landing.led.len() >= many;
         let mut read = Vec::with_capacity(landing.led.len());
         for batch in landing.led.chunks(BATCH) {
@@ -71,8 +72,9 @@ impl SecondTier {
                 Err(error) => read.extend(batch.iter().map(|_| Err(error.clone()))),
             }
         }
-        if !is_early {
-            self.fill(&landing, &read);
+        match is_early {
+            true => self.fence(&mut landing.led, &read),
+            false => self.fill(&landing, &read, |key| self.is_stored_through(key)),
         }
         let led: Vec<Answer> = read
             .iter()
@@ -213,11 +215,39 @@ impl SecondTier {
                 read.ttl = ttl_of(lifetime);
             }
         }
-        self.fill(landing, &read);
+        self.fill(landing, &read, |_| false);
     }
 
-    /// Stores values in the first tier, those whose lifetime is known.
-    fn fill(&self, landing: &Landing, read: &[Result<Option<Read>, TierError>]) {
+    /// Whether the first tier gets a value of the key after the server.
+    fn is_stored_through(&self, key: &[u8]) -> bool {
+        let policy = self.policies.policy_for(key);
+        policy.write.unwrap_or(self.write_mode()) == WriteMode::Through
+    }
+
+    /// Keeps older values out of the first tier, before newer ones are returned that are stored there later.
+    fn fence(&self, led: &mut [Led], read: &[Result<Option<Read>, TierError>]) {
+        let Some(cache) = self.first.cache() else {
+            return;
+        };
+        for (led, read) in led.iter_mut().zip(read) {
+            if let (Ok(Some(read)), Some(guard)) = (read, led.guard)
+                && self.is_stored_through(&led.key)
+            {
+                let (encoding, bytes) = (read.value.encoding, &read.value.bytes);
+                led.guard = cache.fence(&led.key, encoding, bytes, guard);
+            }
+        }
+    }
+
+    /// Stores values in the first tier, those whose lifetime is known. Where that has another one, it is not clear which
+    /// is newer: with `removes` the next read is one of the server again, so that no process of the host returns an
+    /// older value than this one afterwards.
+    fn fill(
+        &self,
+        landing: &Landing,
+        read: &[Result<Option<Read>, TierError>],
+        removes: impl Fn(&[u8]) -> bool,
+    ) {
         let Some(cache) = self.first.cache() else {
             return;
         };
@@ -226,7 +256,7 @@ impl SecondTier {
                 continue;
             };
             let Some(ttl) = read.ttl else { continue };
-            if read.tags.is_empty() || landing.is_stale(number) {
+            if read.tags.is_empty() {
                 continue;
             }
             let value = NewValue {
@@ -235,9 +265,11 @@ impl SecondTier {
                 ttl,
                 tags: &read.tags,
             };
-            cache.fill(&led.key, &value, guard);
-            // Changed between the check and the store.
-            if landing.is_stale(number) {
+            let is_filled =
+                !landing.is_stale(number) && cache.fill(&led.key, &value, guard) == Stored::Yes;
+            // It may be changed between the check and the store.
+            let is_kept = is_filled && !landing.is_stale(number);
+            if !is_kept && (is_filled || removes(&led.key)) {
                 cache.remove_fenced(&led.key);
             }
         }

@@ -40,6 +40,10 @@ impl SecondTier {
             counts::LOST_WRITES.add(keys.len() as u64);
             self.repairs.add(keys);
         }
+        if let Some(cache) = self.first.cache() {
+            // A value that was read before it was invalid may be stored by now.
+            tags.iter().for_each(|tag| cache.invalidate_tag(tag));
+        }
         result
     }
 

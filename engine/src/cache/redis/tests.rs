@@ -17,7 +17,7 @@ use tokio::{
 use super::*;
 use crate::{
     cache::{Cache, MIN_BYTES, NewValue, Ttl, encoding::STRING},
-    config::RedisUrl,
+    config::{RedisUrl, WriteMode},
 };
 
 /// How the server answers.
@@ -162,12 +162,17 @@ struct Tiers {
 }
 
 fn tiers(address: SocketAddr, timeout: Duration) -> Tiers {
+    tiers_with(address, timeout, WriteMode::Through)
+}
+
+fn tiers_with(address: SocketAddr, timeout: Duration, write: WriteMode) -> Tiers {
     let dir = tempfile::tempdir().unwrap();
     let cache = Cache::open(&dir.path().join("cache.seg"), MIN_BYTES).unwrap();
     let first = Arc::new(First(cache));
     let mut settings = crate::config::Settings::default().cache;
     settings.url = Some(RedisUrl::parse(&address.to_string()).unwrap());
     settings.timeout = timeout;
+    settings.write = write;
     let second = SecondTier::new(&settings, Arc::clone(&first) as Arc<dyn FirstTier>).unwrap();
     Tiers {
         second,
@@ -199,9 +204,33 @@ async fn value_is_read_once_and_fills_the_first_tier() {
 }
 
 #[tokio::test]
-async fn value_stored_during_a_read_stays() {
-    let fake = Fake::start(Answers::LateValue("\"old\"")).await;
+async fn read_after_a_store_joins_no_earlier_one() {
+    let fake = Fake::start(Answers::LateValue("\"text\"")).await;
     let tiers = tiers(fake.address, LONG);
+    let later = async {
+        while fake.reads.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        // As another process of the host does.
+        tiers.first.0.remove_fenced(b"key");
+        read(&tiers, "key").await
+    };
+    let (one, other) = tokio::join!(read(&tiers, "key"), later);
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(fake.reads.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn value_stored_during_a_read_is_not_replaced() {
+    // Before the server has it, it is the newer one; after it, either may be.
+    for (write, left) in [(WriteMode::Behind, Some("new")), (WriteMode::Through, None)] {
+        store_during_a_read(write, left).await;
+    }
+}
+
+async fn store_during_a_read(write: WriteMode, left: Option<&str>) {
+    let fake = Fake::start(Answers::LateValue("\"old\"")).await;
+    let tiers = tiers_with(fake.address, LONG, write);
     let store = async {
         while fake.reads.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
@@ -219,7 +248,7 @@ async fn value_stored_during_a_read_stays() {
     let (found, ()) = tokio::join!(tiers.second.read(keys), store);
     assert_eq!(found.unwrap().iter().flatten().count(), 2);
     let value = |key: &[u8]| tiers.first.0.get(key, |value| value.to_vec());
-    assert_eq!(value(b"stored"), Some(b"new".to_vec()));
+    assert_eq!(value(b"stored"), left.map(|left| left.as_bytes().to_vec()));
     assert_eq!(value(b"removed"), None);
 }
 

@@ -1,18 +1,19 @@
-//! Stores, removals and counters of the second tier. The first tier has been changed before; a failure is counted, and
-//! what the server may still have is removed when it answers again. On the runtime.
+//! Stores, removals and counters of the second tier. The first tier gets a value after the server: then it never has
+//! one that the server may replace by an older one, and each of its values can be dropped at any time. A failure is
+//! counted, and what the server may still have is removed when it answers again. On the runtime.
 
 use std::sync::Arc;
 
 use ::redis::{Cmd, Pipeline, Value, cmd};
 
 use super::{
-    entry::{Entry, milliseconds},
+    entry::{Entry, FirstCopy, milliseconds},
     error::TierError,
     payload::{self, TagVersion},
     tier::{OWN_KEYS, SecondTier},
 };
 use crate::{
-    cache::{Coverage, NewValue, Stored, Ttl},
+    cache::{Cache, Coverage, FillGuard, NewValue, PatternEvent, Stored, Tag, Ttl},
     config::ValueFormat,
     metrics::cache as counts,
 };
@@ -38,7 +39,7 @@ impl SecondTier {
     ///
     /// # Errors
     /// The server does not answer, or refuses a value.
-    pub async fn set(self: &Arc<Self>, entries: Vec<Entry>) -> Result<(), TierError> {
+    pub async fn set(self: &Arc<Self>, entries: &[Entry]) -> Result<(), TierError> {
         let mut result = Ok(());
         for batch in entries.chunks(BATCH) {
             if let Err(error) = self.set_batch(batch).await {
@@ -54,8 +55,16 @@ impl SecondTier {
             counts::LOST_WRITES.add(entries.len() as u64);
             self.repairs
                 .add(entries.iter().map(|entry| self.key(&entry.key)));
+            self.keep(entries);
             error
         };
+        let first = self.first.cache();
+        // A change of the key that is reported before the answer is noticed, and one that another process makes.
+        let guards: Vec<_> = entries
+            .iter()
+            .map(|entry| first.map(|cache| cache.fill_guard(&entry.key)))
+            .collect();
+        let coverage = first.map(|cache| cache.covered(Coverage::Tracked));
         let tags = entries.iter().flat_map(|entry| &entry.tags);
         let versions = self.tag_versions(tags).await.map_err(lost)?;
         let mut pipeline = Pipeline::new();
@@ -83,16 +92,22 @@ impl SecondTier {
             _ => return Err(lost(self.unexpected())),
         };
         let mut result = Ok(());
-        for ((entry, key), answer) in entries.iter().zip(keys).zip(answers) {
+        for (((entry, key), answer), guard) in entries.iter().zip(keys).zip(answers).zip(guards) {
             self.flights.change(&entry.key);
             if let Value::ServerError(error) = answer {
                 counts::SET_FAILURES.inc();
                 counts::LOST_WRITES.inc();
                 self.repairs.add([key]);
+                self.keep(std::slice::from_ref(entry));
                 result = Err(TierError::Refused(error.to_string()));
             } else {
                 self.repairs.forget(&key);
-                self.check_first_tier(entry);
+                match (&entry.first, guard, coverage) {
+                    (Some(copy), Some(guard), Some(coverage)) => {
+                        self.copy(entry, copy, guard, coverage);
+                    }
+                    _ => self.check_first_tier(entry),
+                }
             }
         }
         if result.is_err() {
@@ -102,8 +117,62 @@ impl SecondTier {
         result
     }
 
-    /// Two threads that store the same key at the same time may reach the tiers in different orders, which the server
-    /// does not report: both have one connection.
+    /// Stores a value of the server in the first tier, or nothing if another one may be newer.
+    fn copy(&self, entry: &Entry, copy: &FirstCopy, guard: FillGuard, coverage: Tag) {
+        let Some(cache) = self.first.cache() else {
+            return;
+        };
+        let stored = match copy.claim() {
+            true => {
+                let tags: Vec<_> = copy.tags.iter().copied().chain([coverage]).collect();
+                let value = new_value(entry, &tags);
+                cache.set_sent(&entry.key, &value, copy.production, guard)
+            }
+            // The caller did not wait for the answer.
+            false => Stored::No,
+        };
+        if stored != Stored::Yes {
+            cache.remove_fenced(&entry.key);
+        }
+        self.count_store(cache, &entry.key, stored);
+    }
+
+    /// Stores values in the first tier that the server does not get, unless that is done: they stay until a process
+    /// connects.
+    pub fn keep(&self, entries: &[Entry]) {
+        let Some(cache) = self.first.cache() else {
+            return;
+        };
+        let coverage = cache.covered(Coverage::Untracked);
+        for entry in entries {
+            let Some(copy) = entry.first.as_ref().filter(|copy| copy.claim()) else {
+                continue;
+            };
+            let tags: Vec<_> = copy.tags.iter().copied().chain([coverage]).collect();
+            let value = new_value(entry, &tags);
+            let stored = match copy.production {
+                Some(how) => cache.set_produced(&entry.key, &value, how),
+                None => cache.set(&entry.key, &value),
+            };
+            if stored != Stored::Yes {
+                cache.remove_fenced(&entry.key);
+            }
+            self.count_store(cache, &entry.key, stored);
+        }
+    }
+
+    fn count_store(&self, cache: &Cache, key: &[u8], stored: Stored) {
+        if let Some(pattern) = self.policies.number_of(key) {
+            let event = match stored {
+                Stored::Refused => PatternEvent::Refused,
+                Stored::Yes | Stored::No => PatternEvent::Stored,
+            };
+            cache.count_pattern(pattern, event, 1);
+        }
+    }
+
+    /// The stores that no call waits for are in the first tier already. Two threads that store the same key at the same
+    /// time may reach the tiers in different orders, which the server does not report: both have one connection.
     fn check_first_tier(&self, entry: &Entry) {
         if let Some(cache) = self.first.cache()
             && cache.has_other(&entry.key, entry.encoding, &entry.bytes)
@@ -157,12 +226,7 @@ impl SecondTier {
                 self.flights.change(&entry.key);
                 self.repairs.forget(&self.key(&entry.key));
                 if let (Some(cache), Some((guard, coverage))) = (first, before) {
-                    let value = NewValue {
-                        bytes: &entry.bytes,
-                        encoding: entry.encoding,
-                        ttl: entry.ttl,
-                        tags: &[coverage],
-                    };
+                    let value = new_value(&entry, std::slice::from_ref(&coverage));
                     if cache.fill(&entry.key, &value, guard) != Stored::Yes {
                         cache.remove_fenced(&entry.key);
                     }
@@ -347,6 +411,15 @@ impl SecondTier {
         self.flights.change_all();
         self.remove_where(|_| true).await?;
         Ok(())
+    }
+}
+
+fn new_value<'a>(entry: &'a Entry, tags: &'a [Tag]) -> NewValue<'a> {
+    NewValue {
+        bytes: &entry.bytes,
+        encoding: entry.encoding,
+        ttl: entry.ttl,
+        tags,
     }
 }
 
