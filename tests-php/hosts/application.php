@@ -56,6 +56,7 @@ final class Application
             'put' => outcome(fn () => Artifacts\put(substr(md5($query['name']), 0, 16), __FILE__)->wait(30)),
             'forget' => Artifacts\forget(Velox\key($request)),
             'cache' => isset($query['value']) ? Pillion\Cache\set($query['key'], $query['value']) : Pillion\Cache\get($query['key']),
+            'register' => $this->register((int) $query['number']),
             'count' => Pillion\Cache\increment('count'),
             'remember' => $this->remember($query['key'], $query['how']),
             'apcu' => [apcu_inc('count'), extension_loaded('apcu'), ini_get('apc.enabled'), count(ini_get_all('apcu'))],
@@ -77,6 +78,14 @@ final class Application
             'memory' => Velox\build($request) && str_repeat('x', 1 << 30),
             default => throw new LogicException("no such path: {$path}"),
         };
+    }
+
+    /** Uses the values that other requests use too, for a while. */
+    private function register(int $number): string
+    {
+        require_once __DIR__ . '/register.php';
+
+        return base64_encode((new Pillion\Tests\Register($number, 6, false))->work(0.3, 10_000));
     }
 
     /** @return list<string> ids of the events with accepted envelopes */

@@ -28,6 +28,29 @@ test('pools share the cache of their namespace only', function (Sandbox $sandbox
     same(['of the shop', null], [$ask('two', ['key' => 'a']), $ask('three', ['key' => 'a'])]);
 });
 
+test('pools of several users share the cache with pillion.group, others have no part in it', function (Sandbox $sandbox): void {
+    posix_geteuid() === 0 || fail('only root can be several users: run this as root, in a container say');
+    // It needs no entry in the list of groups.
+    $group = 61234;
+    foreach (['state_dir', 'run_dir'] as $setting) {
+        $directory = "{$sandbox->directory}/shared-{$setting}";
+        mkdir($directory);
+        chgrp($directory, $group);
+        chmod($directory, 0o2770);
+        $sandbox->set($setting, $directory);
+    }
+    $sandbox->set('group', (string) $group);
+    $of = fn (string $user, int|string $group): array => ["user = {$user}", "group = {$group}", 'pm.max_children = 1'];
+    $host = new Fpm($sandbox, ['one' => $of('www-data', $group), 'two' => $of('nobody', $group), 'other' => $of('nobody', posix_getgrgid(posix_getpwnam('nobody')['gid'])['name'])]);
+    $ask = fn (string $pool, array $query): mixed => Http::decode($host->many([['cache', $query]], 1, pool: $pool)[0])['answer'];
+    same(true, $ask('one', ['key' => 'a', 'value' => 'of one']));
+    same(['of one', true], [$ask('two', ['key' => 'a']), $ask('two', ['key' => 'a', 'value' => 'of two'])]);
+    same('of two', $ask('one', ['key' => 'a']));
+    // Without the group, the cache is not there, and not in the way.
+    same(false, $ask('other', ['key' => 'b', 'value' => 'foreign']));
+    same([null, null, 'of two'], [$ask('other', ['key' => 'a']), $ask('one', ['key' => 'b']), $ask('two', ['key' => 'a'])]);
+});
+
 test('a value that a child has decoded serves its next requests', function (Sandbox $sandbox): void {
     $host = new Fpm($sandbox, ['www' => ['pm.max_children = 1']]);
     $ask = fn (string $how): ?string => json_decode($host->many([['cached', ['how' => $how]]], 1)[0]['body'], true)['answer'] ?? null;
@@ -40,6 +63,19 @@ test('a value that a child has decoded serves its next requests', function (Sand
     foreach (['read', 'read', 'memory', 'read'] as $how) {
         same($how === 'memory' ? null : $two, $ask($how), $how);
     }
+});
+
+test('no request reads a value of the past', function (Sandbox $sandbox): void {
+    $host = new Fpm($sandbox, files: ['application.php', 'register.php', 'fpm/index.php']);
+    // Several requests of each child: values that it has decoded outlive them.
+    $answers = $host->many(array_map(fn (int $number): array => ['register', ['number' => (string) $number]], range(1, 9)), 3);
+    $history = new History();
+    foreach ($answers as $answer) {
+        $history->add(base64_decode(Http::decode($answer)['answer']));
+    }
+    same(null, $history->contradiction());
+    same(null, $history->decrease(9999));
+    is_true(min($history->reads, $history->writes) > 500, "too few: {$history->reads} reads of other values, {$history->writes} changes");
 });
 
 test('a build continues after its request, and after the response of a waiting request', function (Sandbox $sandbox): void {
