@@ -97,6 +97,7 @@ fn thread_shutdown() {
     api::cache::codec::thread_shutdown();
     api::cache::local::thread_shutdown();
     api::cache::remember::thread_shutdown();
+    api::metrics::thread_shutdown();
     api::cache::second::script_shutdown();
     worker::thread_shutdown();
     residue::thread_shutdown();

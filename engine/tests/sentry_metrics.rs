@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
-    metrics::{Reading, render, snapshot},
+    metrics::{Format, Reading, render, snapshot},
     sentry::{Sentry, SentryDirs},
 };
 use pillion_fakes::{FakeSentry, sentry::Behaviour};
@@ -19,7 +19,7 @@ fn on_the_page(name: &str, sentry: &Sentry) -> u64 {
     assert!(!samples.is_empty(), "{name}");
     let numbers = samples.iter().map(|sample| match &sample.reading {
         Reading::Number(number) => *number as u64,
-        Reading::Buckets { count, .. } => *count,
+        Reading::Buckets { count, .. } | Reading::Total { count, .. } => *count,
     });
     numbers.sum()
 }
@@ -123,7 +123,7 @@ fn page_and_sentry_metrics_agree() {
     // Another process, without a transport, reads the same.
     let unopened = snapshot(&[&dirs]);
     assert_eq!(unopened, snapshot(&[&*sentry]));
-    let page = render(&snapshot(&[&*sentry]));
+    let page = render(&snapshot(&[&*sentry]), Format::Prometheus);
     for line in [
         "sentry_lost_items_total{reason=\"queue_overflow\",category=\"error\"} 4",
         "sentry_lost_items_total{reason=\"send_error\",category=\"error\"} 1",

@@ -68,6 +68,7 @@ fn all_series_exist_from_the_start() {
             match sample.reading {
                 Reading::Number(number) => assert!(number >= 0.0),
                 Reading::Buckets { below, .. } => assert_eq!(below.len(), 7),
+                Reading::Total { .. } => panic!("a summary"),
             }
         }
     }

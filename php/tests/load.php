@@ -11,7 +11,7 @@ spl_autoload_register(static function (string $class): void {
         require \dirname(__DIR__) . '/src/' . strtr(substr($class, 15), '\\', '/') . '.php';
     }
 });
-foreach (['SENTRY_SDK' => 'sdk.php', 'GORIDGE' => 'goridge.php', 'PSR_CACHE' => 'psr.php', 'SYMFONY' => 'symfony.php', 'LARAVEL' => 'laravel.php'] as $variable => $ours) {
+foreach (['SENTRY_SDK' => 'sdk.php', 'GORIDGE' => 'goridge.php', 'PSR_CACHE' => 'psr.php', 'SYMFONY' => 'symfony.php', 'LARAVEL' => 'laravel.php', 'PROMPHP' => 'promphp.php', 'ROADRUNNER_METRICS' => 'roadrunner_metrics.php'] as $variable => $ours) {
     $real = getenv($variable);
     require \is_string($real) && $real !== '' ? $real : __DIR__ . "/{$ours}";
 }

@@ -7,7 +7,7 @@ mod artifacts;
 pub mod cache;
 pub mod exceptions;
 pub mod future;
-mod metrics;
+pub mod metrics;
 mod root;
 mod sentry;
 mod velox;

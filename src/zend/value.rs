@@ -8,7 +8,7 @@ use std::{
 };
 
 use ext_php_rs::ffi::{
-    HashTable, IS_ARRAY, IS_LONG, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF,
+    HashTable, IS_ARRAY, IS_DOUBLE, IS_LONG, IS_NULL, IS_OBJECT, IS_REFERENCE, IS_STRING, IS_UNDEF,
     zend_object, zend_read_property, zend_string, zval,
 };
 
@@ -74,6 +74,16 @@ pub fn string(value: &zval) -> Option<*mut zend_string> {
 pub fn integer(value: &zval) -> Option<i64> {
     // SAFETY: the type says that it is an integer.
     unsafe { (type_of(value) == IS_LONG).then_some(value.value.lval) }
+}
+
+/// The number in an integer or a float value.
+#[must_use]
+pub fn number(value: &zval) -> Option<f64> {
+    match type_of(value) {
+        // SAFETY: the type says that it is a float.
+        IS_DOUBLE => Some(unsafe { value.value.dval }),
+        _ => integer(value).map(|number| number as f64),
+    }
 }
 
 /// The object in a value.

@@ -34,8 +34,8 @@ pub use resolve::resolve;
 pub use resolved::{Resolved, ResolvedValue};
 pub use sections::{
     ArtifactCacheSettings, CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings,
-    LogTarget, RESETTABLE, ResetSet, RetrySettings, RuntimeSettings, Sampling, SentrySettings,
-    VeloxSettings, WorkerSettings,
+    LogTarget, MetricsSettings, RESETTABLE, ResetSet, RetrySettings, RuntimeSettings, Sampling,
+    SentrySettings, VeloxSettings, WorkerSettings,
 };
 pub use setting::{Capability, Setting};
 pub use settings::{Settings, TABLE};

@@ -76,6 +76,8 @@ pub enum Capability {
     Sentry,
     /// The shared cache.
     Cache,
+    /// Metrics of the application.
+    Metrics,
     /// Actions between two requests of a worker.
     Worker,
 }
@@ -92,6 +94,7 @@ impl Capability {
             Self::Velox => "velox",
             Self::Sentry => "sentry",
             Self::Cache => "cache",
+            Self::Metrics => "metrics",
             Self::Worker => "worker",
         }
     }
@@ -101,7 +104,7 @@ impl Capability {
     pub const fn needs(self) -> &'static [Self] {
         match self {
             Self::Velox | Self::Sentry => &[Self::Config, Self::Host, Self::Runtime],
-            Self::Cache => &[Self::Config, Self::Host],
+            Self::Cache | Self::Metrics => &[Self::Config, Self::Host],
             _ => &[],
         }
     }

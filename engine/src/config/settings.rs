@@ -4,8 +4,8 @@
 use super::{
     row::Row,
     sections::{
-        self, ApcuSettings, CacheSettings, HostSettings, LogSettings, RuntimeSettings, Section,
-        SentrySettings, Values, VeloxSettings, WorkerSettings,
+        self, ApcuSettings, CacheSettings, HostSettings, LogSettings, MetricsSettings,
+        RuntimeSettings, Section, SentrySettings, Values, VeloxSettings, WorkerSettings,
     },
     setting::{Capability, Setting},
     types::{RelativeTo, ValueType},
@@ -74,6 +74,9 @@ sections! {
     "Module apcu":
     /// Functions of another extension over it.
     apcu: ApcuSettings,
+    "Metrics":
+    /// Metrics that PHP code names.
+    metrics: MetricsSettings,
     "Worker mode":
     /// Actions between two requests of a worker.
     worker: WorkerSettings,

@@ -1,10 +1,10 @@
 //! The page of metrics: the numbers that all processes of the host count in shared memory, and those that are read from
 //! its state now. Starts no thread. On PHP's threads.
 
-use super::{Engine, cache_metrics::CacheMetrics};
+use super::{Engine, application_metrics::ApplicationMetrics, cache_metrics::CacheMetrics};
 use crate::{
     Error,
-    metrics::{self, Samples, Source, info},
+    metrics::{self, Format, Samples, Source, info},
     sentry::SentryDirs,
 };
 
@@ -23,10 +23,9 @@ impl Source for Versions<'_> {
 }
 
 impl Engine {
-    /// Renders the metrics of the host in Prometheus's text format. `php` is PHP's version. Parts of the host that
-    /// can't be opened are zeros.
+    /// Renders the metrics of the host. `php` is PHP's version. Parts of the host that can't be opened are zeros.
     #[must_use]
-    pub fn render_metrics(&self, php: &str) -> String {
+    pub fn render_metrics(&self, php: &str, format: Format) -> String {
         let dirs = self.dirs().ok();
         let shared = dirs.map(|dirs| {
             // The directories may have been removed since they were resolved, or replaced.
@@ -51,8 +50,10 @@ impl Engine {
         };
         let cache = CacheMetrics(self);
         let tier = self.second_tier();
-        let sources: [Option<&dyn Source>; 8] = [
+        let application = ApplicationMetrics::of(self);
+        let sources: [Option<&dyn Source>; 9] = [
             Some(&versions),
+            application.as_ref().map(|read| read as &dyn Source),
             Some(&workers),
             Some(&cache),
             tier.map(|tier| &**tier as &dyn Source),
@@ -62,6 +63,12 @@ impl Engine {
             unopened.as_ref().map(|dirs| dirs as &dyn Source),
         ];
         let sources: Vec<&dyn Source> = sources.into_iter().flatten().collect();
-        metrics::render(&metrics::snapshot(&sources))
+        let mut families = metrics::snapshot(&sources);
+        families.extend(
+            application
+                .into_iter()
+                .flat_map(ApplicationMetrics::into_families),
+        );
+        metrics::render(&families, format)
     }
 }

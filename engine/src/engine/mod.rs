@@ -24,6 +24,7 @@ use crate::{
     worker::WorkerRegistry,
 };
 
+mod application_metrics;
 pub mod artifact_stats;
 mod binary;
 mod cache;

@@ -20,6 +20,13 @@ impl Cell {
         Self(AtomicU64::new(0))
     }
 
+    /// Words of a segment as cells.
+    #[must_use]
+    pub const fn of_words(words: &[AtomicU64]) -> &[Self] {
+        // SAFETY: a cell is such a word, and all access to it is atomic.
+        unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+    }
+
     /// Adds to a count; wraps after 2^64.
     #[inline]
     pub fn add(&self, by: u64) {

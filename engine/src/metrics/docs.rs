@@ -13,12 +13,13 @@ const INTRODUCTION: &str = "\
 
 # Metrics
 
-`Pillion\\Metrics\\render()` returns them in Prometheus's text format, version 0.0.4. Any worker may answer the scrape: \
-the numbers are those of the host.
+`Pillion\\Metrics\\render()` returns them in Prometheus's text format, version 0.0.4, or as OpenMetrics where the scrape \
+prefers it. Any worker may answer: the numbers are those of the host.
 
 ```php
-header('Content-Type: text/plain; version=0.0.4; charset=utf-8');
-echo Pillion\\Metrics\\render();
+$accept = $_SERVER['HTTP_ACCEPT'] ?? null;
+header('Content-Type: ' . Pillion\\Metrics\\content_type($accept));
+echo Pillion\\Metrics\\render($accept);
 ```
 
 - **Counters and histograms** are in shared memory, `metrics-v1.seg` in `pillion.run_dir`, which all processes with that \
@@ -29,6 +30,7 @@ Labels without a list name a version or a worker.
 - **Gauges** are read when the page is rendered: nothing of a process that died is on it.
 - A process takes part once it uses a build, an artifact, an envelope or this page. Counts of Sentry's envelopes begin \
 at 0 when the host boots, evictions when the index is created.
+- **The application's own metrics** follow at the end of the page: [guide](../guides/metrics.md).
 ";
 
 /// Renders the page as Markdown.

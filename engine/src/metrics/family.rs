@@ -27,6 +27,8 @@ pub enum MetricKind {
     Gauge,
     /// Values sorted into buckets.
     Histogram,
+    /// Count and sum of values; without quantiles.
+    Summary,
 }
 
 impl MetricKind {
@@ -37,7 +39,15 @@ impl MetricKind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::Summary => "summary",
         }
+    }
+
+    /// The type of a name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [Self::Counter, Self::Gauge, Self::Histogram, Self::Summary];
+        all.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -84,6 +94,13 @@ pub enum Reading {
     Buckets {
         /// Upper bounds with the count of all values that are not above them; `+Inf` is `count`.
         below: Vec<(f64, u64)>,
+        /// Sum of the values.
+        sum: f64,
+        /// Count of the values.
+        count: u64,
+    },
+    /// Of a summary.
+    Total {
         /// Sum of the values.
         sum: f64,
         /// Count of the values.

@@ -11,7 +11,13 @@ use crate::shm::counters::CounterSegment;
 /// Returns the number of cells of a histogram: for each series one per bound, one above all bounds, and the sum.
 #[must_use]
 pub const fn histogram(labels: &[Label], bounds: &[f64]) -> usize {
-    series(labels) * (bounds.len() + 2)
+    series(labels) * width(bounds.len())
+}
+
+/// Returns the number of cells of one series.
+#[must_use]
+pub(super) const fn width(bounds: usize) -> usize {
+    bounds + 2
 }
 
 /// Values sorted into buckets, with labels or without. `CELLS` is [`histogram`] of labels and bounds.
@@ -82,7 +88,7 @@ impl<const CELLS: usize> Histogram<CELLS> {
     }
 
     const fn width(&self) -> usize {
-        self.bounds.len() + 2
+        width(self.bounds.len())
     }
 
     fn series(&self, index: usize) -> &[Cell] {

@@ -7,13 +7,16 @@
 //!
 //! # Layout
 //!
-//! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`cache`], [`worker`], [`logging`] the
-//!   declarations.
+//! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`cache`], [`worker`], [`application_memory`],
+//!   [`logging`] the declarations.
 //! * [`counter`], [`histogram`], [`percentiles`] over [`cells`], each a [`cell`]; [`derived`] without cells.
 //! * [`segment`] moves the cells into the host's segment.
+//! * [`application`] metrics that PHP code names.
 //! * [`family`] labels, and the readings that the page is rendered from; [`text`] Prometheus's text format; [`docs`]
 //!   the reference page.
 
+pub mod application;
+pub mod application_memory;
 pub mod cache;
 pub mod cell;
 mod cells;
@@ -38,7 +41,7 @@ pub use family::{Family, Label, MetricKind, OTHER, Reading, Sample, Scope};
 pub use histogram::Histogram;
 pub use percentiles::Percentiles;
 pub use segment::{after_fork, is_lost, share};
-pub use text::render;
+pub use text::{Format, render};
 
 use family::Metric;
 
@@ -69,6 +72,10 @@ static GROUPS: &[Group] = &[
     Group {
         title: "Workers",
         metrics: worker::ALL,
+    },
+    Group {
+        title: "Metrics of the application",
+        metrics: application_memory::ALL,
     },
     Group {
         title: "Log",
@@ -152,7 +159,7 @@ mod tests {
 
     #[test]
     fn promised_names_are_on_the_page_with_their_type() {
-        let page = render(&snapshot(&[]));
+        let page = render(&snapshot(&[]), Format::Prometheus);
         for (name, kind) in PROMISED.iter().chain(PROMISED_OF_THE_CACHE) {
             assert!(
                 page.contains(&format!("# TYPE {name} {}\n", kind.name())),
@@ -193,7 +200,7 @@ mod tests {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/monitoring/cache-alerts.yml");
         let text = std::fs::read_to_string(&path).unwrap();
         let file: AlertFile = serde_saphyr::from_str(&text).unwrap();
-        let page = render(&snapshot(&[]));
+        let page = render(&snapshot(&[]), Format::Prometheus);
         let mut alerts = std::collections::BTreeSet::new();
         for AlertRule { alert, expr } in file.groups.into_iter().flat_map(|group| group.rules) {
             assert!(metric_names(&expr).count() > 0, "{alert}");

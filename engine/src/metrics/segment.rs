@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-use super::GROUPS;
+use super::{GROUPS, application};
 use crate::shm::counters::CounterSegment;
 
 const NAME: &str = "metrics-v1.seg";
@@ -29,11 +29,12 @@ fn mapped() -> Option<&'static Mapped> {
 }
 
 /// Counts in the segment in `run_dir` from now on, creates it if it is absent, and moves earlier counts there.
-/// Does so anew if its file was removed.
+/// Does so anew if its file was removed. Closes the application's metrics if theirs was.
 ///
 /// # Errors
 /// The segment can't be opened; counts stay in the memory of this process. `StorageFull`: some do.
 pub fn share(run_dir: &Path) -> io::Result<()> {
+    application::check(run_dir);
     let path = run_dir.join(NAME);
     let same = mapped().filter(|mapped| mapped.path == path);
     let current = match same {
@@ -56,15 +57,18 @@ pub fn share(run_dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the file of the segment was removed, so that [`share`] is due. One system call.
+/// Whether the file of the segment was removed, or that of the application's metrics, so that [`share`] is due. Two
+/// system calls.
 #[must_use]
 pub fn is_lost() -> bool {
     mapped().is_some_and(|mapped| !mapped.segment.is_current(&mapped.path))
+        || application::is_lost()
 }
 
 /// Resets all metrics, because a forked child starts at zero, and its directories may be others. Async-signal-safe.
 pub fn after_fork() {
     MAPPED.store(ptr::null_mut(), Ordering::Release);
+    application::after_fork();
     for metric in GROUPS.iter().flat_map(|group| group.metrics) {
         metric.reset();
     }

@@ -100,6 +100,8 @@ pillion.cache_connection_pool_size => 10 => default
 pillion.cache_write => through => default
 pillion.cache_clear_database => off => default
 pillion.apcu => off => default
+pillion.metrics_memory => 4 => default
+pillion.metrics_collect => no value => default
 pillion.worker_reset => no value => default
 pillion.worker_leak_check => off => default
 pillion.worker_gc => off => default

@@ -38,7 +38,7 @@ foreach ($files as $file) {
     }
     preg_match_all('/\bpillion\.([a-z_]+)\b/', $text, $settings);
     foreach (array_unique($settings[1]) as $setting) {
-        in_array($setting, ['so', 'conf', 'ini'], true) || false !== ini_get("pillion.$setting") || print(basename($file) . ": no setting pillion.$setting\n");
+        in_array($setting, ['so', 'conf', 'ini', 'yaml'], true) || false !== ini_get("pillion.$setting") || print(basename($file) . ": no setting pillion.$setting\n");
     }
 }
 var_dump($blocks > 10);

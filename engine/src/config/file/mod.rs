@@ -114,6 +114,9 @@ pub(super) fn load(path: &Path, location: &str, sources: &Sources<'_>) -> FileVa
     walk.values
 }
 
+/// Keys of RoadRunner in sections that both read.
+const FOREIGN_KEYS: &[(&str, &str)] = &[("metrics", "address")];
+
 struct FileWalk<'a> {
     path: &'a Path,
     node_values: NodeValues<'a>,
@@ -155,6 +158,9 @@ impl FileWalk<'_> {
     }
 
     fn unknown(&mut self, path: &str, key: &str, line: u64) {
+        if FOREIGN_KEYS.contains(&(path, key)) {
+            return;
+        }
         self.unknown_keys += 1;
         if self.unknown_keys > MAX_UNKNOWN_KEYS {
             return;

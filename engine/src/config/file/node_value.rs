@@ -6,11 +6,12 @@ use std::path::Path;
 use super::{
     super::{
         sources::ReadEnv,
-        types::{PathBase, Policy, Value, ValueType, parse_pair, policy},
+        types::{PathBase, Policy, Value, ValueType, metric, parse_pair, policy},
     },
     expand::expand,
     yaml::{Content, Node},
 };
+use crate::metrics::application::definition::Definition;
 
 /// The context of all values of a file.
 pub(super) struct NodeValues<'a> {
@@ -45,6 +46,9 @@ impl NodeValues<'_> {
             (value_type, &node.content)
         {
             return (String::new(), self.policies(node).map(Some));
+        }
+        if let (ValueType::Metrics, Content::Map(entries)) = (value_type, &node.content) {
+            return (String::new(), self.metrics(entries).map(Some));
         }
         let (text, outcome) = self.parse_whole(value_type, node);
         (text, outcome.map_err(Refusal::from))
@@ -162,6 +166,38 @@ impl NodeValues<'_> {
             Content::Text(text) => policy::parse_entry(&expand(text.trim(), self.env)?),
             _ => self.policy(None, item),
         }
+    }
+
+    /// A map of metrics, each with a map of its keys.
+    fn metrics(&self, entries: &[(String, u64, Node)]) -> Result<Value, Refusal> {
+        let metrics = entries.iter().map(|(name, line, node)| {
+            self.metric(name, node).map_err(|reason| Refusal {
+                line: Some(*line),
+                reason,
+            })
+        });
+        let metrics = metrics.collect::<Result<_, _>>()?;
+        Ok(metric::check_list(metrics).map(Value::Metrics)?)
+    }
+
+    fn metric(&self, name: &str, node: &Node) -> Result<Definition, String> {
+        let text = |node: &Node| match &node.content {
+            Content::Text(text) => expand(text.trim(), self.env),
+            _ => Err("an item that is not a word".into()),
+        };
+        let Content::Map(keys) = &node.content else {
+            return Err(format!("no type in the metric {name:?}"));
+        };
+        let mut values = Vec::new();
+        for (key, _, node) in keys {
+            let items = match &node.content {
+                Content::Null | Content::Map(_) => Vec::new(),
+                Content::Text(_) => vec![text(node)?],
+                Content::List(items) => items.iter().map(text).collect::<Result<_, _>>()?,
+            };
+            values.push((key.clone(), items));
+        }
+        metric::parse(name, &values)
     }
 
     /// The policy of a pattern: a map of its values, or its lifetime alone. Without `pattern`, the map has it.

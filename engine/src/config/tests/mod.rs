@@ -109,10 +109,12 @@ fn defaults_have_the_documented_meaning() {
         sentry,
         cache,
         apcu,
+        metrics,
         worker,
         ..
     } = resolved.settings;
     assert!(!apcu.is_provided);
+    assert!(metrics.memory_bytes == 4 << 20 && metrics.collect.is_empty());
     assert!(cache.enabled && cache.namespace.is_none());
     assert_eq!(
         (cache.memory_bytes, cache.ttl_default),

@@ -79,6 +79,8 @@ cache.connection_pool_size | 0 | from 1 | 2
 cache.write | back | through, behind, first-tier | behind
 cache.clear_database | perhaps | on or off | on
 apcu | maybe | on or off | on
+metrics.memory | 0 | from 1 | 8
+metrics.collect | a type=count | counter, gauge, histogram, summary | orders_total type=counter labels=country/kind
 worker.reset | ini,timezones | did you mean timezone? | timezone, ini
 worker.leak_check | sample:0 | sample:N | sample:100
 worker.gc | on | off or every:N | every:50

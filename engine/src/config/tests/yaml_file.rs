@@ -274,6 +274,43 @@ fn invalid_policy_is_reported_with_its_line() {
 }
 
 #[test]
+fn metrics_are_the_map_of_roadrunner() {
+    let file = "metrics:\n  address: 127.0.0.1:2112\n  collect:\n    orders:\n      namespace: shop\n      \
+                type: histogram\n      help: \"Orders.\"\n      labels: [country, kind]\n      buckets: [0.1, 2]\n";
+    let resolved = World::default().file(file).resolve();
+    assert_eq!(messages(&resolved), "");
+    let [orders] = &resolved.settings.metrics.collect[..] else {
+        panic!("one metric");
+    };
+    assert_eq!((&*orders.name, &*orders.help), ("shop_orders", "Orders."));
+    assert_eq!(orders.labels, ["country", "kind"]);
+    assert_eq!(&*orders.bounds, [0.1, 2.0]);
+    for (metric, expected) in [
+        ("{a: 5}", "no type in the metric \"a\""),
+        ("{a: {typ: counter}}", "did you mean type?"),
+        ("{a: {type: timer}}", "type \"timer\", not one of"),
+        (
+            "{a: {type: gauge, buckets: [1]}}",
+            "have buckets only if it is a histogram in the metric \"a\"",
+        ),
+        (
+            "{a: {type: histogram, buckets: [x]}}",
+            "bucket \"x\", not a number",
+        ),
+        (
+            "{a: {type: gauge}, b: {type: gauge, namespace: a, subsystem: b}, a_b_b: {type: gauge}}",
+            "\"a_b_b\" twice",
+        ),
+    ] {
+        let file = format!("metrics:\n  collect: {metric}\n");
+        let resolved = World::default().file(&file).resolve();
+        let text = messages(&resolved);
+        assert!(text.contains(expected), "{text}");
+        assert!(resolved.capability_off(Capability::Metrics).is_some());
+    }
+}
+
+#[test]
 fn invalid_policy_is_reported_with_its_pattern() {
     for (file, expected) in [
         (

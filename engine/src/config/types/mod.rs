@@ -2,6 +2,7 @@
 
 pub mod dsn;
 pub mod duration;
+pub(super) mod metric;
 mod paths;
 pub(super) mod policy;
 mod redis_url;

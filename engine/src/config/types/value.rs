@@ -2,8 +2,11 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{Dsn, Policy, RedisUrl, duration, size};
-use crate::secret::{Secret, ServerUrl};
+use super::{Dsn, Policy, RedisUrl, duration, metric, size};
+use crate::{
+    metrics::application::definition::Definition,
+    secret::{Secret, ServerUrl},
+};
 
 /// The value of a setting. Its `Display` is for people: secrets are masked.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +26,7 @@ pub enum Value {
     InStateDir(PathBuf),
     PathMap(Vec<(PathBuf, PathBuf)>),
     Policies(Vec<Policy>),
+    Metrics(Vec<Definition>),
     Url(ServerUrl),
     Secret(Secret),
     Dsn(Dsn),
@@ -55,6 +59,7 @@ impl fmt::Display for Value {
                 }
                 Ok(())
             }
+            Self::Metrics(metrics) => f.write_str(&metric::format_list(metrics)),
             Self::Url(url) => url.fmt(f),
             Self::Secret(secret) => secret.fmt(f),
             Self::Dsn(dsn) => dsn.fmt(f),

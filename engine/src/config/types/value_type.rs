@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, paths, policy, size, suggest,
+    Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, metric, paths, policy, size, suggest,
     text::{parse_flag, shorten},
 };
 use crate::secret::{Secret, ServerUrl};
@@ -33,6 +33,8 @@ pub enum ValueType {
     PathMap,
     /// Patterns of keys with the policy of each.
     Policies,
+    /// Metrics of the application.
+    Metrics,
     /// An `http` or `https` URL.
     Url,
     /// A text that must never be shown.
@@ -57,7 +59,9 @@ impl ValueType {
     /// # Errors
     /// The reason without the value, as a noun phrase: `not a duration`.
     pub(in crate::config) fn parse(self, text: &str, base: PathBase<'_>) -> Result<Value, String> {
-        if text.len() > MAX_TEXT_LEN && !matches!(self, Self::PathMap | Self::Policies) {
+        if text.len() > MAX_TEXT_LEN
+            && !matches!(self, Self::PathMap | Self::Policies | Self::Metrics)
+        {
             return Err(format!("longer than {MAX_TEXT_LEN} bytes"));
         }
         match self {
@@ -82,6 +86,7 @@ impl ValueType {
             Self::Path(relative) => paths::parse(text, relative, base),
             Self::PathMap => return paths::parse_map(text, base).map(Value::PathMap),
             Self::Policies => return policy::parse_list(text).map(Value::Policies),
+            Self::Metrics => return metric::parse_list(text).map(Value::Metrics),
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
             Self::Dsn if Dsn::is_off(text) => Ok(Value::Text("off".into())),
             Self::Dsn => return Dsn::parse(text).map(Value::Dsn),
@@ -144,6 +149,9 @@ impl ValueType {
             Self::Policies => {
                 "a list like user:{id}:orgs ttl=5m hash=on, build:* ttl=2h; in YAML also a map"
                     .into()
+            }
+            Self::Metrics => {
+                "a list like orders_total type=counter labels=country/kind; in YAML a map".into()
             }
             Self::Url => "a URL like http://127.0.0.1:9000, or https://…".into(),
             Self::Dsn => "a DSN like https://key@sentry.example/1".into(),

@@ -1,0 +1,243 @@
+//! Metrics of the application as its processes use them.
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+use crate::metrics::{Family, Format, render};
+
+const BYTES: usize = 256 * 1024;
+
+fn leaked(application: Application) -> &'static Application {
+    Box::leak(Box::new(application))
+}
+
+fn anonymous() -> &'static Application {
+    leaked(Application::anonymous(BYTES).unwrap())
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(label, value)| ((*label).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn series(
+    application: &'static Application,
+    name: &str,
+    kind: MetricKind,
+    pairs: &[(&str, &str)],
+) -> Series {
+    let definition = application.definition(name, kind).unwrap();
+    application.series(&definition, labels(pairs)).unwrap()
+}
+
+fn declaration(name: &str, kind: MetricKind, names: &[&str], bounds: &[f64]) -> Definition {
+    Definition {
+        name: name.into(),
+        kind,
+        help: "Help.".into(),
+        labels: names.iter().map(|name| (*name).to_owned()).collect(),
+        bounds: bounds.into(),
+    }
+}
+
+fn page(application: &'static Application) -> Vec<String> {
+    let families: Vec<Family> = application.families();
+    let page = render(&families, Format::Prometheus);
+    page.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn processes_add_to_one_series_whatever_the_order_of_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.seg");
+    let open = || leaked(Application::open(&path, BYTES).unwrap());
+    let (one, other) = (open(), open());
+    series(
+        one,
+        "orders_total",
+        MetricKind::Counter,
+        &[("a", "1"), ("b", "2")],
+    )
+    .add(2.0);
+    series(
+        other,
+        "orders_total",
+        MetricKind::Counter,
+        &[("b", "2"), ("a", "1")],
+    )
+    .add(0.5);
+    series(other, "load", MetricKind::Gauge, &[]).set(7.0);
+    series(one, "load", MetricKind::Gauge, &[]).add(-1.5);
+    let seconds = series(one, "seconds", MetricKind::Histogram, &[]);
+    [0.005, 0.006, 99.0]
+        .into_iter()
+        .for_each(|value| seconds.observe(value));
+    series(one, "size", MetricKind::Summary, &[]).observe(3.0);
+    let page = page(other);
+    for line in [
+        "orders_total{a=\"1\",b=\"2\"} 2.5",
+        "load 5.5",
+        "seconds_bucket{le=\"0.005\"} 1",
+        "seconds_bucket{le=\"0.01\"} 2",
+        "seconds_bucket{le=\"+Inf\"} 3",
+        "seconds_count 3",
+        "size_sum 3",
+        "size_count 1",
+    ] {
+        assert!(page.iter().any(|found| found == line), "{line} in {page:?}");
+    }
+}
+
+#[test]
+fn counter_never_decreases() {
+    let application = anonymous();
+    let counter = series(application, "a", MetricKind::Counter, &[]);
+    for by in [3.0, -1.0, f64::NAN, f64::NEG_INFINITY, 0.0] {
+        counter.add(by);
+    }
+    assert_eq!(page(application), ["a 3"]);
+}
+
+#[test]
+fn definition_without_labels_is_on_the_page_at_once() {
+    let application = anonymous();
+    application
+        .declare(declaration("b", MetricKind::Histogram, &["x"], &[2.0]))
+        .unwrap();
+    application
+        .declare(declaration("a", MetricKind::Counter, &[], &[]))
+        .unwrap();
+    assert_eq!(page(application), ["a 0"]);
+    let defined = application.definition("b", MetricKind::Histogram).unwrap();
+    assert_eq!(
+        defined,
+        declaration("b", MetricKind::Histogram, &["x"], &[2.0])
+    );
+    assert!(matches!(
+        application.series(&defined, labels(&[])),
+        Err(Refusal::Invalid(_))
+    ));
+    assert!(matches!(
+        application.series(&defined, labels(&[("y", "")])),
+        Err(Refusal::Invalid(_))
+    ));
+    let pair = labels(&[("x", "v"), ("x", "w")]);
+    assert!(matches!(
+        application.series(&defined, pair),
+        Err(Refusal::Invalid(_))
+    ));
+    assert!(application.series(&defined, labels(&[("x", "v")])).is_ok());
+}
+
+#[test]
+fn new_definition_replaces_the_former_one() {
+    let application = anonymous();
+    let [former, new] =
+        [1.0, 2.0].map(|bound| declaration("h", MetricKind::Histogram, &[], &[bound]));
+    application.declare(former.clone()).unwrap();
+    series(application, "h", MetricKind::Histogram, &[]).observe(1.0);
+    let generation = application.generation();
+    application.declare(former.clone()).unwrap();
+    assert_eq!(application.generation(), generation);
+    application.declare(new).unwrap();
+    assert_ne!(application.generation(), generation);
+    assert!(page(application).contains(&"h_bucket{le=\"2\"} 0".to_owned()));
+    let used = application.usage();
+    application.declare(former).unwrap();
+    assert!(page(application).contains(&"h_bucket{le=\"1\"} 1".to_owned()));
+    assert_eq!(
+        application.usage(),
+        used,
+        "two versions that take turns take no space"
+    );
+}
+
+#[test]
+fn cleared_series_comes_back_when_it_is_used() {
+    let application = anonymous();
+    series(application, "a", MetricKind::Counter, &[("x", "1")]).add(5.0);
+    series(application, "a", MetricKind::Counter, &[("x", "2")]).add(5.0);
+    let generation = application.generation();
+    application.clear();
+    assert!(page(application).is_empty() && application.generation() != generation);
+    series(application, "a", MetricKind::Counter, &[("x", "2")]).add(1.0);
+    assert_eq!(page(application), ["a{x=\"2\"} 1"]);
+}
+
+#[test]
+fn unregistered_metric_can_change_its_type() {
+    let application = anonymous();
+    series(application, "a", MetricKind::Counter, &[]).add(5.0);
+    series(application, "b", MetricKind::Counter, &[]).add(5.0);
+    assert!(
+        application.unregister("a") && !application.unregister("a") && !application.unregister("c")
+    );
+    assert_eq!(page(application), ["b 5"]);
+    series(application, "a", MetricKind::Gauge, &[]).set(2.0);
+    assert_eq!(page(application), ["a 2", "b 5"]);
+}
+
+#[test]
+fn series_beyond_the_memory_are_refused_and_counted() {
+    let application = leaked(Application::anonymous(8 * 1024).unwrap());
+    let definition = application.definition("a", MetricKind::Counter).unwrap();
+    let refused = (0..1000)
+        .filter(|n: &i32| {
+            application
+                .series(&definition, labels(&[("n", &n.to_string())]))
+                .is_err()
+        })
+        .count();
+    assert!((500..1000).contains(&refused), "{refused}");
+    assert_eq!(application.refused(), refused as u64);
+    assert_eq!(page(application).len(), 1000 - refused);
+}
+
+#[test]
+fn first_use_of_many_threads_defines_a_metric_once() {
+    let application = anonymous();
+    let is_ready = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for kind in [MetricKind::Counter, MetricKind::Gauge].repeat(4) {
+            let is_ready = &is_ready;
+            scope.spawn(move || {
+                while !is_ready.load(Ordering::Acquire) {}
+                let definition = application.definition("a", kind).unwrap();
+                application
+                    .series(&definition, labels(&[]))
+                    .unwrap()
+                    .add(1.0);
+            });
+        }
+        is_ready.store(true, Ordering::Release);
+    });
+    assert_eq!(page(application), ["a 8"]);
+}
+
+#[test]
+fn counts_of_killed_processes_stay_exact() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.seg");
+    let application = leaked(Application::open(&path, BYTES).unwrap());
+    for round in 0..20 {
+        // SAFETY: the test has no other thread that holds a lock the child needs; the child ends by a signal.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let name = format!("round_{round}");
+            series(application, &name, MetricKind::Counter, &[("a", "b")]).add(1.0);
+            (0..100).for_each(|_| series(application, "all", MetricKind::Counter, &[]).add(1.0));
+            // SAFETY: ends the child.
+            unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        }
+        // SAFETY: `child` is our child.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    }
+    let page = page(application);
+    assert!(page.contains(&"all 2000".to_owned()), "{page:?}");
+    assert_eq!(page.len(), 21);
+}
