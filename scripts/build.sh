@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds one product and prints its path: `build.sh nts|zts` the release build of the extension, for PHP 8.2 without
-# threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|pillion-fixtures|pillion-sink|chaos` a
-# program, `build.sh failpoints` an extension for the chaos tests that kills its process at failpoints, `build.sh debug`
-# one for the debug PHP, with Rust's checks of overflows and assertions. Fast if nothing has changed.
+# threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|fake-redis|pillion-fixtures|pillion-sink|
+# chaos` a program, `build.sh failpoints` an extension for the chaos tests that kills its process at failpoints,
+# `build.sh debug` one for the debug PHP, with Rust's checks of overflows and assertions. Fast if nothing has changed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -13,14 +13,14 @@ case ${1:-} in
     # unify the features, and the extension would get Tokio's signal and process handling.
     pillion) php=nts package=pillion-cli file=pillion ;;
     # Test programs need a short compilation, not speed.
-    fake-velox | fake-sentry) php=nts package=pillion-fakes file=$1 profile=debug options=() ;;
+    fake-velox | fake-sentry | fake-redis) php=nts package=pillion-fakes file=$1 profile=debug options=() ;;
     chaos) php=nts package=pillion-chaos file=$1 profile=debug options=() ;;
     # For the benches.
     pillion-fixtures | pillion-sink) php=nts package=pillion-fixtures file=$1 ;;
     # Apart from the release build, so that they are never mixed up. Unoptimised, since its processes are short-lived.
     failpoints) php=nts package=pillion file=libpillion.so profile=debug options=(--features failpoints) ;;
     debug) php=debug package=pillion file=libpillion.so profile=debug options=() ;;
-    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|pillion-fixtures|pillion-sink|chaos|failpoints|debug" ;;
+    *) die "usage: build.sh nts|zts|pillion|fake-velox|fake-sentry|fake-redis|pillion-fixtures|pillion-sink|chaos|failpoints|debug" ;;
 esac
 
 use_php "$php"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Environment of the tests on real hosts; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO (the
-# extension), PILLION_BIN, FAKE_VELOX and FAKE_SENTRY (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM, PHP_ZTS_FPM, FRANKENPHP
-# and RR (hosts), BUGSINK (a server that stores events), REDIS and VALKEY (servers of the cache's second tier),
+# extension), PILLION_BIN, FAKE_VELOX, FAKE_SENTRY and FAKE_REDIS (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM,
+# PHP_ZTS_FPM, FRANKENPHP and RR (hosts), BUGSINK (a server that stores events), REDIS and VALKEY (servers of the cache's second tier),
 # PILLION_ROOT (for scripts/checks.sh). A failed build is a failed check.
 
 # provide NAME COMMAND...: exports the path that the command prints under that name. On failure the line `not ok` ends
@@ -37,6 +37,7 @@ provide_hosts() {
     provide PILLION_BIN "$scripts/build.sh" pillion
     provide FAKE_VELOX "$scripts/build.sh" fake-velox
     provide FAKE_SENTRY "$scripts/build.sh" fake-sentry
+    provide FAKE_REDIS "$scripts/build.sh" fake-redis
     provide FRANKENPHP "$scripts/hosts/frankenphp.sh"
     provide RR "$scripts/hosts/roadrunner.sh"
     provide BUGSINK "$scripts/hosts/bugsink.sh"

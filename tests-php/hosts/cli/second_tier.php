@@ -10,9 +10,12 @@ namespace Pillion\Tests;
 require __DIR__ . '/../lib.php';
 require __DIR__ . '/../lib/second_tier.php';
 
-foreach (['Redis' => 'REDIS', 'Valkey' => 'VALKEY'] as $name => $variable) {
+foreach (['Redis' => 'REDIS', 'Valkey' => 'VALKEY', 'what Dragonfly has of it' => 'FAKE_REDIS'] as $name => $variable) {
     test("hosts share values, counters, tags and locks through {$name}", function (Sandbox $sandbox) use ($variable): void {
-        start_server($sandbox, (string) getenv($variable));
+        match ($variable) {
+            'FAKE_REDIS' => start_behind_proxy($sandbox, (string) getenv('REDIS'), '--dragonfly'),
+            default => start_server($sandbox, (string) getenv($variable)),
+        };
         $one = on_host($sandbox);
         $other = on_host($sandbox->sibling());
         same(true, $one('Cache\set("key", ["a" => 1.5, "b" => [1, "x"]], 60)'));
@@ -77,6 +80,73 @@ test('a server that is stopped, killed or empty is never in the way', function (
     unlink($sandbox->directory . '/server.sock');
     start_server($sandbox, (string) getenv('REDIS'));
     eventually('the new server is used', fn (): bool => $host('Cache\set("again", 3, 60)') && command($sandbox, 'GET', 'again') === '3');
+});
+
+// A call that waits for the server leaves the processor, for about the timeout. One that waits for a lock of its own
+// process leaves it for a moment, and one that is displaced does not leave it by itself.
+const CALLS = <<<'PHP'
+    $switches = static function (): int {
+        preg_match('/^voluntary_ctxt_switches:\s+(\d+)/m', file_get_contents('/proc/thread-self/status'), $found);
+
+        return (int) $found[1];
+    };
+    $calls = [
+        fn (int $i) => Pillion\Cache\set("set {$i}", $i, 60, ['tag']),
+        fn (int $i) => Pillion\Cache\get("none {$i}"),
+        fn (int $i) => Pillion\Cache\get_multiple(["none {$i}", "other {$i}"]),
+        fn (int $i) => Pillion\Cache\set_multiple(["one {$i}" => 1, "two {$i}" => 2]),
+        fn (int $i) => Pillion\Cache\add("add {$i}", $i),
+        fn (int $i) => Pillion\Cache\increment('counter'),
+        fn (int $i) => Pillion\Cache\delete("set {$i}"),
+        fn (int $i) => Pillion\Cache\has("has {$i}"),
+        fn (int $i) => Pillion\Cache\touch("one {$i}", 60),
+        fn (int $i) => Pillion\Cache\lock("lock {$i}", 60.0),
+        fn (int $i) => Pillion\Cache\remember("remembered {$i}", fn () => $i, 60),
+        fn (int $i) => Pillion\Cache\invalidate_tags(['tag']),
+    ];
+    // The connection is established.
+    Pillion\Cache\get('none');
+    while (ready()) {
+        for ($i = 0, $waits = []; $i < 40; ++$i) {
+            foreach ($calls as $number => $call) {
+                [$before, $begun] = [$switches(), hrtime(true)];
+                $call($i);
+                hrtime(true) - $begun > 50e6 && $switches() > $before && $waits[] = $number;
+            }
+        }
+        report('waits', [$waits, Pillion\Cache\stats()['second_tier']]);
+    }
+    PHP;
+
+test('no call waits for a server that does not answer, but the few that find it out', function (Sandbox $sandbox): void {
+    [$server, $proxy] = start_behind_proxy($sandbox, (string) getenv('REDIS'));
+    $tell = static function (string $line) use ($proxy): string {
+        $proxy->writeLine($line);
+
+        return (string) $proxy->line();
+    };
+    foreach (['silent', 'slow 400', 'bytes -LOADING Redis is loading the dataset in memory\r\n', 'bytes $536870912\r\n', 'bytes +what?\r\n', 'stopped', 'killed'] as $manner) {
+        $host = $sandbox->php(CALLS, ini: ['pillion.cache_timeout_ms' => '100']);
+        $host->receive('ready');
+        match ($manner) {
+            'stopped' => $server->signal(SIGSTOP),
+            'killed' => $proxy->kill(),
+            default => same('done', $tell($manner)),
+        };
+        $counts = $manner === 'killed' ? [0, 0] : explode(' ', $tell('counts'));
+        $host->writeLine('go');
+        [$waits, $stats] = $host->receive('waits');
+        $sent = $manner === 'killed' ? 0 : explode(' ', $tell('counts'))[1] - $counts[1];
+        // Three failures in a row; an exchange has several commands. Then there are probes, each on a connection of its own.
+        note("{$manner}: " . count($waits) . " of 480 calls wait, {$sent} commands");
+        is_true(count($waits) <= 12, "{$manner}: calls that wait: " . show($waits));
+        is_true($sent <= 60, "{$manner}: {$sent} commands");
+        // Without a connection, and none is tried yet, calls end at once although the breaker is closed.
+        is_true(!$stats['connected'] && $stats['lost_writes'] >= 40, "{$manner}: " . show($stats));
+        $host->kill();
+        $manner === 'stopped' && $server->signal(SIGCONT);
+        $manner === 'killed' || same('done', $tell('pass'));
+    }
 });
 
 test('a signal ends the wait for a stopped server', function (Sandbox $sandbox): void {

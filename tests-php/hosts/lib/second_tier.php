@@ -21,6 +21,18 @@ function start_server(Sandbox $sandbox, string $program): Process
     return $server;
 }
 
+/** As start_server(), with a proxy before it. Returns the server and the proxy. */
+function start_behind_proxy(Sandbox $sandbox, string $program, string ...$options): array
+{
+    $server = start_server($sandbox, $program);
+    $socket = $sandbox->directory . '/proxy.sock';
+    $proxy = $sandbox->start('proxy', [(string) getenv('FAKE_REDIS'), ...$options, $socket, $sandbox->directory . '/server.sock']);
+    same('listening', $proxy->line());
+    $sandbox->set('cache_url', "unix:{$socket}");
+
+    return [$server, $proxy];
+}
+
 /** The first line of the server's answer; empty: it does not answer. */
 function command(Sandbox $sandbox, string ...$words): string
 {
