@@ -201,6 +201,67 @@ function explain(array $request): array
 }
 
 /**
+ * Answers the current HTTP request with the binary, and frees the worker: the front server or `pillion serve` sends the
+ * file, or waits for the build. How, is decided by the settings `pillion.delivery…`; without any, PHP sends a cached
+ * binary, and answers 202 while one is built. An invalid request is answered with status 400, and so are other errors.
+ * All other output of the script is dropped. For php-fpm, FrankenPHP and other web servers; in RoadRunner a handler
+ * returns the result of {@see response()}.
+ *
+ * @param array{
+ *     rr_version: string,
+ *     plugins: list<array{module_name: string, tag: string}>,
+ *     target_platform?: array{os?: string, arch?: string},
+ *     force_rebuild?: bool,
+ *     request_id?: string,
+ *     replaces?: list<array{old: string, new: string}>,
+ *     excludes?: list<array{module: string, version: string}>,
+ *     race?: bool,
+ *     debug?: bool,
+ * } $request
+ *
+ * @throws \Pillion\StateException code 800: there is no web server, or headers have been sent already
+ */
+function respond(array $request): void
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Decides as {@see respond()} does, and returns the response for a framework to send. A body that is a stream is the
+ * whole file.
+ *
+ * ```php
+ * ['status' => $status, 'headers' => $headers, 'body' => $body] = Velox\response($build, [
+ *     'method' => 'GET',
+ *     'uri' => '/build?rr=v2025.1.9',
+ *     'headers' => ['If-None-Match' => '"…"'],
+ * ]);
+ * ```
+ *
+ * @param array{
+ *     rr_version: string,
+ *     plugins: list<array{module_name: string, tag: string}>,
+ *     target_platform?: array{os?: string, arch?: string},
+ *     force_rebuild?: bool,
+ *     request_id?: string,
+ *     replaces?: list<array{old: string, new: string}>,
+ *     excludes?: list<array{module: string, version: string}>,
+ *     race?: bool,
+ *     debug?: bool,
+ * } $request
+ * @param array{method?: string, uri?: string, headers?: array<string, string|list<string>>}|null $client the client's
+ *     request; null: the one of `$_SERVER`
+ *
+ * @return array{status: int, headers: array<string, string>, body: string|resource}
+ *
+ * @throws \Pillion\StateException code 800: from a preload script
+ */
+function response(array $request, ?array $client = null): array
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
  * All builds in progress on this host, of all processes.
  *
  * - `request_ids`: of all requests that wait for it.

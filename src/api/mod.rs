@@ -5,6 +5,7 @@ mod arguments;
 pub mod artifact;
 mod artifacts;
 pub mod cache;
+mod delivery;
 pub mod exceptions;
 pub mod future;
 pub mod metrics;
@@ -21,6 +22,7 @@ pub fn all() -> Vec<Function> {
     [
         root::FUNCTIONS,
         velox::FUNCTIONS,
+        delivery::FUNCTIONS,
         artifacts::FUNCTIONS,
         sentry::FUNCTIONS,
         cache::FUNCTIONS,

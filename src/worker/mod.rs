@@ -25,7 +25,8 @@ mod sentry_scope;
 pub mod state;
 pub mod transition;
 
-use runtimes::{Runtime, frankenphp, relay, relay_readers, script};
+pub use runtimes::{Runtime, current as runtime};
+use runtimes::{frankenphp, relay, relay_readers, script};
 
 /// Detects the runtime, and installs its overrides. In MINIT.
 pub fn module_startup() {

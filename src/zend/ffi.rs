@@ -234,6 +234,12 @@ unsafe extern "C" {
     );
     /// The number of open output buffers.
     pub fn php_output_get_level() -> c_int;
+    /// Writes to the output layer.
+    pub fn php_output_write(text: *const c_char, length: usize) -> usize;
+    /// The flags of the output layer.
+    pub fn php_output_get_status() -> c_int;
+    /// Sets the lower four flags of the output layer.
+    pub fn php_output_set_status(status: c_int);
     /// Closes the innermost output buffer and flushes its text.
     pub fn php_output_end() -> c_int;
     /// Closes the innermost output buffer and drops its text.

@@ -25,6 +25,7 @@ pub mod output;
 pub mod owned;
 pub mod persistent;
 pub mod registration;
+pub mod response;
 pub mod sapi;
 pub mod shutdown;
 pub mod signals;

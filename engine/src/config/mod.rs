@@ -33,9 +33,9 @@ pub use file::{expand, yaml};
 pub use resolve::resolve;
 pub use resolved::{Resolved, ResolvedValue};
 pub use sections::{
-    ArtifactCacheSettings, CacheDir, CacheSettings, HostSettings, LogFormat, LogSettings,
-    LogTarget, MetricsSettings, RESETTABLE, ResetSet, RetrySettings, RuntimeSettings, Sampling,
-    SentrySettings, VeloxSettings, WorkerSettings,
+    ArtifactCacheSettings, CacheDir, CacheSettings, DeliveryMethod, DeliverySettings, DeliveryUrl,
+    HostSettings, LogFormat, LogSettings, LogTarget, MetricsSettings, RESETTABLE, ResetSet,
+    RetrySettings, RuntimeSettings, Sampling, SentrySettings, VeloxSettings, WorkerSettings,
 };
 pub use setting::{Capability, Setting};
 pub use settings::{Settings, TABLE};

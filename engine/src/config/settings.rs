@@ -4,8 +4,9 @@
 use super::{
     row::Row,
     sections::{
-        self, ApcuSettings, CacheSettings, HostSettings, LogSettings, MetricsSettings,
-        RuntimeSettings, Section, SentrySettings, Values, VeloxSettings, WorkerSettings,
+        self, ApcuSettings, CacheSettings, DeliverySettings, HostSettings, LogSettings,
+        MetricsSettings, RuntimeSettings, Section, SentrySettings, Values, VeloxSettings,
+        WorkerSettings,
     },
     setting::{Capability, Setting},
     types::{RelativeTo, ValueType},
@@ -65,6 +66,9 @@ sections! {
     "Velox":
     /// Builds and their cache.
     velox: VeloxSettings,
+    "Delivery":
+    /// Delivery of binaries to clients of HTTP.
+    delivery: DeliverySettings,
     "Sentry":
     /// The Sentry transport.
     sentry: SentrySettings,

@@ -31,6 +31,7 @@ mod cache;
 mod cache_cell;
 mod cache_jobs;
 mod cache_metrics;
+mod delivery;
 mod host_member;
 mod metrics_page;
 mod second_tier;

@@ -7,7 +7,7 @@
 //!
 //! # Layout
 //!
-//! * [`declare`] the macro; [`info`], [`velox`], [`sentry`], [`cache`], [`worker`], [`application_memory`],
+//! * [`declare`] the macro; [`info`], [`velox`], [`delivery`], [`sentry`], [`cache`], [`worker`], [`application_memory`],
 //!   [`logging`] the declarations.
 //! * [`counter`], [`histogram`], [`percentiles`] over [`cells`], each a [`cell`]; [`derived`] without cells.
 //! * [`segment`] moves the cells into the host's segment.
@@ -22,6 +22,7 @@ pub mod cell;
 mod cells;
 pub mod counter;
 mod declare;
+pub mod delivery;
 pub mod derived;
 pub mod docs;
 pub mod family;
@@ -60,6 +61,10 @@ static GROUPS: &[Group] = &[
     Group {
         title: "Velox",
         metrics: velox::ALL,
+    },
+    Group {
+        title: "Delivery",
+        metrics: delivery::ALL,
     },
     Group {
         title: "Sentry",

@@ -1,10 +1,15 @@
 //! Answers requests from the cache. Runs on PHP's thread: the index is mapped memory, and a file is opened only before
 //! its artifact is returned as a build's result.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use super::{
     builds::Velox,
+    flight::FlightId,
     keys::{
         config_keys::ConfigKeys,
         explain::{Explanation, explain},
@@ -12,7 +17,8 @@ use super::{
     protocol::request::BuildRequest,
 };
 use crate::{
-    artifacts::{Artifact, IndexRecord},
+    Error, Result,
+    artifacts::{Artifact, IndexRecord, Location},
     config::duration,
     host::clock,
     metrics::velox as metrics,
@@ -63,6 +69,36 @@ impl Velox {
         let record = ConfigKeys::of(request).lookup(store)?;
         let file = store.open_binary(&record).ok().flatten();
         file.map(|_| record)
+    }
+
+    /// Returns the path of a binary.
+    #[must_use]
+    pub fn path_of(&self, artifact: &Artifact) -> PathBuf {
+        artifact.path(self.context.storage.cache().map(AsRef::as_ref))
+    }
+
+    /// Opens a binary for reading, after its size is checked. Returns `None` if it is gone.
+    ///
+    /// # Errors
+    /// An I/O error.
+    pub fn open(&self, artifact: &Artifact) -> Result<Option<File>> {
+        match (&artifact.location, self.context.storage.cache()) {
+            (Location::Temporary(binary), _) => Ok(binary.open(&artifact.record)),
+            (Location::Cached, Some(store)) => store.open_binary(&artifact.record),
+            (Location::Cached, None) => Ok(None),
+        }
+    }
+
+    /// Returns the error of the last build of this configuration on this host, if it has ended within a minute and was
+    /// not cancelled.
+    #[must_use]
+    pub fn recent_failure(&self, request: &BuildRequest) -> Option<Error> {
+        let id = FlightId::of(&ConfigKeys::of(request));
+        let mut flights = self.context.existing_flights();
+        match flights.find_map(|flights| flights.last_outcome(id))?.result {
+            Err(Error::Cancelled(_) | Error::State(_)) | Ok(_) => None,
+            Err(error) => Some(error),
+        }
     }
 
     /// Explains the result of a lookup.

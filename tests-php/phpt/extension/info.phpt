@@ -54,6 +54,12 @@ pillion.velox_retry_max_attempts => 7 => environment PILLION_VELOX_RETRY_MAX_ATT
 pillion.velox_retry_initial_delay => 1ms => INI
 pillion.velox_retry_max_delay => 5ms => INI
 pillion.velox_retry_backoff_multiplier => 2.0 => default
+pillion.delivery => auto => default
+pillion.delivery_accel_map => no value => default
+pillion.delivery_url => no value => default
+pillion.delivery_trust_headers => off => default
+pillion.delivery_ticket_lifetime => 1h => default
+pillion.velox_intercept => off => default
 pillion.sentry_enabled => on => default
 pillion.sentry_dsn => no value => default
 pillion.sentry_transport_timeout => 30s => default

@@ -151,6 +151,7 @@ macro_rules! settings {
 
 mod apcu;
 mod cache;
+mod delivery;
 mod host;
 mod log;
 mod metrics;
@@ -161,6 +162,7 @@ mod worker;
 
 pub use apcu::ApcuSettings;
 pub use cache::CacheSettings;
+pub use delivery::{DeliveryMethod, DeliverySettings, DeliveryUrl};
 pub use host::HostSettings;
 pub use log::{LogFormat, LogSettings, LogTarget};
 pub use metrics::MetricsSettings;

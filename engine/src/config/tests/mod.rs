@@ -111,8 +111,12 @@ fn defaults_have_the_documented_meaning() {
         apcu,
         metrics,
         worker,
+        delivery,
         ..
     } = resolved.settings;
+    assert!(delivery.method == DeliveryMethod::Auto && delivery.url.is_none());
+    assert!(!delivery.trusts_headers && !delivery.is_intercepting);
+    assert_eq!(delivery.ticket_lifetime, Duration::from_secs(3600));
     assert!(!apcu.is_provided);
     assert!(metrics.memory_bytes == 4 << 20 && metrics.collect.is_empty());
     assert!(cache.enabled && cache.namespace.is_none());

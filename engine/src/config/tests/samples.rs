@@ -33,6 +33,12 @@ velox.retry.max_attempts | 0 | from 1 | 5
 velox.retry.initial_delay | 0 | from 1ms | 2s
 velox.retry.max_delay | soon | not a duration | 1m
 velox.retry.backoff_multiplier | 0.5 | from 1.0 | 1.5
+delivery | magic | auto, accel, sendfile, ticket, stream | accel
+delivery_accel_map | /srv=relative | \"relative\" | /a=/b, /c
+delivery_url | //host | empty part | /_pillion
+delivery_trust_headers | maybe | on or off | on
+delivery_ticket_lifetime | 200h | out of range | 10m
+velox_intercept | maybe | on or off | on
 sentry.enabled | maybe | on or off | no
 sentry.dsn | https://host/1 | no public key | https://k@host/1
 sentry.transport.timeout | 1ms | out of range | 5s

@@ -1,5 +1,6 @@
 //! The types of settings, and the parsers of their texts.
 
+mod delivery_url;
 pub mod dsn;
 pub mod duration;
 pub(super) mod metric;
@@ -12,6 +13,7 @@ pub(super) mod text;
 mod value;
 mod value_type;
 
+pub use delivery_url::DeliveryUrl;
 pub use dsn::Dsn;
 pub use paths::RelativeTo;
 pub(super) use paths::{PathBase, parse_pair};

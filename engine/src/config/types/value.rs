@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{Dsn, Policy, RedisUrl, duration, metric, size};
+use super::{DeliveryUrl, Dsn, Policy, RedisUrl, duration, metric, size};
 use crate::{
     metrics::application::definition::Definition,
     secret::{Secret, ServerUrl},
@@ -31,6 +31,7 @@ pub enum Value {
     Secret(Secret),
     Dsn(Dsn),
     RedisUrl(RedisUrl),
+    DeliveryUrl(DeliveryUrl),
 }
 
 impl fmt::Display for Value {
@@ -64,6 +65,7 @@ impl fmt::Display for Value {
             Self::Secret(secret) => secret.fmt(f),
             Self::Dsn(dsn) => dsn.fmt(f),
             Self::RedisUrl(url) => url.fmt(f),
+            Self::DeliveryUrl(url) => url.fmt(f),
         }
     }
 }

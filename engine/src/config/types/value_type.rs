@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, metric, paths, policy, size, suggest,
+    DeliveryUrl, Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, metric, paths, policy, size,
+    suggest,
     text::{parse_flag, shorten},
 };
 use crate::secret::{Secret, ServerUrl};
@@ -31,6 +32,10 @@ pub enum ValueType {
     Path(RelativeTo),
     /// Pairs of absolute directories.
     PathMap,
+    /// Pairs of an absolute directory and the absolute path of a URI.
+    UriMap,
+    /// A URL, or an absolute path of one.
+    DeliveryUrl,
     /// Patterns of keys with the policy of each.
     Policies,
     /// Metrics of the application.
@@ -60,7 +65,10 @@ impl ValueType {
     /// The reason without the value, as a noun phrase: `not a duration`.
     pub(in crate::config) fn parse(self, text: &str, base: PathBase<'_>) -> Result<Value, String> {
         if text.len() > MAX_TEXT_LEN
-            && !matches!(self, Self::PathMap | Self::Policies | Self::Metrics)
+            && !matches!(
+                self,
+                Self::PathMap | Self::UriMap | Self::Policies | Self::Metrics
+            )
         {
             return Err(format!("longer than {MAX_TEXT_LEN} bytes"));
         }
@@ -85,6 +93,8 @@ impl ValueType {
             Self::Word => check_word(text).map(|()| Value::Text(text.into())),
             Self::Path(relative) => paths::parse(text, relative, base),
             Self::PathMap => return paths::parse_map(text, base).map(Value::PathMap),
+            Self::UriMap => return paths::parse_map(text, PathBase::Table).map(Value::PathMap),
+            Self::DeliveryUrl => return DeliveryUrl::parse(text).map(Value::DeliveryUrl),
             Self::Policies => return policy::parse_list(text).map(Value::Policies),
             Self::Metrics => return metric::parse_list(text).map(Value::Metrics),
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
@@ -145,6 +155,10 @@ impl ValueType {
             Self::PathMap => {
                 "server-root=local-root, … with absolute paths; one path alone maps to itself"
                     .into()
+            }
+            Self::UriMap => "/directory=/location, … with absolute paths".into(),
+            Self::DeliveryUrl => {
+                "a path like /_pillion, or a URL like https://builds.example".into()
             }
             Self::Policies => {
                 "a list like user:{id}:orgs ttl=5m hash=on, build:* ttl=2h; in YAML also a map"

@@ -92,6 +92,22 @@ fn decode(path: &Path) -> Option<Outcome> {
     })
 }
 
+/// Reads the newest outcome of a flight that has not expired.
+pub(super) fn read_last(dir: &Path, id: FlightId, now: SystemTime) -> Option<Outcome> {
+    let prefix = format!("{:016x}{:016x}-", id.key, id.digest);
+    let is_own = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.as_encoded_bytes().starts_with(prefix.as_bytes())
+            && entry.path().extension().is_some_and(|end| end == EXTENSION)
+    };
+    let (_, newest) = outcome_files(dir)
+        .filter(is_own)
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry)))
+        .filter(|(at, _)| clock::abs_diff(now, *at) <= OUTCOME_TTL)
+        .max_by_key(|(at, _)| *at)?;
+    decode(&newest.path())
+}
+
 /// Reads all outcomes.
 pub(super) fn read_all(dir: &Path) -> Vec<Outcome> {
     outcome_files(dir)

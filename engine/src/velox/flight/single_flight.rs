@@ -186,6 +186,12 @@ impl SingleFlight {
         outcome::read_all(&self.dir)
     }
 
+    /// Reads the outcome of the last attempt of a flight, if it is still there.
+    #[must_use]
+    pub fn last_outcome(&self, id: FlightId) -> Option<Outcome> {
+        outcome::read_last(&self.dir, id, SystemTime::now())
+    }
+
     /// Removes expired outcomes. Cheap; called at each completion and by the periodic task.
     pub fn sweep(&self, now: SystemTime) {
         outcome::sweep(&self.dir, now);

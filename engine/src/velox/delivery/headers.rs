@@ -1,0 +1,108 @@
+//! The headers of a response with a binary, as the Velox plugin documents them. Pure; any thread.
+
+use super::ticket::Disposition;
+use crate::{artifacts::IndexRecord, velox::filename::filename};
+
+/// A header: its name and its value.
+pub type Header = (&'static str, String);
+
+/// The value of `Content-Disposition`. `config` is the configuration of the artifact, which has the platform.
+#[must_use]
+pub fn content_disposition(disposition: Disposition, config: &serde_json::Value) -> String {
+    // `filename` has only letters that need no escape.
+    format!("{}; filename=\"{}\"", disposition.name(), filename(config))
+}
+
+/// The entity tag of an artifact: its SHA-256, a strong validator.
+#[must_use]
+pub fn etag(record: &IndexRecord) -> String {
+    format!("\"{}\"", record.sha256_hex())
+}
+
+/// The headers of a cached artifact, except for `Content-Length`.
+#[must_use]
+pub fn hit_headers(
+    record: &IndexRecord,
+    config: &serde_json::Value,
+    request_id: &str,
+    disposition: Disposition,
+    now_ms: u64,
+) -> Vec<Header> {
+    let age = now_ms.saturating_sub(record.created_ms) / 1000;
+    vec![
+        ("Content-Type", "application/octet-stream".into()),
+        (
+            "Content-Disposition",
+            content_disposition(disposition, config),
+        ),
+        ("ETag", etag(record)),
+        ("X-Build-Request-ID", request_id.into()),
+        ("X-Cache-Status", "HIT".into()),
+        ("X-Cache-Age", age.to_string()),
+    ]
+}
+
+/// The headers of an artifact that was built for this request, except for `Content-Length`. `build_seconds` is the time
+/// that the client has waited.
+#[must_use]
+pub fn miss_headers(
+    record: &IndexRecord,
+    config: &serde_json::Value,
+    request_id: &str,
+    disposition: Disposition,
+    build_seconds: f64,
+) -> Vec<Header> {
+    vec![
+        ("Content-Type", "application/octet-stream".into()),
+        (
+            "Content-Disposition",
+            content_disposition(disposition, config),
+        ),
+        ("ETag", etag(record)),
+        ("X-Build-Request-ID", request_id.into()),
+        ("X-Cache-Status", "MISS".into()),
+        ("X-Build-Time", format!("{build_seconds:.1}")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::artifacts::{ConfigDigest, Key};
+
+    #[test]
+    fn headers_are_those_of_the_plugin() {
+        let record = IndexRecord {
+            key: Key(1),
+            sha256: [0xab; 32],
+            size: 5,
+            created_ms: 10_000,
+            expires_ms: 0,
+            accessed_ms: 0,
+            build_ms: 0,
+            digest: ConfigDigest(0),
+        };
+        let config = json!({"target_platform": {"os": "windows", "arch": "amd64"}});
+        let hit = hit_headers(&record, &config, "id", Disposition::Attachment, 12_999);
+        let text: Vec<_> = hit
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        assert_eq!(
+            text,
+            [
+                "Content-Type: application/octet-stream",
+                "Content-Disposition: attachment; filename=\"roadrunner-windows-amd64.exe\"",
+                &format!("ETag: \"{}\"", "ab".repeat(32)),
+                "X-Build-Request-ID: id",
+                "X-Cache-Status: HIT",
+                "X-Cache-Age: 2",
+            ]
+        );
+        let miss = miss_headers(&record, &config, "id", Disposition::Inline, 1.26);
+        assert!(miss.contains(&("X-Build-Time", "1.3".into())));
+        assert!(miss[1].1.starts_with("inline; filename"));
+    }
+}

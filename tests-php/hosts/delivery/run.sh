@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Delivery of binaries: each front server, configured as docs/guides/delivery.md prints it, and PHP alone.
+
+. "$(dirname "$0")/../lib.sh"
+PATH=$PATH:/usr/sbin
+# shellcheck disable=SC2034
+NGINX=$(command -v nginx || true)
+needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO FAKE_VELOX
+here=$(dirname "$0")
+
+TESTED_PHP=$PHP_NTS TESTED_FPM=$PHP_NTS_FPM TESTED_SO=$PILLION_SO tests 'delivery' "$here"/{nginx,alone}.php
+verdict

@@ -1,0 +1,36 @@
+--TEST--
+response() decides by the settings and the client's request, and respond() needs a web server
+--FILE--
+<?php
+require __DIR__ . '/../lib.inc';
+$velox = with_velox(settings: ['delivery' => 'sendfile', 'delivery_url' => '/_pillion']);
+
+use Pillion\Velox;
+
+$miss = Velox\response(request());
+var_dump($miss['status'], $miss['body'], preg_replace('~[\w-]{136}$~', 'TICKET', $miss['headers']['Location']));
+$artifact = Velox\build(request())->wait(30);
+$hit = Velox\response(request(), ['method' => 'get', 'headers' => ['accept' => ['*/*']]]);
+var_dump($hit['status'], $hit['headers']['X-Sendfile'] === $artifact->path, $hit['headers']['Content-Disposition']);
+$errors = Velox\response(['rr_version' => []], ['method' => 'HEAD']);
+var_dump($errors['status'], $errors['body'], $errors['headers']['Content-Type']);
+// Values of other types in the description of a client count as absent.
+var_dump(Velox\response(request(), ['method' => 1, 'uri' => null, 'headers' => ['Range' => [], 7 => 'x', 'If-Range' => [[]]]])['status']);
+try {
+    Velox\respond(request());
+} catch (Pillion\StateException $refused) {
+    echo get_class($refused), ' ', $refused->getCode(), ': ', strtok($refused->getMessage(), ':'), "\n";
+}
+?>
+--EXPECT--
+int(303)
+string(0) ""
+string(25) "/_pillion/delivery/TICKET"
+int(200)
+bool(true)
+string(45) "attachment; filename="roadrunner-linux-amd64""
+int(400)
+string(0) ""
+string(16) "application/json"
+int(200)
+Pillion\StateException 800: respond() needs a web server that takes PHP's headers
