@@ -23,7 +23,7 @@ use crate::{
 /// Seconds after which a client asks again for a build in progress.
 const RETRY_AFTER: u32 = 5;
 
-/// What passes PHP's response on.
+/// The next hop of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Front {
     /// A web server, or PHP itself.
