@@ -7,7 +7,7 @@ use ext_php_rs::ffi::{
     php_info_print_table_end, php_info_print_table_header, php_info_print_table_row,
     php_info_print_table_start, zend_module_entry,
 };
-use pillion_engine::engine::Engine;
+use pillion_engine::{config::Capability, engine::Engine};
 
 use crate::engine;
 
@@ -84,6 +84,7 @@ fn settings(engine: &Engine) -> Vec<[String; 3]> {
         .resolved()
         .values
         .iter()
+        .filter(|value| value.capability != Capability::Serve)
         .map(|value| {
             let shown = match value.value.as_str() {
                 "" => "no value".to_owned(),

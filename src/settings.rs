@@ -7,7 +7,7 @@ use std::{
 };
 
 use ext_php_rs::zend::{ExecutorGlobals, IniEntryDef};
-use pillion_engine::config::TABLE;
+use pillion_engine::config::{Capability, TABLE};
 
 use crate::zend::ffi;
 
@@ -29,6 +29,8 @@ pub fn register(module: c_int) {
     let entries = ENTRIES.get_or_init(|| {
         let mut entries: Vec<IniEntryDef> = TABLE
             .iter()
+            // The server reads no php.ini.
+            .filter(|setting| setting.capability != Capability::Serve)
             .map(|setting| {
                 let name = CString::new(setting.ini_name()).unwrap_or_default();
                 let mut entry = IniEntryDef::end();

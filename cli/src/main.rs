@@ -4,6 +4,7 @@
 mod cache;
 mod output;
 mod sentry;
+mod serve;
 mod setting_arguments;
 mod velox;
 
@@ -30,6 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Velox(Box<velox::Arguments>),
+    Serve(Box<serve::Arguments>),
     Sentry(Box<sentry::Arguments>),
     Cache(Box<cache::Arguments>),
 }
@@ -37,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let (outcome, failure) = match Arguments::parse().command {
         Command::Velox(arguments) => (velox::run(*arguments).map(|()| true), ExitCode::FAILURE),
+        Command::Serve(arguments) => (serve::run(*arguments).map(|()| true), ExitCode::FAILURE),
         Command::Sentry(arguments) => (sentry::run(*arguments).map(|()| true), ExitCode::FAILURE),
         // 1 says that there is no such value.
         Command::Cache(arguments) => (cache::run(*arguments), ExitCode::from(2)),

@@ -117,7 +117,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let listen = addresses(&arguments.listen)?;
     let mut tokens = Tokens::default();
     for file in &arguments.auth_token_file {
-        tokens.add_file(file)?;
+        tokens.add_file("--auth-token-file", file)?;
     }
     if tokens.is_empty()
         && !arguments.allow_anonymous

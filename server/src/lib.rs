@@ -5,6 +5,9 @@
 //!
 //! * [`http`] parts that all servers share: listener, bearer tokens, request bodies, errors, graceful shutdown.
 //! * [`build`] the build server, which speaks Velox's protocol.
+//! * [`serve`] the standing server of the host: leader, metrics page, and [`delivery`] of artifacts.
 
 pub mod build;
+pub mod delivery;
 pub mod http;
+pub mod serve;

@@ -35,11 +35,13 @@ pub use resolved::{Resolved, ResolvedValue};
 pub use sections::{
     ArtifactCacheSettings, CacheDir, CacheSettings, DeliveryMethod, DeliverySettings, DeliveryUrl,
     HostSettings, LogFormat, LogSettings, LogTarget, MetricsSettings, RESETTABLE, ResetSet,
-    RetrySettings, RuntimeSettings, Sampling, SentrySettings, VeloxSettings, WorkerSettings,
+    RetrySettings, RuntimeSettings, Sampling, SentrySettings, ServeSettings, VeloxSettings,
+    WorkerSettings,
 };
 pub use setting::{Capability, Setting};
 pub use settings::{Settings, TABLE};
 pub use sources::{ReadEnv, Source, Sources};
 pub use types::{
-    Dsn, Policy, RedisTarget, RedisUrl, ValueFormat, ValueType, WriteMode, duration, size,
+    Dsn, ListenAddress, Policy, RedisTarget, RedisUrl, ValueFormat, ValueType, WriteMode, duration,
+    size,
 };

@@ -44,6 +44,7 @@ impl Entry {
     fn display(&self) -> ResolvedValue {
         ResolvedValue {
             name: self.setting.name,
+            capability: self.setting.capability,
             ini_name: self.setting.ini_name(),
             value: match &self.value {
                 Ok(value) => value.as_ref().map(Value::to_string).unwrap_or_default(),

@@ -12,6 +12,8 @@ use super::{
 pub struct ResolvedValue {
     /// Dotted name.
     pub name: &'static str,
+    /// The part of Pillion that it belongs to.
+    pub capability: Capability,
     /// Name in INI.
     pub ini_name: String,
     /// The value, masked if it is secret; empty if it is not set.

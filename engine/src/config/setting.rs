@@ -80,6 +80,8 @@ pub enum Capability {
     Metrics,
     /// Actions between two requests of a worker.
     Worker,
+    /// The standing server.
+    Serve,
 }
 
 impl Capability {
@@ -96,6 +98,7 @@ impl Capability {
             Self::Cache => "cache",
             Self::Metrics => "metrics",
             Self::Worker => "worker",
+            Self::Serve => "serve",
         }
     }
 
@@ -105,6 +108,7 @@ impl Capability {
         match self {
             Self::Velox | Self::Sentry => &[Self::Config, Self::Host, Self::Runtime],
             Self::Cache | Self::Metrics => &[Self::Config, Self::Host],
+            Self::Serve => &[Self::Config, Self::Host, Self::Runtime],
             _ => &[],
         }
     }

@@ -5,8 +5,8 @@ use super::{
     row::Row,
     sections::{
         self, ApcuSettings, CacheSettings, DeliverySettings, HostSettings, LogSettings,
-        MetricsSettings, RuntimeSettings, Section, SentrySettings, Values, VeloxSettings,
-        WorkerSettings,
+        MetricsSettings, RuntimeSettings, Section, SentrySettings, ServeSettings, Values,
+        VeloxSettings, WorkerSettings,
     },
     setting::{Capability, Setting},
     types::{RelativeTo, ValueType},
@@ -84,4 +84,7 @@ sections! {
     "Worker mode":
     /// Actions between two requests of a worker.
     worker: WorkerSettings,
+    "Standing server":
+    /// The server of the host.
+    serve: ServeSettings,
 }

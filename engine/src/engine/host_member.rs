@@ -14,20 +14,29 @@ pub(super) use crate::host::leader::PeriodicTask;
 use crate::{
     Error, Result,
     artifacts::Store,
+    error::IoContext,
     host::{
         Dirs, Presence, PresenceInfo, clock,
-        leader::{self, Leadership},
+        leader::{self, Candidacy, Leadership},
+        lock::{Lock, LockMode},
         presence,
         secret::{self, Secret},
     },
-    logging, metrics, sentry,
+    logging, metrics,
+    runtime::CancellationToken,
+    sentry,
     threads::blocking,
     velox::{Recency, delivery::StoredRequests},
 };
 
+/// Locked by the standing server of the host.
+const SERVE_LOCK: &str = "serve.lock";
+
 /// The state of a process that has joined the host.
 pub(super) struct HostMembership {
     leadership: Leadership,
+    /// Cancelled when the standing server gives up its leadership.
+    resigned: CancellationToken,
 }
 
 impl HostMembership {
@@ -46,18 +55,61 @@ impl Engine {
         dirs.restore()?;
         Secret::of_host(&dirs.state)?;
         let presence = Arc::clone(self.presence()?);
-        let leadership = Leadership::default();
+        let (leadership, resigned) = (Leadership::default(), CancellationToken::new());
+        let candidacy = match self.is_server {
+            true => Candidacy::Server(resigned.clone()),
+            false => Candidacy::Worker {
+                serve_lock: dirs.run.join(SERVE_LOCK),
+            },
+        };
         self.runtime.spawn_background(leader::run(
             dirs.run.join("steward.lock"),
             self.periodic_tasks(),
             leadership.clone(),
+            candidacy,
         ))?;
         self.runtime.spawn_background(keep_alive(
             Arc::downgrade(&presence),
             dirs.clone(),
             self.store().ok().flatten().map(Arc::clone),
         ))?;
-        Ok(HostMembership { leadership })
+        Ok(HostMembership {
+            leadership,
+            resigned,
+        })
+    }
+
+    /// Tries to become the standing server of the host. Returns `None` while another process is. While the lock is
+    /// held, no worker leads.
+    ///
+    /// # Errors
+    /// The directories are not usable.
+    pub fn server_lock(&self) -> Result<Option<Lock>> {
+        let dirs = self.dirs()?;
+        dirs.restore()?;
+        let path = dirs.run.join(SERVE_LOCK);
+        Lock::attempt(&path, LockMode::Exclusive).context(|| path.display().to_string())
+    }
+
+    /// Joins the host without a job. A standing server calls it once it holds [`Engine::server_lock`].
+    ///
+    /// # Errors
+    /// A directory is not usable, or the system grants no threads.
+    pub fn join_host(&self) -> Result<()> {
+        self.membership.get_or_try_init(|| self.join()).map(drop)
+    }
+
+    /// Gives up the leadership of a standing server, after the periodic task that runs now.
+    pub fn resign(&self) {
+        if let Some(membership) = self.membership.get() {
+            membership.resigned.cancel();
+        }
+    }
+
+    /// Whether this process does the periodic work of the host.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.membership.get().is_some_and(HostMembership::is_leader)
     }
 
     /// Returns this process's presence, published if necessary. A worker without a job publishes it too, and takes no

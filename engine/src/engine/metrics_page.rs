@@ -18,12 +18,15 @@ impl Source for Versions<'_> {
     fn read(&self, samples: &mut Samples) {
         let pillion = env!("CARGO_PKG_VERSION");
         samples.add(&info::PILLION_INFO, &[pillion], 1.0);
-        samples.add(&info::PHP_INFO, &[self.php, self.sapi], 1.0);
+        if !self.php.is_empty() {
+            samples.add(&info::PHP_INFO, &[self.php, self.sapi], 1.0);
+        }
     }
 }
 
 impl Engine {
-    /// Renders the metrics of the host. `php` is PHP's version. Parts of the host that can't be opened are zeros.
+    /// Renders the metrics of the host. `php` is PHP's version, empty in a process without PHP. Parts of the host that
+    /// can't be opened are zeros.
     #[must_use]
     pub fn render_metrics(&self, php: &str, format: Format) -> String {
         let dirs = self.dirs().ok();

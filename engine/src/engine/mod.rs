@@ -61,6 +61,8 @@ pub type Environment = HashMap<String, String>;
 pub struct Engine {
     resolved: Resolved,
     mode: String,
+    /// Whether it is the standing server, the preferred leader.
+    is_server: bool,
     environment: Environment,
     runtime: Arc<Runtime<Value>>,
     dirs: OnceCell<Dirs>,
@@ -91,6 +93,7 @@ impl Engine {
             cache_policies: Policies::new(&cache.patterns, cache.hash_secret.as_ref()),
             resolved,
             mode: mode.to_owned(),
+            is_server: false,
             environment,
             runtime: Arc::new(Runtime::new(Box::new(TokioFactory(RuntimeOptions {
                 threads,
@@ -107,6 +110,15 @@ impl Engine {
             membership: OnceCell::new(),
             presence: OnceCell::new(),
             registry: OnceCell::new(),
+        }
+    }
+
+    /// Creates the state of the standing server of the host, as [`Engine::new`].
+    #[must_use]
+    pub fn of_server(resolved: Resolved, environment: Environment) -> Self {
+        Self {
+            is_server: true,
+            ..Self::new(resolved, "serve", environment)
         }
     }
 

@@ -1,6 +1,7 @@
 //! Leader election: the process that holds `steward.lock` does the periodic work of the host. Each process with a
 //! running runtime tries for the lock about once a second, so another one takes over within about a second of the
-//! leader's death. One task on the runtime; periodic tasks run on a blocking thread.
+//! leader's death. A worker that leads gives the lock up while a process holds `serve.lock`: the standing server is the
+//! preferred leader. One task on the runtime; periodic tasks run on a blocking thread.
 
 use std::{
     path::PathBuf,
@@ -11,11 +12,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::lock::{Lock, LockMode};
 use crate::{Error, failpoint::failpoint, threads::blocking};
 
 /// How often a process that is not the leader tries for the lock.
 const ELECTION_INTERVAL: Duration = Duration::from_millis(700);
+/// The same for the standing server: a worker that gave the lock up may try for it again before the server does.
+const PREFERRED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the leader checks which tasks are due.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -45,25 +50,75 @@ impl Leadership {
     }
 }
 
-/// Tries for the lock for ever, and runs the tasks while it holds it. Dropped with the runtime, which releases the
-/// lock.
-pub async fn run(lock_path: PathBuf, tasks: Vec<PeriodicTask>, leadership: Leadership) {
-    loop {
-        let attempted = Lock::attempt(&lock_path, LockMode::Exclusive);
-        if let Ok(Some(lock)) = attempted {
-            let _guard = LeaderGuard::new(&leadership);
-            failpoint!("leader.elected");
-            lead(&lock, &tasks).await;
+/// How a process takes part in the election.
+#[derive(Debug, Clone)]
+pub enum Candidacy {
+    /// A worker: it does not lead while this file is locked, which the standing server does.
+    Worker {
+        /// The path of `serve.lock`.
+        serve_lock: PathBuf,
+    },
+    /// The standing server, until the token is cancelled.
+    Server(CancellationToken),
+}
+
+impl Candidacy {
+    /// Whether the process may lead now.
+    fn may_lead(&self) -> bool {
+        match self {
+            Self::Worker { serve_lock } => !Lock::is_held(serve_lock).unwrap_or(false),
+            Self::Server(resigned) => !resigned.is_cancelled(),
         }
-        tokio::time::sleep(ELECTION_INTERVAL + jitter()).await;
+    }
+
+    fn has_resigned(&self) -> bool {
+        matches!(self, Self::Server(resigned) if resigned.is_cancelled())
+    }
+
+    /// Sleeps; shorter if the process resigns.
+    async fn pause(&self, time: Duration) {
+        match self {
+            Self::Worker { .. } => tokio::time::sleep(time).await,
+            Self::Server(resigned) => {
+                let _ = tokio::time::timeout(time, resigned.cancelled()).await;
+            }
+        }
     }
 }
 
-/// Runs the tasks until the lock file is replaced.
-async fn lead(lock: &Lock, tasks: &[PeriodicTask]) {
+/// Tries for the lock, and runs the tasks while it holds it. Ends if the process resigns; dropped with the runtime.
+/// Both release the lock.
+pub async fn run(
+    lock_path: PathBuf,
+    tasks: Vec<PeriodicTask>,
+    leadership: Leadership,
+    candidacy: Candidacy,
+) {
+    while !candidacy.has_resigned() {
+        let attempted = Lock::attempt(&lock_path, LockMode::Exclusive);
+        if let Ok(Some(lock)) = attempted
+            && candidacy.may_lead()
+        {
+            let _guard = LeaderGuard::new(&leadership);
+            failpoint!("leader.elected");
+            lead(&lock, &tasks, &candidacy).await;
+        }
+        let interval = match candidacy {
+            Candidacy::Worker { .. } => ELECTION_INTERVAL + jitter(),
+            Candidacy::Server(_) => PREFERRED_INTERVAL,
+        };
+        candidacy.pause(interval).await;
+    }
+}
+
+/// Runs the tasks until the lock file is replaced, or the process may not lead any more.
+async fn lead(lock: &Lock, tasks: &[PeriodicTask], candidacy: &Candidacy) {
     let mut due: Vec<Instant> = vec![Instant::now(); tasks.len()];
-    while lock.is_current() {
+    while lock.is_current() && candidacy.may_lead() {
         for (task, due) in tasks.iter().zip(due.iter_mut()) {
+            if candidacy.has_resigned() {
+                return;
+            }
             if Instant::now() < *due {
                 continue;
             }
@@ -79,7 +134,7 @@ async fn lead(lock: &Lock, tasks: &[PeriodicTask]) {
             }
             *due = Instant::now() + task.interval;
         }
-        tokio::time::sleep(POLL_INTERVAL).await;
+        candidacy.pause(POLL_INTERVAL).await;
     }
 }
 
@@ -109,7 +164,47 @@ fn jitter() -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::{path::Path, sync::atomic::AtomicUsize};
+
+    fn worker(dir: &Path) -> Candidacy {
+        Candidacy::Worker {
+            serve_lock: dir.join("serve.lock"),
+        }
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < Duration::from_secs(20), "still not so");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn leading_worker_hands_over_to_the_server_and_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("steward.lock");
+        let (of_worker, of_server) = (Leadership::default(), Leadership::default());
+        let start = |leadership: &Leadership, candidacy| {
+            tokio::spawn(run(path.clone(), Vec::new(), leadership.clone(), candidacy))
+        };
+        let working = start(&of_worker, worker(dir.path()));
+        until(|| of_worker.is_leader()).await;
+        let serve_lock = dir.path().join("serve.lock");
+        let lock = Lock::attempt(&serve_lock, LockMode::Exclusive)
+            .unwrap()
+            .unwrap();
+        let resign = CancellationToken::new();
+        let serving = start(&of_server, Candidacy::Server(resign.clone()));
+        until(|| of_server.is_leader()).await;
+        assert!(!of_worker.is_leader());
+        drop(lock);
+        resign.cancel();
+        serving.await.unwrap();
+        assert!(!of_server.is_leader());
+        until(|| of_worker.is_leader()).await;
+        working.abort();
+    }
 
     #[tokio::test]
     async fn one_of_two_leads_and_the_other_follows_within_a_second() {
@@ -126,7 +221,13 @@ mod tests {
                     runs.fetch_add(1, Ordering::SeqCst);
                 }),
             };
-            tokio::spawn(super::run(path.clone(), vec![task], leadership.clone()))
+            let candidacy = worker(dir.path());
+            tokio::spawn(super::run(
+                path.clone(),
+                vec![task],
+                leadership.clone(),
+                candidacy,
+            ))
         };
         let (first, second) = (Leadership::default(), Leadership::default());
         let leader = start(&first);
@@ -163,7 +264,8 @@ mod tests {
             }),
         };
         let lock = dir.path().join("steward.lock");
-        let running = tokio::spawn(run(lock, vec![task], Leadership::default()));
+        let candidacy = worker(dir.path());
+        let running = tokio::spawn(run(lock, vec![task], Leadership::default(), candidacy));
         let began = Instant::now();
         while asked.load(Ordering::SeqCst) < 3 && began.elapsed() < Duration::from_secs(20) {
             tokio::time::sleep(Duration::from_millis(5)).await;

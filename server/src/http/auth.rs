@@ -13,17 +13,16 @@ use pillion_engine::error::{Error, IoContext, Result};
 pub struct Tokens(Vec<[u8; 32]>);
 
 impl Tokens {
-    /// Adds the token of a file: its only line, without the line break.
+    /// Adds the token of a file: its only line, without the line break. `setting` names the file in errors.
     ///
     /// # Errors
     /// The file can't be read, or is not one line of printable ASCII without blanks.
-    pub fn add_file(&mut self, file: &Path) -> Result<()> {
-        let text =
-            fs::read_to_string(file).context(|| format!("--auth-token-file {}", file.display()))?;
+    pub fn add_file(&mut self, setting: &str, file: &Path) -> Result<()> {
+        let text = fs::read_to_string(file).context(|| format!("{setting} {}", file.display()))?;
         let token = text.trim_end_matches(['\r', '\n']);
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::Config(format!(
-                "--auth-token-file {}: found no token; expected one line of printable characters without blanks",
+                "{setting} {}: found no token; expected one line of printable characters without blanks",
                 file.display()
             )));
         }
@@ -62,7 +61,7 @@ mod tests {
         let file = dir.path().join("token");
         fs::write(&file, content).unwrap();
         let mut tokens = Tokens::default();
-        tokens.add_file(&file).map(|()| tokens)
+        tokens.add_file("--auth-token-file", &file).map(|()| tokens)
     }
 
     #[test]

@@ -1,28 +1,70 @@
 //! Accepts connections, serves each in a task of its own, and ends them on shutdown: no new connection is accepted, a
 //! response that is being made is finished, an idle connection is closed.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use hyper::{Request, body::Incoming, service::service_fn};
+use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
 use tokio_util::sync::CancellationToken;
 
-use super::Response;
+use super::{
+    Response,
+    file_queue::FileQueue,
+    socket_name::SocketName,
+    stream::{Socket, Stream},
+};
 
 /// Pause after a connection that could not be accepted, so that a lack of descriptors causes no busy loop.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_HTTP2_STREAMS: u32 = 256;
 
-/// Answers requests. Every error has a response, so a handler can't fail.
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// A port.
+    Tcp(TcpListener),
+    /// A socket in the file system.
+    Unix {
+        /// Its name, which goes before the socket does.
+        name: SocketName,
+        /// The socket.
+        listener: UnixListener,
+    },
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let _ = stream.set_nodelay(true);
+                Ok(Socket::Tcp(TokioIo::new(stream)))
+            }
+            Self::Unix { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Socket::Unix(TokioIo::new(stream)))
+            }
+        }
+    }
+}
+
+/// Answers requests. Every error has a response, so a handler can't fail. A request of HTTP/1 has the [`FileQueue`] of
+/// its connection as an extension.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request. Dropped when its client disconnects.
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
@@ -37,36 +79,74 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// The time that connections get after the shutdown signal.
     pub drain_timeout: Duration,
+    /// The time that a client may read nothing of a response.
+    pub write_timeout: Duration,
 }
 
 impl Default for Limits {
-    /// 512 connections, 60 s for a head, 5 s to drain.
+    /// 512 connections, 60 s for a head, 5 s to drain, 60 s without progress.
     fn default() -> Self {
         Self {
             max_connections: 512,
             header_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(60),
         }
     }
 }
 
 /// Serves until `shutdown`, then drains. Returns whether all connections ended within the drain timeout.
 pub async fn serve<H: Handler>(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     handler: Arc<H>,
     limits: Limits,
     shutdown: CancellationToken,
 ) -> bool {
+    let connections = accept_until(listener, handler, limits, shutdown).await;
+    timeout(limits.drain_timeout, connections.ended())
+        .await
+        .is_ok()
+}
+
+/// The connections of a listener that is closed.
+#[derive(Debug)]
+pub struct Connections {
+    semaphore: Arc<Semaphore>,
+    max: u32,
+}
+
+impl Connections {
+    /// Waits until all have ended.
+    pub async fn ended(&self) {
+        let _ = self.semaphore.acquire_many(self.max).await;
+    }
+
+    /// How many have not.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        (self.max as usize).saturating_sub(self.semaphore.available_permits())
+    }
+}
+
+/// Serves until `shutdown`, closes the listener, and returns the remaining connections, which end after the response in
+/// progress.
+pub async fn accept_until<H: Handler>(
+    listener: impl Into<Listener>,
+    handler: Arc<H>,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> Connections {
+    let listener = listener.into();
     let connections = Arc::new(Semaphore::new(limits.max_connections as usize));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = accept(&listener, &connections) => {
-                let Some((stream, permit)) = accepted else { break };
+                let Some((socket, permit)) = accepted else { break };
                 let connection = serve_connection(
-                    stream,
+                    socket,
                     Arc::clone(&handler),
-                    limits.header_timeout,
+                    limits,
                     shutdown.clone(),
                 );
                 tokio::spawn(async move {
@@ -77,19 +157,21 @@ pub async fn serve<H: Handler>(
         }
     }
     drop(listener);
-    let all = connections.acquire_many(limits.max_connections);
-    timeout(limits.drain_timeout, all).await.is_ok()
+    Connections {
+        semaphore: connections,
+        max: limits.max_connections,
+    }
 }
 
 /// The next connection; `None` if the semaphore is closed, which never happens while [`serve`] runs.
 async fn accept(
-    listener: &TcpListener,
+    listener: &Listener,
     connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(Socket, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Some((stream, permit)),
+            Ok(socket) => return Some((socket, permit)),
             // Out of descriptors or memory, or a client that disconnected: the listener itself is intact.
             Err(error) => {
                 log::warn!(error:%; "connection not accepted");
@@ -100,24 +182,30 @@ async fn accept(
 }
 
 async fn serve_connection<H: Handler>(
-    stream: TcpStream,
+    socket: Socket,
     handler: Arc<H>,
-    header_timeout: Duration,
+    limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let _ = stream.set_nodelay(true);
+    let files = FileQueue::default();
+    let stream = Stream::new(socket, files.clone(), limits.write_timeout);
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout);
+        .writev(true)
+        .header_read_timeout(limits.header_timeout);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_HTTP2_STREAMS);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let handler = Arc::clone(&handler);
+        // Streams of HTTP/2 are interleaved, and their bytes pass through buffers.
+        if request.version() <= Version::HTTP_11 {
+            request.extensions_mut().insert(files.clone());
+        }
         async move { Ok::<_, Infallible>(handler.handle(request).await) }
     });
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let connection = http.serve_connection(stream, service);
     tokio::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => Some(outcome),
@@ -139,6 +227,7 @@ async fn serve_connection<H: Handler>(
 mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
         sync::Notify,
     };
 

@@ -1,23 +1,25 @@
 //! Response bodies and the responses that every server gives. Pure, any thread.
 
-use std::convert::Infallible;
+use std::io;
 
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     StatusCode,
     body::Bytes,
     header::{self, HeaderValue},
 };
 
-/// A body with or without trailers.
-pub type Body = BoxBody<Bytes, Infallible>;
+/// A body with or without trailers. An error ends the connection.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// A response of any server.
 pub type Response = hyper::Response<Body>;
 
 /// A body of these bytes, without trailers.
 pub fn full_body(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).boxed()
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// A response with a body.

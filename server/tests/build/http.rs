@@ -149,7 +149,7 @@ async fn tokens_protect_all_but_health() {
     });
     let server = TestServer::with(|options| {
         for file in &files {
-            options.tokens.add_file(file).unwrap();
+            options.tokens.add_file("--auth-token-file", file).unwrap();
         }
     })
     .await;

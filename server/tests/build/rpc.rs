@@ -166,7 +166,7 @@ async fn grpc_needs_a_token_and_http_2() {
     let server = TestServer::with(|options| {
         let file = options.dir.with_extension("tokens");
         fs::write(&file, "s3same\n").unwrap();
-        options.tokens.add_file(&file).unwrap();
+        options.tokens.add_file("--auth-token-file", &file).unwrap();
     })
     .await;
     let kind = ("content-type", "application/grpc");

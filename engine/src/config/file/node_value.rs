@@ -74,7 +74,9 @@ impl NodeValues<'_> {
             Content::List(_) | Content::Map(_) if value_type == ValueType::PathMap => {
                 (String::new(), self.path_map(node).map(Some))
             }
-            Content::List(items) if matches!(value_type, ValueType::Words(_)) => {
+            Content::List(items)
+                if matches!(value_type, ValueType::Words(_) | ValueType::Listen) =>
+            {
                 self.words(value_type, items)
             }
             Content::List(_) => (String::new(), Err("a list".into())),

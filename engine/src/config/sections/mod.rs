@@ -157,6 +157,7 @@ mod log;
 mod metrics;
 mod runtime;
 mod sentry;
+mod serve;
 mod velox;
 mod worker;
 
@@ -168,5 +169,6 @@ pub use log::{LogFormat, LogSettings, LogTarget};
 pub use metrics::MetricsSettings;
 pub use runtime::RuntimeSettings;
 pub use sentry::SentrySettings;
+pub use serve::ServeSettings;
 pub use velox::{ArtifactCacheSettings, CacheDir, RetrySettings, VeloxSettings};
 pub use worker::{RESETTABLE, ResetSet, Sampling, WorkerSettings};

@@ -112,6 +112,7 @@ fn defaults_have_the_documented_meaning() {
         metrics,
         worker,
         delivery,
+        serve,
         ..
     } = resolved.settings;
     assert!(delivery.method == DeliveryMethod::Auto && delivery.url.is_none());
@@ -151,6 +152,8 @@ fn defaults_have_the_documented_meaning() {
         (worker.leak_check, worker.gc),
         (Sampling::NEVER, Sampling::NEVER)
     );
+    assert_eq!(serve.listen, [ListenAddress::Tcp("127.0.0.1:9180".into())]);
+    assert_eq!((serve.socket_mode, serve.allow_anonymous), (0o660, false));
 }
 
 #[test]

@@ -16,7 +16,7 @@ Each setting can be set in three places. The first one that sets it wins:
 (for a yes-or-no setting, the log levels, `worker_leak_check` and `worker_gc` it means off, because PHP passes `Off` as an empty text).
 2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable counts as not set.
 3. **YAML**: the file named by `pillion.config`. It may be RoadRunner's own `.rr.yaml`: the section \
-`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `cache:` is the shared cache's, `worker:` is worker mode's, `pillion:` holds the settings without a section of their \
+`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `cache:` is the shared cache's, `worker:` is worker mode's, `serve:` is that of `pillion serve`, `pillion:` holds the settings without a section of their \
 own, and all other sections are ignored.
 
 ```yaml

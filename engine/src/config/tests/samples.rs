@@ -91,6 +91,14 @@ worker.reset | ini,timezones | did you mean timezone? | timezone, ini
 worker.leak_check | sample:0 | sample:N | sample:100
 worker.gc | on | off or every:N | every:50
 worker.max_memory | plenty | not a size | 128M
+serve.listen | 127.0.0.1 | no port | :9180, unix:/run/pillion/serve.sock
+serve.socket_mode | rw | not an octal mode | 0666
+serve.socket_group | web server | white space | www-data
+serve.token_file | token | absolute | /etc/pillion/token
+serve.allow_anonymous | maybe | on or off | on
+serve.shutdown_timeout | 2h | out of range | 5m
+serve.write_timeout | 0 | out of range | 10s
+serve.max_connections | 0 | from 1 | 100
 ";
 
 type Sample = (&'static str, &'static str, &'static str, &'static str);

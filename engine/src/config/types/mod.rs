@@ -3,6 +3,7 @@
 mod delivery_url;
 pub mod dsn;
 pub mod duration;
+mod listen;
 pub(super) mod metric;
 mod paths;
 pub(super) mod policy;
@@ -15,6 +16,7 @@ mod value_type;
 
 pub use delivery_url::DeliveryUrl;
 pub use dsn::Dsn;
+pub use listen::ListenAddress;
 pub use paths::RelativeTo;
 pub(super) use paths::{PathBase, parse_pair};
 pub use policy::{Policy, ValueFormat, WriteMode};

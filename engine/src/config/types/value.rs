@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{DeliveryUrl, Dsn, Policy, RedisUrl, duration, metric, size};
+use super::{DeliveryUrl, Dsn, ListenAddress, Policy, RedisUrl, duration, metric, size};
 use crate::{
     metrics::application::definition::Definition,
     secret::{Secret, ServerUrl},
@@ -32,6 +32,8 @@ pub enum Value {
     Dsn(Dsn),
     RedisUrl(RedisUrl),
     DeliveryUrl(DeliveryUrl),
+    Listen(Vec<ListenAddress>),
+    FileMode(u32),
 }
 
 impl fmt::Display for Value {
@@ -66,6 +68,11 @@ impl fmt::Display for Value {
             Self::Dsn(dsn) => dsn.fmt(f),
             Self::RedisUrl(url) => url.fmt(f),
             Self::DeliveryUrl(url) => url.fmt(f),
+            Self::Listen(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                f.write_str(&addresses.join(", "))
+            }
+            Self::FileMode(mode) => write!(f, "{mode:04o}"),
         }
     }
 }

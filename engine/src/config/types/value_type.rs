@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    DeliveryUrl, Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, metric, paths, policy, size,
-    suggest,
+    DeliveryUrl, Dsn, PathBase, RedisUrl, RelativeTo, Value, duration, listen, metric, paths,
+    policy, size, suggest,
     text::{parse_flag, shorten},
 };
 use crate::secret::{Secret, ServerUrl};
@@ -48,6 +48,10 @@ pub enum ValueType {
     Dsn,
     /// The address of a Redis server, shown without user and password.
     RedisUrl,
+    /// Addresses that a server listens on.
+    Listen,
+    /// The mode of a file, in octal digits.
+    FileMode,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A list of these words; `none` for an empty list.
@@ -101,6 +105,8 @@ impl ValueType {
             Self::Dsn if Dsn::is_off(text) => Ok(Value::Text("off".into())),
             Self::Dsn => return Dsn::parse(text).map(Value::Dsn),
             Self::RedisUrl => return RedisUrl::parse(text).map(Value::RedisUrl),
+            Self::Listen => return listen::parse_list(text).map(Value::Listen),
+            Self::FileMode => listen::parse_mode(text).map(Value::FileMode),
             Self::Secret => check_word(text).map(|()| Value::Secret(Secret::new(text))),
             Self::Choice(words) => words
                 .iter()
@@ -174,6 +180,8 @@ impl ValueType {
                  host if it has them"
                     .into()
             }
+            Self::Listen => "a list like 127.0.0.1:9180, unix:/run/pillion/serve.sock".into(),
+            Self::FileMode => "an octal mode like 0660".into(),
             Self::Secret => "a text without white space or control characters".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Words(words) => format!("none, or a list of {}", words.join(", ")),

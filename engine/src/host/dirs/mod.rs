@@ -53,7 +53,10 @@ impl Dirs {
     /// # Errors
     /// A directory that the settings name can't be created or is not this user's; or no candidate works.
     pub fn resolve(options: &DirOptions<'_>) -> Result<Self> {
-        let gid = options.group.as_deref().map(group_id).transpose()?;
+        let named = options.group.as_deref();
+        let gid = named
+            .map(|name| group_id("pillion.group", name))
+            .transpose()?;
         let mut warnings = Vec::new();
         let state = state_dir(options, gid, &mut warnings)?;
         let (run, other_runs) = run::find(options, gid, &state, &mut warnings)?;
@@ -123,7 +126,11 @@ fn named_dir(setting: &str, error: &Error) -> Error {
     Error::Config(format!("pillion.{setting}: {error}"))
 }
 
-fn group_id(name: &str) -> Result<u32> {
+/// Returns the number of a group that `setting` names.
+///
+/// # Errors
+/// [`Error::Config`] if `/etc/group` has no group of this name.
+pub fn group_id(setting: &str, name: &str) -> Result<u32> {
     if let Ok(id) = name.parse() {
         return Ok(id);
     }
@@ -138,7 +145,7 @@ fn group_id(name: &str) -> Result<u32> {
         .and_then(|(_, id)| id.parse().ok())
         .ok_or_else(|| {
             Error::Config(format!(
-                "pillion.group: there is no group {name} in /etc/group; a name or a number would be right"
+                "{setting}: there is no group {name} in /etc/group; a name or a number would be right"
             ))
         })
 }

@@ -172,7 +172,10 @@ impl Protocol {
                     full_body(bytes)
                 } else {
                     let trailers = async move { Some(Ok(trailers)) };
-                    Full::from(bytes).with_trailers(trailers).boxed()
+                    Full::from(bytes)
+                        .with_trailers(trailers)
+                        .map_err(|never| match never {})
+                        .boxed_unsync()
                 };
                 with_body(StatusCode::OK, body, self.content_type)
             }

@@ -1,0 +1,6 @@
+//! Entry points for the fuzz targets.
+
+pub use super::{
+    conditions::{Validators, Verdict},
+    range::Range,
+};

@@ -1,0 +1,148 @@
+//! Delivery of artifacts to clients of HTTP. A client comes with a ticket that PHP has signed, and the path of a file
+//! never comes from a client: the ticket names a build, which is found in the cache or built. One task for each
+//! connection; files are opened on the blocking threads.
+//!
+//! # Layout
+//!
+//! Each file uses only those of the lines below it.
+//!
+//! * `builds`, `events`: a build without a waiting client, and the progress of one; `errors`: its failure.
+//! * `source`: from a ticket to an open file, or to the request that is to be built.
+//! * `binary`: the response with a binary; `range`, `conditions`: its headers.
+//! * `file_body`, `open_files`, `transfer`: the bytes on their way.
+
+mod binary;
+mod builds;
+mod conditions;
+mod errors;
+mod events;
+mod file_body;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod open_files;
+mod range;
+mod source;
+mod transfer;
+
+use std::{sync::Arc, time::Instant};
+
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    header::{self, HeaderName},
+};
+use pillion_engine::{
+    Result,
+    engine::Engine,
+    host::{clock, secret::Secret},
+    velox::delivery::{InvalidTicket, StoredRequests, Ticket},
+};
+
+use crate::{http::Response, serve::response::error_response};
+use builds::DetachedBuilds;
+use source::{Found, Source};
+
+/// Delivers the artifacts of one host.
+pub struct Delivery {
+    secret: Secret,
+    source: Source,
+    detached: Arc<DetachedBuilds>,
+}
+
+impl Delivery {
+    /// Opens the delivery of the engine's host.
+    ///
+    /// # Errors
+    /// A directory or the host's secret is not usable.
+    pub fn open(engine: Arc<Engine>) -> Result<Self> {
+        let dirs = engine.dirs()?;
+        let secret = Secret::of_host(&dirs.state)?;
+        let requests = StoredRequests::new(&dirs.run);
+        Ok(Self {
+            secret,
+            source: Source::new(engine, requests),
+            detached: Arc::default(),
+        })
+    }
+
+    /// Answers a GET or HEAD request that has this text in the place of a ticket.
+    pub async fn deliver<B: Sync>(&self, ticket: &str, request: &Request<B>) -> Response {
+        let started = Instant::now();
+        let ticket = match Ticket::verify(ticket, clock::unix_ms(), &self.secret) {
+            Ok(ticket) => ticket,
+            Err(reason) => return refused(reason),
+        };
+        let (path, headers) = (request.uri().path(), request.headers());
+        let build = match self.source.find(&ticket).await {
+            Ok(Found::Binary(binary)) if wants_events(headers) => {
+                return events::finished(path, &binary.record, binary.cache_status);
+            }
+            Ok(Found::Binary(binary)) => return binary.respond(request, &ticket, started),
+            Ok(Found::Request(build)) => *build,
+            Ok(Found::Nothing) => return gone(&ticket),
+            Err(error) => return errors::response(&error, &ticket),
+        };
+        if wants_events(headers) {
+            return events::respond(&self.source, ticket, build, path);
+        }
+        if prefers_async(headers) {
+            return builds::detach(&self.detached, &self.source, &ticket, build, path);
+        }
+        // Dropped when the client disconnects, which frees what only this client waited for.
+        let built = match self.source.build(build, |_| ()).await {
+            Ok(artifact) => self.source.open(artifact).await,
+            Err(error) => Err(error),
+        };
+        match built {
+            Ok(binary) => binary.respond(request, &ticket, started),
+            Err(error) => errors::response(&error, &ticket),
+        }
+    }
+}
+
+fn gone(ticket: &Ticket) -> Response {
+    error_response(
+        StatusCode::GONE,
+        "gone",
+        "the artifact is not there any more; ask for a new link",
+        Some(&ticket.request_id.to_string()),
+    )
+}
+
+/// The reason stays in the log: a client that guesses learns nothing.
+fn refused(reason: InvalidTicket) -> Response {
+    log::info!(reason:%; "ticket refused");
+    match reason {
+        InvalidTicket::Expired => error_response(
+            StatusCode::GONE,
+            "expired",
+            "this link has expired; ask for a new one",
+            None,
+        ),
+        _ => error_response(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this link is not valid",
+            None,
+        ),
+    }
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    has_item(headers, header::ACCEPT, "text/event-stream")
+}
+
+fn prefers_async(headers: &HeaderMap) -> bool {
+    has_item(headers, HeaderName::from_static("prefer"), "respond-async")
+}
+
+/// Whether a list has an item, its parameters aside.
+fn has_item(headers: &HeaderMap, name: HeaderName, item: &str) -> bool {
+    let values = headers.get_all(name);
+    values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .filter_map(|part| part.split(';').next())
+        .any(|part| part.trim().eq_ignore_ascii_case(item))
+}

@@ -1,0 +1,195 @@
+//! The standing server of a host, which `pillion serve` runs: the preferred leader of its periodic work, the metrics
+//! page, and the delivery of artifacts. Described to its users in `docs/guides/delivery.md`.
+//!
+//! One process serves: that which holds `serve.lock`. A second one is its stand-by: it checks its settings, and tries
+//! for the lock until the first one ends. It listens only then, so that no client reaches a server that does not lead.
+//!
+//! # Layout
+//!
+//! * `sockets`: ports, and sockets in the file system with mode and group.
+//! * `routes`: the paths; `response`: JSON and errors.
+
+pub(crate) mod response;
+mod routes;
+mod sockets;
+
+use std::{sync::Arc, time::Duration};
+
+use pillion_engine::{
+    Error, Result,
+    config::{ListenAddress, ServeSettings},
+    engine::Engine,
+    host::lock::Lock,
+};
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    delivery::Delivery,
+    http::{Connections, Limits, Tokens, accept_until},
+};
+use routes::Routes;
+use sockets::{BoundSocket, SocketOwner};
+
+/// Pause of the stand-by between two attempts to become the server.
+const STAND_BY_INTERVAL: Duration = Duration::from_millis(50);
+/// The time until the last byte of a request's head.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The standing server, checked and not listening yet.
+pub struct Server {
+    engine: Arc<Engine>,
+    settings: ServeSettings,
+    owner: SocketOwner,
+    tokens: Tokens,
+}
+
+/// The state of a server.
+#[derive(Debug)]
+pub enum State {
+    /// Another process serves.
+    StandBy,
+    /// It serves at these addresses; the ports are the actual ones.
+    Listening(Vec<ListenAddress>),
+}
+
+/// The signals of a server.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// No new connection is accepted; responses in progress are finished.
+    pub graceful: CancellationToken,
+    /// They are not.
+    pub now: CancellationToken,
+}
+
+impl Server {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: an address can't be resolved, or is beyond this machine without a token; the token file or
+    /// the group is not usable.
+    pub fn new(engine: Arc<Engine>) -> Result<Self> {
+        let settings = engine.resolved().settings.serve.clone();
+        let mut tokens = Tokens::default();
+        if let Some(file) = &settings.token_file {
+            tokens.add_file("serve.token_file", file)?;
+        }
+        if tokens.is_empty() && !settings.allow_anonymous {
+            for address in &settings.listen {
+                sockets::check_private(address)?;
+            }
+        }
+        let owner = SocketOwner::new(&settings)?;
+        Ok(Self {
+            engine,
+            settings,
+            owner,
+            tokens,
+        })
+    }
+
+    /// Waits until no other process serves, then serves until it is stopped. Calls `report` with each new state.
+    ///
+    /// # Errors
+    /// A directory or an address is not usable.
+    pub async fn run(self, stop: Stop, report: impl Fn(&State)) -> Result<()> {
+        let Some(lock) = self.lock(&stop, &report).await? else {
+            return Ok(());
+        };
+        let sockets = self.bind(&stop).await?;
+        self.engine.join_host()?;
+        let addresses: Vec<_> = sockets
+            .iter()
+            .map(|socket| socket.address.clone())
+            .collect();
+        let limits = Limits {
+            max_connections: self.settings.max_connections,
+            header_timeout: HEADER_TIMEOUT,
+            drain_timeout: self.settings.shutdown_timeout,
+            write_timeout: self.settings.write_timeout,
+        };
+        let routes = Arc::new(Routes {
+            delivery: Delivery::open(Arc::clone(&self.engine))?,
+            engine: Arc::clone(&self.engine),
+            tokens: self.tokens,
+        });
+        let mut listening = JoinSet::new();
+        for socket in sockets {
+            listening.spawn(accept_until(
+                socket.listener,
+                Arc::clone(&routes),
+                limits,
+                stop.graceful.clone(),
+            ));
+        }
+        for address in &addresses {
+            log::info!(address:%; "listening");
+        }
+        report(&State::Listening(addresses));
+        let connections = listening.join_all().await;
+        // All sockets are closed: the next server listens and leads from here on.
+        self.engine.resign();
+        drop(lock);
+        drain(&connections, &stop, limits.drain_timeout).await;
+        Ok(())
+    }
+
+    /// Returns the lock of the standing server, or `None` if the process is stopped before.
+    async fn lock(&self, stop: &Stop, report: &impl Fn(&State)) -> Result<Option<Lock>> {
+        let mut is_reported = false;
+        loop {
+            if let Some(lock) = self.engine.server_lock()? {
+                return Ok(Some(lock));
+            }
+            if !is_reported {
+                log::info!("another process serves; this one is its stand-by");
+                report(&State::StandBy);
+                is_reported = true;
+            }
+            if timeout(STAND_BY_INTERVAL, stop.graceful.cancelled())
+                .await
+                .is_ok()
+            {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Binds all addresses. The sockets of a process that was killed may be closed a little after its lock.
+    async fn bind(&self, stop: &Stop) -> Result<Vec<BoundSocket>> {
+        const ATTEMPTS: usize = 40;
+        let mut sockets: Vec<BoundSocket> = Vec::new();
+        let mut attempts = 0;
+        while let Some(address) = self.settings.listen.get(sockets.len()) {
+            match sockets::bind(address, &self.owner) {
+                Ok(socket) => sockets.push(socket),
+                Err(error) if attempts == ATTEMPTS || !is_in_use(&error) => return Err(error),
+                Err(_) => {
+                    attempts += 1;
+                    let _ = timeout(STAND_BY_INTERVAL, stop.graceful.cancelled()).await;
+                }
+            }
+        }
+        Ok(sockets)
+    }
+}
+
+fn is_in_use(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse)
+}
+
+/// Waits for the responses in progress.
+async fn drain(connections: &[Connections], stop: &Stop, limit: Duration) {
+    let all = async {
+        for listener in connections {
+            listener.ended().await;
+        }
+    };
+    tokio::select! {
+        () = all => return,
+        () = stop.now.cancelled() => {}
+        () = tokio::time::sleep(limit) => {}
+    }
+    let count: usize = connections.iter().map(Connections::count).sum();
+    log::warn!(connections = count; "stopped before all responses ended");
+}

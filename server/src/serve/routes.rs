@@ -1,0 +1,105 @@
+//! Paths of the standing server. One task for each connection.
+
+use std::sync::Arc;
+
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::{Body as _, Incoming},
+    header::{self, HeaderValue},
+};
+use pillion_engine::{engine::Engine, metrics::Format, velox::delivery::PATH_PREFIX};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use super::response::{error_response, json_response, method_not_allowed, not_found};
+use crate::{
+    delivery::Delivery,
+    http::{Handler, Response, Tokens, with_bytes},
+};
+
+const SERVER: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
+/// A longer body of a request is not read to its end: the connection closes after the response.
+const MAX_IGNORED_BODY: u64 = 64 * 1024;
+
+/// The routes of the standing server.
+pub(super) struct Routes {
+    pub(super) engine: Arc<Engine>,
+    pub(super) delivery: Delivery,
+    pub(super) tokens: Tokens,
+}
+
+impl Handler for Routes {
+    async fn handle(&self, request: Request<Incoming>) -> Response {
+        let has_long_body = request.body().size_hint().lower() > MAX_IGNORED_BODY;
+        let mut response = self.route(request).await;
+        let headers = response.headers_mut();
+        headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
+        if has_long_body {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl Routes {
+    async fn route(&self, request: Request<Incoming>) -> Response {
+        let path = request.uri().path();
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        if let Some(ticket) = path.strip_prefix(PATH_PREFIX) {
+            if !is_read {
+                return method_not_allowed("GET, HEAD");
+            }
+            let ticket = ticket.to_owned();
+            return self.delivery.deliver(&ticket, &request).await;
+        }
+        match path {
+            "/health" | "/metrics" if !is_read => method_not_allowed("GET, HEAD"),
+            "/health" => self.health(),
+            "/metrics" => {
+                let authorization = request.headers().get(header::AUTHORIZATION);
+                match self.tokens.accept(authorization) {
+                    true => self.metrics(request.headers()).await,
+                    false => unauthorized(),
+                }
+            }
+            _ => not_found(),
+        }
+    }
+
+    fn health(&self) -> Response {
+        json_response(
+            StatusCode::OK,
+            &json!({
+                "status": "ok",
+                "version": env!("CARGO_PKG_VERSION"),
+                "leader": self.engine.is_leader(),
+            }),
+        )
+    }
+
+    async fn metrics(&self, headers: &HeaderMap) -> Response {
+        let accept = headers
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok());
+        let format = Format::of_accept(accept.unwrap_or_default());
+        let engine = Arc::clone(&self.engine);
+        match spawn_blocking(move || engine.render_metrics("", format)).await {
+            Ok(page) => with_bytes(StatusCode::OK, page, format.content_type()),
+            Err(error) => {
+                log::error!(error:%; "metrics page failed");
+                let message = "the page can't be rendered";
+                error_response(StatusCode::INTERNAL_SERVER_ERROR, "internal", message, None)
+            }
+        }
+    }
+}
+
+fn unauthorized() -> Response {
+    let message = "a bearer token is required: `Authorization: Bearer …`";
+    let mut response = error_response(StatusCode::UNAUTHORIZED, "unauthorized", message, None);
+    let bearer = HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, bearer);
+    response
+}
