@@ -10,6 +10,7 @@ use super::{
     layout::{SLAB_GRANULES, class_blocks},
     memory::Memory,
     new_entry::Plan,
+    occupancy::Occupancy,
     stats::Counter,
     words::{BlockState, BlockWord, SlotWord},
 };
@@ -111,10 +112,15 @@ impl<'a> Blocks<'a> {
         })
     }
 
+    /// Counts that an entry was removed.
+    pub(super) fn count_removed(&self, entry: &EntryBlocks) {
+        Occupancy::default()
+            .less(Occupancy::of(&entry.head))
+            .count(self.memory, self.stripe);
+    }
+
     /// Frees the blocks of an entry that no slot refers to any more, but for `kept`.
     pub(super) fn free_entry(&self, entry: &EntryBlocks, kept: Option<usize>) {
-        let counter = |counter: Counter| self.memory.counter(self.stripe, counter as usize);
-        counter(Counter::Bytes).fetch_sub(entry.head.stored_bytes() as u64, Ordering::Relaxed);
         for (block, word) in std::iter::once(&entry.first).chain(&entry.parts) {
             if Some(*block) == kept || self.free(*block, *word) {
                 continue;
@@ -184,18 +190,23 @@ impl<'a> Blocks<'a> {
         let removed = self.memory.swap_slot(slot, found, found.emptied());
         if removed {
             failpoint!("cache.entry.removed");
+            self.count_removed(&entry);
             self.free_entry(&entry, None);
         }
         removed
     }
 
-    /// Counts a stored entry of so many bytes.
-    pub(super) fn count_stored(&self, bytes: usize, kind: Kind) {
-        let counter = |counter: Counter| self.memory.counter(self.stripe, counter as usize);
+    /// Counts a stored entry, which may have replaced another one.
+    pub(super) fn count_stored(&self, head: &Head, kind: Kind, replaced: Option<&EntryBlocks>) {
         if kind == Kind::Value {
-            counter(Counter::Stores).fetch_add(1, Ordering::Relaxed);
+            self.memory
+                .counter(self.stripe, Counter::Stores as usize)
+                .fetch_add(1, Ordering::Relaxed);
         }
-        counter(Counter::Bytes).fetch_add(bytes as u64, Ordering::Relaxed);
+        let before = replaced.map_or_else(Occupancy::default, |entry| Occupancy::of(&entry.head));
+        Occupancy::of(head)
+            .less(before)
+            .count(self.memory, self.stripe);
     }
 
     /// Reserves the blocks for an entry of so many bytes. Returns the first block and the others; frees them all if

@@ -4,7 +4,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{layout::MAX_BLOCK, memory::Memory, production::Production};
+use super::{
+    layout::{MAX_BLOCK, class_for, class_granules},
+    memory::Memory,
+    production::Production,
+};
 
 /// Bytes of the longest key.
 pub const MAX_KEY: usize = 1 << 16;
@@ -205,6 +209,19 @@ impl Head {
         match self.parts() {
             0 => self.list_offset() + self.payload_bytes(),
             parts => self.list_offset() + parts * 4,
+        }
+    }
+
+    /// Granules of all blocks.
+    pub(super) fn granules(&self) -> usize {
+        let of = |bytes| class_for(bytes).map_or(0, class_granules);
+        let first = of(self.first_bytes());
+        match self.parts().checked_sub(1) {
+            None => first,
+            Some(full) => {
+                let rest = self.payload_bytes() - full * PART_BYTES;
+                first + full * of(PART_BYTES) + of(rest)
+            }
         }
     }
 

@@ -84,6 +84,7 @@ impl Blocks<'_> {
     fn free_evicted(&self, entry: &EntryBlocks, kept: usize) {
         failpoint!("cache.entry.evicted");
         self.count_eviction(entry);
+        self.count_removed(entry);
         self.free_entry(entry, Some(kept));
     }
 

@@ -54,6 +54,10 @@ pub(super) mod header {
     pub(crate) const FENCING: usize = 6;
     /// When all entries were removed last, in milliseconds since 1970; 0: never.
     pub(crate) const CLEARED: usize = 7;
+    /// The process that counts all blocks; 0: none.
+    pub(crate) const RECOUNTING: usize = 8;
+    /// Whether a count of all blocks is due: see [`super::super::occupancy`].
+    pub(crate) const RECOUNT_DUE: usize = 9;
     /// Words of the header.
     pub(crate) const WORDS: usize = 64;
 }

@@ -22,6 +22,7 @@ mod layout;
 mod locks;
 mod memory;
 mod new_entry;
+mod occupancy;
 mod owners;
 mod patience;
 pub mod pattern;

@@ -89,8 +89,8 @@ impl NewEntry<'_> {
         })
     }
 
-    /// Fills the reserved blocks. Returns the bytes of all content.
-    pub(super) fn fill(&self, memory: &Memory, first: usize, parts: &[usize]) -> usize {
+    /// Fills the reserved blocks. Returns the head.
+    pub(super) fn fill(&self, memory: &Memory, first: usize, parts: &[usize]) -> Head {
         let head = self.head(!parts.is_empty());
         head.store(memory, first);
         for (index, tag) in self.tags.iter().enumerate() {
@@ -102,7 +102,7 @@ impl NewEntry<'_> {
         if parts.is_empty() {
             memory.copy_in(first, start, self.key);
             memory.copy_in(first, start + self.key.len(), self.value);
-            return head.stored_bytes();
+            return head;
         }
         for (index, part) in parts.iter().enumerate() {
             let number = u32::try_from(*part).unwrap_or(u32::MAX);
@@ -120,7 +120,7 @@ impl NewEntry<'_> {
                 bytes = rest;
             }
         }
-        head.stored_bytes()
+        head
     }
 }
 

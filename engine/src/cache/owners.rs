@@ -15,6 +15,7 @@ use super::{
     coverage,
     layout::MAX_OWNERS,
     memory::Memory,
+    occupancy,
     words::{BlockState, BlockWord},
 };
 use crate::{descriptors, host::fork_descriptors};
@@ -98,8 +99,7 @@ impl Owners {
                 self.word = (former | IN_USE).wrapping_add(IN_USE << 1);
                 word.store(self.word, Ordering::Release);
                 if former & IN_USE != 0 {
-                    return_blocks(memory, owner);
-                    coverage::drop_tracked_of(memory, owner);
+                    end_of(memory, owner);
                 }
                 return Ok(());
             }
@@ -109,7 +109,7 @@ impl Owners {
 
     /// Returns the blocks of dead processes. Returns the number of these processes.
     pub(super) fn recover(&self, memory: &Memory) -> usize {
-        (1..MAX_OWNERS)
+        let dead = (1..MAX_OWNERS)
             .filter(|owner| {
                 let word = memory.word(memory.layout.owners + owner);
                 // A lock of this file's own would be granted again.
@@ -118,14 +118,15 @@ impl Owners {
                 }
                 let is_dead = self.lock(*owner).unwrap_or(false);
                 if is_dead {
-                    return_blocks(memory, *owner);
-                    coverage::drop_tracked_of(memory, *owner);
+                    end_of(memory, *owner);
                     word.fetch_and(!IN_USE, Ordering::Release);
                     let _ = self.set_lock(*owner, libc::F_UNLCK);
                 }
                 is_dead
             })
-            .count()
+            .count();
+        occupancy::recount_if_due(memory, self.own);
+        dead
     }
 
     /// Gives the number up.
@@ -195,6 +196,14 @@ impl Drop for Owners {
     fn drop(&mut self) {
         fork_descriptors::unregister(self.file.as_raw_fd());
     }
+}
+
+/// Ends what a dead process has left. The caller holds its lock.
+fn end_of(memory: &Memory, owner: usize) {
+    return_blocks(memory, owner);
+    coverage::drop_tracked_of(memory, owner);
+    occupancy::give_recount_up(memory, owner);
+    occupancy::demand_recount(memory);
 }
 
 /// The byte of an owner's lock.

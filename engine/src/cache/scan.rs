@@ -7,7 +7,7 @@ use super::{
     Cache,
     entry::{Encoding, Kind, Space},
     layout::header,
-    pattern,
+    occupancy, pattern,
     stats::Counter,
     table::{self, Found},
 };
@@ -58,6 +58,9 @@ impl Cache {
             }
             true
         });
+        // All is visited anyway.
+        occupancy::demand_recount(&self.memory);
+        occupancy::recount_if_due(&self.memory, self.owners.own());
     }
 
     /// Removes expired entries, values that `remember()` may still return apart, and those with an invalidated tag.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// First word of a segment of this layout.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"pcache01");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"pcache02");
 
 /// How long a process waits for another one that replaces the segment of an earlier boot.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
     entry::Space,
-    layout::{GRANULE, SLAB_BYTES, STRIPES, class_granules, header},
+    layout::{GRANULE, SLAB_BYTES, STRIPES, header},
     memory::Memory,
-    words::BlockState,
+    occupancy::Occupancy,
 };
 
 /// A counter, by its position in a stripe.
@@ -30,7 +30,7 @@ pub(super) enum Counter {
     Expired,
     /// Invalidated tags.
     Invalidations,
-    /// Bytes of the content of all entries: a difference in each stripe.
+    /// Bytes of the content of all entries: a difference in each stripe, as of [`super::occupancy`].
     Bytes,
     /// Lookups of the space [`Space::Apcu`] that found a value.
     ApcuHits,
@@ -38,6 +38,9 @@ pub(super) enum Counter {
     ApcuMisses,
     /// Stored values of that space.
     ApcuStores,
+    /// The number of entries in the upper half, the granules of their blocks in the lower one: a difference in each
+    /// stripe.
+    Entries,
 }
 
 impl Counter {
@@ -143,28 +146,15 @@ pub(super) fn sum(memory: &Memory, counter: Counter) -> u64 {
     })
 }
 
-/// Sums the counters up, and counts the blocks in use.
+/// Sums the counters up.
 pub(super) fn collect(memory: &Memory) -> Stats {
     let count = |counter| sum(memory, counter);
     let word = |index| memory.word(index).load(Ordering::Relaxed);
-    let (mut used, mut free, mut entries) = (0u64, 0u64, 0u64);
-    for slab in 0..memory.layout.slab_count {
-        let Some(class) = memory.load_slab(slab).class() else {
-            free += SLAB_BYTES as u64;
-            continue;
-        };
-        let bytes = (class_granules(class) * GRANULE) as u64;
-        for block in Memory::slab_blocks(slab, class) {
-            match memory.load_block(block).state() {
-                BlockState::Free | BlockState::Interior => free += bytes,
-                BlockState::Reserved | BlockState::Part => used += bytes,
-                BlockState::First => {
-                    used += bytes;
-                    entries += 1;
-                }
-            }
-        }
-    }
+    let counted = Occupancy::counted(memory);
+    // A process that was killed since may have counted a removal and not the store before, or the reverse.
+    let positive = |count: i64| u64::try_from(count).unwrap_or(0);
+    let memory_of_slabs = (memory.layout.slab_count * SLAB_BYTES) as u64;
+    let used = (positive(counted.granules) * GRANULE as u64).min(memory_of_slabs);
     let cleared = word(header::CLEARED);
     Stats {
         hits: count(Counter::Hits),
@@ -175,11 +165,11 @@ pub(super) fn collect(memory: &Memory) -> Stats {
         evictions: count(Counter::Evicted),
         expired: count(Counter::Expired),
         tag_invalidations: count(Counter::Invalidations),
-        entries,
+        entries: positive(counted.entries),
         memory: memory.bytes() as u64,
         memory_used: used,
-        memory_wasted: used.saturating_sub(count(Counter::Bytes)),
-        memory_free: free,
+        memory_wasted: used.saturating_sub(positive(counted.bytes)),
+        memory_free: memory_of_slabs - used,
         max_value: memory.layout.max_value() as u64,
         created_ms: word(header::CREATED),
         cleared_ms: (cleared != 0).then_some(cleared),

@@ -195,7 +195,7 @@ impl Cache {
             self.count(Counter::Refused);
             return Stored::Refused;
         };
-        let bytes = entry.fill(&self.memory, first, &parts);
+        let head = entry.fill(&self.memory, first, &parts);
         let key = HashedKey {
             kind: entry.kind,
             hash: entry.hash,
@@ -253,7 +253,7 @@ impl Cache {
                     blocks.publish(part, word, BlockState::Part);
                 }
                 blocks.publish(first, first_word, BlockState::First);
-                blocks.count_stored(bytes, entry.kind);
+                blocks.count_stored(&head, entry.kind, replaced.as_ref());
                 if let Some(replaced) = replaced {
                     if found.is_none() {
                         blocks.count_eviction(&replaced);

@@ -4,7 +4,7 @@ mod model;
 
 use std::{collections::HashMap, sync::atomic::AtomicBool, thread, time::Duration};
 
-use super::{key_lock::KeyLock, words::BlockState, *};
+use super::{key_lock::KeyLock, occupancy::Occupancy, words::BlockState, *};
 
 mod producers;
 
@@ -432,6 +432,50 @@ fn reserved_block_of_a_dead_process_is_always_returned() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(used(&cache), 0);
+}
+
+#[test]
+fn sums_of_a_killed_process_are_corrected() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = open(dir.path(), 4 * MIN_BYTES);
+    for n in 0..40u32 {
+        cache.set(&n.to_le_bytes(), &value(&vec![1; n as usize * 500]));
+    }
+    let counted = || Occupancy::counted(&cache.memory);
+    let exact = Occupancy::of_blocks(&cache.memory);
+    assert_eq!((counted(), exact.entries), (exact, 40));
+    let dead = open(dir.path(), MIN_BYTES);
+    // A store that was not counted, a removal that was not, and a count that was not ended.
+    let blocks = dead.blocks(0);
+    let name = 1u32.to_le_bytes();
+    let key = dead.hashed(Kind::Value, &name);
+    let found = table::find(&dead.memory, key).unwrap();
+    let entry = blocks.blocks_of(found.word).unwrap();
+    assert!(
+        dead.memory
+            .swap_slot(found.slot, found.word, found.word.emptied())
+    );
+    blocks.free_entry(&entry, None);
+    Occupancy {
+        entries: -7,
+        granules: -1000,
+        bytes: 5,
+    }
+    .count(&dead.memory, 3);
+    let own = dead.owners.own();
+    dead.memory
+        .word(header::RECOUNTING)
+        .store(own as u64, Ordering::Relaxed);
+    drop(dead);
+    cache
+        .memory
+        .word(cache.memory.layout.owners + own)
+        .store(1, Ordering::Relaxed);
+    let stats = cache.stats();
+    assert!(stats.entries < 39 && stats.memory_used + stats.memory_free <= stats.memory);
+    assert_eq!(cache.recover(), 1);
+    assert_eq!(counted(), Occupancy::of_blocks(&cache.memory));
+    assert_eq!(cache.stats().entries, 39);
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod layout;
 mod memory;
 #[path = "../../../engine/src/cache/new_entry.rs"]
 mod new_entry;
+#[path = "../../../engine/src/cache/occupancy.rs"]
+mod occupancy;
 #[path = "../../../engine/src/cache/production.rs"]
 mod production;
 pub mod scenes;

@@ -321,6 +321,10 @@ fn random_calls_read_nothing_that_the_model_excludes() {
     let (stats, classes) = (cache.stats(), cache.class_stats());
     let wasted: u64 = classes.iter().map(|class| class.wasted).sum();
     assert_eq!(stats.memory_wasted, wasted);
+    assert_eq!(
+        Occupancy::counted(&cache.memory),
+        Occupancy::of_blocks(&cache.memory)
+    );
     cache.clear();
     assert_eq!((cache.stats().entries, cache.stats().memory_used), (0, 0));
 }
