@@ -242,39 +242,3 @@ function full(): void
         [$slower('ours') <= 2],
     );
 }
-
-/**
- * Nanoseconds of one operation, the loop taken off.
- *
- * @param list<int|string> $keys
- * @param array<string, callable(list<int|string>): mixed> $passes
- * @return array<string, Samples>
- */
-function measured(array $keys, int $repeats, array $passes): array
-{
-    $passes['loop'] = static function (array $keys): void {
-        foreach ($keys as $key) {
-            $found = $key;
-        }
-    };
-    $time = static function (callable $pass) use ($keys, $repeats): float {
-        $started = processor_time();
-        for ($i = 0; $i < $repeats; ++$i) {
-            $pass($keys);
-        }
-
-        return (processor_time() - $started) / $repeats / count($keys);
-    };
-    $samples = rounds(9, array_map(static fn (callable $pass): callable => static fn (): float => $time($pass), $passes));
-    $loop = $samples['loop']->median();
-
-    return array_map(static fn (Samples $of): Samples => $of->less($loop), $samples);
-}
-
-function compare(string $what, Samples $ours, string $peerName, Samples $peer, ?float $factor, float $most = INF): void
-{
-    $faster = $peer->median() / $ours->median();
-    $goal = $factor === null ? '' : "≥ {$factor}×" . ($most < INF ? ", ≤ $most ns" : '');
-    $met = $factor === null ? [] : [$faster >= $factor, $ours->median() <= $most];
-    row($what, $ours->tell('ns'), "$peerName: {$peer->tell('ns')}", times($faster), $goal, $met);
-}

@@ -28,6 +28,17 @@ $benches = [
             yield [...php(['apcu', 'pillion', 'posix'], $settings), __DIR__ . '/cache.php', $part];
         }
     },
+    'cache_many' => static function (): iterable {
+        $parts = [
+            'peers' => ['apc.shm_size' => '128M'],
+            'million' => ['apc.shm_size' => '512M', 'apc.entries_hint' => 1_000_000, 'pillion.cache_memory' => '256M'],
+            'full' => ['apc.shm_size' => '32M'],
+        ];
+        foreach ($parts as $part => $settings) {
+            $extensions = ['apcu', 'pillion', ...($part === 'million' ? [] : peers(['yac', 'dba']))];
+            yield [...php($extensions, $settings + places("cache-many-$part")), __DIR__ . '/cache_many.php', $part];
+        }
+    },
     'cache_adapters' => static fn (): iterable => [[...php(['apcu', 'pillion'], places('cache-adapters')), __DIR__ . '/cache_adapters.php']],
     'cache_second_tier' => static function (): iterable {
         $socket = environment('BENCH_DIR') . '/redis.sock';
@@ -37,7 +48,9 @@ $benches = [
             usleep(50_000);
         }
         $settings = ['pillion.cache_url' => "unix:$socket"] + places('cache-second-tier');
-        yield [...php(['pillion', 'igbinary', 'redis'], $settings), __DIR__ . '/cache_second_tier.php', $socket];
+        if (count($peers = peers(['igbinary', 'redis'])) === 2) {
+            yield [...php(['pillion', ...$peers], $settings), __DIR__ . '/cache_second_tier.php', $socket];
+        }
         proc_terminate($server);
         proc_close($server);
     },

@@ -110,8 +110,10 @@ function php(array $extensions = [], array $settings = []): array
         'apcu' => ['extension' => 'apcu', 'apc.enable_cli' => 1],
         'curl' => ['extension' => 'curl'],
         'posix' => ['extension' => 'posix'],
-        'igbinary' => ['extension' => 'igbinary'],
-        'redis' => ['extension' => 'redis'],
+        'igbinary' => ['extension' => peer_file('igbinary')],
+        'redis' => ['extension' => peer_file('redis')],
+        'yac' => ['extension' => peer_file('yac'), 'yac.enable_cli' => 1, 'yac.values_memory_size' => '32M'],
+        'dba' => ['extension' => peer_file('dba')],
     ];
     $command = [PHP_BINARY, '-n', '-d', 'memory_limit=-1'];
     foreach ([...array_map(static fn (string $name): array => $given[$name], $extensions), $settings] as $set) {
@@ -121,6 +123,23 @@ function php(array $extensions = [], array $settings = []): array
     }
 
     return $command;
+}
+
+/** The file of a peer that no package installs. */
+function peer_file(string $name): string
+{
+    return getenv('PILLION_PEERS') . "/$name.so";
+}
+
+/**
+ * Those of the peers that this machine could get.
+ *
+ * @param list<string> $names
+ * @return list<string>
+ */
+function peers(array $names): array
+{
+    return array_values(array_filter($names, static fn (string $name): bool => is_file(peer_file($name))));
 }
 
 /**
@@ -199,6 +218,42 @@ function together(int $processes, callable $pass): float
     }
 
     return $sum;
+}
+
+/**
+ * Nanoseconds of one operation, the loop taken off.
+ *
+ * @param list<int|string> $keys
+ * @param array<string, callable(list<int|string>): mixed> $passes
+ * @return array<string, Samples>
+ */
+function measured(array $keys, int $repeats, array $passes): array
+{
+    $passes['loop'] = static function (array $keys): void {
+        foreach ($keys as $key) {
+            $found = $key;
+        }
+    };
+    $time = static function (callable $pass) use ($keys, $repeats): float {
+        $started = processor_time();
+        for ($i = 0; $i < $repeats; ++$i) {
+            $pass($keys);
+        }
+
+        return (processor_time() - $started) / $repeats / count($keys);
+    };
+    $samples = rounds(9, array_map(static fn (callable $pass): callable => static fn (): float => $time($pass), $passes));
+    $loop = $samples['loop']->median();
+
+    return array_map(static fn (Samples $of): Samples => $of->less($loop), $samples);
+}
+
+function compare(string $what, Samples $ours, string $peerName, Samples $peer, ?float $factor, float $most = INF): void
+{
+    $faster = $peer->median() / $ours->median();
+    $goal = $factor === null ? '' : "≥ {$factor}×" . ($most < INF ? ", ≤ $most ns" : '');
+    $met = $factor === null ? [] : [$faster >= $factor, $ours->median() <= $most];
+    row($what, $ours->tell('ns'), "$peerName: {$peer->tell('ns')}", times($faster), $goal, $met);
 }
 
 /** The key of generated artifact number n, as pillion-fixtures computes it. */

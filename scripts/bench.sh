@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures Pillion and its peers in one run and prints a Markdown table to standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs a selection: find, cache, cache_adapters, cache_second_tier, cold_lookup, submit, scaling,
+# BENCH=NAME) runs a selection: find, cache, cache_many, cache_adapters, cache_second_tier, cold_lookup, submit, scaling,
 # find_under_writes, failover, memory, copy, requests, sentry, worker, frankenphp. A missed goal is no failure.
 #
 # The extension is the release build. PILLION_SO, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX, if set, name binaries
@@ -52,6 +52,9 @@ case " ${chosen[*]:-cache_second_tier} " in
         export REDIS
         ;;
 esac
+PILLION_PEERS=${PILLION_PEERS:-$("$PILLION_ROOT/scripts/peers.sh")}
+# The libraries of some of them lie beside them.
+export LD_LIBRARY_PATH=$PILLION_PEERS${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} PILLION_PEERS
 export PILLION_SO PILLION_FIXTURES PILLION_SINK BENCH_DIR BENCH_RUN_DIR VELOX_URL
 say 'measuring takes some minutes, and a machine that does nothing else'
 "$PHP" -n "$PILLION_ROOT/benches/run.php" ${chosen[@]+"${chosen[@]}"}

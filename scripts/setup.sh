@@ -23,7 +23,7 @@ packages_of() {
             ;;
         test) echo php8.2-fpm php8.2-apcu libfcgi-bin nginx-light xz-utils wrk python3-venv ;;
         sanitizers) echo valgrind ;;
-        bench) echo php8.2-apcu php8.2-cgi php8.2-redis ;;
+        bench) echo php8.2-apcu php8.2-cgi ;;
         redis) echo redis-tools ;;
         php-source)
             echo re2c bison autoconf dpkg-dev xz-utils libxml2-dev libsqlite3-dev libonig-dev libssl-dev \

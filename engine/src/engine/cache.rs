@@ -163,7 +163,7 @@ impl Engine {
         let namespace = self.settings().cache.namespace.as_deref().unwrap_or("");
         let digest = checksum::of_parts(namespace.as_bytes(), b"cache");
         let dirs = self.dirs().ok()?;
-        Some(dirs.run.join(format!("cache-v1-{digest:016x}.seg")))
+        Some(dirs.run.join(format!("cache-v2-{digest:016x}.seg")))
     }
 
     #[cold]
