@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Pillion and its peers in one run and prints a Markdown table to standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs a selection: find, cache, cache_many, cache_adapters, cache_second_tier, cold_lookup, submit, scaling,
-# find_under_writes, failover, memory, copy, requests, sentry, worker, frankenphp. A missed goal is no failure.
+# BENCH=NAME) runs a selection: find, cache, cache_many, cache_adapters, cache_second_tier, cold_lookup, submit,
+# scaling, find_under_writes, failover, memory, copy, requests, sentry, worker, frankenphp. A missed goal is no failure.
 #
 # The extension is the release build. PILLION_SO, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX, if set, name binaries
 # to use instead of new builds.
