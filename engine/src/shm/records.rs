@@ -3,9 +3,10 @@
 //! record is written first and then linked by one compare-and-swap: a process killed before it loses the space of this
 //! record, and no process waits for another. Any thread.
 //!
-//! Layout, in words of eight bytes: [`MAGIC`], the number of chains, the number of words handed out, then [`USER`] words
-//! of the owner; from [`CHAINS`] on the first record of each chain (0: none), then the records. A record is the position
-//! of the next one, the hash of its key, the length of the key and the number of its words, its words, its key.
+//! Layout, in words of eight bytes: [`MAGIC`], the number of chains, the number of words handed out, then [`USER`]
+//! words of the owner; from [`CHAINS`] on the first record of each chain (0: none), then the records. A record is the
+//! position of the next one, the hash of its key, the length of the key and the number of its words, its words, its
+//! key.
 
 use std::{io, path::Path};
 

@@ -1,6 +1,6 @@
 //! Metrics of the application: PHP code names them, and all processes of the host add to the same numbers, in
-//! `application-metrics-v1.seg` in `run_dir`. Numbers outlive processes, also killed ones. The segment has a fixed size;
-//! a series that it has no space for is refused and counted. Any thread.
+//! `application-metrics-v1.seg` in `run_dir`. Numbers outlive processes, also killed ones. The segment has a fixed
+//! size; a series that it has no space for is refused and counted. Any thread.
 //!
 //! # Layout
 //!
