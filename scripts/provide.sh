@@ -42,5 +42,6 @@ provide_hosts() {
     provide RR "$scripts/hosts/roadrunner.sh"
     provide BUGSINK "$scripts/hosts/bugsink.sh"
     provide REDIS "$scripts/hosts/redis.sh"
+    provide PROMETHEUS "$scripts/hosts/prometheus.sh"
     provide VALKEY "$scripts/hosts/redis.sh" valkey
 }
