@@ -55,6 +55,7 @@ fn state(engine: &Engine) -> Vec<[String; 3]> {
                 _ => "disabled: velox.server_url is not set".to_owned(),
             },
         ),
+        row("Shared cache", shared_cache(engine)),
         row(
             "Sentry",
             match (text("/sentry/enabled").as_str(), text("/sentry/reason")) {
@@ -77,6 +78,20 @@ fn state(engine: &Engine) -> Vec<[String; 3]> {
         pillion_engine::failpoint::names().join(" "),
     ));
     rows
+}
+
+/// Opens nothing.
+fn shared_cache(engine: &Engine) -> String {
+    let resolved = engine.resolved();
+    let settings = &resolved.settings.cache;
+    if let Some(error) = resolved.capability_off(Capability::Cache) {
+        return format!("disabled: {error}");
+    }
+    if !settings.enabled {
+        return "disabled: cache.enabled is off".to_owned();
+    }
+    let namespace = settings.namespace.as_deref().unwrap_or("none");
+    format!("enabled, namespace: {namespace}")
 }
 
 fn settings(engine: &Engine) -> Vec<[String; 3]> {

@@ -55,16 +55,7 @@ pub(super) fn stats(stats: &Value, classes: &[ClassStats]) -> String {
     ] {
         let _ = writeln!(out, "{name:<15}{text}");
     }
-    if let Some(second) = stats["second_tier"].as_object() {
-        let text = |name: &str| second.get(name).and_then(Value::as_str).unwrap_or("–");
-        let is_connected = second.get("connected") == Some(&Value::Bool(true));
-        let state = if is_connected {
-            "connected"
-        } else {
-            "not available"
-        };
-        let _ = writeln!(out, "{:<15}{}, {state}", "second tier", text("url"));
-    }
+    out.push_str(&second_tier(stats));
     if !classes.is_empty() {
         let _ = writeln!(
             out,
@@ -84,6 +75,19 @@ pub(super) fn stats(stats: &Value, classes: &[ClassStats]) -> String {
         );
     }
     out
+}
+
+/// The line of the second tier; empty without one.
+pub(super) fn second_tier(stats: &Value) -> String {
+    let Some(second) = stats["second_tier"].as_object() else {
+        return String::new();
+    };
+    let url = second.get("url").and_then(Value::as_str).unwrap_or("–");
+    let state = match second.get("connected") {
+        Some(Value::Bool(true)) => "connected",
+        _ => "not available",
+    };
+    format!("{:<15}{url}, {state}\n", "second tier")
 }
 
 fn bytes(count: u64) -> String {

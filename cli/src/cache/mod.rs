@@ -149,15 +149,20 @@ fn open(engine: &Engine) -> Result<&Cache> {
 
 /// The outcome where no process has created the segment: the cache is empty.
 fn without_cache(engine: &Engine, command: &Command) -> Result<bool> {
+    remark_empty(engine);
+    Ok(matches!(
+        command,
+        Command::Clear | Command::Invalidate { .. } | Command::Keys { .. }
+    ))
+}
+
+/// Says on standard error that no process of the host has created the segment.
+fn remark_empty(engine: &Engine) {
     let namespace = engine.resolved().settings.cache.namespace.as_deref();
     remark(&match namespace {
         Some(name) => format!("no process has stored anything in the namespace {name}"),
         None => "no process has stored anything in the namespace without a name".into(),
     });
-    Ok(matches!(
-        command,
-        Command::Clear | Command::Invalidate { .. } | Command::Keys { .. }
-    ))
 }
 
 fn key_bytes(key: &OsString) -> Result<&[u8]> {

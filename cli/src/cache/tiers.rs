@@ -214,6 +214,10 @@ impl Tiers<'_> {
             fields.insert("classes".into(), json!(classes));
             return print(&format!("{stats:#}\n")).map(|()| true);
         }
+        if self.cache.is_none() {
+            super::remark_empty(self.engine);
+            return print(&format::second_tier(&stats)).map(|()| true);
+        }
         print(&format::stats(&stats, &classes)).map(|()| true)
     }
 

@@ -24,6 +24,7 @@ State directory => SCRATCH/state
 Run directory => SCRATCH/run
 Artifact cache => SCRATCH/state/.rr-cache/velox-binaries
 Velox builds => disabled: velox.server_url is not set
+Shared cache => enabled, namespace: none
 Sentry => enabled, project: none
 
 Setting => Value => Source
