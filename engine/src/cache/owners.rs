@@ -2,26 +2,20 @@
 //! number is that of the byte. The kernel releases the lock of a killed process, in any container; the blocks that it
 //! had reserved are returned by the process that gets the lock next. On PHP's threads and the leader's.
 
+mod reclaim;
+
 use std::{
     fs::{File, OpenOptions},
     io,
     os::{fd::AsRawFd as _, unix::fs::OpenOptionsExt as _},
     path::Path,
-    sync::atomic::{Ordering, fence},
+    sync::atomic::Ordering,
 };
 
-use super::{
-    blocks::Blocks,
-    coverage,
-    layout::MAX_OWNERS,
-    memory::Memory,
-    occupancy,
-    words::{BlockState, BlockWord},
-};
+use super::{coverage, layout::MAX_OWNERS, memory::Memory, occupancy};
 use crate::{descriptors, host::fork_descriptors};
+use reclaim::return_blocks;
 
-/// Attempts to read the entry of a slot that other processes change.
-const MAX_READS: usize = 64;
 /// Set in the word of an owner if blocks may be reserved under its number. The other bits count the processes that have
 /// had the number.
 const IN_USE: u64 = 1;
@@ -216,69 +210,4 @@ fn byte_of(owner: usize, kind: libc::c_int) -> libc::flock {
     range.l_start = owner.try_into().unwrap_or(0);
     range.l_len = 1;
     range
-}
-
-/// Returns the slabs and blocks that a dead owner had reserved, and the blocks of entries that it had removed. The
-/// caller holds its lock.
-fn return_blocks(memory: &Memory, owner: usize) {
-    let blocks = Blocks::new(memory, owner, 0, 0);
-    for slab in 0..memory.layout.slab_count {
-        let word = memory.load_slab(slab);
-        let Some(class) = word.class() else { continue };
-        if word.owner() == owner {
-            blocks.restore_slab(slab, class);
-        }
-    }
-    for block in 0..memory.layout.granules() {
-        let word = memory.load_block(block);
-        let is_reserved = word.state() == BlockState::Reserved && word.owner() == owner;
-        let is_published = matches!(word.state(), BlockState::First | BlockState::Part);
-        if !is_reserved && !is_published {
-            continue;
-        }
-        match state_in_entry(memory, &blocks, block, word) {
-            // The owner was killed after it had stored the entry.
-            Membership::Member(state) if is_reserved => blocks.publish(block, word, state),
-            Membership::Member(_) => {}
-            // If a living process is about to free it, both try, and one succeeds.
-            Membership::None => drop(blocks.free(block, word)),
-            // A dead owner does not store an entry again.
-            Membership::Unknown if is_reserved => drop(blocks.free(block, word)),
-            Membership::Unknown => {}
-        }
-    }
-}
-
-/// Whether a block is one of the entry of its slot.
-enum Membership {
-    /// It is, in this state.
-    Member(BlockState),
-    /// It is not.
-    None,
-    /// Other processes change the slot all the time.
-    Unknown,
-}
-
-fn state_in_entry(
-    memory: &Memory,
-    blocks: &Blocks<'_>,
-    block: usize,
-    word: BlockWord,
-) -> Membership {
-    if word.link() == 0 {
-        return Membership::None;
-    }
-    for _ in 0..MAX_READS {
-        let slot = memory.load_slot(word.link());
-        let entry = blocks.blocks_of(slot);
-        let entry = entry.filter(|entry| entry.contains(block));
-        // The blocks of the entry are read before the slot is read again.
-        fence(Ordering::Acquire);
-        if memory.load_slot(word.link()).is_same(slot) {
-            return entry.map_or(Membership::None, |entry| {
-                Membership::Member(entry.state_of(block))
-            });
-        }
-    }
-    Membership::Unknown
 }

@@ -50,6 +50,18 @@ impl Cache {
             .collect();
     }
 
+    /// Counts a lookup of a key with the pattern of that number, if it has one.
+    #[inline]
+    pub fn count_lookup(&self, number: Option<usize>, is_found: bool) {
+        if let Some(number) = number {
+            let event = match is_found {
+                true => PatternEvent::Hit,
+                false => PatternEvent::Miss,
+            };
+            self.count_pattern(number, event, 1);
+        }
+    }
+
     /// Counts events of keys with the pattern of that number.
     #[inline]
     pub fn count_pattern(&self, number: usize, event: PatternEvent, count: u64) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Engine, Value, cache_cell::CacheCell};
 use crate::{
     Result,
-    cache::{Cache, CachedValue, PatternEvent, pattern, redis::SecondTier},
+    cache::{Cache, CachedValue, pattern, redis::SecondTier},
     runtime::{CompletionQueue, Job, JobContext},
     threads::blocking,
 };
@@ -60,13 +60,7 @@ impl Engine {
         let policies = self.cache_policies();
         let stored = policies.stored_key(key);
         let found = cache.get(&stored, |value| (value.encoding(), value.to_vec()));
-        if let Some(pattern) = policies.number_of(key) {
-            let event = match found {
-                Some(_) => PatternEvent::Hit,
-                None => PatternEvent::Miss,
-            };
-            cache.count_pattern(pattern, event, 1);
-        }
+        cache.count_lookup(policies.number_of(key), found.is_some());
         let (encoding, bytes) = found?;
         Some(CachedValue {
             key: key.to_vec(),

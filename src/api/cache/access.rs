@@ -111,13 +111,7 @@ pub fn read_and<T>(
     if found.is_some() {
         local::count_hit(cache, space);
     }
-    if let Some(pattern) = pattern {
-        let event = match found {
-            Some(_) => PatternEvent::Hit,
-            None => PatternEvent::Miss,
-        };
-        cache.count_pattern(pattern, event, 1);
-    }
+    cache.count_lookup(pattern, found.is_some());
     let Some((copied, version)) = found else {
         out.release();
         return Ok(None);
@@ -152,7 +146,7 @@ pub fn read_and<T>(
     Ok(Some(examined))
 }
 
-/// Reads a value once more, without counting; with `stale`, also one whose lifetime has ended so long ago at most.
+/// Reads a value once more, without counting; one whose lifetime ended at most `stale` ago counts too.
 pub fn read_again(
     cache: &Cache,
     key: &[u8],

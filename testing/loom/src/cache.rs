@@ -8,6 +8,8 @@ mod class_line;
 mod entry;
 #[path = "../../../engine/src/cache/entry_blocks.rs"]
 mod entry_blocks;
+#[path = "../../../engine/src/cache/entry_content.rs"]
+mod entry_content;
 #[path = "../../../engine/src/cache/eviction.rs"]
 mod eviction;
 #[path = "../../../engine/src/cache/key_lock.rs"]

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    super::encoding::{put_head, put_int, put_string},
+    *,
+};
 
 /// The JSON that a text has become after it was a value.
 fn through_value(text: &str) -> String {
