@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{
-    super::encoding::{put_head, put_int, put_string},
+    super::encoding::{integer_key, put_head, put_int, put_string},
     *,
 };
 

@@ -1,5 +1,5 @@
-//! Returns the memory of a dead process: blocks that it had reserved, and those of entries that it had removed. On PHP's
-//! threads and the leader's.
+//! Returns the memory of a dead process: blocks that it had reserved, and those of entries that it had removed. On
+//! PHP's threads and the leader's.
 
 use std::sync::atomic::{Ordering, fence};
 
