@@ -36,6 +36,7 @@ pub unsafe extern "C" fn module_startup(_: i32, module: i32) -> i32 {
         resolved.log_errors();
         configure(resolved);
         worker::module_startup();
+        api::delivery::module_startup(resolved.settings.delivery.is_intercepting);
         residue::module_startup();
         if resolved.settings.apcu.is_provided {
             apcu::register();
@@ -52,6 +53,7 @@ fn configure(resolved: &Resolved) {
 /// MSHUTDOWN: aborts or hands over all jobs and joins all threads, before PHP unmaps or restarts the module.
 pub unsafe extern "C" fn module_shutdown(_: i32, module: i32) -> i32 {
     guarded(|| {
+        api::delivery::module_shutdown();
         worker::module_shutdown();
         engine::module_shutdown();
         settings::unregister(module);

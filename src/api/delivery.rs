@@ -8,10 +8,11 @@ use std::{
 
 use ext_php_rs::ffi::{HashTable, IS_NULL};
 use pillion_engine::{
-    Result as EngineResult,
+    Error, Result as EngineResult,
+    error::Violation,
     metrics::{delivery as metrics, velox},
     velox::{
-        BuildRequest,
+        BuildRequest, Velox,
         delivery::{Body, Client, Front, Response},
     },
 };
@@ -23,6 +24,7 @@ use crate::{
     zend::{
         arguments::{Call, Thrown},
         hash_table::{Key, find, for_each},
+        output_capture,
         owned::OwnedZval,
         registration::Function,
         response, sapi, stream,
@@ -36,6 +38,10 @@ pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Velox\\";
     "response" "(array $request, ?array $client = null): array" => response,
 };
 
+/// The header by which an application hands a response over, with the value `true`.
+const BUILD_HEADER: &str = "X-Velox-Build";
+/// Bytes of a build request in a response; its texts have at most a sixteenth of that.
+const MAX_REQUEST: usize = 4 << 20;
 /// Bytes that PHP passes on at once.
 const CHUNK: usize = 32 << 10;
 
@@ -87,6 +93,48 @@ fn response(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         }
     });
     Ok(())
+}
+
+/// Takes over responses with the header of the Velox plugin if the settings say so. In MINIT. On the command line PHP
+/// keeps no headers: applications in RoadRunner use the middleware of the Composer package.
+pub fn module_startup(is_intercepting: bool) {
+    let has_headers = !matches!(worker::runtime(), Runtime::Cli | Runtime::RoadRunner);
+    if is_intercepting && has_headers {
+        output_capture::install(BUILD_HEADER, "true", take_over);
+    }
+}
+
+/// Removes the hook of responses. In MSHUTDOWN.
+pub fn module_shutdown() {
+    output_capture::uninstall();
+}
+
+/// Answers with the binary of the build request that is the text of a response.
+fn take_over(text: &[u8]) -> bool {
+    let started = Instant::now();
+    if engine::refuse_preloading().is_err() {
+        return false;
+    }
+    let body = prepare(answer(parse(text), None, true));
+    response::remove_header(BUILD_HEADER);
+    // This runs in the callback of an output buffer.
+    send_body(body, response::write_directly, started);
+    true
+}
+
+fn parse(text: &[u8]) -> EngineResult<BuildRequest> {
+    let invalid = |message: String| {
+        Error::InvalidRequest(vec![Violation {
+            field: "request".into(),
+            message,
+        }])
+    };
+    if text.len() > MAX_REQUEST {
+        return Err(invalid(format!("is longer than {MAX_REQUEST} bytes")));
+    }
+    let value =
+        serde_json::from_slice(text).map_err(|error| invalid(format!("is not JSON: {error}")))?;
+    Velox::parse_request(&value)
 }
 
 /// The response to a client: that of the request in progress, or one that the caller describes.
@@ -180,10 +228,15 @@ enum PlainBody {
 pub fn send(response: Response, started: Instant) {
     let body = prepare(response);
     response::discard_output();
+    send_body(body, response::write, started);
+}
+
+/// Sends a body by one of the functions that append to a response.
+fn send_body(body: PlainBody, write: fn(&[u8]), started: Instant) {
     match body {
         PlainBody::Empty => {}
         PlainBody::Text(text) => {
-            response::write(value::bytes(text.value()).unwrap_or_default());
+            write(value::bytes(text.value()).unwrap_or_default());
             text.release();
         }
         PlainBody::File {
@@ -193,7 +246,7 @@ pub fn send(response: Response, started: Instant) {
             len,
         } => {
             velox::STREAM_TTFB.observe(&["hit"], started.elapsed().as_secs_f64());
-            send_file(descriptor, start, len);
+            send_file(descriptor, start, len, write);
             metrics::HELD.observe(&[], started.elapsed().as_secs_f64());
             stream.release();
         }
@@ -228,7 +281,7 @@ fn prepare(response: Response) -> PlainBody {
     }
 }
 
-fn send_file(descriptor: RawFd, mut start: u64, mut len: u64) {
+fn send_file(descriptor: RawFd, mut start: u64, mut len: u64, write: fn(&[u8])) {
     let mut buffer = [0u8; CHUNK];
     while len > 0 {
         let wanted = usize::try_from(len).unwrap_or(CHUNK).min(CHUNK);
@@ -243,7 +296,7 @@ fn send_file(descriptor: RawFd, mut start: u64, mut len: u64) {
             log::warn!("a binary was cut while it was sent");
             return;
         };
-        response::write(bytes);
+        write(bytes);
         start += bytes.len() as u64;
         len -= bytes.len() as u64;
         if response::is_client_gone() {

@@ -5,7 +5,7 @@ mod arguments;
 pub mod artifact;
 mod artifacts;
 pub mod cache;
-mod delivery;
+pub mod delivery;
 pub mod exceptions;
 pub mod future;
 pub mod metrics;

@@ -236,6 +236,8 @@ unsafe extern "C" {
     pub fn php_output_get_level() -> c_int;
     /// Writes to the output layer.
     pub fn php_output_write(text: *const c_char, length: usize) -> usize;
+    /// Sends status and headers if they have not been sent.
+    pub fn php_header() -> c_int;
     /// The flags of the output layer.
     pub fn php_output_get_status() -> c_int;
     /// Sets the lower four flags of the output layer.

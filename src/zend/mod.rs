@@ -22,6 +22,7 @@ pub mod map_ptr;
 pub mod memory;
 pub mod module;
 pub mod output;
+pub mod output_capture;
 pub mod owned;
 pub mod persistent;
 pub mod registration;

@@ -5,8 +5,9 @@ use std::ffi::{c_char, c_void};
 
 use ext_php_rs::{
     ffi::{
-        sapi_header_op, sapi_header_op_enum, sapi_header_op_enum_SAPI_HEADER_DELETE,
-        sapi_header_op_enum_SAPI_HEADER_REPLACE, sapi_header_op_enum_SAPI_HEADER_SET_STATUS,
+        ext_php_rs_sapi_module, sapi_header_op, sapi_header_op_enum,
+        sapi_header_op_enum_SAPI_HEADER_DELETE, sapi_header_op_enum_SAPI_HEADER_REPLACE,
+        sapi_header_op_enum_SAPI_HEADER_SET_STATUS,
     },
     zend::{ProcessGlobals, SapiGlobals},
 };
@@ -69,6 +70,20 @@ pub fn discard_output() {
 pub fn write(bytes: &[u8]) {
     // SAFETY: on a PHP thread in a request.
     unsafe { ffi::php_output_write(bytes.as_ptr().cast(), bytes.len()) };
+}
+
+/// Appends to the body past all output buffers, whose callbacks may run at this moment.
+pub fn write_directly(bytes: &[u8]) {
+    // SAFETY: on a PHP thread in a request; the server API's own function.
+    unsafe {
+        ffi::php_header();
+        if let Some(write) = ext_php_rs_sapi_module()
+            .as_ref()
+            .and_then(|module| module.ub_write)
+        {
+            write(bytes.as_ptr().cast(), bytes.len());
+        }
+    }
 }
 
 /// Ignores all further output of the script.

@@ -95,3 +95,16 @@ test('a redirection to pillion serve has a ticket', function (Sandbox $sandbox):
     same(1, count(glob($sandbox->setting('run_dir') . '/requests/*.json')), 'stored requests');
     same(0, $sandbox->velox()->counter('builds_started'), 'builds');
 });
+
+test('a response with the header of the Velox plugin is taken over', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $server = php_server($sandbox, ['pillion.velox_intercept' => '1']);
+    $path = json_decode(ask("{$server}/build")['body'], true)['path'];
+    header_is_taken_over($server, $path);
+    other_responses_stream($server, $sandbox->directory . '/signal');
+    same([202, 'building'], [($miss = ask("{$server}/intercepted?name=miss"))['status'], json_decode($miss['body'], true)['status']]);
+    // Without the setting the response is the application's own.
+    $plain = ask(php_server($sandbox) . '/intercepted');
+    same('true', $plain['headers']['x-velox-build']);
+    is_true(isset(json_decode($plain['body'], true)['rr_version']), $plain['body']);
+});

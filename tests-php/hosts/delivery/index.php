@@ -33,6 +33,43 @@ switch ($path) {
         Velox\respond($request);
         echo 'more output';
         break;
+    case '/intercepted':
+        header('X-Velox-Build: true');
+        header('Content-Type: application/json');
+        echo json_encode($request);
+        break;
+    case '/buffered':
+        // As a framework does that collects its output, and ends it itself.
+        ob_start();
+        header('x-velox-build: true');
+        echo json_encode($request);
+        ob_end_flush();
+        break;
+    case '/broken':
+        header('X-Velox-Build: true');
+        echo '{"rr_version":';
+        break;
+    case '/untouched':
+        // The header is removed again, has another value, or the response is an error.
+        header('X-Velox-Build: true');
+        match ($_GET['how']) {
+            'removed' => header_remove('X-Velox-Build'),
+            'value' => header('X-Velox-Build: True'),
+            'status' => http_response_code(500),
+        };
+        echo 'un', 'touched';
+        break;
+    case '/streamed':
+        while (ob_get_level() > 0) {
+            ob_end_clean();
+        }
+        echo 'first';
+        flush();
+        for ($waited = 0; !file_exists($_GET['until']) && $waited < 1000; $waited++) {
+            usleep(10000);
+        }
+        echo file_exists($_GET['until']) ? 'second' : 'too late';
+        break;
     case '/invalid':
         Velox\respond(['rr_version' => 'latest']);
         break;

@@ -53,6 +53,35 @@ function block(string $language, string $heading): string
     return $found[1];
 }
 
+/** Responses with the header of the Velox plugin are replaced; all others pass as they are. */
+function header_is_taken_over(string $server, string $path): void
+{
+    $expected = file_get_contents($path);
+    foreach (['intercepted', 'buffered', 'intercepted'] as $way) {
+        $answer = ask("{$server}/{$way}");
+        same([200, true, 'HIT'], [$answer['status'], $answer['body'] === $expected, $answer['headers']['x-cache-status'] ?? null], $way . show($answer['headers']));
+        is_true(!isset($answer['headers']['x-velox-build']), 'the header stays inside');
+        same('application/octet-stream', $answer['headers']['content-type']);
+    }
+    $broken = ask("{$server}/broken");
+    same([400, 'invalid_request'], [$broken['status'], json_decode($broken['body'], true)['error']]);
+    foreach (['removed' => 200, 'value' => 200, 'status' => 500] as $how => $status) {
+        $answer = ask("{$server}/untouched?how={$how}");
+        same([$status, 'untouched'], [$answer['status'], $answer['body']], $how);
+    }
+    same('hello', ask("{$server}/hello")['body']);
+    same([200, ''], [($head = ask("{$server}/intercepted", method: 'HEAD'))['status'], $head['body']]);
+}
+
+/** A response without the header is not buffered: its first part arrives before the script goes on. */
+function other_responses_stream(string $server, string $signal): void
+{
+    $client = fopen("{$server}/streamed?until=" . rawurlencode($signal), 'r', context: stream_context_create(['http' => ['timeout' => 20]]));
+    same('first', fread($client, 5));
+    touch($signal);
+    same('second', stream_get_contents($client));
+}
+
 /** The directory of the cache. */
 function cache_of(Sandbox $sandbox): string
 {

@@ -16,7 +16,7 @@ function behind_nginx(Sandbox $sandbox, string $server): array
     foreach (parse_ini_string(block('ini', 'nginx'), scanner_mode: INI_SCANNER_RAW) as $name => $value) {
         $sandbox->set(substr($name, strlen('pillion.')), str_replace('/srv/pillion/velox-binaries', $cache, $value));
     }
-    $locations = str_replace(['/srv/pillion/velox-binaries', '127.0.0.1:9090'], [$cache, $server], block('nginx', 'nginx'));
+    $locations = str_replace(['/srv/pillion/velox-binaries', '127.0.0.1:9180'], [$cache, $server], block('nginx', 'nginx'));
     $fpm = new Fpm($sandbox, ['www' => ['listen.mode = 0666']], files: ['delivery/index.php']);
 
     return [$fpm, new Nginx($sandbox, $fpm, $locations)];
@@ -73,4 +73,12 @@ test('errors are those of the plugin, and late calls are refused', function (San
     same(['error', 'message', 'request_id'], array_keys($body));
     same('invalid_request', $body['error']);
     same('early 800', ask($nginx->url('late'))['body']);
+});
+
+test('a response with the header of the Velox plugin is taken over behind nginx', function (Sandbox $sandbox): void {
+    $sandbox->set('velox_intercept', '1');
+    [, $nginx] = behind_nginx($sandbox, '127.0.0.1:9');
+    $path = json_decode(ask($nginx->url('build'))['body'], true)['path'];
+    header_is_taken_over(rtrim($nginx->url(''), '/'), $path);
+    same(0, responses(ask($nginx->url('metrics'))['body'], 'stream'), 'held workers');
 });

@@ -5,8 +5,8 @@
 PATH=$PATH:/usr/sbin
 # shellcheck disable=SC2034
 NGINX=$(command -v nginx || true)
-needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO FAKE_VELOX
+needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FAKE_VELOX FRANKENPHP RR
 here=$(dirname "$0")
 
-TESTED_PHP=$PHP_NTS TESTED_FPM=$PHP_NTS_FPM TESTED_SO=$PILLION_SO tests 'delivery' "$here"/{nginx,alone}.php
+TESTED_PHP=$PHP_NTS TESTED_FPM=$PHP_NTS_FPM TESTED_SO=$PILLION_SO tests 'delivery' "$here"/{nginx,alone,frankenphp,roadrunner}.php
 verdict

@@ -15,8 +15,8 @@ final class FrankenPhp
     private readonly string $directory;
 
     /**
-     * @param array{threads?: int, frankenphp?: string, script?: string, classic?: bool} $options worker
-     *        threads, more lines of the global block, the script in the place of frankenphp/worker.php, and whether it
+     * @param array{threads?: int, frankenphp?: string, site?: string, script?: string, classic?: bool} $options
+     *        worker threads, more lines of the global block and of the site, the script in the place of frankenphp/worker.php, and whether it
      *        runs once for each request, without a worker
      * @param array<string, string> $ini settings of PHP, in addition to those of the sandbox
      * @param bool $extension false: the control of a measurement
@@ -106,6 +106,7 @@ final class FrankenPhp
         $root = dirname($script);
         $name = basename($script);
         $more = $options['frankenphp'] ?? '';
+        $site = $options['site'] ?? '';
         $all = $threads + 1;
         $worker = $options['classic'] ?? false ? '' : "worker {$script} {$threads}";
 
@@ -128,6 +129,7 @@ final class FrankenPhp
             http://{$this->address} {
                 bind 127.0.0.1
                 root * {$root}
+                {$site}
                 php_server {
                     index {$name}
                     try_files {path} {$name}

@@ -15,8 +15,8 @@ final class RoadRunner
     private int $calls = 0;
 
     /**
-     * @param array{workers?: int, pool?: string, sections?: string, script?: string, log?: string, relay?: string} $options
-     *        workers, more lines of http.pool, more sections, the script in the place of roadrunner/app.php, the log
+     * @param array{workers?: int, pool?: string, http?: string, sections?: string, script?: string, log?: string, relay?: string} $options
+     *        workers, more lines of http.pool and of http, more sections, the script in the place of roadrunner/app.php, the log
      *        level (`info`: includes the workers' standard error), and the relay in the place of pipes
      * @param array<string, string> $ini settings of the workers in addition to those of the sandbox
      */
@@ -76,6 +76,7 @@ final class RoadRunner
         $command = json_encode([...$php, $options['script'] ?? dirname(__DIR__) . '/roadrunner/app.php'], JSON_UNESCAPED_SLASHES);
         $workers = $options['workers'] ?? 2;
         $pool = $options['pool'] ?? '';
+        $http = $options['http'] ?? '';
         $sections = $options['sections'] ?? '';
         $log = $options['log'] ?? 'warn';
         $relay = $options['relay'] ?? 'pipes';
@@ -87,6 +88,7 @@ final class RoadRunner
               relay: {$relay}
             http:
               address: {$this->address}
+              {$http}
               pool:
                 num_workers: {$workers}
                 {$pool}

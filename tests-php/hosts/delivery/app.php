@@ -1,0 +1,25 @@
+<?php
+
+// The script of RoadRunner's workers: answers as docs/guides/delivery.md says. program.php is loaded before it.
+
+declare(strict_types=1);
+
+require __DIR__ . '/../lib/bridge.php';
+
+use Pillion\Bridge\RoadRunner\HttpWorker;
+use Pillion\Velox;
+
+$worker = new HttpWorker();
+while ($request = $worker->waitRequest()) {
+    $build = configuration($request->query['name'] ?? 'a');
+    $worker->respond(match ($request->path()) {
+        '/hello' => 'hello',
+        '/metrics' => Pillion\Metrics\render(),
+        '/build' => [200, ['Content-Type' => 'application/json'], json_encode(outcome(fn () => Velox\build($build)->wait(30)))],
+        '/respond' => Velox\response($build, [
+            'method' => $request->method,
+            'uri' => $request->uri,
+            'headers' => $request->headers,
+        ]),
+    });
+}
