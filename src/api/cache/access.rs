@@ -215,6 +215,10 @@ pub fn store(
         };
         let pattern = pattern_of(key);
         let key = stored_by(pattern, key);
+        let sent = second.filter(|_| !matches!(how, Store::Add));
+        if let Some((tier, _)) = sent {
+            tier.begin_behind(&key);
+        }
         let result = match how {
             Store::Set | Store::SetOfMany => cache.set(&key, &new),
             Store::Add => cache.add(&key, &new),
@@ -228,8 +232,7 @@ pub fn store(
         if let (Some(pattern), Some(event)) = (pattern, event) {
             cache.count_pattern(pattern, event, 1);
         }
-        let is_sent = !matches!(how, Store::Add) && second.is_some();
-        let entry = is_sent.then(|| Entry {
+        let entry = sent.map(|_| Entry {
             key: key.into_owned(),
             encoding,
             bytes: bytes.to_vec(),

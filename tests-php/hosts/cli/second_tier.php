@@ -74,12 +74,51 @@ test('a server that is stopped, killed or empty is never in the way', function (
     $server->signal(SIGCONT);
     eventually('the server is used again', fn (): bool => $host('Cache\set("after", 1, 60) && Cache\stats()["second_tier"]["breaker"] === "closed"'));
     eventually('what was removed meanwhile is removed', fn (): bool => command($sandbox, 'EXISTS', 'key', 'during') === ':0');
+    same([true, true], $host('[Cache\set("known", 1, 60), Cache\get("known") === 1]'));
     $server->kill();
     same([true, 2], $host('[Cache\set("down", 2, 60), Cache\get("down")]'));
     eventually('the loss is noticed', fn (): bool => $host('Cache\get("none") === null && !Cache\stats()["second_tier"]["connected"]'));
     unlink($sandbox->directory . '/server.sock');
     start_server($sandbox, (string) getenv('REDIS'));
     eventually('the new server is used', fn (): bool => $host('Cache\set("again", 3, 60)') && command($sandbox, 'GET', 'again') === '3');
+    same([null, 3], $host('[Cache\get("known"), Cache\get("again")]'), 'a value of the former server is gone');
+});
+
+foreach ([['maxmemory-policy allkeys-lru', 'maxmemory 5mb'], ['tracking-table-max-keys 200']] as $limits) {
+    test('no copy stays when a server evicts values or reports: ' . implode(', ', $limits), function (Sandbox $sandbox) use ($limits): void {
+        start_server($sandbox, (string) getenv('REDIS'));
+        foreach ($limits as $limit) {
+            same('+OK', command($sandbox, 'CONFIG', 'SET', ...explode(' ', $limit)));
+        }
+        $one = on_host($sandbox);
+        $store = 'array_sum(array_map(fn ($i) => (int) Cache\set("e{$i}", str_repeat("text", 1000), 60), range(1, 1500)))';
+        same(1500, $one($store));
+        $other = on_host($sandbox->sibling());
+        same(1500, $other(str_replace('str_repeat("text", 1000)', '"new"', $store)));
+        $old = 'count(array_filter(array_map(fn ($i) => Cache\get("e{$i}"), range(1, 1500)), fn ($value) => $value !== null && $value !== "new"))';
+        eventually('all values are new ones', fn (): bool => $one($old) === 0);
+    });
+}
+
+test('a server that evicts values, or has no memory for more, returns no wrong ones', function (Sandbox $sandbox): void {
+    start_server($sandbox, (string) getenv('REDIS'));
+    same(['+OK', '+OK'], [command($sandbox, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'), command($sandbox, 'CONFIG', 'SET', 'maxmemory', '5mb')]);
+    $one = on_host($sandbox);
+    $other = on_host($sandbox->sibling());
+    $value = 'str_repeat("{$i} ", 1000)';
+    same(1500, $one("array_sum(array_map(fn (\$i) => (int) Cache\\set(\"e{\$i}\", {$value}, 60, [\"tag \" . \$i % 100]), range(1, 1500)))"));
+    $read = "array_count_values(array_map(fn (\$i) => match (Cache\\get(\"e{\$i}\")) { null => 'none', {$value} => 'right', default => 'wrong' }, range(1, 1500)))";
+    foreach ([$one, $other] as $host) {
+        $counts = $host($read);
+        is_true(!isset($counts['wrong']) && min($counts['none'] ?? 0, $counts['right'] ?? 0) > 50, show($counts));
+    }
+    same(1, $one('Cache\invalidate_tags(["tag 7"])'));
+    $of_tag = 'count(array_filter(array_map(fn ($i) => Cache\get("e" . $i * 100 + 7), range(0, 14))))';
+    same(0, $one($of_tag));
+    eventually('the invalidated tag', fn (): bool => $other($of_tag) === 0);
+    same(['+OK', '+OK'], [command($sandbox, 'CONFIG', 'SET', 'maxmemory-policy', 'noeviction'), command($sandbox, 'CONFIG', 'SET', 'maxmemory', '1mb')]);
+    same([true, null], $one('[Cache\set("more", 1, 60), Cache\lock("more", 30.0)]'));
+    is_true($one('Cache\stats()["second_tier"]["lost_writes"]') > 0, 'the lost store is counted');
 });
 
 // A call that waits for the server leaves the processor, for about the timeout. One that waits for a lock of its own
@@ -137,7 +176,7 @@ test('no call waits for a server that does not answer, but the few that find it 
         $host->writeLine('go');
         [$waits, $stats] = $host->receive('waits');
         $sent = $manner === 'killed' ? 0 : explode(' ', $tell('counts'))[1] - $counts[1];
-        // Three failures in a row; an exchange has several commands. Then there are probes, each on a connection of its own.
+        // Three failures in a row; an exchange has several commands. Then there are probes, each on its own connection.
         note("{$manner}: " . count($waits) . " of 480 calls wait, {$sent} commands");
         is_true(count($waits) <= 12, "{$manner}: calls that wait: " . show($waits));
         is_true($sent <= 60, "{$manner}: {$sent} commands");
@@ -176,6 +215,9 @@ test('stores behind and of the first tier, and a server with a password', functi
     $behind = $sandbox->php('for ($i = 0; $i < 300; $i++) Pillion\Cache\set("b{$i}", $i, 60); report("done");', ini: ['pillion.cache_write' => 'behind']);
     $behind->receive('done');
     same(0, $behind->wait());
+    $own = '(function () { for ($i = 1; $i <= 3000; ++$i) { Cache\set("own", $i, 60); $seen = Cache\get("own");'
+        . ' if ($seen !== $i) { return "{$seen} after {$i}"; } } return "current"; })()';
+    same('current', on_host($sandbox, ['pillion.cache_write' => 'behind'])($own), 'a process reads its own stores');
     same(':300', command($sandbox, 'EXISTS', ...array_map(fn (int $i): string => "b{$i}", range(0, 299))), 'sent before the end');
     $first = on_host($sandbox, ['pillion.cache_write' => 'first-tier', 'pillion.cache_namespace' => 'shop']);
     same([true, 1], $first('[Cache\set("f", 1, 60), Cache\get("f")]'));

@@ -9,7 +9,12 @@ use crate::metrics::cache as counts;
 const SETTLE_INTERVAL: Duration = Duration::from_millis(1);
 
 impl SecondTier {
-    /// Stores a value later. Returns the task that has to run, unless it does already.
+    /// Says that the first tier gets a value of a key now, which [`SecondTier::set_behind`] stores here.
+    pub fn begin_behind(&self, key: &[u8]) {
+        self.queue.begin(key);
+    }
+
+    /// Stores a value later, which has begun. Returns the task that has to run, unless it does already.
     pub fn set_behind(
         self: &Arc<Self>,
         entry: Entry,
@@ -49,10 +54,13 @@ impl SecondTier {
             if entries.is_empty() {
                 return;
             }
-            let count = entries.len();
             // Counted there.
             let _ = self.set(&entries).await;
-            self.queue.finish(count);
+            self.queue.finish(&entries, |key| {
+                if let Some(cache) = self.first.cache() {
+                    cache.remove_fenced(key);
+                }
+            });
         }
     }
 }

@@ -55,17 +55,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Asks the server to report changes of keys. Only with the options that Dragonfly has too. Returns `false` if it
-    /// does not.
+    /// Asks the server to report changes of keys, also those by this connection: with `NOLOOP` it would not report a
+    /// key either that it evicts, or ceases to track, while it executes a command of this connection. Returns `false` if
+    /// it does not report changes.
     async fn track(&self) -> Result<bool, RedisError> {
-        for options in [["ON", "NOLOOP"].as_slice(), &["ON"]] {
-            let mut pipeline = Pipeline::new();
-            pipeline.cmd("CLIENT").arg("TRACKING").arg(options);
-            if let Some(Value::Okay) = self.send(&pipeline).await?.first() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("CLIENT").arg("TRACKING").arg("ON");
+        let answers = self.send(&pipeline).await?;
+        Ok(matches!(answers.first(), Some(Value::Okay)))
     }
 
     /// Sends commands, and returns one answer for each.

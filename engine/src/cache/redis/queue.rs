@@ -2,7 +2,7 @@
 //! bytes; a store beyond that is counted as lost. On PHP's threads and on the runtime.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -32,6 +32,32 @@ struct Waiting {
     entries: VecDeque<Entry>,
     bytes: usize,
     is_sending: bool,
+    /// The keys of stores that wait or are being sent.
+    keys: HashMap<Vec<u8>, Key>,
+}
+
+/// The stores of a key.
+#[derive(Debug, Default)]
+struct Key {
+    waiting: usize,
+    sending: usize,
+    /// Whether the server has reported a change meanwhile.
+    is_changed: bool,
+}
+
+impl Waiting {
+    /// A store of a key ends as `end` says. Returns whether it was the last one of a key that was changed.
+    fn end(&mut self, key: &[u8], end: impl FnOnce(&mut Key)) -> bool {
+        let Some(found) = self.keys.get_mut(key) else {
+            return false;
+        };
+        end(found);
+        let (is_last, is_changed) = (found.waiting + found.sending == 0, found.is_changed);
+        if is_last {
+            self.keys.remove(key);
+        }
+        is_last && is_changed
+    }
 }
 
 impl Queue {
@@ -51,11 +77,25 @@ impl Queue {
         left == 0 || left > usize::MAX / 2
     }
 
-    /// Adds a store. Returns whether a task has to send it; `None`: the queue is full.
+    /// A store of a key begins: the first tier gets its value now, and [`Queue::push`] follows.
+    pub(super) fn begin(&self, key: &[u8]) {
+        let mut waiting = self.lock();
+        match waiting.keys.get_mut(key) {
+            Some(key) => key.waiting += 1,
+            None => {
+                waiting.keys.entry(key.to_vec()).or_default().waiting = 1;
+            }
+        }
+    }
+
+    /// Adds a store that has begun. Returns whether a task has to send it; `None`: the queue is full.
     pub(super) fn push(&self, entry: Entry) -> Option<bool> {
         let mut waiting = self.lock();
         let bytes = waiting.bytes + entry.size();
         if waiting.entries.len() >= MAX_ENTRIES || bytes > MAX_BYTES {
+            waiting.end(&entry.key, |key| {
+                key.waiting = key.waiting.saturating_sub(1)
+            });
             return None;
         }
         waiting.bytes = bytes;
@@ -70,13 +110,46 @@ impl Queue {
         let count = waiting.entries.len().min(BATCH);
         let taken: Vec<_> = waiting.entries.drain(..count).collect();
         waiting.bytes -= taken.iter().map(Entry::size).sum::<usize>();
+        for entry in &taken {
+            if let Some(key) = waiting.keys.get_mut(&entry.key) {
+                key.waiting = key.waiting.saturating_sub(1);
+                key.sending += 1;
+            }
+        }
         waiting.is_sending = count > 0;
         taken
     }
 
-    /// So many stores were sent.
-    pub(super) fn finish(&self, count: usize) {
-        self.sent.fetch_add(count, Ordering::Release);
+    /// Runs `work` if no store of a key waits, whose value the first tier has already. None begins meanwhile.
+    pub(super) fn unless_waiting(&self, key: &[u8], work: impl FnOnce()) {
+        let waiting = self.lock();
+        if waiting.keys.get(key).is_none_or(|key| key.waiting == 0) {
+            work();
+        }
+    }
+
+    /// The server reports a change of a key: runs `work` unless a store of the key waits or is being sent, which may be
+    /// the later one.
+    pub(super) fn change(&self, key: &[u8], work: impl FnOnce()) {
+        let mut waiting = self.lock();
+        match waiting.keys.get_mut(key) {
+            Some(key) => key.is_changed = true,
+            None => work(),
+        }
+    }
+
+    /// Stores were sent. Runs `work` for keys that were changed meanwhile, and of which no store is left: the server
+    /// may have another value than the first tier.
+    pub(super) fn finish(&self, sent: &[Entry], work: impl Fn(&[u8])) {
+        let mut waiting = self.lock();
+        for entry in sent {
+            let end = |key: &mut Key| key.sending = key.sending.saturating_sub(1);
+            if waiting.end(&entry.key, end) {
+                work(&entry.key);
+            }
+        }
+        drop(waiting);
+        self.sent.fetch_add(sent.len(), Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -105,11 +178,12 @@ mod tests {
         let queue = Queue::default();
         assert_eq!(queue.push(entry(1)), Some(true));
         assert_eq!(queue.push(entry(1)), Some(false));
-        assert_eq!(queue.take().len(), 2);
+        let taken = queue.take();
+        assert_eq!(taken.len(), 2);
         let added = queue.added();
         assert_eq!(queue.push(entry(1)), Some(false), "the task looks again");
         assert!(!queue.has_sent(added));
-        queue.finish(2);
+        queue.finish(&taken, |_| panic!("no change"));
         assert!(queue.has_sent(added) && !queue.has_sent(queue.added()));
         assert_eq!(queue.len(), 1);
         assert_eq!(queue.take().len(), 1);
@@ -121,5 +195,28 @@ mod tests {
             assert!(queue.push(entry(1)).is_some());
         }
         assert_eq!(queue.push(entry(1)), None, "too many stores");
+    }
+    #[test]
+    fn change_of_a_key_follows_its_last_store() {
+        let queue = Queue::default();
+        let changed = |queue: &Queue| {
+            let mut is_run = false;
+            queue.change(b"key", || is_run = true);
+            is_run
+        };
+        assert!(changed(&queue));
+        queue.begin(b"key");
+        queue.push(entry(1));
+        let first = queue.take();
+        assert!(!changed(&queue));
+        queue.begin(b"key");
+        queue.unless_waiting(b"key", || panic!("one begins"));
+        queue.finish(&first, |_| panic!("one begins"));
+        queue.push(entry(2));
+        let second = queue.take();
+        let count = std::cell::Cell::new(0);
+        queue.finish(&second, |_| count.set(count.get() + 1));
+        queue.unless_waiting(b"key", || count.set(count.get() + 1));
+        assert!(count.get() == 2 && changed(&queue));
     }
 }

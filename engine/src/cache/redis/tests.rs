@@ -86,8 +86,7 @@ async fn serve(stream: TcpStream, answers: Arc<Mutex<Answers>>, reads: Arc<Atomi
             ("HELLO", _) => "%1\r\n$5\r\nproto\r\n:3\r\n".to_owned(),
             // Neither BCAST nor REDIRECT, which Dragonfly has not.
             ("CLIENT", answers)
-                if answers != Answers::Untracked
-                    && command[1..] == ["TRACKING", "ON", "NOLOOP"] =>
+                if answers != Answers::Untracked && command[1..] == ["TRACKING", "ON"] =>
             {
                 "+OK\r\n".to_owned()
             }

@@ -489,9 +489,12 @@ impl SecondTier {
                 }
                 None => {
                     self.flights.change(key);
-                    if let Some(cache) = cache {
-                        cache.remove_changed(key);
-                    }
+                    // A store that waits is not to be followed by the value before it.
+                    self.queue.change(key, || {
+                        if let Some(cache) = cache {
+                            cache.remove_changed(key);
+                        }
+                    });
                 }
             }
         }

@@ -174,11 +174,14 @@ impl SecondTier {
     /// The stores that no call waits for are in the first tier already. Two threads that store the same key at the same
     /// time may reach the tiers in different orders, which the server does not report: both have one connection.
     fn check_first_tier(&self, entry: &Entry) {
-        if let Some(cache) = self.first.cache()
-            && cache.has_other(&entry.key, entry.encoding, &entry.bytes)
-        {
-            cache.remove_fenced(&entry.key);
-        }
+        let Some(cache) = self.first.cache() else {
+            return;
+        };
+        self.queue.unless_waiting(&entry.key, || {
+            if cache.has_other(&entry.key, entry.encoding, &entry.bytes) {
+                cache.remove_fenced(&entry.key);
+            }
+        });
     }
 
     fn set_command(&self, entry: &Entry, tags: &[TagVersion]) -> Cmd {
