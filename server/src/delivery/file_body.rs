@@ -1,6 +1,6 @@
 //! The body of a binary. On a connection of HTTP/1 it yields parts for `sendfile(2)`; on one of HTTP/2 it reads blocks
-//! on the blocking threads, one at a time, so that a client that reads nothing holds one block at most. The file is open
-//! for as long as the body lives, whatever happens to its name; if it becomes shorter, the connection ends early.
+//! on the blocking threads, one at a time, so that a client that reads nothing holds one block at most. The file is
+//! open for as long as the body lives, even if its name is removed; if it becomes shorter, the connection ends early.
 
 use std::{
     fs::File,

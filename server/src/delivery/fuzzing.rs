@@ -1,6 +1,56 @@
-//! Entry points for the fuzz targets.
+//! The entry point of the fuzz target: headers of a client, and a text in the place of a ticket.
 
-pub use super::{
+use hyper::{
+    HeaderMap,
+    header::{self, HeaderName, HeaderValue},
+};
+use pillion_engine::{host::secret::Secret, velox::delivery::Ticket};
+
+use super::{
     conditions::{Validators, Verdict},
     range::Range,
 };
+
+/// The headers that delivery reads.
+const NAMES: [HeaderName; 6] = [
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+];
+
+/// Reads the values of all headers, one a line, for a file of `size` bytes; a part lies within the file.
+///
+/// # Panics
+/// A part goes beyond the file.
+pub fn headers(size: u64, lines: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for (line, name) in lines
+        .split(|byte| *byte == b'\n')
+        .zip(NAMES.into_iter().cycle())
+    {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append(name, value);
+        }
+    }
+    let validators = Validators {
+        etag: "\"0123456789abcdef\"".into(),
+        modified: size,
+    };
+    let verdict = validators.check(&headers);
+    let range = Range::parse(headers.get(header::RANGE), size);
+    let (first, len) = range.span(size);
+    assert!(first.checked_add(len).is_some_and(|end| end <= size));
+    assert!(!matches!(range, Range::Part { .. }) || len > 0);
+    drop::<Verdict>(verdict);
+}
+
+/// Verifies a text as a ticket; none is valid.
+///
+/// # Panics
+/// It is.
+pub fn ticket(secret: &Secret, now_ms: u64, text: &str) {
+    assert!(Ticket::verify(text, now_ms, secret).is_err());
+}
