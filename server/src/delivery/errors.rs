@@ -36,7 +36,7 @@ impl ClientError {
             ),
             Error::Config(_) | Error::Io { .. } | Error::Internal(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
+                "internal_error",
                 "the artifact can't be delivered; the log has the reason".to_owned(),
             ),
         };

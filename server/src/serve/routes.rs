@@ -88,7 +88,12 @@ impl Routes {
             Err(error) => {
                 log::error!(error:%; "metrics page failed");
                 let message = "the page can't be rendered";
-                error_response(StatusCode::INTERNAL_SERVER_ERROR, "internal", message, None)
+                error_response(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal_error",
+                    message,
+                    None,
+                )
             }
         }
     }
