@@ -134,7 +134,8 @@ function touch(string $key, \DateInterval|int|float|null $ttl = null): bool
  *
  * @return int the sum
  *
- * @throws \Pillion\InvalidRequestException code 200: the value is no integer, or the sum would not be one
+ * @throws \Pillion\InvalidRequestException code 200: the value is no integer, or the sum would not be one; with a
+ *     server behind the cache, the value has tags
  */
 function increment(string $key, int $by = 1, \DateInterval|int|float|null $ttl = null): int
 {
