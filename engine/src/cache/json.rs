@@ -2,6 +2,7 @@
 //! Exact: integers of 64 bits and floats come back as they were, and a float stays one (`1.0`). Pure functions, on any
 //! thread.
 
+mod elements;
 mod parse;
 #[cfg(test)]
 mod tests;

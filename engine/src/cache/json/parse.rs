@@ -1,7 +1,7 @@
 //! Parses JSON into the bytes of a value, in one pass: elements are written as they are read, and an array with equal
 //! keys is rewritten at its end. Pure functions, on any thread.
 
-use std::{collections::HashMap, fmt, ops::Range};
+use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -11,6 +11,7 @@ use super::{
         encoding::{self, Head, MAX_DEPTH, integer_key, put_head, put_int, put_string},
     },
     InvalidJson,
+    elements::{Element, rewrite, without_duplicates},
 };
 
 /// Returns the value of a JSON text with its encoding. An object is an array with the keys that PHP gives it: `"7"` is
@@ -228,54 +229,4 @@ impl Visitor<'_> for KeyWriter<'_> {
         }
         Ok(index)
     }
-}
-
-/// Where the key and the value of an element are written.
-#[derive(Clone)]
-struct Element {
-    /// The key, if it is an integer.
-    index: Option<i64>,
-    key: Range<usize>,
-    value: Range<usize>,
-}
-
-/// The elements with each key once: in the place of the first one with that key, the value of the last one. Returns
-/// `None` if all keys are different.
-fn without_duplicates(bytes: &[u8], elements: &[Element]) -> Option<Vec<Element>> {
-    /// Keys that are compared with each other; more are hashed.
-    const FEW: usize = 12;
-    let key = |element: &Element| bytes.get(element.key.clone());
-    if elements.len() <= FEW {
-        let mut rest = elements;
-        loop {
-            let (first, others) = rest.split_first()?;
-            if others.iter().any(|other| key(other) == key(first)) {
-                break;
-            }
-            rest = others;
-        }
-    }
-    let mut places = HashMap::with_capacity(elements.len());
-    let mut unique: Vec<Element> = Vec::with_capacity(elements.len());
-    for element in elements {
-        let place = *places.entry(key(element)).or_insert(unique.len());
-        match unique.get_mut(place) {
-            Some(former) => former.value = element.value.clone(),
-            None => unique.push(element.clone()),
-        }
-    }
-    (unique.len() < elements.len()).then_some(unique)
-}
-
-/// Replaces the elements from `start` on by these of them, a list's without their keys.
-fn rewrite(out: &mut Vec<u8>, start: usize, elements: &[Element], is_list: bool) {
-    let mut bytes = Vec::with_capacity(out.len() - start);
-    for element in elements {
-        if !is_list {
-            bytes.extend_from_slice(out.get(element.key.clone()).unwrap_or_default());
-        }
-        bytes.extend_from_slice(out.get(element.value.clone()).unwrap_or_default());
-    }
-    out.truncate(start);
-    out.append(&mut bytes);
 }

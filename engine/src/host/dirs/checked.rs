@@ -74,7 +74,7 @@ pub(super) fn check(path: &Path, gid: Option<u32>) -> Result<()> {
     }
     let others = if gid.is_some() { 0o007 } else { 0o077 };
     if found.mode() & others != 0 {
-        return refuse("others may enter it; 0700 (or 2770 with pillion.group) would be right");
+        return refuse("others may enter it; expected mode 0700, or 2770 with pillion.group");
     }
     if access(path, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         return refuse("it is not writable");

@@ -145,7 +145,7 @@ pub fn group_id(setting: &str, name: &str) -> Result<u32> {
         .and_then(|(_, id)| id.parse().ok())
         .ok_or_else(|| {
             Error::Config(format!(
-                "{setting}: there is no group {name} in /etc/group; a name or a number would be right"
+                "{setting}: found {name:?} (no group of /etc/group); expected the name or the number of one"
             ))
         })
 }
