@@ -7,8 +7,8 @@
 //!
 //! # Layout
 //!
-//! * [`declare`] the macro; [`info`], [`velox`], [`delivery`], [`sentry`], [`cache`], [`worker`], [`application_memory`],
-//!   [`logging`] the declarations.
+//! * [`declare`] the macro; [`info`], [`velox`], [`delivery`], [`sentry`], [`cache`], [`worker`],
+//!   [`application_memory`], [`logging`] the declarations.
 //! * [`counter`], [`histogram`], [`percentiles`] over [`cells`], each a [`cell`]; [`derived`] without cells.
 //! * [`segment`] moves the cells into the host's segment.
 //! * [`application`] metrics that PHP code names.

@@ -77,6 +77,8 @@ show(apcu_clear_cache(), apcu_fetch('n'), Cache\get('n'), apcu_cache_info(true)[
 apcu_store('kept', 1);
 Cache\clear();
 show(apcu_fetch('kept'));
+preg_match_all('/^service_cache_(?:hits|misses)_total.*key_type="apcu"} [1-9]/m', Pillion\Metrics\render(), $lines);
+show(count($lines[0]));
 
 // Off.
 $off = 'ini_set("display_errors", "0"); $answers = [apcu_enabled(), apcu_store("a", 1), apcu_store(["a" => 1]), apcu_fetch("a"), apcu_inc("a"), apcu_cache_info(), apcu_entry("a", fn () => 1)];
@@ -119,5 +121,6 @@ false
 true 1
 true false "of Pillion" 0
 1
+2
 true
 [false,false,{"a":-1},false,false,false,null,"APC must be enabled to use APCUIterator"]

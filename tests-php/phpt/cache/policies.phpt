@@ -32,8 +32,10 @@ echo $short['output'], "\n";
 Cache\get('domain:example.org');
 Cache\set('domain:example.org', str_repeat('x', 9 << 20));
 echo json_encode(Cache\stats()['patterns']['user:{id}:orgs']), json_encode(Cache\stats()['patterns']['domain:{name}']), "\n";
-preg_match_all('/^service_cache_.*(?:orgs|name|other).* [1-9]\d*$/m', Pillion\Metrics\render(), $lines);
+preg_match_all('/^service_cache_.*(?:orgs|name|other).* [1-9]\d*$/m', $page = Pillion\Metrics\render(), $lines);
 echo implode("\n", $lines[0]), "\n";
+preg_match_all('/^cache_(?!hit_ratio).*{service="default"} [1-9]|^cache_hit_ratio{service="default"} 0\.\d/m', $page, $lines);
+echo implode("\n", preg_replace('/{.*/', '', $lines[0])), "\n";
 ?>
 --EXPECT--
 array(1) {
@@ -54,3 +56,8 @@ service_cache_misses_total{service="default",key_type="domain:{name}"} 1
 service_cache_misses_total{service="default",key_type="other"} 1
 service_cache_misses_total{service="default",key_type="user:{id}:orgs"} 1
 service_cache_set_failures_total{service="default",key_type="domain:{name}"} 1
+cache_hit_ratio
+cache_misses_total
+cache_memory_used_bytes
+cache_memory_limit_bytes
+cache_filled_since_timestamp_seconds
