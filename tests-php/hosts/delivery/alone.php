@@ -9,10 +9,10 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 
 /** @param array<string, string> $ini */
-function php_server(Sandbox $sandbox, array $ini = []): string
+function php_server(Sandbox $sandbox, array $ini = [], ?Process &$server = null, int $workers = 2): string
 {
     $address = '127.0.0.1:' . free_port();
-    $server = $sandbox->start('php -S', [...$sandbox->phpCommand($ini + ['display_errors' => '0']), '-S', $address, __DIR__ . '/index.php'], ['PHP_CLI_SERVER_WORKERS' => '2']);
+    $server = $sandbox->start('php -S', [...$sandbox->phpCommand($ini + ['display_errors' => '0']), '-S', $address, __DIR__ . '/index.php'], $workers > 1 ? ['PHP_CLI_SERVER_WORKERS' => (string) $workers] : []);
     eventually('the server answers', fn (): bool => $server->hasEnded() ? fail('it has ended') : Http::get("http://{$address}/hello", 5)['status'] === 200, 30);
 
     return "http://{$address}";
@@ -107,4 +107,19 @@ test('a response with the header of the Velox plugin is taken over', function (S
     $plain = ask(php_server($sandbox) . '/intercepted');
     same('true', $plain['headers']['x-velox-build']);
     is_true(isset(json_decode($plain['body'], true)['rr_version']), $plain['body']);
+});
+
+test('a client that goes away leaves no open file behind', function (Sandbox $sandbox): void {
+    $sandbox->velox()->script(['size' => 32 << 20]);
+    $url = php_server($sandbox, ['pillion.velox_intercept' => '1'], $server, 1);
+    $path = json_decode(ask("{$url}/build")['body'], true)['path'];
+    foreach (['respond', 'intercepted', 'respond'] as $way) {
+        $client = fopen("{$url}/{$way}", 'r', context: stream_context_create(['http' => ['timeout' => 20]]));
+        same(1000, strlen(fread($client, 1000)));
+        fclose($client);
+        // The only process answers again.
+        same('hello', ask("{$url}/hello")['body'], $way);
+        same([], array_values(array_intersect(descriptors($server->pid), [$path])), $way);
+    }
+    same(hash_file('sha256', $path), hash('sha256', ask("{$url}/respond")['body']));
 });

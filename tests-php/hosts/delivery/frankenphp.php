@@ -72,3 +72,8 @@ test('a FrankenPHP worker sends a binary itself where nothing is configured', fu
     other_responses_stream($server, $sandbox->directory . '/signal');
     same(file_get_contents($path), ask("{$server}/respond")['body']);
 });
+
+test('clients wait behind Caddy for a build, and no worker is held', function (Sandbox $sandbox): void {
+    $host = behind_caddy($sandbox, false, server: pillion_serve($sandbox));
+    no_worker_is_held($sandbox, rtrim($host->url(''), '/'), 50);
+});

@@ -53,6 +53,60 @@ function block(string $language, string $heading): string
     return $found[1];
 }
 
+/**
+ * Starts `pillion serve` with the settings of the sandbox, as the user of PHP.
+ *
+ * @return string its address
+ */
+function pillion_serve(Sandbox $sandbox, ?string $user = null): string
+{
+    $sandbox->velox();
+    $program = $sandbox->directory . '/pillion';
+    copy((string) getenv('PILLION_BIN'), $program);
+    chmod($program, 0o755);
+    $user === null || $sandbox->giveTo($user);
+    $prefix = $user === null ? [] : ['setpriv', "--reuid={$user}", "--regid={$user}", '--clear-groups', '--'];
+    $address = '127.0.0.1:' . free_port();
+    $settings = [];
+    foreach ($sandbox->settings() as $name => $value) {
+        array_push($settings, '-d', "{$name}={$value}");
+    }
+    $server = $sandbox->start('pillion serve', [...$prefix, $program, 'serve', '--listen', $address, ...$settings]);
+    str_starts_with((string) $server->line(), 'listening on ') || fail('pillion serve has not started: ' . $server->errors());
+
+    return $address;
+}
+
+/** Many clients wait for one build, and the workers of PHP answer other requests meanwhile. */
+function no_worker_is_held(Sandbox $sandbox, string $server, int $clients): void
+{
+    $velox = $sandbox->velox();
+    $velox->script(['behaviours' => [['times' => 1, 'until_released' => 'all wait']]]);
+    $seen = 0;
+    $answers = Http::many(array_fill(0, $clients, "{$server}/respond?name=slow"), $clients, 60, static function () use ($velox, $server, $clients, &$seen): void {
+        if ($seen === 0 && $velox->counter('in_flight') === 1 && responses(ask("{$server}/metrics")['body'], 'accel') === $clients) {
+            for (; $seen < 10; $seen++) {
+                same('hello', ask("{$server}/hello")['body'], 'a worker is free');
+            }
+            $velox->release('all wait');
+        }
+    });
+    same([200], array_values(array_unique(array_column($answers, 'status'))));
+    same(1, count(array_unique(array_column($answers, 'body'))), 'different answers');
+    same([10, 1], [$seen, $velox->counter('builds_started')]);
+    same(0, responses(ask("{$server}/metrics")['body'], 'stream'), 'held workers');
+
+    $miss = ask("{$server}/respond?name=miss&id=123e4567-e89b-42d3-a456-426614174000", method: 'POST', body: '{"as":"clients of the plugin"}');
+    same([200, 'MISS', '123e4567-e89b-42d3-a456-426614174000', 'application/octet-stream', 'attachment; filename="roadrunner-linux-amd64"'], [
+        $miss['status'],
+        ...array_map(static fn (string $name): ?string => $miss['headers'][$name] ?? null, ['x-cache-status', 'x-build-request-id', 'content-type', 'content-disposition']),
+    ], show($miss['headers']));
+    is_true((bool) preg_match('/^\d+\.\d$/', $miss['headers']['x-build-time'] ?? ''), show($miss['headers']));
+    $velox->script(['behaviours' => [['times' => 9, 'answer' => ['kind' => 'error', 'message' => 'building plugins: no such tag']]]]);
+    $failed = ask("{$server}/respond?name=failing");
+    same([502, 'build_failed'], [$failed['status'], json_decode($failed['body'], true)['error'] ?? null]);
+}
+
 /** Responses with the header of the Velox plugin are replaced; all others pass as they are. */
 function header_is_taken_over(string $server, string $path): void
 {

@@ -17,7 +17,7 @@ function behind_nginx(Sandbox $sandbox, string $server): array
         $sandbox->set(substr($name, strlen('pillion.')), str_replace('/srv/pillion/velox-binaries', $cache, $value));
     }
     $locations = str_replace(['/srv/pillion/velox-binaries', '127.0.0.1:9180'], [$cache, $server], block('nginx', 'nginx'));
-    $fpm = new Fpm($sandbox, ['www' => ['listen.mode = 0666']], files: ['delivery/index.php']);
+    $fpm = new Fpm($sandbox, ['www' => ['listen.mode = 0666', 'pm.max_children = 2']], files: ['delivery/index.php']);
 
     return [$fpm, new Nginx($sandbox, $fpm, $locations)];
 }
@@ -81,4 +81,9 @@ test('a response with the header of the Velox plugin is taken over behind nginx'
     $path = json_decode(ask($nginx->url('build'))['body'], true)['path'];
     header_is_taken_over(rtrim($nginx->url(''), '/'), $path);
     same(0, responses(ask($nginx->url('metrics'))['body'], 'stream'), 'held workers');
+});
+
+test('200 clients wait behind nginx for a build, and no worker of two is held', function (Sandbox $sandbox): void {
+    [, $nginx] = behind_nginx($sandbox, pillion_serve($sandbox, Fpm::user()));
+    no_worker_is_held($sandbox, rtrim($nginx->url(''), '/'), 200);
 });

@@ -8,11 +8,11 @@ namespace Pillion\Tests;
 
 require __DIR__ . '/lib.php';
 
-function behind_roadrunner(Sandbox $sandbox, bool $hasServer = true): RoadRunner
+function behind_roadrunner(Sandbox $sandbox, bool $hasServer = true, string $server = 'https://builds.example'): RoadRunner
 {
     $sandbox->velox();
     foreach (parse_ini_string(block('ini', 'RoadRunner'), scanner_mode: INI_SCANNER_RAW) as $name => $value) {
-        !$hasServer && str_ends_with($name, '_url') || $sandbox->set(substr($name, strlen('pillion.')), $value);
+        !$hasServer && str_ends_with($name, '_url') || $sandbox->set(substr($name, strlen('pillion.')), str_replace('https://builds.example', $server, $value));
     }
 
     return new RoadRunner($sandbox, ['http' => trim(block('yaml', 'RoadRunner')), 'script' => __DIR__ . '/app.php']);
@@ -48,4 +48,15 @@ test('without pillion serve, PHP answers for RoadRunner itself', function (Sandb
     same(304, ask($host->url('respond'), ['If-None-Match: "' . hash('sha256', $expected) . '"'])['status']);
     $miss = ask($host->url('respond', name: 'miss'));
     same([202, '/respond?name=miss'], [$miss['status'], $miss['headers']['location']]);
+});
+
+test('pillion serve answers the requests that RoadRunner redirects', function (Sandbox $sandbox): void {
+    $host = behind_roadrunner($sandbox, server: 'http://' . pillion_serve($sandbox));
+    $link = ask($host->url('respond', name: 'b'))['headers']['location'];
+    $miss = ask($link);
+    same([200, 'MISS'], [$miss['status'], $miss['headers']['x-cache-status']], show($miss['headers']));
+    $part = ask(ask($host->url('respond', name: 'b'), ['Range: bytes=5-9'])['headers']['location'], ['Range: bytes=5-9']);
+    same([206, substr($miss['body'], 5, 5)], [$part['status'], $part['body']]);
+    $altered = substr_replace($link, $link[-5] === 'A' ? 'B' : 'A', -5, 1);
+    same(403, ask($altered)['status']);
 });

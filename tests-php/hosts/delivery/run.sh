@@ -5,7 +5,7 @@
 PATH=$PATH:/usr/sbin
 # shellcheck disable=SC2034
 NGINX=$(command -v nginx || true)
-needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO FAKE_VELOX FRANKENPHP RR
+needs NGINX PHP_NTS PHP_NTS_FPM PILLION_SO PILLION_ZTS_SO PILLION_BIN FAKE_VELOX FRANKENPHP RR
 here=$(dirname "$0")
 
 TESTED_PHP=$PHP_NTS TESTED_FPM=$PHP_NTS_FPM TESTED_SO=$PILLION_SO tests 'delivery' "$here"/{nginx,alone,frankenphp,roadrunner}.php

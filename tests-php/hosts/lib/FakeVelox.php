@@ -43,6 +43,12 @@ final class FakeVelox extends \Fake
         $this->ask('POST', '', $script);
     }
 
+    /** Continues the builds that wait for this name. */
+    public function release(string $name): void
+    {
+        $this->ask('POST', '/release', $name);
+    }
+
     /** Sets the duration of every build from here on. */
     public function delay(float $seconds): void
     {

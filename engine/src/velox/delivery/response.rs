@@ -290,8 +290,12 @@ impl Delivery<'_> {
         let target = url.join(&format!("{PATH_PREFIX}{}", ticket.sign(&(self.secret)()?)));
         if *method == Method::Accel && matches!(url, DeliveryUrl::Path(_)) {
             metrics::RESPONSES.inc_for(&["accel"]);
-            // The server's own headers follow; the same here would be there twice.
-            let headers = vec![("X-Accel-Redirect", target)];
+            // The server's own headers follow; the same here would be there twice. PHP's default type has a character
+            // set, which nginx would keep.
+            let headers = vec![
+                ("Content-Type", "application/octet-stream".into()),
+                ("X-Accel-Redirect", target),
+            ];
             return Ok(Response::new(200, headers, Body::Empty));
         }
         metrics::RESPONSES.inc_for(&["ticket"]);
