@@ -54,6 +54,7 @@ $benches = [
         proc_terminate($server);
         proc_close($server);
     },
+    'metrics' => static fn (): iterable => [[...php(['apcu', 'pillion'], ['apc.shm_size' => '128M'] + places('metrics')), __DIR__ . '/metrics.php']],
     'cold_lookup' => static fn (): iterable => [[...php(), __DIR__ . '/cold_lookup.php']],
     'submit' => static function (): iterable {
         $places = places('submit') + ['pillion.velox_server_url' => environment('VELOX_URL')];
