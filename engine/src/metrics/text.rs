@@ -161,6 +161,10 @@ fn escape(page: &mut String, value: &str) {
 /// Formats like Go's `strconv.FormatFloat(value, 'g', -1, 64)`: the fewest digits that parse back to the same value,
 /// with an exponent below 1e-4 and from 1e6 on.
 fn number(value: f64) -> String {
+    let is_short = value.fract() == 0.0 && value.abs() < 1e6;
+    if is_short && !(value == 0.0 && value.is_sign_negative()) {
+        return (value as i64).to_string();
+    }
     if value.is_nan() {
         return "NaN".into();
     }

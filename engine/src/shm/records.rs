@@ -55,10 +55,10 @@ impl<'a> Record<'a> {
 
     /// Its key.
     pub(crate) fn key(&self) -> Vec<u8> {
-        let words = self.key.iter();
-        let mut key: Vec<u8> = words
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .collect();
+        let mut key = Vec::with_capacity(self.key.len() * 8);
+        for word in self.key {
+            key.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
         key.truncate(self.key_len);
         key
     }

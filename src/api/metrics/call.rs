@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Bytes of a call that is remembered.
-const MAX_CALL: usize = 512;
+const MAX_CALL: usize = 256;
 
 thread_state! {
     static KNOWN: KnownSeries = KnownSeries::new();

@@ -29,7 +29,6 @@ pub(super) use current::{after_fork, check, is_lost};
 pub use current::{current, install};
 use definition::{Definition, check_label, put};
 pub use known::KnownSeries;
-use page::SeriesKey;
 pub use series::Series;
 
 /// The first byte of a record's key.
@@ -198,19 +197,21 @@ impl Application {
         let current = named.and_then(|named| named.words().first());
         let is_removed = current.is_some_and(|current| current.swap(0, Ordering::AcqRel) != 0);
         if is_removed {
-            self.clear_series(|key| key.name == name);
+            self.clear_series(|cleared| cleared == name.as_bytes());
             self.change_generation();
         }
         is_removed
     }
 
-    fn clear_series(&'static self, is_wanted: impl Fn(&SeriesKey) -> bool) {
-        self.for_each_series(|key, state, series| {
-            if is_wanted(&key) {
-                if let Some(state) = state.first() {
-                    state.store(IS_CLEARED, Ordering::Relaxed);
-                }
-                series.reset();
+    /// Clears the series of the metrics whose name is wanted.
+    fn clear_series(&'static self, is_wanted: impl Fn(&[u8]) -> bool) {
+        self.for_each_series(|key, words| {
+            let name = page::split(&key).map(|(name, ..)| name);
+            if name.is_some_and(&is_wanted)
+                && let Some((state, cells)) = words.split_first()
+            {
+                state.store(IS_CLEARED, Ordering::Relaxed);
+                Cell::of_words(cells).iter().for_each(Cell::reset);
             }
         });
     }

@@ -1,5 +1,5 @@
-//! All numbers of the application's metrics, as families of the page: in the order of their names, and of their labels'
-//! values, so that two pages compare. Any thread.
+//! All numbers of the application's metrics, as families of the page: in the order of their names, and in each in one
+//! that depends on the labels only, so that two pages compare. Any thread.
 
 use std::{
     collections::BTreeMap,
@@ -18,109 +18,106 @@ impl Application {
     pub fn families(&'static self) -> Vec<Family> {
         let mut families = BTreeMap::new();
         self.records.for_each(|record| {
-            let Some(current) = record
-                .words()
-                .first()
-                .filter(|_| record.key().first() == Some(&NAME))
-            else {
-                return;
-            };
-            if let Some(definition) = self.definition_at(current.load(Ordering::Acquire)) {
-                let (help, kind) = (definition.help.clone().into(), definition.kind);
-                let family = Family {
-                    name: definition.name.clone().into(),
-                    help,
-                    kind,
-                    samples: Vec::new(),
-                };
-                families.insert(definition.name.clone(), (definition, family));
+            let key = record.key();
+            if let (Some((&NAME, name)), Some(current)) =
+                (key.split_first(), record.words().first())
+                && let Some(definition) = self.definition_at(current.load(Ordering::Acquire))
+            {
+                families.insert(name.to_vec(), OpenFamily::new(definition));
             }
         });
-        self.for_each_series(|key, state, series| {
-            let is_cleared = state
+        self.for_each_series(|key, words| {
+            let Some((name, layout, rest)) = split(&key) else {
+                return;
+            };
+            // A series with the layout of a former definition is not on the page, and a cleared one neither.
+            let is_cleared = words
                 .first()
                 .is_none_or(|state| state.load(Ordering::Relaxed) == IS_CLEARED);
-            if is_cleared {
-                return;
-            }
-            let family = families.get_mut(&key.name);
-            // A series with the layout of a former definition is not on the page.
-            if let Some((definition, family)) = family
-                && definition.layout() == key.layout
+            if let Some(family) = families.get_mut(name)
+                && family.layout == layout
+                && !is_cleared
             {
-                family.samples.push(Sample {
-                    labels: in_order(key.labels, definition),
-                    reading: series.reading(),
-                });
+                let labels_at = key.len() - rest.len();
+                family.series.push((key, labels_at, words));
             }
         });
-        let families = families.into_values().map(|(_, family)| family);
-        let mut families: Vec<Family> = families
-            .filter(|family| !family.samples.is_empty())
-            .collect();
-        for family in &mut families {
-            family.samples.sort_by(|a, b| a.labels.cmp(&b.labels));
-        }
-        families
+        let families = families
+            .into_values()
+            .filter(|family| !family.series.is_empty());
+        families.map(OpenFamily::read).collect()
     }
 
-    /// Calls `each` with the key of every series, the word of its state and its numbers.
+    /// Calls `each` with the key of every series and its words: the state, and the numbers.
     pub(super) fn for_each_series(
         &'static self,
-        mut each: impl FnMut(SeriesKey, &[AtomicU64], &Series),
+        mut each: impl FnMut(Vec<u8>, &'static [AtomicU64]),
     ) {
         self.records.for_each(|record| {
-            let key = record.key();
-            let Some(parsed) = key.strip_prefix(&[SERIES]).and_then(SeriesKey::parse) else {
-                return;
-            };
-            let Some(definition) = parsed.definition() else {
-                return;
-            };
-            let (state, cells) = record.words().split_at(record.words().len().min(1));
-            if cells.len() == definition.cells() {
-                let series = Series::new(&definition, Cell::of_words(cells));
-                each(parsed, state, &series);
+            let mut key = record.key();
+            if key.first() == Some(&SERIES) {
+                key.remove(0);
+                each(key, record.words());
             }
         });
     }
 }
 
-/// The key of a series.
-pub(super) struct SeriesKey {
-    pub name: String,
+/// A family whose series are being collected.
+struct OpenFamily {
+    definition: Definition,
     layout: Vec<u8>,
-    labels: Vec<(String, String)>,
+    /// Keys, with the place of the labels in each, and words.
+    series: Vec<(Vec<u8>, usize, &'static [AtomicU64])>,
 }
 
-impl SeriesKey {
-    fn parse(mut bytes: &[u8]) -> Option<Self> {
-        let name = take_text(&mut bytes)?;
-        let layout = take(&mut bytes)?.to_vec();
-        let mut labels = Vec::new();
-        while !bytes.is_empty() {
-            labels.push((take_text(&mut bytes)?, take_text(&mut bytes)?));
+impl OpenFamily {
+    fn new(definition: Definition) -> Self {
+        Self {
+            layout: definition.layout(),
+            definition,
+            series: Vec::new(),
         }
-        Some(Self {
-            name,
-            layout,
-            labels,
-        })
     }
 
-    /// The parts of the definition that its layout tells.
-    fn definition(&self) -> Option<Definition> {
-        Definition::of_layout(&self.name, &self.layout)
+    fn read(mut self) -> Family {
+        self.series.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let definition = &self.definition;
+        let samples = self.series.iter().filter_map(|(key, labels_at, words)| {
+            let cells = words
+                .get(1..)
+                .filter(|cells| cells.len() == definition.cells())?;
+            Some(Sample {
+                labels: labels(key.get(*labels_at..)?, definition)?,
+                reading: Series::new(definition, Cell::of_words(cells)).reading(),
+            })
+        });
+        Family {
+            samples: samples.collect(),
+            name: definition.name.clone().into(),
+            help: definition.help.clone().into(),
+            kind: definition.kind,
+        }
     }
+}
+
+/// Splits the key of a series into the name of its metric, the layout, and the labels.
+pub(super) fn split(mut key: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let name = take(&mut key)?;
+    let layout = take(&mut key)?;
+    Some((name, layout, key))
 }
 
 /// The labels in the order of their declaration; without one, in that of their names.
-fn in_order(mut labels: Vec<(String, String)>, definition: &Definition) -> Labels {
+fn labels(mut bytes: &[u8], definition: &Definition) -> Option<Labels> {
+    let mut labels = Labels::new();
+    while !bytes.is_empty() {
+        let label = take_text(&mut bytes)?.into();
+        labels.push((label, take_text(&mut bytes)?.into()));
+    }
     let declared = &definition.labels;
-    let position = |label: &String| declared.iter().position(|declared| declared == label);
-    labels.sort_by_key(|(label, _)| position(label));
-    let labels = labels.into_iter();
-    labels
-        .map(|(label, value)| (label.into(), value.into()))
-        .collect()
+    if !declared.is_empty() {
+        labels.sort_by_key(|(label, _)| declared.iter().position(|declared| declared == label));
+    }
+    Some(labels)
 }

@@ -105,9 +105,4 @@ impl Series {
             (_, []) => Reading::Number(0.0),
         }
     }
-
-    /// Sets all numbers to zero.
-    pub(super) fn reset(&self) {
-        self.cells.iter().for_each(Cell::reset);
-    }
 }
