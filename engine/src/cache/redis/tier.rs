@@ -59,6 +59,8 @@ pub struct SecondTier {
     links: AtomicU64,
     /// `false` once it was logged that the server reports no changes.
     pub(super) reports: AtomicBool,
+    /// Whether the last attempt to connect has failed.
+    has_failed: AtomicBool,
     /// Whether it was logged that the server is not available.
     is_reported: AtomicBool,
     pub(super) flights: Arc<Flights>,
@@ -102,6 +104,7 @@ impl SecondTier {
             state: Mutex::new(LinkState::None),
             links: AtomicU64::new(0),
             reports: AtomicBool::new(true),
+            has_failed: AtomicBool::new(false),
             is_reported: AtomicBool::new(false),
             flights: Arc::default(),
             queue: Queue::default(),
@@ -416,10 +419,15 @@ impl SecondTier {
                 self.watch(&link);
                 if let Some(cache) = self.first.cache() {
                     cache.drop_covered(Coverage::Untracked);
+                    if self.has_failed.swap(false, Ordering::Relaxed) {
+                        // Stored before the first of these failures.
+                        cache.drop_covered(Coverage::Tracked);
+                    }
                 }
                 *self.state() = LinkState::Up(link);
             }
             Err(error) => {
+                self.has_failed.store(true, Ordering::Relaxed);
                 *self.state() = LinkState::None;
                 counts::CONNECTION_FAILURES.inc();
                 self.report(&error);
@@ -441,7 +449,13 @@ impl SecondTier {
     /// The tag of a value that is stored in the first tier now, and sent here.
     #[must_use]
     pub fn coverage(&self, cache: &Cache) -> Tag {
-        let is_tracked = matches!(&*self.state(), LinkState::Up(link) if link.is_tracking);
+        let is_tracked = match &*self.state() {
+            LinkState::Up(link) => link.is_tracking,
+            // The connection that it is sent on is expected.
+            LinkState::None | LinkState::Connecting(_) => {
+                self.is_available() && !self.has_failed.load(Ordering::Relaxed)
+            }
+        };
         cache.covered(match is_tracked {
             true => Coverage::Tracked,
             false => Coverage::Untracked,
