@@ -206,6 +206,13 @@ fn change_without_the_server_behind_is_an_error() {
     let (code, error) = host.fail(&["-d", &url, "invalidate", "news"]);
     assert_eq!(code, 2);
     assert!(error.contains("done on this host only"), "{error}");
+    let (code, error) = host.fail(&["-d", &url, "clear"]);
+    assert_eq!(code, 2);
+    assert!(
+        error.contains("done on this host only: pillion.cache_namespace: found none"),
+        "{error}"
+    );
+    assert_eq!(host.run(&["get", "a"]).0, 1);
 }
 
 #[test]

@@ -193,7 +193,10 @@ impl Tiers<'_> {
         if let Some(cache) = self.cache {
             cache.clear();
         }
-        if let (Some(second), Some(_)) = (&self.second, self.engine.second_tier_to_clear()?) {
+        let tier = self.engine.second_tier_to_clear();
+        let tier =
+            tier.map_err(|error| Error::Config(format!("done on this host only: {error}")))?;
+        if let (Some(second), Some(_)) = (&self.second, tier) {
             second.change(|tier| async move { tier.clear().await })?;
         }
         Ok(true)
