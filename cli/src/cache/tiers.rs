@@ -9,7 +9,11 @@ use pillion_engine::{
 };
 use serde_json::json;
 
-use super::{format, key_bytes, second::Second, values::print_value};
+use super::{
+    format, key_bytes,
+    second::Second,
+    values::{print_value, refused},
+};
 use crate::output::print;
 
 /// The tiers of the namespace.
@@ -244,12 +248,4 @@ impl Tiers<'_> {
     fn ttl(&self, key: &[u8], ttl: Option<Duration>) -> Ttl {
         ttl.map_or_else(|| self.engine.default_ttl(key), Ttl::For)
     }
-}
-
-fn refused(bytes: usize, max: u64) -> Error {
-    Error::State(if bytes as u64 > max {
-        format!("the value has {bytes} bytes; this cache stores at most {max}")
-    } else {
-        "not stored: all memory of the cache is in use".into()
-    })
 }

@@ -57,3 +57,12 @@ pub(super) fn print_value(encoding: Encoding, bytes: &[u8], is_raw: bool) -> Res
         Err(reason) => Err(Error::State(reason.to_string())),
     }
 }
+
+/// The error of a value that was not stored.
+pub(super) fn refused(bytes: usize, max: u64) -> Error {
+    Error::State(if bytes as u64 > max {
+        format!("the value has {bytes} bytes; this cache stores at most {max}")
+    } else {
+        "not stored: all memory of the cache is in use".into()
+    })
+}
