@@ -21,7 +21,10 @@ use pillion_engine::{
     engine::Engine,
     host::lock::Lock,
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -33,6 +36,8 @@ use sockets::{BoundSocket, SocketOwner};
 
 /// Pause of the stand-by between two attempts to become the server.
 const STAND_BY_INTERVAL: Duration = Duration::from_millis(50);
+/// How often the server checks that its lock file is not replaced.
+const LOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The time until the last byte of a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -93,10 +98,20 @@ impl Server {
     /// # Errors
     /// A directory or an address is not usable.
     pub async fn run(self, stop: Stop, report: impl Fn(&State)) -> Result<()> {
-        let Some(lock) = self.lock(&stop, &report).await? else {
-            return Ok(());
+        let mut is_stand_by = false;
+        let (mut lock, sockets) = loop {
+            let Some(lock) = self.lock(&stop, &report, &mut is_stand_by).await? else {
+                return Ok(());
+            };
+            match self.bind(&stop).await {
+                Ok(sockets) => break (lock, sockets),
+                // The lock file was replaced, and the other process serves still: it takes the new one.
+                Err(error) if is_stand_by => log::warn!(error:%; "stand-by can't listen"),
+                Err(error) => return Err(error),
+            }
+            drop(lock);
+            let _ = timeout(LOCK_CHECK_INTERVAL * 2, stop.graceful.cancelled()).await;
         };
-        let sockets = self.bind(&stop).await?;
         self.engine.join_host()?;
         let addresses: Vec<_> = sockets
             .iter()
@@ -126,7 +141,18 @@ impl Server {
             log::info!(address:%; "listening");
         }
         report(&State::Listening(addresses));
-        let connections = listening.join_all().await;
+        let serving = listening.join_all();
+        tokio::pin!(serving);
+        let connections = loop {
+            tokio::select! {
+                connections = serving.as_mut() => break connections,
+                () = sleep(LOCK_CHECK_INTERVAL) => {
+                    if !lock.is_current() && let Ok(Some(renewed)) = self.engine.server_lock() {
+                        lock = renewed;
+                    }
+                }
+            }
+        };
         // All sockets are closed: the next server listens and leads from here on.
         self.engine.resign();
         drop(lock);
@@ -135,16 +161,20 @@ impl Server {
     }
 
     /// Returns the lock of the standing server, or `None` if the process is stopped before.
-    async fn lock(&self, stop: &Stop, report: &impl Fn(&State)) -> Result<Option<Lock>> {
-        let mut is_reported = false;
+    async fn lock(
+        &self,
+        stop: &Stop,
+        report: &impl Fn(&State),
+        is_stand_by: &mut bool,
+    ) -> Result<Option<Lock>> {
         loop {
             if let Some(lock) = self.engine.server_lock()? {
                 return Ok(Some(lock));
             }
-            if !is_reported {
+            if !*is_stand_by {
                 log::info!("another process serves; this one is its stand-by");
                 report(&State::StandBy);
-                is_reported = true;
+                *is_stand_by = true;
             }
             if timeout(STAND_BY_INTERVAL, stop.graceful.cancelled())
                 .await
@@ -188,7 +218,7 @@ async fn drain(connections: &[Connections], stop: &Stop, limit: Duration) {
     tokio::select! {
         () = all => return,
         () = stop.now.cancelled() => {}
-        () = tokio::time::sleep(limit) => {}
+        () = sleep(limit) => {}
     }
     let count: usize = connections.iter().map(Connections::count).sum();
     log::warn!(connections = count; "stopped before all responses ended");

@@ -53,6 +53,25 @@ async fn second_signal_ends_downloads_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn server_keeps_its_place_if_its_lock_is_removed() {
+    let host = TestHost::new(Options::default());
+    let mut first = host.start();
+    let address = first.address().await;
+    let listen = address.to_string();
+    let lock = host.dir.path().join("run/serve.lock");
+    let mut second = host.start_with(&[("serve_listen", &listen)]);
+    assert_eq!(second.states.recv().await, Some(None), "a stand-by");
+    std::fs::remove_file(&lock).unwrap();
+    until("the lock is there again", || lock.exists()).await;
+    let engine = first.engine.clone();
+    until("the first leads", || engine.is_leader()).await;
+    assert!(get(address, "/health", &[]).await.text().contains("true"));
+    first.end().await;
+    assert_eq!(second.address().await, address);
+    second.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stand_by_follows_and_leads() {
     let host = TestHost::new(Options::default());
     let mut first = host.start();

@@ -74,8 +74,17 @@ impl TestHost {
 
     /// Starts a server.
     pub fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// Starts a server with more settings.
+    pub fn start_with(&self, more: &[(&str, &str)]) -> Running {
+        let mut settings = self.settings.clone();
+        for (name, value) in more {
+            settings.insert(format!("pillion.{name}"), (*value).to_owned());
+        }
         let resolved = config::resolve(&Sources {
-            ini: &|name| self.settings.get(name).cloned(),
+            ini: &|name| settings.get(name).cloned(),
             env: &|_| None,
             read_file: &config::file::read,
             cwd: self.dir.path(),
