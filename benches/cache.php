@@ -70,23 +70,26 @@ if ($part === 'repeated') {
         compare("`Cache\set`, $name", $samples['set'], '`apcu_store`', $samples['store'], 0.8);
     }
     $keys = array_map(static fn (int $n): string => "key:$n", range(0, 31));
-    foreach ($keys as $key) {
-        Cache\set($key, $text, 3600);
-        apcu_store($key, $text);
+    foreach (['64 B' => [$text, 20], 'an array of 100 each' => [$array, 1]] as $name => [$value, $repeats]) {
+        foreach ($keys as $key) {
+            Cache\set($key, $value, 3600);
+            apcu_store($key, $value);
+        }
+        $samples = measured(range(0, 99), $repeats, [
+            'get' => static function (array $calls) use ($keys): void {
+                foreach ($calls as $_) {
+                    $found = Cache\get_multiple($keys);
+                }
+            },
+            'fetch' => static function (array $calls) use ($keys): void {
+                foreach ($calls as $_) {
+                    $found = apcu_fetch($keys);
+                }
+            },
+        ]);
+        $what = "`Cache\get_multiple` of 32 keys, $name";
+        compare($what, $samples['get'], '`apcu_fetch` of an array', $samples['fetch'], 5);
     }
-    $samples = measured(range(0, 99), 20, [
-        'get' => static function (array $repeats) use ($keys): void {
-            foreach ($repeats as $_) {
-                $found = Cache\get_multiple($keys);
-            }
-        },
-        'fetch' => static function (array $repeats) use ($keys): void {
-            foreach ($repeats as $_) {
-                $found = apcu_fetch($keys);
-            }
-        },
-    ]);
-    compare('`Cache\get_multiple` of 32 keys', $samples['get'], '`apcu_fetch` of an array', $samples['fetch'], 5);
     exit;
 }
 if ($part === 'requests') {

@@ -108,7 +108,7 @@ pub enum Copied {
 }
 
 /// Copies a value for PHP, in place of what an earlier attempt has left in `out`.
-#[inline]
+#[inline(always)]
 pub fn copy(value: &ValueReader<'_>, out: ZvalOut) -> Copied {
     out.release();
     match value.encoding() {
