@@ -5,7 +5,7 @@
 //! # Layout
 //!
 //! * [`definition`] names, types and their checks; [`series`] the numbers of one series.
-//! * [`current`] the segment that the process has open.
+//! * [`mod@current`] the segment that the process has open.
 //! * [`known`] the series that one thread has used.
 //! * [`page`] all numbers, for the page of metrics.
 
