@@ -37,7 +37,7 @@ impl Engine {
             requests: &StoredRequests::new(&dirs.run),
             secret: &|| Secret::of_host(&dirs.state),
             // The build goes on without its job.
-            build: &|request| self.build(request, None, None).map(drop),
+            build: &|request| self.start_build(request, None, None).map(drop),
         };
         delivery.respond(request, client)
     }

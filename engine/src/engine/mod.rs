@@ -54,6 +54,9 @@ pub enum Value {
     Cached(Vec<CachedValue>),
 }
 
+/// The kind of a job that builds.
+const BUILD_JOB: &str = "velox.build";
+
 /// The environment variables at module start.
 pub type Environment = HashMap<String, String>;
 
@@ -256,18 +259,30 @@ impl Engine {
         timeout: Option<Duration>,
         completions: Option<Arc<CompletionQueue>>,
     ) -> Result<Arc<Job<Value>>> {
-        const KIND: &str = "velox.build";
-        let velox = Arc::clone(self.velox()?);
-        if let Some(artifact) = velox.lookup_cached(&request) {
-            return Ok(Job::ready(KIND, completions, Ok(Value::Artifact(artifact))));
+        match self.velox()?.lookup_cached(&request) {
+            Some(artifact) => {
+                let built = Ok(Value::Artifact(artifact));
+                Ok(Job::ready(BUILD_JOB, completions, built))
+            }
+            None => self.start_build(request, timeout, completions),
         }
+    }
+
+    /// Starts a build without a lookup.
+    fn start_build(
+        &self,
+        request: BuildRequest,
+        timeout: Option<Duration>,
+        completions: Option<Arc<CompletionQueue>>,
+    ) -> Result<Arc<Job<Value>>> {
+        let velox = Arc::clone(self.velox()?);
         if self.settings().velox.server_url.is_none() {
             return Err(Error::Config(
                 "velox.server_url is not set; set it to the URL of a Velox build server".into(),
             ));
         }
         let pending = velox.enqueue(request);
-        self.spawn(KIND, completions, |context| async move {
+        self.spawn(BUILD_JOB, completions, |context| async move {
             let building = velox.run(pending, &context.cancel, |_| ());
             let built = match timeout {
                 Some(limit) => tokio::time::timeout(limit, building).await.map_err(|_| {

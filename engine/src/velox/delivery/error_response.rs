@@ -22,12 +22,7 @@ impl ErrorResponse {
     pub fn of(error: &Error, request_id: &str) -> Self {
         let (status, name, message) = match error {
             Error::InvalidRequest(_) => (400, "invalid_request", error.to_string()),
-            Error::BuildFailed(_) => (
-                502,
-                "build_failed",
-                format!("velox server returned: {error}"),
-            ),
-            Error::Remote(_) => (502, "build_failed", error.to_string()),
+            Error::BuildFailed(_) | Error::Remote(_) => (502, "build_failed", error.to_string()),
             Error::Timeout(_) => (504, "timeout", error.to_string()),
             Error::QueueFull(_) | Error::Cancelled(_) => (503, "unavailable", error.to_string()),
             Error::State(_) => (503, "unavailable", "try again later".into()),
