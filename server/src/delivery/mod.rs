@@ -25,7 +25,11 @@ mod range;
 mod source;
 mod transfer;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -38,13 +42,16 @@ use pillion_engine::{
     velox::delivery::{InvalidTicket, StoredRequests, Ticket},
 };
 
+use tokio::task::spawn_blocking;
+
 use crate::{http::Response, serve::response::error_response};
 use builds::DetachedBuilds;
 use source::{Found, Source};
 
 /// Delivers the artifacts of one host.
 pub struct Delivery {
-    secret: Secret,
+    state_dir: PathBuf,
+    secret: Mutex<Secret>,
     source: Source,
     detached: Arc<DetachedBuilds>,
 }
@@ -59,7 +66,8 @@ impl Delivery {
         let secret = Secret::of_host(&dirs.state)?;
         let requests = StoredRequests::new(&dirs.run);
         Ok(Self {
-            secret,
+            state_dir: dirs.state.clone(),
+            secret: Mutex::new(secret),
             source: Source::new(engine, requests),
             detached: Arc::default(),
         })
@@ -68,7 +76,7 @@ impl Delivery {
     /// Answers a GET or HEAD request that has this text in the place of a ticket.
     pub async fn deliver<B: Sync>(&self, ticket: &str, request: &Request<B>) -> Response {
         let started = Instant::now();
-        let ticket = match Ticket::verify(ticket, clock::unix_ms(), &self.secret) {
+        let ticket = match self.verify(ticket).await {
             Ok(ticket) => ticket,
             Err(reason) => return refused(reason),
         };
@@ -97,6 +105,29 @@ impl Delivery {
             Ok(binary) => binary.respond(request, &ticket, started),
             Err(error) => errors::response(&error, &ticket),
         }
+    }
+}
+
+impl Delivery {
+    /// Verifies a ticket, also if the directory with the secret was removed and another process made a new one.
+    async fn verify(&self, ticket: &str) -> Result<Ticket, InvalidTicket> {
+        let secret = self.secret().clone();
+        let verified = Ticket::verify(ticket, clock::unix_ms(), &secret);
+        if !matches!(verified, Err(InvalidTicket::WrongSignature)) {
+            return verified;
+        }
+        let state_dir = self.state_dir.clone();
+        match spawn_blocking(move || Secret::of_host(&state_dir)).await {
+            Ok(Ok(renewed)) if renewed != secret => {
+                *self.secret() = renewed.clone();
+                Ticket::verify(ticket, clock::unix_ms(), &renewed)
+            }
+            _ => verified,
+        }
+    }
+
+    fn secret(&self) -> MutexGuard<'_, Secret> {
+        self.secret.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

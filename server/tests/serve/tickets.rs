@@ -56,6 +56,20 @@ async fn invalid_ticket_is_refused_without_details() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn new_secret_of_the_host_is_read() {
+    let host = TestHost::new(Options::default());
+    let mut running = host.start();
+    let address = running.address().await;
+    let old = host.link(&request("http"));
+    assert_eq!(get(address, &old, &[]).await.status, 200);
+    std::fs::remove_file(host.state_dir().join("secret")).unwrap();
+    let new = host.link(&request("http"));
+    assert_eq!(get(address, &new, &[]).await.status, 200);
+    assert_eq!(get(address, &old, &[]).await.status, 403);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn headers_of_a_client_choose_no_file() {
     let host = TestHost::new(Options::default());
     let mut running = host.start();
