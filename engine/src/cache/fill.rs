@@ -1,14 +1,19 @@
 //! Stores of values that were read from the second tier: they must not replace what another process has stored or
 //! removed since the read began. The lock word of the key's bucket, which each store changes, tells. Any thread.
 
+use std::time::Duration;
+
 use super::{
     Cache,
     entry::{Encoding, Kind, Space},
     key_lock::KeyLock,
     production::Production,
     table,
-    value::{Condition, NewValue, Stored},
+    value::{Condition, NewValue, Stored, Ttl},
 };
+
+/// Milliseconds by which a value may expire later here than in the second tier.
+const EXPIRY_SLACK: u64 = 100;
 
 /// The state of a key before it is read from the second tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +84,21 @@ impl Cache {
         is_other == Some(true)
     }
 
-    /// As [`Cache::remove_fenced`], for a key that the server reports as changed. A value that has expired here, and so
-    /// there, stays for as long as `remember()` may return it.
+    /// As [`Cache::remove_fenced`], for a key that the server reports as changed. A value that has expired there stays
+    /// for as long as `remember()` may return it; here it may have a moment left, which ends.
     pub fn remove_changed(&self, key: &[u8]) {
         let hashed = self.hashed(Kind::Value, key);
+        let soon = self.now() + EXPIRY_SLACK;
+        let expires_soon = table::read(&self.memory, hashed, |found| {
+            let is_kept = found
+                .head
+                .production()
+                .is_some_and(|how| how.stale_ms() > 0);
+            is_kept && found.head.is_expired(soon) && self.is_valid(found)
+        });
+        if expires_soon == Some(true) && self.touch(key, Ttl::For(Duration::ZERO)) {
+            return;
+        }
         let _fence = KeyLock::acquire(&self.memory, hashed.hash);
         let now = self.now();
         let is_stale = table::read(&self.memory, hashed, |found| {

@@ -7,6 +7,7 @@
 mod behind;
 mod bounded;
 mod breaker;
+mod echoes;
 mod entry;
 mod error;
 mod flights;

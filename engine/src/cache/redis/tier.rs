@@ -16,6 +16,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{
     breaker::{Admission, Breaker, BreakerState},
+    echoes::Echoes,
     error::TierError,
     flights::Flights,
     link::{Connector, Event, Link},
@@ -65,6 +66,7 @@ pub struct SecondTier {
     is_reported: AtomicBool,
     pub(super) flights: Arc<Flights>,
     pub(super) queue: Queue,
+    pub(super) echoes: Echoes,
     pub(super) repairs: Repairs,
     /// Whether a task sends probes.
     is_probing: AtomicBool,
@@ -108,6 +110,7 @@ impl SecondTier {
             is_reported: AtomicBool::new(false),
             flights: Arc::default(),
             queue: Queue::default(),
+            echoes: Echoes::default(),
             repairs: Repairs::default(),
             is_probing: AtomicBool::new(false),
         }))
@@ -161,6 +164,11 @@ impl SecondTier {
 
     pub(super) fn is_connected(&self) -> bool {
         matches!(*self.state(), LinkState::Up(_))
+    }
+
+    /// Whether the server reports changes.
+    pub(super) fn is_tracking(&self) -> bool {
+        matches!(&*self.state(), LinkState::Up(link) if link.is_tracking)
     }
 
     /// The key of a value in the second tier: after the namespace and a colon, or bare.
@@ -485,6 +493,7 @@ impl SecondTier {
     fn change(&self, keys: Option<Vec<Vec<u8>>>) {
         let cache = self.first.cache();
         let Some(keys) = keys else {
+            self.echoes.clear();
             self.flights.change_all();
             if let Some(cache) = cache {
                 cache.drop_covered(Coverage::Tracked);
@@ -503,6 +512,9 @@ impl SecondTier {
                 }
                 None => {
                     self.flights.change(key);
+                    if self.echoes.take(key) {
+                        continue;
+                    }
                     // A store that waits is not to be followed by the value before it.
                     self.queue.change(key, || {
                         if let Some(cache) = cache {
@@ -517,6 +529,7 @@ impl SecondTier {
 
     /// What the connection has covered is not reported any more.
     fn drop_tracked(&self) {
+        self.echoes.clear();
         self.flights.change_all();
         if let Some(cache) = self.first.cache() {
             cache.drop_covered(Coverage::Tracked);

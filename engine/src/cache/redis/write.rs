@@ -2,7 +2,7 @@
 //! one that the server may replace by an older one, and each of its values can be dropped at any time. A failure is
 //! counted, and what the server may still have is removed when it answers again. On the runtime.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use ::redis::{Cmd, Pipeline, Value, cmd};
 
@@ -55,6 +55,9 @@ impl SecondTier {
             counts::LOST_WRITES.add(entries.len() as u64);
             self.repairs
                 .add(entries.iter().map(|entry| self.key(&entry.key)));
+            for entry in entries {
+                self.echoes.forget(&entry.key);
+            }
             self.keep(entries);
             error
         };
@@ -67,8 +70,11 @@ impl SecondTier {
         let coverage = first.map(|cache| cache.covered(Coverage::Tracked));
         let tags = entries.iter().flat_map(|entry| &entry.tags);
         let versions = self.tag_versions(tags).await.map_err(lost)?;
+        let keys: Vec<_> = entries.iter().map(|entry| self.key(&entry.key)).collect();
         let mut pipeline = Pipeline::new();
         pipeline.cmd("MULTI");
+        // Each store is reported once then.
+        pipeline.cmd("EXISTS").arg(&keys);
         for entry in entries {
             let tags = entry.tags.iter().map(|name| TagVersion {
                 name: name.clone(),
@@ -77,13 +83,17 @@ impl SecondTier {
             });
             pipeline.add_command(self.set_command(entry, &tags.collect::<Vec<_>>()));
         }
-        let keys: Vec<_> = entries.iter().map(|entry| self.key(&entry.key)).collect();
         // A key that was read is a key whose changes are reported; a store by this connection has ended that.
         pipeline.cmd("EXISTS").arg(&keys);
         pipeline.cmd("EXEC");
+        if self.is_tracking() {
+            // The second store of a key is not reported.
+            let unique: HashSet<_> = entries.iter().map(|entry| &entry.key).collect();
+            unique.into_iter().for_each(|key| self.echoes.expect(key));
+        }
         let answers = self.exchange(pipeline).await.map_err(lost)?;
         let answers = match answers.into_iter().next_back() {
-            Some(Value::Array(answers)) => answers,
+            Some(Value::Array(answers)) => answers.into_iter().skip(1),
             Some(Value::ServerError(error)) => {
                 let error = lost(TierError::Refused(error.to_string()));
                 self.start_repair();
@@ -98,6 +108,7 @@ impl SecondTier {
                 counts::SET_FAILURES.inc();
                 counts::LOST_WRITES.inc();
                 self.repairs.add([key]);
+                self.echoes.forget(&entry.key);
                 self.keep(std::slice::from_ref(entry));
                 result = Err(TierError::Refused(error.to_string()));
             } else {
