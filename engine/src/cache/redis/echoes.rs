@@ -1,6 +1,6 @@
-//! The reports about this process's own stores: a server reports each of them once, as the command before it in the same
-//! transaction has read the key. One report for each store is ignored; a further one is a change by another client.
-//! Any thread.
+//! The reports about this process's own stores: a server reports each of them once, as a command before it in the
+//! same transaction has read the key. One report for each store is ignored; a further one is a change by another
+//! client. Any thread.
 
 use std::{
     collections::HashMap,
