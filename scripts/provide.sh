@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Environment of the tests on real hosts; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO (the
 # extension), PILLION_BIN, FAKE_VELOX, FAKE_SENTRY and FAKE_REDIS (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM,
-# PHP_ZTS_FPM, FRANKENPHP and RR (hosts), BUGSINK (a server that stores events), REDIS and VALKEY (servers of the cache's second tier),
-# PILLION_ROOT (for scripts/checks.sh). A failed build is a failed check.
+# PHP_ZTS_FPM, FRANKENPHP and RR (hosts), BUGSINK (a server that stores events), REDIS and VALKEY (servers of the
+# cache's second tier), PILLION_ROOT (for scripts/checks.sh). A failed build is a failed check.
 
 # provide NAME COMMAND...: exports the path that the command prints under that name. On failure the line `not ok` ends
 # with the last message of the command, which is the cause.
