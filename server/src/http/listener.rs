@@ -1,7 +1,15 @@
 //! Accepts connections, serves each in a task of its own, and ends them on shutdown: no new connection is accepted, a
 //! response that is being made is finished, an idle connection is closed.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hyper::{Request, Version, body::Incoming, service::service_fn};
 use hyper_util::{
@@ -75,7 +83,8 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Limits {
     /// Connections at once; the next ones wait in the system's queue.
     pub max_connections: u32,
-    /// The time until the last byte of a request's head.
+    /// The time until the last byte of a request's head; that of a connection's first request begins with the
+    /// connection.
     pub header_timeout: Duration,
     /// The time that connections get after the shutdown signal.
     pub drain_timeout: Duration,
@@ -197,7 +206,18 @@ async fn serve_connection<H: Handler>(
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_HTTP2_STREAMS);
+    let has_begun = Arc::new(AtomicBool::new(false));
+    let is_silent = {
+        let has_begun = Arc::clone(&has_begun);
+        async move {
+            sleep(limits.header_timeout).await;
+            if has_begun.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
     let service = service_fn(move |mut request: Request<Incoming>| {
+        has_begun.store(true, Ordering::Relaxed);
         let handler = Arc::clone(&handler);
         // Streams of HTTP/2 are interleaved, and their bytes pass through buffers.
         if request.version() <= Version::HTTP_11 {
@@ -210,6 +230,11 @@ async fn serve_connection<H: Handler>(
     let outcome = tokio::select! {
         outcome = connection.as_mut() => Some(outcome),
         () = shutdown.cancelled() => None,
+        // hyper waits without a limit for the bytes that tell HTTP/1 from HTTP/2, and for the first request of HTTP/2.
+        () = is_silent => {
+            log::debug!("connection without a request closed");
+            return;
+        }
     };
     let outcome = match outcome {
         Some(outcome) => outcome,
@@ -287,5 +312,40 @@ mod tests {
     async fn shutdown_reports_a_connection_beyond_the_drain_timeout() {
         let (_gate, _client, server) = shut_down_during_a_request(Duration::from_millis(100)).await;
         assert!(!server.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn client_without_a_request_is_disconnected() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits {
+            max_connections: 1,
+            header_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        };
+        let gate = Arc::new(Gate(Notify::new()));
+        let shutdown = CancellationToken::new();
+        let serving = serve(listener, Arc::clone(&gate), limits, shutdown.clone());
+        let server = tokio::spawn(serving);
+        // Nothing, the beginning of a request, and the beginning of HTTP/2's first bytes and all of them.
+        let beginnings = ["", "G", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
+        for beginning in beginnings {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(beginning.as_bytes()).await.unwrap();
+            let mut received = Vec::new();
+            let ended = timeout(Duration::from_secs(20), client.read_to_end(&mut received)).await;
+            assert!(ended.is_ok(), "{beginning}");
+        }
+        // A client that waits for its response is not.
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        sleep(limits.header_timeout * 3).await;
+        gate.0.notify_one();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.ends_with("open"), "{response}");
+        shutdown.cancel();
+        assert!(server.await.unwrap());
     }
 }
