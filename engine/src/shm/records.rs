@@ -26,8 +26,8 @@ const LENGTHS: usize = 2;
 const HEAD: usize = 3;
 /// Records of a chain that are looked at; a damaged chain may have no end.
 const MAX_CHAIN: usize = 65_536;
-/// Bytes of a key at most.
-const MAX_KEY: usize = u32::MAX as usize;
+/// Bytes of a key at most; a longer one in the segment is damaged.
+const MAX_KEY: usize = 64 << 10;
 
 /// The mapped segment.
 #[derive(Debug)]
@@ -182,6 +182,9 @@ impl Records {
             .get(position.checked_add(LENGTHS)?)?
             .load(Ordering::Relaxed);
         let (key_len, words) = ((lengths as u32) as usize, (lengths >> 32) as usize);
+        if key_len > MAX_KEY {
+            return None;
+        }
         let rest = all.get(position + HEAD..)?;
         let (words, rest) = rest.split_at_checked(words)?;
         Some(Record {
@@ -192,13 +195,21 @@ impl Records {
         })
     }
 
-    /// Calls `each` with every record, in no order.
+    /// Calls `each` with every record, in no order. Ends in a damaged segment too: a chain may have no end, and
+    /// records may lie in one another.
     pub(crate) fn for_each<'a>(&'a self, mut each: impl FnMut(Record<'a>)) {
+        // Words that all records together can have, and as many again for damaged ones.
+        let mut left = self.0.words().len().saturating_mul(2);
         for chain in 0..self.chain_count() {
             let Some(first) = self.0.word(CHAINS + chain) else {
                 return;
             };
             for record in self.records(first.load(Ordering::Acquire)).take(MAX_CHAIN) {
+                let size = HEAD + record.key.len();
+                let Some(rest) = left.checked_sub(size) else {
+                    return;
+                };
+                left = rest;
                 each(record);
             }
         }
@@ -219,7 +230,7 @@ impl Records {
 
     fn chain(&self, hash: u64) -> Option<&AtomicU64> {
         let count = (self.chain_count() as u64).max(1);
-        self.0.word(CHAINS + (hash % count) as usize)
+        self.0.word(CHAINS.checked_add((hash % count) as usize)?)
     }
 
     /// The records of a chain from `position` on.
@@ -370,6 +381,9 @@ mod tests {
         assert!(records.find(b"key").is_some());
         words[position + HASH].store(0, Ordering::Relaxed);
         assert!(records.find(b"key").is_none());
+        let mut count = 0;
+        records.for_each(|_| count += 1);
+        assert!((1..2 * words.len()).contains(&count), "{count}");
         for damaged in [u64::MAX, 1 << 32 | u64::from(u32::MAX), 4096 << 32] {
             words[position + LENGTHS].store(damaged, Ordering::Relaxed);
             records.for_each(|_| panic!("a record beyond the end"));

@@ -225,7 +225,8 @@ impl Application {
     fn definition_at(&self, position: u64) -> Option<Definition> {
         let key = self.records.at(position)?.key();
         let encoded = key.strip_prefix(&[DEFINITION])?;
-        Definition::decode(encoded)
+        // Damaged bytes, or a name that a newer version has taken, must not spoil the whole page.
+        Definition::decode(encoded)?.check().ok()
     }
 
     /// The record of a definition, and the word of its name that refers to the current one.

@@ -9,7 +9,7 @@ use std::{
 use super::{
     super::{Family, Sample, cell::Cell, family::Labels},
     Application, IS_CLEARED, NAME, SERIES, Series,
-    definition::{Definition, take, take_text},
+    definition::{Definition, check_label, take, take_text},
 };
 
 impl Application {
@@ -112,8 +112,9 @@ pub(super) fn split(mut key: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 fn labels(mut bytes: &[u8], definition: &Definition) -> Option<Labels> {
     let mut labels = Labels::new();
     while !bytes.is_empty() {
-        let label = take_text(&mut bytes)?.into();
-        labels.push((label, take_text(&mut bytes)?.into()));
+        let label = take_text(&mut bytes)?;
+        check_label(&label, definition.kind).ok()?;
+        labels.push((label.into(), take_text(&mut bytes)?.into()));
     }
     let declared = &definition.labels;
     if !declared.is_empty() {

@@ -84,10 +84,10 @@ impl Series {
                 let mut below = Vec::with_capacity(self.bounds.len());
                 let (last, buckets) = buckets.split_last().unzip();
                 for (bound, bucket) in self.bounds.iter().zip(buckets.unwrap_or_default()) {
-                    count += bucket.get();
+                    count = bucket.get().saturating_add(count);
                     below.push((*bound, count));
                 }
-                count += last.map_or(0, Cell::get);
+                count = last.map_or(count, |last| last.get().saturating_add(count));
                 Reading::Buckets {
                     below,
                     sum: sum.get_float(),

@@ -262,3 +262,34 @@ fn killed_process_loses_no_call_that_returned() {
     }
     assert!(before > 100.0, "{before}");
 }
+
+#[test]
+fn damaged_numbers_and_names_leave_the_page_valid() {
+    let application = anonymous();
+    let seconds = series(application, "seconds", MetricKind::Histogram, &[("a", "b")]);
+    seconds.observe(0.001);
+    application.for_each_series(|_, words| {
+        for word in words.iter().skip(1) {
+            word.store(u64::MAX - 1, Ordering::Relaxed);
+        }
+    });
+    let counts = |line: &String| line.starts_with("seconds_count{a=\"b\"} ");
+    assert!(page(application).iter().any(counts));
+    // A name, and a label's name, that were changed in place.
+    let mut broken = declaration("load", MetricKind::Gauge, &[], &[]);
+    broken.name = "a b".into();
+    let (record, name) = application.add_definition(&broken).unwrap();
+    name.store(record.position(), Ordering::Relaxed);
+    application
+        .find_or_add_series(&broken, &Labels::new())
+        .unwrap();
+    let load = application.definition("load", MetricKind::Gauge).unwrap();
+    application
+        .find_or_add_series(&load, &labels(&[("a\n", "1")]))
+        .unwrap();
+    let page = page(application);
+    assert!(
+        page.iter().all(|line| line.starts_with("seconds")),
+        "{page:?}"
+    );
+}
