@@ -7,6 +7,7 @@ use super::Engine;
 use crate::{
     Error, Result,
     config::Capability,
+    host::clock,
     metrics::{
         Family, Samples, Source,
         application::{self, Application, Refusal},
@@ -20,7 +21,7 @@ impl Engine {
     /// The metrics of the application; `None` if there is no memory for them, or a setting of theirs is invalid.
     #[inline]
     pub fn application_metrics(&self) -> Option<&'static Application> {
-        match application::current() {
+        match application::current(clock::coarse_ms()) {
             Some(current) => Some(current),
             None => self.open_application_metrics(),
         }
@@ -81,7 +82,7 @@ impl ApplicationMetrics {
     pub(super) fn of(engine: &Engine) -> Option<Self> {
         let exists = || engine.application_path().is_ok_and(|path| path.exists());
         let is_declared = !engine.settings().metrics.collect.is_empty();
-        let application = match application::current() {
+        let application = match application::current(clock::coarse_ms()) {
             Some(current) => current,
             None if is_declared || exists() => engine.application_metrics()?,
             None => return None,
