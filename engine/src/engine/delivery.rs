@@ -31,10 +31,17 @@ impl Engine {
 
     fn try_respond(&self, request: &BuildRequest, client: &Client<'_>) -> Result<Response> {
         let dirs = self.dirs()?;
+        let requests = StoredRequests::new(&dirs.run);
         let delivery = Delivery {
             settings: &self.settings().delivery,
             velox: self.velox()?,
-            requests: &StoredRequests::new(&dirs.run),
+            store: &|request| {
+                requests.put(request).or_else(|_| {
+                    // `run_dir` was removed meanwhile, or can't be written.
+                    dirs.restore()?;
+                    requests.put(request)
+                })
+            },
             secret: &|| Secret::of_host(&dirs.state),
             // The build goes on without its job.
             build: &|request| self.start_build(request, None, None).map(drop),

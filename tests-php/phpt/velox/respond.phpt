@@ -16,6 +16,15 @@ $errors = Velox\response(['rr_version' => []], ['method' => 'HEAD']);
 var_dump($errors['status'], $errors['body'], $errors['headers']['Content-Type']);
 // Values of other types in the description of a client count as absent.
 var_dump(Velox\response(request(), ['method' => 1, 'uri' => null, 'headers' => ['Range' => [], 7 => 'x', 'If-Range' => [[]]]])['status']);
+// run_dir was removed: it is created again. A cached binary needs no file there.
+remove(ini_get('pillion.run_dir'));
+var_dump(Velox\response(request_of('v9.9.9'))['status']);
+$ended = php('
+    remove(ini_get("pillion.run_dir") . "/requests");
+    touch(ini_get("pillion.run_dir") . "/requests");
+    var_dump(Pillion\Velox\response(request())["status"], Pillion\Velox\response(request_of("v9.9.9"))["status"]);
+', ['delivery' => 'ticket']);
+echo $ended['output'];
 try {
     Velox\respond(request());
 } catch (Pillion\StateException $refused) {
@@ -33,4 +42,7 @@ int(400)
 string(0) ""
 string(16) "application/json"
 int(200)
+int(303)
+int(303)
+int(500)
 Pillion\StateException 800: respond() needs a web server that takes PHP's headers

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fs::File};
 use serde_json::json;
 
 use super::{
-    ErrorResponse, Header, StoredRequests, Ticket, accel, etag, hit_headers,
+    ErrorResponse, Header, Ticket, accel, etag, hit_headers,
     preconditions::{Selection, select},
     ticket::{Disposition, PATH_PREFIX},
 };
@@ -136,8 +136,8 @@ pub struct Delivery<'a> {
     pub settings: &'a DeliverySettings,
     /// Builds, and their cache.
     pub velox: &'a Velox,
-    /// The requests behind tickets.
-    pub requests: &'a StoredRequests,
+    /// Stores the request behind a ticket.
+    pub store: &'a dyn Fn(&BuildRequest) -> Result<()>,
     /// Returns the host's secret.
     pub secret: &'a dyn Fn() -> Result<Secret>,
     /// Starts a build that no client waits for.
@@ -219,7 +219,7 @@ impl Delivery<'_> {
                     return Ok(Response::new(200, headers, Body::Empty));
                 }
                 match &self.settings.url {
-                    Some(_) => self.to_server(request, method),
+                    Some(_) => self.to_server(request, method, true),
                     None => self.stream(artifact, headers, client),
                 }
             }
@@ -237,11 +237,11 @@ impl Delivery<'_> {
                     return Ok(response);
                 }
                 match &self.settings.url {
-                    Some(_) if client.method != "HEAD" => self.to_server(request, method),
+                    Some(_) if client.method != "HEAD" => self.to_server(request, method, true),
                     _ => self.stream(artifact, headers, client),
                 }
             }
-            Method::Ticket => self.to_server(request, method),
+            Method::Ticket => self.to_server(request, method, true),
             Method::Stream => self.stream(artifact, headers, client),
         }
     }
@@ -253,7 +253,7 @@ impl Delivery<'_> {
         client: &Client<'_>,
     ) -> Result<Response> {
         if *method != Method::Stream && (self.settings.url.is_some() || *method == Method::Ticket) {
-            return self.to_server(request, method);
+            return self.to_server(request, method, false);
         }
         if let Some(error) = self.velox.recent_failure(request) {
             return Err(error);
@@ -278,14 +278,25 @@ impl Delivery<'_> {
         Ok(Response::new(202, headers, Body::Text(body.to_string())))
     }
 
-    /// Hands the client over to the delivery server.
-    fn to_server(&self, request: &BuildRequest, method: &Method) -> Result<Response> {
+    /// Hands the client over to the delivery server. A request whose binary is cached need not be stored.
+    fn to_server(
+        &self,
+        request: &BuildRequest,
+        method: &Method,
+        is_cached: bool,
+    ) -> Result<Response> {
         let Some(url) = &self.settings.url else {
             return Err(Error::Config(
                 "delivery_url is not set; set it to the address of pillion serve".into(),
             ));
         };
-        self.requests.put(request)?;
+        match (self.store)(request) {
+            // The server finds a cached binary by the ticket alone.
+            Err(error) if is_cached => {
+                log::warn!(request_id = request.request_id.as_str(), error:%; "request not stored");
+            }
+            stored => stored?,
+        }
         let ticket = Ticket::issue(request, clock::unix_ms(), self.settings.ticket_lifetime);
         let target = url.join(&format!("{PATH_PREFIX}{}", ticket.sign(&(self.secret)()?)));
         if *method == Method::Accel && matches!(url, DeliveryUrl::Path(_)) {
