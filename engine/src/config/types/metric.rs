@@ -69,10 +69,9 @@ pub(in crate::config) fn parse(
         labels: many("labels").to_vec(),
         bounds: bounds.collect::<Result<_, _>>()?,
     };
-    definition.check().map_err(|rule| {
-        let rule = rule.strip_prefix("must ").unwrap_or(&rule);
-        within(format!("a metric that does not {rule}"))
-    })
+    definition
+        .check()
+        .map_err(|rule| within(format!("a definition that {rule}")))
 }
 
 /// Parses the notation of INI and environment: `name type=counter labels=a/b buckets=0.1/1, name …`.
