@@ -116,7 +116,10 @@ fn take_over(text: &[u8]) -> bool {
         return false;
     }
     let body = prepare(answer(parse(text), None, true));
-    response::remove_header(BUILD_HEADER);
+    if matches!(body, PlainBody::Empty) {
+        // Buffers below this one may compress, and say so in a header.
+        response::send_headers();
+    }
     // This runs in the callback of an output buffer.
     send_body(body, response::write_directly, started);
     true
@@ -256,7 +259,13 @@ fn send_body(body: PlainBody, write: fn(&[u8]), started: Instant) {
 
 /// Sets status and headers, and makes the body plain.
 fn prepare(response: Response) -> PlainBody {
-    for name in ["Content-Length", "Content-Disposition", "ETag"] {
+    let of_former_body = [
+        "Content-Length",
+        "Content-Disposition",
+        "Content-Encoding",
+        "ETag",
+    ];
+    for name in of_former_body.into_iter().chain([BUILD_HEADER]) {
         response::remove_header(name);
     }
     for (name, value) in &response.headers {

@@ -86,6 +86,12 @@ pub fn write_directly(bytes: &[u8]) {
     }
 }
 
+/// Sends status and headers now, so that no callback of an output buffer can add some.
+pub fn send_headers() {
+    // SAFETY: on a PHP thread in a request.
+    unsafe { ffi::php_header() };
+}
+
 /// Ignores all further output of the script.
 pub fn end_output() {
     // SAFETY: on a PHP thread in a request; the other bits stay.

@@ -45,6 +45,17 @@ switch ($path) {
         echo json_encode($request);
         ob_end_flush();
         break;
+    case '/encoded':
+        // As a buffer that compresses.
+        ob_start(static function (string $text): string {
+            headers_sent() || header('Content-Encoding: gzip');
+
+            return $text;
+        });
+        header('X-Velox-Build: true');
+        header('Content-Encoding: gzip');
+        echo json_encode($request);
+        break;
     case '/broken':
         header('X-Velox-Build: true');
         echo '{"rr_version":';

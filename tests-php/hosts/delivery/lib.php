@@ -111,10 +111,11 @@ function no_worker_is_held(Sandbox $sandbox, string $server, int $clients): void
 function header_is_taken_over(string $server, string $path): void
 {
     $expected = file_get_contents($path);
-    foreach (['intercepted', 'buffered', 'intercepted'] as $way) {
+    foreach (['intercepted', 'buffered', 'encoded', 'intercepted'] as $way) {
         $answer = ask("{$server}/{$way}");
         same([200, true, 'HIT'], [$answer['status'], $answer['body'] === $expected, $answer['headers']['x-cache-status'] ?? null], $way . show($answer['headers']));
         is_true(!isset($answer['headers']['x-velox-build']), 'the header stays inside');
+        is_true(!isset($answer['headers']['content-encoding']), "{$way}: the binary is not compressed");
         same('application/octet-stream', $answer['headers']['content-type']);
     }
     $broken = ask("{$server}/broken");
