@@ -42,7 +42,12 @@ impl Engine {
                     requests.put(request)
                 })
             },
-            secret: &|| Secret::of_host(&dirs.state),
+            secret: &|| {
+                Secret::of_host(&dirs.state).or_else(|_| {
+                    dirs.restore()?;
+                    Secret::of_host(&dirs.state)
+                })
+            },
             // The build goes on without its job.
             build: &|request| self.start_build(request, None, None).map(drop),
         };

@@ -16,7 +16,7 @@ $errors = Velox\response(['rr_version' => []], ['method' => 'HEAD']);
 var_dump($errors['status'], $errors['body'], $errors['headers']['Content-Type']);
 // Values of other types in the description of a client count as absent.
 var_dump(Velox\response(request(), ['method' => 1, 'uri' => null, 'headers' => ['Range' => [], 7 => 'x', 'If-Range' => [[]]]])['status']);
-// run_dir was removed: it is created again. A cached binary needs no file there.
+// A directory that was removed is created again. A cached binary needs no file in run_dir.
 remove(ini_get('pillion.run_dir'));
 var_dump(Velox\response(request_of('v9.9.9'))['status']);
 $ended = php('
@@ -25,6 +25,9 @@ $ended = php('
     var_dump(Pillion\Velox\response(request())["status"], Pillion\Velox\response(request_of("v9.9.9"))["status"]);
 ', ['delivery' => 'ticket']);
 echo $ended['output'];
+remove(ini_get('pillion.run_dir') . '/requests');
+remove(ini_get('pillion.state_dir'));
+var_dump(Velox\response(request_of('v9.9.9'))['status']);
 try {
     Velox\respond(request());
 } catch (Pillion\StateException $refused) {
@@ -45,4 +48,5 @@ int(200)
 int(303)
 int(303)
 int(500)
+int(303)
 Pillion\StateException 800: respond() needs a web server that takes PHP's headers

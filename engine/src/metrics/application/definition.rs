@@ -163,7 +163,14 @@ fn check_name(name: &str) -> Result<(), String> {
             "must be a name of at most {MAX_NAME} letters, digits, _ and :, without a digit at its start"
         ));
     }
-    let is_own = super::super::all().any(|metric| metric.description().name == name);
+    // A histogram has its numbers under these names.
+    let base = ["_bucket", "_sum", "_count"]
+        .iter()
+        .find_map(|suffix| name.strip_suffix(suffix));
+    let is_own = super::super::all().any(|metric| {
+        let metric = metric.description();
+        metric.name == name || metric.kind == MetricKind::Histogram && base == Some(metric.name)
+    });
     match is_own || name.starts_with("pillion_") {
         true => Err("must not be the name of a metric of the extension".into()),
         false => Ok(()),
@@ -265,7 +272,15 @@ mod tests {
     fn each_rule_is_checked() {
         let named = |name: &str| Definition::undeclared(name, MetricKind::Counter);
         assert!(named("app:orders_total").is_ok());
-        for name in ["", "1a", "a-b", "ä", "velox_builds_total", "pillion_x"] {
+        for name in [
+            "",
+            "1a",
+            "a-b",
+            "ä",
+            "velox_builds_total",
+            "pillion_x",
+            "velox_build_duration_seconds_sum",
+        ] {
             assert!(named(name).is_err(), "{name}");
         }
         let check = |kind, labels, bounds| definition(kind, labels, bounds).check();
