@@ -13,15 +13,10 @@ use hyper::{
 use pillion_engine::{
     artifacts::{CacheStatus, IndexRecord},
     host::clock,
-    velox::delivery::Ticket,
+    velox::delivery::{Range, Selection, Ticket, Validators, validators},
 };
 
-use super::{
-    conditions::{Validators, Verdict},
-    file_body::FileBody,
-    range::Range,
-    transfer::Transfer,
-};
+use super::{file_body::FileBody, transfer::Transfer};
 use crate::http::{FileQueue, Response, empty, with_body};
 
 const CONTENT_TYPE: &str = "application/octet-stream";
@@ -44,33 +39,25 @@ impl Binary {
         ticket: &Ticket,
         started: Instant,
     ) -> Response {
-        let validators = Validators {
-            etag: format!("\"{}\"", self.record.sha256_hex()),
-            modified: self.record.created_ms / 1000,
-        };
-        let verdict = validators.check(request.headers());
+        let validators = validators(&self.record);
         let size = self.record.size;
-        let range = match verdict {
-            Verdict::Proceed { allows_range: true } if *request.method() == Method::GET => {
-                Range::parse(request.headers().get(header::RANGE), size)
-            }
-            _ => Range::Whole,
-        };
-        let mut response = match (verdict, range) {
-            (Verdict::NotModified, _) => empty(StatusCode::NOT_MODIFIED),
-            (Verdict::Failed, _) => empty(StatusCode::PRECONDITION_FAILED),
-            (_, Range::Unsatisfiable) => {
+        let find = |name: &str| header_list(request.headers(), name);
+        let selection = validators.select(&find, size, *request.method() == Method::GET);
+        let mut response = match selection {
+            Selection::NotModified => empty(StatusCode::NOT_MODIFIED),
+            Selection::Failed => empty(StatusCode::PRECONDITION_FAILED),
+            Selection::Bytes(Range::Unsatisfiable) => {
                 let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
                 let range = format!("bytes */{size}");
                 insert(response.headers_mut(), header::CONTENT_RANGE, &range);
                 response
             }
-            (_, range) if *request.method() == Method::HEAD => {
+            Selection::Bytes(range) if *request.method() == Method::HEAD => {
                 let mut response = empty(StatusCode::OK);
                 self.describe(response.headers_mut(), ticket, range);
                 response
             }
-            (_, range) => {
+            Selection::Bytes(range) => {
                 let (offset, len) = range.span(size);
                 let label = match self.cache_status {
                     CacheStatus::Hit => "hit",
@@ -155,6 +142,13 @@ fn disposition(kind: &str, file_name: &str) -> String {
         "" => format!("{kind}; filename=\"roadrunner\""),
         name => format!("{kind}; filename=\"{name}\""),
     }
+}
+
+/// A header, with all of its lines as one list; lines that are no text do not count.
+pub(super) fn header_list(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(name).iter();
+    let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {

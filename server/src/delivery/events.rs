@@ -26,7 +26,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{errors::ClientError, source::Source};
+use super::{errors, source::Source};
 use crate::http::{Response, full_body, with_body};
 
 const CONTENT_TYPE: &str = "text/event-stream";
@@ -103,15 +103,7 @@ async fn report(
     };
     let last = match outcome {
         Ok(artifact) => done_event(path, &artifact.record, artifact.cache_status),
-        Err(error) => {
-            let id = ticket.request_id.to_string();
-            log::error!(request_id = id.as_str(), error:%; "delivery failed");
-            let shown = ClientError::of(&error);
-            event(
-                "error",
-                &json!({"error": shown.name, "message": shown.message, "request_id": id}),
-            )
-        }
+        Err(error) => event("error", &errors::shown(&error, &ticket).body),
     };
     let _ = events.send(last).await;
 }

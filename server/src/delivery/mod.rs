@@ -8,12 +8,11 @@
 //!
 //! * `builds`, `events`: a build without a waiting client, and the progress of one; `errors`: its failure.
 //! * `source`: from a ticket to an open file, or to the request that is to be built.
-//! * `binary`: the response with a binary; `range`, `conditions`: its headers.
+//! * `binary`: the response with a binary.
 //! * `file_body`, `open_files`, `transfer`: the bytes on their way.
 
 mod binary;
 mod builds;
-mod conditions;
 mod errors;
 mod events;
 mod file_body;
@@ -21,7 +20,6 @@ mod file_body;
 #[doc(hidden)]
 pub mod fuzzing;
 mod open_files;
-mod range;
 mod source;
 mod transfer;
 

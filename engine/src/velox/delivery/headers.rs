@@ -1,6 +1,6 @@
 //! The headers of a response with a binary, as the Velox plugin documents them. Pure; any thread.
 
-use super::ticket::Disposition;
+use super::{preconditions::Validators, ticket::Disposition};
 use crate::{artifacts::IndexRecord, velox::filename::filename};
 
 /// A header: its name and its value.
@@ -13,10 +13,13 @@ pub fn content_disposition(disposition: Disposition, config: &serde_json::Value)
     format!("{}; filename=\"{}\"", disposition.name(), filename(config))
 }
 
-/// The entity tag of an artifact: its SHA-256, a strong validator.
+/// The validators of an artifact: its SHA-256, a strong entity tag, and its age.
 #[must_use]
-pub fn etag(record: &IndexRecord) -> String {
-    format!("\"{}\"", record.sha256_hex())
+pub fn validators(record: &IndexRecord) -> Validators {
+    Validators {
+        etag: format!("\"{}\"", record.sha256_hex()),
+        modified: record.created_ms / 1000,
+    }
 }
 
 /// The headers of a cached artifact, except for `Content-Length`.
@@ -35,7 +38,7 @@ pub fn hit_headers(
             "Content-Disposition",
             content_disposition(disposition, config),
         ),
-        ("ETag", etag(record)),
+        ("ETag", validators(record).etag),
         ("X-Build-Request-ID", request_id.into()),
         ("X-Cache-Status", "HIT".into()),
         ("X-Cache-Age", age.to_string()),
@@ -58,7 +61,7 @@ pub fn miss_headers(
             "Content-Disposition",
             content_disposition(disposition, config),
         ),
-        ("ETag", etag(record)),
+        ("ETag", validators(record).etag),
         ("X-Build-Request-ID", request_id.into()),
         ("X-Cache-Status", "MISS".into()),
         ("X-Build-Time", format!("{build_seconds:.1}")),

@@ -7,9 +7,11 @@ use std::{borrow::Cow, fs::File};
 use serde_json::json;
 
 use super::{
-    ErrorResponse, Header, Ticket, accel, etag, hit_headers,
-    preconditions::{Selection, select},
+    ErrorResponse, Header, Ticket, accel, hit_headers,
+    preconditions::Selection,
+    range::Range,
     ticket::{Disposition, PATH_PREFIX},
+    validators,
 };
 use crate::{
     Error, Result,
@@ -331,27 +333,35 @@ impl Delivery<'_> {
         };
         let is_read = matches!(&*client.method, "GET" | "HEAD");
         let selection = match is_read {
-            true => select(client.header, &etag(&artifact.record), size),
-            false => Selection::Whole,
+            true => {
+                let is_get = client.method == "GET";
+                validators(&artifact.record).select(client.header, size, is_get)
+            }
+            false => Selection::Bytes(Range::Whole),
         };
         if client.can_slice && is_read {
             headers.push(("Accept-Ranges", "bytes".into()));
         }
-        let (status, start, len) = match selection {
+        let range = match selection {
             Selection::NotModified => {
                 return Ok(Response::new(304, headers, Body::Empty));
             }
-            Selection::Unsatisfiable if client.can_slice => {
+            Selection::Failed => return Ok(Response::new(412, headers, Body::Empty)),
+            Selection::Bytes(Range::Unsatisfiable) if client.can_slice => {
                 headers.push(("Content-Range", format!("bytes */{size}")));
                 return Ok(Response::new(416, headers, Body::Empty));
             }
-            Selection::Part { start, len } if client.can_slice => {
-                let end = start + len - 1;
-                headers.push(("Content-Range", format!("bytes {start}-{end}/{size}")));
-                (206, start, len)
-            }
-            _ => (200, 0, size),
+            Selection::Bytes(range) if client.can_slice => range,
+            Selection::Bytes(_) => Range::Whole,
         };
+        let status = match range {
+            Range::Part { first, last } => {
+                headers.push(("Content-Range", format!("bytes {first}-{last}/{size}")));
+                206
+            }
+            _ => 200,
+        };
+        let (start, len) = range.span(size);
         headers.push(("Content-Length", len.to_string()));
         metrics::RESPONSES.inc_for(&["stream"]);
         let body = Body::File { file, start, len };
