@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http_body_util::BodyExt as _;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
     body::{Body as _, Incoming},
@@ -30,8 +31,16 @@ pub(super) struct Routes {
 
 impl Handler for Routes {
     async fn handle(&self, request: Request<Incoming>) -> Response {
-        let has_long_body = request.body().size_hint().lower() > MAX_IGNORED_BODY;
-        let mut response = self.route(request).await;
+        let (head, body) = request.into_parts();
+        let has_long_body = body.size_hint().lower() > MAX_IGNORED_BODY;
+        let mut response = tokio::select! {
+            biased;
+            response = self.route(Request::from_parts(head, ())) => response,
+            () = broken(body) => {
+                let message = "the request's body has not arrived";
+                error_response(StatusCode::BAD_REQUEST, "bad_request", message, None)
+            }
+        };
         let headers = response.headers_mut();
         headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
         if has_long_body {
@@ -41,8 +50,19 @@ impl Handler for Routes {
     }
 }
 
+/// Ends if the client disconnects within its request's body. Drops the body, because hyper notices a client that
+/// disconnects behind it only when all of it was read.
+async fn broken(mut body: Incoming) {
+    while let Some(frame) = body.frame().await {
+        if frame.is_err() {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
 impl Routes {
-    async fn route(&self, request: Request<Incoming>) -> Response {
+    async fn route(&self, request: Request<()>) -> Response {
         let path = request.uri().path();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         if let Some(ticket) = path.strip_prefix(PATH_PREFIX) {
