@@ -58,12 +58,13 @@ $prelude = '
     $future = Pillion\Velox\build(request());
     $future->wait(30);
 ';
+// Blocks of half a chunk of PHP's memory: the rest of each chunk is left for the shutdown functions.
 $ends = [
     'returns' => '',
     'exits' => 'exit(3);',
     'throws' => 'throw new Exception("x");',
     'throws while something is thrown' => 'try { throw new Exception("a"); } finally { throw $future->cancel() ? new Error("b") : new Error("c"); }',
-    'has no memory left' => 'ini_set("memory_limit", "8M"); $all = []; while (true) { $all[] = str_repeat("x", 1 << 16); }',
+    'has no memory left' => 'ini_set("memory_limit", "8M"); $all = []; while (true) { $all[] = str_repeat("x", 1 << 20); }',
     'calls what is not there' => 'nothing();',
     'is ended in a destructor' => '$dies = new class { public function __destruct() { everything("dying"); exit(4); } }; unset($dies);',
     'ends in an output handler' => 'ob_start(function ($text) { Pillion\status(); return $text . Pillion\Velox\find(request())?->key . "\n"; });',
