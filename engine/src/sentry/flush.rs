@@ -39,10 +39,13 @@ impl Sentry {
         }
         let begun = Instant::now();
         let _guard = state.begin_flush();
-        let is_sending = || self.outbox.queued() > 0 && !state.is_backing_off();
+        let mut since = state.idle_rounds();
         let mut orphaned = None;
         loop {
-            while begun.elapsed() < timeout * 2 / 3 && is_sending() {
+            while begun.elapsed() < timeout * 2 / 3
+                && self.outbox.queued() > 0
+                && !state.is_backing_off_since(since)
+            {
                 state.wake();
                 std::thread::sleep(SHUTDOWN_POLL_INTERVAL);
             }
@@ -54,7 +57,7 @@ impl Sentry {
             if !self.adopt_up_to(1) {
                 break;
             }
-            state.clear_backing_off();
+            since = state.idle_rounds();
         }
         // Once, because it reads the files of all outboxes that are left.
         if let Some(orphaned) = orphaned {

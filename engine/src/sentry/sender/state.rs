@@ -87,14 +87,10 @@ impl SenderState {
         self.idle_rounds.load(SeqCst)
     }
 
-    /// Whether every queued envelope is deferred.
-    pub(in crate::sentry) fn is_backing_off(&self) -> bool {
-        self.backing_off.load(SeqCst)
-    }
-
-    /// New envelopes came that are not deferred yet.
-    pub(in crate::sentry) fn clear_backing_off(&self) {
-        self.backing_off.store(false, SeqCst);
+    /// Whether every envelope is deferred that was queued when [`SenderState::idle_rounds`] was `since`. A round that
+    /// ran at that moment may have looked before the newest envelope came, so it is the next one that counts.
+    pub(in crate::sentry) fn is_backing_off_since(&self, since: u64) -> bool {
+        self.idle_rounds() > since + 1 && self.backing_off.load(SeqCst)
     }
 
     /// Counts a flush until the guard is dropped, and wakes the sender.
@@ -176,10 +172,13 @@ mod tests {
         {
             state.finish_round(did_work, is_under_way, true);
             assert_eq!(state.idle_rounds(), idle);
-            assert_eq!(state.is_backing_off(), idle == 1);
         }
+        // The round that has ended may have begun before.
+        assert!(!state.is_backing_off_since(0));
+        state.finish_round(false, false, true);
+        assert!(state.is_backing_off_since(0) && !state.is_backing_off_since(1));
         state.finish_round(false, false, false);
-        assert!(!state.is_backing_off());
+        assert!(!state.is_backing_off_since(0));
     }
 
     #[test]
