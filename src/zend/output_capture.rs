@@ -15,7 +15,7 @@ use ext_php_rs::{
     zend::SapiGlobals,
 };
 
-use super::hook::Hook;
+use super::{ffi, hook::Hook};
 
 /// Sends another response in the place of one with this text; `false` if it stays.
 pub type TakeOver = fn(&[u8]) -> bool;
@@ -56,7 +56,6 @@ unsafe extern "C" {
     ) -> *mut c_void;
     fn php_output_handler_start(handler: *mut c_void) -> c_int;
     fn php_output_handler_started(name: *const c_char, name_len: usize) -> c_int;
-    fn php_output_get_status() -> c_int;
 }
 
 /// `SAPI_HEADER_ADD`: the server API keeps the header.
@@ -115,7 +114,9 @@ fn start() {
     // SAFETY: on a PHP thread in a request; no buffer's callback runs.
     unsafe {
         let (name, length) = (NAME.as_ptr(), NAME.count_bytes());
-        if php_output_get_status() & LOCKED != 0 || php_output_handler_started(name, length) != 0 {
+        if ffi::php_output_get_status() & LOCKED != 0
+            || php_output_handler_started(name, length) != 0
+        {
             return;
         }
         let handler = php_output_handler_create_internal(name, length, handle, 0, FLAGS);

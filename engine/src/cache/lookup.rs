@@ -58,8 +58,8 @@ impl Cache {
         value
     }
 
-    /// As [`Cache::get_with_version`], and counts neither a hit nor a miss: for a lookup that is repeated. A
-    /// value whose lifetime ended at most `stale` ago counts too, if it was stored to be kept for that time.
+    /// As [`Cache::get_with_version`], and counts neither a hit nor a miss: for a lookup that is repeated.
+    /// Finds an expired value too, for `stale` after its expiration, if it was stored to be kept for that time.
     pub fn get_again<T>(
         &self,
         key: &[u8],

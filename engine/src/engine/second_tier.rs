@@ -46,8 +46,8 @@ impl Engine {
     /// The second tier, for the removal of all values.
     ///
     /// # Errors
-    /// Without a namespace the keys of other programs can't be told from those of the cache, and the settings do not
-    /// allow to remove them.
+    /// The cache has no namespace that separates its keys from those of other programs, and the settings do not allow to
+    /// remove all.
     pub fn second_tier_to_clear(&self) -> Result<Option<&Arc<SecondTier>>> {
         let settings = &self.settings().cache;
         match self.second_tier() {

@@ -146,7 +146,7 @@ pub fn read_and<T>(
     Ok(Some(examined))
 }
 
-/// Reads a value once more, without counting; one whose lifetime ended at most `stale` ago counts too.
+/// Reads a value once more, without counting; finds an expired one too, for `stale` after its expiration.
 pub fn read_again(
     cache: &Cache,
     key: &[u8],

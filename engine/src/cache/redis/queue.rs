@@ -120,7 +120,8 @@ impl Queue {
         taken
     }
 
-    /// Runs `work` if no store of a key waits, whose value the first tier has already. None begins meanwhile.
+    /// Runs `work` if no store of the key waits: the first tier has the value of a waiting store already. No store of
+    /// the key begins meanwhile.
     pub(super) fn unless_waiting(&self, key: &[u8], work: impl FnOnce()) {
         let waiting = self.lock();
         if waiting.keys.get(key).is_none_or(|key| key.waiting == 0) {
@@ -196,6 +197,7 @@ mod tests {
         }
         assert_eq!(queue.push(entry(1)), None, "too many stores");
     }
+
     #[test]
     fn change_of_a_key_follows_its_last_store() {
         let queue = Queue::default();

@@ -239,9 +239,9 @@ impl SecondTier {
         }
     }
 
-    /// Stores values in the first tier, those whose lifetime is known. Where that has another one, it is not clear which
-    /// is newer: with `removes` the next read is one of the server again, so that no process of the host returns an
-    /// older value than this one afterwards.
+    /// Stores the values with a known lifetime in the first tier. If that has another value of the key, either may be the
+    /// newer one: with `removes` it is removed, and the next read reads the server again, so that no process of the
+    /// host returns an older value afterwards.
     fn fill(
         &self,
         landing: &Landing,

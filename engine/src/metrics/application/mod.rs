@@ -203,7 +203,7 @@ impl Application {
         is_removed
     }
 
-    /// Clears the series of the metrics whose name is wanted.
+    /// Clears the series of each metric with a wanted name.
     fn clear_series(&'static self, is_wanted: impl Fn(&[u8]) -> bool) {
         self.for_each_series(|key, words| {
             let name = page::split(&key).map(|(name, ..)| name);

@@ -63,7 +63,7 @@ impl Application {
     }
 }
 
-/// A family whose series are being collected.
+/// A family during the collection of its series.
 struct OpenFamily {
     definition: Definition,
     layout: Vec<u8>,

@@ -7,8 +7,7 @@ use crate::{artifacts::IndexRecord, velox::filename::filename};
 pub type Header = (&'static str, String);
 
 /// The value of `Content-Disposition`. `config` is the configuration of the artifact, which has the platform.
-#[must_use]
-pub fn content_disposition(disposition: Disposition, config: &serde_json::Value) -> String {
+fn content_disposition(disposition: Disposition, config: &serde_json::Value) -> String {
     // `filename` has only letters that need no escape.
     format!("{}; filename=\"{}\"", disposition.name(), filename(config))
 }
@@ -42,29 +41,6 @@ pub fn hit_headers(
         ("X-Build-Request-ID", request_id.into()),
         ("X-Cache-Status", "HIT".into()),
         ("X-Cache-Age", age.to_string()),
-    ]
-}
-
-/// The headers of an artifact that was built for this request, except for `Content-Length`. `build_seconds` is the time
-/// that the client has waited.
-#[must_use]
-pub fn miss_headers(
-    record: &IndexRecord,
-    config: &serde_json::Value,
-    request_id: &str,
-    disposition: Disposition,
-    build_seconds: f64,
-) -> Vec<Header> {
-    vec![
-        ("Content-Type", "application/octet-stream".into()),
-        (
-            "Content-Disposition",
-            content_disposition(disposition, config),
-        ),
-        ("ETag", validators(record).etag),
-        ("X-Build-Request-ID", request_id.into()),
-        ("X-Cache-Status", "MISS".into()),
-        ("X-Build-Time", format!("{build_seconds:.1}")),
     ]
 }
 
@@ -104,8 +80,9 @@ mod tests {
                 "X-Cache-Age: 2",
             ]
         );
-        let miss = miss_headers(&record, &config, "id", Disposition::Inline, 1.26);
-        assert!(miss.contains(&("X-Build-Time", "1.3".into())));
-        assert!(miss[1].1.starts_with("inline; filename"));
+        assert_eq!(
+            content_disposition(Disposition::Inline, &config),
+            "inline; filename=\"roadrunner-windows-amd64.exe\""
+        );
     }
 }

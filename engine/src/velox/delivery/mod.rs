@@ -19,7 +19,7 @@ mod stored_requests;
 mod ticket;
 
 pub use error_response::ErrorResponse;
-pub use headers::{Header, content_disposition, hit_headers, miss_headers, validators};
+pub use headers::{Header, hit_headers, validators};
 pub use preconditions::{FindHeader, Selection, Validators};
 pub use range::Range;
 pub use response::{Body, Client, Delivery, Front, Response};

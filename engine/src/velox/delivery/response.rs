@@ -280,7 +280,7 @@ impl Delivery<'_> {
         Ok(Response::new(202, headers, Body::Text(body.to_string())))
     }
 
-    /// Hands the client over to the delivery server. A request whose binary is cached need not be stored.
+    /// Hands the client over to the delivery server. The request of a cached binary need not be stored.
     fn to_server(
         &self,
         request: &BuildRequest,
