@@ -11,17 +11,8 @@ use tokio::{
 
 use crate::{
     client::{Answer, begin, read_head, send},
-    test_host::{Running, TestHost, ask, get, request, until},
+    test_host::{LARGE, Running, TestHost, ask, get, large, request, until},
 };
-
-/// More than a connection's buffers hold.
-const LARGE: u64 = 24 << 20;
-
-fn large() -> Options {
-    let mut options = Options::default();
-    options.script.size = Some(LARGE);
-    options
-}
 
 /// The path of the one cached binary.
 fn binary(running: &Running) -> PathBuf {

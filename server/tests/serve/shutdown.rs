@@ -5,14 +5,8 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::{
     client::{begin, read_head},
-    test_host::{TestHost, get, request, until},
+    test_host::{TestHost, get, large, request, until},
 };
-
-fn large() -> Options {
-    let mut options = Options::default();
-    options.script.size = Some(24 << 20);
-    options
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn download_ends_after_the_stop_and_new_ones_do_not_begin() {

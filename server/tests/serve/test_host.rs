@@ -27,6 +27,16 @@ use crate::client::{Answer, begin, send};
 
 pub const HOUR: Duration = Duration::from_secs(3600);
 
+/// The size of a binary that exceeds the buffers of a connection.
+pub const LARGE: u64 = 24 << 20;
+
+/// Builds of [`LARGE`] bytes.
+pub fn large() -> Options {
+    let mut options = Options::default();
+    options.script.size = Some(LARGE);
+    options
+}
+
 /// A host.
 pub struct TestHost {
     pub dir: TempDir,
